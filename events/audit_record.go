@@ -1,0 +1,101 @@
+package events
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// AuditSchemaVersion is the version of the record's shape (meta.schema_version).
+const AuditSchemaVersion = 6
+
+// AuditRecord says what happened to a run: one record per event, prompts and
+// failures included. The same record is what strategies' functions and servers
+// are called with. Deliveries may repeat; a repeated one has the same ID.
+type AuditRecord struct {
+	ID    string     `json:"id"`   // UUID of the event
+	Type  string     `json:"type"` // always "event"
+	Meta  AuditMeta  `json:"meta"`
+	State AuditState `json:"state"`
+	Run   AuditRun   `json:"run"`
+	Event AuditEvent `json:"event"`
+	Actor AuditActor `json:"actor"`
+	// Fields has the request's fields (duration in seconds), target, target_id,
+	// and what the event itself adds: decision_message, deescalate_type, ….
+	Fields map[string]any `json:"fields"`
+	// Output is what the target or a customer's function answered, at most 16 KB.
+	Output json.RawMessage `json:"output,omitempty"`
+}
+
+// AuditMeta describes the record.
+type AuditMeta struct {
+	SchemaVersion int `json:"schema_version"`
+}
+
+// Values of AuditState.Status.
+const (
+	StatusCompleted   = "completed"
+	StatusIntercepted = "intercepted" // a handler overrode or ignored the event
+	StatusInProgress  = "in_progress" // counted in part, or failed: then with errors
+	StatusProcessing  = "processing"  // in a call to a strategy: not over yet
+)
+
+// AuditState says how the event went.
+type AuditState struct {
+	Status string       `json:"status"`
+	Errors []AuditError `json:"errors"`
+	// Attempts, FirstAt and LastAt tell how often, and when, a step failed.
+	Attempts int        `json:"attempts,omitempty"`
+	FirstAt  *time.Time `json:"first_at,omitempty"`
+	LastAt   *time.Time `json:"last_at,omitempty"`
+}
+
+// AuditError is one error: a sentence for people and a code ("Type:NAME").
+type AuditError struct {
+	Message string `json:"message"`
+	Code    string `json:"code"`
+}
+
+// AuditRun says which run it is. The run's id is the last part of SRN.
+type AuditRun struct {
+	SRN    string                `json:"srn"`
+	Parent string                `json:"parent,omitempty"`
+	Flow   string                `json:"flow"`   // SRN
+	Actors map[string]AuditActor `json:"actors"` // by event so far
+}
+
+// AuditEvent says what happened.
+type AuditEvent struct {
+	SRN       string    `json:"srn"`      // sym:event-spec:approval:1.0.0:<type>
+	Type      string    `json:"type"`     // "approve", …
+	Template  string    `json:"template"` // sym:template:approval:1.0.0
+	Timestamp time.Time `json:"timestamp"`
+	Channel   string    `json:"channel"` // slack, sym (API), sdk, internal
+}
+
+// AuditActor is who did it.
+type AuditActor struct {
+	User     string        `json:"user"` // SRN
+	Name     string        `json:"name"`
+	Username string        `json:"username"` // e-mail address
+	Identity AuditIdentity `json:"identity"`
+}
+
+// AuditIdentity is the actor as one service knows them. Which of the keys
+// beside service and external_id is set depends on the service.
+type AuditIdentity struct {
+	Service       string `json:"service"`
+	ExternalID    string `json:"external_id"`
+	UserID        string `json:"user_id,omitempty"`
+	Email         string `json:"email,omitempty"`
+	PrincipalUUID string `json:"principal_uuid,omitempty"` // aws_sso
+	UserARN       string `json:"user_arn,omitempty"`       // aws_iam
+}
+
+// AuditTarget is the value of Fields["target"].
+type AuditTarget struct {
+	Name     string            `json:"name"`
+	SRN      string            `json:"srn"`
+	Type     string            `json:"type"`
+	Label    string            `json:"label"`
+	Settings map[string]string `json:"settings"`
+}

@@ -1,0 +1,739 @@
+package flow
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+)
+
+// ErrUnchanged says that an input asks for what is so already: a double click,
+// a replay, a message delivered twice. Nothing needs to be written.
+var ErrUnchanged = errors.New("nothing to change")
+
+// Input is something that may move a run. The inputs are the types of this
+// file that have an apply method.
+type Input interface {
+	apply(r *Run, now time.Time) error
+}
+
+// Apply moves a run: it says whether the input is legal now, and if so gives
+// the run as it is afterwards, its history included. The run given is not
+// changed. Errors are of type [Error] and fit for users' eyes, or [ErrUnchanged].
+func Apply(r Run, in Input, now time.Time) (Run, error) {
+	now = now.UTC()
+	r.Tiers = slices.Clone(r.Tiers)
+	r.Approvals = slices.Clone(r.Approvals)
+	r.Signals = slices.Clone(r.Signals)
+	r.Events = slices.Clone(r.Events)
+	r.After = slices.Clone(r.After)
+	if r.Access != nil {
+		access := *r.Access
+		r.Access = &access
+	}
+	if r.Error != nil {
+		failure := *r.Error
+		r.Error = &failure
+	}
+	if err := in.apply(&r, now); err != nil {
+		return Run{}, err
+	}
+	r.Touched = now
+	if Next(r) == StepDone {
+		r.Execution.Active, r.Execution.Token = false, ""
+	}
+	r.Due = due(&r)
+	return r, nil
+}
+
+// Start makes a new run, of the zero Run.
+type Start struct {
+	ID            string
+	Flow          *Flow
+	Requester     Actor
+	Submitter     *Actor // a bot asking for a person
+	Source        Channel
+	SourceChannel string
+	Context       json.RawMessage
+	RequestDigest string
+	// Prompted says that a form was shown; the API shows none.
+	Prompted bool
+}
+
+func (in Start) apply(r *Run, now time.Time) error {
+	if r.ID != "" {
+		return Errorf(CodeIllegal, "the run exists already")
+	}
+	*r = Run{
+		ID: in.ID, Org: in.Flow.Org, Flow: in.Flow.Name, FlowVersion: in.Flow.Version, FlowTitle: in.Flow.Title(),
+		ApprovalOnly: in.Flow.ApprovalOnly(),
+		Created:      now, Status: Prompted,
+		Requester: in.Requester, Submitter: in.Submitter, Source: in.Source, SourceChannel: in.SourceChannel,
+		Context: in.Context, RequestDigest: in.RequestDigest,
+	}
+	if in.Prompted {
+		r.record(Event{ID: r.nextID(), Name: EventPrompt, Actor: in.Requester, Channel: in.Source, At: now, State: StateCompleted})
+	}
+	return nil
+}
+
+// Receive appends a signal. Whether the actor may send it has been checked.
+type Receive struct {
+	Action  Action
+	Actor   Actor
+	Channel Channel
+	Tier    int
+	Message string
+	Via     *MessageRef
+	// Submission is the form, for ActionRequest.
+	Submission *Submission
+}
+
+func (in Receive) apply(r *Run, now time.Time) error {
+	for _, s := range r.Signals {
+		if s.Action == in.Action && s.Tier == in.Tier && (s.Actor.Same(in.Actor) || s.Actor.Kind == KindSystem && in.Actor.Kind == KindSystem) {
+			return ErrUnchanged
+		}
+	}
+	if r.Size > MaxRunBytes && in.Action != ActionDeescalate && in.Actor.Kind != KindSystem {
+		return Errorf(CodeFull, "this run has grown so large that it accepts nothing but the end of its access: start a new request")
+	}
+	switch in.Action {
+	case ActionRequest:
+		if r.Status != Prompted || slices.ContainsFunc(r.Signals, func(s Signal) bool { return s.Action == ActionRequest }) {
+			return ErrUnchanged // the form was submitted before
+		}
+		r.Fields = in.Submission.Fields
+		r.Target = in.Submission.Target
+		r.DurationSeconds = int64(in.Submission.Duration / time.Second)
+	case ActionApprove, ActionDeny, ActionCancel:
+		if r.Status != Requested {
+			return r.notOpen()
+		}
+	case ActionTimeout:
+		if r.Status == Prompted && len(r.Signals) > 0 {
+			return ErrUnchanged // submitted at the last moment
+		}
+		if at := r.Deadline(); at.IsZero() || in.Tier != r.Tier || now.Before(at) {
+			return stale
+		}
+	case ActionUndeliverable:
+		if r.Status != Requested || in.Tier >= len(r.Tiers) || r.Tiers[in.Tier].Undeliverable != "" {
+			return stale
+		}
+		r.Tiers[in.Tier].Undeliverable = in.Message
+		if in.Tier != r.Tier {
+			return nil // noted; that tier's turn is over anyway
+		}
+	case ActionDeescalate:
+		if !r.Access.Live() || r.Status != Escalated && r.Status != Approved {
+			return r.notLive()
+		}
+		if r.ending() {
+			return ErrUnchanged
+		}
+	default:
+		return Errorf(CodeIllegal, "%q is not something a run can be asked", in.Action)
+	}
+	r.Signals = append(r.Signals, Signal{
+		ID: r.nextID(), Action: in.Action, Actor: in.Actor, Channel: in.Channel, At: now, Tier: in.Tier, Message: in.Message, Via: in.Via,
+	})
+	return nil
+}
+
+var stale = Errorf(CodeStale, "that is over already")
+
+// Keep saves what customers' code answered for a signal, before it is applied.
+type Keep struct {
+	SignalID string
+	Result   Result
+}
+
+func (in Keep) apply(r *Run, _ time.Time) error {
+	i := slices.IndexFunc(r.Signals, func(s Signal) bool { return s.ID == in.SignalID })
+	if i < 0 {
+		return stale
+	}
+	if r.Signals[i].Result != nil {
+		return ErrUnchanged
+	}
+	in.Result.Output = clipOutput(in.Result.Output)
+	r.Signals[i].Result = &in.Result
+	return nil
+}
+
+// Route turns the request signal into the request: it is open from now on.
+type Route struct {
+	SignalID string
+	Tiers    []Tier
+	Deciders Deciders
+}
+
+func (in Route) apply(r *Run, now time.Time) error {
+	s, err := r.take(in.SignalID)
+	if err != nil {
+		return err
+	}
+	if r.Status != Prompted || s.Action != ActionRequest {
+		return Errorf(CodeIllegal, "a run that is %s can't be requested", r.Status)
+	}
+	if len(in.Tiers) == 0 || in.Deciders.Required < 1 {
+		return Errorf(CodeIllegal, "a request needs somebody to ask, and at least one approval")
+	}
+	r.record(Event{ID: s.ID, Name: EventRequest, Actor: s.Actor, Channel: s.Channel, At: s.At, State: StateCompleted})
+	r.Status = Requested
+	r.Tiers, r.Tier, r.Deciders = slices.Clone(in.Tiers), 0, in.Deciders
+	r.ask(now)
+	return nil
+}
+
+// Reject ends a request that nobody could ever approve.
+type Reject struct {
+	SignalID string
+	Reason   Failure
+}
+
+func (in Reject) apply(r *Run, now time.Time) error {
+	s, err := r.take(in.SignalID)
+	if err != nil {
+		return err
+	}
+	if r.Status != Prompted || s.Action != ActionRequest {
+		return Errorf(CodeIllegal, "a run that is %s can't be rejected", r.Status)
+	}
+	r.record(Event{ID: s.ID, Name: EventRequest, Actor: s.Actor, Channel: s.Channel, At: s.At, State: StateCompleted})
+	r.record(Event{
+		ID: r.nextID(), Name: EventDeny, Actor: System, Channel: ChannelInternal, At: now, State: StateCompleted,
+		Fields: map[string]any{"decision_message": in.Reason.Message},
+	})
+	r.Status = Denied
+	return nil
+}
+
+// Refuse drops a signal, and records that somebody tried. Signals of clocks
+// and messengers leave no trace: nobody tried anything.
+type Refuse struct {
+	SignalID string
+	Reason   Failure
+	// Ignored says that a handler asked for it; Reason is then for the actor only.
+	Ignored bool
+}
+
+func (in Refuse) apply(r *Run, _ time.Time) error {
+	s, err := r.take(in.SignalID)
+	if err != nil {
+		return err
+	}
+	if s.Actor.Kind == KindSystem {
+		return nil
+	}
+	e := s.event()
+	e.State, e.Errors = StateInProgress, []Failure{in.Reason}
+	if in.Ignored {
+		e.State = StateIntercepted
+	}
+	r.record(e)
+	return nil
+}
+
+// Decide takes an approval, denial or cancellation that was found legitimate.
+type Decide struct {
+	SignalID string
+	// Dropped are earlier approvals (by event id) that no longer count,
+	// because those who gave them may not decide any more.
+	Dropped []string
+	// After says that customers' code is to run once this is durable.
+	After bool
+}
+
+func (in Decide) apply(r *Run, now time.Time) error {
+	s, err := r.take(in.SignalID)
+	if err != nil {
+		return err
+	}
+	if r.Status != Requested {
+		return r.notOpen()
+	}
+	e := s.event()
+	e.State = StateCompleted
+	if s.Result != nil && len(s.Result.Output) > 0 {
+		e.Output = output("on_"+string(e.Name), s.Result.Output, nil)
+	}
+	switch s.Action {
+	case ActionApprove:
+		r.Approvals = slices.DeleteFunc(r.Approvals, func(a CountedApproval) bool { return slices.Contains(in.Dropped, a.EventID) })
+		if slices.ContainsFunc(r.Approvals, func(a CountedApproval) bool { return a.Actor.Same(s.Actor) }) {
+			return Errorf(CodeDuplicate, "you have approved this request already; it needs %d different people", r.Deciders.Required)
+		}
+		r.Approvals = append(r.Approvals, CountedApproval{EventID: s.ID, Actor: s.Actor, At: s.At})
+		if len(r.Approvals) < r.Deciders.Required {
+			e.State = StateInProgress
+		} else {
+			r.Status = Approved
+		}
+	case ActionDeny:
+		r.Status = Denied
+	case ActionCancel:
+		r.Status = Cancelled
+	default:
+		return Errorf(CodeIllegal, "%q is not a decision", s.Action)
+	}
+	r.record(e)
+	if r.Status != Requested {
+		r.Error = nil
+		if in.After {
+			r.After = append(r.After, AfterCall{EventID: e.ID, Event: e.Name})
+		}
+	}
+	return nil
+}
+
+// After records what customers' code, run after an event, came to.
+type After struct {
+	EventID string
+	Result  Result
+}
+
+func (in After) apply(r *Run, _ time.Time) error {
+	i := slices.IndexFunc(r.After, func(a AfterCall) bool { return a.EventID == in.EventID })
+	if i < 0 {
+		return ErrUnchanged
+	}
+	name := "after_" + string(r.After[i].Event)
+	r.After = slices.Delete(r.After, i, i+1)
+	r.amend(in.EventID, func(e *Event) {
+		if len(in.Result.Output) > 0 {
+			e.Output = output(name, clipOutput(in.Result.Output), e.Output)
+		}
+		if in.Result.Error != nil {
+			e.Errors = append(slices.Clone(e.Errors), *in.Result.Error)
+		}
+	})
+	return nil
+}
+
+// Forward takes the time-out of a tier, or the news that it can't be reached:
+// the next tier is asked, and after the last one the request expires. A last
+// tier that can't be reached keeps the request open, with an error to repair.
+type Forward struct {
+	SignalID string
+}
+
+func (in Forward) apply(r *Run, now time.Time) error {
+	s, err := r.take(in.SignalID)
+	if err != nil {
+		return err
+	}
+	e := Event{ID: s.ID, Actor: System, Channel: ChannelInternal, At: s.At, State: StateCompleted, Fields: map[string]any{}}
+	switch {
+	case s.Action != ActionTimeout && s.Action != ActionUndeliverable:
+		return Errorf(CodeIllegal, "%q does not move tiers on", s.Action)
+	case r.Status == Prompted && s.Action == ActionTimeout:
+		e.Name, r.Status = EventRequestExpire, Expired
+	case r.Status != Requested || s.Tier != r.Tier:
+		return stale
+	case r.Tier+1 < len(r.Tiers):
+		e.Name = EventRequestForward
+		e.Fields["reason"] = string(s.Action)
+		if s.Message != "" {
+			e.Fields["message"] = s.Message
+		}
+		r.Tier++
+		r.Error = nil
+		r.ask(now)
+	case s.Action == ActionUndeliverable:
+		e.Name, e.State = EventRequestForward, StateInProgress
+		failure := Failure{Code: CodeUndeliverable, Message: s.Message, Step: EventRequestForward, EventID: e.ID, Attempts: 1}
+		e.Errors, r.Error = []Failure{failure}, &failure
+	default:
+		e.Name, r.Status, r.Error = EventRequestExpire, Expired, nil
+	}
+	r.record(e)
+	return nil
+}
+
+// Delivered notes that a tier's message has arrived.
+type Delivered struct{ Tier int }
+
+func (in Delivered) apply(r *Run, _ time.Time) error {
+	if in.Tier >= len(r.Tiers) || r.Tiers[in.Tier].Delivered {
+		return ErrUnchanged
+	}
+	r.Tiers[in.Tier].Delivered, r.Tiers[in.Tier].Undeliverable = true, ""
+	if r.Error != nil && r.Error.Code == CodeUndeliverable {
+		r.Error = nil
+	}
+	return nil
+}
+
+// Intend writes down what is about to be granted, before the target is touched.
+type Intend struct {
+	Strategy     Strategy
+	Target       Target
+	Identity     string
+	Entitlements []Entitlement
+}
+
+func (in Intend) apply(r *Run, now time.Time) error {
+	if r.Status != Approved || r.ApprovalOnly {
+		return Errorf(CodeIllegal, "a run that is %s can't be granted", r.Status)
+	}
+	if r.Access != nil {
+		return ErrUnchanged
+	}
+	if len(in.Entitlements) == 0 {
+		return Errorf(CodeStrategy, "target %q means nothing to grant", in.Target.Name)
+	}
+	in.Strategy.Targets = nil
+	r.Access = &Access{
+		EventID: r.nextID(), Strategy: in.Strategy, Target: in.Target, Identity: in.Identity,
+		Entitlements: in.Entitlements, First: now,
+	}
+	if r.DurationSeconds > 0 {
+		r.Access.End = now.Add(GrantWindow + r.Duration())
+	}
+	return nil
+}
+
+// Escalate records that access was observed.
+type Escalate struct {
+	Output   json.RawMessage
+	Warnings []string
+}
+
+func (in Escalate) apply(r *Run, now time.Time) error {
+	if r.Status == Escalated {
+		return ErrUnchanged
+	}
+	if r.Status != Approved || !r.Access.Live() {
+		return Errorf(CodeIllegal, "a run that is %s can't become escalated", r.Status)
+	}
+	a := r.Access
+	a.Seen, a.Output = now, clipOutput(in.Output)
+	fields := map[string]any{}
+	if r.DurationSeconds > 0 {
+		start := a.First.Add(GrantWindow)
+		if now.Before(start) {
+			start = now
+		}
+		a.End = start.Add(r.Duration())
+		fields["expires_at"] = a.End.Format(time.RFC3339Nano)
+	}
+	if len(in.Warnings) > 0 {
+		fields["warnings"] = in.Warnings
+	}
+	r.record(Event{
+		ID: a.EventID, Name: EventEscalate, Actor: r.Approver(), Channel: ChannelInternal, At: now,
+		State: StateCompleted, Fields: fields, Output: a.Output,
+	})
+	r.Status, r.Error = Escalated, nil
+	return nil
+}
+
+// Claim begins taking access away: one worker at a time, until its claim ends.
+type Claim struct {
+	Owner string
+	Until time.Time
+}
+
+func (in Claim) apply(r *Run, now time.Time) error {
+	if r.Status == Deescalated {
+		return ErrUnchanged
+	}
+	if !r.Access.Live() || r.Status != Escalated && r.Status != Approved {
+		return r.notLive()
+	}
+	asked, byHand := r.EndAsked()
+	if end := r.Access.End; !byHand && (end.IsZero() || now.Before(end)) {
+		return Errorf(CodeIllegal, "the access is not over yet")
+	}
+	claim := &r.Access.Removal
+	if claim.Owner != "" && claim.Owner != in.Owner && now.Before(claim.Until) {
+		return Errorf(CodeBusy, "this access is being taken away already")
+	}
+	claim.Owner, claim.Until = in.Owner, in.Until
+	if claim.EventID == "" {
+		claim.EventID = asked.ID
+		if !byHand {
+			claim.EventID = r.nextID()
+		}
+	}
+	return nil
+}
+
+// Deescalate records that the run's access is gone: absence was observed, or
+// the run has left what others still hold, or it was there before us.
+type Deescalate struct {
+	Owner     string
+	StillHeld []string // keys of entitlements that other runs hold
+	Kept      []string // keys of entitlements that predate us
+	Output    json.RawMessage
+	Warnings  []string
+}
+
+func (in Deescalate) apply(r *Run, now time.Time) error {
+	if r.Status == Deescalated {
+		return ErrUnchanged
+	}
+	if !r.Access.Live() || r.Access.Removal.Owner != in.Owner || in.Owner == "" {
+		return Errorf(CodeBusy, "somebody else is taking this access away")
+	}
+	e := Event{
+		ID: r.Access.Removal.EventID, Name: EventDeescalate, Actor: r.Approver(), Channel: ChannelInternal, At: now,
+		State: StateCompleted, Fields: map[string]any{"deescalate_type": Scheduled}, Output: clipOutput(in.Output),
+	}
+	if asked, byHand := r.EndAsked(); byHand {
+		if _, err := r.take(asked.ID); err != nil {
+			return err
+		}
+		e.Actor, e.Channel = asked.Actor, asked.Channel
+		e.Fields["deescalate_type"] = Manual
+		if asked.Message != "" {
+			e.Fields["decision_message"] = asked.Message
+		}
+	}
+	if len(in.StillHeld) > 0 {
+		e.Fields["still_held"] = in.StillHeld
+	}
+	if len(in.Kept) > 0 {
+		e.Fields["kept"] = in.Kept
+	}
+	if len(in.Warnings) > 0 {
+		e.Fields["warnings"] = in.Warnings
+	}
+	r.record(e)
+	r.Status, r.Error = Deescalated, nil
+	r.Access.Removed = now
+	r.Access.Removal.Owner, r.Access.Removal.Until = "", time.Time{}
+	return nil
+}
+
+// Fail records that granting (EventEscalate) or taking away (EventDeescalate)
+// did not work. The status stays; the run says when it is tried again.
+// Granting stops trying by itself after MaxGrantAttempts or when it is of no
+// use; taking away never stops.
+type Fail struct {
+	Step   EventName
+	Reason Failure
+}
+
+func (in Fail) apply(r *Run, now time.Time) error {
+	f := in.Reason
+	f.Step, f.Attempts = in.Step, 1
+	if r.Error != nil && r.Error.Step == in.Step {
+		f.Attempts = r.Error.Attempts + 1
+	}
+	switch in.Step {
+	case EventEscalate:
+		if r.Status != Approved || r.ApprovalOnly {
+			return stale
+		}
+		if f.Retryable && f.Attempts < MaxGrantAttempts {
+			f.RetryAt = now.Add(backOff(f.Attempts, 2*time.Second, time.Minute))
+		}
+	case EventDeescalate:
+		if !r.Access.Live() {
+			return stale
+		}
+		f.RetryAt = now.Add(backOff(f.Attempts, 5*time.Second, 5*time.Minute))
+		r.Access.Removal.Owner, r.Access.Removal.Until = "", time.Time{}
+	default:
+		return Errorf(CodeIllegal, "%q is not a step that fails like this", in.Step)
+	}
+	shown := f
+	shown.Attempts, shown.RetryAt = 0, time.Time{}
+	same := func(e Event) bool {
+		return e.Name == in.Step && e.Failed() && e.Errors[0].Code == f.Code && e.Errors[0].Message == f.Message
+	}
+	if i := slices.IndexFunc(r.Events, same); i >= 0 {
+		f.EventID = r.Events[i].ID
+		r.amend(f.EventID, func(e *Event) { e.Count++; e.Last = now })
+	} else {
+		f.EventID = r.nextID()
+		actor, channel := r.Approver(), ChannelInternal
+		if s, asked := r.EndAsked(); asked && in.Step == EventDeescalate {
+			actor, channel = s.Actor, s.Channel
+		}
+		r.record(Event{
+			ID: f.EventID, Name: in.Step, Actor: actor, Channel: channel, At: now, Last: now,
+			State: StateInProgress, Errors: []Failure{shown}, Count: 1,
+		})
+	}
+	r.Error = &f
+	return nil
+}
+
+// backOff doubles from first up to most.
+func backOff(attempts int, first, most time.Duration) time.Duration {
+	for d := first; attempts > 0; attempts-- {
+		if d >= most || attempts == 1 {
+			return min(d, most)
+		}
+		d *= 2
+	}
+	return first
+}
+
+// Retry is a person asking for a failed step to be tried again now.
+type Retry struct{ Actor Actor }
+
+func (in Retry) apply(r *Run, now time.Time) error {
+	if r.Error == nil {
+		return ErrUnchanged
+	}
+	r.amend(r.Error.EventID, func(e *Event) {
+		e.Fields = maps.Clone(e.Fields)
+		if e.Fields == nil {
+			e.Fields = map[string]any{}
+		}
+		e.Fields["retried_by"] = in.Actor.Display()
+		e.Fields["retried_at"] = now.Format(time.RFC3339Nano)
+	})
+	switch r.Error.Step {
+	case EventDeescalate:
+		r.Error.RetryAt = now
+	case EventRequestForward:
+		r.Tiers[r.Tier].Undeliverable = ""
+		r.Error = nil
+	default:
+		r.Error = nil
+	}
+	return nil
+}
+
+// Dispatch counts a new execution, before it is started.
+type Dispatch struct{}
+
+func (Dispatch) apply(r *Run, _ time.Time) error {
+	if Next(*r) == StepDone {
+		return ErrUnchanged
+	}
+	r.Execution = Execution{Attempt: r.Execution.Attempt + 1, Active: true}
+	return nil
+}
+
+// Wait notes the token of the execution that waits for the run's next signal.
+type Wait struct {
+	Attempt int
+	Token   string
+}
+
+func (in Wait) apply(r *Run, _ time.Time) error {
+	if in.Attempt != r.Execution.Attempt || Next(*r) != StepAwait {
+		return stale
+	}
+	if r.Execution.Token == in.Token {
+		return ErrUnchanged
+	}
+	r.Execution.Token, r.Execution.Active = in.Token, true
+	return nil
+}
+
+// nextID reserves the id of the run's next event.
+func (r *Run) nextID() string {
+	r.Seq++
+	return EventID(r.ID, r.Seq)
+}
+
+// record appends an event as part of the coming write.
+func (r *Run) record(e Event) {
+	e.Rev = r.Rev + 1
+	if len(e.Fields) == 0 {
+		e.Fields = nil
+	}
+	r.Events = append(r.Events, e)
+}
+
+// amend changes an event as part of the coming write.
+func (r *Run) amend(id string, change func(*Event)) {
+	for i := range r.Events {
+		if r.Events[i].ID == id {
+			change(&r.Events[i])
+			r.Events[i].Rev = r.Rev + 1
+			return
+		}
+	}
+}
+
+// take removes a signal: the execution that did it moves on, so that its
+// token is spent.
+func (r *Run) take(id string) (Signal, error) {
+	i := slices.IndexFunc(r.Signals, func(s Signal) bool { return s.ID == id })
+	if i < 0 {
+		return Signal{}, stale
+	}
+	s := r.Signals[i]
+	r.Signals = slices.Delete(r.Signals, i, i+1)
+	if s.Action != ActionDeescalate {
+		r.Execution.Token = ""
+	}
+	return s, nil
+}
+
+// event is what the signal becomes.
+func (s Signal) event() Event {
+	e := Event{ID: s.ID, Name: EventName(s.Action), Actor: s.Actor, Channel: s.Channel, At: s.At, Via: s.Via}
+	if s.Message != "" {
+		e.Fields = map[string]any{"decision_message": s.Message}
+	}
+	return e
+}
+
+// ask starts the clock of the current tier.
+func (r *Run) ask(now time.Time) {
+	t := &r.Tiers[r.Tier]
+	timeout := time.Duration(t.TimeoutSeconds) * time.Second
+	if timeout <= 0 {
+		timeout = DefaultRequestTimeout
+	}
+	t.Deadline = now.Add(timeout)
+}
+
+// notOpen says why a decision comes too late, or too early.
+func (r *Run) notOpen() error {
+	if e, ok := r.Decision(); ok {
+		return Errorf(CodeDecided, "this request was already %s by %s", r.Status.decided(), e.Actor.Display())
+	}
+	return Errorf(CodeIllegal, "this request is not open for a decision: it is %s", r.Status)
+}
+
+// decided words the decision that led to a status.
+func (s Status) decided() string {
+	if s == Escalated || s == Deescalated {
+		return string(Approved)
+	}
+	return string(s)
+}
+
+// notLive says why there is nothing to take away.
+func (r *Run) notLive() error {
+	if r.Status == Deescalated {
+		return Errorf(CodeInvalidRun, "this access has ended already")
+	}
+	return Errorf(CodeInvalidRun, "there is no access to end: the run is %s", r.Status)
+}
+
+// output puts an answer under the name of the handler that gave it.
+func output(name string, answer, before json.RawMessage) json.RawMessage {
+	m := map[string]json.RawMessage{}
+	_ = json.Unmarshal(before, &m) // ours, or empty
+	m[name] = answer
+	b, err := json.Marshal(m)
+	if err != nil {
+		return before
+	}
+	return b
+}
+
+// clipOutput keeps an answer within MaxOutputBytes; a longer one is replaced
+// by a note that says so, since half a JSON text is none.
+func clipOutput(b json.RawMessage) json.RawMessage {
+	if len(b) <= MaxOutputBytes {
+		return b
+	}
+	note, _ := json.Marshal(map[string]any{
+		"truncated": true, "bytes": len(b), "start": string([]rune(string(b[:1024]))),
+	})
+	return note
+}

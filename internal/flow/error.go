@@ -1,0 +1,119 @@
+package flow
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Code names a kind of error, "Type:NAME". Edges map codes to their own words
+// (HTTP statuses, Slack answers) in one table each; a code that is not in the
+// table is internal and shows no detail.
+type Code string
+
+// The codes of this product. Those of the DeescalateAPI family are Sym's own.
+const (
+	CodeInternal        Code = "Internal:ERROR"
+	CodeInvalid         Code = "Request:INVALID"            // fields, body or parameters are wrong; Fields says which
+	CodeTooLarge        Code = "Request:TOO_LARGE"          // over one of the size limits
+	CodeUnauthenticated Code = "Auth:UNAUTHENTICATED"       // no, unknown or expired credentials
+	CodeForbidden       Code = "Auth:FORBIDDEN"             // known, but may not do this
+	CodeUnknownFlow     Code = "Flow:NOT_FOUND"             // no such flow or version
+	CodeWrongSource     Code = "Flow:SOURCE_NOT_ALLOWED"    // allowed_sources forbids it
+	CodeUnknownRun      Code = "Run:NOT_FOUND"              // no such run
+	CodeUnknownEvent    Code = "Event:NOT_FOUND"            // no such event
+	CodeUnknownUser     Code = "User:NOT_FOUND"             // no such user
+	CodeIllegal         Code = "Run:ILLEGAL_MOVE"           // the run's status forbids it
+	CodeDecided         Code = "Run:ALREADY_DECIDED"        // somebody else was first
+	CodeStale           Code = "Run:STALE"                  // it speaks of a tier that is over
+	CodeFull            Code = "Run:TOO_LARGE"              // the run has grown so large that only removal is accepted
+	CodeSelfApproval    Code = "Run:SELF_APPROVAL"          // requesters may not approve their own request
+	CodeDuplicate       Code = "Run:ALREADY_APPROVED"       // one approval per person
+	CodeNoApprover      Code = "Run:NOBODY_CAN_APPROVE"     // fewer possible approvers than required
+	CodeIdempotency     Code = "Request:IDEMPOTENCY_KEY"    // same key, other body
+	CodeInvalidRun      Code = "DeescalateAPI:INVALID_RUN"  // the run is not escalated
+	CodeHandler         Code = "Handler:FAILED"             // a customer's Lambda or handler failed
+	CodeStrategy        Code = "Strategy:FAILED"            // the target refused; trying again as is won't help
+	CodeUnavailable     Code = "Strategy:UNAVAILABLE"       // the target did not answer, or asked to wait: try again
+	CodeNotObserved     Code = "Strategy:NOT_OBSERVED"      // the target says done, but reading it back shows otherwise
+	CodeBusy            Code = "Grant:BUSY"                 // another run is changing this entitlement right now
+	CodeIdentity        Code = "Identity:NOT_FOUND"         // the user has no identity at the target
+	CodeLookup          Code = "Directory:LOOKUP_FAILED"    // who somebody is could not be found out
+	CodeUndeliverable   Code = "Slack:UNDELIVERABLE"        // the message can't reach its destination as things are
+	CodeConfigNeeded    Code = "Config:STILL_NEEDED"        // a live grant still needs what the new config drops
+	CodeMethod          Code = "Request:METHOD_NOT_ALLOWED" // no such method on this path
+	CodeNotFound        Code = "Request:NOT_FOUND"          // no such path
+)
+
+// Error is an error with a code and a sentence that is fit for users' eyes:
+// what is wrong, where, and what to do instead. It never holds a secret.
+type Error struct {
+	Code    Code         `json:"code"`
+	Message string       `json:"message"`
+	Fields  []FieldError `json:"fields,omitempty"`
+	// Cause is for logs only.
+	Cause error `json:"-"`
+}
+
+// FieldError says what is wrong with one field of the input.
+type FieldError struct {
+	Field   string `json:"field"`
+	Message string `json:"message"`
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Message)
+	for i, f := range e.Fields {
+		sep := "; "
+		if i == 0 {
+			sep = ": "
+		}
+		fmt.Fprintf(&b, "%s%s: %s", sep, f.Field, f.Message)
+	}
+	if e.Cause != nil {
+		fmt.Fprintf(&b, " (%v)", e.Cause)
+	}
+	return b.String()
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Errorf makes an error with a code. The text is shown to users.
+func Errorf(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// CodeOf gives the code of the first [Error] in err's chain, CodeInternal if
+// there is none, and "" for nil.
+func CodeOf(err error) Code {
+	if err == nil {
+		return ""
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return CodeInternal
+}
+
+// UserMessage gives the sentence that users may see: that of the first
+// [Error] in the chain without its cause, and no detail of any other.
+func UserMessage(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		shown := *e
+		shown.Cause = nil
+		return shown.Error()
+	}
+	return "Something went wrong on our side. It has been logged."
+}
+
+// Retryable tells whether doing the same again later may succeed. Errors
+// without a code are taken to be passing faults.
+func Retryable(err error) bool {
+	switch CodeOf(err) {
+	case CodeInternal, CodeUnavailable, CodeBusy, CodeNotObserved, CodeLookup:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,298 @@
+package flow
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Submission is a checked request: what the run goes on with.
+type Submission struct {
+	// Fields are the values by name, normalised: string, int64, bool,
+	// []string, []int64; duration in seconds (int64), target_id a target's id.
+	Fields   map[string]any
+	Target   *Target // with bindings filled in; nil in approval-only flows
+	Duration time.Duration
+}
+
+// Fields lists the inputs of the flow's form, in order: for access flows the
+// target first and the duration where the configuration puts it, or last.
+func (f *Flow) Fields() []PromptField {
+	if f.ApprovalOnly() {
+		return f.Params.PromptFields
+	}
+	var out []PromptField
+	declared := func(name string) bool {
+		return slices.ContainsFunc(f.Params.PromptFields, func(p PromptField) bool { return p.Name == name })
+	}
+	if !declared(FieldNameTarget) {
+		out = append(out, PromptField{Name: FieldNameTarget, Type: FieldString, Label: "Target", Required: true, Visible: true})
+	}
+	out = append(out, f.Params.PromptFields...)
+	if !declared(FieldNameDuration) && f.Params.ScheduleDeescalation {
+		out = append(out, PromptField{
+			Name: FieldNameDuration, Type: FieldDuration, Label: "Duration", Required: true, Visible: true,
+			AllowedValues: slices.Clone(DefaultDurations),
+		})
+	}
+	return out
+}
+
+// DefaultDurations are offered where the flow declares no duration field.
+var DefaultDurations = []string{"30s", "10m", "1h"}
+
+// slackUserPattern is the form of Slack's user ids.
+var slackUserPattern = regexp.MustCompile(`^[UW][A-Z0-9]{2,}$`)
+
+// Submit checks the values of a request against the flow, whoever sends
+// them: Slack's form and the API go through the same rules. The values may be
+// JSON's types or texts; target_id may be a target's id or name. The error is
+// an [Error] of CodeInvalid that names every field at fault.
+func (f *Flow) Submit(values map[string]any) (Submission, error) {
+	sub := Submission{Fields: map[string]any{}}
+	var faults []FieldError
+	fault := func(field, format string, args ...any) {
+		faults = append(faults, FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
+	}
+	known := map[string]bool{}
+	for _, p := range f.Fields() {
+		known[p.Name] = true
+		v, given := values[p.Name]
+		if !given || empty(v) {
+			if p.Default != "" {
+				v, given = p.Default, true
+			} else {
+				if p.Required && p.Visible {
+					fault(p.Name, "is required")
+				}
+				continue
+			}
+		}
+		if p.Name == FieldNameTarget && !f.ApprovalOnly() {
+			t, ok := f.Strategy.Target(f.Org, text(v))
+			if !ok {
+				fault(p.Name, "%q is not one of the flow's targets", clip(text(v), 60))
+				continue
+			}
+			sub.Target = &t
+			sub.Fields[p.Name] = TargetID(f.Org, t.Name)
+			continue
+		}
+		value, err := p.normalise(v)
+		if err != nil {
+			fault(p.Name, "%s", UserMessage(err))
+			continue
+		}
+		if p.Name == FieldNameDuration && !f.ApprovalOnly() {
+			sub.Duration = time.Duration(value.(int64)) * time.Second
+			if limit := time.Duration(f.Params.MaxDuration); limit > 0 && sub.Duration > limit {
+				fault(p.Name, "is longer than this flow allows: at most %s", Words(limit))
+			}
+		}
+		sub.Fields[p.Name] = value
+	}
+	for name := range values {
+		if !known[name] {
+			fault(name, "is not a field of flow %q", f.Name)
+		}
+	}
+	if len(faults) == 0 {
+		if b, err := json.Marshal(sub.Fields); err != nil || len(b) > MaxFieldsBytes {
+			return Submission{}, Errorf(CodeTooLarge, "the fields are larger than %d KB together: shorten them", MaxFieldsBytes>>10)
+		}
+	}
+	if len(faults) > 0 {
+		slices.SortStableFunc(faults, func(a, b FieldError) int { return strings.Compare(a.Field, b.Field) })
+		return Submission{}, &Error{Code: CodeInvalid, Message: "some fields are not right", Fields: faults}
+	}
+	if sub.Target != nil {
+		bound := sub.Target.Bind(sub.Fields)
+		sub.Target = &bound
+	}
+	return sub, nil
+}
+
+func empty(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case string:
+		return strings.TrimSpace(v) == ""
+	case []any:
+		return len(v) == 0
+	case []string:
+		return len(v) == 0
+	}
+	return false
+}
+
+// normalise turns a value into the field's type, or says what is wrong with it.
+func (p PromptField) normalise(v any) (any, error) {
+	if p.Type.List() {
+		items, err := list(v)
+		if err != nil {
+			return nil, err
+		}
+		var texts []string
+		var ints []int64
+		for _, item := range items {
+			one, err := p.one(item)
+			if err != nil {
+				return nil, err
+			}
+			switch one := one.(type) {
+			case int64:
+				ints = append(ints, one)
+			case string:
+				texts = append(texts, one)
+			}
+		}
+		if p.Type == FieldIntList {
+			return ints, nil
+		}
+		return texts, nil
+	}
+	return p.one(v)
+}
+
+// one normalises a single value, an element of a list included.
+func (p PromptField) one(v any) (any, error) {
+	switch p.Type {
+	case FieldString, FieldStringList:
+		s, ok := v.(string)
+		if !ok {
+			return nil, Errorf(CodeInvalid, "must be text")
+		}
+		if err := p.allowed(s, func(a string) bool { return a == s }); err != nil {
+			return nil, err
+		}
+		return s, nil
+	case FieldInt, FieldIntList:
+		n, err := integer(v)
+		if err != nil {
+			return nil, err
+		}
+		return n, p.allowed(strconv.FormatInt(n, 10), func(a string) bool {
+			m, err := strconv.ParseInt(a, 10, 64)
+			return err == nil && m == n
+		})
+	case FieldBool:
+		switch v {
+		case true, "true":
+			return true, nil
+		case false, "false":
+			return false, nil
+		}
+		return nil, Errorf(CodeInvalid, "must be true or false")
+	case FieldDuration:
+		d, err := duration(v)
+		if err != nil {
+			return nil, err
+		}
+		return int64(d / time.Second), p.allowed(Words(d), func(a string) bool {
+			b, err := ParseDuration(a)
+			return err == nil && b == d
+		})
+	case FieldSlackUser, FieldSlackUserList:
+		s, ok := v.(string)
+		if !ok || !slackUserPattern.MatchString(s) {
+			return nil, Errorf(CodeInvalid, "must be a Slack user id, such as U024BE7LH")
+		}
+		return s, nil
+	}
+	return nil, Errorf(CodeInvalid, "has the unknown type %q", p.Type)
+}
+
+// allowed holds a value to allowed_values; none allows everything.
+func (p PromptField) allowed(shown string, same func(string) bool) error {
+	if len(p.AllowedValues) == 0 || slices.ContainsFunc(p.AllowedValues, same) {
+		return nil
+	}
+	return Errorf(CodeInvalid, "%q is not allowed: choose one of %s", clip(shown, 60), clip(strings.Join(p.AllowedValues, ", "), 300))
+}
+
+func list(v any) ([]any, error) {
+	switch v := v.(type) {
+	case []any:
+		return v, nil
+	case []string:
+		out := make([]any, len(v))
+		for i, s := range v {
+			out[i] = s
+		}
+		return out, nil
+	case []int64:
+		out := make([]any, len(v))
+		for i, n := range v {
+			out[i] = n
+		}
+		return out, nil
+	case string: // a text box of the form: one value a line
+		var out []any
+		for line := range strings.SplitSeq(v, "\n") {
+			if line = strings.TrimSpace(line); line != "" {
+				out = append(out, line)
+			}
+		}
+		return out, nil
+	}
+	return nil, Errorf(CodeInvalid, "must be a list")
+}
+
+// integer reads a whole number that JSON carries without loss, whoever reads it.
+func integer(v any) (int64, error) {
+	const limit = 1 << 53
+	var n int64
+	var err error
+	switch v := v.(type) {
+	case int:
+		n = int64(v)
+	case int64:
+		n = v
+	case float64:
+		if v != math.Trunc(v) || math.Abs(v) > limit {
+			return 0, Errorf(CodeInvalid, "must be a whole number")
+		}
+		n = int64(v)
+	case json.Number:
+		n, err = v.Int64()
+	case string:
+		n, err = strconv.ParseInt(strings.TrimSpace(v), 10, 64)
+	default:
+		return 0, Errorf(CodeInvalid, "must be a whole number")
+	}
+	if err != nil || n > limit || n < -limit {
+		return 0, Errorf(CodeInvalid, "must be a whole number between -2^53 and 2^53")
+	}
+	return n, nil
+}
+
+// duration reads seconds, or a text such as "30m".
+func duration(v any) (time.Duration, error) {
+	if s, ok := v.(string); ok {
+		if d, err := ParseDuration(s); err == nil {
+			return d, nil
+		}
+	}
+	n, err := integer(v)
+	if err != nil || n <= 0 || n > math.MaxInt64/int64(time.Second) {
+		return 0, Errorf(CodeInvalid, "must be a duration: seconds as a positive whole number, or a text such as 30m")
+	}
+	return time.Duration(n) * time.Second, nil
+}
+
+// text writes a normalised value as the text that settings hold.
+func text(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case []string:
+		return strings.Join(v, ",")
+	}
+	return fmt.Sprint(v)
+}

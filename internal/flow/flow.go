@@ -1,0 +1,253 @@
+package flow
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Flow is one immutable version of a flow, with everything that a run of it
+// refers to resolved and held inside: a later change of the configuration
+// does not reach runs that started with this version.
+type Flow struct {
+	Org     string            `json:"org"`
+	Name    string            `json:"name"`
+	Version string            `json:"version"` // "1.0.N"; set by publish
+	Label   string            `json:"label,omitempty"`
+	Vars    map[string]string `json:"vars,omitempty"`
+	// Environment is where the flow runs: who administers it, where its errors go.
+	Environment Environment `json:"environment"`
+	// Strategy grants and removes access. Nil makes the flow approval-only.
+	Strategy *Strategy `json:"strategy,omitempty"`
+	Params   Params    `json:"params"`
+}
+
+// ApprovalOnly tells whether the flow grants nothing: it has no strategy.
+func (f *Flow) ApprovalOnly() bool { return f.Strategy == nil }
+
+// Title is what people read: the label, or the name where there is none.
+func (f *Flow) Title() string {
+	if f.Label != "" {
+		return f.Label
+	}
+	return f.Name
+}
+
+// Environment holds what flows have in common.
+type Environment struct {
+	Name         string                 `json:"name"`
+	Label        string                 `json:"label,omitempty"`
+	Integrations map[string]Integration `json:"integrations,omitempty"` // by service: "slack", "pagerduty", …
+	// ErrorChannel is the Slack channel that warnings and errors go to; "" for none.
+	ErrorChannel string `json:"error_channel,omitempty"`
+	// Admins are e-mail addresses. Admins may always approve, deny and revoke.
+	Admins []string `json:"admins,omitempty"`
+	// LambdaARNs are the functions that flows and handlers may invoke.
+	LambdaARNs []string `json:"lambda_arns,omitempty"`
+}
+
+// Integration is an outside system as the configuration names it.
+type Integration struct {
+	Name       string               `json:"name"`
+	Type       string               `json:"type"`
+	ExternalID string               `json:"external_id"`
+	Label      string               `json:"label,omitempty"`
+	Settings   map[string]string    `json:"settings,omitempty"`
+	Secrets    map[string]SecretRef `json:"secrets,omitempty"` // by setting: "api_token_secret", …
+}
+
+// SecretRef says where a secret's value is kept. It never holds the value.
+type SecretRef struct {
+	Name    string `json:"name"`
+	Source  string `json:"source"` // type of the source: "aws_secrets_manager"
+	Path    string `json:"path"`
+	JSONKey string `json:"json_key,omitempty"` // picks one key of a JSON value
+}
+
+// Strategy grants targets. Its settings are frozen into each run that uses it.
+type Strategy struct {
+	Name        string               `json:"name"`
+	Type        string               `json:"type"`
+	Label       string               `json:"label,omitempty"`
+	Settings    map[string]string    `json:"settings,omitempty"`
+	Secrets     map[string]SecretRef `json:"secrets,omitempty"` // by setting: "signing_secret_id", …
+	Integration *Integration         `json:"integration,omitempty"`
+	Targets     []Target             `json:"targets,omitempty"`
+}
+
+// Target finds a target by name or by id, whatever the case of its letters.
+func (s *Strategy) Target(org, nameOrID string) (Target, bool) {
+	for _, t := range s.Targets {
+		if strings.EqualFold(t.Name, nameOrID) || TargetID(org, t.Name) == strings.ToLower(nameOrID) {
+			return t, true
+		}
+	}
+	return Target{}, false
+}
+
+// Target is what a strategy grants.
+type Target struct {
+	Name     string            `json:"name"`
+	Type     string            `json:"type"`
+	Label    string            `json:"label,omitempty"`
+	Settings map[string]string `json:"settings,omitempty"`
+	// FieldBindings are the keys of Settings that the request's fields of the
+	// same name fill in.
+	FieldBindings []string `json:"field_bindings,omitempty"`
+}
+
+// Title is what people read: the label, or the name where there is none.
+func (t Target) Title() string {
+	if t.Label != "" {
+		return t.Label
+	}
+	return t.Name
+}
+
+// Bind gives the target with the settings that fields fill in. Fields that
+// are absent leave the setting as it is.
+func (t Target) Bind(fields map[string]any) Target {
+	settings := make(map[string]string, len(t.Settings)+len(t.FieldBindings))
+	for k, v := range t.Settings {
+		settings[k] = v
+	}
+	for _, name := range t.FieldBindings {
+		if v, ok := fields[name]; ok {
+			settings[name] = text(v)
+		}
+	}
+	t.Settings = settings
+	return t
+}
+
+// Params are Sym's flow params with defaults applied, and ours.
+type Params struct {
+	AllowRevoke           bool `json:"allow_revoke"`
+	ScheduleDeescalation  bool `json:"schedule_deescalation"`
+	AllowGuestInteraction bool `json:"allow_guest_interaction"`
+	IncludeDecision       bool `json:"include_decision_message"`
+	// AllowedSources is nil where all are allowed; empty, the flow can't be invoked.
+	AllowedSources       *[]Channel    `json:"allowed_sources,omitempty"`
+	AdditionalHeaderText string        `json:"additional_header_text,omitempty"`
+	PromptFields         []PromptField `json:"prompt_fields,omitempty"`
+	// MaxDuration bounds every duration of the flow; zero is unbounded.
+	MaxDuration  Duration    `json:"max_duration,omitempty"`
+	Approval     Approval    `json:"approval"`
+	OnApprove    *LambdaCall `json:"on_approve,omitempty"`
+	AfterApprove *LambdaCall `json:"after_approve,omitempty"`
+}
+
+// Allows tells whether runs may come from this source.
+func (p Params) Allows(source Channel) bool {
+	return p.AllowedSources == nil || slices.Contains(*p.AllowedSources, source)
+}
+
+// FieldType is the type of a prompt field.
+type FieldType string
+
+// Sym's field types.
+const (
+	FieldString        FieldType = "string"
+	FieldInt           FieldType = "int"
+	FieldBool          FieldType = "bool"
+	FieldDuration      FieldType = "duration"
+	FieldSlackUser     FieldType = "slack_user"
+	FieldSlackUserList FieldType = "slack_user_list"
+	FieldStringList    FieldType = "str_list"
+	FieldIntList       FieldType = "int_list"
+)
+
+// FieldTypes lists them all, in the order in which messages name them.
+var FieldTypes = []FieldType{
+	FieldString, FieldInt, FieldBool, FieldDuration,
+	FieldSlackUser, FieldSlackUserList, FieldStringList, FieldIntList,
+}
+
+// List tells whether values of the type are lists.
+func (t FieldType) List() bool {
+	return t == FieldSlackUserList || t == FieldStringList || t == FieldIntList
+}
+
+// Names of fields that mean something to us.
+const (
+	FieldNameTarget   = "target_id" // filled from the strategy's targets
+	FieldNameDuration = "duration"
+	FieldNameReason   = "reason" // ordinary, but shown first
+)
+
+// PromptField is one input of the form.
+type PromptField struct {
+	Name          string    `json:"name"`
+	Type          FieldType `json:"type"`
+	Label         string    `json:"label,omitempty"`
+	Required      bool      `json:"required"`
+	Default       string    `json:"default,omitempty"`
+	AllowedValues []string  `json:"allowed_values,omitempty"`
+	Visible       bool      `json:"visible"`
+	Prefetch      bool      `json:"prefetch,omitempty"`
+	OnChange      string    `json:"on_change,omitempty"`
+}
+
+// Title is what people read: the label, or the name where there is none.
+func (f PromptField) Title() string {
+	if f.Label != "" {
+		return f.Label
+	}
+	return f.Name
+}
+
+// Approval says who is asked, in which order, and how many must agree.
+type Approval struct {
+	Notify []Notify `json:"notify,omitempty"`
+	// Approvers are "group:<handle>" and "user:<e-mail>"; none means every member.
+	Approvers         []string `json:"approvers,omitempty"`
+	AllowSelfApproval bool     `json:"allow_self_approval"`
+	Required          int      `json:"required"` // distinct people, at least 1
+}
+
+// Notify is one tier of the approval: who hears of the request, and how long
+// silence lasts before the next tier is asked.
+type Notify struct {
+	Channel string   `json:"channel,omitempty"` // "#name" or an id
+	Users   []string `json:"users,omitempty"`   // e-mail addresses; several share a group message
+	Timeout Duration `json:"timeout,omitempty"` // zero: DefaultRequestTimeout
+}
+
+// LambdaCall runs a customer's function at a step of an approval-only flow.
+type LambdaCall struct {
+	ARN string `json:"lambda_arn"`
+	// Payload holds constants, and references such as "fields.table",
+	// "run.id" and "requester.email", which are replaced by their values.
+	Payload map[string]any `json:"payload,omitempty"`
+}
+
+// Duration is a time.Duration written in JSON as whole seconds.
+type Duration time.Duration
+
+// MarshalJSON writes whole seconds.
+func (d Duration) MarshalJSON() ([]byte, error) {
+	return json.Marshal(int64(time.Duration(d) / time.Second))
+}
+
+// UnmarshalJSON reads whole seconds.
+func (d *Duration) UnmarshalJSON(b []byte) error {
+	var s int64
+	if err := json.Unmarshal(b, &s); err != nil {
+		return err
+	}
+	*d = Duration(time.Duration(s) * time.Second)
+	return nil
+}
+
+// Fixed limits of the lifecycle.
+const (
+	DefaultRequestTimeout = 30 * 24 * time.Hour // a tier without a timeout
+	PromptTimeout         = 7 * 24 * time.Hour  // a form never submitted
+	GrantWindow           = 15 * time.Minute    // how far a slow grant may push the end
+	WatchdogAfter         = time.Minute         // a step that should have moved on by itself
+	MaxFieldsBytes        = 32 << 10
+	MaxContextBytes       = 32 << 10
+	MaxOutputBytes        = 16 << 10
+	MaxRunBytes           = 300 << 10 // above it only removal is accepted
+)

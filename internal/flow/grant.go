@@ -1,0 +1,147 @@
+package flow
+
+import (
+	"slices"
+	"time"
+)
+
+// Grant is an entitlement as all runs share it: who holds it, and who may
+// change it at the target. It is stored as one item with compare-and-swap.
+//
+//	absent ──Acquire──▶ creating ──Created──▶ present ──Release (last holder)──▶ removing ──Gone──▶ absent
+//	                        ▲                    │ ▲                                │
+//	                        └── lease is dead ───┘ └── another holder, lease dead ──┘
+type Grant struct {
+	Key string `json:"key"`
+	// Rev is the number of the write that stored this state. The store sets it.
+	Rev   int64      `json:"-"`
+	State GrantState `json:"state"`
+	// Holders are the runs that need the entitlement.
+	Holders []string `json:"holders,omitempty"`
+	// Before is what the target showed before we first touched it; "" until seen.
+	Before Presence `json:"before,omitempty"`
+	Lease  Lease    `json:"lease"`
+}
+
+// Lease is the sole right to call the target for a grant. It lasts at least as
+// long as a call can.
+type Lease struct {
+	Owner string    `json:"owner,omitempty"`
+	Until time.Time `json:"until,omitzero"`
+}
+
+// GrantState is where an entitlement stands.
+type GrantState string
+
+// The states of a grant; the zero value is absent.
+const (
+	GrantAbsent   GrantState = ""
+	GrantCreating GrantState = "creating"
+	GrantPresent  GrantState = "present"
+	GrantRemoving GrantState = "removing"
+)
+
+// Do says what the caller of a move on a grant has to do next.
+type Do string
+
+// What Acquire and Release answer.
+const (
+	DoCreate Do = "create" // observe, save what was there before, call the target, then Created
+	DoRemove Do = "remove" // call the target, observe, then Gone
+	DoNone   Do = "none"   // nothing: others see to it, or it is so already
+)
+
+// busy says that somebody else has the lease.
+var busy = Errorf(CodeBusy, "another request is changing the same access right now")
+
+func (g Grant) leased(owner string, now time.Time) bool {
+	return g.Lease.Owner != "" && g.Lease.Owner != owner && now.Before(g.Lease.Until)
+}
+
+// Acquire makes the run a holder. DoCreate: the caller owns the lease and has
+// to create the entitlement. DoNone: it is present, and shared. An [Error] of
+// CodeBusy: somebody is changing it; ask again later.
+func (g Grant) Acquire(run string, lease Lease, now time.Time) (Grant, Do, error) {
+	g.Holders = slices.Clone(g.Holders)
+	if g.State == GrantPresent {
+		g.hold(run)
+		return g, DoNone, nil
+	}
+	if g.leased(lease.Owner, now) {
+		return g, DoNone, busy
+	}
+	// Absent; or a leaseholder died while creating or removing: what it did is
+	// unknown, so the target is asked again.
+	g.State, g.Lease = GrantCreating, lease
+	g.hold(run)
+	return g, DoCreate, nil
+}
+
+func (g *Grant) hold(run string) {
+	if !slices.Contains(g.Holders, run) {
+		g.Holders = append(g.Holders, run)
+	}
+}
+
+// Saw notes what the target showed before the first change. Later sights tell
+// nothing about what was there before us, and are not kept.
+func (g Grant) Saw(p Presence) Grant {
+	if g.Before == "" {
+		g.Before = p
+	}
+	return g
+}
+
+// Created ends creating: the entitlement was observed.
+func (g Grant) Created(owner string) (Grant, error) {
+	if g.State != GrantCreating || g.Lease.Owner != owner {
+		return g, busy
+	}
+	g.State, g.Lease = GrantPresent, Lease{}
+	return g, nil
+}
+
+// Yield gives the lease back after a failure, so that the next attempt need
+// not wait for its end. What the target shows is unknown.
+func (g Grant) Yield(owner string) (Grant, error) {
+	if g.Lease.Owner != owner {
+		return g, busy
+	}
+	g.Lease = Lease{}
+	return g, nil
+}
+
+// Release takes the run off the holders; leaving and removing are one write.
+// DoRemove: the caller owns the lease and has to remove the entitlement.
+// DoNone: others hold it, or it is absent already. CodeBusy: ask again later.
+func (g Grant) Release(run string, lease Lease, now time.Time) (Grant, Do, error) {
+	others := slices.DeleteFunc(slices.Clone(g.Holders), func(h string) bool { return h == run })
+	switch {
+	case g.State == GrantAbsent:
+		return g, DoNone, nil
+	case len(others) > 0 && g.State != GrantCreating:
+		g.Holders = others
+		return g, DoNone, nil
+	case g.leased(lease.Owner, now):
+		return g, DoNone, busy
+	case len(others) > 0:
+		// Creating, and the leaseholder is dead: the others go on.
+		g.Holders, g.Lease = others, Lease{}
+		return g, DoNone, nil
+	}
+	g.Holders, g.State, g.Lease = nil, GrantRemoving, lease
+	return g, DoRemove, nil
+}
+
+// Gone ends removing: absence was observed, or what predates us was left alone.
+func (g Grant) Gone(owner string) (Grant, error) {
+	if g.State != GrantRemoving || g.Lease.Owner != owner {
+		return g, busy
+	}
+	return Grant{Key: g.Key, Rev: g.Rev}, nil
+}
+
+// Held tells whether runs other than this one hold the entitlement.
+func (g Grant) Held(run string) bool {
+	return slices.ContainsFunc(g.Holders, func(h string) bool { return h != run })
+}

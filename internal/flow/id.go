@@ -1,0 +1,97 @@
+package flow
+
+import (
+	"crypto/rand"
+	"crypto/sha1"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// namespaceDNS is RFC 4122's name space for domain names.
+var namespaceDNS = [16]byte{0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8}
+
+// uuid5 is RFC 4122's name-based UUID, version 5.
+func uuid5(space [16]byte, name string) [16]byte {
+	h := sha1.New()
+	h.Write(space[:])
+	h.Write([]byte(name))
+	var u [16]byte
+	copy(u[:], h.Sum(nil))
+	u[6] = u[6]&0x0f | 0x50
+	u[8] = u[8]&0x3f | 0x80
+	return u
+}
+
+func format(u [16]byte) string {
+	s := hex.EncodeToString(u[:])
+	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
+}
+
+// UserID is the id of a person or bot: the same for the same name in the same
+// org, whatever the case of its letters. A person's name is the e-mail address.
+func UserID(org, name string) string { return named(org, "user", name) }
+
+// TargetID is the id of a target of an org.
+func TargetID(org, name string) string { return named(org, "target", name) }
+
+func named(org, kind, name string) string {
+	space := uuid5(namespaceDNS, strings.ToLower(org))
+	return format(uuid5(space, kind+":"+strings.ToLower(name)))
+}
+
+// NewRunID makes a random run id: a UUID ending in 0000, the place where the
+// run's events carry their number.
+func NewRunID() string {
+	var u [16]byte
+	rand.Read(u[:]) // never fails (crypto/rand)
+	u[6] = u[6]&0x0f | 0x40
+	u[8] = u[8]&0x3f | 0x80
+	u[14], u[15] = 0, 0
+	return format(u)
+}
+
+// RunIDFrom makes the run id that belongs to a cause: a Slack trigger, or a
+// token and its idempotency key. The same cause always gives the same run.
+func RunIDFrom(org string, cause ...string) string {
+	space := uuid5(namespaceDNS, strings.ToLower(org))
+	u := uuid5(space, "run:"+strings.Join(cause, "\x00"))
+	u[14], u[15] = 0, 0
+	return format(u)
+}
+
+// maxEvents is how many events fit into the four digits at an id's end.
+const maxEvents = 0xffff
+
+// EventID is the id of the n-th event of a run, n counting from 1.
+func EventID(runID string, n int) string {
+	return fmt.Sprintf("%s%04x", runID[:len(runID)-4], n)
+}
+
+// RunOf gives the id of the run that an event belongs to.
+func RunOf(eventID string) (string, error) {
+	if !uuidPattern.MatchString(eventID) {
+		return "", Errorf(CodeUnknownEvent, "%q is not an event id: it should be a UUID as the API returned it", clip(eventID, 60))
+	}
+	return strings.ToLower(eventID[:len(eventID)-4]) + "0000", nil
+}
+
+// CheckRunID says whether id can be a run's.
+func CheckRunID(id string) error {
+	if !uuidPattern.MatchString(id) || !strings.HasSuffix(id, "0000") {
+		return Errorf(CodeUnknownRun, "%q is not a run id: it should be a UUID ending in 0000, as the API returned it", clip(id, 60))
+	}
+	return nil
+}
+
+var uuidPattern = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
+
+// clip shortens text from outside before it is repeated in a message.
+func clip(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	return string(r[:n]) + "…"
+}

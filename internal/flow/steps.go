@@ -1,0 +1,197 @@
+package flow
+
+import "time"
+
+// Step is a step of the request workflow.
+type Step string
+
+// The steps. Removal is none of them: it has paths of its own.
+const (
+	StepRoute    Step = "route"    // find out who decides, and ask them
+	StepAwait    Step = "await"    // wait for a signal or the tier's deadline
+	StepDecide   Step = "decide"   // take the oldest decision
+	StepForward  Step = "forward"  // ask the next tier, or give up
+	StepEscalate Step = "escalate" // grant
+	StepDone     Step = "done"     // nothing left for the workflow to do
+)
+
+// StepSpec is a row of the step table: what a runner, whichever it is, has to
+// know about a step. After each task the runner goes to the step that the task
+// returned; a step it does not know ends the execution, and the sweep starts
+// a fresh one.
+type StepSpec struct {
+	Name Step
+	// Function is the Lambda function whose rights the step needs.
+	Function string
+	// WaitsForSignal says that the task only hands in the execution's token;
+	// the step ends when the token comes back, or when the time that the task
+	// returned is over, and then goes to OnTimeout.
+	WaitsForSignal bool
+	OnTimeout      Step
+	// Timeout bounds one attempt of the task.
+	Timeout time.Duration
+	Retry   []RetrySpec
+	// OnError is where the execution goes when retrying is of no use (any more).
+	OnError Step
+}
+
+// RetrySpec says which errors of a task are tried again, and when.
+type RetrySpec struct {
+	Errors      []string // names of error types
+	Interval    time.Duration
+	BackoffRate float64
+	MaxAttempts int // retries, the first attempt not counted
+}
+
+// ErrorRetry is the name under which tasks report that trying again may help.
+const ErrorRetry = "Retry"
+
+// passing are the faults that pass: our own, and those that Lambda and Step
+// Functions document as transient.
+var passing = RetrySpec{
+	Errors: []string{
+		ErrorRetry,
+		"Lambda.TooManyRequestsException", "Lambda.ServiceException",
+		"Lambda.AWSLambdaException", "Lambda.SdkClientException",
+		"Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout", "States.Timeout",
+	},
+	Interval: 2 * time.Second, BackoffRate: 2, MaxAttempts: 5,
+}
+
+// Steps is the request workflow. Step Functions' definition is rendered from
+// it, and the local runner walks it.
+var Steps = []StepSpec{
+	{Name: StepRoute, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}, OnError: StepDone},
+	{Name: StepAwait, Function: "approval", WaitsForSignal: true, OnTimeout: StepForward, Retry: []RetrySpec{passing}, OnError: StepDone},
+	{Name: StepDecide, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}, OnError: StepDone},
+	{Name: StepForward, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}, OnError: StepDone},
+	{Name: StepEscalate, Function: "access", Timeout: 5 * time.Minute, Retry: []RetrySpec{passing}, OnError: StepDone},
+	{Name: StepDone},
+}
+
+// Spec finds a step's row.
+func Spec(s Step) (StepSpec, bool) {
+	for _, spec := range Steps {
+		if spec.Name == s {
+			return spec, true
+		}
+	}
+	return StepSpec{}, false
+}
+
+// MaxGrantAttempts is how often granting is tried by itself; then a person
+// has to press Retry.
+const MaxGrantAttempts = 5
+
+// Next says which step the run needs. It is the only place that does: an
+// execution enters by it, and asks it after each task.
+func Next(r Run) Step {
+	if s, ok := r.Head(); ok {
+		switch s.Action {
+		case ActionRequest:
+			return StepRoute
+		case ActionTimeout, ActionUndeliverable:
+			return StepForward
+		}
+		return StepDecide
+	}
+	if len(r.After) > 0 {
+		return StepDecide
+	}
+	switch {
+	case r.Status == Requested:
+		return StepAwait
+	case r.Status == Approved && !r.ApprovalOnly && !r.ending():
+		if r.Error == nil || r.Error.Retryable && r.Error.Attempts < MaxGrantAttempts {
+			return StepEscalate
+		}
+	}
+	return StepDone
+}
+
+// Head is the oldest signal that the workflow has to take. Removals are not
+// the workflow's.
+func (r *Run) Head() (Signal, bool) {
+	for _, s := range r.Signals {
+		if s.Action != ActionDeescalate {
+			return s, true
+		}
+	}
+	return Signal{}, false
+}
+
+// EndAsked is the signal by which somebody asked to take access away now.
+func (r *Run) EndAsked() (Signal, bool) {
+	for _, s := range r.Signals {
+		if s.Action == ActionDeescalate {
+			return s, true
+		}
+	}
+	return Signal{}, false
+}
+
+// ending tells whether taking away has begun or was asked for.
+func (r *Run) ending() bool {
+	_, asked := r.EndAsked()
+	return asked || r.Access != nil && r.Access.Removal.EventID != ""
+}
+
+// EndDue is the time from which access has to be taken away: now if somebody
+// asked, else the access's end, pushed back while a claim or a back-off lasts.
+// False: nothing has to be.
+func (r *Run) EndDue() (time.Time, bool) {
+	if !r.Access.Live() {
+		return time.Time{}, false
+	}
+	at := r.Access.End
+	if s, asked := r.EndAsked(); asked && (at.IsZero() || s.At.Before(at)) {
+		at = s.At
+	}
+	if at.IsZero() {
+		return at, false
+	}
+	if r.Error != nil && r.Error.Step == EventDeescalate && r.Error.RetryAt.After(at) {
+		at = r.Error.RetryAt
+	}
+	if r.Access.Removal.Owner != "" && r.Access.Removal.Until.After(at) {
+		at = r.Access.Removal.Until
+	}
+	return at, true
+}
+
+// Deadline is when the waiting that the run is in is over: that of the tier
+// being asked, or of a form never submitted. Zero: it waits for nothing.
+func (r *Run) Deadline() time.Time {
+	switch {
+	case r.Status == Prompted:
+		return r.Created.Add(PromptTimeout)
+	case r.Status == Requested && r.Tier < len(r.Tiers):
+		return r.Tiers[r.Tier].Deadline
+	}
+	return time.Time{}
+}
+
+// due is when somebody has to look at the run at the latest, whatever else
+// fails: the earliest of all that it waits for.
+func due(r *Run) time.Time {
+	var at time.Time
+	earliest := func(t time.Time) {
+		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	switch step := Next(*r); {
+	case step == StepAwait:
+		earliest(r.Deadline())
+	case step == StepEscalate && r.Error != nil:
+		earliest(r.Error.RetryAt)
+	case step != StepDone:
+		earliest(r.Touched.Add(WatchdogAfter))
+	case r.Status == Prompted:
+		earliest(r.Deadline())
+	}
+	if end, ok := r.EndDue(); ok {
+		earliest(end)
+	}
+	return at
+}

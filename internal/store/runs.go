@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+)
+
+// NewWriter makes the id of an intended write.
+func NewWriter() string { return rand.Text() }
+
+// Runs keeps runs.
+type Runs struct {
+	Store Store // required
+}
+
+func runKey(id string) string { return "run#" + id }
+
+// Get reads a run. The error has flow.CodeUnknownRun where there is none.
+func (s Runs) Get(ctx context.Context, id string) (flow.Run, error) {
+	if err := flow.CheckRunID(id); err != nil {
+		return flow.Run{}, err
+	}
+	item, err := s.Store.Get(ctx, runKey(id))
+	if errors.Is(err, ErrNotFound) {
+		return flow.Run{}, flow.Errorf(flow.CodeUnknownRun, "there is no run %s", id)
+	}
+	if err != nil {
+		return flow.Run{}, fmt.Errorf("read run %s: %w", id, err)
+	}
+	return runOf(item)
+}
+
+func runOf(item Item) (flow.Run, error) {
+	var r flow.Run
+	if err := json.Unmarshal(item.Body, &r); err != nil {
+		return flow.Run{}, fmt.Errorf("decode %s: %w", item.Key, err)
+	}
+	r.Rev, r.Size = item.Rev, len(item.Body)
+	return r, nil
+}
+
+// Put writes a run as flow.Apply gave it. Returns ErrConflict when the stored
+// run is not the one that Apply was given.
+func (s Runs) Put(ctx context.Context, r flow.Run) (flow.Run, error) {
+	return s.put(ctx, r, NewWriter())
+}
+
+func (s Runs) put(ctx context.Context, r flow.Run, writer string) (flow.Run, error) {
+	body, err := json.Marshal(r)
+	if err != nil {
+		return flow.Run{}, fmt.Errorf("encode run %s: %w", r.ID, err)
+	}
+	rev, err := s.Store.Put(ctx, Item{
+		Key: runKey(r.ID), Rev: r.Rev, Writer: writer, Body: body,
+		Index: Index{Due: r.Due, Requester: r.Requester.ID, Flow: r.Flow, Status: string(r.Status), Created: r.Created},
+	})
+	if err != nil {
+		return flow.Run{}, fmt.Errorf("write run %s: %w", r.ID, err)
+	}
+	r.Rev, r.Size = rev, len(body)
+	return r, nil
+}
+
+// maxConflicts is how often Change reads again before it gives up.
+const maxConflicts = 50
+
+// Change reads a run, applies what decide gives for it, and writes it, anew
+// for each lost race. decide may return flow.ErrUnchanged: then nothing is
+// written, and the run is returned as read. Errors of decide end the change,
+// with the run as it was read.
+func (s Runs) Change(ctx context.Context, id string, now func() time.Time, decide func(flow.Run) (flow.Input, error)) (flow.Run, error) {
+	for range maxConflicts {
+		r, err := s.Get(ctx, id)
+		if err != nil {
+			return flow.Run{}, err
+		}
+		in, err := decide(r)
+		if err == nil {
+			var changed flow.Run
+			if changed, err = flow.Apply(r, in, now()); err == nil {
+				if changed, err = s.Put(ctx, changed); err == nil {
+					return changed, nil
+				}
+				if errors.Is(err, ErrConflict) {
+					continue
+				}
+			}
+		}
+		if errors.Is(err, flow.ErrUnchanged) {
+			return r, nil
+		}
+		return r, err
+	}
+	return flow.Run{}, fmt.Errorf("write run %s: %w", id, ErrConflict)
+}
+
+// RunPage is a part of a listing of runs.
+type RunPage struct {
+	Runs   []flow.Run
+	Cursor string
+}
+
+// List finds runs, newest first (ByRequester, ByFlow, ByStatus), in order of
+// id (ByKind) or earliest first (ByDue).
+func (s Runs) List(ctx context.Context, q Query) (RunPage, error) {
+	if q.By == ByKind {
+		q.Value = "run#"
+	}
+	page, err := s.Store.List(ctx, q)
+	if err != nil {
+		return RunPage{}, fmt.Errorf("list runs by %s: %w", q.By, err)
+	}
+	out := RunPage{Cursor: page.Cursor}
+	for _, item := range page.Items {
+		r, err := runOf(item)
+		if err != nil {
+			return RunPage{}, err
+		}
+		out.Runs = append(out.Runs, r)
+	}
+	return out, nil
+}

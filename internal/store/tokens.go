@@ -1,0 +1,130 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+)
+
+// Tokens keeps the bot tokens of the API. Their values are shown once and
+// stored hashed.
+type Tokens struct {
+	Store Store // required
+	Org   string
+	Now   func() time.Time // required
+}
+
+// Token describes a token, without its value.
+type Token struct {
+	// ID names the token for listing and revoking; it is part of its hash.
+	ID      string    `json:"id"`
+	Bot     string    `json:"bot"` // name of the bot user it belongs to
+	Label   string    `json:"label,omitempty"`
+	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires"`
+	Hash    string    `json:"hash"`
+}
+
+// tokenPrefix marks the values, so that scanners of leaked secrets can know them.
+const tokenPrefix = "symflows_"
+
+// Create makes a token for a bot, valid for the given time, and returns its
+// value, which can't be had again.
+func (s Tokens) Create(ctx context.Context, bot, label string, valid time.Duration) (value string, t Token, err error) {
+	value = tokenPrefix + rand.Text()
+	t = Token{
+		Bot: bot, Label: label, Created: s.Now().UTC(), Expires: s.Now().UTC().Add(valid), Hash: hash(value),
+	}
+	t.ID = t.Hash[:12]
+	body, err := json.Marshal(t)
+	if err != nil {
+		return "", Token{}, err
+	}
+	_, err = s.Store.Put(ctx, Item{Key: "token#" + t.Hash, Writer: NewWriter(), Body: body, Expires: t.Expires})
+	if err != nil {
+		return "", Token{}, fmt.Errorf("write token: %w", err)
+	}
+	return value, t, nil
+}
+
+// Check gives the bot that a token's value stands for. The error has
+// flow.CodeUnauthenticated, and says no more, if there is no such token or it
+// is over.
+func (s Tokens) Check(ctx context.Context, value string) (flow.Actor, Token, error) {
+	refused := flow.Errorf(flow.CodeUnauthenticated, "the token is not valid: it may be wrong, expired or revoked")
+	h := hash(value)
+	item, err := s.Store.Get(ctx, "token#"+h)
+	if errors.Is(err, ErrNotFound) {
+		return flow.Actor{}, Token{}, refused
+	}
+	if err != nil {
+		return flow.Actor{}, Token{}, fmt.Errorf("read token: %w", err)
+	}
+	var t Token
+	if err := json.Unmarshal(item.Body, &t); err != nil {
+		return flow.Actor{}, Token{}, fmt.Errorf("decode token: %w", err)
+	}
+	if subtle.ConstantTimeCompare([]byte(t.Hash), []byte(h)) != 1 || !s.Now().Before(t.Expires) {
+		return flow.Actor{}, Token{}, refused
+	}
+	return flow.Actor{ID: flow.UserID(s.Org, t.Bot), Kind: flow.KindBot, Name: t.Bot}, t, nil
+}
+
+// List gives the tokens that there are, expired ones included until they are
+// cleared away.
+func (s Tokens) List(ctx context.Context) ([]Token, error) {
+	var out []Token
+	q := Query{By: ByKind, Value: "token#"}
+	for {
+		page, err := s.Store.List(ctx, q)
+		if err != nil {
+			return nil, fmt.Errorf("list tokens: %w", err)
+		}
+		for _, item := range page.Items {
+			var t Token
+			if err := json.Unmarshal(item.Body, &t); err != nil {
+				return nil, fmt.Errorf("decode token: %w", err)
+			}
+			out = append(out, t)
+		}
+		if page.Cursor == "" {
+			return out, nil
+		}
+		q.Cursor = page.Cursor
+	}
+}
+
+// Revoke ends a token at once, by its id. The error has flow.CodeUnauthenticated
+// if there is none.
+func (s Tokens) Revoke(ctx context.Context, id string) error {
+	list, err := s.List(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range list {
+		if t.ID == id {
+			item, err := s.Store.Get(ctx, "token#"+t.Hash)
+			if errors.Is(err, ErrNotFound) {
+				return nil
+			}
+			if err != nil {
+				return fmt.Errorf("read token: %w", err)
+			}
+			return s.Store.Delete(ctx, item.Key, item.Rev)
+		}
+	}
+	return flow.Errorf(flow.CodeUnauthenticated, "there is no token %q: \"token list\" shows those that there are", id)
+}
+
+func hash(value string) string {
+	sum := sha256.Sum256([]byte(value))
+	return hex.EncodeToString(sum[:])
+}

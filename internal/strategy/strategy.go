@@ -1,0 +1,76 @@
+// Package strategy is the port to the systems in which access is granted. An
+// implementation is a package strategy/<system> with a [Type] and one line in
+// strategy/builtin; all of them run the suite of strategy/strategytest.
+package strategy
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/symflows/symflows/events"
+	"github.com/symflows/symflows/internal/flow"
+)
+
+// Type is a kind of strategy as configurations name it.
+type Type struct {
+	Name       string // the strategy's type: "aws_lambda"
+	TargetType string // the type that its targets must have: "aws_lambda_function"
+	// Check finds all that is wrong with a strategy and its targets, before
+	// anything runs. Paths are relative to the strategy document
+	// ("settings.url") or to a target's ("targets.orders-db.settings.arn").
+	Check func(flow.Strategy) []flow.Fault
+	// ARNs lists the Lambda functions that the strategy may invoke.
+	ARNs func(flow.Strategy) []string
+}
+
+// Opener makes a strategy ready to work. The argument is a run's frozen
+// strategy, not today's configuration. It connects to nothing yet.
+type Opener func(flow.Strategy) (Strategy, error)
+
+// Strategy grants and removes access in one system. Grant and Revoke must be
+// idempotent: both are repeated when an answer was lost, with the same
+// Call.Record.ID. Errors are [flow.Error]s: CodeStrategy where trying again is
+// of no use, CodeUnavailable where it is; an error without a code counts as
+// passing. The context's deadline bounds every call.
+type Strategy interface {
+	// Entitlements says what a target means for an identity: one or more keys,
+	// by which grants are counted across runs. A system that can't share a
+	// grant between runs puts runID into the key.
+	Entitlements(target flow.Target, identity, runID string) ([]flow.Entitlement, error)
+	// Grant gives the entitlement.
+	Grant(context.Context, Call) (Result, error)
+	// Revoke takes it away. What is not there is no error.
+	Revoke(context.Context, Call) (Result, error)
+}
+
+// Observer is a strategy that can read the target back. Those that can't
+// prove their work by a success answer.
+type Observer interface {
+	Observe(context.Context, Call) (flow.Presence, error)
+}
+
+// Identifier is a strategy with an identity of its own for people. For the
+// others it is the e-mail address. The error has flow.CodeIdentity if there is
+// no such user.
+type Identifier interface {
+	Identity(context.Context, flow.Actor) (string, error)
+}
+
+// Call is one thing to do at a target.
+type Call struct {
+	RunID       string
+	Entitlement flow.Entitlement
+	Target      flow.Target // frozen, with its bindings
+	Identity    string
+	// Record is the step's audit record while the step is under way
+	// (state.status "processing"). Its id is the idempotency key.
+	Record events.AuditRecord
+}
+
+// Result is what a target answered.
+type Result struct {
+	// Output is kept with the step: get_step_output reads it.
+	Output json.RawMessage
+	// Warnings are shown beside the success.
+	Warnings []string
+}

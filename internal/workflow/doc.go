@@ -1,0 +1,10 @@
+// Package workflow has the use cases, one file each: what happens when
+// somebody asks (submit), when a run has to move on (drive), at each step
+// (route, decide, forward, escalate), when access ends (deescalate), when
+// items change (relay, notify) and when time passes (sweep).
+//
+// It knows Slack, audit logs, schedules, functions and clocks as the narrow
+// interfaces of ports.go, and every use case has the same shape: read the run,
+// let flow.Apply decide, write it if nobody was faster. What follows from the
+// write is done by whoever reads the change feed.
+package workflow

@@ -1,0 +1,376 @@
+package workflow
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+)
+
+// Submit is the way in: forms, clicks and API calls. Each call is one read
+// and one conditional write at most (beside looking up the flow); what it
+// acknowledged is durable, and everything else follows from the change feed.
+// Callers have verified who the actor is.
+type Submit struct {
+	Org       string
+	Runs      store.Runs
+	Flows     *store.Flows
+	Directory Directory
+	Now       func() time.Time
+}
+
+// Prompt is a form that somebody opens.
+type Prompt struct {
+	RunID         string // from the cause, by flow.RunIDFrom, so that a replay is the same run
+	Flow          *flow.Flow
+	Actor         store.User
+	SourceChannel string
+}
+
+// Prompt starts a run whose form is being shown. The same prompt twice is the
+// same run. Guests, and flows that don't allow Slack, are refused.
+func (s Submit) Prompt(ctx context.Context, p Prompt) (flow.Run, error) {
+	if err := s.mayStart(p.Flow, flow.ChannelSlack, p.Actor); err != nil {
+		return flow.Run{}, err
+	}
+	return s.start(ctx, flow.Start{
+		ID: p.RunID, Flow: p.Flow, Requester: p.Actor.Actor, Source: flow.ChannelSlack,
+		SourceChannel: p.SourceChannel, Prompted: true,
+	}, nil)
+}
+
+func (s Submit) mayStart(f *flow.Flow, source flow.Channel, who store.User) error {
+	if !f.Params.Allows(source) {
+		return flow.Errorf(flow.CodeWrongSource, "flow %q can't be started from %s: its allowed_sources don't have it", f.Name, source)
+	}
+	switch who.Role {
+	case store.RoleGuest:
+		return flow.Errorf(flow.CodeForbidden, "guests of the workspace can't start requests")
+	case store.RoleDeactivated:
+		return flow.Errorf(flow.CodeForbidden, "this user has been deactivated and can't start requests")
+	}
+	return nil
+}
+
+// start creates a run; and, with a submission, its request in the same write.
+func (s Submit) start(ctx context.Context, in flow.Start, receive *flow.Receive) (flow.Run, error) {
+	r, err := flow.Apply(flow.Run{}, in, s.Now())
+	if err == nil && receive != nil {
+		r, err = flow.Apply(r, *receive, s.Now())
+	}
+	if err != nil {
+		return flow.Run{}, err
+	}
+	created, err := s.Runs.Put(ctx, r)
+	if errors.Is(err, store.ErrConflict) {
+		return s.Runs.Get(ctx, in.ID)
+	}
+	return created, err
+}
+
+// Request submits the form of a run that was prompted. The values are checked
+// against the version of the flow that the form showed. Submitting twice
+// changes nothing.
+func (s Submit) Request(ctx context.Context, runID string, who flow.Actor, values map[string]any) (flow.Run, error) {
+	return s.Runs.Change(ctx, runID, s.Now, func(r flow.Run) (flow.Input, error) {
+		if !r.Requester.Same(who) {
+			return nil, flow.Errorf(flow.CodeForbidden, "this form was opened by somebody else")
+		}
+		if r.Status != flow.Prompted {
+			if r.Status == flow.Expired {
+				return nil, flow.Errorf(flow.CodeStale, "this form was open too long; start again with /sym req")
+			}
+			return nil, flow.ErrUnchanged
+		}
+		f, err := s.Flows.Version(ctx, r.Flow, r.FlowVersion)
+		if err != nil {
+			return nil, err
+		}
+		sub, err := f.Submit(values)
+		if err != nil {
+			return nil, err
+		}
+		return flow.Receive{Action: flow.ActionRequest, Actor: r.Requester, Channel: flow.ChannelSlack, Submission: &sub}, nil
+	})
+}
+
+// APIRequest is a request by a program.
+type APIRequest struct {
+	Bot     flow.Actor
+	TokenID string
+	// IdempotencyKey makes a repeated call the same run; "" makes each one new.
+	IdempotencyKey string
+	FlowSRN        string
+	Inputs         map[string]any // flow_inputs: fields, target_srn, duration
+	Context        json.RawMessage
+	UserEmail      string // ask for this person; at most one of the two
+	UserID         string
+}
+
+// RequestByAPI starts a run and submits its request in one write. It returns
+// the run and the id of its request event.
+func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, string, error) {
+	f, err := s.flowBySRN(ctx, q.FlowSRN)
+	if err != nil {
+		return flow.Run{}, "", err
+	}
+	requester := store.User{Actor: q.Bot}
+	var submitter *flow.Actor
+	switch {
+	case q.UserEmail != "" && q.UserID != "":
+		return flow.Run{}, "", invalid("user_id", "give user_email or user_id, not both")
+	case q.UserEmail != "":
+		requester, err = s.Directory.UserByEmail(ctx, q.UserEmail)
+		if flow.CodeOf(err) == flow.CodeUnknownUser {
+			err = invalid("user_email", "nobody in the workspace has this e-mail address")
+		}
+		submitter = &q.Bot
+	case q.UserID != "":
+		requester, err = s.Directory.User(ctx, q.UserID)
+		if flow.CodeOf(err) == flow.CodeUnknownUser {
+			err = invalid("user_id", "nobody has this user id")
+		}
+		submitter = &q.Bot
+	}
+	if err != nil {
+		return flow.Run{}, "", err
+	}
+	if err := s.mayStart(f, flow.ChannelAPI, requester); err != nil {
+		return flow.Run{}, "", err
+	}
+	if len(q.Context) > flow.MaxContextBytes {
+		return flow.Run{}, "", &flow.Error{Code: flow.CodeTooLarge, Message: "the context is too large", Fields: []flow.FieldError{
+			{Field: "context", Message: fmt.Sprintf("must be at most %d KB", flow.MaxContextBytes>>10)},
+		}}
+	}
+	values, err := s.inputs(f, q.Inputs)
+	if err != nil {
+		return flow.Run{}, "", err
+	}
+	sub, err := f.Submit(values)
+	if err != nil {
+		return flow.Run{}, "", asInputs(err)
+	}
+	id := flow.NewRunID()
+	if q.IdempotencyKey != "" {
+		id = flow.RunIDFrom(s.Org, "api", q.TokenID, q.IdempotencyKey)
+	}
+	digest, err := digestOf(q)
+	if err != nil {
+		return flow.Run{}, "", err
+	}
+	r, err := s.start(ctx, flow.Start{
+		ID: id, Flow: f, Requester: requester.Actor, Submitter: submitter, Source: flow.ChannelAPI,
+		Context: q.Context, RequestDigest: digest,
+	}, &flow.Receive{Action: flow.ActionRequest, Actor: requester.Actor, Channel: flow.ChannelAPI, Submission: &sub})
+	if err != nil {
+		return flow.Run{}, "", err
+	}
+	if r.RequestDigest != digest {
+		return flow.Run{}, "", flow.Errorf(flow.CodeIdempotency, "this Idempotency-Key was used for another request: use a new one")
+	}
+	return r, flow.EventID(r.ID, 1), nil
+}
+
+// flowBySRN finds the flow that an SRN names, in our org.
+func (s Submit) flowBySRN(ctx context.Context, srn string) (*flow.Flow, error) {
+	n, err := s.ownSRN("flow_srn", srn, "flow")
+	if err != nil {
+		return nil, err
+	}
+	f, err := s.Flows.Version(ctx, n.Slug, n.Version)
+	if err != nil {
+		return nil, err
+	}
+	if n.Version != flow.Latest {
+		latest, err := s.Flows.Latest(ctx, n.Slug)
+		if err != nil {
+			return nil, err
+		}
+		if latest.Version != f.Version {
+			return nil, flow.Errorf(flow.CodeUnknownFlow, "version %s of flow %q is not the current one: use %s", n.Version, f.Name, flow.FlowSRN(s.Org, f.Name, flow.Latest))
+		}
+	}
+	return f, nil
+}
+
+func (s Submit) ownSRN(field, srn, model string) (flow.SRN, error) {
+	n, err := flow.ParseSRN(srn)
+	if err != nil {
+		return n, invalid(field, flow.UserMessage(err))
+	}
+	if n.Model != model {
+		return n, invalid(field, fmt.Sprintf("must name a %s, not a %s", model, n.Model))
+	}
+	if !strings.EqualFold(n.Org, s.Org) {
+		return n, invalid(field, fmt.Sprintf("belongs to another org: ours is %q", s.Org))
+	}
+	return n, nil
+}
+
+// inputs turns the API's flow_inputs into field values: target_srn names the
+// target that the form would call target_id.
+func (s Submit) inputs(f *flow.Flow, in map[string]any) (map[string]any, error) {
+	values := make(map[string]any, len(in))
+	for k, v := range in {
+		values[k] = v
+	}
+	given, ok := values["target_srn"]
+	if f.ApprovalOnly() {
+		var faults []flow.FieldError
+		for _, name := range []string{"target_srn", flow.FieldNameDuration} {
+			if _, ok := values[name]; ok {
+				faults = append(faults, flow.FieldError{Field: "flow_inputs." + name, Message: "must not be given: the flow is approval-only"})
+			}
+		}
+		if len(faults) > 0 {
+			return nil, &flow.Error{Code: flow.CodeInvalid, Message: "some inputs are not right", Fields: faults}
+		}
+		return values, nil
+	}
+	if _, both := values[flow.FieldNameTarget]; both {
+		return nil, invalid("flow_inputs.target_id", "give target_srn instead")
+	}
+	delete(values, "target_srn")
+	if !ok {
+		return values, nil // Submit says that it is required
+	}
+	srn, ok := given.(string)
+	if !ok {
+		return nil, invalid("flow_inputs.target_srn", "must be text")
+	}
+	n, err := s.ownSRN("flow_inputs.target_srn", srn, "access_target")
+	if err != nil {
+		return nil, err
+	}
+	t, ok := f.Strategy.Target(s.Org, n.Slug)
+	if !ok || t.Type != n.Type {
+		return nil, invalid("flow_inputs.target_srn", "is not one of the flow's targets")
+	}
+	values[flow.FieldNameTarget] = t.Name
+	return values, nil
+}
+
+// asInputs puts the API's names on the fields of an error.
+func asInputs(err error) error {
+	e, ok := errors.AsType[*flow.Error](err)
+	if !ok {
+		return err
+	}
+	shown := *e
+	shown.Fields = slices.Clone(e.Fields)
+	for i, f := range shown.Fields {
+		if f.Field == flow.FieldNameTarget {
+			f.Field = "target_srn"
+		}
+		shown.Fields[i].Field = "flow_inputs." + f.Field
+	}
+	return &shown
+}
+
+func invalid(field, message string) error {
+	return &flow.Error{Code: flow.CodeInvalid, Message: "the request is not right", Fields: []flow.FieldError{{Field: field, Message: message}}}
+}
+
+// digestOf tells two API requests apart.
+func digestOf(q APIRequest) (string, error) {
+	q.Bot, q.TokenID, q.IdempotencyKey = flow.Actor{}, "", ""
+	b, err := json.Marshal(q)
+	if err != nil {
+		return "", fmt.Errorf("encode request: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8]), nil
+}
+
+// Click is a button that somebody pressed, or an API call that means the same.
+type Click struct {
+	RunID   string
+	Action  flow.Action // approve, deny, cancel or deescalate
+	Actor   store.User
+	Channel flow.Channel
+	Message string           // decision message
+	Via     *flow.MessageRef // the message that has the button
+}
+
+// Click authorises a click and appends its signal. It returns the run and the
+// id of the event that the signal becomes. A double click gives the same id
+// again; one that may not be made is refused and leaves no trace.
+func (s Submit) Click(ctx context.Context, c Click) (flow.Run, string, error) {
+	r, err := s.Runs.Change(ctx, c.RunID, s.Now, func(r flow.Run) (flow.Input, error) {
+		if err := MayClick(r, c); err != nil {
+			return nil, err
+		}
+		if len(c.Message) > maxMessage {
+			return nil, flow.Errorf(flow.CodeTooLarge, "the message is too long: at most %d characters", maxMessage)
+		}
+		if c.Action == flow.ActionDeescalate && r.Access.Live() {
+			f, err := s.Flows.Version(ctx, r.Flow, r.FlowVersion)
+			if err != nil {
+				return nil, err
+			}
+			if !f.Params.AllowRevoke && c.Channel == flow.ChannelSlack {
+				return nil, flow.Errorf(flow.CodeForbidden, "access of this flow ends by its duration only (allow_revoke is off)")
+			}
+		}
+		return flow.Receive{Action: c.Action, Actor: c.Actor.Actor, Channel: c.Channel, Message: c.Message, Via: c.Via}, nil
+	})
+	if err != nil {
+		return r, "", err
+	}
+	for _, sig := range r.Signals {
+		if sig.Action == c.Action && (sig.Actor.Same(c.Actor.Actor) || c.Action == flow.ActionDeescalate) {
+			return r, sig.ID, nil
+		}
+	}
+	if c.Action == flow.ActionDeescalate && r.Access != nil && r.Access.Removal.EventID != "" {
+		return r, r.Access.Removal.EventID, nil
+	}
+	return r, "", nil
+}
+
+// maxMessage bounds decision messages; Slack's plain_text_input takes 3,000.
+const maxMessage = 3000
+
+// MayClick says whether the actor may do this to the run. Nil: yes.
+func MayClick(r flow.Run, c Click) error {
+	if c.Actor.Role == store.RoleDeactivated {
+		return flow.Errorf(flow.CodeForbidden, "this user has been deactivated")
+	}
+	switch c.Action {
+	case flow.ActionApprove, flow.ActionDeny:
+		if r.Status != flow.Requested {
+			return nil // the run says who was first
+		}
+		return r.MayDecide(c.Actor.Actor, c.Actor.Guest(), c.Action)
+	case flow.ActionCancel:
+		return r.MayCancel(c.Actor.Actor)
+	case flow.ActionDeescalate:
+		if c.Actor.Guest() && !r.Deciders.AllowGuests {
+			return flow.Errorf(flow.CodeForbidden, "guests of the workspace can't end access of this flow")
+		}
+		if c.Channel == flow.ChannelAPI {
+			return nil // a token may end any access: taking away is the safe side
+		}
+		return r.MayEnd(c.Actor.Actor)
+	}
+	return flow.Errorf(flow.CodeIllegal, "%q is no button of ours", c.Action)
+}
+
+// Retry asks for a run's failed step to be tried again now.
+func (s Submit) Retry(ctx context.Context, runID string, who store.User) (flow.Run, error) {
+	return s.Runs.Change(ctx, runID, s.Now, func(r flow.Run) (flow.Input, error) {
+		if err := r.MayEnd(who.Actor); err != nil {
+			return nil, flow.Errorf(flow.CodeForbidden, "only the requester, the approver and admins can retry this")
+		}
+		return flow.Retry{Actor: who.Actor}, nil
+	})
+}
