@@ -53,14 +53,31 @@ func (s Users) BySlack(ctx context.Context, team, id string) (User, error) {
 	return u, err
 }
 
+// ByID reads a person by our own id. The error has flow.CodeUnknownUser where
+// we never saw them.
+func (s Users) ByID(ctx context.Context, userID string) (User, error) {
+	var p person
+	if _, err := s.read(ctx, "user#"+userID, &p); err != nil {
+		return User{}, err
+	}
+	if p.ID == "" {
+		return User{}, flow.Errorf(flow.CodeUnknownUser, "we don't know this user")
+	}
+	return p.User, nil
+}
+
 // Remember saves a person as the directory just described them.
 func (s Users) Remember(ctx context.Context, u User) error {
-	return s.change(ctx, "slackuser#"+u.SlackTeam+"#"+u.SlackID, func(stored *User) { *stored = u })
+	if err := change(ctx, s.Store, "slackuser#"+u.SlackTeam+"#"+u.SlackID, func(stored *User) { *stored = u }); err != nil {
+		return err
+	}
+	return change(ctx, s.Store, "user#"+u.ID, func(p *person) { p.User = u })
 }
 
 // person is what we keep under our own id.
 type person struct {
-	Identities []Identity `json:"identities"`
+	User
+	Identities []Identity `json:"identities,omitempty"`
 }
 
 // Identity reads a stored identity of a person; "" where there is none.
@@ -89,10 +106,6 @@ func (s Users) SetIdentity(ctx context.Context, userID string, i Identity) error
 		}
 		p.Identities = append(p.Identities, i)
 	})
-}
-
-func (s Users) change(ctx context.Context, key string, edit func(*User)) error {
-	return change(ctx, s.Store, key, edit)
 }
 
 func (s Users) read(ctx context.Context, key string, v any) (Item, error) {
