@@ -225,6 +225,9 @@ type LambdaCall struct {
 // Duration is a time.Duration written in JSON as whole seconds.
 type Duration time.Duration
 
+// Seconds gives the whole seconds.
+func (d Duration) Seconds() int64 { return int64(time.Duration(d) / time.Second) }
+
 // MarshalJSON writes whole seconds.
 func (d Duration) MarshalJSON() ([]byte, error) {
 	return json.Marshal(int64(time.Duration(d) / time.Second))

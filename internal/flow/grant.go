@@ -18,10 +18,24 @@ type Grant struct {
 	State GrantState `json:"state"`
 	// Holders are the runs that need the entitlement.
 	Holders []string `json:"holders,omitempty"`
+	// Left are the runs that were taken off lately, whether they had come to
+	// hold the entitlement or not: a slow attempt at granting that comes after
+	// the removal of its own run finds itself here, and is refused.
+	Left []Departure `json:"left,omitempty"`
 	// Before is what the target showed before we first touched it; "" until seen.
 	Before Presence `json:"before,omitempty"`
 	Lease  Lease    `json:"lease"`
 }
+
+// Departure is a run that may not come back.
+type Departure struct {
+	Run string    `json:"run"`
+	At  time.Time `json:"at"`
+}
+
+// rememberLeft is how long departures are kept: longer than any attempt at
+// granting can be under way.
+const rememberLeft = time.Hour
 
 // Lease is the sole right to call the target for a grant. It lasts at least as
 // long as a call can.
@@ -63,6 +77,9 @@ func (g Grant) leased(owner string, now time.Time) bool {
 // CodeBusy: somebody is changing it; ask again later.
 func (g Grant) Acquire(run string, lease Lease, now time.Time) (Grant, Do, error) {
 	g.Holders = slices.Clone(g.Holders)
+	if slices.ContainsFunc(g.Left, func(d Departure) bool { return d.Run == run }) {
+		return g, DoNone, Errorf(CodeStale, "this access was ended before it was granted")
+	}
 	if g.State == GrantPresent {
 		g.hold(run)
 		return g, DoNone, nil
@@ -85,11 +102,14 @@ func (g *Grant) hold(run string) {
 
 // Saw notes what the target showed before the first change. Later sights tell
 // nothing about what was there before us, and are not kept.
-func (g Grant) Saw(p Presence) Grant {
+func (g Grant) Saw(owner string, p Presence) (Grant, error) {
+	if g.State != GrantCreating || g.Lease.Owner != owner {
+		return g, busy
+	}
 	if g.Before == "" {
 		g.Before = p
 	}
-	return g
+	return g, nil
 }
 
 // Created ends creating: the entitlement was observed.
@@ -116,6 +136,10 @@ func (g Grant) Yield(owner string) (Grant, error) {
 // DoNone: others hold it, or it is absent already. CodeBusy: ask again later.
 func (g Grant) Release(run string, lease Lease, now time.Time) (Grant, Do, error) {
 	others := slices.DeleteFunc(slices.Clone(g.Holders), func(h string) bool { return h == run })
+	g.Left = slices.DeleteFunc(slices.Clone(g.Left), func(d Departure) bool {
+		return d.Run == run || now.Sub(d.At) > rememberLeft
+	})
+	g.Left = append(g.Left, Departure{Run: run, At: now})
 	switch {
 	case g.State == GrantAbsent:
 		return g, DoNone, nil
@@ -138,7 +162,7 @@ func (g Grant) Gone(owner string) (Grant, error) {
 	if g.State != GrantRemoving || g.Lease.Owner != owner {
 		return g, busy
 	}
-	return Grant{Key: g.Key, Rev: g.Rev}, nil
+	return Grant{Key: g.Key, Rev: g.Rev, Left: g.Left}, nil
 }
 
 // Held tells whether runs other than this one hold the entitlement.

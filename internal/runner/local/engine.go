@@ -1,0 +1,190 @@
+package local
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+// Engine runs jobs, now or at a time. The zero value with Clock and Log set is
+// ready; Run makes it work.
+type Engine struct {
+	Clock workflow.Clock // required
+	Log   *slog.Logger   // required
+
+	mu       sync.Mutex
+	changed  chan struct{} // closed and replaced whenever the fields below change
+	ready    []job
+	busy     int
+	timers   map[string]timer
+	stopping bool
+}
+
+// maxBusy bounds the jobs under way at once. It is large, so that targets which
+// hang don't keep others from being called.
+const maxBusy = 512
+
+type job func(context.Context)
+
+type timer struct {
+	at time.Time
+	do job
+}
+
+// Go runs a job soon.
+func (e *Engine) Go(do job) {
+	e.change(func() { e.ready = append(e.ready, do) })
+}
+
+// At runs a job at a time, in place of what was to run under the same key.
+func (e *Engine) At(key string, at time.Time, do job) {
+	e.change(func() { e.timers[key] = timer{at, do} })
+}
+
+// Cancel forgets what was to run under a key.
+func (e *Engine) Cancel(key string) {
+	e.change(func() { delete(e.timers, key) })
+}
+
+// change edits the fields under the lock and tells whoever waits for them.
+func (e *Engine) change(edit func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.timers == nil {
+		e.timers = map[string]timer{}
+	}
+	edit()
+	if e.changed != nil {
+		close(e.changed)
+	}
+	e.changed = make(chan struct{})
+}
+
+// grace is how long jobs that are under way may go on when the engine stops.
+const grace = 20 * time.Second
+
+// Run works until the context ends. It returns when the jobs under way are
+// done, or have been told to give up after a grace period.
+func (e *Engine) Run(ctx context.Context) {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var jobs sync.WaitGroup
+	defer func() {
+		e.change(func() { e.stopping = true })
+		done := make(chan struct{})
+		go func() { jobs.Wait(); close(done) }()
+		select {
+		case <-done:
+		case <-e.Clock.After(grace):
+		}
+		cancel()
+		<-done
+	}()
+	e.change(func() {})
+	for {
+		due, next, changed := e.take()
+		for _, do := range due {
+			jobs.Go(func() {
+				defer e.change(func() { e.busy-- })
+				defer e.recovered()
+				do(work)
+			})
+		}
+		var alarm <-chan time.Time
+		if !next.IsZero() {
+			alarm = e.Clock.After(next.Sub(e.Clock.Now()))
+		}
+		select {
+		case <-changed:
+		case <-alarm:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Stopping tells whether jobs should end at the next good moment.
+func (e *Engine) Stopping() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.stopping
+}
+
+// recovered keeps one job's panic from ending all others. What the job left
+// undone is found by the sweep.
+func (e *Engine) recovered() {
+	if p := recover(); p != nil {
+		e.Log.Error("job panicked", "panic", p, "stack", string(debug.Stack()))
+	}
+}
+
+// take gives the jobs to start now, and the time of the next timer.
+func (e *Engine) take() (due []job, next time.Time, changed <-chan struct{}) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.collect()
+	n := min(len(e.ready), maxBusy-e.busy)
+	due, e.ready = slices.Clone(e.ready[:n]), slices.Delete(e.ready, 0, n)
+	e.busy += n
+	if len(e.ready) == 0 { // else a job that ends is what we wait for
+		next = e.next()
+	}
+	return due, next, e.changed
+}
+
+// collect makes the timers whose time has come ready.
+func (e *Engine) collect() {
+	now := e.Clock.Now()
+	var over []string
+	for key, t := range e.timers {
+		if !t.at.After(now) {
+			over = append(over, key)
+		}
+	}
+	slices.SortFunc(over, func(a, b string) int { return e.timers[a].at.Compare(e.timers[b].at) })
+	for _, key := range over {
+		e.ready = append(e.ready, e.timers[key].do)
+		delete(e.timers, key)
+	}
+}
+
+func (e *Engine) next() time.Time {
+	var next time.Time
+	for t := range maps.Values(e.timers) {
+		if next.IsZero() || t.at.Before(next) {
+			next = t.at
+		}
+	}
+	return next
+}
+
+// Next is the time of the next timer; false: there is none.
+func (e *Engine) Next() (time.Time, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	at := e.next()
+	return at, !at.IsZero()
+}
+
+// Idle waits until nothing is under way, ready or due.
+func (e *Engine) Idle(ctx context.Context) error {
+	for {
+		e.mu.Lock()
+		idle := e.busy == 0 && len(e.ready) == 0 && (e.next().IsZero() || e.next().After(e.Clock.Now()))
+		changed := e.changed
+		e.mu.Unlock()
+		if idle {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,191 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+// Reader hands the change feed to one of its consumers.
+type Reader struct {
+	Name   string
+	Engine *Engine
+	Feed   store.Feed
+	// Handle takes a batch. It returns the changes to give again, one by one,
+	// and later; or an error to be given the whole batch again.
+	Handle func(ctx context.Context, batch []store.Change) (again []Postponed, err error)
+	// Later keeps what is to be given again, so that it outlives the process.
+	Later Times
+
+	mu     sync.Mutex
+	queued bool // a read is to come that will see all changes so far
+
+	// handling is held while changes are handled, so that those of one item
+	// come one after the other. It guards what follows.
+	handling sync.Mutex
+	failures int            // batches that failed in a row
+	tries    map[string]int // of each key that is postponed
+}
+
+// Postponed is a change that could not be handled.
+type Postponed struct {
+	Change store.Change
+	Cause  error
+}
+
+// batch is how many changes are read at once.
+const batch = 100
+
+// Each makes a Handle of a function that takes one change.
+func Each(handle func(context.Context, store.Change) error) func(context.Context, []store.Change) ([]Postponed, error) {
+	return func(ctx context.Context, changes []store.Change) (again []Postponed, err error) {
+		newest := map[string]store.Change{}
+		for _, c := range changes {
+			newest[c.Key] = c
+		}
+		for _, c := range changes {
+			if newest[c.Key] != c {
+				continue // the item is read as it is now, so once is enough
+			}
+			if err := handle(ctx, c); err != nil {
+				again = append(again, Postponed{c, err})
+			}
+		}
+		return again, nil
+	}
+}
+
+// Kick makes the reader look. It returns at once; a kick that comes while the
+// reader looks makes it look again.
+func (r *Reader) Kick() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.queued {
+		r.queued = true
+		r.Engine.Go(r.read)
+	}
+}
+
+// Load takes up what an earlier process postponed, and looks.
+func (r *Reader) Load(ctx context.Context) error {
+	all, err := r.Later.All(ctx)
+	for name, at := range all {
+		if key, ok := strings.CutPrefix(name, r.prefix()); ok {
+			r.arm(store.Change{Key: key}, at)
+		}
+	}
+	r.Kick()
+	return err
+}
+
+func (r *Reader) prefix() string { return "later#" + r.Name + "#" }
+
+func (r *Reader) read(ctx context.Context) {
+	r.handling.Lock()
+	defer r.handling.Unlock()
+	r.mu.Lock()
+	r.queued = false
+	r.mu.Unlock()
+	for !r.Engine.Stopping() {
+		n, err := r.once(ctx)
+		if err != nil {
+			r.Engine.Log.ErrorContext(ctx, "changes could not be handled", "consumer", r.Name, "error", err)
+			r.failures++
+			r.Engine.At("feed#"+r.Name, r.Engine.Clock.Now().Add(pause(r.failures, err)), func(context.Context) { r.Kick() })
+			return
+		}
+		r.failures = 0
+		if n < batch {
+			return
+		}
+	}
+}
+
+func (r *Reader) once(ctx context.Context) (int, error) {
+	changes, err := r.Feed.Changes(ctx, r.Name, batch)
+	if err != nil || len(changes) == 0 {
+		return 0, err
+	}
+	again, err := r.Handle(ctx, changes)
+	if err != nil {
+		return 0, err
+	}
+	for _, p := range again {
+		if err := r.postpone(ctx, p); err != nil {
+			return 0, err
+		}
+	}
+	return len(changes), r.Feed.Seen(ctx, r.Name, len(changes))
+}
+
+func (r *Reader) postpone(ctx context.Context, p Postponed) error {
+	if r.tries == nil {
+		r.tries = map[string]int{}
+	}
+	r.tries[p.Change.Key]++
+	n := r.tries[p.Change.Key]
+	at := r.Engine.Clock.Now().Add(pause(n, p.Cause))
+	r.Engine.Log.WarnContext(ctx, "change will be handled again", "consumer", r.Name, "key", p.Change.Key, "tries", n, "at", at, "error", p.Cause)
+	if err := r.Later.Set(ctx, r.prefix()+p.Change.Key, at); err != nil {
+		return err
+	}
+	r.arm(p.Change, at)
+	return nil
+}
+
+func (r *Reader) arm(c store.Change, at time.Time) {
+	r.Engine.At(r.prefix()+c.Key, at, func(ctx context.Context) { r.again(ctx, c) })
+}
+
+func (r *Reader) again(ctx context.Context, c store.Change) {
+	r.handling.Lock()
+	defer r.handling.Unlock()
+	failed, err := r.Handle(ctx, []store.Change{c})
+	if err == nil && len(failed) > 0 {
+		err = r.postpone(ctx, failed[0])
+	} else if err == nil {
+		delete(r.tries, c.Key)
+		err = r.Later.Delete(ctx, r.prefix()+c.Key)
+	}
+	if err != nil {
+		r.Engine.Log.ErrorContext(ctx, "postponed change could not be handled", "consumer", r.Name, "key", c.Key, "error", err)
+		r.arm(c, r.Engine.Clock.Now().Add(longest))
+	}
+}
+
+// longest is the most that a failed change waits.
+const longest = time.Minute
+
+// pause doubles with each try, unless the vendor said how long to wait.
+func pause(tries int, cause error) time.Duration {
+	if limited, ok := errors.AsType[*workflow.RateLimited](cause); ok && limited.After > 0 {
+		return limited.After
+	}
+	d := time.Second
+	for range min(tries, 10) - 1 {
+		d *= 2
+	}
+	return min(d, longest)
+}
+
+// Watched is a store whose writes wake readers before they return.
+type Watched struct {
+	store.Store
+	Readers []*Reader
+}
+
+// Put writes, and wakes.
+func (w *Watched) Put(ctx context.Context, item store.Item) (int64, error) {
+	rev, err := w.Store.Put(ctx, item)
+	if err == nil {
+		for _, r := range w.Readers {
+			r.Kick()
+		}
+	}
+	return rev, err
+}

@@ -1,0 +1,179 @@
+package workflow
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+)
+
+// Decide takes the oldest decision that waits on the run, or runs what is to
+// run after one that is made.
+func (a Approval) Decide(ctx context.Context, id string) (flow.Step, error) {
+	r, err := a.Runs.Get(ctx, id)
+	if err != nil {
+		return "", again(err)
+	}
+	signal, ok := r.Head()
+	switch {
+	case flow.Next(r) != flow.StepDecide:
+		return flow.Next(r), nil
+	case ok:
+		r, err = a.decide(ctx, r, signal)
+	default:
+		r, err = a.after(ctx, r, r.After[0])
+	}
+	if err != nil {
+		return "", again(err)
+	}
+	return flow.Next(r), nil
+}
+
+func (a Approval) decide(ctx context.Context, r flow.Run, signal flow.Signal) (flow.Run, error) {
+	f, err := a.Flows.Version(ctx, r.Flow, r.FlowVersion)
+	if err != nil {
+		return r, err
+	}
+	var dropped []string
+	if r.Status == flow.Requested && signal.Action != flow.ActionCancel {
+		if dropped, err = a.recheck(ctx, f, r, signal); refusal(err) {
+			return a.settle(ctx, r.ID, signal, flow.Refuse{SignalID: signal.ID, Reason: flow.FailureOf(err)})
+		} else if err != nil {
+			return r, err
+		}
+	}
+	decision := flow.Decide{SignalID: signal.ID, Dropped: dropped}
+	decided, err := flow.Apply(r, decision, a.Now())
+	if err == nil && decided.Status == flow.Approved {
+		decision.After = f.Params.AfterApprove != nil
+		if f.Params.OnApprove != nil {
+			if r, signal, err = a.onApprove(ctx, f, r, signal); err != nil {
+				return r, err
+			}
+			if failed := signal.Result.Error; failed != nil {
+				return a.settle(ctx, r.ID, signal, flow.Refuse{SignalID: signal.ID, Reason: *failed})
+			}
+		}
+	}
+	return a.settle(ctx, r.ID, signal, decision)
+}
+
+// settle applies an input that takes the signal. A decision that turns out not
+// to be legal (any more) is refused, which records that somebody tried.
+func (a Approval) settle(ctx context.Context, id string, signal flow.Signal, in flow.Input) (flow.Run, error) {
+	return a.Runs.Change(ctx, id, a.Now, func(r flow.Run) (flow.Input, error) {
+		if head, ok := r.Head(); !ok || head.ID != signal.ID {
+			return nil, flow.ErrUnchanged
+		}
+		if _, err := flow.Apply(r, in, a.Now()); refusal(err) {
+			return flow.Refuse{SignalID: signal.ID, Reason: flow.FailureOf(err)}, nil
+		}
+		return in, nil
+	})
+}
+
+// refusal tells whether an error is a "no" rather than a fault.
+func refusal(err error) bool {
+	return err != nil && !flow.Retryable(err)
+}
+
+// recheck asks the directory once more whether those who decide still may: the
+// sender of the signal, and everybody whose approval was counted before. The
+// error says why the signal's sender may not; the list has the event ids of
+// earlier approvals that no longer count.
+func (a Approval) recheck(ctx context.Context, f *flow.Flow, r flow.Run, signal flow.Signal) (dropped []string, err error) {
+	deciders, err := a.deciders(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	r.Deciders = deciders
+	may := func(who flow.Actor) error {
+		u := store.User{Actor: who, Role: store.RoleMember}
+		if who.SlackID != "" {
+			if u, err = a.Directory.User(ctx, who.SlackID); err != nil {
+				if flow.CodeOf(err) == flow.CodeUnknownUser {
+					return flow.Errorf(flow.CodeForbidden, "this user is not in the workspace any more")
+				}
+				return err
+			}
+		}
+		return MayClick(r, Click{Action: signal.Action, Actor: u})
+	}
+	if err := may(signal.Actor); err != nil {
+		return nil, err
+	}
+	if signal.Action != flow.ActionApprove {
+		return nil, nil
+	}
+	for _, counted := range r.Approvals {
+		if err := may(counted.Actor); refusal(err) {
+			dropped = append(dropped, counted.EventID)
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	return dropped, nil
+}
+
+// onApprove runs the flow's function before the approval counts, and saves its
+// answer under the signal before anything follows from it.
+func (a Approval) onApprove(ctx context.Context, f *flow.Flow, r flow.Run, signal flow.Signal) (flow.Run, flow.Signal, error) {
+	if signal.Result != nil {
+		return r, signal, nil
+	}
+	result := a.invoke(ctx, f.Params.OnApprove, r, signal.Actor, "on_approve")
+	r, err := a.Runs.Change(ctx, r.ID, a.Now, func(flow.Run) (flow.Input, error) {
+		return flow.Keep{SignalID: signal.ID, Result: result}, nil
+	})
+	if err != nil {
+		return r, signal, err
+	}
+	for _, s := range r.Signals {
+		if s.ID == signal.ID {
+			return r, s, nil
+		}
+	}
+	signal.Result = &result
+	return r, signal, nil
+}
+
+// after runs the flow's function for a decision that is durable. What it does
+// wrong is reported, and changes nothing.
+func (a Approval) after(ctx context.Context, r flow.Run, call flow.AfterCall) (flow.Run, error) {
+	f, err := a.Flows.Version(ctx, r.Flow, r.FlowVersion)
+	if err != nil {
+		return r, err
+	}
+	result := a.invoke(ctx, f.Params.AfterApprove, r, r.Approver(), "after_approve")
+	return a.Runs.Change(ctx, r.ID, a.Now, func(flow.Run) (flow.Input, error) {
+		return flow.After{EventID: call.EventID, Result: result}, nil
+	})
+}
+
+// invoke calls a customer's function. Whatever goes wrong comes back as a value.
+func (a Approval) invoke(ctx context.Context, call *flow.LambdaCall, r flow.Run, approver flow.Actor, hook string) flow.Result {
+	ctx, cancel := context.WithTimeout(ctx, a.FunctionTimeout)
+	defer cancel()
+	payload, err := call.Render(&r, approver)
+	var answer []byte
+	if err == nil {
+		answer, err = a.Functions.Invoke(ctx, call.ARN, payload)
+	}
+	if err != nil {
+		failure := flow.FailureOf(err)
+		failure.Message = hook + ": " + failure.Message
+		failure.Step = flow.EventApprove
+		return flow.Result{Error: &failure}
+	}
+	return flow.Result{Output: jsonOf(answer)}
+}
+
+// jsonOf keeps an answer as JSON, whatever it is: what is none becomes a text.
+func jsonOf(answer []byte) json.RawMessage {
+	if len(answer) == 0 || json.Valid(answer) {
+		return answer
+	}
+	text, _ := json.Marshal(string(answer)) // a string can't fail
+	return text
+}

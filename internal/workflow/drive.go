@@ -1,0 +1,93 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/runner"
+	"github.com/symflows/symflows/internal/store"
+)
+
+// Drive makes runs move on: it is called for each change of a run, and by the
+// sweep for what should have moved and did not. Calling it too often is
+// harmless.
+type Drive struct {
+	Runs    store.Runs
+	Runner  runner.Runner
+	Remover Remover
+	Now     func() time.Time
+}
+
+// Run drives one run. Overdue says that the run's due time has come, so that an
+// execution which seems to be under way is taken for lost. Ends of access that
+// come within ahead are handed to the remover, which waits for them.
+func (d Drive) Run(ctx context.Context, id string, overdue bool, ahead time.Duration) error {
+	r, err := d.Runs.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if at, ok := r.EndDue(); ok && !at.After(d.Now().Add(ahead)) {
+		if err := d.Remover.Remove(ctx, id); err != nil {
+			return fmt.Errorf("hand run %s to removal: %w", id, err)
+		}
+	}
+	if r, err = timeOut(ctx, d.Runs, d.Now, r); err != nil {
+		return err
+	}
+	step := flow.Next(r)
+	if step == flow.StepDone || step == flow.StepAwait || backingOff(r, d.Now()) {
+		return nil
+	}
+	if token := r.Execution.Token; token != "" {
+		err := d.Runner.Resume(ctx, token)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, runner.ErrGone) {
+			return fmt.Errorf("resume run %s: %w", id, err)
+		}
+		overdue = true
+	}
+	lost := r.Execution
+	r, err = d.Runs.Change(ctx, id, d.Now, func(r flow.Run) (flow.Input, error) {
+		if r.Execution.Active && (!overdue || r.Execution != lost) {
+			return nil, flow.ErrUnchanged // somebody is at it, or was faster
+		}
+		return flow.Dispatch{}, nil
+	})
+	if err != nil {
+		return err
+	}
+	if r.Execution.Attempt == lost.Attempt {
+		return nil
+	}
+	if err := d.Runner.Start(ctx, id, r.Execution.Attempt); err != nil {
+		return fmt.Errorf("start execution %d of run %s: %w", r.Execution.Attempt, id, err)
+	}
+	return nil
+}
+
+// timeOut turns a deadline that is over into a signal.
+func timeOut(ctx context.Context, runs store.Runs, now func() time.Time, r flow.Run) (flow.Run, error) {
+	over := func(r flow.Run) bool {
+		at := r.Deadline()
+		return !at.IsZero() && !now().Before(at)
+	}
+	if !over(r) {
+		return r, nil
+	}
+	return runs.Change(ctx, r.ID, now, func(r flow.Run) (flow.Input, error) {
+		if !over(r) {
+			return nil, flow.ErrUnchanged
+		}
+		return flow.Receive{Action: flow.ActionTimeout, Actor: flow.System, Channel: flow.ChannelInternal, Tier: r.Tier}, nil
+	})
+}
+
+// backingOff tells whether granting waits before it is tried again.
+func backingOff(r flow.Run, now time.Time) bool {
+	return flow.Next(r) == flow.StepEscalate && r.Error != nil && now.Before(r.Error.RetryAt)
+}

@@ -1,0 +1,283 @@
+package workflow
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/symflows/symflows/events"
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/strategy"
+)
+
+// Access grants and takes away. It is the only part that calls targets.
+type Access struct {
+	Runs     store.Runs
+	Grants   store.Grants
+	Flows    *store.Flows
+	Users    store.Users
+	Open     strategy.Opener
+	Schedule Schedule
+	Remover  Remover
+	Clock    Clock
+	Log      *slog.Logger
+	// CallTimeout bounds all calls of targets in one attempt; a lease lasts
+	// longer by leaseMargin, so that no call outlives its lease.
+	CallTimeout time.Duration
+	// Ahead is how much too early calls of Deescalate may come: it waits for
+	// the exact end. Ends nearer than that get no schedule but a direct call.
+	// Zero where the schedule is exact.
+	Ahead time.Duration
+}
+
+// leaseMargin is what clocks of two machines, and the time between the end of
+// a call and the write that reports it, may add up to.
+const leaseMargin = 15 * time.Second
+
+func (a Access) lease() flow.Lease {
+	return flow.Lease{Owner: store.NewWriter(), Until: a.Clock.Now().Add(a.CallTimeout + leaseMargin)}
+}
+
+// Escalate grants what was approved: intent first, then the schedule of the
+// removal, then the target, then the observation.
+func (a Access) Escalate(ctx context.Context, id string) (flow.Step, error) {
+	r, err := a.Runs.Get(ctx, id)
+	if err != nil {
+		return "", again(err)
+	}
+	if flow.Next(r) != flow.StepEscalate {
+		return flow.Next(r), nil
+	}
+	var outcome flow.Escalate
+	r, opened, err := a.intend(ctx, r)
+	if err == nil {
+		outcome, err = a.grantAll(ctx, r, opened)
+	}
+	switch {
+	case flow.CodeOf(err) == flow.CodeBusy:
+		return "", again(err) // somebody else's turn: no failure of ours
+	case flow.CodeOf(err) == flow.CodeStale:
+		return flow.StepDone, nil // ended meanwhile
+	case err != nil:
+		return a.failed(ctx, id, err)
+	}
+	r, err = a.Runs.Change(ctx, id, a.Clock.Now, func(flow.Run) (flow.Input, error) { return outcome, nil })
+	if err != nil {
+		return "", again(err)
+	}
+	a.arm(ctx, r)
+	return flow.Next(r), nil
+}
+
+// failed records a failed attempt at granting.
+func (a Access) failed(ctx context.Context, id string, cause error) (flow.Step, error) {
+	a.Log.WarnContext(ctx, "granting failed", "run", id, "error", cause)
+	r, err := a.Runs.Change(ctx, id, a.Clock.Now, func(flow.Run) (flow.Input, error) {
+		return flow.Fail{Step: flow.EventEscalate, Reason: flow.FailureOf(cause)}, nil
+	})
+	if err != nil && flow.CodeOf(err) != flow.CodeStale {
+		return "", again(err)
+	}
+	if flow.Next(r) == flow.StepEscalate {
+		return "", again(cause)
+	}
+	return flow.Next(r), nil
+}
+
+// intend writes down what is about to be granted and schedules its removal,
+// unless an earlier attempt did.
+func (a Access) intend(ctx context.Context, r flow.Run) (flow.Run, strategy.Strategy, error) {
+	if r.Access == nil {
+		f, err := a.Flows.Version(ctx, r.Flow, r.FlowVersion)
+		if err != nil {
+			return r, nil, err
+		}
+		opened, err := a.Open(*f.Strategy)
+		if err != nil {
+			return r, nil, err
+		}
+		identity, err := a.identity(ctx, *f.Strategy, opened, r.Requester)
+		if err != nil {
+			return r, nil, err
+		}
+		entitlements, err := opened.Entitlements(*r.Target, identity, r.ID)
+		if err != nil {
+			return r, nil, err
+		}
+		r, err = a.Runs.Change(ctx, r.ID, a.Clock.Now, func(r flow.Run) (flow.Input, error) {
+			return flow.Intend{Strategy: *f.Strategy, Target: *r.Target, Identity: identity, Entitlements: entitlements}, nil
+		})
+		if err != nil {
+			return r, nil, err
+		}
+	}
+	if end := r.Access.End; !end.IsZero() {
+		if err := a.Schedule.Set(ctx, r.ID, end); err != nil {
+			return r, nil, fmt.Errorf("schedule the removal: %w", err)
+		}
+	}
+	opened, err := a.Open(r.Access.Strategy)
+	return r, opened, err
+}
+
+// identity says who the requester is at the target: a stored identity, else
+// what the strategy finds, else the e-mail address (product facts, §1.8).
+func (a Access) identity(ctx context.Context, s flow.Strategy, opened strategy.Strategy, who flow.Actor) (string, error) {
+	external := ""
+	if s.Integration != nil {
+		external = s.Integration.ExternalID
+	}
+	stored, err := a.Users.Identity(ctx, who.ID, s.Type, external)
+	if err != nil || stored != "" {
+		return stored, err
+	}
+	if finder, ok := opened.(strategy.Identifier); ok {
+		return finder.Identity(ctx, who)
+	}
+	if who.Email != "" {
+		return who.Email, nil
+	}
+	if who.Kind == flow.KindBot {
+		return who.Name, nil
+	}
+	return "", flow.Errorf(flow.CodeIdentity, "%s has no identity at %s: an admin has to set one", who.Display(), s.Type)
+}
+
+// grantAll creates or joins each entitlement of the run.
+func (a Access) grantAll(ctx context.Context, r flow.Run, opened strategy.Strategy) (flow.Escalate, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.CallTimeout)
+	defer cancel()
+	record := Processing(r, flow.EventEscalate, r.Access.EventID, a.Clock.Now())
+	outputs := outputs{}
+	for _, e := range r.Access.Entitlements {
+		result, err := a.grant(ctx, opened, call(r, e, record))
+		if err != nil {
+			return flow.Escalate{}, err
+		}
+		outputs.add(e.Key, result)
+	}
+	output, err := outputs.join()
+	return flow.Escalate{Output: output, Warnings: outputs.warnings}, err
+}
+
+func call(r flow.Run, e flow.Entitlement, record events.AuditRecord) strategy.Call {
+	return strategy.Call{RunID: r.ID, Entitlement: e, Target: r.Access.Target, Identity: r.Access.Identity, Record: record}
+}
+
+// grant makes the run a holder of one entitlement, and creates it if nobody
+// holds it yet.
+func (a Access) grant(ctx context.Context, opened strategy.Strategy, c strategy.Call) (result strategy.Result, err error) {
+	lease := a.lease()
+	var do flow.Do
+	g, err := a.Grants.Change(ctx, c.Entitlement.Key, func(g flow.Grant) (moved flow.Grant, err error) {
+		moved, do, err = g.Acquire(c.RunID, lease, a.Clock.Now())
+		return moved, err
+	})
+	if err != nil {
+		return result, err
+	}
+	if do == flow.DoNone {
+		return result, nil
+	}
+	defer func() {
+		if err != nil {
+			a.yield(ctx, c.Entitlement.Key, lease)
+		}
+	}()
+	observer, observes := opened.(strategy.Observer)
+	seen := flow.Absent
+	if observes {
+		if seen, err = observer.Observe(ctx, c); err != nil {
+			return result, err
+		}
+	}
+	if g.Before == "" {
+		if err := a.move(ctx, g.Key, func(g flow.Grant) (flow.Grant, error) { return g.Saw(lease.Owner, seen) }); err != nil {
+			return result, err
+		}
+	}
+	if seen == flow.Absent {
+		if result, err = opened.Grant(ctx, c); err != nil {
+			return result, err
+		}
+		if observes {
+			if seen, err = observer.Observe(ctx, c); err != nil {
+				return result, err
+			}
+			if seen != flow.Present {
+				return result, flow.Errorf(flow.CodeNotObserved, "the target accepted the grant but does not show it yet")
+			}
+		}
+	}
+	return result, a.move(ctx, g.Key, func(g flow.Grant) (flow.Grant, error) { return g.Created(lease.Owner) })
+}
+
+func (a Access) move(ctx context.Context, key string, move func(flow.Grant) (flow.Grant, error)) error {
+	_, err := a.Grants.Change(ctx, key, move)
+	return err
+}
+
+// yield gives a lease back after a failure, so that the next attempt need not
+// wait for its end.
+func (a Access) yield(ctx context.Context, key string, lease flow.Lease) {
+	ctx, cancel := a.cleanUp(ctx)
+	defer cancel()
+	if err := a.move(ctx, key, func(g flow.Grant) (flow.Grant, error) { return g.Yield(lease.Owner) }); err != nil {
+		a.Log.WarnContext(ctx, "lease could not be given back, it ends by itself", "grant", key, "error", err)
+	}
+}
+
+// cleanUp gives time to put things in order after the work's own time is over.
+func (a Access) cleanUp(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), leaseMargin/3)
+}
+
+// arm sees to it that Deescalate is called when the run's access is to end.
+// Should that fail, the sweep finds the run by its due time.
+func (a Access) arm(ctx context.Context, r flow.Run) {
+	at, ok := r.EndDue()
+	if !ok {
+		return
+	}
+	var err error
+	if at.Sub(a.Clock.Now()) < a.Ahead {
+		err = a.Remover.Remove(ctx, r.ID)
+	} else {
+		err = a.Schedule.Set(ctx, r.ID, at)
+	}
+	if err != nil {
+		a.Log.ErrorContext(ctx, "removal could not be scheduled, the sweep will find it", "run", r.ID, "end", at, "error", err)
+	}
+}
+
+// outputs collects what targets answered, by entitlement.
+type outputs struct {
+	keys     []string
+	byKey    []json.RawMessage
+	warnings []string
+}
+
+func (o *outputs) add(key string, r strategy.Result) {
+	o.warnings = append(o.warnings, r.Warnings...)
+	if len(r.Output) > 0 {
+		o.keys, o.byKey = append(o.keys, key), append(o.byKey, jsonOf(r.Output))
+	}
+}
+
+// join gives the one answer as it is, or several by their keys.
+func (o *outputs) join() (json.RawMessage, error) {
+	switch len(o.keys) {
+	case 0:
+		return nil, nil
+	case 1:
+		return o.byKey[0], nil
+	}
+	m := map[string]json.RawMessage{}
+	for i, k := range o.keys {
+		m[k] = o.byKey[i]
+	}
+	return json.Marshal(m)
+}

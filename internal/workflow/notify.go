@@ -1,0 +1,250 @@
+package workflow
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+)
+
+// Key names the message among those of its run: the same for every copy and
+// every state of it.
+func (m Message) Key() string {
+	if m.Kind == KindRequest {
+		return string(m.Kind) + ":" + strconv.Itoa(m.Tier)
+	}
+	if m.EventID != "" {
+		return string(m.Kind) + ":" + m.EventID
+	}
+	return string(m.Kind)
+}
+
+// Notify reads the change feed and shows runs in Slack: it posts what should
+// be seen and is not, and edits what shows an older state.
+type Notify struct {
+	Runs     store.Runs
+	Flows    *store.Flows
+	Messages store.Messages
+	Slack    Messenger
+	Now      func() time.Time
+	Log      *slog.Logger
+}
+
+// Handle takes one change. An error asks for the same change again; a
+// RateLimited one says when.
+func (n Notify) Handle(ctx context.Context, c store.Change) error {
+	id, ok := runOf(c)
+	if !ok {
+		return nil
+	}
+	r, err := n.Runs.Get(ctx, id)
+	if flow.CodeOf(err) == flow.CodeUnknownRun {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	f, err := n.Flows.Version(ctx, r.Flow, r.FlowVersion)
+	if err != nil {
+		return err
+	}
+	copies, err := n.copies(ctx, r)
+	if err != nil {
+		return err
+	}
+	var failed []error
+	for _, p := range plan(r, f.Environment.ErrorChannel) {
+		if err := n.show(ctx, r, p, copies); err != nil {
+			failed = append(failed, fmt.Errorf("message %s of run %s: %w", p.message.Key(), id, err))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// planned is a message that a run should be shown by.
+type planned struct {
+	message Message
+	to      Address
+}
+
+// plan lists the messages of a run as it is now, in the order of their making.
+func plan(r flow.Run, errorChannel string) []planned {
+	var out []planned
+	for i := range min(r.Tier+1, len(r.Tiers)) {
+		t := r.Tiers[i]
+		out = append(out, planned{Message{Kind: KindRequest, Tier: i}, Address{Channel: t.Channel, Users: t.Users}})
+	}
+	requester := Address{Users: []flow.Actor{r.Requester}}
+	tellRequester := r.Requester.SlackID != ""
+	if tellRequester && r.Status != flow.Prompted && len(r.Tiers) > 0 {
+		out = append(out, planned{Message{Kind: KindStatus}, requester})
+	}
+	for _, e := range r.Events {
+		if tellRequester && isOutcome(r, e) {
+			out = append(out, planned{Message{Kind: KindOutcome, EventID: e.ID}, requester})
+		}
+		if isRefusal(e) && e.Actor.SlackID != "" {
+			to := Address{Users: []flow.Actor{e.Actor}}
+			if e.Via != nil {
+				to.Channel = e.Via.Channel
+			}
+			out = append(out, planned{Message{Kind: KindRefused, EventID: e.ID}, to})
+		}
+		if errorChannel != "" && isTrouble(e) {
+			out = append(out, planned{Message{Kind: KindError, EventID: e.ID}, Address{Channel: errorChannel}})
+		}
+	}
+	return out
+}
+
+// isOutcome tells whether the requester is told of the event by a message of
+// its own. An approval that is followed by a grant is told with the grant;
+// what requesters do themselves needs no telling.
+func isOutcome(r flow.Run, e flow.Event) bool {
+	if isTrouble(e) {
+		return true
+	}
+	if e.State != flow.StateCompleted {
+		return false
+	}
+	switch e.Name {
+	case flow.EventApprove:
+		return r.ApprovalOnly
+	case flow.EventDeny, flow.EventEscalate, flow.EventDeescalate:
+		return true
+	case flow.EventRequestExpire:
+		return len(r.Tiers) > 0 // a form that was never sent is nobody's news
+	}
+	return false
+}
+
+// isRefusal tells whether somebody's click was not accepted.
+func isRefusal(e flow.Event) bool {
+	switch e.Name {
+	case flow.EventApprove, flow.EventDeny, flow.EventCancel:
+		return e.State != flow.StateCompleted && len(e.Errors) > 0
+	}
+	return false
+}
+
+// isTrouble tells whether something did not work that an administrator should
+// know of; a click that came too late is none.
+func isTrouble(e flow.Event) bool {
+	if len(e.Errors) == 0 {
+		return false
+	}
+	switch e.Name {
+	case flow.EventEscalate, flow.EventDeescalate, flow.EventRequestForward:
+		return true
+	case flow.EventDeny:
+		return false
+	}
+	return slices.ContainsFunc(e.Errors, func(f flow.Failure) bool {
+		return f.Code == flow.CodeHandler || f.Code == flow.CodeUnavailable
+	})
+}
+
+// copies lists the messages that show the run, those included that somebody
+// clicked and we never heard of: we crashed between posting and noting them.
+func (n Notify) copies(ctx context.Context, r flow.Run) ([]store.Message, error) {
+	known, err := n.Messages.Get(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	adopt := func(via *flow.MessageRef) error {
+		if via == nil || slices.ContainsFunc(known, func(m store.Message) bool { return m.Channel == via.Channel && m.TS == via.TS }) {
+			return nil
+		}
+		m := store.Message{MessageRef: *via}
+		known = append(known, m)
+		return n.Messages.Save(ctx, r.ID, m)
+	}
+	for _, e := range r.Events {
+		err = errors.Join(err, adopt(e.Via))
+	}
+	for _, s := range r.Signals {
+		err = errors.Join(err, adopt(s.Via))
+	}
+	return known, err
+}
+
+// show posts a message that has no copy yet, and edits the copies that show
+// something else.
+func (n Notify) show(ctx context.Context, r flow.Run, p planned, copies []store.Message) error {
+	body, err := n.Slack.Render(p.message, r)
+	if err != nil {
+		return err
+	}
+	digest := digest(body)
+	key := p.message.Key()
+	posted := false
+	for _, m := range copies {
+		if m.Key != key {
+			continue
+		}
+		posted = true
+		if m.Digest == digest || m.TS == "" || p.message.Kind == KindRefused {
+			continue
+		}
+		if err := n.Slack.Edit(ctx, m.Channel, m.TS, body); err != nil {
+			return err
+		}
+		m.Digest = digest
+		if err := n.Messages.Save(ctx, r.ID, m); err != nil {
+			return err
+		}
+	}
+	if posted {
+		return nil
+	}
+	asks := p.message.Kind == KindRequest
+	if asks && (r.Status == flow.Requested && r.Tiers[p.message.Tier].Undeliverable != "" || p.message.Tier != r.Tier) {
+		return nil // its turn is over, or it waits for somebody to press Retry
+	}
+	channel, ts, err := n.Slack.Post(ctx, p.to, body)
+	if flow.CodeOf(err) == flow.CodeUndeliverable {
+		n.Log.WarnContext(ctx, "message can't be delivered", "run", r.ID, "message", key, "error", err)
+		if asks {
+			return n.undeliverable(ctx, r.ID, p.message.Tier, err)
+		}
+		channel, ts = "", "" // noted as a copy that stands nowhere, so that it is not tried for ever
+	} else if err != nil {
+		return err
+	}
+	if err := n.Messages.Save(ctx, r.ID, store.Message{MessageRef: flow.MessageRef{Key: key, Channel: channel, TS: ts}, Digest: digest}); err != nil {
+		return err
+	}
+	if !asks {
+		return nil
+	}
+	_, err = n.Runs.Change(ctx, r.ID, n.Now, func(flow.Run) (flow.Input, error) {
+		return flow.Delivered{Tier: p.message.Tier}, nil
+	})
+	return err
+}
+
+func (n Notify) undeliverable(ctx context.Context, id string, tier int, cause error) error {
+	_, err := n.Runs.Change(ctx, id, n.Now, func(flow.Run) (flow.Input, error) {
+		return flow.Receive{
+			Action: flow.ActionUndeliverable, Actor: flow.System, Channel: flow.ChannelInternal,
+			Tier: tier, Message: flow.UserMessage(cause),
+		}, nil
+	})
+	if flow.CodeOf(err) == flow.CodeStale {
+		return nil
+	}
+	return err
+}
+
+func digest(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:8])
+}

@@ -1,0 +1,88 @@
+package workflow
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+)
+
+// Publish makes a configuration the current one.
+type Publish struct {
+	Runs  store.Runs
+	Flows *store.Flows
+	// ARNs lists the functions that a strategy, with its targets, may invoke.
+	ARNs func(flow.Strategy) []string
+}
+
+// Run publishes the flows, if nothing that a live grant still needs is gone
+// from the strategies: the error, of CodeConfigNeeded, then names what is
+// missing and the runs that need it, and nothing is changed.
+func (p Publish) Run(ctx context.Context, flows []*flow.Flow, strategies []flow.Strategy) ([]store.FlowSummary, error) {
+	have := map[string]bool{}
+	for _, s := range strategies {
+		for _, n := range p.needs(s) {
+			have[n] = true
+		}
+	}
+	missing := map[string][]string{}
+	for _, status := range []flow.Status{flow.Approved, flow.Escalated} {
+		q := store.Query{By: store.ByStatus, Value: string(status), Limit: 200}
+		for {
+			page, err := p.Runs.List(ctx, q)
+			if err != nil {
+				return nil, err
+			}
+			for _, r := range page.Runs {
+				if !r.Access.Live() {
+					continue
+				}
+				frozen := r.Access.Strategy
+				frozen.Targets = []flow.Target{r.Access.Target}
+				for _, n := range p.needs(frozen) {
+					if !have[n] {
+						missing[n] = append(missing[n], r.ID)
+					}
+				}
+			}
+			if q.Cursor = page.Cursor; q.Cursor == "" {
+				break
+			}
+		}
+	}
+	if len(missing) > 0 {
+		const most = 5
+		var lines []string
+		for _, n := range slices.Sorted(maps.Keys(missing)) {
+			runs := missing[n]
+			shown := strings.Join(runs[:min(len(runs), most)], ", ")
+			if len(runs) > most {
+				shown += fmt.Sprintf(" and %d more", len(runs)-most)
+			}
+			lines = append(lines, fmt.Sprintf("%s (needed by run %s)", n, shown))
+		}
+		return nil, flow.Errorf(flow.CodeConfigNeeded,
+			"access that is live now could not be taken away any more without: %s; keep it until that access has ended, or end the access first", strings.Join(lines, "; "))
+	}
+	return p.Flows.Publish(ctx, flows)
+}
+
+// needs lists what it takes to take the strategy's access away.
+func (p Publish) needs(s flow.Strategy) []string {
+	out := []string{fmt.Sprintf("strategy %q of type %s", s.Name, s.Type)}
+	for _, arn := range p.ARNs(s) {
+		out = append(out, "function "+arn)
+	}
+	secrets := slices.Collect(maps.Values(s.Secrets))
+	if s.Integration != nil {
+		secrets = slices.AppendSeq(secrets, maps.Values(s.Integration.Secrets))
+	}
+	for _, ref := range secrets {
+		out = append(out, "secret "+ref.Path)
+	}
+	return out
+}
