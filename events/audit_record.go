@@ -1,12 +1,18 @@
 package events
 
 import (
+	_ "embed"
 	"encoding/json"
 	"time"
 )
 
 // AuditSchemaVersion is the version of the record's shape (meta.schema_version).
 const AuditSchemaVersion = 6
+
+// AuditRecordSchema is the JSON Schema (2020-12) of an AuditRecord.
+//
+//go:embed audit_record.schema.json
+var AuditRecordSchema string
 
 // AuditRecord says what happened to a run: one record per event, prompts and
 // failures included. The same record is what strategies' functions and servers

@@ -1,0 +1,40 @@
+package events
+
+import "time"
+
+// RunStatus is the answer of GET /runs/{run_id}.
+type RunStatus struct {
+	RunID string `json:"run_id"`
+	// Status is prompted, requested, approved, denied, expired, cancelled,
+	// escalated or deescalated.
+	Status    string     `json:"status"`
+	SRN       string     `json:"srn"`
+	FlowSRN   string     `json:"flow_srn"` // the version that the run started with
+	Requester AuditActor `json:"requester"`
+	// Submitter is the bot that asked for the requester; nil where they asked
+	// themselves.
+	Submitter *AuditActor `json:"submitter,omitempty"`
+	// Fields is what was asked for, as in audit records: the prompt fields,
+	// duration in seconds, target_id and target.
+	Fields    map[string]any `json:"fields"`
+	CreatedAt time.Time      `json:"created_at"`
+	UpdatedAt time.Time      `json:"updated_at"`
+	// ExpiresAt is when live access ends; nil where there is none, or only by hand.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	// Error is the failure that keeps the run from going on.
+	Error *AuditError `json:"error,omitempty"`
+	// Events is what happened so far, oldest first. Lists of runs leave it out.
+	Events []RunEvent `json:"events,omitempty"`
+}
+
+// RunEvent is one event of a run. Pending ones come last.
+type RunEvent struct {
+	EventID   string     `json:"event_id"`
+	Name      string     `json:"name"`
+	Timestamp time.Time  `json:"timestamp"`
+	Status    string     `json:"status"`  // as in EventStatus
+	Channel   string     `json:"channel"` // slack, sym (API), sdk, internal
+	Actor     AuditActor `json:"actor"`
+	Error     string     `json:"error,omitempty"`
+	Code      string     `json:"code,omitempty"`
+}
