@@ -335,9 +335,9 @@ func (in Forward) apply(r *Run, now time.Time) error {
 		return stale
 	case r.Tier+1 < len(r.Tiers):
 		e.Name = EventRequestForward
-		e.Fields["reason"] = string(s.Action)
+		e.Fields["forward_reason"] = string(s.Action)
 		if s.Message != "" {
-			e.Fields["message"] = s.Message
+			e.Fields["forward_message"] = s.Message
 		}
 		r.Tier++
 		r.Error = nil
