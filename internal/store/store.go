@@ -1,9 +1,3 @@
-// Package store is the port to storage: one table of items, each written
-// whole, with compare-and-swap. The implementations are store/sqlite and
-// store/dynamo; both run the suite of store/storetest.
-//
-// The typed side (Runs, Grants, Flows, …) is in this package too and is the
-// same for every implementation: it only turns our types into items.
 package store
 
 import (
@@ -20,13 +14,18 @@ var (
 	// ErrConflict: the item is not at the revision that the write was based
 	// on. Read again and decide anew.
 	ErrConflict = errors.New("store: conflict")
-	// ErrTooLarge: the item is larger than MaxItemBytes.
+	// ErrTooLarge: the item's body is larger than MaxItemBytes, or its key than
+	// MaxKeyBytes.
 	ErrTooLarge = errors.New("store: item too large")
 )
 
-// MaxItemBytes bounds an item's body; DynamoDB's own limit is 400 KB for the
-// whole item with its attribute names.
-const MaxItemBytes = 380 << 10
+// Limits of an item. DynamoDB takes 400 KB for the whole item with its
+// attribute names, and 1,024 bytes for a sort key, which keys are in the index
+// by kind.
+const (
+	MaxItemBytes = 380 << 10
+	MaxKeyBytes  = 1024
+)
 
 // Item is what is stored: a body that the store does not look into, and what
 // it can be found by.
@@ -37,14 +36,15 @@ type Item struct {
 	// Rev counts the writes of this key. In a Put it is the revision that the
 	// write is based on: 0 creates.
 	Rev int64
-	// Writer is an id that the caller makes anew for each intended write. A Put
-	// that finds its own Writer stored has happened already: the answer to an
-	// earlier try was lost.
+	// Writer is an id that the caller makes anew for each intended write;
+	// required. A Put that finds its own Writer stored has happened already:
+	// the answer to an earlier try was lost.
 	Writer string
 	Body   []byte
 	Index  Index
-	// Expires deletes the item some time after; zero: never. For tokens and
-	// nonces only, never for runs.
+	// Expires is when the item ceases to be: from then on it is as if it were
+	// not there, and is cleared away some time after. Zero: never. For tokens
+	// and nonces only, never for runs.
 	Expires time.Time
 }
 
@@ -52,24 +52,34 @@ type Item struct {
 type Index struct {
 	Due       time.Time // sparse: items that somebody has to look at
 	Requester string    // user id
-	Flow      string    // name
+	Flow      string    // name, in lower case
 	Status    string
-	Created   time.Time // the order of the three listings, newest first
+	// Created is the order of the three listings, newest first; an item
+	// without it is in none of them.
+	Created time.Time
 }
 
-// Store is a table of items. All methods are safe for concurrent use.
+// Store is a table of items. All methods are safe for concurrent use, and
+// return the context's error once it has ended. Whether a write whose error is
+// none of those above has happened is unknown: the same Put, with the same
+// Writer, finds out.
 type Store interface {
 	// Get reads the newest state of an item. Returns ErrNotFound.
 	Get(ctx context.Context, key string) (Item, error)
 	// Put writes an item whole if its stored revision is still item.Rev, and
 	// returns the new revision, item.Rev+1. Returns ErrConflict if it is not,
 	// unless the stored item carries item.Writer: then the write has succeeded
-	// before, and its revision is returned. Returns ErrTooLarge.
+	// before, and its revision is returned. Returns ErrTooLarge, and an error
+	// with flow.CodeInvalid for an item that [Item.Check] refuses.
 	Put(ctx context.Context, item Item) (int64, error)
 	// Delete removes an item at a revision. Returns ErrConflict if the stored
-	// revision is another; a missing item is no error.
+	// revision is another; a missing item is no error. A key that is written
+	// again starts again at revision 1: delete no item that somebody may still
+	// be about to write.
 	Delete(ctx context.Context, key string, rev int64) error
-	// List finds items by index, eventually consistent: re-read what you act on.
+	// List finds items by index, eventually consistent: re-read what you act
+	// on. The error has flow.CodeInvalid for a query that [Query.Check]
+	// refuses, or whose cursor is none of this listing.
 	List(ctx context.Context, q Query) (Page, error)
 }
 
@@ -82,42 +92,50 @@ const (
 	ByRequester By = "requester"
 	ByFlow      By = "flow"
 	ByStatus    By = "status"
-	ByKind      By = "kind" // Query.Value is a key prefix such as "run#"; in order of key
+	ByKind      By = "kind" // Query.Value is a key prefix that holds the kind: "run#"; in order of key
 )
 
 // Query asks for a page of items of one index.
 type Query struct {
 	By    By
-	Value string
-	Until time.Time // ByDue: items due at or before
-	Limit int       // at most this many; 0 means 50, more than 200 means 200
-	// Cursor continues after an earlier page; "" starts.
+	Value string    // required, but for ByDue
+	Until time.Time // ByDue, required: items due at or before
+	Limit int       // see PageSize
+	// Cursor continues after an earlier page of the same By and Value; "" starts.
 	Cursor string
 }
 
 // Page is a part of a listing.
 type Page struct {
+	// Items may be fewer than the limit, even none, though more pages follow.
 	Items []Item
-	// Cursor continues; "" says that this is the last page. Cursors are opaque,
-	// and one that is not ours is an error with flow.CodeInvalid.
+	// Cursor continues; "" says that this is the last page. Cursors are opaque.
+	// Items that are neither written nor deleted while pages are read are in
+	// exactly one of them.
 	Cursor string
 }
 
 // Change says that an item was written. Readers of the feed read the item:
-// a change may be delivered late, twice, and after later ones.
+// a change may be delivered late, twice, and after later ones. Deleting and
+// expiring are no changes.
 type Change struct {
 	Key string
 	Rev int64
 }
 
 // Feed is the durable log of changes of an embedded store. (DynamoDB's is its
-// stream, which calls the functions itself.) Each consumer has a place of its own.
+// stream, which calls the functions itself.) Each consumer has a name, a place
+// of its own that outlives the process, and one goroutine that reads for it.
 type Feed interface {
-	// Changes gives the changes after the consumer's place, oldest first.
+	// Changes gives the changes after the consumer's place, oldest first, as
+	// many as PageSize makes of limit.
 	Changes(ctx context.Context, consumer string, limit int) ([]Change, error)
 	// Seen moves the consumer's place behind the first n changes that Changes
-	// gave last.
+	// gave it last and that it has not Seen yet.
 	Seen(ctx context.Context, consumer string, n int) error
-	// Wake returns a channel that is signalled (at least once) after each write.
-	Wake() <-chan struct{}
+	// Wake returns the consumer's channel. After a write of this process there
+	// is a value in it, until the consumer takes it; so whoever takes the value
+	// first and then reads Changes to their end misses nothing. Writes of other
+	// processes don't wake anybody: look at Changes now and then.
+	Wake(consumer string) <-chan struct{}
 }
