@@ -1,0 +1,101 @@
+// Package config has the settings that functions are started with. They travel
+// as environment variables: whoever starts a function writes them with Env,
+// and the function reads them with Read.
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Settings are all settings of a deployment, secrets excluded except where
+// this machine is the deployment.
+type Settings struct {
+	// Org is the first part of all resource names (SYM_ORG); "sym" unless set.
+	Org string
+	// LogFormat is "text" or "json" (SYM_LOG_FORMAT); "text" unless set.
+	LogFormat string
+	Slack     Slack
+}
+
+// Slack is how to reach a workspace. All empty: there is none, and local mode
+// simulates one.
+type Slack struct {
+	AppToken      string // SLACK_APP_TOKEN: Socket Mode
+	BotToken      string // SLACK_BOT_TOKEN
+	SigningSecret string // SLACK_SIGNING_SECRET: HTTP
+	APIURL        string // SLACK_API_URL: instead of Slack's own
+}
+
+// Mode is a way to a workspace.
+type Mode string
+
+// The ways, in the order in which they are tried.
+const (
+	SocketMode Mode = "socket"    // app token and bot token
+	HTTPMode   Mode = "http"      // bot token and signing secret
+	Simulated  Mode = "simulated" // nothing is set
+)
+
+// Mode says which way the settings lead. Settings that lead half-way are an
+// error that says what is missing.
+func (s Slack) Mode() (Mode, error) {
+	switch {
+	case s.AppToken != "" && s.BotToken != "":
+		return SocketMode, nil
+	case s.BotToken != "" && s.SigningSecret != "":
+		return HTTPMode, nil
+	case s.AppToken != "":
+		return "", fmt.Errorf("SLACK_APP_TOKEN is set and SLACK_BOT_TOKEN is missing: set both for Socket Mode, or neither for the simulated Slack")
+	case s.BotToken != "":
+		return "", fmt.Errorf("SLACK_BOT_TOKEN is set alone: add SLACK_APP_TOKEN for Socket Mode or SLACK_SIGNING_SECRET for HTTP, or unset it for the simulated Slack")
+	case s.SigningSecret != "":
+		return "", fmt.Errorf("SLACK_SIGNING_SECRET is set and SLACK_BOT_TOKEN is missing: set both for HTTP, or neither for the simulated Slack")
+	case s.APIURL != "":
+		return "", fmt.Errorf("SLACK_API_URL is set without a token: set SLACK_BOT_TOKEN too, or unset it for the simulated Slack")
+	}
+	return Simulated, nil
+}
+
+// variables pairs each variable with its place in the settings.
+func (s *Settings) variables() map[string]*string {
+	return map[string]*string{
+		"SYM_ORG":              &s.Org,
+		"SYM_LOG_FORMAT":       &s.LogFormat,
+		"SLACK_APP_TOKEN":      &s.Slack.AppToken,
+		"SLACK_BOT_TOKEN":      &s.Slack.BotToken,
+		"SLACK_SIGNING_SECRET": &s.Slack.SigningSecret,
+		"SLACK_API_URL":        &s.Slack.APIURL,
+	}
+}
+
+// Read takes the settings from an environment, and fills in what is not set.
+func Read(getenv func(string) string) (Settings, error) {
+	var s Settings
+	for name, place := range s.variables() {
+		*place = strings.TrimSpace(getenv(name))
+	}
+	if s.Org == "" {
+		s.Org = "sym"
+	}
+	switch s.LogFormat {
+	case "":
+		s.LogFormat = "text"
+	case "text", "json":
+	default:
+		return s, fmt.Errorf("SYM_LOG_FORMAT is %q: write text or json", s.LogFormat)
+	}
+	_, err := s.Slack.Mode()
+	return s, err
+}
+
+// Env writes the settings as variables; those without a value are left out.
+func (s Settings) Env() map[string]string {
+	env := map[string]string{}
+	for name, place := range s.variables() {
+		if *place != "" {
+			env[name] = *place
+		}
+	}
+	return env
+}

@@ -1,0 +1,75 @@
+// Package lambdaclient invokes Lambda functions in AWS.
+package lambdaclient
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+// Client invokes functions and waits for their answers.
+type Client struct {
+	API *lambda.Client // required
+}
+
+var _ workflow.Functions = Client{}
+
+// Invoke calls a function; see workflow.Functions. What the function reports
+// as its error is shown to people, without its stack trace.
+func (c Client) Invoke(ctx context.Context, arn string, payload []byte) ([]byte, error) {
+	out, err := c.API.Invoke(ctx, &lambda.InvokeInput{
+		FunctionName: aws.String(arn), InvocationType: types.InvocationTypeRequestResponse, Payload: payload,
+	})
+	if err != nil {
+		return nil, invokeError(arn, err)
+	}
+	if out.FunctionError != nil {
+		// https://docs.aws.amazon.com/lambda/latest/dg/invocation-sync.html: the
+		// payload is then an object with errorMessage and errorType.
+		var said struct {
+			Message string `json:"errorMessage"`
+			Type    string `json:"errorType"`
+		}
+		if json.Unmarshal(out.Payload, &said) != nil || said.Message == "" {
+			said.Message = "it gave no reason"
+		}
+		return nil, flow.Errorf(flow.CodeHandler, "function %s failed: %s", name(arn), said.Message)
+	}
+	return out.Payload, nil
+}
+
+// invokeError tells refusals from passing faults.
+func invokeError(arn string, err error) error {
+	e := flow.Errorf(flow.CodeUnavailable, "function %s could not be reached", name(arn))
+	if refused, ok := errors.AsType[smithy.APIError](err); ok {
+		switch refused.ErrorCode() {
+		case "ResourceNotFoundException":
+			e = flow.Errorf(flow.CodeHandler, "function %s does not exist: correct its ARN", name(arn))
+		case "AccessDeniedException":
+			e = flow.Errorf(flow.CodeHandler, "we may not invoke function %s: list its ARN in the environment's lambda_arns and deploy", name(arn))
+		case "InvalidParameterValueException", "InvalidRequestContentException", "RequestTooLargeException", "UnsupportedMediaTypeException":
+			e = flow.Errorf(flow.CodeHandler, "function %s does not take the payload: %s", name(arn), refused.ErrorMessage())
+		}
+	}
+	e.Cause = fmt.Errorf("invoke %s: %w", arn, err)
+	return e
+}
+
+// name is what people know a function by.
+func name(arn string) string {
+	for i := len(arn) - 1; i >= 0; i-- {
+		if arn[i] == ':' {
+			return fmt.Sprintf("%q", arn[i+1:])
+		}
+	}
+	return fmt.Sprintf("%q", arn)
+}

@@ -1,0 +1,109 @@
+package lambdaclient
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/symflows/symflows/internal/flow"
+)
+
+const arn = "arn:aws:lambda:us-east-1:123456789012:function:report"
+
+// clientOf invokes against a server that speaks Lambda's REST protocol.
+func clientOf(t *testing.T, answer http.HandlerFunc) Client {
+	t.Helper()
+	server := httptest.NewServer(answer)
+	t.Cleanup(server.Close)
+	return Client{API: lambda.New(lambda.Options{
+		BaseEndpoint: aws.String(server.URL), Region: "us-east-1", HTTPClient: server.Client(),
+		Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""),
+		Retryer:     aws.NopRetryer{},
+	})}
+}
+
+func TestInvoke(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		status  int
+		headers map[string]string
+		body    string
+		want    string
+		code    flow.Code
+		message string
+	}{
+		{name: "Answer", status: 200, body: `{"rows":3}`, want: `{"rows":3}`},
+		{
+			name: "FunctionError", status: 200, headers: map[string]string{"X-Amz-Function-Error": "Unhandled"},
+			body: `{"errorMessage":"no such table","errorType":"ValueError","stackTrace":["secret place"]}`,
+			code: flow.CodeHandler, message: `function "report" failed: no such table`,
+		},
+		{
+			name: "FunctionErrorWithoutReason", status: 200, headers: map[string]string{"X-Amz-Function-Error": "Unhandled"},
+			body: `oops`, code: flow.CodeHandler, message: "gave no reason",
+		},
+		{
+			name: "Throttled", status: 429, headers: map[string]string{"X-Amzn-ErrorType": "TooManyRequestsException"},
+			body: `{"Reason":"ConcurrentInvocationLimitExceeded","message":"Rate Exceeded."}`,
+			code: flow.CodeUnavailable, message: "could not be reached",
+		},
+		{
+			name: "ServiceFault", status: 500, headers: map[string]string{"X-Amzn-ErrorType": "ServiceException"},
+			body: `{"message":"inner workings"}`, code: flow.CodeUnavailable, message: "could not be reached",
+		},
+		{
+			name: "NoSuchFunction", status: 404, headers: map[string]string{"X-Amzn-ErrorType": "ResourceNotFoundException"},
+			body: `{"message":"Function not found"}`, code: flow.CodeHandler, message: "does not exist",
+		},
+		{
+			name: "NotAllowed", status: 403, headers: map[string]string{"X-Amzn-ErrorType": "AccessDeniedException"},
+			body: `{"message":"not authorized"}`, code: flow.CodeHandler, message: "lambda_arns",
+		},
+		{
+			name: "TooLarge", status: 413, headers: map[string]string{"X-Amzn-ErrorType": "RequestTooLargeException"},
+			body: `{"message":"at most 6 MB"}`, code: flow.CodeHandler, message: "at most 6 MB",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			client := clientOf(t, func(w http.ResponseWriter, r *http.Request) {
+				if body, _ := io.ReadAll(r.Body); string(body) != `{"a":1}` {
+					t.Errorf("payload %q", body)
+				}
+				if !strings.HasSuffix(r.URL.Path, "/invocations") || r.Header.Get("X-Amz-Invocation-Type") != "RequestResponse" {
+					t.Errorf("%s %s, type %q", r.Method, r.URL, r.Header.Get("X-Amz-Invocation-Type"))
+				}
+				for k, v := range test.headers {
+					w.Header().Set(k, v)
+				}
+				w.WriteHeader(test.status)
+				io.WriteString(w, test.body)
+			})
+			got, err := client.Invoke(t.Context(), arn, []byte(`{"a":1}`))
+			if string(got) != test.want || flow.CodeOf(err) != test.code {
+				t.Fatalf("got %q, %v", got, err)
+			}
+			if err == nil {
+				return
+			}
+			if shown := flow.UserMessage(err); !strings.Contains(shown, test.message) || strings.Contains(shown, "secret place") || strings.Contains(shown, "inner workings") {
+				t.Errorf("people see %q", shown)
+			}
+		})
+	}
+}
+
+func TestInvokeWithoutServer(t *testing.T) {
+	t.Parallel()
+	client := clientOf(t, func(_ http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) })
+	if _, err := client.Invoke(t.Context(), arn, []byte(`{}`)); flow.CodeOf(err) != flow.CodeUnavailable {
+		t.Errorf("got %v", err)
+	}
+}

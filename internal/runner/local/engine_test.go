@@ -1,0 +1,156 @@
+package local
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jonboulle/clockwork"
+)
+
+var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// running starts an engine and stops it with the test.
+func running(t *testing.T) (*Engine, *clockwork.FakeClock) {
+	t.Helper()
+	clock := clockwork.NewFakeClockAt(start)
+	e := &Engine{Clock: clock, Log: slog.New(slog.DiscardHandler)}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { e.Run(ctx); close(done) }()
+	t.Cleanup(func() { cancel(); <-done })
+	return e, clock
+}
+
+func idle(t *testing.T, e *Engine) {
+	t.Helper()
+	if err := e.Idle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// journal notes what happened, in order.
+type journal struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (j *journal) add(line string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.lines = append(j.lines, line)
+}
+
+func (j *journal) want(t *testing.T, lines ...string) {
+	t.Helper()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if !slices.Equal(j.lines, lines) {
+		t.Errorf("got %v, want %v", j.lines, lines)
+	}
+}
+
+func (j *journal) job(line string) job { return func(context.Context) { j.add(line) } }
+
+func TestTimersFireInOrderAndOnce(t *testing.T) {
+	t.Parallel()
+	e, clock := running(t)
+	var j journal
+	e.At("b", start.Add(2*time.Minute), j.job("b"))
+	e.At("a", start.Add(time.Minute), j.job("a"))
+	e.At("c", start.Add(3*time.Minute), j.job("c"))
+	e.At("c", start.Add(time.Hour), j.job("c, later"))
+	e.At("d", start.Add(time.Second), j.job("d"))
+	e.Cancel("d")
+	idle(t, e)
+	j.want(t)
+	for _, at := range []time.Duration{time.Minute, 2 * time.Minute} {
+		if next, ok := e.Next(); !ok || !next.Equal(start.Add(at)) {
+			t.Fatalf("next %v, want %v", next, start.Add(at))
+		}
+		clock.Advance(time.Minute)
+		idle(t, e)
+	}
+	j.want(t, "a", "b")
+	clock.Advance(10 * time.Minute)
+	idle(t, e)
+	j.want(t, "a", "b")
+	clock.Advance(time.Hour)
+	idle(t, e)
+	j.want(t, "a", "b", "c, later")
+}
+
+func TestIdleWaitsForJobsOfJobs(t *testing.T) {
+	t.Parallel()
+	e, _ := running(t)
+	var j journal
+	e.Go(func(context.Context) {
+		e.Go(func(context.Context) {
+			e.Go(j.job("third"))
+			j.add("second")
+		})
+		j.add("first")
+	})
+	idle(t, e)
+	j.want(t, "first", "second", "third")
+}
+
+func TestPanicEndsOnlyItsJob(t *testing.T) {
+	t.Parallel()
+	e, _ := running(t)
+	var j journal
+	e.Go(func(context.Context) { panic("a bug") })
+	idle(t, e)
+	e.Go(j.job("after"))
+	idle(t, e)
+	j.want(t, "after")
+}
+
+func TestHangingJobsDoNotKeepOthersFromRunning(t *testing.T) {
+	t.Parallel()
+	e, _ := running(t)
+	release := make(chan struct{})
+	var hanging sync.WaitGroup
+	hanging.Add(100)
+	for range 100 {
+		e.Go(func(context.Context) { hanging.Done(); <-release })
+	}
+	hanging.Wait()
+	ran := make(chan struct{})
+	e.Go(func(context.Context) { close(ran) })
+	<-ran
+	close(release)
+	idle(t, e)
+}
+
+func TestStopLetsJobsFinishThenCancelsThem(t *testing.T) {
+	t.Parallel()
+	clock := clockwork.NewFakeClockAt(start)
+	e := &Engine{Clock: clock, Log: slog.New(slog.DiscardHandler)}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { e.Run(ctx); close(done) }()
+
+	begun, finish, told := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	e.Go(func(ctx context.Context) { begun <- struct{}{}; <-finish })
+	e.Go(func(ctx context.Context) { begun <- struct{}{}; <-ctx.Done(); close(told) })
+	<-begun
+	<-begun
+	stop()
+	clock.BlockUntilContext(t.Context(), 1) // the grace period runs
+	select {
+	case <-told:
+		t.Fatal("a job was cancelled before the grace period was over")
+	default:
+	}
+	close(finish)
+	clock.Advance(grace)
+	<-told
+	<-done
+	if !e.Stopping() {
+		t.Error("jobs are not told that the engine stops")
+	}
+}
