@@ -1,0 +1,197 @@
+package audit
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/symflows/symflows/events"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+// Files is an audit log of files. One process writes at a time; any number may
+// read. Methods are safe for concurrent use.
+type Files struct {
+	// Dir is the data directory; the log is its folder "audit". Required.
+	Dir string
+	Now func() time.Time // required
+
+	mu sync.Mutex
+	// last is the time in the newest file's name; zero until the first write
+	// has looked.
+	last time.Time
+}
+
+var _ workflow.AuditLog = (*Files)(nil)
+
+const (
+	folder    = "audit"
+	suffix    = ".jsonl.gz"
+	temporary = ".batch-*" // in folder itself, where readers don't look
+	partition = "year=2006/month=01/day=02/hour=15"
+	stamp     = "20060102T150405.000000000Z"
+)
+
+// Write stores the records as one new file. Once it returns nil they survive
+// a crash of the machine. After an error none of them is visible, unless the
+// very last step (telling the disk about the new name) failed: then the batch
+// may be there twice when the caller repeats it, as the contract allows.
+func (f *Files) Write(ctx context.Context, records []events.AuditRecord) error {
+	if len(records) == 0 {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	batch, err := encode(records)
+	if err != nil {
+		return fmt.Errorf("encode audit records: %w", err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.open(); err != nil {
+		return fmt.Errorf("open the audit log in %s: %w", f.Dir, err)
+	}
+	at := f.Now().UTC()
+	if !at.After(f.last) {
+		// The clock stood still or went back; the order of names must not.
+		at = f.last.Add(time.Nanosecond)
+	}
+	f.last = at
+	if err := f.add(at, batch); err != nil {
+		return fmt.Errorf("write to the audit log in %s: %w", f.Dir, err)
+	}
+	return nil
+}
+
+func encode(records []events.AuditRecord) ([]byte, error) {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	lines := json.NewEncoder(z)
+	for _, r := range records {
+		if err := lines.Encode(r); err != nil {
+			return nil, err
+		}
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// open makes the log ready for its first write: it clears away what writers
+// that were killed left half done, and finds the newest name.
+func (f *Files) open() error {
+	if !f.last.IsZero() {
+		return nil
+	}
+	if err := makeDir(filepath.Join(f.Dir, folder)); err != nil {
+		return err
+	}
+	left, err := filepath.Glob(filepath.Join(f.Dir, folder, temporary))
+	if err != nil {
+		return err
+	}
+	for _, name := range left {
+		if err := os.Remove(name); err != nil {
+			return err
+		}
+	}
+	name, err := newest(os.DirFS(filepath.Join(f.Dir, folder)))
+	if err != nil {
+		return err
+	}
+	last := time.Unix(0, 0)
+	if name != "" {
+		if last, err = timeOf(name); err != nil {
+			return err
+		}
+	}
+	f.last = last
+	return nil
+}
+
+// add makes the batch appear under its name in one move.
+func (f *Files) add(at time.Time, batch []byte) (err error) {
+	root := filepath.Join(f.Dir, folder)
+	tmp, err := os.CreateTemp(root, temporary)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, tmp.Close(), removeIfThere(tmp.Name()))
+		}
+	}()
+	if err := tmp.Chmod(0o644); err != nil {
+		return err
+	}
+	if _, err := tmp.Write(batch); err != nil {
+		return err
+	}
+	if err := tmp.Sync(); err != nil {
+		return err
+	}
+	dir := filepath.Join(root, filepath.FromSlash(at.Format(partition)))
+	if err := makeDir(dir); err != nil {
+		return err
+	}
+	// The random part keeps a second writer, which there should not be, from
+	// replacing a file of the first.
+	name := at.Format(stamp) + "-" + strings.ToLower(rand.Text()[:8]) + suffix
+	if err := os.Rename(tmp.Name(), filepath.Join(dir, name)); err != nil {
+		return err
+	}
+	if err := syncDir(dir); err != nil {
+		return err
+	}
+	return tmp.Close()
+}
+
+func removeIfThere(name string) error {
+	if err := os.Remove(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// makeDir makes a directory and those above it durably: a directory is on
+// disk only once the one that names it is.
+func makeDir(dir string) error {
+	err := os.Mkdir(dir, 0o755)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := makeDir(filepath.Dir(dir)); err != nil {
+			return err
+		}
+		err = os.Mkdir(dir, 0o755)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		info, err := os.Stat(dir)
+		if err == nil && !info.IsDir() {
+			err = &fs.PathError{Op: "mkdir", Path: dir, Err: errors.New("there is a file of this name")}
+		}
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(dir))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
