@@ -3,5 +3,5 @@
 // the bodies of the Events API. Names on the wire are Sym's.
 //
 // The package uses the standard library only and has no behaviour beyond
-// reading and writing JSON.
+// reading and writing JSON, and signing what is sent over HTTP.
 package events
