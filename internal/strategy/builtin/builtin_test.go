@@ -1,0 +1,42 @@
+package builtin_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/strategy/builtin"
+)
+
+func TestTypes(t *testing.T) {
+	t.Parallel()
+	open := builtin.Open(builtin.Deps{HTTPClient: http.DefaultClient, Now: time.Now})
+	types := builtin.Types()
+	if len(types) < 2 {
+		t.Fatalf("got %d types, want aws_lambda and http at least", len(types))
+	}
+	for name, typ := range types {
+		if typ.Name != name || typ.TargetType == "" || typ.Check == nil || typ.ARNs == nil {
+			t.Errorf("%s: incomplete, or under another name: %+v", name, typ)
+		}
+		if _, err := open(flow.Strategy{Name: "databases", Type: name}); err != nil {
+			t.Errorf("%s: does not open: %v", name, err)
+		}
+	}
+}
+
+func TestOpenUnknownType(t *testing.T) {
+	t.Parallel()
+	open := builtin.Open(builtin.Deps{HTTPClient: http.DefaultClient, Now: time.Now})
+	_, err := open(flow.Strategy{Name: "databases", Type: "ldap"})
+	if !flow.Retryable(err) {
+		t.Errorf("got %v, want an error that may pass", err)
+	}
+	for _, want := range []string{`"databases"`, `"ldap"`, "aws_lambda, http"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want an error that names %s", err, want)
+		}
+	}
+}

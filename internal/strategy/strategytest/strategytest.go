@@ -1,0 +1,472 @@
+// Package strategytest holds the rules of the port in internal/strategy as
+// tests. Every implementation runs them against a fake of its system that
+// speaks the system's own protocol.
+package strategytest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/symflows/symflows/events"
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/strategy"
+)
+
+// Mood is how a fake system treats the calls that come next.
+type Mood int
+
+// The moods.
+const (
+	Willing   Mood = iota // does what it is asked
+	Refusing              // says no, for a reason that stays
+	Throttled             // asks to come back later
+	Broken                // has a fault of its own (status 500)
+	Mute                  // does not answer until the caller gives up
+	Forgetful             // does what it is asked, but the answer is lost on the way
+)
+
+// System is a fake of the system in which a strategy grants access.
+type System interface {
+	// SetMood holds for all calls from now on.
+	SetMood(Mood)
+	// Changes lists the calls that asked for a change, whether they succeeded
+	// or not, in their order. Looking is not a change.
+	Changes() []Change
+	// Has tells whether the identity has the target's access now.
+	Has(target flow.Target, identity string) bool
+}
+
+// Change is a call of the system as the system saw it.
+type Change struct {
+	Event    string // "escalate" or "deescalate"
+	Identity string
+	// Record is the audit record that came with it; nil for systems that have
+	// protocols of their own.
+	Record []byte
+}
+
+// Subject is an implementation and the fake that it works on.
+type Subject struct {
+	Type   strategy.Type
+	Open   strategy.Opener
+	System System
+	// Strategy is a right configuration with at least two targets.
+	Strategy flow.Strategy
+	// Identities are two people as the system knows them.
+	Identities [2]string
+	// Shared says that runs share a grant.
+	Shared bool
+	// Secrets are values that no error may show.
+	Secrets []string
+}
+
+const (
+	runA = "5f0c2a52-3f68-4f7e-9b1d-6a5d3c2b0000"
+	runB = "0d9e8f7a-6b5c-4d3e-8f2a-1b0c9d8e0000"
+)
+
+// Run holds an implementation to the port's rules. Each of them gets a subject
+// of its own.
+func Run(t *testing.T, open func(*testing.T) Subject) {
+	for _, rule := range []struct {
+		name string
+		test func(*testing.T, *bench)
+	}{
+		{"Check", testCheck},
+		{"Entitlements", testEntitlements},
+		{"GrantAndRevoke", testGrantAndRevoke},
+		{"RepeatedGrant", testRepeatedGrant},
+		{"RevokeWhatIsAbsent", testRevokeWhatIsAbsent},
+		{"FrozenStrategy", testFrozenStrategy},
+		{"Errors", testErrors},
+		{"LostAnswer", testLostAnswer},
+		{"Deadline", testDeadline},
+		{"Cancelled", testCancelled},
+		{"Record", testRecord},
+	} {
+		t.Run(rule.name, func(t *testing.T) {
+			t.Parallel()
+			rule.test(t, newBench(t, open(t)))
+		})
+	}
+}
+
+// bench is a subject, opened.
+type bench struct {
+	Subject
+	strategy.Strategy
+}
+
+func newBench(t *testing.T, s Subject) *bench {
+	t.Helper()
+	opened, err := s.Open(s.Frozen())
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	return &bench{s, opened}
+}
+
+// Frozen is the strategy as a run freezes it: without its targets.
+func (s Subject) Frozen() flow.Strategy {
+	frozen := s.Strategy
+	frozen.Targets = nil
+	return frozen
+}
+
+// call is what the workflow asks for, for the i-th target.
+func (b *bench) call(t *testing.T, event flow.EventName, run string, i int, identity string) strategy.Call {
+	t.Helper()
+	target := b.Subject.Strategy.Targets[i]
+	entitlements, err := b.Entitlements(target, identity, run)
+	if err != nil {
+		t.Fatalf("entitlements: %v", err)
+	}
+	n := 4
+	if event == flow.EventDeescalate {
+		n = 5
+	}
+	return strategy.Call{
+		RunID: run, Entitlement: entitlements[0], Target: target, Identity: identity,
+		Record: record(event, flow.EventID(run, n), run, target, identity),
+	}
+}
+
+func record(event flow.EventName, id, run string, target flow.Target, identity string) events.AuditRecord {
+	who := events.AuditActor{
+		User: flow.UserSRN("sym", flow.KindPerson, flow.UserID("sym", identity)), Name: "A Person", Username: identity,
+		Identity: events.AuditIdentity{Service: "slack", ExternalID: "T0001", UserID: "U0001"},
+	}
+	fields := map[string]any{
+		"reason": "on call", "duration": float64(600), "target_id": flow.TargetID("sym", target.Name),
+		"target": map[string]any{
+			"name": target.Name, "srn": flow.TargetSRN("sym", target.Type, target.Name, "1.0.3"),
+			"type": target.Type, "label": target.Label, "settings": settings(target),
+		},
+	}
+	if event == flow.EventDeescalate {
+		fields["deescalate_type"] = "scheduled"
+	}
+	return events.AuditRecord{
+		ID: id, Type: "event",
+		Meta:  events.AuditMeta{SchemaVersion: events.AuditSchemaVersion},
+		State: events.AuditState{Status: events.StatusProcessing, Errors: []events.AuditError{}},
+		Run: events.AuditRun{
+			SRN: flow.RunSRN("sym", "prod-access", "1.0.3", run), Flow: flow.FlowSRN("sym", "prod-access", "1.0.3"),
+			Actors: map[string]events.AuditActor{"prompt": who, "request": who, "approve": who},
+		},
+		Event: events.AuditEvent{
+			SRN: "sym:event-spec:approval:1.0.0:" + string(event), Type: string(event), Template: "sym:template:approval:1.0.0",
+			Timestamp: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Channel: "internal",
+		},
+		Actor:  who,
+		Fields: fields,
+	}
+}
+
+func settings(target flow.Target) map[string]any {
+	out := map[string]any{}
+	for k, v := range target.Settings {
+		out[k] = v
+	}
+	return out
+}
+
+func (b *bench) grant(t *testing.T, c strategy.Call) {
+	t.Helper()
+	if _, err := b.Grant(t.Context(), c); err != nil {
+		t.Fatalf("grant: %v", err)
+	}
+}
+
+func (b *bench) revoke(t *testing.T, c strategy.Call) {
+	t.Helper()
+	if _, err := b.Revoke(t.Context(), c); err != nil {
+		t.Fatalf("revoke: %v", err)
+	}
+}
+
+// expect holds the system, and what the strategy observes of it, to a state.
+func (b *bench) expect(t *testing.T, c strategy.Call, has bool) {
+	t.Helper()
+	if got := b.System.Has(c.Target, c.Identity); got != has {
+		t.Errorf("%s has access to %s: %t, want %t", c.Identity, c.Target.Name, got, has)
+	}
+	observer, ok := b.Strategy.(strategy.Observer)
+	if !ok {
+		return
+	}
+	want := flow.Absent
+	if has {
+		want = flow.Present
+	}
+	if got, err := observer.Observe(t.Context(), c); err != nil || got != want {
+		t.Errorf("observed %q, %v; want %q", got, err, want)
+	}
+}
+
+func testCheck(t *testing.T, b *bench) {
+	if b.Type.Name != b.Subject.Strategy.Type {
+		t.Errorf("the strategy's type is %q, want %q", b.Subject.Strategy.Type, b.Type.Name)
+	}
+	for _, target := range b.Subject.Strategy.Targets {
+		if target.Type != b.Type.TargetType {
+			t.Errorf("target %s has type %q, want %q", target.Name, target.Type, b.Type.TargetType)
+		}
+	}
+	if faults := b.Type.Check(b.Subject.Strategy); len(faults) > 0 {
+		t.Errorf("a right configuration has faults: %v", faults)
+	}
+	unknown := b.Subject.Strategy
+	unknown.Settings = map[string]string{}
+	for k, v := range b.Subject.Strategy.Settings {
+		unknown.Settings[k] = v
+	}
+	unknown.Settings["colour"] = "blue"
+	faults := b.Type.Check(unknown)
+	if len(faults) != 1 || faults[0].Path != "settings.colour" {
+		t.Errorf("an unknown setting: got faults %v, want one at settings.colour", faults)
+	}
+}
+
+func testEntitlements(t *testing.T, b *bench) {
+	keys := func(target int, identity, run string) []string {
+		t.Helper()
+		entitlements, err := b.Entitlements(b.Subject.Strategy.Targets[target], identity, run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(entitlements) == 0 {
+			t.Fatal("a target means nothing: no entitlements")
+		}
+		var out []string
+		for _, e := range entitlements {
+			out = append(out, e.Key)
+		}
+		return out
+	}
+	first := keys(0, b.Identities[0], runA)
+	if diff := cmp.Diff(first, keys(0, b.Identities[0], runA)); diff != "" {
+		t.Errorf("keys are not stable: %s", diff)
+	}
+	disjoint := func(what string, others []string) {
+		t.Helper()
+		for _, k := range first {
+			for _, o := range others {
+				if k == o {
+					t.Errorf("another %s has the same key %s", what, k)
+				}
+			}
+		}
+	}
+	disjoint("target", keys(1, b.Identities[0], runA))
+	disjoint("identity", keys(0, b.Identities[1], runA))
+	other := keys(0, b.Identities[0], runB)
+	if b.Shared {
+		if diff := cmp.Diff(first, other); diff != "" {
+			t.Errorf("runs do not share the grant: %s", diff)
+		}
+	} else {
+		disjoint("run", other)
+	}
+}
+
+func testGrantAndRevoke(t *testing.T, b *bench) {
+	up := b.call(t, flow.EventEscalate, runA, 0, b.Identities[0])
+	down := b.call(t, flow.EventDeescalate, runA, 0, b.Identities[0])
+	b.expect(t, up, false)
+	b.grant(t, up)
+	b.expect(t, up, true)
+	b.expect(t, b.call(t, flow.EventEscalate, runA, 0, b.Identities[1]), false)
+	b.expect(t, b.call(t, flow.EventEscalate, runA, 1, b.Identities[0]), false)
+	b.revoke(t, down)
+	b.expect(t, down, false)
+	changes := b.System.Changes()
+	if len(changes) != 2 || changes[0].Event != "escalate" || changes[1].Event != "deescalate" {
+		t.Errorf("the system saw %v, want escalate and deescalate, once each", changes)
+	}
+	for _, c := range changes {
+		if c.Identity != b.Identities[0] {
+			t.Errorf("%s was for %q, want %q", c.Event, c.Identity, b.Identities[0])
+		}
+	}
+}
+
+func testRepeatedGrant(t *testing.T, b *bench) {
+	up := b.call(t, flow.EventEscalate, runA, 0, b.Identities[0])
+	b.grant(t, up)
+	b.grant(t, up)
+	b.expect(t, up, true)
+	// One removal undoes both.
+	down := b.call(t, flow.EventDeescalate, runA, 0, b.Identities[0])
+	b.revoke(t, down)
+	b.expect(t, down, false)
+}
+
+func testRevokeWhatIsAbsent(t *testing.T, b *bench) {
+	down := b.call(t, flow.EventDeescalate, runA, 0, b.Identities[0])
+	b.revoke(t, down)
+	b.expect(t, down, false)
+}
+
+// A removal works on what the run froze, by a process that did not grant.
+func testFrozenStrategy(t *testing.T, b *bench) {
+	b.grant(t, b.call(t, flow.EventEscalate, runA, 0, b.Identities[0]))
+	text, err := json.Marshal(b.Frozen())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var frozen flow.Strategy
+	if err := json.Unmarshal(text, &frozen); err != nil {
+		t.Fatal(err)
+	}
+	reopened, err := b.Open(frozen)
+	if err != nil {
+		t.Fatalf("open the frozen strategy: %v", err)
+	}
+	later := &bench{b.Subject, reopened}
+	down := later.call(t, flow.EventDeescalate, runA, 0, b.Identities[0])
+	later.revoke(t, down)
+	b.expect(t, down, false)
+}
+
+func testErrors(t *testing.T, b *bench) {
+	for _, test := range []struct {
+		name string
+		mood Mood
+		code flow.Code
+	}{
+		{"Refusing", Refusing, flow.CodeStrategy},
+		{"Throttled", Throttled, flow.CodeUnavailable},
+		{"Broken", Broken, flow.CodeUnavailable},
+		{"Forgetful", Forgetful, flow.CodeUnavailable},
+	} {
+		b.System.SetMood(test.mood)
+		_, err := b.Grant(t.Context(), b.call(t, flow.EventEscalate, runA, 0, b.Identities[0]))
+		b.expectError(t, test.name+": grant", err, test.code)
+		_, err = b.Revoke(t.Context(), b.call(t, flow.EventDeescalate, runA, 0, b.Identities[0]))
+		b.expectError(t, test.name+": revoke", err, test.code)
+	}
+}
+
+func (b *bench) expectError(t *testing.T, what string, err error, code flow.Code) {
+	t.Helper()
+	if err == nil {
+		t.Errorf("%s: succeeded, want an error of %s", what, code)
+		return
+	}
+	if flow.CodeOf(err) != code {
+		t.Errorf("%s: got %s (%v), want %s", what, flow.CodeOf(err), err, code)
+	}
+	if got, want := flow.Retryable(err), code == flow.CodeUnavailable; got != want {
+		t.Errorf("%s: retryable %t, want %t", what, got, want)
+	}
+	for _, secret := range b.Secrets {
+		if strings.Contains(err.Error(), secret) {
+			t.Errorf("%s: the error shows a secret: %v", what, err)
+		}
+	}
+}
+
+// Repeating what was done but not acknowledged ends where one call does.
+func testLostAnswer(t *testing.T, b *bench) {
+	up := b.call(t, flow.EventEscalate, runA, 0, b.Identities[0])
+	b.System.SetMood(Forgetful)
+	_, err := b.Grant(t.Context(), up)
+	b.expectError(t, "grant", err, flow.CodeUnavailable)
+	b.System.SetMood(Willing)
+	b.grant(t, up)
+	b.expect(t, up, true)
+
+	down := b.call(t, flow.EventDeescalate, runA, 0, b.Identities[0])
+	b.System.SetMood(Forgetful)
+	_, err = b.Revoke(t.Context(), down)
+	b.expectError(t, "revoke", err, flow.CodeUnavailable)
+	b.System.SetMood(Willing)
+	b.revoke(t, down)
+	b.expect(t, down, false)
+}
+
+func testDeadline(t *testing.T, b *bench) {
+	b.System.SetMood(Mute)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err := b.Grant(ctx, b.call(t, flow.EventEscalate, runA, 0, b.Identities[0]))
+	b.expectError(t, "grant", err, flow.CodeUnavailable)
+	_, err = b.Revoke(ctx, b.call(t, flow.EventDeescalate, runA, 0, b.Identities[0]))
+	b.expectError(t, "revoke", err, flow.CodeUnavailable)
+}
+
+// Whoever has no time left does not begin.
+func testCancelled(t *testing.T, b *bench) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := b.Grant(ctx, b.call(t, flow.EventEscalate, runA, 0, b.Identities[0]))
+	b.expectError(t, "grant", err, flow.CodeUnavailable)
+	if changes := b.System.Changes(); len(changes) > 0 {
+		t.Errorf("the system was called without any time left: %v", changes)
+	}
+}
+
+// Systems that get the audit record get all of it, in its public shape, and
+// the same one each time.
+func testRecord(t *testing.T, b *bench) {
+	up := b.call(t, flow.EventEscalate, runA, 0, b.Identities[0])
+	b.grant(t, up)
+	b.grant(t, up)
+	b.revoke(t, b.call(t, flow.EventDeescalate, runA, 0, b.Identities[0]))
+	changes := b.System.Changes()
+	if len(changes) != 3 {
+		t.Fatalf("the system saw %d changes, want 3", len(changes))
+	}
+	if changes[0].Record == nil {
+		return // a protocol of its own
+	}
+	for i, c := range changes {
+		expectShape(t, c.Record)
+		var got events.AuditRecord
+		d := json.NewDecoder(bytes.NewReader(c.Record))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&got); err != nil {
+			t.Fatalf("change %d: %v", i, err)
+		}
+		if i == 0 {
+			if diff := cmp.Diff(up.Record, got); diff != "" {
+				t.Errorf("-given +sent:\n%s", diff)
+			}
+		}
+	}
+	if !bytes.Equal(changes[0].Record, changes[1].Record) {
+		t.Error("the repeated grant came with another record")
+	}
+}
+
+func expectShape(t *testing.T, record []byte) {
+	t.Helper()
+	schema, err := jsonschema.UnmarshalJSON(strings.NewReader(events.AuditRecordSchema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource("audit_record.json", schema); err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := c.Compile("audit_record.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(record))
+	if err != nil {
+		t.Fatalf("the system got no JSON: %v", err)
+	}
+	if err := compiled.Validate(v); err != nil {
+		t.Errorf("the system got a record of another shape: %v", err)
+	}
+}
