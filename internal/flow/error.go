@@ -42,7 +42,9 @@ const (
 	CodeUndeliverable   Code = "Slack:UNDELIVERABLE"        // the message can't reach its destination as things are
 	CodeConfigNeeded    Code = "Config:STILL_NEEDED"        // a live grant still needs what the new config drops
 	CodeMethod          Code = "Request:METHOD_NOT_ALLOWED" // no such method on this path
+	CodeMediaType       Code = "Request:MEDIA_TYPE"         // the body is not announced as JSON
 	CodeNotFound        Code = "Request:NOT_FOUND"          // no such path
+	CodeDataDir         Code = "Data:UNUSABLE"              // the local data directory, or its database, cannot be used as it is
 )
 
 // Error is an error with a code and a sentence that is fit for users' eyes:

@@ -50,6 +50,7 @@ func Run(t *testing.T, open func(t testing.TB, now func() time.Time) store.Store
 		{"BadCursors", testBadCursors},
 		{"Expires", testExpires},
 		{"CancelledContext", testCancelledContext},
+		{"CancelledMeanwhile", testCancelledMeanwhile},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -817,4 +818,22 @@ func testCancelledContext(f *fixture) {
 	}
 	f.wantStored(item)
 	f.wantMissing("run#b")
+}
+
+// testCancelledMeanwhile cancels writes while they are under way: whatever
+// became of each, doing it again settles it.
+func testCancelledMeanwhile(f *fixture) {
+	const writes = 100
+	for rev := range int64(writes) {
+		item := store.Item{Key: "run#a", Rev: rev, Writer: fmt.Sprint("w", rev), Body: bytes.Repeat([]byte("b"), 10<<10)}
+		ctx, cancel := context.WithCancel(f.Context())
+		go cancel()
+		_, err := f.Put(ctx, item)
+		if err != nil && !errors.Is(err, context.Canceled) {
+			f.Errorf("cancelled put at %d: %v, want context.Canceled", rev, err)
+		}
+		if got, err := f.again(item); err != nil || got != rev+1 {
+			f.Fatalf("the same put again at %d gave %d, %v", rev, got, err)
+		}
+	}
 }

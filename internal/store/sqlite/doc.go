@@ -1,0 +1,10 @@
+// Package sqlite keeps everything in one SQLite file: the items of
+// store.Store, the log of their changes (store.Feed), and the schedules that
+// stand in for EventBridge Scheduler. It is the embedded counterpart of
+// DynamoDB and its stream.
+//
+// What a call acknowledged survives kill -9 and a loss of power: the file is
+// in WAL mode with synchronous=FULL. One connection writes, others read beside
+// it. Short commands of another process may open the same file; [Lock] keeps a
+// second server away.
+package sqlite

@@ -1,0 +1,212 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/symflows/symflows/internal/store"
+)
+
+// columns are those of an item, in the order in which scan reads them.
+const columns = "key, rev, writer, due, requester, flow, status, created, expires, body"
+
+// there is the condition that an item has not expired.
+const there = "(expires IS NULL OR expires > :now)"
+
+// The statements that find single items, and those to clear away.
+const (
+	getItem      = "SELECT " + columns + " FROM items WHERE key = :key AND " + there
+	getStanding  = "SELECT rev, writer FROM items WHERE key = :key AND " + there
+	clearExpired = "DELETE FROM items WHERE expires <= :now"
+)
+
+// Get implements store.Store.
+func (s *Store) Get(ctx context.Context, key string) (store.Item, error) {
+	item, err := scan(s.reader.QueryRowContext(ctx, getItem, sql.Named("key", key), sql.Named("now", s.time())))
+	if errors.Is(err, sql.ErrNoRows) {
+		return store.Item{}, store.ErrNotFound
+	}
+	if err != nil {
+		return store.Item{}, fmt.Errorf("get item: %w", ended(ctx, err))
+	}
+	return item, nil
+}
+
+// time is now, as columns have it.
+func (s *Store) time() string { return store.FormatTime(s.now()) }
+
+func scan(row interface{ Scan(...any) error }) (store.Item, error) {
+	var i store.Item
+	var due, requester, flow, status, created, expires sql.NullString
+	if err := row.Scan(&i.Key, &i.Rev, &i.Writer, &due, &requester, &flow, &status, &created, &expires, &i.Body); err != nil {
+		return store.Item{}, err
+	}
+	i.Index.Requester, i.Index.Flow, i.Index.Status = requester.String, flow.String, status.String
+	for _, t := range []struct {
+		to   *time.Time
+		from string
+	}{{&i.Index.Due, due.String}, {&i.Index.Created, created.String}, {&i.Expires, expires.String}} {
+		var err error
+		if *t.to, err = store.ParseTime(t.from); err != nil {
+			return store.Item{}, fmt.Errorf("read a time of item %q: %w", i.Key, err)
+		}
+	}
+	return i, nil
+}
+
+// text is NULL for "", which no index holds.
+func text(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
+
+// Put implements store.Store.
+func (s *Store) Put(ctx context.Context, item store.Item) (int64, error) {
+	if err := item.Check(); err != nil {
+		return 0, err
+	}
+	var rev int64
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		now := s.time()
+		stored, writer, err := standing(ctx, tx, item.Key, now)
+		if err != nil {
+			return err
+		}
+		if stored != item.Rev {
+			if writer != item.Writer {
+				return store.ErrConflict
+			}
+			rev = stored
+			return nil
+		}
+		rev = item.Rev + 1
+		if !item.Expires.IsZero() {
+			// Whoever adds something to clear away clears away what is over.
+			if _, err := tx.ExecContext(ctx, clearExpired, sql.Named("now", now)); err != nil {
+				return err
+			}
+		}
+		return replace(ctx, tx, item, rev)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("put item: %w", err)
+	}
+	s.wakeAll()
+	return rev, nil
+}
+
+// replace stores an item at a revision, and logs the change in the same
+// transaction.
+func replace(ctx context.Context, tx *sql.Tx, item store.Item, rev int64) error {
+	x := item.Index
+	_, err := tx.ExecContext(ctx, "REPLACE INTO items ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		item.Key, rev, item.Writer, text(store.FormatTime(x.Due)), text(x.Requester), text(x.Flow), text(x.Status),
+		text(store.FormatTime(x.Created)), text(store.FormatTime(item.Expires)), append([]byte{}, item.Body...))
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "INSERT INTO changes (key, rev) VALUES (?, ?)", item.Key, rev)
+	return err
+}
+
+// standing gives the revision and writer of what is stored and not expired; 0
+// and "" where there is nothing.
+func standing(ctx context.Context, tx *sql.Tx, key, now string) (rev int64, writer string, err error) {
+	err = tx.QueryRowContext(ctx, getStanding, sql.Named("key", key), sql.Named("now", now)).Scan(&rev, &writer)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, "", nil
+	}
+	return rev, writer, err
+}
+
+// Delete implements store.Store.
+func (s *Store) Delete(ctx context.Context, key string, rev int64) error {
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		stored, _, err := standing(ctx, tx, key, s.time())
+		if err != nil || stored == 0 {
+			return err
+		}
+		if stored != rev {
+			return store.ErrConflict
+		}
+		_, err = tx.ExecContext(ctx, "DELETE FROM items WHERE key = ?", key)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("delete item: %w", err)
+	}
+	return nil
+}
+
+// listings are the conditions and orders of the listings, behind a position
+// (:time, :key). Each walks an index in the order that the listing has, so
+// that a page costs what it returns.
+var listings = map[store.By]string{
+	store.ByDue:       "due <= :until AND (due, key) > (:time, :key) AND " + there + " ORDER BY due, key",
+	store.ByRequester: "requester = :value AND (created, key) < (:time, :key) AND " + there + " ORDER BY created DESC, key DESC",
+	store.ByFlow:      "flow = :value AND (created, key) < (:time, :key) AND " + there + " ORDER BY created DESC, key DESC",
+	store.ByStatus:    "status = :value AND (created, key) < (:time, :key) AND " + there + " ORDER BY created DESC, key DESC",
+	store.ByKind:      "key >= :key AND key < :end AND " + there + " ORDER BY key",
+}
+
+// listing gives the statement of a listing, for a page and one item more, and
+// its arguments.
+func listing(q store.Query, now string) (string, []any, error) {
+	from, started, err := q.Position()
+	if err != nil {
+		return "", nil, err
+	}
+	args := []any{sql.Named("now", now), sql.Named("limit", store.PageSize(q.Limit)+1)}
+	switch q.By {
+	case store.ByDue:
+		args = append(args, sql.Named("until", store.FormatTime(q.Until)), sql.Named("time", from.Time), sql.Named("key", from.Key))
+	case store.ByKind:
+		// The first key that is not before the prefix, or is behind the
+		// position; and the first behind all that have the prefix. (No byte of
+		// UTF-8 is the last there is.)
+		key, end := q.Value, []byte(q.Value)
+		if started {
+			key = from.Key + "\x00"
+		}
+		end[len(end)-1]++
+		args = append(args, sql.Named("key", key), sql.Named("end", string(end)))
+	default:
+		if !started {
+			from.Time = "~" // behind every time
+		}
+		args = append(args, sql.Named("value", q.Value), sql.Named("time", from.Time), sql.Named("key", from.Key))
+	}
+	return "SELECT " + columns + " FROM items WHERE " + listings[q.By] + " LIMIT :limit", args, nil
+}
+
+// List implements store.Store.
+func (s *Store) List(ctx context.Context, q store.Query) (store.Page, error) {
+	if err := q.Check(); err != nil {
+		return store.Page{}, err
+	}
+	statement, args, err := listing(q, s.time())
+	if err != nil {
+		return store.Page{}, err
+	}
+	rows, err := s.reader.QueryContext(ctx, statement, args...)
+	if err != nil {
+		return store.Page{}, fmt.Errorf("list items: %w", ended(ctx, err))
+	}
+	defer rows.Close()
+	var page store.Page
+	for rows.Next() {
+		item, err := scan(rows)
+		if err != nil {
+			return store.Page{}, fmt.Errorf("list items: %w", err)
+		}
+		if n := len(page.Items); n == store.PageSize(q.Limit) {
+			page.Cursor = q.After(page.Items[n-1]).Cursor()
+			break
+		}
+		page.Items = append(page.Items, item)
+	}
+	if err := rows.Err(); err != nil {
+		return store.Page{}, fmt.Errorf("list items: %w", ended(ctx, err))
+	}
+	return page, nil
+}

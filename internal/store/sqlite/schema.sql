@@ -1,0 +1,42 @@
+-- Times are RFC 3339 in UTC, of fixed width, so that they sort as text.
+
+CREATE TABLE items (
+    key       TEXT    NOT NULL PRIMARY KEY,
+    rev       INTEGER NOT NULL,
+    writer    TEXT    NOT NULL,
+    due       TEXT,
+    requester TEXT,
+    flow      TEXT,
+    status    TEXT,
+    created   TEXT,
+    expires   TEXT,
+    body      BLOB    NOT NULL
+) STRICT;
+
+CREATE INDEX items_due       ON items (due, key)                WHERE due IS NOT NULL;
+CREATE INDEX items_requester ON items (requester, created, key) WHERE requester IS NOT NULL;
+CREATE INDEX items_flow      ON items (flow, created, key)      WHERE flow IS NOT NULL;
+CREATE INDEX items_status    ON items (status, created, key)    WHERE status IS NOT NULL;
+CREATE INDEX items_expires   ON items (expires)                 WHERE expires IS NOT NULL;
+
+-- AUTOINCREMENT: numbers must not be given again after the log was trimmed.
+CREATE TABLE changes (
+    seq INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    key TEXT    NOT NULL,
+    rev INTEGER NOT NULL
+) STRICT;
+
+-- seen is the seq of the last change that the consumer is done with.
+CREATE TABLE consumers (
+    name TEXT    NOT NULL PRIMARY KEY,
+    seen INTEGER NOT NULL
+) STRICT;
+
+-- AUTOINCREMENT: id tells a schedule from the one that it replaced.
+CREATE TABLE schedules (
+    id     INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    run_id TEXT    NOT NULL UNIQUE,
+    at     TEXT    NOT NULL
+) STRICT;
+
+CREATE INDEX schedules_at ON schedules (at, id);

@@ -1,0 +1,191 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	_ "embed" // for the schema
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+)
+
+// Store is an open database. Close it.
+type Store struct {
+	now    func() time.Time
+	writer *sql.DB // one connection: SQLite takes one writer at a time
+	reader *sql.DB
+
+	wake        map[string]chan struct{} // by consumer; fixed by Open
+	rescheduled chan struct{}
+
+	mu    sync.Mutex
+	given map[string][]int64 // by consumer: seqs that Changes gave and Seen did not take
+	// fired are the ids of schedules that Take gave and Done did not take.
+	fired map[int64]bool
+}
+
+var (
+	_ store.Store = (*Store)(nil)
+	_ store.Feed  = (*Store)(nil)
+)
+
+const (
+	// applicationID marks our files, as SQLite's file format provides: "SymF".
+	applicationID = 0x53796d46
+	// schemaVersion is PRAGMA user_version of the schema below.
+	schemaVersion = 1
+
+	readers = 4
+	// busyTimeout is how long a connection waits for other processes.
+	busyTimeout = 10 * time.Second
+)
+
+//go:embed schema.sql
+var schema string
+
+// Open opens the database file at path, and makes it where there is none; the
+// clock decides what has expired. The consumers are those of the feed, all of
+// them: changes are kept until each has seen them, and those that an earlier
+// Open named and this one does not are forgotten. A short command, which
+// consumes nothing, names none and leaves them as they are.
+//
+// The error has flow.CodeDataDir for a file that is not a database of ours, or
+// one of a newer version of the program.
+func Open(path string, now func() time.Time, consumers ...string) (*Store, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	// SQLite would make it readable for everybody; its other files get the
+	// permissions of this one.
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, &flow.Error{Code: flow.CodeDataDir, Message: fmt.Sprintf("the database %s can't be opened: give a directory that exists and may be written to", path), Cause: err}
+	}
+	if err := file.Close(); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	s := &Store{
+		now: now, wake: map[string]chan struct{}{}, given: map[string][]int64{},
+		fired: map[int64]bool{}, rescheduled: make(chan struct{}, 1),
+	}
+	for _, name := range consumers {
+		s.wake[name] = make(chan struct{}, 1)
+	}
+	if s.writer, err = connect(path, 1, "synchronous(full)"); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	if s.reader, err = connect(path, readers, "query_only(1)"); err != nil {
+		return nil, errors.Join(fmt.Errorf("open database: %w", err), s.writer.Close())
+	}
+	if err := s.prepare(context.Background(), path, consumers); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// connect makes a pool of connections. It opens none yet.
+func connect(path string, size int, pragma string) (*sql.DB, error) {
+	dsn := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: url.Values{
+		"_txlock": {"immediate"},
+		"_pragma": {fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), pragma},
+	}.Encode()}
+	db, err := sql.Open("sqlite", dsn.String())
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(size)
+	db.SetMaxIdleConns(size)
+	return db, nil
+}
+
+// Close ends all work on the database. What was acknowledged stays.
+func (s *Store) Close() error {
+	return errors.Join(s.reader.Close(), s.writer.Close())
+}
+
+// prepare sees to it that the file has our schema and knows the consumers. It
+// changes nothing in a file that is not ours.
+func (s *Store) prepare(ctx context.Context, path string, consumers []string) error {
+	version, err := check(ctx, s.writer, path)
+	if err != nil {
+		return err
+	}
+	if version == 0 {
+		if _, err := s.writer.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
+			return fmt.Errorf("open database %s: %w", path, err)
+		}
+	}
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		// Another process may have been faster.
+		version, err := check(ctx, tx, path)
+		if err != nil {
+			return err
+		}
+		if version == 0 {
+			marks := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, schemaVersion)
+			if _, err := tx.ExecContext(ctx, schema+marks); err != nil {
+				return err
+			}
+		}
+		return register(ctx, tx, consumers)
+	})
+	if err != nil && flow.CodeOf(err) != flow.CodeDataDir {
+		return fmt.Errorf("open database %s: %w", path, err)
+	}
+	return err
+}
+
+// check gives the version of the file's schema: 0 if the file is empty.
+func check(ctx context.Context, db interface {
+	QueryRowContext(context.Context, string, ...any) *sql.Row
+}, path string) (int, error) {
+	var application, version, objects int
+	var failure *sqlite.Error
+	err := db.QueryRowContext(ctx, `
+		SELECT (SELECT application_id FROM pragma_application_id),
+		       (SELECT user_version FROM pragma_user_version),
+		       (SELECT count(*) FROM sqlite_schema)`).Scan(&application, &version, &objects)
+	switch {
+	case errors.As(err, &failure) && failure.Code() == sqlite3.SQLITE_NOTADB,
+		err == nil && application != applicationID && (application != 0 || version != 0 || objects > 0):
+		return 0, &flow.Error{Code: flow.CodeDataDir, Cause: err, Message: fmt.Sprintf("%s is not a database of Sym Flows, and was left as it is: choose another data directory, or move the file away", path)}
+	case err != nil:
+		return 0, fmt.Errorf("open database %s: %w", path, err)
+	case version > schemaVersion:
+		return 0, flow.Errorf(flow.CodeDataDir, "%s was written by a newer version of Sym Flows (schema %d; this one knows %d), and was left as it is: start that version, or choose another data directory", path, version, schemaVersion)
+	}
+	return version, nil
+}
+
+// write runs a transaction. It is durable when write returns nil.
+func (s *Store) write(ctx context.Context, do func(*sql.Tx) error) error {
+	tx, err := s.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return ended(ctx, err)
+	}
+	defer tx.Rollback() // does nothing after Commit
+	if err := do(tx); err != nil {
+		return ended(ctx, err)
+	}
+	return ended(ctx, tx.Commit())
+}
+
+// ended says that it was the context that ended a statement, where it was:
+// SQLite calls that an interrupt.
+func ended(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
+		return fmt.Errorf("%w: %w", ctx.Err(), err)
+	}
+	return err
+}
