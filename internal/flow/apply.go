@@ -3,6 +3,7 @@ package flow
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -71,6 +72,7 @@ func (in Start) apply(r *Run, now time.Time) error {
 		Created:      now, Status: Prompted,
 		Requester: in.Requester, Submitter: in.Submitter, Source: in.Source, SourceChannel: in.SourceChannel,
 		Context: in.Context, RequestDigest: in.RequestDigest,
+		Form: in.Flow.form(),
 	}
 	if in.Prompted {
 		r.record(Event{ID: r.nextID(), Name: EventPrompt, Actor: in.Requester, Channel: in.Source, At: now, State: StateCompleted})
@@ -92,7 +94,8 @@ type Receive struct {
 
 func (in Receive) apply(r *Run, now time.Time) error {
 	for _, s := range r.Signals {
-		if s.Action == in.Action && s.Tier == in.Tier && (s.Actor.Same(in.Actor) || s.Actor.Kind == KindSystem && in.Actor.Kind == KindSystem) {
+		bySystem := s.Actor.Kind == KindSystem && in.Actor.Kind == KindSystem && s.Tier == in.Tier
+		if s.Action == in.Action && (bySystem || s.Actor.Same(in.Actor)) {
 			return ErrUnchanged
 		}
 	}
@@ -104,12 +107,18 @@ func (in Receive) apply(r *Run, now time.Time) error {
 		if r.Status != Prompted || slices.ContainsFunc(r.Signals, func(s Signal) bool { return s.Action == ActionRequest }) {
 			return ErrUnchanged // the form was submitted before
 		}
+		if len(r.Signals) > 0 {
+			return Errorf(CodeStale, "this form was open for too long: start a new request")
+		}
 		r.Fields = in.Submission.Fields
 		r.Target = in.Submission.Target
 		r.DurationSeconds = int64(in.Submission.Duration / time.Second)
 	case ActionApprove, ActionDeny, ActionCancel:
 		if r.Status != Requested {
 			return r.notOpen()
+		}
+		if in.Action == ActionApprove && r.approvedBy(in.Actor) {
+			return r.duplicate()
 		}
 	case ActionTimeout:
 		if r.Status == Prompted && len(r.Signals) > 0 {
@@ -119,8 +128,11 @@ func (in Receive) apply(r *Run, now time.Time) error {
 			return stale
 		}
 	case ActionUndeliverable:
-		if r.Status != Requested || in.Tier >= len(r.Tiers) || r.Tiers[in.Tier].Undeliverable != "" {
+		if r.Status != Requested || in.Tier > r.Tier {
 			return stale
+		}
+		if t := r.Tiers[in.Tier]; t.Delivered || t.Undeliverable != "" {
+			return ErrUnchanged // known, or one copy has arrived, which is enough
 		}
 		r.Tiers[in.Tier].Undeliverable = in.Message
 		if in.Tier != r.Tier {
@@ -225,6 +237,9 @@ func (in Refuse) apply(r *Run, _ time.Time) error {
 	if err != nil {
 		return err
 	}
+	if r.Access != nil && r.Access.Removal.EventID == s.ID {
+		return Errorf(CodeIllegal, "this access is being taken away already")
+	}
 	if s.Actor.Kind == KindSystem {
 		return nil
 	}
@@ -263,8 +278,8 @@ func (in Decide) apply(r *Run, now time.Time) error {
 	switch s.Action {
 	case ActionApprove:
 		r.Approvals = slices.DeleteFunc(r.Approvals, func(a CountedApproval) bool { return slices.Contains(in.Dropped, a.EventID) })
-		if slices.ContainsFunc(r.Approvals, func(a CountedApproval) bool { return a.Actor.Same(s.Actor) }) {
-			return Errorf(CodeDuplicate, "you have approved this request already; it needs %d different people", r.Deciders.Required)
+		if r.approvedBy(s.Actor) {
+			return r.duplicate()
 		}
 		r.Approvals = append(r.Approvals, CountedApproval{EventID: s.ID, Actor: s.Actor, At: s.At})
 		if len(r.Approvals) < r.Deciders.Required {
@@ -333,6 +348,8 @@ func (in Forward) apply(r *Run, now time.Time) error {
 		e.Name, r.Status = EventRequestExpire, Expired
 	case r.Status != Requested || s.Tier != r.Tier:
 		return stale
+	case s.Action == ActionUndeliverable && r.Tiers[r.Tier].Delivered:
+		return stale // it has arrived after all
 	case r.Tier+1 < len(r.Tiers):
 		e.Name = EventRequestForward
 		e.Fields["forward_reason"] = string(s.Action)
@@ -343,9 +360,8 @@ func (in Forward) apply(r *Run, now time.Time) error {
 		r.Error = nil
 		r.ask(now)
 	case s.Action == ActionUndeliverable:
-		e.Name, e.State = EventRequestForward, StateInProgress
-		failure := Failure{Code: CodeUndeliverable, Message: s.Message, Step: EventRequestForward, EventID: e.ID, Attempts: 1}
-		e.Errors, r.Error = []Failure{failure}, &failure
+		r.fail(Failure{Code: CodeUndeliverable, Message: s.Message, Step: EventRequestForward, EventID: s.ID, Attempts: 1}, System, ChannelInternal, now)
+		return nil
 	default:
 		e.Name, r.Status, r.Error = EventRequestExpire, Expired, nil
 	}
@@ -357,7 +373,7 @@ func (in Forward) apply(r *Run, now time.Time) error {
 type Delivered struct{ Tier int }
 
 func (in Delivered) apply(r *Run, _ time.Time) error {
-	if in.Tier >= len(r.Tiers) || r.Tiers[in.Tier].Delivered {
+	if in.Tier >= len(r.Tiers) || in.Tier > r.Tier || r.Tiers[in.Tier].Delivered {
 		return ErrUnchanged
 	}
 	r.Tiers[in.Tier].Delivered, r.Tiers[in.Tier].Undeliverable = true, ""
@@ -421,13 +437,16 @@ func (in Escalate) apply(r *Run, now time.Time) error {
 		fields["expires_at"] = a.End.Format(time.RFC3339Nano)
 	}
 	if len(in.Warnings) > 0 {
-		fields["warnings"] = in.Warnings
+		fields["warnings"] = clipWarnings(in.Warnings)
 	}
 	r.record(Event{
 		ID: a.EventID, Name: EventEscalate, Actor: r.Approver(), Channel: ChannelInternal, At: now,
 		State: StateCompleted, Fields: fields, Output: a.Output,
 	})
-	r.Status, r.Error = Escalated, nil
+	r.Status = Escalated
+	if r.Error != nil && r.Error.Step == EventEscalate { // not a failure to take away, which goes on
+		r.Error = nil
+	}
 	return nil
 }
 
@@ -476,7 +495,10 @@ func (in Deescalate) apply(r *Run, now time.Time) error {
 	if r.Status == Deescalated {
 		return ErrUnchanged
 	}
-	if !r.Access.Live() || r.Access.Removal.Owner != in.Owner || in.Owner == "" {
+	if !r.Access.Live() {
+		return r.notLive()
+	}
+	if r.Access.Removal.Owner != in.Owner || in.Owner == "" {
 		return Errorf(CodeBusy, "somebody else is taking this access away")
 	}
 	e := Event{
@@ -500,7 +522,7 @@ func (in Deescalate) apply(r *Run, now time.Time) error {
 		e.Fields["kept"] = in.Kept
 	}
 	if len(in.Warnings) > 0 {
-		e.Fields["warnings"] = in.Warnings
+		e.Fields["warnings"] = clipWarnings(in.Warnings)
 	}
 	r.record(e)
 	r.Status, r.Error = Deescalated, nil
@@ -526,14 +548,14 @@ func (in Fail) apply(r *Run, now time.Time) error {
 	}
 	switch in.Step {
 	case EventEscalate:
-		if r.Status != Approved || r.ApprovalOnly {
+		if r.Status != Approved || r.ApprovalOnly || r.ending() {
 			return stale
 		}
 		if f.Retryable && f.Attempts < MaxGrantAttempts {
 			f.RetryAt = now.Add(backOff(f.Attempts, 2*time.Second, time.Minute))
 		}
 	case EventDeescalate:
-		if !r.Access.Live() {
+		if !r.Access.Live() || !r.ending() {
 			return stale
 		}
 		f.RetryAt = now.Add(backOff(f.Attempts, 5*time.Second, 5*time.Minute))
@@ -541,26 +563,11 @@ func (in Fail) apply(r *Run, now time.Time) error {
 	default:
 		return Errorf(CodeIllegal, "%q is not a step that fails like this", in.Step)
 	}
-	shown := f
-	shown.Attempts, shown.RetryAt = 0, time.Time{}
-	same := func(e Event) bool {
-		return e.Name == in.Step && e.Failed() && e.Errors[0].Code == f.Code && e.Errors[0].Message == f.Message
+	actor, channel := r.Approver(), ChannelInternal
+	if s, asked := r.EndAsked(); asked && in.Step == EventDeescalate {
+		actor, channel = s.Actor, s.Channel
 	}
-	if i := slices.IndexFunc(r.Events, same); i >= 0 {
-		f.EventID = r.Events[i].ID
-		r.amend(f.EventID, func(e *Event) { e.Count++; e.Last = now })
-	} else {
-		f.EventID = r.nextID()
-		actor, channel := r.Approver(), ChannelInternal
-		if s, asked := r.EndAsked(); asked && in.Step == EventDeescalate {
-			actor, channel = s.Actor, s.Channel
-		}
-		r.record(Event{
-			ID: f.EventID, Name: in.Step, Actor: actor, Channel: channel, At: now, Last: now,
-			State: StateInProgress, Errors: []Failure{shown}, Count: 1,
-		})
-	}
-	r.Error = &f
+	r.fail(f, actor, channel, now)
 	return nil
 }
 
@@ -656,14 +663,41 @@ func (r *Run) amend(id string, change func(*Event)) {
 	}
 }
 
+// fail sets the failure on the run and records it. Failures of a step with one
+// code are one event, however often they come, so that a target that is down
+// for weeks does not fill the run; the latest message stays.
+func (r *Run) fail(f Failure, actor Actor, channel Channel, now time.Time) {
+	shown := f
+	shown.EventID, shown.Attempts, shown.RetryAt = "", 0, time.Time{}
+	same := func(e Event) bool {
+		return e.Name == f.Step && e.Count > 0 && e.Errors[0].Code == f.Code
+	}
+	if i := slices.IndexFunc(r.Events, same); i >= 0 {
+		f.EventID = r.Events[i].ID
+		r.amend(f.EventID, func(e *Event) { e.Errors, e.Count, e.Last = []Failure{shown}, e.Count+1, now })
+	} else {
+		if f.EventID == "" {
+			f.EventID = r.nextID()
+		}
+		r.record(Event{
+			ID: f.EventID, Name: f.Step, Actor: actor, Channel: channel, At: now, Last: now,
+			State: StateInProgress, Errors: []Failure{shown}, Count: 1,
+		})
+	}
+	r.Error = &f
+}
+
 // take removes a signal: the execution that did it moves on, so that its
-// token is spent.
+// token is spent. The workflow's signals are taken in their order.
 func (r *Run) take(id string) (Signal, error) {
 	i := slices.IndexFunc(r.Signals, func(s Signal) bool { return s.ID == id })
 	if i < 0 {
 		return Signal{}, stale
 	}
 	s := r.Signals[i]
+	if head, ok := r.Head(); ok && s.Action != ActionDeescalate && s.ID != head.ID {
+		return Signal{}, Errorf(CodeIllegal, "an earlier %s is to be taken first", head.Action)
+	}
 	r.Signals = slices.Delete(r.Signals, i, i+1)
 	if s.Action != ActionDeescalate {
 		r.Execution.Token = ""
@@ -688,6 +722,15 @@ func (r *Run) ask(now time.Time) {
 		timeout = DefaultRequestTimeout
 	}
 	t.Deadline = now.Add(timeout)
+}
+
+// approvedBy tells whether an approval of the actor is counted.
+func (r *Run) approvedBy(who Actor) bool {
+	return slices.ContainsFunc(r.Approvals, func(a CountedApproval) bool { return a.Actor.Same(who) })
+}
+
+func (r *Run) duplicate() error {
+	return Errorf(CodeDuplicate, "you have approved this request already; it needs %d different people", r.Deciders.Required)
 }
 
 // notOpen says why a decision comes too late, or too early.
@@ -727,8 +770,12 @@ func output(name string, answer, before json.RawMessage) json.RawMessage {
 }
 
 // clipOutput keeps an answer within MaxOutputBytes; a longer one is replaced
-// by a note that says so, since half a JSON text is none.
+// by a note that says so, since half a JSON text is none. What is no JSON is
+// kept as text: a run that could not be written would be stuck.
 func clipOutput(b json.RawMessage) json.RawMessage {
+	if len(b) > 0 && !json.Valid(b) {
+		b, _ = json.Marshal(string(b)) // a string can't fail
+	}
 	if len(b) <= MaxOutputBytes {
 		return b
 	}
@@ -736,4 +783,22 @@ func clipOutput(b json.RawMessage) json.RawMessage {
 		"truncated": true, "bytes": len(b), "start": string([]rune(string(b[:1024]))),
 	})
 	return note
+}
+
+// Limits of the warnings that an event keeps.
+const (
+	maxWarnings     = 20
+	maxWarningRunes = 500
+)
+
+// clipWarnings keeps warnings few and short, whatever a target sends.
+func clipWarnings(in []string) []string {
+	var out []string
+	for _, w := range in[:min(len(in), maxWarnings)] {
+		out = append(out, clip(w, maxWarningRunes))
+	}
+	if more := len(in) - maxWarnings; more > 0 {
+		out = append(out, fmt.Sprintf("and %d more", more))
+	}
+	return out
 }

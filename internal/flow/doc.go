@@ -14,7 +14,7 @@
 //
 // What people, programs and clocks ask for is first appended as a [Signal]
 // ([Receive]) and later taken by the workflow, one at a time, in the order of
-// the writes. [Next] says which step of the workflow a run needs, [Due] when
+// the writes. [Next] says which step of the workflow a run needs, Run.Due when
 // somebody has to look at it at the latest.
 //
 // An entitlement that several runs may share is a [Grant], with its own

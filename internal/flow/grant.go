@@ -61,7 +61,7 @@ type Do string
 // What Acquire and Release answer.
 const (
 	DoCreate Do = "create" // observe, save what was there before, call the target, then Created
-	DoRemove Do = "remove" // call the target, observe, then Gone
+	DoRemove Do = "remove" // if absence was seen Before: call the target and observe; then Gone
 	DoNone   Do = "none"   // nothing: others see to it, or it is so already
 )
 
@@ -100,13 +100,13 @@ func (g *Grant) hold(run string) {
 	}
 }
 
-// Saw notes what the target showed before the first change. Later sights tell
-// nothing about what was there before us, and are not kept.
+// Saw notes what the target showed before the first change. Once absence was
+// seen, whatever is there is ours: later sights are not kept.
 func (g Grant) Saw(owner string, p Presence) (Grant, error) {
 	if g.State != GrantCreating || g.Lease.Owner != owner {
 		return g, busy
 	}
-	if g.Before == "" {
+	if g.Before != Absent {
 		g.Before = p
 	}
 	return g, nil

@@ -121,7 +121,10 @@ type Run struct {
 	// same Idempotency-Key.
 	RequestDigest string `json:"request_digest,omitempty"`
 
-	Fields          map[string]any  `json:"fields,omitempty"`
+	Fields map[string]any `json:"fields,omitempty"`
+	// Form is what messages need of the flow, so that showing a run takes
+	// nothing but the run.
+	Form            Form            `json:"form"`
 	Target          *Target         `json:"target,omitempty"`
 	DurationSeconds int64           `json:"duration_seconds,omitempty"`
 	Context         json.RawMessage `json:"context,omitempty"` // the API caller's, as given
@@ -147,6 +150,29 @@ type Run struct {
 	Execution Execution `json:"execution"`
 	// Due is when somebody has to look at the run at the latest; zero: never.
 	Due time.Time `json:"due"`
+}
+
+// Form is how a run's fields and buttons are shown.
+type Form struct {
+	Fields          []FormField `json:"fields,omitempty"` // in the order of the flow's form
+	AllowRevoke     bool        `json:"allow_revoke,omitempty"`
+	IncludeDecision bool        `json:"include_decision_message,omitempty"`
+}
+
+// FormField is what a message needs to show a field's value.
+type FormField struct {
+	Name  string    `json:"name"`
+	Title string    `json:"title"`
+	Type  FieldType `json:"type"`
+}
+
+// form is how runs of the flow are shown.
+func (f *Flow) form() Form {
+	form := Form{AllowRevoke: f.Params.AllowRevoke, IncludeDecision: f.Params.IncludeDecision}
+	for _, p := range f.Fields() {
+		form.Fields = append(form.Fields, FormField{Name: p.Name, Title: p.Title(), Type: p.Type})
+	}
+	return form
 }
 
 // CountedApproval is one counted approval.
@@ -430,7 +456,7 @@ func (r *Run) MayDecide(who Actor, guest bool, action Action) error {
 	if r.isAdmin(who) {
 		return nil
 	}
-	if d.Members && (!guest || d.AllowGuests) {
+	if d.Members && who.Kind == KindPerson { // bots are no members
 		return nil
 	}
 	if slices.ContainsFunc(d.People, who.Same) {

@@ -181,14 +181,17 @@ func due(r *Run) time.Time {
 		}
 	}
 	switch step := Next(*r); {
-	case step == StepAwait:
+	case step == StepAwait, step == StepDone:
 		earliest(r.Deadline())
-	case step == StepEscalate && r.Error != nil:
+	case step == StepEscalate && r.Error != nil && r.Error.RetryAt.After(r.Touched):
 		earliest(r.Error.RetryAt)
-	case step != StepDone:
-		earliest(r.Touched.Add(WatchdogAfter))
-	case r.Status == Prompted:
-		earliest(r.Deadline())
+	default:
+		overdue := r.Touched.Add(WatchdogAfter)
+		if r.Execution.Active { // it is at the step, and may be for that long
+			spec, _ := Spec(step)
+			overdue = overdue.Add(spec.Timeout)
+		}
+		earliest(overdue)
 	}
 	if end, ok := r.EndDue(); ok {
 		earliest(end)

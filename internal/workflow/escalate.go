@@ -194,7 +194,7 @@ func (a Access) grant(ctx context.Context, opened strategy.Strategy, c strategy.
 			return result, err
 		}
 	}
-	if g.Before == "" {
+	if g.Before != flow.Absent {
 		if err := a.move(ctx, g.Key, func(g flow.Grant) (flow.Grant, error) { return g.Saw(lease.Owner, seen) }); err != nil {
 			return result, err
 		}

@@ -1,0 +1,1115 @@
+package flow
+
+import (
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// situation is a run, and the moment at which something happens to it.
+type situation struct {
+	run Run
+	now time.Time
+}
+
+// situations are the runs that the tables of this package speak of. Those
+// named like a status are the plain ones.
+func situations() map[string]situation {
+	const hour = time.Hour
+	soon := t0.Add(10 * time.Minute)
+	prompted := started(accessFlow())
+	requested := requestedOf(accessFlow(), 1, hour)
+	partly := decide(requestedOf(accessFlow(), 2, hour), t0, ActionApprove, approver)
+	lastTier := forward(requested, t0.Add(30*time.Minute), ActionTimeout)
+	approved := decide(requested, t0, ActionApprove, approver)
+	granting := must(approved, t0, intend)
+	escalated := must(granting, t0, Escalate{})
+	forever := must(decide(requestedOf(accessFlow(), 1, 0), t0, ActionApprove, approver), t0, intend, Escalate{})
+	asked := must(escalated, t0, click(ActionDeescalate, requester))
+	claim := Claim{Owner: "worker", Until: t0.Add(20 * time.Minute)}
+	claimed := must(asked, t0, claim)
+	return map[string]situation{
+		"prompted":    {prompted, soon},
+		"requested":   {requested, soon},
+		"approved":    {approved, soon},
+		"denied":      {decide(requested, t0, ActionDeny, approver), soon},
+		"expired":     {must(must(prompted, t0.Add(PromptTimeout), news(prompted, ActionTimeout)), t0.Add(PromptTimeout), Forward{SignalID: EventID(runID, 2)}), t0.Add(PromptTimeout)},
+		"cancelled":   {decide(requested, t0, ActionCancel, requester), soon},
+		"escalated":   {escalated, soon},
+		"deescalated": {must(claimed, t0, Deescalate{Owner: "worker"}), soon},
+
+		// Forms that are late.
+		"prompted, over":    {prompted, t0.Add(PromptTimeout)},
+		"prompted, expires": {must(prompted, t0.Add(PromptTimeout), news(prompted, ActionTimeout)), t0.Add(PromptTimeout)},
+		"submitted":         {must(prompted, t0, submitted(hour)), soon},
+		"submitted, over":   {must(prompted, t0, submitted(hour)), t0.Add(PromptTimeout)},
+
+		// Requests.
+		"asking":                 {must(requested, t0, click(ActionApprove, approver)), soon},
+		"partly approved":        {partly, soon},
+		"waiting":                {must(must(requested, t0, click(ActionDeny, outsider)), t0, Dispatch{}, Refuse{SignalID: EventID(runID, 3), Reason: Failure{Code: CodeForbidden}}, Wait{Attempt: 1, Token: "token"}), soon},
+		"requested, over":        {requested, t0.Add(30 * time.Minute)},
+		"last tier":              {lastTier, t0.Add(40 * time.Minute)},
+		"last tier, over":        {lastTier, t0.Add(90 * time.Minute)},
+		"last tier, unreachable": {forward(lastTier, t0.Add(35*time.Minute), ActionUndeliverable), t0.Add(40 * time.Minute)},
+		"delivered":              {must(requested, t0, Delivered{Tier: 0}), soon},
+
+		// Grants that are not there yet.
+		"approval-only":             {decide(requestedOf(approvalFlow(), 1, 0), t0, ActionApprove, approver), soon},
+		"approved, failed":          {must(approved, t0, failing(EventEscalate, CodeUnavailable, "the target did not answer")), soon},
+		"approved, failed for good": {must(approved, t0, failing(EventEscalate, CodeIdentity, "no such user")), soon},
+		"granting":                  {granting, soon},
+		"granting, over":            {granting, t0.Add(hour + GrantWindow)},
+		"granting, asked":           {must(granting, t0, click(ActionDeescalate, requester)), soon},
+		"granting, claimed":         {must(must(granting, t0, click(ActionDeescalate, requester)), t0, claim), soon},
+
+		// Access that ends.
+		"escalated, over": {escalated, t0.Add(hour)},
+		"forever":         {forever, t0.Add(1000 * hour)},
+		"asked":           {asked, soon},
+		"claimed":         {claimed, soon},
+		"claimed, over":   {must(escalated, t0.Add(hour), Claim{Owner: "worker", Until: t0.Add(hour + time.Minute)}), t0.Add(hour + 30*time.Second)},
+		"claim is dead":   {claimed, t0.Add(20 * time.Minute)},
+		"removal failed":  {must(claimed, t0, failing(EventDeescalate, CodeUnavailable, "the target did not answer")), soon},
+	}
+}
+
+// pending puts a signal on the run, as if it had come in before.
+func pending(r *Run, a Action, who Actor) string {
+	id := r.nextID()
+	r.Signals = append(r.Signals, Signal{ID: id, Action: a, Actor: who, Channel: ChannelSlack, At: t0, Tier: r.Tier})
+	return id
+}
+
+// inputs are what may happen to a run. Those that take a signal bring it along.
+var inputs = map[string]func(r *Run, now time.Time) Input{
+	"start": func(*Run, time.Time) Input {
+		return Start{ID: runID, Flow: accessFlow(), Requester: requester, Source: ChannelSlack}
+	},
+	"receive request":       func(*Run, time.Time) Input { return submitted(time.Hour) },
+	"receive approve":       func(*Run, time.Time) Input { return click(ActionApprove, approver) },
+	"receive deny":          func(*Run, time.Time) Input { return click(ActionDeny, approver) },
+	"receive cancel":        func(*Run, time.Time) Input { return click(ActionCancel, requester) },
+	"receive deescalate":    func(*Run, time.Time) Input { return click(ActionDeescalate, requester) },
+	"receive timeout":       func(r *Run, _ time.Time) Input { return news(*r, ActionTimeout) },
+	"receive undeliverable": func(r *Run, _ time.Time) Input { return news(*r, ActionUndeliverable) },
+	"receive late timeout":  func(*Run, time.Time) Input { return Receive{Action: ActionTimeout, Actor: System} },
+	"receive early timeout": func(*Run, time.Time) Input { return Receive{Action: ActionTimeout, Actor: System, Tier: 1} },
+	"receive old undeliverable": func(*Run, time.Time) Input {
+		return Receive{Action: ActionUndeliverable, Actor: System, Message: "gone"}
+	},
+	"receive early undeliverable": func(*Run, time.Time) Input {
+		return Receive{Action: ActionUndeliverable, Actor: System, Tier: 1, Message: "gone"}
+	},
+	"receive nonsense": func(*Run, time.Time) Input { return click("escalate", approver) },
+	"keep": func(r *Run, _ time.Time) Input {
+		return Keep{SignalID: pending(r, ActionApprove, approver), Result: Result{Output: []byte(`{"ok":true}`)}}
+	},
+	"route": func(r *Run, _ time.Time) Input {
+		return Route{SignalID: pending(r, ActionRequest, requester), Tiers: []Tier{{Channel: "#access"}}, Deciders: Deciders{Members: true, Required: 1}}
+	},
+	"route to nobody": func(r *Run, _ time.Time) Input {
+		return Route{SignalID: pending(r, ActionRequest, requester), Deciders: Deciders{Members: true, Required: 1}}
+	},
+	"route an approval": func(r *Run, _ time.Time) Input {
+		return Route{SignalID: pending(r, ActionApprove, approver), Tiers: []Tier{{Channel: "#access"}}, Deciders: Deciders{Members: true, Required: 1}}
+	},
+	"reject": func(r *Run, _ time.Time) Input {
+		return Reject{SignalID: pending(r, ActionRequest, requester), Reason: Failure{Code: CodeNoApprover, Message: "nobody could approve"}}
+	},
+	"refuse": func(r *Run, _ time.Time) Input {
+		return Refuse{SignalID: pending(r, ActionApprove, approver), Reason: Failure{Code: CodeForbidden, Message: "no"}}
+	},
+	"refuse timeout": func(r *Run, _ time.Time) Input {
+		return Refuse{SignalID: pending(r, ActionTimeout, System), Reason: Failure{Code: CodeStale}}
+	},
+	"refuse the end": func(r *Run, _ time.Time) Input {
+		end, _ := r.EndAsked()
+		return Refuse{SignalID: end.ID, Reason: Failure{Code: CodeForbidden}, Ignored: true}
+	},
+	"ignore": func(r *Run, _ time.Time) Input {
+		return Refuse{SignalID: pending(r, ActionApprove, approver), Reason: Failure{Message: "ask in #ops first"}, Ignored: true}
+	},
+	"decide approve": func(r *Run, _ time.Time) Input { return Decide{SignalID: pending(r, ActionApprove, second)} },
+	"decide approve, then run": func(r *Run, _ time.Time) Input {
+		return Decide{SignalID: pending(r, ActionApprove, second), After: true}
+	},
+	"decide approve again": func(r *Run, _ time.Time) Input { return Decide{SignalID: pending(r, ActionApprove, approver)} },
+	"decide approve, dropping the first": func(r *Run, _ time.Time) Input {
+		return Decide{SignalID: pending(r, ActionApprove, second), Dropped: []string{r.Approvals[0].EventID}}
+	},
+	"decide deny":              func(r *Run, _ time.Time) Input { return Decide{SignalID: pending(r, ActionDeny, approver)} },
+	"decide cancel":            func(r *Run, _ time.Time) Input { return Decide{SignalID: pending(r, ActionCancel, requester)} },
+	"decide timeout":           func(r *Run, _ time.Time) Input { return Decide{SignalID: pending(r, ActionTimeout, System)} },
+	"decide what nobody asked": func(*Run, time.Time) Input { return Decide{SignalID: EventID(runID, 4711)} },
+	"decide the second of two": func(r *Run, _ time.Time) Input {
+		pending(r, ActionDeny, approver)
+		return Decide{SignalID: pending(r, ActionApprove, second)}
+	},
+	"after": func(r *Run, _ time.Time) Input {
+		e := r.Events[len(r.Events)-1]
+		r.After = append(r.After, AfterCall{EventID: e.ID, Event: e.Name})
+		return After{EventID: e.ID, Result: Result{Output: []byte(`{"ok":true}`)}}
+	},
+	"after nothing":         func(*Run, time.Time) Input { return After{EventID: EventID(runID, 1)} },
+	"forward timeout":       func(r *Run, _ time.Time) Input { return Forward{SignalID: pending(r, ActionTimeout, System)} },
+	"forward undeliverable": func(r *Run, _ time.Time) Input { return Forward{SignalID: pending(r, ActionUndeliverable, System)} },
+	"forward approve":       func(r *Run, _ time.Time) Input { return Forward{SignalID: pending(r, ActionApprove, approver)} },
+	"forward old timeout": func(r *Run, _ time.Time) Input {
+		id := pending(r, ActionTimeout, System)
+		r.Signals[len(r.Signals)-1].Tier = 0
+		return Forward{SignalID: id}
+	},
+	"delivered":      func(r *Run, _ time.Time) Input { return Delivered{Tier: r.Tier} },
+	"delivered next": func(r *Run, _ time.Time) Input { return Delivered{Tier: r.Tier + 1} },
+	"intend":         func(*Run, time.Time) Input { return intend },
+	"intend nothing": func(*Run, time.Time) Input { return Intend{Strategy: intend.Strategy, Target: intend.Target} },
+	"escalate":       func(*Run, time.Time) Input { return Escalate{Output: []byte(`{"user":"tmp"}`)} },
+	"claim":          func(_ *Run, now time.Time) Input { return Claim{Owner: "worker", Until: now.Add(time.Minute)} },
+	"claim by another": func(_ *Run, now time.Time) Input {
+		return Claim{Owner: "another", Until: now.Add(time.Minute)}
+	},
+	"deescalate":            func(*Run, time.Time) Input { return Deescalate{Owner: "worker"} },
+	"deescalate by another": func(*Run, time.Time) Input { return Deescalate{Owner: "another"} },
+	"deescalate by nobody":  func(*Run, time.Time) Input { return Deescalate{} },
+	"fail escalate": func(*Run, time.Time) Input {
+		return failing(EventEscalate, CodeUnavailable, "the target did not answer")
+	},
+	"fail escalate for good": func(*Run, time.Time) Input {
+		return failing(EventEscalate, CodeStrategy, "the target refused")
+	},
+	"fail deescalate":          func(*Run, time.Time) Input { return failing(EventDeescalate, CodeUnavailable, "still no answer") },
+	"fail deescalate for good": func(*Run, time.Time) Input { return failing(EventDeescalate, CodeStrategy, "the target refused") },
+	"fail approve":             func(*Run, time.Time) Input { return failing(EventApprove, CodeHandler, "no") },
+	"retry":                    func(*Run, time.Time) Input { return Retry{Actor: requester} },
+	"dispatch":                 func(*Run, time.Time) Input { return Dispatch{} },
+	"wait":                     func(r *Run, _ time.Time) Input { return Wait{Attempt: r.Execution.Attempt, Token: "token"} },
+	"wait, outdated":           func(r *Run, _ time.Time) Input { return Wait{Attempt: r.Execution.Attempt - 1, Token: "token"} },
+}
+
+// outcome writes what came of an input in the columns of the table.
+func outcome(before Run, in Input, now time.Time) string {
+	r, err := Apply(before, in, now)
+	if errors.Is(err, ErrUnchanged) {
+		return "unchanged"
+	}
+	if err != nil {
+		return "! " + string(CodeOf(err))
+	}
+	var events, signals []string
+	for i, e := range r.Events {
+		name := string(e.Name)
+		if e.State != StateCompleted {
+			name += "/" + string(e.State)
+		}
+		switch {
+		case i >= len(before.Events):
+			events = append(events, name)
+		case !reflect.DeepEqual(e, before.Events[i]):
+			events = append(events, "~"+name)
+		}
+	}
+	for _, s := range r.Signals {
+		signals = append(signals, string(s.Action))
+	}
+	return strings.Join([]string{string(r.Status), orDash(events), orDash(signals), relative(r.Due, now), execution(r.Execution)}, " | ")
+}
+
+func orDash(words []string) string {
+	if len(words) == 0 {
+		return "-"
+	}
+	return strings.Join(words, " ")
+}
+
+// relative writes a time as seen from now.
+func relative(t, now time.Time) string {
+	switch {
+	case t.IsZero():
+		return "-"
+	case t.Equal(now):
+		return "now"
+	case t.Before(now):
+		return t.Sub(now).String()
+	}
+	return "+" + t.Sub(now).String()
+}
+
+func execution(x Execution) string {
+	switch {
+	case x.Token != "":
+		return fmt.Sprintf("%d waits", x.Attempt)
+	case x.Active:
+		return fmt.Sprintf("%d runs", x.Attempt)
+	}
+	return "-"
+}
+
+// rows cuts a table into its rows, columns trimmed.
+func rows(table string) [][]string {
+	var out [][]string
+	for line := range strings.Lines(table) {
+		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		cells := strings.Split(line, "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		out = append(out, cells)
+	}
+	return out
+}
+
+func TestApply(t *testing.T) {
+	t.Parallel()
+	all, seen := situations(), map[string]bool{}
+	for _, cells := range rows(moves) {
+		name, input, want := cells[0], cells[1], strings.Join(cells[2:], " | ")
+		key := name + " | " + input
+		if seen[key] {
+			t.Errorf("two rows for %q", key)
+		}
+		seen[key] = true
+		s, ok := all[name]
+		make, known := inputs[input]
+		if !ok || !known {
+			t.Errorf("row %q speaks of a situation or an input that does not exist", key)
+			continue
+		}
+		r := stored(t, s.run)
+		in := make(&r, s.now)
+		r.Due = due(&r)
+		if got := outcome(r, in, s.now); got != want {
+			t.Errorf("%s\n got %s\nwant %s", key, got, want)
+		}
+	}
+	for name := range all {
+		if !slices.ContainsFunc(rows(moves), func(cells []string) bool { return cells[0] == name }) {
+			t.Errorf("no row for situation %q", name)
+		}
+	}
+	// Every status (the situation of its name) has a row for every input, and
+	// for every action of Receive.
+	for _, status := range constants(t, "run.go", "Status") {
+		for _, input := range inputTypes(t) {
+			has := func(input string) bool {
+				return slices.ContainsFunc(rows(moves), func(cells []string) bool {
+					return cells[0] == status && (cells[1] == input || strings.HasPrefix(cells[1], input+" "))
+				})
+			}
+			if !has(input) {
+				t.Errorf("no row for status %q and input %q", status, input)
+			}
+			if input != "receive" {
+				continue
+			}
+			for _, action := range constants(t, "run.go", "Action") {
+				if !has("receive " + action) {
+					t.Errorf("no row for status %q and action %q", status, action)
+				}
+			}
+		}
+	}
+}
+
+// inputTypes lists the types of apply.go that have an apply method, in lower case.
+func inputTypes(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for _, d := range parse(t, "apply.go").Decls {
+		if f, ok := d.(*ast.FuncDecl); ok && f.Name.Name == "apply" && f.Recv != nil {
+			names = append(names, strings.ToLower(f.Recv.List[0].Type.(*ast.Ident).Name))
+		}
+	}
+	return names
+}
+
+// constants lists the values of a string type's constants.
+func constants(t *testing.T, file, typ string) []string {
+	t.Helper()
+	var values []string
+	for _, d := range parse(t, file).Decls {
+		g, ok := d.(*ast.GenDecl)
+		if !ok || g.Tok != token.CONST {
+			continue
+		}
+		for _, s := range g.Specs {
+			v := s.(*ast.ValueSpec)
+			if id, ok := v.Type.(*ast.Ident); ok && id.Name == typ {
+				values = append(values, strings.Trim(v.Values[0].(*ast.BasicLit).Value, `"`))
+			}
+		}
+	}
+	if len(values) == 0 {
+		t.Fatalf("%s has no constants of type %s", file, typ)
+	}
+	return values
+}
+
+func parse(t *testing.T, file string) *ast.File {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// TestListed holds the lists of statuses and actions to the constants.
+func TestListed(t *testing.T) {
+	t.Parallel()
+	var statuses, actions []string
+	for _, s := range Statuses {
+		statuses = append(statuses, string(s))
+	}
+	for _, a := range Actions {
+		actions = append(actions, string(a))
+	}
+	if want := constants(t, "run.go", "Status"); !slices.Equal(statuses, want) {
+		t.Errorf("Statuses = %v, want %v", statuses, want)
+	}
+	if want := constants(t, "run.go", "Action"); !slices.Equal(actions, want) {
+		t.Errorf("Actions = %v, want %v", actions, want)
+	}
+}
+
+// moves is the lifecycle: what each input does to a run, in which situation. A
+// move that is legal has the status after it, the events recorded (with the
+// state of those that are not completed; ~ marks one that was there before),
+// the signals left, when the run is due, and its execution. The others have
+// the error's code, or "unchanged".
+const moves = `
+# situation               | input                       | status | events | signals | due | execution
+
+# prompted
+prompted                  | start                       | ! Run:ILLEGAL_MOVE
+prompted                  | receive request             | prompted | - | request | +1m0s | -
+prompted                  | receive approve             | ! Run:ILLEGAL_MOVE
+prompted                  | receive deny                | ! Run:ILLEGAL_MOVE
+prompted                  | receive cancel              | ! Run:ILLEGAL_MOVE
+prompted                  | receive timeout             | ! Run:STALE
+prompted                  | receive undeliverable       | ! Run:STALE
+prompted                  | receive deescalate          | ! DeescalateAPI:INVALID_RUN
+prompted                  | keep                        | prompted | - | approve | +1m0s | -
+prompted                  | route                       | requested | request | - | +720h0m0s | -
+prompted                  | reject                      | denied | request deny | - | - | -
+prompted                  | refuse                      | prompted | approve/in_progress | - | +167h50m0s | -
+prompted                  | decide approve              | ! Run:ILLEGAL_MOVE
+prompted                  | decide deny                 | ! Run:ILLEGAL_MOVE
+prompted                  | decide cancel               | ! Run:ILLEGAL_MOVE
+prompted                  | after                       | prompted | ~prompt | - | +167h50m0s | -
+prompted                  | forward timeout             | expired | request_expire | - | - | -
+prompted                  | forward undeliverable       | ! Run:STALE
+prompted                  | delivered                   | unchanged
+prompted                  | intend                      | ! Run:ILLEGAL_MOVE
+prompted                  | escalate                    | ! Run:ILLEGAL_MOVE
+prompted                  | claim                       | ! DeescalateAPI:INVALID_RUN
+prompted                  | deescalate                  | ! DeescalateAPI:INVALID_RUN
+prompted                  | fail escalate               | ! Run:STALE
+prompted                  | fail deescalate             | ! Run:STALE
+prompted                  | retry                       | unchanged
+prompted                  | dispatch                    | unchanged
+prompted                  | wait                        | ! Run:STALE
+
+# requested
+requested                 | start                       | ! Run:ILLEGAL_MOVE
+requested                 | receive request             | unchanged
+requested                 | receive approve             | requested | - | approve | +1m0s | -
+requested                 | receive deny                | requested | - | deny | +1m0s | -
+requested                 | receive cancel              | requested | - | cancel | +1m0s | -
+requested                 | receive timeout             | ! Run:STALE
+requested                 | receive undeliverable       | requested | - | undeliverable | +1m0s | -
+requested                 | receive deescalate          | ! DeescalateAPI:INVALID_RUN
+requested                 | keep                        | requested | - | approve | +1m0s | -
+requested                 | route                       | ! Run:ILLEGAL_MOVE
+requested                 | reject                      | ! Run:ILLEGAL_MOVE
+requested                 | refuse                      | requested | approve/in_progress | - | +20m0s | -
+requested                 | decide approve              | approved | approve | - | +1m0s | -
+requested                 | decide deny                 | denied | deny | - | - | -
+requested                 | decide cancel               | cancelled | cancel | - | - | -
+requested                 | after                       | requested | ~request | - | +20m0s | -
+requested                 | forward timeout             | requested | request_forward | - | +1h0m0s | -
+requested                 | forward undeliverable       | requested | request_forward | - | +1h0m0s | -
+requested                 | delivered                   | requested | - | - | +20m0s | -
+requested                 | intend                      | ! Run:ILLEGAL_MOVE
+requested                 | escalate                    | ! Run:ILLEGAL_MOVE
+requested                 | claim                       | ! DeescalateAPI:INVALID_RUN
+requested                 | deescalate                  | ! DeescalateAPI:INVALID_RUN
+requested                 | fail escalate               | ! Run:STALE
+requested                 | fail deescalate             | ! Run:STALE
+requested                 | retry                       | unchanged
+requested                 | dispatch                    | requested | - | - | +20m0s | 1 runs
+requested                 | wait                        | requested | - | - | +20m0s | 0 waits
+
+# approved
+approved                  | start                       | ! Run:ILLEGAL_MOVE
+approved                  | receive request             | unchanged
+approved                  | receive approve             | ! Run:ALREADY_DECIDED
+approved                  | receive deny                | ! Run:ALREADY_DECIDED
+approved                  | receive cancel              | ! Run:ALREADY_DECIDED
+approved                  | receive timeout             | ! Run:STALE
+approved                  | receive undeliverable       | ! Run:STALE
+approved                  | receive deescalate          | ! DeescalateAPI:INVALID_RUN
+approved                  | keep                        | approved | - | approve | +1m0s | -
+approved                  | route                       | ! Run:ILLEGAL_MOVE
+approved                  | reject                      | ! Run:ILLEGAL_MOVE
+approved                  | refuse                      | approved | approve/in_progress | - | +1m0s | -
+approved                  | decide approve              | ! Run:ALREADY_DECIDED
+approved                  | decide deny                 | ! Run:ALREADY_DECIDED
+approved                  | decide cancel               | ! Run:ALREADY_DECIDED
+approved                  | after                       | approved | ~approve | - | +1m0s | -
+approved                  | forward timeout             | ! Run:STALE
+approved                  | forward undeliverable       | ! Run:STALE
+approved                  | delivered                   | approved | - | - | +1m0s | -
+approved                  | intend                      | approved | - | - | +1m0s | -
+approved                  | escalate                    | ! Run:ILLEGAL_MOVE
+approved                  | claim                       | ! DeescalateAPI:INVALID_RUN
+approved                  | deescalate                  | ! DeescalateAPI:INVALID_RUN
+approved                  | fail escalate               | approved | escalate/in_progress | - | +2s | -
+approved                  | fail deescalate             | ! Run:STALE
+approved                  | retry                       | unchanged
+approved                  | dispatch                    | approved | - | - | +6m0s | 1 runs
+approved                  | wait                        | ! Run:STALE
+
+# denied
+denied                    | start                       | ! Run:ILLEGAL_MOVE
+denied                    | receive request             | unchanged
+denied                    | receive approve             | ! Run:ALREADY_DECIDED
+denied                    | receive deny                | ! Run:ALREADY_DECIDED
+denied                    | receive cancel              | ! Run:ALREADY_DECIDED
+denied                    | receive timeout             | ! Run:STALE
+denied                    | receive undeliverable       | ! Run:STALE
+denied                    | receive deescalate          | ! DeescalateAPI:INVALID_RUN
+denied                    | keep                        | denied | - | approve | +1m0s | -
+denied                    | route                       | ! Run:ILLEGAL_MOVE
+denied                    | reject                      | ! Run:ILLEGAL_MOVE
+denied                    | refuse                      | denied | approve/in_progress | - | - | -
+denied                    | decide approve              | ! Run:ALREADY_DECIDED
+denied                    | decide deny                 | ! Run:ALREADY_DECIDED
+denied                    | decide cancel               | ! Run:ALREADY_DECIDED
+denied                    | after                       | denied | ~deny | - | - | -
+denied                    | forward timeout             | ! Run:STALE
+denied                    | forward undeliverable       | ! Run:STALE
+denied                    | delivered                   | denied | - | - | - | -
+denied                    | intend                      | ! Run:ILLEGAL_MOVE
+denied                    | escalate                    | ! Run:ILLEGAL_MOVE
+denied                    | claim                       | ! DeescalateAPI:INVALID_RUN
+denied                    | deescalate                  | ! DeescalateAPI:INVALID_RUN
+denied                    | fail escalate               | ! Run:STALE
+denied                    | fail deescalate             | ! Run:STALE
+denied                    | retry                       | unchanged
+denied                    | dispatch                    | unchanged
+denied                    | wait                        | ! Run:STALE
+
+# expired
+expired                   | start                       | ! Run:ILLEGAL_MOVE
+expired                   | receive request             | unchanged
+expired                   | receive approve             | ! Run:ALREADY_DECIDED
+expired                   | receive deny                | ! Run:ALREADY_DECIDED
+expired                   | receive cancel              | ! Run:ALREADY_DECIDED
+expired                   | receive timeout             | ! Run:STALE
+expired                   | receive undeliverable       | ! Run:STALE
+expired                   | receive deescalate          | ! DeescalateAPI:INVALID_RUN
+expired                   | keep                        | expired | - | approve | +1m0s | -
+expired                   | route                       | ! Run:ILLEGAL_MOVE
+expired                   | reject                      | ! Run:ILLEGAL_MOVE
+expired                   | refuse                      | expired | approve/in_progress | - | - | -
+expired                   | decide approve              | ! Run:ALREADY_DECIDED
+expired                   | decide deny                 | ! Run:ALREADY_DECIDED
+expired                   | decide cancel               | ! Run:ALREADY_DECIDED
+expired                   | after                       | expired | ~request_expire | - | - | -
+expired                   | forward timeout             | ! Run:STALE
+expired                   | forward undeliverable       | ! Run:STALE
+expired                   | delivered                   | unchanged
+expired                   | intend                      | ! Run:ILLEGAL_MOVE
+expired                   | escalate                    | ! Run:ILLEGAL_MOVE
+expired                   | claim                       | ! DeescalateAPI:INVALID_RUN
+expired                   | deescalate                  | ! DeescalateAPI:INVALID_RUN
+expired                   | fail escalate               | ! Run:STALE
+expired                   | fail deescalate             | ! Run:STALE
+expired                   | retry                       | unchanged
+expired                   | dispatch                    | unchanged
+expired                   | wait                        | ! Run:STALE
+
+# cancelled
+cancelled                 | start                       | ! Run:ILLEGAL_MOVE
+cancelled                 | receive request             | unchanged
+cancelled                 | receive approve             | ! Run:ALREADY_DECIDED
+cancelled                 | receive deny                | ! Run:ALREADY_DECIDED
+cancelled                 | receive cancel              | ! Run:ALREADY_DECIDED
+cancelled                 | receive timeout             | ! Run:STALE
+cancelled                 | receive undeliverable       | ! Run:STALE
+cancelled                 | receive deescalate          | ! DeescalateAPI:INVALID_RUN
+cancelled                 | keep                        | cancelled | - | approve | +1m0s | -
+cancelled                 | route                       | ! Run:ILLEGAL_MOVE
+cancelled                 | reject                      | ! Run:ILLEGAL_MOVE
+cancelled                 | refuse                      | cancelled | approve/in_progress | - | - | -
+cancelled                 | decide approve              | ! Run:ALREADY_DECIDED
+cancelled                 | decide deny                 | ! Run:ALREADY_DECIDED
+cancelled                 | decide cancel               | ! Run:ALREADY_DECIDED
+cancelled                 | after                       | cancelled | ~cancel | - | - | -
+cancelled                 | forward timeout             | ! Run:STALE
+cancelled                 | forward undeliverable       | ! Run:STALE
+cancelled                 | delivered                   | cancelled | - | - | - | -
+cancelled                 | intend                      | ! Run:ILLEGAL_MOVE
+cancelled                 | escalate                    | ! Run:ILLEGAL_MOVE
+cancelled                 | claim                       | ! DeescalateAPI:INVALID_RUN
+cancelled                 | deescalate                  | ! DeescalateAPI:INVALID_RUN
+cancelled                 | fail escalate               | ! Run:STALE
+cancelled                 | fail deescalate             | ! Run:STALE
+cancelled                 | retry                       | unchanged
+cancelled                 | dispatch                    | unchanged
+cancelled                 | wait                        | ! Run:STALE
+
+# escalated
+escalated                 | start                       | ! Run:ILLEGAL_MOVE
+escalated                 | receive request             | unchanged
+escalated                 | receive approve             | ! Run:ALREADY_DECIDED
+escalated                 | receive deny                | ! Run:ALREADY_DECIDED
+escalated                 | receive cancel              | ! Run:ALREADY_DECIDED
+escalated                 | receive timeout             | ! Run:STALE
+escalated                 | receive undeliverable       | ! Run:STALE
+escalated                 | receive deescalate          | escalated | - | deescalate | now | -
+escalated                 | keep                        | escalated | - | approve | +1m0s | -
+escalated                 | route                       | ! Run:ILLEGAL_MOVE
+escalated                 | reject                      | ! Run:ILLEGAL_MOVE
+escalated                 | refuse                      | escalated | approve/in_progress | - | +50m0s | -
+escalated                 | decide approve              | ! Run:ALREADY_DECIDED
+escalated                 | decide deny                 | ! Run:ALREADY_DECIDED
+escalated                 | decide cancel               | ! Run:ALREADY_DECIDED
+escalated                 | after                       | escalated | ~escalate | - | +50m0s | -
+escalated                 | forward timeout             | ! Run:STALE
+escalated                 | forward undeliverable       | ! Run:STALE
+escalated                 | delivered                   | escalated | - | - | +50m0s | -
+escalated                 | intend                      | ! Run:ILLEGAL_MOVE
+escalated                 | escalate                    | unchanged
+escalated                 | claim                       | ! Run:ILLEGAL_MOVE
+escalated                 | deescalate                  | ! Grant:BUSY
+escalated                 | fail escalate               | ! Run:STALE
+escalated                 | fail deescalate             | ! Run:STALE
+escalated                 | retry                       | unchanged
+escalated                 | dispatch                    | unchanged
+escalated                 | wait                        | ! Run:STALE
+
+# deescalated
+deescalated               | start                       | ! Run:ILLEGAL_MOVE
+deescalated               | receive request             | unchanged
+deescalated               | receive approve             | ! Run:ALREADY_DECIDED
+deescalated               | receive deny                | ! Run:ALREADY_DECIDED
+deescalated               | receive cancel              | ! Run:ALREADY_DECIDED
+deescalated               | receive timeout             | ! Run:STALE
+deescalated               | receive undeliverable       | ! Run:STALE
+deescalated               | receive deescalate          | ! DeescalateAPI:INVALID_RUN
+deescalated               | keep                        | deescalated | - | approve | +1m0s | -
+deescalated               | route                       | ! Run:ILLEGAL_MOVE
+deescalated               | reject                      | ! Run:ILLEGAL_MOVE
+deescalated               | refuse                      | deescalated | approve/in_progress | - | - | -
+deescalated               | decide approve              | ! Run:ALREADY_DECIDED
+deescalated               | decide deny                 | ! Run:ALREADY_DECIDED
+deescalated               | decide cancel               | ! Run:ALREADY_DECIDED
+deescalated               | after                       | deescalated | ~deescalate | - | - | -
+deescalated               | forward timeout             | ! Run:STALE
+deescalated               | forward undeliverable       | ! Run:STALE
+deescalated               | delivered                   | deescalated | - | - | - | -
+deescalated               | intend                      | ! Run:ILLEGAL_MOVE
+deescalated               | escalate                    | ! Run:ILLEGAL_MOVE
+deescalated               | claim                       | unchanged
+deescalated               | deescalate                  | unchanged
+deescalated               | fail escalate               | ! Run:STALE
+deescalated               | fail deescalate             | ! Run:STALE
+deescalated               | retry                       | unchanged
+deescalated               | dispatch                    | unchanged
+deescalated               | wait                        | ! Run:STALE
+
+# What no status allows.
+requested                 | receive nonsense            | ! Run:ILLEGAL_MOVE
+requested                 | decide what nobody asked    | ! Run:STALE
+requested                 | decide the second of two    | ! Run:ILLEGAL_MOVE
+requested                 | decide timeout              | ! Run:ILLEGAL_MOVE
+requested                 | forward approve             | ! Run:ILLEGAL_MOVE
+requested                 | after nothing               | unchanged
+requested                 | fail approve                | ! Run:ILLEGAL_MOVE
+prompted                  | route to nobody             | ! Run:ILLEGAL_MOVE
+prompted                  | route an approval           | ! Run:ILLEGAL_MOVE
+
+# A form that is never submitted, or too late.
+prompted, over            | receive timeout             | prompted | - | timeout | +1m0s | -
+prompted, over            | receive request             | prompted | - | request | +1m0s | -
+prompted, expires         | receive request             | ! Run:STALE
+prompted, expires         | receive timeout             | unchanged
+submitted                 | receive request             | unchanged
+submitted                 | receive timeout             | unchanged
+submitted, over           | receive timeout             | unchanged
+
+# Clicks queue behind one another; one of a kind from each person.
+asking                    | receive approve             | unchanged
+asking                    | receive deny                | requested | - | approve deny | +1m0s | -
+asking                    | receive timeout             | ! Run:STALE
+asking                    | decide deny                 | ! Run:ILLEGAL_MOVE
+requested                 | ignore                      | requested | approve/intercepted | - | +20m0s | -
+requested                 | refuse timeout              | requested | - | - | +20m0s | -
+requested                 | decide approve, then run    | approved | approve | - | +1m0s | -
+waiting                   | receive approve             | requested | - | approve | +3m0s | 1 waits
+waiting                   | decide approve              | approved | approve | - | +6m0s | 1 runs
+waiting                   | decide deny                 | denied | deny | - | - | -
+waiting                   | wait                        | unchanged
+waiting                   | wait, outdated              | ! Run:STALE
+waiting                   | dispatch                    | requested | - | - | +20m0s | 2 runs
+
+# Approvals are by distinct people, and survive a forward.
+partly approved           | receive approve             | ! Run:ALREADY_APPROVED
+partly approved           | receive deny                | requested | - | deny | +1m0s | -
+partly approved           | decide approve              | approved | approve | - | +1m0s | -
+partly approved           | decide approve again        | ! Run:ALREADY_APPROVED
+partly approved           | decide approve, dropping the first | requested | approve/in_progress | - | +20m0s | -
+partly approved           | decide deny                 | denied | deny | - | - | -
+partly approved           | forward timeout             | requested | request_forward | - | +1h0m0s | -
+
+# Tiers.
+requested                 | receive early timeout       | ! Run:STALE
+requested                 | receive early undeliverable | ! Run:STALE
+requested                 | delivered next              | unchanged
+requested, over           | receive timeout             | requested | - | timeout | +1m0s | -
+requested, over           | receive approve             | requested | - | approve | +1m0s | -
+last tier                 | receive late timeout        | ! Run:STALE
+last tier                 | receive old undeliverable   | requested | - | - | +50m0s | -
+last tier                 | receive undeliverable       | requested | - | undeliverable | +1m0s | -
+last tier                 | forward old timeout         | ! Run:STALE
+last tier                 | forward undeliverable       | requested | request_forward/in_progress | - | +50m0s | -
+last tier, over           | receive timeout             | requested | - | timeout | +1m0s | -
+last tier, over           | forward timeout             | expired | request_expire | - | - | -
+last tier, unreachable    | receive undeliverable       | unchanged
+last tier, unreachable    | forward undeliverable       | requested | ~request_forward/in_progress | - | +50m0s | -
+last tier, unreachable    | forward timeout             | expired | request_expire | - | - | -
+last tier, unreachable    | delivered                   | requested | - | - | +50m0s | -
+last tier, unreachable    | retry                       | requested | ~request_forward/in_progress | - | +50m0s | -
+last tier, unreachable    | decide approve              | approved | approve | - | +1m0s | -
+delivered                 | delivered                   | unchanged
+delivered                 | receive undeliverable       | unchanged
+delivered                 | forward undeliverable       | ! Run:STALE
+delivered                 | forward timeout             | requested | request_forward | - | +1h0m0s | -
+
+# Approval-only: approved is the end.
+approval-only             | intend                      | ! Run:ILLEGAL_MOVE
+approval-only             | escalate                    | ! Run:ILLEGAL_MOVE
+approval-only             | fail escalate               | ! Run:STALE
+approval-only             | receive deescalate          | ! DeescalateAPI:INVALID_RUN
+approval-only             | claim                       | ! DeescalateAPI:INVALID_RUN
+approval-only             | dispatch                    | unchanged
+approval-only             | after                       | approved | ~approve | - | - | -
+approval-only             | decide deny                 | ! Run:ALREADY_DECIDED
+
+# Granting: intent first, then the observation; failures are tried again.
+approved                  | intend nothing              | ! Strategy:FAILED
+approved                  | fail escalate for good      | approved | escalate/in_progress | - | - | -
+approved, failed          | intend                      | approved | - | - | +1m0s | -
+approved, failed          | fail escalate               | approved | ~escalate/in_progress | - | +4s | -
+approved, failed          | fail escalate for good      | approved | escalate/in_progress | - | - | -
+approved, failed          | retry                       | approved | ~escalate/in_progress | - | +1m0s | -
+approved, failed for good | retry                       | approved | ~escalate/in_progress | - | +1m0s | -
+approved, failed for good | dispatch                    | unchanged
+granting                  | intend                      | unchanged
+granting                  | escalate                    | escalated | escalate | - | +1h0m0s | -
+granting                  | fail escalate               | approved | escalate/in_progress | - | +2s | -
+granting                  | receive deescalate          | approved | - | deescalate | now | -
+granting                  | claim                       | ! Run:ILLEGAL_MOVE
+granting                  | deescalate                  | ! Grant:BUSY
+granting, over            | claim                       | approved | - | - | +1m0s | -
+granting, over            | escalate                    | escalated | escalate | - | now | -
+granting, asked           | escalate                    | escalated | escalate | deescalate | -10m0s | -
+granting, asked           | fail escalate               | ! Run:STALE
+granting, asked           | fail deescalate             | approved | deescalate/in_progress | deescalate | +5s | -
+granting, asked           | receive deescalate          | unchanged
+granting, asked           | claim                       | approved | - | deescalate | +1m0s | -
+granting, asked           | dispatch                    | unchanged
+granting, claimed         | escalate                    | escalated | escalate | deescalate | +10m0s | -
+granting, claimed         | deescalate                  | deescalated | deescalate | - | - | -
+granting, claimed         | fail deescalate             | approved | deescalate/in_progress | deescalate | +5s | -
+
+# Access that ends: at its time, or because somebody asked.
+escalated, over           | claim                       | escalated | - | - | +1m0s | -
+escalated, over           | fail deescalate             | ! Run:STALE
+escalated, over           | receive deescalate          | escalated | - | deescalate | now | -
+forever                   | claim                       | ! Run:ILLEGAL_MOVE
+forever                   | receive deescalate          | escalated | - | deescalate | now | -
+forever                   | escalate                    | unchanged
+asked                     | receive deescalate          | unchanged
+asked                     | refuse the end              | escalated | deescalate/intercepted | - | +50m0s | -
+asked                     | claim                       | escalated | - | deescalate | +1m0s | -
+asked                     | deescalate                  | ! Grant:BUSY
+asked                     | fail deescalate             | escalated | deescalate/in_progress | deescalate | +5s | -
+asked                     | decide deny                 | ! Run:ALREADY_DECIDED
+claimed                   | receive deescalate          | unchanged
+claimed                   | refuse the end              | ! Run:ILLEGAL_MOVE
+claimed                   | claim                       | escalated | - | deescalate | +1m0s | -
+claimed                   | claim by another            | ! Grant:BUSY
+claimed                   | deescalate                  | deescalated | deescalate | - | - | -
+claimed                   | deescalate by another       | ! Grant:BUSY
+claimed                   | deescalate by nobody        | ! Grant:BUSY
+claimed                   | fail deescalate             | escalated | deescalate/in_progress | deescalate | +5s | -
+claimed                   | fail deescalate for good    | escalated | deescalate/in_progress | deescalate | +5s | -
+claimed, over             | receive deescalate          | unchanged
+claimed, over             | deescalate                  | deescalated | deescalate | - | - | -
+claim is dead             | claim by another            | escalated | - | deescalate | +1m0s | -
+claim is dead             | deescalate                  | deescalated | deescalate | - | - | -
+removal failed            | fail deescalate             | escalated | ~deescalate/in_progress | deescalate | +10s | -
+removal failed            | fail deescalate for good    | escalated | deescalate/in_progress | deescalate | +10s | -
+removal failed            | retry                       | escalated | ~deescalate/in_progress | deescalate | now | -
+removal failed            | claim by another            | escalated | - | deescalate | +1m0s | -
+removal failed            | deescalate                  | ! Grant:BUSY
+`
+
+// TestApply_End: the end is min(access seen, first attempt + 15 min) + duration.
+func TestApply_End(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name     string
+		duration time.Duration
+		seen     time.Duration // after the first attempt
+		want     time.Duration // after the first attempt; 0: no end
+	}{
+		{"at once", time.Hour, 0, time.Hour},
+		{"a slow grant", time.Hour, 4 * time.Minute, time.Hour + 4*time.Minute},
+		{"the last moment", time.Hour, GrantWindow, time.Hour + GrantWindow},
+		{"a very slow grant", time.Hour, GrantWindow + time.Second, time.Hour + GrantWindow},
+		{"seen after its end", 30 * time.Second, time.Hour, 30*time.Second + GrantWindow},
+		{"without duration", 0, time.Minute, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := must(decide(requestedOf(accessFlow(), 1, c.duration), t0, ActionApprove, approver), t0, intend)
+			if latest := r.Access.End; c.duration > 0 && !latest.Equal(t0.Add(GrantWindow+c.duration)) {
+				t.Errorf("intended end = %v, want 15 minutes and the duration after the first attempt", latest)
+			}
+			r = must(r, t0.Add(c.seen), Escalate{})
+			want, expires := time.Time{}, any(nil)
+			if c.want > 0 {
+				want = t0.Add(c.want)
+				expires = want.Format(time.RFC3339Nano)
+			}
+			if !r.Access.End.Equal(want) {
+				t.Errorf("end = %v, want %v", r.Access.End, want)
+			}
+			if got := r.Events[len(r.Events)-1].Fields["expires_at"]; got != expires {
+				t.Errorf("expires_at = %v, want %v", got, expires)
+			}
+			if !r.Access.First.Equal(t0) || !r.Access.Seen.Equal(t0.Add(c.seen)) {
+				t.Errorf("first, seen = %v, %v", r.Access.First, r.Access.Seen)
+			}
+		})
+	}
+}
+
+// TestApply_Intend: the facts are frozen before the target is touched, and the
+// event that will tell of the grant has its id by then.
+func TestApply_Intend(t *testing.T) {
+	t.Parallel()
+	r := must(situations()["approved"].run, t0, intend)
+	a := r.Access
+	if a.Strategy.Targets != nil || a.Strategy.Settings["url"] != "https://grants.example.com/sym" || a.Target.Name != "orders-db" || a.Identity != "requester@example.com" {
+		t.Errorf("frozen facts = %+v", a)
+	}
+	if len(intend.Strategy.Targets) == 0 {
+		t.Error("Intend emptied the targets of the flow's own strategy")
+	}
+	events := len(r.Events)
+	r = must(r, t0, failing(EventEscalate, CodeUnavailable, "no answer"), Escalate{Output: []byte(`{"user":"tmp"}`)})
+	if got := r.Events[len(r.Events)-1]; got.ID != a.EventID || string(got.Output) != `{"user":"tmp"}` || len(r.Events) != events+2 {
+		t.Errorf("escalate event = %+v, want id %s", got, a.EventID)
+	}
+}
+
+// TestApply_Actors: who caused what. Escalate, and a scheduled deescalate, are
+// consequences of the approval.
+func TestApply_Actors(t *testing.T) {
+	t.Parallel()
+	all := situations()
+	over := all["escalated, over"]
+	scheduled := must(over.run, over.now, Claim{Owner: "w", Until: over.now.Add(time.Minute)}, Deescalate{Owner: "w"})
+	submitted := all["submitted"].run
+	rejected := must(submitted, t0, Reject{SignalID: submitted.Signals[0].ID, Reason: Failure{Message: "nobody could approve"}})
+	failed := must(all["claimed"].run, t0, failing(EventDeescalate, CodeUnavailable, "no answer"))
+	for _, c := range []struct {
+		name string
+		run  Run
+		want map[EventName]Actor
+	}{
+		{"ended by hand", all["deescalated"].run, map[EventName]Actor{
+			EventPrompt: requester, EventRequest: requester, EventApprove: approver, EventEscalate: approver, EventDeescalate: requester,
+		}},
+		{"ended by time", scheduled, map[EventName]Actor{
+			EventPrompt: requester, EventRequest: requester, EventApprove: approver, EventEscalate: approver, EventDeescalate: approver,
+		}},
+		{"withdrawn", all["cancelled"].run, map[EventName]Actor{EventPrompt: requester, EventRequest: requester, EventCancel: requester}},
+		{"never submitted", all["expired"].run, map[EventName]Actor{EventPrompt: requester, EventRequestExpire: System}},
+		{"nobody could approve", rejected, map[EventName]Actor{EventPrompt: requester, EventRequest: requester, EventDeny: System}},
+		{"forwarded", all["last tier"].run, map[EventName]Actor{EventPrompt: requester, EventRequest: requester, EventRequestForward: System}},
+		{"what failed did not happen", failed, map[EventName]Actor{
+			EventPrompt: requester, EventRequest: requester, EventApprove: approver, EventEscalate: approver,
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if got := c.run.Actors(); !reflect.DeepEqual(got, c.want) {
+				t.Errorf("Actors() = %v\nwant %v", got, c.want)
+			}
+		})
+	}
+	for _, r := range []Run{failed, must(granting(t), t0, failing(EventEscalate, CodeUnavailable, "no answer"))} {
+		if e := r.Events[len(r.Events)-1]; e.Name == EventEscalate && !e.Actor.Same(approver) || e.Name == EventDeescalate && !e.Actor.Same(requester) {
+			t.Errorf("failed %s belongs to %v", e.Name, e.Actor)
+		}
+	}
+}
+
+func granting(t *testing.T) Run {
+	t.Helper()
+	return situations()["granting"].run
+}
+
+// TestApply_Deescalate: how access ended is told by the event.
+func TestApply_Deescalate(t *testing.T) {
+	t.Parallel()
+	over := situations()["escalated, over"]
+	claim := Claim{Owner: "w", Until: over.now.Add(time.Minute)}
+	out := Deescalate{
+		Owner: "w", StillHeld: []string{"a"}, Kept: []string{"b"}, Output: []byte(`{"gone":true}`), Warnings: []string{"slow"},
+	}
+	r := must(over.run, over.now, claim)
+	reserved := r.Access.Removal.EventID
+	r = must(r, over.now, out)
+	e, _ := r.Last(EventDeescalate)
+	want := map[string]any{"deescalate_type": Scheduled, "still_held": []string{"a"}, "kept": []string{"b"}, "warnings": []string{"slow"}}
+	if e.ID != reserved || e.Channel != ChannelInternal || string(e.Output) != `{"gone":true}` || !reflect.DeepEqual(e.Fields, want) {
+		t.Errorf("scheduled: %+v", e)
+	}
+	if r.Access.Live() || !r.Access.Removed.Equal(over.now) || r.Access.Removal.Owner != "" || r.Error != nil {
+		t.Errorf("after the end: access %+v, error %v", r.Access, r.Error)
+	}
+
+	end := Receive{Action: ActionDeescalate, Actor: admin, Channel: ChannelAPI, Message: "done early"}
+	r = must(situations()["escalated"].run, t0, end)
+	asked := r.Signals[0].ID
+	r = must(r, t0, claim)
+	if r.Access.Removal.EventID != asked {
+		t.Errorf("the reserved event is %s, want that of the signal, %s: the API has told it", r.Access.Removal.EventID, asked)
+	}
+	r = must(r, t0, Deescalate{Owner: "w"})
+	e, _ = r.Last(EventDeescalate)
+	want = map[string]any{"deescalate_type": Manual, "decision_message": "done early"}
+	if e.ID != asked || !e.Actor.Same(admin) || e.Channel != ChannelAPI || !reflect.DeepEqual(e.Fields, want) || len(r.Signals) != 0 {
+		t.Errorf("by hand: %+v", e)
+	}
+}
+
+// TestApply_Failures: however often a step fails, and whatever the target
+// writes, the run does not grow.
+func TestApply_Failures(t *testing.T) {
+	t.Parallel()
+	r := situations()["claimed"].run
+	now, size := t0, 0
+	for n := range 1000 {
+		now = now.Add(6 * time.Minute)
+		r = must(r, now, failing(EventDeescalate, CodeUnavailable, fmt.Sprintf("no answer to request %04d", n)))
+		r = must(r, now, Claim{Owner: "w", Until: now.Add(time.Minute)})
+		r = stored(t, r)
+		if n == 10 {
+			size = r.Size
+		}
+	}
+	if r.Size > size+100 {
+		t.Errorf("size grew from %d to %d bytes", size, r.Size)
+	}
+	e := r.Events[len(r.Events)-1]
+	if e.Count != 1000 || !e.At.Equal(t0.Add(6*time.Minute)) || !e.Last.Equal(now) || e.Errors[0].Message != "no answer to request 0999" {
+		t.Errorf("the event of all failures: %+v", e)
+	}
+	if e.Errors[0].Attempts != 0 || !e.Errors[0].RetryAt.IsZero() {
+		t.Errorf("the event's error has what only the run's should have: %+v", e.Errors[0])
+	}
+	if r.Error.Attempts != 1000 || r.Error.EventID != e.ID || !r.Error.RetryAt.Equal(now.Add(5*time.Minute)) {
+		t.Errorf("the run's error: %+v", r.Error)
+	}
+
+	// What people tried and were refused is theirs, and is not added to.
+	asked := situations()["asked"].run
+	asked = must(asked, t0, Refuse{SignalID: asked.Signals[0].ID, Reason: Failure{Code: CodeUnavailable, Message: "ask later"}})
+	asked = must(asked, t0, click(ActionDeescalate, requester), Claim{Owner: "w", Until: now}, failing(EventDeescalate, CodeUnavailable, "no answer"))
+	if n := len(asked.Events); asked.Events[n-2].Count != 0 || asked.Events[n-1].Count != 1 {
+		t.Errorf("a refused click was counted as a failure of the target: %+v", asked.Events[n-2:])
+	}
+}
+
+// TestApply_Granting_stops: granting is tried MaxGrantAttempts times, then only by hand.
+func TestApply_Granting_stops(t *testing.T) {
+	t.Parallel()
+	r, now := granting(t), t0
+	for n := 1; n <= MaxGrantAttempts; n++ {
+		if got := Next(r); got != StepEscalate {
+			t.Fatalf("before attempt %d: next = %s", n, got)
+		}
+		r = must(r, now, failing(EventEscalate, CodeUnavailable, "no answer"))
+		now = r.Error.RetryAt
+	}
+	if Next(r) != StepDone || !r.Error.RetryAt.IsZero() || !r.Due.Equal(r.Access.End) {
+		t.Errorf("after the last attempt: next %s, error %+v, due %v", Next(r), r.Error, r.Due)
+	}
+	now = t0.Add(5 * time.Minute)
+	r = must(r, now, Retry{Actor: admin})
+	e := r.Events[len(r.Events)-1]
+	if Next(r) != StepEscalate || r.Error != nil || e.Fields["retried_by"] != admin.Display() || e.Fields["retried_at"] != "2026-03-02T09:05:00Z" {
+		t.Errorf("after Retry: next %s, error %v, event %+v", Next(r), r.Error, e)
+	}
+	if r = must(r, now, failing(EventEscalate, CodeUnavailable, "no answer")); r.Error.Attempts != 1 || Next(r) != StepEscalate {
+		t.Errorf("attempts start anew after Retry, got %+v", r.Error)
+	}
+}
+
+// TestApply_Escalate_keepsRemoval: a grant that is seen late does not hide that
+// taking it away fails.
+func TestApply_Escalate_keepsRemoval(t *testing.T) {
+	t.Parallel()
+	r := must(situations()["granting, claimed"].run, t0, failing(EventDeescalate, CodeUnavailable, "no answer"))
+	retry := r.Error.RetryAt
+	r = must(r, t0, Escalate{})
+	if r.Error == nil || r.Error.Step != EventDeescalate || !r.Due.Equal(retry) {
+		t.Errorf("error %+v, due %v, want the removal's", r.Error, r.Due)
+	}
+}
+
+// TestApply_Large: above MaxRunBytes only removal is accepted, and what clocks say.
+func TestApply_Large(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		situation string
+		in        Receive
+		want      Code
+	}{
+		{"requested", click(ActionApprove, approver), CodeFull},
+		{"requested", click(ActionCancel, requester), CodeFull},
+		{"requested, over", Receive{Action: ActionTimeout, Actor: System}, ""},
+		{"escalated", click(ActionDeescalate, requester), ""},
+	} {
+		s := situations()[c.situation]
+		s.run.Size = MaxRunBytes
+		if _, err := Apply(s.run, c.in, s.now); err != nil {
+			t.Errorf("%s, %s at the limit: %v", c.situation, c.in.Action, err)
+		}
+		s.run.Size++
+		if _, err := Apply(s.run, c.in, s.now); CodeOf(err) != c.want {
+			t.Errorf("%s, %s above the limit: %v, want %q", c.situation, c.in.Action, err, c.want)
+		}
+	}
+}
+
+// TestApply_Outputs: what customers' code and targets answer is kept, within
+// limits, and can always be stored.
+func TestApply_Outputs(t *testing.T) {
+	t.Parallel()
+	r := must(situations()["requested"].run, t0, click(ActionApprove, approver))
+	id := r.Signals[0].ID
+	r = must(r, t0, Keep{SignalID: id, Result: Result{Output: []byte(`{"build":7}`)}})
+	if _, err := Apply(r, Keep{SignalID: id, Result: Result{Output: []byte(`{"build":8}`)}}, t0); !errors.Is(err, ErrUnchanged) {
+		t.Errorf("a second result for one signal: %v", err)
+	}
+	r = must(r, t0, Decide{SignalID: id, After: true}, After{EventID: id, Result: Result{
+		Output: []byte("no JSON"), Error: &Failure{Code: CodeHandler, Message: "after_approve: timed out"},
+	}})
+	e, _ := r.Event(id)
+	if got, want := string(e.Output), `{"after_approve":"no JSON","on_approve":{"build":7}}`; got != want {
+		t.Errorf("output = %s, want %s", got, want)
+	}
+	if e.State != StateCompleted || e.Failed() || len(e.Errors) != 1 || len(r.After) != 0 {
+		t.Errorf("what fails afterwards is reported and changes nothing: %+v", e)
+	}
+
+	big := `"` + strings.Repeat("ä", MaxOutputBytes) + `"`
+	var warnings []string
+	for range 30 {
+		warnings = append(warnings, big)
+	}
+	r = must(r, t0, intend, Escalate{Output: []byte(big), Warnings: warnings})
+	e, _ = r.Last(EventEscalate)
+	kept := e.Fields["warnings"].([]string)
+	if len(kept) != 21 || kept[20] != "and 10 more" {
+		t.Errorf("%d warnings kept, the last is %q", len(kept), kept[len(kept)-1])
+	}
+	if !strings.HasPrefix(string(e.Output), `{"bytes":32770,"start":"\"ä`) {
+		t.Errorf("output = %.60s", e.Output)
+	}
+	if s := stored(t, r); s.Size > 64<<10 {
+		t.Errorf("the run takes %d bytes", s.Size)
+	}
+}
+
+// TestApply_Refuse: a refused click tells who tried what, and why it was refused.
+func TestApply_Refuse(t *testing.T) {
+	t.Parallel()
+	via := &MessageRef{Key: "request/0", Channel: "C0", TS: "1.2"}
+	r := must(situations()["requested"].run, t0, Receive{Action: ActionApprove, Actor: outsider, Channel: ChannelSlack, Message: "fine", Via: via})
+	reason := Failure{Code: CodeForbidden, Message: "only approvers can decide"}
+	r = must(r, t0.Add(time.Minute), Refuse{SignalID: r.Signals[0].ID, Reason: reason})
+	want := Event{
+		ID: EventID(runID, 3), Name: EventApprove, Actor: outsider, Channel: ChannelSlack, At: t0, State: StateInProgress,
+		Errors: []Failure{reason}, Fields: map[string]any{"decision_message": "fine"}, Via: via, Rev: r.Rev,
+	}
+	if got := r.Events[len(r.Events)-1]; !reflect.DeepEqual(got, want) || !got.Failed() {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	if len(r.Approvals) != 0 || r.Status != Requested {
+		t.Errorf("a refused approval counts: %+v", r)
+	}
+}
+
+// TestApply_Receive_one: one pending signal per person and action, whichever
+// of their ids they come with.
+func TestApply_Receive_one(t *testing.T) {
+	t.Parallel()
+	r := must(situations()["requested"].run, t0, click(ActionApprove, approver))
+	for _, who := range []Actor{
+		approver, {ID: approver.ID, Kind: KindPerson}, {SlackID: approver.SlackID, SlackTeam: approver.SlackTeam, Kind: KindPerson},
+	} {
+		again := click(ActionApprove, who)
+		again.Tier = 1
+		if _, err := Apply(r, again, t0); !errors.Is(err, ErrUnchanged) {
+			t.Errorf("again by %+v: %v", who, err)
+		}
+	}
+	if r = must(r, t0, click(ActionApprove, second)); len(r.Signals) != 2 {
+		t.Errorf("signals = %+v", r.Signals)
+	}
+}
+
+// TestApply_messages: what people read when they come too late.
+func TestApply_messages(t *testing.T) {
+	t.Parallel()
+	all := situations()
+	for _, c := range []struct {
+		situation string
+		in        Input
+		want      string
+	}{
+		{"denied", click(ActionApprove, second), "this request was already denied by approver@example.com"},
+		{"approved", click(ActionDeny, second), "this request was already approved by approver@example.com"},
+		{"deescalated", click(ActionApprove, second), "this request was already approved by approver@example.com"},
+		{"cancelled", click(ActionApprove, second), "this request was already cancelled by requester@example.com"},
+		{"prompted", click(ActionApprove, second), "this request is not open for a decision: it is prompted"},
+		{"partly approved", click(ActionApprove, approver), "you have approved this request already; it needs 2 different people"},
+		{"deescalated", click(ActionDeescalate, requester), "this access has ended already"},
+		{"denied", click(ActionDeescalate, requester), "there is no access to end: the run is denied"},
+		{"prompted, expires", submitted(time.Hour), "this form was open for too long: start a new request"},
+	} {
+		_, err := Apply(all[c.situation].run, c.in, all[c.situation].now)
+		if got := UserMessage(err); got != c.want {
+			t.Errorf("%s: %q, want %q", c.situation, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,376 @@
+package flow
+
+import (
+	"go/ast"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// grantMoves is what each move does to a grant in each state: the state after
+// it, the holders, whose lease it is, and what the caller has to do; or the
+// error's code. "it" is another run that holds the grant in all states but
+// absent and removing, "me" the run that moves.
+const grantMoves = `
+# move                | state    | lease  | outcome
+
+Acquire               | absent   | free   | creating; me; mine, anew; create
+Acquire               | absent   | mine   | creating; me; mine, anew; create
+Acquire               | absent   | theirs | ! Grant:BUSY
+Acquire               | absent   | dead   | creating; me; mine, anew; create
+Acquire               | creating | free   | creating; it me; mine, anew; create
+Acquire               | creating | mine   | creating; it me; mine, anew; create
+Acquire               | creating | theirs | ! Grant:BUSY
+Acquire               | creating | dead   | creating; it me; mine, anew; create
+Acquire               | present  | free   | present; it me; free; none
+Acquire               | present  | mine   | present; it me; mine; none
+Acquire               | present  | theirs | present; it me; theirs; none
+Acquire               | present  | dead   | present; it me; dead; none
+Acquire               | removing | free   | creating; me; mine, anew; create
+Acquire               | removing | mine   | creating; me; mine, anew; create
+Acquire               | removing | theirs | ! Grant:BUSY
+Acquire               | removing | dead   | creating; me; mine, anew; create
+
+Acquire, alone        | absent   | free   | creating; me; mine, anew; create
+Acquire, alone        | absent   | mine   | creating; me; mine, anew; create
+Acquire, alone        | absent   | theirs | ! Grant:BUSY
+Acquire, alone        | absent   | dead   | creating; me; mine, anew; create
+Acquire, alone        | creating | free   | creating; me; mine, anew; create
+Acquire, alone        | creating | mine   | creating; me; mine, anew; create
+Acquire, alone        | creating | theirs | ! Grant:BUSY
+Acquire, alone        | creating | dead   | creating; me; mine, anew; create
+Acquire, alone        | present  | free   | present; me; free; none
+Acquire, alone        | present  | mine   | present; me; mine; none
+Acquire, alone        | present  | theirs | present; me; theirs; none
+Acquire, alone        | present  | dead   | present; me; dead; none
+Acquire, alone        | removing | free   | creating; me; mine, anew; create
+Acquire, alone        | removing | mine   | creating; me; mine, anew; create
+Acquire, alone        | removing | theirs | ! Grant:BUSY
+Acquire, alone        | removing | dead   | creating; me; mine, anew; create
+
+Acquire, again        | absent   | free   | creating; me; mine, anew; create
+Acquire, again        | absent   | mine   | creating; me; mine, anew; create
+Acquire, again        | absent   | theirs | ! Grant:BUSY
+Acquire, again        | absent   | dead   | creating; me; mine, anew; create
+Acquire, again        | creating | free   | creating; me it; mine, anew; create
+Acquire, again        | creating | mine   | creating; me it; mine, anew; create
+Acquire, again        | creating | theirs | ! Grant:BUSY
+Acquire, again        | creating | dead   | creating; me it; mine, anew; create
+Acquire, again        | present  | free   | present; me it; free; none
+Acquire, again        | present  | mine   | present; me it; mine; none
+Acquire, again        | present  | theirs | present; me it; theirs; none
+Acquire, again        | present  | dead   | present; me it; dead; none
+Acquire, again        | removing | free   | creating; me; mine, anew; create
+Acquire, again        | removing | mine   | creating; me; mine, anew; create
+Acquire, again        | removing | theirs | ! Grant:BUSY
+Acquire, again        | removing | dead   | creating; me; mine, anew; create
+
+Saw                   | absent   | free   | ! Grant:BUSY
+Saw                   | absent   | mine   | ! Grant:BUSY
+Saw                   | absent   | theirs | ! Grant:BUSY
+Saw                   | absent   | dead   | ! Grant:BUSY
+Saw                   | creating | free   | ! Grant:BUSY
+Saw                   | creating | mine   | creating; me; mine
+Saw                   | creating | theirs | ! Grant:BUSY
+Saw                   | creating | dead   | ! Grant:BUSY
+Saw                   | present  | free   | ! Grant:BUSY
+Saw                   | present  | mine   | ! Grant:BUSY
+Saw                   | present  | theirs | ! Grant:BUSY
+Saw                   | present  | dead   | ! Grant:BUSY
+Saw                   | removing | free   | ! Grant:BUSY
+Saw                   | removing | mine   | ! Grant:BUSY
+Saw                   | removing | theirs | ! Grant:BUSY
+Saw                   | removing | dead   | ! Grant:BUSY
+
+Created               | absent   | free   | ! Grant:BUSY
+Created               | absent   | mine   | ! Grant:BUSY
+Created               | absent   | theirs | ! Grant:BUSY
+Created               | absent   | dead   | ! Grant:BUSY
+Created               | creating | free   | ! Grant:BUSY
+Created               | creating | mine   | present; me; free
+Created               | creating | theirs | ! Grant:BUSY
+Created               | creating | dead   | ! Grant:BUSY
+Created               | present  | free   | ! Grant:BUSY
+Created               | present  | mine   | ! Grant:BUSY
+Created               | present  | theirs | ! Grant:BUSY
+Created               | present  | dead   | ! Grant:BUSY
+Created               | removing | free   | ! Grant:BUSY
+Created               | removing | mine   | ! Grant:BUSY
+Created               | removing | theirs | ! Grant:BUSY
+Created               | removing | dead   | ! Grant:BUSY
+
+Yield                 | absent   | free   | ! Grant:BUSY
+Yield                 | absent   | mine   | absent; -; free
+Yield                 | absent   | theirs | ! Grant:BUSY
+Yield                 | absent   | dead   | ! Grant:BUSY
+Yield                 | creating | free   | ! Grant:BUSY
+Yield                 | creating | mine   | creating; me; free
+Yield                 | creating | theirs | ! Grant:BUSY
+Yield                 | creating | dead   | ! Grant:BUSY
+Yield                 | present  | free   | ! Grant:BUSY
+Yield                 | present  | mine   | present; me; free
+Yield                 | present  | theirs | ! Grant:BUSY
+Yield                 | present  | dead   | ! Grant:BUSY
+Yield                 | removing | free   | ! Grant:BUSY
+Yield                 | removing | mine   | removing; -; free
+Yield                 | removing | theirs | ! Grant:BUSY
+Yield                 | removing | dead   | ! Grant:BUSY
+
+Release               | absent   | free   | absent; -; free; none
+Release               | absent   | mine   | absent; -; mine; none
+Release               | absent   | theirs | absent; -; theirs; none
+Release               | absent   | dead   | absent; -; dead; none
+Release               | creating | free   | creating; it; free; none
+Release               | creating | mine   | creating; it; free; none
+Release               | creating | theirs | ! Grant:BUSY
+Release               | creating | dead   | creating; it; free; none
+Release               | present  | free   | present; it; free; none
+Release               | present  | mine   | present; it; mine; none
+Release               | present  | theirs | present; it; theirs; none
+Release               | present  | dead   | present; it; dead; none
+Release               | removing | free   | removing; -; mine, anew; remove
+Release               | removing | mine   | removing; -; mine, anew; remove
+Release               | removing | theirs | ! Grant:BUSY
+Release               | removing | dead   | removing; -; mine, anew; remove
+
+Release, the last     | absent   | free   | absent; -; free; none
+Release, the last     | absent   | mine   | absent; -; mine; none
+Release, the last     | absent   | theirs | absent; -; theirs; none
+Release, the last     | absent   | dead   | absent; -; dead; none
+Release, the last     | creating | free   | removing; -; mine, anew; remove
+Release, the last     | creating | mine   | removing; -; mine, anew; remove
+Release, the last     | creating | theirs | ! Grant:BUSY
+Release, the last     | creating | dead   | removing; -; mine, anew; remove
+Release, the last     | present  | free   | removing; -; mine, anew; remove
+Release, the last     | present  | mine   | removing; -; mine, anew; remove
+Release, the last     | present  | theirs | ! Grant:BUSY
+Release, the last     | present  | dead   | removing; -; mine, anew; remove
+Release, the last     | removing | free   | removing; -; mine, anew; remove
+Release, the last     | removing | mine   | removing; -; mine, anew; remove
+Release, the last     | removing | theirs | ! Grant:BUSY
+Release, the last     | removing | dead   | removing; -; mine, anew; remove
+
+Release, never joined | absent   | free   | absent; -; free; none
+Release, never joined | absent   | mine   | absent; -; mine; none
+Release, never joined | absent   | theirs | absent; -; theirs; none
+Release, never joined | absent   | dead   | absent; -; dead; none
+Release, never joined | creating | free   | creating; it; free; none
+Release, never joined | creating | mine   | creating; it; free; none
+Release, never joined | creating | theirs | ! Grant:BUSY
+Release, never joined | creating | dead   | creating; it; free; none
+Release, never joined | present  | free   | present; it; free; none
+Release, never joined | present  | mine   | present; it; mine; none
+Release, never joined | present  | theirs | present; it; theirs; none
+Release, never joined | present  | dead   | present; it; dead; none
+Release, never joined | removing | free   | removing; -; mine, anew; remove
+Release, never joined | removing | mine   | removing; -; mine, anew; remove
+Release, never joined | removing | theirs | ! Grant:BUSY
+Release, never joined | removing | dead   | removing; -; mine, anew; remove
+
+Gone                  | absent   | free   | ! Grant:BUSY
+Gone                  | absent   | mine   | ! Grant:BUSY
+Gone                  | absent   | theirs | ! Grant:BUSY
+Gone                  | absent   | dead   | ! Grant:BUSY
+Gone                  | creating | free   | ! Grant:BUSY
+Gone                  | creating | mine   | ! Grant:BUSY
+Gone                  | creating | theirs | ! Grant:BUSY
+Gone                  | creating | dead   | ! Grant:BUSY
+Gone                  | present  | free   | ! Grant:BUSY
+Gone                  | present  | mine   | ! Grant:BUSY
+Gone                  | present  | theirs | ! Grant:BUSY
+Gone                  | present  | dead   | ! Grant:BUSY
+Gone                  | removing | free   | ! Grant:BUSY
+Gone                  | removing | mine   | absent; -; free
+Gone                  | removing | theirs | ! Grant:BUSY
+Gone                  | removing | dead   | ! Grant:BUSY
+`
+
+// leases a grant may have when a move comes.
+var leases = map[string]Lease{
+	"free":   {},
+	"mine":   {Owner: "mine", Until: t0.Add(time.Minute)},
+	"theirs": {Owner: "theirs", Until: t0.Add(time.Minute)},
+	"dead":   {Owner: "theirs", Until: t0},
+}
+
+var myLease = Lease{Owner: "mine", Until: t0.Add(2 * time.Minute)}
+
+var grantInputs = map[string]struct {
+	holders []string
+	move    func(Grant) (Grant, Do, error)
+}{
+	"Acquire":               {[]string{"it"}, func(g Grant) (Grant, Do, error) { return g.Acquire("me", myLease, t0) }},
+	"Acquire, alone":        {nil, func(g Grant) (Grant, Do, error) { return g.Acquire("me", myLease, t0) }},
+	"Acquire, again":        {[]string{"me", "it"}, func(g Grant) (Grant, Do, error) { return g.Acquire("me", myLease, t0) }},
+	"Saw":                   {[]string{"me"}, without(func(g Grant) (Grant, error) { return g.Saw("mine", Absent) })},
+	"Created":               {[]string{"me"}, without(func(g Grant) (Grant, error) { return g.Created("mine") })},
+	"Yield":                 {[]string{"me"}, without(func(g Grant) (Grant, error) { return g.Yield("mine") })},
+	"Release":               {[]string{"me", "it"}, func(g Grant) (Grant, Do, error) { return g.Release("me", myLease, t0) }},
+	"Release, the last":     {[]string{"me"}, func(g Grant) (Grant, Do, error) { return g.Release("me", myLease, t0) }},
+	"Release, never joined": {[]string{"it"}, func(g Grant) (Grant, Do, error) { return g.Release("me", myLease, t0) }},
+	"Gone":                  {nil, without(func(g Grant) (Grant, error) { return g.Gone("mine") })},
+}
+
+func without(move func(Grant) (Grant, error)) func(Grant) (Grant, Do, error) {
+	return func(g Grant) (Grant, Do, error) {
+		g, err := move(g)
+		return g, "", err
+	}
+}
+
+func grantOutcome(g Grant, do Do, err error) string {
+	if err != nil {
+		return "! " + string(CodeOf(err))
+	}
+	state, lease := string(g.State), "free"
+	if state == "" {
+		state = "absent"
+	}
+	switch g.Lease {
+	case Lease{}:
+	case myLease:
+		lease = "mine, anew"
+	default:
+		for name, l := range leases {
+			if l == g.Lease {
+				lease = name
+			}
+		}
+	}
+	return strings.TrimSuffix(strings.Join([]string{state, orDash(g.Holders), lease, string(do)}, "; "), "; ")
+}
+
+func TestGrant(t *testing.T) {
+	t.Parallel()
+	states := map[string]GrantState{}
+	for _, name := range constants(t, "grant.go", "GrantState") {
+		states[name] = GrantState(name)
+	}
+	states["absent"] = GrantAbsent
+	delete(states, "")
+	seen := map[string]bool{}
+	for _, cells := range rows(grantMoves) {
+		move, state, lease, want := cells[0], cells[1], cells[2], cells[3]
+		seen[move+"|"+state+"|"+lease] = true
+		in, ok := grantInputs[move]
+		if !ok {
+			t.Errorf("row %q: no such move", cells)
+			continue
+		}
+		g := Grant{Key: "k", Rev: 7, State: states[state], Lease: leases[lease], Before: Present}
+		if g.State != GrantAbsent && g.State != GrantRemoving {
+			g.Holders = in.holders
+		}
+		before := g
+		before.Holders = slices.Clone(g.Holders)
+		got, do, err := in.move(g)
+		if out := grantOutcome(got, do, err); out != want {
+			t.Errorf("%s in %s, lease %s: %s\nwant %s", move, state, lease, out, want)
+		}
+		if !reflect.DeepEqual(g, before) {
+			t.Errorf("%s in %s changed its argument: %+v", move, state, g)
+		}
+		if err == nil && (got.Key != "k" || got.Rev != 7) {
+			t.Errorf("%s in %s: key %q, rev %d", move, state, got.Key, got.Rev)
+		}
+	}
+	for move := range grantInputs {
+		for state := range states {
+			for lease := range leases {
+				if !seen[move+"|"+state+"|"+lease] {
+					t.Errorf("no row for %s in %s, lease %s", move, state, lease)
+				}
+			}
+		}
+	}
+	for _, d := range parse(t, "grant.go").Decls {
+		f, ok := d.(*ast.FuncDecl)
+		if !ok || f.Recv == nil || !f.Name.IsExported() || f.Name.Name == "Held" {
+			continue
+		}
+		if _, ok := grantInputs[f.Name.Name]; !ok {
+			t.Errorf("no rows for the move %s", f.Name.Name)
+		}
+	}
+}
+
+// TestGrant_Saw: what was there before us is what the first sight showed; but
+// once absence was seen, whatever is there is ours.
+func TestGrant_Saw(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ before, seen, want Presence }{
+		{"", Absent, Absent},
+		{"", Present, Present},
+		{Absent, Present, Absent},
+		{Absent, Absent, Absent},
+		{Present, Present, Present},
+		{Present, Absent, Absent},
+	} {
+		g, err := Grant{State: GrantCreating, Lease: leases["mine"], Before: c.before}.Saw("mine", c.seen)
+		if err != nil || g.Before != c.want {
+			t.Errorf("before %q, seen %q: %q, %v, want %q", c.before, c.seen, g.Before, err, c.want)
+		}
+	}
+	acquired, _, err := Grant{State: GrantRemoving, Lease: leases["dead"], Before: Absent}.Acquire("me", myLease, t0)
+	if err != nil || acquired.Before != Absent {
+		t.Errorf("taking over a removal forgets what was there before: %+v, %v", acquired, err)
+	}
+	gone, err := Grant{State: GrantRemoving, Lease: leases["mine"], Before: Absent}.Gone("mine")
+	if err != nil || gone.Before != "" {
+		t.Errorf("after the end the next sight counts: %+v, %v", gone, err)
+	}
+}
+
+// TestGrant_Left: who was taken off does not come back, whether they had
+// joined or not, but is not remembered for ever.
+func TestGrant_Left(t *testing.T) {
+	t.Parallel()
+	for name, g := range map[string]Grant{
+		"absent":               {},
+		"present":              {State: GrantPresent, Holders: []string{"me"}},
+		"present, with others": {State: GrantPresent, Holders: []string{"me", "it"}},
+		"never joined":         {State: GrantPresent, Holders: []string{"it"}},
+	} {
+		left, do, err := g.Release("me", myLease, t0)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if do == DoRemove {
+			if left, err = left.Gone("mine"); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		if _, _, err := left.Acquire("me", myLease, t0); CodeOf(err) != CodeStale {
+			t.Errorf("%s: coming back: %v", name, err)
+		}
+		if _, _, err := left.Acquire("another", myLease, t0); err != nil {
+			t.Errorf("%s: another: %v", name, err)
+		}
+	}
+	var g Grant
+	for n := range 100 {
+		g, _, _ = g.Release("run", myLease, t0)
+		g, _, _ = g.Release(string(rune('a'+n)), myLease, t0.Add(time.Duration(n)*time.Minute))
+	}
+	if len(g.Left) > 63 {
+		t.Errorf("%d departures are remembered", len(g.Left))
+	}
+	busy, _, err := Grant{State: GrantCreating, Holders: []string{"it"}, Lease: leases["theirs"]}.Release("me", myLease, t0)
+	if CodeOf(err) != CodeBusy {
+		t.Fatalf("a release while another creates: %+v, %v", busy, err)
+	}
+}
+
+func TestGrant_Held(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		holders []string
+		want    bool
+	}{{nil, false}, {[]string{"me"}, false}, {[]string{"it"}, true}, {[]string{"me", "it"}, true}} {
+		if got := (Grant{Holders: c.holders}).Held("me"); got != c.want {
+			t.Errorf("held by %v: %v", c.holders, got)
+		}
+	}
+}
