@@ -172,7 +172,7 @@ func listing(q store.Query, now string) (string, []any, error) {
 		args = append(args, sql.Named("key", key), sql.Named("end", string(end)))
 	default:
 		if !started {
-			from.Time = "~" // behind every time
+			from.Time = never
 		}
 		args = append(args, sql.Named("value", q.Value), sql.Named("time", from.Time), sql.Named("key", from.Key))
 	}

@@ -119,7 +119,7 @@ func keepScheduling(ctx context.Context, s Schedules) error {
 		if err := s.Done(ctx, fired[0]); err != nil {
 			return err
 		}
-		if err := acknowledge("done", fired[0].RunID); err != nil {
+		if err := acknowledge("done", fired[0].Name); err != nil {
 			return err
 		}
 	}
@@ -253,9 +253,9 @@ func (k known) check(t *testing.T, dir string) {
 	}
 	standing := map[string]bool{}
 	for _, f := range fired {
-		standing[f.RunID] = true
-		if k.done[f.RunID] {
-			t.Errorf("schedule %s was done, and is back", f.RunID)
+		standing[f.Name] = true
+		if k.done[f.Name] {
+			t.Errorf("schedule %s was done, and is back", f.Name)
 		}
 	}
 	missing := 0

@@ -60,15 +60,26 @@ func (s schedules) take(seconds int, want ...string) []Scheduled {
 	}
 	var got []string
 	for _, f := range fired {
-		got = append(got, f.RunID)
+		got = append(got, f.Name)
 		if f.At.After(at(seconds)) {
-			s.Errorf("%s fired at second %d, before %v", f.RunID, seconds, f.At)
+			s.Errorf("%s fired at second %d, before %v", f.Name, seconds, f.At)
 		}
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		s.Errorf("taken at second %d (-want +got):\n%s", seconds, diff)
 	}
 	return fired
+}
+
+func (s schedules) wantAll(want map[string]time.Time) {
+	s.Helper()
+	got, err := s.All(s.Context())
+	if err != nil {
+		s.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		s.Errorf("all schedules (-want +got):\n%s", diff)
+	}
 }
 
 func TestSchedules(t *testing.T) {
@@ -85,12 +96,14 @@ func TestSchedules(t *testing.T) {
 	fired := s.take(20, "a", "b")
 	s.take(20) // under way already
 	s.wantNext(30)
+	s.wantAll(map[string]time.Time{"a": at(10), "b": at(20), "c": at(30)})
 	for _, f := range fired {
 		s.done(f)
 	}
 	s.take(20)
-	s.take(30, "c")
+	s.done(s.take(30, "c")[0])
 	s.wantNone()
+	s.wantAll(nil)
 }
 
 func TestSchedules_Move(t *testing.T) {

@@ -34,9 +34,9 @@ CREATE TABLE consumers (
 
 -- AUTOINCREMENT: id tells a schedule from the one that it replaced.
 CREATE TABLE schedules (
-    id     INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
-    run_id TEXT    NOT NULL UNIQUE,
-    at     TEXT    NOT NULL
+    id   INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    name TEXT    NOT NULL UNIQUE,
+    at   TEXT    NOT NULL
 ) STRICT;
 
 CREATE INDEX schedules_at ON schedules (at, id);
