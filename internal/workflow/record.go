@@ -70,7 +70,7 @@ func recordOf(r flow.Run, e flow.Event) events.AuditRecord {
 		Run:   events.AuditRun{SRN: r.SRN(), Flow: r.FlowSRN(), Actors: actors},
 		Event: events.AuditEvent{
 			SRN: eventSpecSRN + string(e.Name), Type: string(e.Name), Template: templateSRN,
-			Timestamp: e.At.UTC(), Channel: auditChannel(e.Channel),
+			Timestamp: e.At.UTC(), Channel: AuditChannel(e.Channel),
 		},
 		Actor:  AuditActor(r.Org, e.Actor),
 		Fields: auditFields(r, e),
@@ -109,7 +109,8 @@ func RequestFields(r flow.Run) map[string]any {
 	return fields
 }
 
-func auditChannel(c flow.Channel) string {
+// AuditChannel names a channel as Sym does.
+func AuditChannel(c flow.Channel) string {
 	if c == flow.ChannelAPI {
 		return apiChannel
 	}

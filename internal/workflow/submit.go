@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
@@ -51,6 +52,11 @@ func (s Submit) mayStart(f *flow.Flow, source flow.Channel, who store.User) erro
 	if !f.Params.Allows(source) {
 		return flow.Errorf(flow.CodeWrongSource, "flow %q can't be started from %s: its allowed_sources don't have it", f.Name, source)
 	}
+	return MayRequest(who)
+}
+
+// MayRequest says whether somebody may start requests at all. Nil: yes.
+func MayRequest(who store.User) error {
 	switch who.Role {
 	case store.RoleGuest:
 		return flow.Errorf(flow.CodeForbidden, "guests of the workspace can't start requests")
@@ -134,7 +140,7 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 		}
 		submitter = &q.Bot
 	case q.UserID != "":
-		requester, err = s.Directory.User(ctx, q.UserID)
+		requester, err = s.userByID(ctx, q.UserID)
 		if flow.CodeOf(err) == flow.CodeUnknownUser {
 			err = invalid("user_id", "nobody has this user id")
 		}
@@ -178,6 +184,19 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 		return flow.Run{}, "", flow.Errorf(flow.CodeIdempotency, "this Idempotency-Key was used for another request: use a new one")
 	}
 	return r, flow.EventID(r.ID, 1), nil
+}
+
+// userByID finds a person by Slack's id or by ours, as they are now. Ours are
+// UUIDs; Slack's have no dash.
+func (s Submit) userByID(ctx context.Context, id string) (store.User, error) {
+	if !strings.Contains(id, "-") {
+		return s.Directory.User(ctx, id)
+	}
+	known, err := store.Users{Store: s.Runs.Store}.ByID(ctx, strings.ToLower(id))
+	if err != nil || known.SlackID == "" {
+		return known, err
+	}
+	return s.Directory.User(ctx, known.SlackID)
 }
 
 // flowBySRN finds the flow that an SRN names, in our org.
@@ -309,7 +328,7 @@ func (s Submit) Click(ctx context.Context, c Click) (flow.Run, string, error) {
 		if err := MayClick(r, c); err != nil {
 			return nil, err
 		}
-		if len(c.Message) > maxMessage {
+		if utf8.RuneCountInString(c.Message) > maxMessage {
 			return nil, flow.Errorf(flow.CodeTooLarge, "the message is too long: at most %d characters", maxMessage)
 		}
 		if c.Action == flow.ActionDeescalate && r.Access.Live() {

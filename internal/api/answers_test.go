@@ -1,0 +1,261 @@
+package api
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/symflows/symflows/events"
+	"github.com/symflows/symflows/internal/flow"
+)
+
+// success is a request that must be answered 200.
+type success struct {
+	name         string
+	method, path string
+	body         string
+	before       func(*fixture) (runID string) // "{run}" stands for it
+	// check looks at the answer.
+	check func(t *testing.T, f *fixture, runID string, answer map[string]any)
+}
+
+func successes() []success {
+	return []success{
+		{
+			name: "request for a person", method: "POST", path: "/events/request", body: accessBody,
+			check: func(t *testing.T, f *fixture, _ string, answer map[string]any) {
+				run := f.run(answer["run_id"].(string))
+				if !run.Requester.Same(alice.Actor) || run.Submitter == nil || run.Submitter.Name != "ci" || run.Status != flow.Prompted {
+					t.Errorf("the run is %s's, by %v, and %s", run.Requester.Display(), run.Submitter, run.Status)
+				}
+				if run.DurationSeconds != 600 || run.Target.Name != "orders-db" || run.Source != flow.ChannelAPI {
+					t.Errorf("got %+v", run)
+				}
+				if run.Signals[0].ID != answer["event_id"] {
+					t.Errorf("event_id is %v, the signal's %s", answer["event_id"], run.Signals[0].ID)
+				}
+			},
+		},
+		{
+			name: "request by a bot, with context", method: "POST", path: "/events/request",
+			body: `{"flow_srn":"acme:flow:Run-Report:latest","flow_inputs":{"table":"orders","rows":10.0,"urgent":true},"context":{"build":{"n":7}},"user_email":null,"user_id":null}`,
+			check: func(t *testing.T, f *fixture, _ string, answer map[string]any) {
+				run := f.run(answer["run_id"].(string))
+				if run.Requester.Kind != flow.KindBot || run.Submitter != nil || string(run.Context) != `{"build":{"n":7}}` {
+					t.Errorf("got %+v", run)
+				}
+				want := map[string]any{"flow_srn": "acme:flow:Run-Report:latest", "context": map[string]any{"build": map[string]any{"n": 7.0}},
+					"flow_inputs": map[string]any{"table": "orders", "rows": 10.0, "urgent": true}}
+				if diff := cmp.Diff(want, answer["request_body"]); diff != "" {
+					t.Error(diff)
+				}
+			},
+		},
+		{
+			name: "request for a person by Slack's id", method: "POST", path: "/events/request",
+			body:  access(`"user_email":"alice@example.com"`, `"user_id":"U024BOB"`),
+			check: requesterIs(bob.Actor),
+		},
+		{
+			name: "request for a person by our id", method: "POST", path: "/events/request",
+			body:  access(`"user_email":"alice@example.com"`, `"user_id":"`+strings.ToUpper(alice.ID)+`"`),
+			check: requesterIs(alice.Actor),
+		},
+		{
+			name: "deescalate", method: "POST", path: "/events/deescalate", body: `{"run_id":"{run}"}`, before: (*fixture).escalated,
+			check: func(t *testing.T, f *fixture, runID string, answer map[string]any) {
+				run := f.run(runID)
+				asked, found := run.EndAsked()
+				if !found || asked.ID != answer["event_id"] || asked.Channel != flow.ChannelAPI || asked.Actor.Name != "ci" {
+					t.Errorf("asked: %+v, answered: %v", asked, answer)
+				}
+				again := ok[events.DeescalateOutput](f, "POST", Base+"/events/deescalate", `{"run_id":"`+strings.ToUpper(runID)+`"}`)
+				if again.EventID != answer["event_id"] {
+					t.Errorf("a repetition is event %s, not %v", again.EventID, answer["event_id"])
+				}
+			},
+		},
+		{
+			name: "event", method: "GET", path: "/events/{run}", before: func(f *fixture) string { return strings.ToUpper(f.request(reportBody).EventID) },
+			check: func(t *testing.T, f *fixture, _ string, answer map[string]any) {
+				if answer["status"] != events.EventPending || answer["name"] != "request" {
+					t.Errorf("got %v", answer)
+				}
+			},
+		},
+		{
+			name: "run", method: "GET", path: "/runs/{run}", before: (*fixture).escalated,
+			check: func(t *testing.T, f *fixture, runID string, answer map[string]any) {
+				if answer["status"] != "escalated" || answer["expires_at"] != "2026-03-02T09:10:00Z" || answer["run_id"] != runID {
+					t.Errorf("got %v", answer)
+				}
+				var names []string
+				for _, e := range answer["events"].([]any) {
+					names = append(names, e.(map[string]any)["name"].(string))
+				}
+				if diff := cmp.Diff([]string{"request", "approve", "escalate"}, names); diff != "" {
+					t.Error(diff)
+				}
+			},
+		},
+		{
+			name: "runs", method: "GET", path: "/runs?requester=Alice@example.com&status=escalated", before: (*fixture).escalated,
+			check: func(t *testing.T, _ *fixture, runID string, answer map[string]any) {
+				runs := answer["runs"].([]any)
+				if len(runs) != 1 || runs[0].(map[string]any)["run_id"] != runID {
+					t.Errorf("got %v", answer)
+				}
+			},
+		},
+		{
+			name: "flows", method: "GET", path: "/flows",
+			check: func(t *testing.T, _ *fixture, _ string, answer map[string]any) {
+				want := []any{
+					map[string]any{"name": "by-hand", "srn": "acme:flow:by-hand:latest", "label": "", "version": "1.0.1", "approval_only": true, "allowed_sources": []any{"slack"}},
+					map[string]any{"name": "prod-access", "srn": "acme:flow:prod-access:latest", "label": "Production access", "version": "1.0.1", "approval_only": false, "allowed_sources": nil},
+					map[string]any{"name": "run-report", "srn": "acme:flow:run-report:latest", "label": "", "version": "1.0.1", "approval_only": true, "allowed_sources": nil},
+				}
+				if diff := cmp.Diff(want, answer["flows"]); diff != "" {
+					t.Error(diff)
+				}
+			},
+		},
+		{
+			name: "the document", method: "GET", path: "/openapi.json",
+			check: func(t *testing.T, _ *fixture, _ string, answer map[string]any) {
+				if answer["openapi"] != "3.1.0" {
+					t.Errorf("got version %v", answer["openapi"])
+				}
+			},
+		},
+	}
+}
+
+func requesterIs(who flow.Actor) func(*testing.T, *fixture, string, map[string]any) {
+	return func(t *testing.T, f *fixture, _ string, answer map[string]any) {
+		if run := f.run(answer["run_id"].(string)); !run.Requester.Same(who) {
+			t.Errorf("the run is %s's", run.Requester.Display())
+		}
+	}
+}
+
+func (f *fixture) run(id string) flow.Run {
+	f.t.Helper()
+	run, err := f.api.Runs.Get(f.t.Context(), id)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return run
+}
+
+func (c success) run(t *testing.T, doc *document) {
+	f := newFixture(t)
+	id := ""
+	if c.before != nil {
+		id = c.before(f)
+	}
+	path := Base + strings.ReplaceAll(c.path, "{run}", id)
+	resp := f.send(c.method, path, strings.ReplaceAll(c.body, "{run}", id), func(r *http.Request) {
+		if c.path == openAPIPath {
+			r.Header.Del("Authorization")
+		}
+	})
+	body := doc.check(t, c.method, path, resp)
+	if resp.StatusCode != 200 {
+		t.Fatalf("got %d: %s", resp.StatusCode, body)
+	}
+	var answer map[string]any
+	if err := json.Unmarshal(body, &answer); err != nil {
+		t.Fatal(err)
+	}
+	c.check(t, f, id, answer)
+}
+
+func TestIdempotencyKey(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	send := func(body, key string) events.RequestOutput {
+		t.Helper()
+		resp := f.send("POST", Base+"/events/request", body, header("Idempotency-Key", key))
+		var out events.RequestOutput
+		if err := json.NewDecoder(resp.Body).Decode(&out); err != nil || resp.StatusCode != 200 {
+			t.Fatalf("%d %v", resp.StatusCode, err)
+		}
+		return out
+	}
+	first := send(accessBody, "deploy-1")
+	f.route(first.RunID)
+	f.pass(time.Hour)
+	writes := f.store.Writes()
+	again := send(strings.ReplaceAll(accessBody, "\n\t", " "), "deploy-1") // the same, written differently
+	if again.RunID != first.RunID || again.EventID != first.EventID {
+		t.Errorf("a repetition is run %s, not %s", again.RunID, first.RunID)
+	}
+	if run := f.run(first.RunID); run.Status != flow.Requested || len(run.Signals) != 0 {
+		t.Errorf("the repetition moved the run: %s, %d signals", run.Status, len(run.Signals))
+	}
+	if f.store.Writes() > writes+1 {
+		t.Error("a repetition writes more than it tries to create")
+	}
+	if other := send(accessBody, "deploy-2"); other.RunID == first.RunID {
+		t.Error("another key gives the same run")
+	}
+	if a, b := f.request(accessBody), f.request(accessBody); a.RunID == b.RunID {
+		t.Error("no key gives the same run")
+	}
+	value, _, err := f.api.Tokens.Create(t.Context(), "other", "", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.token = value
+	if other := send(accessBody, "deploy-1"); other.RunID == first.RunID {
+		t.Error("another token's key gives the same run")
+	}
+}
+
+func TestRequestID(t *testing.T) {
+	t.Parallel()
+	const id = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
+	for _, tc := range []struct {
+		name, given string
+		echoed      bool
+	}{
+		{"one's own", id, true},
+		{"none", "", false},
+		{"what is no UUID", "deploy-1234", false},
+		{"a UUID in another form", "urn:uuid:" + id, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			got := f.send("GET", Base+"/flows", "", header(HeaderRequestID, tc.given)).Header.Get(HeaderRequestID)
+			if (got == tc.given) != tc.echoed || len(got) != 36 {
+				t.Errorf("sent %q, got %q", tc.given, got)
+			}
+			if log := f.log.String(); !strings.Contains(log, "request_id="+got) || !strings.Contains(log, "bot=ci") {
+				t.Errorf("the log has %s", log)
+			}
+		})
+	}
+}
+
+func TestHead(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	get, head := f.send("GET", Base+"/flows", "", nil), f.send("HEAD", Base+"/flows", "", nil)
+	body, err := io.ReadAll(head.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(body) != 0 || head.StatusCode != 200 || head.Header.Get("Content-Length") != get.Header.Get("Content-Length") {
+		t.Errorf("HEAD: %d, %d bytes of %s; GET has %s", head.StatusCode, len(body), head.Header.Get("Content-Length"), get.Header.Get("Content-Length"))
+	}
+	if refused := f.send("HEAD", Base+"/events/request", "", nil); refused.StatusCode != 405 {
+		t.Errorf("HEAD where only POST is: %d", refused.StatusCode)
+	}
+}

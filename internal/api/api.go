@@ -1,0 +1,183 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+// API is the Events API. All fields are required.
+type API struct {
+	Submit workflow.Submit
+	Runs   store.Runs
+	Flows  *store.Flows
+	Tokens store.Tokens
+	Org    string
+	Now    func() time.Time
+	Log    *slog.Logger
+}
+
+// Base is the path that all of the API's paths start with.
+const Base = "/api/v1"
+
+// HeaderRequestID carries the request's id, which people quote when they ask
+// for help. The client may choose it (a UUID).
+const HeaderRequestID = "X-Sym-Request-ID"
+
+// caller is who sends a request, by the token that it carries.
+type caller struct {
+	bot   flow.Actor
+	token store.Token
+}
+
+// route is one thing that the API does.
+type route struct {
+	method, path string
+	// act gives the body of the answer, whose status is then 200.
+	act func(*http.Request, caller) (any, error)
+}
+
+func (a *API) routes() []route {
+	return []route{
+		{http.MethodPost, "/events/request", a.request},
+		{http.MethodPost, "/events/deescalate", a.deescalate},
+		{http.MethodGet, "/events/{id}", a.event},
+		{http.MethodGet, "/runs/{id}", a.run},
+		{http.MethodGet, "/runs", a.runs},
+		{http.MethodGet, "/flows", a.flows},
+	}
+}
+
+// openAPIPath serves the description of the API, to everybody.
+const openAPIPath = "/openapi.json"
+
+// Handler serves the API under [Base]. Everything it answers is JSON.
+func (a *API) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for _, rt := range a.routes() {
+		mux.Handle(Base+rt.path, a.only(rt.method, func(x *exchange, r *http.Request) (any, error) {
+			who, err := a.authenticate(r.Context(), r.Header)
+			if err != nil {
+				return nil, err
+			}
+			x.caller = who
+			return rt.act(r, who)
+		}))
+	}
+	mux.Handle(Base+openAPIPath, a.only(http.MethodGet, func(*exchange, *http.Request) (any, error) {
+		return openAPI, nil
+	}))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { a.nowhere(w, r) })
+	return a.exchanges(mux)
+}
+
+// exchange is a request being answered. It remembers what the log is to say.
+type exchange struct {
+	http.ResponseWriter
+	caller caller
+	status int
+	err    error
+}
+
+// exchanges does what all requests have in common: it gives each an id, turns
+// a panic into an answer, and writes one line to the log.
+func (a *API) exchanges(next *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := a.Now()
+		id := r.Header.Get(HeaderRequestID)
+		if len(id) != 36 || uuid.Validate(id) != nil {
+			id = uuid.NewString()
+		}
+		w.Header().Set(HeaderRequestID, id)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "no-store")
+		x := &exchange{ResponseWriter: w}
+		defer func() {
+			if p := recover(); p != nil {
+				err := fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+				if x.status == 0 {
+					x.fail(r, err)
+				}
+				x.err = err
+			}
+			a.record(x, r, id, a.Now().Sub(began))
+		}()
+		if path.Clean(r.URL.Path) != r.URL.Path {
+			a.nowhere(x, r) // the mux would redirect
+			return
+		}
+		next.ServeHTTP(x, r)
+	})
+}
+
+// record writes the exchange to the log: never a header, a body or a query,
+// which may hold secrets.
+func (a *API) record(x *exchange, r *http.Request, id string, took time.Duration) {
+	level := slog.LevelInfo
+	attrs := []slog.Attr{
+		slog.String("request_id", id), slog.String("method", r.Method), slog.String("route", r.Pattern),
+		slog.Int("status", x.status), slog.Duration("took", took),
+	}
+	if x.caller.bot.Name != "" {
+		attrs = append(attrs, slog.String("bot", x.caller.bot.Name), slog.String("token_id", x.caller.token.ID))
+	}
+	if x.err != nil {
+		attrs = append(attrs, slog.String("error", x.err.Error()))
+	}
+	if x.status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	a.Log.LogAttrs(r.Context(), level, "api request", attrs...)
+}
+
+// only answers requests of one method. HEAD is GET without the body.
+func (a *API) only(method string, act func(*exchange, *http.Request) (any, error)) http.Handler {
+	allow := method
+	if method == http.MethodGet {
+		allow = "GET, HEAD"
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x := w.(*exchange) // exchanges wraps everything
+		if r.Method != method && !(r.Method == http.MethodHead && method == http.MethodGet) {
+			x.Header().Set("Allow", allow)
+			x.fail(r, flow.Errorf(flow.CodeMethod, "this path takes %s only", allow))
+			return
+		}
+		body, err := act(x, r)
+		if err != nil {
+			x.fail(r, err)
+			return
+		}
+		x.write(r, http.StatusOK, body)
+	})
+}
+
+func (a *API) nowhere(w http.ResponseWriter, r *http.Request) {
+	w.(*exchange).fail(r, flow.Errorf(flow.CodeNotFound, "there is nothing at this path: GET %s%s describes those that there are", Base, openAPIPath))
+}
+
+// authenticate finds out whose token the request carries (RFC 6750).
+func (a *API) authenticate(ctx context.Context, h http.Header) (caller, error) {
+	given := h.Values("Authorization")
+	if len(given) != 1 {
+		return caller{}, flow.Errorf(flow.CodeUnauthenticated, "send the token as one header, Authorization: Bearer <token>")
+	}
+	scheme, value, _ := strings.Cut(given[0], " ")
+	value = strings.TrimSpace(value)
+	if !strings.EqualFold(scheme, "Bearer") || value == "" {
+		return caller{}, flow.Errorf(flow.CodeUnauthenticated, "send the token as a header, Authorization: Bearer <token>")
+	}
+	bot, token, err := a.Tokens.Check(ctx, value)
+	return caller{bot: bot, token: token}, err
+}

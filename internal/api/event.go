@@ -1,0 +1,109 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/symflows/symflows/events"
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+// event is GET /events/{id}.
+func (a *API) event(r *http.Request, _ caller) (any, error) {
+	id := strings.ToLower(r.PathValue("id"))
+	unknown := flow.Errorf(flow.CodeUnknownEvent, "there is no such event: give an event_id as the API returned it")
+	runID, err := flow.RunOf(id)
+	if err != nil {
+		return nil, unknown
+	}
+	run, err := a.Runs.Get(r.Context(), runID)
+	if flow.CodeOf(err) == flow.CodeUnknownRun {
+		return nil, unknown
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range history(run) {
+		if e.EventID == id {
+			return events.EventStatus{
+				RunID: run.ID, Name: e.Name, Timestamp: e.Timestamp, Status: e.Status, Error: e.Error, Code: e.Code,
+			}, nil
+		}
+	}
+	return nil, unknown
+}
+
+// history gives the events of a run: those recorded, and then those under way.
+func history(r flow.Run) []events.RunEvent {
+	var out []events.RunEvent
+	seen := map[string]bool{}
+	add := func(e flow.Event, status string, failure *flow.Failure) {
+		if e.ID == "" || seen[e.ID] {
+			return
+		}
+		seen[e.ID] = true
+		shown := events.RunEvent{
+			EventID: e.ID, Name: string(e.Name), Timestamp: e.At.UTC(), Status: status,
+			Channel: workflow.AuditChannel(e.Channel), Actor: workflow.AuditActor(r.Org, e.Actor),
+		}
+		if failure != nil {
+			shown.Error, shown.Code = failure.Message, string(failure.Code)
+		}
+		out = append(out, shown)
+	}
+	for _, e := range r.Events {
+		status := events.EventSuccess
+		var failure *flow.Failure
+		if len(e.Errors) > 0 {
+			failure = &e.Errors[0]
+			if e.State != flow.StateCompleted {
+				status = events.EventError
+			}
+		}
+		add(e, status, failure)
+	}
+	for _, s := range r.Signals {
+		name := eventOf(r, s)
+		add(flow.Event{ID: s.ID, Name: name, Actor: s.Actor, Channel: s.Channel, At: s.At}, events.EventPending, stuckAt(r, name))
+	}
+	if r.Access.Live() {
+		if _, asked := r.EndAsked(); r.Status == flow.Approved && !asked && r.Access.Removal.EventID == "" {
+			failure, status := stuckAt(r, flow.EventEscalate), events.EventPending
+			if failure != nil && failure.RetryAt.IsZero() {
+				status = events.EventError
+			}
+			add(underway(r, flow.EventEscalate, r.Access.EventID, r.Access.First), status, failure)
+		}
+		add(underway(r, flow.EventDeescalate, r.Access.Removal.EventID, r.Access.End), events.EventPending, stuckAt(r, flow.EventDeescalate))
+	}
+	return out
+}
+
+// underway is a step that was begun as a consequence of the approval.
+func underway(r flow.Run, name flow.EventName, id string, since time.Time) flow.Event {
+	return flow.Event{ID: id, Name: name, Actor: r.Approver(), Channel: flow.ChannelInternal, At: since}
+}
+
+// stuckAt is the failure of the last attempt at a step; nil where there is none.
+func stuckAt(r flow.Run, step flow.EventName) *flow.Failure {
+	if r.Error != nil && r.Error.Step == step {
+		return r.Error
+	}
+	return nil
+}
+
+// eventOf tells which event a waiting signal will be when it is taken.
+func eventOf(r flow.Run, s flow.Signal) flow.EventName {
+	switch s.Action {
+	case flow.ActionUndeliverable:
+		return flow.EventRequestForward
+	case flow.ActionTimeout:
+		if r.Status == flow.Requested && r.Tier+1 < len(r.Tiers) {
+			return flow.EventRequestForward
+		}
+		return flow.EventRequestExpire
+	}
+	return flow.EventName(s.Action)
+}

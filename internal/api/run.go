@@ -1,0 +1,42 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/symflows/symflows/events"
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+// run is GET /runs/{id}.
+func (a *API) run(r *http.Request, _ caller) (any, error) {
+	run, err := a.Runs.Get(r.Context(), strings.ToLower(r.PathValue("id")))
+	if err != nil {
+		return nil, err
+	}
+	status := statusOf(run)
+	status.Events = history(run)
+	return status, nil
+}
+
+// statusOf describes a run, its events left out.
+func statusOf(r flow.Run) events.RunStatus {
+	out := events.RunStatus{
+		RunID: r.ID, Status: string(r.Status), SRN: r.SRN(), FlowSRN: r.FlowSRN(),
+		Requester: workflow.AuditActor(r.Org, r.Requester), Fields: workflow.RequestFields(r),
+		CreatedAt: r.Created.UTC(), UpdatedAt: r.Touched.UTC(),
+	}
+	if r.Submitter != nil {
+		bot := workflow.AuditActor(r.Org, *r.Submitter)
+		out.Submitter = &bot
+	}
+	if r.Access.Live() && !r.Access.End.IsZero() {
+		end := r.Access.End.UTC()
+		out.ExpiresAt = &end
+	}
+	if r.Error != nil {
+		out.Error = &events.AuditError{Message: r.Error.Message, Code: string(r.Error.Code)}
+	}
+	return out
+}

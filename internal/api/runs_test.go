@@ -1,0 +1,155 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/symflows/symflows/events"
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+)
+
+// shelf fills the store: eight runs, a minute apart. Of each four, the first
+// is Alice's in prod-access, the others the bot's in run-report; even ones
+// were denied.
+func shelf(f *fixture) (ids []string) {
+	for n := range 8 {
+		body := reportBody
+		if n%4 == 0 {
+			body = accessBody
+		}
+		id := f.request(body).RunID
+		if n%2 == 0 {
+			f.route(id)
+			f.receive(id, flow.ActionDeny, bob.Actor)
+			f.decide(id)
+		}
+		ids = append(ids, id)
+		f.pass(time.Minute)
+	}
+	return ids
+}
+
+func TestRunsFilters(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ids := shelf(f)
+	for _, tc := range []struct {
+		query string
+		want  []int // newest first
+	}{
+		{"status=denied", []int{6, 4, 2, 0}},
+		{"status=escalated", nil},
+		{"flow=prod-access", []int{4, 0}},
+		{"flow=Prod-Access", []int{4, 0}},
+		{"flow=acme:flow:prod-access:latest", []int{4, 0}},
+		{"flow=nothing", nil},
+		{"requester=alice@example.com", []int{4, 0}},
+		{"requester=" + alice.ID, []int{4, 0}},
+		{"requester=ci", []int{7, 6, 5, 3, 2, 1}},
+		{"requester=nobody@example.com", nil},
+		{"requester=ci&status=prompted", []int{7, 5, 3, 1}},
+		{"flow=run-report&status=denied", []int{6, 2}},
+		{"requester=alice@example.com&flow=run-report", nil},
+		{"requester=ci&flow=run-report&status=denied&limit=1", []int{6}},
+		{"status=denied&limit=100", []int{6, 4, 2, 0}},
+	} {
+		t.Run(tc.query, func(t *testing.T) {
+			var got []int
+			for _, run := range ok[events.RunList](f, "GET", Base+"/runs?"+tc.query, "").Runs {
+				got = append(got, slices.Index(ids, run.RunID))
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// Pages, taken one after the other, give every run once, whatever is filtered
+// out in between.
+func TestRunsPages(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	shelf(f)
+	for _, filter := range []string{"status=denied", "requester=ci&status=prompted", "flow=run-report&status=denied"} {
+		whole := ok[events.RunList](f, "GET", Base+"/runs?"+filter, "")
+		if whole.Cursor != "" || len(whole.Runs) < 2 {
+			t.Fatalf("%s: %d runs, cursor %q", filter, len(whole.Runs), whole.Cursor)
+		}
+		for limit := 1; limit <= 5; limit++ {
+			var paged []events.RunStatus
+			cursor := ""
+			for pages := 0; ; pages++ {
+				if pages > 10 {
+					t.Fatalf("%s by %d: no end", filter, limit)
+				}
+				page := ok[events.RunList](f, "GET", fmt.Sprintf("%s/runs?%s&limit=%d%s", Base, filter, limit, cursor), "")
+				if len(page.Runs) > limit {
+					t.Errorf("%s by %d: a page of %d", filter, limit, len(page.Runs))
+				}
+				paged = append(paged, page.Runs...)
+				if page.Cursor == "" {
+					break
+				}
+				cursor = "&cursor=" + url.QueryEscape(page.Cursor)
+			}
+			if diff := cmp.Diff(whole.Runs, paged); diff != "" {
+				t.Errorf("%s by %d: -whole +paged\n%s", filter, limit, diff)
+			}
+		}
+	}
+}
+
+// A cursor of one listing is no place in another.
+func TestRunsForeignCursor(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	shelf(f)
+	cursor := ok[events.RunList](f, "GET", Base+"/runs?status=denied&limit=1", "").Cursor
+	if resp := f.send("GET", Base+"/runs?status=prompted&cursor="+url.QueryEscape(cursor), "", nil); resp.StatusCode != 400 {
+		t.Errorf("got %d", resp.StatusCode)
+	}
+}
+
+// counting counts the items that listings read.
+type counting struct {
+	store.Store
+	items, lists atomic.Int64
+}
+
+func (s *counting) List(ctx context.Context, q store.Query) (store.Page, error) {
+	page, err := s.Store.List(ctx, q)
+	s.items.Add(int64(len(page.Items)))
+	s.lists.Add(1)
+	return page, err
+}
+
+// A listing costs what it returns, and one that finds nothing gives up in time
+// and says where to go on.
+func TestRunsCost(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for range 30 {
+		f.request(reportBody)
+		f.pass(time.Second)
+	}
+	s := &counting{Store: f.store}
+	f.serve(s)
+	if page := ok[events.RunList](f, "GET", Base+"/runs?flow=run-report&limit=5", ""); len(page.Runs) != 5 || s.items.Load() != 5 {
+		t.Errorf("%d runs cost %d items", len(page.Runs), s.items.Load())
+	}
+	s.items.Store(0)
+	s.lists.Store(0)
+	page := ok[events.RunList](f, "GET", Base+"/runs?flow=run-report&status=denied&limit=2", "")
+	if len(page.Runs) != 0 || page.Cursor == "" || s.lists.Load() != maxReads {
+		t.Errorf("%d runs, cursor %q after %d pages of the index", len(page.Runs), page.Cursor, s.lists.Load())
+	}
+}

@@ -1,0 +1,26 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/symflows/symflows/internal/flow"
+)
+
+// statuses maps the codes of errors to HTTP. An error whose code is not here
+// is a fault of ours: status 500, flow.CodeInternal, and no detail.
+var statuses = map[flow.Code]int{
+	flow.CodeInvalid:         http.StatusBadRequest,
+	flow.CodeInvalidRun:      http.StatusBadRequest, // Sym's
+	flow.CodeUnauthenticated: http.StatusUnauthorized,
+	flow.CodeForbidden:       http.StatusForbidden,
+	flow.CodeWrongSource:     http.StatusForbidden,
+	flow.CodeUnknownFlow:     http.StatusNotFound,
+	flow.CodeUnknownRun:      http.StatusNotFound,
+	flow.CodeUnknownEvent:    http.StatusNotFound,
+	flow.CodeNotFound:        http.StatusNotFound,
+	flow.CodeMethod:          http.StatusMethodNotAllowed,
+	flow.CodeIdempotency:     http.StatusConflict,
+	flow.CodeTooLarge:        http.StatusRequestEntityTooLarge,
+	flow.CodeMediaType:       http.StatusUnsupportedMediaType,
+	flow.CodeLookup:          http.StatusServiceUnavailable,
+}
