@@ -1,0 +1,194 @@
+package slackapp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+// App takes what people do in Slack. It has done everything by the time it
+// answers: a Lambda can't work after that.
+type App struct {
+	Submit    workflow.Submit // required
+	Flows     *store.Flows    // required
+	Directory *Directory      // required; its Team is the workspace we serve
+	API       *slack.Client   // required; for Socket Mode with an app-level token
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
+// maxBody bounds requests. The largest that Slack sends repeat a form of 100
+// blocks, which stays below.
+const maxBody = 512 << 10
+
+// Slack waits three seconds for an answer, and trigger ids are good for as
+// long (docs.slack.dev/interactivity/handling-user-interaction).
+const (
+	workTime  = 2500 * time.Millisecond // for what was asked
+	sorryTime = 2 * time.Second         // to tell, beside the answer, that it failed
+)
+
+// Handler serves Slack's requests: POST /slack/commands, /slack/interactions,
+// /slack/options and /slack/events. Nothing of a body is looked at before its
+// signature and age are found right. It answers 401 to what Slack did not
+// sign, 413 to what is too large and 400 to what can't be parsed; whatever
+// else goes wrong is told to the person, in a 200.
+func (a *App) Handler(signingSecret string) http.Handler {
+	mux := http.NewServeMux()
+	handle := func(path string, take func(context.Context, []byte) (any, error)) {
+		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+			if err != nil {
+				status := http.StatusBadRequest
+				if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+					status = http.StatusRequestEntityTooLarge
+				}
+				http.Error(w, "the body can't be read, or is larger than 512 KB", status)
+				return
+			}
+			if err := verify(signingSecret, r.Header, body, a.Now()); err != nil {
+				http.Error(w, err.Error(), http.StatusUnauthorized)
+				return
+			}
+			answer, err := take(r.Context(), body)
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusBadRequest)
+				return
+			}
+			if answer == nil {
+				return
+			}
+			w.Header().Set("Content-Type", "application/json")
+			if err := json.NewEncoder(w).Encode(answer); err != nil {
+				a.Log.WarnContext(r.Context(), "answer to Slack was not sent", "error", err)
+			}
+		})
+	}
+	handle("/slack/commands", a.takeCommand)
+	handle("/slack/interactions", a.takeInteraction)
+	handle("/slack/options", a.takeInteraction)
+	handle("/slack/events", a.takeEvent)
+	return mux
+}
+
+func (a *App) takeCommand(ctx context.Context, body []byte) (any, error) {
+	form, err := url.ParseQuery(string(body))
+	if err != nil || form.Get("command") == "" || form.Get("user_id") == "" {
+		return nil, errors.New("this is not a slash command")
+	}
+	return a.command(ctx, slack.SlashCommand{
+		TeamID: form.Get("team_id"), ChannelID: form.Get("channel_id"), UserID: form.Get("user_id"),
+		Command: form.Get("command"), Text: form.Get("text"), TriggerID: form.Get("trigger_id"),
+	}), nil
+}
+
+func (a *App) takeInteraction(ctx context.Context, body []byte) (any, error) {
+	form, err := url.ParseQuery(string(body))
+	var in slack.InteractionCallback
+	if err != nil || json.Unmarshal([]byte(form.Get("payload")), &in) != nil {
+		return nil, errors.New("the payload can't be parsed")
+	}
+	return a.interaction(ctx, in), nil
+}
+
+// takeEvent answers Slack's question whether the address is ours. We subscribe
+// to no events, so that there is nothing else to do.
+func (a *App) takeEvent(_ context.Context, body []byte) (any, error) {
+	var event struct{ Type, Challenge string }
+	if err := json.Unmarshal(body, &event); err != nil {
+		return nil, errors.New("the event can't be parsed")
+	}
+	if event.Type != "url_verification" {
+		return nil, nil
+	}
+	return map[string]string{"challenge": event.Challenge}, nil
+}
+
+// guard runs a handler within Slack's time. A panic is an error that tells
+// nobody anything, but for the log.
+func guard[T any](ctx context.Context, f func(context.Context) (T, error)) (v T, err error) {
+	ctx, cancel := context.WithTimeout(ctx, workTime)
+	defer cancel()
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return f(ctx)
+}
+
+// sayings is what people see of an error, by its code: a sentence of this
+// table, or, where it is empty, the error's own. What is not in the table is
+// nobody's business but the log's.
+var sayings = map[flow.Code]string{
+	flow.CodeInvalid:       "",
+	flow.CodeTooLarge:      "",
+	flow.CodeForbidden:     "",
+	flow.CodeUnknownFlow:   "",
+	flow.CodeWrongSource:   "",
+	flow.CodeUnknownRun:    "This request is not known here. If the button is of another app or an old installation, start anew with /sym req.",
+	flow.CodeUnknownUser:   "Slack does not know you as a member of this workspace, so nothing was done.",
+	flow.CodeIllegal:       "",
+	flow.CodeDecided:       "",
+	flow.CodeStale:         "",
+	flow.CodeFull:          "",
+	flow.CodeSelfApproval:  "",
+	flow.CodeDuplicate:     "",
+	flow.CodeNoApprover:    "",
+	flow.CodeInvalidRun:    "",
+	flow.CodeBusy:          "",
+	flow.CodeUndeliverable: "",
+	flow.CodeLookup:        "Slack could not tell who you are just now, so nothing was done. Please try again in a minute.",
+}
+
+// sorry is what people see of an error. Errors that say nothing are logged.
+func (a *App) sorry(ctx context.Context, what string, err error) string {
+	text, known := sayings[flow.CodeOf(err)]
+	switch {
+	case !known:
+		a.Log.ErrorContext(ctx, what+" failed", "error", err)
+		return "Something went wrong on our side, and nothing may have been saved. It has been logged; please try again."
+	case text == "":
+		return sentence(flow.UserMessage(err))
+	case flow.CodeOf(err) == flow.CodeLookup:
+		a.Log.WarnContext(ctx, what+" failed", "error", err)
+	}
+	return text
+}
+
+// private is an answer that only the person who acted can see.
+type private struct {
+	ResponseType string        `json:"response_type"`
+	Text         string        `json:"text"`
+	Blocks       []slack.Block `json:"blocks"`
+}
+
+// ephemeral makes an answer of a text, which blocks may show better.
+func ephemeral(text string, blocks ...slack.Block) private {
+	if len(blocks) == 0 {
+		blocks = []slack.Block{slack.NewSectionBlock(plain(text, maxText), nil, nil)}
+	}
+	return private{ResponseType: slack.ResponseTypeEphemeral, Text: clip(escape(text), maxText), Blocks: blocks}
+}
+
+// ours refuses what comes from a workspace that we don't serve. Slack leaves
+// the workspace out where an app belongs to a whole organisation.
+func (a *App) ours(team string) error {
+	if team != "" && team != a.Directory.Team {
+		return flow.Errorf(flow.CodeForbidden, "this app serves another Slack workspace: ask an administrator to set it up for yours")
+	}
+	return nil
+}

@@ -1,0 +1,192 @@
+package slackapp
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/store/storetest"
+)
+
+// Nothing but what Slack signed lately gets as far as being parsed.
+func TestHandlerVerifiesFirst(t *testing.T) {
+	t.Parallel()
+	body := commandBody(alice, "req prod-access", "t1")
+	stampOf := func(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
+	signature := func(secret, stamp, body string) string {
+		return "v0=" + hex.EncodeToString(sign(secret, stamp, []byte(body)))
+	}
+	now := stampOf(start)
+	for name, c := range map[string]struct {
+		body, stamp, signature string
+		want                   int
+	}{
+		"Right":              {body, now, signature(secret, now, body), http.StatusOK},
+		"FourMinutesOld":     {body, stampOf(start.Add(-4 * time.Minute)), signature(secret, stampOf(start.Add(-4*time.Minute)), body), http.StatusOK},
+		"SixMinutesOld":      {body, stampOf(start.Add(-6 * time.Minute)), signature(secret, stampOf(start.Add(-6*time.Minute)), body), http.StatusUnauthorized},
+		"FromTheFuture":      {body, stampOf(start.Add(6 * time.Minute)), signature(secret, stampOf(start.Add(6*time.Minute)), body), http.StatusUnauthorized},
+		"WrongSecret":        {body, now, signature("another", now, body), http.StatusUnauthorized},
+		"NoSecret":           {body, now, signature("", now, body), http.StatusUnauthorized},
+		"OtherBody":          {body + "&x=1", now, signature(secret, now, body), http.StatusUnauthorized},
+		"OtherTimestamp":     {body, stampOf(start.Add(time.Second)), signature(secret, now, body), http.StatusUnauthorized},
+		"NoTimestamp":        {body, "", signature(secret, "", body), http.StatusUnauthorized},
+		"TimestampIsNoTime":  {body, "soon", signature(secret, "soon", body), http.StatusUnauthorized},
+		"NoSignature":        {body, now, "", http.StatusUnauthorized},
+		"NoVersion":          {body, now, strings.TrimPrefix(signature(secret, now, body), "v0="), http.StatusUnauthorized},
+		"NoHex":              {body, now, "v0=xyz", http.StatusUnauthorized},
+		"HalfSignature":      {body, now, signature(secret, now, body)[:20], http.StatusUnauthorized},
+		"MalformedUnsigned":  {"payload=%zz", now, "v0=00", http.StatusUnauthorized},
+		"TooLarge":           {strings.Repeat("x", 1<<20), now, "v0=00", http.StatusRequestEntityTooLarge},
+		"SignedButNoCommand": {"a=b", now, signature(secret, now, "a=b"), http.StatusBadRequest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := memoryWorld(t)
+			req := httptest.NewRequest(http.MethodPost, "/slack/commands", strings.NewReader(c.body))
+			if c.stamp != "" {
+				req.Header.Set("X-Slack-Request-Timestamp", c.stamp)
+			}
+			if c.signature != "" {
+				req.Header.Set("X-Slack-Signature", c.signature)
+			}
+			rec := httptest.NewRecorder()
+			w.http.ServeHTTP(rec, req)
+			if rec.Code != c.want {
+				t.Errorf("answer %d, want %d: %s", rec.Code, c.want, rec.Body)
+			}
+			if calls := len(w.slack.of("views.open")); (calls > 0) != (c.want == http.StatusOK) {
+				t.Errorf("%d forms opened", calls)
+			}
+		})
+	}
+}
+
+// An empty signing secret must not make every caller Slack.
+func TestNoSecretTrustsNobody(t *testing.T) {
+	t.Parallel()
+	w := memoryWorld(t)
+	stamp := strconv.FormatInt(start.Unix(), 10)
+	body := commandBody(alice, "", "t1")
+	req := httptest.NewRequest(http.MethodPost, "/slack/commands", strings.NewReader(body))
+	req.Header.Set("X-Slack-Request-Timestamp", stamp)
+	req.Header.Set("X-Slack-Signature", "v0="+hex.EncodeToString(sign("", stamp, []byte(body))))
+	rec := httptest.NewRecorder()
+	w.app.Handler("").ServeHTTP(rec, req)
+	if rec.Code != http.StatusUnauthorized {
+		t.Errorf("answer %d", rec.Code)
+	}
+}
+
+func TestHandlerTakesOddRequests(t *testing.T) {
+	t.Parallel()
+	w := memoryWorld(t)
+	payload := func(s string) string { return url.Values{"payload": {s}}.Encode() }
+	for _, c := range []struct {
+		name, path, body string
+		want             int
+		answer           string
+	}{
+		{"MalformedForm", "/slack/interactions", "payload=%zz", http.StatusBadRequest, ""},
+		{"MalformedJSON", "/slack/interactions", payload(`{"type":`), http.StatusBadRequest, ""},
+		{"NoPayload", "/slack/interactions", "", http.StatusBadRequest, ""},
+		{"PayloadIsAList", "/slack/interactions", payload(`[]`), http.StatusBadRequest, ""},
+		{"UnknownType", "/slack/interactions", payload(`{"type":"new_thing"}`), http.StatusOK, ""},
+		{"FormClosed", "/slack/interactions", payload(`{"type":"view_closed","view":{"callback_id":"request"}}`), http.StatusOK, ""},
+		{"ClickOfNothing", "/slack/interactions", payload(`{"type":"block_actions","actions":[]}`), http.StatusOK, ""},
+		{"OtherAppsButton", "/slack/interactions", payload(`{"type":"block_actions","actions":[{"block_id":"b","action_id":"x","value":"y"}]}`), http.StatusOK, ""},
+		{"OtherAppsForm", "/slack/interactions", payload(`{"type":"view_submission","team":{"id":"T0TEAM"},"view":{"callback_id":"x"}}`), http.StatusOK, ""},
+		{"OptionsOfNothing", "/slack/options", payload(`{"type":"block_suggestion","team":{"id":"T0TEAM"},"view":{}}`), http.StatusOK, `{"options":[]}`},
+		{"URLVerification", "/slack/events", `{"type":"url_verification","challenge":"abc"}`, http.StatusOK, `{"challenge":"abc"}`},
+		{"OtherEvent", "/slack/events", `{"type":"event_callback"}`, http.StatusOK, ""},
+		{"MalformedEvent", "/slack/events", `{`, http.StatusBadRequest, ""},
+		{"UnknownPath", "/slack/x", "", http.StatusNotFound, ""},
+	} {
+		rec := w.post(c.path, c.body)
+		if got := strings.TrimSpace(rec.Body.String()); rec.Code != c.want || c.want == http.StatusOK && got != c.answer {
+			t.Errorf("%s: %d %q, want %d %q", c.name, rec.Code, got, c.want, c.answer)
+		}
+	}
+	req := httptest.NewRequest(http.MethodGet, "/slack/commands", nil)
+	rec := httptest.NewRecorder()
+	w.http.ServeHTTP(rec, req)
+	if rec.Code != http.StatusMethodNotAllowed {
+		t.Errorf("GET: %d", rec.Code)
+	}
+}
+
+// broken is a store that is down, or worse.
+type broken struct {
+	store.Store
+	panics bool
+}
+
+func (b broken) Get(context.Context, string) (store.Item, error) {
+	if b.panics {
+		panic("secret inside")
+	}
+	return store.Item{}, errors.New("secret inside: connection refused")
+}
+
+// A store that is down, and a panic, are told politely, logged, and say
+// nothing of what is inside; a form keeps what was typed.
+func TestFaultsOfOursArePolite(t *testing.T) {
+	t.Parallel()
+	for _, panics := range []bool{false, true} {
+		w := memoryWorld(t)
+		r := w.routed()
+		view := w.opened()
+		down := newWorld(t, &storetest.Memory{Now: time.Now})
+		down.app.Submit.Runs.Store = broken{panics: panics}
+		down.app.Directory.Users.Store = broken{panics: panics}
+		form := down.interact(submission(alice, view, form()))
+		if !strings.Contains(form, `"response_action":"errors"`) || !strings.Contains(form, "went wrong on our side") {
+			t.Errorf("form: %s", form)
+		}
+		command := down.command(alice, "req prod-access")
+		if !strings.Contains(command, "went wrong on our side") || !strings.Contains(command, "ephemeral") {
+			t.Errorf("command: %s", command)
+		}
+		down.interact(down.clickOn(bob, "approve", value(r), ""))
+		said := down.slack.of("response-url")
+		if len(said) != 1 || !strings.Contains(said[0].Args["text"].(string), "went wrong on our side") {
+			t.Errorf("click: %v", said)
+		}
+		all, _ := json.Marshal(said)
+		if strings.Contains(form+command+string(all), "secret inside") {
+			t.Error("the answer tells what is inside")
+		}
+		if n := strings.Count(down.log.String(), "secret inside"); n < 3 {
+			t.Errorf("%d faults logged", n)
+		}
+	}
+}
+
+// Every code that there is for people has its row; the others tell nothing.
+func TestSorry(t *testing.T) {
+	t.Parallel()
+	w := memoryWorld(t)
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{flow.Errorf(flow.CodeDecided, "this request was already approved by Bob"), "This request was already approved by Bob."},
+		{flow.Errorf(flow.CodeLookup, "x"), "Slack could not tell who you are just now, so nothing was done. Please try again in a minute."},
+		{flow.Errorf(flow.CodeStrategy, "inner detail"), "Something went wrong on our side, and nothing may have been saved. It has been logged; please try again."},
+		{errors.New("inner detail"), "Something went wrong on our side, and nothing may have been saved. It has been logged; please try again."},
+		{&flow.Error{Code: flow.CodeForbidden, Message: "no", Cause: errors.New("inner detail")}, "No."},
+	} {
+		if got := w.app.sorry(t.Context(), "test", c.err); got != c.want {
+			t.Errorf("%v: %q, want %q", c.err, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,187 @@
+package slackapp
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/slack-go/slack"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+const help = "*What you can do*\n" +
+	"• `/sym req` – choose a flow and fill in its form\n" +
+	"• `/sym req <flow>` – open the form of a flow, with its environment after it if you like\n" +
+	"• `/sym whoami` – see how you are known here, and what you may do\n" +
+	"• `/sym help` – this text\n" +
+	"The shortcut of this app does the same as `/sym req`. What becomes of your requests is told to you in a direct message."
+
+// command answers /sym.
+func (a *App) command(ctx context.Context, c slack.SlashCommand) any {
+	answer, err := guard(ctx, func(ctx context.Context) (any, error) {
+		if err := a.ours(c.TeamID); err != nil {
+			return nil, err
+		}
+		words := strings.Fields(c.Text)
+		verb := ""
+		if len(words) > 0 {
+			verb = strings.ToLower(words[0])
+		}
+		switch verb {
+		case "":
+			return nil, a.request(ctx, c, nil)
+		case "req", "request":
+			return nil, a.request(ctx, c, words[1:])
+		case "whoami":
+			return a.whoami(ctx, c.UserID)
+		case "help":
+			return ephemeral("What you can do with /sym", section(help)), nil
+		}
+		return ephemeral("This command is not known", section("There is no command `/sym "+safe(words[0])+"`.\n"+help)), nil
+	})
+	if err != nil {
+		return ephemeral(a.sorry(ctx, c.Command, err))
+	}
+	return answer
+}
+
+// request opens the form of the flow that is named, or else the flow picker.
+func (a *App) request(ctx context.Context, c slack.SlashCommand, args []string) error {
+	who, err := a.Directory.Known(ctx, c.UserID)
+	if err != nil {
+		return err
+	}
+	if err := workflow.MayRequest(who); err != nil {
+		return err
+	}
+	note := ""
+	if len(args) > 0 {
+		f, err := a.Flows.Latest(ctx, args[0])
+		switch {
+		case flow.CodeOf(err) == flow.CodeUnknownFlow:
+			note = "There is no flow “" + args[0] + "”. Choose one:"
+		case err != nil:
+			return err
+		case len(args) > 1 && !strings.EqualFold(args[1], f.Environment.Name):
+			note = "Flow “" + f.Name + "” has no environment “" + args[1] + "”; its environment is “" + f.Environment.Name + "”. Choose a flow:"
+		default:
+			view, err := a.prompt(ctx, f, who, c.TriggerID, c.ChannelID)
+			if err != nil {
+				return err
+			}
+			return a.open(ctx, c.TriggerID, view)
+		}
+	}
+	return a.pick(ctx, c.TriggerID, c.ChannelID, note)
+}
+
+// prompt starts the run whose form is about to be seen, and makes the form.
+// The run's id follows from the trigger, so that a replay is the same run.
+func (a *App) prompt(ctx context.Context, f *flow.Flow, who store.User, trigger, channel string) (slack.ModalViewRequest, error) {
+	if trigger == "" {
+		return slack.ModalViewRequest{}, errors.New("slack sent no trigger id")
+	}
+	r, err := a.Submit.Prompt(ctx, workflow.Prompt{
+		RunID: flow.RunIDFrom(a.Submit.Org, "slack", a.Directory.Team, trigger),
+		Flow:  f, Actor: who, SourceChannel: channel,
+	})
+	if err != nil {
+		return slack.ModalViewRequest{}, err
+	}
+	return requestModal(f, r.ID), nil
+}
+
+// pick opens the flow picker.
+func (a *App) pick(ctx context.Context, trigger, channel, note string) error {
+	flows, err := a.startable(ctx)
+	if err != nil {
+		return err
+	}
+	if len(flows) == 0 {
+		return flow.Errorf(flow.CodeUnknownFlow, "there is no flow yet that can be started from Slack: an administrator has to publish one")
+	}
+	return a.open(ctx, trigger, flowModal(flows, channel, note))
+}
+
+// startable lists the flows that Slack may start.
+func (a *App) startable(ctx context.Context) ([]store.FlowSummary, error) {
+	flows, err := a.Flows.List(ctx)
+	return slices.DeleteFunc(flows, func(f store.FlowSummary) bool {
+		return !f.Allows(flow.ChannelSlack) || len(f.Name) > maxOptionValue
+	}), err
+}
+
+// open shows a form. Of a replay Slack says that the trigger was used before.
+func (a *App) open(ctx context.Context, trigger string, view slack.ModalViewRequest) error {
+	_, err := a.API.OpenViewContext(ctx, trigger, view)
+	if refused, ok := errors.AsType[slack.SlackErrorResponse](err); ok {
+		switch refused.Err {
+		case "exchanged_trigger_id":
+			return nil
+		case "expired_trigger_id", "trigger_expired", "trigger_exchanged":
+			return &flow.Error{Code: flow.CodeStale, Message: "Slack gave us three seconds to open the form, which was not enough this time: please try again", Cause: err}
+		}
+	}
+	return err
+}
+
+// whoami tells people how they are known: the answer to most questions of the
+// form "why may I not".
+func (a *App) whoami(ctx context.Context, slackID string) (any, error) {
+	who, err := a.Directory.Known(ctx, slackID)
+	if err != nil {
+		return nil, err
+	}
+	role := string(who.Role)
+	environments, err := a.administers(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	if len(environments) > 0 {
+		role = "admin of " + strings.Join(environments, ", ")
+	}
+	email := who.Email
+	if email == "" {
+		email = "unknown: Slack shows none to this app"
+	}
+	may := "You may start requests, and decide those of others where the flow lets you."
+	switch {
+	case workflow.MayRequest(who) != nil:
+		may = sentence(flow.UserMessage(workflow.MayRequest(who)))
+	case len(environments) > 0:
+		may = "You may start requests, and decide and end those of others in your environments."
+	}
+	p := page{}
+	p.add(section("You are " + mention(who.Actor) + "."))
+	p.rows([]row{
+		{"Role", plain(role, maxField)}, {"E-mail", plain(email, maxField)},
+		{"User id", plain(who.ID, maxField)}, {"Slack id", plain(who.SlackTeam+" / "+who.SlackID, maxField)},
+	})
+	p.add(section(may))
+	return ephemeral("You are "+who.Display()+", "+role, p.blocks...), nil
+}
+
+// administers lists the environments whose configuration names the person as
+// an admin.
+func (a *App) administers(ctx context.Context, who store.User) ([]string, error) {
+	flows, err := a.Flows.List(ctx)
+	if err != nil || who.Email == "" {
+		return nil, err
+	}
+	var names []string
+	for _, summary := range flows {
+		f, err := a.Flows.Version(ctx, summary.Name, summary.Version)
+		if err != nil {
+			return nil, err
+		}
+		named := slices.ContainsFunc(f.Environment.Admins, func(email string) bool { return strings.EqualFold(email, who.Email) })
+		if named && !slices.Contains(names, f.Environment.Name) {
+			names = append(names, f.Environment.Name)
+		}
+	}
+	return names, nil
+}

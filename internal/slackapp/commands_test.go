@@ -1,0 +1,143 @@
+package slackapp
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+)
+
+func TestCommand(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		user, text string
+		answer     string // part of it; "" is an empty acknowledgement
+		view       string // callback id of the view that opens
+		shows      string // part of the view's first texts
+	}{
+		"Bare":               {alice, "", "", viewFlow, ""},
+		"Req":                {alice, "req", "", viewFlow, ""},
+		"ReqFlow":            {alice, "req prod-access", "", viewRequest, "Production access"},
+		"RequestFlow":        {alice, "request prod-access", "", viewRequest, ""},
+		"AnyCase":            {alice, "REQ Prod-Access", "", viewRequest, ""},
+		"ReqFlowEnvironment": {alice, "req prod-access main", "", viewRequest, ""},
+		"OtherEnvironment":   {alice, "req prod-access staging", "", viewFlow, "no environment “staging”"},
+		"UnknownFlow":        {alice, "req <!channel>", "", viewFlow, "no flow “<!channel>”"},
+		"Help":               {alice, "help", "/sym req <flow>", "", ""},
+		"Unknown":            {alice, "dance <!here>", "There is no command `/sym dance`", "", ""},
+		"UnknownMention":     {alice, "<!here>", "&lt;!here&gt;", "", ""},
+		"Whoami":             {alice, "whoami", "alice@example.com", "", ""},
+		"WhoamiAdmin":        {bob, "whoami", "admin of main", "", ""},
+		"WhoamiNoEmail":      {carol, "whoami", "Slack shows none", "", ""},
+		"WhoamiGuest":        {gus, "whoami", "Guests of the workspace can't start requests.", "", ""},
+		"Guest":              {gus, "req prod-access", "Guests of the workspace can't start requests.", "", ""},
+		"GuestPicker":        {gus, "req", "Guests of the workspace can't start requests.", "", ""},
+		"OtherWorkspace":     {stranga, "req prod-access", "Guests of the workspace can't start requests.", "", ""},
+		"Deactivated":        {dora, "req prod-access", "deactivated", "", ""},
+		"Nobody":             {"U0NOBODY", "req prod-access", "does not know you", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := memoryWorld(t)
+			got := strings.ReplaceAll(strings.ReplaceAll(w.command(c.user, c.text), `\u003c`, "<"), `\u003e`, ">")
+			got = strings.ReplaceAll(got, `\u0026`, "&")
+			if c.answer == "" && got != "" || !strings.Contains(got, c.answer) {
+				t.Errorf("answer %q", got)
+			}
+			opened := w.slack.of("views.open")
+			if c.view == "" {
+				if len(opened) > 0 {
+					t.Error("a view was opened")
+				}
+				return
+			}
+			view := w.opened()
+			if view.CallbackID != c.view {
+				t.Errorf("view %q", view.CallbackID)
+			}
+			if !strings.Contains(textOf(view.Blocks.BlockSet), c.shows) {
+				t.Errorf("view shows %q", textOf(view.Blocks.BlockSet))
+			}
+		})
+	}
+}
+
+// A replay of a signed request is the same run, whatever Slack says of its
+// trigger, and opens no second form for anybody.
+func TestReplayIsTheSameRun(t *testing.T) {
+	t.Parallel()
+	w := memoryWorld(t)
+	body := commandBody(alice, "req prod-access", "trigger-1")
+	w.ok(w.post("/slack/commands", body))
+	id := metadataOf(w.opened()).Run
+	first, err := w.runs.Get(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.slack.failing("views.open", "exchanged_trigger_id")
+	if got := w.ok(w.post("/slack/commands", body)); got != "" {
+		t.Errorf("answer %q", got)
+	}
+	again, err := w.runs.Get(t.Context(), id)
+	if diff := cmp.Diff(first, again); err != nil || diff != "" {
+		t.Errorf("the replay changed the run (%v):\n%s", err, diff)
+	}
+	if id != flow.RunIDFrom("sym", "slack", team, "trigger-1") {
+		t.Errorf("run %s does not follow from the trigger", id)
+	}
+	if n := runsIn(t, w.runs); n != 1 {
+		t.Errorf("%d runs", n)
+	}
+}
+
+func TestCommandFailures(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ method, failure, want string }{
+		"ExpiredTrigger": {"views.open", "expired_trigger_id", "three seconds"},
+		"SlackIsDown":    {"views.open", "500", "went wrong on our side"},
+		"WhoIsUnknown":   {"users.info", "500", "could not tell who you are"},
+		"RateLimited":    {"users.info", "429", "could not tell who you are"},
+		"BadToken":       {"users.info", "invalid_auth", "could not tell who you are"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := memoryWorld(t)
+			w.slack.failing(c.method, c.failure)
+			if got := w.command(alice, "req prod-access"); !strings.Contains(got, c.want) {
+				t.Errorf("answer %q", got)
+			}
+		})
+	}
+	t.Run("NoFlows", func(t *testing.T) {
+		t.Parallel()
+		apiOnly := accessFlow()
+		apiOnly.Params.AllowedSources = &[]flow.Channel{flow.ChannelAPI}
+		w := memoryWorld(t, apiOnly)
+		if got := w.command(alice, "req"); !strings.Contains(got, "no flow yet") {
+			t.Errorf("answer %q", got)
+		}
+		if got := w.command(alice, "req prod-access"); !strings.Contains(got, "can't be started from slack") {
+			t.Errorf("answer %q", got)
+		}
+	})
+	t.Run("OtherWorkspacesInstallation", func(t *testing.T) {
+		t.Parallel()
+		w := memoryWorld(t)
+		body := strings.ReplaceAll(commandBody(alice, "req", "t"), team, "T0ELSE")
+		if got := w.ok(w.post("/slack/commands", body)); !strings.Contains(got, "another Slack workspace") {
+			t.Errorf("answer %q", got)
+		}
+	})
+}
+
+func runsIn(t *testing.T, runs store.Runs) int {
+	t.Helper()
+	page, err := runs.List(t.Context(), store.Query{By: store.ByKind})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(page.Runs)
+}

@@ -1,0 +1,16 @@
+// Package slackapp is everything that people see of the product in Slack: the
+// command, the forms, the messages and their buttons.
+//
+// Slack comes in by two ways, which lead to the same three handlers:
+//
+//	HTTP (app.go, verify.go)  ┐   command      /sym …                 commands.go
+//	Socket Mode (socket.go)   ┴─► interaction  forms, buttons         interactions.go, modal.go
+//	                              options      pickers being typed in options.go
+//
+// and runs go out by two more: render.go writes a run as a message, as a pure
+// function, and messenger.go posts and edits it. directory.go asks Slack who
+// people are. limits.go has Slack's limits, and the only ways to make texts.
+//
+// The package decides nothing about runs: it asks package workflow, and says
+// in people's words what came of it. It knows no storage and no AWS.
+package slackapp

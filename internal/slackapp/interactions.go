@@ -1,0 +1,236 @@
+package slackapp
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/slack-go/slack"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+// interaction answers forms, buttons, shortcuts and pickers. Kinds that we
+// have no use for, closed forms among them, are acknowledged.
+func (a *App) interaction(ctx context.Context, in slack.InteractionCallback) any {
+	switch in.Type {
+	case slack.InteractionTypeBlockSuggestion:
+		return a.options(ctx, in)
+	case slack.InteractionTypeViewSubmission:
+		return a.submission(ctx, in)
+	case slack.InteractionTypeBlockActions:
+		a.click(ctx, in)
+	case slack.InteractionTypeShortcut, slack.InteractionTypeMessageAction:
+		a.shortcut(ctx, in)
+	}
+	return nil
+}
+
+// shortcut opens the flow picker.
+func (a *App) shortcut(ctx context.Context, in slack.InteractionCallback) {
+	_, err := guard(ctx, func(ctx context.Context) (any, error) {
+		if err := a.ours(in.Team.ID); err != nil {
+			return nil, err
+		}
+		who, err := a.Directory.Known(ctx, in.User.ID)
+		if err == nil {
+			err = workflow.MayRequest(who)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return nil, a.pick(ctx, in.TriggerID, "", "")
+	})
+	if err != nil {
+		a.tell(ctx, in, a.sorry(ctx, "shortcut", err))
+	}
+}
+
+// submission takes a form. A nil answer closes it.
+func (a *App) submission(ctx context.Context, in slack.InteractionCallback) any {
+	answer, err := guard(ctx, func(ctx context.Context) (any, error) {
+		if err := a.ours(in.Team.ID); err != nil {
+			return nil, err
+		}
+		switch in.View.CallbackID {
+		case viewFlow:
+			return a.picked(ctx, in)
+		case viewRequest:
+			who := flow.Actor{SlackID: in.User.ID, SlackTeam: a.Directory.Team}
+			_, err := a.Submit.Request(ctx, metadataOf(in.View).Run, who, valuesOf(in.View))
+			return nil, err
+		}
+		return nil, nil
+	})
+	if err == nil {
+		return answer
+	}
+	return faults(in.View, err, a.sorry(ctx, "form", err))
+}
+
+// picked goes on from the flow picker to the form of the flow.
+func (a *App) picked(ctx context.Context, in slack.InteractionCallback) (any, error) {
+	chosen, _ := valuesOf(in.View)[blockFlow].(string)
+	who, err := a.Directory.Known(ctx, in.User.ID)
+	if err != nil {
+		return nil, err
+	}
+	f, err := a.Flows.Latest(ctx, chosen)
+	if err != nil {
+		return nil, err
+	}
+	trigger := in.TriggerID
+	if trigger == "" {
+		trigger = in.View.ID
+	}
+	view, err := a.prompt(ctx, f, who, trigger, metadataOf(in.View).Channel)
+	if err != nil {
+		return nil, err
+	}
+	return slack.NewUpdateViewSubmissionResponse(&view), nil
+}
+
+// faults says what is wrong with a form: beside each input at fault, and at
+// the first one what belongs to none. Slack takes errors of inputs only; a form
+// that has none is replaced by what there is to say.
+func faults(v slack.View, err error, text string) any {
+	inputs := inputsOf(v)
+	if len(inputs) == 0 || flow.CodeOf(err) == flow.CodeStale || flow.CodeOf(err) == flow.CodeUnknownRun {
+		notice := noticeModal(text)
+		return slack.NewUpdateViewSubmissionResponse(&notice)
+	}
+	shown := map[string]string{}
+	var rest []string
+	if e, ok := errors.AsType[*flow.Error](err); ok && e.Code == flow.CodeInvalid {
+		for _, f := range e.Fields {
+			if slices.Contains(inputs, f.Field) {
+				shown[f.Field] = clip(sentence(f.Message), maxText)
+			} else {
+				rest = append(rest, f.Field+" "+f.Message)
+			}
+		}
+	}
+	if len(shown) == 0 && len(rest) == 0 {
+		rest = []string{text}
+	}
+	if len(rest) > 0 {
+		first := inputs[0]
+		shown[first] = clip(strings.TrimSpace(shown[first]+" "+sentence(strings.Join(rest, "; "))), maxText)
+	}
+	return slack.NewErrorsViewSubmissionResponse(shown)
+}
+
+// Buttons, by their action ids. Those that decide are named like the action.
+const (
+	buttonRetry     = "retry"
+	blockDecision   = "decision" // the input of the decision message
+	separatorOfKeys = " "
+)
+
+// buttonValue is what a button carries: which run it acts on, and which of the
+// run's messages it is in.
+func buttonValue(runID string, m workflow.Message) string { return runID + separatorOfKeys + m.Key() }
+
+// click takes a button. What can't be done is told to whoever pressed it.
+func (a *App) click(ctx context.Context, in slack.InteractionCallback) {
+	if len(in.ActionCallback.BlockActions) == 0 {
+		return
+	}
+	pressed := in.ActionCallback.BlockActions[0]
+	switch action := flow.Action(pressed.ActionID); action {
+	case flow.ActionApprove, flow.ActionDeny, flow.ActionCancel, flow.ActionDeescalate, buttonRetry:
+	default:
+		return // an input that tells us of each change
+	}
+	runID, key, _ := strings.Cut(pressed.Value, separatorOfKeys)
+	r, err := guard(ctx, func(ctx context.Context) (flow.Run, error) { return a.press(ctx, in, *pressed, runID, key) })
+	if err == nil {
+		return
+	}
+	a.tell(ctx, in, a.sorry(ctx, "button "+pressed.ActionID, err))
+	a.refresh(ctx, in, r, key)
+}
+
+func (a *App) press(ctx context.Context, in slack.InteractionCallback, pressed slack.BlockAction, runID, key string) (flow.Run, error) {
+	if err := a.ours(in.Team.ID); err != nil {
+		return flow.Run{}, err
+	}
+	who, err := a.Directory.Known(ctx, in.User.ID)
+	if err != nil {
+		return flow.Run{}, err
+	}
+	if pressed.ActionID == buttonRetry {
+		return a.Submit.Retry(ctx, runID, who)
+	}
+	c := workflow.Click{RunID: runID, Action: flow.Action(pressed.ActionID), Actor: who, Channel: flow.ChannelSlack}
+	if _, ok := messageOf(key); ok && in.Container.MessageTs != "" && !in.Container.IsEphemeral {
+		c.Via = &flow.MessageRef{Key: key, Channel: in.Container.ChannelID, TS: in.Container.MessageTs}
+	}
+	if in.BlockActionState != nil {
+		c.Message = strings.TrimSpace(in.BlockActionState.Values[blockDecision][actionValue].Value)
+	}
+	r, _, err := a.Submit.Click(ctx, c)
+	return r, err
+}
+
+// refresh brings a message up to date whose button should not have been there:
+// nobody knows of that copy, or it could not be edited in time. A run that is
+// over can't move on meanwhile, so that this can't undo a later edit.
+func (a *App) refresh(ctx context.Context, in slack.InteractionCallback, r flow.Run, key string) {
+	m, ok := messageOf(key)
+	if !ok || r.ID == "" || !r.Final() || in.Container.MessageTs == "" || in.Container.IsEphemeral {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, sorryTime)
+	defer cancel()
+	body, err := Render(m, r)
+	if err == nil {
+		err = Messenger{a.API}.Edit(ctx, in.Container.ChannelID, in.Container.MessageTs, body)
+	}
+	if err != nil {
+		a.Log.WarnContext(ctx, "old message was not edited", "run", r.ID, "message", key, "error", err)
+	}
+}
+
+// tell answers whoever acted, for their eyes only: where they acted if Slack
+// lets us, else by a direct message.
+func (a *App) tell(ctx context.Context, in slack.InteractionCallback, text string) {
+	ctx, cancel := context.WithTimeout(ctx, sorryTime)
+	defer cancel()
+	said := ephemeral(text)
+	message := slack.MsgOptionCompose(
+		slack.MsgOptionText(said.Text, false), slack.MsgOptionBlocks(said.Blocks...),
+	)
+	err := errors.New("slack gave no response URL")
+	if in.ResponseURL != "" {
+		_, _, err = a.API.PostMessageContext(ctx, in.Container.ChannelID, message, slack.MsgOptionResponseURL(in.ResponseURL, slack.ResponseTypeEphemeral))
+	}
+	if err == nil {
+		return
+	}
+	where, err := Messenger{a.API}.open(ctx, []flow.Actor{{SlackID: in.User.ID}})
+	if err == nil {
+		_, _, err = a.API.PostMessageContext(ctx, where, message)
+	}
+	if err != nil {
+		a.Log.WarnContext(ctx, "answer did not arrive", "user", in.User.ID, "error", err)
+	}
+}
+
+// messageOf finds the message that a key names: the inverse of Message.Key.
+func messageOf(key string) (workflow.Message, bool) {
+	kind, rest, _ := strings.Cut(key, ":")
+	m := workflow.Message{Kind: workflow.Kind(kind)}
+	switch m.Kind {
+	case workflow.KindRequest:
+		m.Tier, _ = strconv.Atoi(rest) // what is no number makes another key
+	case workflow.KindStatus, workflow.KindOutcome, workflow.KindRefused, workflow.KindError:
+		m.EventID = rest
+	default:
+		return m, false
+	}
+	return m, m.Key() == key
+}

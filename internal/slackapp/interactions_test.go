@@ -1,0 +1,316 @@
+package slackapp
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/slack-go/slack"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+func TestFormBecomesTheRequest(t *testing.T) {
+	t.Parallel()
+	w := memoryWorld(t)
+	r := w.run()
+	if r.Status != flow.Prompted || len(r.Signals) != 1 || r.Signals[0].Action != flow.ActionRequest {
+		t.Fatalf("status %s, signals %v", r.Status, r.Signals)
+	}
+	want := map[string]any{"target_id": flow.TargetID("sym", "orders-db"), "reason": "fix the orders", "duration": float64(3600)}
+	if diff := cmp.Diff(want, r.Fields); diff != "" {
+		t.Error(diff)
+	}
+	if r.SourceChannel != "C0HERE" || r.Requester.Email != "alice@example.com" || r.Requester.SlackID != alice {
+		t.Errorf("asked in %q by %+v", r.SourceChannel, r.Requester)
+	}
+	t.Run("Twice", func(t *testing.T) {
+		if got := w.interact(submission(alice, w.opened(), form())); got != "" {
+			t.Errorf("answer %q", got)
+		}
+		again, err := w.runs.Get(t.Context(), r.ID)
+		if diff := cmp.Diff(r, again); err != nil || diff != "" {
+			t.Errorf("submitting twice changed the run (%v):\n%s", err, diff)
+		}
+	})
+}
+
+func TestFormFaults(t *testing.T) {
+	t.Parallel()
+	with := func(field string, v any) map[string]any {
+		f := form()
+		f[field] = v
+		return f
+	}
+	w := memoryWorld(t)
+	w.command(alice, "req prod-access")
+	view := w.opened()
+	forged, other := view, view
+	forged.PrivateMetadata = metadata{Run: flow.RunIDFrom("sym", "no such")}.String()
+	other.PrivateMetadata = "not ours"
+	for _, c := range []struct {
+		name    string
+		user    string
+		view    slack.View
+		values  map[string]any
+		answers []string
+	}{
+		{"Missing", alice, view, with("reason", typed(" ")), []string{`"response_action":"errors"`, `"reason":"Is required."`}},
+		{"NotAllowed", alice, view, with("duration", chosen("9h")), []string{`"errors":{"duration":"\"9 hours\" is not allowed`}},
+		{"NoSuchTarget", alice, view, with("target_id", chosen("x")), []string{`"target_id":"\"x\" is not one of the flow's targets."`}},
+		{"TwoAtOnce", alice, view, map[string]any{"target_id": chosen("orders-db")}, []string{`"duration":"Is required."`, `"reason":"Is required."`}},
+		{"UnknownField", alice, view, with("admin", typed("yes")), []string{`"target_id":"Admin is not a field of flow \"prod-access\"."`}},
+		{"TooLarge", alice, view, with("reason", typed(strings.Repeat("x", 40<<10))), []string{`"errors":{"target_id":"The fields are larger than 32 KB`}},
+		{"SomebodyElsesForm", bob, view, form(), []string{`"errors":{"target_id":"This form was opened by somebody else."`}},
+		{"ForgedRun", alice, forged, form(), []string{`"response_action":"update"`, "not known here"}},
+		{"ForgedMetadata", alice, other, form(), []string{`"response_action":"update"`, "not known here"}},
+	} {
+		got := w.interact(submission(c.user, c.view, c.values))
+		for _, want := range c.answers {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: %s lacks %s", c.name, got, want)
+			}
+		}
+	}
+	r, err := w.runs.Get(t.Context(), metadataOf(view).Run)
+	if err != nil || len(r.Signals) > 0 {
+		t.Errorf("a wrong form was taken: %v %v", r.Signals, err)
+	}
+	t.Run("OpenTooLong", func(t *testing.T) {
+		w.now = start.Add(flow.PromptTimeout + time.Hour)
+		r := w.apply(r.ID, flow.Receive{Action: flow.ActionTimeout, Actor: flow.System, Channel: flow.ChannelInternal})
+		w.apply(r.ID, flow.Forward{SignalID: r.Signals[0].ID})
+		if got := w.interact(submission(alice, view, form())); !strings.Contains(got, `"response_action":"update"`) || !strings.Contains(got, "open too long") {
+			t.Errorf("answer %s", got)
+		}
+	})
+}
+
+func TestFlowPicker(t *testing.T) {
+	t.Parallel()
+	w := memoryWorld(t)
+	w.interact(map[string]any{
+		"type": "shortcut", "callback_id": "anything", "team": map[string]any{"id": team}, "user": map[string]any{"id": alice}, "trigger_id": "short",
+	})
+	picker := w.opened()
+	if picker.CallbackID != viewFlow {
+		t.Fatalf("view %q", picker.CallbackID)
+	}
+	if n := runsIn(t, w.runs); n != 0 {
+		t.Fatalf("%d runs before a flow is chosen", n)
+	}
+	got := w.interact(submission(alice, picker, map[string]any{blockFlow: chosen("report")}))
+	if !strings.Contains(got, `"response_action":"update"`) || !strings.Contains(got, `"callback_id":"request"`) {
+		t.Fatalf("answer %s", got)
+	}
+	r, err := w.runs.Get(t.Context(), flow.RunIDFrom("sym", "slack", team, "sent-flow"))
+	if err != nil || r.Flow != "report" || r.Status != flow.Prompted {
+		t.Errorf("run %+v, %v", r, err)
+	}
+	if got := w.interact(submission(alice, picker, map[string]any{blockFlow: chosen("nope")})); !strings.Contains(got, `"errors":{"flow":"There is no flow`) {
+		t.Errorf("answer %s", got)
+	}
+	if got := w.interact(submission(gus, picker, map[string]any{blockFlow: chosen("report")})); !strings.Contains(got, `"errors":{"flow":"Guests`) {
+		t.Errorf("answer %s", got)
+	}
+	t.Run("ShortcutOfAGuest", func(t *testing.T) {
+		w.interact(map[string]any{"type": "shortcut", "team": map[string]any{"id": team}, "user": map[string]any{"id": gus}, "trigger_id": "g"})
+		said := w.slack.of("chat.postMessage")
+		if len(said) != 1 || said[0].Args["channel"] != "D0"+gus || !strings.Contains(said[0].Args["text"].(string), "Guests") {
+			t.Errorf("told %v", said)
+		}
+	})
+}
+
+func TestClick(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		user, action, message string
+		want                  flow.Action // the signal that it becomes
+		told                  string      // the ephemeral answer
+	}{
+		"Approve":           {bob, "approve", "looks fine", flow.ActionApprove, ""},
+		"Deny":              {bob, "deny", "", flow.ActionDeny, ""},
+		"Cancel":            {alice, "cancel", "", flow.ActionCancel, ""},
+		"CancelByAnother":   {bob, "cancel", "", "", "Only the requester can cancel a request."},
+		"SelfApproval":      {alice, "approve", "", "", "You can't approve your own request."},
+		"NotAnApprover":     {carol, "approve", "", "", "Only Bob can decide this request."},
+		"DenyOfANonDecider": {carol, "deny", "", "", "Only Bob can decide this request."},
+		"Guest":             {gus, "approve", "", "", "Guests of the workspace can't decide requests of this flow."},
+		"Stranger":          {stranga, "deny", "", "", "Guests of the workspace can't decide requests of this flow."},
+		"Deactivated":       {dora, "approve", "", "", "This user has been deactivated."},
+		"EndTooEarly":       {alice, "deescalate", "", "", "There is no access to end: the run is requested."},
+		"TooMuchToSay":      {bob, "approve", strings.Repeat("ö", 3001), "", "The message is too long: at most 3000 characters."},
+		"RetryOfNothing":    {bob, "retry", "", "", "Only the requester, the approver and admins can retry this."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := memoryWorld(t)
+			r := w.routed()
+			if got := w.interact(w.clickOn(c.user, c.action, value(r), c.message)); got != "" {
+				t.Errorf("answer %q", got)
+			}
+			after, err := w.runs.Get(t.Context(), r.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			told := ""
+			if said := w.slack.of("response-url"); len(said) > 0 {
+				told, _ = said[0].Args["text"].(string)
+				if said[0].Args["response_type"] != "ephemeral" || said[0].Args["replace_original"] == true {
+					t.Errorf("told as %v", said[0].Args)
+				}
+			}
+			if told != c.told {
+				t.Errorf("told %q, want %q", told, c.told)
+			}
+			if c.want == "" {
+				if len(after.Signals) > 0 {
+					t.Errorf("became %v", after.Signals)
+				}
+				return
+			}
+			if len(after.Signals) != 1 {
+				t.Fatalf("signals %v", after.Signals)
+			}
+			s := after.Signals[0]
+			via := &flow.MessageRef{Key: "request:0", Channel: "C0MSG", TS: "1700000000.000100"}
+			if s.Action != c.want || s.Actor.SlackID != c.user || s.Message != c.message || s.Channel != flow.ChannelSlack || !cmp.Equal(s.Via, via) {
+				t.Errorf("became %+v", s)
+			}
+			t.Run("Twice", func(t *testing.T) {
+				w.interact(w.clickOn(c.user, c.action, value(r), c.message))
+				again, err := w.runs.Get(t.Context(), r.ID)
+				if diff := cmp.Diff(after, again); err != nil || diff != "" {
+					t.Errorf("a double click changed the run (%v):\n%s", err, diff)
+				}
+				if said := w.slack.of("response-url"); len(said) > 0 {
+					t.Errorf("a double click was told %v", said)
+				}
+			})
+		})
+	}
+}
+
+// Whoever is too late is told who was first, and the message that still had
+// the button is brought up to date.
+func TestClickOnADecidedRun(t *testing.T) {
+	t.Parallel()
+	w := memoryWorld(t)
+	r := w.routed()
+	r = w.apply(r.ID, flow.Receive{Action: flow.ActionDeny, Actor: person(bob, "Bob"), Channel: flow.ChannelSlack})
+	w.apply(r.ID, flow.Decide{SignalID: r.Signals[0].ID})
+	r, err := w.runs.Get(t.Context(), r.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.interact(w.clickOn(bob, "approve", value(r), ""))
+	said := w.slack.of("response-url")
+	if len(said) != 1 || said[0].Args["text"] != "This request was already denied by Bob." {
+		t.Fatalf("told %v", said)
+	}
+	edits := w.slack.of("chat.update")
+	if len(edits) != 1 || edits[0].Args["channel"] != "C0MSG" || edits[0].Args["ts"] != "1700000000.000100" {
+		t.Fatalf("edits %v", edits)
+	}
+	if text := edits[0].Args["text"].(string); !strings.Contains(text, "denied") {
+		t.Errorf("edited to %q", text)
+	}
+	after, err := w.runs.Get(t.Context(), r.ID)
+	if diff := cmp.Diff(r, after); err != nil || diff != "" {
+		t.Errorf("the click changed the run (%v):\n%s", err, diff)
+	}
+}
+
+func TestForgedButtons(t *testing.T) {
+	t.Parallel()
+	for name, forged := range map[string]string{
+		"Nothing":      "",
+		"NoRun":        "hello request:0",
+		"UnknownRun":   flow.RunIDFrom("sym", "x") + " request:0",
+		"Injection":    "run#../grant request:0",
+		"LongGarbage":  strings.Repeat("9", 2000),
+		"OnlySpaces":   "   ",
+		"RunIsAnEvent": flow.EventID(flow.RunIDFrom("sym", "x"), 3) + " request:0",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := memoryWorld(t)
+			w.interact(w.clickOn(bob, "approve", forged, ""))
+			said := w.slack.of("response-url")
+			if len(said) != 1 || !strings.Contains(said[0].Args["text"].(string), "not known here") {
+				t.Errorf("told %v", said)
+			}
+		})
+	}
+	t.Run("UnknownMessage", func(t *testing.T) {
+		t.Parallel()
+		w := memoryWorld(t)
+		r := w.routed()
+		w.interact(w.clickOn(bob, "approve", r.ID+" nonsense:7", ""))
+		after, err := w.runs.Get(t.Context(), r.ID)
+		if err != nil || len(after.Signals) != 1 || after.Signals[0].Via != nil {
+			t.Errorf("signals %+v, %v", after.Signals, err)
+		}
+	})
+}
+
+// An answer that can't be given in place comes as a direct message.
+func TestTellFallsBackToADirectMessage(t *testing.T) {
+	t.Parallel()
+	w := memoryWorld(t)
+	r := w.routed()
+	w.slack.failing("response-url", "500")
+	w.interact(w.clickOn(carol, "approve", value(r), ""))
+	said := w.slack.of("chat.postMessage")
+	if len(said) != 1 || said[0].Args["channel"] != "D0"+carol || !strings.Contains(said[0].Args["text"].(string), "Only Bob can decide") {
+		t.Errorf("told %v", said)
+	}
+}
+
+func TestEndAndRetry(t *testing.T) {
+	t.Parallel()
+	w := memoryWorld(t)
+	r := w.routed()
+	r = w.apply(r.ID, flow.Receive{Action: flow.ActionApprove, Actor: person(bob, "Bob"), Channel: flow.ChannelSlack})
+	r = w.apply(r.ID, flow.Decide{SignalID: r.Signals[0].ID})
+	r = w.apply(r.ID, flow.Fail{Step: flow.EventEscalate, Reason: flow.Failure{Code: flow.CodeStrategy, Message: "no"}})
+	w.interact(w.clickOn(alice, buttonRetry, value(r), ""))
+	r, err := w.runs.Get(t.Context(), r.ID)
+	if err != nil || r.Error != nil {
+		t.Fatalf("retry left %+v, %v", r.Error, err)
+	}
+	w.apply(r.ID, flow.Intend{
+		Strategy: *accessFlow().Strategy, Target: accessFlow().Strategy.Targets[0], Identity: "alice@example.com",
+		Entitlements: []flow.Entitlement{{Key: "k"}},
+	})
+	w.apply(r.ID, flow.Escalate{})
+	w.interact(w.clickOn(carol, "deescalate", value(r), ""))
+	if said := w.slack.of("response-url"); len(said) != 1 || !strings.Contains(said[0].Args["text"].(string), "Only the requester, the approver and admins") {
+		t.Errorf("told %v", said)
+	}
+	w.interact(w.clickOn(alice, "deescalate", buttonValue(r.ID, workflow.Message{Kind: workflow.KindStatus}), ""))
+	r, err = w.runs.Get(t.Context(), r.ID)
+	if asked, ok := r.EndAsked(); err != nil || !ok || asked.Actor.SlackID != alice {
+		t.Errorf("ending: %+v, %v", r.Signals, err)
+	}
+}
+
+func TestMessageOfIsTheInverseOfKey(t *testing.T) {
+	t.Parallel()
+	for _, m := range []workflow.Message{
+		{Kind: workflow.KindRequest}, {Kind: workflow.KindRequest, Tier: 12}, {Kind: workflow.KindStatus},
+		{Kind: workflow.KindOutcome, EventID: "e1"}, {Kind: workflow.KindRefused, EventID: "e2"}, {Kind: workflow.KindError, EventID: "e3"},
+	} {
+		if got, ok := messageOf(m.Key()); !ok || got != m {
+			t.Errorf("%q became %+v, %v", m.Key(), got, ok)
+		}
+	}
+	for _, key := range []string{"", "x", "request", "request:", "request:-1x", "request:01", "request: 1"} {
+		if m, ok := messageOf(key); ok {
+			t.Errorf("%q became %+v", key, m)
+		}
+	}
+}

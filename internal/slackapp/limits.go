@@ -1,0 +1,143 @@
+package slackapp
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/slack-go/slack"
+)
+
+// Slack's limits, in characters or items, as its reference states them at
+// docs.slack.dev/reference/block-kit (blocks, block-elements and
+// composition-objects) and docs.slack.dev/reference/views/modal-views. One
+// character or item more, and Slack refuses the whole message or form.
+const (
+	maxText          = 3000 // text object
+	maxField         = 2000 // text object in a section's fields
+	maxFields        = 10   // fields of a section
+	maxHeader        = 150  // header block
+	maxLabel         = 2000 // label and hint of an input block
+	maxPlaceholder   = 150
+	maxOptions       = 100 // options of a select, and of one answer to a search
+	maxOptionText    = 75
+	maxOptionValue   = 150
+	maxID            = 255 // block_id, action_id, callback_id
+	maxTitle         = 24  // title and buttons of a view
+	maxViewBlocks    = 100
+	maxMessageBlocks = 50
+	maxInput         = 3000 // initial_value and max_length of a text input
+)
+
+// maxBlocksJSON bounds a message's blocks. Slack refuses messages whose blocks
+// are longer than about 13,200 characters together (msg_blocks_too_long); the
+// figure is not documented, but measured by users (slackapi/bolt-js #2509).
+const maxBlocksJSON = 11000
+
+// maxSocketAnswer bounds the answer to an envelope of Socket Mode: Slack drops
+// answers of 20 KB and more without a word (slack-go's socketmode.Send).
+const maxSocketAnswer = 19 << 10
+
+// plain makes text that Slack shows as it is: no mention, no link, no
+// formatting and no emoji code comes to life in it. It is for all that users
+// wrote.
+func plain(s string, most int) *slack.TextBlockObject {
+	if s = visible(s); strings.TrimSpace(s) == "" {
+		s = nothing
+	}
+	return slack.NewTextBlockObject(slack.PlainTextType, clip(s, most), false, false)
+}
+
+// nothing stands where there would be no text: Slack refuses empty ones.
+const nothing = "–"
+
+// mrkdwn makes formatted text from our own words, and from parts that went
+// through escape, safe or mention. Verbatim keeps Slack from finding links and
+// mentions in it by itself.
+func mrkdwn(s string, most int) *slack.TextBlockObject {
+	return slack.NewTextBlockObject(slack.MarkdownType, clip(s, most), false, true)
+}
+
+// section is a block of formatted text.
+func section(s string) slack.Block {
+	return slack.NewSectionBlock(mrkdwn(s, maxText), nil, nil)
+}
+
+// clip shortens a text to at most n characters. It does not cut a reference
+// such as <@U024BE7LH> in two.
+func clip(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	cut := string([]rune(s)[:n-1])
+	if open := strings.LastIndexByte(cut, '<'); open > strings.LastIndexByte(cut, '>') {
+		cut = cut[:open]
+	}
+	return cut + "…"
+}
+
+// visible drops what can't be seen, or turns the direction of what follows,
+// but for line breaks and tabs.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return r
+		case r == utf8.RuneError || unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Bidi_Control, r):
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// escaper neutralises what means something in Slack's markup
+// (docs.slack.dev/messaging/formatting-message-text). The word joiner after
+// "@" and inside "://" is for the fallback text of messages, in which clients
+// may look for mentions and links by themselves.
+var escaper = strings.NewReplacer(
+	"&", "&amp;", "<", "&lt;", ">", "&gt;",
+	"*", "∗", "`", "ˋ", "~", "∼",
+	"@", "@\u2060", "://", ":\u2060//", "\n", " ", "\t", " ",
+)
+
+// maxInline is how long a name may be within a sentence.
+const maxInline = 150
+
+// escape makes text from outside fit for formatted text.
+func escape(s string) string { return escaper.Replace(strings.TrimSpace(visible(s))) }
+
+// safe makes a short text from outside fit to stand in a sentence of ours.
+func safe(s string) string {
+	if s = escape(clip(s, maxInline)); s == "" {
+		return nothing
+	}
+	return s
+}
+
+// Slack's ids of people and of channels. Only what has this form is ever put
+// between the brackets of a reference.
+var (
+	slackIDPattern   = regexp.MustCompile(`^[UW][A-Z0-9]{2,20}$`)
+	channelIDPattern = regexp.MustCompile(`^[CDG][A-Z0-9]{5,20}$`)
+)
+
+// cost is how many characters a text takes once it is JSON.
+func cost(s string) int {
+	b, _ := json.Marshal(s) // a string can't fail
+	return utf8.RuneCount(b)
+}
+
+// sentence starts a message with a capital letter and ends it with a full stop.
+func sentence(s string) string {
+	r := []rune(strings.TrimSpace(s))
+	if len(r) == 0 {
+		return ""
+	}
+	r[0] = unicode.ToUpper(r[0])
+	if !strings.ContainsRune(".!?…", r[len(r)-1]) {
+		r = append(r, '.')
+	}
+	return string(r)
+}

@@ -1,0 +1,304 @@
+package slackapp
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/slack-go/slack"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+)
+
+// What our views and their inputs are called. An input's block has the name of
+// its field, so that faults of a field appear beside its input.
+const (
+	viewFlow    = "flow"    // the flow picker
+	viewRequest = "request" // a flow's form
+	viewNotice  = "notice"  // something to read
+	blockFlow   = "flow"    // the picker's only input
+	actionValue = "value"   // the element of each input
+)
+
+// metadata is what a view carries for us. Slack sends it back as it was.
+type metadata struct {
+	Run     string `json:"run,omitempty"`
+	Flow    string `json:"flow,omitempty"`
+	Version string `json:"version,omitempty"`
+	Channel string `json:"channel,omitempty"` // where the command was given
+}
+
+func (m metadata) String() string {
+	b, _ := json.Marshal(m) // four texts can't fail
+	return string(b)
+}
+
+func metadataOf(v slack.View) (m metadata) {
+	_ = json.Unmarshal([]byte(v.PrivateMetadata), &m) // what is not ours names no run and no flow
+	return m
+}
+
+// modal makes a view; "" leaves out the button.
+func modal(callback, title, submit string, m metadata, blocks []slack.Block) slack.ModalViewRequest {
+	v := slack.ModalViewRequest{
+		Type: slack.VTModal, CallbackID: callback, Title: plain(title, maxTitle), Close: plain("Cancel", maxTitle),
+		PrivateMetadata: m.String(), Blocks: slack.Blocks{BlockSet: blocks[:min(len(blocks), maxViewBlocks)]},
+	}
+	if submit == "" {
+		v.Close = plain("Close", maxTitle)
+		return v
+	}
+	v.Submit = plain(submit, maxTitle)
+	return v
+}
+
+// noticeModal shows a text in place of a form.
+func noticeModal(text string) slack.ModalViewRequest {
+	return modal(viewNotice, "Sym Flows", "", metadata{}, []slack.Block{slack.NewSectionBlock(plain(text, maxText), nil, nil)})
+}
+
+// flowModal is the flow picker. The note, if there is one, says why it is shown.
+func flowModal(flows []store.FlowSummary, channel, note string) slack.ModalViewRequest {
+	var blocks []slack.Block
+	if note != "" {
+		blocks = append(blocks, slack.NewSectionBlock(plain(note, maxText), nil, nil))
+	}
+	all := flowChoices(flows)
+	blocks = append(blocks, slack.NewInputBlock(blockFlow, plain("Flow", maxLabel), nil, selector(all, nil, "Choose a flow", maxOptions)))
+	return modal(viewFlow, "New request", "Next", metadata{Channel: channel}, blocks)
+}
+
+// requestModal is the form of a flow, for a run that was prompted. Fields that
+// are not visible are left out.
+func requestModal(f *flow.Flow, runID string) slack.ModalViewRequest {
+	v := requestForm(f, runID, maxOptions)
+	if b, err := json.Marshal(v); err == nil && len(b) > maxSocketAnswer-500 {
+		// Too large to be the answer to an envelope: have the longer lists
+		// searched, not sent.
+		v = requestForm(f, runID, maxOptions/10)
+	}
+	return v
+}
+
+// requestForm makes the form with lists of at most so many options in it.
+func requestForm(f *flow.Flow, runID string, most int) slack.ModalViewRequest {
+	intro := "*" + safe(f.Title()) + "*"
+	if f.ApprovalOnly() {
+		intro += "\nNothing happens before your request is approved."
+	} else {
+		intro += "\nYou get access once your request is approved, and it ends by itself."
+		if !f.Params.ScheduleDeescalation {
+			intro = "*" + safe(f.Title()) + "*\nYou get access once your request is approved. It stays until somebody ends it."
+		}
+	}
+	blocks := []slack.Block{section(intro)}
+	if text := strings.TrimSpace(f.Params.AdditionalHeaderText); text != "" {
+		// Of the configuration, whose authors may format and link.
+		blocks = append(blocks, slack.NewSectionBlock(slack.NewTextBlockObject(slack.MarkdownType, clip(text, maxText), false, false), nil, nil))
+	}
+	for _, p := range f.Fields() {
+		if p.Visible {
+			blocks = append(blocks, input(f, p, most))
+		}
+	}
+	m := metadata{Run: runID, Flow: f.Name, Version: f.Version}
+	return modal(viewRequest, f.Title(), "Submit", m, blocks)
+}
+
+// input makes the input of a field.
+func input(f *flow.Flow, p flow.PromptField, most int) slack.Block {
+	element, hint := element(f, p, most)
+	b := slack.NewInputBlock(clip(p.Name, maxID), plain(p.Title(), maxLabel), nil, element).WithOptional(!p.Required)
+	if hint != "" {
+		b.Hint = plain(hint, maxLabel)
+	}
+	return b
+}
+
+// element chooses the element for a field: a list of what may be chosen where
+// there is one, else what fits the type. The hint says what to type.
+func element(f *flow.Flow, p flow.PromptField, most int) (e slack.BlockElement, hint string) {
+	if all := choices(f, p); len(all) > 0 && selectable(all) {
+		var preset []choice
+		for _, c := range all {
+			if p.Default != "" && c.value == p.Default {
+				preset = append(preset, c)
+			}
+		}
+		if p.Type == flow.FieldBool {
+			return radio(all, preset), ""
+		}
+		if p.Type.List() {
+			return multiSelector(all, "Choose", most), ""
+		}
+		return selector(all, preset, "Choose", most), ""
+	}
+	text := &slack.PlainTextInputBlockElement{
+		Type: slack.METPlainTextInput, ActionID: actionValue, MaxLength: maxInput, InitialValue: clip(p.Default, maxInput),
+	}
+	switch p.Type {
+	case flow.FieldSlackUser:
+		return slack.NewOptionsSelectBlockElement(slack.OptTypeUser, plain("Choose a person", maxPlaceholder), actionValue), ""
+	case flow.FieldSlackUserList:
+		return slack.NewOptionsMultiSelectBlockElement(slack.MultiOptTypeUser, plain("Choose people", maxPlaceholder), actionValue), ""
+	case flow.FieldInt:
+		n := slack.NewNumberInputBlockElement(nil, actionValue, false)
+		n.InitialValue = p.Default
+		return n, ""
+	case flow.FieldStringList:
+		text.Multiline = true
+		return text, "One per line."
+	case flow.FieldIntList:
+		text.Multiline = true
+		return text, "Whole numbers, one per line."
+	case flow.FieldDuration:
+		return text, "A whole number and s, m, h or d, such as 30m."
+	}
+	text.Multiline = p.Name == flow.FieldNameReason
+	if len(p.AllowedValues) > 0 { // too long for a list of Slack's
+		text.Multiline, hint = true, "One of: "+strings.Join(p.AllowedValues, " · ")
+	}
+	return text, hint
+}
+
+// choice is one thing that can be chosen.
+type choice struct{ value, label, name string }
+
+// option is the choice as Slack shows it.
+func (c choice) option() *slack.OptionBlockObject {
+	return slack.NewOptionBlockObject(c.value, plain(c.label, maxOptionText), nil)
+}
+
+// choices lists what can be chosen for a field; none, if it is typed.
+func choices(f *flow.Flow, p flow.PromptField) []choice {
+	var out []choice
+	switch {
+	case p.Name == flow.FieldNameTarget && !f.ApprovalOnly():
+		for _, t := range f.Strategy.Targets {
+			out = append(out, targetChoice(f, t))
+		}
+	case len(p.AllowedValues) > 0:
+		for _, v := range p.AllowedValues {
+			label := v
+			if d, err := flow.ParseDuration(v); p.Type == flow.FieldDuration && err == nil {
+				label = flow.Words(d)
+			}
+			out = append(out, choice{value: v, label: label})
+		}
+	case p.Type == flow.FieldBool:
+		out = []choice{{value: "true", label: "Yes"}, {value: "false", label: "No"}}
+	}
+	return out
+}
+
+// targetChoice is a target to choose. Its value is the target's id.
+func targetChoice(f *flow.Flow, t flow.Target) choice {
+	return choice{value: flow.TargetID(f.Org, t.Name), label: t.Title(), name: t.Name}
+}
+
+func flowChoices(flows []store.FlowSummary) []choice {
+	var out []choice
+	for _, f := range flows {
+		out = append(out, choice{value: f.Name, label: f.Title(), name: f.Name})
+	}
+	return out
+}
+
+// selectable tells whether Slack takes all values as those of options.
+func selectable(all []choice) bool {
+	return !slices.ContainsFunc(all, func(c choice) bool { return len([]rune(c.value)) > maxOptionValue || c.value == "" })
+}
+
+func optionsOf(all []choice) []*slack.OptionBlockObject {
+	var out []*slack.OptionBlockObject
+	for _, c := range all {
+		out = append(out, c.option())
+	}
+	return out
+}
+
+// selector is a drop-down: of all choices, or of those that a search finds if
+// they are more than most.
+func selector(all, preset []choice, placeholder string, most int) *slack.SelectBlockElement {
+	s := &slack.SelectBlockElement{Type: slack.OptTypeStatic, Placeholder: plain(placeholder, maxPlaceholder), ActionID: actionValue}
+	if len(all) > most {
+		s.Type, s.MinQueryLength = slack.OptTypeExternal, new(int)
+	} else {
+		s.Options = optionsOf(all)
+	}
+	if len(preset) > 0 {
+		s.InitialOption = preset[0].option()
+	}
+	return s
+}
+
+func multiSelector(all []choice, placeholder string, most int) *slack.MultiSelectBlockElement {
+	s := &slack.MultiSelectBlockElement{Type: slack.MultiOptTypeStatic, Placeholder: plain(placeholder, maxPlaceholder), ActionID: actionValue}
+	if len(all) > most {
+		s.Type, s.MinQueryLength = slack.MultiOptTypeExternal, new(int)
+		return s
+	}
+	s.Options = optionsOf(all)
+	return s
+}
+
+func radio(all, preset []choice) *slack.RadioButtonsBlockElement {
+	b := slack.NewRadioButtonsBlockElement(actionValue, optionsOf(all)...)
+	if len(preset) > 0 {
+		b.InitialOption = preset[0].option()
+	}
+	return b
+}
+
+// valuesOf reads a form that was submitted: the value by field, as texts and
+// lists of texts. The flow checks them.
+func valuesOf(v slack.View) map[string]any {
+	values := map[string]any{}
+	if v.State == nil {
+		return values
+	}
+	for field, actions := range v.State.Values {
+		in, ok := actions[actionValue]
+		if !ok {
+			continue
+		}
+		switch in.Type {
+		case slack.ActionType(slack.OptTypeUser):
+			values[field] = in.SelectedUser
+		case slack.ActionType(slack.MultiOptTypeUser):
+			values[field] = in.SelectedUsers
+		case slack.ActionType(slack.MultiOptTypeStatic), slack.ActionType(slack.MultiOptTypeExternal):
+			var chosen []string
+			for _, o := range in.SelectedOptions {
+				chosen = append(chosen, o.Value)
+			}
+			values[field] = chosen
+		case slack.ActionType(slack.OptTypeStatic), slack.ActionType(slack.OptTypeExternal), slack.ActionType(slack.METRadioButtons):
+			values[field] = in.SelectedOption.Value
+		default: // what was typed
+			values[field] = in.Value
+		}
+	}
+	return values
+}
+
+// inputsOf lists the fields that a view has inputs for, in order.
+func inputsOf(v slack.View) []string {
+	var names []string
+	for _, b := range v.Blocks.BlockSet {
+		if in, ok := b.(*slack.InputBlock); ok {
+			names = append(names, in.BlockID)
+		}
+	}
+	return names
+}
+
+// count writes a number with its noun: "1 day", "2 days".
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
+}

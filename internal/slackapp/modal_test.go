@@ -1,0 +1,225 @@
+package slackapp
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/slack-go/slack"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+)
+
+// textOf collects all texts of blocks.
+func textOf(v any) string {
+	b, _ := json.Marshal(v)
+	var any1 any
+	_ = json.Unmarshal(b, &any1)
+	var out []string
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			if s, ok := v["text"].(string); ok {
+				out = append(out, s)
+			}
+			for _, x := range v {
+				walk(x)
+			}
+		case []any:
+			for _, x := range v {
+				walk(x)
+			}
+		}
+	}
+	walk(any1)
+	return strings.Join(out, "\n")
+}
+
+func everyField() *flow.Flow {
+	f := accessFlow()
+	f.Params.AdditionalHeaderText = "Read <https://example.com|this> first."
+	f.Params.PromptFields = []flow.PromptField{
+		{Name: "reason", Type: flow.FieldString, Label: "Why", Required: true, Visible: true, Default: "because"},
+		{Name: "env", Type: flow.FieldString, Required: true, Visible: true, AllowedValues: []string{"dev", "prod"}, Default: "prod"},
+		{Name: "rows", Type: flow.FieldInt, Visible: true, Default: "5"},
+		{Name: "size", Type: flow.FieldInt, Visible: true, AllowedValues: []string{"1", "2"}},
+		{Name: "urgent", Type: flow.FieldBool, Visible: true, Default: "true"},
+		{Name: "pair", Type: flow.FieldSlackUser, Visible: true},
+		{Name: "team", Type: flow.FieldSlackUserList, Visible: true},
+		{Name: "tables", Type: flow.FieldStringList, Visible: true},
+		{Name: "zones", Type: flow.FieldStringList, Visible: true, AllowedValues: []string{"a", "b"}},
+		{Name: "ports", Type: flow.FieldIntList, Visible: true},
+		{Name: "hidden", Type: flow.FieldString, Visible: false},
+		{Name: "essay", Type: flow.FieldString, Visible: true, AllowedValues: []string{strings.Repeat("long ", 40), "short"}},
+		{Name: "wait", Type: flow.FieldDuration, Visible: true},
+		{Name: "duration", Type: flow.FieldDuration, Required: true, Visible: true, AllowedValues: []string{"10m", "1d"}},
+	}
+	return f
+}
+
+func TestRequestModal(t *testing.T) {
+	t.Parallel()
+	v := requestModal(everyField(), "run-1")
+	golden(t, "modal.json", v)
+	got := viewOf(t, v)
+	want := []string{"target_id", "reason", "env", "rows", "size", "urgent", "pair", "team", "tables", "zones", "ports", "essay", "wait", "duration"}
+	if diff := cmp.Diff(want, inputsOf(got)); diff != "" {
+		t.Errorf("inputs:\n%s", diff)
+	}
+	if m := metadataOf(got); m.Run != "run-1" || m.Flow != "prod-access" {
+		t.Errorf("metadata %+v", m)
+	}
+}
+
+func TestFlowModal(t *testing.T) {
+	t.Parallel()
+	golden(t, "picker.json", flowModal([]store.FlowSummary{{Name: "a", Label: "Access <A>"}, {Name: "b"}}, "C1", "There is no flow “x”."))
+}
+
+// All that a form can be filled in with comes out as the flow wants it.
+func TestValuesOf(t *testing.T) {
+	t.Parallel()
+	many := func(kind string, values ...string) map[string]any {
+		var options []any
+		for _, v := range values {
+			options = append(options, map[string]any{"value": v})
+		}
+		return map[string]any{"type": kind, "selected_options": options}
+	}
+	payload := submission(alice, slack.View{}, map[string]any{
+		"target_id": map[string]any{"type": "external_select", "selected_option": map[string]any{"value": "orders-db"}},
+		"reason":    typed("x"), "env": chosen("prod"), "rows": map[string]any{"type": "number_input", "value": "12"},
+		"urgent": map[string]any{"type": "radio_buttons", "selected_option": map[string]any{"value": "false"}},
+		"pair":   map[string]any{"type": "users_select", "selected_user": bob},
+		"team":   map[string]any{"type": "multi_users_select", "selected_users": []string{bob, carol}},
+		"tables": typed("a\n\n b \n"), "zones": many("multi_static_select", "a", "b"), "ports": typed("1\n2"),
+		"size": map[string]any{"type": "static_select", "selected_option": nil}, "wait": typed("90s"), "duration": chosen("1d"),
+	})
+	b, err := json.Marshal(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var in slack.InteractionCallback
+	if err := json.Unmarshal(b, &in); err != nil {
+		t.Fatal(err)
+	}
+	sub, err := everyField().Submit(valuesOf(in.View))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{
+		"target_id": flow.TargetID("sym", "orders-db"), "reason": "x", "env": "prod", "rows": int64(12), "urgent": false,
+		"pair": bob, "team": []string{bob, carol}, "tables": []string{"a", "b"}, "zones": []string{"a", "b"},
+		"ports": []int64{1, 2}, "wait": int64(90), "duration": int64(86400),
+	}
+	if diff := cmp.Diff(want, sub.Fields); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func manyTargets(n int) *flow.Flow {
+	f := accessFlow()
+	f.Version = "1.0.1"
+	f.Strategy.Targets = nil
+	for i := range n {
+		f.Strategy.Targets = append(f.Strategy.Targets, flow.Target{Name: fmt.Sprintf("db-%05d", i), Type: "http", Label: fmt.Sprintf("Database No. %d", i)})
+	}
+	return f
+}
+
+func TestTargetPickers(t *testing.T) {
+	t.Parallel()
+	kind := func(n int) string {
+		for _, b := range requestModal(manyTargets(n), "r").Blocks.BlockSet {
+			if in, ok := b.(*slack.InputBlock); ok && in.BlockID == "target_id" {
+				return string(in.Element.ElementType())
+			}
+		}
+		return ""
+	}
+	for n, want := range map[int]string{1: "static_select", 60: "static_select", 101: "external_select", 10000: "external_select"} {
+		if got := kind(n); got != want {
+			t.Errorf("%d targets: %s, want %s", n, got, want)
+		}
+	}
+}
+
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	w := memoryWorld(t, manyTargets(2000))
+	ask := func(view slack.ModalViewRequest, block, typed string) []string {
+		v := viewOf(t, view)
+		rec := w.post("/slack/options", interactionBody(map[string]any{
+			"type": "block_suggestion", "team": map[string]any{"id": team}, "user": map[string]any{"id": alice}, "block_id": block, "action_id": actionValue, "value": typed,
+			"view": map[string]any{"callback_id": v.CallbackID, "private_metadata": v.PrivateMetadata},
+		}))
+		var answer slack.OptionsResponse
+		if err := json.Unmarshal([]byte(w.ok(rec)), &answer); err != nil {
+			t.Fatal(err)
+		}
+		if rec.Body.Len() > maxSocketAnswer {
+			t.Errorf("answer of %d bytes", rec.Body.Len())
+		}
+		var labels []string
+		for _, o := range answer.Options {
+			labels = append(labels, o.Text.Text)
+		}
+		return labels
+	}
+	view := requestModal(manyTargets(2000), "r")
+	if got := ask(view, "target_id", "dataBASE no. 123"); len(got) != 11 || got[0] != "Database No. 123" {
+		t.Errorf("by label: %v", got)
+	}
+	if got := ask(view, "target_id", "DB-00042"); len(got) != 1 || got[0] != "Database No. 42" {
+		t.Errorf("by name: %v", got)
+	}
+	if got := ask(view, "target_id", ""); len(got) != maxOptions {
+		t.Errorf("nothing typed: %d", len(got))
+	}
+	if got := ask(view, "target_id", "zzz"); len(got) != 0 {
+		t.Errorf("no match: %v", got)
+	}
+	if got := ask(view, "no-such-field", ""); len(got) != 0 {
+		t.Errorf("no field: %v", got)
+	}
+	if got := ask(flowModal(nil, "", ""), blockFlow, "PROD"); len(got) != 1 || got[0] != "Production access" {
+		t.Errorf("flows: %v", got)
+	}
+}
+
+// A form is never larger than an answer may be, and never breaks a limit.
+func TestModalLimits(t *testing.T) {
+	t.Parallel()
+	f := manyTargets(100)
+	f.Label = strings.Repeat("Ä very long label ", 20)
+	for i := range f.Strategy.Targets {
+		f.Strategy.Targets[i].Label = strings.Repeat("☃", 200) + f.Strategy.Targets[i].Name
+	}
+	f.Params.AdditionalHeaderText = strings.Repeat("x", 5000)
+	f.Params.PromptFields = append(f.Params.PromptFields, flow.PromptField{
+		Name: "long", Type: flow.FieldString, Label: strings.Repeat("l", 3000), Visible: true, Default: strings.Repeat("d", 4000),
+	})
+	v := requestModal(f, "r")
+	if n := utf8.RuneCountInString(v.Title.Text); n > maxTitle {
+		t.Errorf("title of %d", n)
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkLimits(t, b)
+}
+
+func BenchmarkSearch10000Targets(b *testing.B) {
+	f := manyTargets(10000)
+	for b.Loop() {
+		if got := searchField(f, "target_id", "no. 9999"); len(got) != 1 {
+			b.Fatal(len(got))
+		}
+	}
+}

@@ -1,0 +1,615 @@
+package slackapp
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+// Render writes one of a run's messages as the run is now: a JSON object of
+// the text (for notifications and readers that can't show blocks) and the
+// blocks. It depends on its arguments only. What people wrote is in it as
+// plain text, which can't mention anybody or link anywhere. The error is about
+// messages that the run does not have.
+func Render(m workflow.Message, r flow.Run) ([]byte, error) {
+	c := card{message: m, Run: r}
+	var text string
+	var err error
+	switch m.Kind {
+	case workflow.KindRequest:
+		text = c.request()
+	case workflow.KindStatus:
+		text = c.status()
+	case workflow.KindOutcome, workflow.KindRefused, workflow.KindError:
+		e, ok := r.Event(m.EventID)
+		if !ok {
+			return nil, fmt.Errorf("run %s has no event %s", r.ID, m.EventID)
+		}
+		switch m.Kind {
+		case workflow.KindOutcome:
+			text = c.outcome(e)
+		case workflow.KindRefused:
+			text = c.refused(e)
+		default:
+			text = c.trouble(e)
+		}
+	default:
+		return nil, fmt.Errorf("%q is no kind of message", m.Kind)
+	}
+	c.page.context(plain("Request "+r.ID, maxText))
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err = enc.Encode(struct {
+		Text   string        `json:"text"`
+		Blocks []slack.Block `json:"blocks"`
+	}{clip(text, maxText), c.page.blocks})
+	return b.Bytes(), err
+}
+
+// card is a message of a run while it is written.
+type card struct {
+	flow.Run
+	message workflow.Message
+	page    page
+}
+
+// what names what is asked for.
+func (c *card) what() string {
+	if c.Target != nil {
+		return c.Target.Title()
+	}
+	return c.FlowTitle
+}
+
+// wish says what is asked for, and for how long.
+func (c *card) wish() string {
+	s := "*" + safe(c.what()) + "*"
+	switch {
+	case c.ApprovalOnly:
+		return "approval: " + s
+	case c.DurationSeconds > 0:
+		return "access to " + s + " for *" + flow.Words(c.Duration()) + "*"
+	}
+	return "access to " + s + " until it is ended"
+}
+
+// plainly turns formatted text of ours into the text of a notification.
+func plainly(s string) string { return strings.ReplaceAll(s, "*", "") }
+
+// request is the message to those who decide.
+func (c *card) request() string {
+	c.page.add(slack.NewHeaderBlock(plain(c.FlowTitle, maxHeader)))
+	asked := mention(c.Requester) + " asks for " + c.wish() + "."
+	if c.Submitter != nil {
+		asked += " Sent by " + mention(*c.Submitter) + "."
+	}
+	c.page.add(section(asked))
+	c.page.rows(append(c.fields(), c.said()...))
+	passed := c.passed()
+	if passed != "" {
+		c.page.add(section(passed))
+	} else {
+		c.page.add(section(c.state()))
+	}
+	if c.Status == flow.Requested && passed == "" {
+		c.deciders()
+		if c.Form.IncludeDecision {
+			in := &slack.PlainTextInputBlockElement{
+				Type: slack.METPlainTextInput, ActionID: actionValue, MaxLength: maxInput, Multiline: true,
+				Placeholder: plain("For the requester, and for the record", maxPlaceholder),
+			}
+			c.page.add(slack.NewInputBlock(blockDecision, plain("Decision message", maxLabel), nil, in).WithOptional(true))
+		}
+		c.page.buttons(
+			c.button(string(flow.ActionApprove), "Approve", slack.StylePrimary, ""),
+			c.button(string(flow.ActionDeny), "Deny", slack.StyleDanger, ""),
+		)
+	}
+	c.page.buttons(c.repairs("Revoke", "This takes the access of "+c.Requester.Display()+" away now.")...)
+	return safe(c.Requester.Display()) + " asks for " + plainly(c.wish()) + ": " + c.word()
+}
+
+// status is the message to the requester that shows where the request stands.
+func (c *card) status() string {
+	c.page.add(slack.NewHeaderBlock(plain(c.FlowTitle, maxHeader)))
+	c.page.add(section("You asked for " + c.wish() + "."))
+	c.page.rows(append(c.fields(), c.said()...))
+	c.page.add(section(c.state()))
+	if c.Status == flow.Requested {
+		c.deciders()
+		c.page.buttons(c.button(string(flow.ActionCancel), "Cancel request", "", ""))
+	}
+	c.page.buttons(c.repairs("End now", "This takes your access away now. To get it back you have to ask again.")...)
+	return "Your request for " + plainly(c.wish()) + ": " + c.word()
+}
+
+// fields lists what the form had, the target and the duration excepted, which
+// the sentence before has. The reason comes first.
+func (c *card) fields() []row {
+	var out []row
+	add := func(f flow.FormField) {
+		value, ok := c.Fields[f.Name]
+		if !ok || !c.ApprovalOnly && (f.Name == flow.FieldNameTarget || f.Name == flow.FieldNameDuration) {
+			return
+		}
+		r := row{label: f.Title, value: shown(f.Type, value)}
+		if f.Name == flow.FieldNameReason {
+			out = slices.Insert(out, 0, r)
+			return
+		}
+		out = append(out, r)
+	}
+	for _, f := range c.Form.Fields {
+		add(f)
+	}
+	return out
+}
+
+// shown writes a field's value. People who were chosen from Slack's list are
+// mentioned: their ids say nothing to a reader. All else is plain text.
+func shown(t flow.FieldType, value any) *slack.TextBlockObject {
+	switch t {
+	case flow.FieldSlackUser, flow.FieldSlackUserList:
+		var people []flow.Actor
+		for _, id := range texts(value) {
+			people = append(people, flow.Actor{SlackID: id})
+		}
+		if len(people) > 0 {
+			return mrkdwn(mentions(people), maxValue)
+		}
+	case flow.FieldBool:
+		if value == true {
+			return plain("Yes", maxValue)
+		}
+		return plain("No", maxValue)
+	case flow.FieldDuration:
+		if s, err := strconv.ParseInt(strings.Join(texts(value), ""), 10, 64); err == nil && s < int64(10*365*24*time.Hour/time.Second) {
+			return plain(flow.Words(time.Duration(s)*time.Second), maxValue)
+		}
+	}
+	return plain(strings.Join(texts(value), ", "), maxValue)
+}
+
+// texts writes a value, or each of a list, as text. Values come normalised, or
+// as JSON has them once they were stored.
+func texts(value any) []string {
+	switch value := value.(type) {
+	case nil:
+		return nil
+	case string:
+		return []string{value}
+	case []string:
+		return value
+	case float64:
+		return []string{strconv.FormatFloat(value, 'f', -1, 64)}
+	case []any:
+		var out []string
+		for _, one := range value {
+			out = append(out, texts(one)...)
+		}
+		return out
+	case []int64:
+		var out []string
+		for _, one := range value {
+			out = append(out, strconv.FormatInt(one, 10))
+		}
+		return out
+	}
+	return []string{fmt.Sprint(value)}
+}
+
+// said lists what people and machines said about the run: decision messages,
+// and what went wrong.
+func (c *card) said() []row {
+	var out []row
+	for _, e := range c.Events {
+		if message, _ := e.Fields["decision_message"].(string); message != "" && !e.Failed() {
+			label := "Message of " + e.Actor.Display()
+			if e.Actor.Kind == flow.KindSystem {
+				label = "Why"
+			}
+			out = append(out, row{label, plain(message, maxValue)})
+		}
+		if e.Name == flow.EventApprove && e.State == flow.StateCompleted && len(e.Errors) > 0 {
+			out = append(out, row{"What went wrong", plain(problems(e.Errors), maxValue)})
+		}
+	}
+	if c.Error != nil {
+		out = append(out, row{"What went wrong", plain(c.Error.Message, maxValue)})
+	}
+	return out
+}
+
+func problems(errs []flow.Failure) string {
+	var out []string
+	for _, e := range errs {
+		out = append(out, e.Message)
+	}
+	return strings.Join(out, "\n")
+}
+
+// passed says of a tier's message that somebody else is asked now; "" while
+// its turn lasts.
+func (c *card) passed() string {
+	if c.Status != flow.Requested || c.message.Tier == c.Tier || c.Tier >= len(c.Tiers) {
+		return ""
+	}
+	return "⏭️ *Passed on* – now asked: " + asked(c.Tiers[c.Tier]) + "."
+}
+
+// asked names those whom a tier asks.
+func asked(t flow.Tier) string {
+	if t.Channel != "" {
+		if channelIDPattern.MatchString(t.Channel) {
+			return "<#" + t.Channel + ">"
+		}
+		return safe(t.Channel)
+	}
+	if len(t.Users) == 0 {
+		return "nobody that Slack knows"
+	}
+	return mentions(t.Users)
+}
+
+// state says where the run stands: who did what when, and what comes next.
+func (c *card) state() string {
+	var lines []string
+	line := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	decision, _ := c.Decision()
+	switch c.Status {
+	case flow.Prompted:
+		line("✏️ *Not sent yet*")
+	case flow.Requested:
+		line("🟡 *Waiting for a decision*%s", c.counted())
+		c.whatNext(line)
+	case flow.Approved:
+		line("✅ *Approved* by %s, %s", c.approvers(), moment(decision.At))
+		if !c.ApprovalOnly {
+			c.granting(line)
+		}
+	case flow.Denied:
+		if decision.Actor.Kind == flow.KindSystem {
+			line("⛔ *Could not be approved by anybody*, %s", moment(decision.At))
+		} else {
+			line("⛔ *Denied* by %s, %s", mention(decision.Actor), moment(decision.At))
+		}
+	case flow.Expired:
+		line("⌛ *Expired* – nobody decided in time, %s", moment(decision.At))
+	case flow.Cancelled:
+		line("↩️ *Withdrawn* by %s, %s", mention(decision.Actor), moment(decision.At))
+	case flow.Escalated:
+		line("✅ *Approved* by %s, %s", c.approvers(), moment(decision.At))
+		line("🔓 *Access is live* %s", c.until())
+		c.ending(line)
+	case flow.Deescalated:
+		line("✅ *Approved* by %s, %s", c.approvers(), moment(decision.At))
+		if e, ok := c.Last(flow.EventDeescalate); ok {
+			line("🔒 *Access has ended* – %s, %s", howEnded(e), moment(e.At))
+			lines = append(lines, leftovers(e)...)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// counted tells how many approvals there are of several.
+func (c *card) counted() string {
+	if c.Deciders.Required < 2 {
+		return ""
+	}
+	s := fmt.Sprintf(" – %d of %d approvals", len(c.Approvals), c.Deciders.Required)
+	if len(c.Approvals) > 0 {
+		s += ": " + c.approvers()
+	}
+	return s
+}
+
+func (c *card) approvers() string {
+	if len(c.Approvals) == 0 {
+		return mention(c.Approver())
+	}
+	var people []flow.Actor
+	for _, a := range c.Approvals {
+		people = append(people, a.Actor)
+	}
+	return mentions(people)
+}
+
+// whatNext says what an open request waits for.
+func (c *card) whatNext(line func(string, ...any)) {
+	for _, s := range c.Signals {
+		switch s.Action {
+		case flow.ActionApprove, flow.ActionDeny, flow.ActionCancel:
+			line("⏳ %s by %s is being processed.", map[flow.Action]string{
+				flow.ActionApprove: "The approval", flow.ActionDeny: "The denial", flow.ActionCancel: "The withdrawal",
+			}[s.Action], mention(s.Actor))
+		}
+	}
+	if c.Tier >= len(c.Tiers) {
+		return
+	}
+	now := c.Tiers[c.Tier]
+	if c.Error != nil {
+		line("⚠️ *Nobody has been told of it*: %s could not be reached. Repair that and press Retry.", asked(now))
+	} else if c.message.Kind == workflow.KindStatus {
+		line("Asked: %s.", asked(now))
+	}
+	switch {
+	case now.Deadline.IsZero():
+	case c.Tier+1 < len(c.Tiers):
+		line("If nobody decides, %s will be asked %s.", asked(c.Tiers[c.Tier+1]), moment(now.Deadline))
+	default:
+		line("If nobody decides, it expires %s.", moment(now.Deadline))
+	}
+}
+
+// granting says how far the grant after the approval is.
+func (c *card) granting(line func(string, ...any)) {
+	switch asker, ending := c.EndAsked(); {
+	case ending:
+		line("⏳ %s asked for the end of it; what was granted is being taken away.", mention(asker.Actor))
+	case c.Error == nil:
+		line("⏳ Access is being granted.")
+	case c.Error.Step == flow.EventDeescalate:
+		c.ending(line)
+	case c.stuck():
+		line("⚠️ *Granting access failed* (%s). Press Retry once it is repaired.", count(max(c.Error.Attempts, 1), "time"))
+	default:
+		line("⚠️ *Granting access failed* (%s). It is tried again %s.", count(max(c.Error.Attempts, 1), "time"), moment(c.Error.RetryAt))
+	}
+}
+
+// ending says how far taking away is.
+func (c *card) ending(line func(string, ...any)) {
+	if asker, ok := c.EndAsked(); ok {
+		line("⏳ %s asked for the end of it; it is being taken away.", mention(asker.Actor))
+	}
+	if c.Error != nil && c.Error.Step == flow.EventDeescalate {
+		line("⚠️ *Taking the access away failed* (%s). It is tried again %s, and until it works.", count(max(c.Error.Attempts, 1), "time"), moment(c.Error.RetryAt))
+	}
+}
+
+// until says how long live access lasts.
+func (c *card) until() string {
+	if c.Access == nil || c.Access.End.IsZero() {
+		return "until somebody ends it."
+	}
+	return "until " + moment(c.Access.End) + "."
+}
+
+// howEnded says why access ended.
+func howEnded(e flow.Event) string {
+	if e.Fields["deescalate_type"] == flow.Manual {
+		return "ended by " + mention(e.Actor)
+	}
+	return "its time was over"
+}
+
+// leftovers says what remains of access that has ended.
+func leftovers(e flow.Event) []string {
+	var lines []string
+	if len(texts(e.Fields["still_held"])) > 0 {
+		lines = append(lines, "ℹ️ The same access is still there by another request, and ends with that.")
+	}
+	if len(texts(e.Fields["kept"])) > 0 {
+		lines = append(lines, "ℹ️ The same access was there before this request, and was left as it was.")
+	}
+	return lines
+}
+
+// stuck tells whether a failure waits for a person.
+func (c *card) stuck() bool {
+	return c.Error != nil && c.Error.Step != flow.EventDeescalate && flow.Next(c.Run) != flow.StepEscalate
+}
+
+// word is the state in a few words, for notifications.
+func (c *card) word() string {
+	switch {
+	case c.passed() != "":
+		return "passed on"
+	case c.stuck() && c.Status == flow.Approved:
+		return "granting access failed"
+	case c.Error != nil && c.Error.Step == flow.EventDeescalate:
+		return "taking the access away failed"
+	}
+	switch c.Status {
+	case flow.Requested:
+		return "waiting for a decision"
+	case flow.Escalated:
+		return "access is live"
+	case flow.Deescalated:
+		return "access has ended"
+	case flow.Cancelled:
+		return "withdrawn"
+	case flow.Prompted:
+		return "not sent yet"
+	}
+	return string(c.Status)
+}
+
+// deciders names those who may approve. It mentions nobody, so that nobody is
+// called who was not asked.
+func (c *card) deciders() {
+	names := c.Deciders.Names()
+	if n := c.Deciders.Required; n > 1 {
+		names += fmt.Sprintf(" (%d of them)", n)
+	}
+	if !c.Deciders.AllowSelfApproval && c.Deciders.Members {
+		names += ", but for the requester"
+	}
+	c.page.context(mrkdwn("*Who can approve*", maxText), plain(names, 1000))
+}
+
+// button makes a button that acts on the run.
+func (c *card) button(action, label string, style slack.Style, ask string) slack.BlockElement {
+	return button(action, buttonValue(c.ID, c.message), label, style, ask)
+}
+
+// repairs are the buttons of access that is live or stuck: to end it, where the
+// flow allows that, and to try again what failed.
+func (c *card) repairs(end, ask string) []slack.BlockElement {
+	var out []slack.BlockElement
+	if c.stuck() || c.Error != nil && c.Error.Step == flow.EventDeescalate {
+		out = append(out, c.button(buttonRetry, "Retry", slack.StylePrimary, ""))
+	}
+	_, asked := c.EndAsked()
+	endable := c.Status == flow.Escalated || c.Status == flow.Approved && c.stuck() && c.Access.Live()
+	if endable && c.Form.AllowRevoke && !asked {
+		out = append(out, c.button(string(flow.ActionDeescalate), end, slack.StyleDanger, ask))
+	}
+	return out
+}
+
+// outcome tells the requester that something has happened.
+func (c *card) outcome(e flow.Event) string {
+	what := "*" + safe(c.what()) + "*"
+	text, more := "", []string(nil)
+	var rows []row
+	if message, _ := e.Fields["decision_message"].(string); message != "" {
+		rows = append(rows, row{"Message", plain(message, maxValue)})
+	}
+	if len(e.Errors) > 0 {
+		rows = append(rows, row{"What went wrong", plain(problems(e.Errors), maxValue)})
+	}
+	switch {
+	case e.Failed() && e.Name == flow.EventEscalate:
+		text = "⚠️ Your request for " + what + " was approved, but *granting access failed*."
+	case e.Failed() && e.Name == flow.EventDeescalate:
+		text = "⚠️ *Taking your access* to " + what + " *away failed*. It is tried again until it works."
+	case e.Failed() && e.Name == flow.EventRequestForward:
+		text = "⚠️ Your request for " + what + " *could not be delivered*, so that nobody can decide it yet."
+	case e.Failed():
+		text = "⚠️ An attempt to decide your request for " + what + " *failed*. It is still open."
+	case e.Name == flow.EventRequest:
+		text = "📨 Your request for " + what + " has been sent."
+	case e.Name == flow.EventRequestForward:
+		text = "⏭️ Your request for " + what + " has been passed on to the next to decide."
+	case e.Name == flow.EventApprove && e.State != flow.StateCompleted:
+		text = "☑️ " + mention(e.Actor) + " approved your request for " + what + ". It needs more approvals."
+	case e.Name == flow.EventApprove && len(e.Errors) > 0:
+		text = "⚠️ " + mention(e.Actor) + " *approved* your request for " + what + ", but what was to run then *failed*."
+	case e.Name == flow.EventApprove:
+		text = "✅ " + mention(e.Actor) + " *approved* your request for " + what + "."
+		rows = append(rows, results(e)...)
+	case e.Name == flow.EventDeny && e.Actor.Kind == flow.KindSystem:
+		text = "⛔ Your request for " + what + " *can't be approved by anybody*, and was closed."
+	case e.Name == flow.EventDeny:
+		text = "⛔ " + mention(e.Actor) + " *denied* your request for " + what + "."
+	case e.Name == flow.EventRequestExpire:
+		text = "⌛ Your request for " + what + " *expired*: nobody decided in time. You may ask again."
+	case e.Name == flow.EventCancel:
+		text = "↩️ Your request for " + what + " was withdrawn."
+	case e.Name == flow.EventEscalate:
+		text = "🔓 Your request for " + what + " was approved by " + c.approvers() + ". *You have access* " + c.until()
+		rows = append(rows, warnings(e)...)
+	case e.Name == flow.EventDeescalate:
+		text = "🔒 *Your access* to " + what + " *has ended*: " + howEnded(e) + "."
+		more = leftovers(e)
+		rows = append(rows, warnings(e)...)
+	default:
+		text = "Your request for " + what + ": " + safe(string(e.Name)) + "."
+	}
+	c.page.add(section(strings.Join(append([]string{text}, more...), "\n")))
+	c.page.rows(rows)
+	if e.Failed() || e.Name == flow.EventEscalate {
+		c.page.buttons(c.repairs("End now", "This takes your access away now. To get it back you have to ask again.")...)
+	}
+	return c.notification(text)
+}
+
+// notification is a sentence of ours for where mentions are not shown.
+func (c *card) notification(s string) string {
+	for _, e := range c.Events {
+		s = strings.ReplaceAll(s, mention(e.Actor), safe(e.Actor.Display()))
+	}
+	if i := strings.Index(s, "<!date^"); i >= 0 { // the fallback of the date stands after the bar
+		if from, to := strings.IndexByte(s[i:], '|'), strings.IndexByte(s[i:], '>'); from > 0 && to > from {
+			s = s[:i] + s[i+from+1:i+to] + s[i+to+1:]
+		}
+	}
+	return plainly(s)
+}
+
+// results shows what customers' functions answered: requesters of a flow that
+// runs something want to see what came of it.
+func results(e flow.Event) []row {
+	var answers map[string]json.RawMessage
+	if json.Unmarshal(e.Output, &answers) != nil {
+		return nil
+	}
+	var out []row
+	for _, name := range slices.Sorted(func(yield func(string) bool) {
+		for k := range answers {
+			if !yield(k) {
+				return
+			}
+		}
+	}) {
+		out = append(out, row{"Result of " + name, plain(string(answers[name]), maxValue)})
+	}
+	return out
+}
+
+func warnings(e flow.Event) []row {
+	if w := texts(e.Fields["warnings"]); len(w) > 0 {
+		return []row{{"Warnings", plain(strings.Join(w, "\n"), maxValue)}}
+	}
+	return nil
+}
+
+// refused tells somebody that their click did not count, and why.
+func (c *card) refused(e flow.Event) string {
+	deed := map[flow.EventName]string{
+		flow.EventApprove: "Your approval", flow.EventDeny: "Your denial", flow.EventCancel: "Your withdrawal",
+	}[e.Name]
+	if deed == "" {
+		deed = "Your click"
+	}
+	text := "✋ *" + deed + " did not count*: the request of " + mention(c.Requester) + " for " + c.wish() + "."
+	c.page.add(section(text))
+	if len(e.Errors) > 0 {
+		c.page.add(slack.NewSectionBlock(plain(sentence(problems(e.Errors)), maxValue), nil, nil))
+	}
+	return deed + " did not count: " + escape(sentence(clip(problems(e.Errors), maxInline)))
+}
+
+// trouble tells the error channel what does not work.
+func (c *card) trouble(e flow.Event) string {
+	step := map[flow.EventName]string{
+		flow.EventEscalate: "Granting access failed", flow.EventDeescalate: "Taking access away failed",
+		flow.EventRequestForward: "A request can't be delivered", flow.EventApprove: "A function at an approval failed",
+	}[e.Name]
+	if step == "" {
+		step = "A request ran into an error"
+	}
+	c.page.add(slack.NewHeaderBlock(plain("⚠️ "+step, maxHeader)))
+	rows := []row{
+		{"Flow", plain(c.FlowTitle, maxValue)},
+		{"Requester", mrkdwn(mention(c.Requester), maxValue)},
+	}
+	if c.Target != nil {
+		rows = append(rows, row{"Target", plain(c.Target.Title(), maxValue)})
+	}
+	rows = append(rows, row{"Step", plain(string(e.Name), maxValue)})
+	if e.Count > 1 {
+		rows = append(rows, row{"How often", mrkdwn(count(e.Count, "time")+", last "+moment(e.Last), maxValue)})
+	} else {
+		rows = append(rows, row{"When", mrkdwn(moment(e.At), maxValue)})
+	}
+	for _, f := range e.Errors {
+		rows = append(rows, row{"Error", plain(f.Message, maxValue)}, row{"Code", plain(string(f.Code), maxValue)})
+	}
+	c.page.rows(rows)
+	c.page.add(section("*Now*\n" + c.state()))
+	c.page.buttons(c.repairs("Revoke", "This takes the access of "+c.Requester.Display()+" away now.")...)
+	return step + ": " + safe(c.what()) + " for " + safe(c.Requester.Display())
+}

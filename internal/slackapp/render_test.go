@@ -1,0 +1,538 @@
+package slackapp
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// golden compares a value, as indented JSON, with a file of testdata.
+func golden(t *testing.T, file string, v any) {
+	t.Helper()
+	if raw, ok := v.([]byte); ok {
+		v = json.RawMessage(raw)
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join("testdata", file)
+	if *update {
+		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), b.String()); diff != "" {
+		t.Errorf("%s (-want +got; -update accepts it):\n%s", path, diff)
+	}
+}
+
+// story tells a run's life by applying inputs, a minute each.
+type story struct {
+	t   testing.TB
+	r   flow.Run
+	now time.Time
+}
+
+func tell(t testing.TB, f *flow.Flow, values map[string]any, tiers []flow.Tier, d flow.Deciders) *story {
+	t.Helper()
+	f.Version = "1.0.1"
+	s := &story{t: t, now: start}
+	s.do(flow.Start{ID: flow.RunIDFrom("sym", "story"), Flow: f, Requester: person(alice, "Alice"), Source: flow.ChannelSlack, Prompted: true})
+	sub, err := f.Submit(values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.do(flow.Receive{Action: flow.ActionRequest, Actor: s.r.Requester, Channel: flow.ChannelSlack, Submission: &sub})
+	s.do(flow.Route{SignalID: s.r.Signals[0].ID, Tiers: tiers, Deciders: d})
+	s.r.Tiers[0].Delivered = true
+	return s
+}
+
+func (s *story) do(in flow.Input) *story {
+	s.t.Helper()
+	s.now = s.now.Add(time.Minute)
+	r, err := flow.Apply(s.r, in, s.now)
+	if err != nil {
+		s.t.Fatalf("%T: %v", in, err)
+	}
+	r.Rev++
+	s.r = r
+	return s
+}
+
+func (s *story) click(action flow.Action, who flow.Actor, message string) *story {
+	s.t.Helper()
+	return s.do(flow.Receive{Action: action, Actor: who, Channel: flow.ChannelSlack, Message: message})
+}
+
+func (s *story) decide() *story {
+	s.t.Helper()
+	return s.do(flow.Decide{SignalID: s.r.Signals[0].ID})
+}
+
+func (s *story) refuse(code flow.Code, text string) *story {
+	s.t.Helper()
+	return s.do(flow.Refuse{SignalID: s.r.Signals[0].ID, Reason: flow.Failure{Code: code, Message: text}})
+}
+
+// timeOut lets the current tier's time pass.
+func (s *story) timeOut() *story {
+	s.t.Helper()
+	s.now = s.r.Deadline()
+	s.do(flow.Receive{Action: flow.ActionTimeout, Actor: flow.System, Channel: flow.ChannelInternal, Tier: s.r.Tier})
+	return s.do(flow.Forward{SignalID: s.r.Signals[0].ID})
+}
+
+func (s *story) intend() *story {
+	s.t.Helper()
+	return s.do(flow.Intend{
+		Strategy: *accessFlow().Strategy, Target: *s.r.Target, Identity: "alice@example.com", Entitlements: []flow.Entitlement{{Key: "k"}},
+	})
+}
+
+func (s *story) end(d flow.Deescalate) *story {
+	s.t.Helper()
+	if _, asked := s.r.EndAsked(); !asked {
+		s.now = s.r.Access.End
+	}
+	s.do(flow.Claim{Owner: "w", Until: s.now.Add(time.Hour)})
+	d.Owner = "w"
+	return s.do(d)
+}
+
+// last is the id of the latest event.
+func (s *story) last() string { return s.r.Events[len(s.r.Events)-1].ID }
+
+func request(t testing.TB) *story {
+	return tell(t, accessFlow(), map[string]any{"target_id": "orders-db", "reason": "fix the <!channel> orders https://example.com", "duration": "1h"},
+		[]flow.Tier{{Channel: "#access-prod", TimeoutSeconds: 1800}, {Users: []flow.Actor{person(bob, "Bob"), person(carol, "Carol")}, TimeoutSeconds: 3600}},
+		flow.Deciders{People: []flow.Actor{person(bob, "Bob"), person(carol, "Carol")}, Required: 1})
+}
+
+func report(t testing.TB) *story {
+	return tell(t, reportFlow(), map[string]any{"table": "orders"}, []flow.Tier{{Channel: "C0REPORTS"}}, flow.Deciders{Members: true, Required: 2})
+}
+
+// The messages of each state, as people see them. testdata has them whole.
+func TestRender(t *testing.T) {
+	t.Parallel()
+	b, c := person(bob, "Bob"), person(carol, "Carol")
+	approved := func(t testing.TB) *story {
+		return request(t).click(flow.ActionApprove, b, "Only this once.").decide()
+	}
+	escalated := func(t testing.TB) *story {
+		return approved(t).intend().do(flow.Escalate{Warnings: []string{"slow target"}})
+	}
+	unavailable := flow.Failure{Code: flow.CodeUnavailable, Message: "the server answered 503", Retryable: true}
+	hopeless := flow.Failure{Code: flow.CodeStrategy, Message: "no such role <!here>"}
+	stories := map[string]*story{
+		"requested":         request(t),
+		"deciding":          request(t).click(flow.ActionDeny, c, "no"),
+		"forwarded":         request(t).timeOut(),
+		"undeliverable":     request(t).timeOut().do(flow.Receive{Action: flow.ActionUndeliverable, Actor: flow.System, Channel: flow.ChannelInternal, Tier: 1, Message: "the bot is not in #x: type /invite @Sym there"}),
+		"expired":           request(t).timeOut().timeOut(),
+		"denied":            request(t).click(flow.ActionDeny, c, "Not before the freeze ends.").decide(),
+		"cancelled":         request(t).click(flow.ActionCancel, person(alice, "Alice"), "").decide(),
+		"approved":          approved(t),
+		"granting-retried":  approved(t).intend().do(flow.Fail{Step: flow.EventEscalate, Reason: unavailable}),
+		"granting-failed":   approved(t).intend().do(flow.Fail{Step: flow.EventEscalate, Reason: hopeless}),
+		"escalated":         escalated(t),
+		"ending":            escalated(t).click(flow.ActionDeescalate, b, ""),
+		"removal-failed":    escalated(t).click(flow.ActionDeescalate, b, "").do(flow.Claim{Owner: "w", Until: start.Add(time.Hour)}).do(flow.Fail{Step: flow.EventDeescalate, Reason: unavailable}),
+		"ended":             escalated(t).end(flow.Deescalate{}),
+		"ended-by-hand":     escalated(t).click(flow.ActionDeescalate, b, "").end(flow.Deescalate{}),
+		"still-held":        escalated(t).end(flow.Deescalate{StillHeld: []string{"k"}}),
+		"kept":              escalated(t).end(flow.Deescalate{Kept: []string{"k"}}),
+		"one-of-two":        report(t).click(flow.ActionApprove, b, "").decide(),
+		"approval-only":     report(t).click(flow.ActionApprove, b, "").decide().click(flow.ActionApprove, c, "go").decide(),
+		"after-failed":      nil,
+		"too-late":          request(t).click(flow.ActionDeny, c, "").click(flow.ActionApprove, b, "").decide().refuse(flow.CodeDecided, "this request was already denied by Carol"),
+		"nobody-to-approve": nil,
+	}
+	s := stories["undeliverable"]
+	s.do(flow.Forward{SignalID: s.r.Signals[0].ID})
+	after := report(t).click(flow.ActionApprove, b, "").decide().click(flow.ActionApprove, c, "")
+	after.do(flow.Keep{SignalID: after.r.Signals[0].ID, Result: flow.Result{Output: json.RawMessage(`{"rows":12}`)}})
+	after.do(flow.Decide{SignalID: after.r.Signals[0].ID, After: true})
+	stories["after-result"] = &story{t: t, r: after.r}
+	stories["after-failed"] = after.do(flow.After{EventID: after.last(), Result: flow.Result{Error: &flow.Failure{Code: flow.CodeHandler, Message: "after_approve: it broke"}}})
+
+	rejected := &story{t: t, now: start}
+	f := accessFlow()
+	f.Version = "1.0.1"
+	rejected.do(flow.Start{ID: flow.RunIDFrom("sym", "story"), Flow: f, Requester: person(alice, "Alice"), Source: flow.ChannelAPI, Submitter: &flow.Actor{ID: "b", Kind: flow.KindBot, Name: "deploy *bot*"}})
+	sub, err := f.Submit(map[string]any{"target_id": "orders-db", "reason": "x", "duration": "1h"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rejected.do(flow.Receive{Action: flow.ActionRequest, Actor: rejected.r.Requester, Channel: flow.ChannelAPI, Submission: &sub})
+	rejected.do(flow.Reject{SignalID: rejected.r.Signals[0].ID, Reason: flow.Failure{Code: flow.CodeNoApprover, Message: "nobody could approve this request: add an approver to the flow"}})
+	stories["nobody-to-approve"] = rejected
+
+	for name, s := range stories {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var all []json.RawMessage
+			for _, m := range messages(s.r) {
+				body, err := Render(m, s.r)
+				if err != nil {
+					t.Fatalf("%s: %v", m.Key(), err)
+				}
+				checkLimits(t, body)
+				all = append(all, body)
+			}
+			golden(t, name+".json", all)
+		})
+	}
+}
+
+// messages lists those of a run that its latest event brings about.
+func messages(r flow.Run) []workflow.Message {
+	var out []workflow.Message
+	for tier := range r.Tiers {
+		out = append(out, workflow.Message{Kind: workflow.KindRequest, Tier: tier})
+	}
+	id := r.Events[len(r.Events)-1].ID
+	out = append(out, workflow.Message{Kind: workflow.KindStatus}, workflow.Message{Kind: workflow.KindOutcome, EventID: id})
+	if e := r.Events[len(r.Events)-1]; len(e.Errors) > 0 {
+		out = append(out, workflow.Message{Kind: workflow.KindError, EventID: id}, workflow.Message{Kind: workflow.KindRefused, EventID: id})
+	}
+	return out
+}
+
+// The buttons of each state, which is what people can do in it.
+func TestButtons(t *testing.T) {
+	t.Parallel()
+	b := person(bob, "Bob")
+	approved := func() *story { return request(t).click(flow.ActionApprove, b, "").decide() }
+	noRevoke := func() *story {
+		s := approved().intend().do(flow.Escalate{})
+		s.r.Form.AllowRevoke = false
+		return s
+	}
+	for name, c := range map[string]struct {
+		s               *story
+		request, status string
+	}{
+		"Requested":      {request(t), "approve deny", "cancel"},
+		"Approved":       {approved(), "", ""},
+		"GrantRetried":   {approved().do(flow.Fail{Step: flow.EventEscalate, Reason: flow.Failure{Code: flow.CodeUnavailable, Retryable: true}}), "", ""},
+		"GrantFailed":    {approved().do(flow.Fail{Step: flow.EventEscalate, Reason: flow.Failure{Code: flow.CodeStrategy}}), "retry", "retry"},
+		"StuckHalfway":   {approved().intend().do(flow.Fail{Step: flow.EventEscalate, Reason: flow.Failure{Code: flow.CodeStrategy}}), "retry deescalate", "retry deescalate"},
+		"Live":           {approved().intend().do(flow.Escalate{}), "deescalate", "deescalate"},
+		"LiveNoRevoke":   {noRevoke(), "", ""},
+		"Ending":         {approved().intend().do(flow.Escalate{}).click(flow.ActionDeescalate, b, ""), "", ""},
+		"Ended":          {approved().intend().do(flow.Escalate{}).end(flow.Deescalate{}), "", ""},
+		"Denied":         {request(t).click(flow.ActionDeny, b, "").decide(), "", ""},
+		"ForwardedFirst": {request(t).timeOut(), "", "cancel"},
+	} {
+		for _, m := range []struct {
+			kind workflow.Kind
+			want string
+		}{{workflow.KindRequest, c.request}, {workflow.KindStatus, c.status}} {
+			body, err := Render(workflow.Message{Kind: m.kind}, c.s.r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(actionsOf(t, body), " "); got != m.want {
+				t.Errorf("%s, %s: %q, want %q", name, m.kind, got, m.want)
+			}
+		}
+	}
+}
+
+func actionsOf(t testing.TB, body []byte) []string {
+	t.Helper()
+	var m struct {
+		Blocks []struct {
+			Type     string
+			Elements []struct {
+				ActionID string `json:"action_id"`
+			}
+		}
+	}
+	if err := json.Unmarshal(body, &m); err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, b := range m.Blocks {
+		for _, e := range b.Elements {
+			if b.Type == "actions" {
+				out = append(out, e.ActionID)
+			}
+		}
+	}
+	return out
+}
+
+func TestRenderRefusesWhatTheRunHasNot(t *testing.T) {
+	t.Parallel()
+	for _, m := range []workflow.Message{{Kind: "poem"}, {Kind: workflow.KindOutcome, EventID: "none"}} {
+		if body, err := Render(m, request(t).r); err == nil {
+			t.Errorf("%v rendered %s", m, body)
+		}
+	}
+}
+
+// checkLimits holds a message or view to Slack's limits by walking its JSON.
+func checkLimits(t interface {
+	Helper()
+	Errorf(string, ...any)
+	Fatalf(string, ...any)
+}, body []byte) {
+	t.Helper()
+	var message map[string]any
+	if err := json.Unmarshal(body, &message); err != nil {
+		t.Fatalf("%v", err)
+	}
+	most := maxMessageBlocks
+	if message["type"] == "modal" {
+		most = maxViewBlocks
+	} else {
+		if s, _ := message["text"].(string); s == "" || utf8.RuneCountInString(s) > maxText {
+			t.Errorf("text of %d characters", utf8.RuneCountInString(s))
+		}
+		var raw struct{ Blocks json.RawMessage }
+		_ = json.Unmarshal(body, &raw)
+		if n := utf8.RuneCount(raw.Blocks); n > maxBlocksJSON {
+			t.Errorf("blocks of %d characters", n)
+		}
+	}
+	blocks, _ := message["blocks"].([]any)
+	if len(blocks) == 0 || len(blocks) > most {
+		t.Errorf("%d blocks", len(blocks))
+	}
+	length := func(where string, v any, most int) {
+		if v == nil {
+			return
+		}
+		s, ok := v.(string)
+		if text, is := v.(map[string]any); is {
+			s, ok = text["text"].(string)
+		}
+		if n := utf8.RuneCountInString(s); !ok || n == 0 || n > most {
+			t.Errorf("%s has %d characters: %.80s", where, n, s)
+		}
+	}
+	length("title", message["title"], maxTitle)
+	length("submit", message["submit"], maxTitle)
+	var element func(any)
+	element = func(v any) {
+		e := v.(map[string]any)
+		length("action_id", e["action_id"], maxID)
+		length("placeholder", e["placeholder"], maxPlaceholder)
+		length("initial_value", e["initial_value"], maxInput)
+		switch e["type"] {
+		case "button":
+			length("button", e["text"], maxOptionText)
+			length("value", e["value"], 2000)
+			if confirm, ok := e["confirm"].(map[string]any); ok {
+				length("confirm title", confirm["title"], 100)
+				length("confirm text", confirm["text"], 300)
+				length("confirm", confirm["confirm"], 30)
+				length("deny", confirm["deny"], 30)
+			}
+		case "plain_text", "mrkdwn":
+			length("context", e, maxText)
+		}
+		options, _ := e["options"].([]any)
+		if len(options) > maxOptions {
+			t.Errorf("%d options", len(options))
+		}
+		for _, o := range options {
+			length("option", o.(map[string]any)["text"], maxOptionText)
+			length("option value", o.(map[string]any)["value"], maxOptionValue)
+		}
+	}
+	for _, v := range blocks {
+		b := v.(map[string]any)
+		length("block_id", b["block_id"], maxID)
+		switch b["type"] {
+		case "section":
+			length("section", b["text"], maxText)
+			fields, _ := b["fields"].([]any)
+			if len(fields) > maxFields || b["text"] == nil && len(fields) == 0 {
+				t.Errorf("%d fields", len(fields))
+			}
+			for _, f := range fields {
+				length("field", f, maxField)
+			}
+		case "header":
+			length("header", b["text"], maxHeader)
+		case "input":
+			length("label", b["label"], maxLabel)
+			length("hint", b["hint"], maxLabel)
+			element(b["element"])
+		case "context", "actions":
+			elements := b["elements"].([]any)
+			if n := len(elements); n == 0 || n > 10 {
+				t.Errorf("%d elements", n)
+			}
+			for _, e := range elements {
+				element(e)
+			}
+		default:
+			t.Errorf("block of type %v", b["type"])
+		}
+	}
+	// Text of users never becomes a reference: all that stands in formatted
+	// text between angle brackets is of our making.
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			if v["type"] == "mrkdwn" {
+				s, _ := v["text"].(string)
+				if v["verbatim"] != true && message["type"] != "modal" {
+					t.Errorf("formatted text that Slack would parse by itself: %.80s", s)
+				}
+				for i, part := range strings.Split(s, "<") {
+					if i > 0 && !strings.HasPrefix(part, "@U") && !strings.HasPrefix(part, "@W") && !strings.HasPrefix(part, "!date^") && !strings.HasPrefix(part, "#C") {
+						t.Errorf("a reference that is not ours: <%.40s", part)
+					}
+				}
+			}
+			for _, x := range v {
+				walk(x)
+			}
+		case []any:
+			for _, x := range v {
+				walk(x)
+			}
+		}
+	}
+	walk(message["blocks"])
+	if s, _ := message["text"].(string); message["type"] != "modal" && (strings.Contains(s, "<!channel") || strings.Contains(s, "<http")) {
+		t.Errorf("text %q", s)
+	}
+}
+
+// Whatever a run holds, each of its messages keeps Slack's limits, and what
+// users wrote stays text.
+func TestRenderKeepsLimits(t *testing.T) {
+	t.Parallel()
+	b, c := person(bob, "Bob"), person(carol, "Carol")
+	rapid.Check(t, func(rt *rapid.T) {
+		wild := func(label string) string {
+			s := rapid.SampledFrom([]string{"", "x", "<!channel> ", "<@U024BE7LH>", "\"\\\n", "ü☃𐍈", "&lt;", "<https://example.com|click> ", "\u202e", strings.Repeat("many words ", 20)}).Draw(rt, label)
+			return strings.Repeat(s, rapid.SampledFrom([]int{1, 2, 50, 400}).Draw(rt, label+"-times")) + rapid.String().Draw(rt, label+"-more")
+		}
+		f := accessFlow()
+		f.Label = wild("title")
+		f.Strategy.Targets[0].Label = wild("target")
+		f.Params.PromptFields = f.Params.PromptFields[:0]
+		values := map[string]any{"target_id": "orders-db", "duration": "1h"}
+		for i := range rapid.IntRange(0, 60).Draw(rt, "fields") {
+			name := fmt.Sprintf("f%d", i)
+			f.Params.PromptFields = append(f.Params.PromptFields, flow.PromptField{Name: name, Type: flow.FieldString, Label: wild("label"), Visible: true})
+			if v := wild("value"); strings.TrimSpace(v) != "" && len(v) < 500 {
+				values[name] = v
+			}
+		}
+		s := tell(t, f, values,
+			[]flow.Tier{{Channel: wild("channel"), TimeoutSeconds: 60}, {Users: []flow.Actor{b, {ID: "x", Name: wild("person")}}}},
+			flow.Deciders{People: []flow.Actor{b, c, {ID: "y", Name: wild("decider")}}, Admins: []flow.Actor{{ID: "z", Name: wild("admin")}}, Required: rapid.IntRange(1, 2).Draw(rt, "required")})
+		s.r.Requester.Name = wild("requester")
+		if rapid.Bool().Draw(rt, "no slack") {
+			s.r.Requester.SlackID = ""
+		}
+		for range rapid.IntRange(0, 6).Draw(rt, "steps") {
+			failure := flow.Failure{Code: flow.CodeStrategy, Message: wild("error"), Retryable: rapid.Bool().Draw(rt, "retryable")}
+			in := rapid.SampledFrom([]func() flow.Input{
+				func() flow.Input { return flow.Receive{Action: flow.ActionApprove, Actor: b, Message: wild("message")} },
+				func() flow.Input { return flow.Receive{Action: flow.ActionApprove, Actor: c, Message: wild("message")} },
+				func() flow.Input { return flow.Receive{Action: flow.ActionDeny, Actor: c, Message: wild("message")} },
+				func() flow.Input {
+					return flow.Receive{Action: flow.ActionDeescalate, Actor: flow.Actor{ID: "e", Name: wild("ender")}}
+				},
+				func() flow.Input { return flow.Decide{SignalID: head(s.r)} },
+				func() flow.Input { return flow.Decide{SignalID: head(s.r)} },
+				func() flow.Input { return flow.Refuse{SignalID: head(s.r), Reason: failure} },
+				func() flow.Input { return flow.Fail{Step: flow.EventEscalate, Reason: failure} },
+				func() flow.Input { return flow.Fail{Step: flow.EventDeescalate, Reason: failure} },
+				func() flow.Input {
+					return flow.Intend{Strategy: *f.Strategy, Target: *s.r.Target, Entitlements: []flow.Entitlement{{Key: "k"}}}
+				},
+				func() flow.Input { return flow.Escalate{Warnings: []string{wild("warning")}} },
+			}).Draw(rt, "input")()
+			if r, err := flow.Apply(s.r, in, s.now); err == nil {
+				s.r = r
+			}
+		}
+		for _, e := range s.r.Events {
+			for _, m := range []workflow.Message{
+				{Kind: workflow.KindRequest}, {Kind: workflow.KindRequest, Tier: 1}, {Kind: workflow.KindStatus},
+				{Kind: workflow.KindOutcome, EventID: e.ID}, {Kind: workflow.KindRefused, EventID: e.ID}, {Kind: workflow.KindError, EventID: e.ID},
+			} {
+				body, err := Render(m, s.r)
+				if err != nil {
+					rt.Fatalf("%s: %v", m.Key(), err)
+				}
+				checkLimits(rt, body)
+				again, _ := Render(m, s.r)
+				if !bytes.Equal(body, again) {
+					rt.Fatalf("%s is not the same twice", m.Key())
+				}
+			}
+		}
+	})
+}
+
+func head(r flow.Run) string {
+	if len(r.Signals) == 0 {
+		return ""
+	}
+	return r.Signals[0].ID
+}
+
+// A run that was stored and read reads like one that was not: JSON turns
+// numbers and lists into other types.
+func TestRenderAfterStorage(t *testing.T) {
+	t.Parallel()
+	f := everyField()
+	values := map[string]any{
+		"target_id": "orders-db", "reason": "x", "env": "dev", "rows": 1000000, "urgent": false, "pair": bob,
+		"team": []string{bob, carol}, "tables": []string{"a", "b"}, "ports": []string{"1", "2"}, "wait": "90s", "duration": "10m",
+	}
+	s := tell(t, f, values, []flow.Tier{{Channel: "#x"}}, flow.Deciders{Members: true, Required: 1})
+	b, err := json.Marshal(s.r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stored flow.Run
+	if err := json.Unmarshal(b, &stored); err != nil {
+		t.Fatal(err)
+	}
+	fresh, err := Render(workflow.Message{Kind: workflow.KindRequest}, s.r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Render(workflow.Message{Kind: workflow.KindRequest}, stored)
+	if diff := cmp.Diff(string(fresh), string(again)); err != nil || diff != "" {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	golden(t, "every-field.json", fresh)
+}
