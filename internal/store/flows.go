@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -20,7 +21,13 @@ import (
 type Flows struct {
 	Store Store // required
 
-	cache sync.Map // "flow#name#version" → *flow.Flow; versions never change
+	read sync.Map // key → decoded: what was read last
+}
+
+// decoded is a flow, and the writer of the item that it was read from.
+type decoded struct {
+	writer string
+	flow   *flow.Flow
 }
 
 // FlowSummary is what a list of flows shows.
@@ -47,76 +54,109 @@ func (f FlowSummary) Allows(source flow.Channel) bool {
 
 const flowList = "flows#current"
 
-func flowKey(name string) string             { return "flow#" + strings.ToLower(name) }
-func versionKey(name, version string) string { return flowKey(name) + "#" + version }
-
-// Latest reads the newest version of a flow, whatever the case of the name's
-// letters. The error has flow.CodeUnknownFlow where there is none.
-func (s *Flows) Latest(ctx context.Context, name string) (*flow.Flow, error) {
-	return s.read(ctx, flowKey(name), name)
+// The kinds differ, so that no name, whatever is in it, stands for a version.
+func flowKey(name string) string { return "flow#" + strings.ToLower(name) }
+func versionKey(name, version string) string {
+	return "flowversion#" + strings.ToLower(name) + "#" + version
 }
 
-// Version reads one version of a flow; flow.Latest stands for the newest.
+// Latest reads the newest version of a flow, whatever the case of the name's
+// letters. The error has flow.CodeUnknownFlow where there is none, or none any
+// more. Flows are shared between those who read them: don't change them.
+func (s *Flows) Latest(ctx context.Context, name string) (*flow.Flow, error) {
+	return s.get(ctx, flowKey(name), name)
+}
+
+// Version reads one version of a flow, withdrawn or not; flow.Latest stands
+// for the newest. The error has flow.CodeUnknownFlow where there is none.
 func (s *Flows) Version(ctx context.Context, name, version string) (*flow.Flow, error) {
 	if version == flow.Latest {
 		return s.Latest(ctx, name)
 	}
 	key := versionKey(name, version)
-	if f, ok := s.cache.Load(key); ok {
-		return f.(*flow.Flow), nil
+	if known, ok := s.read.Load(key); ok {
+		return known.(decoded).flow, nil // versions never change
 	}
-	f, err := s.read(ctx, key, name+":"+version)
-	if err == nil {
-		s.cache.Store(key, f)
-	}
-	return f, err
+	return s.get(ctx, key, name+":"+version)
 }
 
-func (s *Flows) read(ctx context.Context, key, shown string) (*flow.Flow, error) {
-	var f flow.Flow
-	err := s.readInto(ctx, key, &f)
+func (s *Flows) get(ctx context.Context, key, shown string) (*flow.Flow, error) {
+	item, err := s.Store.Get(ctx, key)
 	if errors.Is(err, ErrNotFound) {
 		return nil, flow.Errorf(flow.CodeUnknownFlow, "there is no flow %q", shown)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read flow %q: %w", shown, err)
 	}
-	return &f, nil
-}
-
-func (s *Flows) readInto(ctx context.Context, key string, v any) error {
-	item, err := s.Store.Get(ctx, key)
-	if err != nil {
-		return err
+	if known, ok := s.read.Load(key); ok && known.(decoded).writer == item.Writer {
+		return known.(decoded).flow, nil
 	}
-	return json.Unmarshal(item.Body, v)
+	var f flow.Flow
+	if err := unpack(item.Body, &f); err != nil {
+		return nil, fmt.Errorf("decode flow %q: %w", shown, err)
+	}
+	s.read.Store(key, decoded{item.Writer, &f})
+	return &f, nil
 }
 
 // List gives the published flows in order of name.
 func (s *Flows) List(ctx context.Context) ([]FlowSummary, error) {
+	item, err := s.Store.Get(ctx, flowList)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
 	var list []FlowSummary
-	if err := s.readInto(ctx, flowList, &list); err != nil && !errors.Is(err, ErrNotFound) {
+	if err == nil {
+		err = unpack(item.Body, &list)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("list flows: %w", err)
 	}
 	return list, nil
 }
 
-// versions is the item that counts a flow's versions. It outlives the flow.
-type versions struct {
-	Last int `json:"last"` // N of the newest "1.0.N"
-	// ByDigest maps content to the version that has it, so that content which
-	// comes back gets its old version back.
-	ByDigest map[string]string `json:"by_digest"`
+// pack writes v as JSON, compressed: a flow with thousands of targets would
+// not fit into an item otherwise.
+func pack(v any) ([]byte, error) {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if err := errors.Join(json.NewEncoder(z).Encode(v), z.Close()); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+func unpack(body []byte, v any) error {
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	return json.NewDecoder(z).Decode(v)
 }
 
 // Publish makes these the flows that there are, and returns them with their
-// versions: a new one for content that the flow never had, else the one that
-// it had. Flows that are left out can't be started any more; their versions
-// stay for the runs that use them.
+// versions, in order of name: a new version for content that the flow never
+// had, else the one that it had. Flows that are left out can't be started any
+// more; their versions stay for the runs that use them. A publish that failed
+// half-way is made good by the next one, whatever that publishes. One at a
+// time.
+//
+// The error has flow.CodeInvalid for names that differ in the case of their
+// letters only, and flow.CodeTooLarge for a flow that does not fit into an item.
 func (s *Flows) Publish(ctx context.Context, flows []*flow.Flow) ([]FlowSummary, error) {
+	kept := map[string]bool{}
+	for _, f := range flows {
+		if kept[flowKey(f.Name)] {
+			return nil, flow.Errorf(flow.CodeInvalid, "there are two flows named %q: names must differ in more than the case of their letters", f.Name)
+		}
+		kept[flowKey(f.Name)] = true
+	}
 	list := []FlowSummary{}
 	for _, f := range flows {
 		published, err := s.publish(ctx, f)
+		if errors.Is(err, ErrTooLarge) {
+			err = &flow.Error{Code: flow.CodeTooLarge, Message: fmt.Sprintf("the flow takes more than %d KB, compressed: give its strategy fewer targets", MaxItemBytes>>10), Cause: err}
+		}
 		if err != nil {
 			return nil, fmt.Errorf("publish flow %q: %w", f.Name, err)
 		}
@@ -126,16 +166,8 @@ func (s *Flows) Publish(ctx context.Context, flows []*flow.Flow) ([]FlowSummary,
 		})
 	}
 	slices.SortFunc(list, func(a, b FlowSummary) int { return strings.Compare(a.Name, b.Name) })
-	old, err := s.List(ctx)
-	if err != nil {
+	if err := s.withdraw(ctx, kept); err != nil {
 		return nil, err
-	}
-	for _, was := range old {
-		if !slices.ContainsFunc(list, func(f FlowSummary) bool { return strings.EqualFold(f.Name, was.Name) }) {
-			if err := s.remove(ctx, flowKey(was.Name)); err != nil {
-				return nil, fmt.Errorf("withdraw flow %q: %w", was.Name, err)
-			}
-		}
 	}
 	if err := s.overwrite(ctx, flowList, list); err != nil {
 		return nil, fmt.Errorf("write the list of flows: %w", err)
@@ -150,17 +182,27 @@ func (s *Flows) publish(ctx context.Context, f *flow.Flow) (*flow.Flow, error) {
 	}
 	published := *f
 	published.Version = version
-	body, err := json.Marshal(published)
+	body, err := pack(published)
 	if err != nil {
 		return nil, err
 	}
-	// Number may have been given by a publish that got no further.
 	_, err = s.Store.Put(ctx, Item{Key: versionKey(f.Name, version), Writer: NewWriter(), Body: body})
-	if err != nil && !errors.Is(err, ErrConflict) {
+	if err != nil && !errors.Is(err, ErrConflict) { // else it was published before
 		return nil, err
 	}
 	return &published, s.overwrite(ctx, flowKey(f.Name), published)
 }
+
+// digests is the item that knows all content a flow ever had. It outlives the
+// flow.
+type digests struct {
+	Last int `json:"last"` // N of the newest version, "1.0.N"
+	// Versions are by digest, so that content which comes back gets its old
+	// version back.
+	Versions map[string]string `json:"versions"`
+}
+
+const digestsKind = "flowdigests#"
 
 // number gives the version of the flow's content.
 func (s *Flows) number(ctx context.Context, f *flow.Flow) (string, error) {
@@ -171,55 +213,62 @@ func (s *Flows) number(ctx context.Context, f *flow.Flow) (string, error) {
 		return "", err
 	}
 	sum := sha256.Sum256(body)
-	digest := hex.EncodeToString(sum[:])
-	key := "flowversions#" + strings.ToLower(f.Name)
-	for range maxConflicts {
-		known := versions{ByDigest: map[string]string{}}
-		item, err := s.Store.Get(ctx, key)
-		if err == nil {
-			err = json.Unmarshal(item.Body, &known)
+	digest := hex.EncodeToString(sum[:16])
+	known, _, err := change(ctx, s.Store, digestsKind+strings.ToLower(f.Name), func(d *digests, _ int64) error {
+		if d.Versions[digest] != "" {
+			return nil
 		}
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return "", err
+		if d.Versions == nil {
+			d.Versions = map[string]string{}
 		}
-		if v, ok := known.ByDigest[digest]; ok {
-			return v, nil
-		}
-		known.Last++
-		v := fmt.Sprintf("1.0.%d", known.Last)
-		known.ByDigest[digest] = v
-		body, err := json.Marshal(known)
+		d.Last++
+		d.Versions[digest] = fmt.Sprintf("1.0.%d", d.Last)
+		return nil
+	})
+	return known.Versions[digest], err
+}
+
+// withdraw removes the newest versions of all flows that ever were and are not
+// kept. The list of flows does not tell which: a publish may have failed
+// before it wrote that.
+func (s *Flows) withdraw(ctx context.Context, kept map[string]bool) error {
+	q := Query{By: ByKind, Value: digestsKind}
+	for {
+		page, err := s.Store.List(ctx, q)
 		if err != nil {
-			return "", err
+			return fmt.Errorf("list the flows that ever were: %w", err)
 		}
-		_, err = s.Store.Put(ctx, Item{Key: key, Rev: item.Rev, Writer: NewWriter(), Body: body})
-		if !errors.Is(err, ErrConflict) {
-			return v, err
+		for _, item := range page.Items {
+			name := strings.TrimPrefix(item.Key, digestsKind)
+			if kept[flowKey(name)] {
+				continue
+			}
+			if err := s.remove(ctx, flowKey(name)); err != nil {
+				return fmt.Errorf("withdraw flow %q: %w", name, err)
+			}
 		}
+		if page.Cursor == "" {
+			return nil
+		}
+		q.Cursor = page.Cursor
 	}
-	return "", ErrConflict
 }
 
 // overwrite writes an item whatever stands there. Only publish writes these.
 func (s *Flows) overwrite(ctx context.Context, key string, v any) error {
-	body, err := json.Marshal(v)
+	body, err := pack(v)
 	if err != nil {
 		return err
 	}
-	for range maxConflicts {
-		item, err := s.Store.Get(ctx, key)
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return err
-		}
-		if bytes.Equal(item.Body, body) {
-			return nil
-		}
-		_, err = s.Store.Put(ctx, Item{Key: key, Rev: item.Rev, Writer: NewWriter(), Body: body})
-		if !errors.Is(err, ErrConflict) {
-			return err
-		}
+	item, err := s.Store.Get(ctx, key)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
 	}
-	return ErrConflict
+	if bytes.Equal(item.Body, body) {
+		return nil
+	}
+	_, err = s.Store.Put(ctx, Item{Key: key, Rev: item.Rev, Writer: NewWriter(), Body: body})
+	return err
 }
 
 func (s *Flows) remove(ctx context.Context, key string) error {

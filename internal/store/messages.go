@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/symflows/symflows/internal/flow"
 )
@@ -23,7 +24,7 @@ type Message struct {
 
 // Get lists the messages of a run; none is no error.
 func (s Messages) Get(ctx context.Context, runID string) ([]Message, error) {
-	item, err := s.Store.Get(ctx, "msg#"+runID)
+	item, err := s.Store.Get(ctx, messagesKey(runID))
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil
 	}
@@ -39,13 +40,17 @@ func (s Messages) Get(ctx context.Context, runID string) ([]Message, error) {
 
 // Save adds a message, or updates what it shows.
 func (s Messages) Save(ctx context.Context, runID string, m Message) error {
-	return change(ctx, s.Store, "msg#"+runID, func(list *[]Message) {
+	_, _, err := change(ctx, s.Store, messagesKey(runID), func(list *[]Message, _ int64) error {
 		for i, old := range *list {
 			if old.MessageRef == m.MessageRef {
 				(*list)[i] = m
-				return
+				return nil
 			}
 		}
 		*list = append(*list, m)
+		return nil
 	})
+	return err
 }
+
+func messagesKey(runID string) string { return "msg#" + strings.ToLower(runID) }

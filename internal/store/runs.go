@@ -2,24 +2,22 @@ package store
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
 )
-
-// NewWriter makes the id of an intended write.
-func NewWriter() string { return rand.Text() }
 
 // Runs keeps runs.
 type Runs struct {
 	Store Store // required
 }
 
-func runKey(id string) string { return "run#" + id }
+// Ids and flows' names are the same in letters of either case.
+func runKey(id string) string { return "run#" + strings.ToLower(id) }
 
 // Get reads a run. The error has flow.CodeUnknownRun where there is none.
 func (s Runs) Get(ctx context.Context, id string) (flow.Run, error) {
@@ -46,29 +44,26 @@ func runOf(item Item) (flow.Run, error) {
 }
 
 // Put writes a run as flow.Apply gave it. Returns ErrConflict when the stored
-// run is not the one that Apply was given.
+// run is not the one that Apply was given; the error has flow.CodeFull when the
+// run has grown too large to be stored.
 func (s Runs) Put(ctx context.Context, r flow.Run) (flow.Run, error) {
-	return s.put(ctx, r, NewWriter())
-}
-
-func (s Runs) put(ctx context.Context, r flow.Run, writer string) (flow.Run, error) {
 	body, err := json.Marshal(r)
 	if err != nil {
 		return flow.Run{}, fmt.Errorf("encode run %s: %w", r.ID, err)
 	}
 	rev, err := s.Store.Put(ctx, Item{
-		Key: runKey(r.ID), Rev: r.Rev, Writer: writer, Body: body,
-		Index: Index{Due: r.Due, Requester: r.Requester.ID, Flow: r.Flow, Status: string(r.Status), Created: r.Created},
+		Key: runKey(r.ID), Rev: r.Rev, Writer: NewWriter(), Body: body,
+		Index: Index{Due: r.Due, Requester: r.Requester.ID, Flow: strings.ToLower(r.Flow), Status: string(r.Status), Created: r.Created},
 	})
+	if errors.Is(err, ErrTooLarge) {
+		err = &flow.Error{Code: flow.CodeFull, Message: "this run has grown too large to be stored: start a new request", Cause: err}
+	}
 	if err != nil {
 		return flow.Run{}, fmt.Errorf("write run %s: %w", r.ID, err)
 	}
 	r.Rev, r.Size = rev, len(body)
 	return r, nil
 }
-
-// maxConflicts is how often Change reads again before it gives up.
-const maxConflicts = 50
 
 // Change reads a run, applies what decide gives for it, and writes it, anew
 // for each lost race. decide may return flow.ErrUnchanged: then nothing is
@@ -109,8 +104,11 @@ type RunPage struct {
 // List finds runs, newest first (ByRequester, ByFlow, ByStatus), in order of
 // id (ByKind) or earliest first (ByDue).
 func (s Runs) List(ctx context.Context, q Query) (RunPage, error) {
-	if q.By == ByKind {
+	switch q.By {
+	case ByKind:
 		q.Value = "run#"
+	case ByFlow:
+		q.Value = strings.ToLower(q.Value)
 	}
 	page, err := s.Store.List(ctx, q)
 	if err != nil {

@@ -30,8 +30,9 @@ const (
 // Item is what is stored: a body that the store does not look into, and what
 // it can be found by.
 type Item struct {
-	// Key starts with the kind: "run#…", "flow#…", "grant#…", "msg#…",
-	// "user#…", "slackuser#…", "token#…".
+	// Key starts with the kind: "run#…", "grant#…", "msg#…", "user#…",
+	// "slackuser#…", "token#…"; and of the published configuration "flow#…",
+	// "flowversion#…", "flowdigests#…", "flows#…".
 	Key string
 	// Rev counts the writes of this key. In a Put it is the revision that the
 	// write is based on: 0 creates.

@@ -37,18 +37,24 @@ type Token struct {
 const tokenPrefix = "symflows_"
 
 // Create makes a token for a bot, valid for the given time, and returns its
-// value, which can't be had again.
+// value, which can't be had again. The error has flow.CodeInvalid for a bot
+// without a name, or a time that is over at once.
 func (s Tokens) Create(ctx context.Context, bot, label string, valid time.Duration) (value string, t Token, err error) {
-	value = tokenPrefix + rand.Text()
-	t = Token{
-		Bot: bot, Label: label, Created: s.Now().UTC(), Expires: s.Now().UTC().Add(valid), Hash: hash(value),
+	if bot == "" {
+		return "", Token{}, flow.Errorf(flow.CodeInvalid, "a token needs the name of the bot that it is for")
 	}
+	if valid <= 0 {
+		return "", Token{}, flow.Errorf(flow.CodeInvalid, "a token must be valid for some time: give a duration such as 720h")
+	}
+	value = tokenPrefix + rand.Text()
+	now := s.Now().UTC()
+	t = Token{Bot: bot, Label: label, Created: now, Expires: now.Add(valid), Hash: hash(value)}
 	t.ID = t.Hash[:12]
 	body, err := json.Marshal(t)
 	if err != nil {
 		return "", Token{}, err
 	}
-	_, err = s.Store.Put(ctx, Item{Key: "token#" + t.Hash, Writer: NewWriter(), Body: body, Expires: t.Expires})
+	_, err = s.Store.Put(ctx, Item{Key: tokenKey(t.Hash), Writer: NewWriter(), Body: body, Expires: t.Expires})
 	if err != nil {
 		return "", Token{}, fmt.Errorf("write token: %w", err)
 	}
@@ -61,7 +67,7 @@ func (s Tokens) Create(ctx context.Context, bot, label string, valid time.Durati
 func (s Tokens) Check(ctx context.Context, value string) (flow.Actor, Token, error) {
 	refused := flow.Errorf(flow.CodeUnauthenticated, "the token is not valid: it may be wrong, expired or revoked")
 	h := hash(value)
-	item, err := s.Store.Get(ctx, "token#"+h)
+	item, err := s.Store.Get(ctx, tokenKey(h))
 	if errors.Is(err, ErrNotFound) {
 		return flow.Actor{}, Token{}, refused
 	}
@@ -78,8 +84,7 @@ func (s Tokens) Check(ctx context.Context, value string) (flow.Actor, Token, err
 	return flow.Actor{ID: flow.UserID(s.Org, t.Bot), Kind: flow.KindBot, Name: t.Bot}, t, nil
 }
 
-// List gives the tokens that there are, expired ones included until they are
-// cleared away.
+// List gives the tokens that are valid.
 func (s Tokens) List(ctx context.Context) ([]Token, error) {
 	var out []Token
 	q := Query{By: ByKind, Value: "token#"}
@@ -102,8 +107,8 @@ func (s Tokens) List(ctx context.Context) ([]Token, error) {
 	}
 }
 
-// Revoke ends a token at once, by its id. The error has flow.CodeUnauthenticated
-// if there is none.
+// Revoke ends a token at once, by its id. The error has flow.CodeInvalid if
+// there is none.
 func (s Tokens) Revoke(ctx context.Context, id string) error {
 	list, err := s.List(ctx)
 	if err != nil {
@@ -111,18 +116,27 @@ func (s Tokens) Revoke(ctx context.Context, id string) error {
 	}
 	for _, t := range list {
 		if t.ID == id {
-			item, err := s.Store.Get(ctx, "token#"+t.Hash)
-			if errors.Is(err, ErrNotFound) {
-				return nil
-			}
-			if err != nil {
-				return fmt.Errorf("read token: %w", err)
-			}
-			return s.Store.Delete(ctx, item.Key, item.Rev)
+			return s.delete(ctx, t)
 		}
 	}
-	return flow.Errorf(flow.CodeUnauthenticated, "there is no token %q: \"token list\" shows those that there are", id)
+	return flow.Errorf(flow.CodeInvalid, "there is no token %q: \"token list\" shows those that there are", id)
 }
+
+func (s Tokens) delete(ctx context.Context, t Token) error {
+	item, err := s.Store.Get(ctx, tokenKey(t.Hash))
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		err = s.Store.Delete(ctx, item.Key, item.Rev)
+	}
+	if err != nil {
+		return fmt.Errorf("delete token %s: %w", t.ID, err)
+	}
+	return nil
+}
+
+func tokenKey(hash string) string { return "token#" + hash }
 
 func hash(value string) string {
 	sum := sha256.Sum256([]byte(value))

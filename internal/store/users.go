@@ -49,7 +49,7 @@ type Users struct {
 // where we never saw them.
 func (s Users) BySlack(ctx context.Context, team, id string) (User, error) {
 	var u User
-	_, err := s.read(ctx, "slackuser#"+team+"#"+id, &u)
+	err := s.read(ctx, slackUserKey(team, id), &u)
 	return u, err
 }
 
@@ -57,7 +57,7 @@ func (s Users) BySlack(ctx context.Context, team, id string) (User, error) {
 // we never saw them.
 func (s Users) ByID(ctx context.Context, userID string) (User, error) {
 	var p person
-	if _, err := s.read(ctx, "user#"+userID, &p); err != nil {
+	if err := s.read(ctx, userKey(userID), &p); err != nil {
 		return User{}, err
 	}
 	if p.ID == "" {
@@ -66,13 +66,33 @@ func (s Users) ByID(ctx context.Context, userID string) (User, error) {
 	return p.User, nil
 }
 
-// Remember saves a person as the directory just described them.
+// Remember saves a person as the directory described them at u.SeenAt. What it
+// said later is kept.
 func (s Users) Remember(ctx context.Context, u User) error {
-	if err := change(ctx, s.Store, "slackuser#"+u.SlackTeam+"#"+u.SlackID, func(stored *User) { *stored = u }); err != nil {
-		return err
+	if u.SlackID != "" {
+		_, _, err := change(ctx, s.Store, slackUserKey(u.SlackTeam, u.SlackID), func(stored *User, _ int64) error {
+			stored.update(u)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
 	}
-	return change(ctx, s.Store, "user#"+u.ID, func(p *person) { p.User = u })
+	_, _, err := change(ctx, s.Store, userKey(u.ID), func(p *person, _ int64) error {
+		p.update(u)
+		return nil
+	})
+	return err
 }
+
+func (u *User) update(seen User) {
+	if !seen.SeenAt.Before(u.SeenAt) {
+		*u = seen
+	}
+}
+
+func slackUserKey(team, id string) string { return "slackuser#" + team + "#" + id }
+func userKey(id string) string            { return "user#" + id }
 
 // person is what we keep under our own id.
 type person struct {
@@ -83,7 +103,7 @@ type person struct {
 // Identity reads a stored identity of a person; "" where there is none.
 func (s Users) Identity(ctx context.Context, userID, service, externalID string) (string, error) {
 	var p person
-	_, err := s.read(ctx, "user#"+userID, &p)
+	err := s.read(ctx, userKey(userID), &p)
 	if err != nil && flow.CodeOf(err) != flow.CodeUnknownUser {
 		return "", err
 	}
@@ -95,58 +115,32 @@ func (s Users) Identity(ctx context.Context, userID, service, externalID string)
 	return "", nil
 }
 
-// SetIdentity saves an identity in place of the one of the same service.
+// SetIdentity saves an identity in place of the one of the same service and
+// external id.
 func (s Users) SetIdentity(ctx context.Context, userID string, i Identity) error {
-	return change(ctx, s.Store, "user#"+userID, func(p *person) {
+	_, _, err := change(ctx, s.Store, userKey(userID), func(p *person, _ int64) error {
 		for k, old := range p.Identities {
 			if old.Service == i.Service && old.ExternalID == i.ExternalID {
 				p.Identities[k] = i
-				return
+				return nil
 			}
 		}
 		p.Identities = append(p.Identities, i)
+		return nil
 	})
+	return err
 }
 
-func (s Users) read(ctx context.Context, key string, v any) (Item, error) {
+func (s Users) read(ctx context.Context, key string, v any) error {
 	item, err := s.Store.Get(ctx, key)
 	if errors.Is(err, ErrNotFound) {
-		return item, flow.Errorf(flow.CodeUnknownUser, "we don't know this user")
+		return flow.Errorf(flow.CodeUnknownUser, "we don't know this user")
+	}
+	if err == nil {
+		err = json.Unmarshal(item.Body, v)
 	}
 	if err != nil {
-		return item, fmt.Errorf("read %s: %w", key, err)
+		return fmt.Errorf("read %s: %w", key, err)
 	}
-	if err := json.Unmarshal(item.Body, v); err != nil {
-		return item, fmt.Errorf("decode %s: %w", key, err)
-	}
-	return item, nil
-}
-
-// change reads an item into a T (its zero value where there is none), edits
-// and writes it, anew for each lost race.
-func change[T any](ctx context.Context, s Store, key string, edit func(*T)) error {
-	for range maxConflicts {
-		var v T
-		item, err := s.Get(ctx, key)
-		if err == nil {
-			err = json.Unmarshal(item.Body, &v)
-		}
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return fmt.Errorf("read %s: %w", key, err)
-		}
-		edit(&v)
-		body, err := json.Marshal(v)
-		if err != nil {
-			return fmt.Errorf("encode %s: %w", key, err)
-		}
-		_, err = s.Put(ctx, Item{Key: key, Rev: item.Rev, Writer: NewWriter(), Body: body})
-		if errors.Is(err, ErrConflict) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("write %s: %w", key, err)
-		}
-		return nil
-	}
-	return fmt.Errorf("write %s: %w", key, ErrConflict)
+	return nil
 }

@@ -1,0 +1,171 @@
+package store_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/store/storetest"
+)
+
+// clocked are tokens of a store whose time can be moved.
+func clocked() (tokens store.Tokens, m *storetest.Memory, clock *time.Time) {
+	at := start
+	now := func() time.Time { return at }
+	m = &storetest.Memory{Now: now}
+	return store.Tokens{Store: m, Org: "sym", Now: now}, m, &at
+}
+
+func TestTokens(t *testing.T) {
+	t.Parallel()
+	tokens, _, _ := clocked()
+	value, created, err := tokens.Create(t.Context(), "deploy-bot", "for the pipeline", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if created.Bot != "deploy-bot" || created.Label != "for the pipeline" || !created.Created.Equal(start) || !created.Expires.Equal(start.Add(time.Hour)) {
+		t.Errorf("created %+v", created)
+	}
+	who, token, err := tokens.Check(t.Context(), value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantSame(t, "token", created, token)
+	wantSame(t, "bot", flow.Actor{ID: flow.UserID("sym", "deploy-bot"), Kind: flow.KindBot, Name: "deploy-bot"}, who)
+
+	other, second, err := tokens.Create(t.Context(), "deploy-bot", "", time.Hour)
+	if err != nil || other == value || second.ID == created.ID {
+		t.Errorf("second token %s is like the first, %v", second.ID, err)
+	}
+	list, err := tokens.List(t.Context())
+	if err != nil || len(list) != 2 {
+		t.Errorf("%d tokens, %v; want 2", len(list), err)
+	}
+}
+
+func TestTokens_Create_Refused(t *testing.T) {
+	t.Parallel()
+	tokens, _, _ := clocked()
+	_, _, err := tokens.Create(t.Context(), "", "", time.Hour)
+	wantCode(t, err, flow.CodeInvalid)
+	for _, valid := range []time.Duration{0, -time.Hour} {
+		_, _, err = tokens.Create(t.Context(), "bot", "", valid)
+		wantCode(t, err, flow.CodeInvalid)
+	}
+}
+
+// However a token is not valid, the answer is the same: it tells nobody
+// whether a token ever was one.
+func TestTokens_Check_Refused(t *testing.T) {
+	t.Parallel()
+	tokens, _, clock := clocked()
+	expired, _, err := tokens.Create(t.Context(), "bot", "", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	revoked, token, err := tokens.Create(t.Context(), "bot", "", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tokens.Revoke(t.Context(), token.ID); err != nil {
+		t.Fatal(err)
+	}
+	*clock = start.Add(time.Minute - 1)
+	if _, _, err := tokens.Check(t.Context(), expired); err != nil {
+		t.Errorf("before its end: %v", err)
+	}
+	*clock = start.Add(time.Minute)
+	_, _, want := tokens.Check(t.Context(), "symflows_UNKNOWN")
+	wantCode(t, want, flow.CodeUnauthenticated)
+	for name, value := range map[string]string{
+		"expired": expired, "revoked": revoked, "empty": "", "its id": token.ID, "its hash": token.Hash,
+		"other letters": strings.ToLower(expired), "long": strings.Repeat("x", 1<<20),
+	} {
+		who, found, err := tokens.Check(t.Context(), value)
+		wantSame(t, name, flow.UserMessage(want), flow.UserMessage(err))
+		wantCode(t, err, flow.CodeUnauthenticated)
+		if who != (flow.Actor{}) || found != (store.Token{}) {
+			t.Errorf("%s: refused, and yet it gave %+v, %+v", name, who, found)
+		}
+	}
+}
+
+func TestTokens_Revoke(t *testing.T) {
+	t.Parallel()
+	tokens, _, _ := clocked()
+	var values []string
+	var ids []string
+	for range 60 { // more than a page
+		value, token, err := tokens.Create(t.Context(), "bot", "", time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values, ids = append(values, value), append(ids, token.ID)
+	}
+	if err := tokens.Revoke(t.Context(), ids[30]); err != nil {
+		t.Fatal(err)
+	}
+	for i, value := range values {
+		if _, _, err := tokens.Check(t.Context(), value); (err == nil) == (i == 30) {
+			t.Errorf("token %d: %v", i, err)
+		}
+	}
+	list, err := tokens.List(t.Context())
+	if err != nil || len(list) != len(ids)-1 {
+		t.Errorf("%d tokens are left, %v", len(list), err)
+	}
+	for _, id := range []string{ids[30], "nonsense", ""} {
+		wantCode(t, tokens.Revoke(t.Context(), id), flow.CodeInvalid)
+	}
+}
+
+// The value is in no item, and in nothing that describes the token.
+func TestTokens_ValueIsNotStored(t *testing.T) {
+	t.Parallel()
+	tokens, m, _ := clocked()
+	value, token, err := tokens.Create(t.Context(), "bot", "label", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(value, "symflows_") || len(value) < len("symflows_")+26 {
+		t.Errorf("value of %d characters", len(value))
+	}
+	secret := strings.TrimPrefix(value, "symflows_")
+	page, err := m.List(t.Context(), store.Query{By: store.ByKind, Value: "token#"})
+	if err != nil || len(page.Items) != 1 {
+		t.Fatalf("%d items, %v; want 1", len(page.Items), err)
+	}
+	shown, err := json.Marshal(token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	item := page.Items[0]
+	for where, text := range map[string][]byte{"key": []byte(item.Key), "body": item.Body, "writer": []byte(item.Writer), "description": shown} {
+		if bytes.Contains(bytes.ToLower(text), []byte(strings.ToLower(secret))) {
+			t.Errorf("the value is in the %s", where)
+		}
+	}
+	if !item.Expires.Equal(token.Expires) {
+		t.Errorf("the item expires at %v, the token at %v", item.Expires, token.Expires)
+	}
+}
+
+func TestTokens_Faults(t *testing.T) {
+	t.Parallel()
+	tokens := store.Tokens{Store: broken(), Org: "sym", Now: now}
+	value, _, err := tokens.Create(t.Context(), "bot", "", time.Hour)
+	wantFault(t, err)
+	if value != "" {
+		t.Error("a token that was not stored was given out")
+	}
+	tokens.Store = unreadable{memory()}
+	_, _, err = tokens.Check(t.Context(), "symflows_X")
+	wantFault(t, err)
+	if flow.CodeOf(err) == flow.CodeUnauthenticated {
+		t.Error("not knowing was taken for knowing that it is wrong")
+	}
+}

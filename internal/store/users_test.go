@@ -1,0 +1,117 @@
+package store_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+)
+
+func TestUsers(t *testing.T) {
+	t.Parallel()
+	users := store.Users{Store: memory()}
+	u := store.User{Actor: alice(), Role: store.RoleMember, SeenAt: start}
+	_, err := users.ByID(t.Context(), u.ID)
+	wantCode(t, err, flow.CodeUnknownUser)
+	_, err = users.BySlack(t.Context(), "T1", "UALICE")
+	wantCode(t, err, flow.CodeUnknownUser)
+
+	known := func(want store.User) {
+		t.Helper()
+		if err := users.Remember(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+		byID, err := users.ByID(t.Context(), u.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bySlack, err := users.BySlack(t.Context(), "T1", "UALICE")
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantSame(t, "by id", want, byID)
+		wantSame(t, "by Slack id", want, bySlack)
+	}
+	known(u)
+	u.Role, u.SeenAt = store.RoleDeactivated, start.Add(time.Hour)
+	known(u)
+	// An answer of the directory that was long on its way changes nothing.
+	newest := u
+	u.Role, u.SeenAt = store.RoleMember, start.Add(time.Minute)
+	known(newest)
+
+	_, err = users.BySlack(t.Context(), "T2", "UALICE")
+	wantCode(t, err, flow.CodeUnknownUser)
+}
+
+func TestUsers_WithoutSlack(t *testing.T) {
+	t.Parallel()
+	users := store.Users{Store: memory()}
+	bot := store.User{Actor: flow.Actor{ID: flow.UserID("sym", "bot"), Kind: flow.KindBot, Name: "bot"}, Role: store.RoleBot, SeenAt: start}
+	if err := users.Remember(t.Context(), bot); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := users.ByID(t.Context(), bot.ID); err != nil || got != bot {
+		t.Errorf("by id: %+v, %v", got, err)
+	}
+	_, err := users.BySlack(t.Context(), "", "")
+	wantCode(t, err, flow.CodeUnknownUser)
+}
+
+func TestUsers_Identity(t *testing.T) {
+	t.Parallel()
+	users := store.Users{Store: memory()}
+	id := alice().ID
+	want := func(service, external, want string) {
+		t.Helper()
+		if got, err := users.Identity(t.Context(), id, service, external); err != nil || got != want {
+			t.Errorf("identity at %s %s: %q, %v; want %q", service, external, got, err, want)
+		}
+	}
+	set := func(service, external, userID string) {
+		t.Helper()
+		if err := users.SetIdentity(t.Context(), id, store.Identity{Service: service, ExternalID: external, UserID: userID}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want("okta", "a", "")
+	set("okta", "a", "1")
+	_, err := users.ByID(t.Context(), id) // an identity alone is nobody we saw
+	wantCode(t, err, flow.CodeUnknownUser)
+
+	set("okta", "b", "2")
+	set("aws_sso", "a", "3")
+	set("okta", "a", "4")
+	if err := users.Remember(t.Context(), store.User{Actor: alice(), SeenAt: start}); err != nil {
+		t.Fatal(err)
+	}
+	want("okta", "a", "4")
+	want("okta", "b", "2")
+	want("aws_sso", "a", "3")
+	want("aws_sso", "b", "")
+
+	var all sync.WaitGroup
+	for n := range 20 {
+		all.Go(func() { set("okta", fmt.Sprint(n), fmt.Sprint("u", n)) })
+	}
+	all.Wait()
+	for n := range 20 {
+		want("okta", fmt.Sprint(n), fmt.Sprint("u", n))
+	}
+}
+
+func TestUsers_Faults(t *testing.T) {
+	t.Parallel()
+	u := store.User{Actor: alice()}
+	users := store.Users{Store: broken()}
+	wantFault(t, users.Remember(t.Context(), u))
+	wantFault(t, users.SetIdentity(t.Context(), u.ID, store.Identity{Service: "okta"}))
+	users.Store = unreadable{memory()}
+	_, err := users.BySlack(t.Context(), "T1", "UALICE")
+	wantFault(t, err)
+	_, err = users.Identity(t.Context(), u.ID, "okta", "a")
+	wantFault(t, err)
+}
