@@ -60,6 +60,13 @@ func Each(handle func(context.Context, store.Change) error) func(context.Context
 	}
 }
 
+// Batch makes a Handle of a function that takes a batch, all or none.
+func Batch(handle func(context.Context, []store.Change) error) func(context.Context, []store.Change) ([]Postponed, error) {
+	return func(ctx context.Context, changes []store.Change) ([]Postponed, error) {
+		return nil, handle(ctx, changes)
+	}
+}
+
 // Kick makes the reader look. It returns at once; a kick that comes while the
 // reader looks makes it look again.
 func (r *Reader) Kick() {

@@ -113,10 +113,13 @@ func (r *Runner) take(ctx context.Context, x execution, spec flow.StepSpec) (flo
 	if !waits {
 		return r.Enter(ctx, x.run)
 	}
-	r.Engine.At("await#"+x.run, r.Engine.Clock.Now().Add(left), func(ctx context.Context) {
-		r.walk(ctx, x, spec.OnTimeout, 0)
-	})
+	r.wait(x, r.Engine.Clock.Now().Add(left), spec)
 	return "", errWaits
+}
+
+// wait goes on at a time, unless the execution is resumed before.
+func (r *Runner) wait(x execution, until time.Time, spec flow.StepSpec) {
+	r.Engine.At("await#"+x.run, until, func(ctx context.Context) { r.walk(ctx, x, spec.OnTimeout, 0) })
 }
 
 // retry says whether, and after which pause, a failed step is tried again, by

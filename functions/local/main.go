@@ -1,0 +1,37 @@
+// Command local is the whole of Sym Flows in one process: what "make run"
+// starts, and a few short commands beside it.
+//
+//	local [-listen ADDR] [-data DIR] [-flows DIR] [-real-lambdas]
+//	    Serve until SIGTERM or SIGINT. State is under -data and survives kill -9.
+//	    Slack is real if SLACK_APP_TOKEN and SLACK_BOT_TOKEN are set (Socket
+//	    Mode), or SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET (HTTP); with none of
+//	    them it is simulated, on a page at the listening address.
+//
+//	local check [-flows DIR]
+//	    Print all faults of the configuration; exit 1 if there are any.
+//
+//	local token create -bot NAME [-label TEXT] [-expires 90d] [-data DIR]
+//	local token list [-data DIR]
+//	local token revoke ID [-data DIR]
+//	    Manage the bot tokens of the Events API.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/symflows/symflows/internal/app"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := app.Main(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "local: "+err.Error())
+		stop()
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,193 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/store/sqlite"
+)
+
+// Main is the local command; args are without the program's name. What it
+// does is told by the doc comment of functions/local.
+func Main(ctx context.Context, args []string, getenv func(string) string, out, logs io.Writer) error {
+	settings, err := config.Read(getenv)
+	if err != nil {
+		return err
+	}
+	name := "serve"
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		name, args = args[0], args[1:]
+	}
+	switch name {
+	case "serve":
+		err = serve(ctx, args, settings, out, logs)
+	case "check":
+		err = check(args, settings, out)
+	case "token":
+		err = token(ctx, args, settings, out)
+	default:
+		return fmt.Errorf("there is no command %q: use none (to serve), check or token", name)
+	}
+	if errors.Is(err, flag.ErrHelp) {
+		return nil // the flag package has printed it
+	}
+	return err
+}
+
+// flags makes a set whose usage goes where the command's output goes.
+func flags(name string, out io.Writer) *flag.FlagSet {
+	set := flag.NewFlagSet(name, flag.ContinueOnError)
+	set.SetOutput(out)
+	return set
+}
+
+func noArguments(set *flag.FlagSet) error {
+	if set.NArg() > 0 {
+		return fmt.Errorf("%s takes no argument %q", set.Name(), set.Arg(0))
+	}
+	return nil
+}
+
+const (
+	dataUsage  = "folder of the state"
+	flowsUsage = "folder of the configuration"
+)
+
+func serve(ctx context.Context, args []string, settings config.Settings, out, logs io.Writer) error {
+	set := flags("local", out)
+	options := Options{Settings: settings, Clock: wallClock{}, Out: out}
+	set.StringVar(&options.Listen, "listen", "127.0.0.1:8080", "address to serve on")
+	set.StringVar(&options.Data, "data", ".local", dataUsage)
+	set.StringVar(&options.Flows, "flows", "flows", flowsUsage)
+	set.BoolVar(&options.RealLambdas, "real-lambdas", false, "invoke functions that local.yaml does not map in AWS")
+	if err := set.Parse(args); err != nil {
+		return err
+	}
+	if err := noArguments(set); err != nil {
+		return err
+	}
+	options.Log = logger(settings, logs)
+	return Serve(ctx, options)
+}
+
+func logger(settings config.Settings, w io.Writer) *slog.Logger {
+	if settings.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, nil))
+	}
+	return slog.New(slog.NewTextHandler(w, nil))
+}
+
+func check(args []string, settings config.Settings, out io.Writer) error {
+	set := flags("local check", out)
+	dir := set.String("flows", "flows", flowsUsage)
+	if err := set.Parse(args); err != nil {
+		return err
+	}
+	if err := noArguments(set); err != nil {
+		return err
+	}
+	loaded, report := load(*dir, settings.Org)
+	if err := report.Err(); err != nil {
+		return err
+	}
+	for _, warning := range report.Warnings {
+		fmt.Fprintln(out, "warning: "+warning.String())
+	}
+	for _, f := range loaded.Flows {
+		kind := "approval only"
+		if !f.ApprovalOnly() {
+			kind = fmt.Sprintf("access by %s, %d targets", f.Strategy.Type, len(f.Strategy.Targets))
+		}
+		fmt.Fprintf(out, "flow %s: %s\n", f.Name, kind)
+	}
+	fmt.Fprintln(out, "no faults")
+	return nil
+}
+
+func token(ctx context.Context, args []string, settings config.Settings, out io.Writer) error {
+	if len(args) == 0 {
+		return fmt.Errorf("token wants one of: create, list, revoke")
+	}
+	verb, args := args[0], args[1:]
+	set := flags("local token "+verb, out)
+	data := set.String("data", ".local", dataUsage)
+	bot, label, expires := new(string), new(string), new(string)
+	if verb == "create" {
+		set.StringVar(bot, "bot", "", "name of the bot that the token stands for (required)")
+		set.StringVar(label, "label", "", "what the token is for")
+		set.StringVar(expires, "expires", "90d", "how long it is valid: a number and s, m, h, d or mo")
+	}
+	// The id of revoke may stand before the flags, as people write it.
+	var id string
+	if verb == "revoke" && len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		id, args = args[0], args[1:]
+	}
+	if err := set.Parse(args); err != nil {
+		return err
+	}
+	if verb == "revoke" && id == "" && set.NArg() == 1 {
+		id = set.Arg(0)
+	} else if err := noArguments(set); err != nil {
+		return err
+	}
+	db, err := sqlite.Open(databaseFile(*data), time.Now)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	tokens := store.Tokens{Store: db, Org: settings.Org, Now: time.Now}
+	switch verb {
+	case "create":
+		if *bot == "" {
+			return fmt.Errorf("-bot is missing: name the bot that the token stands for, such as -bot ci")
+		}
+		valid, err := flow.ParseDuration(*expires)
+		if err != nil {
+			return fmt.Errorf("-expires: %w", err)
+		}
+		value, t, err := tokens.Create(ctx, *bot, *label, valid)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "%s\n\nThis is the only time that the token is shown. Its id is %s; it expires at %s.\n",
+			value, t.ID, t.Expires.Format(time.RFC3339))
+	case "list":
+		list, err := tokens.List(ctx)
+		if err != nil {
+			return err
+		}
+		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "ID\tBOT\tLABEL\tCREATED\tEXPIRES")
+		for _, t := range list {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", t.ID, t.Bot, t.Label, t.Created.Format(time.RFC3339), t.Expires.Format(time.RFC3339))
+		}
+		return w.Flush()
+	case "revoke":
+		if id == "" {
+			return fmt.Errorf("token revoke wants the token's id; token list shows it")
+		}
+		if err := tokens.Revoke(ctx, id); err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "token %s is revoked\n", id)
+	default:
+		return fmt.Errorf("token has no command %q: use create, list or revoke", verb)
+	}
+	return nil
+}
+
+// wallClock is the time of this machine.
+type wallClock struct{}
+
+func (wallClock) Now() time.Time                         { return time.Now() }
+func (wallClock) After(d time.Duration) <-chan time.Time { return time.After(d) }

@@ -1,0 +1,440 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jonboulle/clockwork"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/store/sqlite"
+	"github.com/symflows/symflows/internal/strategy"
+)
+
+// The test of promises 1 to 6 at once: a whole access run in a process that is
+// killed (SIGKILL) before or after its n-th write or call of the target, for
+// every n, and then started again. The process is this test binary, executed
+// anew; where it dies is told by its environment.
+
+const (
+	crashData  = "SYMFLOWS_TEST_CRASH_DATA" // folder; its presence makes this process the victim
+	crashAt    = "SYMFLOWS_TEST_CRASH_AT"   // number of the step before which to die; 0: never
+	crashBlind = "SYMFLOWS_TEST_CRASH_BLIND"
+)
+
+func TestMain(m *testing.M) {
+	if data := os.Getenv(crashData); data != "" {
+		at, _ := strconv.Atoi(os.Getenv(crashAt))
+		if err := wholeRun(context.Background(), data, at, os.Getenv(crashBlind) != ""); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+const crashFlows = `
+kind: environment
+name: main
+lambda_arns: ["arn:aws:lambda:us-east-1:123456789012:function:grant"]
+---
+kind: target
+name: orders-db
+type: aws_lambda_function
+settings: {arn: "arn:aws:lambda:us-east-1:123456789012:function:grant"}
+---
+kind: strategy
+name: databases
+type: aws_lambda
+targets: [orders-db]
+---
+kind: flow
+name: prod-access
+environment_id: main
+params:
+  strategy_id: databases
+  prompt_fields:
+    - {name: reason, type: string, required: true}
+    - {name: duration, type: duration, required: true, allowed_values: [10m]}
+  approval: {notify: [{channel: "#access-prod"}]}
+`
+
+var crashStart = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+
+// victim counts what a process does to the world, and kills it in time.
+type victim struct {
+	mu   sync.Mutex
+	n    int
+	at   int
+	file string // the last number reached, for the parent
+}
+
+func (v *victim) step() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.n++; v.n == v.at {
+		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
+	}
+}
+
+// mortalStore dies before a write, or after it and before its answer arrives.
+type mortalStore struct {
+	store.Store
+	*victim
+}
+
+func (s mortalStore) Put(ctx context.Context, item store.Item) (int64, error) {
+	s.step()
+	defer s.step()
+	return s.Store.Put(ctx, item)
+}
+
+// ledger is an outside system: a file that outlives the process, with who has
+// access and a line for each change.
+type ledger struct {
+	file string
+	now  func() time.Time
+	*victim
+}
+
+type ledgerState struct {
+	Present map[string]bool `json:"present"`
+	Changes []change        `json:"changes"`
+}
+
+type change struct {
+	What string    `json:"what"`
+	Key  string    `json:"key"`
+	At   time.Time `json:"at"`
+}
+
+func (l ledger) read() (ledgerState, error) {
+	state := ledgerState{Present: map[string]bool{}}
+	b, err := os.ReadFile(l.file)
+	if errors.Is(err, os.ErrNotExist) {
+		return state, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &state)
+	}
+	return state, err
+}
+
+func (l ledger) set(what, key string, present bool) error {
+	l.step()
+	defer l.step()
+	state, err := l.read()
+	if err != nil {
+		return err
+	}
+	if state.Present[key] == present {
+		return nil
+	}
+	state.Present[key] = present
+	state.Changes = append(state.Changes, change{what, key, l.now().UTC()})
+	b, err := json.Marshal(state)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(l.file+".new", b, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(l.file+".new", l.file)
+}
+
+// blind is the ledger as a strategy that can't read it back; sighted can.
+type blind struct{ ledger }
+
+func (b blind) Entitlements(_ flow.Target, identity, _ string) ([]flow.Entitlement, error) {
+	return []flow.Entitlement{{Key: "orders/" + identity}, {Key: "old/" + identity}}, nil
+}
+
+func (b blind) Grant(_ context.Context, c strategy.Call) (strategy.Result, error) {
+	return strategy.Result{Output: json.RawMessage(`{"by":"` + c.Record.ID + `"}`)}, b.set("grant", c.Entitlement.Key, true)
+}
+
+func (b blind) Revoke(_ context.Context, c strategy.Call) (strategy.Result, error) {
+	return strategy.Result{}, b.set("revoke", c.Entitlement.Key, false)
+}
+
+type sighted struct{ blind }
+
+func (s sighted) Observe(_ context.Context, c strategy.Call) (flow.Presence, error) {
+	s.step()
+	state, err := s.read()
+	if state.Present[c.Entitlement.Key] {
+		return flow.Present, err
+	}
+	return flow.Absent, err
+}
+
+// wholeRun takes a run from wherever it stands to its end: it asks if nobody
+// has asked, approves if nobody has decided, and lets time pass from one timer
+// to the next.
+func wholeRun(ctx context.Context, data string, at int, isBlind bool) error {
+	clockFile := filepath.Join(data, "clock")
+	now := crashStart
+	if b, err := os.ReadFile(clockFile); err == nil {
+		if err := now.UnmarshalText(b); err != nil {
+			return err
+		}
+	}
+	clock := clockwork.NewFakeClockAt(now)
+	v := &victim{at: at}
+	target := blind{ledger{file: filepath.Join(data, "ledger.json"), now: clock.Now, victim: v}}
+	opened := strategy.Strategy(sighted{target})
+	if isBlind {
+		opened = target
+	}
+	l, err := Open(ctx, Options{
+		Listen: "127.0.0.1:0", Data: filepath.Join(data, "state"), Flows: filepath.Join(data, "flows"),
+		Settings: testSettings, Clock: clock, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		seams: seams{
+			store: func(s store.Store) store.Store { return mortalStore{s, v} },
+			open: func(strategy.Opener) strategy.Opener {
+				return func(flow.Strategy) (strategy.Strategy, error) { return opened, nil }
+			},
+		},
+	})
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	ran := make(chan error, 1)
+	go func() { ran <- l.Run(ctx) }()
+	err = l.toTheEnd(ctx, clock, func(now time.Time) error {
+		b, err := now.MarshalText()
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(clockFile, b, 0o600)
+	})
+	stop()
+	return errors.Join(err, <-ran, l.Close(), os.WriteFile(filepath.Join(data, "steps"), []byte(strconv.Itoa(v.n)), 0o600))
+}
+
+func (l *Local) toTheEnd(ctx context.Context, clock *clockwork.FakeClock, save func(time.Time) error) error {
+	const key = "the one request"
+	bot := flow.Actor{ID: flow.UserID("sym", "ci"), Kind: flow.KindBot, Name: "ci"}
+	r, _, err := l.Submit.RequestByAPI(ctx, apiRequest(bot, key))
+	if err != nil {
+		return err
+	}
+	approver, err := l.Submit.Directory.UserByEmail(ctx, "bob@example.com")
+	if err != nil {
+		return err
+	}
+	for range 1000 {
+		if err := l.Engine.Idle(ctx); err != nil {
+			return err
+		}
+		if r, err = l.Runs.Get(ctx, r.ID); err != nil {
+			return err
+		}
+		switch {
+		case r.Final():
+			return nil
+		case r.Status == flow.Requested && len(r.Signals) == 0:
+			if _, _, err := l.Submit.Click(ctx, clickOf(r.ID, flow.ActionApprove, approver)); err != nil {
+				return err
+			}
+			continue
+		}
+		next, ok := l.Engine.Next()
+		if !ok {
+			return fmt.Errorf("nothing will ever happen to run %s, which is %s", r.ID, r.Status)
+		}
+		if err := save(next); err != nil {
+			return err
+		}
+		clock.Advance(next.Sub(clock.Now()))
+	}
+	return fmt.Errorf("run %s does not end, it is %s", r.ID, r.Status)
+}
+
+func TestKilledAtEveryStep(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []struct{ name, blind string }{{"Observed", ""}, {"Blind", "yes"}} {
+		t.Run(mode.name, func(t *testing.T) {
+			t.Parallel()
+			whole := newVictim(t, mode.blind)
+			if !whole.execute(t, 0) {
+				t.Fatal("the run does not even end undisturbed")
+			}
+			whole.check(t)
+			steps := whole.steps(t)
+			if steps < 40 {
+				t.Fatalf("only %d steps: writes and calls are not counted", steps)
+			}
+			t.Logf("%d steps", steps)
+			for at := 1; at <= steps; at++ {
+				t.Run(strconv.Itoa(at), func(t *testing.T) {
+					t.Parallel()
+					v := newVictim(t, mode.blind)
+					if v.execute(t, at) {
+						return // this order of events had fewer steps
+					}
+					if !v.execute(t, 0) {
+						t.Fatal("killed, and it did not end when it was started again")
+					}
+					v.check(t)
+				})
+			}
+		})
+	}
+}
+
+// corpse is the folder of a process that may die.
+type corpse struct{ data, blind string }
+
+func newVictim(t *testing.T, isBlind string) corpse {
+	t.Helper()
+	data := t.TempDir()
+	flows := filepath.Join(data, "flows")
+	if err := os.MkdirAll(flows, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(flows, "flows.yaml"), []byte(crashFlows), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// "old" access was there before us, where that can be seen.
+	before := ledgerState{Present: map[string]bool{"old/alice@example.com": isBlind == ""}}
+	b, err := json.Marshal(before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(data, "ledger.json"), b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return corpse{data, isBlind}
+}
+
+// execute runs the process; true: it came to its end, false: it was killed.
+func (c corpse) execute(t *testing.T, at int) bool {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), crashData+"="+c.data, crashAt+"="+strconv.Itoa(at), crashBlind+"="+c.blind)
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		return true
+	}
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL {
+		return false
+	}
+	t.Fatalf("%v\n%s", err, out)
+	return false
+}
+
+func (c corpse) steps(t *testing.T) int {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(c.data, "steps"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(string(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// check looks at what is left of the world after the run.
+func (c corpse) check(t *testing.T) {
+	t.Helper()
+	ctx := t.Context()
+	db, err := sqlite.Open(databaseFile(filepath.Join(c.data, "state")), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	page, err := store.Runs{Store: db}.List(ctx, store.Query{By: store.ByKind})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(page.Runs) != 1 {
+		t.Fatalf("%d runs, want 1", len(page.Runs))
+	}
+	r := page.Runs[0]
+	if r.Status != flow.Deescalated || r.Access.Live() || !r.Due.IsZero() {
+		t.Errorf("the run is %s, due %v", r.Status, r.Due)
+	}
+
+	// Each event once in the store, the decisions and ends among them once in all.
+	ids, names := map[string]int{}, map[flow.EventName]int{}
+	for _, e := range r.Events {
+		ids[e.ID]++
+		if e.State == flow.StateCompleted {
+			names[e.Name]++
+		}
+	}
+	for id, n := range ids {
+		if n > 1 {
+			t.Errorf("event %s is there %d times", id, n)
+		}
+	}
+	for _, name := range []flow.EventName{flow.EventRequest, flow.EventApprove, flow.EventEscalate, flow.EventDeescalate} {
+		if names[name] > 1 || names[name] == 0 && name != flow.EventEscalate {
+			t.Errorf("%s completed %d times", name, names[name])
+		}
+	}
+
+	// Each event at least once in the audit folder, and none that did not happen.
+	shipped := map[string]bool{}
+	for record, err := range auditFiles(filepath.Join(c.data, "state")).Read(ctx, time.Time{}, time.Time{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		shipped[record.ID] = true
+		if ids[record.ID] == 0 {
+			t.Errorf("audit record %s (%s) tells of an event that the run does not have", record.ID, record.Event.Type)
+		}
+	}
+	for id := range ids {
+		if !shipped[id] {
+			t.Errorf("event %s is missing from the audit folder", id)
+		}
+	}
+
+	// The outside system: ours is gone, on time, and what was there is there.
+	state, err := ledger{file: filepath.Join(c.data, "ledger.json")}.read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if state.Present["orders/alice@example.com"] {
+		t.Error("the access is still there")
+	}
+	if old := state.Present["old/alice@example.com"]; old != (c.blind == "") {
+		t.Errorf("access that was there before us: %v", old)
+	}
+	granted := slices.IndexFunc(state.Changes, func(c change) bool { return c.What == "grant" })
+	for _, change := range state.Changes {
+		if c.blind == "" && strings.HasPrefix(change.Key, "old/") {
+			t.Errorf("%s of access that was there before us", change.What)
+		}
+		if change.What == "revoke" {
+			// The process is back at once; from then on the bound is the promised one.
+			if late := change.At.Sub(r.Access.End); late > 90*time.Second || late < 0 {
+				t.Errorf("removed %v after its end", late)
+			}
+		}
+	}
+	if granted < 0 {
+		t.Error("nothing was ever granted")
+	}
+}

@@ -1,0 +1,3 @@
+// Package app puts the parts together, by hand: one function per thing built,
+// and nothing that decides.
+package app

@@ -1,0 +1,30 @@
+package app
+
+import (
+	"path/filepath"
+
+	"github.com/symflows/symflows/internal/audit"
+	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+var testSettings = config.Settings{Org: "sym", LogFormat: "text"}
+
+// apiRequest asks for access to the flow of crashFlows, for alice.
+func apiRequest(bot flow.Actor, key string) workflow.APIRequest {
+	return workflow.APIRequest{
+		Bot: bot, TokenID: "test", IdempotencyKey: key, FlowSRN: "sym:flow:prod-access:latest",
+		UserEmail: "alice@example.com",
+		Inputs: map[string]any{
+			"target_srn": "sym:access_target:aws_lambda_function:orders-db:latest", "duration": 600, "reason": "fix an order",
+		},
+	}
+}
+
+func clickOf(runID string, action flow.Action, who store.User) workflow.Click {
+	return workflow.Click{RunID: runID, Action: action, Actor: who, Channel: flow.ChannelSlack}
+}
+
+func auditFiles(data string) *audit.Files { return &audit.Files{Dir: filepath.Join(data, "audit")} }

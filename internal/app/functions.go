@@ -1,0 +1,58 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/symflows/symflows/internal/lambdaclient"
+	"github.com/symflows/symflows/internal/lambdahost"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+// functions runs the functions of local.yaml on this machine, and hands on
+// those that it does not map.
+type functions struct {
+	here   *lambdahost.Host
+	mapped map[string]lambdahost.Function
+	away   workflow.Functions // nil: a function that is not mapped is an error
+}
+
+var _ workflow.Functions = (*functions)(nil)
+
+// Invoke calls a function.
+func (f *functions) Invoke(ctx context.Context, arn string, payload []byte) ([]byte, error) {
+	if _, here := f.mapped[arn]; !here && f.away != nil {
+		return f.away.Invoke(ctx, arn, payload)
+	}
+	return f.here.Invoke(ctx, arn, payload)
+}
+
+// functions reads local.yaml, which a configuration need not have, and makes
+// what it maps ready to run.
+func (l *Local) functions(ctx context.Context) (*functions, lambdahost.Secrets, error) {
+	o := l.options
+	config, err := lambdahost.Load(filepath.Join(o.Flows, "local.yaml"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, nil, err
+	}
+	host, err := lambdahost.Open(ctx, lambdahost.Options{Config: config, Data: o.Data, Log: o.Log})
+	if err != nil {
+		return nil, nil, err
+	}
+	l.closers = append(l.closers, host.Close)
+	f := &functions{here: host, mapped: config.Functions}
+	if o.RealLambdas {
+		aws, err := awsconfig.LoadDefaultConfig(ctx)
+		if err != nil {
+			return nil, nil, fmt.Errorf("find AWS credentials for -real-lambdas: %w", err)
+		}
+		f.away = lambdaclient.Client{API: lambda.NewFromConfig(aws)}
+	}
+	return f, config.Secrets, nil
+}

@@ -1,0 +1,322 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/symflows/symflows/internal/api"
+	"github.com/symflows/symflows/internal/audit"
+	"github.com/symflows/symflows/internal/catalog"
+	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/runner/local"
+	"github.com/symflows/symflows/internal/slacksim"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/store/sqlite"
+	"github.com/symflows/symflows/internal/strategy"
+	"github.com/symflows/symflows/internal/strategy/builtin"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+// Options are what a local deployment is started with.
+type Options struct {
+	Listen      string
+	Data        string // folder of the state
+	Flows       string // folder of the configuration
+	RealLambdas bool
+	Settings    config.Settings
+	Clock       workflow.Clock
+	Log         *slog.Logger
+	Out         io.Writer // what to do next, for whoever started it
+
+	seams seams
+}
+
+// seams let tests of this package put something between the parts.
+type seams struct {
+	store func(store.Store) store.Store
+	open  func(strategy.Opener) strategy.Opener
+}
+
+// Local is a whole deployment in one process.
+type Local struct {
+	Engine *local.Engine
+	Submit workflow.Submit
+	Runs   store.Runs
+	Tokens store.Tokens
+	Audit  *audit.Files
+	URL    string
+	// Slack is the simulated workspace; nil where it is a real one.
+	Slack *slacksim.Sim
+
+	options  Options
+	server   *http.Server
+	listener net.Listener
+	workers  []func(context.Context) error // run beside the engine
+	closers  []func() error
+}
+
+// Serve opens a local deployment and runs it until the context ends.
+func Serve(ctx context.Context, o Options) error {
+	l, err := Open(ctx, o)
+	if err != nil {
+		return err
+	}
+	l.welcome(o.Out)
+	return errors.Join(l.Run(ctx), l.Close())
+}
+
+func databaseFile(data string) string { return filepath.Join(data, "sym.db") }
+
+// consumers of the change feed.
+const (
+	relayConsumer  = "relay"
+	notifyConsumer = "notify"
+	auditConsumer  = "audit"
+)
+
+// Open builds a local deployment, publishes its flows and takes up what an
+// earlier process left. It listens already, and works once Run is called.
+func Open(ctx context.Context, o Options) (l *Local, err error) {
+	l = &Local{options: o}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, l.Close())
+		}
+	}()
+	configured, report := load(o.Flows, o.Settings.Org)
+	if err := report.Err(); err != nil {
+		return l, err
+	}
+	for _, w := range report.Warnings {
+		o.Log.Warn("configuration: " + w.String())
+	}
+	if err := os.MkdirAll(o.Data, 0o700); err != nil {
+		return l, err
+	}
+	unlock, err := sqlite.Lock(o.Data)
+	if err != nil {
+		return l, err
+	}
+	l.closers = append(l.closers, unlock)
+	db, err := sqlite.Open(databaseFile(o.Data), o.Clock.Now, relayConsumer, notifyConsumer, auditConsumer)
+	if err != nil {
+		return l, err
+	}
+	l.closers = append(l.closers, db.Close)
+	if l.listener, err = net.Listen("tcp", o.Listen); err != nil {
+		return l, err
+	}
+	l.closers = append(l.closers, l.listener.Close)
+	l.URL = urlOf(l.listener.Addr())
+
+	return l, l.build(ctx, db, configured)
+}
+
+// load reads the configuration.
+func load(dir, org string) (*catalog.Catalog, catalog.Report) {
+	return catalog.Load(dir, org, builtin.Types())
+}
+
+// arnsOf lists the functions that a strategy may invoke.
+func arnsOf(s flow.Strategy) []string {
+	if t, ok := builtin.Types()[s.Type]; ok && t.ARNs != nil {
+		return t.ARNs(s)
+	}
+	return nil
+}
+
+// urlOf is where a browser on this machine finds a listening address.
+func urlOf(a net.Addr) string {
+	host, port, _ := net.SplitHostPort(a.String())
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// build wires everything that needs the store.
+func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog.Catalog) error {
+	o := l.options
+	now := o.Clock.Now
+	engine := &local.Engine{Clock: o.Clock, Log: o.Log}
+	watched := &local.Watched{Store: db}
+	if o.seams.store != nil {
+		watched.Store = o.seams.store(db)
+	}
+	runs := store.Runs{Store: watched}
+	flows := &store.Flows{Store: watched}
+	users := store.Users{Store: watched}
+	l.Engine = engine
+	l.Tokens = store.Tokens{Store: watched, Org: o.Settings.Org, Now: now}
+	l.Audit = &audit.Files{Dir: filepath.Join(o.Data, "audit"), Now: now}
+
+	functions, secrets, err := l.functions(ctx)
+	if err != nil {
+		return err
+	}
+	publish := workflow.Publish{Runs: runs, Flows: flows, ARNs: arnsOf}
+	if _, err := publish.Run(ctx, configured.Flows, configured.Strategies); err != nil {
+		return err
+	}
+	slack, err := l.slack(ctx, users)
+	if err != nil {
+		return err
+	}
+	open := builtin.Open(builtin.Deps{Functions: functions, Secrets: secrets, HTTPClient: &http.Client{}, Now: now})
+	if o.seams.open != nil {
+		open = o.seams.open(open)
+	}
+	times := db.Schedules()
+	access := &workflow.Access{
+		Runs: runs, Grants: store.Grants{Store: watched}, Flows: flows, Users: users,
+		Open:  open,
+		Clock: o.Clock, Log: o.Log, CallTimeout: 30 * time.Second,
+	}
+	remover := &local.Remover{Engine: engine, Deescalate: access.Deescalate}
+	schedule := &local.Schedule{Times: times, Remover: remover}
+	access.Remover, access.Schedule = remover, schedule
+	approval := workflow.Approval{
+		Runs: runs, Flows: flows, Directory: slack.directory, Functions: functions, Now: now,
+		FunctionTimeout: 30 * time.Second,
+	}
+	runner := &local.Runner{
+		Engine: engine, Await: approval.Await,
+		Enter: func(ctx context.Context, id string) (flow.Step, error) {
+			r, err := runs.Get(ctx, id)
+			return flow.Next(r), err
+		},
+		Tasks: map[flow.Step]local.Task{
+			flow.StepRoute: approval.Route, flow.StepDecide: approval.Decide, flow.StepForward: approval.Forward,
+			flow.StepEscalate: access.Escalate,
+		},
+	}
+	drive := workflow.Drive{Runs: runs, Runner: runner, Remover: remover, Now: now}
+	sweep := workflow.Sweep{Runs: runs, Drive: drive, Now: now, Log: o.Log}
+	notify := workflow.Notify{
+		Runs: runs, Flows: flows, Messages: store.Messages{Store: watched}, Slack: slack.messenger, Now: now, Log: o.Log,
+	}
+	shipping := workflow.Audit{Runs: runs, Log: l.Audit}
+	watched.Readers = []*local.Reader{
+		{Name: relayConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Each(workflow.Relay{Drive: drive}.Handle)},
+		{Name: notifyConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Each(notify.Handle)},
+		{Name: auditConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Batch(shipping.Handle)},
+	}
+	submit := workflow.Submit{Org: o.Settings.Org, Runs: runs, Flows: flows, Directory: slack.directory, Now: now}
+	l.Submit, l.Runs = submit, runs
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", l.healthz)
+	mux.Handle("/api/v1/", (&api.API{
+		Submit: submit, Runs: runs, Flows: flows, Tokens: l.Tokens, Org: o.Settings.Org, Now: now, Log: o.Log,
+	}).Handler())
+	l.mount(mux, slack, submit)
+	l.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)}
+
+	// From here on: what an earlier process left.
+	if err := schedule.Load(ctx); err != nil {
+		return err
+	}
+	for _, r := range watched.Readers {
+		if err := r.Load(ctx); err != nil {
+			return err
+		}
+	}
+	if err := runner.Recover(ctx, runs, drive); err != nil {
+		return err
+	}
+	local.Sweeper{Engine: engine, Sweep: sweep}.Start()
+	return l.apiToken(ctx)
+}
+
+// apiToken sees to it that -data/token holds a token that is valid.
+func (l *Local) apiToken(ctx context.Context) error {
+	const bot, valid = "local", 365 * 24 * time.Hour
+	file := filepath.Join(l.options.Data, "token")
+	value, err := os.ReadFile(file)
+	if err == nil {
+		if _, _, err = l.Tokens.Check(ctx, string(value)); err == nil {
+			return nil
+		}
+		if flow.CodeOf(err) != flow.CodeUnauthenticated {
+			return err
+		}
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	created, _, err := l.Tokens.Create(ctx, bot, "made for "+file, valid)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, []byte(created), 0o600)
+}
+
+func (l *Local) healthz(w http.ResponseWriter, r *http.Request) {
+	if _, err := l.Tokens.List(r.Context()); err != nil {
+		http.Error(w, "the store does not answer", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ok")
+}
+
+// Run serves until the context ends, then lets what is under way finish.
+func (l *Local) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	failed := make(chan error, 1+len(l.workers))
+	ended := make(chan struct{}, 1+len(l.workers))
+	begin := func(work func() error) {
+		go func() {
+			if err := work(); err != nil && ctx.Err() == nil {
+				failed <- err
+				stop()
+			}
+			ended <- struct{}{}
+		}()
+	}
+	begin(func() error {
+		if err := l.server.Serve(l.listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	for _, w := range l.workers {
+		begin(func() error { return w(ctx) })
+	}
+	context.AfterFunc(ctx, func() {
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		if err := l.server.Shutdown(grace); err != nil {
+			l.server.Close()
+		}
+	})
+	l.Engine.Run(ctx)
+	for range 1 + len(l.workers) {
+		<-ended
+	}
+	select {
+	case err := <-failed:
+		return err
+	default:
+		return nil
+	}
+}
+
+// Close gives back what Open took.
+func (l *Local) Close() error {
+	var failed []error
+	for i := len(l.closers) - 1; i >= 0; i-- {
+		if err := l.closers[i](); err != nil && !errors.Is(err, net.ErrClosed) {
+			failed = append(failed, err)
+		}
+	}
+	l.closers = nil
+	return errors.Join(failed...)
+}

@@ -1,0 +1,38 @@
+package app
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/symflows/symflows/internal/config"
+)
+
+// welcome tells whoever started it what to do next.
+func (l *Local) welcome(w io.Writer) {
+	mode, _ := l.options.Settings.Slack.Mode() // checked when it was built
+	switch mode {
+	case config.Simulated:
+		fmt.Fprintf(w, `
+Sym Flows is up, with a simulated Slack. Open
+
+    %s
+
+and do this: as Alice, type "/sym req prod-access" and submit; as Bob, approve
+it in #access-prod; then watch the access come, and go when its time is over.
+`, l.URL)
+	case config.SocketMode:
+		fmt.Fprintf(w, "\nSym Flows is up, in your Slack workspace by Socket Mode. Type \"/sym req\" there.\n")
+	case config.HTTPMode:
+		fmt.Fprintf(w, `
+Sym Flows is up. Let Slack reach %s under a public address, and
+set that as the app's request URLs: /slack/commands, /slack/interactions and,
+for options, /slack/options.
+`, l.URL)
+	}
+	fmt.Fprintf(w, `
+The Events API is at %s/api/v1, with the token in %s.
+State is in %s. Ctrl-C stops; nothing is lost.
+
+`, l.URL, filepath.Join(l.options.Data, "token"), l.options.Data)
+}

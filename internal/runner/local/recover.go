@@ -1,0 +1,35 @@
+package local
+
+import (
+	"context"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+// Recover takes up what an earlier process left: every execution of that is
+// lost for certain, so that runs which need a step are driven at once, without
+// waiting for their watchdog, and those which wait get their timer back.
+func (r *Runner) Recover(ctx context.Context, runs store.Runs, drive workflow.Drive) error {
+	q := store.Query{By: store.ByDue, Until: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), Limit: 200}
+	for {
+		page, err := runs.List(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, run := range page.Runs {
+			if flow.Next(run) == flow.StepAwait && run.Execution.Active {
+				x := execution{run.ID, run.Execution.Attempt}
+				spec, _ := flow.Spec(flow.StepAwait)
+				r.wait(x, run.Deadline(), spec)
+			} else if err := drive.Run(ctx, run.ID, true, 0); err != nil {
+				return err
+			}
+		}
+		if q.Cursor = page.Cursor; q.Cursor == "" {
+			return nil
+		}
+	}
+}
