@@ -43,13 +43,13 @@ func successes() []success {
 		},
 		{
 			name: "request by a bot, with context", method: "POST", path: "/events/request",
-			body: `{"flow_srn":"acme:flow:Run-Report:latest","flow_inputs":{"table":"orders","rows":10.0,"urgent":true},"context":{"build":{"n":7}},"user_email":null,"user_id":null}`,
+			body: `{"flow_srn":"sym:flow:Run-Report:latest","flow_inputs":{"table":"orders","rows":10.0,"urgent":true},"context":{"build":{"n":7}},"user_email":null,"user_id":null}`,
 			check: func(t *testing.T, f *fixture, _ string, answer map[string]any) {
 				run := f.run(answer["run_id"].(string))
 				if run.Requester.Kind != flow.KindBot || run.Submitter != nil || string(run.Context) != `{"build":{"n":7}}` {
 					t.Errorf("got %+v", run)
 				}
-				want := map[string]any{"flow_srn": "acme:flow:Run-Report:latest", "context": map[string]any{"build": map[string]any{"n": 7.0}},
+				want := map[string]any{"flow_srn": "sym:flow:Run-Report:latest", "context": map[string]any{"build": map[string]any{"n": 7.0}},
 					"flow_inputs": map[string]any{"table": "orders", "rows": 10.0, "urgent": true}}
 				if diff := cmp.Diff(want, answer["request_body"]); diff != "" {
 					t.Error(diff)
@@ -116,9 +116,9 @@ func successes() []success {
 			name: "flows", method: "GET", path: "/flows",
 			check: func(t *testing.T, _ *fixture, _ string, answer map[string]any) {
 				want := []any{
-					map[string]any{"name": "by-hand", "srn": "acme:flow:by-hand:latest", "label": "", "version": "1.0.1", "approval_only": true, "allowed_sources": []any{"slack"}},
-					map[string]any{"name": "prod-access", "srn": "acme:flow:prod-access:latest", "label": "Production access", "version": "1.0.1", "approval_only": false, "allowed_sources": nil},
-					map[string]any{"name": "run-report", "srn": "acme:flow:run-report:latest", "label": "", "version": "1.0.1", "approval_only": true, "allowed_sources": nil},
+					map[string]any{"name": "by-hand", "srn": "sym:flow:by-hand:latest", "label": "", "version": "1.0.1", "approval_only": true, "allowed_sources": []any{"slack"}},
+					map[string]any{"name": "prod-access", "srn": "sym:flow:prod-access:latest", "label": "Production access", "version": "1.0.1", "approval_only": false, "allowed_sources": nil},
+					map[string]any{"name": "run-report", "srn": "sym:flow:run-report:latest", "label": "", "version": "1.0.1", "approval_only": true, "allowed_sources": nil},
 				}
 				if diff := cmp.Diff(want, answer["flows"]); diff != "" {
 					t.Error(diff)
@@ -159,8 +159,11 @@ func (c success) run(t *testing.T, doc *document) {
 	if c.before != nil {
 		id = c.before(f)
 	}
-	path := Base + strings.ReplaceAll(c.path, "{run}", id)
-	resp := f.send(c.method, path, strings.ReplaceAll(c.body, "{run}", id), func(r *http.Request) {
+	path, sent := Base+strings.ReplaceAll(c.path, "{run}", id), strings.ReplaceAll(c.body, "{run}", id)
+	if sent != "" {
+		doc.validate(t, doc.input(path), []byte(sent))
+	}
+	resp := f.send(c.method, path, sent, func(r *http.Request) {
 		if c.path == openAPIPath {
 			r.Header.Del("Authorization")
 		}

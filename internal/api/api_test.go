@@ -20,7 +20,7 @@ import (
 	"github.com/symflows/symflows/internal/workflow"
 )
 
-const org = "acme"
+const org = "sym"
 
 var (
 	alice = person("alice@example.com", "U024ALICE", store.RoleMember)
@@ -210,10 +210,10 @@ func ok[T any](f *fixture, method, path, body string) T {
 	return out
 }
 
-const accessBody = `{"flow_srn":"acme:flow:prod-access:latest","user_email":"alice@example.com","flow_inputs":{
-	"reason":"Deploy build 1234","target_srn":"acme:access_target:aws_lambda_function:orders-db:latest","duration":600}}`
+const accessBody = `{"flow_srn":"sym:flow:prod-access:latest","user_email":"alice@example.com","flow_inputs":{
+	"reason":"Deploy build 1234","target_srn":"sym:access_target:aws_lambda_function:orders-db:latest","duration":600}}`
 
-const reportBody = `{"flow_srn":"acme:flow:run-report:latest","flow_inputs":{"table":"orders","rows":10}}`
+const reportBody = `{"flow_srn":"sym:flow:run-report:latest","flow_inputs":{"table":"orders","rows":10}}`
 
 func (f *fixture) request(body string) events.RequestOutput {
 	f.t.Helper()

@@ -141,6 +141,11 @@ func (d *document) answer(t *testing.T, method, path string, status int) string 
 	return fmt.Sprintf("/paths/%s/%s/responses/%d/content/application~1json/schema", strings.ReplaceAll(template, "/", "~1"), strings.ToLower(method), status)
 }
 
+// input is the schema of what a path takes.
+func (d *document) input(path string) string {
+	return "/paths/" + strings.ReplaceAll(d.pathOf(path), "/", "~1") + "/post/requestBody/content/application~1json/schema"
+}
+
 func (d *document) validate(t *testing.T, pointer string, body []byte) {
 	t.Helper()
 	d.mu.Lock()

@@ -107,8 +107,8 @@ func TestOrb(t *testing.T) {
 	server := httptest.NewServer(f.handler)
 	t.Cleanup(server.Close)
 	o := &orb{url: server.URL + Base, token: f.token, saved: map[string]map[string]string{}}
-	const inputs = `{"reason": "Deploy build 1234", "target_srn": "acme:access_target:aws_lambda_function:orders-db:latest", "duration": 600}`
-	if err := o.request("acme:flow:prod-access:latest", inputs, `{"diff": "main.tf", "build": "1234"}`, "deploy"); err != nil {
+	const inputs = `{"reason": "Deploy build 1234", "target_srn": "sym:access_target:aws_lambda_function:orders-db:latest", "duration": 600}`
+	if err := o.request("sym:flow:prod-access:latest", inputs, `{"diff": "main.tf", "build": "1234"}`, "deploy"); err != nil {
 		t.Fatal(err)
 	}
 	run := o.saved["deploy"]["run_id"]
@@ -144,7 +144,7 @@ func TestOrb(t *testing.T) {
 	if o.validate("deploy") == nil {
 		t.Error("access that has ended is valid")
 	}
-	if err := o.request("acme:flow:prod-access:latest", `{"reason": "Deploy"}`, "{}", "wrong"); err == nil {
+	if err := o.request("sym:flow:prod-access:latest", `{"reason": "Deploy"}`, "{}", "wrong"); err == nil {
 		t.Error("a request without a target is taken")
 	}
 }

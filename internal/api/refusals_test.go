@@ -33,7 +33,7 @@ func header(name string, values ...string) func(*http.Request) {
 }
 
 func inputs(flowName, json string) string {
-	return `{"flow_srn":"acme:flow:` + flowName + `:latest","flow_inputs":` + json + `}`
+	return `{"flow_srn":"sym:flow:` + flowName + `:latest","flow_inputs":` + json + `}`
 }
 
 // access is the body of a request to the access flow with some inputs replaced.
@@ -41,7 +41,7 @@ func access(old, replacement string) string { return strings.Replace(accessBody,
 
 func refusals() []refusal {
 	const (
-		target = `"target_srn":"acme:access_target:aws_lambda_function:orders-db:latest"`
+		target = `"target_srn":"sym:access_target:aws_lambda_function:orders-db:latest"`
 		nobody = "0d6e5a3c-0000-5000-8000-000000000000"
 	)
 	bad := func(name, body string, fields ...string) refusal {
@@ -90,28 +90,28 @@ func refusals() []refusal {
 		bad("half an object", `{"flow_srn":`, "body"),
 		bad("no JSON", `flow_srn=x`, "body"),
 		bad("something after the object", reportBody+"{}", "body"),
-		bad("a comma too many", `{"flow_srn":"acme:flow:run-report:latest",}`, "body"),
-		bad("a list", `["acme:flow:run-report:latest"]`, "body"),
+		bad("a comma too many", `{"flow_srn":"sym:flow:run-report:latest",}`, "body"),
+		bad("a list", `["sym:flow:run-report:latest"]`, "body"),
 		bad("null", `null`, "body"),
-		bad("no UTF-8", "{\"flow_srn\":\"acme:flow:run-report:latest\",\"context\":\"\xff\"}", "body"),
-		bad("a key twice", `{"flow_srn":"acme:flow:run-report:latest","flow_srn":"acme:flow:prod-access:latest"}`, "body"),
-		bad("a key twice, written differently", `{"flow_srn":"acme:flow:run-report:latest","flow\u005fsrn":"x"}`, "body"),
-		bad("a key twice, inside", `{"flow_srn":"acme:flow:run-report:latest","context":[{"a":{"b":1}},{"a":1,"a":2}]}`, "body"),
-		bad("nested too deep", `{"flow_srn":"acme:flow:run-report:latest","context":`+strings.Repeat("[", 70)+strings.Repeat("]", 70)+`}`, "body"),
+		bad("no UTF-8", "{\"flow_srn\":\"sym:flow:run-report:latest\",\"context\":\"\xff\"}", "body"),
+		bad("a key twice", `{"flow_srn":"sym:flow:run-report:latest","flow_srn":"sym:flow:prod-access:latest"}`, "body"),
+		bad("a key twice, written differently", `{"flow_srn":"sym:flow:run-report:latest","flow\u005fsrn":"x"}`, "body"),
+		bad("a key twice, inside", `{"flow_srn":"sym:flow:run-report:latest","context":[{"a":{"b":1}},{"a":1,"a":2}]}`, "body"),
+		bad("nested too deep", `{"flow_srn":"sym:flow:run-report:latest","context":`+strings.Repeat("[", 70)+strings.Repeat("]", 70)+`}`, "body"),
 		bad("nested absurdly deep", `{"context":`+strings.Repeat("[", 100_000)+strings.Repeat("]", 100_000)+`}`, "body"),
 		bad("wrong types, all at once", `{"flow_srn":1,"flow_inputs":[],"user_email":{},"user_id":true}`, "flow_inputs", "flow_srn", "user_email", "user_id"),
-		bad("a misspelt field", `{"flow_srn":"acme:flow:run-report:latest","user_emial":"alice@example.com"}`, "user_emial"),
-		bad("a field in other letters", `{"Flow_SRN":"acme:flow:run-report:latest"}`, "Flow_SRN", "flow_srn"),
-		bad("an empty e-mail address", `{"flow_srn":"acme:flow:run-report:latest","flow_inputs":{"table":"orders"},"user_email":""}`, "user_email"),
+		bad("a misspelt field", `{"flow_srn":"sym:flow:run-report:latest","user_emial":"alice@example.com"}`, "user_emial"),
+		bad("a field in other letters", `{"Flow_SRN":"sym:flow:run-report:latest"}`, "Flow_SRN", "flow_srn"),
+		bad("an empty e-mail address", `{"flow_srn":"sym:flow:run-report:latest","flow_inputs":{"table":"orders"},"user_email":""}`, "user_email"),
 		bad("no flow", `{"flow_inputs":{}}`, "flow_srn"),
 		bad("null for the flow", `{"flow_srn":null}`, "flow_srn"),
 
 		bad("a flow that is no SRN", `{"flow_srn":"run-report"}`, "flow_srn"),
 		bad("a flow of another org", `{"flow_srn":"other:flow:run-report:latest"}`, "flow_srn"),
-		bad("another thing's SRN", `{"flow_srn":"acme:run:run-report:latest"}`, "flow_srn"),
+		bad("another thing's SRN", `{"flow_srn":"sym:run:run-report:latest"}`, "flow_srn"),
 		{name: "an unknown flow", body: inputs("nothing", `{}`), status: 404, code: flow.CodeUnknownFlow},
-		{name: "an unknown version", body: `{"flow_srn":"acme:flow:run-report:9.9.9"}`, status: 404, code: flow.CodeUnknownFlow},
-		{name: "an old version", body: `{"flow_srn":"acme:flow:run-report:1.0.1","flow_inputs":{"table":"orders"}}`, before: func(f *fixture) string {
+		{name: "an unknown version", body: `{"flow_srn":"sym:flow:run-report:9.9.9"}`, status: 404, code: flow.CodeUnknownFlow},
+		{name: "an old version", body: `{"flow_srn":"sym:flow:run-report:1.0.1","flow_inputs":{"table":"orders"}}`, before: func(f *fixture) string {
 			changed := flows()
 			changed[1].Label = "Report"
 			if _, err := f.api.Flows.Publish(f.t.Context(), changed); err != nil {
@@ -138,10 +138,10 @@ func refusals() []refusal {
 		bad("a duration that is not offered", access("600", "601"), "flow_inputs.duration"),
 		bad("a duration of no time", access("600", "0"), "flow_inputs.duration"),
 		bad("a duration in odd words", access("600", `"ten minutes"`), "flow_inputs.duration"),
-		bad("a target of another org", access("acme:access_target", "other:access_target"), "flow_inputs.target_srn"),
+		bad("a target of another org", access("sym:access_target", "other:access_target"), "flow_inputs.target_srn"),
 		bad("a target of another type", access("aws_lambda_function", "okta_group"), "flow_inputs.target_srn"),
 		bad("an unknown target", access("orders-db", "payroll-db"), "flow_inputs.target_srn"),
-		bad("a target that is no SRN", access("acme:access_target:aws_lambda_function:orders-db:latest", "orders-db"), "flow_inputs.target_srn"),
+		bad("a target that is no SRN", access("sym:access_target:aws_lambda_function:orders-db:latest", "orders-db"), "flow_inputs.target_srn"),
 		bad("a target that is no text", access(target, `"target_srn":1`), "flow_inputs.target_srn"),
 		bad("a target as the form names it", access("target_srn", "target_id"), "flow_inputs.target_id"),
 

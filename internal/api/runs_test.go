@@ -49,7 +49,7 @@ func TestRunsFilters(t *testing.T) {
 		{"status=escalated", nil},
 		{"flow=prod-access", []int{4, 0}},
 		{"flow=Prod-Access", []int{4, 0}},
-		{"flow=acme:flow:prod-access:latest", []int{4, 0}},
+		{"flow=sym:flow:prod-access:latest", []int{4, 0}},
 		{"flow=nothing", nil},
 		{"requester=alice@example.com", []int{4, 0}},
 		{"requester=" + alice.ID, []int{4, 0}},
