@@ -22,8 +22,7 @@ import (
 // Files is an audit log of files. One process writes at a time; any number may
 // read. Methods are safe for concurrent use.
 type Files struct {
-	// Dir is the data directory; the log is its folder "audit". Required.
-	Dir string
+	Dir string           // required; made by the first write
 	Now func() time.Time // required
 
 	mu sync.Mutex
@@ -35,9 +34,8 @@ type Files struct {
 var _ workflow.AuditLog = (*Files)(nil)
 
 const (
-	folder    = "audit"
 	suffix    = ".jsonl.gz"
-	temporary = ".batch-*" // in folder itself, where readers don't look
+	temporary = ".batch-*" // in Dir itself, where readers don't look
 	partition = "year=2006/month=01/day=02/hour=15"
 	stamp     = "20060102T150405.000000000Z"
 )
@@ -95,10 +93,10 @@ func (f *Files) open() error {
 	if !f.last.IsZero() {
 		return nil
 	}
-	if err := makeDir(filepath.Join(f.Dir, folder)); err != nil {
+	if err := makeDir(f.Dir); err != nil {
 		return err
 	}
-	left, err := filepath.Glob(filepath.Join(f.Dir, folder, temporary))
+	left, err := filepath.Glob(filepath.Join(f.Dir, temporary))
 	if err != nil {
 		return err
 	}
@@ -107,7 +105,7 @@ func (f *Files) open() error {
 			return err
 		}
 	}
-	name, err := newest(os.DirFS(filepath.Join(f.Dir, folder)))
+	name, err := newest(os.DirFS(f.Dir))
 	if err != nil {
 		return err
 	}
@@ -123,7 +121,7 @@ func (f *Files) open() error {
 
 // add makes the batch appear under its name in one move.
 func (f *Files) add(at time.Time, batch []byte) (err error) {
-	root := filepath.Join(f.Dir, folder)
+	root := f.Dir
 	tmp, err := os.CreateTemp(root, temporary)
 	if err != nil {
 		return err

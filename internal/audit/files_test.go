@@ -66,7 +66,7 @@ func writeUntilFull(dir string) {
 	}
 	f := &Files{Dir: dir, Now: time.Now}
 	full := f.Write(context.Background(), batchOf(1))
-	left, _ := filepath.Glob(filepath.Join(dir, folder, "*"))
+	left, _ := filepath.Glob(filepath.Join(dir, "*"))
 	limit.Cur = room
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
 		fmt.Println(err)
@@ -159,7 +159,7 @@ func TestLayout(t *testing.T) {
 	f := &Files{Dir: dir, Now: func() time.Time { return time.Date(2026, 3, 2, 10, 4, 5, 6, time.FixedZone("CET", 3600)) }}
 	mustWrite(t, f, 1, 2)
 	files := paths(t, dir)
-	const want = "audit/year=2026/month=03/day=02/hour=09/20260302T090405.000000006Z-"
+	const want = "year=2026/month=03/day=02/hour=09/20260302T090405.000000006Z-"
 	if len(files) != 1 || !strings.HasPrefix(files[0], want) || !strings.HasSuffix(files[0], ".jsonl.gz") {
 		t.Fatalf("got %q, want one file %s….jsonl.gz: partitions go by arrival, in UTC", files, want)
 	}
@@ -323,10 +323,10 @@ func TestManyWriters(t *testing.T) {
 func TestLeftovers(t *testing.T) {
 	t.Parallel()
 	f := &Files{Dir: t.TempDir(), Now: func() time.Time { return at(9, 0) }}
-	if err := os.MkdirAll(filepath.Join(f.Dir, folder), 0o755); err != nil {
+	if err := os.MkdirAll(f.Dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	half := filepath.Join(f.Dir, folder, ".batch-123")
+	half := filepath.Join(f.Dir, ".batch-123")
 	if err := os.WriteFile(half, []byte("half"), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -354,8 +354,9 @@ func TestErrors(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			f := &Files{Dir: t.TempDir(), Now: func() time.Time { return at(9, 0) }}
-			block := filepath.Join(f.Dir, filepath.FromSlash(tc.blocked))
+			data := t.TempDir()
+			f := &Files{Dir: filepath.Join(data, "audit"), Now: func() time.Time { return at(9, 0) }}
+			block := filepath.Join(data, filepath.FromSlash(tc.blocked))
 			if err := os.MkdirAll(filepath.Dir(block), 0o755); err != nil {
 				t.Fatal(err)
 			}
@@ -365,7 +366,7 @@ func TestErrors(t *testing.T) {
 			if err := f.Write(t.Context(), batchOf(0)); err == nil || !strings.Contains(err.Error(), f.Dir) {
 				t.Fatalf("got %v, want an error that says where", err)
 			}
-			if files := paths(t, f.Dir); len(files) != 1 {
+			if files := paths(t, data); len(files) != 1 {
 				t.Errorf("it left %q", files)
 			}
 			if err := os.Remove(block); err != nil {

@@ -98,7 +98,7 @@ func partitioned(t time.Time) string {
 // that the path from lies in.
 func (f *Files) names(from string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		log := os.DirFS(filepath.Join(f.Dir, folder))
+		log := os.DirFS(f.Dir)
 		err := fs.WalkDir(log, ".", func(name string, d fs.DirEntry, err error) error {
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
@@ -125,7 +125,7 @@ func (f *Files) names(from string) iter.Seq2[string, error] {
 
 // batch reads one file.
 func (f *Files) batch(name string) (records []events.AuditRecord, err error) {
-	file, err := os.Open(filepath.Join(f.Dir, folder, filepath.FromSlash(name)))
+	file, err := os.Open(filepath.Join(f.Dir, filepath.FromSlash(name)))
 	if err != nil {
 		return nil, err
 	}
