@@ -9,7 +9,8 @@
 //
 // and runs go out by two more: render.go writes a run as a message, as a pure
 // function, and messenger.go posts and edits it. directory.go asks Slack who
-// people are. limits.go has Slack's limits, and the only ways to make texts.
+// people are. limits.go has Slack's limits and the only ways to make texts,
+// page.go puts them together so that a message keeps within the limits.
 //
 // The package decides nothing about runs: it asks package workflow, and says
 // in people's words what came of it. It knows no storage and no AWS.

@@ -109,7 +109,7 @@ func faults(v slack.View, err error, text string) any {
 			if slices.Contains(inputs, f.Field) {
 				shown[f.Field] = clip(sentence(f.Message), maxText)
 			} else {
-				rest = append(rest, f.Field+" "+f.Message)
+				rest = append(rest, "“"+f.Field+"” "+f.Message)
 			}
 		}
 	}

@@ -76,7 +76,7 @@ func (c *card) wish() string {
 	s := "*" + safe(c.what()) + "*"
 	switch {
 	case c.ApprovalOnly:
-		return "approval: " + s
+		return "approval of " + s
 	case c.DurationSeconds > 0:
 		return "access to " + s + " for *" + flow.Words(c.Duration()) + "*"
 	}
@@ -95,13 +95,13 @@ func (c *card) request() string {
 	}
 	c.page.add(section(asked))
 	c.page.rows(append(c.fields(), c.said()...))
-	passed := c.passed()
-	if passed != "" {
+	text := safe(c.Requester.Display()) + " asks for " + plainly(c.wish()) + ": " + c.word()
+	if passed := c.passed(); passed != "" {
 		c.page.add(section(passed))
-	} else {
-		c.page.add(section(c.state()))
+		return text
 	}
-	if c.Status == flow.Requested && passed == "" {
+	c.page.add(section(c.state()))
+	if c.Status == flow.Requested {
 		c.deciders()
 		if c.Form.IncludeDecision {
 			in := &slack.PlainTextInputBlockElement{
@@ -116,7 +116,7 @@ func (c *card) request() string {
 		)
 	}
 	c.page.buttons(c.repairs("Revoke", "This takes the access of "+c.Requester.Display()+" away now.")...)
-	return safe(c.Requester.Display()) + " asks for " + plainly(c.wish()) + ": " + c.word()
+	return text
 }
 
 // status is the message to the requester that shows where the request stands.
@@ -216,7 +216,7 @@ func (c *card) said() []row {
 		if message, _ := e.Fields["decision_message"].(string); message != "" && !e.Failed() {
 			label := "Message of " + e.Actor.Display()
 			if e.Actor.Kind == flow.KindSystem {
-				label = "Why"
+				label = "Decision"
 			}
 			out = append(out, row{label, plain(message, maxValue)})
 		}
@@ -241,13 +241,14 @@ func problems(errs []flow.Failure) string {
 // passed says of a tier's message that somebody else is asked now; "" while
 // its turn lasts.
 func (c *card) passed() string {
-	if c.Status != flow.Requested || c.message.Tier == c.Tier || c.Tier >= len(c.Tiers) {
+	if c.message.Kind != workflow.KindRequest || c.Status != flow.Requested || c.message.Tier == c.Tier || c.Tier >= len(c.Tiers) {
 		return ""
 	}
 	return "⏭️ *Passed on* – now asked: " + asked(c.Tiers[c.Tier]) + "."
 }
 
-// asked names those whom a tier asks.
+// asked names those whom a tier asks. It mentions nobody: whoever is not asked
+// yet should not be called.
 func asked(t flow.Tier) string {
 	if t.Channel != "" {
 		if channelIDPattern.MatchString(t.Channel) {
@@ -258,7 +259,11 @@ func asked(t flow.Tier) string {
 	if len(t.Users) == 0 {
 		return "nobody that Slack knows"
 	}
-	return mentions(t.Users)
+	var names []string
+	for _, a := range t.Users {
+		names = append(names, safe(a.Display()))
+	}
+	return enumerate(names)
 }
 
 // state says where the run stands: who did what when, and what comes next.
@@ -289,8 +294,9 @@ func (c *card) state() string {
 		line("↩️ *Withdrawn* by %s, %s", mention(decision.Actor), moment(decision.At))
 	case flow.Escalated:
 		line("✅ *Approved* by %s, %s", c.approvers(), moment(decision.At))
-		line("🔓 *Access is live* %s", c.until())
-		c.ending(line)
+		if !c.ending(line) {
+			line("🔓 *Access is live* %s", c.until())
+		}
 	case flow.Deescalated:
 		line("✅ *Approved* by %s, %s", c.approvers(), moment(decision.At))
 		if e, ok := c.Last(flow.EventDeescalate); ok {
@@ -354,29 +360,35 @@ func (c *card) whatNext(line func(string, ...any)) {
 
 // granting says how far the grant after the approval is.
 func (c *card) granting(line func(string, ...any)) {
-	switch asker, ending := c.EndAsked(); {
-	case ending:
-		line("⏳ %s asked for the end of it; what was granted is being taken away.", mention(asker.Actor))
+	switch {
+	case c.ending(line):
 	case c.Error == nil:
 		line("⏳ Access is being granted.")
-	case c.Error.Step == flow.EventDeescalate:
-		c.ending(line)
 	case c.stuck():
-		line("⚠️ *Granting access failed* (%s). Press Retry once it is repaired.", count(max(c.Error.Attempts, 1), "time"))
+		line("⚠️ *Granting access failed* (%s). Press Retry once it is repaired.", c.attempts())
 	default:
-		line("⚠️ *Granting access failed* (%s). It is tried again %s.", count(max(c.Error.Attempts, 1), "time"), moment(c.Error.RetryAt))
+		line("⚠️ *Granting access failed* (%s). It is tried again %s.", c.attempts(), moment(c.Error.RetryAt))
 	}
 }
 
-// ending says how far taking away is.
-func (c *card) ending(line func(string, ...any)) {
-	if asker, ok := c.EndAsked(); ok {
-		line("⏳ %s asked for the end of it; it is being taken away.", mention(asker.Actor))
+// ending says how far taking away is; false: it has not begun.
+func (c *card) ending(line func(string, ...any)) bool {
+	asker, asked := c.EndAsked()
+	switch {
+	case c.Error != nil && c.Error.Step == flow.EventDeescalate:
+		line("⚠️ *Taking the access away failed* (%s). It is tried again %s, and until it works.", c.attempts(), moment(c.Error.RetryAt))
+	case asked:
+		line("⏳ *Ended* by %s; access is being taken away.", mention(asker.Actor))
+	case c.Access != nil && c.Access.Removal.EventID != "":
+		line("⏳ *Time is over*; access is being taken away.")
+	default:
+		return false
 	}
-	if c.Error != nil && c.Error.Step == flow.EventDeescalate {
-		line("⚠️ *Taking the access away failed* (%s). It is tried again %s, and until it works.", count(max(c.Error.Attempts, 1), "time"), moment(c.Error.RetryAt))
-	}
+	return true
 }
+
+// attempts counts how often the failed step was tried.
+func (c *card) attempts() string { return count(max(c.Error.Attempts, 1), "attempt") }
 
 // until says how long live access lasts.
 func (c *card) until() string {
@@ -391,7 +403,7 @@ func howEnded(e flow.Event) string {
 	if e.Fields["deescalate_type"] == flow.Manual {
 		return "ended by " + mention(e.Actor)
 	}
-	return "its time was over"
+	return "its time was up"
 }
 
 // leftovers says what remains of access that has ended.
@@ -439,12 +451,26 @@ func (c *card) word() string {
 // deciders names those who may approve. It mentions nobody, so that nobody is
 // called who was not asked.
 func (c *card) deciders() {
-	names := c.Deciders.Names()
-	if n := c.Deciders.Required; n > 1 {
-		names += fmt.Sprintf(" (%d of them)", n)
-	}
-	if !c.Deciders.AllowSelfApproval && c.Deciders.Members {
-		names += ", but for the requester"
+	d := c.Deciders
+	var names string
+	switch {
+	case d.Members:
+		names = "any member of the workspace"
+		if d.Required > 1 {
+			names = fmt.Sprintf("any %d members of the workspace", d.Required)
+		}
+		if !d.AllowSelfApproval {
+			names += " but the requester"
+		}
+	default:
+		if !d.AllowSelfApproval {
+			d.People = slices.DeleteFunc(slices.Clone(d.People), c.Requester.Same)
+			d.Admins = slices.DeleteFunc(slices.Clone(d.Admins), c.Requester.Same)
+		}
+		names = d.Names()
+		if d.Required > 1 {
+			names = fmt.Sprintf("%d of %s", d.Required, names)
+		}
 	}
 	c.page.context(mrkdwn("*Who can approve*", maxText), plain(names, 1000))
 }
@@ -488,7 +514,10 @@ func (c *card) outcome(e flow.Event) string {
 	case e.Failed() && e.Name == flow.EventRequestForward:
 		text = "⚠️ Your request for " + what + " *could not be delivered*, so that nobody can decide it yet."
 	case e.Failed():
-		text = "⚠️ An attempt to decide your request for " + what + " *failed*. It is still open."
+		text = "⚠️ An attempt to decide your request for " + what + " *failed*."
+		if c.Status == flow.Requested {
+			text += " It is still open."
+		}
 	case e.Name == flow.EventRequest:
 		text = "📨 Your request for " + what + " has been sent."
 	case e.Name == flow.EventRequestForward:
@@ -512,7 +541,7 @@ func (c *card) outcome(e flow.Event) string {
 		text = "🔓 Your request for " + what + " was approved by " + c.approvers() + ". *You have access* " + c.until()
 		rows = append(rows, warnings(e)...)
 	case e.Name == flow.EventDeescalate:
-		text = "🔒 *Your access* to " + what + " *has ended*: " + howEnded(e) + "."
+		text = "🔒 *Your access* to " + what + " *is over*: " + howEnded(e) + "."
 		more = leftovers(e)
 		rows = append(rows, warnings(e)...)
 	default:
@@ -594,7 +623,7 @@ func (c *card) trouble(e flow.Event) string {
 	c.page.add(slack.NewHeaderBlock(plain("⚠️ "+step, maxHeader)))
 	rows := []row{
 		{"Flow", plain(c.FlowTitle, maxValue)},
-		{"Requester", mrkdwn(mention(c.Requester), maxValue)},
+		{"Requester", plain(c.Requester.Display(), maxValue)},
 	}
 	if c.Target != nil {
 		rows = append(rows, row{"Target", plain(c.Target.Title(), maxValue)})

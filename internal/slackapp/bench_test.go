@@ -1,0 +1,70 @@
+package slackapp
+
+import (
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store/sqlite"
+)
+
+// benchWorld is a world on the embedded store, as on one machine. People are
+// known already: Slack is asked about them every ten minutes only.
+func benchWorld(b *testing.B) *world {
+	s, err := sqlite.Open(filepath.Join(b.TempDir(), "sym.db"), time.Now)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = s.Close() })
+	w := newWorld(b, s)
+	for _, user := range []string{alice, bob} {
+		w.command(user, "whoami")
+	}
+	return w
+}
+
+// quantiles reports how long single answers took.
+func quantiles(b *testing.B, took []time.Duration) {
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
+}
+
+// BenchmarkSlashCommand is /sym req <flow>: signature, person, flow, the new
+// run, and views.open at a Slack that answers at once.
+func BenchmarkSlashCommand(b *testing.B) {
+	w := benchWorld(b)
+	var took []time.Duration
+	for b.Loop() {
+		body := commandBody(alice, "req prod-access", "bench-"+strconv.Itoa(len(took)))
+		began := time.Now()
+		if rec := w.post("/slack/commands", body); rec.Code != http.StatusOK || rec.Body.Len() > 0 {
+			b.Fatalf("%d %s", rec.Code, rec.Body)
+		}
+		took = append(took, time.Since(began))
+	}
+	quantiles(b, took)
+}
+
+// BenchmarkButton is a click on Approve: signature, person, run, and the write
+// of the signal.
+func BenchmarkButton(b *testing.B) {
+	w := benchWorld(b)
+	var took []time.Duration
+	for b.Loop() {
+		b.StopTimer()
+		r := w.routed()
+		body := interactionBody(w.clickOn(bob, string(flow.ActionApprove), value(r), ""))
+		b.StartTimer()
+		began := time.Now()
+		if rec := w.post("/slack/interactions", body); rec.Code != http.StatusOK || rec.Body.Len() > 0 {
+			b.Fatalf("%d %s", rec.Code, rec.Body)
+		}
+		took = append(took, time.Since(began))
+	}
+	quantiles(b, took)
+}
