@@ -20,21 +20,19 @@ type Submission struct {
 	Duration time.Duration
 }
 
-// Fields lists the inputs of the flow's form, in order: for access flows the
-// target first and the duration where the configuration puts it, or last.
+// Fields lists the inputs of the flow's form, in order. In access flows the
+// target and the duration are among them even where the configuration does not
+// name them: then the target comes first and the duration last.
 func (f *Flow) Fields() []PromptField {
 	if f.ApprovalOnly() {
 		return f.Params.PromptFields
 	}
 	var out []PromptField
-	declared := func(name string) bool {
-		return slices.ContainsFunc(f.Params.PromptFields, func(p PromptField) bool { return p.Name == name })
-	}
-	if !declared(FieldNameTarget) {
+	if _, declared := f.Params.field(FieldNameTarget); !declared {
 		out = append(out, PromptField{Name: FieldNameTarget, Type: FieldString, Label: "Target", Required: true, Visible: true})
 	}
 	out = append(out, f.Params.PromptFields...)
-	if !declared(FieldNameDuration) && f.Params.ScheduleDeescalation {
+	if _, declared := f.Params.field(FieldNameDuration); !declared && f.Params.ScheduleDeescalation {
 		out = append(out, PromptField{
 			Name: FieldNameDuration, Type: FieldDuration, Label: "Duration", Required: true, Visible: true,
 			AllowedValues: slices.Clone(DefaultDurations),
@@ -64,14 +62,13 @@ func (f *Flow) Submit(values map[string]any) (Submission, error) {
 		known[p.Name] = true
 		v, given := values[p.Name]
 		if !given || empty(v) {
-			if p.Default != "" {
-				v, given = p.Default, true
-			} else {
-				if p.Required && p.Visible {
+			if p.Default == "" {
+				if p.Required && p.Visible || f.essential(p.Name) {
 					fault(p.Name, "is required")
 				}
 				continue
 			}
+			v = p.Default
 		}
 		if p.Name == FieldNameTarget && !f.ApprovalOnly() {
 			t, ok := f.Strategy.Target(f.Org, text(v))
@@ -117,6 +114,12 @@ func (f *Flow) Submit(values map[string]any) (Submission, error) {
 	return sub, nil
 }
 
+// essential tells whether no request can do without the field, whatever the
+// configuration says: access needs a target, and an end if it has one at all.
+func (f *Flow) essential(name string) bool {
+	return !f.ApprovalOnly() && (name == FieldNameTarget || name == FieldNameDuration && f.Params.ScheduleDeescalation)
+}
+
 func empty(v any) bool {
 	switch v := v.(type) {
 	case nil:
@@ -126,6 +129,8 @@ func empty(v any) bool {
 	case []any:
 		return len(v) == 0
 	case []string:
+		return len(v) == 0
+	case []int64:
 		return len(v) == 0
 	}
 	return false
@@ -168,6 +173,9 @@ func (p PromptField) one(v any) (any, error) {
 		if !ok {
 			return nil, Errorf(CodeInvalid, "must be text")
 		}
+		if p.Type == FieldStringList && empty(s) {
+			return nil, Errorf(CodeInvalid, "must not have empty texts in its list")
+		}
 		if err := p.allowed(s, func(a string) bool { return a == s }); err != nil {
 			return nil, err
 		}
@@ -182,13 +190,11 @@ func (p PromptField) one(v any) (any, error) {
 			return err == nil && m == n
 		})
 	case FieldBool:
-		switch v {
-		case true, "true":
-			return true, nil
-		case false, "false":
-			return false, nil
+		b, ok := boolean(v)
+		if !ok {
+			return nil, Errorf(CodeInvalid, "must be true or false")
 		}
-		return nil, Errorf(CodeInvalid, "must be true or false")
+		return b, p.allowed(strconv.FormatBool(b), func(a string) bool { c, ok := boolean(a); return ok && b == c })
 	case FieldDuration:
 		d, err := duration(v)
 		if err != nil {
@@ -244,9 +250,23 @@ func list(v any) ([]any, error) {
 	return nil, Errorf(CodeInvalid, "must be a list")
 }
 
-// integer reads a whole number that JSON carries without loss, whoever reads it.
+func boolean(v any) (value, ok bool) {
+	switch v {
+	case true, "true":
+		return true, true
+	case false, "false":
+		return false, true
+	}
+	return false, false
+}
+
+// maxInteger is the largest whole number that JSON carries without loss,
+// whoever reads it (RFC 8259, section 6).
+const maxInteger = 1<<53 - 1
+
+// integer reads a whole number of at most maxInteger, either sign.
 func integer(v any) (int64, error) {
-	const limit = 1 << 53
+	wrong := Errorf(CodeInvalid, "must be a whole number between -%d and %[1]d", int64(maxInteger))
 	var n int64
 	var err error
 	switch v := v.(type) {
@@ -255,8 +275,8 @@ func integer(v any) (int64, error) {
 	case int64:
 		n = v
 	case float64:
-		if v != math.Trunc(v) || math.Abs(v) > limit {
-			return 0, Errorf(CodeInvalid, "must be a whole number")
+		if v != math.Trunc(v) || math.Abs(v) > maxInteger {
+			return 0, wrong
 		}
 		n = int64(v)
 	case json.Number:
@@ -264,10 +284,10 @@ func integer(v any) (int64, error) {
 	case string:
 		n, err = strconv.ParseInt(strings.TrimSpace(v), 10, 64)
 	default:
-		return 0, Errorf(CodeInvalid, "must be a whole number")
+		return 0, wrong
 	}
-	if err != nil || n > limit || n < -limit {
-		return 0, Errorf(CodeInvalid, "must be a whole number between -2^53 and 2^53")
+	if err != nil || n > maxInteger || n < -maxInteger {
+		return 0, wrong
 	}
 	return n, nil
 }
@@ -293,6 +313,12 @@ func text(v any) string {
 		return v
 	case []string:
 		return strings.Join(v, ",")
+	case []int64:
+		texts := make([]string, len(v))
+		for i, n := range v {
+			texts[i] = strconv.FormatInt(n, 10)
+		}
+		return strings.Join(texts, ",")
 	}
 	return fmt.Sprint(v)
 }

@@ -78,12 +78,15 @@ type Strategy struct {
 
 // Target finds a target by name or by id, whatever the case of its letters.
 func (s *Strategy) Target(org, nameOrID string) (Target, bool) {
-	for _, t := range s.Targets {
-		if strings.EqualFold(t.Name, nameOrID) || TargetID(org, t.Name) == strings.ToLower(nameOrID) {
-			return t, true
-		}
+	i := slices.IndexFunc(s.Targets, func(t Target) bool { return strings.EqualFold(t.Name, nameOrID) })
+	if i < 0 && uuidPattern.MatchString(nameOrID) {
+		id := strings.ToLower(nameOrID)
+		i = slices.IndexFunc(s.Targets, func(t Target) bool { return TargetID(org, t.Name) == id })
 	}
-	return Target{}, false
+	if i < 0 {
+		return Target{}, false
+	}
+	return s.Targets[i], true
 }
 
 // Target is what a strategy grants.
@@ -141,6 +144,15 @@ type Params struct {
 // Allows tells whether runs may come from this source.
 func (p Params) Allows(source Channel) bool {
 	return p.AllowedSources == nil || slices.Contains(*p.AllowedSources, source)
+}
+
+// field finds a declared prompt field.
+func (p Params) field(name string) (PromptField, bool) {
+	i := slices.IndexFunc(p.PromptFields, func(f PromptField) bool { return f.Name == name })
+	if i < 0 {
+		return PromptField{}, false
+	}
+	return p.PromptFields[i], true
 }
 
 // FieldType is the type of a prompt field.
@@ -212,14 +224,6 @@ type Notify struct {
 	Channel string   `json:"channel,omitempty"` // "#name" or an id
 	Users   []string `json:"users,omitempty"`   // e-mail addresses; several share a group message
 	Timeout Duration `json:"timeout,omitempty"` // zero: DefaultRequestTimeout
-}
-
-// LambdaCall runs a customer's function at a step of an approval-only flow.
-type LambdaCall struct {
-	ARN string `json:"lambda_arn"`
-	// Payload holds constants, and references such as "fields.table",
-	// "run.id" and "requester.email", which are replaced by their values.
-	Payload map[string]any `json:"payload,omitempty"`
 }
 
 // Duration is a time.Duration written in JSON as whole seconds.

@@ -3,6 +3,7 @@ package flow
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -23,7 +24,8 @@ var typed = map[string]bool{
 }
 
 var (
-	slugPattern    = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
+	slugPattern = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
+	// Sym's versions have three digits at most in each place; ours count on.
 	versionPattern = regexp.MustCompile(`^(latest|\d{1,3}\.\d{1,3}\.\d{1,9})$`)
 )
 
@@ -45,14 +47,13 @@ func ParseSRN(s string) (SRN, error) {
 		return bad("it has the wrong number of parts")
 	}
 	n.Slug, n.Version = rest[0], rest[1]
-	if len(rest) == 3 {
-		n.Identifier = rest[2]
-	}
-	for _, p := range []string{n.Org, n.Model, n.Slug} {
+	slugs := append(slices.Clone(parts[:len(parts)-len(rest)+1]), rest[2:]...)
+	for _, p := range slugs {
 		if !slugPattern.MatchString(p) {
 			return bad(fmt.Sprintf("%q may have letters, digits, - and _ only", clip(p, 60)))
 		}
 	}
+	n.Identifier = strings.Join(rest[2:], "")
 	if !versionPattern.MatchString(n.Version) {
 		return bad(fmt.Sprintf("version %q is neither \"latest\" nor like 1.0.3", clip(n.Version, 30)))
 	}
