@@ -1,0 +1,148 @@
+package catalog
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/strategy"
+)
+
+// Catalog is a configuration without faults: references are resolved and
+// defaults applied. Everything is in order of name.
+type Catalog struct {
+	Flows []*flow.Flow // without versions; publishing gives them
+	// Strategies are all that there are, with their targets, whether a flow
+	// uses them or not.
+	Strategies      []flow.Strategy
+	Environments    []flow.Environment
+	LogDestinations []LogDestination
+	// Secrets are all that the configuration names, and functions may need to
+	// read.
+	Secrets []flow.SecretRef
+
+	strategyARNs []string
+}
+
+// LogDestination is a place that audit records should be sent to.
+type LogDestination struct {
+	Name        string
+	Type        string // one of logDestinationTypes
+	Label       string
+	Settings    map[string]string // stream_name or url, by type
+	Secrets     map[string]flow.SecretRef
+	Integration *flow.Integration // nil for types http and datadog
+}
+
+// FlowARNs lists the Lambda functions that flows may invoke: lambda_arns of
+// all environments.
+func (c *Catalog) FlowARNs() []string {
+	var arns []string
+	for _, e := range c.Environments {
+		arns = append(arns, e.LambdaARNs...)
+	}
+	return distinct(arns)
+}
+
+// StrategyARNs lists the Lambda functions that strategies may invoke.
+func (c *Catalog) StrategyARNs() []string { return slices.Clone(c.strategyARNs) }
+
+// LambdaARNs lists all Lambda functions that flows and strategies may invoke.
+func (c *Catalog) LambdaARNs() []string { return distinct(append(c.FlowARNs(), c.strategyARNs...)) }
+
+func distinct(list []string) []string {
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// Load reads the configuration in a folder: every .yaml and .yml file of it,
+// local.yaml and folders below it excepted. Org is the first part of SRNs;
+// types are the strategy types that there are, by name. The catalog is nil if
+// the report has faults. File names in the report begin with dir.
+func Load(dir, org string, types map[string]strategy.Type) (*Catalog, Report) {
+	c, report := LoadFS(os.DirFS(dir), org, types)
+	for _, list := range [][]Fault{report.Faults, report.Warnings} {
+		for i := range list {
+			list[i].File = filepath.Join(dir, list[i].File)
+		}
+	}
+	return c, report
+}
+
+// LoadFS is Load for the top folder of a file system.
+func LoadFS(fsys fs.FS, org string, types map[string]strategy.Type) (*Catalog, Report) {
+	l := &loader{org: org, types: types, byName: map[string]map[string]*document{}}
+	if err := flow.CheckName(org); err != nil {
+		l.fault("", 0, "org %s", flow.UserMessage(err))
+	}
+	l.files(fsys)
+	l.resolve()
+	if len(l.report.Faults) == 0 {
+		l.findUnused()
+	}
+	l.report.sort()
+	if l.report.Err() != nil {
+		return nil, l.report
+	}
+	return l.catalog(), l.report
+}
+
+// loader holds what has been read so far.
+type loader struct {
+	org       string
+	types     map[string]strategy.Type
+	documents []*document                     // in order of file and line
+	byName    map[string]map[string]*document // by kind, and name in lower case
+	report    Report
+	suggested int // how often a name was looked for that may have been meant
+
+	// What documents mean, by name in lower case. Those with faults are here
+	// too, as far as they could be read.
+	sources         map[string]string // type
+	secrets         map[string]flow.SecretRef
+	integrations    map[string]*flow.Integration
+	errorChannels   map[string]string
+	logDestinations map[string]LogDestination
+	targets         map[string]flow.Target
+	strategies      map[string]*flow.Strategy
+	environments    map[string]*flow.Environment
+	flows           []*flow.Flow
+}
+
+func (l *loader) fault(file string, line int, format string, args ...any) {
+	message := redact(fmt.Sprintf(format, args...))
+	l.report.Faults = append(l.report.Faults, Fault{File: file, Line: line, Message: message})
+}
+
+// maxSuggestions bounds the work spent on guessing which name was meant.
+const maxSuggestions = 100
+
+// refer finds the document that a name refers to; nil, and a fault at the path
+// of d, if there is none.
+func (l *loader) refer(d *document, path, kind, name string) *document {
+	found := l.byName[kind][strings.ToLower(name)]
+	if found == nil {
+		d.fault(path, "no document of kind %s is named %q%s: write the name of one that there is", kind, clip(name), l.guess(kind, name))
+		return nil
+	}
+	found.used = true
+	return found
+}
+
+// guess writes a suggestion for the name of a document of the kind.
+func (l *loader) guess(kind, name string) string {
+	if l.suggested++; l.suggested > maxSuggestions {
+		return ""
+	}
+	var names []string
+	for _, d := range l.documents {
+		if d.kind == kind && d.name != "" {
+			names = append(names, d.name)
+		}
+	}
+	return meant(name, names)
+}

@@ -1,0 +1,302 @@
+package catalog_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/symflows/symflows/internal/catalog"
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/strategy"
+)
+
+var update = flag.Bool("update", false, "write what is found into the golden files")
+
+// types are strategies as the catalog knows them: enough of each to have rules
+// of its own.
+var types = map[string]strategy.Type{
+	"aws_lambda": {
+		Name: "aws_lambda", TargetType: "aws_lambda_function",
+		Check: func(s flow.Strategy) []flow.Fault {
+			var faults []flow.Fault
+			for _, t := range s.Targets {
+				if err := flow.CheckFunctionARN(t.Settings["arn"]); err != nil {
+					faults = append(faults, flow.Fault{Path: "targets." + t.Name + ".settings.arn", Message: flow.UserMessage(err)})
+				}
+			}
+			return faults
+		},
+		ARNs: func(s flow.Strategy) []string {
+			var arns []string
+			for _, t := range s.Targets {
+				arns = append(arns, t.Settings["arn"])
+			}
+			return arns
+		},
+	},
+	"http": {
+		Name: "http", TargetType: "http",
+		Check: func(s flow.Strategy) []flow.Fault {
+			if s.Settings["url"] == "" {
+				return []flow.Fault{{Path: "settings.url", Message: "is missing: write where to send requests"}}
+			}
+			return nil
+		},
+	},
+	"okta": {Name: "okta", TargetType: "okta_group"},
+}
+
+// TestReports runs the archives in testdata: the files of a configuration, and
+// "report", what is to be said of it. Good ones have "catalog" too, what it
+// comes to.
+func TestReports(t *testing.T) {
+	t.Parallel()
+	archives, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(archives) == 0 {
+		t.Fatalf("no archives: %v", err)
+	}
+	for _, path := range archives {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			archive, err := txtar.ParseFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fsys, golden := fstest.MapFS{}, map[string]string{}
+			for _, f := range archive.Files {
+				if f.Name == "report" || f.Name == "catalog" {
+					golden[f.Name] = string(f.Data)
+				} else {
+					fsys[f.Name] = &fstest.MapFile{Data: f.Data}
+				}
+			}
+			c, report := catalog.LoadFS(fsys, "sym", types)
+			if (c == nil) != (report.Err() != nil) {
+				t.Errorf("catalog %v with report %v", c, report.Err())
+			}
+			got := map[string]string{"report": report.String()}
+			if c != nil {
+				b, err := json.MarshalIndent(c, "", "  ")
+				if err != nil {
+					t.Fatal(err)
+				}
+				got["catalog"] = string(b) + "\n"
+			}
+			if *update {
+				archive.Files = slices.DeleteFunc(archive.Files, func(f txtar.File) bool { return f.Name == "report" || f.Name == "catalog" })
+				for _, name := range []string{"report", "catalog"} {
+					if text, ok := got[name]; ok {
+						archive.Files = append(archive.Files, txtar.File{Name: name, Data: []byte(text)})
+					}
+				}
+				if err := os.WriteFile(path, txtar.Format(archive), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(golden, got); diff != "" {
+				t.Errorf("run with -update if this is right (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	const dir = "../../flows"
+	c, report := catalog.Load(dir, "sym", types)
+	if err := report.Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range report.Warnings {
+		if !strings.Contains(w.Message, "has no approvers") {
+			t.Errorf("unexpected warning: %s", w)
+		}
+		if !strings.HasPrefix(w.File, dir) {
+			t.Errorf("file %q does not begin with the folder", w.File)
+		}
+	}
+	var names []string
+	for _, f := range c.Flows {
+		names = append(names, fmt.Sprint(f.Name, " ", f.ApprovalOnly()))
+	}
+	if diff := cmp.Diff([]string{"ci-gate true", "prod-access false", "run-report true"}, names); diff != "" {
+		t.Errorf("flows (-want +got):\n%s", diff)
+	}
+	grant, runs := "arn:aws:lambda:us-east-1:123456789012:function:grant-database", "arn:aws:lambda:us-east-1:123456789012:function:report"
+	if diff := cmp.Diff([]string{grant}, c.StrategyARNs()); diff != "" {
+		t.Errorf("functions of strategies (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{runs}, c.FlowARNs()); diff != "" {
+		t.Errorf("functions of flows (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{grant, runs}, c.LambdaARNs()); diff != "" {
+		t.Errorf("functions (-want +got):\n%s", diff)
+	}
+}
+
+func TestLoad_NoFolder(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "missing")
+	c, report := catalog.Load(dir, "sym", types)
+	if c != nil || len(report.Faults) == 0 || !strings.HasPrefix(report.Faults[0].String(), dir+": the folder can't be read") {
+		t.Errorf("got %v", report)
+	}
+}
+
+func TestLoadFS_Files(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name, file string
+		data       []byte
+		want       string
+	}{
+		{"NotUTF8", "a.yaml", []byte("kind: flow\nname: \xff\n"), "a.yaml:2: is not UTF-8 text: save the file as UTF-8\n"},
+		{"UTF16", "a.yaml", []byte("\xff\xfek\x00"), "a.yaml:1: is not UTF-8 text: save the file as UTF-8\n"},
+		{"TooLarge", "a.yaml", make([]byte, 8<<20+1), "a.yaml: is larger than 8 MB: split it into several files\n"},
+		{"TooDeep", "a.yaml", []byte("kind: " + strings.Repeat("[", 60) + strings.Repeat("]", 60)), "a.yaml:1: is nested more than 50 levels deep: nothing here needs that\na.yaml:1: kind: is missing"},
+		{"OnlyLocal", "local.yaml", []byte("kind: flow"), "there is no configuration: the folder needs at least one file that ends in .yaml or .yml\n"},
+		{"OnlyBelow", "functions/a.yaml", []byte("kind: flow"), "there is no configuration: the folder needs at least one file that ends in .yaml or .yml\n"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			_, report := catalog.LoadFS(fstest.MapFS{tc.file: {Data: tc.data}}, "sym", types)
+			if got := report.String(); !strings.HasPrefix(got, tc.want) {
+				t.Errorf("got  %q\nwant %q", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestLoadFS_Org(t *testing.T) {
+	t.Parallel()
+	_, report := catalog.LoadFS(os.DirFS("../../flows"), "not a name", types)
+	want := `org "not a name" is no name: use letters, digits, - and _ only, and put the rest into label`
+	if len(report.Faults) != 1 || report.Faults[0].String() != want {
+		t.Errorf("got %v", report)
+	}
+}
+
+// A secret is never repeated, wherever in a configuration it stands.
+func TestLoadFS_SecretsStaySecret(t *testing.T) {
+	t.Parallel()
+	for _, secret := range []string{
+		"xoxb-123456789012-abcdefABCDEF", "xapp-1-A0123-456-abcdef", "AKIAIOSFODNN7EXAMPLE", "-----BEGIN PRIVATE KEY-----",
+		"ghp_abcdefghijklmnopqrstuvwxyz0123456789", "https://hooks.slack.com/services/T000/B000/XXXX", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIi.c2ln",
+	} {
+		for _, place := range []string{
+			"# %s\nkind: environment\nname: main\n",
+			"kind: environment\nname: main\nlabel: %s\n",
+			"kind: environment\nname: %q\n",
+			"kind: %q\n",
+			"kind: environment\nname: main\n%q: x\n",
+			"kind: environment\nname: main\nadmins: [%q]\n",
+			"kind: environment\nname: main\nerror_logger_id: %q\n",
+			"kind: environment\nname: main\nadmins: [\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa %s\"]\n",
+			"kind: integration\nname: slack\ntype: slack\nexternal_id: T1\nsettings: {api_token_secret: %q}\n",
+			"kind: flow\n\t%s\n",
+			"kind: &%s flow\n",
+		} {
+			_, report := catalog.LoadFS(fstest.MapFS{"a.yaml": {Data: fmt.Appendf(nil, place, secret)}}, "sym", types)
+			text := report.String()
+			if !strings.Contains(text, "looks like a secret") {
+				t.Errorf("%q: not found in %q", secret, place)
+			}
+			if strings.Contains(text, secret) || strings.Contains(text, secret[6:]) || strings.Contains(text, secret[:9]) && secret[:5] != "-----" && secret[:5] != "https" {
+				t.Errorf("%q: repeated:\n%s", secret, text)
+			}
+		}
+	}
+}
+
+// What does not look like a secret may be one all the same.
+func TestLoadFS_LiteralInSecretSetting(t *testing.T) {
+	t.Parallel()
+	_, report := catalog.LoadFS(fstest.MapFS{"a.yaml": {Data: []byte(
+		"kind: integration\nname: okta\ntype: okta\nexternal_id: example.okta.com\nsettings: {api_token_secret: hunter2}\n",
+	)}}, "sym", types)
+	if report.Err() == nil || strings.Contains(report.String(), "hunter2") {
+		t.Errorf("got %v", report)
+	}
+}
+
+func FuzzLoadFS(f *testing.F) {
+	f.Add([]byte("kind: environment\nname: &a main\nadmins: [*a, *a]\n"))
+	archives, _ := filepath.Glob("testdata/*.txtar")
+	for _, path := range archives {
+		archive, err := txtar.ParseFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range archive.Files {
+			f.Add(file.Data)
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		lines := 1
+		for _, lineBreak := range []string{"\n", "\r", "\u0085", "\u2028", "\u2029"} { // YAML 1.1, section 4.2
+			lines += strings.Count(string(data), lineBreak)
+		}
+		c, report := catalog.LoadFS(fstest.MapFS{"a.yaml": {Data: data}}, "sym", types)
+		if (c == nil) != (report.Err() != nil) {
+			t.Errorf("catalog %v with %v", c, report.Err())
+		}
+		for _, fault := range report.Faults {
+			if fault.File != "a.yaml" || fault.Line < 1 || fault.Line > lines || fault.Message == "" {
+				t.Errorf("fault %+v of %d lines", fault, lines)
+			}
+		}
+	})
+}
+
+func manyTargets(n int) fstest.MapFS {
+	var targets, names strings.Builder
+	for i := range n {
+		fmt.Fprintf(&targets, "kind: target\nname: db-%d\ntype: aws_lambda_function\nlabel: Database %d\nsettings: {arn: \"arn:aws:lambda:us-east-1:123456789012:function:grant\"}\n---\n", i, i)
+		fmt.Fprintf(&names, "  - db-%d\n", i)
+	}
+	return fstest.MapFS{
+		"targets.yaml": {Data: []byte(targets.String())},
+		"flow.yaml": {Data: []byte("kind: strategy\nname: databases\ntype: aws_lambda\ntargets:\n" + names.String() + `---
+kind: environment
+name: main
+---
+kind: flow
+name: access
+environment_id: main
+params:
+  strategy_id: databases
+  approval: {notify: [{channel: "#access"}]}
+`)},
+	}
+}
+
+func TestLoadFS_ManyTargets(t *testing.T) {
+	t.Parallel()
+	const n = 10_000
+	c, report := catalog.LoadFS(manyTargets(n), "sym", types)
+	if err := report.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(c.Flows[0].Strategy.Targets); got != n {
+		t.Errorf("%d targets, want %d", got, n)
+	}
+}
+
+func BenchmarkLoadFS_ManyTargets(b *testing.B) {
+	fsys := manyTargets(10_000)
+	for b.Loop() {
+		if _, report := catalog.LoadFS(fsys, "sym", types); report.Err() != nil {
+			b.Fatal(report)
+		}
+	}
+}

@@ -1,0 +1,325 @@
+package catalog
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/symflows/symflows/internal/flow"
+)
+
+const (
+	// maxFileBytes is more than ten thousand targets take.
+	maxFileBytes = 8 << 20
+	// maxDepth is far more than any attribute needs.
+	maxDepth = 50
+	// notConfig maps functions to commands on this machine; it is not deployed.
+	notConfig = "local.yaml"
+)
+
+// document is one YAML document of a file.
+type document struct {
+	loader *loader
+	file   string
+	node   *yaml.Node // a mapping
+	kind   string
+	name   string // "" if it has none, or a wrong one
+	// faulty has the paths at which something is wrong, so that what follows
+	// from it is not reported as well.
+	faulty map[string]bool
+	used   bool // something refers to it
+}
+
+// files reads the documents of all files of the folder.
+func (l *loader) files(fsys fs.FS) {
+	entries, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		l.fault("", 0, "the folder can't be read: %v", err)
+		return
+	}
+	found := false
+	for _, e := range entries {
+		ext := path.Ext(e.Name())
+		if e.IsDir() || ext != ".yaml" && ext != ".yml" || e.Name() == notConfig {
+			continue
+		}
+		found = true
+		l.file(fsys, e.Name())
+	}
+	if !found {
+		l.fault("", 0, "there is no configuration: the folder needs at least one file that ends in .yaml or .yml")
+	}
+}
+
+func (l *loader) file(fsys fs.FS, name string) {
+	data, err := readFile(fsys, name)
+	if err != nil {
+		l.fault(name, 0, "can't be read: %v", err)
+		return
+	}
+	if len(data) > maxFileBytes {
+		l.fault(name, 0, "is larger than %d MB: split it into several files", maxFileBytes>>20)
+		return
+	}
+	lines := 1
+	for line := range bytes.Lines(data) {
+		switch {
+		case !utf8.Valid(line):
+			l.fault(name, lines, "is not UTF-8 text: save the file as UTF-8")
+			return
+		case hasSecret(string(line)):
+			l.fault(name, lines, secretInFile)
+		}
+		lines++
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	empty := true
+	for {
+		var root yaml.Node
+		err := decoder.Decode(&root)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			line, what := syntaxError(err)
+			l.fault(name, min(line, lines), "is not YAML: %s", what)
+			return
+		}
+		if node := root.Content[0]; node.Kind != yaml.ScalarNode || node.ShortTag() != "!!null" {
+			empty = false
+			l.document(name, node)
+		}
+	}
+	if empty {
+		l.fault(name, 1, "is empty: write a document that begins with kind:, or remove the file")
+	}
+}
+
+const secretInFile = "looks like a secret: remove it and revoke it, keep the value in a secret store, and refer to it by a document of kind secret"
+
+func readFile(fsys fs.FS, name string) ([]byte, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+}
+
+var syntaxPattern = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+
+func syntaxError(err error) (line int, what string) {
+	s := err.Error()
+	m := syntaxPattern.FindStringSubmatch(s)
+	if m == nil {
+		return 1, s
+	}
+	line, _ = strconv.Atoi(m[1]) // 0 where the parser names no line
+	return max(line, 1), s[len(m[0]):]
+}
+
+// document registers one document under its kind and name.
+func (l *loader) document(file string, node *yaml.Node) {
+	d := &document{loader: l, file: file, node: node, faulty: map[string]bool{}}
+	if node.Kind != yaml.MappingNode {
+		l.fault(file, node.Line, "is no document: write attributes, beginning with kind:")
+		return
+	}
+	d.plain(node, 0)
+	if kind := value(node, "kind"); kind != nil && kind.ShortTag() == "!!str" {
+		d.kind = kind.Value
+	}
+	switch known := kindNames(); {
+	case d.kind == "flows_filter":
+		d.fault("kind", "Python handlers are not supported: remove the document, and limit flows by allowed_sources")
+		return
+	case d.kind == "":
+		d.fault("kind", "is missing: write one of %s", strings.Join(known, ", "))
+		return
+	case !slices.Contains(known, d.kind):
+		d.fault("kind", "%q is no kind%s: write one of %s", clip(d.kind), meant(d.kind, known), strings.Join(known, ", "))
+		return
+	}
+	o := d.object()
+	name, ok := o.text("name")
+	if err := flow.CheckName(name); err != nil && (ok || value(node, "name") == nil) {
+		d.fault("name", "%s", flow.UserMessage(err))
+		ok = false
+	}
+	if ok {
+		d.name = name
+		key := strings.ToLower(name)
+		if l.byName[d.kind] == nil {
+			l.byName[d.kind] = map[string]*document{}
+		}
+		if first := l.byName[d.kind][key]; first != nil {
+			d.fault("name", "is the name of another %s already (%s:%d): choose another one; the case of letters makes no difference",
+				d.kind, first.file, locate(first.node, "name"))
+		} else {
+			l.byName[d.kind][key] = d
+		}
+	}
+	l.documents = append(l.documents, d)
+}
+
+// unreadable is the tag given to values that were reported and are not read.
+const unreadable = "!unreadable"
+
+// plain checks what holds for YAML of every kind.
+func (d *document) plain(node *yaml.Node, depth int) {
+	at := func(format string, args ...any) { d.loader.fault(d.file, node.Line, format, args...) }
+	switch {
+	case depth > maxDepth:
+		at("is nested more than %d levels deep: nothing here needs that", maxDepth)
+		*node = yaml.Node{Kind: yaml.ScalarNode, Tag: unreadable, Line: node.Line}
+	case node.Kind == yaml.AliasNode:
+		at("*%s: anchors and aliases are not supported: write the value out", clip(node.Value))
+		*node = yaml.Node{Kind: yaml.ScalarNode, Tag: unreadable, Line: node.Line}
+	case node.Anchor != "":
+		at("&%s: anchors and aliases are not supported: write the value out each time", clip(node.Anchor))
+	case node.Kind == yaml.ScalarNode && hasSecret(node.Value):
+		at(secretInFile) // it may be written with escapes
+	}
+	if node.Kind == yaml.MappingNode {
+		seen := map[string]int{}
+		for i := 0; i < len(node.Content); i += 2 {
+			key := node.Content[i]
+			switch {
+			case key.Kind != yaml.ScalarNode:
+				d.loader.fault(d.file, key.Line, "a key must be text: write the name of an attribute")
+				continue
+			case key.ShortTag() == "!!merge":
+				d.loader.fault(d.file, key.Line, "<< is not supported: write the attributes out")
+				continue
+			case key.ShortTag() != "!!str":
+				d.loader.fault(d.file, key.Line, "a key must be text: put %q in quotes", clip(key.Value))
+				continue
+			}
+			if first, twice := seen[key.Value]; twice {
+				d.loader.fault(d.file, key.Line, "%q is there twice (first on line %d): remove one", clip(key.Value), first)
+			}
+			seen[key.Value] = key.Line
+		}
+	}
+	for _, child := range node.Content {
+		d.plain(child, depth+1)
+	}
+}
+
+// fault reports that what stands at a path of the document can't be read.
+func (d *document) fault(path, format string, args ...any) {
+	d.faulty[path] = true
+	d.report(path, fmt.Sprintf(format, args...))
+}
+
+// follow reports a fault found by rules on what was read. It is left out where
+// the path, or what it is a part of, could not be read in the first place.
+func (d *document) follow(f flow.Fault) {
+	if d.readable(f.Path) {
+		d.report(f.Path, f.Message)
+	}
+}
+
+func (d *document) readable(path string) bool {
+	for ; path != ""; path = path[:max(strings.LastIndexAny(path, ".["), 0)] {
+		if d.faulty[path] {
+			return false
+		}
+	}
+	return true
+}
+
+func (d *document) report(path, message string) {
+	d.loader.fault(d.file, locate(d.node, path), "%s", d.describe(path, message))
+}
+
+func (d *document) warn(path, format string, args ...any) {
+	message := redact(d.describe(path, fmt.Sprintf(format, args...)))
+	d.loader.report.Warnings = append(d.loader.report.Warnings, Fault{File: d.file, Line: locate(d.node, path), Message: message})
+}
+
+func (d *document) describe(path, message string) string {
+	what := d.kind
+	if d.name != "" {
+		what += fmt.Sprintf(" %q", d.name)
+	}
+	for _, s := range []string{path, message} {
+		switch {
+		case s != "" && what != "":
+			what += ": " + s
+		case s != "":
+			what = s
+		}
+	}
+	return what
+}
+
+// value finds an attribute of a mapping; nil: there is none.
+func value(node *yaml.Node, key string) *yaml.Node {
+	for i := 0; i < len(node.Content); i += 2 {
+		if node.Content[i].Value == key {
+			return node.Content[i+1]
+		}
+	}
+	return nil
+}
+
+// locate gives the line of what a path such as "params.prompt_fields[1].name"
+// leads to, or of the nearest thing around it that is there.
+func locate(node *yaml.Node, path string) int {
+	line := node.Line
+	for path != "" {
+		path = strings.TrimPrefix(path, ".")
+		var next *yaml.Node
+		rest := ""
+		switch node.Kind {
+		case yaml.MappingNode:
+			longest := -1 // keys may have dots themselves
+			for i := 0; i < len(node.Content); i += 2 {
+				key := node.Content[i].Value
+				after, ok := strings.CutPrefix(path, key)
+				if ok && len(key) > longest && (after == "" || after[0] == '.' || after[0] == '[') {
+					longest, line, next, rest = len(key), node.Content[i].Line, node.Content[i+1], after
+				}
+			}
+		case yaml.SequenceNode:
+			index, after, ok := strings.Cut(strings.TrimPrefix(path, "["), "]")
+			if i, err := strconv.Atoi(index); ok && err == nil && i >= 0 && i < len(node.Content) {
+				next, rest = node.Content[i], after
+				line = next.Line
+			}
+		}
+		if next == nil {
+			break
+		}
+		node, path = next, rest
+	}
+	return line
+}
+
+// clip shortens a text before it is repeated in a message.
+func clip(s string) string {
+	const most = 60
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
+}
+
+// meant writes a suggestion to put behind what was not understood.
+func meant(s string, candidates []string) string {
+	if c := closest(s, candidates); c != "" {
+		return fmt.Sprintf(" (did you mean %q?)", c)
+	}
+	return ""
+}

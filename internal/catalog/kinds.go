@@ -1,0 +1,502 @@
+package catalog
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/symflows/symflows/internal/flow"
+)
+
+// kinds lists the kinds of documents, each after those that it refers to, and
+// what reads them.
+var kinds = []struct {
+	name string
+	read func(*document, *object)
+}{
+	{"secrets", (*document).secretSource},
+	{"secret", (*document).secret},
+	{"integration", (*document).integration},
+	{"runtime", (*document).runtime},
+	{"error_logger", (*document).errorLogger},
+	{"log_destination", (*document).logDestination},
+	{"target", (*document).target},
+	{"strategy", (*document).strategy},
+	{"environment", (*document).environment},
+	{"flow", (*document).flow},
+}
+
+func kindNames() []string {
+	var names []string
+	for _, k := range kinds {
+		names = append(names, k.name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// secretSourceTypes are the stores that secrets may be kept in.
+var secretSourceTypes = []string{"aws_secrets_manager"}
+
+// logDestinationTypes are Sym's, and whether they do without an integration.
+var logDestinationTypes = map[string]bool{
+	"kinesis_firehose": false, "kinesis_data_stream": false, "segment": false, "http": true, "datadog": true,
+}
+
+// integrationOptional are the strategy types that may do without an
+// integration. In Sym that is http only, because everything else lies in
+// another company's account. Here aws_lambda invokes functions of the account
+// that we run in, with the role that we have, and custom code says itself
+// what it needs.
+var integrationOptional = []string{"http", "aws_lambda", "custom"}
+
+// resolve reads the documents, kind by kind.
+func (l *loader) resolve() {
+	l.sources = map[string]string{}
+	l.secrets = map[string]flow.SecretRef{}
+	l.integrations = map[string]*flow.Integration{}
+	l.errorChannels = map[string]string{}
+	l.logDestinations = map[string]LogDestination{}
+	l.targets = map[string]flow.Target{}
+	l.strategies = map[string]*flow.Strategy{}
+	l.environments = map[string]*flow.Environment{}
+	for _, k := range kinds {
+		for _, d := range l.documents {
+			if d.kind != k.name {
+				continue
+			}
+			o := d.object()
+			o.get("name") // read when the document was registered
+			k.read(d, o)
+			o.done()
+		}
+	}
+}
+
+// findUnused warns of what makes no difference.
+func (l *loader) findUnused() {
+	for _, d := range l.documents {
+		if !d.used && d.kind != "flow" {
+			d.warn("", "nothing refers to it: remove it, or use it")
+		}
+	}
+	if len(l.flows) == 0 {
+		l.report.Warnings = append(l.report.Warnings, Fault{Message: "there is no flow, and so nothing that anybody could request"})
+	}
+}
+
+// catalog puts together what was read without faults.
+func (l *loader) catalog() *Catalog {
+	c := &Catalog{Flows: l.flows}
+	slices.SortFunc(c.Flows, func(a, b *flow.Flow) int {
+		return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name))
+	})
+	for _, s := range byName(l.strategies) {
+		c.Strategies = append(c.Strategies, *s)
+		if arns := l.types[s.Type].ARNs; arns != nil {
+			c.strategyARNs = append(c.strategyARNs, arns(*s)...)
+		}
+	}
+	c.strategyARNs = distinct(c.strategyARNs)
+	for _, e := range byName(l.environments) {
+		c.Environments = append(c.Environments, *e)
+	}
+	c.LogDestinations = byName(l.logDestinations)
+	c.Secrets = byName(l.secrets)
+	return c
+}
+
+func byName[T any](m map[string]T) []T {
+	var out []T
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		out = append(out, m[name])
+	}
+	return out
+}
+
+// key is the name by which others refer to the document.
+func (d *document) key() string { return strings.ToLower(d.name) }
+
+// label reads the text that people read instead of the name.
+func (o *object) label() string {
+	s, _ := o.text("label")
+	if err := flow.CheckOption(s); err != nil {
+		o.doc.fault(o.at("label"), "%s", flow.UserMessage(err))
+	}
+	return s
+}
+
+// oneOf reads a text that must be one of the given ones.
+func (o *object) oneOf(key string, known []string) string {
+	s, ok := o.required(key, "one of "+strings.Join(known, ", "))
+	if ok && !slices.Contains(known, s) {
+		o.doc.fault(o.at(key), "%q is unknown%s: write one of %s", clip(s), meant(s, known), strings.Join(known, ", "))
+		return ""
+	}
+	return s
+}
+
+// ref reads a reference to a document of a kind; nil: there is none.
+func (o *object) ref(key, kind string, must bool) *document {
+	var name string
+	var ok bool
+	if must {
+		name, ok = o.required(key, "the name of a document of kind "+kind)
+	} else {
+		name, ok = o.text(key)
+	}
+	if !ok {
+		return nil
+	}
+	return o.doc.loader.refer(o.doc, o.at(key), kind, name)
+}
+
+// refs reads a list of references to documents of a kind, each once.
+func (o *object) refs(key, kind string, each func(path string, d *document)) {
+	seen := map[*document]bool{}
+	o.list(key, "a list of names", func(path string, n *yaml.Node) {
+		name, ok := o.textOf(path, n)
+		if !ok {
+			return
+		}
+		d := o.doc.loader.refer(o.doc, path, kind, name)
+		switch {
+		case d == nil:
+		case seen[d]:
+			o.doc.fault(path, "%q is listed twice: remove one", clip(name))
+		default:
+			seen[d] = true
+			each(path, d)
+		}
+	})
+}
+
+// settings reads settings, those that name secrets apart.
+func (o *object) settings() (map[string]string, map[string]flow.SecretRef) {
+	plain := o.textMap("settings")
+	secrets := map[string]flow.SecretRef{}
+	for _, k := range slices.Sorted(maps.Keys(plain)) {
+		if !namesSecret(k) {
+			continue
+		}
+		name := strings.ToLower(plain[k])
+		delete(plain, k)
+		if d := o.doc.loader.byName["secret"][name]; d != nil {
+			d.used = true
+			secrets[k] = o.doc.loader.secrets[name]
+			continue
+		}
+		// What stands there may be the secret itself: it is not repeated.
+		o.doc.fault(o.at("settings")+"."+k, "names no secret that there is: write the name of a document of kind secret, never the secret itself")
+	}
+	if len(secrets) == 0 {
+		secrets = nil
+	}
+	if len(plain) == 0 {
+		plain = nil
+	}
+	return plain, secrets
+}
+
+func (d *document) secretSource(o *object) {
+	o.label()
+	typ := o.oneOf("type", secretSourceTypes)
+	if s := o.child("settings"); s != nil {
+		s.ref("context_id", "integration", false)
+		s.done()
+	}
+	d.loader.sources[d.key()] = typ
+}
+
+func (d *document) secret(o *object) {
+	o.label()
+	ref := flow.SecretRef{Name: d.name}
+	ref.Path, _ = o.required("path", "where the secret source keeps it")
+	if source := o.ref("source_id", "secrets", true); source != nil {
+		ref.Source = d.loader.sources[source.key()]
+	}
+	if s := o.child("settings"); s != nil {
+		ref.JSONKey, _ = s.text("json_key")
+		s.done()
+	}
+	d.loader.secrets[d.key()] = ref
+}
+
+func (d *document) integration(o *object) {
+	i := &flow.Integration{Name: d.name, Label: o.label()}
+	i.Type, _ = o.required("type", "the service that it connects, such as slack")
+	i.ExternalID, _ = o.required("external_id", "the service's id of your account, such as a Slack workspace's T0123456789")
+	i.Settings, i.Secrets = o.settings()
+	d.loader.integrations[d.key()] = i
+}
+
+func (d *document) runtime(o *object) {
+	o.label()
+	if o.ref("context_id", "integration", false) != nil {
+		d.warn("context_id", "has no effect: everything runs in the account that it is deployed to, with roles of its own")
+	}
+}
+
+func (d *document) errorLogger(o *object) {
+	o.label()
+	if i := o.ref("integration_id", "integration", true); i != nil {
+		d.integrationType("integration_id", i, "slack")
+	}
+	channel, ok := o.required("destination", `a Slack channel, such as "#sym-errors"`)
+	if err := flow.CheckChannel(channel); ok && err != nil {
+		d.fault("destination", "%s", flow.UserMessage(err))
+	}
+	d.loader.errorChannels[d.key()] = channel
+}
+
+// integrationType holds a reference to integrations of one type.
+func (d *document) integrationType(path string, integration *document, want string) {
+	if got := d.loader.integrations[integration.key()].Type; got != want && got != "" {
+		d.fault(path, "integration %q is of type %s: refer to one of type %s", integration.name, clip(got), want)
+	}
+}
+
+func (d *document) logDestination(o *object) {
+	out := LogDestination{Name: d.name, Label: o.label(), Type: o.oneOf("type", slices.Sorted(maps.Keys(logDestinationTypes)))}
+	alone := out.Type == "" || logDestinationTypes[out.Type]
+	if i := o.ref("integration_id", "integration", !alone); i != nil {
+		out.Integration = d.loader.integrations[i.key()]
+	}
+	out.Settings, out.Secrets = o.settings()
+	setting := map[string]string{"kinesis_firehose": "stream_name", "kinesis_data_stream": "stream_name", "http": "url"}[out.Type]
+	if _, ok := out.Settings[setting]; setting != "" && !ok {
+		d.follow(flow.Fault{Path: "settings." + setting, Message: "is missing: say where the records go"})
+	}
+	d.warn("", "is not connected: audit records go to the deployment's own bucket, from which they can be forwarded")
+	d.loader.logDestinations[d.key()] = out
+}
+
+func (d *document) target(o *object) {
+	t := flow.Target{Name: d.name, Label: o.label()}
+	t.Type, _ = o.required("type", "the type that its strategy wants, such as aws_lambda_function")
+	t.Settings = o.textMap("settings")
+	for _, k := range slices.Sorted(maps.Keys(t.Settings)) {
+		if namesSecret(k) {
+			d.fault("settings."+k, "targets can't have secrets, because audit records show their settings: move it to the strategy or its integration")
+		}
+	}
+	t.FieldBindings = o.texts("field_bindings")
+	for i, name := range t.FieldBindings {
+		if slices.Index(t.FieldBindings, name) < i {
+			d.follow(flow.Fault{Path: fmt.Sprintf("field_bindings[%d]", i), Message: fmt.Sprintf("%q is there twice: remove one", clip(name))})
+		}
+	}
+	d.loader.targets[d.key()] = t
+}
+
+func (d *document) strategy(o *object) {
+	l := d.loader
+	s := &flow.Strategy{Name: d.name, Label: o.label()}
+	s.Type = o.oneOf("type", slices.Sorted(maps.Keys(l.types)))
+	typ, known := l.types[s.Type]
+	must := known && !slices.Contains(integrationOptional, s.Type)
+	if i := o.ref("integration_id", "integration", must); i != nil {
+		s.Integration = l.integrations[i.key()]
+	}
+	s.Settings, s.Secrets = o.settings()
+	if o.get("implementation") != nil {
+		d.fault("implementation", "Python handlers are not supported: remove it, and use a strategy of type aws_lambda or http")
+	}
+	targets := map[string]*document{}
+	o.refs("targets", "target", func(path string, t *document) {
+		target := l.targets[t.key()]
+		if known && target.Type != "" && target.Type != typ.TargetType {
+			d.fault(path, "target %q is of type %s, and strategies of type %s grant targets of type %s only", t.name, clip(target.Type), s.Type, typ.TargetType)
+		}
+		targets[t.name] = t
+		s.Targets = append(s.Targets, target)
+	})
+	if node := value(o.node, "targets"); node == nil || node.Kind == yaml.SequenceNode && len(node.Content) == 0 {
+		d.fault("targets", "there is nothing to grant: list the names of documents of kind target")
+	}
+	if known && typ.Check != nil {
+		for _, f := range typ.Check(*s) {
+			at := d
+			if rest, ok := strings.CutPrefix(f.Path, "targets."); ok {
+				name, rest, _ := strings.Cut(rest, ".")
+				if t := targets[name]; t != nil {
+					at, f.Path = t, rest
+				}
+			}
+			at.follow(f)
+		}
+	}
+	l.strategies[d.key()] = s
+}
+
+func (d *document) environment(o *object) {
+	l := d.loader
+	e := &flow.Environment{Name: d.name, Label: o.label()}
+	o.ref("runtime_id", "runtime", false)
+	if c := o.child("integrations"); c != nil {
+		for i := 0; i < len(c.node.Content); i += 2 {
+			key := c.node.Content[i].Value
+			integration := c.ref(key, "integration", true)
+			service, ok := strings.CutSuffix(key, "_id")
+			if !ok || service == "" {
+				d.fault(c.at(key), "names no service: write <service>_id, such as slack_id")
+				continue
+			}
+			if integration == nil {
+				continue
+			}
+			d.integrationType(c.at(key), integration, service)
+			if e.Integrations == nil {
+				e.Integrations = map[string]flow.Integration{}
+			}
+			e.Integrations[service] = *l.integrations[integration.key()]
+		}
+	}
+	if logger := o.ref("error_logger_id", "error_logger", false); logger != nil {
+		e.ErrorChannel = l.errorChannels[logger.key()]
+	} else if d.readable("error_logger_id") {
+		d.warn("", "has no error_logger_id: failures are shown to the requester only, and in the logs")
+	}
+	o.refs("log_destination_ids", "log_destination", func(string, *document) {})
+	e.Admins = o.texts("admins")
+	for i, email := range e.Admins {
+		if err := flow.CheckEmail(email); err != nil {
+			d.follow(flow.Fault{Path: fmt.Sprintf("admins[%d]", i), Message: flow.UserMessage(err)})
+		}
+	}
+	e.LambdaARNs = o.texts("lambda_arns")
+	for i, arn := range e.LambdaARNs {
+		if err := flow.CheckFunctionARN(arn); err != nil {
+			d.follow(flow.Fault{Path: fmt.Sprintf("lambda_arns[%d]", i), Message: flow.UserMessage(err)})
+		}
+	}
+	l.environments[d.key()] = e
+}
+
+func (d *document) flow(o *object) {
+	l := d.loader
+	f := &flow.Flow{Org: l.org, Name: d.name}
+	f.Label, _ = o.text("label")
+	if env := o.ref("environment_id", "environment", true); env != nil {
+		f.Environment = *l.environments[env.key()]
+	} else {
+		// What the environment allows is not known.
+		d.faulty["params.on_approve.lambda_arn"] = true
+		d.faulty["params.after_approve.lambda_arn"] = true
+		d.faulty["params.approval.required"] = true
+	}
+	f.Vars = o.textMap("vars")
+	if o.get("implementation") != nil {
+		d.fault("implementation", "Python handlers are not supported: remove it, say who may approve in params.approval, and call functions by params.on_approve or after_approve")
+	}
+	params := o.child("params")
+	if params == nil {
+		params = &object{doc: d, node: &yaml.Node{Kind: yaml.MappingNode}, path: "params"}
+	}
+	f.Strategy = params.strategy()
+	f.Params = params.params()
+	params.done()
+	for _, fault := range f.Validate() {
+		if fault.Path != "name" { // checked when the document was registered
+			d.follow(fault)
+		}
+	}
+	if len(f.Params.Approval.Approvers) == 0 && d.readable("params.approval.approvers") {
+		d.warn("params.approval", "has no approvers: every member of the workspace may approve; name them in approvers")
+	}
+	if s := f.Params.AllowedSources; s != nil && len(*s) == 0 {
+		d.warn("params.allowed_sources", "is empty: the flow can't be started at all")
+	}
+	l.flows = append(l.flows, f)
+}
+
+// strategy reads strategy_id; nil: the flow is approval-only.
+func (o *object) strategy() *flow.Strategy {
+	if node := value(o.node, "strategy_id"); node != nil && node.ShortTag() == "!!str" && node.Value == "" {
+		o.get("strategy_id")
+		return nil // Sym reads an empty one as none
+	}
+	if d := o.ref("strategy_id", "strategy", false); d != nil {
+		s := *o.doc.loader.strategies[d.key()]
+		return &s
+	}
+	if !o.doc.readable(o.at("strategy_id")) {
+		return &flow.Strategy{} // an access flow all the same
+	}
+	return nil
+}
+
+func (o *object) params() flow.Params {
+	p := flow.Params{
+		AllowRevoke:           o.flag("allow_revoke", true),
+		ScheduleDeescalation:  o.flag("schedule_deescalation", true),
+		AllowGuestInteraction: o.flag("allow_guest_interaction", false),
+		IncludeDecision:       o.flag("include_decision_message", false),
+		MaxDuration:           o.duration("max_duration"),
+		OnApprove:             o.child("on_approve").lambdaCall(),
+		AfterApprove:          o.child("after_approve").lambdaCall(),
+		Approval:              o.child("approval").approval(),
+	}
+	p.AdditionalHeaderText, _ = o.text("additional_header_text")
+	sources := []flow.Channel{}
+	if o.list("allowed_sources", "a list of slack and api", func(path string, n *yaml.Node) {
+		s, _ := o.textOf(path, n)
+		sources = append(sources, flow.Channel(s))
+	}) {
+		p.AllowedSources = &sources
+	}
+	for _, field := range o.children("prompt_fields") {
+		p.PromptFields = append(p.PromptFields, field.promptField())
+	}
+	return p
+}
+
+func (o *object) promptField() flow.PromptField {
+	if o == nil {
+		return flow.PromptField{}
+	}
+	p := flow.PromptField{
+		Required: o.flag("required", true), Visible: o.flag("visible", true), Prefetch: o.flag("prefetch", false),
+		Default: o.scalar("default"), AllowedValues: o.scalars("allowed_values"),
+	}
+	p.Name, _ = o.text("name")
+	typ, _ := o.text("type")
+	p.Type = flow.FieldType(typ)
+	p.Label, _ = o.text("label")
+	p.OnChange, _ = o.text("on_change")
+	o.done()
+	return p
+}
+
+func (o *object) approval() flow.Approval {
+	if o == nil {
+		return flow.Approval{Required: 1}
+	}
+	a := flow.Approval{
+		Approvers: o.texts("approvers"), AllowSelfApproval: o.flag("allow_self_approval", false), Required: o.number("required", 1),
+	}
+	for _, tier := range o.children("notify") {
+		n := flow.Notify{}
+		if tier != nil {
+			n.Channel, _ = tier.text("channel")
+			n.Users, n.Timeout = tier.texts("users"), tier.duration("timeout")
+			tier.done()
+		}
+		a.Notify = append(a.Notify, n)
+	}
+	o.done()
+	return a
+}
+
+func (o *object) lambdaCall() *flow.LambdaCall {
+	if o == nil {
+		return nil
+	}
+	c := &flow.LambdaCall{Payload: o.json("payload")}
+	c.ARN, _ = o.required("lambda_arn", "the ARN of a function")
+	o.done()
+	return c
+}
