@@ -67,6 +67,9 @@ func (s server) sign(ctx context.Context, req *http.Request, body []byte) error 
 		return nil
 	}
 	secret, err := s.deps.Secrets.Value(ctx, ref)
+	if flow.CodeOf(err) == flow.CodeUnavailable {
+		return err // it says how to repair it
+	}
 	if err != nil {
 		return &flow.Error{Code: flow.CodeUnavailable, Message: fmt.Sprintf("the signing secret %q could not be read", ref.Name), Cause: err}
 	}
