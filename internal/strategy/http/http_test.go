@@ -34,7 +34,10 @@ var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 type secrets string
 
 func (s secrets) Value(_ context.Context, ref flow.SecretRef) (string, error) {
-	if ref.Path != "/sym/signing" {
+	switch ref.Path {
+	case "/sym/unmapped":
+		return "", flow.Errorf(flow.CodeUnavailable, "map it in local.yaml")
+	case "/sym/other":
 		return "", errors.New("no such secret")
 	}
 	return string(s), nil
@@ -275,6 +278,12 @@ func TestSecretFails(t *testing.T) {
 	})
 	if flow.CodeOf(err) != flow.CodeUnavailable || !strings.Contains(err.Error(), `"signing"`) {
 		t.Errorf("got %v, want an error of %s that names the secret", err, flow.CodeUnavailable)
+	}
+	_, err = grant(t, never, func(s *flow.Strategy) {
+		s.Secrets = map[string]flow.SecretRef{"signing_secret_id": {Name: "signing", Path: "/sym/unmapped"}}
+	})
+	if flow.CodeOf(err) != flow.CodeUnavailable || flow.UserMessage(err) != "map it in local.yaml" {
+		t.Errorf("got %v, want the secrets' own hint", err)
 	}
 	opened, err := httpstrategy.Open(httpstrategy.Deps{Client: http.DefaultClient, Secrets: secrets("")})(grants("http://127.0.0.1:1"))
 	if err != nil {
