@@ -1,0 +1,21 @@
+// Package slacksim is a Slack workspace in memory: the Web API that an app
+// calls, the signed requests that Slack sends to it, and the people who click.
+// Local mode shows it as a page; tests of the whole system drive it from Go
+// and read what each person sees as text. An app can't tell it from Slack, and
+// nothing in this product knows that it exists.
+//
+//	person ──▶ Sim ── signed POST /slack/commands, /slack/interactions, /slack/options ──▶ app
+//	person ◀── Sim ◀── POST /api/<method>, /response/<id> ─────────────────────────────── app
+//
+// It keeps Slack's documented rules also where they hurt: a trigger works once
+// and for three seconds, a response URL five times in thirty minutes, blocks
+// have limits (limits.go), the app must be in a channel to write to it.
+// [Sim.Inject] makes it fail on demand.
+//
+// What it does not know, it refuses instead of guessing: blocks and elements
+// that are not in limits.go are invalid here, and there are no files, threads
+// of its own, scopes or Events API. Error codes are Slack's; the sentences that
+// come with them are near to Slack's but not promised.
+//
+// It serves loopback only and depends on the standard library alone.
+package slacksim
