@@ -1,0 +1,214 @@
+package slacksim
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// content is what a message says.
+type content struct {
+	text        string
+	blocks      []object
+	attachments []object
+}
+
+// readContent reads and validates text, blocks and attachments. None at all is
+// no_text.
+func readContent(args arguments, maxText int) (content, *apiError) {
+	c := content{text: args.text("text")}
+	if utf8.RuneCountInString(c.text) > maxText {
+		return c, &apiError{code: "msg_too_long"}
+	}
+	if args.has("blocks") {
+		raw := args.json("blocks")
+		if utf8.RuneCount(raw) > maxBlocksSize {
+			return c, &apiError{code: "msg_blocks_too_long"}
+		}
+		blocks, err := parseBlocks("/blocks", raw, inMessage)
+		if err != nil {
+			return c, err
+		}
+		c.blocks = objects(object{"blocks": blocks}, "blocks")
+	}
+	if args.has("attachments") {
+		if json.Unmarshal(args.json("attachments"), &c.attachments) != nil {
+			return c, &apiError{code: "invalid_attachments"}
+		}
+		if len(c.attachments) > maxAttachments {
+			return c, &apiError{code: "too_many_attachments"}
+		}
+		for _, a := range c.attachments {
+			if a["blocks"] == nil {
+				continue
+			}
+			// What was decoded from JSON always marshals.
+			raw, _ := json.Marshal(a["blocks"])
+			blocks, err := parseBlocks("/attachments/blocks", raw, inMessage)
+			if err != nil {
+				return c, err
+			}
+			a["blocks"] = blocks
+		}
+	}
+	if c.text == "" && len(c.blocks) == 0 && len(c.attachments) == 0 {
+		return c, &apiError{code: "no_text"}
+	}
+	return c, nil
+}
+
+// target finds where the app wants to write: a channel by id or name, or a
+// person, who gets a direct message.
+func (s *Sim) target(name string) (*conversation, *apiError) {
+	c := s.workspace.conversation(name)
+	if c == nil && strings.HasPrefix(name, "U") {
+		if p, ok := s.person(name); ok && p.id() == name {
+			c, _ = s.workspace.direct([]string{name})
+		}
+	}
+	if c == nil {
+		c = s.workspace.named(name)
+	}
+	return c, s.mayWrite(c)
+}
+
+// mayWrite: a private channel that the app is not in does not exist for it.
+func (s *Sim) mayWrite(c *conversation) *apiError {
+	switch {
+	case c == nil || (c.Kind == kindPrivate && !c.App):
+		return &apiError{code: "channel_not_found"}
+	case c.Archived:
+		return &apiError{code: "is_archived"}
+	case !c.App:
+		return &apiError{code: "not_in_channel"}
+	}
+	return nil
+}
+
+func (s *Sim) postMessage(args arguments) (object, *apiError) {
+	c, err := s.target(args.text("channel"))
+	if err != nil {
+		return nil, err
+	}
+	body, err := readContent(args, maxPostedText)
+	if err != nil {
+		return nil, err
+	}
+	m := body.message()
+	m.ThreadTS = args.text("thread_ts")
+	s.workspace.add(c, m, s.config.Clock.Now())
+	s.change()
+	return object{"channel": c.ID, "ts": m.TS, "message": s.wireMessage(m)}, nil
+}
+
+func (c content) message() *Message {
+	return &Message{User: botUser, Text: c.text, Blocks: c.blocks, Attachments: c.attachments}
+}
+
+func (s *Sim) postEphemeral(args arguments) (object, *apiError) {
+	c, err := s.target(args.text("channel"))
+	if err != nil {
+		return nil, err
+	}
+	user := args.text("user")
+	if !slices.Contains(c.Members, user) {
+		return refuse("user_not_in_channel")
+	}
+	body, err := readContent(args, maxPostedText)
+	if err != nil {
+		return nil, err
+	}
+	m := body.message()
+	m.OnlyFor = user
+	m.ThreadTS = args.text("thread_ts")
+	s.workspace.add(c, m, s.config.Clock.Now())
+	s.change()
+	return object{"message_ts": m.TS}, nil
+}
+
+// own finds a message that the app may change. Ephemeral ones have left its
+// reach: they are changed by response URL only.
+func (s *Sim) own(args arguments, refusal string) (*conversation, *Message, *apiError) {
+	c := s.workspace.conversation(args.text("channel"))
+	if c == nil || (c.Kind == kindPrivate && !c.App) {
+		return nil, nil, &apiError{code: "channel_not_found"}
+	}
+	m := c.message(args.text("ts"))
+	switch {
+	case m == nil || m.OnlyFor != "":
+		return nil, nil, &apiError{code: "message_not_found"}
+	case m.User != botUser:
+		return nil, nil, &apiError{code: refusal}
+	}
+	return c, m, nil
+}
+
+// updateMessage: blocks that are not given stay, unless a text replaces them;
+// attachments that are not given stay.
+func (s *Sim) updateMessage(args arguments) (object, *apiError) {
+	c, m, err := s.own(args, "cant_update_message")
+	if err != nil {
+		return nil, err
+	}
+	body, err := readContent(args, maxUpdatedText)
+	emptied := err != nil && err.code == "no_text" && (args.has("blocks") || args.has("attachments"))
+	if err != nil && !emptied {
+		return nil, err
+	}
+	c.edit(m.TS, func(m *Message) {
+		if args.has("blocks") || args.has("text") {
+			m.Text, m.Blocks = body.text, body.blocks
+		}
+		if args.has("attachments") {
+			m.Attachments = body.attachments
+		}
+		m.Edited = true
+	})
+	s.change()
+	edited := c.message(m.TS)
+	return object{"channel": c.ID, "ts": m.TS, "text": edited.Text, "message": s.wireMessage(edited)}, nil
+}
+
+func (s *Sim) deleteMessage(args arguments) (object, *apiError) {
+	c, m, err := s.own(args, "cant_delete_message")
+	if err != nil {
+		return nil, err
+	}
+	c.remove(m.TS)
+	s.change()
+	return object{"channel": c.ID, "ts": m.TS}, nil
+}
+
+func (s *Sim) permalink(args arguments) (object, *apiError) {
+	c := s.workspace.conversation(args.text("channel"))
+	if c == nil || (c.Kind == kindPrivate && !c.App) {
+		return refuse("channel_not_found")
+	}
+	m := c.message(args.text("message_ts"))
+	if m == nil {
+		return refuse("message_not_found")
+	}
+	return object{"channel": c.ID, "permalink": s.config.BaseURL + "/archives/" + c.ID + "/p" + strings.Replace(m.TS, ".", "", 1)}, nil
+}
+
+// wireMessage gives a message as Slack sends it to apps.
+func (s *Sim) wireMessage(m *Message) object {
+	o := object{"type": "message", "ts": m.TS, "user": m.User, "text": m.Text, "team": teamID}
+	if m.User == botUser {
+		o["bot_id"], o["app_id"] = botID, appID
+	}
+	if m.Blocks != nil {
+		o["blocks"] = m.Blocks
+	}
+	if m.Attachments != nil {
+		o["attachments"] = m.Attachments
+	}
+	if m.ThreadTS != "" {
+		o["thread_ts"] = m.ThreadTS
+	}
+	if m.Edited {
+		o["edited"] = object{"user": botUser, "ts": m.TS}
+	}
+	return o
+}

@@ -1,0 +1,260 @@
+package slacksim
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Clock is time, so that tests can move it.
+type Clock interface {
+	Now() time.Time
+	After(time.Duration) <-chan time.Time
+}
+
+// Records gives audit records to the page.
+type Records interface {
+	// Tail gives the records after the first `after` ones, oldest first.
+	Tail(ctx context.Context, after int) ([]json.RawMessage, error)
+}
+
+// Shortcut is a global shortcut of the app.
+type Shortcut struct {
+	Name       string // as shown
+	CallbackID string // as sent
+}
+
+// Config is what a Sim needs to know.
+type Config struct {
+	// SigningSecret signs what is sent to the app. Required.
+	SigningSecret string
+	// BotToken is the one token that the Web API accepts. Required.
+	BotToken string
+	// AppURL is where the app listens, without the paths /slack/commands,
+	// /slack/interactions and /slack/options. Required.
+	AppURL string
+	// BaseURL is where the Sim itself is served. Response URLs and permalinks
+	// start with it. Required.
+	BaseURL string
+	Clock   Clock // required
+
+	// Client sends the requests to the app. Default: a plain one.
+	Client *http.Client
+	// Random makes triggers, response URLs and hashes unguessable, and unique
+	// across restarts. Default: crypto/rand.
+	Random io.Reader
+	Logger *slog.Logger // default: none
+
+	People    []Profile // default: DefaultPeople
+	Groups    []Group   // default: DefaultGroups
+	Channels  []Channel // default: DefaultChannels
+	Commands  []string  // default: "/sym"
+	Shortcuts []Shortcut
+
+	// Records feeds the page's panel of audit records. Default: no panel.
+	Records Records
+	// Access tells who has access to what right now, a line of text for each
+	// grant. Default: no panel.
+	Access func(context.Context) ([]string, error)
+}
+
+// Sim is a simulated Slack. It is an http.Handler with the Web API, response
+// URLs and the page.
+type Sim struct {
+	config Config
+	directory
+	mux     *http.ServeMux
+	closing chan struct{}
+	close   func()
+
+	mu        sync.Mutex
+	workspace workspace
+	modals    map[string][]*view    // person → stack of open views
+	inputs    map[inputsKey]values  // what people typed into messages
+	offered   map[offerKey][]object // options that the app gave for a query
+	triggers  map[string]*trigger
+	responses map[string]*responseURL
+	faults    []*pendingFault
+	sent      []Delivery
+	views     int // how many were ever opened, for their ids
+	version   int
+	changed   chan struct{} // closed at each change, and replaced
+}
+
+type (
+	inputsKey struct{ user, channel, ts string }
+	offerKey  struct{ user, block, action string }
+)
+
+// New makes a workspace. The error says what the config lacks.
+func New(c Config) (*Sim, error) {
+	for name, missing := range map[string]bool{
+		"SigningSecret": c.SigningSecret == "", "BotToken": c.BotToken == "",
+		"AppURL": c.AppURL == "", "BaseURL": c.BaseURL == "", "Clock": c.Clock == nil,
+	} {
+		if missing {
+			return nil, fmt.Errorf("simulated Slack: %s is required", name)
+		}
+	}
+	if c.Client == nil {
+		c.Client = &http.Client{}
+	}
+	if c.Random == nil {
+		c.Random = rand.Reader
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.People == nil {
+		c.People = DefaultPeople()
+	}
+	if c.Groups == nil {
+		c.Groups = DefaultGroups()
+	}
+	if c.Channels == nil {
+		c.Channels = DefaultChannels()
+	}
+	if c.Commands == nil {
+		c.Commands = []string{"/sym"}
+	}
+	c.AppURL, c.BaseURL = strings.TrimSuffix(c.AppURL, "/"), strings.TrimSuffix(c.BaseURL, "/")
+
+	s := &Sim{
+		config:    c,
+		directory: directory{people: c.People, groups: c.Groups},
+		closing:   make(chan struct{}),
+		modals:    map[string][]*view{},
+		inputs:    map[inputsKey]values{},
+		offered:   map[offerKey][]object{},
+		triggers:  map[string]*trigger{},
+		responses: map[string]*responseURL{},
+		changed:   make(chan struct{}),
+	}
+	s.close = sync.OnceFunc(func() { close(s.closing) })
+	if err := s.directory.validate(); err != nil {
+		return nil, fmt.Errorf("simulated Slack: %w", err)
+	}
+	var err error
+	if s.workspace, err = newWorkspace(s.directory, c.Channels); err != nil {
+		return nil, fmt.Errorf("simulated Slack: %w", err)
+	}
+	s.mux = http.NewServeMux()
+	s.mux.HandleFunc("/api/{method}", fromApp(s.serveAPI))
+	s.mux.HandleFunc("POST /response/{id}", fromApp(s.serveResponse))
+	s.routePage(s.mux)
+	return s, nil
+}
+
+// ServeHTTP answers apps and the page, on loopback only.
+func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := checkLoopback(r); err != nil {
+		http.Error(w, err.Error(), http.StatusForbidden)
+		return
+	}
+	s.mux.ServeHTTP(w, r)
+}
+
+// Close ends the event streams of open pages, which would otherwise keep a
+// server from shutting down.
+func (s *Sim) Close() { s.close() }
+
+// change tells everybody who waits that something is different. The caller
+// holds the lock.
+func (s *Sim) change() {
+	s.version++
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// Wait blocks until the condition holds. It is asked again after each change
+// of the workspace; what it reads elsewhere does not wake it. The error is the
+// context's.
+func (s *Sim) Wait(ctx context.Context, condition func() bool) error {
+	for {
+		s.mu.Lock()
+		changed := s.changed
+		s.mu.Unlock()
+		if condition() {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+		}
+	}
+}
+
+// Autosave writes a snapshot now, after each change, and once more when the
+// context ends, which is no error.
+func (s *Sim) Autosave(ctx context.Context, path string) error {
+	for {
+		s.mu.Lock()
+		changed := s.changed
+		s.mu.Unlock()
+		if err := s.Snapshot(path); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return s.Snapshot(path)
+		case <-changed:
+		}
+	}
+}
+
+// Messages gives every message of a conversation, ephemeral ones included, by
+// its name ("#general") or id, oldest first.
+func (s *Sim) Messages(conversation string) []Message {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.anyConversation(conversation)
+	if c == nil {
+		return nil
+	}
+	out := make([]Message, len(c.Messages))
+	for i, m := range c.Messages {
+		out[i] = *m
+	}
+	return out
+}
+
+func (s *Sim) anyConversation(name string) *conversation {
+	if c := s.workspace.conversation(name); c != nil {
+		return c
+	}
+	return s.workspace.named(name)
+}
+
+// token gives an unguessable string of 2n characters.
+func (s *Sim) token(n int) string {
+	b := make([]byte, n)
+	if _, err := io.ReadFull(s.config.Random, b); err != nil {
+		// A source of random numbers that has failed must not lead to ids that
+		// can be guessed or come twice.
+		panic(errors.Join(errors.New("simulated Slack: no random numbers"), err))
+	}
+	return hex.EncodeToString(b)
+}
+
+// edit replaces a message, because stored ones are shared and never changed.
+func (c *conversation) edit(ts string, change func(*Message)) {
+	i := slices.IndexFunc(c.Messages, func(m *Message) bool { return m.TS == ts })
+	edited := *c.Messages[i]
+	change(&edited)
+	c.Messages[i] = &edited
+}
+
+func (c *conversation) remove(ts string) {
+	c.Messages = slices.DeleteFunc(c.Messages, func(m *Message) bool { return m.TS == ts })
+}

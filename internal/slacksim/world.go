@@ -1,0 +1,189 @@
+package slacksim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// The workspace's own inhabitants, which are there in every workspace.
+const (
+	teamID     = "T0LOCAL"
+	teamDomain = "local"
+	appID      = "A0SYM"
+	botID      = "B0SYM"
+	botUser    = "U0SYM"
+	botName    = "Sym"
+	slackbot   = "USLACKBOT" // Slack's own voice: "… failed with the error …"
+)
+
+// Profile is a person of the workspace. The id is made of the e-mail address:
+// alice@example.com is U0ALICE and goes by the handle "alice".
+type Profile struct {
+	Name  string // required: as shown
+	Email string // required
+	// Guest makes a guest of several channels, SingleChannel one of a single
+	// channel, who has no slash commands and no shortcuts.
+	Guest, SingleChannel bool
+	Deactivated          bool
+}
+
+func (p Profile) handle() string {
+	local, _, _ := strings.Cut(strings.ToLower(p.Email), "@")
+	return local
+}
+
+func (p Profile) id() string { return "U0" + idPart(p.handle()) }
+
+// Group is a user group, mentioned by its handle.
+type Group struct {
+	Handle  string   // required: without "@"
+	Members []string // handles of people
+}
+
+func (g Group) id() string { return "S0" + idPart(g.Handle) }
+
+// Channel is a channel of the workspace when it starts.
+type Channel struct {
+	Name     string // required: without "#"
+	Private  bool
+	Archived bool
+	// Members are handles of people; nil is everybody who is no guest.
+	Members []string
+	// App tells whether the app is a member.
+	App bool
+}
+
+// DefaultPeople, DefaultGroups and DefaultChannels are the small workspace that
+// local mode shows.
+func DefaultPeople() []Profile {
+	return []Profile{
+		{Name: "Alice", Email: "alice@example.com"},
+		{Name: "Bob", Email: "bob@example.com"},
+		{Name: "Carol", Email: "carol@example.com"},
+		{Name: "Lead", Email: "lead@example.com"},
+		{Name: "Guest", Email: "guest@example.com", SingleChannel: true},
+	}
+}
+
+// DefaultGroups has one user group, @platform.
+func DefaultGroups() []Group {
+	return []Group{{Handle: "platform", Members: []string{"bob", "lead"}}}
+}
+
+// DefaultChannels has the channels that the example flows write to, and one,
+// private, that the app has not been invited to.
+func DefaultChannels() []Channel {
+	return []Channel{
+		{Name: "general", App: true},
+		{Name: "access-prod", App: true, Members: []string{"alice", "bob", "carol", "lead", "guest"}},
+		{Name: "deploys", App: true},
+		{Name: "sym-errors", App: true},
+		{Name: "private-ops", Private: true, Members: []string{"alice", "lead"}},
+	}
+}
+
+func idPart(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z':
+			return r - 'a' + 'A'
+		case r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
+			return r
+		}
+		return -1
+	}, name)
+}
+
+// directory is who and what the workspace has; it never changes.
+type directory struct {
+	people []Profile
+	groups []Group
+}
+
+// person finds somebody by id, handle or e-mail address.
+func (d directory) person(name string) (Profile, bool) {
+	name = strings.TrimPrefix(name, "@")
+	for _, p := range d.people {
+		if name == p.id() || strings.EqualFold(name, p.handle()) || strings.EqualFold(name, p.Email) {
+			return p, true
+		}
+	}
+	return Profile{}, false
+}
+
+func (d directory) group(id string) (Group, bool) {
+	for _, g := range d.groups {
+		if g.id() == id {
+			return g, true
+		}
+	}
+	return Group{}, false
+}
+
+// name gives what a user id is shown as.
+func (d directory) name(userID string) string {
+	switch userID {
+	case botUser:
+		return botName
+	case slackbot:
+		return "Slackbot"
+	}
+	if p, ok := d.person(userID); ok {
+		return p.Name
+	}
+	return userID
+}
+
+func (d directory) ids(handles []string) ([]string, error) {
+	ids := make([]string, 0, len(handles))
+	for _, handle := range handles {
+		p, ok := d.person(handle)
+		if !ok {
+			return nil, fmt.Errorf("nobody has the handle %q", handle)
+		}
+		ids = append(ids, p.id())
+	}
+	return ids, nil
+}
+
+// full gives the ids of everybody who is no guest.
+func (d directory) full() []string {
+	var ids []string
+	for _, p := range d.people {
+		if !p.Guest && !p.SingleChannel {
+			ids = append(ids, p.id())
+		}
+	}
+	return ids
+}
+
+func (d directory) validate() error {
+	seen := map[string]string{}
+	taken := func(id, what string) error {
+		if other, ok := seen[id]; ok {
+			return fmt.Errorf("%s and %s would have the same id %s", other, what, id)
+		}
+		seen[id] = what
+		return nil
+	}
+	for _, p := range d.people {
+		if err := taken(p.id(), p.Email); err != nil {
+			return err
+		}
+	}
+	for _, g := range d.groups {
+		if err := taken(g.id(), "@"+g.Handle); err != nil {
+			return err
+		}
+		if _, err := d.ids(g.Members); err != nil {
+			return fmt.Errorf("group @%s: %w", g.Handle, err)
+		}
+	}
+	return nil
+}
+
+// sameMembers tells whether two lists have the same people, in any order.
+func sameMembers(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
