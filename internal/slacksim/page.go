@@ -1,0 +1,323 @@
+package slacksim
+
+import (
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+//go:embed page
+var pageFiles embed.FS
+
+// shownMessages is how many messages of a conversation the page shows.
+const shownMessages = 200
+
+// checkLoopback refuses everything that does not come from this machine to a
+// name of this machine. A web site that has its own name resolve to loopback
+// (DNS rebinding) fails at the Host header.
+func checkLoopback(r *http.Request) error {
+	refused := errors.New("the simulated Slack answers on loopback only: open it as http://127.0.0.1:PORT on the machine that runs it")
+	host, port, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		host, port = strings.Trim(r.Host, "[]"), ""
+	}
+	switch host {
+	case "127.0.0.1", "localhost", "::1":
+	default:
+		return refused
+	}
+	if remote, _, err := net.SplitHostPort(r.RemoteAddr); err != nil || !net.ParseIP(remote).IsLoopback() {
+		return refused
+	}
+	// In-process requests have no listener to compare with.
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	if ok && port != fmt.Sprint(local.Port) && (port != "" || local.Port != 80) {
+		return refused
+	}
+	return nil
+}
+
+// fromApp keeps browsers away from what is for the app: they say where they
+// come from, and no page has business here.
+func fromApp(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Origin") != "" {
+			http.Error(w, "this is for apps, not for browsers", http.StatusForbidden)
+			return
+		}
+		next(w, r)
+	}
+}
+
+// fromPage admits changes only from the page itself: by its Origin, and by a
+// content type that no form of another site can send.
+func fromPage(r *http.Request) error {
+	if r.Header.Get("Origin") != "http://"+r.Host {
+		return errors.New("only the page of the simulated Slack may do this")
+	}
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return errors.New("the content type has to be application/json")
+	}
+	return nil
+}
+
+func (s *Sim) routePage(mux *http.ServeMux) {
+	file := func(name, kind string) http.HandlerFunc {
+		// The name is one of those below, which are embedded.
+		content, _ := pageFiles.ReadFile("page/" + name)
+		return func(w http.ResponseWriter, r *http.Request) {
+			secure(w)
+			w.Header().Set("Content-Type", kind)
+			w.Write(content)
+		}
+	}
+	mux.HandleFunc("GET /{$}", file("index.html", "text/html; charset=utf-8"))
+	mux.HandleFunc("GET /page.css", file("page.css", "text/css; charset=utf-8"))
+	mux.HandleFunc("GET /icon.svg", file("icon.svg", "image/svg+xml"))
+	mux.HandleFunc("GET /page.js", file("page.js", "text/javascript; charset=utf-8"))
+	mux.HandleFunc("GET /archives/{channel}/{message}", func(w http.ResponseWriter, r *http.Request) {
+		secure(w)
+		http.Redirect(w, r, "/#"+idPart(r.PathValue("channel")), http.StatusFound)
+	})
+	mux.HandleFunc("GET /sim/state", s.serveState)
+	mux.HandleFunc("GET /sim/stream", s.serveStream)
+	mux.HandleFunc("POST /sim/{action}", s.serveAction)
+}
+
+func secure(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+}
+
+// pageAction is what the page asks for when its person does something.
+type pageAction struct {
+	As       string   `json:"as"`
+	In       string   `json:"in"`
+	Text     string   `json:"text"`
+	Callback string   `json:"callback_id"`
+	At       where    `json:"at"`
+	Block    string   `json:"block_id"`
+	Action   string   `json:"action_id"`
+	Values   []string `json:"values"`
+}
+
+var pageActions = map[string]func(Person, pageAction) (any, error){
+	"say": func(p Person, a pageAction) (any, error) {
+		if strings.HasPrefix(a.Text, "/") {
+			return nil, p.Command(a.Text)
+		}
+		return nil, p.Say(a.Text)
+	},
+	"shortcut": func(p Person, a pageAction) (any, error) { return nil, p.Shortcut(a.Callback) },
+	"read":     func(p Person, a pageAction) (any, error) { return nil, p.Read() },
+	"press":    func(p Person, a pageAction) (any, error) { return nil, p.press(a.At, a.Block, a.Action) },
+	"enter":    func(p Person, a pageAction) (any, error) { return nil, p.enter(a.At, a.Block, a.Action, a.Values) },
+	"suggest":  func(p Person, a pageAction) (any, error) { return p.suggest(a.At, a.Block, a.Action, a.Text) },
+	"submit":   func(p Person, a pageAction) (any, error) { return nil, p.Submit() },
+	"close":    func(p Person, a pageAction) (any, error) { return nil, p.Close() },
+}
+
+func (s *Sim) serveAction(w http.ResponseWriter, r *http.Request) {
+	secure(w)
+	if err := fromPage(r); err != nil {
+		reply(w, http.StatusForbidden, object{"error": err.Error()})
+		return
+	}
+	do, ok := pageActions[r.PathValue("action")]
+	if !ok {
+		reply(w, http.StatusNotFound, object{"error": "the page can't do this"})
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var a pageAction
+	if err != nil || json.Unmarshal(body, &a) != nil {
+		reply(w, http.StatusBadRequest, object{"error": "the body is no JSON, or too large"})
+		return
+	}
+	who, ok := s.person(a.As)
+	if !ok {
+		reply(w, http.StatusBadRequest, object{"error": fmt.Sprintf("there is nobody called %q", a.As)})
+		return
+	}
+	result, err := do(Person{sim: s, profile: who, channel: a.In}, a)
+	if err != nil {
+		reply(w, http.StatusUnprocessableEntity, object{"error": err.Error()})
+		return
+	}
+	reply(w, http.StatusOK, object{"result": result})
+}
+
+// serveState gives the page all that one person sees, with the messages of one
+// conversation.
+func (s *Sim) serveState(w http.ResponseWriter, r *http.Request) {
+	secure(w)
+	who, ok := s.person(r.FormValue("as"))
+	if !ok {
+		who = s.people[0]
+	}
+	p := Person{sim: s, profile: who, channel: r.FormValue("in")}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	here, err := p.conversation()
+	if err != nil {
+		p.channel = ""
+		here, err = p.conversation()
+	}
+	if err != nil {
+		reply(w, http.StatusNotFound, object{"error": err.Error()})
+		return
+	}
+	var view object
+	if v := p.top(); v != nil {
+		view = v.wire()
+		view["errors"], view["trouble"], view["busy"] = v.errors, v.trouble, v.busy
+	}
+	messages := []object{}
+	seen := here.seenBy(p.ID())
+	for _, m := range seen[max(0, len(seen)-shownMessages):] {
+		o := s.wireMessage(m)
+		o["values"] = p.values(spot{channel: here, message: m})
+		o["only_you"] = m.OnlyFor != ""
+		messages = append(messages, o)
+	}
+	reply(w, http.StatusOK, object{
+		"me": p.ID(), "app": object{"id": botUser, "name": botName}, "people": s.pagePeople(), "groups": s.pageGroups(),
+		"conversations": s.pageConversations(p), "here": here.ID, "messages": messages, "view": view,
+		"commands": s.config.Commands, "shortcuts": s.pageShortcuts(p),
+		"has_records": s.config.Records != nil, "has_access": s.config.Access != nil,
+	})
+}
+
+func (s *Sim) pagePeople() []object {
+	people := []object{}
+	for _, p := range s.people {
+		unread := 0
+		for _, c := range s.workspace.Conversations {
+			unread += c.unread(p.id())
+		}
+		people = append(people, object{
+			"id": p.id(), "name": p.Name, "email": p.Email, "guest": p.Guest || p.SingleChannel,
+			"commands": !p.SingleChannel, "unread": unread,
+		})
+	}
+	return people
+}
+
+func (s *Sim) pageGroups() []object {
+	groups := []object{}
+	for _, g := range s.groups {
+		groups = append(groups, object{"id": g.id(), "handle": g.Handle})
+	}
+	return groups
+}
+
+func (s *Sim) pageConversations(p Person) []object {
+	list := []object{}
+	for _, c := range s.workspace.Conversations {
+		if !c.visibleTo(p.ID()) {
+			continue
+		}
+		name := c.Name
+		switch c.Kind {
+		case kindDirect:
+			name = botName
+		case kindGroup:
+			name = botName + ", " + strings.Join(p.others(c), ", ")
+		}
+		list = append(list, object{
+			"id": c.ID, "name": name, "kind": c.Kind, "archived": c.Archived, "app": c.App, "unread": c.unread(p.ID()),
+		})
+	}
+	return list
+}
+
+func (s *Sim) pageShortcuts(p Person) []object {
+	list := []object{}
+	if p.profile.SingleChannel {
+		return list
+	}
+	for _, sc := range s.config.Shortcuts {
+		list = append(list, object{"name": sc.Name, "callback_id": sc.CallbackID})
+	}
+	return list
+}
+
+// pollSeconds is how often the page looks for audit records and access, which
+// the Sim is not told of.
+const pollSeconds = 1
+
+// serveStream tells the page, by server-sent events, that something changed,
+// and of new audit records and of access. An event's id is the number of
+// records sent so far, so that a page that reconnects gets the rest only.
+func (s *Sim) serveStream(w http.ResponseWriter, r *http.Request) {
+	secure(w)
+	w.Header().Set("Content-Type", "text/event-stream")
+	out := http.NewResponseController(w)
+	records, access := 0, ""
+	fmt.Sscan(r.Header.Get("Last-Event-ID"), &records)
+	send := func(event string, data any) error {
+		// Numbers, strings and raw JSON always marshal.
+		raw, _ := json.Marshal(data)
+		if _, err := fmt.Fprintf(w, "id: %d\nevent: %s\ndata: %s\n\n", records, event, raw); err != nil {
+			return err
+		}
+		return out.Flush()
+	}
+	poll := func() error {
+		if s.config.Records != nil {
+			fresh, err := s.config.Records.Tail(r.Context(), records)
+			if err != nil {
+				s.config.Logger.Warn("read audit records for the page", "error", err)
+			} else if len(fresh) > 0 {
+				records += len(fresh)
+				if err := send("records", fresh); err != nil {
+					return err
+				}
+			}
+		}
+		if s.config.Access != nil {
+			lines, err := s.config.Access(r.Context())
+			if err != nil {
+				s.config.Logger.Warn("read access for the page", "error", err)
+			} else if now := fmt.Sprintf("%q", lines); now != access {
+				access = now
+				return send("access", append([]string{}, lines...))
+			}
+		}
+		return nil
+	}
+	for {
+		s.mu.Lock()
+		changed, version := s.changed, s.version
+		s.mu.Unlock()
+		if send("changed", version) != nil {
+			return
+		}
+		for waiting := true; waiting; {
+			if poll() != nil {
+				return
+			}
+			select {
+			case <-r.Context().Done():
+				return
+			case <-s.closing:
+				return
+			case <-changed:
+				waiting = false
+			case <-s.config.Clock.After(pollSeconds * time.Second):
+			}
+		}
+	}
+}
