@@ -317,6 +317,9 @@ func (in After) apply(r *Run, _ time.Time) error {
 	}
 	name := "after_" + string(r.After[i].Event)
 	r.After = slices.Delete(r.After, i, i+1)
+	if len(in.Result.Output) == 0 && in.Result.Error == nil {
+		return nil // nothing to tell
+	}
 	r.amend(in.EventID, func(e *Event) {
 		if len(in.Result.Output) > 0 {
 			e.Output = output(name, clipOutput(in.Result.Output), e.Output)
@@ -357,7 +360,6 @@ func (in Forward) apply(r *Run, now time.Time) error {
 			e.Fields["forward_message"] = s.Message
 		}
 		r.Tier++
-		r.Error = nil
 		r.ask(now)
 	case s.Action == ActionUndeliverable:
 		r.fail(Failure{Code: CodeUndeliverable, Message: s.Message, Step: EventRequestForward, EventID: s.ID, Attempts: 1}, System, ChannelInternal, now)
@@ -588,6 +590,9 @@ type Retry struct{ Actor Actor }
 func (in Retry) apply(r *Run, now time.Time) error {
 	if r.Error == nil {
 		return ErrUnchanged
+	}
+	if r.Error.Step == EventDeescalate && !r.Error.RetryAt.After(now) {
+		return ErrUnchanged // it is due already
 	}
 	r.amend(r.Error.EventID, func(e *Event) {
 		e.Fields = maps.Clone(e.Fields)

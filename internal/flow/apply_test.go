@@ -71,13 +71,14 @@ func situations() map[string]situation {
 		"granting, claimed":         {must(must(granting, t0, click(ActionDeescalate, requester)), t0, claim), soon},
 
 		// Access that ends.
-		"escalated, over": {escalated, t0.Add(hour)},
-		"forever":         {forever, t0.Add(1000 * hour)},
-		"asked":           {asked, soon},
-		"claimed":         {claimed, soon},
-		"claimed, over":   {must(escalated, t0.Add(hour), Claim{Owner: "worker", Until: t0.Add(hour + time.Minute)}), t0.Add(hour + 30*time.Second)},
-		"claim is dead":   {claimed, t0.Add(20 * time.Minute)},
-		"removal failed":  {must(claimed, t0, failing(EventDeescalate, CodeUnavailable, "the target did not answer")), soon},
+		"escalated, over":     {escalated, t0.Add(hour)},
+		"forever":             {forever, t0.Add(1000 * hour)},
+		"asked":               {asked, soon},
+		"claimed":             {claimed, soon},
+		"claimed, over":       {must(escalated, t0.Add(hour), Claim{Owner: "worker", Until: t0.Add(hour + time.Minute)}), t0.Add(hour + 30*time.Second)},
+		"claim is dead":       {claimed, t0.Add(20 * time.Minute)},
+		"removal failed":      {must(claimed, t0, failing(EventDeescalate, CodeUnavailable, "the target did not answer")), t0.Add(time.Second)},
+		"removal failed, due": {must(claimed, t0, failing(EventDeescalate, CodeUnavailable, "the target did not answer")), soon},
 	}
 }
 
@@ -157,6 +158,11 @@ var inputs = map[string]func(r *Run, now time.Time) Input{
 		e := r.Events[len(r.Events)-1]
 		r.After = append(r.After, AfterCall{EventID: e.ID, Event: e.Name})
 		return After{EventID: e.ID, Result: Result{Output: []byte(`{"ok":true}`)}}
+	},
+	"after, silent": func(r *Run, _ time.Time) Input {
+		e := r.Events[len(r.Events)-1]
+		r.After = append(r.After, AfterCall{EventID: e.ID, Event: e.Name})
+		return After{EventID: e.ID}
 	},
 	"after nothing":         func(*Run, time.Time) Input { return After{EventID: EventID(runID, 1)} },
 	"forward timeout":       func(r *Run, _ time.Time) Input { return Forward{SignalID: pending(r, ActionTimeout, System)} },
@@ -287,8 +293,12 @@ func TestApply(t *testing.T) {
 		r := stored(t, s.run)
 		in := make(&r, s.now)
 		r.Due = due(&r)
+		image := stored(t, r)
 		if got := outcome(r, in, s.now); got != want {
 			t.Errorf("%s\n got %s\nwant %s", key, got, want)
+		}
+		if !reflect.DeepEqual(stored(t, r), image) {
+			t.Errorf("%s: the run that was given has changed", key)
 		}
 	}
 	for name := range all {
@@ -685,6 +695,7 @@ last tier                 | receive undeliverable       | requested | - | undeli
 last tier                 | forward old timeout         | ! Run:STALE
 last tier                 | forward undeliverable       | requested | request_forward/in_progress | - | +50m0s | -
 last tier, over           | receive timeout             | requested | - | timeout | +1m0s | -
+last tier, over           | receive late timeout        | ! Run:STALE
 last tier, over           | forward timeout             | expired | request_expire | - | - | -
 last tier, unreachable    | receive undeliverable       | unchanged
 last tier, unreachable    | forward undeliverable       | requested | ~request_forward/in_progress | - | +50m0s | -
@@ -705,6 +716,7 @@ approval-only             | receive deescalate          | ! DeescalateAPI:INVALI
 approval-only             | claim                       | ! DeescalateAPI:INVALID_RUN
 approval-only             | dispatch                    | unchanged
 approval-only             | after                       | approved | ~approve | - | - | -
+approval-only             | after, silent               | approved | - | - | - | -
 approval-only             | decide deny                 | ! Run:ALREADY_DECIDED
 
 # Granting: intent first, then the observation; failures are tried again.
@@ -763,6 +775,7 @@ claim is dead             | deescalate                  | deescalated | deescala
 removal failed            | fail deescalate             | escalated | ~deescalate/in_progress | deescalate | +10s | -
 removal failed            | fail deescalate for good    | escalated | deescalate/in_progress | deescalate | +10s | -
 removal failed            | retry                       | escalated | ~deescalate/in_progress | deescalate | now | -
+removal failed, due       | retry                       | unchanged
 removal failed            | claim by another            | escalated | - | deescalate | +1m0s | -
 removal failed            | deescalate                  | ! Grant:BUSY
 `
@@ -1084,6 +1097,41 @@ func TestApply_Receive_one(t *testing.T) {
 		}
 	}
 	if r = must(r, t0, click(ActionApprove, second)); len(r.Signals) != 2 {
+		t.Errorf("signals = %+v", r.Signals)
+	}
+}
+
+// TestApply_Unreachable: a last tier that can't be reached keeps the request
+// open, until the message arrives after all, or not again.
+func TestApply_Unreachable(t *testing.T) {
+	t.Parallel()
+	s := situations()["last tier, unreachable"]
+	if e := s.run.Error; e == nil || e.Code != CodeUndeliverable || e.Message != "channel #access does not exist" || !e.RetryAt.IsZero() {
+		t.Fatalf("error = %+v", e)
+	}
+	again := must(s.run, s.now, Retry{Actor: admin})
+	if again.Tiers[1].Undeliverable != "" || again.Error != nil {
+		t.Errorf("after Retry: %+v, error %+v", again.Tiers[1], again.Error)
+	}
+	again = forward(again, s.now, ActionUndeliverable)
+	if n := len(again.Events); n != len(s.run.Events) || again.Events[n-1].Count != 2 || again.Error == nil {
+		t.Errorf("unreachable again: %+v", again.Events[n-1])
+	}
+	arrived := must(again, s.now, Delivered{Tier: 1})
+	if tier := arrived.Tiers[1]; !tier.Delivered || tier.Undeliverable != "" || arrived.Error != nil {
+		t.Errorf("after its arrival: %+v, error %+v", tier, arrived.Error)
+	}
+}
+
+// TestApply_Receive_tiers: a time-out that comes too late to be taken does not
+// hide that of the next tier.
+func TestApply_Receive_tiers(t *testing.T) {
+	t.Parallel()
+	s := situations()["requested, over"]
+	r := must(s.run, s.now, news(s.run, ActionUndeliverable), news(s.run, ActionTimeout))
+	r = must(r, s.now, Forward{SignalID: r.Signals[0].ID})
+	r = must(r, s.now.Add(time.Hour), news(r, ActionTimeout))
+	if len(r.Signals) != 2 || r.Signals[0].Tier != 0 || r.Signals[1].Tier != 1 {
 		t.Errorf("signals = %+v", r.Signals)
 	}
 }

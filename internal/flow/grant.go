@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 )
@@ -24,7 +25,10 @@ type Grant struct {
 	Left []Departure `json:"left,omitempty"`
 	// Before is what the target showed before we first touched it; "" until seen.
 	Before Presence `json:"before,omitempty"`
-	Lease  Lease    `json:"lease"`
+	// Output is what the target answered when it was created: runs that join
+	// later, or lost the answer, have it from here.
+	Output json.RawMessage `json:"output,omitempty"`
+	Lease  Lease           `json:"lease"`
 }
 
 // Departure is a run that may not come back.
@@ -118,6 +122,16 @@ func (g Grant) Created(owner string) (Grant, error) {
 		return g, busy
 	}
 	g.State, g.Lease = GrantPresent, Lease{}
+	return g, nil
+}
+
+// Lost makes a present entitlement one to create again, under the lease: the
+// target does not show it, though nobody of ours removed it.
+func (g Grant) Lost(lease Lease) (Grant, error) {
+	if g.State != GrantPresent {
+		return g, busy
+	}
+	g.State, g.Lease = GrantCreating, lease
 	return g, nil
 }
 

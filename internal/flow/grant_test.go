@@ -101,6 +101,23 @@ Created               | removing | mine   | ! Grant:BUSY
 Created               | removing | theirs | ! Grant:BUSY
 Created               | removing | dead   | ! Grant:BUSY
 
+Lost                  | absent   | free   | ! Grant:BUSY
+Lost                  | absent   | mine   | ! Grant:BUSY
+Lost                  | absent   | theirs | ! Grant:BUSY
+Lost                  | absent   | dead   | ! Grant:BUSY
+Lost                  | creating | free   | ! Grant:BUSY
+Lost                  | creating | mine   | ! Grant:BUSY
+Lost                  | creating | theirs | ! Grant:BUSY
+Lost                  | creating | dead   | ! Grant:BUSY
+Lost                  | present  | free   | creating; me it; mine, anew
+Lost                  | present  | mine   | creating; me it; mine, anew
+Lost                  | present  | theirs | creating; me it; mine, anew
+Lost                  | present  | dead   | creating; me it; mine, anew
+Lost                  | removing | free   | ! Grant:BUSY
+Lost                  | removing | mine   | ! Grant:BUSY
+Lost                  | removing | theirs | ! Grant:BUSY
+Lost                  | removing | dead   | ! Grant:BUSY
+
 Yield                 | absent   | free   | ! Grant:BUSY
 Yield                 | absent   | mine   | absent; -; free
 Yield                 | absent   | theirs | ! Grant:BUSY
@@ -206,6 +223,7 @@ var grantInputs = map[string]struct {
 	"Acquire, again":        {[]string{"me", "it"}, func(g Grant) (Grant, Do, error) { return g.Acquire("me", myLease, t0) }},
 	"Saw":                   {[]string{"me"}, without(func(g Grant) (Grant, error) { return g.Saw("mine", Absent) })},
 	"Created":               {[]string{"me"}, without(func(g Grant) (Grant, error) { return g.Created("mine") })},
+	"Lost":                  {[]string{"me", "it"}, without(func(g Grant) (Grant, error) { return g.Lost(myLease) })},
 	"Yield":                 {[]string{"me"}, without(func(g Grant) (Grant, error) { return g.Yield("mine") })},
 	"Release":               {[]string{"me", "it"}, func(g Grant) (Grant, Do, error) { return g.Release("me", myLease, t0) }},
 	"Release, the last":     {[]string{"me"}, func(g Grant) (Grant, Do, error) { return g.Release("me", myLease, t0) }},
@@ -354,8 +372,14 @@ func TestGrant_Left(t *testing.T) {
 		g, _, _ = g.Release("run", myLease, t0)
 		g, _, _ = g.Release(string(rune('a'+n)), myLease, t0.Add(time.Duration(n)*time.Minute))
 	}
-	if len(g.Left) > 63 {
+	if len(g.Left) > 62 {
 		t.Errorf("%d departures are remembered", len(g.Left))
+	}
+	for range 3 {
+		g, _, _ = g.Release("again", myLease, t0)
+	}
+	if n := len(slices.DeleteFunc(slices.Clone(g.Left), func(d Departure) bool { return d.Run != "again" })); n != 1 {
+		t.Errorf("one run has %d departures", n)
 	}
 	busy, _, err := Grant{State: GrantCreating, Holders: []string{"it"}, Lease: leases["theirs"]}.Release("me", myLease, t0)
 	if CodeOf(err) != CodeBusy {

@@ -61,10 +61,8 @@ func RunIDFrom(org string, cause ...string) string {
 	return format(u)
 }
 
-// maxEvents is how many events fit into the four digits at an id's end.
-const maxEvents = 0xffff
-
-// EventID is the id of the n-th event of a run, n counting from 1.
+// EventID is the id of the n-th event of a run, n counting from 1 to ffff
+// hexadecimal: far more than fit into MaxRunBytes.
 func EventID(runID string, n int) string {
 	return fmt.Sprintf("%s%04x", runID[:len(runID)-4], n)
 }

@@ -153,7 +153,7 @@ func (r *Run) EndDue() (time.Time, bool) {
 	if r.Error != nil && r.Error.Step == EventDeescalate && r.Error.RetryAt.After(at) {
 		at = r.Error.RetryAt
 	}
-	if r.Access.Removal.Owner != "" && r.Access.Removal.Until.After(at) {
+	if r.Access.Removal.Until.After(at) {
 		at = r.Access.Removal.Until
 	}
 	return at, true

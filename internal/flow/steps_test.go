@@ -178,6 +178,9 @@ func TestDue(t *testing.T) {
 	driven := must(all["approved"].run, t0, Dispatch{})
 	failed := must(driven, t0.Add(time.Minute), failing(EventEscalate, CodeUnavailable, "no answer"))
 	hopeless := must(granting, t0, failing(EventEscalate, CodeStrategy, "refused"))
+	if !hopeless.Error.RetryAt.IsZero() {
+		t.Errorf("what is of no use is tried again at %v", hopeless.Error.RetryAt)
+	}
 	late := must(all["escalated"].run, t0)
 	pending(&late, ActionApprove, second)
 	partly := must(all["partly approved"].run, t0, click(ActionApprove, second))

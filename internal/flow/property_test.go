@@ -1,0 +1,722 @@
+package flow
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// legal are the changes of status that there are, and the event that each
+// leaves behind.
+var legal = map[Status]map[Status]EventName{
+	"":        {Prompted: ""},
+	Prompted:  {Requested: EventRequest, Denied: EventDeny, Expired: EventRequestExpire},
+	Requested: {Approved: EventApprove, Denied: EventDeny, Cancelled: EventCancel, Expired: EventRequestExpire},
+	Approved:  {Escalated: EventEscalate, Deescalated: EventDeescalate},
+	Escalated: {Deescalated: EventDeescalate},
+}
+
+// world is a run in storage, the clock, and all that was ever sent to the run:
+// it may come again, late, or never.
+type world struct {
+	run  Run
+	now  time.Time
+	sent []Input
+}
+
+// TestApply_properties sends anything to a run, in any order, doubled, lost and
+// late, and checks after each change what must hold always. Then it lets the
+// workflow do its work, which must bring every run to rest.
+func TestApply_properties(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		w := begin(t)
+		for range rapid.IntRange(0, 60).Draw(t, "steps") {
+			w.now = w.now.Add(rapid.SampledFrom([]time.Duration{0, time.Second, time.Minute, 20 * time.Minute, time.Hour, 8 * 24 * time.Hour}).Draw(t, "pass"))
+			if at := w.run.Due; rapid.IntRange(0, 9).Draw(t, "due") == 0 && at.After(w.now) {
+				w.now = at
+			}
+			w.send(t, w.draw(t))
+		}
+		w.rest(t)
+	})
+}
+
+// begin starts a run, of any kind.
+func begin(t *rapid.T) *world {
+	f := rapid.SampledFrom([]*Flow{accessFlow(), accessFlow(), accessFlow(), approvalFlow()}).Draw(t, "flow")
+	w := &world{now: t0}
+	w.send(t, Start{
+		ID: runID, Flow: f, Requester: requester, Source: ChannelSlack,
+		Prompted: rapid.Bool().Draw(t, "prompted"),
+	})
+	if w.run.ID == "" {
+		t.Fatal("the run did not start")
+	}
+	return w
+}
+
+// draw makes up an input: mostly what the workflow would do next or a person
+// could, sometimes something sent before, sometimes nonsense.
+func (w *world) draw(t *rapid.T) Input {
+	switch rapid.IntRange(0, 9).Draw(t, "kind") {
+	case 0:
+		if len(w.sent) > 0 {
+			return rapid.SampledFrom(w.sent).Draw(t, "again")
+		}
+	case 1, 2, 3:
+		if in := w.work(fmt.Sprint("worker", rapid.IntRange(0, 1).Draw(t, "worker"))); in != nil {
+			return in
+		}
+	}
+	people := []Actor{requester, approver, second, admin, {ID: approver.ID, Kind: KindPerson}, bot}
+	who := rapid.SampledFrom(people).Draw(t, "who")
+	tier := rapid.IntRange(0, 2).Draw(t, "tier")
+	id := EventID(runID, rapid.IntRange(1, w.run.Seq+1).Draw(t, "id"))
+	if len(w.run.Signals) > 0 && rapid.Bool().Draw(t, "a signal") {
+		id = rapid.SampledFrom(w.run.Signals).Draw(t, "signal").ID
+	}
+	owner := rapid.SampledFrom([]string{"", "worker0", "worker1"}).Draw(t, "owner")
+	code := rapid.SampledFrom([]Code{CodeUnavailable, CodeStrategy, CodeInternal}).Draw(t, "code")
+	failure := FailureOf(Errorf(code, "request %d", rapid.IntRange(0, 1000).Draw(t, "request")))
+	result := Result{Output: []byte(rapid.SampledFrom([]string{``, `{"ok":true}`, `no JSON`}).Draw(t, "output"))}
+	return rapid.SampledFrom([]Input{
+		submitted(rapid.SampledFrom([]time.Duration{0, 30 * time.Second, time.Hour}).Draw(t, "duration")),
+		click(ActionApprove, who), click(ActionApprove, who), click(ActionDeny, who), click(ActionCancel, requester), click(ActionDeescalate, who),
+		Receive{Action: ActionTimeout, Actor: System, Channel: ChannelInternal, Tier: tier},
+		Receive{Action: ActionUndeliverable, Actor: System, Channel: ChannelInternal, Tier: tier, Message: "no such channel"},
+		Keep{SignalID: id, Result: result},
+		route(id, rapid.IntRange(1, 3).Draw(t, "required")),
+		Reject{SignalID: id, Reason: failure},
+		Refuse{SignalID: id, Reason: failure, Ignored: rapid.Bool().Draw(t, "ignored")},
+		Decide{SignalID: id, After: rapid.Bool().Draw(t, "after"), Dropped: w.dropped(t)},
+		After{EventID: id, Result: result},
+		Forward{SignalID: id},
+		Delivered{Tier: tier},
+		intend, Escalate{Output: result.Output},
+		Claim{Owner: owner + "!", Until: w.now.Add(time.Minute)},
+		Deescalate{Owner: owner, Output: result.Output},
+		Fail{Step: rapid.SampledFrom([]EventName{EventEscalate, EventDeescalate, EventApprove}).Draw(t, "step"), Reason: failure},
+		Retry{Actor: who}, Dispatch{}, Wait{Attempt: w.run.Execution.Attempt, Token: "token"},
+	}).Draw(t, "input")
+}
+
+func route(signal string, required int) Route {
+	return Route{
+		SignalID: signal,
+		Tiers:    []Tier{{Channel: "#access", TimeoutSeconds: 1800}, {Users: []Actor{admin}}},
+		Deciders: Deciders{People: []Actor{approver, second}, Admins: []Actor{admin}, Required: required},
+	}
+}
+
+func (w *world) dropped(t *rapid.T) []string {
+	var ids []string
+	for _, a := range w.run.Approvals {
+		if rapid.IntRange(0, 4).Draw(t, "drop") == 0 {
+			ids = append(ids, a.EventID)
+		}
+	}
+	return ids
+}
+
+// work is what a worker that looks at the run now would do; nil: nothing.
+func (w *world) work(owner string) Input {
+	r := w.run
+	if at, ok := r.EndDue(); ok && !w.now.Before(at) {
+		return Claim{Owner: owner, Until: w.now.Add(time.Minute)}
+	}
+	if r.Access.Live() && r.Access.Removal.Owner == owner {
+		return Deescalate{Owner: owner}
+	}
+	if at := r.Deadline(); !at.IsZero() && len(r.Signals) == 0 && !w.now.Before(at) {
+		return news(r, ActionTimeout)
+	}
+	head, _ := r.Head()
+	var in Input
+	switch Next(r) {
+	case StepRoute:
+		return route(head.ID, 1) // nothing else can be done with it
+	case StepDecide:
+		if head.ID == "" {
+			return After{EventID: r.After[0].EventID}
+		}
+		in = Decide{SignalID: head.ID}
+	case StepForward:
+		in = Forward{SignalID: head.ID}
+	case StepEscalate:
+		if r.Access == nil {
+			return intend
+		}
+		return Escalate{}
+	default:
+		return nil
+	}
+	if _, err := Apply(r, in, w.now); err != nil {
+		return Refuse{SignalID: head.ID, Reason: FailureOf(err)}
+	}
+	return in
+}
+
+// send applies an input, checks what came of it, and stores the run, unless
+// the write is lost to a race that is.
+func (w *world) send(t *rapid.T, in Input) {
+	w.sent = append(w.sent, in)
+	before := w.run
+	image := encode(t, before)
+	after, err := Apply(before, in, w.now)
+	if !bytes.Equal(image, encode(t, before)) {
+		t.Fatalf("%T changed the run that it was given", in)
+	}
+	if err != nil {
+		if _, known := errors.AsType[*Error](err); !known && !errors.Is(err, ErrUnchanged) {
+			t.Fatalf("%T: %v is neither an Error nor ErrUnchanged", in, err)
+		}
+		if !reflect.DeepEqual(after, Run{}) {
+			t.Fatalf("%T: a refused input gives a run", in)
+		}
+		return
+	}
+	check(t, before, after, in, w.now)
+	if before.ID != "" && rapid.IntRange(0, 9).Draw(t, "lost race") == 0 {
+		return
+	}
+	after.Rev++
+	w.run = storedFrom(after, func(err error) { t.Fatalf("%T: %v", in, err) })
+	if !bytes.Equal(encode(t, after), encode(t, w.run)) {
+		t.Fatalf("%T: storing the run changed it", in)
+	}
+}
+
+func encode(t *rapid.T, r Run) []byte {
+	b, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// check says what holds of every change.
+func check(t *rapid.T, before, after Run, in Input, now time.Time) {
+	fail := func(format string, args ...any) {
+		t.Helper()
+		t.Fatalf("%T %+v: %s\nbefore %s\nafter  %s", in, in, fmt.Sprintf(format, args...), encode(t, before), encode(t, after))
+	}
+	if !after.Touched.Equal(now) {
+		fail("touched at %v, now is %v", after.Touched, now)
+	}
+
+	// History only grows. What an event says of its beginning never changes,
+	// and whatever changes carries the number of the coming write.
+	if len(after.Events) < len(before.Events) {
+		fail("history is shorter than before")
+	}
+	recorded := map[EventName]bool{}
+	for i, e := range after.Events {
+		if i >= len(before.Events) {
+			recorded[e.Name] = true
+			if e.Rev != before.Rev+1 {
+				fail("new event %s has rev %d, want %d", e.ID, e.Rev, before.Rev+1)
+			}
+			continue
+		}
+		b := before.Events[i]
+		if e.ID != b.ID || e.Name != b.Name || !reflect.DeepEqual(e.Actor, b.Actor) || e.Channel != b.Channel || !e.At.Equal(b.At) || e.State != b.State {
+			fail("event %s was rewritten", b.ID)
+		}
+		e.Rev, b.Rev = 0, 0
+		if changed := !reflect.DeepEqual(e, b); changed != (after.Events[i].Rev == before.Rev+1) {
+			fail("event %s: changed %v, rev %d of %d", e.ID, changed, after.Events[i].Rev, before.Rev+1)
+		}
+	}
+
+	// Statuses change as the diagram says, and never without their event.
+	if before.Status != after.Status {
+		event, ok := legal[before.Status][after.Status]
+		if !ok {
+			fail("%q became %q", before.Status, after.Status)
+		}
+		if event != "" && !recorded[event] {
+			fail("%q became %q without an event %q", before.Status, after.Status, event)
+		}
+	}
+	if before.Final() && after.Status != before.Status {
+		fail("a final status was left")
+	}
+
+	// Events have ids of their own, of this run, with their number.
+	ids, decisions, failures := map[string]bool{}, 0, map[string]bool{}
+	for _, e := range after.Events {
+		n, err := strconv.ParseInt(e.ID[len(e.ID)-4:], 16, 64)
+		if err != nil || n < 1 || int(n) > after.Seq || !strings.HasPrefix(e.ID, runID[:len(runID)-4]) || len(e.ID) != len(runID) {
+			fail("event id %q with %d numbers given", e.ID, after.Seq)
+		}
+		if run, err := RunOf(e.ID); err != nil || run != runID {
+			fail("event %s belongs to %q, %v", e.ID, run, err)
+		}
+		if ids[e.ID] {
+			fail("two events have id %s", e.ID)
+		}
+		ids[e.ID] = true
+		if e.Count > 0 {
+			key := string(e.Name) + string(e.Errors[0].Code)
+			if failures[key] {
+				fail("two events for failures of one kind: %s", key)
+			}
+			failures[key] = true
+		}
+		if e.State != StateCompleted {
+			continue
+		}
+		switch e.Name {
+		case EventApprove, EventDeny, EventCancel, EventRequestExpire:
+			if decisions++; decisions > 1 {
+				fail("a second decision: %s", e.ID)
+			}
+		case EventEscalate:
+			if recorded[EventEscalate] && (before.Access == nil || before.Access.EventID != e.ID || before.DurationSeconds > 0 && before.Access.End.IsZero()) {
+				fail("escalated without intent")
+			}
+		}
+	}
+	for i, s := range after.Signals {
+		if ids[s.ID] {
+			fail("signal %s has the id of an event", s.ID)
+		}
+		for _, other := range after.Signals[:i] {
+			if s.Action == other.Action && s.Actor.Same(other.Actor) {
+				fail("two signals %s of one person", s.Action)
+			}
+		}
+	}
+	for i, a := range after.Approvals {
+		for _, b := range after.Approvals[:i] {
+			if a.Actor.Same(b.Actor) {
+				fail("%s counts twice", a.Actor.Display())
+			}
+		}
+	}
+	if after.Status == Approved && before.Status == Requested && len(after.Approvals) < after.Deciders.Required {
+		fail("approved by %d of %d", len(after.Approvals), after.Deciders.Required)
+	}
+
+	// The facts of a grant are frozen, and its end is bounded and never put off.
+	if a := after.Access; a != nil {
+		if b := before.Access; b != nil {
+			facts := func(a Access) Access {
+				a.Seen, a.End, a.Output, a.Removal, a.Removed = time.Time{}, time.Time{}, nil, Removal{}, time.Time{}
+				return a
+			}
+			if !reflect.DeepEqual(facts(*a), facts(*b)) {
+				fail("the facts of the grant changed")
+			}
+			if a.End.IsZero() != b.End.IsZero() || a.End.After(b.End) {
+				fail("the end moved from %v to %v", b.End, a.End)
+			}
+		}
+		if latest := a.First.Add(GrantWindow + after.Duration()); a.End.After(latest) || a.End.IsZero() != (after.DurationSeconds == 0) {
+			fail("the end is %v, at the latest it would be %v", a.End, latest)
+		}
+	}
+
+	checkDue(fail, after, now)
+	checkRemovable(fail, after, now)
+	if x := after.Execution; x.Token != "" && !x.Active || Next(after) == StepDone && x.Active {
+		fail("execution %+v, next step %s", x, Next(after))
+	}
+}
+
+// checkDue: a run is due if, and only if, it needs anything.
+func checkDue(fail func(string, ...any), r Run, now time.Time) {
+	end, ends := r.EndDue()
+	step := Next(r)
+	needs := len(r.Signals) > 0 || len(r.After) > 0 || ends || step != StepDone || r.Status == Prompted
+	if needs == r.Due.IsZero() {
+		fail("due %v, but needs anything: %v", r.Due, needs)
+	}
+	if r.Final() && len(r.Signals) == 0 && len(r.After) == 0 && !r.Due.IsZero() {
+		fail("final, and due %v", r.Due)
+	}
+	if ends && r.Due.After(end) {
+		fail("due %v, after the end of its access %v", r.Due, end)
+	}
+	if at := r.Deadline(); !at.IsZero() && len(r.Signals) == 0 && len(r.After) == 0 && !r.Due.Equal(at) {
+		fail("waits until %v, but is due %v", at, r.Due)
+	}
+	if step != StepDone && step != StepAwait && r.Due.After(now.Add(time.Hour)) {
+		fail("step %s is due only at %v", step, r.Due)
+	}
+}
+
+// checkRemovable: a live grant always has a way to end.
+func checkRemovable(fail func(string, ...any), r Run, now time.Time) {
+	if !r.Access.Live() {
+		return
+	}
+	if _, ends := r.EndDue(); !ends {
+		asked, err := Apply(r, click(ActionDeescalate, requester), now)
+		if err != nil {
+			fail("live access without an end can't be ended: %v", err)
+		}
+		r = asked
+	}
+	at, ends := r.EndDue()
+	if !ends {
+		fail("live access has no end, even by hand")
+	}
+	if at.Before(now) {
+		at = now
+	}
+	claimed, err := Apply(r, Claim{Owner: "checker", Until: at.Add(time.Minute)}, at)
+	if err != nil {
+		fail("live access can't be claimed when it is due: %v", err)
+	}
+	gone, err := Apply(claimed, Deescalate{Owner: "checker"}, at)
+	if err != nil || gone.Status != Deescalated || gone.Access.Live() {
+		fail("live access can't be taken away when it is due: %v", err)
+	}
+}
+
+// rest lets the workflow work until nothing is due.
+func (w *world) rest(t *rapid.T) {
+	for range 200 {
+		in := w.work("last worker")
+		switch {
+		case in != nil:
+			w.send(t, in)
+		case w.run.Due.IsZero():
+			if s := w.run.Status; !w.run.Final() && s != Escalated && !(s == Approved && w.run.Error != nil) {
+				t.Fatalf("nothing is due, but the run is %s: %s", s, encode(t, w.run))
+			}
+			return
+		default:
+			w.now = latest(w.now.Add(time.Second), w.run.Due)
+		}
+	}
+	t.Fatalf("the run does not come to rest: %s", encode(t, w.run))
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// grantWorld is one entitlement, its target, and the workers of several runs.
+type grantWorld struct {
+	now     time.Time
+	grant   Grant
+	present bool // at the target
+	before  bool // it was there before us, and nobody else has removed it
+	taken   bool // somebody else removed it, and we did not notice yet
+	runs    []*grantRun
+	workers []*grantWorker
+	leases  int
+}
+
+type grantRun struct {
+	id      string
+	ending  bool
+	granted bool // seen to succeed
+	closed  bool // seen to be gone, or held by others
+}
+
+// grantWorker does one attempt at granting or removing, a step at a time. It
+// may stop for ever between any two.
+type grantWorker struct {
+	run   *grantRun
+	lease Lease
+	mine  Grant // as read with the last write
+	seen  Presence
+	step  func(*grantWorker, *rapid.T)
+	done  bool
+}
+
+const leaseLasts = time.Minute
+
+// TestGrant_properties lets workers of several runs share an entitlement, with
+// crashes at every step, and checks that nobody takes away what is not theirs,
+// and that in the end everything of ours is gone.
+func TestGrant_properties(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		w := &grantWorld{now: t0, grant: Grant{Key: "k"}}
+		w.before = rapid.Bool().Draw(t, "present before us")
+		w.present = w.before
+		for n := range rapid.IntRange(1, 3).Draw(t, "runs") {
+			w.runs = append(w.runs, &grantRun{id: fmt.Sprint("run", n)})
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"attempt to grant": func(t *rapid.T) {
+				if r := rapid.SampledFrom(w.runs).Draw(t, "run"); !r.ending {
+					w.start(r, w.acquire)
+				}
+			},
+			"attempt to remove": func(t *rapid.T) {
+				r := rapid.SampledFrom(w.runs).Draw(t, "run")
+				r.ending = true
+				w.start(r, w.release)
+			},
+			"a step":  func(t *rapid.T) { w.step(t) },
+			"a step ": func(t *rapid.T) { w.step(t) },
+			"a step, and another": func(t *rapid.T) {
+				for range 8 {
+					w.step(t)
+				}
+			},
+			"crash": func(t *rapid.T) {
+				if len(w.workers) > 0 {
+					rapid.SampledFrom(w.workers).Draw(t, "worker").done = true
+				}
+			},
+			"time passes": func(t *rapid.T) {
+				w.now = w.now.Add(rapid.SampledFrom([]time.Duration{time.Second, leaseLasts / 2, leaseLasts}).Draw(t, "pass"))
+			},
+			"somebody else removes it": func(*rapid.T) {
+				looking := slices.ContainsFunc(w.workers, (*grantWorker).leased)
+				if w.present && !looking {
+					w.before, w.present, w.taken = false, false, true
+				}
+			},
+			"": w.check,
+		})
+		w.end(t)
+	})
+}
+
+func (w *grantWorld) start(r *grantRun, first func(*grantWorker, *rapid.T)) {
+	w.leases++
+	w.workers = append(w.workers, &grantWorker{run: r, lease: Lease{Owner: fmt.Sprint("lease", w.leases)}, step: first})
+}
+
+// step lets one of the workers do its next step.
+func (w *grantWorld) step(t *rapid.T) {
+	w.workers = slices.DeleteFunc(w.workers, func(x *grantWorker) bool { return x.done })
+	if len(w.workers) == 0 {
+		return
+	}
+	x := rapid.SampledFrom(w.workers).Draw(t, "worker")
+	x.step(x, t)
+}
+
+// alive tells whether the worker may still call the target: its time is bounded
+// by its lease.
+func (w *grantWorld) alive(x *grantWorker) bool {
+	if !w.now.Before(x.lease.Until) {
+		x.done = true
+	}
+	return !x.done
+}
+
+// write stores what a move gave; a refused one ends the worker.
+func (w *grantWorld) write(x *grantWorker, g Grant, err error) bool {
+	if err != nil {
+		x.done = true
+		return false
+	}
+	w.grant, x.mine = g, g
+	return true
+}
+
+func (w *grantWorld) acquire(x *grantWorker, _ *rapid.T) {
+	x.lease.Until = w.now.Add(leaseLasts)
+	g, do, err := w.grant.Acquire(x.run.id, x.lease, w.now)
+	if !w.write(x, g, err) {
+		return
+	}
+	x.step = w.observe
+	if do == DoNone {
+		x.step = w.join
+	}
+}
+
+func (w *grantWorld) join(x *grantWorker, _ *rapid.T) {
+	if w.present {
+		x.run.granted, x.done = true, true
+		return
+	}
+	x.step = func(x *grantWorker, _ *rapid.T) {
+		if !w.alive(x) {
+			return
+		}
+		g, err := w.grant.Lost(x.lease)
+		if w.write(x, g, err) {
+			x.seen, x.step = Absent, w.saw
+		}
+	}
+}
+
+func (w *grantWorld) observe(x *grantWorker, _ *rapid.T) {
+	if !w.alive(x) {
+		return
+	}
+	x.seen, x.step = Absent, w.saw
+	if w.present {
+		x.seen = Present
+	}
+}
+
+func (w *grantWorld) saw(x *grantWorker, _ *rapid.T) {
+	g, err := w.grant.Saw(x.lease.Owner, x.seen)
+	if w.write(x, g, err) {
+		x.step = w.create
+	}
+}
+
+func (w *grantWorld) create(x *grantWorker, t *rapid.T) {
+	if !w.alive(x) {
+		return
+	}
+	if x.mine.Before == Absent {
+		w.call(x, t)
+		w.present, w.taken = true, false
+	}
+	x.step = w.created
+}
+
+func (w *grantWorld) created(x *grantWorker, t *rapid.T) {
+	if rapid.IntRange(0, 3).Draw(t, "not observed") == 0 {
+		g, err := w.grant.Yield(x.lease.Owner)
+		w.write(x, g, err)
+		x.done = true
+		return
+	}
+	g, err := w.grant.Created(x.lease.Owner)
+	if w.write(x, g, err) {
+		x.run.granted, x.done = true, true
+	}
+}
+
+func (w *grantWorld) release(x *grantWorker, _ *rapid.T) {
+	x.lease.Until = w.now.Add(leaseLasts)
+	g, do, err := w.grant.Release(x.run.id, x.lease, w.now)
+	if !w.write(x, g, err) {
+		return
+	}
+	if do == DoNone {
+		x.run.closed, x.done = true, true
+		return
+	}
+	x.step = w.remove
+}
+
+func (w *grantWorld) remove(x *grantWorker, t *rapid.T) {
+	if !w.alive(x) {
+		return
+	}
+	if x.mine.Before == Absent {
+		w.call(x, t)
+		if w.before {
+			t.Fatal("removed what was there before us")
+		}
+		if len(w.grant.Holders) > 0 {
+			t.Fatalf("removed what %v hold", w.grant.Holders)
+		}
+		for _, r := range w.runs {
+			if r.granted && !r.ending {
+				t.Fatalf("%s removed what %s has been granted", x.run.id, r.id)
+			}
+		}
+		w.present = false
+	}
+	x.step = w.gone
+}
+
+func (w *grantWorld) gone(x *grantWorker, t *rapid.T) {
+	if rapid.IntRange(0, 3).Draw(t, "not observed") == 0 {
+		g, err := w.grant.Yield(x.lease.Owner)
+		w.write(x, g, err)
+		x.done = true
+		return
+	}
+	g, err := w.grant.Gone(x.lease.Owner)
+	if w.write(x, g, err) {
+		x.run.closed, x.done = true, true
+	}
+}
+
+// call is made for every change at the target.
+func (w *grantWorld) call(x *grantWorker, t *rapid.T) {
+	if w.grant.Lease.Owner != x.lease.Owner {
+		t.Fatalf("%s called the target, but the lease is %q's", x.lease.Owner, w.grant.Lease.Owner)
+	}
+	if w.grant.Before == "" {
+		t.Fatal("the target was changed before it was known what was there")
+	}
+	for _, other := range w.workers {
+		if other != x && other.leased() && w.now.Before(other.lease.Until) {
+			t.Fatalf("%s and %s have live leases at once", x.lease.Owner, other.lease.Owner)
+		}
+	}
+}
+
+// leased tells whether the worker was given the lease and is still at it.
+func (x *grantWorker) leased() bool { return !x.done && x.mine.Lease.Owner == x.lease.Owner }
+
+// check says what holds at every moment.
+func (w *grantWorld) check(t *rapid.T) {
+	holders := slices.Clone(w.grant.Holders)
+	slices.Sort(holders)
+	if len(slices.Compact(holders)) != len(w.grant.Holders) {
+		t.Fatalf("holders repeat: %v", w.grant.Holders)
+	}
+	switch w.grant.State {
+	case GrantAbsent:
+		if w.present != w.before {
+			t.Fatalf("absent, but the target has it: %v, before us: %v", w.present, w.before)
+		}
+	case GrantRemoving:
+		if len(w.grant.Holders) > 0 {
+			t.Fatalf("removing what %v hold", w.grant.Holders)
+		}
+	case GrantPresent:
+		if !w.present && !w.taken || len(w.grant.Holders) == 0 {
+			t.Fatalf("present, held by %v, but the target has it: %v", w.grant.Holders, w.present)
+		}
+	}
+	for _, r := range w.runs {
+		if r.granted && !r.ending && (!w.present && !w.taken || !slices.Contains(w.grant.Holders, r.id)) {
+			t.Fatalf("%s was granted: present %v, holders %v", r.id, w.present, w.grant.Holders)
+		}
+	}
+}
+
+// end ends all runs: whatever has happened, everything of ours goes away, and
+// attempts that come late bring nothing back.
+func (w *grantWorld) end(t *rapid.T) {
+	late := slices.DeleteFunc(slices.Clone(w.workers), func(x *grantWorker) bool { return x.done || !x.lease.Until.IsZero() })
+	w.workers = nil
+	for round := 0; ; round++ {
+		open := slices.DeleteFunc(slices.Clone(w.runs), func(r *grantRun) bool { return r.closed })
+		if len(open) == 0 {
+			break
+		}
+		if round > 100 {
+			t.Fatalf("can't be removed: %+v", w.grant)
+		}
+		w.now = w.now.Add(leaseLasts)
+		r := open[round%len(open)]
+		r.ending = true
+		w.start(r, w.release)
+		for len(w.workers) > 0 {
+			w.step(t)
+		}
+	}
+	w.workers = late
+	for n := 0; len(w.workers) > 0 && n < 100; n++ {
+		w.step(t)
+		w.check(t)
+	}
+	if w.present != w.before || w.grant.State != GrantAbsent || len(w.grant.Holders) > 0 {
+		t.Fatalf("in the end the target has it: %v, before us: %v, grant %+v", w.present, w.before, w.grant)
+	}
+}
