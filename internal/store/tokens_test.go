@@ -94,6 +94,19 @@ func TestTokens_Check_Refused(t *testing.T) {
 	}
 }
 
+// A store may be late to find that an item is over; a token is not.
+func TestTokens_Check_ExpiredButThere(t *testing.T) {
+	t.Parallel()
+	tokens, _, _ := clocked()
+	value, token, err := tokens.Create(t.Context(), "bot", "", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens.Now = func() time.Time { return token.Expires }
+	_, _, err = tokens.Check(t.Context(), value)
+	wantCode(t, err, flow.CodeUnauthenticated)
+}
+
 func TestTokens_Revoke(t *testing.T) {
 	t.Parallel()
 	tokens, _, _ := clocked()
