@@ -29,22 +29,24 @@ func (e *Retry) Error() string { return e.Cause.Error() }
 // Unwrap gives what went wrong.
 func (e *Retry) Unwrap() error { return e.Cause }
 
-// again turns the error of a task into what a runner acts on.
+// again turns the error of a task into what a runner acts on: those that may
+// pass become a [Retry].
 func again(err error) error {
-	if err == nil {
-		return nil
+	if err == nil || !flow.Retryable(err) {
+		return err
 	}
 	return &Retry{Cause: err}
 }
 
 // Await hands in the token of an execution that is about to wait. It returns
 // how long the execution may wait at most, or false if there is no reason to
-// wait any more: a signal came in the meantime.
+// wait any more: a signal came in the meantime. The error has flow.CodeStale if
+// another execution has taken this one's place, which then has to end.
 func (a Approval) Await(ctx context.Context, id string, attempt int, token string) (time.Duration, bool, error) {
 	r, err := a.Runs.Change(ctx, id, a.Now, func(r flow.Run) (flow.Input, error) {
 		return flow.Wait{Attempt: attempt, Token: token}, nil
 	})
-	if flow.CodeOf(err) == flow.CodeStale {
+	if flow.CodeOf(err) == flow.CodeStale && r.Execution.Attempt == attempt {
 		return 0, false, nil
 	}
 	if err != nil {

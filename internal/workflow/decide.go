@@ -3,6 +3,8 @@ package workflow
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"time"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
@@ -37,7 +39,11 @@ func (a Approval) decide(ctx context.Context, r flow.Run, signal flow.Signal) (f
 	}
 	var dropped []string
 	if r.Status == flow.Requested && signal.Action != flow.ActionCancel {
-		if dropped, err = a.recheck(ctx, f, r, signal); refusal(err) {
+		dropped, err = a.recheck(ctx, f, r, signal)
+		if flow.CodeOf(err) == flow.CodeLookup && a.Now().Sub(signal.At) >= lookupPatience {
+			return a.settle(ctx, r.ID, signal, flow.Refuse{SignalID: signal.ID, Reason: flow.FailureOf(err)})
+		}
+		if refusal(err) {
 			return a.settle(ctx, r.ID, signal, flow.Refuse{SignalID: signal.ID, Reason: flow.FailureOf(err)})
 		} else if err != nil {
 			return r, err
@@ -58,6 +64,10 @@ func (a Approval) decide(ctx context.Context, r flow.Run, signal flow.Signal) (f
 	}
 	return a.settle(ctx, r.ID, signal, decision)
 }
+
+// lookupPatience is how long a decision waits for the directory to answer. Then
+// it is refused, so that whatever came after it has its turn.
+const lookupPatience = 5 * time.Minute
 
 // settle applies an input that takes the signal. A decision that turns out not
 // to be legal (any more) is refused, which records that somebody tried.
@@ -153,12 +163,16 @@ func (a Approval) after(ctx context.Context, r flow.Run, call flow.AfterCall) (f
 
 // invoke calls a customer's function. Whatever goes wrong comes back as a value.
 func (a Approval) invoke(ctx context.Context, call *flow.LambdaCall, r flow.Run, approver flow.Actor, hook string) flow.Result {
-	ctx, cancel := context.WithTimeout(ctx, a.FunctionTimeout)
+	late := flow.Errorf(flow.CodeHandler, "the function did not answer within %s", a.FunctionTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, a.FunctionTimeout, late)
 	defer cancel()
 	payload, err := call.Render(&r, approver)
 	var answer []byte
 	if err == nil {
 		answer, err = a.Functions.Invoke(ctx, call.ARN, payload)
+	}
+	if err != nil && context.Cause(ctx) == late {
+		err = fmt.Errorf("%w (%v)", late, err)
 	}
 	if err != nil {
 		failure := flow.FailureOf(err)

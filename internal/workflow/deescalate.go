@@ -2,9 +2,11 @@ package workflow
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
 	"time"
 
-	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
 )
@@ -20,7 +22,7 @@ const busyPause = 5 * time.Second
 // grants recorded, never today's configuration. An error means that nothing
 // could be recorded; a target that fails is recorded, tried again later, and
 // no error.
-func (a Access) Deescalate(ctx context.Context, id string) error {
+func (a *Access) Deescalate(ctx context.Context, id string) error {
 	r, err := a.Runs.Get(ctx, id)
 	if err != nil {
 		return err
@@ -78,70 +80,94 @@ func (a Access) Deescalate(ctx context.Context, id string) error {
 	return a.Schedule.Delete(ctx, id)
 }
 
-// removeAll takes the run off each of its entitlements.
-func (a Access) removeAll(ctx context.Context, r flow.Run, lease flow.Lease) (flow.Deescalate, error) {
+// removeAll takes the run off each of its entitlements, all at once: one whose
+// target hangs keeps no other from being removed.
+func (a *Access) removeAll(ctx context.Context, r flow.Run, lease flow.Lease) (flow.Deescalate, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.CallTimeout)
 	defer cancel()
 	opened, err := a.Open(r.Access.Strategy)
 	if err != nil {
 		return flow.Deescalate{}, err
 	}
+	record := Processing(r, flow.EventDeescalate, r.Access.Removal.EventID, a.Clock.Now())
+	all := make([]removal, len(r.Access.Entitlements))
+	var work sync.WaitGroup
+	for i, e := range r.Access.Entitlements {
+		work.Go(func() { all[i] = a.remove(ctx, opened, call(r, e, record)) })
+	}
+	work.Wait()
 	out := flow.Deescalate{Owner: lease.Owner}
 	outputs := outputs{}
-	record := Processing(r, flow.EventDeescalate, r.Access.Removal.EventID, a.Clock.Now())
-	for _, e := range r.Access.Entitlements {
-		held, kept, result, err := a.remove(ctx, r, opened, e, record)
-		if err != nil {
-			return flow.Deescalate{}, err
+	var busy error
+	for i, e := range r.Access.Entitlements {
+		switch done := all[i]; {
+		case flow.CodeOf(done.err) == flow.CodeBusy:
+			busy = done.err
+		case done.err != nil:
+			return flow.Deescalate{}, done.err
+		default:
+			if done.held {
+				out.StillHeld = append(out.StillHeld, e.Key)
+			}
+			if done.kept {
+				out.Kept = append(out.Kept, e.Key)
+			}
+			outputs.add(e.Key, done.result)
 		}
-		if held {
-			out.StillHeld = append(out.StillHeld, e.Key)
-		}
-		if kept {
-			out.Kept = append(out.Kept, e.Key)
-		}
-		outputs.add(e.Key, result)
+	}
+	if busy != nil {
+		return flow.Deescalate{}, busy
 	}
 	out.Output, err = outputs.join()
 	out.Warnings = outputs.warnings
 	return out, err
 }
 
+// removal is what became of one entitlement.
+type removal struct {
+	held   bool // others hold it
+	kept   bool // it predates us
+	result strategy.Result
+	err    error
+}
+
 // remove takes the run off one entitlement, and removes that from the target
-// if nobody else holds it and it was not there before us. Held tells that
-// others hold it, kept that it predates us.
-func (a Access) remove(ctx context.Context, r flow.Run, opened strategy.Strategy, e flow.Entitlement, record events.AuditRecord) (held, kept bool, result strategy.Result, err error) {
-	lease := a.lease()
+// if nobody else holds it and it was not there before us.
+func (a *Access) remove(ctx context.Context, opened strategy.Strategy, c strategy.Call) (done removal) {
+	key, lease := c.Entitlement.Key, a.lease()
 	var do flow.Do
-	g, err := a.Grants.Change(ctx, e.Key, func(g flow.Grant) (moved flow.Grant, err error) {
-		moved, do, err = g.Release(r.ID, lease, a.Clock.Now())
+	g, err := a.Grants.Change(ctx, key, func(g flow.Grant) (moved flow.Grant, err error) {
+		moved, do, err = g.Release(c.RunID, lease, a.Clock.Now())
 		return moved, err
 	})
 	if err != nil || do == flow.DoNone {
-		return g.Held(r.ID), false, result, err
+		return removal{held: g.Held(c.RunID), err: err}
 	}
 	defer func() {
-		if err != nil {
-			a.yield(ctx, e.Key, lease)
+		if p := recover(); p != nil { // it would end the process, and all other removals with it
+			done.err = fmt.Errorf("strategy panicked: %v\n%s", p, debug.Stack())
+		}
+		if done.err != nil {
+			a.yield(ctx, key, lease)
 		}
 	}()
 	// Unless absence was seen before the first change, there is nothing of
 	// ours: it was there already, or the target was never touched.
 	if g.Before == flow.Absent {
-		c := call(r, e, record)
-		if result, err = opened.Revoke(ctx, c); err != nil {
-			return false, false, result, err
+		if done.result, err = opened.Revoke(ctx, c); err != nil {
+			return removal{err: err}
 		}
 		if observer, ok := opened.(strategy.Observer); ok {
 			seen, err := observer.Observe(ctx, c)
 			if err != nil {
-				return false, false, result, err
+				return removal{err: err}
 			}
 			if seen != flow.Absent {
-				return false, false, result, flow.Errorf(flow.CodeNotObserved, "the target accepted the removal but still shows the access")
+				return removal{err: flow.Errorf(flow.CodeNotObserved, "the target accepted the removal but still shows the access")}
 			}
 		}
 	}
-	_, err = a.Grants.Change(ctx, e.Key, func(g flow.Grant) (flow.Grant, error) { return g.Gone(lease.Owner) })
-	return false, g.Before == flow.Present, result, err
+	_, done.err = a.Grants.Change(ctx, key, func(g flow.Grant) (flow.Grant, error) { return g.Gone(lease.Owner) })
+	done.kept = g.Before == flow.Present
+	return done
 }

@@ -21,14 +21,16 @@ type Drive struct {
 	Now     func() time.Time
 }
 
-// Run drives one run. Overdue says that the run's due time has come, so that an
-// execution which seems to be under way is taken for lost. Ends of access that
-// come within ahead are handed to the remover, which waits for them.
-func (d Drive) Run(ctx context.Context, id string, overdue bool, ahead time.Duration) error {
+// Run drives one run. An execution that seems to be under way is left alone
+// until the run is overdue, unless the caller knows that all executions were
+// lost. Ends of access that come within ahead are handed to the remover, which
+// waits for them.
+func (d Drive) Run(ctx context.Context, id string, lost bool, ahead time.Duration) error {
 	r, err := d.Runs.Get(ctx, id)
 	if err != nil {
 		return err
 	}
+	overdue := lost || !r.Due.IsZero() && !r.Due.After(d.Now())
 	if at, ok := r.EndDue(); ok && !at.After(d.Now().Add(ahead)) {
 		if err := d.Remover.Remove(ctx, id); err != nil {
 			return fmt.Errorf("hand run %s to removal: %w", id, err)
@@ -49,11 +51,13 @@ func (d Drive) Run(ctx context.Context, id string, overdue bool, ahead time.Dura
 		if !errors.Is(err, runner.ErrGone) {
 			return fmt.Errorf("resume run %s: %w", id, err)
 		}
-		overdue = true
+		// Most likely it was resumed for an earlier change and is at it: a
+		// second one beside it would call customers' code twice.
 	}
-	lost := r.Execution
+	before, dispatched := r.Execution, false
 	r, err = d.Runs.Change(ctx, id, d.Now, func(r flow.Run) (flow.Input, error) {
-		if r.Execution.Active && (!overdue || r.Execution != lost) {
+		dispatched = !r.Execution.Active || overdue && r.Execution == before
+		if !dispatched {
 			return nil, flow.ErrUnchanged // somebody is at it, or was faster
 		}
 		return flow.Dispatch{}, nil
@@ -61,7 +65,7 @@ func (d Drive) Run(ctx context.Context, id string, overdue bool, ahead time.Dura
 	if err != nil {
 		return err
 	}
-	if r.Execution.Attempt == lost.Attempt {
+	if r.Execution.Attempt == before.Attempt || !dispatched {
 		return nil
 	}
 	if err := d.Runner.Start(ctx, id, r.Execution.Attempt); err != nil {

@@ -37,13 +37,13 @@ type Access struct {
 // a call and the write that reports it, may add up to.
 const leaseMargin = 15 * time.Second
 
-func (a Access) lease() flow.Lease {
+func (a *Access) lease() flow.Lease {
 	return flow.Lease{Owner: store.NewWriter(), Until: a.Clock.Now().Add(a.CallTimeout + leaseMargin)}
 }
 
 // Escalate grants what was approved: intent first, then the schedule of the
 // removal, then the target, then the observation.
-func (a Access) Escalate(ctx context.Context, id string) (flow.Step, error) {
+func (a *Access) Escalate(ctx context.Context, id string) (flow.Step, error) {
 	r, err := a.Runs.Get(ctx, id)
 	if err != nil {
 		return "", again(err)
@@ -73,7 +73,7 @@ func (a Access) Escalate(ctx context.Context, id string) (flow.Step, error) {
 }
 
 // failed records a failed attempt at granting.
-func (a Access) failed(ctx context.Context, id string, cause error) (flow.Step, error) {
+func (a *Access) failed(ctx context.Context, id string, cause error) (flow.Step, error) {
 	a.Log.WarnContext(ctx, "granting failed", "run", id, "error", cause)
 	r, err := a.Runs.Change(ctx, id, a.Clock.Now, func(flow.Run) (flow.Input, error) {
 		return flow.Fail{Step: flow.EventEscalate, Reason: flow.FailureOf(cause)}, nil
@@ -89,7 +89,7 @@ func (a Access) failed(ctx context.Context, id string, cause error) (flow.Step, 
 
 // intend writes down what is about to be granted and schedules its removal,
 // unless an earlier attempt did.
-func (a Access) intend(ctx context.Context, r flow.Run) (flow.Run, strategy.Strategy, error) {
+func (a *Access) intend(ctx context.Context, r flow.Run) (flow.Run, strategy.Strategy, error) {
 	if r.Access == nil {
 		f, err := a.Flows.Version(ctx, r.Flow, r.FlowVersion)
 		if err != nil {
@@ -125,7 +125,7 @@ func (a Access) intend(ctx context.Context, r flow.Run) (flow.Run, strategy.Stra
 
 // identity says who the requester is at the target: a stored identity, else
 // what the strategy finds, else the e-mail address (product facts, §1.8).
-func (a Access) identity(ctx context.Context, s flow.Strategy, opened strategy.Strategy, who flow.Actor) (string, error) {
+func (a *Access) identity(ctx context.Context, s flow.Strategy, opened strategy.Strategy, who flow.Actor) (string, error) {
 	external := ""
 	if s.Integration != nil {
 		external = s.Integration.ExternalID
@@ -147,7 +147,7 @@ func (a Access) identity(ctx context.Context, s flow.Strategy, opened strategy.S
 }
 
 // grantAll creates or joins each entitlement of the run.
-func (a Access) grantAll(ctx context.Context, r flow.Run, opened strategy.Strategy) (flow.Escalate, error) {
+func (a *Access) grantAll(ctx context.Context, r flow.Run, opened strategy.Strategy) (flow.Escalate, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.CallTimeout)
 	defer cancel()
 	record := Processing(r, flow.EventEscalate, r.Access.EventID, a.Clock.Now())
@@ -167,9 +167,9 @@ func call(r flow.Run, e flow.Entitlement, record events.AuditRecord) strategy.Ca
 	return strategy.Call{RunID: r.ID, Entitlement: e, Target: r.Access.Target, Identity: r.Access.Identity, Record: record}
 }
 
-// grant makes the run a holder of one entitlement, and creates it if nobody
-// holds it yet.
-func (a Access) grant(ctx context.Context, opened strategy.Strategy, c strategy.Call) (result strategy.Result, err error) {
+// grant makes the run a holder of one entitlement, and creates it unless it is
+// there already: others hold it, or it predates us.
+func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy.Call) (result strategy.Result, err error) {
 	lease := a.lease()
 	var do flow.Do
 	g, err := a.Grants.Change(ctx, c.Entitlement.Key, func(g flow.Grant) (moved flow.Grant, err error) {
@@ -179,11 +179,8 @@ func (a Access) grant(ctx context.Context, opened strategy.Strategy, c strategy.
 	if err != nil {
 		return result, err
 	}
-	if do == flow.DoNone {
-		return result, nil
-	}
 	defer func() {
-		if err != nil {
+		if err != nil && do == flow.DoCreate {
 			a.yield(ctx, c.Entitlement.Key, lease)
 		}
 	}()
@@ -194,12 +191,24 @@ func (a Access) grant(ctx context.Context, opened strategy.Strategy, c strategy.
 			return result, err
 		}
 	}
-	if g.Before != flow.Absent {
-		if err := a.move(ctx, g.Key, func(g flow.Grant) (flow.Grant, error) { return g.Saw(lease.Owner, seen) }); err != nil {
+	if do == flow.DoNone {
+		if !observes || seen == flow.Present {
+			return strategy.Result{Output: g.Output}, nil
+		}
+		// Somebody else took away what the run was to share.
+		do = flow.DoCreate
+		if g, err = a.Grants.Change(ctx, g.Key, func(g flow.Grant) (flow.Grant, error) { return g.Lost(lease) }); err != nil {
 			return result, err
 		}
 	}
-	if seen == flow.Absent {
+	if g.Before != flow.Absent {
+		if g, err = a.Grants.Change(ctx, g.Key, func(g flow.Grant) (flow.Grant, error) { return g.Saw(lease.Owner, seen) }); err != nil {
+			return result, err
+		}
+	}
+	// What is ours is asked for even if it shows: that may be what a removal
+	// which is under way has not taken yet, or a grant whose answer was lost.
+	if g.Before == flow.Absent {
 		if result, err = opened.Grant(ctx, c); err != nil {
 			return result, err
 		}
@@ -212,32 +221,36 @@ func (a Access) grant(ctx context.Context, opened strategy.Strategy, c strategy.
 			}
 		}
 	}
-	return result, a.move(ctx, g.Key, func(g flow.Grant) (flow.Grant, error) { return g.Created(lease.Owner) })
-}
-
-func (a Access) move(ctx context.Context, key string, move func(flow.Grant) (flow.Grant, error)) error {
-	_, err := a.Grants.Change(ctx, key, move)
-	return err
+	_, err = a.Grants.Change(ctx, g.Key, func(g flow.Grant) (flow.Grant, error) {
+		g, err := g.Created(lease.Owner)
+		if len(result.Output) <= flow.MaxOutputBytes {
+			g.Output = jsonOf(result.Output)
+		}
+		return g, err
+	})
+	return result, err
 }
 
 // yield gives a lease back after a failure, so that the next attempt need not
-// wait for its end.
-func (a Access) yield(ctx context.Context, key string, lease flow.Lease) {
-	ctx, cancel := a.cleanUp(ctx)
-	defer cancel()
-	if err := a.move(ctx, key, func(g flow.Grant) (flow.Grant, error) { return g.Yield(lease.Owner) }); err != nil {
+// wait for its end. But what was cut off may still arrive at the target: then
+// nobody may touch that before the lease ends.
+func (a *Access) yield(ctx context.Context, key string, lease flow.Lease) {
+	if ctx.Err() != nil {
+		return
+	}
+	if _, err := a.Grants.Change(ctx, key, func(g flow.Grant) (flow.Grant, error) { return g.Yield(lease.Owner) }); err != nil {
 		a.Log.WarnContext(ctx, "lease could not be given back, it ends by itself", "grant", key, "error", err)
 	}
 }
 
 // cleanUp gives time to put things in order after the work's own time is over.
-func (a Access) cleanUp(ctx context.Context) (context.Context, context.CancelFunc) {
+func (a *Access) cleanUp(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), leaseMargin/3)
 }
 
 // arm sees to it that Deescalate is called when the run's access is to end.
 // Should that fail, the sweep finds the run by its due time.
-func (a Access) arm(ctx context.Context, r flow.Run) {
+func (a *Access) arm(ctx context.Context, r flow.Run) {
 	at, ok := r.EndDue()
 	if !ok {
 		return

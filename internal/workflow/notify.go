@@ -176,9 +176,15 @@ func (n Notify) copies(ctx context.Context, r flow.Run) ([]store.Message, error)
 	return known, err
 }
 
+// showTimeout bounds what it takes to show one message: a Slack that hangs must
+// not keep the messages of other runs from being shown.
+const showTimeout = 30 * time.Second
+
 // show posts a message that has no copy yet, and edits the copies that show
 // something else.
 func (n Notify) show(ctx context.Context, r flow.Run, p planned, copies []store.Message) error {
+	ctx, cancel := context.WithTimeout(ctx, showTimeout)
+	defer cancel()
 	body, err := n.Slack.Render(p.message, r)
 	if err != nil {
 		return err
@@ -186,28 +192,28 @@ func (n Notify) show(ctx context.Context, r flow.Run, p planned, copies []store.
 	digest := digest(body)
 	key := p.message.Key()
 	posted := false
+	var failed []error
 	for _, m := range copies {
 		if m.Key != key {
 			continue
 		}
 		posted = true
-		if m.Digest == digest || m.TS == "" || p.message.Kind == KindRefused {
-			continue
+		if m.Digest != digest && m.TS != "" && p.message.Kind != KindRefused {
+			failed = append(failed, n.edit(ctx, r.ID, m, body, digest))
 		}
-		if err := n.Slack.Edit(ctx, m.Channel, m.TS, body); err != nil {
-			return err
-		}
-		m.Digest = digest
-		if err := n.Messages.Save(ctx, r.ID, m); err != nil {
-			return err
-		}
-	}
-	if posted {
-		return nil
 	}
 	asks := p.message.Kind == KindRequest
+	if posted {
+		if asks && !r.Tiers[p.message.Tier].Delivered {
+			failed = append(failed, n.delivered(ctx, r.ID, p.message.Tier))
+		}
+		return errors.Join(failed...)
+	}
 	if asks && (r.Status == flow.Requested && r.Tiers[p.message.Tier].Undeliverable != "" || p.message.Tier != r.Tier) {
 		return nil // its turn is over, or it waits for somebody to press Retry
+	}
+	if p.to.Channel == "" && len(p.to.Users) == 0 {
+		return n.undeliverable(ctx, r.ID, p.message.Tier, flow.Errorf(flow.CodeUndeliverable, "none of the people to ask is in the workspace: correct the flow's approval.notify"))
 	}
 	channel, ts, err := n.Slack.Post(ctx, p.to, body)
 	if flow.CodeOf(err) == flow.CodeUndeliverable {
@@ -225,12 +231,31 @@ func (n Notify) show(ctx context.Context, r flow.Run, p planned, copies []store.
 	if !asks {
 		return nil
 	}
-	_, err = n.Runs.Change(ctx, r.ID, n.Now, func(flow.Run) (flow.Input, error) {
-		return flow.Delivered{Tier: p.message.Tier}, nil
+	return n.delivered(ctx, r.ID, p.message.Tier)
+}
+
+// edit makes a copy show the message as it is now. One that can't be reached
+// any more stays as it is: it is noted as done, so as not to be tried for ever.
+func (n Notify) edit(ctx context.Context, runID string, m store.Message, body []byte, digest string) error {
+	err := n.Slack.Edit(ctx, m.Channel, m.TS, body)
+	if flow.CodeOf(err) == flow.CodeUndeliverable {
+		n.Log.WarnContext(ctx, "message can't be edited", "run", runID, "message", m.Key, "error", err)
+	} else if err != nil {
+		return err
+	}
+	m.Digest = digest
+	return n.Messages.Save(ctx, runID, m)
+}
+
+// delivered notes that a tier was asked.
+func (n Notify) delivered(ctx context.Context, id string, tier int) error {
+	_, err := n.Runs.Change(ctx, id, n.Now, func(flow.Run) (flow.Input, error) {
+		return flow.Delivered{Tier: tier}, nil
 	})
 	return err
 }
 
+// undeliverable notes that a tier can't be asked: the next one has its turn.
 func (n Notify) undeliverable(ctx context.Context, id string, tier int, cause error) error {
 	_, err := n.Runs.Change(ctx, id, n.Now, func(flow.Run) (flow.Input, error) {
 		return flow.Receive{

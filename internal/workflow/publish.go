@@ -37,14 +37,18 @@ func (p Publish) Run(ctx context.Context, flows []*flow.Flow, strategies []flow.
 			if err != nil {
 				return nil, err
 			}
-			for _, r := range page.Runs {
+			for _, hit := range page.Runs {
+				r, err := p.Runs.Get(ctx, hit.ID) // hits may be old
+				if err != nil {
+					return nil, err
+				}
 				if !r.Access.Live() {
 					continue
 				}
 				frozen := r.Access.Strategy
 				frozen.Targets = []flow.Target{r.Access.Target}
 				for _, n := range p.needs(frozen) {
-					if !have[n] {
+					if !have[n] && !slices.Contains(missing[n], r.ID) {
 						missing[n] = append(missing[n], r.ID)
 					}
 				}

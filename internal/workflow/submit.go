@@ -124,6 +124,18 @@ type APIRequest struct {
 // RequestByAPI starts a run and submits its request in one write. It returns
 // the run and the id of its request event.
 func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, string, error) {
+	digest, err := digestOf(q)
+	if err != nil {
+		return flow.Run{}, "", err
+	}
+	id := flow.NewRunID()
+	if q.IdempotencyKey != "" {
+		id = flow.RunIDFrom(s.Org, "api", q.TokenID, q.IdempotencyKey)
+		// What was accepted once is not checked again: the flow may have changed.
+		if r, err := s.Runs.Get(ctx, id); flow.CodeOf(err) != flow.CodeUnknownRun {
+			return accepted(r, digest, err)
+		}
+	}
 	f, err := s.flowBySRN(ctx, q.FlowSRN)
 	if err != nil {
 		return flow.Run{}, "", err
@@ -165,18 +177,15 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 	if err != nil {
 		return flow.Run{}, "", asInputs(err)
 	}
-	id := flow.NewRunID()
-	if q.IdempotencyKey != "" {
-		id = flow.RunIDFrom(s.Org, "api", q.TokenID, q.IdempotencyKey)
-	}
-	digest, err := digestOf(q)
-	if err != nil {
-		return flow.Run{}, "", err
-	}
 	r, err := s.start(ctx, flow.Start{
 		ID: id, Flow: f, Requester: requester.Actor, Submitter: submitter, Source: flow.ChannelAPI,
 		Context: q.Context, RequestDigest: digest,
 	}, &flow.Receive{Action: flow.ActionRequest, Actor: requester.Actor, Channel: flow.ChannelAPI, Submission: &sub})
+	return accepted(r, digest, err)
+}
+
+// accepted answers an API request with its run, unless that is another's.
+func accepted(r flow.Run, digest string, err error) (flow.Run, string, error) {
 	if err != nil {
 		return flow.Run{}, "", err
 	}
@@ -390,7 +399,7 @@ func MayClick(r flow.Run, c Click) error {
 // Retry asks for a run's failed step to be tried again now.
 func (s Submit) Retry(ctx context.Context, runID string, who store.User) (flow.Run, error) {
 	return s.Runs.Change(ctx, runID, s.Now, func(r flow.Run) (flow.Input, error) {
-		if err := r.MayEnd(who.Actor); err != nil {
+		if err := r.MayEnd(who.Actor); err != nil || who.Role == store.RoleDeactivated {
 			return nil, flow.Errorf(flow.CodeForbidden, "only the requester, the approver and admins can retry this")
 		}
 		return flow.Retry{Actor: who.Actor}, nil

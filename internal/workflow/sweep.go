@@ -35,7 +35,7 @@ func (s Sweep) Run(ctx context.Context) (int, error) {
 		}
 		for _, r := range page.Runs {
 			n++
-			if err := s.Drive.Run(ctx, r.ID, !r.Due.After(s.Now()), s.Ahead); err != nil {
+			if err := s.Drive.Run(ctx, r.ID, false, s.Ahead); err != nil {
 				s.Log.ErrorContext(ctx, "run could not be driven", "run", r.ID, "error", err)
 				failed = append(failed, fmt.Errorf("drive run %s: %w", r.ID, err))
 			}

@@ -1,0 +1,112 @@
+package workflow_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+)
+
+// TestCrash lets the process die at its n-th write or call of the target, for
+// every n, before that or after it and before the answer arrives; starts
+// another; and checks that the whole access run comes to its end all the same.
+func TestCrash(t *testing.T) {
+	t.Parallel()
+	for _, after := range []bool{false, true} {
+		for _, path := range []string{"both", "schedule", "sweep"} {
+			for _, story := range []string{"alone", "predates us", "shared", "by hand"} {
+				t.Run(fmt.Sprintf("%s/%s/after=%t", strings.ReplaceAll(story, " ", "_"), path, after), func(t *testing.T) {
+					t.Parallel()
+					for n := 0; ; n++ {
+						if !crashAt(t, n, after, path, story) {
+							if n < 10 {
+								t.Errorf("only %d places to die at", n)
+							}
+							return
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// crashAt tells one story with a crash; false if it ended without one.
+func crashAt(t *testing.T, n int, after bool, path, story string) bool {
+	t.Helper()
+	w := newWorld(t)
+	w.schedule.on, w.sweeping = path != "sweep", path != "schedule"
+	w.target.has[askerHas] = story == "predates us"
+	w.process.left, w.process.after = n, after
+	const foundOut = 6*time.Minute + 30*time.Second // enough for the slowest lost step
+	a := w.ask(asker, "a")
+	w.pass(foundOut)
+	w.click(a, flow.ActionApprove, first)
+	w.pass(foundOut)
+	r := w.run(a)
+	if r.Status != flow.Escalated {
+		t.Errorf("crash %d: run is %s after %d restarts; events %s; log:\n%.2000s", n, r.Status, w.restarts, history(r), w.log)
+		return false
+	}
+	// With both paths, a crash costs at most a claim (45 s) and a sweep. Alone,
+	// the schedule may stand where it stood before the grant was seen.
+	late := 2 * time.Minute
+	if path == "schedule" {
+		late += flow.GrantWindow
+	}
+	end := r.Access.End.Add(late)
+	switch story {
+	case "shared":
+		w.pass(max(0, r.Access.End.Add(-5*time.Minute).Sub(w.clock.Now())))
+		b := w.ask(asker, "b")
+		w.pass(foundOut / 2)
+		w.click(b, flow.ActionApprove, first)
+		w.pass(foundOut)
+		ends := w.want(b, flow.Escalated).Access.End
+		w.wantPresent(askerHas)
+		w.pass(max(0, end.Sub(w.clock.Now())))
+		w.want(a, flow.Deescalated)
+		if w.clock.Now().Before(ends) {
+			w.wantPresent(askerHas)
+		}
+		w.pass(max(0, ends.Add(late).Sub(w.clock.Now())))
+		w.want(b, flow.Deescalated)
+		w.wantPresent()
+	case "by hand":
+		w.click(a, flow.ActionDeescalate, asker)
+		if path == "schedule" {
+			w.pass(end.Sub(w.clock.Now()))
+		}
+		w.pass(late)
+		w.want(a, flow.Deescalated)
+		w.wantPresent()
+	case "predates us":
+		w.pass(end.Sub(w.clock.Now()))
+		w.want(a, flow.Deescalated)
+		w.wantPresent(askerHas)
+		if w.target.calls["revoke"] > 0 {
+			t.Error("revoked what was there before us")
+		}
+	default:
+		w.pass(end.Sub(w.clock.Now()))
+		w.want(a, flow.Deescalated)
+		w.wantPresent()
+	}
+	if got := history(w.run(a)); got != "prompt request approve escalate deescalate" {
+		t.Errorf("crash %d: events %s", n, got)
+	}
+	if out := string(w.run(a).Access.Output); story == "alone" && !strings.Contains(out, "made for") {
+		t.Errorf("crash %d: what the target answered is lost: %q", n, out)
+	}
+	w.pass(time.Hour)
+	if r := w.run(a); !r.Due.IsZero() || w.schedule.armed(a) {
+		t.Errorf("crash %d: there is no rest after the end: due %s, schedule %t", n, r.Due, w.schedule.armed(a))
+	}
+	if t.Failed() {
+		t.Logf("crash at %d, log:\n%.3000s", n, w.log)
+		return false
+	}
+	return w.restarts > 0
+}

@@ -1,0 +1,201 @@
+package workflow_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/strategy"
+)
+
+// worker is a use case that is let do one write or call of the target at a time.
+type worker struct {
+	resume chan struct{}
+	paused chan bool // false: it has ended
+	ended  bool
+}
+
+type workerKey struct{}
+
+func newWorker(ctx context.Context, do func(context.Context)) *worker {
+	x := &worker{resume: make(chan struct{}), paused: make(chan bool)}
+	go func() {
+		<-x.resume
+		do(context.WithValue(ctx, workerKey{}, x))
+		x.paused <- false
+	}()
+	return x
+}
+
+// pauseWorker is the hook that stops a worker before each of its steps.
+func pauseWorker(ctx context.Context) {
+	if x, ok := ctx.Value(workerKey{}).(*worker); ok {
+		x.paused <- true
+		<-x.resume
+	}
+}
+
+// step lets the worker go as far as its next step; false: it has ended.
+func (x *worker) step() bool {
+	if x.ended {
+		return false
+	}
+	x.resume <- struct{}{}
+	x.ended = !<-x.paused
+	return !x.ended
+}
+
+func (x *worker) steps(n int) (done int) {
+	for done < n && x.step() {
+		done++
+	}
+	return done
+}
+
+const all = 1000
+
+// TestInterleaved lets two workers that share an entitlement take turns in
+// every way with up to four changes from one to the other, the third turn being
+// short, and checks that
+// nobody loses what they were told they have, and that all of it ends.
+func TestInterleaved(t *testing.T) {
+	t.Parallel()
+	escalate := func(w *world, id string) func(context.Context) {
+		return func(ctx context.Context) { _, _ = w.access.Escalate(ctx, id) } // what failed is driven again
+	}
+	deescalate := func(w *world, id string) func(context.Context) {
+		return func(ctx context.Context) { _ = w.access.Deescalate(ctx, id) }
+	}
+	// prepared asks and approves; granted lets the grant happen, too.
+	prepared := func(w *world, cause string, granted bool) string {
+		id := w.ask(asker, cause)
+		w.click(id, flow.ActionApprove, first)
+		if granted {
+			w.want(id, flow.Escalated)
+		}
+		return id
+	}
+	ungranted := func(w *world, cause string) string {
+		grant, open := w.access, w.access
+		open.Open = func(flow.Strategy) (strategy.Strategy, error) { return nil, flow.Errorf(flow.CodeStrategy, "not yet") }
+		w.access = open
+		id := prepared(w, cause, false)
+		w.access = grant
+		if _, err := w.submit.Retry(t.Context(), id, asker); err != nil {
+			t.Fatal(err)
+		}
+		w.seen = len(w.feed) // nobody drives it yet
+		return id
+	}
+	ending := func(w *world, id string) {
+		if err := w.press(id, flow.ActionDeescalate, asker); err != nil {
+			t.Fatal(err)
+		}
+		w.seen = len(w.feed)
+	}
+	for name, prepare := range map[string]func(*world) (a, b func(context.Context), live, over []string){
+		"GrantAndGrant": func(w *world) (a, b func(context.Context), live, over []string) {
+			x, y := ungranted(w, "a"), ungranted(w, "b")
+			return escalate(w, x), escalate(w, y), []string{x, y}, nil
+		},
+		"SameGrantTwice": func(w *world) (a, b func(context.Context), live, over []string) {
+			x := ungranted(w, "a")
+			return escalate(w, x), escalate(w, x), []string{x}, nil
+		},
+		"RemoveAndGrant": func(w *world) (a, b func(context.Context), live, over []string) {
+			x := prepared(w, "a", true)
+			y := ungranted(w, "b")
+			ending(w, x)
+			return deescalate(w, x), escalate(w, y), []string{y}, []string{x}
+		},
+		"RemoveAndRemove": func(w *world) (a, b func(context.Context), live, over []string) {
+			x, y := prepared(w, "a", true), prepared(w, "b", true)
+			ending(w, x)
+			ending(w, y)
+			return deescalate(w, x), deescalate(w, y), nil, []string{x, y}
+		},
+		"SameRemovalTwice": func(w *world) (a, b func(context.Context), live, over []string) {
+			x := prepared(w, "a", true)
+			ending(w, x)
+			return deescalate(w, x), deescalate(w, x), nil, []string{x}
+		},
+		"RemoveOneOfTwo": func(w *world) (a, b func(context.Context), live, over []string) {
+			x, y := prepared(w, "a", true), prepared(w, "b", true)
+			ending(w, x)
+			z := ungranted(w, "c")
+			return deescalate(w, x), escalate(w, z), []string{y, z}, []string{x}
+		},
+		"GrantAndItsEnd": func(w *world) (a, b func(context.Context), live, over []string) {
+			x := ungranted(w, "a")
+			end := func(ctx context.Context) {
+				if err := w.press(x, flow.ActionDeescalate, asker); err == nil { // else it came before the intent
+					_ = w.access.Deescalate(ctx, x)
+				}
+			}
+			return escalate(w, x), end, nil, nil
+		},
+	} {
+		for _, predates := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/predates=%t", name, predates), func(t *testing.T) {
+				t.Parallel()
+				for i := 0; ; i++ {
+					for j := 0; ; j++ {
+						k, moreA, moreB := 0, true, true
+						for more := true; more && k < 3; k++ {
+							w := newWorld(t)
+							w.target.has[askerHas] = predates
+							doA, doB, live, over := prepare(w)
+							w.target.hook = pauseWorker
+							a, b := newWorker(t.Context(), doA), newWorker(t.Context(), doB)
+							moreA = a.steps(i) == i
+							moreB = b.steps(j) == j
+							more = a.steps(k) == k
+							b.steps(all)
+							a.steps(all)
+							w.target.hook = nil
+							converges(t, w, live, over, predates)
+							if t.Failed() {
+								t.Fatalf("after %d steps of a, %d of b, %d of a, the rest of b", i, j, k)
+							}
+						}
+						if !moreB {
+							break
+						}
+						if !moreA {
+							return
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
+// converges checks that runs come to be what they should, and then end.
+func converges(t *testing.T, w *world, live, over []string, predates bool) {
+	t.Helper()
+	w.seen = 0
+	w.pass(2 * time.Minute)
+	for _, id := range live {
+		w.want(id, flow.Escalated)
+	}
+	for _, id := range over {
+		w.want(id, flow.Deescalated)
+	}
+	if len(live) > 0 || predates {
+		w.wantPresent(askerHas)
+	} else if len(over) > 0 {
+		w.wantPresent()
+	}
+	w.pass(flow.GrantWindow + grantedFor)
+	for _, id := range append(live, over...) {
+		w.want(id, flow.Deescalated)
+	}
+	if predates {
+		w.wantPresent(askerHas)
+	} else {
+		w.wantPresent()
+	}
+}

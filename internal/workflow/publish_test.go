@@ -1,0 +1,107 @@
+package workflow_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/symflows/symflows/internal/flow"
+)
+
+func secretly(f *flow.Flow) {
+	f.Strategy.Secrets = map[string]flow.SecretRef{"signing_secret_id": {Name: "hmac", Path: "sym/hmac"}}
+	f.Strategy.Integration = &flow.Integration{Name: "okta", Type: "okta", Secrets: map[string]flow.SecretRef{"api_token_secret": {Path: "sym/okta"}}}
+}
+
+// TestPublish: what a live grant needs can't be dropped; what nobody needs can.
+func TestPublish(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		edit    func(*flow.Strategy)
+		missing string // "": may be published
+	}{
+		"Same":          {func(*flow.Strategy) {}, ""},
+		"OtherTargets":  {func(s *flow.Strategy) { s.Targets = append(s.Targets, flow.Target{Name: "more"}) }, ""},
+		"OtherSettings": {func(s *flow.Strategy) { s.Settings = map[string]string{"x": "y"} }, ""},
+		"Strategy":      {func(s *flow.Strategy) { s.Name = "renamed" }, `strategy "databases" of type fake`},
+		"Type":          {func(s *flow.Strategy) { s.Type = "http" }, `strategy "databases" of type fake`},
+		"Function": {func(s *flow.Strategy) {
+			s.Targets = []flow.Target{{Name: "orders-db", Settings: map[string]string{"arn": "other"}}}
+		}, "function arn:aws:lambda:us-east-1:123456789012:function:orders-access"},
+		"Secret":            {func(s *flow.Strategy) { s.Secrets = nil }, "secret sym/hmac"},
+		"IntegrationSecret": {func(s *flow.Strategy) { s.Integration = nil }, "secret sym/okta"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, secretly)
+			next := *w.flow
+			changed := *w.flow.Strategy
+			c.edit(&changed)
+			next.Strategy, next.Label = &changed, "New label"
+			publish := func() error {
+				_, err := w.publish.Run(t.Context(), []*flow.Flow{&next}, []flow.Strategy{changed})
+				return err
+			}
+			var ids []string
+			for i := range 7 {
+				ids = append(ids, w.ask(asker, fmt.Sprint(i)))
+				w.click(ids[i], flow.ActionApprove, first)
+			}
+			before, err := w.flows.Latest(t.Context(), next.Name)
+			must(t, err)
+			err = publish()
+			if c.missing == "" {
+				must(t, err)
+				return
+			}
+			if flow.CodeOf(err) != flow.CodeConfigNeeded {
+				t.Fatalf("error %v", err)
+			}
+			said := flow.UserMessage(err)
+			named := 0
+			for _, id := range ids {
+				named += strings.Count(said, id)
+			}
+			if !strings.Contains(said, c.missing) || named != 5 || !strings.Contains(said, "and 2 more") {
+				t.Errorf("said %q", said)
+			}
+			if after, err := w.flows.Latest(t.Context(), next.Name); err != nil || after.Version != before.Version {
+				t.Errorf("something was published: %+v, %v", after, err)
+			}
+			w.pass(grantedFor) // nobody needs it any more
+			must(t, publish())
+		})
+	}
+}
+
+// TestPublish_WhileGranting: a grant that was begun and not seen counts.
+func TestPublish_WhileGranting(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.target.fates["grant"] = []fate{refused}
+	id := w.ask(asker, "a")
+	w.click(id, flow.ActionApprove, first)
+	w.want(id, flow.Approved)
+	if _, err := w.publish.Run(t.Context(), nil, nil); flow.CodeOf(err) != flow.CodeConfigNeeded || !strings.Contains(err.Error(), id) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestPublish_RemovalUsesRecordedFacts: what is published meanwhile does not
+// reach a live grant.
+func TestPublish_RemovalUsesRecordedFacts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.ask(asker, "a")
+	w.click(id, flow.ActionApprove, first)
+	next := *w.flow
+	changed := *w.flow.Strategy
+	changed.Settings = map[string]string{"url": "https://elsewhere.example.com"}
+	next.Strategy = &changed
+	_, err := w.publish.Run(t.Context(), []*flow.Flow{&next}, []flow.Strategy{changed})
+	must(t, err)
+	w.target.keys = func(string, string) []string { return []string{"something else"} }
+	w.pass(grantedFor)
+	w.want(id, flow.Deescalated)
+	w.wantPresent()
+}
