@@ -3,6 +3,8 @@ package local
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -52,12 +54,23 @@ func Each(handle func(context.Context, store.Change) error) func(context.Context
 			if newest[c.Key] != c {
 				continue // the item is read as it is now, so once is enough
 			}
-			if err := handle(ctx, c); err != nil {
+			if err := guarded(ctx, c, handle); err != nil {
 				again = append(again, Postponed{c, err})
 			}
 		}
 		return again, nil
 	}
+}
+
+// guarded makes a panic an error, so that one item does not keep the others
+// from being handled.
+func guarded(ctx context.Context, c store.Change, handle func(context.Context, store.Change) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panicked: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return handle(ctx, c)
 }
 
 // Batch makes a Handle of a function that takes a batch, all or none.

@@ -20,12 +20,11 @@ func (r *Runner) Recover(ctx context.Context, runs store.Runs, drive workflow.Dr
 			return err
 		}
 		for _, run := range page.Runs {
-			if flow.Next(run) == flow.StepAwait && run.Execution.Active {
-				x := execution{run.ID, run.Execution.Attempt}
-				spec, _ := flow.Spec(flow.StepAwait)
-				r.wait(x, run.Deadline(), spec)
+			if flow.Next(run) == flow.StepAwait {
+				// It waited, or was about to: either way it hands in its token again.
+				r.begin(entry{execution: execution{run.ID, run.Execution.Attempt}})
 			} else if err := drive.Run(ctx, run.ID, true, 0); err != nil {
-				return err
+				r.Engine.Log.ErrorContext(ctx, "run could not be taken up, the sweep repeats it", "run", run.ID, "error", err)
 			}
 		}
 		if q.Cursor = page.Cursor; q.Cursor == "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -51,7 +52,9 @@ var _ workflow.Schedule = (*Schedule)(nil)
 func (s *Schedule) Load(ctx context.Context) error {
 	all, err := s.Times.All(ctx)
 	for id, at := range all {
-		s.arm(id, at)
+		if flow.CheckRunID(id) == nil { // readers keep times in the same place
+			s.arm(id, at)
+		}
 	}
 	return err
 }
@@ -72,5 +75,14 @@ func (s *Schedule) Delete(ctx context.Context, runID string) error {
 }
 
 func (s *Schedule) arm(runID string, at time.Time) {
-	s.Remover.Engine.At("schedule#"+runID, at, func(ctx context.Context) { s.Remover.try(ctx, runID) })
+	s.Remover.Engine.At("schedule#"+runID, at, func(ctx context.Context) {
+		// Who carries it out moves the timer or deletes it. A timer that is
+		// neither has to fire again: the removal failed before anything was
+		// recorded, or was left to somebody who may never end it.
+		s.arm(runID, s.Remover.Engine.Clock.Now().Add(firesAgain))
+		s.Remover.try(ctx, runID)
+	})
 }
+
+// firesAgain is how soon a timer fires that was neither moved nor deleted.
+const firesAgain = time.Minute

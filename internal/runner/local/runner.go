@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
@@ -25,6 +26,11 @@ type Runner struct {
 	Enter Task
 	Tasks map[flow.Step]Task
 	Await func(ctx context.Context, runID string, attempt int, token string) (time.Duration, bool, error)
+
+	mu sync.Mutex
+	// walks are under way, by run; where somebody asked for one meanwhile, the
+	// next begins with that entry.
+	walks map[string]*entry
 }
 
 var _ runner.Runner = (*Runner)(nil)
@@ -38,9 +44,16 @@ type execution struct {
 
 func (x execution) token() string { return fmt.Sprintf("%s-%d", x.run, x.attempt) }
 
+// entry is where a walk begins.
+type entry struct {
+	execution
+	step    flow.Step // "" where the run stands
+	retries int       // of that step so far
+}
+
 // Start begins a walk.
 func (r *Runner) Start(_ context.Context, runID string, attempt int) error {
-	r.enter(execution{runID, attempt})
+	r.begin(entry{execution: execution{runID, attempt}})
 	return nil
 }
 
@@ -51,41 +64,66 @@ func (r *Runner) Resume(_ context.Context, token string) error {
 	if i < 0 || err != nil {
 		return runner.ErrGone
 	}
-	x := execution{token[:i], attempt}
-	r.Engine.Cancel("await#" + x.run)
-	r.enter(x)
+	r.begin(entry{execution: execution{token[:i], attempt}})
 	return nil
 }
 
-func (r *Runner) enter(x execution) {
-	r.Engine.Go(func(ctx context.Context) {
-		step, err := r.Enter(ctx, x.run)
-		if err != nil {
-			r.Engine.Log.ErrorContext(ctx, "execution could not enter, the sweep starts another", "run", x.run, "error", err)
-			return
+// begin has a run walked. There is one walk of a run at a time: what comes
+// while one is under way is done when that ends.
+func (r *Runner) begin(e entry) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if next, walking := r.walks[e.run]; walking {
+		if next == nil || next.attempt <= e.attempt {
+			r.walks[e.run] = &e
 		}
-		r.walk(ctx, x, step, 0)
+		return
+	}
+	if r.walks == nil {
+		r.walks = map[string]*entry{}
+	}
+	r.walks[e.run] = nil
+	r.Engine.Go(func(ctx context.Context) {
+		defer r.end(e.run)
+		r.walk(ctx, e)
 	})
 }
 
-// walk goes from step to step until one waits, fails or is the last. Retries
-// says how often the first one has been tried again.
-func (r *Runner) walk(ctx context.Context, x execution, step flow.Step, retries int) {
+func (r *Runner) end(run string) {
+	r.mu.Lock()
+	next := r.walks[run]
+	delete(r.walks, run)
+	r.mu.Unlock()
+	if next != nil {
+		r.begin(*next)
+	}
+}
+
+// walk goes from step to step until one waits, fails or is the last.
+func (r *Runner) walk(ctx context.Context, e entry) {
+	r.Engine.Cancel("await#" + e.run)
+	step, retries := e.step, e.retries
+	if step == "" {
+		var err error
+		if step, err = r.Enter(ctx, e.run); err != nil {
+			r.Engine.Log.ErrorContext(ctx, "execution could not enter, the sweep starts another", "run", e.run, "error", err)
+			return
+		}
+	}
 	for {
 		spec, known := flow.Spec(step)
 		if !known || step == flow.StepDone {
 			return
 		}
-		next, err := r.take(ctx, x, spec)
+		next, err := r.take(ctx, e.execution, spec)
 		if err == errWaits || r.Engine.Stopping() {
 			return
 		}
 		if err != nil {
-			r.Engine.Log.WarnContext(ctx, "step failed", "run", x.run, "step", step, "retries", retries, "error", err)
+			r.Engine.Log.WarnContext(ctx, "step failed", "run", e.run, "step", step, "retries", retries, "error", err)
 			if pause, ok := retry(spec, err, retries); ok {
-				r.Engine.At("retry#"+x.token(), r.Engine.Clock.Now().Add(pause), func(ctx context.Context) {
-					r.walk(ctx, x, step, retries+1)
-				})
+				again := entry{e.execution, step, retries + 1}
+				r.Engine.At("retry#"+e.run, r.Engine.Clock.Now().Add(pause), func(context.Context) { r.begin(again) })
 				return
 			}
 			next = spec.OnError
@@ -119,7 +157,7 @@ func (r *Runner) take(ctx context.Context, x execution, spec flow.StepSpec) (flo
 
 // wait goes on at a time, unless the execution is resumed before.
 func (r *Runner) wait(x execution, until time.Time, spec flow.StepSpec) {
-	r.Engine.At("await#"+x.run, until, func(ctx context.Context) { r.walk(ctx, x, spec.OnTimeout, 0) })
+	r.Engine.At("await#"+x.run, until, func(context.Context) { r.begin(entry{execution: x, step: spec.OnTimeout}) })
 }
 
 // retry says whether, and after which pause, a failed step is tried again, by
