@@ -291,6 +291,9 @@ func (l *Local) Run(ctx context.Context) error {
 		begin(func() error { return w(ctx) })
 	}
 	context.AfterFunc(ctx, func() {
+		if l.Slack != nil {
+			l.Slack.Close() // pages that listen would keep the server from shutting down
+		}
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
 		if err := l.server.Shutdown(grace); err != nil {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/symflows/symflows/internal/audit"
 	"github.com/symflows/symflows/internal/slacksim"
@@ -74,13 +75,18 @@ func (l *Local) access(context.Context) ([]string, error) {
 	scanner := bufio.NewScanner(file)
 	for scanner.Scan() {
 		var row struct {
-			User     string `json:"user"`
-			Database string `json:"database"`
+			Username string    `json:"username"`
+			Target   string    `json:"target"`
+			Until    time.Time `json:"until"`
 		}
 		if err := json.Unmarshal(scanner.Bytes(), &row); err != nil {
 			return nil, fmt.Errorf("read %s: %w", file.Name(), err)
 		}
-		lines = append(lines, row.User+" → "+row.Database)
+		line := row.Username + " has " + row.Target
+		if !row.Until.IsZero() {
+			line += " until " + row.Until.Format("15:04:05")
+		}
+		lines = append(lines, line)
 	}
 	return lines, scanner.Err()
 }

@@ -6,11 +6,11 @@ them approved, and may then run your code with them:
     params:
       on_approve:
         lambda_arn: arn:aws:lambda:us-east-1:123456789012:function:report
-        payload: {table: fields.table, requester: requester.email, run: run.id}
+        payload: {table: fields.table, rows: fields.rows, requester: requester.email, run: run.id}
 
 The flow's author chooses the payload; here it is
 
-    {"table": "orders", "requester": "alice@example.com", "run": "5f0c…0000"}
+    {"table": "orders", "rows": 5, "requester": "alice@example.com", "run": "5f0c…0000"}
 
 What the handler returns is kept with the run, and can be read in Slack and in
 the audit record. An exception makes the step fail, and its text is shown:
@@ -27,7 +27,6 @@ import csv
 from pathlib import Path
 
 TABLES = Path(__file__).parent / "tables"
-PREVIEW_ROWS = 5
 
 
 def handler(event, context):
@@ -35,7 +34,7 @@ def handler(event, context):
     table = event["table"]
     columns, rows = open_table(table)
     print(f"{event.get('requester', 'somebody')} reads {table}: {len(rows)} rows")  # to the log
-    return {"table": table, "rows": len(rows), "report": report(table, columns, rows)}
+    return {"table": table, "rows": len(rows), "report": report(table, columns, rows, event.get("rows", 5))}
 
 
 def open_table(name):
@@ -49,17 +48,17 @@ def open_table(name):
     return columns, rows
 
 
-def report(table, columns, rows):
+def report(table, columns, rows, shown):
     """A few lines for people: a total for each column of numbers, then the first rows."""
     lines = [f"{table}: {len(rows)} rows"]
     for i, column in enumerate(columns):
         total = total_of(row[i] for row in rows)
         if total is not None:
             lines.append(f"total {column}: {total:g}")
-    for row in rows[:PREVIEW_ROWS]:
+    for row in rows[:shown]:
         lines.append(", ".join(f"{column} {value}" for column, value in zip(columns, row)))
-    if len(rows) > PREVIEW_ROWS:
-        lines.append(f"and {len(rows) - PREVIEW_ROWS} more")
+    if len(rows) > shown:
+        lines.append(f"and {len(rows) - shown} more")
     return "\n".join(lines)
 
 

@@ -98,6 +98,9 @@ func (e *Engine) Run(ctx context.Context) {
 		var alarm <-chan time.Time
 		if !next.IsZero() {
 			alarm = e.Clock.After(next.Sub(e.Clock.Now()))
+			if !next.After(e.Clock.Now()) {
+				continue // it came while the alarm was set
+			}
 		}
 		select {
 		case <-changed:
