@@ -175,7 +175,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	if o.seams.open != nil {
 		open = o.seams.open(open)
 	}
-	times := db.Schedules()
+	times := db.Times()
 	access := &workflow.Access{
 		Runs: runs, Grants: store.Grants{Store: watched}, Flows: flows, Users: users,
 		Open:  open,

@@ -134,9 +134,4 @@ type Feed interface {
 	// Seen moves the consumer's place behind the first n changes that Changes
 	// gave it last and that it has not Seen yet.
 	Seen(ctx context.Context, consumer string, n int) error
-	// Wake returns the consumer's channel. After a write of this process there
-	// is a value in it, until the consumer takes it; so whoever takes the value
-	// first and then reads Changes to their end misses nothing. Writes of other
-	// processes don't wake anybody: look at Changes now and then.
-	Wake(consumer string) <-chan struct{}
 }

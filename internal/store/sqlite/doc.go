@@ -1,5 +1,5 @@
 // Package sqlite keeps everything in one SQLite file: the items of
-// store.Store, the log of their changes (store.Feed), and the schedules that
+// store.Store, the log of their changes (store.Feed), and the times that
 // stand in for EventBridge Scheduler. It is the embedded counterpart of
 // DynamoDB and its stream.
 //

@@ -110,20 +110,3 @@ func (s *Store) Seen(ctx context.Context, consumer string, n int) error {
 	s.given[consumer] = given[n:]
 	return nil
 }
-
-// Wake implements store.Feed. Only consumers that Open was told of are woken.
-func (s *Store) Wake(consumer string) <-chan struct{} { return s.wake[consumer] }
-
-func (s *Store) wakeAll() {
-	for _, c := range s.wake {
-		signal(c)
-	}
-}
-
-// signal leaves a value in a channel of size 1, if there is none yet.
-func signal(c chan<- struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}

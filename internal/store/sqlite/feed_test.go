@@ -212,44 +212,19 @@ func TestFeed_OtherProcess(t *testing.T) {
 	}
 }
 
-func TestFeed_Wake(t *testing.T) {
-	t.Parallel()
-	f := openFeed(t, filepath.Join(t.TempDir(), "sym.db"), "relay", "notify")
-	woken := func(consumer string) bool {
-		select {
-		case <-f.s.Wake(consumer):
-			return true
-		default:
-			return false
-		}
-	}
-	if woken("relay") {
-		t.Error("woken by nothing")
-	}
-	f.put("run#a", 1)
-	f.put("run#a", 2)
-	// One consumer does not take another's.
-	for _, consumer := range []string{"relay", "notify"} {
-		if !woken(consumer) {
-			t.Errorf("%s was not woken", consumer)
-		}
-		if woken(consumer) {
-			t.Errorf("%s was woken twice for one pile of work", consumer)
-		}
-	}
-}
-
-// Consumers that sleep until they are woken see every write.
-func TestFeed_NoWakeUpIsMissed(t *testing.T) {
+// Consumers that look after each write see every one.
+func TestFeed_NothingIsMissed(t *testing.T) {
 	t.Parallel()
 	consumers := []string{"relay", "notify"}
 	f := openFeed(t, filepath.Join(t.TempDir(), "sym.db"), consumers...)
 	const writers, each = 3, 30
 	var all sync.WaitGroup
+	written := map[string]chan struct{}{}
 	for _, consumer := range consumers {
+		written[consumer] = make(chan struct{}, writers*each)
 		all.Go(func() {
 			got := map[store.Change]bool{}
-			for {
+			for range written[consumer] {
 				changes, err := f.s.Changes(t.Context(), consumer, 7)
 				if err != nil {
 					t.Error(err)
@@ -265,13 +240,6 @@ func TestFeed_NoWakeUpIsMissed(t *testing.T) {
 				if len(got) == writers*each {
 					return
 				}
-				if len(changes) == 0 {
-					select {
-					case <-f.s.Wake(consumer):
-					case <-t.Context().Done():
-						return
-					}
-				}
 			}
 		})
 	}
@@ -281,6 +249,9 @@ func TestFeed_NoWakeUpIsMissed(t *testing.T) {
 				_, err := f.s.Put(t.Context(), store.Item{Key: fmt.Sprint("run#", w), Rev: n, Writer: fmt.Sprint(n)})
 				if err != nil {
 					t.Error(err)
+				}
+				for _, consumer := range consumers {
+					written[consumer] <- struct{}{}
 				}
 			}
 		})

@@ -35,6 +35,9 @@ func (s *Store) Get(ctx context.Context, key string) (store.Item, error) {
 	return item, nil
 }
 
+// never is behind every time, as columns have them.
+const never = "~"
+
 // time is now, as columns have it.
 func (s *Store) time() string { return store.FormatTime(s.now()) }
 
@@ -91,7 +94,6 @@ func (s *Store) Put(ctx context.Context, item store.Item) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("put item: %w", err)
 	}
-	s.wakeAll()
 	return rev, nil
 }
 

@@ -26,8 +26,8 @@ const victimWriters = 4
 //
 //	put KEY REV    a Put has returned
 //	saw KEY REV    a change was given, and Seen comes next
-//	set RUN        a schedule is set
-//	done RUN       a schedule is done
+//	set RUN        a time is set
+//	deleted RUN    a time is deleted
 func victim(dir string) {
 	if err := work(dir); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -50,7 +50,7 @@ func work(dir string) error {
 		go func() { failed <- keepPutting(ctx, s, fmt.Sprint("run#", n)) }()
 	}
 	go func() { failed <- keepReading(ctx, s) }()
-	go func() { failed <- keepScheduling(ctx, s.Schedules()) }()
+	go func() { failed <- keepTiming(ctx, s.Times()) }()
 	return <-failed
 }
 
@@ -91,35 +91,26 @@ func keepReading(ctx context.Context, s *Store) error {
 		if err := s.Seen(ctx, "relay", len(changes)); err != nil {
 			return err
 		}
-		if len(changes) == 0 {
-			<-s.Wake("relay")
-		}
 	}
 }
 
-// keepScheduling sets two schedules at a time, takes both and ends one.
-func keepScheduling(ctx context.Context, s Schedules) error {
+// keepTiming sets two times at a time, and deletes one.
+func keepTiming(ctx context.Context, times Times) error {
 	for {
-		for range 2 {
-			run := flow.NewRunID()
-			if err := s.Set(ctx, run, start); err != nil {
+		var names [2]string
+		for i := range names {
+			names[i] = flow.NewRunID()
+			if err := times.Set(ctx, names[i], start); err != nil {
 				return err
 			}
-			if err := acknowledge("set", run); err != nil {
+			if err := acknowledge("set", names[i]); err != nil {
 				return err
 			}
 		}
-		fired, err := s.Take(ctx, start)
-		if err != nil {
+		if err := times.Delete(ctx, names[0]); err != nil {
 			return err
 		}
-		if len(fired) == 0 {
-			return errors.New("nothing to take")
-		}
-		if err := s.Done(ctx, fired[0]); err != nil {
-			return err
-		}
-		if err := acknowledge("done", fired[0].Name); err != nil {
+		if err := acknowledge("deleted", names[0]); err != nil {
 			return err
 		}
 	}
@@ -127,10 +118,10 @@ func keepScheduling(ctx context.Context, s Schedules) error {
 
 // known is what victims have had acknowledged.
 type known struct {
-	puts map[string]int64 // newest revision by key
-	saw  map[store.Change]bool
-	set  map[string]bool
-	done map[string]bool
+	puts    map[string]int64 // newest revision by key
+	saw     map[store.Change]bool
+	set     map[string]bool
+	deleted map[string]bool
 }
 
 // TestKill kills a process that writes, after so many lines, and looks for
@@ -139,13 +130,13 @@ type known struct {
 func TestKill(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	k := known{puts: map[string]int64{}, saw: map[store.Change]bool{}, set: map[string]bool{}, done: map[string]bool{}}
+	k := known{puts: map[string]int64{}, saw: map[store.Change]bool{}, set: map[string]bool{}, deleted: map[string]bool{}}
 	for _, lines := range []int{1, 10, 60, 250, 700} {
 		k.kill(t, dir, lines)
 		k.check(t, dir)
 	}
-	if len(k.puts) != victimWriters || len(k.saw) == 0 || len(k.done) == 0 {
-		t.Errorf("the victims did too little: %d keys, %d changes seen, %d schedules done", len(k.puts), len(k.saw), len(k.done))
+	if len(k.puts) != victimWriters || len(k.saw) == 0 || len(k.deleted) == 0 {
+		t.Errorf("the victims did too little: %d keys, %d changes seen, %d times deleted", len(k.puts), len(k.saw), len(k.deleted))
 	}
 }
 
@@ -176,8 +167,8 @@ func (k known) kill(t *testing.T, dir string, lines int) {
 			k.saw[store.Change{Key: name, Rev: rev}] = true
 		case "set":
 			k.set[name] = true
-		case "done":
-			k.done[name] = true
+		case "deleted":
+			k.deleted[name] = true
 		}
 		if read++; read == lines {
 			if _, err := Lock(dir); flow.CodeOf(err) != flow.CodeDataDir {
@@ -247,28 +238,26 @@ func (k known) check(t *testing.T, dir string) {
 		}
 	}
 
-	fired, err := s.Schedules().Take(t.Context(), start)
+	standing, err := s.Times().All(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	standing := map[string]bool{}
-	for _, f := range fired {
-		standing[f.Name] = true
-		if k.done[f.Name] {
-			t.Errorf("schedule %s was done, and is back", f.Name)
+	for name := range standing {
+		if k.deleted[name] {
+			t.Errorf("the time of %s was deleted, and is back", name)
 		}
 	}
 	missing := 0
 	for run := range k.set {
-		if !standing[run] && !k.done[run] {
+		if standing[run].IsZero() && !k.deleted[run] {
 			missing++
 		}
 	}
-	// One may have been ended without the news getting out, per kill.
+	// One may have been deleted without the news getting out, per kill.
 	if missing > 1 {
-		t.Errorf("%d schedules are lost", missing)
+		t.Errorf("%d times are lost", missing)
 	}
 	for run := range k.set { // the news is out now
-		k.done[run] = k.done[run] || !standing[run]
+		k.deleted[run] = k.deleted[run] || standing[run].IsZero()
 	}
 }

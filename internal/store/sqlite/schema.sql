@@ -32,11 +32,7 @@ CREATE TABLE consumers (
     seen INTEGER NOT NULL
 ) STRICT;
 
--- AUTOINCREMENT: id tells a schedule from the one that it replaced.
-CREATE TABLE schedules (
-    id   INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
-    name TEXT    NOT NULL UNIQUE,
-    at   TEXT    NOT NULL
+CREATE TABLE times (
+    name TEXT NOT NULL PRIMARY KEY,
+    at   TEXT NOT NULL
 ) STRICT;
-
-CREATE INDEX schedules_at ON schedules (at, id);

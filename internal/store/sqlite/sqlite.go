@@ -25,13 +25,8 @@ type Store struct {
 	writer *sql.DB // one connection: SQLite takes one writer at a time
 	reader *sql.DB
 
-	wake        map[string]chan struct{} // by consumer; fixed by Open
-	rescheduled chan struct{}
-
 	mu    sync.Mutex
 	given map[string][]int64 // by consumer: seqs that Changes gave and Seen did not take
-	// fired are the ids of schedules that Take gave and Done did not take.
-	fired map[int64]bool
 }
 
 var (
@@ -75,13 +70,7 @@ func Open(path string, now func() time.Time, consumers ...string) (*Store, error
 	if err := file.Close(); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	s := &Store{
-		now: now, wake: map[string]chan struct{}{}, given: map[string][]int64{},
-		fired: map[int64]bool{}, rescheduled: make(chan struct{}, 1),
-	}
-	for _, name := range consumers {
-		s.wake[name] = make(chan struct{}, 1)
-	}
+	s := &Store{now: now, given: map[string][]int64{}}
 	if s.writer, err = connect(path, 1, "synchronous(full)"); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}

@@ -266,5 +266,4 @@ func TestPlans(t *testing.T) {
 	plan("sqlite_autoindex_items_1 (key=?)", getStanding, key, time)
 	plan("items_expires (expires<?)", clearExpired, time)
 	plan("INTEGER PRIMARY KEY (rowid>?)", changesAfter, sql.Named("seen", 1), sql.Named("limit", 1))
-	plan("schedules_at (at<?)", schedulesUntil, sql.Named("until", ""))
 }
