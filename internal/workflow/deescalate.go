@@ -42,7 +42,7 @@ func (a *Access) Deescalate(ctx context.Context, id string) error {
 	}
 	lease := a.lease()
 	r, err = a.Runs.Change(ctx, id, a.Clock.Now, func(flow.Run) (flow.Input, error) {
-		return flow.Claim{Owner: lease.Owner, Until: lease.Until}, nil
+		return flow.Claim(lease), nil
 	})
 	if err != nil {
 		if flow.Retryable(err) && flow.CodeOf(err) != flow.CodeBusy {
