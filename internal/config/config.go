@@ -16,6 +16,21 @@ type Settings struct {
 	// LogFormat is "text" or "json" (SYM_LOG_FORMAT); "text" unless set.
 	LogFormat string
 	Slack     Slack
+	AWS       AWS
+}
+
+// AWS is what functions in AWS have to find. Each has those settings only that
+// its work needs.
+type AWS struct {
+	Table               string // SYM_TABLE: name of the DynamoDB table
+	StateMachine        string // SYM_STATE_MACHINE: ARN of the request workflow
+	ScheduleGroup       string // SYM_SCHEDULE_GROUP: name of the group of removal schedules
+	ScheduleRole        string // SYM_SCHEDULE_ROLE: ARN of the role that Scheduler invokes access with
+	ScheduleDeadLetters string // SYM_SCHEDULE_DEAD_LETTERS: ARN of the queue of removals that Scheduler could not deliver
+	AccessFunction      string // SYM_ACCESS_FUNCTION: ARN of the access function
+	AuditStream         string // SYM_AUDIT_STREAM: name of the Firehose stream
+	AuditQueue          string // SYM_AUDIT_QUEUE: URL of the queue of runs whose records could not be shipped
+	SlackSecret         string // SYM_SLACK_SECRET: ARN of the secret with bot_token and signing_secret
 }
 
 // Slack is how to reach a workspace. All empty: there is none, and local mode
@@ -66,6 +81,16 @@ func (s *Settings) variables() map[string]*string {
 		"SLACK_BOT_TOKEN":      &s.Slack.BotToken,
 		"SLACK_SIGNING_SECRET": &s.Slack.SigningSecret,
 		"SLACK_API_URL":        &s.Slack.APIURL,
+
+		"SYM_TABLE":                 &s.AWS.Table,
+		"SYM_STATE_MACHINE":         &s.AWS.StateMachine,
+		"SYM_SCHEDULE_GROUP":        &s.AWS.ScheduleGroup,
+		"SYM_SCHEDULE_ROLE":         &s.AWS.ScheduleRole,
+		"SYM_SCHEDULE_DEAD_LETTERS": &s.AWS.ScheduleDeadLetters,
+		"SYM_ACCESS_FUNCTION":       &s.AWS.AccessFunction,
+		"SYM_AUDIT_STREAM":          &s.AWS.AuditStream,
+		"SYM_AUDIT_QUEUE":           &s.AWS.AuditQueue,
+		"SYM_SLACK_SECRET":          &s.AWS.SlackSecret,
 	}
 }
 
