@@ -9,8 +9,9 @@ import (
 	"errors"
 )
 
-// ErrGone says that no execution waits with that token any more: it timed out,
-// ended, or was resumed before. Start a new one.
+// ErrGone says that no execution waits with that token any more: it was resumed
+// before and is at it, or it timed out or ended. Start a new one only when the
+// run is overdue.
 var ErrGone = errors.New("runner: no execution waits with that token")
 
 // Runner starts and resumes executions.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
@@ -67,11 +68,8 @@ func TestAccess_Faults(t *testing.T) {
 				if f == panics && call.what != "revoke" {
 					continue // a runner's matter: it ends one step
 				}
-				t.Run(fmt.Sprintf("%s/%s/%s", call.name, strings.ReplaceAll(string(f), " ", "_"), strings.ReplaceAll(setting, " ", "_")), func(t *testing.T) {
-					t.Parallel()
+				bubble(t, fmt.Sprintf("%s/%s/%s", call.name, strings.ReplaceAll(string(f), " ", "_"), strings.ReplaceAll(setting, " ", "_")), func(t *testing.T) {
 					w := newWorld(t)
-					w.callTimeout = 2 * time.Millisecond
-					w.boot()
 					w.target.blind = setting == "blind"
 					w.target.has[askerHas] = setting == "predates us"
 					w.target.fates[call.what] = append(make([]fate, call.after), f)
@@ -107,6 +105,15 @@ func TestAccess_Faults(t *testing.T) {
 			}
 		}
 	}
+}
+
+// bubble runs a subtest in which the real clock stands still while anything is
+// going on, so that waiting for a deadline takes no time and is never too short.
+func bubble(t *testing.T, name string, test func(*testing.T)) {
+	t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, test)
+	})
 }
 
 // TestAccess_EndsInTime: with either path alone, and an exact clock, access is
@@ -307,21 +314,21 @@ func TestAccess_RemovalNeverGivesUp(t *testing.T) {
 // TestAccess_OneHangingEntitlement keeps no other from being removed.
 func TestAccess_OneHangingEntitlement(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.target.keys = func(identity, _ string) []string { return []string{"a/" + identity, "b/" + identity, "c/" + identity} }
-	id := w.ask(asker, "a")
-	w.click(id, flow.ActionApprove, first)
-	w.want(id, flow.Escalated)
-	w.callTimeout = 2 * time.Millisecond
-	w.boot()
-	w.target.fates["revoke a/asker@example.com"] = []fate{hangs, hangs, hangs}
-	w.target.fates["revoke b/asker@example.com"] = []fate{refused, panics}
-	w.pass(grantedFor)
-	w.wantPresent("a/asker@example.com", "b/asker@example.com")
-	w.want(id, flow.Escalated)
-	w.pass(10 * time.Minute)
-	w.want(id, flow.Deescalated)
-	w.wantPresent()
+	bubble(t, "", func(t *testing.T) {
+		w := newWorld(t)
+		w.target.keys = func(identity, _ string) []string { return []string{"a/" + identity, "b/" + identity, "c/" + identity} }
+		id := w.ask(asker, "a")
+		w.click(id, flow.ActionApprove, first)
+		w.want(id, flow.Escalated)
+		w.target.fates["revoke a/asker@example.com"] = []fate{hangs, hangs, hangs}
+		w.target.fates["revoke b/asker@example.com"] = []fate{refused, panics}
+		w.pass(grantedFor)
+		w.wantPresent("a/asker@example.com", "b/asker@example.com")
+		w.want(id, flow.Escalated)
+		w.pass(10 * time.Minute)
+		w.want(id, flow.Deescalated)
+		w.wantPresent()
+	})
 }
 
 func TestAccess_Shared(t *testing.T) {
@@ -380,13 +387,10 @@ func TestAccess_Shared(t *testing.T) {
 		w.want(b, flow.Deescalated)
 		w.wantPresent()
 	})
-	t.Run("GrantWhileRemovalIsUnderWay", func(t *testing.T) { // a cut-off removal must not hit the next grant
-		t.Parallel()
+	bubble(t, "GrantWhileRemovalIsUnderWay", func(t *testing.T) { // a cut-off removal must not hit the next grant
 		w := newWorld(t)
 		a := w.ask(asker, "a")
 		w.click(a, flow.ActionApprove, first)
-		w.callTimeout = 2 * time.Millisecond
-		w.boot()
 		w.target.fates["revoke"] = []fate{arrivesLate}
 		b := w.ask(asker, "b")
 		if err := w.press(a, flow.ActionDeescalate, asker); err != nil {
@@ -463,6 +467,38 @@ func TestAccess_EndedByHand(t *testing.T) {
 		w.want(id, flow.Deescalated)
 		w.wantPresent()
 	})
+}
+
+// TestAccess_ClaimIsOver: a worker that comes back after its claim is over
+// leaves the run to whoever has it now.
+func TestAccess_ClaimIsOver(t *testing.T) {
+	t.Parallel()
+	for _, f := range []fate{ok, unavailable} {
+		w := newWorld(t)
+		id := w.ask(asker, "a")
+		w.click(id, flow.ActionApprove, first)
+		w.schedule.on, w.sweeping = false, false
+		must(t, w.press(id, flow.ActionDeescalate, asker))
+		w.target.fates["revoke"] = []fate{f}
+		w.target.hook = func(context.Context) {
+			if r := w.run(id); r.Access.Removal.Owner == "" {
+				return
+			}
+			w.target.hook = nil
+			w.clock.Advance(time.Minute)
+			_, err := w.runs.Change(t.Context(), id, w.clock.Now, func(flow.Run) (flow.Input, error) {
+				return flow.Claim{Owner: "another", Until: w.clock.Now().Add(time.Minute)}, nil
+			})
+			must(t, err)
+		}
+		must(t, w.access.Deescalate(t.Context(), id))
+		if r := w.want(id, flow.Escalated); r.Access.Removal.Owner != "another" || r.Error != nil {
+			t.Errorf("after %q: removal %+v, error %+v", f, r.Access.Removal, r.Error)
+		}
+		w.sweeping = true
+		w.pass(5 * time.Minute)
+		w.want(id, flow.Deescalated)
+	}
 }
 
 // TestAccess_Identity: whom access is for (product facts, §1.8).

@@ -121,7 +121,7 @@ func TestAudit_Faults(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	log.err = nil
-	w.process.dead = true
+	w.process.kill()
 	if err := audit.Handle(t.Context(), w.feed); err == nil {
 		t.Error("a store that fails is taken for a run that is not there")
 	}

@@ -17,6 +17,9 @@ func TestCrash(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for _, path := range []string{"both", "schedule", "sweep"} {
 			for _, story := range []string{"alone", "predates us", "shared", "by hand"} {
+				if path == "both" && story != "alone" {
+					continue // each alone is the harder case
+				}
 				t.Run(fmt.Sprintf("%s/%s/after=%t", strings.ReplaceAll(story, " ", "_"), path, after), func(t *testing.T) {
 					t.Parallel()
 					for n := 0; ; n++ {
@@ -100,7 +103,7 @@ func crashAt(t *testing.T, n int, after bool, path, story string) bool {
 	if out := string(w.run(a).Access.Output); story == "alone" && !strings.Contains(out, "made for") {
 		t.Errorf("crash %d: what the target answered is lost: %q", n, out)
 	}
-	w.pass(time.Hour)
+	w.pass(5 * time.Minute)
 	if r := w.run(a); !r.Due.IsZero() || w.schedule.armed(a) {
 		t.Errorf("crash %d: there is no rest after the end: due %s, schedule %t", n, r.Due, w.schedule.armed(a))
 	}

@@ -50,7 +50,7 @@ func TestForward_NoTimer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, tiers)
 	id := w.ask(asker, "a")
-	w.process.dead = true // and its timers with it
+	w.process.kill() // and its timers with it
 	w.pass(92 * time.Minute)
 	w.want(id, flow.Expired)
 }

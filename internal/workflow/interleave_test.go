@@ -3,10 +3,14 @@ package workflow_test
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/strategy"
 )
 
@@ -58,7 +62,7 @@ const all = 1000
 
 // TestInterleaved lets two workers that share an entitlement take turns in
 // every way with up to four changes from one to the other, the third turn being
-// short, and checks that
+// one step, and checks that
 // nobody loses what they were told they have, and that all of it ends.
 func TestInterleaved(t *testing.T) {
 	t.Parallel()
@@ -138,34 +142,32 @@ func TestInterleaved(t *testing.T) {
 		},
 	} {
 		for _, predates := range []bool{false, true} {
+			if predates && (strings.HasPrefix(name, "Same") || name == "RemoveAndRemove") {
+				continue // nothing is called there
+			}
 			t.Run(fmt.Sprintf("%s/predates=%t", name, predates), func(t *testing.T) {
 				t.Parallel()
 				for i := 0; ; i++ {
-					for j := 0; ; j++ {
-						k, moreA, moreB := 0, true, true
-						for more := true; more && k < 3; k++ {
-							w := newWorld(t)
-							w.target.has[askerHas] = predates
-							doA, doB, live, over := prepare(w)
-							w.target.hook = pauseWorker
-							a, b := newWorker(t.Context(), doA), newWorker(t.Context(), doB)
-							moreA = a.steps(i) == i
-							moreB = b.steps(j) == j
-							more = a.steps(k) == k
-							b.steps(all)
-							a.steps(all)
-							w.target.hook = nil
-							converges(t, w, live, over, predates)
-							if t.Failed() {
-								t.Fatalf("after %d steps of a, %d of b, %d of a, the rest of b", i, j, k)
-							}
+					moreA := true
+					for j, moreB := 0, true; moreB; j++ {
+						w := newWorld(t)
+						w.target.has[askerHas] = predates
+						doA, doB, live, over := prepare(w)
+						w.target.hook = pauseWorker
+						a, b := newWorker(t.Context(), doA), newWorker(t.Context(), doB)
+						moreA = a.steps(i) == i
+						moreB = b.steps(j) == j
+						a.steps(1)
+						b.steps(all)
+						a.steps(all)
+						w.target.hook = nil
+						converges(t, w, live, over, predates)
+						if t.Failed() {
+							t.Fatalf("after %d steps of a, %d of b, one of a, the rest of b", i, j)
 						}
-						if !moreB {
-							break
-						}
-						if !moreA {
-							return
-						}
+					}
+					if !moreA {
+						return
 					}
 				}
 			})
@@ -176,7 +178,12 @@ func TestInterleaved(t *testing.T) {
 // converges checks that runs come to be what they should, and then end.
 func converges(t *testing.T, w *world, live, over []string, predates bool) {
 	t.Helper()
-	w.seen = 0
+	runs := map[string]store.Change{} // each is driven once, as it is now
+	for _, c := range w.feed {
+		runs[c.Key] = c
+	}
+	w.feed, w.seen = slices.Collect(maps.Values(runs)), 0
+	slices.SortFunc(w.feed, func(a, b store.Change) int { return strings.Compare(a.Key, b.Key) })
 	w.pass(2 * time.Minute)
 	for _, id := range live {
 		w.want(id, flow.Escalated)

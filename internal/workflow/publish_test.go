@@ -1,11 +1,13 @@
 package workflow_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
 )
 
 func secretly(f *flow.Flow) {
@@ -105,3 +107,26 @@ func TestPublish_RemovalUsesRecordedFacts(t *testing.T) {
 	w.want(id, flow.Deescalated)
 	w.wantPresent()
 }
+
+// TestPublish_OldHits: listings may be old, so that runs are read again.
+func TestPublish_OldHits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.ask(asker, "a")
+	w.click(id, flow.ActionApprove, first)
+	old, err := w.memory.List(t.Context(), store.Query{By: store.ByStatus, Value: string(flow.Escalated)})
+	must(t, err)
+	w.pass(grantedFor)
+	w.want(id, flow.Deescalated)
+	w.publish.Runs = store.Runs{Store: lagging{w.memory, old}}
+	_, err = w.publish.Run(t.Context(), nil, nil)
+	must(t, err)
+}
+
+// lagging is a store whose listings are old.
+type lagging struct {
+	store.Store
+	old store.Page
+}
+
+func (s lagging) List(context.Context, store.Query) (store.Page, error) { return s.old, nil }

@@ -304,7 +304,7 @@ func TestSubmit_Idempotency(t *testing.T) {
 	if _, _, err := w.submit.RequestByAPI(t.Context(), api(key("new"))); flow.CodeOf(err) != flow.CodeUnknownFlow {
 		t.Errorf("a new one after the flow was withdrawn: %v", err)
 	}
-	w.process.dead = true
+	w.process.kill()
 	if _, _, err := w.submit.RequestByAPI(t.Context(), api(key("k"))); flow.CodeOf(err) != flow.CodeInternal {
 		t.Errorf("a store that fails is taken for a new request: %v", err)
 	}

@@ -58,7 +58,6 @@ func (f *changes) Seen(_ context.Context, _ string, n int) error {
 	return nil
 }
 
-
 func (f *changes) unseen() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

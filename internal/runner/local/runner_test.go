@@ -264,6 +264,11 @@ func TestRunner_Resume(t *testing.T) {
 			}
 		}
 		<-held
+		s.Runner.mu.Lock()
+		if next, walking := s.walks[runA]; !walking || next == nil {
+			t.Error("the second does not wait for the end of the first")
+		}
+		s.Runner.mu.Unlock()
 		close(hold)
 		idle(t, s.Engine)
 		s.want(t, "await run-1 +0s", "decide +0s", "decide +0s")
