@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -25,10 +26,11 @@ import (
 	"github.com/symflows/symflows/internal/strategy"
 )
 
-// The test of promises 1 to 6 at once: a whole access run in a process that is
+// The tests of promises 1 to 6 at once: a whole access run whose process is
 // killed (SIGKILL) before or after its n-th write or call of the target, for
-// every n, and then started again. The process is this test binary, executed
-// anew; where it dies is told by its environment.
+// every n, and then started again; and one whose n-th call of the target goes
+// wrong. The process is a test binary of this package, told by its environment
+// where to die.
 
 const (
 	crashData  = "SYMFLOWS_TEST_CRASH_DATA" // folder; its presence makes this process the victim
@@ -39,7 +41,10 @@ const (
 func TestMain(m *testing.M) {
 	if data := os.Getenv(crashData); data != "" {
 		at, _ := strconv.Atoi(os.Getenv(crashAt))
-		if err := wholeRun(context.Background(), data, at, os.Getenv(crashBlind) != ""); err != nil {
+		v := &victim{at: at}
+		err := wholeRun(context.Background(), data, os.Getenv(crashBlind) != "", os.Stderr, v, &mishap{})
+		err = errors.Join(err, os.WriteFile(filepath.Join(data, "steps"), []byte(strconv.Itoa(v.n)), 0o600))
+		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -78,10 +83,9 @@ var crashStart = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 
 // victim counts what a process does to the world, and kills it in time.
 type victim struct {
-	mu   sync.Mutex
-	n    int
-	at   int
-	file string // the last number reached, for the parent
+	mu sync.Mutex
+	n  int
+	at int
 }
 
 func (v *victim) step() {
@@ -105,89 +109,10 @@ func (s mortalStore) Put(ctx context.Context, item store.Item) (int64, error) {
 	return s.Store.Put(ctx, item)
 }
 
-// ledger is an outside system: a file that outlives the process, with who has
-// access and a line for each change.
-type ledger struct {
-	file string
-	now  func() time.Time
-	*victim
-}
-
-type ledgerState struct {
-	Present map[string]bool `json:"present"`
-	Changes []change        `json:"changes"`
-}
-
-type change struct {
-	What string    `json:"what"`
-	Key  string    `json:"key"`
-	At   time.Time `json:"at"`
-}
-
-func (l ledger) read() (ledgerState, error) {
-	state := ledgerState{Present: map[string]bool{}}
-	b, err := os.ReadFile(l.file)
-	if errors.Is(err, os.ErrNotExist) {
-		return state, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(b, &state)
-	}
-	return state, err
-}
-
-func (l ledger) set(what, key string, present bool) error {
-	l.step()
-	defer l.step()
-	state, err := l.read()
-	if err != nil {
-		return err
-	}
-	if state.Present[key] == present {
-		return nil
-	}
-	state.Present[key] = present
-	state.Changes = append(state.Changes, change{what, key, l.now().UTC()})
-	b, err := json.Marshal(state)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(l.file+".new", b, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(l.file+".new", l.file)
-}
-
-// blind is the ledger as a strategy that can't read it back; sighted can.
-type blind struct{ ledger }
-
-func (b blind) Entitlements(_ flow.Target, identity, _ string) ([]flow.Entitlement, error) {
-	return []flow.Entitlement{{Key: "orders/" + identity}, {Key: "old/" + identity}}, nil
-}
-
-func (b blind) Grant(_ context.Context, c strategy.Call) (strategy.Result, error) {
-	return strategy.Result{Output: json.RawMessage(`{"by":"` + c.Record.ID + `"}`)}, b.set("grant", c.Entitlement.Key, true)
-}
-
-func (b blind) Revoke(_ context.Context, c strategy.Call) (strategy.Result, error) {
-	return strategy.Result{}, b.set("revoke", c.Entitlement.Key, false)
-}
-
-type sighted struct{ blind }
-
-func (s sighted) Observe(_ context.Context, c strategy.Call) (flow.Presence, error) {
-	s.step()
-	state, err := s.read()
-	if state.Present[c.Entitlement.Key] {
-		return flow.Present, err
-	}
-	return flow.Absent, err
-}
-
 // wholeRun takes a run from wherever it stands to its end: it asks if nobody
 // has asked, approves if nobody has decided, and lets time pass from one timer
 // to the next.
-func wholeRun(ctx context.Context, data string, at int, isBlind bool) error {
+func wholeRun(ctx context.Context, data string, isBlind bool, logs io.Writer, v *victim, m *mishap) error {
 	clockFile := filepath.Join(data, "clock")
 	now := crashStart
 	if b, err := os.ReadFile(clockFile); err == nil {
@@ -196,20 +121,16 @@ func wholeRun(ctx context.Context, data string, at int, isBlind bool) error {
 		}
 	}
 	clock := clockwork.NewFakeClockAt(now)
-	v := &victim{at: at}
-	target := blind{ledger{file: filepath.Join(data, "ledger.json"), now: clock.Now, victim: v}}
-	opened := strategy.Strategy(sighted{target})
-	if isBlind {
-		opened = target
-	}
+	opened := openLedger(filepath.Join(data, "ledger.json"), isBlind, clock.Now, v, m)
 	l, err := Open(ctx, Options{
 		Listen: "127.0.0.1:0", Data: filepath.Join(data, "state"), Flows: filepath.Join(data, "flows"),
-		Settings: testSettings, Clock: clock, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Settings: testSettings, Clock: clock, Log: slog.New(slog.NewTextHandler(logs, nil)),
 		seams: seams{
 			store: func(s store.Store) store.Store { return mortalStore{s, v} },
 			open: func(strategy.Opener) strategy.Opener {
 				return func(flow.Strategy) (strategy.Strategy, error) { return opened, nil }
 			},
+			callTimeout: time.Second / 2,
 		},
 	})
 	if err != nil {
@@ -226,7 +147,7 @@ func wholeRun(ctx context.Context, data string, at int, isBlind bool) error {
 		return os.WriteFile(clockFile, b, 0o600)
 	})
 	stop()
-	return errors.Join(err, <-ran, l.Close(), os.WriteFile(filepath.Join(data, "steps"), []byte(strconv.Itoa(v.n)), 0o600))
+	return errors.Join(err, <-ran, l.Close())
 }
 
 func (l *Local) toTheEnd(ctx context.Context, clock *clockwork.FakeClock, save func(time.Time) error) error {
@@ -270,11 +191,17 @@ func (l *Local) toTheEnd(ctx context.Context, clock *clockwork.FakeClock, save f
 
 func TestKilledAtEveryStep(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []struct{ name, blind string }{{"Observed", ""}, {"Blind", "yes"}} {
+	// A binary of its own: the race detector, which this one may have, would
+	// make hundreds of processes slow and find nothing new in them.
+	binary := filepath.Join(t.TempDir(), "victim")
+	if out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("build the victim: %v\n%s", err, out)
+	}
+	for _, mode := range ledgerModes {
 		t.Run(mode.name, func(t *testing.T) {
 			t.Parallel()
-			whole := newVictim(t, mode.blind)
-			if !whole.execute(t, 0) {
+			whole := newCorpse(t, mode.blind)
+			if !whole.execute(t, binary, 0) {
 				t.Fatal("the run does not even end undisturbed")
 			}
 			whole.check(t)
@@ -286,11 +213,11 @@ func TestKilledAtEveryStep(t *testing.T) {
 			for at := 1; at <= steps; at++ {
 				t.Run(strconv.Itoa(at), func(t *testing.T) {
 					t.Parallel()
-					v := newVictim(t, mode.blind)
-					if v.execute(t, at) {
+					v := newCorpse(t, mode.blind)
+					if v.execute(t, binary, at) {
 						return // this order of events had fewer steps
 					}
-					if !v.execute(t, 0) {
+					if !v.execute(t, binary, 0) {
 						t.Fatal("killed, and it did not end when it was started again")
 					}
 					v.check(t)
@@ -300,10 +227,51 @@ func TestKilledAtEveryStep(t *testing.T) {
 	}
 }
 
-// corpse is the folder of a process that may die.
-type corpse struct{ data, blind string }
+// TestMishapAtEveryCall has one call of the target go wrong: each in turn, in
+// each way.
+func TestMishapAtEveryCall(t *testing.T) {
+	t.Parallel()
+	for _, mode := range ledgerModes {
+		t.Run(mode.name, func(t *testing.T) {
+			t.Parallel()
+			calls := mishap{}
+			if err := wholeRun(t.Context(), newCorpse(t, mode.blind).data, mode.blind, t.Output(), &victim{}, &calls); err != nil {
+				t.Fatal(err)
+			}
+			if calls.n < 4 {
+				t.Fatalf("only %d calls of the target: they are not counted", calls.n)
+			}
+			for _, how := range []string{fails, hangs, losesAnswer} {
+				for at := 1; at <= calls.n; at++ {
+					t.Run(how+strconv.Itoa(at), func(t *testing.T) {
+						t.Parallel()
+						c, m := newCorpse(t, mode.blind), &mishap{at: at, how: how}
+						if err := wholeRun(t.Context(), c.data, mode.blind, t.Output(), &victim{}, m); err != nil {
+							t.Fatal(err)
+						}
+						if m.n < calls.n {
+							t.Errorf("%d calls, want at least the %d of a run without a mishap", m.n, calls.n)
+						}
+						c.check(t)
+					})
+				}
+			}
+		})
+	}
+}
 
-func newVictim(t *testing.T, isBlind string) corpse {
+var ledgerModes = []struct {
+	name  string
+	blind bool
+}{{"Observed", false}, {"Blind", true}}
+
+// corpse is the folder of a process that may die.
+type corpse struct {
+	data  string
+	blind bool
+}
+
+func newCorpse(t *testing.T, isBlind bool) corpse {
 	t.Helper()
 	data := t.TempDir()
 	flows := filepath.Join(data, "flows")
@@ -314,7 +282,7 @@ func newVictim(t *testing.T, isBlind string) corpse {
 		t.Fatal(err)
 	}
 	// "old" access was there before us, where that can be seen.
-	before := ledgerState{Present: map[string]bool{"old/alice@example.com": isBlind == ""}}
+	before := ledgerState{Present: map[string]bool{"old/alice@example.com": !isBlind}}
 	b, err := json.Marshal(before)
 	if err != nil {
 		t.Fatal(err)
@@ -326,10 +294,13 @@ func newVictim(t *testing.T, isBlind string) corpse {
 }
 
 // execute runs the process; true: it came to its end, false: it was killed.
-func (c corpse) execute(t *testing.T, at int) bool {
+func (c corpse) execute(t *testing.T, binary string, at int) bool {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), crashData+"="+c.data, crashAt+"="+strconv.Itoa(at), crashBlind+"="+c.blind)
+	cmd := exec.CommandContext(t.Context(), binary)
+	cmd.Env = append(os.Environ(), crashData+"="+c.data, crashAt+"="+strconv.Itoa(at))
+	if c.blind {
+		cmd.Env = append(cmd.Env, crashBlind+"=yes")
+	}
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		return true
@@ -412,19 +383,19 @@ func (c corpse) check(t *testing.T) {
 	}
 
 	// The outside system: ours is gone, on time, and what was there is there.
-	state, err := ledger{file: filepath.Join(c.data, "ledger.json")}.read()
+	state, err := (&ledger{file: filepath.Join(c.data, "ledger.json")}).read()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if state.Present["orders/alice@example.com"] {
 		t.Error("the access is still there")
 	}
-	if old := state.Present["old/alice@example.com"]; old != (c.blind == "") {
+	if old := state.Present["old/alice@example.com"]; old != !c.blind {
 		t.Errorf("access that was there before us: %v", old)
 	}
 	granted := slices.IndexFunc(state.Changes, func(c change) bool { return c.What == "grant" })
 	for _, change := range state.Changes {
-		if c.blind == "" && strings.HasPrefix(change.Key, "old/") {
+		if !c.blind && strings.HasPrefix(change.Key, "old/") {
 			t.Errorf("%s of access that was there before us", change.What)
 		}
 		if change.What == "revoke" {

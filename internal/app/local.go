@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,8 +43,12 @@ type Options struct {
 
 // seams let tests of this package put something between the parts.
 type seams struct {
-	store func(store.Store) store.Store
-	open  func(strategy.Opener) strategy.Opener
+	store       func(store.Store) store.Store
+	open        func(strategy.Opener) strategy.Opener
+	schedule    func(workflow.Schedule) workflow.Schedule
+	http        http.RoundTripper // to the servers of strategies
+	callTimeout time.Duration     // of targets
+	noSweep     bool
 }
 
 // Local is a whole deployment in one process.
@@ -171,7 +176,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	if err != nil {
 		return err
 	}
-	open := builtin.Open(builtin.Deps{Functions: functions, Secrets: secrets, HTTPClient: &http.Client{}, Now: now})
+	open := builtin.Open(builtin.Deps{Functions: functions, Secrets: secrets, HTTPClient: &http.Client{Transport: o.seams.http}, Now: now})
 	if o.seams.open != nil {
 		open = o.seams.open(open)
 	}
@@ -179,11 +184,14 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	access := &workflow.Access{
 		Runs: runs, Grants: store.Grants{Store: watched}, Flows: flows, Users: users,
 		Open:  open,
-		Clock: o.Clock, Log: o.Log, CallTimeout: 30 * time.Second,
+		Clock: o.Clock, Log: o.Log, CallTimeout: cmp.Or(o.seams.callTimeout, 30*time.Second),
 	}
 	remover := &local.Remover{Engine: engine, Deescalate: access.Deescalate}
 	schedule := &local.Schedule{Times: times, Remover: remover}
 	access.Remover, access.Schedule = remover, schedule
+	if o.seams.schedule != nil {
+		access.Schedule = o.seams.schedule(schedule)
+	}
 	approval := workflow.Approval{
 		Runs: runs, Flows: flows, Directory: slack.directory, Functions: functions, Now: now,
 		FunctionTimeout: 30 * time.Second,
@@ -232,7 +240,9 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	if err := runner.Recover(ctx, runs, drive); err != nil {
 		return err
 	}
-	local.Sweeper{Engine: engine, Sweep: sweep}.Start()
+	if !o.seams.noSweep {
+		local.Sweeper{Engine: engine, Sweep: sweep}.Start()
+	}
 	return l.apiToken(ctx)
 }
 

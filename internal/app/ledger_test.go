@@ -1,0 +1,152 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/strategy"
+)
+
+// ledger is an outside system: a file that outlives the process, with who has
+// access and a line for each change.
+type ledger struct {
+	file string
+	now  func() time.Time
+	*victim
+	*mishap
+	mu sync.Mutex // guards the file
+}
+
+type ledgerState struct {
+	Present map[string]bool `json:"present"`
+	Changes []change        `json:"changes"`
+}
+
+type change struct {
+	What string    `json:"what"`
+	Key  string    `json:"key"`
+	At   time.Time `json:"at"`
+}
+
+func (l *ledger) read() (ledgerState, error) {
+	state := ledgerState{Present: map[string]bool{}}
+	b, err := os.ReadFile(l.file)
+	if errors.Is(err, os.ErrNotExist) {
+		return state, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &state)
+	}
+	return state, err
+}
+
+func (l *ledger) set(what, key string, present bool) error {
+	l.step()
+	defer l.step()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	state, err := l.read()
+	if err != nil {
+		return err
+	}
+	if state.Present[key] == present {
+		return nil
+	}
+	state.Present[key] = present
+	state.Changes = append(state.Changes, change{what, key, l.now().UTC()})
+	b, err := json.Marshal(state)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(l.file+".new", b, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(l.file+".new", l.file)
+}
+
+// mishap makes one call of the target go wrong.
+type mishap struct {
+	at  int    // which call; 0: none
+	how string // one of the following
+
+	mu sync.Mutex
+	n  int // calls so far
+}
+
+const (
+	fails       = "Fails"
+	hangs       = "Hangs"
+	losesAnswer = "LosesItsAnswer"
+)
+
+// call does something at the target, unless it goes wrong.
+func (m *mishap) call(ctx context.Context, do func() error) error {
+	m.mu.Lock()
+	m.n++
+	how := ""
+	if m.n == m.at {
+		how = m.how
+	}
+	m.mu.Unlock()
+	switch how {
+	case fails:
+		return flow.Errorf(flow.CodeUnavailable, "the ledger is closed")
+	case hangs:
+		<-ctx.Done()
+		return flow.Errorf(flow.CodeUnavailable, "the ledger did not answer in time")
+	case losesAnswer:
+		return errors.Join(flow.Errorf(flow.CodeUnavailable, "the answer of the ledger was lost"), do())
+	}
+	return do()
+}
+
+// blind is the ledger as a strategy that can't read it back; sighted can.
+type blind struct{ *ledger }
+
+var _ strategy.Strategy = blind{}
+
+func (b blind) Entitlements(_ flow.Target, identity, _ string) ([]flow.Entitlement, error) {
+	return []flow.Entitlement{{Key: "orders/" + identity}, {Key: "old/" + identity}}, nil
+}
+
+func (b blind) Grant(ctx context.Context, c strategy.Call) (strategy.Result, error) {
+	output := json.RawMessage(`{"by":"` + c.Record.ID + `"}`)
+	return strategy.Result{Output: output}, b.call(ctx, func() error { return b.set("grant", c.Entitlement.Key, true) })
+}
+
+func (b blind) Revoke(ctx context.Context, c strategy.Call) (strategy.Result, error) {
+	return strategy.Result{}, b.call(ctx, func() error { return b.set("revoke", c.Entitlement.Key, false) })
+}
+
+type sighted struct{ blind }
+
+var _ strategy.Observer = sighted{}
+
+func (s sighted) Observe(ctx context.Context, c strategy.Call) (flow.Presence, error) {
+	seen := flow.Absent
+	err := s.call(ctx, func() error {
+		s.step()
+		s.ledger.mu.Lock()
+		defer s.ledger.mu.Unlock()
+		state, err := s.read()
+		if state.Present[c.Entitlement.Key] {
+			seen = flow.Present
+		}
+		return err
+	})
+	return seen, err
+}
+
+// openLedger gives the ledger in a file as a strategy.
+func openLedger(file string, isBlind bool, now func() time.Time, v *victim, m *mishap) strategy.Strategy {
+	b := blind{&ledger{file: file, now: now, victim: v, mishap: m}}
+	if isBlind {
+		return b
+	}
+	return sighted{b}
+}
