@@ -17,6 +17,7 @@ type LambdaCall struct {
 	//
 	//	fields.<name>     the request's field; null where it was left empty
 	//	run.id, run.srn   the run
+	//	event.id          the approval: the same each time that this call is repeated
 	//	requester.email, requester.id, approver.email, approver.id
 	//
 	// Everything else is a constant. A constant text that looks like a
@@ -27,17 +28,18 @@ type LambdaCall struct {
 
 // referencePattern is what looks like a reference, whether there is such a
 // value or not; the first group holds the backslashes of a constant.
-var referencePattern = regexp.MustCompile(`^(\\*)((?:fields|run|requester|approver)\.[A-Za-z0-9_-]+)$`)
+var referencePattern = regexp.MustCompile(`^(\\*)((?:fields|run|event|requester|approver)\.[A-Za-z0-9_-]+)$`)
 
 // references are those that every run has a value for.
-var references = []string{"run.id", "run.srn", "requester.email", "requester.id", "approver.email", "approver.id"}
+var references = []string{"run.id", "run.srn", "event.id", "requester.email", "requester.id", "approver.email", "approver.id"}
 
-// Render gives the payload as JSON, with the values of the run and of the
-// approver in place of the references.
-func (c *LambdaCall) Render(r *Run, approver Actor) (json.RawMessage, error) {
+// Render gives the payload as JSON, with the values of the run, of the event
+// that it is called for and of the approver in place of the references.
+func (c *LambdaCall) Render(r *Run, eventID string, approver Actor) (json.RawMessage, error) {
 	values := map[string]any{
 		"run.id": r.ID, "run.srn": r.SRN(),
 		"requester.email": r.Requester.Email, "requester.id": r.Requester.ID,
+		"event.id":       eventID,
 		"approver.email": approver.Email, "approver.id": approver.ID,
 	}
 	payload, err := substitute(c.Payload, func(ref string) (any, error) {

@@ -7,6 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+var eventID = EventID(runID, 7)
+
 func TestLambdaCall_Render(t *testing.T) {
 	t.Parallel()
 	r := &Run{
@@ -23,6 +25,7 @@ func TestLambdaCall_Render(t *testing.T) {
 			`{"a":"orders","b":9007199254740991,"c":true,"d":["a","b"],"e":100}`},
 		{"EmptyField", map[string]any{"a": "fields.ticket"}, `{"a":null}`},
 		{"Run", map[string]any{"id": "run.id", "srn": "run.srn"}, `{"id":"` + runID + `","srn":"acme:run:report:1.0.3:` + runID + `"}`},
+		{"Event", map[string]any{"key": "event.id"}, `{"key":"` + eventID + `"}`},
 		{"People", map[string]any{"a": "requester.email", "b": "requester.id", "c": "approver.email", "d": "approver.id"},
 			`{"a":"requester@example.com","b":"` + requester.ID + `","c":"approver@example.com","d":"` + approver.ID + `"}`},
 		{"Nested", map[string]any{"a": map[string]any{"b": []any{"fields.table", []any{"run.id"}}}}, `{"a":{"b":["orders",["` + runID + `"]]}}`},
@@ -33,7 +36,7 @@ func TestLambdaCall_Render(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := (&LambdaCall{ARN: reportARN, Payload: tc.payload}).Render(r, approver)
+			got, err := (&LambdaCall{ARN: reportARN, Payload: tc.payload}).Render(r, eventID, approver)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -49,7 +52,7 @@ func TestLambdaCall_RenderKnowsReferences(t *testing.T) {
 	t.Parallel()
 	r := &Run{Org: "acme", ID: runID, Flow: "report", FlowVersion: "1.0.3", Requester: requester}
 	for _, ref := range references {
-		got, err := (&LambdaCall{Payload: map[string]any{"a": ref}}).Render(r, approver)
+		got, err := (&LambdaCall{Payload: map[string]any{"a": ref}}).Render(r, eventID, approver)
 		if err != nil {
 			t.Errorf("%s: %v", ref, err)
 			continue
@@ -59,7 +62,7 @@ func TestLambdaCall_RenderKnowsReferences(t *testing.T) {
 			t.Errorf("%s became %s", ref, got)
 		}
 	}
-	_, err := (&LambdaCall{Payload: map[string]any{"a": []any{map[string]any{"b": "run.status"}}}}).Render(r, approver)
+	_, err := (&LambdaCall{Payload: map[string]any{"a": []any{map[string]any{"b": "run.status"}}}}).Render(r, eventID, approver)
 	if CodeOf(err) != CodeInvalid {
 		t.Errorf("unknown reference: got %v", err)
 	}
@@ -70,7 +73,7 @@ func TestLambdaCall_RenderChangesNothing(t *testing.T) {
 	t.Parallel()
 	payload := func() map[string]any { return map[string]any{"a": map[string]any{"b": []any{"run.id"}}} }
 	c := &LambdaCall{Payload: payload()}
-	if _, err := c.Render(&Run{ID: runID}, approver); err != nil {
+	if _, err := c.Render(&Run{ID: runID}, EventID(runID, 1), approver); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(payload(), c.Payload); diff != "" {

@@ -132,7 +132,7 @@ func (a Approval) onApprove(ctx context.Context, f *flow.Flow, r flow.Run, signa
 	if signal.Result != nil {
 		return r, signal, nil
 	}
-	result := a.invoke(ctx, f.Params.OnApprove, r, signal.Actor, "on_approve")
+	result := a.invoke(ctx, f.Params.OnApprove, r, signal.ID, signal.Actor, "on_approve")
 	r, err := a.Runs.Change(ctx, r.ID, a.Now, func(flow.Run) (flow.Input, error) {
 		return flow.Keep{SignalID: signal.ID, Result: result}, nil
 	})
@@ -155,18 +155,18 @@ func (a Approval) after(ctx context.Context, r flow.Run, call flow.AfterCall) (f
 	if err != nil {
 		return r, err
 	}
-	result := a.invoke(ctx, f.Params.AfterApprove, r, r.Approver(), "after_approve")
+	result := a.invoke(ctx, f.Params.AfterApprove, r, call.EventID, r.Approver(), "after_approve")
 	return a.Runs.Change(ctx, r.ID, a.Now, func(flow.Run) (flow.Input, error) {
 		return flow.After{EventID: call.EventID, Result: result}, nil
 	})
 }
 
 // invoke calls a customer's function. Whatever goes wrong comes back as a value.
-func (a Approval) invoke(ctx context.Context, call *flow.LambdaCall, r flow.Run, approver flow.Actor, hook string) flow.Result {
+func (a Approval) invoke(ctx context.Context, call *flow.LambdaCall, r flow.Run, eventID string, approver flow.Actor, hook string) flow.Result {
 	late := flow.Errorf(flow.CodeHandler, "the function did not answer within %s", a.FunctionTimeout)
 	ctx, cancel := context.WithTimeoutCause(ctx, a.FunctionTimeout, late)
 	defer cancel()
-	payload, err := call.Render(&r, approver)
+	payload, err := call.Render(&r, eventID, approver)
 	var answer []byte
 	if err == nil {
 		answer, err = a.Functions.Invoke(ctx, call.ARN, payload)
