@@ -14,8 +14,12 @@ run: ## start everything on this machine, with a simulated Slack at http://127.0
 check: ## find the faults of the configuration in flows/
 	@$(GO) run ./functions/local check -flows $(FLOWS)
 
-test: ## run all tests
+test: node_modules ## run all tests
 	$(GO) test -race -timeout 30m ./...
+
+node_modules: package.json package-lock.json # tools that the tests run on Node
+	npm ci
+	@touch $@
 
 lint: ## vet, staticcheck, gofmt, tidy modules, known vulnerabilities
 	$(GO) vet ./...

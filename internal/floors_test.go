@@ -15,30 +15,36 @@ const module = "github.com/symflows/symflows/"
 // counts. Imports go down only, and never stay on the same floor: adapters
 // know nothing of each other.
 var floors = map[string]int{
-	"events":                         0,
-	"internal/config":                0,
-	"internal/flow":                  1,
-	"internal/store":                 2, // ports, and the typed layer over one
-	"internal/runner":                2,
-	"internal/strategy":              2,
-	"internal/workflow":              3, // use cases
-	"internal/store/storetest":       4, // suites of ports
-	"internal/strategy/strategytest": 4,
-	"internal/store/":                4, // adapters
-	"internal/runner/":               4,
-	"internal/strategy/":             4,
-	"internal/sdk":                   4,
-	"internal/lambdahost":            4,
-	"internal/slackapp":              4,
-	"internal/slacksim":              4,
-	"internal/api":                   4,
-	"internal/audit":                 4,
-	"internal/catalog":               4,
-	"internal/strategy/builtin":      5, // wiring
-	"internal/app":                   6,
-	"functions":                      7, // entry points
-	"infra":                          7,
-	"flows/functions":                7, // samples: customers' code
+	"events":                           0,
+	"internal/config":                  0,
+	"internal/flow":                    1,
+	"internal/store":                   2, // ports, and the typed layer over one
+	"internal/runner":                  2,
+	"internal/strategy":                2,
+	"internal/workflow":                3, // use cases
+	"internal/store/storetest":         4, // suites of ports
+	"internal/strategy/strategytest":   4,
+	"internal/store/":                  4, // adapters
+	"internal/runner/":                 4,
+	"internal/strategy/":               4,
+	"internal/sdk":                     4,
+	"internal/lambdahost":              4,
+	"internal/lambdaclient":            4,
+	"internal/schedule":                4,
+	"internal/firehoselog":             4,
+	"internal/secrets":                 4,
+	"internal/awstest":                 4, // fakes for tests of adapters
+	"internal/slackapp":                4,
+	"internal/slacksim":                4,
+	"internal/api":                     4,
+	"internal/audit":                   4,
+	"internal/catalog":                 4,
+	"internal/store/dynamo/dynamotest": 5, // makes the table that the adapter describes
+	"internal/strategy/builtin":        5, // wiring
+	"internal/app":                     6,
+	"functions":                        7, // entry points
+	"infra":                            7,
+	"flows/functions":                  7, // samples: customers' code
 }
 
 // purest is the highest floor that uses the standard library only.

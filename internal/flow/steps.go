@@ -18,15 +18,17 @@ const (
 // StepSpec is a row of the step table: what a runner, whichever it is, has to
 // know about a step. After each task the runner goes to the step that the task
 // returned; a step it does not know ends the execution, and the sweep starts
-// a fresh one.
+// a fresh one. A task that is called for a run which stands at another step
+// does nothing but return that step: so an execution may enter anywhere.
 type StepSpec struct {
 	Name Step
 	// Function is the Lambda function whose rights the step needs.
 	Function string
 	// WaitsForSignal says that the task only hands in the execution's token;
-	// the step ends when the token comes back, or when the time that the task
-	// returned is over, and then goes to OnTimeout.
+	// the step ends when the token comes back, most likely for OnSignal, or
+	// when the time that is left is over, and then goes to OnTimeout.
 	WaitsForSignal bool
+	OnSignal       Step
 	OnTimeout      Step
 	// Timeout bounds one attempt of the task.
 	Timeout time.Duration
@@ -47,12 +49,13 @@ type RetrySpec struct {
 const ErrorRetry = "Retry"
 
 // passing are the faults that pass: our own, and those that Lambda and Step
-// Functions document as transient.
+// Functions document as transient:
+// https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html.
 var passing = RetrySpec{
 	Errors: []string{
 		ErrorRetry,
 		"Lambda.TooManyRequestsException", "Lambda.ServiceException",
-		"Lambda.AWSLambdaException", "Lambda.SdkClientException",
+		"Lambda.AWSLambdaException", "Lambda.SdkClientException", "Lambda.ClientExecutionTimeoutException",
 		"Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout", "States.Timeout",
 	},
 	Interval: 2 * time.Second, BackoffRate: 2, MaxAttempts: 5,
@@ -62,7 +65,7 @@ var passing = RetrySpec{
 // it, and the local runner walks it.
 var Steps = []StepSpec{
 	{Name: StepRoute, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}, OnError: StepDone},
-	{Name: StepAwait, Function: "approval", WaitsForSignal: true, OnTimeout: StepForward, Retry: []RetrySpec{passing}, OnError: StepDone},
+	{Name: StepAwait, Function: "approval", WaitsForSignal: true, OnSignal: StepDecide, OnTimeout: StepForward, Retry: []RetrySpec{passing}, OnError: StepDone},
 	{Name: StepDecide, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}, OnError: StepDone},
 	{Name: StepForward, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}, OnError: StepDone},
 	{Name: StepEscalate, Function: "access", Timeout: 5 * time.Minute, Retry: []RetrySpec{passing}, OnError: StepDone},
