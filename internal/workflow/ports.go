@@ -91,6 +91,13 @@ type Functions interface {
 	Invoke(ctx context.Context, arn string, payload []byte) ([]byte, error)
 }
 
+// DeescalateInput is what schedules and removers invoke the function with that
+// calls [Access.Deescalate]: an id and nothing else, so that no deploy outdates
+// what is scheduled.
+type DeescalateInput struct {
+	Run string `json:"run"`
+}
+
 // Schedule fires once at a time, by calling [Access.Deescalate] with the id.
 type Schedule interface {
 	// Set makes or moves the schedule of a run.

@@ -1,0 +1,45 @@
+package lambdaclient
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/symflows/symflows/internal/awstest"
+)
+
+func TestRemover(t *testing.T) {
+	t.Parallel()
+	const id = "0197f3c2-5b1e-4c7a-9d42-6f0e8a7b0000"
+	for _, c := range []struct {
+		name   string
+		answer http.HandlerFunc
+		fault  string
+	}{
+		{"Queued", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) }, ""},
+		{"Throttled", awstest.Service(func(string, []byte) (any, error) {
+			return nil, &awstest.Fault{Status: http.StatusTooManyRequests, Code: "TooManyRequestsException", Message: "Rate Exceeded."}
+		}).ServeHTTP, "TooManyRequestsException"},
+		{"NoAnswer", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, id},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			remover := Remover{FunctionARN: arn, API: lambda.NewFromConfig(awstest.Config(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				path, _ := url.PathUnescape(r.URL.EscapedPath())
+				if r.Header.Get("X-Amz-Invocation-Type") != "Event" || string(body) != `{"run":"`+id+`"}` || path != "/2015-03-31/functions/"+arn+"/invocations" {
+					t.Errorf("%s %s %s: %s", r.Method, path, r.Header.Get("X-Amz-Invocation-Type"), body)
+				}
+				c.answer(w, r)
+			})))}
+			err := remover.Remove(t.Context(), id)
+			if (err != nil) != (c.fault != "") || err != nil && !strings.Contains(err.Error(), c.fault) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
