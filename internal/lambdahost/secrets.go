@@ -2,7 +2,6 @@ package lambdahost
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -29,21 +28,10 @@ func (s Secrets) Value(_ context.Context, ref flow.SecretRef) (string, error) {
 		return "", flow.Errorf(flow.CodeUnavailable, "secret %q is not mapped in local.yaml: add its path %s there, under secrets", ref.Name, ref.Path)
 	}
 	value, err := secret.read(ref)
-	if err != nil || ref.JSONKey == "" {
-		return value, err
+	if err != nil {
+		return "", err
 	}
-	var object map[string]any
-	if json.Unmarshal([]byte(value), &object) != nil {
-		return "", flow.Errorf(flow.CodeUnavailable, "secret %q is no JSON object, but settings.json_key asks for a key of it", ref.Name)
-	}
-	switch v := object[ref.JSONKey].(type) {
-	case string:
-		return v, nil
-	case nil:
-		return "", flow.Errorf(flow.CodeUnavailable, "secret %q has no key %q", ref.Name, ref.JSONKey)
-	default:
-		return fmt.Sprint(v), nil
-	}
+	return ref.Pick(value)
 }
 
 func (s Secret) read(ref flow.SecretRef) (string, error) {

@@ -1,0 +1,38 @@
+package flow
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// String names the secret for people: what the configuration calls it, and
+// where its value is kept.
+func (s SecretRef) String() string {
+	if s.Name == "" {
+		return s.Path
+	}
+	return fmt.Sprintf("%q (%s)", s.Name, s.Path)
+}
+
+// Pick takes what the reference asks for from the text that is kept at its
+// path: all of it, or with a JSONKey that key's value of the JSON object that
+// the text is. A value that is no text is given as JSON writes it. The error,
+// of CodeUnavailable, never shows the text.
+func (s SecretRef) Pick(text string) (string, error) {
+	if s.JSONKey == "" {
+		return text, nil
+	}
+	var object map[string]json.RawMessage
+	if json.Unmarshal([]byte(text), &object) != nil {
+		return "", Errorf(CodeUnavailable, "secret %s is no JSON object, but settings.json_key asks for its key %q", s, s.JSONKey)
+	}
+	value := object[s.JSONKey]
+	if value == nil || string(value) == "null" {
+		return "", Errorf(CodeUnavailable, "secret %s has no key %q: add it, or correct settings.json_key", s, s.JSONKey)
+	}
+	var word string
+	if json.Unmarshal(value, &word) == nil {
+		return word, nil
+	}
+	return string(value), nil
+}
