@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -82,7 +81,7 @@ func fill(runs int) (*Store, error) {
 		return nil, err
 	}
 	ctx := context.Background()
-	return s, s.write(ctx, func(tx *sql.Tx) error {
+	return s, s.write(ctx, func(ctx context.Context, tx transaction) error {
 		for n := range runs {
 			if err := replace(ctx, tx, run(n), 1); err != nil {
 				return err

@@ -11,7 +11,7 @@ import (
 
 // register makes these the consumers that there are; none leaves them as they
 // are. A new one begins with the oldest change that is still kept.
-func register(ctx context.Context, tx *sql.Tx, consumers []string) error {
+func register(ctx context.Context, tx transaction, consumers []string) error {
 	if len(consumers) == 0 {
 		return nil
 	}
@@ -48,8 +48,13 @@ func register(ctx context.Context, tx *sql.Tx, consumers []string) error {
 	return nil
 }
 
-// changesAfter finds changes behind a place.
-const changesAfter = "SELECT seq, key, rev FROM changes WHERE seq > :seen ORDER BY seq LIMIT :limit"
+// The statements that find changes behind a place, and move the place.
+const (
+	placeOf      = "SELECT seen FROM consumers WHERE name = ?"
+	changesAfter = "SELECT seq, key, rev FROM changes WHERE seq > :seen ORDER BY seq LIMIT :limit"
+	movePlace    = "UPDATE consumers SET seen = ? WHERE name = ?"
+	clearSeen    = "DELETE FROM changes WHERE seq <= (SELECT min(seen) FROM consumers)"
+)
 
 // Changes implements store.Feed. A consumer that Open was not told of is an error.
 func (s *Store) Changes(ctx context.Context, consumer string, limit int) ([]store.Change, error) {
@@ -65,7 +70,7 @@ func (s *Store) Changes(ctx context.Context, consumer string, limit int) ([]stor
 
 func (s *Store) changes(ctx context.Context, consumer string, limit int) (changes []store.Change, seqs []int64, err error) {
 	var seen int64
-	if err := s.reader.QueryRowContext(ctx, "SELECT seen FROM consumers WHERE name = ?", consumer).Scan(&seen); err != nil {
+	if err := s.reader.QueryRowContext(ctx, placeOf, consumer).Scan(&seen); err != nil {
 		return nil, nil, err
 	}
 	rows, err := s.reader.QueryContext(ctx, changesAfter, sql.Named("seen", seen), sql.Named("limit", store.PageSize(limit)))
@@ -95,11 +100,11 @@ func (s *Store) Seen(ctx context.Context, consumer string, n int) error {
 	if n > len(given) {
 		return fmt.Errorf("consumer %q has seen %d changes, but was given %d", consumer, n, len(given))
 	}
-	err := s.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "UPDATE consumers SET seen = ? WHERE name = ?", given[n-1], consumer); err != nil {
+	err := s.write(ctx, func(ctx context.Context, tx transaction) error {
+		if _, err := tx.ExecContext(ctx, movePlace, given[n-1], consumer); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "DELETE FROM changes WHERE seq <= (SELECT min(seen) FROM consumers)")
+		_, err := tx.ExecContext(ctx, clearSeen)
 		return err
 	})
 	if err != nil {

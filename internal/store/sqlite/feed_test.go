@@ -221,10 +221,11 @@ func TestFeed_NothingIsMissed(t *testing.T) {
 	var all sync.WaitGroup
 	written := map[string]chan struct{}{}
 	for _, consumer := range consumers {
-		written[consumer] = make(chan struct{}, writers*each)
+		wake := make(chan struct{}, writers*each)
+		written[consumer] = wake
 		all.Go(func() {
 			got := map[store.Change]bool{}
-			for range written[consumer] {
+			for range wake {
 				changes, err := f.s.Changes(t.Context(), consumer, 7)
 				if err != nil {
 					t.Error(err)

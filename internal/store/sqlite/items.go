@@ -21,6 +21,9 @@ const (
 	getItem      = "SELECT " + columns + " FROM items WHERE key = :key AND " + there
 	getStanding  = "SELECT rev, writer FROM items WHERE key = :key AND " + there
 	clearExpired = "DELETE FROM items WHERE expires <= :now"
+	replaceItem  = "REPLACE INTO items (" + columns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	deleteItem   = "DELETE FROM items WHERE key = ?"
+	logChange    = "INSERT INTO changes (key, rev) VALUES (?, ?)"
 )
 
 // Get implements store.Store.
@@ -69,7 +72,7 @@ func (s *Store) Put(ctx context.Context, item store.Item) (int64, error) {
 		return 0, err
 	}
 	var rev int64
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, func(ctx context.Context, tx transaction) error {
 		now := s.time()
 		stored, writer, err := standing(ctx, tx, item.Key, now)
 		if err != nil {
@@ -99,21 +102,21 @@ func (s *Store) Put(ctx context.Context, item store.Item) (int64, error) {
 
 // replace stores an item at a revision, and logs the change in the same
 // transaction.
-func replace(ctx context.Context, tx *sql.Tx, item store.Item, rev int64) error {
+func replace(ctx context.Context, tx transaction, item store.Item, rev int64) error {
 	x := item.Index
-	_, err := tx.ExecContext(ctx, "REPLACE INTO items ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	_, err := tx.ExecContext(ctx, replaceItem,
 		item.Key, rev, item.Writer, text(store.FormatTime(x.Due)), text(x.Requester), text(x.Flow), text(x.Status),
 		text(store.FormatTime(x.Created)), text(store.FormatTime(item.Expires)), append([]byte{}, item.Body...))
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO changes (key, rev) VALUES (?, ?)", item.Key, rev)
+	_, err = tx.ExecContext(ctx, logChange, item.Key, rev)
 	return err
 }
 
 // standing gives the revision and writer of what is stored and not expired; 0
 // and "" where there is nothing.
-func standing(ctx context.Context, tx *sql.Tx, key, now string) (rev int64, writer string, err error) {
+func standing(ctx context.Context, tx transaction, key, now string) (rev int64, writer string, err error) {
 	err = tx.QueryRowContext(ctx, getStanding, sql.Named("key", key), sql.Named("now", now)).Scan(&rev, &writer)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, "", nil
@@ -123,7 +126,7 @@ func standing(ctx context.Context, tx *sql.Tx, key, now string) (rev int64, writ
 
 // Delete implements store.Store.
 func (s *Store) Delete(ctx context.Context, key string, rev int64) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, func(ctx context.Context, tx transaction) error {
 		stored, _, err := standing(ctx, tx, key, s.time())
 		if err != nil || stored == 0 {
 			return err
@@ -131,7 +134,7 @@ func (s *Store) Delete(ctx context.Context, key string, rev int64) error {
 		if stored != rev {
 			return store.ErrConflict
 		}
-		_, err = tx.ExecContext(ctx, "DELETE FROM items WHERE key = ?", key)
+		_, err = tx.ExecContext(ctx, deleteItem, key)
 		return err
 	})
 	if err != nil {
@@ -140,15 +143,19 @@ func (s *Store) Delete(ctx context.Context, key string, rev int64) error {
 	return nil
 }
 
-// listings are the conditions and orders of the listings, behind a position
-// (:time, :key). Each walks an index in the order that the listing has, so
-// that a page costs what it returns.
+// listings are the statements of the listings, behind a position (:time, :key).
+// Each walks an index in the order that the listing has, so that a page costs
+// what it returns.
 var listings = map[store.By]string{
-	store.ByDue:       "due <= :until AND (due, key) > (:time, :key) AND " + there + " ORDER BY due, key",
-	store.ByRequester: "requester = :value AND (created, key) < (:time, :key) AND " + there + " ORDER BY created DESC, key DESC",
-	store.ByFlow:      "flow = :value AND (created, key) < (:time, :key) AND " + there + " ORDER BY created DESC, key DESC",
-	store.ByStatus:    "status = :value AND (created, key) < (:time, :key) AND " + there + " ORDER BY created DESC, key DESC",
-	store.ByKind:      "key >= :key AND key < :end AND " + there + " ORDER BY key",
+	store.ByDue:       selectPage("due <= :until AND (due, key) > (:time, :key) AND " + there + " ORDER BY due, key"),
+	store.ByRequester: selectPage("requester = :value AND (created, key) < (:time, :key) AND " + there + " ORDER BY created DESC, key DESC"),
+	store.ByFlow:      selectPage("flow = :value AND (created, key) < (:time, :key) AND " + there + " ORDER BY created DESC, key DESC"),
+	store.ByStatus:    selectPage("status = :value AND (created, key) < (:time, :key) AND " + there + " ORDER BY created DESC, key DESC"),
+	store.ByKind:      selectPage("key >= :key AND key < :end AND " + there + " ORDER BY key"),
+}
+
+func selectPage(conditions string) string {
+	return "SELECT " + columns + " FROM items WHERE " + conditions + " LIMIT :limit"
 }
 
 // listing gives the statement of a listing, for a page and one item more, and
@@ -178,7 +185,7 @@ func listing(q store.Query, now string) (string, []any, error) {
 		}
 		args = append(args, sql.Named("value", q.Value), sql.Named("time", from.Time), sql.Named("key", from.Key))
 	}
-	return "SELECT " + columns + " FROM items WHERE " + listings[q.By] + " LIMIT :limit", args, nil
+	return listings[q.By], args, nil
 }
 
 // List implements store.Store.

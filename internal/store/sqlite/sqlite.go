@@ -6,7 +6,6 @@ import (
 	_ "embed" // for the schema
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -22,11 +21,12 @@ import (
 // Store is an open database. Close it.
 type Store struct {
 	now    func() time.Time
-	writer *sql.DB // one connection: SQLite takes one writer at a time
-	reader *sql.DB
+	writer *pool // one connection: SQLite takes one writer at a time
+	reader *pool
 
-	mu    sync.Mutex
-	given map[string][]int64 // by consumer: seqs that Changes gave and Seen did not take
+	mu      sync.Mutex
+	pending []pending
+	given   map[string][]int64 // by consumer: seqs that Changes gave and Seen did not take
 }
 
 var (
@@ -77,25 +77,14 @@ func Open(path string, now func() time.Time, consumers ...string) (*Store, error
 	if s.reader, err = connect(path, readers, "query_only(1)"); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database: %w", err), s.writer.Close())
 	}
-	if err := s.prepare(context.Background(), path, consumers); err != nil {
+	ctx := context.Background()
+	if err := s.prepare(ctx, path, consumers); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	return s, nil
-}
-
-// connect makes a pool of connections. It opens none yet.
-func connect(path string, size int, pragma string) (*sql.DB, error) {
-	dsn := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: url.Values{
-		"_txlock": {"immediate"},
-		"_pragma": {fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), pragma},
-	}.Encode()}
-	db, err := sql.Open("sqlite", dsn.String())
-	if err != nil {
-		return nil, err
+	if err := errors.Join(s.writer.prepare(ctx, writes...), s.reader.prepare(ctx, reads...)); err != nil {
+		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), s.Close())
 	}
-	db.SetMaxOpenConns(size)
-	db.SetMaxIdleConns(size)
-	return db, nil
+	return s, nil
 }
 
 // Close ends all work on the database. What was acknowledged stays.
@@ -115,7 +104,7 @@ func (s *Store) prepare(ctx context.Context, path string, consumers []string) er
 			return fmt.Errorf("open database %s: %w", path, err)
 		}
 	}
-	err = s.write(ctx, func(tx *sql.Tx) error {
+	err = s.write(ctx, func(ctx context.Context, tx transaction) error {
 		// Another process may have been faster.
 		version, err := check(ctx, tx, path)
 		if err != nil {
@@ -155,26 +144,4 @@ func check(ctx context.Context, db interface {
 		return 0, flow.Errorf(flow.CodeDataDir, "%s was written by a newer version of Sym Flows (schema %d; this one knows %d), and was left as it is: start that version, or choose another data directory", path, version, schemaVersion)
 	}
 	return version, nil
-}
-
-// write runs a transaction. It is durable when write returns nil.
-func (s *Store) write(ctx context.Context, do func(*sql.Tx) error) error {
-	tx, err := s.writer.BeginTx(ctx, nil)
-	if err != nil {
-		return ended(ctx, err)
-	}
-	defer tx.Rollback() // does nothing after Commit
-	if err := do(tx); err != nil {
-		return ended(ctx, err)
-	}
-	return ended(ctx, tx.Commit())
-}
-
-// ended says that it was the context that ended a statement, where it was:
-// SQLite calls that an interrupt.
-func ended(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
-		return fmt.Errorf("%w: %w", ctx.Err(), err)
-	}
-	return err
 }

@@ -27,7 +27,7 @@ func TestOpen_Settings(t *testing.T) {
 	t.Parallel()
 	s := open(t, filepath.Join(t.TempDir(), "sym.db"), now)
 	for _, test := range []struct {
-		db           *sql.DB
+		db           *pool
 		pragma, want string
 	}{
 		{s.writer, "journal_mode", "wal"},

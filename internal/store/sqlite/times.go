@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
@@ -17,18 +16,24 @@ type Times struct{ s *Store }
 // Times gives the times of the database.
 func (s *Store) Times() Times { return Times{s} }
 
+// The statements that write times.
+const (
+	setTime    = "REPLACE INTO times (name, at) VALUES (?, ?)"
+	deleteTime = "DELETE FROM times WHERE name = ?"
+)
+
 // Set makes or moves a time.
 func (t Times) Set(ctx context.Context, name string, at time.Time) error {
-	return t.write(ctx, "set", name, "REPLACE INTO times (name, at) VALUES (?, ?)", name, store.FormatTime(at))
+	return t.write(ctx, "set", name, setTime, name, store.FormatTime(at))
 }
 
 // Delete removes a time. None is no error.
 func (t Times) Delete(ctx context.Context, name string) error {
-	return t.write(ctx, "delete", name, "DELETE FROM times WHERE name = ?", name)
+	return t.write(ctx, "delete", name, deleteTime, name)
 }
 
 func (t Times) write(ctx context.Context, what, name, query string, args ...any) error {
-	err := t.s.write(ctx, func(tx *sql.Tx) error {
+	err := t.s.write(ctx, func(ctx context.Context, tx transaction) error {
 		_, err := tx.ExecContext(ctx, query, args...)
 		return err
 	})

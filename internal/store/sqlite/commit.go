@@ -1,0 +1,88 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/symflows/symflows/internal/store"
+)
+
+// pending is a write that waits for its turn.
+type pending struct {
+	ctx  context.Context
+	do   func(context.Context, transaction) error
+	done chan error // has room for the answer
+}
+
+// write runs do in a transaction, which is durable when write returns nil.
+// Whatever is to be written while an earlier transaction is being committed
+// shares the next one: what takes long is to sync the disk, and once serves
+// them all. A do that returns store.ErrConflict has changed nothing, and its
+// neighbours stand; any other error undoes the transaction, and is everybody's.
+//
+// Where the context ends first, the outcome is not waited for.
+func (s *Store) write(ctx context.Context, do func(context.Context, transaction) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	w := pending{ctx, do, make(chan error, 1)}
+	s.mu.Lock()
+	s.pending = append(s.pending, w)
+	first := len(s.pending) == 1
+	s.mu.Unlock()
+	if first {
+		go s.commit()
+	}
+	select {
+	case err := <-w.done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// commit takes its turn, by getting hold of the one connection that writes, and
+// carries out what is pending by then.
+func (s *Store) commit() {
+	tx, err := s.writer.begin(context.Background())
+	s.mu.Lock()
+	turn := s.pending
+	s.pending = nil
+	s.mu.Unlock()
+	answers := make([]error, len(turn))
+	if err == nil {
+		err = together(tx, turn, answers)
+	}
+	for i, w := range turn {
+		if err != nil {
+			answers[i] = err
+		}
+		w.done <- answers[i]
+	}
+}
+
+// together carries out writes, and notes the conflicts among them.
+func together(tx transaction, turn []pending, conflicts []error) error {
+	defer tx.Rollback() // does nothing after Commit
+	for i, w := range turn {
+		// Not w.ctx: what ends one write must not undo the others.
+		err := w.do(context.Background(), tx)
+		if errors.Is(err, store.ErrConflict) {
+			conflicts[i], err = err, nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
+// ended says that it was the context that ended a statement, where it was:
+// SQLite calls that an interrupt.
+func ended(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
+		return fmt.Errorf("%w: %w", ctx.Err(), err)
+	}
+	return err
+}
