@@ -3,7 +3,6 @@ package local
 import (
 	"context"
 	"log/slog"
-	"maps"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -22,7 +21,7 @@ type Engine struct {
 	changed  chan struct{} // closed and replaced whenever the fields below change
 	ready    []job
 	busy     int
-	timers   map[string]timer
+	timers   timers
 	stopping bool
 }
 
@@ -32,11 +31,6 @@ const maxBusy = 512
 
 type job func(context.Context)
 
-type timer struct {
-	at time.Time
-	do job
-}
-
 // Go runs a job soon.
 func (e *Engine) Go(do job) {
 	e.change(func() { e.ready = append(e.ready, do) })
@@ -44,21 +38,18 @@ func (e *Engine) Go(do job) {
 
 // At runs a job at a time, in place of what was to run under the same key.
 func (e *Engine) At(key string, at time.Time, do job) {
-	e.change(func() { e.timers[key] = timer{at, do} })
+	e.change(func() { e.timers.set(key, at, do) })
 }
 
 // Cancel forgets what was to run under a key.
 func (e *Engine) Cancel(key string) {
-	e.change(func() { delete(e.timers, key) })
+	e.change(func() { e.timers.cancel(key) })
 }
 
 // change edits the fields under the lock and tells whoever waits for them.
 func (e *Engine) change(edit func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.timers == nil {
-		e.timers = map[string]timer{}
-	}
 	edit()
 	if e.changed != nil {
 		close(e.changed)
@@ -86,6 +77,8 @@ func (e *Engine) Run(ctx context.Context) {
 		<-done
 	}()
 	e.change(func() {})
+	var alarm <-chan time.Time
+	var set time.Time // when the alarm rings
 	for {
 		due, next, changed := e.take()
 		for _, do := range due {
@@ -95,16 +88,19 @@ func (e *Engine) Run(ctx context.Context) {
 				do(work)
 			})
 		}
-		var alarm <-chan time.Time
-		if !next.IsZero() {
-			alarm = e.Clock.After(next.Sub(e.Clock.Now()))
-			if !next.After(e.Clock.Now()) {
-				continue // it came while the alarm was set
+		if !next.Equal(set) {
+			alarm, set = nil, next
+			if !next.IsZero() {
+				alarm = e.Clock.After(next.Sub(e.Clock.Now()))
+				if !next.After(e.Clock.Now()) {
+					continue // it came while the alarm was set
+				}
 			}
 		}
 		select {
 		case <-changed:
 		case <-alarm:
+			set = time.Time{}
 		case <-ctx.Done():
 			return
 		}
@@ -130,47 +126,23 @@ func (e *Engine) recovered() {
 func (e *Engine) take() (due []job, next time.Time, changed <-chan struct{}) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.collect()
+	e.ready = append(e.ready, e.timers.over(e.Clock.Now())...)
 	n := min(len(e.ready), maxBusy-e.busy)
-	due, e.ready = slices.Clone(e.ready[:n]), slices.Delete(e.ready, 0, n)
+	due = slices.Clone(e.ready[:n])
+	clear(e.ready[:n]) // what they refer to may go
+	e.ready = e.ready[n:]
 	e.busy += n
 	if len(e.ready) == 0 { // else a job that ends is what we wait for
-		next = e.next()
+		next = e.timers.next()
 	}
 	return due, next, e.changed
-}
-
-// collect makes the timers whose time has come ready.
-func (e *Engine) collect() {
-	now := e.Clock.Now()
-	var over []string
-	for key, t := range e.timers {
-		if !t.at.After(now) {
-			over = append(over, key)
-		}
-	}
-	slices.SortFunc(over, func(a, b string) int { return e.timers[a].at.Compare(e.timers[b].at) })
-	for _, key := range over {
-		e.ready = append(e.ready, e.timers[key].do)
-		delete(e.timers, key)
-	}
-}
-
-func (e *Engine) next() time.Time {
-	var next time.Time
-	for t := range maps.Values(e.timers) {
-		if next.IsZero() || t.at.Before(next) {
-			next = t.at
-		}
-	}
-	return next
 }
 
 // Next is the time of the next timer; false: there is none.
 func (e *Engine) Next() (time.Time, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	at := e.next()
+	at := e.timers.next()
 	return at, !at.IsZero()
 }
 
@@ -178,7 +150,8 @@ func (e *Engine) Next() (time.Time, bool) {
 func (e *Engine) Idle(ctx context.Context) error {
 	for {
 		e.mu.Lock()
-		idle := e.busy == 0 && len(e.ready) == 0 && (e.next().IsZero() || e.next().After(e.Clock.Now()))
+		next := e.timers.next()
+		idle := e.busy == 0 && len(e.ready) == 0 && (next.IsZero() || next.After(e.Clock.Now()))
 		changed := e.changed
 		e.mu.Unlock()
 		if idle {

@@ -43,19 +43,35 @@ type Postponed struct {
 // batch is how many changes are read at once.
 const batch = 100
 
-// Each makes a Handle of a function that takes one change.
+// atOnce is how many items of a batch are handled at the same time: mostly they
+// wait, for the disk or for Slack.
+const atOnce = 16
+
+// Each makes a Handle of a function that takes one change. It is called for
+// several items at once, and once only for an item.
 func Each(handle func(context.Context, store.Change) error) func(context.Context, []store.Change) ([]Postponed, error) {
 	return func(ctx context.Context, changes []store.Change) (again []Postponed, err error) {
 		newest := map[string]store.Change{}
 		for _, c := range changes {
 			newest[c.Key] = c
 		}
-		for _, c := range changes {
+		failed := make([]error, len(changes))
+		free := make(chan struct{}, atOnce)
+		var all sync.WaitGroup
+		for i, c := range changes {
 			if newest[c.Key] != c {
 				continue // the item is read as it is now, so once is enough
 			}
-			if err := guarded(ctx, c, handle); err != nil {
-				again = append(again, Postponed{c, err})
+			free <- struct{}{}
+			all.Go(func() {
+				defer func() { <-free }()
+				failed[i] = guarded(ctx, c, handle)
+			})
+		}
+		all.Wait()
+		for i, err := range failed {
+			if err != nil {
+				again = append(again, Postponed{changes[i], err})
 			}
 		}
 		return again, nil
