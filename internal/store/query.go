@@ -120,7 +120,7 @@ func (q Query) Position() (Position, bool, error) {
 	if err == nil {
 		err = json.Unmarshal(b, &p)
 	}
-	if err != nil || p.Cursor() != q.Cursor || p.By != q.By || p.Value != q.Value || p.Key == "" {
+	if err != nil || p.Cursor() != q.Cursor || p.By != q.By || p.Value != q.Value || p.Key == "" || len(p.Key) > MaxKeyBytes {
 		return Position{}, false, bad
 	}
 	if _, err := ParseTime(p.Time); err != nil || (p.Time == "") != (p.By == ByKind) {

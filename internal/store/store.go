@@ -20,11 +20,11 @@ var (
 )
 
 // Limits of an item. DynamoDB takes 400 KB for the whole item with its
-// attribute names, and 1,024 bytes for a sort key, which keys are in the index
-// by kind.
+// attribute names, and 1,024 bytes for a sort key, which in the indexes by time
+// is the time (30 bytes), a separator and the key.
 const (
 	MaxItemBytes = 380 << 10
-	MaxKeyBytes  = 1024
+	MaxKeyBytes  = 1024 - 31
 )
 
 // Item is what is stored: a body that the store does not look into, and what
