@@ -1,0 +1,92 @@
+package dynamo_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/store/dynamo"
+	"github.com/symflows/symflows/internal/store/dynamo/dynamotest"
+)
+
+// The stream has each write once, and in the order of the writes.
+func TestChanges(t *testing.T) {
+	t.Parallel()
+	f := open(t, first("PutItem", dynamotest.AnswerLost))
+	records := make(chan events.DynamoDBEventRecord, 10)
+	f.server.Subscribe(func(r events.DynamoDBEventRecord) { records <- r })
+
+	f.put(store.Item{Key: "token#a", Expires: start})  // has expired as it is written
+	f.put(store.Item{Key: "token#a", Writer: "again"}) // takes its place
+	f.put(store.Item{Key: "run#b", Body: []byte("body"), Index: store.Index{Due: start.Add(time.Hour)}})
+	f.put(store.Item{Key: "token#a", Rev: 1})
+	if _, err := f.Put(t.Context(), store.Item{Key: "token#a", Rev: 1, Writer: "late"}); err == nil {
+		t.Error("a write at an old revision was taken")
+	}
+	if err := f.Delete(t.Context(), "token#a", 2); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Delete(t.Context(), "token#a", 2); err != nil {
+		t.Fatal(err)
+	}
+	f.put(store.Item{Key: "run#c"})
+	for n, want := range []struct {
+		event string
+		store.Change
+		isChange bool
+	}{
+		{"INSERT", store.Change{Key: "token#a", Rev: 1}, true},
+		{"MODIFY", store.Change{Key: "token#a", Rev: 1}, true},
+		{"INSERT", store.Change{Key: "run#b", Rev: 1}, true},
+		{"MODIFY", store.Change{Key: "token#a", Rev: 2}, true},
+		{"REMOVE", store.Change{}, false},
+		{"INSERT", store.Change{Key: "run#c", Rev: 1}, true},
+	} {
+		record := travelled(t, <-records)
+		change, ok := dynamo.Changes(record)
+		if record.EventName != want.event || change != want.Change || ok != want.isChange {
+			t.Errorf("record %d: %s, %+v, %v; want %+v", n, record.EventName, change, ok, want)
+		}
+	}
+}
+
+// travelled is a record as a function gets it.
+func travelled(t *testing.T, r events.DynamoDBEventRecord) events.DynamoDBEventRecord {
+	t.Helper()
+	b, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out events.DynamoDBEventRecord
+	if err := json.Unmarshal(b, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestChanges_OtherRecords(t *testing.T) {
+	t.Parallel()
+	key := func(name, value string) map[string]events.DynamoDBAttributeValue {
+		return map[string]events.DynamoDBAttributeValue{name: events.NewStringAttribute(value)}
+	}
+	for name, test := range map[string]struct {
+		record events.DynamoDBEventRecord
+		want   store.Change
+		ok     bool
+	}{
+		"Empty":      {events.DynamoDBEventRecord{}, store.Change{}, false},
+		"OtherTable": {events.DynamoDBEventRecord{EventName: "INSERT", Change: events.DynamoDBStreamRecord{Keys: key("id", "1")}}, store.Change{}, false},
+		"KeysOnly":   {events.DynamoDBEventRecord{EventName: "INSERT", Change: events.DynamoDBStreamRecord{Keys: key("key", "run#a")}}, store.Change{Key: "run#a"}, true},
+		"TTL": {events.DynamoDBEventRecord{
+			EventName: "REMOVE", UserIdentity: &events.DynamoDBUserIdentity{Type: "Service", PrincipalID: "dynamodb.amazonaws.com"},
+			Change: events.DynamoDBStreamRecord{Keys: key("key", "token#a"), OldImage: key("key", "token#a")},
+		}, store.Change{}, false},
+	} {
+		if got, ok := dynamo.Changes(test.record); got != test.want || ok != test.ok {
+			t.Errorf("%s: %+v, %v; want %+v, %v", name, got, ok, test.want, test.ok)
+		}
+	}
+}
