@@ -51,6 +51,14 @@ func flags(name string, out io.Writer) *flag.FlagSet {
 	return set
 }
 
+// parse reads the arguments of a command that takes flags only.
+func parse(set *flag.FlagSet, args []string) error {
+	if err := set.Parse(args); err != nil {
+		return err
+	}
+	return noArguments(set)
+}
+
 func noArguments(set *flag.FlagSet) error {
 	if set.NArg() > 0 {
 		return fmt.Errorf("%s takes no argument %q", set.Name(), set.Arg(0))
@@ -70,10 +78,7 @@ func serve(ctx context.Context, args []string, settings config.Settings, out, lo
 	set.StringVar(&options.Data, "data", ".local", dataUsage)
 	set.StringVar(&options.Flows, "flows", "flows", flowsUsage)
 	set.BoolVar(&options.RealLambdas, "real-lambdas", false, "invoke functions that local.yaml does not map in AWS")
-	if err := set.Parse(args); err != nil {
-		return err
-	}
-	if err := noArguments(set); err != nil {
+	if err := parse(set, args); err != nil {
 		return err
 	}
 	options.Log = logger(settings, logs)
@@ -90,10 +95,7 @@ func logger(settings config.Settings, w io.Writer) *slog.Logger {
 func check(args []string, settings config.Settings, out io.Writer) error {
 	set := flags("local check", out)
 	dir := set.String("flows", "flows", flowsUsage)
-	if err := set.Parse(args); err != nil {
-		return err
-	}
-	if err := noArguments(set); err != nil {
+	if err := parse(set, args); err != nil {
 		return err
 	}
 	loaded, report := load(*dir, settings.Org)
@@ -121,33 +123,15 @@ func token(ctx context.Context, args []string, settings config.Settings, out io.
 	verb, args := args[0], args[1:]
 	set := flags("local token "+verb, out)
 	data := set.String("data", ".local", dataUsage)
-	bot, label, expires := new(string), new(string), new(string)
-	if verb == "create" {
-		set.StringVar(bot, "bot", "", "name of the bot that the token stands for (required)")
-		set.StringVar(label, "label", "", "what the token is for")
-		set.StringVar(expires, "expires", "90d", "how long it is valid: a number and s, m, h, d or mo")
-	}
-	// The id of revoke may stand before the flags, as people write it.
-	var id string
-	if verb == "revoke" && len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		id, args = args[0], args[1:]
-	}
-	if err := set.Parse(args); err != nil {
-		return err
-	}
-	if verb == "revoke" && id == "" && set.NArg() == 1 {
-		id = set.Arg(0)
-	} else if err := noArguments(set); err != nil {
-		return err
-	}
-	db, err := sqlite.Open(databaseFile(*data), time.Now)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	tokens := store.Tokens{Store: db, Org: settings.Org, Now: time.Now}
+	var act func(store.Tokens) error
 	switch verb {
 	case "create":
+		bot := set.String("bot", "", "name of the bot that the token stands for (required)")
+		label := set.String("label", "", "what the token is for")
+		expires := set.String("expires", "90d", "how long it is valid: a number and s, m, h, d or mo")
+		if err := parse(set, args); err != nil {
+			return err
+		}
 		if *bot == "" {
 			return fmt.Errorf("-bot is missing: name the bot that the token stands for, such as -bot ci")
 		}
@@ -155,35 +139,64 @@ func token(ctx context.Context, args []string, settings config.Settings, out io.
 		if err != nil {
 			return fmt.Errorf("-expires: %w", err)
 		}
-		value, t, err := tokens.Create(ctx, *bot, *label, valid)
-		if err != nil {
-			return err
+		act = func(tokens store.Tokens) error {
+			value, t, err := tokens.Create(ctx, *bot, *label, valid)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(out, "%s\n\nThis is the only time that the token is shown. Its id is %s; it expires at %s.\n",
+				value, t.ID, t.Expires.Format(time.RFC3339))
+			return nil
 		}
-		fmt.Fprintf(out, "%s\n\nThis is the only time that the token is shown. Its id is %s; it expires at %s.\n",
-			value, t.ID, t.Expires.Format(time.RFC3339))
 	case "list":
-		list, err := tokens.List(ctx)
-		if err != nil {
+		if err := parse(set, args); err != nil {
 			return err
 		}
-		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "ID\tBOT\tLABEL\tCREATED\tEXPIRES")
-		for _, t := range list {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", t.ID, t.Bot, t.Label, t.Created.Format(time.RFC3339), t.Expires.Format(time.RFC3339))
+		act = func(tokens store.Tokens) error {
+			list, err := tokens.List(ctx)
+			if err != nil {
+				return err
+			}
+			w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(w, "ID\tBOT\tLABEL\tCREATED\tEXPIRES")
+			for _, t := range list {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", t.ID, t.Bot, t.Label, t.Created.Format(time.RFC3339), t.Expires.Format(time.RFC3339))
+			}
+			return w.Flush()
 		}
-		return w.Flush()
 	case "revoke":
+		// The id may stand before the flags, as people write it, or after them.
+		id := ""
+		if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+			id, args = args[0], args[1:]
+		}
+		if err := set.Parse(args); err != nil {
+			return err
+		}
+		if id == "" && set.NArg() == 1 {
+			id = set.Arg(0)
+		} else if err := noArguments(set); err != nil {
+			return err
+		}
 		if id == "" {
 			return fmt.Errorf("token revoke wants the token's id; token list shows it")
 		}
-		if err := tokens.Revoke(ctx, id); err != nil {
-			return err
+		act = func(tokens store.Tokens) error {
+			if err := tokens.Revoke(ctx, id); err != nil {
+				return err
+			}
+			fmt.Fprintf(out, "token %s is revoked\n", id)
+			return nil
 		}
-		fmt.Fprintf(out, "token %s is revoked\n", id)
 	default:
 		return fmt.Errorf("token has no command %q: use create, list or revoke", verb)
 	}
-	return nil
+	db, err := sqlite.Open(databaseFile(*data), time.Now)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return act(store.Tokens{Store: db, Org: settings.Org, Now: time.Now})
 }
 
 // wallClock is the time of this machine.

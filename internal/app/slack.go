@@ -38,6 +38,16 @@ const shortcutID = "request"
 // slackTimeout bounds one call of Slack's Web API.
 const slackTimeout = 10 * time.Second
 
+// slackConnections is how many stay open: as many as notify uses at once. Of the
+// default's two, most calls would be the first on a connection of their own.
+const slackConnections = 16
+
+func slackTransport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = slackConnections
+	return t
+}
+
 // slack connects to the workspace that the settings lead to. Who the workspace
 // is, is asked now: a token that does not work is told at the start.
 func (l *Local) slack(ctx context.Context, users store.Users) (*slackSide, error) {
@@ -47,7 +57,7 @@ func (l *Local) slack(ctx context.Context, users store.Users) (*slackSide, error
 		return nil, err
 	}
 	side := &slackSide{mode: mode, secret: settings.SigningSecret}
-	client := &http.Client{Timeout: slackTimeout}
+	client := &http.Client{Timeout: slackTimeout, Transport: slackTransport()}
 	options := []slack.Option{slack.OptionHTTPClient(client)}
 	asking := client
 	switch mode {

@@ -36,6 +36,13 @@ func (s *Sim) Inject(method string, times int, f Fault) {
 	s.faults = append(s.faults, &pendingFault{method: method, times: times, Fault: f})
 }
 
+// Heal takes back all faults that have not happened yet.
+func (s *Sim) Heal() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
+}
+
 // takeFault gives the fault that this call has to suffer.
 func (s *Sim) takeFault(method string) Fault {
 	s.mu.Lock()
