@@ -22,10 +22,15 @@ func (r *Runner) Recover(ctx context.Context, runs store.Runs, drive workflow.Dr
 		for _, run := range page.Runs {
 			if flow.Next(run) == flow.StepAwait {
 				// It waited, or was about to: either way it hands in its token again.
-				r.begin(entry{execution: execution{run.ID, run.Execution.Attempt}})
-			} else if err := drive.Run(ctx, run.ID, true, 0); err != nil {
-				r.Engine.Log.ErrorContext(ctx, "run could not be taken up, the sweep repeats it", "run", run.ID, "error", err)
+				r.begin(entry{execution: execution{run.ID, run.Execution.Attempt}, step: flow.StepAwait})
+				continue
 			}
+			id := run.ID
+			r.Engine.Go(func(ctx context.Context) {
+				if err := drive.Run(ctx, id, true, 0); err != nil {
+					r.Engine.Log.ErrorContext(ctx, "run could not be taken up, the sweep repeats it", "run", id, "error", err)
+				}
+			})
 		}
 		if q.Cursor = page.Cursor; q.Cursor == "" {
 			return nil
