@@ -3,14 +3,20 @@ package sqlite
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
+	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/workflow"
 )
 
 // Of the runs that a benchmark's database holds, one in dueEach is due, and
@@ -101,10 +107,45 @@ func BenchmarkGet(b *testing.B) {
 	})
 }
 
+// quantiles reports how long single operations took, in milliseconds.
+func quantiles(b *testing.B, took []time.Duration) {
+	slices.Sort(took)
+	at := func(percent int) float64 {
+		return float64(took[(len(took)-1)*percent/100].Microseconds()) / 1000
+	}
+	b.ReportMetric(at(50), "p50-ms")
+	b.ReportMetric(at(99), "p99-ms")
+}
+
+// BenchmarkSync is what the disk takes by itself to make 16 KB durable, about
+// what a Put writes: no acknowledgement can be faster.
+func BenchmarkSync(b *testing.B) {
+	file, err := os.Create(filepath.Join(benchDir, "sync"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	var took []time.Duration
+	page := make([]byte, 16<<10)
+	for b.Loop() {
+		began := time.Now()
+		_, err := file.WriteAt(page, 0)
+		if err := errors.Join(err, file.Sync()); err != nil {
+			b.Fatal(err)
+		}
+		took = append(took, time.Since(began))
+	}
+	if err := file.Close(); err != nil {
+		b.Fatal(err)
+	}
+	quantiles(b, took)
+}
+
 // BenchmarkPut changes a run: the write that each acknowledgement waits for.
 func BenchmarkPut(b *testing.B) {
 	benchmark(b, func(b *testing.B, s *Store, runs int) {
+		var took []time.Duration
 		for n := 0; b.Loop(); n++ {
+			began := time.Now()
 			item, err := s.Get(b.Context(), run(n*7919%runs).Key)
 			if err != nil {
 				b.Fatal(err)
@@ -113,7 +154,24 @@ func BenchmarkPut(b *testing.B) {
 			if _, err := s.Put(b.Context(), item); err != nil {
 				b.Fatal(err)
 			}
+			took = append(took, time.Since(began))
 		}
+		quantiles(b, took)
+	})
+}
+
+// BenchmarkPutAtOnce is the same by 16 writers, who share the syncs of the disk.
+func BenchmarkPutAtOnce(b *testing.B) {
+	benchmark(b, func(b *testing.B, s *Store, _ int) {
+		b.SetParallelism(16 / runtime.GOMAXPROCS(0))
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				item := store.Item{Key: "msg#" + store.NewWriter(), Writer: store.NewWriter(), Body: make([]byte, 2<<10)}
+				if _, err := s.Put(b.Context(), item); err != nil {
+					b.Error(err)
+				}
+			}
+		})
 	})
 }
 
@@ -147,6 +205,29 @@ func BenchmarkListByStatus(b *testing.B) {
 func BenchmarkDue(b *testing.B) {
 	benchmarkList(b, func(int, int) store.Query {
 		return store.Query{By: store.ByDue, Until: start.Add(9*dueEach*time.Minute + time.Hour)}
+	})
+}
+
+// drivers take what they are told, and do nothing.
+type drivers struct{}
+
+func (drivers) Start(context.Context, string, int) error { return nil }
+func (drivers) Resume(context.Context, string) error     { return nil }
+func (drivers) Remove(context.Context, string) error     { return nil }
+
+// BenchmarkSweep is a whole sweep that finds ten ends of access.
+func BenchmarkSweep(b *testing.B) {
+	benchmark(b, func(b *testing.B, s *Store, _ int) {
+		runs, clock := store.Runs{Store: s}, func() time.Time { return start.Add(9*dueEach*time.Minute + time.Hour) }
+		sweep := workflow.Sweep{
+			Runs: runs, Now: clock, Log: slog.New(slog.DiscardHandler),
+			Drive: workflow.Drive{Runs: runs, Runner: drivers{}, Remover: drivers{}, Now: clock},
+		}
+		for b.Loop() {
+			if n, err := sweep.Run(b.Context()); err != nil || n != 10 {
+				b.Fatalf("%d runs, %v", n, err)
+			}
+		}
 	})
 }
 

@@ -10,7 +10,6 @@ import (
 
 // pending is a write that waits for its turn.
 type pending struct {
-	ctx  context.Context
 	do   func(context.Context, transaction) error
 	done chan error // has room for the answer
 }
@@ -26,7 +25,7 @@ func (s *Store) write(ctx context.Context, do func(context.Context, transaction)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	w := pending{ctx, do, make(chan error, 1)}
+	w := pending{do, make(chan error, 1)}
 	s.mu.Lock()
 	s.pending = append(s.pending, w)
 	first := len(s.pending) == 1
@@ -66,7 +65,7 @@ func (s *Store) commit() {
 func together(tx transaction, turn []pending, conflicts []error) error {
 	defer tx.Rollback() // does nothing after Commit
 	for i, w := range turn {
-		// Not w.ctx: what ends one write must not undo the others.
+		// Not the writer's context: what ends one must not undo the others.
 		err := w.do(context.Background(), tx)
 		if errors.Is(err, store.ErrConflict) {
 			conflicts[i], err = err, nil
