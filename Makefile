@@ -30,5 +30,14 @@ lint: ## vet, staticcheck, gofmt, tidy modules, known vulnerabilities
 	$(GO) test -count=1 ./internal
 	@sh .ci/vulnerabilities
 
-bench: ## measure: latencies, throughput, listings; see docs/benchmarks.md
-	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m ./...
+BENCH = @$(GO) test -run '^$$' -timeout 10m
+
+bench: ## measure latencies, throughput, listings, memory (7 minutes); see docs/benchmarks.md
+	$(BENCH) -bench Acknowledge -benchtime 2000x ./internal/app
+	$(BENCH) -bench 'SlashCommand|Button|Request' -benchtime 2000x ./internal/slackapp ./internal/api
+	$(BENCH) -bench WholeRuns -benchtime 2000x ./internal/app
+	$(BENCH) -bench 'Decisions|Memory' -benchtime 1000x ./internal/app
+	$(BENCH) -bench Start -benchtime 10x ./internal/app
+	$(BENCH) -bench Recover -benchtime 1x ./internal/app
+	$(BENCH) -bench . -benchtime 1000x ./internal/store/sqlite ./internal/runner/local
+	$(BENCH) -bench Targets -benchtime 20x ./internal/slackapp ./internal/catalog ./internal/flow

@@ -3,8 +3,11 @@ package app_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +17,7 @@ import (
 	"github.com/symflows/symflows/internal/app"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/store/sqlite"
 )
 
 // deployment is a local deployment in this process, on a clock that stands
@@ -23,30 +27,37 @@ type deployment struct {
 	*caller
 	local *app.Local
 	clock *clockwork.FakeClock
+	stop  func()
 }
 
 func deploy(b *testing.B) *deployment {
 	b.Helper()
-	s := surround(b)
+	return surround(b).deploy(b.TempDir())
+}
+
+// deploy starts a deployment on the state in data. It ends with the benchmark,
+// if it is not stopped before.
+func (s *surroundings) deploy(data string) *deployment {
+	s.b.Helper()
 	clock := clockwork.NewFakeClockAt(time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC))
-	data := b.TempDir()
-	local, err := app.Open(b.Context(), app.Options{
+	local, err := app.Open(s.b.Context(), app.Options{
 		Listen: "127.0.0.1:0", Data: data, Flows: s.flows, Settings: s.settings(),
 		Clock: clock, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
-		b.Fatal(err)
+		s.b.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
 	ran := make(chan error, 1)
 	go func() { ran <- local.Run(ctx) }()
-	b.Cleanup(func() {
-		stop()
+	stop := sync.OnceFunc(func() {
+		cancel()
 		if err := errors.Join(<-ran, local.Close()); err != nil {
-			b.Error(err)
+			s.b.Error(err)
 		}
 	})
-	return &deployment{s, newCaller(b, local.URL, data, clock.Now), local, clock}
+	s.b.Cleanup(stop)
+	return &deployment{s, newCaller(s.b, local.URL, data, clock.Now), local, clock, stop}
 }
 
 // idle waits until nothing is left to do before the clock moves.
@@ -59,15 +70,15 @@ func (d *deployment) idle() {
 // clients is how many programs and people call at the same time, where many do.
 const clients = 16
 
-// each does something for every number below n, by several clients at once.
-func (d *deployment) each(n int, do func(i int) error) {
+// each does something for every number below n, by so many clients at once.
+func each(b *testing.B, clients, n int, do func(i int) error) {
 	var all sync.WaitGroup
 	numbers := make(chan int)
 	for range clients {
 		all.Go(func() {
 			for i := range numbers {
 				if err := do(i); err != nil {
-					d.b.Error(err)
+					b.Error(err)
 				}
 			}
 		})
@@ -84,12 +95,12 @@ func (d *deployment) each(n int, do func(i int) error) {
 // shown in Slack, and recorded.
 func (d *deployment) stages(n int) []string {
 	runs := make([]string, n)
-	d.each(n, func(i int) (err error) {
+	each(d.b, clients, n, func(i int) (err error) {
 		runs[i], err = d.request()
 		return err
 	})
 	d.idle()
-	d.each(n, func(i int) error { return d.press(bob, flow.ActionApprove, runs[i]) })
+	each(d.b, clients, n, func(i int) error { return d.press(bob, flow.ActionApprove, runs[i]) })
 	d.idle()
 	d.clock.Advance(10 * time.Minute)
 	d.idle()
@@ -136,27 +147,120 @@ func BenchmarkWholeRuns(b *testing.B) {
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "runs/s")
 	b.ReportMetric(float64(d.calls.Load()-calls)/float64(b.N), "slack-calls/run")
+	b.ReportMetric(0, "ns/op")
 	d.check(last)
 }
 
 // BenchmarkAcknowledge is how long Slack and programs wait for an answer, over
-// HTTP: alone, and while other clients ask too and their runs are worked on.
+// HTTP: alone, and while others ask too and their runs are worked on.
 func BenchmarkAcknowledge(b *testing.B) {
-	for name, acknowledged := range map[string]func(d *deployment) func(i int) error{
-		"SlashCommand": func(d *deployment) func(int) error {
-			return func(int) error { return d.command() }
-		},
-		"API": func(d *deployment) func(int) error {
-			return func(int) error { _, err := d.request(); return err }
-		},
-		"Button": func(d *deployment) func(int) error {
-			runs := make([]string, b.N)
-			_ = runs
-			return func(i int) error { return d.press(bob, flow.ActionApprove, runs[i]) }
-		},
+	for _, asked := range []struct {
+		name  string
+		ofRun bool
+		ask   func(d *deployment, run string) error
+	}{
+		{"SlashCommand", false, func(d *deployment, _ string) error { return d.command() }},
+		{"Button", true, func(d *deployment, run string) error { return d.press(bob, flow.ActionApprove, run) }},
+		{"APIRequest", false, func(d *deployment, _ string) error { _, err := d.request(); return err }},
 	} {
-		_ = name
-		_ = acknowledged
+		for _, atOnce := range []int{1, clients} {
+			b.Run(fmt.Sprintf("%s/clients=%d", asked.name, atOnce), func(b *testing.B) {
+				d := deploy(b)
+				d.check(d.stages(clients)) // who is who, and connections
+				runs := make([]string, b.N)
+				if asked.ofRun {
+					each(d.b, clients, b.N, func(i int) (err error) {
+						runs[i], err = d.request()
+						return err
+					})
+					d.idle()
+				}
+				took := make([]time.Duration, b.N)
+				each(b, atOnce, b.N, func(i int) error {
+					began := time.Now()
+					err := asked.ask(d, runs[i])
+					took[i] = time.Since(began)
+					if atOnce == 1 {
+						d.idle()
+					}
+					return err
+				})
+				d.idle()
+				quantiles(b, took)
+			})
+		}
+	}
+}
+
+// BenchmarkRecover is a start with so many runs that wait for a decision: until
+// the process serves, and until each has its timer back.
+func BenchmarkRecover(b *testing.B) {
+	for _, waiting := range []int{1_000, 100_000} {
+		b.Run(fmt.Sprintf("waiting=%d", waiting), func(b *testing.B) {
+			s := surround(b)
+			data := b.TempDir()
+			d := s.deploy(data)
+			run, err := d.request()
+			if err != nil {
+				b.Fatal(err)
+			}
+			d.idle()
+			r, err := d.local.Runs.Get(b.Context(), run)
+			if err != nil {
+				b.Fatal(err)
+			}
+			d.stop()
+			multiply(b, data, r, waiting)
+			b.ResetTimer()
+			var serving time.Duration
+			for range b.N {
+				began := time.Now()
+				d := s.deploy(data)
+				serving += time.Since(began)
+				d.idle()
+				b.StopTimer()
+				d.stop()
+				b.StartTimer()
+			}
+			b.ReportMetric(serving.Seconds()/float64(b.N), "s-until-serving")
+			b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s-until-recovered")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// multiply adds copies of a run that waits until there are n, and has everybody
+// seen them.
+func multiply(b *testing.B, data string, r flow.Run, n int) {
+	consumers := []string{"relay", "notify", "audit"}
+	db, err := sqlite.Open(filepath.Join(data, "sym.db"), time.Now, consumers...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	runs := store.Runs{Store: db}
+	each(b, clients, n-1, func(i int) error {
+		twin := r
+		twin.ID, twin.Rev = flow.RunIDFrom("sym", "twin", fmt.Sprint(i)), 0
+		twin.Execution.Token = strings.Replace(r.Execution.Token, r.ID, twin.ID, 1)
+		_, err := runs.Put(b.Context(), twin)
+		return err
+	})
+	for _, consumer := range consumers {
+		for {
+			changes, err := db.Changes(b.Context(), consumer, 200)
+			if err == nil {
+				err = db.Seen(b.Context(), consumer, len(changes))
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+			if len(changes) == 0 {
+				break
+			}
+		}
+	}
+	if err := db.Close(); err != nil {
+		b.Fatal(err)
 	}
 }
 
@@ -168,6 +272,5 @@ func quantiles(b *testing.B, took []time.Duration) {
 	}
 	b.ReportMetric(at(50), "p50-ms")
 	b.ReportMetric(at(99), "p99-ms")
+	b.ReportMetric(0, "ns/op")
 }
-
-var _ = store.ByDue

@@ -13,12 +13,15 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/flow"
 )
@@ -30,9 +33,33 @@ type surroundings struct {
 	slack *httptest.Server
 	flows string // folder of the configuration
 
-	calls   atomic.Int64 // of Slack
-	revoked atomic.Int64 // calls of the granting server that took access away
+	calls  atomic.Int64 // of Slack
+	stages sync.Map     // stage and run → channel
 }
+
+// stage is something that the surroundings see of a run.
+type stage string
+
+const (
+	asked   stage = "asked"   // the approver is shown the request
+	granted stage = "granted" // the server is asked to grant access
+)
+
+// reached gives a channel that has room for one: what is seen first.
+func (s *surroundings) reached(at stage, run string) chan struct{} {
+	c, _ := s.stages.LoadOrStore(string(at)+run, make(chan struct{}, 1))
+	return c.(chan struct{})
+}
+
+func (s *surroundings) see(at stage, run string) {
+	select {
+	case s.reached(at, run) <- struct{}{}:
+	default: // seen before
+	}
+}
+
+// runInButton finds the run whose request a message shows.
+var runInButton = regexp.MustCompile(`"value":"([0-9a-f-]{36}) request:0"`)
 
 const (
 	benchTeam   = "T0BENCH"
@@ -109,29 +136,28 @@ func (s *surroundings) answerAsSlack(w http.ResponseWriter, r *http.Request) {
 	case "conversations.open":
 		answer["channel"] = map[string]any{"id": "D0" + r.FormValue("users")}
 	case "chat.postMessage", "chat.update":
+		if shown := runInButton.FindStringSubmatch(r.FormValue("blocks")); shown != nil {
+			s.see(asked, shown[1])
+		}
 		answer["channel"], answer["ts"] = r.FormValue("channel"), fmt.Sprintf("1700000000.%06d", n)
 	}
 	_ = json.NewEncoder(w).Encode(answer) // who has gone needs no answer
 }
 
 func (s *surroundings) answerAsTarget(w http.ResponseWriter, r *http.Request) {
-	var record struct {
-		Event struct {
-			Type string `json:"type"`
-		} `json:"event"`
-	}
+	var record events.AuditRecord
 	if err := json.NewDecoder(r.Body).Decode(&record); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	if record.Event.Type == string(flow.EventDeescalate) {
-		s.revoked.Add(1)
+	if record.Event.Type == string(flow.EventEscalate) {
+		s.see(granted, record.Run.SRN[strings.LastIndexByte(record.Run.SRN, ':')+1:])
 	}
 	fmt.Fprint(w, `{"body":{}}`)
 }
 
 // caller calls a deployment as Slack and as programs do. It is safe for
-// concurrent use, and panics are for what no benchmark survives.
+// concurrent use.
 type caller struct {
 	url, token string
 	now        func() time.Time // by the deployment's clock
