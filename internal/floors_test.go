@@ -41,6 +41,7 @@ var floors = map[string]int{
 	"internal/catalog":                 4,
 	"internal/store/dynamo/dynamotest": 5, // makes the table that the adapter describes
 	"internal/strategy/builtin":        5, // wiring
+	"internal/app/core":                5,
 	"internal/app":                     6,
 	"functions":                        7, // entry points
 	"infra":                            7,

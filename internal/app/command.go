@@ -6,11 +6,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
@@ -73,7 +73,7 @@ const (
 
 func serve(ctx context.Context, args []string, settings config.Settings, out, logs io.Writer) error {
 	set := flags("local", out)
-	options := Options{Settings: settings, Clock: wallClock{}, Out: out}
+	options := Options{Settings: settings, Clock: core.WallClock{}, Out: out}
 	set.StringVar(&options.Listen, "listen", "127.0.0.1:8080", "address to serve on")
 	set.StringVar(&options.Data, "data", ".local", dataUsage)
 	set.StringVar(&options.Flows, "flows", "flows", flowsUsage)
@@ -81,15 +81,8 @@ func serve(ctx context.Context, args []string, settings config.Settings, out, lo
 	if err := parse(set, args); err != nil {
 		return err
 	}
-	options.Log = logger(settings, logs)
+	options.Log = core.Logger(settings, logs)
 	return Serve(ctx, options)
-}
-
-func logger(settings config.Settings, w io.Writer) *slog.Logger {
-	if settings.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, nil))
-	}
-	return slog.New(slog.NewTextHandler(w, nil))
 }
 
 func check(args []string, settings config.Settings, out io.Writer) error {
@@ -198,9 +191,3 @@ func token(ctx context.Context, args []string, settings config.Settings, out io.
 	defer db.Close()
 	return act(store.Tokens{Store: db, Org: settings.Org, Now: time.Now})
 }
-
-// wallClock is the time of this machine.
-type wallClock struct{}
-
-func (wallClock) Now() time.Time                         { return time.Now() }
-func (wallClock) After(d time.Duration) <-chan time.Time { return time.After(d) }

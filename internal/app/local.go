@@ -14,11 +14,13 @@ import (
 	"time"
 
 	"github.com/symflows/symflows/internal/api"
+	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/audit"
 	"github.com/symflows/symflows/internal/catalog"
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/runner/local"
+	"github.com/symflows/symflows/internal/slackapp"
 	"github.com/symflows/symflows/internal/slacksim"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/sqlite"
@@ -131,14 +133,6 @@ func load(dir, org string) (*catalog.Catalog, catalog.Report) {
 	return catalog.Load(dir, org, builtin.Types())
 }
 
-// arnsOf lists the functions that a strategy may invoke.
-func arnsOf(s flow.Strategy) []string {
-	if t, ok := builtin.Types()[s.Type]; ok && t.ARNs != nil {
-		return t.ARNs(s)
-	}
-	return nil
-}
-
 // urlOf is where a browser on this machine finds a listening address.
 func urlOf(a net.Addr) string {
 	host, port, _ := net.SplitHostPort(a.String())
@@ -157,22 +151,20 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	if o.seams.store != nil {
 		watched.Store = o.seams.store(db)
 	}
-	runs := store.Runs{Store: watched}
-	flows := &store.Flows{Store: watched}
-	users := store.Users{Store: watched}
-	l.Engine = engine
-	l.Tokens = store.Tokens{Store: watched, Org: o.Settings.Org, Now: now}
+	c := core.New(o.Settings.Org, watched, o.Clock, o.Log)
+	runs, flows := c.Runs, c.Flows
+	l.Engine, l.Tokens, l.Runs = engine, c.Tokens, runs
 	l.Audit = &audit.Files{Dir: filepath.Join(o.Data, "audit"), Now: now}
 
 	functions, secrets, err := l.functions(ctx)
 	if err != nil {
 		return err
 	}
-	publish := workflow.Publish{Runs: runs, Flows: flows, ARNs: arnsOf}
+	publish := workflow.Publish{Runs: runs, Flows: flows, ARNs: builtin.ARNs}
 	if _, err := publish.Run(ctx, configured.Flows, configured.Strategies); err != nil {
 		return err
 	}
-	slack, err := l.slack(ctx, users)
+	slack, err := l.slack(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -181,21 +173,14 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		open = o.seams.open(open)
 	}
 	times := db.Times()
-	access := &workflow.Access{
-		Runs: runs, Grants: store.Grants{Store: watched}, Flows: flows, Users: users,
-		Open:  open,
-		Clock: o.Clock, Log: o.Log, CallTimeout: cmp.Or(o.seams.callTimeout, 30*time.Second),
-	}
+	access := c.Access(cmp.Or(o.seams.callTimeout, 30*time.Second))
 	remover := &local.Remover{Engine: engine, Deescalate: access.Deescalate}
 	schedule := &local.Schedule{Times: times, Remover: remover}
-	access.Remover, access.Schedule = remover, schedule
+	access.Open, access.Remover, access.Schedule = open, remover, schedule
 	if o.seams.schedule != nil {
 		access.Schedule = o.seams.schedule(schedule)
 	}
-	approval := workflow.Approval{
-		Runs: runs, Flows: flows, Directory: slack.directory, Functions: functions, Now: now,
-		FunctionTimeout: 30 * time.Second,
-	}
+	approval := c.Approval(slack.directory, functions, 30*time.Second)
 	runner := &local.Runner{
 		Engine: engine, Await: approval.Await,
 		Enter: func(ctx context.Context, id string) (flow.Step, error) {
@@ -208,24 +193,22 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		},
 	}
 	drive := workflow.Drive{Runs: runs, Runner: runner, Remover: remover, Now: now}
-	sweep := workflow.Sweep{Runs: runs, Drive: drive, Now: now, Log: o.Log}
-	notify := workflow.Notify{
-		Runs: runs, Flows: flows, Messages: store.Messages{Store: watched}, Slack: slack.messenger, Now: now, Log: o.Log,
-	}
+	sweep := c.Sweep(drive, 0)
+	notify := c.Notify(slackapp.Messenger{API: slack.api})
 	shipping := workflow.Audit{Runs: runs, Log: l.Audit}
 	watched.Readers = []*local.Reader{
 		{Name: relayConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Each(workflow.Relay{Drive: drive}.Handle)},
 		{Name: notifyConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Each(notify.Handle)},
 		{Name: auditConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Batch(shipping.Handle)},
 	}
-	submit := workflow.Submit{Org: o.Settings.Org, Runs: runs, Flows: flows, Directory: slack.directory, Now: now}
-	l.Submit, l.Runs = submit, runs
+	submit := c.Submit(slack.directory)
+	l.Submit = submit
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", l.healthz)
 	mux.Handle("/api/v1/", (&api.API{
 		Submit: submit, Runs: runs, Flows: flows, Tokens: l.Tokens, Org: o.Settings.Org, Now: now, Log: o.Log,
 	}).Handler())
-	l.mount(mux, slack, submit)
+	l.mount(mux, slack, c.SlackApp(slack.api, slack.directory, submit))
 	l.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)}
 
 	// From here on: what an earlier process left.

@@ -9,22 +9,18 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
-	"time"
 
 	"github.com/slack-go/slack"
 
+	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/slackapp"
 	"github.com/symflows/symflows/internal/slacksim"
-	"github.com/symflows/symflows/internal/store"
-	"github.com/symflows/symflows/internal/workflow"
 )
 
 // slackSide is the way to a workspace, real or simulated.
 type slackSide struct {
 	directory *slackapp.Directory
-	messenger slackapp.Messenger
 	api       *slack.Client
 	mode      config.Mode
 	secret    string // that requests over HTTP are signed with
@@ -35,62 +31,35 @@ type slackSide struct {
 // docs/slack.md. The app takes any.
 const shortcutID = "request"
 
-// slackTimeout bounds one call of Slack's Web API.
-const slackTimeout = 10 * time.Second
-
-// slackConnections is how many stay open: as many as notify uses at once. Of the
-// default's two, most calls would be the first on a connection of their own.
-const slackConnections = 16
-
-func slackTransport() *http.Transport {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConnsPerHost = slackConnections
-	return t
-}
-
 // slack connects to the workspace that the settings lead to. Who the workspace
 // is, is asked now: a token that does not work is told at the start.
-func (l *Local) slack(ctx context.Context, users store.Users) (*slackSide, error) {
+func (l *Local) slack(ctx context.Context, c core.Core) (*slackSide, error) {
 	settings := l.options.Settings.Slack
 	mode, err := settings.Mode()
 	if err != nil {
 		return nil, err
 	}
-	side := &slackSide{mode: mode, secret: settings.SigningSecret}
-	client := &http.Client{Timeout: slackTimeout, Transport: slackTransport()}
-	options := []slack.Option{slack.OptionHTTPClient(client)}
+	side := &slackSide{mode: mode}
+	client := core.SlackHTTP()
 	asking := client
-	switch mode {
-	case config.Simulated:
+	if mode == config.Simulated {
 		if side.sim, settings, err = l.simulate(); err != nil {
 			return nil, err
 		}
-		side.secret = settings.SigningSecret
 		// Nothing is served yet: the first question is asked in memory.
 		asking = slacksim.InProcess(side.sim)
-	case config.SocketMode:
-		options = append(options, slack.OptionAppLevelToken(settings.AppToken))
 	}
-	if settings.APIURL != "" {
-		options = append(options, slack.OptionAPIURL(strings.TrimSuffix(settings.APIURL, "/")+"/"))
-	}
-	side.api = slack.New(settings.BotToken, options...)
-	team, err := slackapp.Workspace(ctx, slack.New(settings.BotToken, append(options, slack.OptionHTTPClient(asking))...))
+	side.secret, side.api = settings.SigningSecret, core.SlackAPI(settings, client)
+	team, err := slackapp.Workspace(ctx, core.SlackAPI(settings, asking))
 	if err != nil {
 		return nil, err
 	}
-	o := l.options
-	side.directory = &slackapp.Directory{API: side.api, Users: users, Org: o.Settings.Org, Team: team, Now: o.Clock.Now}
-	side.messenger = slackapp.Messenger{API: side.api}
+	side.directory = c.Directory(side.api, team)
 	return side, nil
 }
 
 // mount serves what Slack, or the simulation's page, asks for.
-func (l *Local) mount(mux *http.ServeMux, side *slackSide, submit workflow.Submit) {
-	o := l.options
-	a := &slackapp.App{
-		Submit: submit, Flows: submit.Flows, Directory: side.directory, API: side.api, Now: o.Clock.Now, Log: o.Log,
-	}
+func (l *Local) mount(mux *http.ServeMux, side *slackSide, a *slackapp.App) {
 	switch side.mode {
 	case config.SocketMode:
 		l.workers = append(l.workers, func(ctx context.Context) error { return a.ServeSocket(ctx) })

@@ -30,8 +30,18 @@ type AWS struct {
 	AccessFunction      string // SYM_ACCESS_FUNCTION: ARN of the access function
 	AuditStream         string // SYM_AUDIT_STREAM: name of the Firehose stream
 	AuditQueue          string // SYM_AUDIT_QUEUE: URL of the queue of runs whose records could not be shipped
-	SlackSecret         string // SYM_SLACK_SECRET: ARN of the secret with bot_token and signing_secret
+	SlackSecret         string // SYM_SLACK_SECRET: ARN of the secret with bot_token, signing_secret and, to start faster, team_id
 }
+
+// MetricNamespace holds the metrics that sweep publishes each minute, without
+// dimensions, as counts.
+const MetricNamespace = "SymFlows"
+
+// The metrics. That one of them is missing says that nobody sweeps.
+const (
+	MetricRemovalsOverdue = "RemovalsOverdue" // runs whose access should be gone since 90 s, and is not
+	MetricRunsDriven      = "RunsDriven"      // runs that were due
+)
 
 // Slack is how to reach a workspace. All empty: there is none, and local mode
 // simulates one.
@@ -109,6 +119,9 @@ func Read(getenv func(string) string) (Settings, error) {
 	case "text", "json":
 	default:
 		return s, fmt.Errorf("SYM_LOG_FORMAT is %q: write text or json", s.LogFormat)
+	}
+	if s.AWS.SlackSecret != "" {
+		return s, nil // the tokens are in it
 	}
 	_, err := s.Slack.Mode()
 	return s, err

@@ -197,6 +197,8 @@ func TestFlow_Validate(t *testing.T) {
 		{"NotifyBoth", validAccess, approval(func(a *Approval) { a.Notify[0].Users = []string{"a@example.com"} }), []string{"params.approval.notify[0]: has both"}},
 		{"NotifyChannelID", validAccess, approval(func(a *Approval) { a.Notify[0].Channel = "C024BE91L" }), nil},
 		{"NotifyNoChannel", validAccess, approval(func(a *Approval) { a.Notify[0].Channel = "access" }), []string{`params.approval.notify[0].channel: "access" is not a Slack channel`}},
+		{"NotifyLongestChannel", validAccess, approval(func(a *Approval) { a.Notify[0].Channel = "#" + strings.Repeat("ä", 80) }), nil},
+		{"NotifyLongerChannel", validAccess, approval(func(a *Approval) { a.Notify[0].Channel = "#" + strings.Repeat("a", 81) }), []string{`params.approval.notify[0].channel: `}},
 		{"NotifyUpperCaseChannel", validAccess, approval(func(a *Approval) { a.Notify[0].Channel = "#Access" }), []string{`params.approval.notify[0].channel: `}},
 		{"NotifySevenPeople", validAccess, approval(func(a *Approval) { a.Notify[0] = Notify{Users: people(7)} }), nil},
 		{"NotifyEightPeople", validAccess, approval(func(a *Approval) { a.Notify[0] = Notify{Users: people(8)} }), []string{"params.approval.notify[0].users: has 8 people"}},

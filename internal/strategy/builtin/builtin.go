@@ -47,6 +47,15 @@ func Types() map[string]strategy.Type {
 	return types
 }
 
+// ARNs lists the Lambda functions that a strategy, with its targets, may
+// invoke.
+func ARNs(s flow.Strategy) []string {
+	if e, ok := strategies()[s.Type]; ok && e.typ.ARNs != nil {
+		return e.typ.ARNs(s)
+	}
+	return nil
+}
+
 // Open gives the opener of every strategy of this build. A type that is not
 // built in, because the run began under another build, is an error of
 // flow.CodeUnavailable: a removal must go on trying until a build has it again.

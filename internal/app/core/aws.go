@@ -1,0 +1,141 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/slack-go/slack"
+
+	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/secrets"
+	"github.com/symflows/symflows/internal/slackapp"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/store/dynamo"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+// Deployed is what a function in AWS starts from.
+type Deployed struct {
+	Core
+	Settings config.Settings
+	AWS      aws.Config // honours AWS_ENDPOINT_URL and its like
+	Secrets  *secrets.Values
+}
+
+// Start gives a function of this process what it starts from. A function that
+// can't start ends: Lambda tries it anew with the next event.
+func Start[H any](build func(context.Context, Deployed) (H, error)) H {
+	ctx := context.Background()
+	settings, err := config.Read(os.Getenv)
+	log := Logger(settings, os.Stdout)
+	var cfg aws.Config
+	if err == nil {
+		cfg, err = awsconfig.LoadDefaultConfig(ctx)
+	}
+	var h H
+	if err == nil {
+		h, err = build(ctx, Deploy(settings, cfg, WallClock{}, log))
+	}
+	if err != nil {
+		log.Error("the function could not start", "error", err)
+		os.Exit(1)
+	}
+	return h
+}
+
+// Deploy builds on the table and the secrets of an AWS account.
+func Deploy(settings config.Settings, cfg aws.Config, clock workflow.Clock, log *slog.Logger) Deployed {
+	return Deployed{
+		Core:     New(settings.Org, dynamo.New(cfg, settings.AWS.Table, clock.Now), clock, log),
+		Settings: settings, AWS: cfg,
+		Secrets: &secrets.Values{API: secretsmanager.NewFromConfig(cfg), Now: clock.Now},
+	}
+}
+
+// Slack is a workspace that was reached.
+type Slack struct {
+	API           *slack.Client
+	Directory     *slackapp.Directory
+	SigningSecret string
+}
+
+// Slack connects to the workspace whose tokens are in the secret. Which one
+// that is, is asked unless the secret tells; the question opens the connection
+// that later calls go over.
+func (d Deployed) Slack(ctx context.Context) (Slack, error) {
+	settings := d.Settings.Slack
+	var team string
+	for key, place := range map[string]*string{"bot_token": &settings.BotToken, "signing_secret": &settings.SigningSecret, "team_id": &team} {
+		value, err := d.Secrets.Value(ctx, flow.SecretRef{Name: "slack", Path: d.Settings.AWS.SlackSecret, JSONKey: key})
+		if err != nil && place != &team {
+			return Slack{}, err
+		}
+		*place = value
+	}
+	api := SlackAPI(settings, SlackHTTP())
+	if team == "" {
+		var err error
+		if team, err = slackapp.Workspace(ctx, api); err != nil {
+			return Slack{}, err
+		}
+	}
+	return Slack{API: api, Directory: d.Directory(api, team), SigningSecret: settings.SigningSecret}, nil
+}
+
+// SlackDirectory knows the people of the workspace, and connects to it when it
+// is first asked: what does not need Slack goes on without it.
+func (d Deployed) SlackDirectory() workflow.Directory { return &lateDirectory{deployed: d} }
+
+type lateDirectory struct {
+	deployed Deployed
+
+	mu        sync.Mutex
+	connected *slackapp.Directory
+}
+
+func (l *lateDirectory) directory(ctx context.Context) (*slackapp.Directory, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.connected == nil {
+		s, err := l.deployed.Slack(ctx)
+		if err != nil {
+			return nil, &flow.Error{Code: flow.CodeLookup, Message: "Slack could not be asked who this is", Cause: fmt.Errorf("connect to Slack: %w", err)}
+		}
+		l.connected = s.Directory
+	}
+	return l.connected, nil
+}
+
+// User implements workflow.Directory.
+func (l *lateDirectory) User(ctx context.Context, slackID string) (store.User, error) {
+	d, err := l.directory(ctx)
+	if err != nil {
+		return store.User{}, err
+	}
+	return d.User(ctx, slackID)
+}
+
+// UserByEmail implements workflow.Directory.
+func (l *lateDirectory) UserByEmail(ctx context.Context, email string) (store.User, error) {
+	d, err := l.directory(ctx)
+	if err != nil {
+		return store.User{}, err
+	}
+	return d.UserByEmail(ctx, email)
+}
+
+// Group implements workflow.Directory.
+func (l *lateDirectory) Group(ctx context.Context, handle string) ([]store.User, error) {
+	d, err := l.directory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return d.Group(ctx, handle)
+}

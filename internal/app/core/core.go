@@ -1,0 +1,82 @@
+package core
+
+import (
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+// Core is a store as the use cases see it, and what else all of them need.
+type Core struct {
+	Org      string
+	Clock    workflow.Clock
+	Log      *slog.Logger
+	Runs     store.Runs
+	Grants   store.Grants
+	Flows    *store.Flows
+	Users    store.Users
+	Messages store.Messages
+	Tokens   store.Tokens
+}
+
+// New builds on a store.
+func New(org string, s store.Store, clock workflow.Clock, log *slog.Logger) Core {
+	return Core{
+		Org: org, Clock: clock, Log: log,
+		Runs: store.Runs{Store: s}, Grants: store.Grants{Store: s}, Flows: &store.Flows{Store: s},
+		Users: store.Users{Store: s}, Messages: store.Messages{Store: s},
+		Tokens: store.Tokens{Store: s, Org: org, Now: clock.Now},
+	}
+}
+
+// Submit builds the way in.
+func (c Core) Submit(d workflow.Directory) workflow.Submit {
+	return workflow.Submit{Org: c.Org, Runs: c.Runs, Flows: c.Flows, Directory: d, Now: c.Clock.Now}
+}
+
+// Approval builds the tasks that collect a decision; functionTimeout bounds one
+// call of a customer's function.
+func (c Core) Approval(d workflow.Directory, f workflow.Functions, functionTimeout time.Duration) workflow.Approval {
+	return workflow.Approval{Runs: c.Runs, Flows: c.Flows, Directory: d, Functions: f, Now: c.Clock.Now, FunctionTimeout: functionTimeout}
+}
+
+// Access builds what grants and takes away; callTimeout bounds the calls of
+// targets in one attempt. How to open strategies, schedule and remove is left
+// to the caller.
+func (c Core) Access(callTimeout time.Duration) *workflow.Access {
+	return &workflow.Access{
+		Runs: c.Runs, Grants: c.Grants, Flows: c.Flows, Users: c.Users,
+		Clock: c.Clock, Log: c.Log, CallTimeout: callTimeout,
+	}
+}
+
+// Notify builds what shows runs in Slack.
+func (c Core) Notify(m workflow.Messenger) workflow.Notify {
+	return workflow.Notify{Runs: c.Runs, Flows: c.Flows, Messages: c.Messages, Slack: m, Now: c.Clock.Now, Log: c.Log}
+}
+
+// Sweep builds what drives whatever is due; ahead is how far it looks.
+func (c Core) Sweep(d workflow.Drive, ahead time.Duration) workflow.Sweep {
+	return workflow.Sweep{Runs: c.Runs, Drive: d, Now: c.Clock.Now, Ahead: ahead, Log: c.Log}
+}
+
+// WallClock is the time of this machine.
+type WallClock struct{}
+
+// Now is the time.
+func (WallClock) Now() time.Time { return time.Now() }
+
+// After waits.
+func (WallClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
+
+// Logger writes logs as the settings say.
+func Logger(settings config.Settings, w io.Writer) *slog.Logger {
+	if settings.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, nil))
+	}
+	return slog.New(slog.NewTextHandler(w, nil))
+}

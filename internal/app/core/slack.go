@@ -1,0 +1,49 @@
+package core
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/slackapp"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+// slackTimeout bounds one call of Slack's Web API.
+const slackTimeout = 10 * time.Second
+
+// slackConnections is how many stay open: as many as notify uses at once. Of the
+// default's two, most calls would be the first on a connection of their own.
+const slackConnections = 16
+
+// SlackHTTP builds the HTTP client for Slack's Web API.
+func SlackHTTP() *http.Client {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = slackConnections
+	return &http.Client{Timeout: slackTimeout, Transport: t}
+}
+
+// SlackAPI builds the client of the workspace that the settings lead to.
+func SlackAPI(s config.Slack, client *http.Client) *slack.Client {
+	options := []slack.Option{slack.OptionHTTPClient(client)}
+	if s.AppToken != "" {
+		options = append(options, slack.OptionAppLevelToken(s.AppToken))
+	}
+	if s.APIURL != "" {
+		options = append(options, slack.OptionAPIURL(strings.TrimSuffix(s.APIURL, "/")+"/"))
+	}
+	return slack.New(s.BotToken, options...)
+}
+
+// Directory builds what knows the people of a workspace.
+func (c Core) Directory(api *slack.Client, team string) *slackapp.Directory {
+	return &slackapp.Directory{API: api, Users: c.Users, Org: c.Org, Team: team, Now: c.Clock.Now}
+}
+
+// SlackApp builds what takes the requests of a workspace.
+func (c Core) SlackApp(api *slack.Client, d *slackapp.Directory, submit workflow.Submit) *slackapp.App {
+	return &slackapp.App{Submit: submit, Flows: c.Flows, Directory: d, API: api, Now: c.Clock.Now, Log: c.Log}
+}
