@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -169,13 +170,13 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 			{Field: "context", Message: fmt.Sprintf("must be at most %d KB", flow.MaxContextBytes>>10)},
 		}}
 	}
-	values, err := s.inputs(f, q.Inputs)
-	if err != nil {
-		return flow.Run{}, "", err
+	values, fault := s.inputs(f, q.Inputs)
+	if values == nil {
+		return flow.Run{}, "", fault
 	}
 	sub, err := f.Submit(values)
-	if err != nil {
-		return flow.Run{}, "", asInputs(err)
+	if err := allFaults(fault, asInputs(err)); err != nil {
+		return flow.Run{}, "", err
 	}
 	r, err := s.start(ctx, flow.Start{
 		ID: id, Flow: f, Requester: requester.Actor, Submitter: submitter, Source: flow.ChannelAPI,
@@ -245,7 +246,8 @@ func (s Submit) ownSRN(field, srn, model string) (flow.SRN, error) {
 }
 
 // inputs turns the API's flow_inputs into field values: target_srn names the
-// target that the form would call target_id.
+// target that the form would call target_id. With an error it gives the values
+// that can be checked besides; nil: none can.
 func (s Submit) inputs(f *flow.Flow, in map[string]any) (map[string]any, error) {
 	values := make(map[string]any, len(in))
 	for k, v := range in {
@@ -260,7 +262,7 @@ func (s Submit) inputs(f *flow.Flow, in map[string]any) (map[string]any, error) 
 			}
 		}
 		if len(faults) > 0 {
-			return nil, &flow.Error{Code: flow.CodeInvalid, Message: "some inputs are not right", Fields: faults}
+			return values, &flow.Error{Code: flow.CodeInvalid, Message: "some inputs are not right", Fields: faults}
 		}
 		return values, nil
 	}
@@ -273,15 +275,15 @@ func (s Submit) inputs(f *flow.Flow, in map[string]any) (map[string]any, error) 
 	}
 	srn, ok := given.(string)
 	if !ok {
-		return nil, invalid("flow_inputs.target_srn", "must be text")
+		return values, invalid("flow_inputs.target_srn", "must be text")
 	}
 	n, err := s.ownSRN("flow_inputs.target_srn", srn, "access_target")
 	if err != nil {
-		return nil, err
+		return values, err
 	}
 	t, ok := f.Strategy.Target(s.Org, n.Slug)
 	if !ok || t.Type != n.Type {
-		return nil, invalid("flow_inputs.target_srn", "is not one of the flow's targets")
+		return values, invalid("flow_inputs.target_srn", "is not one of the flow's targets")
 	}
 	values[flow.FieldNameTarget] = t.Name
 	return values, nil
@@ -302,6 +304,24 @@ func asInputs(err error) error {
 		shown.Fields[i].Field = "flow_inputs." + f.Field
 	}
 	return &shown
+}
+
+// allFaults puts two reports of what is wrong with fields into one. Where both
+// speak of a field, the first knows better.
+func allFaults(first, second error) error {
+	a, isA := errors.AsType[*flow.Error](first)
+	b, isB := errors.AsType[*flow.Error](second)
+	if !isA || !isB || b.Code != flow.CodeInvalid {
+		return cmp.Or(first, second)
+	}
+	all := *b
+	all.Fields = slices.Clone(a.Fields)
+	for _, f := range b.Fields {
+		if !slices.ContainsFunc(all.Fields, func(known flow.FieldError) bool { return known.Field == f.Field }) {
+			all.Fields = append(all.Fields, f)
+		}
+	}
+	return &all
 }
 
 func invalid(field, message string) error {
