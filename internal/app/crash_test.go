@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -50,7 +51,32 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	os.RemoveAll(plainDir)
+	os.Exit(code)
+}
+
+// plainDir has the binary of plainBinary.
+var plainDir = filepath.Join(os.TempDir(), "symflows-"+rand.Text())
+
+var buildPlain = sync.OnceValues(func() (string, error) {
+	binary := filepath.Join(plainDir, "app.test")
+	out, err := exec.Command("go", "test", "-c", "-o", binary, ".").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("build %s: %w\n%s", binary, err, out)
+	}
+	return binary, err
+})
+
+// plainBinary builds the tests of this package without the race detector: it
+// would make many processes, and many rounds, slow and find nothing new in them.
+func plainBinary(t *testing.T) string {
+	t.Helper()
+	binary, err := buildPlain()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return binary
 }
 
 const crashFlows = `
@@ -191,12 +217,7 @@ func (l *Local) toTheEnd(ctx context.Context, clock *clockwork.FakeClock, save f
 
 func TestKilledAtEveryStep(t *testing.T) {
 	t.Parallel()
-	// A binary of its own: the race detector, which this one may have, would
-	// make hundreds of processes slow and find nothing new in them.
-	binary := filepath.Join(t.TempDir(), "victim")
-	if out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("build the victim: %v\n%s", err, out)
-	}
+	binary := plainBinary(t)
 	for _, mode := range ledgerModes {
 		t.Run(mode.name, func(t *testing.T) {
 			t.Parallel()

@@ -83,10 +83,10 @@ func (p *product) start(configure func(*Options) error) error {
 
 // stop ends what runs, as SIGTERM would.
 func (p *product) stop() error {
-	p.release()
 	if p.end == nil {
 		return nil
 	}
+	p.release()
 	end := p.end
 	p.end, p.local = nil, nil
 	return end()
@@ -148,7 +148,10 @@ func (p *product) hold(method string) {
 		case <-ctx.Done():
 		}
 	}})
-	p.letGo = func() { close(released) }
+	p.letGo = func() {
+		p.local.Slack.Heal()
+		close(released)
+	}
 }
 
 func (p *product) release() {

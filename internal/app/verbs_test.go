@@ -227,8 +227,8 @@ func tellSlack(p *product, _ *testscript.TestScript, args []string) (string, err
 	var fault slacksim.Fault
 	switch args[0] {
 	case "ok":
-		p.local.Slack.Heal()
 		p.release()
+		p.local.Slack.Heal()
 		return "", p.settle()
 	case "hold":
 		p.hold(args[1])
