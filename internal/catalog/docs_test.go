@@ -1,0 +1,80 @@
+package catalog
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/symflows/symflows/internal/flow"
+)
+
+// attributeRead finds where a document's reader asks for an attribute.
+var attributeRead = regexp.MustCompile(`\.(?:text|required|ref|refs|flag|duration|child|children|list|texts|textMap|scalar|scalars|oneOf|number|get|json)\("([a-z_]+)"`)
+
+// The guide names every attribute that the reader knows, every kind and every
+// type of field.
+func TestGuideIsComplete(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile("../../docs/flows.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("kinds.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := kindNames()
+	for _, match := range attributeRead.FindAllStringSubmatch(string(source), -1) {
+		names = append(names, match[1])
+	}
+	if len(names) < 50 {
+		t.Fatalf("only %d attributes found in the source", len(names))
+	}
+	for _, typ := range flow.FieldTypes {
+		names = append(names, string(typ))
+	}
+	for _, name := range names {
+		if !regexp.MustCompile(`\b` + name + `\b`).Match(guide) {
+			t.Errorf("docs/flows.md does not mention %s", name)
+		}
+	}
+}
+
+// The guide's examples are parts of documents that load.
+func TestGuideExamples(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile("../../docs/flows.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, block := range regexp.MustCompile("(?s)```yaml\n# excerpt\n(.*?)```").FindAllStringSubmatch(string(guide), -1) {
+		n++
+		params := "  approval: {notify: [{channel: \"#general\"}]}\n"
+		if strings.HasPrefix(block[1], "approval:") {
+			params = ""
+		}
+		document := `
+kind: environment
+name: main
+lambda_arns: ["arn:aws:lambda:us-east-1:123456789012:function:report"]
+---
+kind: flow
+name: example
+environment_id: main
+params:
+  prompt_fields: [{name: table, type: string}]
+` + params + "  " + strings.ReplaceAll(strings.TrimSpace(block[1]), "\n", "\n  ")
+		dir := t.TempDir()
+		if err := os.WriteFile(dir+"/flows.yaml", []byte(document), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, report := Load(dir, "sym", nil); report.Err() != nil {
+			t.Errorf("%s\n%v", document, report)
+		}
+	}
+	if n != 2 {
+		t.Errorf("%d examples, want 2", n)
+	}
+}
