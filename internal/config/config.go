@@ -33,9 +33,14 @@ type AWS struct {
 	SlackSecret         string // SYM_SLACK_SECRET: ARN of the secret with bot_token, signing_secret and, to start faster, team_id
 }
 
-// MetricNamespace holds the metrics that sweep publishes each minute, without
-// dimensions, as counts.
-const MetricNamespace = "SymFlows"
+// MetricNamespace holds the metrics that sweep publishes each minute, as
+// counts. They have one dimension, the name of the function that publishes them
+// (AWS_LAMBDA_FUNCTION_NAME): deployments may share an account, and the silence
+// of one must not be hidden by another.
+const (
+	MetricNamespace = "SymFlows"
+	MetricDimension = "FunctionName"
+)
 
 // The metrics. That one of them is missing says that nobody sweeps.
 const (
