@@ -83,6 +83,36 @@ func TestTimersFireInOrderAndOnce(t *testing.T) {
 	j.want(t, "a", "b", "c, later")
 }
 
+// jumping is a clock that jumps while its first alarm is being set.
+type jumping struct {
+	*clockwork.FakeClock
+	jump func()
+}
+
+func (c jumping) After(d time.Duration) <-chan time.Time {
+	c.jump()
+	return c.FakeClock.After(d)
+}
+
+func TestTimeJumpsWhileTheAlarmIsSet(t *testing.T) {
+	t.Parallel()
+	clock := clockwork.NewFakeClockAt(start)
+	jump := sync.OnceFunc(func() { clock.Advance(time.Minute) })
+	e := &Engine{Clock: jumping{clock, jump}, Log: slog.New(slog.DiscardHandler)}
+	var j journal
+	e.At("a", start.Add(2*time.Minute), j.job("a"))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { e.Run(ctx); close(done) }()
+	t.Cleanup(func() { cancel(); <-done })
+	if err := clock.BlockUntilContext(t.Context(), 2); err != nil { // the alarm that is late, and the right one
+		t.Fatal(err)
+	}
+	clock.Advance(time.Minute)
+	idle(t, e)
+	j.want(t, "a")
+}
+
 func TestIdleWaitsForJobsOfJobs(t *testing.T) {
 	t.Parallel()
 	e, _ := running(t)
