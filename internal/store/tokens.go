@@ -38,10 +38,11 @@ const tokenPrefix = "symflows_"
 
 // Create makes a token for a bot, valid for the given time, and returns its
 // value, which can't be had again. The error has flow.CodeInvalid for a bot
-// without a name, or a time that is over at once.
+// whose name flow.CheckName refuses, or a time that is over at once. (An e-mail
+// address is no such name, so that no bot has the id of a person.)
 func (s Tokens) Create(ctx context.Context, bot, label string, valid time.Duration) (value string, t Token, err error) {
-	if bot == "" {
-		return "", Token{}, flow.Errorf(flow.CodeInvalid, "a token needs the name of the bot that it is for")
+	if err := flow.CheckName(bot); err != nil {
+		return "", Token{}, flow.Errorf(flow.CodeInvalid, "the bot's name %s", flow.UserMessage(err))
 	}
 	if valid <= 0 {
 		return "", Token{}, flow.Errorf(flow.CodeInvalid, "a token must be valid for some time: give a duration such as 720h")

@@ -50,10 +50,12 @@ func TestTokens(t *testing.T) {
 func TestTokens_Create_Refused(t *testing.T) {
 	t.Parallel()
 	tokens, _, _ := clocked()
-	_, _, err := tokens.Create(t.Context(), "", "", time.Hour)
-	wantCode(t, err, flow.CodeInvalid)
+	for _, bot := range []string{"", "alice@example.com", "slack:T0/U1", "a b", strings.Repeat("b", 76)} {
+		_, _, err := tokens.Create(t.Context(), bot, "", time.Hour)
+		wantCode(t, err, flow.CodeInvalid)
+	}
 	for _, valid := range []time.Duration{0, -time.Hour} {
-		_, _, err = tokens.Create(t.Context(), "bot", "", valid)
+		_, _, err := tokens.Create(t.Context(), "bot", "", valid)
 		wantCode(t, err, flow.CodeInvalid)
 	}
 }
