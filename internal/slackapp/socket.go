@@ -3,6 +3,7 @@ package slackapp
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -53,15 +54,29 @@ func (a *App) ServeSocket(ctx context.Context, opts ...socketmode.Option) error 
 	}
 }
 
-// connectionEvent logs what happens to the connection.
+// connectionEvent logs what happens to the connection: of messages that can't
+// be read or answered the cause only, because they hold response URLs and what
+// people wrote.
 func (a *App) connectionEvent(ctx context.Context, event socketmode.Event) {
-	switch event.Type {
-	case socketmode.EventTypeConnectionError, socketmode.EventTypeIncomingError, socketmode.EventTypeErrorBadMessage,
-		socketmode.EventTypeErrorWriteFailed, socketmode.EventTypeInvalidAuth:
-		a.Log.WarnContext(ctx, "trouble with Slack's connection", "event", string(event.Type), "detail", fmt.Sprint(event.Data))
-	case socketmode.EventTypeConnected:
+	var cause error
+	switch data := event.Data.(type) {
+	case *socketmode.ConnectedEvent:
 		a.Log.InfoContext(ctx, "connected to Slack by Socket Mode")
+		return
+	case *slack.InvalidAuthEvent:
+		cause = errors.New("Slack refuses the app-level token")
+	case *slack.ConnectionErrorEvent:
+		cause = data.ErrorObj
+	case *slack.IncomingEventError:
+		cause = data.ErrorObj
+	case *socketmode.ErrorBadMessage:
+		cause = data.Cause
+	case *socketmode.ErrorWriteFailed:
+		cause = data.Cause
+	default:
+		return
 	}
+	a.Log.WarnContext(ctx, "trouble with Slack's connection", "event", string(event.Type), "error", cause)
 }
 
 // envelope does what an envelope asks for, and acknowledges it.

@@ -3,6 +3,7 @@ package slackapp
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -126,4 +127,31 @@ func (r router) Do(req *http.Request) (*http.Response, error) {
 		req.Host = req.URL.Host
 	}
 	return http.DefaultClient.Do(req)
+}
+
+// What can't be read is not written to the log: it may hold a response URL.
+func TestServeSocketLogsNoMessage(t *testing.T) {
+	t.Parallel()
+	w := memoryWorld(t)
+	server, connections := socketSlack(t)
+	w.app.API = slack.New("xoxb-test", slack.OptionAPIURL(w.slack.URL+"/"), slack.OptionAppLevelToken("xapp-test"),
+		slack.OptionHTTPClient(router{connect: server.URL}))
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- w.app.ServeSocket(ctx) }()
+	c := <-connections
+	const secret = "https://hooks.example.com/secret"
+	if err := c.WriteJSON(map[string]any{"type": "interactive", "envelope_id": "e-1", "payload": []string{secret}}); err != nil {
+		t.Fatal(err)
+	}
+	// Answers come in order, so that the one before was looked at by then.
+	envelope(t, c, "slash_commands", "e-2", map[string]any{"command": "/sym", "text": "help", "user_id": alice, "team_id": team})
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	log := w.log.String()
+	if !strings.Contains(log, "error_bad_message") || strings.Contains(log, "secret") || strings.Contains(log, fmt.Sprint([]byte(secret))[1:20]) {
+		t.Errorf("logged %s", log)
+	}
 }
