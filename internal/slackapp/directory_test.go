@@ -63,6 +63,25 @@ func TestWhoPeopleAre(t *testing.T) {
 	}
 }
 
+// However Slack writes somebody's e-mail address, it is the same person.
+func TestEmailInAnyCase(t *testing.T) {
+	t.Parallel()
+	d, s, _ := newDirectory(t)
+	var before store.User
+	for _, email := range []string{"alice@example.com", "Alice@Example.COM"} {
+		s.people[alice]["profile"] = map[string]any{"display_name": "Alice", "email": email}
+		byID, err := d.User(t.Context(), alice)
+		if err != nil || byID.ID != flow.UserID("sym", "alice@example.com") || byID.Email != "alice@example.com" {
+			t.Errorf("%s: %+v, %v", email, byID, err)
+		}
+		byEmail, err := d.UserByEmail(t.Context(), "ALICE@example.com")
+		if err != nil || byEmail != byID || before.ID != "" && before != byID {
+			t.Errorf("%s: %+v, %v, before %+v", email, byEmail, err, before)
+		}
+		before = byID
+	}
+}
+
 func TestLookUpsThatFail(t *testing.T) {
 	t.Parallel()
 	for failure, code := range map[string]flow.Code{

@@ -3,8 +3,10 @@ package slackapp
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -213,6 +215,35 @@ func TestModalLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkLimits(t, b)
+}
+
+// Durations may be as many as a menu holds, and as long as can be.
+func TestLongDurations(t *testing.T) {
+	t.Parallel()
+	f := accessFlow()
+	f.Params.PromptFields = []flow.PromptField{{Name: "duration", Type: flow.FieldDuration, Required: true, Visible: true}}
+	p := &f.Params.PromptFields[0]
+	for i := range maxOptions - 1 {
+		p.AllowedValues = append(p.AllowedValues, fmt.Sprintf("%dmo", i+1))
+	}
+	p.AllowedValues = append(p.AllowedValues, "3558mo")
+	v := requestModal(f, "r")
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkLimits(t, b)
+	if inputs := inputsOf(viewOf(t, v)); !slices.Contains(inputs, "duration") {
+		t.Errorf("inputs %v", inputs)
+	}
+	found := searchField(f, "duration", "3558")
+	if len(found) != 1 || found[0].label != "3558 months" {
+		t.Fatalf("found %v", found)
+	}
+	sub, err := f.Submit(map[string]any{"target_id": "orders-db", "duration": found[0].value})
+	if want := 3558 * 30 * 24 * time.Hour; err != nil || sub.Duration != want {
+		t.Errorf("asked for %s, want %s, %v", sub.Duration, want, err)
+	}
 }
 
 func BenchmarkSearch10000Targets(b *testing.B) {
