@@ -65,9 +65,6 @@ func TestAccess_Faults(t *testing.T) {
 				if setting != "seeing" && (call.what == "observe") == (setting == "blind") {
 					continue // the call is not made there
 				}
-				if f == panics && call.what != "revoke" {
-					continue // a runner's matter: it ends one step
-				}
 				bubble(t, fmt.Sprintf("%s/%s/%s", call.name, strings.ReplaceAll(string(f), " ", "_"), strings.ReplaceAll(setting, " ", "_")), func(t *testing.T) {
 					w := newWorld(t)
 					w.target.blind = setting == "blind"

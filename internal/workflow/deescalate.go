@@ -2,8 +2,6 @@ package workflow
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -145,7 +143,7 @@ func (a *Access) remove(ctx context.Context, opened strategy.Strategy, c strateg
 	}
 	defer func() {
 		if p := recover(); p != nil { // it would end the process, and all other removals with it
-			done.err = fmt.Errorf("strategy panicked: %v\n%s", p, debug.Stack())
+			done.err = panicked(p)
 		}
 		if done.err != nil {
 			a.yield(ctx, key, lease)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/symflows/symflows/events"
@@ -180,6 +181,9 @@ func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy
 		return result, err
 	}
 	defer func() {
+		if p := recover(); p != nil { // people would wait for a step that nobody reports
+			err = panicked(p)
+		}
 		if err != nil && do == flow.DoCreate {
 			a.yield(ctx, c.Entitlement.Key, lease)
 		}
@@ -230,6 +234,9 @@ func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy
 	})
 	return result, err
 }
+
+// panicked is the error of a strategy that did.
+func panicked(p any) error { return fmt.Errorf("strategy panicked: %v\n%s", p, debug.Stack()) }
 
 // yield gives a lease back after a failure, so that the next attempt need not
 // wait for its end. But what was cut off may still arrive at the target: then
