@@ -38,6 +38,9 @@ func (p Publish) Run(ctx context.Context, flows []*flow.Flow, strategies []flow.
 				return nil, err
 			}
 			for _, hit := range page.Runs {
+				if hit.ApprovalOnly {
+					continue // approved for ever, with nothing to take away
+				}
 				r, err := p.Runs.Get(ctx, hit.ID) // hits may be old
 				if err != nil {
 					return nil, err

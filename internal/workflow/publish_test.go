@@ -130,3 +130,23 @@ type lagging struct {
 }
 
 func (s lagging) List(context.Context, store.Query) (store.Page, error) { return s.old, nil }
+
+// TestPublish_ApprovalOnly: runs that were approved and grant nothing are there
+// for ever, and a publish reads none of them.
+func TestPublish_ApprovalOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, approvalFlow)
+	id := w.ask(asker, "a")
+	w.click(id, flow.ActionApprove, first)
+	w.want(id, flow.Approved)
+	w.publish.Runs = store.Runs{Store: unreadable{w.memory}}
+	_, err := w.publish.Run(t.Context(), nil, nil)
+	must(t, err)
+}
+
+// unreadable is a store that can only be listed.
+type unreadable struct{ store.Store }
+
+func (unreadable) Get(_ context.Context, key string) (store.Item, error) {
+	return store.Item{}, fmt.Errorf("%s was read", key)
+}
