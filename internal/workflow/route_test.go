@@ -31,10 +31,12 @@ func TestRoute_Deciders(t *testing.T) {
 		people    string
 		admins    string
 	}{
-		"Default":     {members: true, admins: "admin"},
-		"User":        {approvers: []string{"user:first@example.com"}, people: "first", admins: "admin"},
-		"Group":       {approvers: []string{"group:platform"}, people: "second third", admins: "admin"},
-		"Both, once":  {approvers: []string{"user:second@example.com", "group:platform"}, people: "second third", admins: "admin"},
+		"Default":    {members: true, admins: "admin"},
+		"User":       {approvers: []string{"user:first@example.com"}, people: "first", admins: "admin"},
+		"Group":      {approvers: []string{"group:platform"}, people: "second third", admins: "admin"},
+		"Both, once": {approvers: []string{"user:second@example.com", "group:platform"}, people: "second third", admins: "admin"},
+		// Of several groups each counts, whichever of them is empty.
+		"TwoGroups":   {approvers: []string{"group:empty", "group:platform", "group:oncall"}, people: "second third first", admins: "admin"},
 		"UnknownUser": {approvers: []string{"user:nobody@example.com", "user:first@example.com"}, people: "first", admins: "admin"},
 		"UnknownGroup": {
 			approvers: []string{"group:nobody", "user:first@example.com"}, people: "first", admins: "admin",
@@ -66,6 +68,8 @@ func TestRoute_Deciders(t *testing.T) {
 				}
 			})
 			w.directory.groups["platform"] = []string{second.SlackID, third.SlackID}
+			w.directory.groups["oncall"] = []string{third.SlackID, first.SlackID}
+			w.directory.groups["empty"] = nil
 			if c.world != nil {
 				c.world(w)
 			}
@@ -98,6 +102,7 @@ func TestRoute_NobodyCanApprove(t *testing.T) {
 		"OnlyTheRequester, as an": {approvers: []string{"user:asker@example.com"}, admins: []string{asker.Email}, reason: "self-approval is off"},
 		"SelfApproval":            {approvers: []string{"user:asker@example.com"}, self: true},
 		"NobodyIsThere":           {approvers: []string{"user:nobody@example.com"}, reason: "none of the flow's approvers"},
+		"EmptyGroup":              {approvers: []string{"group:empty"}, reason: "none of the flow's approvers"},
 		"AdminIsThere":            {approvers: []string{"user:nobody@example.com"}, admins: []string{admin.Email}},
 		"TooFew":                  {approvers: []string{"user:first@example.com", "user:asker@example.com"}, required: 2, reason: "it needs 2 different people, and only 1 may"},
 		"Enough":                  {approvers: []string{"user:first@example.com", "user:second@example.com"}, required: 2},
@@ -112,6 +117,7 @@ func TestRoute_NobodyCanApprove(t *testing.T) {
 				f.Params.Approval.Approvers, f.Params.Approval.Required = c.approvers, max(c.required, 1)
 				f.Params.Approval.AllowSelfApproval = c.self
 			})
+			w.directory.groups["empty"] = nil
 			id := w.ask(asker, "a")
 			if c.reason == "" {
 				w.want(id, flow.Requested)
