@@ -79,6 +79,17 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
+// TestSchedule_SameMoment: grants that end at the same moment have a timer each.
+func TestSchedule_SameMoment(t *testing.T) {
+	t.Parallel()
+	r := newRemoving(t, &times{}, ended)
+	r.must(r.Set(t.Context(), runA, start.Add(10*time.Minute)))
+	r.must(r.Set(t.Context(), runB, start.Add(10*time.Minute)))
+	r.pass(time.Hour)
+	slices.Sort(r.lines) // nothing is under way any more
+	r.want(t, "a +10m0s", "b +10m0s")
+}
+
 // TestSchedule_FiresAgain until somebody moved or deleted it: a removal that
 // failed, or was left to another worker, is not over.
 func TestSchedule_FiresAgain(t *testing.T) {
