@@ -195,7 +195,7 @@ type Tier struct {
 // Deciders is who may approve and deny, as ids that were resolved when the
 // request was routed. Admins may always.
 type Deciders struct {
-	Members           bool    `json:"members,omitempty"` // every member of the workspace, guests excluded
+	Members           bool    `json:"members,omitempty"` // every member of the workspace; guests too with AllowGuests
 	People            []Actor `json:"people,omitempty"`
 	Admins            []Actor `json:"admins,omitempty"`
 	AllowGuests       bool    `json:"allow_guests,omitempty"`
