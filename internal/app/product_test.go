@@ -124,7 +124,7 @@ func (p *product) serve(args []string, getenv func(string) string) (welcome stri
 }
 
 // patience bounds waiting for what should happen at once.
-const patience = 2 * time.Minute
+const patience = time.Minute
 
 // settle waits until nothing is under way, unless a script holds something.
 func (p *product) settle() error {
