@@ -64,7 +64,7 @@ func (a *App) connectionEvent(ctx context.Context, event socketmode.Event) {
 		a.Log.InfoContext(ctx, "connected to Slack by Socket Mode")
 		return
 	case *slack.InvalidAuthEvent:
-		cause = errors.New("Slack refuses the app-level token")
+		cause = errors.New("the app-level token is refused by Slack")
 	case *slack.ConnectionErrorEvent:
 		cause = data.ErrorObj
 	case *slack.IncomingEventError:
