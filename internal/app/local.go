@@ -248,6 +248,10 @@ func (l *Local) apiToken(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Writing to a file that is there would leave its permissions as they are.
+	if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
 	return os.WriteFile(file, []byte(created), 0o600)
 }
 

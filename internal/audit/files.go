@@ -119,7 +119,8 @@ func (f *Files) open() error {
 	return nil
 }
 
-// add makes the batch appear under its name in one move.
+// add makes the batch appear under its name in one move. Like all that it makes
+// it is for this user only: records say who asked for what, and why.
 func (f *Files) add(at time.Time, batch []byte) (err error) {
 	root := f.Dir
 	tmp, err := os.CreateTemp(root, temporary)
@@ -131,9 +132,6 @@ func (f *Files) add(at time.Time, batch []byte) (err error) {
 			err = errors.Join(err, tmp.Close(), removeIfThere(tmp.Name()))
 		}
 	}()
-	if err := tmp.Chmod(0o644); err != nil {
-		return err
-	}
 	if _, err := tmp.Write(batch); err != nil {
 		return err
 	}
@@ -166,12 +164,12 @@ func removeIfThere(name string) error {
 // makeDir makes a directory and those above it durably: a directory is on
 // disk only once the one that names it is.
 func makeDir(dir string) error {
-	err := os.Mkdir(dir, 0o755)
+	err := os.Mkdir(dir, 0o700)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := makeDir(filepath.Dir(dir)); err != nil {
 			return err
 		}
-		err = os.Mkdir(dir, 0o755)
+		err = os.Mkdir(dir, 0o700)
 	}
 	if errors.Is(err, fs.ErrExist) {
 		info, err := os.Stat(dir)
