@@ -401,7 +401,7 @@ func (c *card) until() string {
 // howEnded says why access ended.
 func howEnded(e flow.Event) string {
 	if e.Fields["deescalate_type"] == flow.Manual {
-		return "ended by " + mention(e.Actor)
+		return mention(e.Actor) + " ended it"
 	}
 	return "its time was up"
 }
@@ -499,7 +499,7 @@ func (c *card) repairs(end, ask string) []slack.BlockElement {
 func (c *card) outcome(e flow.Event) string {
 	what := "*" + safe(c.what()) + "*"
 	text, more := "", []string(nil)
-	var rows []row
+	var rows, answers []row
 	if message, _ := e.Fields["decision_message"].(string); message != "" {
 		rows = append(rows, row{"Message", plain(message, maxValue)})
 	}
@@ -528,7 +528,7 @@ func (c *card) outcome(e flow.Event) string {
 		text = "⚠️ " + mention(e.Actor) + " *approved* your request for " + what + ", but what was to run then *failed*."
 	case e.Name == flow.EventApprove:
 		text = "✅ " + mention(e.Actor) + " *approved* your request for " + what + "."
-		rows = append(rows, results(e)...)
+		answers = results(e)
 	case e.Name == flow.EventDeny && e.Actor.Kind == flow.KindSystem:
 		text = "⛔ Your request for " + what + " *can't be approved by anybody*, and was closed."
 	case e.Name == flow.EventDeny:
@@ -538,7 +538,12 @@ func (c *card) outcome(e flow.Event) string {
 	case e.Name == flow.EventCancel:
 		text = "↩️ Your request for " + what + " was withdrawn."
 	case e.Name == flow.EventEscalate:
-		text = "🔓 Your request for " + what + " was approved by " + c.approvers() + ". *You have access* " + c.until()
+		text = "🔓 Your request for " + what + " was approved by " + c.approvers() + ". "
+		if ended, ok := c.Last(flow.EventDeescalate); ok && c.Status == flow.Deescalated {
+			text += "You had access until " + moment(ended.At) + "."
+		} else {
+			text += "*You have access* " + c.until()
+		}
 		rows = append(rows, warnings(e)...)
 	case e.Name == flow.EventDeescalate:
 		text = "🔒 *Your access* to " + what + " *is over*: " + howEnded(e) + "."
@@ -549,6 +554,10 @@ func (c *card) outcome(e flow.Event) string {
 	}
 	c.page.add(section(strings.Join(append([]string{text}, more...), "\n")))
 	c.page.rows(rows)
+	if len(answers) > 0 {
+		c.page.add(section("*Result*"))
+		c.page.rows(answers)
+	}
 	if e.Failed() || e.Name == flow.EventEscalate {
 		c.page.buttons(c.repairs("End now", "This takes your access away now. To get it back you have to ask again.")...)
 	}
@@ -569,23 +578,66 @@ func (c *card) notification(s string) string {
 }
 
 // results shows what customers' functions answered: requesters of a flow that
-// runs something want to see what came of it.
+// runs something want to see what came of it. An object is a table, in the
+// order in which the function wrote it. Where there are two functions, the
+// labels say whose answer it is.
 func results(e flow.Event) []row {
-	var answers map[string]json.RawMessage
-	if json.Unmarshal(e.Output, &answers) != nil {
-		return nil
-	}
+	functions := members(e.Output)
 	var out []row
-	for _, name := range slices.Sorted(func(yield func(string) bool) {
-		for k := range answers {
-			if !yield(k) {
-				return
-			}
+	for _, f := range functions {
+		rows := members(f.value)
+		if rows == nil && string(f.value) != "null" {
+			rows = []member{{"answer", f.value}}
 		}
-	}) {
-		out = append(out, row{"Result of " + name, plain(string(answers[name]), maxValue)})
+		for _, r := range rows {
+			label := r.name
+			if len(functions) > 1 {
+				label = f.name + ": " + label
+			}
+			out = append(out, row{label, plain(legible(r.value), maxValue)})
+		}
 	}
 	return out
+}
+
+// member is a name and its value in a JSON object.
+type member struct {
+	name  string
+	value json.RawMessage
+}
+
+// members reads a JSON object in its own order; nil where it is no object.
+func members(object json.RawMessage) []member {
+	dec := json.NewDecoder(bytes.NewReader(object))
+	if brace, err := dec.Token(); err != nil || brace != json.Delim('{') {
+		return nil
+	}
+	out := []member{}
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return nil
+		}
+		m := member{name: fmt.Sprint(name)}
+		if err := dec.Decode(&m.value); err != nil {
+			return nil
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// legible writes text as it is, and any other JSON as JSON.
+func legible(value json.RawMessage) string {
+	var text string
+	if json.Unmarshal(value, &text) == nil && string(value) != "null" {
+		return text
+	}
+	var b bytes.Buffer
+	if json.Compact(&b, value) != nil {
+		return string(value)
+	}
+	return b.String()
 }
 
 func warnings(e flow.Event) []row {

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/slack-go/slack"
 	"pgregory.net/rapid"
 
 	"github.com/symflows/symflows/internal/flow"
@@ -221,6 +222,52 @@ func messages(r flow.Run) []workflow.Message {
 		out = append(out, workflow.Message{Kind: workflow.KindError, EventID: id}, workflow.Message{Kind: workflow.KindRefused, EventID: id})
 	}
 	return out
+}
+
+func TestResults(t *testing.T) {
+	t.Parallel()
+	for output, want := range map[string]string{
+		``:                         "",
+		`null`:                     "",
+		`{}`:                       "",
+		`{"after_approve":null}`:   "",
+		`{"after_approve":{}}`:     "",
+		`{"after_approve":12}`:     "answer=12",
+		`{"after_approve":"a\nb"}`: "answer=a\nb",
+		`{"after_approve":[1, 2]}`: "answer=[1,2]",
+		`{"after_approve":{"z":"two\nlines","a":true,"n":null,"o":{"x": "<!channel>"}}}`: "z=two\nlines|a=true|n=null|o={\"x\":\"<!channel>\"}",
+		`{"after_approve":{"rows":2},"on_approve":{"rows":1}}`:                           "after_approve: rows=2|on_approve: rows=1",
+	} {
+		var got []string
+		for _, r := range results(flow.Event{Output: json.RawMessage(output)}) {
+			if r.value.Type != slack.PlainTextType {
+				t.Errorf("%s: %q is not plain text", output, r.value.Text)
+			}
+			got = append(got, r.label+"="+r.value.Text)
+		}
+		if strings.Join(got, "|") != want {
+			t.Errorf("%s: %q, want %q", output, got, want)
+		}
+	}
+}
+
+// The message that access is there says "until" of the past once it has ended.
+func TestGrantIsPastOnceItEnded(t *testing.T) {
+	t.Parallel()
+	s := request(t).click(flow.ActionApprove, person(bob, "Bob"), "").decide().intend().do(flow.Escalate{})
+	granted := workflow.Message{Kind: workflow.KindOutcome, EventID: s.last()}
+	for _, want := range []string{"*You have access* until", "You had access until"} {
+		body, err := Render(granted, s.r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(body), want) {
+			t.Errorf("want %q in %s", want, body)
+		}
+		if s.r.Status == flow.Escalated {
+			s.end(flow.Deescalate{})
+		}
+	}
 }
 
 // The buttons of each state, which is what people can do in it.
