@@ -540,6 +540,9 @@ func (in Deescalate) apply(r *Run, now time.Time) error {
 type Fail struct {
 	Step   EventName
 	Reason Failure
+	// Wait is how long the target asks to be left alone; zero: it does not. A
+	// removal waits no longer for that than after any other failure.
+	Wait time.Duration
 }
 
 func (in Fail) apply(r *Run, now time.Time) error {
@@ -554,13 +557,13 @@ func (in Fail) apply(r *Run, now time.Time) error {
 			return stale
 		}
 		if f.Retryable && f.Attempts < MaxGrantAttempts {
-			f.RetryAt = now.Add(backOff(f.Attempts, 2*time.Second, time.Minute))
+			f.RetryAt = now.Add(max(in.Wait, backOff(f.Attempts, 2*time.Second, time.Minute)))
 		}
 	case EventDeescalate:
 		if !r.Access.Live() || !r.ending() {
 			return stale
 		}
-		f.RetryAt = now.Add(backOff(f.Attempts, 5*time.Second, 5*time.Minute))
+		f.RetryAt = now.Add(max(min(in.Wait, MaxRemovalBackOff), backOff(f.Attempts, 5*time.Second, MaxRemovalBackOff)))
 		r.Access.Removal.Owner, r.Access.Removal.Until = "", time.Time{}
 	default:
 		return Errorf(CodeIllegal, "%q is not a step that fails like this", in.Step)

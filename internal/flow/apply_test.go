@@ -961,6 +961,30 @@ func TestApply_Failures(t *testing.T) {
 	}
 }
 
+// TestApply_Failures_wait: a target may say when to come back; for a removal it
+// can't put that off.
+func TestApply_Failures_wait(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		step       EventName
+		run        Run
+		wait, want time.Duration
+	}{
+		{EventEscalate, granting(t), 0, 2 * time.Second},
+		{EventEscalate, granting(t), time.Second, 2 * time.Second},
+		{EventEscalate, granting(t), time.Hour, time.Hour},
+		{EventDeescalate, situations()["claimed"].run, time.Second, 5 * time.Second},
+		{EventDeescalate, situations()["claimed"].run, time.Minute, time.Minute},
+		{EventDeescalate, situations()["claimed"].run, time.Hour, MaxRemovalBackOff},
+	} {
+		in := failing(c.step, CodeUnavailable, "come back later")
+		in.Wait = c.wait
+		if r := must(c.run, t0, in); !r.Error.RetryAt.Equal(t0.Add(c.want)) || r.Due.After(r.Error.RetryAt) {
+			t.Errorf("%s asked to wait %s: tried again at +%s, want +%s; due at +%s", c.step, c.wait, r.Error.RetryAt.Sub(t0), c.want, r.Due.Sub(t0))
+		}
+	}
+}
+
 // TestApply_Granting_stops: granting is tried MaxGrantAttempts times, then only by hand.
 func TestApply_Granting_stops(t *testing.T) {
 	t.Parallel()

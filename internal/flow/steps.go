@@ -86,6 +86,10 @@ func Spec(s Step) (StepSpec, bool) {
 // has to press Retry.
 const MaxGrantAttempts = 5
 
+// MaxRemovalBackOff is the longest pause between two attempts at taking access
+// away.
+const MaxRemovalBackOff = 5 * time.Minute
+
 // Next says which step the run needs. It is the only place that does: an
 // execution enters by it, and asks it after each task.
 func Next(r Run) Step {

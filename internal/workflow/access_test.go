@@ -280,6 +280,33 @@ func TestAccess_GrantGivesUp(t *testing.T) {
 	w.wantPresent()
 }
 
+// TestAccess_AskedToWait: a target that says when to come back is left alone
+// till then. But it can't put off a removal for more than five minutes.
+func TestAccess_AskedToWait(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.target.fates["grant"] = []fate{asksToWait}
+	w.target.fates["revoke"] = []fate{asksToWait}
+	id := w.ask(asker, "a")
+	w.click(id, flow.ActionApprove, first)
+	w.pass(9*time.Minute + 59*time.Second)
+	if r := w.want(id, flow.Approved); w.target.calls["grant"] != 1 || r.Error == nil || r.Error.Code != flow.CodeUnavailable {
+		t.Errorf("%d grants, error %+v", w.target.calls["grant"], r.Error)
+	}
+	w.pass(time.Minute)
+	r := w.want(id, flow.Escalated)
+	if r.Error != nil || w.target.calls["grant"] != 2 {
+		t.Errorf("%d grants, error %+v", w.target.calls["grant"], r.Error)
+	}
+	w.pass(grantedFor + 4*time.Minute)
+	w.want(id, flow.Escalated)
+	if n := w.target.calls["revoke"]; n != 1 {
+		t.Errorf("%d revokes", n)
+	}
+	w.pass(2 * time.Minute)
+	w.want(id, flow.Deescalated)
+}
+
 // TestAccess_RemovalNeverGivesUp: a target that is down for days is asked
 // again and again, with back-off, by one event; and access ends when it is up.
 func TestAccess_RemovalNeverGivesUp(t *testing.T) {
@@ -520,7 +547,7 @@ func TestAccess_Identity(t *testing.T) {
 		id := w.ask(nobody, "a")
 		w.click(id, flow.ActionApprove, first)
 		r := w.want(id, flow.Approved)
-		if r.Error == nil || r.Error.Code != flow.CodeIdentity || !strings.Contains(r.Error.Message, "an admin has to set one") {
+		if r.Error == nil || r.Error.Code != flow.CodeIdentity || !strings.Contains(r.Error.Message, "Give the app the scope users:read.email") {
 			t.Fatalf("error %+v", r.Error)
 		}
 		if err := w.access.Users.SetIdentity(t.Context(), nobody.ID, store.Identity{Service: "fake", UserID: "u-1"}); err != nil {

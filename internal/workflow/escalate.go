@@ -3,6 +3,7 @@ package workflow
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -77,15 +78,26 @@ func (a *Access) Escalate(ctx context.Context, id string) (flow.Step, error) {
 func (a *Access) failed(ctx context.Context, id string, cause error) (flow.Step, error) {
 	a.Log.WarnContext(ctx, "granting failed", "run", id, "error", cause)
 	r, err := a.Runs.Change(ctx, id, a.Clock.Now, func(flow.Run) (flow.Input, error) {
-		return flow.Fail{Step: flow.EventEscalate, Reason: flow.FailureOf(cause)}, nil
+		return flow.Fail{Step: flow.EventEscalate, Reason: flow.FailureOf(cause), Wait: waitAfter(cause)}, nil
 	})
 	if err != nil && flow.CodeOf(err) != flow.CodeStale {
 		return "", again(err)
+	}
+	if waitAfter(cause) > 0 {
+		return flow.StepDone, nil // the execution would not wait that long: another one is started then
 	}
 	if flow.Next(r) == flow.StepEscalate {
 		return "", again(cause)
 	}
 	return flow.Next(r), nil
+}
+
+// waitAfter is how long a target asks to be left alone; zero: it does not.
+func waitAfter(err error) time.Duration {
+	if limited, ok := errors.AsType[*RateLimited](err); ok {
+		return limited.After
+	}
+	return 0
 }
 
 // intend writes down what is about to be granted and schedules its removal,
@@ -144,7 +156,7 @@ func (a *Access) identity(ctx context.Context, s flow.Strategy, opened strategy.
 	if who.Kind == flow.KindBot {
 		return who.Name, nil
 	}
-	return "", flow.Errorf(flow.CodeIdentity, "%s has no identity at %s: an admin has to set one", who.Display(), s.Type)
+	return "", flow.Errorf(flow.CodeIdentity, "%s is not known to %s: Slack shows this app no e-mail address of theirs. Give the app the scope users:read.email, or the person an address", who.Display(), s.Name)
 }
 
 // grantAll creates or joins each entitlement of the run.

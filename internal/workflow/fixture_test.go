@@ -460,6 +460,7 @@ const (
 	answerLost  fate = "answer lost"
 	showsLate   fate = "shows late" // what it did is seen half a minute later
 	panics      fate = "panics"
+	asksToWait  fate = "asks to wait" // ten minutes
 )
 
 // target is an outside system: who has what.
@@ -564,6 +565,8 @@ func (g *target) call(ctx context.Context, what string, c strategy.Call, present
 			return flow.Errorf(flow.CodeStrategy, "the target says no")
 		case unavailable:
 			return flow.Errorf(flow.CodeUnavailable, "the target is down")
+		case asksToWait:
+			return &workflow.RateLimited{After: 10 * time.Minute, Cause: flow.Errorf(flow.CodeUnavailable, "the target is busy")}
 		case panics:
 			panic("a bug of the strategy")
 		case arrivesLate:
