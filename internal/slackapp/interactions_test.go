@@ -257,6 +257,49 @@ func TestForgedButtons(t *testing.T) {
 	})
 }
 
+// What comes from a workspace that we don't serve does nothing, by whichever
+// way it comes, even where somebody there has the id of one of ours.
+func TestOtherWorkspace(t *testing.T) {
+	t.Parallel()
+	w := memoryWorld(t)
+	r := w.routed()
+	w.command(alice, "req prod-access")
+	view := w.opened()
+	before := runsIn(t, w.runs)
+	elsewhere := func(payload map[string]any) string {
+		payload["team"] = map[string]any{"id": "T0ELSE"}
+		return w.interact(payload)
+	}
+	if got := elsewhere(submission(alice, view, form())); !strings.Contains(got, "another Slack workspace") {
+		t.Errorf("form: %s", got)
+	}
+	if got := elsewhere(submission(alice, slack.View{CallbackID: viewFlow}, map[string]any{blockFlow: chosen("report")})); !strings.Contains(got, "another Slack workspace") {
+		t.Errorf("picker: %s", got)
+	}
+	elsewhere(w.clickOn(bob, "approve", value(r), ""))
+	if said := w.slack.of("response-url"); len(said) != 1 || !strings.Contains(said[0].Args["text"].(string), "another Slack workspace") {
+		t.Errorf("click: %v", said)
+	}
+	opened := len(w.slack.of("views.open"))
+	elsewhere(map[string]any{"type": "shortcut", "user": map[string]any{"id": alice}, "trigger_id": "t2"})
+	if n := len(w.slack.of("views.open")); n != opened {
+		t.Error("the shortcut opened a form")
+	}
+	if got := elsewhere(map[string]any{
+		"type": "block_suggestion", "user": map[string]any{"id": alice}, "block_id": blockFlow, "action_id": actionValue,
+		"view": map[string]any{"callback_id": viewFlow},
+	}); strings.TrimSpace(got) != `{"options":[]}` {
+		t.Errorf("search: %s", got)
+	}
+	after, err := w.runs.Get(t.Context(), r.ID)
+	if err != nil || after.Rev != r.Rev || runsIn(t, w.runs) != before {
+		t.Errorf("something was written: %+v, %v", after, err)
+	}
+	if prompted, err := w.runs.Get(t.Context(), metadataOf(view).Run); err != nil || len(prompted.Signals) > 0 {
+		t.Errorf("the form was taken: %+v, %v", prompted.Signals, err)
+	}
+}
+
 // An answer that can't be given in place comes as a direct message.
 func TestTellFallsBackToADirectMessage(t *testing.T) {
 	t.Parallel()

@@ -154,7 +154,7 @@ func element(f *flow.Flow, p flow.PromptField, most int) (e slack.BlockElement, 
 		text.Multiline = true
 		return text, "Whole numbers, one per line."
 	case flow.FieldDuration:
-		return text, "A whole number and s, m, h or d, such as 30m."
+		return text, "A whole number and s, m, h, d or mo, such as 30m."
 	}
 	text.Multiline = p.Name == flow.FieldNameReason
 	if len(p.AllowedValues) > 0 { // too long for a list of Slack's
