@@ -2,6 +2,7 @@ package app
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,10 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/audit"
+	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/slacksim"
 )
 
@@ -24,7 +28,7 @@ type auditPanel struct {
 	mu      sync.Mutex
 	place   string
 	dropped int
-	newest  []json.RawMessage
+	newest  []slacksim.Record
 }
 
 var _ slacksim.Records = (*auditPanel)(nil)
@@ -33,7 +37,7 @@ var _ slacksim.Records = (*auditPanel)(nil)
 const panelLength = 500
 
 // Tail gives the records after the first ones.
-func (p *auditPanel) Tail(ctx context.Context, after int) ([]json.RawMessage, error) {
+func (p *auditPanel) Tail(ctx context.Context, after int) ([]slacksim.Record, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for {
@@ -45,11 +49,11 @@ func (p *auditPanel) Tail(ctx context.Context, after int) ([]json.RawMessage, er
 			break
 		}
 		for _, r := range records {
-			b, err := json.Marshal(r)
-			if err != nil {
+			shown := told(r)
+			if shown.Raw, err = json.Marshal(r); err != nil {
 				return nil, err
 			}
-			p.newest = append(p.newest, b)
+			p.newest = append(p.newest, shown)
 		}
 		p.place = place
 		over := max(len(p.newest)-panelLength, 0)
@@ -60,9 +64,105 @@ func (p *auditPanel) Tail(ctx context.Context, after int) ([]json.RawMessage, er
 	return slices.Clone(p.newest[skip:]), nil
 }
 
+// told says what a record is about, in words.
+func told(r events.AuditRecord) slacksim.Record {
+	asker, ok := r.Run.Actors[string(flow.EventRequest)]
+	if !ok {
+		asker = r.Actor
+	}
+	flowName, what := flowOf(r), flowOf(r)
+	if target, ok := r.Fields["target"].(map[string]any); ok {
+		what = cmp.Or(written(target["label"]), written(target["name"]))
+	}
+	who, whose := called(r.Actor), called(asker)+"'s request for "+what
+	out := slacksim.Record{ID: r.ID, At: r.Event.Timestamp, Mood: slacksim.MoodPlain}
+	good, bad := slacksim.MoodGood, slacksim.MoodBad
+	unfinished := r.State.Status == events.StatusInProgress
+	failed := unfinished && len(r.State.Errors) > 0
+	switch name := flow.EventName(r.Event.Type); name {
+	case flow.EventPrompt:
+		out.Line = who + " opened the form of " + flowName
+	case flow.EventRequest:
+		out.Line, out.Note = called(asker)+" asked for "+what, written(r.Fields[flow.FieldNameReason])
+		if s, ok := r.Fields[flow.FieldNameDuration].(float64); ok {
+			out.Line += " for " + flow.Words(time.Duration(s)*time.Second)
+		}
+	case flow.EventRequestForward:
+		out.Line = whose + " was passed on"
+		if failed {
+			out.Line = whose + " could not be delivered"
+		}
+	case flow.EventRequestExpire:
+		out.Line, out.Mood = whose+" expired: nobody decided", bad
+	case flow.EventApprove:
+		out.Line, out.Mood = who+" approved "+whose, good
+		if unfinished {
+			out.Line += ", which needs more approvals"
+		}
+		if failed {
+			out.Line = who + "'s approval of " + whose + " did not count"
+		}
+	case flow.EventDeny:
+		out.Line, out.Mood = who+" denied "+whose, bad
+		if failed {
+			out.Line = who + "'s denial of " + whose + " did not count"
+		}
+	case flow.EventCancel:
+		out.Line = who + " withdrew the request for " + what
+		if failed {
+			out.Line = who + "'s withdrawal of the request for " + what + " did not count"
+		}
+	case flow.EventEscalate:
+		out.Line, out.Mood = called(asker)+" got access to "+what, good
+		if end, err := time.Parse(time.RFC3339, written(r.Fields["expires_at"])); err == nil {
+			out.Note = "until " + end.Format("15:04:05 UTC")
+		}
+		if failed {
+			out.Line = "Granting " + called(asker) + " access to " + what + " failed"
+		}
+	case flow.EventDeescalate:
+		out.Line = called(asker) + "'s access to " + what + " ended: its time was up"
+		if r.Fields["deescalate_type"] == flow.Manual {
+			out.Line = who + " ended " + called(asker) + "'s access to " + what
+		}
+		if failed {
+			out.Line = "Taking away " + called(asker) + "'s access to " + what + " failed"
+		}
+	default:
+		out.Line = who + ": " + string(name)
+	}
+	if message := written(r.Fields["decision_message"]); message != "" {
+		out.Note = message
+	}
+	if len(r.State.Errors) > 0 {
+		out.Note, out.Mood = r.State.Errors[0].Message, bad
+	}
+	if r.State.Attempts > 1 {
+		out.Line += fmt.Sprintf(" (%d times)", r.State.Attempts)
+	}
+	return out
+}
+
+// called is what people call an actor.
+func called(a events.AuditActor) string { return cmp.Or(a.Name, a.Username, "Sym Flows") }
+
+// flowOf is the name in the flow's SRN.
+func flowOf(r events.AuditRecord) string {
+	if parts := strings.Split(r.Run.Flow, ":"); len(parts) > 2 {
+		return parts[2]
+	}
+	return r.Run.Flow
+}
+
+// written is the value where it is a text.
+func written(value any) string {
+	s, _ := value.(string)
+	return s
+}
+
 // access tells who has access right now, by the file that the sample function
 // grant-database grants in: an outside system that we only look at.
-func (l *Local) access(context.Context) ([]string, error) {
+func (l *Local) access(context.Context) ([]slacksim.Access, error) {
 	file, err := os.Open(filepath.Join(l.options.Data, "access.jsonl"))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
@@ -71,7 +171,7 @@ func (l *Local) access(context.Context) ([]string, error) {
 		return nil, err
 	}
 	defer file.Close()
-	var lines []string
+	var grants []slacksim.Access
 	scanner := bufio.NewScanner(file)
 	for scanner.Scan() {
 		var row struct {
@@ -82,11 +182,7 @@ func (l *Local) access(context.Context) ([]string, error) {
 		if err := json.Unmarshal(scanner.Bytes(), &row); err != nil {
 			return nil, fmt.Errorf("read %s: %w", file.Name(), err)
 		}
-		line := row.Username + " has " + row.Target
-		if !row.Until.IsZero() {
-			line += " until " + row.Until.Format("15:04:05")
-		}
-		lines = append(lines, line)
+		grants = append(grants, slacksim.Access{Who: row.Username, What: row.Target, Until: row.Until})
 	}
-	return lines, scanner.Err()
+	return grants, scanner.Err()
 }

@@ -261,6 +261,7 @@ func (p Person) invite(c *conversation, who string) error {
 
 // notice shows a person a line of Slack's own. The caller holds the lock.
 func (s *Sim) notice(p Person, c *conversation, line string) {
+	line = strings.ToUpper(line[:1]) + line[1:] // errors begin in lower case
 	s.workspace.add(c, &Message{User: slackbot, Text: escape(line), OnlyFor: p.ID()}, s.config.Clock.Now())
 	s.change()
 }

@@ -430,7 +430,7 @@ func TestClick(t *testing.T) {
 	mustFail(t, guest.Click("", "Deny"), "has such a button")
 	a.onInteraction = func(slack.InteractionCallback) (int, string) { return 503, "" }
 	mustFail(t, guest.Click(ts, "Approve"), "dispatch_failed (HTTP 503)")
-	mustContain(t, guest.Channel("#access-prod"), "Slackbot (only you): the app failed")
+	mustContain(t, guest.Channel("#access-prod"), "Slackbot (only you): The app failed")
 }
 
 func TestShortcut(t *testing.T) {

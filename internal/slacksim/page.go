@@ -288,12 +288,12 @@ func (s *Sim) serveStream(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		if s.config.Access != nil {
-			lines, err := s.config.Access(r.Context())
+			grants, err := s.config.Access(r.Context())
 			if err != nil {
 				s.config.Logger.Warn("read access for the page", "error", err)
-			} else if now := fmt.Sprintf("%q", lines); now != access {
+			} else if now := fmt.Sprint(grants); now != access {
 				access = now
-				return send("access", append([]string{}, lines...))
+				return send("access", append([]Access{}, grants...))
 			}
 		}
 		return nil

@@ -226,17 +226,23 @@ func TestPageState(t *testing.T) {
 }
 
 // tail is a log of audit records.
-type tail []json.RawMessage
+type tail []Record
 
-func (l tail) Tail(_ context.Context, after int) ([]json.RawMessage, error) {
+func (l tail) Tail(_ context.Context, after int) ([]Record, error) {
 	return l[min(after, len(l)):], nil
 }
 
 func TestStream(t *testing.T) {
 	t.Parallel()
+	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 	a := newApp(t, func(c *Config) {
-		c.Records = tail{json.RawMessage(`{"n":1}`), json.RawMessage(`{"n":2}`)}
-		c.Access = func(context.Context) ([]string, error) { return []string{"alice has orders"}, nil }
+		c.Records = tail{
+			{ID: "a", Line: "Alice asked", Mood: MoodPlain, At: at, Raw: json.RawMessage(`{"n":1}`)},
+			{ID: "b", Line: "Bob approved", Note: "slack", Mood: MoodGood, At: at, Raw: json.RawMessage(`{"n":2}`)},
+		}
+		c.Access = func(context.Context) ([]Access, error) {
+			return []Access{{Who: "alice@example.com", What: "orders", Until: at}, {Who: "bob", What: "billing"}}, nil
+		}
 	})
 	url := serve(t, a)
 	connect := func(lastID string) (next func() string) {
@@ -264,8 +270,10 @@ func TestStream(t *testing.T) {
 	next := connect("")
 	for _, want := range []string{
 		"id: 0 event: changed data: 0",
-		`id: 2 event: records data: [{"n":1},{"n":2}]`,
-		`id: 2 event: access data: ["alice has orders"]`,
+		`id: 2 event: records data: [` +
+			`{"id":"a","line":"Alice asked","note":"","mood":"plain","at":"2026-03-02T09:00:00Z","raw":{"n":1}},` +
+			`{"id":"b","line":"Bob approved","note":"slack","mood":"good","at":"2026-03-02T09:00:00Z","raw":{"n":2}}]`,
+		`id: 2 event: access data: [{"who":"alice@example.com","what":"orders","until":"2026-03-02T09:00:00Z"},{"who":"bob","what":"billing"}]`,
 	} {
 		if got := next(); got != want {
 			t.Errorf("event %q, want %q", got, want)
@@ -277,7 +285,7 @@ func TestStream(t *testing.T) {
 	}
 	again := connect("1")
 	again()
-	if got := again(); got != `id: 2 event: records data: [{"n":2}]` {
+	if got := again(); !strings.HasPrefix(got, `id: 2 event: records data: [{"id":"b"`) {
 		t.Errorf("after reconnecting: %q", got)
 	}
 	a.sim.Close()
@@ -288,11 +296,11 @@ func TestStream(t *testing.T) {
 
 func TestStreamPollsForAccess(t *testing.T) {
 	t.Parallel()
-	lines := make(chan []string, 2)
+	lines := make(chan []Access, 2)
 	lines <- nil
-	lines <- []string{"bob has billing"}
+	lines <- []Access{{Who: "bob", What: "billing"}}
 	a := newApp(t, func(c *Config) {
-		c.Access = func(context.Context) ([]string, error) { return <-lines, nil }
+		c.Access = func(context.Context) ([]Access, error) { return <-lines, nil }
 	})
 	url := serve(t, a)
 	resp, err := http.Get(url + "/sim/stream")
@@ -311,7 +319,7 @@ func TestStreamPollsForAccess(t *testing.T) {
 			data = append(data, d)
 		}
 	}
-	if strings.Join(data, " ") != `0 [] ["bob has billing"]` {
+	if strings.Join(data, " ") != `0 [] [{"who":"bob","what":"billing"}]` {
 		t.Errorf("events = %v", data)
 	}
 	close(lines)

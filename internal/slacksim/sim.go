@@ -22,10 +22,38 @@ type Clock interface {
 	After(time.Duration) <-chan time.Time
 }
 
+// Record is an audit record as the page shows it. A later one with the same id
+// takes the place of an earlier one.
+type Record struct {
+	ID   string          `json:"id"`
+	Line string          `json:"line"` // what happened, in a sentence for people
+	Note string          `json:"note"` // a few words more; may be ""
+	Mood Mood            `json:"mood"`
+	At   time.Time       `json:"at"`
+	Raw  json.RawMessage `json:"raw"` // the record itself
+}
+
+// Mood is what a record means to those who watch.
+type Mood string
+
+// Moods of a record.
+const (
+	MoodPlain Mood = "plain"
+	MoodGood  Mood = "good"
+	MoodBad   Mood = "bad"
+)
+
 // Records gives audit records to the page.
 type Records interface {
 	// Tail gives the records after the first `after` ones, oldest first.
-	Tail(ctx context.Context, after int) ([]json.RawMessage, error)
+	Tail(ctx context.Context, after int) ([]Record, error)
+}
+
+// Access is a grant that is there right now.
+type Access struct {
+	Who   string    `json:"who"`            // e-mail address, or any other name
+	What  string    `json:"what"`           // what it opens
+	Until time.Time `json:"until,omitzero"` // zero: nobody knows
 }
 
 // Shortcut is a global shortcut of the app.
@@ -63,9 +91,8 @@ type Config struct {
 
 	// Records feeds the page's panel of audit records. Default: no panel.
 	Records Records
-	// Access tells who has access to what right now, a line of text for each
-	// grant. Default: no panel.
-	Access func(context.Context) ([]string, error)
+	// Access tells who has access to what right now. Default: no panel.
+	Access func(context.Context) ([]Access, error)
 }
 
 // Sim is a simulated Slack. It is an http.Handler with the Web API, response

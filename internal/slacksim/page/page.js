@@ -71,6 +71,36 @@ const emojis = {
   speech_balloon: "💬", bust_in_silhouette: "👤", door: "🚪", broom: "🧹", arrows_counterclockwise: "🔄", leftwards_arrow_with_hook: "↩️",
 };
 
+// Slack draws emoji itself, whatever fonts there are; so do we with those that
+// the app writes. Each is a mood and a path in a square of 16.
+const ring = "M14 8A6 6 0 1 1 2 8a6 6 0 0 1 12 0";
+const drawings = {
+  "✅": ["good", ring + "M5.2 8.2l2 2 3.6-4"], "☑": ["good", ring + "M5.2 8.2l2 2 3.6-4"], "⛔": ["bad", ring + "M5 8h6"],
+  "🟡": ["warn", "M8 5.5a2.5 2.5 0 1 1 0 5 2.5 2.5 0 0 1 0-5zm0-1.5a4 4 0 1 1 0 8 4 4 0 0 1 0-8z"], "⚠": ["warn", "M8 2l6.5 11.5h-13zM8 6.5v3M8 11.5v.3"],
+  "⌛": ["", "M4 2h8M4 14h8M5 2v2.5L8 8l3-3.5V2M5 14v-2.5L8 8l3 3.5V14"], "⏳": ["", "M4 2h8M4 14h8M5 2v2.5L8 8l3-3.5V2M5 14v-2.5L8 8l3 3.5V14"],
+  "🔓": ["good", "M3.5 7.5h9v6.5h-9zM5.5 7.5V4.8a2.5 2.5 0 0 1 4.8-1"], "🔒": ["", "M3.5 7.5h9v6.5h-9zM5.5 7.5V4.8a2.5 2.5 0 0 1 5 0v2.7"],
+  "↩": ["", "M6.5 3.5L3 7l3.5 3.5M3 7h6.5a3.5 3.5 0 0 1 0 7H8"], "⏭": ["", "M3 4v8l5-4zM8 4v8l5-4zM13.5 4v8"],
+  "📨": ["", "M2 4h12v8.5H2zM2 4.5L8 9l6-4.5"], "✏": ["", "M3 13l.7-3 6.8-6.8 2.3 2.3L6 12.3z"], "✋": ["warn", "M5.5 2h5L14 5.5v5L10.5 14h-5L2 10.5v-5zM5 8h6"],
+  "ℹ": ["", ring + "M8 7.3v4M8 4.8v.3"], "⚡": ["warn", "M9 1.5L3.5 9H8l-1 5.5L12.5 7H8z"],
+};
+const drawable = new RegExp(`(${Object.keys(drawings).join("|")})\\uFE0F?`, "u");
+
+// words makes nodes of plain text, with emoji drawn.
+function words(text) {
+  return withEmoji(text).split(drawable).map((part, i) => (i % 2 ? drawing(part) : part));
+}
+
+function drawing(emoji) {
+  const [mood, path] = drawings[emoji];
+  const make = (tag, props, ...children) => {
+    const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [key, value] of Object.entries(props)) node.setAttribute(key, value);
+    node.append(...children);
+    return node;
+  };
+  return make("svg", { class: "emoji " + mood, viewBox: "0 0 16 16", role: "img", "aria-label": emoji }, make("path", { d: path }));
+}
+
 const decode = (t) => t.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 const withEmoji = (t) => t.replace(/:([a-z0-9_+-]+):/g, (all, name) => emojis[name] || all);
 
@@ -127,7 +157,7 @@ const inline = /<([^<>\n]+)>|`([^`\n]+)`|(?<![\w*])\*(\S(?:[^*\n]*\S)?)\*(?![\w*
 function inlineNodes(text, verbatim) {
   const out = [];
   let last = 0;
-  const plain = (t) => { if (t) out.push(withEmoji(decode(t))); };
+  const plain = (t) => { if (t) out.push(...words(decode(t))); };
   for (const m of text.matchAll(inline)) {
     plain(text.slice(last, m.index));
     last = m.index + m[0].length;
@@ -169,7 +199,7 @@ function mrkdwn(text, verbatim) {
 function textNode(t) {
   if (!t) return document.createTextNode("");
   if (t.type === "mrkdwn") return mrkdwn(t.text, t.verbatim);
-  return el("div", { class: "rich" }, t.emoji === false ? t.text : withEmoji(t.text));
+  return el("div", { class: "rich" }, ...(t.emoji === false ? [t.text] : words(t.text)));
 }
 
 const plainOf = (t) => (t ? withEmoji(t.text) : "");
@@ -179,14 +209,19 @@ const plainOf = (t) => (t ? withEmoji(t.text) : "");
 // What was typed and not sent yet; it is sent before a form is submitted.
 const unsent = new Map();
 
+// Entries go out one after the other, and a button's press after them: leaving
+// a field and pressing are one move of the hand.
+let entered = Promise.resolve();
+
 function sendUnsent() {
-  return Promise.all([...unsent.values()].map((u) => u.send()));
+  unsent.forEach((u) => u.send());
+  return entered;
 }
 
 // spot says where an element is: { at, block, element, values, id }.
 function enter(spot, values) {
-  return act("enter", { at: spot.at, block_id: spot.block, action_id: spot.element.action_id, values })
-    .catch((error) => { toast(error); });
+  entered = entered.then(() => act("enter", { at: spot.at, block_id: spot.block, action_id: spot.element.action_id, values })).catch(toast);
+  return entered;
 }
 
 const optionText = (o) => plainOf(o.text);
@@ -201,6 +236,7 @@ const makers = {
       const button = event.currentTarget;
       if (e.confirm && !(await confirmed(e.confirm))) return;
       button.disabled = true;
+      await sendUnsent();
       await act("press", { at: spot.at, block_id: spot.block, action_id: e.action_id }).catch(toast);
       button.disabled = false;
       if (e.url && /^https?:/.test(e.url)) open(e.url, "_blank", "noopener,noreferrer");
@@ -402,7 +438,7 @@ function blockNodes(blocks, context) {
       value: ((context.values || {})[b.block_id] || {})[e.action_id] || {},
     });
     switch (b.type) {
-      case "header": return el("div", { class: "block header" }, plainOf(b.text));
+      case "header": return el("div", { class: "block header" }, ...words(b.text.text));
       case "divider": return el("hr", { class: "block divider" });
       case "markdown": return el("div", { class: "block rich" }, b.text);
       case "image": return el("div", { class: "block" }, el("span", { class: "tag" }, b.alt_text));
@@ -456,7 +492,9 @@ function redraw(id, data, draw) {
 }
 
 function show(next) {
+  const first = !state;
   state = next;
+  if (first) showAccess();
   me = state.me;
   if (here !== state.here) { here = state.here; history.replaceState(null, "", "#" + here); }
   const current = state.conversations.find((c) => c.id === here);
@@ -501,15 +539,15 @@ $("people").addEventListener("keydown", (event) => {
 function showList() {
   const item = (c) => el("li", {}, el("button", {
     type: "button", class: c.unread && c.id !== here ? "unread" : undefined, "aria-current": c.id === here ? "true" : undefined,
-    title: c.name, onclick: () => go(c.id),
+    title: c.name + (c.kind === "private_channel" ? " (private)" : ""), onclick: () => go(c.id),
   }, el("span", { class: "name" }, (c.kind.endsWith("channel") ? "# " : "") + c.name),
-  c.kind === "private_channel" ? el("span", { class: "tag" }, "private") : null, c.id === here ? null : badge(c.unread)));
+  c.kind === "private_channel" ? drawing("🔒") : null, c.id === here ? null : badge(c.unread)));
   const channels = state.conversations.filter((c) => c.kind.endsWith("channel"));
   const directs = state.conversations.filter((c) => !c.kind.endsWith("channel"));
   $("channels").replaceChildren(...channels.map(item));
   $("directs").replaceChildren(...(directs.length ? directs.map(item) : [el("li", { class: "none" }, "None yet")]));
   $("shortcuts").replaceChildren(...(state.shortcuts.length ? [el("h2", {}, "Shortcuts")] : []), ...state.shortcuts.map((s) =>
-    el("button", { type: "button", onclick: () => act("shortcut", { callback_id: s.callback_id }).catch(toast) }, "⚡ " + s.name)));
+    el("button", { type: "button", onclick: () => act("shortcut", { callback_id: s.callback_id }).catch(toast) }, drawing("⚡"), " " + s.name)));
 }
 
 function go(id) {
@@ -632,37 +670,54 @@ $("composer").addEventListener("submit", async (event) => {
 
 // ---- access and audit ----
 
-let count = 0;
+const shown = new Map(); // records by id
 
 function addRecords(records) {
   for (const r of records) {
-    const event = r.event || {};
-    const actor = r.actor || {};
-    const run = r.run || {};
-    const failed = r.state && r.state.errors && r.state.errors.length > 0;
-    const at = event.timestamp ? new Date(event.timestamp) : null;
-    const about = [actor.username || actor.name, (run.flow || "").split(":")[2], r.state && r.state.status !== "completed" ? r.state.status : ""];
-    $("records").prepend(el("li", {}, el("details", { class: "fresh" },
-      el("summary", {},
-        el("div", { class: "top" }, el("span", { class: failed ? "what failed" : "what" }, String(event.type || r.type || "record")),
-          el("small", {}, at && !isNaN(at) ? at.toLocaleTimeString() : "")),
-        el("small", {}, about.filter(Boolean).join(" · "))),
-      el("pre", { tabindex: "0" }, JSON.stringify(r, null, 2)))));
+    const raw = r.raw;
+    const small = [raw.event.type, raw.state.status === "completed" ? "" : raw.state.status, raw.event.channel, clock(r.at)];
+    const node = el("li", { class: r.mood }, el("details", { class: "fresh" },
+      el("summary", {}, el("span", { class: "line" }, r.line), r.note ? el("span", { class: "note" }, r.note) : null,
+        el("small", {}, small.filter(Boolean).join(" · "))),
+      el("pre", { tabindex: "0" }, JSON.stringify(raw, null, 2))));
+    const earlier = shown.get(r.id);
+    if (earlier && earlier.isConnected) earlier.replaceWith(node);
+    else $("records").prepend(node);
+    shown.set(r.id, node);
   }
-  count += records.length;
-  $("count").textContent = `(${count})`;
+  $("count").textContent = `(${shown.size})`;
+  $("no-records").hidden = shown.size > 0;
   while ($("records").children.length > 300) $("records").lastChild.remove();
 }
 
-function showAccess(lines) {
-  $("access").replaceChildren(...(lines.length ? lines.map((line) => el("li", { class: "fresh" }, line))
-    : [el("li", { class: "none" }, "Nobody has access to anything.")]));
+const clock = (time) => new Date(time).toLocaleTimeString([], { timeStyle: "medium" });
+
+let grants = [];
+
+function showAccess() {
+  if (!state) return; // names come with it
+  $("access").replaceChildren(...(grants.length ? grants.map((g) => {
+    const person = state.people.find((p) => p.email === g.who);
+    return el("li", { class: "fresh" }, el("div", {}, el("b", {}, person ? person.name : g.who), " has access to ", el("b", {}, g.what)),
+      el("small", {}, g.until ? el("span", { "data-until": g.until }) : "until somebody ends it"));
+  }) : [el("li", { class: "none" }, "Nobody has access to anything.")]));
+  countDown();
 }
+
+function countDown() {
+  for (const node of document.querySelectorAll("[data-until]")) {
+    const left = Math.ceil((new Date(node.dataset.until) - Date.now()) / 1000);
+    const pad = (n) => String(n).padStart(2, "0");
+    const words = `${left >= 3600 ? Math.floor(left / 3600) + ":" : ""}${pad(Math.floor(left / 60) % 60)}:${pad(left % 60)}`;
+    node.textContent = left > 0 ? `ends in ${words}, at ${clock(node.dataset.until)}` : "ending now…";
+  }
+}
+setInterval(countDown, 1000);
 
 const stream = new EventSource("/sim/stream");
 stream.addEventListener("changed", refresh);
 stream.addEventListener("records", (event) => addRecords(JSON.parse(event.data)));
-stream.addEventListener("access", (event) => showAccess(JSON.parse(event.data)));
+stream.addEventListener("access", (event) => { grants = JSON.parse(event.data); showAccess(); });
 document.addEventListener("visibilitychange", refresh);
 
 $("toggle").addEventListener("click", () => {
