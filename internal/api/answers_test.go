@@ -247,6 +247,29 @@ func TestRequestID(t *testing.T) {
 	}
 }
 
+// The log of each request that is about one run names it.
+func TestLogNamesTheRun(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	id := f.escalated()
+	for _, c := range []struct{ method, path, body string }{
+		{"GET", "/runs/" + id, ""},
+		{"GET", "/events/" + flow.EventID(id, 1), ""},
+		{"POST", "/events/deescalate", `{"run_id":"` + id + `"}`},
+	} {
+		before := len(f.log.String())
+		if resp := f.send(c.method, Base+c.path, c.body, nil); resp.StatusCode != 200 {
+			t.Errorf("%s %s: %d", c.method, c.path, resp.StatusCode)
+		}
+		if log := f.log.String()[before:]; !strings.Contains(log, "run="+id) {
+			t.Errorf("%s %s: the log has %s", c.method, c.path, log)
+		}
+	}
+	if made := f.request(reportBody); !strings.Contains(f.log.String(), "run="+made.RunID) {
+		t.Errorf("the log lacks run %s: %s", made.RunID, f.log.String())
+	}
+}
+
 func TestHead(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/workflow"
@@ -72,7 +73,9 @@ func (a *API) Handler() http.Handler {
 				return nil, err
 			}
 			x.caller = who
-			return rt.act(r, who)
+			body, err := rt.act(r, who)
+			x.run = runIn(body)
+			return body, err
 		}))
 	}
 	mux.Handle(Base+openAPIPath, a.only(http.MethodGet, func(*exchange, *http.Request) (any, error) {
@@ -86,8 +89,24 @@ func (a *API) Handler() http.Handler {
 type exchange struct {
 	http.ResponseWriter
 	caller caller
+	run    string // id of the one run that it is about; "" for none
 	status int
 	err    error
+}
+
+// runIn gives the run that an answer is about.
+func runIn(body any) string {
+	switch body := body.(type) {
+	case events.RequestOutput:
+		return body.RunID
+	case events.DeescalateOutput:
+		return body.RequestBody.RunID
+	case events.EventStatus:
+		return body.RunID
+	case events.RunStatus:
+		return body.RunID
+	}
+	return ""
 }
 
 // exchanges does what all requests have in common: it gives each an id, turns
@@ -131,6 +150,9 @@ func (a *API) record(x *exchange, r *http.Request, id string, took time.Duration
 	}
 	if x.caller.bot.Name != "" {
 		attrs = append(attrs, slog.String("bot", x.caller.bot.Name), slog.String("token_id", x.caller.token.ID))
+	}
+	if x.run != "" {
+		attrs = append(attrs, slog.String("run", x.run))
 	}
 	if x.err != nil {
 		attrs = append(attrs, slog.String("error", x.err.Error()))
