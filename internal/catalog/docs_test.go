@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/strategy"
 )
 
 // attributeRead finds where a document's reader asks for an attribute.
@@ -38,6 +39,32 @@ func TestGuideIsComplete(t *testing.T) {
 		if !regexp.MustCompile(`\b` + name + `\b`).Match(guide) {
 			t.Errorf("docs/flows.md does not mention %s", name)
 		}
+	}
+}
+
+// The guide's whole configuration loads, with nothing to complain of.
+func TestGuideConfiguration(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile("../../docs/flows.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```yaml\n(kind: .*?)```").FindAllSubmatch(guide, -1)
+	if len(blocks) != 1 {
+		t.Fatalf("%d configurations, want 1", len(blocks))
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(dir+"/flows.yaml", blocks[0][1], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	types := map[string]strategy.Type{"http": {Name: "http", TargetType: "http"}}
+	loaded, report := Load(dir, "sym", types)
+	if report.Err() != nil || len(report.Warnings) > 0 || len(loaded.Flows) != 1 {
+		t.Errorf("%v %v", report.Err(), report.Warnings)
+	}
+	// Every block is checked: this one, or the excerpts.
+	if all := strings.Count(string(guide), "```yaml\n"); all != 1+strings.Count(string(guide), "```yaml\n# excerpt\n") {
+		t.Errorf("%d blocks of YAML, and some are neither a configuration nor marked as an excerpt", all)
 	}
 }
 
