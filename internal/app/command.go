@@ -71,12 +71,23 @@ const (
 	flowsUsage = "folder of the configuration"
 )
 
+// usage stands before the flags of serving.
+const usage = `Usage of local:
+  local [flags]                      serve until stopped
+  local check [-flows DIR]           find the faults of the configuration
+  local token create|list|revoke     manage the API's tokens; -help after each
+`
+
 func serve(ctx context.Context, args []string, settings config.Settings, out, logs io.Writer) error {
 	set := flags("local", out)
 	options := Options{Settings: settings, Clock: core.WallClock{}, Out: out}
 	set.StringVar(&options.Listen, "listen", "127.0.0.1:8080", "address to serve on")
 	set.StringVar(&options.Data, "data", ".local", dataUsage)
 	set.StringVar(&options.Flows, "flows", "flows", flowsUsage)
+	set.Usage = func() {
+		fmt.Fprint(out, usage)
+		set.PrintDefaults()
+	}
 	set.BoolVar(&options.RealLambdas, "real-lambdas", false, "invoke functions that local.yaml does not map in AWS")
 	if err := parse(set, args); err != nil {
 		return err
@@ -101,7 +112,10 @@ func check(args []string, settings config.Settings, out io.Writer) error {
 	for _, f := range loaded.Flows {
 		kind := "approval only"
 		if !f.ApprovalOnly() {
-			kind = fmt.Sprintf("access by %s, %d targets", f.Strategy.Type, len(f.Strategy.Targets))
+			kind = fmt.Sprintf("access by %s, %d target", f.Strategy.Type, len(f.Strategy.Targets))
+			if len(f.Strategy.Targets) != 1 {
+				kind += "s"
+			}
 		}
 		fmt.Fprintf(out, "flow %s: %s\n", f.Name, kind)
 	}
