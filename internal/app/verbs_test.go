@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,6 +74,15 @@ var verbs = map[string]verb{
 		var out bytes.Buffer
 		err := Main(ctx, here(ts, args), ts.Getenv, &out, io.Discard)
 		return out.String(), err
+	},
+	// take keeps what a group of an expression matches in the last output.
+	"take": func(_ *product, ts *testscript.TestScript, args []string) (string, error) {
+		found := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
+		if len(found) < 2 {
+			return "", fmt.Errorf("no match for %s", args[1])
+		}
+		ts.Setenv(args[0], found[1])
+		return "", nil
 	},
 	"serve": func(p *product, ts *testscript.TestScript, args []string) (string, error) {
 		return p.serve(here(ts, args), ts.Getenv)
