@@ -58,8 +58,8 @@ func TestCommand(t *testing.T) {
 			if view.CallbackID != c.view {
 				t.Errorf("view %q", view.CallbackID)
 			}
-			if !strings.Contains(textOf(view.Blocks.BlockSet), c.shows) {
-				t.Errorf("view shows %q", textOf(view.Blocks.BlockSet))
+			if shown := view.Title.Text + "\n" + textOf(view.Blocks.BlockSet); !strings.Contains(shown, c.shows) {
+				t.Errorf("view shows %q", shown)
 			}
 		})
 	}

@@ -84,14 +84,15 @@ func requestModal(f *flow.Flow, runID string) slack.ModalViewRequest {
 
 // requestForm makes the form with lists of at most so many options in it.
 func requestForm(f *flow.Flow, runID string, most int) slack.ModalViewRequest {
-	intro := "*" + safe(f.Title()) + "*"
-	if f.ApprovalOnly() {
-		intro += "\nNothing happens before your request is approved."
-	} else {
-		intro += "\nYou get access once your request is approved, and it ends by itself."
-		if !f.Params.ScheduleDeescalation {
-			intro = "*" + safe(f.Title()) + "*\nYou get access once your request is approved. It stays until somebody ends it."
-		}
+	intro := "You get access once your request is approved, and it ends by itself."
+	switch {
+	case f.ApprovalOnly():
+		intro = "Nothing happens before your request is approved."
+	case !f.Params.ScheduleDeescalation:
+		intro = "You get access once your request is approved. It stays until somebody ends it."
+	}
+	if clip(f.Title(), maxTitle) != f.Title() { // the view's title has no room for it
+		intro = "*" + safe(f.Title()) + "*\n" + intro
 	}
 	blocks := []slack.Block{section(intro)}
 	if text := strings.TrimSpace(f.Params.AdditionalHeaderText); text != "" {

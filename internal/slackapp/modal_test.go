@@ -194,6 +194,21 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+// The view's title has room for 24 characters; what is longer stands below it.
+func TestModalTitle(t *testing.T) {
+	t.Parallel()
+	for label, want := range map[string]string{
+		"Production access":               "You get access",
+		"Production access for everybody": "*Production access for everybody*\nYou get access",
+	} {
+		f := accessFlow()
+		f.Label = label
+		if got := textOf(requestModal(f, "r").Blocks.BlockSet); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: the view begins with %q", label, got)
+		}
+	}
+}
+
 // A form is never larger than an answer may be, and never breaks a limit.
 func TestModalLimits(t *testing.T) {
 	t.Parallel()
