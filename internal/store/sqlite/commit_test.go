@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -142,5 +143,29 @@ func TestWrite_Cancelled(t *testing.T) {
 	release()
 	if err := <-other; err != nil {
 		t.Errorf("the other write: %v", err)
+	}
+}
+
+// The log is carried over into the database long before SQLite would.
+func TestCheckpoint(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "sym.db")
+	s := open(t, path, now)
+	size := func() int64 {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	before := size()
+	for range checkpointEvery {
+		item := store.Item{Key: "run#" + store.NewWriter(), Writer: store.NewWriter(), Body: make([]byte, 4096)}
+		if _, err := s.Put(t.Context(), item); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for size() == before { // it goes on beside us
+		runtime.Gosched()
 	}
 }

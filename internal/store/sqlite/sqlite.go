@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"modernc.org/sqlite"
@@ -23,6 +24,9 @@ type Store struct {
 	now    func() time.Time
 	writer *pool // one connection: SQLite takes one writer at a time
 	reader *pool
+
+	commits       atomic.Int64
+	checkpointing sync.Mutex
 
 	mu      sync.Mutex
 	pending []pending
@@ -89,6 +93,8 @@ func Open(path string, now func() time.Time, consumers ...string) (*Store, error
 
 // Close ends all work on the database. What was acknowledged stays.
 func (s *Store) Close() error {
+	s.checkpointing.Lock() // one that is under way would keep the files in use
+	defer s.checkpointing.Unlock()
 	return errors.Join(s.reader.Close(), s.writer.Close())
 }
 

@@ -36,6 +36,7 @@ func TestOpen_Settings(t *testing.T) {
 		{s.writer, "query_only", "0"},
 		{s.reader, "busy_timeout", "10000"},
 		{s.reader, "query_only", "1"},
+		{s.reader, "synchronous", "2"}, // it checkpoints
 	} {
 		var got string
 		if err := test.db.QueryRow("PRAGMA " + test.pragma).Scan(&got); err != nil || got != test.want {
