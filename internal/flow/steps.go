@@ -90,6 +90,10 @@ const MaxGrantAttempts = 5
 // away.
 const MaxRemovalBackOff = 5 * time.Minute
 
+// RemovalPromise is how long after its end access may still be there, while the
+// target answers.
+const RemovalPromise = 90 * time.Second
+
 // Next says which step the run needs. It is the only place that does: an
 // execution enters by it, and asks it after each task.
 func Next(r Run) Step {
@@ -143,6 +147,26 @@ func (r *Run) ending() bool {
 	return asked || r.Access != nil && r.Access.Removal.EventID != ""
 }
 
+// ended is when the access was to end: its end, or when somebody asked before
+// that. Zero: nothing ends it.
+func (r *Run) ended() time.Time {
+	at := r.Access.End
+	if s, asked := r.EndAsked(); asked && (at.IsZero() || s.At.Before(at)) {
+		at = s.At
+	}
+	return at
+}
+
+// Overdue tells whether access is there that was to be gone for longer than
+// RemovalPromise.
+func (r *Run) Overdue(now time.Time) bool {
+	if !r.Access.Live() {
+		return false
+	}
+	at := r.ended()
+	return !at.IsZero() && now.After(at.Add(RemovalPromise))
+}
+
 // EndDue is the time from which access has to be taken away: now if somebody
 // asked, else the access's end, pushed back while a claim or a back-off lasts.
 // False: nothing has to be.
@@ -150,10 +174,7 @@ func (r *Run) EndDue() (time.Time, bool) {
 	if !r.Access.Live() {
 		return time.Time{}, false
 	}
-	at := r.Access.End
-	if s, asked := r.EndAsked(); asked && (at.IsZero() || s.At.Before(at)) {
-		at = s.At
-	}
+	at := r.ended()
 	if at.IsZero() {
 		return at, false
 	}

@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/symflows/symflows/events"
@@ -15,25 +16,37 @@ type Audit struct {
 	Log  AuditLog
 }
 
+// Unshipped names the records of a run that the audit log has not taken, by the
+// revisions of the run that recorded them.
+type Unshipped struct {
+	Run  string  `json:"run"`
+	Revs []int64 `json:"revs"`
+}
+
 // Handle takes a batch of changes and writes the events that these changes
 // recorded, as one batch. An error asks for the same changes again, which
 // writes records again, with the same ids.
 func (a Audit) Handle(ctx context.Context, changes []store.Change) error {
-	var order []string
-	revs := map[string][]int64{}
-	for _, c := range changes {
-		id, ok := runOf(c)
-		if !ok {
-			continue
+	return a.Ship(ctx, byRun(changes))
+}
+
+// HandleOrQueue is Handle for a feed that must not wait for the audit log: what
+// the log does not take is queued, by run, so that one run's trouble is nobody
+// else's. An error says that it is not even in the queue.
+func (a Audit) HandleOrQueue(ctx context.Context, changes []store.Change, queue AuditQueue) error {
+	if err := a.Handle(ctx, changes); err != nil {
+		if queued := queue.Put(ctx, byRun(changes)); queued != nil {
+			return errors.Join(err, queued)
 		}
-		if revs[id] == nil {
-			order = append(order, id)
-		}
-		revs[id] = append(revs[id], c.Rev)
 	}
+	return nil
+}
+
+// Ship writes the records of some runs, as one batch.
+func (a Audit) Ship(ctx context.Context, runs []Unshipped) error {
 	var records []events.AuditRecord
-	for _, id := range order {
-		r, err := a.Runs.Get(ctx, id)
+	for _, u := range runs {
+		r, err := a.Runs.Get(ctx, u.Run)
 		if flow.CodeOf(err) == flow.CodeUnknownRun {
 			continue
 		}
@@ -42,7 +55,7 @@ func (a Audit) Handle(ctx context.Context, changes []store.Change) error {
 		}
 		for _, e := range r.Events {
 			// An event that changed since is shipped with that later change.
-			if slices.Contains(revs[id], e.Rev) {
+			if slices.Contains(u.Revs, e.Rev) {
 				records = append(records, Record(r, e))
 			}
 		}
@@ -51,4 +64,20 @@ func (a Audit) Handle(ctx context.Context, changes []store.Change) error {
 		return nil
 	}
 	return a.Log.Write(ctx, records)
+}
+
+// byRun collects the changes of runs, in the order in which runs first changed.
+func byRun(changes []store.Change) (runs []Unshipped) {
+	for _, c := range changes {
+		id, ok := runOf(c)
+		if !ok {
+			continue
+		}
+		i := slices.IndexFunc(runs, func(u Unshipped) bool { return u.Run == id })
+		if i < 0 {
+			i, runs = len(runs), append(runs, Unshipped{Run: id})
+		}
+		runs[i].Revs = append(runs[i].Revs, c.Rev)
+	}
+	return runs
 }

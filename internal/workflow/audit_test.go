@@ -136,3 +136,47 @@ func TestAudit_Faults(t *testing.T) {
 		t.Error("an empty batch was written")
 	}
 }
+
+// auditQueue keeps what is queued, and fails as told.
+type auditQueue struct {
+	runs []workflow.Unshipped
+	err  error
+}
+
+func (q *auditQueue) Put(_ context.Context, runs []workflow.Unshipped) error {
+	if q.err == nil {
+		q.runs = append(q.runs, runs...)
+	}
+	return q.err
+}
+
+// TestAudit_Queue: what the log does not take is queued by run, and shipped from
+// there later, just as it would have been.
+func TestAudit_Queue(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.ask(asker, "a"), w.ask(asker, "b")
+	direct := &auditLog{}
+	must(t, workflow.Audit{Runs: w.runs, Log: direct}.Handle(t.Context(), w.feed))
+
+	log, queue := &auditLog{}, &auditQueue{}
+	audit := workflow.Audit{Runs: w.runs, Log: log}
+	must(t, audit.HandleOrQueue(t.Context(), w.feed, queue))
+	if len(queue.runs) != 0 || !maps.Equal(log.ids(), direct.ids()) {
+		t.Errorf("queued %v, shipped %v, want %v", queue.runs, log.ids(), direct.ids())
+	}
+	log.batches, log.err = nil, errors.New("the stream is throttled")
+	must(t, audit.HandleOrQueue(t.Context(), w.feed, queue))
+	if len(queue.runs) != 2 || queue.runs[0].Run != a || queue.runs[1].Run != b {
+		t.Fatalf("queued %v, want %s and %s", queue.runs, a, b)
+	}
+	log.err = nil
+	must(t, audit.Ship(t.Context(), queue.runs))
+	if !maps.Equal(log.ids(), direct.ids()) {
+		t.Errorf("shipped %v, want %v", log.ids(), direct.ids())
+	}
+	log.err, queue.err = errors.New("the stream is throttled"), errors.New("so is the queue")
+	if err := audit.HandleOrQueue(t.Context(), w.feed, queue); !errors.Is(err, queue.err) || !errors.Is(err, log.err) {
+		t.Errorf("lost with %v", err)
+	}
+}

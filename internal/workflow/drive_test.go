@@ -252,9 +252,9 @@ func TestSweep_Others(t *testing.T) {
 		removed = append(removed, id)
 		return nil
 	}}
-	n, err := w.sweep.Run(t.Context())
-	if n != 3 || err == nil || len(removed) != 2 {
-		t.Errorf("drove %d, removed %d, error %v", n, len(removed), err)
+	swept, err := w.sweep.Run(t.Context())
+	if swept != (workflow.Swept{Driven: 3}) || err == nil || len(removed) != 2 {
+		t.Errorf("%+v, removed %d, error %v", swept, len(removed), err)
 	}
 }
 

@@ -83,6 +83,12 @@ type AuditLog interface {
 	Write(ctx context.Context, records []events.AuditRecord) error
 }
 
+// AuditQueue keeps what the audit log has not taken until it is shipped.
+type AuditQueue interface {
+	// Put queues each run by itself. An error means that some may not be queued.
+	Put(ctx context.Context, runs []Unshipped) error
+}
+
 // Functions invokes Lambda functions, in AWS or on this machine.
 type Functions interface {
 	// Invoke calls a function and returns its answer. The error has

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 )
 
@@ -22,26 +23,43 @@ type Sweep struct {
 	Log   *slog.Logger
 }
 
-// Run looks once, and returns how many runs it drove. A run that can't be
-// driven does not keep it from the others.
-func (s Sweep) Run(ctx context.Context) (int, error) {
-	n := 0
+// Swept is what a sweep found.
+type Swept struct {
+	Driven int // runs that were due, and were driven
+	// Overdue are runs whose access should be gone since flow.RemovalPromise,
+	// and is not.
+	Overdue int
+}
+
+// Run looks once. A run that can't be driven does not keep it from the others.
+//
+// It looks further ahead than it drives: a removal that backs off is due later
+// than its access ended, and overdue all the same.
+func (s Sweep) Run(ctx context.Context) (Swept, error) {
+	var swept Swept
 	var failed []error
-	q := store.Query{By: store.ByDue, Until: s.Now().Add(s.Ahead), Limit: 200}
+	now := s.Now()
+	q := store.Query{By: store.ByDue, Until: now.Add(max(s.Ahead, flow.MaxRemovalBackOff)), Limit: 200}
 	for {
 		page, err := s.Runs.List(ctx, q)
 		if err != nil {
-			return n, errors.Join(append(failed, err)...)
+			return swept, errors.Join(append(failed, err)...)
 		}
 		for _, r := range page.Runs {
-			n++
+			if r.Overdue(now) {
+				swept.Overdue++
+			}
+			if r.Due.After(now.Add(s.Ahead)) {
+				continue
+			}
+			swept.Driven++
 			if err := s.Drive.Run(ctx, r.ID, false, s.Ahead); err != nil {
 				s.Log.ErrorContext(ctx, "run could not be driven", "run", r.ID, "error", err)
 				failed = append(failed, fmt.Errorf("drive run %s: %w", r.ID, err))
 			}
 		}
 		if page.Cursor == "" {
-			return n, errors.Join(failed...)
+			return swept, errors.Join(failed...)
 		}
 		q.Cursor = page.Cursor
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -54,13 +55,44 @@ func TestSweep_Cost(t *testing.T) {
 			sweep := workflow.Sweep{
 				Runs: runs, Drive: workflow.Drive{Runs: runs, Runner: j, Remover: j, Now: now}, Now: now, Log: slog.New(slog.DiscardHandler),
 			}
-			n, err := sweep.Run(t.Context())
-			if err != nil || n != due {
-				t.Errorf("%d runs driven, %v; want %d", n, err, due)
+			swept, err := sweep.Run(t.Context())
+			if err != nil || swept != (workflow.Swept{Driven: due}) {
+				t.Errorf("%+v, %v; want %d driven", swept, err, due)
 			}
 			if table.items != 2*due {
 				t.Errorf("%d items read for %d that are due", table.items, due)
 			}
 		})
+	}
+}
+
+// TestSweep_Overdue: access that should be gone is counted from 90 seconds after
+// its end until it is gone, whether its removal is about to be tried or backs off.
+func TestSweep_Overdue(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.target.fates["revoke"] = slices.Repeat([]fate{unavailable}, 1000)
+	id := w.ask(asker, "a")
+	w.click(id, flow.ActionApprove, first)
+	w.pass(grantedFor + flow.RemovalPromise)
+	overdue := func() int {
+		swept, err := w.sweep.Run(t.Context())
+		must(t, err)
+		return swept.Overdue
+	}
+	if n := overdue(); n != 0 {
+		t.Errorf("%d overdue at the last moment of the promise", n)
+	}
+	for range 30 {
+		w.pass(time.Minute)
+		if n := overdue(); n != 1 {
+			t.Fatalf("%d overdue at %s", n, w.clock.Now())
+		}
+	}
+	w.target.fates["revoke"] = nil
+	w.pass(flow.MaxRemovalBackOff)
+	w.want(id, flow.Deescalated)
+	if n := overdue(); n != 0 {
+		t.Errorf("%d overdue after the removal", n)
 	}
 }

@@ -3,8 +3,6 @@ package local
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -20,7 +18,7 @@ type Reader struct {
 	Feed   store.Feed
 	// Handle takes a batch. It returns the changes to give again, one by one,
 	// and later; or an error to be given the whole batch again.
-	Handle func(ctx context.Context, batch []store.Change) (again []Postponed, err error)
+	Handle func(ctx context.Context, batch []store.Change) (again []workflow.Failed, err error)
 	// Later keeps what is to be given again, so that it outlives the process.
 	Later Times
 
@@ -34,64 +32,19 @@ type Reader struct {
 	tries    map[string]int // of each key that is postponed
 }
 
-// Postponed is a change that could not be handled.
-type Postponed struct {
-	Change store.Change
-	Cause  error
-}
-
 // batch is how many changes are read at once.
 const batch = 100
 
-// atOnce is how many items of a batch are handled at the same time: mostly they
-// wait, for the disk or for Slack.
-const atOnce = 16
-
-// Each makes a Handle of a function that takes one change. It is called for
-// several items at once, and once only for an item.
-func Each(handle func(context.Context, store.Change) error) func(context.Context, []store.Change) ([]Postponed, error) {
-	return func(ctx context.Context, changes []store.Change) (again []Postponed, err error) {
-		newest := map[string]store.Change{}
-		for _, c := range changes {
-			newest[c.Key] = c
-		}
-		failed := make([]error, len(changes))
-		free := make(chan struct{}, atOnce)
-		var all sync.WaitGroup
-		for i, c := range changes {
-			if newest[c.Key] != c {
-				continue // the item is read as it is now, so once is enough
-			}
-			free <- struct{}{}
-			all.Go(func() {
-				defer func() { <-free }()
-				failed[i] = guarded(ctx, c, handle)
-			})
-		}
-		all.Wait()
-		for i, err := range failed {
-			if err != nil {
-				again = append(again, Postponed{changes[i], err})
-			}
-		}
-		return again, nil
+// Each makes a Handle of a function that takes one change; see [workflow.Each].
+func Each(handle func(context.Context, store.Change) error) func(context.Context, []store.Change) ([]workflow.Failed, error) {
+	return func(ctx context.Context, changes []store.Change) (again []workflow.Failed, err error) {
+		return workflow.Each(ctx, changes, handle), nil
 	}
 }
 
-// guarded makes a panic an error, so that one item does not keep the others
-// from being handled.
-func guarded(ctx context.Context, c store.Change, handle func(context.Context, store.Change) error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panicked: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return handle(ctx, c)
-}
-
 // Batch makes a Handle of a function that takes a batch, all or none.
-func Batch(handle func(context.Context, []store.Change) error) func(context.Context, []store.Change) ([]Postponed, error) {
-	return func(ctx context.Context, changes []store.Change) ([]Postponed, error) {
+func Batch(handle func(context.Context, []store.Change) error) func(context.Context, []store.Change) ([]workflow.Failed, error) {
+	return func(ctx context.Context, changes []store.Change) ([]workflow.Failed, error) {
 		return nil, handle(ctx, changes)
 	}
 }
@@ -159,7 +112,7 @@ func (r *Reader) once(ctx context.Context) (int, error) {
 	return len(changes), r.Feed.Seen(ctx, r.Name, len(changes))
 }
 
-func (r *Reader) postpone(ctx context.Context, p Postponed) error {
+func (r *Reader) postpone(ctx context.Context, p workflow.Failed) error {
 	if r.tries == nil {
 		r.tries = map[string]int{}
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -120,7 +119,7 @@ type reading struct {
 	journal
 }
 
-func newReading(t *testing.T, handle func(*reading) func(context.Context, []store.Change) ([]Postponed, error)) *reading {
+func newReading(t *testing.T, handle func(*reading) func(context.Context, []store.Change) ([]workflow.Failed, error)) *reading {
 	e, clock := running(t)
 	r := &reading{t: t, clock: clock, feed: newChanges(clock), later: &times{}}
 	r.Reader = &Reader{Name: "relay", Engine: e, Feed: r.feed, Later: r.later, Handle: handle(r)}
@@ -140,8 +139,8 @@ func (r *reading) forward(d time.Duration) {
 func (r *reading) lastAt() time.Duration { return r.clock.Now().Sub(start) }
 
 // noting handles changes by writing down their keys; failures come from fail.
-func noting(fail func(key string) error) func(*reading) func(context.Context, []store.Change) ([]Postponed, error) {
-	return func(r *reading) func(context.Context, []store.Change) ([]Postponed, error) {
+func noting(fail func(key string) error) func(*reading) func(context.Context, []store.Change) ([]workflow.Failed, error) {
+	return func(r *reading) func(context.Context, []store.Change) ([]workflow.Failed, error) {
 		return Each(func(_ context.Context, c store.Change) error {
 			r.add(fmt.Sprintf("%s +%s", c.Key, r.lastAt()))
 			return fail(c.Key)
@@ -150,51 +149,6 @@ func noting(fail func(key string) error) func(*reading) func(context.Context, []
 }
 
 func never(string) error { return nil }
-
-func TestEach(t *testing.T) {
-	t.Parallel()
-	var j journal
-	handle := Each(func(_ context.Context, c store.Change) error {
-		j.add(fmt.Sprintf("%s:%d", c.Key, c.Rev))
-		switch c.Key {
-		case "bad":
-			return errors.New("no")
-		case "worse":
-			panic("a bug")
-		}
-		return nil
-	})
-	again, err := handle(t.Context(), []store.Change{
-		{Key: "a", Rev: 1}, {Key: "bad", Rev: 1}, {Key: "a", Rev: 2}, {Key: "worse", Rev: 1}, {Key: "b", Rev: 1}, {Key: "a", Rev: 3},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	slices.Sort(j.lines)
-	j.want(t, "a:3", "b:1", "bad:1", "worse:1")
-	if len(again) != 2 || again[0].Change.Key != "bad" || again[1].Change.Key != "worse" || !strings.Contains(again[1].Cause.Error(), "a bug") {
-		t.Errorf("again %v", again)
-	}
-}
-
-// Items are handled beside each other: one that waits holds up no other.
-func TestEach_AtOnce(t *testing.T) {
-	t.Parallel()
-	var all sync.WaitGroup
-	all.Add(atOnce)
-	handle := Each(func(context.Context, store.Change) error {
-		all.Done()
-		all.Wait()
-		return nil
-	})
-	var changes []store.Change
-	for i := range atOnce {
-		changes = append(changes, store.Change{Key: fmt.Sprint("run#", i)})
-	}
-	if again, err := handle(t.Context(), changes); err != nil || again != nil {
-		t.Errorf("again %v, %v", again, err)
-	}
-}
 
 func TestReader_Batches(t *testing.T) {
 	t.Parallel()
@@ -301,7 +255,7 @@ func TestReader_PostponedOutlivesTheProcess(t *testing.T) {
 func TestReader_BatchFails(t *testing.T) {
 	t.Parallel()
 	tries := 0
-	r := newReading(t, func(r *reading) func(context.Context, []store.Change) ([]Postponed, error) {
+	r := newReading(t, func(r *reading) func(context.Context, []store.Change) ([]workflow.Failed, error) {
 		return Batch(func(_ context.Context, batch []store.Change) error {
 			r.add(fmt.Sprintf("%d +%s", len(batch), r.lastAt()))
 			if tries++; tries < 4 {
@@ -385,7 +339,7 @@ func TestReader_LosesNothing(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	handled, at, overlap := map[string]int{}, map[string]int{}, false
-	r := newReading(t, func(*reading) func(context.Context, []store.Change) ([]Postponed, error) {
+	r := newReading(t, func(*reading) func(context.Context, []store.Change) ([]workflow.Failed, error) {
 		return Each(func(_ context.Context, c store.Change) error {
 			mu.Lock()
 			at[c.Key]++

@@ -224,8 +224,8 @@ func BenchmarkSweep(b *testing.B) {
 			Drive: workflow.Drive{Runs: runs, Runner: drivers{}, Remover: drivers{}, Now: clock},
 		}
 		for b.Loop() {
-			if n, err := sweep.Run(b.Context()); err != nil || n != 10 {
-				b.Fatalf("%d runs, %v", n, err)
+			if swept, err := sweep.Run(b.Context()); err != nil || swept.Driven != 10 {
+				b.Fatalf("%+v, %v", swept, err)
 			}
 		}
 	})
