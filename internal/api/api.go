@@ -67,7 +67,7 @@ const openAPIPath = "/openapi.json"
 func (a *API) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, rt := range a.routes() {
-		mux.Handle(Base+rt.path, a.only(rt.method, func(x *exchange, r *http.Request) (any, error) {
+		mux.Handle(Base+rt.path, only(rt.method, func(x *exchange, r *http.Request) (any, error) {
 			who, err := a.authenticate(r.Context(), r.Header)
 			if err != nil {
 				return nil, err
@@ -78,11 +78,17 @@ func (a *API) Handler() http.Handler {
 			return body, err
 		}))
 	}
-	mux.Handle(Base+openAPIPath, a.only(http.MethodGet, func(*exchange, *http.Request) (any, error) {
+	mux.Handle(Base+openAPIPath, only(http.MethodGet, func(*exchange, *http.Request) (any, error) {
 		return openAPI, nil
 	}))
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { a.nowhere(w, r) })
-	return a.exchanges(mux)
+	mux.HandleFunc("/", nowhere)
+	return edge{a.Now, a.Log}.exchanges(mux)
+}
+
+// edge is what all requests go through, whoever may make them.
+type edge struct {
+	now func() time.Time
+	log *slog.Logger
 }
 
 // exchange is a request being answered. It remembers what the log is to say.
@@ -111,9 +117,9 @@ func runIn(body any) string {
 
 // exchanges does what all requests have in common: it gives each an id, turns
 // a panic into an answer, and writes one line to the log.
-func (a *API) exchanges(next *http.ServeMux) http.Handler {
+func (e edge) exchanges(next *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		began := a.Now()
+		began := e.now()
 		id := r.Header.Get(HeaderRequestID)
 		if len(id) != 36 || uuid.Validate(id) != nil {
 			id = uuid.NewString()
@@ -130,10 +136,10 @@ func (a *API) exchanges(next *http.ServeMux) http.Handler {
 				}
 				x.err = err
 			}
-			a.record(x, r, id, a.Now().Sub(began))
+			e.record(x, r, id, e.now().Sub(began))
 		}()
 		if path.Clean(r.URL.Path) != r.URL.Path {
-			a.nowhere(x, r) // the mux would redirect
+			nowhere(x, r) // the mux would redirect
 			return
 		}
 		next.ServeHTTP(x, r)
@@ -142,7 +148,7 @@ func (a *API) exchanges(next *http.ServeMux) http.Handler {
 
 // record writes the exchange to the log: never a header, a body or a query,
 // which may hold secrets.
-func (a *API) record(x *exchange, r *http.Request, id string, took time.Duration) {
+func (e edge) record(x *exchange, r *http.Request, id string, took time.Duration) {
 	level := slog.LevelInfo
 	attrs := []slog.Attr{
 		slog.String("request_id", id), slog.String("method", r.Method), slog.String("route", r.Pattern),
@@ -160,11 +166,11 @@ func (a *API) record(x *exchange, r *http.Request, id string, took time.Duration
 	if x.status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
-	a.Log.LogAttrs(r.Context(), level, "api request", attrs...)
+	e.log.LogAttrs(r.Context(), level, "api request", attrs...)
 }
 
 // only answers requests of one method. HEAD is GET without the body.
-func (a *API) only(method string, act func(*exchange, *http.Request) (any, error)) http.Handler {
+func only(method string, act func(*exchange, *http.Request) (any, error)) http.Handler {
 	allow := method
 	if method == http.MethodGet {
 		allow = "GET, HEAD"
@@ -185,7 +191,7 @@ func (a *API) only(method string, act func(*exchange, *http.Request) (any, error
 	})
 }
 
-func (a *API) nowhere(w http.ResponseWriter, r *http.Request) {
+func nowhere(w http.ResponseWriter, r *http.Request) {
 	w.(*exchange).fail(r, flow.Errorf(flow.CodeNotFound, "there is nothing at this path: GET %s%s describes those that there are", Base, openAPIPath))
 }
 

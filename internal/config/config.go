@@ -30,7 +30,8 @@ type AWS struct {
 	AccessFunction      string // SYM_ACCESS_FUNCTION: ARN of the access function
 	AuditStream         string // SYM_AUDIT_STREAM: name of the Firehose stream
 	AuditQueue          string // SYM_AUDIT_QUEUE: URL of the queue of runs whose records could not be shipped
-	SlackSecret         string // SYM_SLACK_SECRET: ARN of the secret with bot_token, signing_secret and, to start faster, team_id
+	SlackSecret         string // SYM_SLACK_SECRET: ARN of the secret with bot_token and, to start faster, team_id, as JSON
+	SlackSigningSecret  string // SYM_SLACK_SIGNING_SECRET: ARN of the secret that is the signing secret; only what takes Slack's requests has it
 }
 
 // MetricNamespace holds the metrics that sweep publishes each minute, as
@@ -45,7 +46,8 @@ const (
 // The metrics. That one of them is missing says that nobody sweeps.
 const (
 	MetricRemovalsOverdue = "RemovalsOverdue" // runs whose access should be gone since 90 s, and is not
-	MetricRunsDriven      = "RunsDriven"      // runs that were due
+	MetricRunsDriven      = "RunsDriven"      // runs that were due, and were driven
+	MetricRunsFailed      = "RunsFailed"      // runs that were due, and could not be driven
 )
 
 // Slack is how to reach a workspace. All empty: there is none, and local mode
@@ -106,6 +108,7 @@ func (s *Settings) variables() map[string]*string {
 		"SYM_AUDIT_STREAM":          &s.AWS.AuditStream,
 		"SYM_AUDIT_QUEUE":           &s.AWS.AuditQueue,
 		"SYM_SLACK_SECRET":          &s.AWS.SlackSecret,
+		"SYM_SLACK_SIGNING_SECRET":  &s.AWS.SlackSigningSecret,
 	}
 }
 

@@ -253,7 +253,7 @@ func TestSweep_Others(t *testing.T) {
 		return nil
 	}}
 	swept, err := w.sweep.Run(t.Context())
-	if swept != (workflow.Swept{Driven: 3}) || err == nil || len(removed) != 2 {
+	if swept != (workflow.Swept{Driven: 2, Failed: 1}) || err != nil || len(removed) != 2 {
 		t.Errorf("%+v, removed %d, error %v", swept, len(removed), err)
 	}
 }

@@ -15,6 +15,14 @@ type Failed struct {
 	Cause  error
 }
 
+// Changes gives the changes that failed.
+func Changes(failed []Failed) (changes []store.Change) {
+	for _, f := range failed {
+		changes = append(changes, f.Change)
+	}
+	return changes
+}
+
 // atOnce is how many items of a batch are handled at the same time: mostly they
 // wait, for the store or for Slack.
 const atOnce = 16

@@ -2,8 +2,6 @@ package workflow
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -26,24 +24,25 @@ type Sweep struct {
 // Swept is what a sweep found.
 type Swept struct {
 	Driven int // runs that were due, and were driven
+	Failed int // runs that were due, and could not be driven
 	// Overdue are runs whose access should be gone since flow.RemovalPromise,
 	// and is not.
 	Overdue int
 }
 
 // Run looks once. A run that can't be driven does not keep it from the others.
+// The error says that it could not look through all that is due.
 //
 // It looks further ahead than it drives: a removal that backs off is due later
 // than its access ended, and overdue all the same.
 func (s Sweep) Run(ctx context.Context) (Swept, error) {
 	var swept Swept
-	var failed []error
 	now := s.Now()
 	q := store.Query{By: store.ByDue, Until: now.Add(max(s.Ahead, flow.MaxRemovalBackOff)), Limit: 200}
 	for {
 		page, err := s.Runs.List(ctx, q)
 		if err != nil {
-			return swept, errors.Join(append(failed, err)...)
+			return swept, err
 		}
 		for _, r := range page.Runs {
 			if r.Overdue(now) {
@@ -52,14 +51,15 @@ func (s Sweep) Run(ctx context.Context) (Swept, error) {
 			if r.Due.After(now.Add(s.Ahead)) {
 				continue
 			}
-			swept.Driven++
 			if err := s.Drive.Run(ctx, r.ID, false, s.Ahead); err != nil {
 				s.Log.ErrorContext(ctx, "run could not be driven", "run", r.ID, "error", err)
-				failed = append(failed, fmt.Errorf("drive run %s: %w", r.ID, err))
+				swept.Failed++
+				continue
 			}
+			swept.Driven++
 		}
 		if page.Cursor == "" {
-			return swept, errors.Join(failed...)
+			return swept, nil
 		}
 		q.Cursor = page.Cursor
 	}

@@ -61,32 +61,50 @@ func Deploy(settings config.Settings, cfg aws.Config, clock workflow.Clock, log 
 
 // Slack is a workspace that was reached.
 type Slack struct {
-	API           *slack.Client
-	Directory     *slackapp.Directory
-	SigningSecret string
+	API       *slack.Client
+	Directory *slackapp.Directory
 }
 
-// Slack connects to the workspace whose tokens are in the secret. Which one
+// botToken and team are in one secret, the signing secret is another's whole
+// value: what never takes Slack's requests can't read it.
+func (d Deployed) slackSecret(key string) flow.SecretRef {
+	return flow.SecretRef{Name: "slack", Path: d.Settings.AWS.SlackSecret, JSONKey: key}
+}
+
+func (d Deployed) signingSecret() flow.SecretRef {
+	return flow.SecretRef{Name: "slack-signing-secret", Path: d.Settings.AWS.SlackSigningSecret}
+}
+
+// Slack connects to the workspace whose bot token is in the secret. Which one
 // that is, is asked unless the secret tells; the question opens the connection
 // that later calls go over.
 func (d Deployed) Slack(ctx context.Context) (Slack, error) {
 	settings := d.Settings.Slack
-	var team string
-	for key, place := range map[string]*string{"bot_token": &settings.BotToken, "signing_secret": &settings.SigningSecret, "team_id": &team} {
-		value, err := d.Secrets.Value(ctx, flow.SecretRef{Name: "slack", Path: d.Settings.AWS.SlackSecret, JSONKey: key})
-		if err != nil && place != &team {
-			return Slack{}, err
-		}
-		*place = value
+	var err error
+	if settings.BotToken, err = d.Secrets.Value(ctx, d.slackSecret("bot_token")); err != nil {
+		return Slack{}, err
 	}
 	api := SlackAPI(settings, SlackHTTP())
-	if team == "" {
-		var err error
+	team, err := d.Secrets.Value(ctx, d.slackSecret("team_id"))
+	if err != nil { // it may be left out
 		if team, err = slackapp.Workspace(ctx, api); err != nil {
 			return Slack{}, err
 		}
 	}
-	return Slack{API: api, Directory: d.Directory(api, team), SigningSecret: settings.SigningSecret}, nil
+	return Slack{API: api, Directory: d.Directory(api, team)}, nil
+}
+
+// SignedSlack is Slack for whoever takes its requests: it gives the secret that
+// they are signed with, too. Both secrets are read at once.
+func (d Deployed) SignedSlack(ctx context.Context) (s Slack, signingSecret string, err error) {
+	if err := d.Secrets.Prefetch(ctx, d.slackSecret("bot_token"), d.signingSecret()); err != nil {
+		return Slack{}, "", err
+	}
+	if signingSecret, err = d.Secrets.Value(ctx, d.signingSecret()); err != nil {
+		return Slack{}, "", err
+	}
+	s, err = d.Slack(ctx)
+	return s, signingSecret, err
 }
 
 // SlackDirectory knows the people of the workspace, and connects to it when it

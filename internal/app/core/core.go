@@ -10,6 +10,10 @@ import (
 	"github.com/symflows/symflows/internal/workflow"
 )
 
+// Ahead is how much too early removals are asked for where schedules are precise
+// to a minute: they wait for the exact end of access.
+const Ahead = 2 * time.Minute
+
 // Core is a store as the use cases see it, and what else all of them need.
 type Core struct {
 	Org      string

@@ -20,3 +20,33 @@ func Changes(record events.DynamoDBEventRecord) (store.Change, bool) {
 	}
 	return change, true
 }
+
+// Changed is the changes in a batch of the table's stream.
+type Changed struct {
+	Changes   []store.Change
+	sequences map[store.Change]string // sequence numbers of their records
+}
+
+// Batch reads a batch of the stream.
+func Batch(event events.DynamoDBEvent) Changed {
+	c := Changed{sequences: map[store.Change]string{}}
+	for _, record := range event.Records {
+		if change, ok := Changes(record); ok {
+			c.Changes = append(c.Changes, change)
+			c.sequences[change] = record.Change.SequenceNumber
+		}
+	}
+	return c
+}
+
+// Again is the answer to Lambda that asks for the records of these changes once
+// more. Lambda then gives all records from the first of them on
+// (https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html).
+func (c Changed) Again(changes ...store.Change) events.DynamoDBEventResponse {
+	// An empty list, unlike none, is documented to mean that all went well.
+	again := events.DynamoDBEventResponse{BatchItemFailures: []events.DynamoDBBatchItemFailure{}}
+	for _, change := range changes {
+		again.BatchItemFailures = append(again.BatchItemFailures, events.DynamoDBBatchItemFailure{ItemIdentifier: c.sequences[change]})
+	}
+	return again
+}

@@ -2,6 +2,7 @@ package dynamo_test
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
@@ -87,6 +88,38 @@ func TestChanges_OtherRecords(t *testing.T) {
 	} {
 		if got, ok := dynamo.Changes(test.record); got != test.want || ok != test.ok {
 			t.Errorf("%s: %+v, %v; want %+v, %v", name, got, ok, test.want, test.ok)
+		}
+	}
+}
+
+// Records that failed are asked for by their sequence numbers; what is no
+// change is passed over.
+func TestBatch(t *testing.T) {
+	t.Parallel()
+	record := func(event, key, rev, sequence string) events.DynamoDBEventRecord {
+		return events.DynamoDBEventRecord{EventName: event, Change: events.DynamoDBStreamRecord{
+			Keys:     map[string]events.DynamoDBAttributeValue{"key": events.NewStringAttribute(key)},
+			NewImage: map[string]events.DynamoDBAttributeValue{"rev": events.NewNumberAttribute(rev)}, SequenceNumber: sequence,
+		}}
+	}
+	batch := dynamo.Batch(events.DynamoDBEvent{Records: []events.DynamoDBEventRecord{
+		record("INSERT", "run#a", "1", "101"), record("REMOVE", "token#x", "2", "102"), record("MODIFY", "run#a", "2", "103"),
+	}})
+	first, second := store.Change{Key: "run#a", Rev: 1}, store.Change{Key: "run#a", Rev: 2}
+	if !slices.Equal(batch.Changes, []store.Change{first, second}) {
+		t.Errorf("changes %v", batch.Changes)
+	}
+	for _, test := range []struct {
+		failed []store.Change
+		want   string
+	}{
+		{nil, `{"batchItemFailures":[]}`},
+		{[]store.Change{second}, `{"batchItemFailures":[{"itemIdentifier":"103"}]}`},
+		{[]store.Change{first, second}, `{"batchItemFailures":[{"itemIdentifier":"101"},{"itemIdentifier":"103"}]}`},
+	} {
+		got, err := json.Marshal(batch.Again(test.failed...))
+		if err != nil || string(got) != test.want {
+			t.Errorf("%v: %s, %v; want %s", test.failed, got, err, test.want)
 		}
 	}
 }

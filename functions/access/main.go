@@ -1,0 +1,49 @@
+// Command access grants, and takes away. It is the only function that holds the
+// rights of strategies. Step Functions calls it for the step that grants; for
+// removals it is called, with a run's id alone, by schedules, by the sweep and
+// by whoever asked for one.
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	awslambda "github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+
+	"github.com/symflows/symflows/internal/app/core"
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/lambdaclient"
+	"github.com/symflows/symflows/internal/runner/stepfn"
+	"github.com/symflows/symflows/internal/schedule"
+	"github.com/symflows/symflows/internal/strategy/builtin"
+)
+
+// callTimeout bounds the calls of targets in one attempt.
+const callTimeout = 30 * time.Second
+
+func main() { awslambda.Start(core.Start(build)) }
+
+func build(_ context.Context, d core.Deployed) (func(context.Context, stepfn.Input) (*stepfn.Output, error), error) {
+	api, settings := lambda.NewFromConfig(d.AWS), d.Settings.AWS
+	access := d.Access(callTimeout)
+	access.Ahead = core.Ahead
+	access.Open = builtin.Open(builtin.Deps{
+		Functions: lambdaclient.Client{API: api}, Secrets: d.Secrets, HTTPClient: &http.Client{}, Now: d.Clock.Now,
+	})
+	access.Remover = lambdaclient.Remover{API: api, FunctionARN: settings.AccessFunction}
+	access.Schedule = schedule.EventBridge{
+		API: scheduler.NewFromConfig(d.AWS), Group: settings.ScheduleGroup, FunctionARN: settings.AccessFunction,
+		RoleARN: settings.ScheduleRole, DeadLetterARN: settings.ScheduleDeadLetters, Now: d.Clock.Now,
+	}
+	tasks := stepfn.Tasks{Steps: map[flow.Step]stepfn.Task{flow.StepEscalate: access.Escalate}, Runs: d.Runs, Now: d.Clock.Now}
+	return func(ctx context.Context, in stepfn.Input) (*stepfn.Output, error) {
+		if in.Step == "" {
+			return nil, access.Deescalate(ctx, in.Run)
+		}
+		out, err := tasks.Handle(ctx, in)
+		return &out, err
+	}, nil
+}

@@ -1,0 +1,38 @@
+// Command approval does the steps of the request workflow that collect a
+// decision: route, await, decide and forward. It may call customers' functions,
+// and can't grant anything.
+package main
+
+import (
+	"context"
+	"time"
+
+	awslambda "github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+
+	"github.com/symflows/symflows/internal/app/core"
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/lambdaclient"
+	"github.com/symflows/symflows/internal/runner/stepfn"
+)
+
+// functionTimeout bounds one call of a customer's function.
+const functionTimeout = 30 * time.Second
+
+func main() { awslambda.Start(core.Start(build)) }
+
+func build(_ context.Context, d core.Deployed) (func(context.Context, stepfn.Input) (stepfn.Output, error), error) {
+	approval := d.Approval(d.SlackDirectory(), lambdaclient.Client{API: lambda.NewFromConfig(d.AWS)}, functionTimeout)
+	return stepfn.Tasks{
+		Steps: map[flow.Step]stepfn.Task{
+			flow.StepRoute: approval.Route, flow.StepDecide: approval.Decide, flow.StepForward: approval.Forward,
+		},
+		Await: approval.Await,
+		Runs:  d.Runs,
+		Runner: stepfn.Runner{
+			API: sfn.NewFromConfig(d.AWS), StateMachineARN: d.Settings.AWS.StateMachine,
+		},
+		Now: d.Clock.Now,
+	}.Handle, nil
+}

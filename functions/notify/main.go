@@ -1,0 +1,34 @@
+// Command notify reads the table's stream and shows the runs that changed in
+// Slack. However Slack throttles, it delays messages only: removals are not its.
+package main
+
+import (
+	"context"
+
+	awsevents "github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/symflows/symflows/internal/app/core"
+	"github.com/symflows/symflows/internal/slackapp"
+	"github.com/symflows/symflows/internal/store/dynamo"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+func main() { lambda.Start(core.Start(build)) }
+
+func build(ctx context.Context, d core.Deployed) (func(context.Context, awsevents.DynamoDBEvent) (awsevents.DynamoDBEventResponse, error), error) {
+	s, err := d.Slack(ctx)
+	if err != nil {
+		return nil, err
+	}
+	notify := d.Notify(slackapp.Messenger{API: s.API})
+	handle := workflow.Patient{Handle: notify.Handle, Clock: d.Clock}.Run
+	return func(ctx context.Context, event awsevents.DynamoDBEvent) (awsevents.DynamoDBEventResponse, error) {
+		batch := dynamo.Batch(event)
+		failed := workflow.Each(ctx, batch.Changes, handle)
+		for _, f := range failed {
+			d.Log.WarnContext(ctx, "run could not be shown, and will be again", "key", f.Change.Key, "error", f.Cause)
+		}
+		return batch.Again(workflow.Changes(failed)...), nil
+	}, nil
+}

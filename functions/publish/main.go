@@ -1,0 +1,28 @@
+// Command publish makes the configuration in flows/ the current one when
+// CloudFormation deploys: as a custom resource, so that a configuration which
+// can't be used fails the deploy and rolls it back.
+package main
+
+import (
+	"context"
+
+	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/symflows/symflows/internal/app/core"
+	"github.com/symflows/symflows/internal/strategy/builtin"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+func main() { lambda.Start(core.Start(build)) }
+
+func build(_ context.Context, d core.Deployed) (cfn.CustomResourceLambdaFunction, error) {
+	p := publisher{
+		s3:      s3.NewFromConfig(d.AWS),
+		org:     d.Org,
+		publish: workflow.Publish{Runs: d.Runs, Flows: d.Flows, ARNs: builtin.ARNs},
+		log:     d.Log,
+	}
+	return cfn.LambdaWrap(p.handle), nil
+}

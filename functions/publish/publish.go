@@ -1,0 +1,118 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/symflows/symflows/internal/catalog"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/strategy/builtin"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+type publisher struct {
+	s3      *s3.Client
+	org     string
+	publish workflow.Publish
+	log     *slog.Logger
+}
+
+// physicalID is the resource's name, always the same: a new one would have
+// CloudFormation delete the old.
+const physicalID = "symflows-configuration"
+
+// The properties of the resource: where the configuration is, as a ZIP file.
+const (
+	propertyBucket = "Bucket"
+	propertyKey    = "Key"
+)
+
+// handle publishes what the properties name: the new configuration in a deploy,
+// the one before in a rollback. Deleting the resource leaves the flows to the
+// table, where live access needs them.
+func (p publisher) handle(ctx context.Context, event cfn.Event) (string, map[string]any, error) {
+	if event.RequestType == cfn.RequestDelete {
+		return physicalID, nil, nil
+	}
+	bucket, _ := event.ResourceProperties[propertyBucket].(string)
+	key, _ := event.ResourceProperties[propertyKey].(string)
+	// CloudFormation waits an hour for an answer that never comes.
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, end.Add(-answering))
+		defer cancel()
+	}
+	published, err := p.run(ctx, bucket, key)
+	if err != nil {
+		p.log.ErrorContext(ctx, "the configuration was not published", "key", key, "error", err)
+		return physicalID, nil, reason{err}
+	}
+	versions := map[string]any{}
+	for _, f := range published {
+		versions[f.Name] = f.Version
+	}
+	p.log.InfoContext(ctx, "the configuration is published", "key", key, "flows", versions)
+	return physicalID, nil, nil
+}
+
+// answering is what telling CloudFormation takes.
+const answering = 5 * time.Second
+
+func (p publisher) run(ctx context.Context, bucket, key string) ([]store.FlowSummary, error) {
+	if bucket == "" || key == "" {
+		return nil, errors.New("the resource has to name the configuration's Bucket and Key")
+	}
+	archive, err := p.read(ctx, bucket, key)
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	configured, report := catalog.LoadFS(archive, p.org, builtin.Types())
+	if err := report.Err(); err != nil {
+		return nil, err
+	}
+	return p.publish.Run(ctx, configured.Flows, configured.Strategies)
+}
+
+// read fetches the archive.
+func (p publisher) read(ctx context.Context, bucket, key string) (*zip.Reader, error) {
+	out, err := p.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)})
+	if err != nil {
+		return nil, err
+	}
+	defer out.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(out.Body, maxArchive+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > maxArchive {
+		return nil, fmt.Errorf("it is larger than %d MB", maxArchive>>20)
+	}
+	return zip.NewReader(bytes.NewReader(b), int64(len(b)))
+}
+
+const maxArchive = 32 << 20 // bytes
+
+// reason is an error as CloudFormation shows it. Its answer may have 4 KB
+// (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html).
+type reason struct{ error }
+
+const maxReason = 3000 // bytes: JSON makes it longer
+
+func (r reason) Error() string {
+	s := r.error.Error()
+	if len(s) <= maxReason {
+		return s
+	}
+	const more = "\n… and more: run make check"
+	return string(bytes.ToValidUTF8([]byte(s[:maxReason-len(more)]), nil)) + more
+}

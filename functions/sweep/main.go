@@ -1,0 +1,37 @@
+// Command sweep looks once a minute at whatever is due and was missed. It
+// trusts no schedule and no execution, and says how it went by metrics, whose
+// absence is an alarm.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	awslambda "github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+
+	"github.com/symflows/symflows/internal/app/core"
+	"github.com/symflows/symflows/internal/lambdaclient"
+	"github.com/symflows/symflows/internal/runner/stepfn"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+func main() { awslambda.Start(core.Start(build)) }
+
+func build(_ context.Context, d core.Deployed) (func(context.Context) error, error) {
+	sweep := d.Sweep(workflow.Drive{
+		Runs: d.Runs, Now: d.Clock.Now,
+		Runner:  stepfn.Runner{API: sfn.NewFromConfig(d.AWS), StateMachineARN: d.Settings.AWS.StateMachine},
+		Remover: lambdaclient.Remover{API: lambda.NewFromConfig(d.AWS), FunctionARN: d.Settings.AWS.AccessFunction},
+	}, core.Ahead)
+	return func(ctx context.Context) error {
+		swept, err := sweep.Run(ctx)
+		if err != nil {
+			return err // what it has not seen is not to be reported as well
+		}
+		return report(os.Stdout, lambdacontext.FunctionName, swept, d.Clock.Now())
+	}, nil
+}

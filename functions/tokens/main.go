@@ -1,0 +1,32 @@
+// Command tokens makes, lists and revokes tokens of the Events API, for whoever
+// has AWS credentials that may call it. Nothing else may write tokens.
+package main
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/akrylysov/algnhsa"
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/symflows/symflows/internal/api"
+	"github.com/symflows/symflows/internal/app/core"
+)
+
+func main() { lambda.Start(core.Start(build)) }
+
+func build(_ context.Context, d core.Deployed) (lambda.Handler, error) {
+	a := &api.TokenAPI{Tokens: d.Tokens, Caller: caller, Now: d.Clock.Now, Log: d.Log}
+	return algnhsa.New(a.Handler(), &algnhsa.Options{RequestType: algnhsa.RequestTypeAPIGatewayV2}), nil
+}
+
+// caller is whom API Gateway has authenticated. Should the route ever lose its
+// authorisation, nobody is let in.
+func caller(r *http.Request) (string, bool) {
+	event, ok := algnhsa.APIGatewayV2RequestFromContext(r.Context())
+	if !ok || event.RequestContext.Authorizer == nil || event.RequestContext.Authorizer.IAM == nil {
+		return "", false
+	}
+	arn := event.RequestContext.Authorizer.IAM.UserARN
+	return arn, arn != ""
+}

@@ -1,0 +1,102 @@
+package api
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/symflows/symflows/events"
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+)
+
+// TokenAPI makes, lists and revokes the tokens of the Events API. It has no
+// tokens of its own: whoever serves it has to know who is calling. All fields
+// are required.
+type TokenAPI struct {
+	Tokens store.Tokens
+	// Caller names who calls; false: nobody that may.
+	Caller func(*http.Request) (string, bool)
+	Now    func() time.Time
+	Log    *slog.Logger
+}
+
+const tokensPath = "/tokens"
+
+// Handler serves POST and GET /tokens and DELETE /tokens/{id} under [Base].
+func (a *TokenAPI) Handler() http.Handler {
+	mux := http.NewServeMux()
+	routes := map[string]map[string]func(*http.Request) (any, error){
+		tokensPath:           {http.MethodPost: a.create, http.MethodGet: a.list},
+		tokensPath + "/{id}": {http.MethodDelete: a.revoke},
+	}
+	for path, methods := range routes {
+		for method, act := range methods {
+			mux.Handle(method+" "+Base+path, only(method, func(x *exchange, r *http.Request) (any, error) {
+				caller, ok := a.Caller(r)
+				if !ok {
+					return nil, flow.Errorf(flow.CodeUnauthenticated, "sign the request with AWS credentials that may call this path (execute-api:Invoke)")
+				}
+				body, err := act(r)
+				if err == nil && method != http.MethodGet {
+					a.Log.InfoContext(r.Context(), "tokens changed", "caller", caller, "method", method, "token", tokenIn(body))
+				}
+				return body, err
+			}))
+		}
+	}
+	mux.HandleFunc("/", nowhere)
+	return edge{a.Now, a.Log}.exchanges(mux)
+}
+
+// tokenIn gives the id of the token that was made or revoked: never its value.
+func tokenIn(body any) string {
+	switch body := body.(type) {
+	case events.CreatedToken:
+		return body.ID
+	case events.Token:
+		return body.ID
+	}
+	return ""
+}
+
+func (a *TokenAPI) create(r *http.Request) (any, error) {
+	body, err := readObject(r)
+	if err != nil {
+		return nil, err
+	}
+	in := events.CreateTokenInput{Bot: body.required("bot"), Label: body.text("label"), Expires: body.required("expires")}
+	if err := body.err(); err != nil {
+		return nil, err
+	}
+	valid, err := flow.ParseDuration(in.Expires)
+	if err != nil {
+		return nil, invalid("expires", flow.UserMessage(err))
+	}
+	value, t, err := a.Tokens.Create(r.Context(), in.Bot, in.Label, valid)
+	if err != nil {
+		return nil, err
+	}
+	return events.CreatedToken{Value: value, Token: shown(t)}, nil
+}
+
+func (a *TokenAPI) list(r *http.Request) (any, error) {
+	tokens, err := a.Tokens.List(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	out := events.TokenList{Tokens: []events.Token{}}
+	for _, t := range tokens {
+		out.Tokens = append(out.Tokens, shown(t))
+	}
+	return out, nil
+}
+
+func (a *TokenAPI) revoke(r *http.Request) (any, error) {
+	id := r.PathValue("id")
+	return events.Token{ID: id}, a.Tokens.Revoke(r.Context(), id)
+}
+
+func shown(t store.Token) events.Token {
+	return events.Token{ID: t.ID, Bot: t.Bot, Label: t.Label, Created: &t.Created, Expires: &t.Expires}
+}

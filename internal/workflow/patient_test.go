@@ -1,0 +1,67 @@
+package workflow_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/jonboulle/clockwork"
+
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+func TestPatient(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	wait := func(d time.Duration) error {
+		return fmt.Errorf("post: %w", &workflow.RateLimited{After: d, Cause: errors.New("slow down")})
+	}
+	for name, test := range map[string]struct {
+		left    time.Duration // until the deadline; zero: there is none
+		answers []error
+		waited  time.Duration
+		tries   int
+		want    error
+	}{
+		"Done":      {time.Minute, []error{nil}, 0, 1, nil},
+		"Broken":    {time.Minute, []error{broken, nil}, 0, 1, broken},
+		"Waits":     {time.Minute, []error{wait(10 * time.Second), wait(5 * time.Second), nil}, 15 * time.Second, 3, nil},
+		"TooLong":   {time.Minute, []error{wait(55 * time.Second), nil}, 0, 1, wait(55 * time.Second)},
+		"GivesUp":   {time.Minute, []error{wait(45 * time.Second), wait(20 * time.Second), nil}, 45 * time.Second, 2, wait(20 * time.Second)},
+		"ForAsLong": {0, []error{wait(time.Hour), nil}, time.Hour, 2, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clock := clockwork.NewFakeClockAt(time.Now())
+			ctx, began := t.Context(), clock.Now()
+			if test.left > 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithDeadline(ctx, began.Add(test.left))
+				defer cancel()
+			}
+			tries := 0
+			err := workflow.Patient{
+				Clock: quick{clock},
+				Handle: func(context.Context, store.Change) error {
+					tries++
+					return test.answers[tries-1]
+				},
+			}.Run(ctx, store.Change{Key: "run#a"})
+			if fmt.Sprint(err) != fmt.Sprint(test.want) || tries != test.tries || clock.Now().Sub(began) != test.waited {
+				t.Errorf("%v after %d tries and %s; want %v, %d, %s", err, tries, clock.Now().Sub(began), test.want, test.tries, test.waited)
+			}
+		})
+	}
+}
+
+// quick is a clock that moves by itself when somebody waits.
+type quick struct{ *clockwork.FakeClock }
+
+func (q quick) After(d time.Duration) <-chan time.Time {
+	c := q.FakeClock.After(d)
+	q.Advance(d)
+	return c
+}
