@@ -1,0 +1,269 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/store/dynamo"
+)
+
+// metric is a series of CloudWatch.
+type metric struct {
+	namespace, name, stat string
+	dimensions            map[string]string
+}
+
+// alarm says when to call for a person: when the sum of the metrics is above a
+// bound (or, if it is silence that alarms, below 1) for some periods on end.
+type alarm struct {
+	id          string
+	description string // what is wrong, and where to look
+	metrics     []metric
+	above       float64
+	silence     bool
+	period      time.Duration
+	periods     int
+}
+
+// addAlarms makes the alarms, and the topic that tells of them.
+func (d *deployment) addAlarms() {
+	d.addAlarmTopic()
+	for _, a := range d.alarmList() {
+		d.alarms = append(d.alarms, d.addAlarm(a))
+	}
+}
+
+// alarmList has what nobody may miss: first of all, access that does not end.
+func (d *deployment) alarmList() []alarm {
+	const minute = time.Minute
+	list := []alarm{
+		{
+			id: "RemovalOverdue", description: "Access should be gone since 90 s and is not. It is tried again for ever; the log of access says what fails",
+			metrics: []metric{d.swept(config.MetricRemovalsOverdue, "Maximum")}, period: minute, periods: 1,
+		},
+		{
+			id: "SweepSilent", description: "Nobody looks after what is due: the sweep has not reported for three minutes. See its log",
+			metrics: []metric{d.swept(config.MetricRunsDriven, "SampleCount")}, silence: true, period: minute, periods: 3,
+		},
+		{
+			id: "RemovalDeadLetters", description: "A removal could not be delivered to access. The sweep makes it good; the message in the queue says what was wrong",
+			metrics: []metric{queued("ApproximateNumberOfMessagesVisible", *d.removalDeadLetters.AttrQueueName())}, period: minute, periods: 1,
+		},
+		{
+			id: "RemovalsDropped", description: "A removal was given up on by Scheduler or Lambda, and could not even be put into the queue of dead letters. The sweep makes it good",
+			metrics: []metric{
+				d.scheduled("InvocationDroppedCount", "Sum"), d.scheduled("InvocationsFailedToBeSentToDeadLetterCount", "Sum"),
+				d.ran("AsyncEventsDropped", "access", "Sum"), d.ran("DestinationDeliveryFailures", "access", "Sum"),
+			}, period: 5 * minute, periods: 1,
+		},
+		{
+			id: "RelayDelayed", description: "Changes reach workflows late: relay is behind the table's stream. See its log",
+			metrics: []metric{d.ran("IteratorAge", "relay", "Maximum")}, above: milliseconds(minute), period: minute, periods: 3,
+		},
+		{
+			id: "NotifyDelayed", description: "Messages reach Slack late: notify is behind the table's stream. Slack may be throttling or down; see the function's log",
+			metrics: []metric{d.ran("IteratorAge", "notify", "Maximum")}, above: milliseconds(5 * minute), period: minute, periods: 5,
+		},
+		{
+			id: "ChangesGivenUp", description: "Changes could not be handled, and wait in the bucket of dead letters: repair the cause and redrive them",
+			metrics: []metric{
+				d.read("OnFailureDestinationDeliveredEventCount", "relay"), d.read("DroppedEventCount", "relay"),
+				d.read("OnFailureDestinationDeliveredEventCount", "notify"), d.read("DroppedEventCount", "notify"),
+			}, period: 5 * minute, periods: 1,
+		},
+		{
+			id: "AuditDelayed", description: "Audit records have been waiting for a quarter of an hour for Firehose to take them. See the log of relay",
+			metrics: []metric{queued("ApproximateAgeOfOldestMessage", *d.auditQueue.AttrQueueName())}, above: seconds(15 * minute), period: minute, periods: 3,
+		},
+		{
+			id: "AuditDeadLetters", description: "Audit records could not be shipped: repair the cause and redrive the queue",
+			metrics: []metric{queued("ApproximateNumberOfMessagesVisible", *d.auditDeadLetters.AttrQueueName())}, period: minute, periods: 1,
+		},
+		{
+			id: "AuditUndelivered", description: "Firehose can't write audit records to the bucket. It tries for a day; its log says why",
+			metrics: []metric{d.shipped("DeliveryToS3.DataFreshness", "Maximum")}, above: seconds(15 * minute), period: 5 * minute, periods: 2,
+		},
+		{
+			id: "WorkflowFailed", description: "An execution of the request workflow failed. The sweep starts another one; the machine's log says why",
+			metrics: []metric{
+				d.executed("ExecutionsFailed"), d.executed("ExecutionsTimedOut"), d.executed("ExecutionsAborted"),
+			}, period: 5 * minute, periods: 1,
+		},
+		{
+			id: "SlackErrors", description: "Slack's requests were not answered as they should be: people see that their click or command failed. See the log of slack",
+			metrics: []metric{d.ran("Errors", "slack", "Sum")}, period: 5 * minute, periods: 1,
+		},
+		{
+			id: "HttpErrors", description: "Requests were answered by 5xx. The access log says which",
+			metrics: []metric{d.served("5xx", "Sum")}, period: 5 * minute, periods: 1,
+		},
+		{
+			id: "FunctionsThrottled", description: "Functions were not run because the account's concurrency is used up: have it raised",
+			period: 5 * minute, periods: 1,
+		},
+		{
+			id: "TableThrottled", description: "DynamoDB throttled the table or an index",
+			metrics: []metric{d.stored("ReadThrottleEvents", ""), d.stored("WriteThrottleEvents", "")}, period: 5 * minute, periods: 1,
+		},
+		{
+			id: "WorkflowThrottled", description: "Step Functions throttled the request workflow",
+			metrics: []metric{d.executed("ExecutionThrottled")}, period: 5 * minute, periods: 1,
+		},
+	}
+	for i := range list {
+		switch a := &list[i]; a.id {
+		case "FunctionsThrottled":
+			for _, name := range functionNames {
+				a.metrics = append(a.metrics, d.ran("Throttles", name, "Sum"))
+			}
+		case "TableThrottled":
+			for _, index := range dynamo.Schema().Indexes {
+				a.metrics = append(a.metrics, d.stored("WriteThrottleEvents", index.Name))
+			}
+		}
+	}
+	for _, name := range functionNames {
+		if name == "slack" || name == "publish" { // the one has an alarm, the other fails the deploy
+			continue
+		}
+		list = append(list, alarm{
+			id: title(name) + "Errors", description: fmt.Sprintf("The function %s fails again and again. See its log", name),
+			metrics: []metric{d.ran("Errors", name, "Sum")}, above: 3, period: 5 * minute, periods: 1,
+		})
+	}
+	return list
+}
+
+func seconds(d time.Duration) float64      { return d.Seconds() }
+func milliseconds(d time.Duration) float64 { return float64(d.Milliseconds()) }
+
+// swept is one of the sweep's own metrics.
+func (d *deployment) swept(name, stat string) metric {
+	return metric{config.MetricNamespace, name, stat, map[string]string{config.MetricDimension: d.qualified("sweep")}}
+}
+
+// ran is of a function.
+func (d *deployment) ran(name, function, stat string) metric {
+	return metric{"AWS/Lambda", name, stat, map[string]string{"FunctionName": d.qualified(function)}}
+}
+
+// read is of a reader of the stream.
+func (d *deployment) read(name, function string) metric {
+	return metric{"AWS/Lambda", name, "Sum", map[string]string{"EventSourceMappingUUID": *d.readers[function].Ref()}}
+}
+
+// scheduled is of the schedules.
+func (d *deployment) scheduled(name, stat string) metric {
+	return metric{"AWS/Scheduler", name, stat, map[string]string{"ScheduleGroup": d.options.name}}
+}
+
+// executed is of the request workflow.
+func (d *deployment) executed(name string) metric {
+	return metric{"AWS/States", name, "Sum", map[string]string{"StateMachineArn": d.machineARN()}}
+}
+
+// served is of the HTTP API.
+func (d *deployment) served(name, stat string) metric {
+	return metric{"AWS/ApiGateway", name, stat, map[string]string{"ApiId": *d.api.Ref()}}
+}
+
+// stored is of the table, or one of its indexes.
+func (d *deployment) stored(name, index string) metric {
+	m := metric{"AWS/DynamoDB", name, "Sum", map[string]string{"TableName": *d.table.Ref()}}
+	if index != "" {
+		m.dimensions["GlobalSecondaryIndexName"] = index
+	}
+	return m
+}
+
+// shipped is of Firehose.
+func (d *deployment) shipped(name, stat string) metric {
+	return metric{"AWS/Firehose", name, stat, map[string]string{"DeliveryStreamName": d.options.name}}
+}
+
+// queued is of a queue.
+func queued(name, queue string) metric {
+	return metric{"AWS/SQS", name, "Maximum", map[string]string{"QueueName": queue}}
+}
+
+func (d *deployment) addAlarm(a alarm) awscloudwatch.CfnAlarm {
+	props := &awscloudwatch.CfnAlarmProps{
+		AlarmName:          jsii.String(d.qualified(a.id)),
+		AlarmDescription:   jsii.String(a.description),
+		ComparisonOperator: jsii.String("GreaterThanThreshold"),
+		Threshold:          jsii.Number(a.above),
+		EvaluationPeriods:  jsii.Number(a.periods),
+		TreatMissingData:   jsii.String("notBreaching"),
+		AlarmActions:       &[]any{d.alarmTopic.Ref()},
+		OkActions:          &[]any{d.alarmTopic.Ref()},
+	}
+	if a.silence {
+		props.ComparisonOperator, props.Threshold = jsii.String("LessThanThreshold"), jsii.Number(1)
+		props.TreatMissingData = jsii.String("breaching")
+	}
+	if len(a.metrics) == 1 {
+		m := a.metrics[0]
+		props.Namespace, props.MetricName, props.Statistic = jsii.String(m.namespace), jsii.String(m.name), jsii.String(m.stat)
+		props.Period, props.Dimensions = jsii.Number(a.period.Seconds()), dimensions(m)
+	} else {
+		props.Metrics = sum(a)
+	}
+	return awscloudwatch.NewCfnAlarm(d.stack, jsii.String(a.id+"Alarm"), props)
+}
+
+// sum adds up the metrics of an alarm: what has no value counts for nothing.
+func sum(a alarm) []any {
+	queries := []any{&awscloudwatch.CfnAlarm_MetricDataQueryProperty{
+		Id: jsii.String("total"), Expression: jsii.String("SUM(FILL(METRICS(), 0))"), ReturnData: jsii.Bool(true),
+	}}
+	for i, m := range a.metrics {
+		queries = append(queries, &awscloudwatch.CfnAlarm_MetricDataQueryProperty{
+			Id: jsii.String(fmt.Sprintf("m%d", i)), ReturnData: jsii.Bool(false),
+			MetricStat: &awscloudwatch.CfnAlarm_MetricStatProperty{
+				Stat: jsii.String(m.stat), Period: jsii.Number(a.period.Seconds()),
+				Metric: &awscloudwatch.CfnAlarm_MetricProperty{Namespace: jsii.String(m.namespace), MetricName: jsii.String(m.name), Dimensions: dimensions(m)},
+			},
+		})
+	}
+	return queries
+}
+
+func dimensions(m metric) []any {
+	var out []any
+	for _, name := range slices.Sorted(maps.Keys(m.dimensions)) {
+		out = append(out, &awscloudwatch.CfnAlarm_DimensionProperty{Name: jsii.String(name), Value: jsii.String(m.dimensions[name])})
+	}
+	return out
+}
+
+// addAlarmTopic makes the topic of alarms, to which anything can subscribe.
+func (d *deployment) addAlarmTopic() {
+	d.alarmTopic = awssns.NewCfnTopic(d.stack, jsii.String("AlarmTopic"), &awssns.CfnTopicProps{DisplayName: jsii.String("Sym Flows")})
+	awssns.NewCfnTopicPolicy(d.stack, jsii.String("AlarmTopicPolicy"), &awssns.CfnTopicPolicyProps{
+		Topics: &[]*string{d.alarmTopic.Ref()},
+		PolicyDocument: document(
+			map[string]any{
+				"Effect": "Allow", "Principal": map[string]any{"Service": "cloudwatch.amazonaws.com"},
+				"Action": "sns:Publish", "Resource": *d.alarmTopic.Ref(),
+				"Condition": map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": *awscdk.Aws_ACCOUNT_ID()}},
+			},
+			map[string]any{
+				"Effect": "Deny", "Principal": "*", "Action": "sns:Publish", "Resource": *d.alarmTopic.Ref(),
+				"Condition": map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}},
+			},
+		),
+	})
+	if d.options.alarmEmail != "" {
+		awssns.NewCfnSubscription(d.stack, jsii.String("AlarmEmail"), &awssns.CfnSubscriptionProps{
+			TopicArn: d.alarmTopic.Ref(), Protocol: jsii.String("email"), Endpoint: jsii.String(d.options.alarmEmail),
+		})
+	}
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskinesisfirehose"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// How long the buckets keep what is not for good, in days.
+const (
+	deadLetterDays = 90
+	accessLogDays  = 365
+	versionDays    = 90 // what was deleted or overwritten
+	uploadDays     = 7  // what was never sent to its end
+)
+
+// byHour puts objects into folders by the hour of their arrival: the layout in
+// which local mode writes, too.
+const byHour = "year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/hour=!{timestamp:HH}/"
+
+// addAudit makes the way of audit records: relay puts them into Firehose, which
+// writes them to the bucket as lines of JSON, compressed. What Firehose does not
+// take waits in a queue, by run.
+func (d *deployment) addAudit() {
+	d.addBuckets()
+	d.addFirehose()
+
+	d.auditDeadLetters = d.queue("AuditDeadLetters", 0, nil)
+	// The queue is tried anew every six minutes, for half a day: as long as a
+	// bad day of Firehose.
+	d.auditQueue = d.queue("AuditQueue", 6*timeoutOf("relay"), &redrive{to: d.auditDeadLetters, after: 120})
+}
+
+// addBuckets makes the buckets for what is for good (audit records), for what
+// waits for repair (changes that relay or notify gave up on), and for the
+// accesses to both.
+func (d *deployment) addBuckets() {
+	d.accessLogs = d.bucket("AccessLogBucket", bucket{expireDays: accessLogDays})
+	suppress(d.accessLogs, "AwsSolutions-S1", "It holds the access logs: logging accesses to them would log without end")
+
+	// Object Lock can't be added to a bucket without replacing that; a bucket
+	// that has it locks nothing until it is told for how long.
+	d.auditBucket = d.bucket("AuditBucket", bucket{lock: true, retention: d.options.objectLock, expireDays: d.options.auditRetention, logged: true})
+	d.deadLetterBucket = d.bucket("DeadLetterBucket", bucket{expireDays: deadLetterDays, logged: true})
+
+	statements := []any{insecure(d.accessLogs)}
+	statements = append(statements, map[string]any{
+		"Effect": "Allow", "Principal": map[string]any{"Service": "logging.s3.amazonaws.com"},
+		"Action": "s3:PutObject", "Resource": *d.accessLogs.AttrArn() + "/*",
+		"Condition": map[string]any{
+			"StringEquals": map[string]any{"aws:SourceAccount": *awscdk.Aws_ACCOUNT_ID()},
+			"ArnEquals":    map[string]any{"aws:SourceArn": []string{*d.auditBucket.AttrArn(), *d.deadLetterBucket.AttrArn()}},
+		},
+	})
+	d.bucketPolicy("AccessLogBucketPolicy", d.accessLogs, statements)
+	d.bucketPolicy("AuditBucketPolicy", d.auditBucket, []any{insecure(d.auditBucket)})
+	d.bucketPolicy("DeadLetterBucketPolicy", d.deadLetterBucket, []any{insecure(d.deadLetterBucket)})
+}
+
+// bucket says in what buckets differ.
+type bucket struct {
+	expireDays int  // how long objects are kept; 0: forever
+	lock       bool // Object Lock is possible
+	retention  objectLock
+	logged     bool // accesses are logged
+}
+
+func (d *deployment) bucket(id string, b bucket) awss3.CfnBucket {
+	rules := []any{&awss3.CfnBucket_RuleProperty{
+		Id: jsii.String("versions"), Status: jsii.String("Enabled"),
+		NoncurrentVersionExpiration:    &awss3.CfnBucket_NoncurrentVersionExpirationProperty{NoncurrentDays: jsii.Number(versionDays)},
+		AbortIncompleteMultipartUpload: &awss3.CfnBucket_AbortIncompleteMultipartUploadProperty{DaysAfterInitiation: jsii.Number(uploadDays)},
+	}}
+	if b.expireDays > 0 {
+		rules = append(rules, &awss3.CfnBucket_RuleProperty{
+			Id: jsii.String("expire"), Status: jsii.String("Enabled"), ExpirationInDays: jsii.Number(b.expireDays),
+		})
+	}
+	props := &awss3.CfnBucketProps{
+		PublicAccessBlockConfiguration: &awss3.CfnBucket_PublicAccessBlockConfigurationProperty{
+			BlockPublicAcls: jsii.Bool(true), BlockPublicPolicy: jsii.Bool(true), IgnorePublicAcls: jsii.Bool(true), RestrictPublicBuckets: jsii.Bool(true),
+		},
+		OwnershipControls: &awss3.CfnBucket_OwnershipControlsProperty{
+			Rules: []any{&awss3.CfnBucket_OwnershipControlsRuleProperty{ObjectOwnership: jsii.String("BucketOwnerEnforced")}},
+		},
+		BucketEncryption: &awss3.CfnBucket_BucketEncryptionProperty{
+			ServerSideEncryptionConfiguration: []any{&awss3.CfnBucket_ServerSideEncryptionRuleProperty{
+				ServerSideEncryptionByDefault: &awss3.CfnBucket_ServerSideEncryptionByDefaultProperty{SseAlgorithm: jsii.String("AES256")},
+			}},
+		},
+		VersioningConfiguration: &awss3.CfnBucket_VersioningConfigurationProperty{Status: jsii.String("Enabled")},
+		LifecycleConfiguration:  &awss3.CfnBucket_LifecycleConfigurationProperty{Rules: rules},
+	}
+	if b.lock {
+		props.ObjectLockEnabled = jsii.Bool(true)
+	}
+	if b.retention.days > 0 {
+		props.ObjectLockConfiguration = &awss3.CfnBucket_ObjectLockConfigurationProperty{
+			ObjectLockEnabled: jsii.String("Enabled"),
+			Rule: &awss3.CfnBucket_ObjectLockRuleProperty{DefaultRetention: &awss3.CfnBucket_DefaultRetentionProperty{
+				Mode: jsii.String(b.retention.mode), Days: jsii.Number(b.retention.days),
+			}},
+		}
+	}
+	if b.logged {
+		props.LoggingConfiguration = &awss3.CfnBucket_LoggingConfigurationProperty{
+			DestinationBucketName: d.accessLogs.Ref(), LogFilePrefix: jsii.String(id + "/"),
+		}
+	}
+	made := awss3.NewCfnBucket(d.stack, jsii.String(id), props)
+	made.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE, nil)
+	return made
+}
+
+func (d *deployment) bucketPolicy(id string, b awss3.CfnBucket, statements []any) {
+	awss3.NewCfnBucketPolicy(d.stack, jsii.String(id), &awss3.CfnBucketPolicyProps{Bucket: b.Ref(), PolicyDocument: document(statements...)})
+}
+
+// insecure refuses whatever does not come by TLS.
+func insecure(b awss3.CfnBucket) any {
+	return map[string]any{
+		"Effect": "Deny", "Principal": "*", "Action": "s3:*",
+		"Resource":  []string{*b.AttrArn(), *b.AttrArn() + "/*"},
+		"Condition": map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}},
+	}
+}
+
+func (d *deployment) addFirehose() {
+	logs := d.logGroup("AuditStreamLogs", "/aws/kinesisfirehose/"+d.options.name)
+	stream := awslogs.NewCfnLogStream(d.stack, jsii.String("AuditStreamLogStream"), &awslogs.CfnLogStreamProps{
+		LogGroupName: logs.Ref(), LogStreamName: jsii.String("delivery"),
+	})
+	role := d.role("AuditStreamRole", "firehose.amazonaws.com", d.arn("firehose", "deliverystream/"+d.options.name), []right{
+		{actions: []string{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"}, resources: []string{*d.auditBucket.AttrArn()}},
+		// https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#using-iam-s3
+		{actions: []string{"s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"}, resources: []string{*d.auditBucket.AttrArn() + "/audit/*", *d.auditBucket.AttrArn() + "/audit-errors/*"}},
+		{actions: []string{"logs:PutLogEvents"}, resources: []string{*logs.AttrArn()}},
+	})
+	d.auditStream = awskinesisfirehose.NewCfnDeliveryStream(d.stack, jsii.String("AuditStream"), &awskinesisfirehose.CfnDeliveryStreamProps{
+		DeliveryStreamName: jsii.String(d.options.name),
+		DeliveryStreamType: jsii.String("DirectPut"),
+		DeliveryStreamEncryptionConfigurationInput: &awskinesisfirehose.CfnDeliveryStream_DeliveryStreamEncryptionConfigurationInputProperty{
+			KeyType: jsii.String("AWS_OWNED_CMK"),
+		},
+		ExtendedS3DestinationConfiguration: &awskinesisfirehose.CfnDeliveryStream_ExtendedS3DestinationConfigurationProperty{
+			BucketArn:         d.auditBucket.AttrArn(),
+			RoleArn:           role.AttrArn(),
+			Prefix:            jsii.String("audit/" + byHour),
+			ErrorOutputPrefix: jsii.String("audit-errors/!{firehose:error-output-type}/" + byHour),
+			FileExtension:     jsii.String(".jsonl.gz"),
+			CompressionFormat: jsii.String("GZIP"),
+			BufferingHints:    &awskinesisfirehose.CfnDeliveryStream_BufferingHintsProperty{IntervalInSeconds: jsii.Number(60), SizeInMBs: jsii.Number(5)},
+			CloudWatchLoggingOptions: &awskinesisfirehose.CfnDeliveryStream_CloudWatchLoggingOptionsProperty{
+				Enabled: jsii.Bool(true), LogGroupName: logs.Ref(), LogStreamName: stream.Ref(),
+			},
+		},
+	})
+}

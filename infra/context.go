@@ -1,0 +1,191 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aws/constructs-go/constructs/v10"
+
+	"github.com/symflows/symflows/internal/flow"
+)
+
+// options are what can be set of a deployment: as CDK context, either for once
+// (npx cdk deploy -c alarmEmail=ops@example.com) or for good (in cdk.json, under
+// "context"). All have defaults that work.
+//
+//	name            sym-flows  names the stack and what is in it: deployments that share an account need names of their own
+//	org             sym        first part of SRNs; a deployment keeps the one that it began with
+//	region          the CLI's  AWS region, such as eu-central-1
+//	flows           flows      folder of the configuration
+//	architecture    arm64      of the functions: arm64, or x86_64 for emulators
+//	alarmEmail      none       who is told of alarms; AWS asks them to confirm first
+//	logRetention    90         days that logs are kept, one of the numbers that CloudWatch takes
+//	auditRetention  forever    days that audit records are kept
+//	objectLock      none       audit records can't be deleted for a time, by governance:DAYS (but by those with a right
+//	                           to bypass it) or compliance:DAYS (by nobody, and nobody can shorten it)
+//	rateLimit       50         requests a second that the API takes
+//	burstLimit      100        requests that the API takes at once
+//	endpointUrl     none       address of an emulator, which all functions use in place of AWS
+type options struct {
+	name, org, region, flows string
+	architecture             architecture
+	alarmEmail, endpointURL  string
+	logRetention             int // days
+	auditRetention           int // days; 0: forever
+	objectLock               objectLock
+	rateLimit, burstLimit    int
+}
+
+// architecture is what Lambda calls it, and Go.
+type architecture struct{ lambda, goarch string }
+
+// objectLock says how long audit records can't be deleted; zero: they can.
+type objectLock struct {
+	mode string // GOVERNANCE or COMPLIANCE
+	days int
+}
+
+// architectures are by what Lambda calls them.
+var architectures = map[string]architecture{
+	"arm64":  {"arm64", "arm64"},
+	"x86_64": {"x86_64", "amd64"},
+}
+
+// logRetentions are the numbers of days that CloudWatch Logs takes, up to ten years
+// (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html).
+var logRetentions = []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
+
+var (
+	// The longest name that is made of it is that of a function, of at most 64 letters.
+	namePattern   = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
+	regionPattern = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d+$`)
+	emailPattern  = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
+	lockPattern   = regexp.MustCompile(`^(governance|compliance):(\d{1,5})$`)
+	// ourKeys are like the names of our options. CDK keeps settings of its own
+	// in the context, which all have other characters too.
+	ourKeys = regexp.MustCompile(`^[A-Za-z]+$`)
+)
+
+// maxDays is what S3 takes, too: a hundred years.
+const maxDays = 36500
+
+// readOptions reads the context. The error joins all that is wrong with it.
+func readOptions(node constructs.Node) (options, error) {
+	given := map[string]any{}
+	if all, ok := node.GetAllContext(nil).(map[string]any); ok {
+		given = all
+	}
+	return parseOptions(given)
+}
+
+// parseOptions reads the context as CDK has it: values from the command line are
+// texts, those of cdk.json may be numbers.
+func parseOptions(given map[string]any) (options, error) {
+	r := reader{given: given, known: map[string]bool{}}
+	o := options{
+		name:   r.text("name", "sym-flows", `write up to 40 small letters, digits and "-", beginning with a letter`, namePattern.MatchString),
+		org:    r.text("org", "sym", "write a name such as sym", func(s string) bool { return flow.CheckName(s) == nil }),
+		region: r.text("region", "", "write a region such as eu-central-1", regionPattern.MatchString),
+		flows:  r.text("flows", "flows", "write the path of a folder", func(s string) bool { return s != "" }),
+		architecture: architectures[r.text("architecture", "arm64", "write arm64 or x86_64", func(s string) bool {
+			return architectures[s] != architecture{}
+		})],
+		alarmEmail:   r.text("alarmEmail", "", "write an address such as ops@example.com", emailPattern.MatchString),
+		endpointURL:  r.text("endpointUrl", "", "write an address such as http://host.docker.internal:4566", isURL),
+		logRetention: r.number("logRetention", 90, "write one of "+list(logRetentions), func(n int) bool { return slices.Contains(logRetentions, n) }),
+		auditRetention: r.number("auditRetention", 0, fmt.Sprintf("write a number of days from 1 to %d, or leave it out to keep records forever", maxDays), func(n int) bool {
+			return 1 <= n && n <= maxDays
+		}),
+		rateLimit:  r.number("rateLimit", 50, "write how many requests a second the API takes, 1 or more", positive),
+		burstLimit: r.number("burstLimit", 100, "write how many requests the API takes at once, 1 or more", positive),
+	}
+	o.objectLock = parseLock(r.text("objectLock", "", "write governance:DAYS or compliance:DAYS, such as governance:365", func(s string) bool {
+		days := parseLock(s).days
+		return 1 <= days && days <= maxDays
+	}))
+	if o.auditRetention > 0 && o.objectLock.days > o.auditRetention {
+		r.fault("objectLock", "%d days is longer than auditRetention, %d days: make it shorter, or keep records longer", o.objectLock.days, o.auditRetention)
+	}
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		if !r.known[key] && ourKeys.MatchString(key) {
+			r.fault(key, "there is no such option: write one of %s", strings.Join(slices.Sorted(maps.Keys(r.known)), ", "))
+		}
+	}
+	return o, errors.Join(r.faults...)
+}
+
+// parseLock reads what lockPattern matches; anything else is no lock.
+func parseLock(s string) objectLock {
+	m := lockPattern.FindStringSubmatch(s)
+	if m == nil {
+		return objectLock{}
+	}
+	days, _ := strconv.Atoi(m[2])
+	return objectLock{mode: strings.ToUpper(m[1]), days: days}
+}
+
+func positive(n int) bool { return n >= 1 }
+
+func isURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil
+}
+
+func list(numbers []int) string {
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(numbers), " ", ", "), "[]")
+}
+
+// reader takes options out of the context, and collects what is wrong.
+type reader struct {
+	given  map[string]any
+	known  map[string]bool
+	faults []error
+}
+
+func (r *reader) fault(key, format string, args ...any) {
+	r.faults = append(r.faults, fmt.Errorf("context %s: %s", key, fmt.Sprintf(format, args...)))
+}
+
+// value gives an option as text; false where it is not set.
+func (r *reader) value(key string) (string, bool) {
+	r.known[key] = true
+	switch v := r.given[key].(type) {
+	case nil:
+		return "", false
+	case string:
+		return strings.TrimSpace(v), true
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64), true
+	default:
+		return fmt.Sprint(v), true
+	}
+}
+
+func (r *reader) text(key, unset, want string, ok func(string) bool) string {
+	v, set := r.value(key)
+	if !set {
+		return unset
+	}
+	if !ok(v) {
+		r.fault(key, "%q is not right: %s", v, want)
+	}
+	return v
+}
+
+func (r *reader) number(key string, unset int, want string, ok func(int) bool) int {
+	v, set := r.value(key)
+	if !set {
+		return unset
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || !ok(n) {
+		r.fault(key, "%q is not right: %s", v, want)
+	}
+	return n
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// howToRead stands at the top of the dashboard.
+const howToRead = `## Is access being removed on time?
+**Yes**, while *Removals overdue* is 0 and the sweep reports each minute. An overdue removal is one whose access should be gone since 90 seconds.
+
+If it is not: *What failed* below names the run and the target's error. Each access has two ways to its end, and each is enough: its own **schedule**, and the **sweep**, which looks at everything that is due.`
+
+// addDashboard makes the dashboard that answers one question: is access being
+// removed on time? What it depends on comes first, then the rest.
+func (d *deployment) addDashboard() {
+	arns := []string{}
+	for _, a := range d.alarms {
+		arns = append(arns, *a.AttrArn())
+	}
+	rows := [][]any{
+		{
+			widget("text", 16, 5, map[string]any{"markdown": howToRead}),
+			d.graph("Removals overdue", 4, 5, "singleValue", d.swept("RemovalsOverdue", "Maximum")),
+			d.graph("Sweep reports a minute", 4, 5, "singleValue", d.swept("RunsDriven", "SampleCount")),
+		},
+		{widget("alarm", 24, 4, map[string]any{"title": "Alarms", "alarms": arns})},
+		{
+			d.graph("Removals overdue, and runs that the sweep drove", 12, 6, "timeSeries", d.swept("RemovalsOverdue", "Maximum"), d.swept("RunsDriven", "Sum")),
+			d.graph("Schedules: removals called out", 12, 6, "timeSeries",
+				d.scheduled("InvocationAttemptCount", "Sum"), d.scheduled("TargetErrorCount", "Sum"), d.scheduled("InvocationDroppedCount", "Sum")),
+		},
+		{
+			d.graph("access: calls and errors", 8, 6, "timeSeries", d.ran("Invocations", "access", "Sum"), d.ran("Errors", "access", "Sum"), d.ran("Throttles", "access", "Sum")),
+			d.graph("access: how long calls waited to be run (ms)", 8, 6, "timeSeries", d.ran("AsyncEventAge", "access", "p99"), d.ran("AsyncEventAge", "access", "Maximum")),
+			d.graph("Dead letters", 8, 6, "timeSeries",
+				queued("ApproximateNumberOfMessagesVisible", *d.removalDeadLetters.AttrQueueName()), queued("ApproximateNumberOfMessagesVisible", *d.auditDeadLetters.AttrQueueName()),
+				d.read("OnFailureDestinationDeliveredEventCount", "relay"), d.read("OnFailureDestinationDeliveredEventCount", "notify")),
+		},
+		{widget("log", 24, 6, map[string]any{
+			"title": "What failed", "view": "table", "region": *awscdk.Aws_REGION(),
+			"query": "SOURCE '/aws/lambda/" + d.qualified("access") + "' | SOURCE '/aws/lambda/" + d.qualified("sweep") + "'" +
+				" | fields @timestamp, msg, run, error | filter level in [\"WARN\", \"ERROR\"] | sort @timestamp desc | limit 50",
+		})},
+		{
+			d.graph("How far behind the stream is read (ms)", 8, 6, "timeSeries", d.ran("IteratorAge", "relay", "Maximum"), d.ran("IteratorAge", "notify", "Maximum")),
+			d.graph("Request workflow", 8, 6, "timeSeries", d.executed("ExecutionsStarted"), d.executed("ExecutionsSucceeded"), d.executed("ExecutionsFailed")),
+			d.graph("Audit: age of what is not yet in the bucket (s)", 8, 6, "timeSeries",
+				d.shipped("DeliveryToS3.DataFreshness", "Maximum"), queued("ApproximateAgeOfOldestMessage", *d.auditQueue.AttrQueueName())),
+		},
+		{
+			d.graph("slack: how long answers take (ms; Slack waits for 3,000)", 12, 6, "timeSeries", d.ran("Duration", "slack", "p50"), d.ran("Duration", "slack", "p99")),
+			d.graph("HTTP API", 12, 6, "timeSeries", d.served("Count", "Sum"), d.served("4xx", "Sum"), d.served("5xx", "Sum")),
+		},
+	}
+	body := map[string]any{"start": "-PT3H", "widgets": place(rows)}
+	awscloudwatch.NewCfnDashboard(d.stack, jsii.String("Dashboard"), &awscloudwatch.CfnDashboardProps{
+		DashboardName: jsii.String(d.options.name), DashboardBody: d.stack.ToJsonString(body, nil),
+	})
+}
+
+// widget is a part of a dashboard, in CloudWatch's form
+// (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html).
+// The width of a dashboard is 24.
+func widget(kind string, width, height int, properties map[string]any) map[string]any {
+	return map[string]any{"type": kind, "width": width, "height": height, "properties": properties}
+}
+
+func (d *deployment) graph(name string, width, height int, view string, metrics ...metric) map[string]any {
+	lines := []any{}
+	for _, m := range metrics {
+		line := []any{m.namespace, m.name}
+		for _, name := range slices.Sorted(maps.Keys(m.dimensions)) {
+			line = append(line, name, m.dimensions[name])
+		}
+		lines = append(lines, append(line, map[string]any{"stat": m.stat}))
+	}
+	return widget("metric", width, height, map[string]any{
+		"title": name, "view": view, "metrics": lines, "period": 60, "region": *awscdk.Aws_REGION(),
+	})
+}
+
+// place puts rows of widgets below one another.
+func place(rows [][]any) []any {
+	out := []any{}
+	y := 0
+	for _, row := range rows {
+		x, height := 0, 0
+		for _, w := range row {
+			w := w.(map[string]any)
+			w["x"], w["y"] = x, y
+			x += w["width"].(int)
+			height = max(height, w["height"].(int))
+			out = append(out, w)
+		}
+		y += height
+	}
+	return out
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskinesisfirehose"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/symflows/symflows/internal/catalog"
+)
+
+// deployment is the stack as it is being made: what its concerns use of one
+// another.
+type deployment struct {
+	stack   awscdk.Stack
+	options options
+	config  *catalog.Catalog
+	built   string // folder of the functions
+
+	table awsdynamodb.CfnTable
+
+	slackSecret, slackSigningSecret awssecretsmanager.CfnSecret
+
+	accessLogs, auditBucket, deadLetterBucket        awss3.CfnBucket
+	auditStream                                      awskinesisfirehose.CfnDeliveryStream
+	auditQueue, auditDeadLetters, removalDeadLetters awssqs.CfnQueue
+
+	scheduleGroup awsscheduler.CfnScheduleGroup
+	scheduleRole  awsiam.CfnRole
+
+	flowsAsset awss3assets.Asset
+
+	// By the name of the function:
+	functions map[string]awslambda.CfnFunction
+	roles     map[string]awsiam.CfnRole
+	digests   map[string]*string                         // of what was built
+	readers   map[string]awslambda.CfnEventSourceMapping // of the stream
+
+	api        awsapigatewayv2.CfnApi
+	alarmTopic awssns.CfnTopic
+	alarms     []awscloudwatch.CfnAlarm
+}
+
+// newDeployment makes the stack.
+func newDeployment(app awscdk.App, o options, config *catalog.Catalog, built string) *deployment {
+	d := &deployment{
+		stack: awscdk.NewStack(app, jsii.String(o.name), &awscdk.StackProps{
+			Description:        jsii.String("Sym Flows: access that people ask for, that somebody approves, and that ends by itself"),
+			Env:                &awscdk.Environment{Region: orNil(o.region)},
+			AnalyticsReporting: jsii.Bool(false),
+			// Without the stack nothing takes away access that is live: whoever
+			// deletes it has to mean it.
+			TerminationProtection: jsii.Bool(true),
+		}),
+		options: o, config: config, built: built,
+		functions: map[string]awslambda.CfnFunction{}, roles: map[string]awsiam.CfnRole{}, digests: map[string]*string{},
+		readers: map[string]awslambda.CfnEventSourceMapping{},
+	}
+	d.addTable()
+	d.addSecrets()
+	d.addAudit()
+	d.addSchedule()
+	d.addFlows()
+	d.addFunctions()
+	d.addWorkflow()
+	d.addStream()
+	d.addSweep()
+	d.addAPI()
+	d.addPublish()
+	d.addAlarms()
+	d.addDashboard()
+	d.addOutputs()
+	d.addNag(app)
+	return d
+}
+
+// arn names something of this account and region. By their names, things that
+// need each other can be named before they are made.
+func (d *deployment) arn(service, resource string) string {
+	return fmt.Sprintf("arn:%s:%s:%s:%s:%s", *awscdk.Aws_PARTITION(), service, *awscdk.Aws_REGION(), *awscdk.Aws_ACCOUNT_ID(), resource)
+}
+
+// qualified is the name of something of this deployment.
+func (d *deployment) qualified(name string) string { return d.options.name + "-" + name }
+
+func (d *deployment) functionARN(name string) string {
+	return d.arn("lambda", "function:"+d.qualified(name))
+}
+
+func (d *deployment) machineARN() string { return d.arn("states", "stateMachine:"+d.options.name) }
+
+// output tells a value to those who deploy, and to commands.
+func (d *deployment) output(name, value, description string) {
+	awscdk.NewCfnOutput(d.stack, jsii.String(name), &awscdk.CfnOutputProps{Value: jsii.String(value), Description: jsii.String(description)})
+}
+
+// addOutputs tells what commands and guides ask for.
+func (d *deployment) addOutputs() {
+	url := *d.api.AttrApiEndpoint()
+	d.output("ApiUrl", url, "Address of this deployment; the API is below /api/v1")
+	d.output("SlackCommandsUrl", url+"/slack/commands", "Slack app: request URL of the slash command")
+	d.output("SlackInteractionsUrl", url+"/slack/interactions", "Slack app: request URL of interactivity and shortcuts")
+	d.output("SlackOptionsUrl", url+"/slack/options", "Slack app: options load URL of select menus")
+	d.output("SlackEventsUrl", url+"/slack/events", "Slack app: request URL of event subscriptions")
+	d.output("SlackSecretArn", *d.slackSecret.Ref(), "Secret to set: JSON with bot_token and, unless left out, team_id")
+	d.output("SlackSigningSecretArn", *d.slackSigningSecret.Ref(), "Secret to set: the Slack app's signing secret")
+	d.output("TableName", *d.table.Ref(), "Table with all runs, grants and flows")
+	d.output("AuditBucketName", *d.auditBucket.Ref(), "Bucket with the audit records")
+	d.output("DeadLetterBucketName", *d.deadLetterBucket.Ref(), "Bucket with changes that could not be handled, for redriving")
+	d.output("RemovalDeadLettersUrl", *d.removalDeadLetters.Ref(), "Queue with removals that could not be delivered; the sweep makes them good")
+	d.output("AuditDeadLettersUrl", *d.auditDeadLetters.Ref(), "Queue with runs whose audit records could not be shipped")
+	d.output("RelayFunctionName", *d.functions["relay"].Ref(), "Function to redrive changes of runs to")
+	d.output("NotifyFunctionName", *d.functions["notify"].Ref(), "Function to redrive messages to")
+	d.output("AccessFunctionName", *d.functions["access"].Ref(), "Function that grants and takes away")
+	d.output("StateMachineArn", d.machineARN(), "Request workflow")
+	d.output("DashboardName", d.options.name, "CloudWatch dashboard: is access being removed on time?")
+}
+
+func orNil(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return jsii.String(s)
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/symflows/symflows/internal/config"
+)
+
+// functionNames are the folders of functions/ that run in AWS.
+var functionNames = []string{"access", "api", "approval", "notify", "publish", "relay", "slack", "sweep", "tokens"}
+
+// size is what a function may take. Lambda gives processor time by memory, and
+// where people wait it is bought.
+type size struct {
+	memory  int // MB
+	timeout time.Duration
+}
+
+// sizes are by function. Time-outs end before those who wait give up, so that
+// it is Lambda that says what happened.
+var sizes = map[string]size{
+	"slack":    {512, 10 * time.Second}, // Slack waits for 3 s, API Gateway for 30
+	"api":      {512, 20 * time.Second},
+	"tokens":   {256, 20 * time.Second},
+	"approval": {256, 110 * time.Second}, // the step table allows 2 min
+	"access":   {256, 4 * time.Minute},   // waits up to 2 min for the exact end, then calls targets; the step table allows 5 min
+	"relay":    {256, time.Minute},
+	"notify":   {256, 2 * time.Minute}, // waits as long as Slack asks it to
+	"sweep":    {256, 5 * time.Minute}, // the next one does not wait for it
+	"publish":  {512, 4 * time.Minute},
+}
+
+func timeoutOf(function string) time.Duration { return sizes[function].timeout }
+
+// settings are what each function has to find, by its name.
+func (d *deployment) settings() map[string]config.AWS {
+	table, slack := *d.table.Ref(), *d.slackSecret.Ref()
+	machine, access := d.machineARN(), d.functionARN("access")
+	return map[string]config.AWS{
+		"slack":    {Table: table, SlackSecret: slack, SlackSigningSecret: *d.slackSigningSecret.Ref()},
+		"api":      {Table: table, SlackSecret: slack},
+		"tokens":   {Table: table},
+		"approval": {Table: table, SlackSecret: slack, StateMachine: machine},
+		"access": {
+			Table: table, AccessFunction: access, ScheduleGroup: *d.scheduleGroup.Ref(),
+			ScheduleRole: *d.scheduleRole.AttrArn(), ScheduleDeadLetters: *d.removalDeadLetters.AttrArn(),
+		},
+		"relay": {
+			Table: table, StateMachine: machine, AccessFunction: access,
+			AuditStream: *d.auditStream.Ref(), AuditQueue: *d.auditQueue.Ref(),
+		},
+		"notify":  {Table: table, SlackSecret: slack},
+		"sweep":   {Table: table, StateMachine: machine, AccessFunction: access},
+		"publish": {Table: table},
+	}
+}
+
+// addFunctions makes the functions, each with a role and a log of its own.
+func (d *deployment) addFunctions() {
+	rights, settings := d.rights(), d.settings()
+	for _, name := range functionNames {
+		d.functions[name] = d.addFunction(name, rights[name], settings[name])
+	}
+	// What Scheduler, relay and the sweep call is tried for six hours, and then
+	// kept where an alarm sees it. The sweep calls anew each minute.
+	d.asynchronous("access", 6*60*60, 2, d.removalDeadLetters.AttrArn())
+}
+
+func (d *deployment) addFunction(name string, rights []right, settings config.AWS) awslambda.CfnFunction {
+	logs := d.logGroup(title(name)+"Logs", "/aws/lambda/"+d.qualified(name))
+	rights = append(rights, right{actions: []string{"logs:CreateLogStream", "logs:PutLogEvents"}, resources: []string{*logs.AttrArn()}}, trace)
+	d.roles[name] = d.role(title(name)+"Role", "lambda.amazonaws.com", "", rights)
+	asset := awss3assets.NewAsset(d.stack, jsii.String(title(name)+"Code"), &awss3assets.AssetProps{Path: jsii.String(code(d.built, name))})
+	d.digests[name] = asset.AssetHash()
+	env := config.Settings{Org: d.options.org, LogFormat: "json", AWS: settings}.Env()
+	if d.options.endpointURL != "" {
+		env["AWS_ENDPOINT_URL"] = d.options.endpointURL
+	}
+	f := awslambda.NewCfnFunction(d.stack, jsii.String(title(name)+"Function"), &awslambda.CfnFunctionProps{
+		FunctionName:  jsii.String(d.qualified(name)),
+		Description:   jsii.String("Sym Flows: functions/" + name),
+		Runtime:       jsii.String("provided.al2023"),
+		Architectures: jsii.Strings(d.options.architecture.lambda),
+		Handler:       jsii.String("bootstrap"),
+		Code:          &awslambda.CfnFunction_CodeProperty{S3Bucket: asset.S3BucketName(), S3Key: asset.S3ObjectKey()},
+		Role:          d.roles[name].AttrArn(),
+		MemorySize:    jsii.Number(sizes[name].memory),
+		Timeout:       jsii.Number(sizes[name].timeout.Seconds()),
+		Environment:   &awslambda.CfnFunction_EnvironmentProperty{Variables: env},
+		LoggingConfig: &awslambda.CfnFunction_LoggingConfigProperty{LogGroup: logs.Ref(), LogFormat: jsii.String("JSON")},
+		TracingConfig: &awslambda.CfnFunction_TracingConfigProperty{Mode: jsii.String("Active")},
+	})
+	if name == "access" {
+		// A removal that has to wait or to be repeated has access call itself: each
+		// call is a new try, and Lambda must not take the row of them for a mistake.
+		// https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+		f.SetRecursiveLoop(jsii.String("Allow"))
+	}
+	return f
+}
+
+// asynchronous says how long, in seconds, and how often calls are tried that
+// nobody waits for, and where those go that were tried in vain.
+func (d *deployment) asynchronous(function string, age, retries int, failed *string) {
+	props := &awslambda.CfnEventInvokeConfigProps{
+		FunctionName: d.functions[function].Ref(), Qualifier: jsii.String("$LATEST"),
+		MaximumEventAgeInSeconds: jsii.Number(age), MaximumRetryAttempts: jsii.Number(retries),
+	}
+	if failed != nil {
+		props.DestinationConfig = &awslambda.CfnEventInvokeConfig_DestinationConfigProperty{
+			OnFailure: &awslambda.CfnEventInvokeConfig_OnFailureProperty{Destination: failed},
+		}
+	}
+	awslambda.NewCfnEventInvokeConfig(d.stack, jsii.String(title(function)+"Asynchronous"), props)
+}
+
+func (d *deployment) logGroup(id, name string) awslogs.CfnLogGroup {
+	g := awslogs.NewCfnLogGroup(d.stack, jsii.String(id), &awslogs.CfnLogGroupProps{
+		LogGroupName: jsii.String(name), RetentionInDays: jsii.Number(d.options.logRetention),
+	})
+	g.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY, nil)
+	return g
+}

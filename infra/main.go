@@ -1,0 +1,56 @@
+// Command infra is the CDK app: one stack that holds all of Sym Flows in one
+// AWS account.
+//
+//	npx cdk synth     writes the template, and touches no account
+//	npx cdk deploy    puts it into the account that AWS's credentials lead to
+//
+// Before anything is written, the configuration in flows/ is checked whole, and
+// the functions are built. What can be set is listed at [options].
+//
+// There is one file for each concern. All resources are CloudFormation's own,
+// with the ids under which they stand here: nothing is in the template that is
+// not in these files.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/symflows/symflows/internal/catalog"
+	"github.com/symflows/symflows/internal/strategy/builtin"
+)
+
+func main() {
+	err := synth(".", awscdk.NewApp(nil))
+	jsii.Close()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// synth writes the template of the repository at root, with what it needs, to
+// the app's output folder. A fault of the configuration is an error: the report
+// of all of them.
+func synth(root string, app awscdk.App) error {
+	o, err := readOptions(app.Node())
+	if err != nil {
+		return err
+	}
+	config, report := catalog.Load(o.flows, o.org, builtin.Types())
+	if err := report.Err(); err != nil {
+		return err
+	}
+	fmt.Fprint(os.Stderr, report.String()) // warnings only
+	built, err := build(root, o.architecture)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(built)
+	newDeployment(app, o, config, built)
+	app.Synth(nil)
+	return nil
+}

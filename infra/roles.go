@@ -1,0 +1,256 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+)
+
+// right is a statement of a policy: it allows the actions on the resources.
+type right struct {
+	actions   []string
+	resources []string
+	condition map[string]any
+}
+
+// What is kept in the table, by leading key: the kinds of package store.
+const (
+	runs         = "run#*"
+	flowsLatest  = "flow#*"
+	flowVersions = "flowversion#*"
+	flowList     = "flows#current"
+	flowDigests  = "flowdigests#*"
+	grants       = "grant#*"
+	messages     = "msg#*"
+	users        = "user#*"
+	slackUsers   = "slackuser#*"
+	tokens       = "token#*"
+)
+
+// rights are what each function may do, besides writing its log. The list that
+// testdata/rights.txt has of them is reviewed: a right that is not in it fails a
+// test.
+func (d *deployment) rights() map[string][]right {
+	machine, access := d.machineARN(), d.functionARN("access")
+	drive := []right{
+		{actions: []string{"states:StartExecution", "states:SendTaskSuccess"}, resources: []string{machine}},
+		{actions: []string{"lambda:InvokeFunction"}, resources: []string{access}},
+	}
+	return map[string][]right{
+		"slack": {
+			d.items("GetItem PutItem", runs, users, slackUsers),
+			d.items("GetItem", flowsLatest, flowVersions, flowList),
+			readSecrets(*d.slackSecret.Ref(), *d.slackSigningSecret.Ref()),
+		},
+		"api": {
+			d.items("GetItem PutItem", runs, users, slackUsers),
+			d.items("GetItem", flowsLatest, flowVersions, flowList, tokens),
+			d.items("BatchGetItem", runs),
+			// Requesters and flows are of any name; only runs are in these indexes.
+			d.entries(store.ByRequester, "*"),
+			d.entries(store.ByFlow, "*"),
+			d.entries(store.ByStatus, words(flow.Statuses)...),
+			readSecrets(*d.slackSecret.Ref()),
+		},
+		"tokens": {
+			d.items("GetItem PutItem DeleteItem BatchGetItem", tokens),
+			d.entries(store.ByKind, "token#"),
+		},
+		"approval": join([]right{
+			d.items("GetItem PutItem", runs, users, slackUsers),
+			d.items("GetItem", flowsLatest, flowVersions),
+			{actions: []string{"states:SendTaskSuccess"}, resources: []string{machine}},
+			readSecrets(*d.slackSecret.Ref()),
+		}, invoke(d.config.FlowARNs())),
+		// What its strategies need is in AccessTargets; see addPublish.
+		"access": {
+			d.items("GetItem PutItem", runs, grants),
+			d.items("GetItem", flowVersions, users),
+			{
+				actions:   []string{"scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule"},
+				resources: []string{d.arn("scheduler", "schedule/"+d.options.name+"/*")},
+			},
+			{
+				actions: []string{"iam:PassRole"}, resources: []string{*d.scheduleRole.AttrArn()},
+				condition: map[string]any{"StringEquals": map[string]any{"iam:PassedToService": "scheduler.amazonaws.com"}},
+			},
+			{actions: []string{"lambda:InvokeFunction"}, resources: []string{access}},
+			{actions: []string{"sqs:SendMessage"}, resources: []string{*d.removalDeadLetters.AttrArn()}},
+		},
+		"relay": join(drive, d.readStream(), []right{
+			d.items("GetItem PutItem", runs),
+			{actions: []string{"firehose:PutRecordBatch"}, resources: []string{*d.auditStream.AttrArn()}},
+			{
+				actions:   []string{"sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
+				resources: []string{*d.auditQueue.AttrArn()},
+			},
+		}),
+		"notify": join(d.readStream(), []right{
+			d.items("GetItem PutItem", runs, messages),
+			d.items("GetItem", flowVersions),
+			readSecrets(*d.slackSecret.Ref()),
+		}),
+		"sweep": join(drive, []right{
+			d.items("GetItem PutItem BatchGetItem", runs),
+			d.entries(store.ByDue, "due"),
+		}),
+		"publish": {
+			d.items("GetItem BatchGetItem", runs),
+			d.items("GetItem PutItem DeleteItem", flowsLatest),
+			d.items("GetItem PutItem", flowVersions, flowList),
+			d.items("GetItem PutItem BatchGetItem", flowDigests),
+			d.entries(store.ByStatus, string(flow.Approved), string(flow.Escalated)),
+			d.entries(store.ByKind, "flowdigests#"),
+			{
+				actions:   []string{"s3:GetObject"},
+				resources: []string{"arn:" + *awscdk.Aws_PARTITION() + ":s3:::" + *d.flowsAsset.S3BucketName() + "/" + *d.flowsAsset.S3ObjectKey()},
+			},
+		},
+	}
+}
+
+// targetRights are what access may do to targets, as the configuration says.
+func (d *deployment) targetRights() []right {
+	out := invoke(d.config.StrategyARNs())
+	var secrets []string
+	for _, ref := range d.config.Secrets {
+		secrets = append(secrets, d.secretARN(ref.Path))
+	}
+	if len(secrets) > 0 {
+		out = append(out, readSecrets(secrets...))
+	}
+	return out
+}
+
+// items allows actions on the items whose keys match. It is safe that the
+// condition holds for calls without keys, too: no action that needs none, like
+// Scan, is ever allowed.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+func (d *deployment) items(actions string, keys ...string) right {
+	return right{actions: onTable(actions), resources: []string{*d.table.AttrArn()}, condition: leadingKeys(keys)}
+}
+
+// entries allows to query an index for some of its partitions.
+func (d *deployment) entries(index store.By, partitions ...string) right {
+	return right{actions: onTable("Query"), resources: []string{indexARN(d.table, index)}, condition: leadingKeys(partitions)}
+}
+
+func indexARN(table awsdynamodb.CfnTable, index store.By) string {
+	return *table.AttrArn() + "/index/" + string(index)
+}
+
+func onTable(actions string) []string {
+	var out []string
+	for _, a := range strings.Fields(actions) {
+		out = append(out, "dynamodb:"+a)
+	}
+	return out
+}
+
+func leadingKeys(patterns []string) map[string]any {
+	return map[string]any{"ForAllValues:StringLike": map[string]any{"dynamodb:LeadingKeys": patterns}}
+}
+
+// readStream allows to read the table's stream, and to put down what could not
+// be handled.
+func (d *deployment) readStream() []right {
+	return []right{
+		{
+			actions:   []string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"},
+			resources: []string{*d.table.AttrStreamArn()},
+		},
+		{actions: []string{"s3:ListBucket"}, resources: []string{*d.deadLetterBucket.AttrArn()}},
+		{actions: []string{"s3:PutObject"}, resources: []string{*d.deadLetterBucket.AttrArn() + "/*"}},
+	}
+}
+
+func readSecrets(arns ...string) right {
+	return right{actions: []string{"secretsmanager:GetSecretValue"}, resources: arns}
+}
+
+// secretARN is that of the secret at a path, which may be an ARN already. Secrets
+// Manager adds six letters of its own choice.
+func (d *deployment) secretARN(path string) string {
+	if strings.HasPrefix(path, "arn:") {
+		return path
+	}
+	return d.arn("secretsmanager", "secret:"+path+"-??????")
+}
+
+func invoke(arns []string) []right {
+	if len(arns) == 0 {
+		return nil // a statement without resources is refused
+	}
+	return []right{{actions: []string{"lambda:InvokeFunction"}, resources: arns}}
+}
+
+// Actions that IAM can't limit to resources.
+var (
+	// https://docs.aws.amazon.com/xray/latest/devguide/security_iam_service-with-iam.html
+	trace = right{actions: []string{"xray:PutTraceSegments", "xray:PutTelemetryRecords"}, resources: []string{"*"}}
+	// https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
+	deliverLogs = right{actions: []string{
+		"logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", "logs:ListLogDeliveries",
+		"logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups",
+	}, resources: []string{"*"}}
+)
+
+// role makes a role that a service takes on for us: for the one resource, where
+// it says for which it does.
+func (d *deployment) role(id, service, source string, rights []right) awsiam.CfnRole {
+	trust := map[string]any{"Effect": "Allow", "Principal": map[string]any{"Service": service}, "Action": "sts:AssumeRole"}
+	if source != "" {
+		trust["Condition"] = map[string]any{
+			"StringEquals": map[string]any{"aws:SourceAccount": *awscdk.Aws_ACCOUNT_ID()},
+			"ArnLike":      map[string]any{"aws:SourceArn": source},
+		}
+	}
+	role := awsiam.NewCfnRole(d.stack, jsii.String(id), &awsiam.CfnRoleProps{
+		Description:              jsii.String("Sym Flows: " + id),
+		AssumeRolePolicyDocument: document(trust),
+		Policies:                 []any{&awsiam.CfnRole_PolicyProperty{PolicyName: jsii.String("rights"), PolicyDocument: policy(rights)}},
+	})
+	suppressWildcards(role)
+	return role
+}
+
+func policy(rights []right) map[string]any {
+	var statements []any
+	for _, r := range rights {
+		s := map[string]any{"Effect": "Allow", "Action": r.actions, "Resource": r.resources}
+		if r.condition != nil {
+			s["Condition"] = r.condition
+		}
+		statements = append(statements, s)
+	}
+	return document(statements...)
+}
+
+func document(statements ...any) map[string]any {
+	return map[string]any{"Version": "2012-10-17", "Statement": statements}
+}
+
+func join(parts ...[]right) []right {
+	var out []right
+	for _, p := range parts {
+		out = append(out, p...)
+	}
+	return out
+}
+
+func words(statuses []flow.Status) []string {
+	var out []string
+	for _, s := range statuses {
+		out = append(out, string(s))
+	}
+	return out
+}
+
+// title is a function's name as ids begin with it.
+func title(name string) string { return strings.ToUpper(name[:1]) + name[1:] }

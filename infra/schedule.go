@@ -1,0 +1,39 @@
+package main
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// addSchedule makes the group in which access keeps one schedule for each
+// grant, the role by which schedules call access, and the queue for removals
+// that could not be delivered.
+func (d *deployment) addSchedule() {
+	d.removalDeadLetters = d.queue("RemovalDeadLetters", 0, nil)
+	suppress(d.removalDeadLetters, "AwsSolutions-SQS3", "It is itself the queue of dead letters: those of Scheduler and of asynchronous calls of access")
+	d.scheduleGroup = awsscheduler.NewCfnScheduleGroup(d.stack, jsii.String("ScheduleGroup"), &awsscheduler.CfnScheduleGroupProps{Name: jsii.String(d.options.name)})
+	d.scheduleRole = d.role("ScheduleRole", "scheduler.amazonaws.com", d.arn("scheduler", "schedule-group/"+d.options.name), []right{
+		{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN("access")}},
+		{actions: []string{"sqs:SendMessage"}, resources: []string{*d.removalDeadLetters.AttrArn()}},
+	})
+}
+
+// addSweep calls the sweep each minute. One that fails is not repeated: the next
+// is due by then.
+func (d *deployment) addSweep() {
+	rule := awsevents.NewCfnRule(d.stack, jsii.String("SweepRule"), &awsevents.CfnRuleProps{
+		Description:        jsii.String("Sym Flows: drives whatever is due, each minute"),
+		ScheduleExpression: jsii.String("rate(1 minute)"),
+		Targets: []any{&awsevents.CfnRule_TargetProperty{
+			Id: jsii.String("sweep"), Arn: d.functions["sweep"].AttrArn(),
+			RetryPolicy: &awsevents.CfnRule_RetryPolicyProperty{MaximumEventAgeInSeconds: jsii.Number(60), MaximumRetryAttempts: jsii.Number(0)},
+		}},
+	})
+	awslambda.NewCfnPermission(d.stack, jsii.String("SweepRulePermission"), &awslambda.CfnPermissionProps{
+		Action: jsii.String("lambda:InvokeFunction"), FunctionName: d.functions["sweep"].Ref(),
+		Principal: jsii.String("events.amazonaws.com"), SourceArn: rule.AttrArn(),
+	})
+	d.asynchronous("sweep", 60, 0, nil)
+}

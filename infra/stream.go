@@ -1,0 +1,65 @@
+package main
+
+import (
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// reader of the stream: how patient it is with a change that it can't handle.
+// The changes behind it wait as long, though only those that Lambda handles in
+// the same lane (a shard has parallelization of them, and a run is always in one
+// and the same). So it ends, and what was given up is kept in a bucket.
+type streamReader struct {
+	function string
+	batch    int
+	retries  int
+	age      time.Duration
+}
+
+// No third reader: a stream serves two.
+var streamReaders = []streamReader{
+	// The sweep drives what relay gave up on, and audit records have their own queue.
+	{function: "relay", batch: 100, retries: 20, age: time.Hour},
+	// Nobody else shows messages: an outage of Slack is waited for.
+	{function: "notify", batch: 25, retries: 1000, age: 6 * time.Hour},
+}
+
+// parallelization is the most that Lambda allows: order matters within a run
+// only, and Lambda keeps that.
+const parallelization = 10
+
+// runsOnly lets changes of runs pass. What was deleted is no news.
+const runsOnly = `{"eventName":["INSERT","MODIFY"],"dynamodb":{"Keys":{"key":{"S":[{"prefix":"run#"}]}}}}`
+
+// addStream has relay and notify read the table's stream, and relay the queue of
+// audit records.
+func (d *deployment) addStream() {
+	for _, r := range streamReaders {
+		d.readers[r.function] = awslambda.NewCfnEventSourceMapping(d.stack, jsii.String(title(r.function)+"Stream"), &awslambda.CfnEventSourceMappingProps{
+			FunctionName:               d.functions[r.function].Ref(),
+			EventSourceArn:             d.table.AttrStreamArn(),
+			StartingPosition:           jsii.String("TRIM_HORIZON"), // nothing is missed, whenever it starts
+			BatchSize:                  jsii.Number(r.batch),
+			ParallelizationFactor:      jsii.Number(parallelization),
+			BisectBatchOnFunctionError: jsii.Bool(true),
+			FunctionResponseTypes:      jsii.Strings("ReportBatchItemFailures"),
+			MaximumRetryAttempts:       jsii.Number(r.retries),
+			MaximumRecordAgeInSeconds:  jsii.Number(r.age.Seconds()),
+			FilterCriteria: &awslambda.CfnEventSourceMapping_FilterCriteriaProperty{
+				Filters: []any{&awslambda.CfnEventSourceMapping_FilterProperty{Pattern: jsii.String(runsOnly)}},
+			},
+			DestinationConfig: &awslambda.CfnEventSourceMapping_DestinationConfigProperty{
+				OnFailure: &awslambda.CfnEventSourceMapping_OnFailureProperty{Destination: d.deadLetterBucket.AttrArn()},
+			},
+			MetricsConfig: &awslambda.CfnEventSourceMapping_MetricsConfigProperty{Metrics: jsii.Strings("EventCount")},
+		})
+	}
+	awslambda.NewCfnEventSourceMapping(d.stack, jsii.String("RelayAuditQueue"), &awslambda.CfnEventSourceMappingProps{
+		FunctionName:          d.functions["relay"].Ref(),
+		EventSourceArn:        d.auditQueue.AttrArn(),
+		BatchSize:             jsii.Number(10),
+		FunctionResponseTypes: jsii.Strings("ReportBatchItemFailures"),
+	})
+}

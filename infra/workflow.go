@@ -1,0 +1,40 @@
+package main
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/symflows/symflows/internal/runner/stepfn"
+)
+
+// addWorkflow makes the state machine of requests, as the step table has it.
+func (d *deployment) addWorkflow() {
+	arns := map[string]string{}
+	for name, f := range d.functions {
+		arns[name] = *f.AttrArn()
+	}
+	definition, err := stepfn.Definition(arns)
+	if err != nil {
+		panic(err) // the step table names a function that there is not
+	}
+	logs := d.logGroup("WorkflowLogs", "/aws/vendedlogs/states/"+d.options.name)
+	role := d.role("WorkflowRole", "states.amazonaws.com", d.machineARN(), []right{
+		{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN("approval"), d.functionARN("access")}},
+		deliverLogs, trace,
+	})
+	awsstepfunctions.NewCfnStateMachine(d.stack, jsii.String("Workflow"), &awsstepfunctions.CfnStateMachineProps{
+		StateMachineName: jsii.String(d.options.name),
+		StateMachineType: jsii.String("STANDARD"),
+		DefinitionString: jsii.String(string(definition)),
+		RoleArn:          role.AttrArn(),
+		LoggingConfiguration: &awsstepfunctions.CfnStateMachine_LoggingConfigurationProperty{
+			Level: jsii.String("ALL"),
+			// Inputs hold task tokens, by which whoever reads logs could wake executions.
+			IncludeExecutionData: jsii.Bool(false),
+			Destinations: []any{&awsstepfunctions.CfnStateMachine_LogDestinationProperty{
+				CloudWatchLogsLogGroup: &awsstepfunctions.CfnStateMachine_CloudWatchLogsLogGroupProperty{LogGroupArn: logs.AttrArn()},
+			}},
+		},
+		TracingConfiguration: &awsstepfunctions.CfnStateMachine_TracingConfigurationProperty{Enabled: jsii.Bool(true)},
+	})
+}
