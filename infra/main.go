@@ -24,18 +24,22 @@ import (
 )
 
 func main() {
-	err := synth(".", awscdk.NewApp(nil))
-	jsii.Close()
+	err := synth(awscdk.NewApp(nil), func(a architecture) (string, error) { return build(".", a) })
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
+	}
+	// The runtime waits for its process twice, and complains when it comes second.
+	os.Stderr, _ = os.Open(os.DevNull)
+	jsii.Close()
+	if err != nil {
 		os.Exit(1)
 	}
 }
 
-// synth writes the template of the repository at root, with what it needs, to
-// the app's output folder. A fault of the configuration is an error: the report
-// of all of them.
-func synth(root string, app awscdk.App) error {
+// synth writes the template, with what it needs, to the app's output folder.
+// The functions are built into a folder that is removed after. A fault of the
+// configuration is an error: the report of all of them.
+func synth(app awscdk.App, build func(architecture) (dir string, err error)) error {
 	o, err := readOptions(app.Node())
 	if err != nil {
 		return err
@@ -45,7 +49,7 @@ func synth(root string, app awscdk.App) error {
 		return err
 	}
 	fmt.Fprint(os.Stderr, report.String()) // warnings only
-	built, err := build(root, o.architecture)
+	built, err := build(o.architecture)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,240 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// grantedRight is one action that somebody may do on one resource.
+type grantedRight struct {
+	who, action, resource, condition string
+}
+
+func (g grantedRight) String() string {
+	s := fmt.Sprintf("%s: %s on %s", g.who, g.action, g.resource)
+	if g.condition != "" {
+		s += " if " + g.condition
+	}
+	return s
+}
+
+// rightsOf lists what the template's roles may do. Rights that would escape the
+// list fail the test: there must be no policy of another kind.
+func rightsOf(t *testing.T, made template) []grantedRight {
+	t.Helper()
+	var all []grantedRight
+	for id, r := range made.Resources {
+		switch r.Type {
+		case "AWS::IAM::Role":
+			for name := range r.Properties {
+				if name != "AssumeRolePolicyDocument" && name != "Policies" && name != "Description" {
+					t.Errorf("%s has %s: this test does not know what that allows", id, name)
+				}
+			}
+			for _, p := range r.Properties["Policies"].([]any) {
+				all = append(all, statements(t, id, at(p, "PolicyDocument"))...)
+			}
+		case "AWS::IAM::RolePolicy":
+			all = append(all, statements(t, strings.Trim(text(r.Properties["RoleName"]), "${}"), r.Properties["PolicyDocument"])...)
+		default:
+			if strings.HasPrefix(r.Type, "AWS::IAM::") {
+				t.Errorf("%s is a %s: this test does not know what that allows", id, r.Type)
+			}
+		}
+	}
+	return all
+}
+
+func statements(t *testing.T, who string, document any) []grantedRight {
+	t.Helper()
+	var out []grantedRight
+	for _, s := range at(document, "Statement").([]any) {
+		for name := range s.(map[string]any) {
+			if !slices.Contains([]string{"Effect", "Action", "Resource", "Condition"}, name) {
+				t.Errorf("%s has a statement with %s: this test does not know what that allows", who, name)
+			}
+		}
+		if at(s, "Effect") != "Allow" {
+			t.Errorf("%s has a statement that does not allow", who)
+		}
+		for _, action := range texts(at(s, "Action")) {
+			for _, resource := range texts(at(s, "Resource")) {
+				out = append(out, grantedRight{who, action, resource, conditions(at(s, "Condition"))})
+			}
+		}
+	}
+	return out
+}
+
+// conditions writes a condition in words.
+func conditions(v any) string {
+	operators, _ := v.(map[string]any)
+	var out []string
+	for _, operator := range slices.Sorted(maps.Keys(operators)) {
+		keys := operators[operator].(map[string]any)
+		for _, key := range slices.Sorted(maps.Keys(keys)) {
+			out = append(out, fmt.Sprintf("%s %s %s", key, operator, strings.Join(texts(keys[key]), " | ")))
+		}
+	}
+	return strings.Join(out, " and ")
+}
+
+// TestRights holds all rights against the list that was reviewed: those of roles,
+// who takes roles on, and who may call functions or use buckets, queues and
+// topics by their own policies.
+func TestRights(t *testing.T) {
+	t.Parallel()
+	made := standard(t)
+	var roles, trusts, others []string
+	for _, g := range rightsOf(t, made) {
+		roles = append(roles, g.String())
+	}
+	for id, r := range made.Resources {
+		switch r.Type {
+		case "AWS::IAM::Role":
+			for _, s := range at(r.Properties, "AssumeRolePolicyDocument", "Statement").([]any) {
+				trusts = append(trusts, trust(id, s))
+			}
+		case "AWS::Lambda::Permission":
+			line := fmt.Sprintf("%s may %s %s", text(r.Properties["Principal"]), text(r.Properties["Action"]), text(r.Properties["FunctionName"]))
+			others = append(others, line+" if the source is "+text(r.Properties["SourceArn"]))
+		case "AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy":
+			for _, s := range at(r.Properties, "PolicyDocument", "Statement").([]any) {
+				others = append(others, shared(s))
+			}
+		}
+	}
+	slices.Sort(roles)
+	slices.Sort(trusts)
+	slices.Sort(others)
+	lines := append([]string{"# What each role may do"}, roles...)
+	lines = append(append(lines, "", "# Who takes them on"), trusts...)
+	lines = append(append(lines, "", "# What others may do here"), others...)
+	compare(t, "rights.txt", lines)
+}
+
+func trust(id string, s any) string {
+	line := fmt.Sprintf("%s is taken on by %s", id, text(at(s, "Principal", "Service")))
+	if c := conditions(at(s, "Condition")); c != "" {
+		line += " if " + c
+	}
+	return line
+}
+
+func shared(s any) string {
+	who := text(at(s, "Principal"))
+	if service := at(s, "Principal", "Service"); service != nil {
+		who = text(service)
+	}
+	may := map[any]string{"Allow": "may", "Deny": "may never"}[at(s, "Effect")]
+	return fmt.Sprintf("%s %s %s on %s if %s", who, may, strings.Join(texts(at(s, "Action")), " | "),
+		strings.Join(texts(at(s, "Resource")), " | "), conditions(at(s, "Condition")))
+}
+
+// noResource are the actions that IAM can't limit to resources. With any other,
+// a star is a mistake.
+var noResource = []string{
+	"xray:PutTraceSegments", "xray:PutTelemetryRecords",
+	"logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", "logs:ListLogDeliveries",
+	"logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups",
+}
+
+// TestRightsKeepTheRules: these hold whatever the reviewed list says.
+func TestRightsKeepTheRules(t *testing.T) {
+	t.Parallel()
+	made := standard(t)
+	all := rightsOf(t, made)
+	for _, fault := range ruleFaults(all) {
+		t.Error(fault)
+	}
+	// What the rules look for is there.
+	for _, want := range []grantedRight{
+		{"AccessRole", "lambda:InvokeFunction", "arn:aws:lambda:us-east-1:123456789012:function:grant-database", ""},
+		{"AccessRole", "secretsmanager:GetSecretValue", "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/signing-??????", ""},
+		{"ApprovalRole", "lambda:InvokeFunction", "arn:aws:lambda:us-east-1:123456789012:function:report", ""},
+	} {
+		if !slices.Contains(all, want) {
+			t.Errorf("missing: %s", want)
+		}
+	}
+}
+
+// ruleFaults says which rights break the rules.
+func ruleFaults(all []grantedRight) []string {
+	var faults []string
+	for _, g := range all {
+		broken := func(rule string) { faults = append(faults, fmt.Sprintf("%s: %s", rule, g)) }
+		_, action, _ := strings.Cut(g.action, ":")
+		table := strings.HasPrefix(g.action, "dynamodb:") && !strings.Contains(g.resource, "${Table.StreamArn}")
+		switch {
+		case strings.Contains(g.action, "*"):
+			broken("no action has a star")
+		case g.resource == "*" && !slices.Contains(noResource, g.action):
+			broken("no resource is a star, where IAM can limit it")
+		case table && (action == "Scan" || action == "UpdateItem" || strings.HasPrefix(action, "PartiQL") || strings.HasPrefix(action, "Transact") || strings.HasPrefix(action, "BatchWrite")):
+			broken("nobody needs this on the table")
+		case table && !strings.HasPrefix(g.condition, "dynamodb:LeadingKeys ForAllValues:StringLike "):
+			broken("rights on the table are limited by leading key")
+		}
+		if strings.HasSuffix(g.resource, "*") && strings.HasPrefix(g.action, "lambda:") || strings.HasPrefix(g.action, "iam:") && g.condition == "" {
+			broken("functions and roles are named one by one")
+		}
+		target := strings.HasPrefix(g.resource, "arn:aws:lambda:") && g.action == "lambda:InvokeFunction"
+		secret := g.action == "secretsmanager:GetSecretValue" && !strings.HasPrefix(g.resource, "${Slack")
+		if g.who == "AccessRole" {
+			continue
+		}
+		switch {
+		case target && strings.HasSuffix(g.resource, ":grant-database"):
+			broken("only access invokes what strategies invoke")
+		case target && g.who != "ApprovalRole":
+			broken("only approval invokes what flows invoke")
+		case secret:
+			broken("only access reads the secrets of integrations")
+		case strings.Contains(g.condition, "grant#"):
+			broken("only access touches grants")
+		case table && strings.Contains(g.condition, "LeadingKeys") && (strings.HasSuffix(g.condition, " *") && !strings.Contains(g.resource, "/index/")):
+			broken("only kinds of items are allowed")
+		case strings.HasPrefix(g.action, "scheduler:"), strings.HasPrefix(g.action, "iam:"):
+			broken("only access schedules")
+		case g.resource == "${SlackSigningSecret}" && g.who != "SlackRole":
+			broken("only slack reads the signing secret")
+		case strings.Contains(g.condition, "token#") && g.who != "TokensRole" && (g.who != "ApiRole" || action != "GetItem"):
+			broken("only tokens handles tokens, and api looks one up")
+		}
+	}
+	return faults
+}
+
+// TestRulesFind: the rules see what they are for.
+func TestRulesFind(t *testing.T) {
+	t.Parallel()
+	const (
+		keys   = "dynamodb:LeadingKeys ForAllValues:StringLike "
+		target = "arn:aws:lambda:us-east-1:123456789012:function:grant-database"
+	)
+	for _, g := range []grantedRight{
+		{"AccessRole", "dynamodb:*", "${Table.Arn}", keys + "run#*"},
+		{"AccessRole", "secretsmanager:GetSecretValue", "*", ""},
+		{"AccessRole", "dynamodb:Scan", "${Table.Arn}", keys + "run#*"},
+		{"AccessRole", "dynamodb:GetItem", "${Table.Arn}", ""},
+		{"AccessRole", "iam:PassRole", "${ScheduleRole.Arn}", ""},
+		{"SlackRole", "dynamodb:GetItem", "${Table.Arn}", keys + "run#* | grant#*"},
+		{"SlackRole", "dynamodb:GetItem", "${Table.Arn}", keys + "*"},
+		{"ApiRole", "lambda:InvokeFunction", target, ""},
+		{"ApprovalRole", "lambda:InvokeFunction", target, ""},
+		{"RelayRole", "lambda:InvokeFunction", "arn:aws:lambda:us-east-1:123456789012:function:report", ""},
+		{"SweepRole", "lambda:InvokeFunction", "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:*", ""},
+		{"NotifyRole", "secretsmanager:GetSecretValue", "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/signing-??????", ""},
+		{"ApprovalRole", "scheduler:CreateSchedule", "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule/sym-flows/*", ""},
+		{"ApiRole", "secretsmanager:GetSecretValue", "${SlackSigningSecret}", ""},
+		{"ApiRole", "dynamodb:PutItem", "${Table.Arn}", keys + "token#*"},
+	} {
+		if len(ruleFaults([]grantedRight{g})) == 0 {
+			t.Errorf("no rule is against: %s", g)
+		}
+	}
+}
