@@ -38,7 +38,6 @@ func (d *deployment) addAudit() {
 // accesses to both.
 func (d *deployment) addBuckets() {
 	d.accessLogs = d.bucket("AccessLogBucket", bucket{expireDays: accessLogDays})
-	suppress(d.accessLogs, "AwsSolutions-S1", "It holds the access logs: logging accesses to them would log without end")
 
 	// Object Lock can't be added to a bucket without replacing that; a bucket
 	// that has it locks nothing until it is told for how long.

@@ -82,7 +82,7 @@ func newDeployment(app awscdk.App, o options, config *catalog.Catalog, built str
 	d.addAlarms()
 	d.addDashboard()
 	d.addOutputs()
-	d.addNag(app)
+	d.addChecks(app)
 	return d
 }
 

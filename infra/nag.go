@@ -7,11 +7,15 @@ import (
 	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 )
 
-// addNag has the template checked against AWS's list of good practice
+// addChecks has the template checked against AWS's list of good practice
 // (https://github.com/cdklabs/cdk-nag, AWS Solutions): a finding that nothing
 // suppresses fails synth.
-func (d *deployment) addNag(app awscdk.App) {
+func (d *deployment) addChecks(app awscdk.App) {
 	suppress(d.alarmTopic, "AwsSolutions-SNS2", "Alarms name resources and say what to do, no secrets; CloudWatch can't publish with the key that SNS has for everybody")
+	checkPractice(app)
+}
+
+func checkPractice(app awscdk.App) {
 	awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(&cdknag.NagPackProps{Verbose: jsii.Bool(true), Reports: jsii.Bool(false)}), nil)
 }
 

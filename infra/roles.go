@@ -64,7 +64,7 @@ func (d *deployment) rights() map[string][]right {
 		},
 		"approval": join([]right{
 			d.items("GetItem PutItem", runs, users, slackUsers),
-			d.items("GetItem", flowsLatest, flowVersions),
+			d.items("GetItem", flowVersions),
 			{actions: []string{"states:SendTaskSuccess"}, resources: []string{machine}},
 			readSecrets(*d.slackSecret.Ref()),
 		}, invoke(d.config.FlowARNs())),
@@ -194,6 +194,8 @@ func invoke(arns []string) []right {
 var (
 	// https://docs.aws.amazon.com/xray/latest/devguide/security_iam_service-with-iam.html
 	trace = right{actions: []string{"xray:PutTraceSegments", "xray:PutTelemetryRecords"}, resources: []string{"*"}}
+	// https://docs.aws.amazon.com/step-functions/latest/dg/concepts-xray-tracing.html
+	sample = right{actions: []string{"xray:GetSamplingRules", "xray:GetSamplingTargets"}, resources: []string{"*"}}
 	// https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
 	deliverLogs = right{actions: []string{
 		"logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", "logs:ListLogDeliveries",

@@ -137,7 +137,7 @@ func shared(s any) string {
 // noResource are the actions that IAM can't limit to resources. With any other,
 // a star is a mistake.
 var noResource = []string{
-	"xray:PutTraceSegments", "xray:PutTelemetryRecords",
+	"xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets",
 	"logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", "logs:ListLogDeliveries",
 	"logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups",
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"debug/buildinfo"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -39,7 +40,14 @@ type template struct {
 	Resources map[string]resource
 	Outputs   map[string]struct{ Value any }
 
-	dir string // where it was written
+	dir   string // where it was written
+	notes map[string][]note
+}
+
+// note is what the CDK says of a resource, by its path.
+type note struct {
+	Type string
+	Data any
 }
 
 type resource struct {
@@ -64,75 +72,70 @@ func standInCode(architecture) (string, error) {
 	return dir, err
 }
 
-// runtime is held by whoever synthesizes: jsii is for one at a time.
-var runtime sync.Mutex
+// jsiiTurn is held by whoever synthesizes: jsii is for one at a time.
+var jsiiTurn sync.Mutex
 
-// synthesize gives the template of a context, on top of the tests' own flows.
-func synthesize(t *testing.T, context map[string]any) (template, error) {
-	t.Helper()
-	return synthesizeWith(t, context, standInCode)
-}
-
-func synthesizeWith(t *testing.T, context map[string]any, build func(architecture) (string, error)) (template, error) {
-	t.Helper()
-	runtime.Lock()
-	defer runtime.Unlock()
+// synthesizeInto writes the template of a context, on top of the tests' own
+// flows, to a folder.
+func synthesizeInto(dir string, context map[string]any, build func(architecture) (string, error)) (template, error) {
+	jsiiTurn.Lock()
+	defer jsiiTurn.Unlock()
 	all := map[string]any{"flows": filepath.Join("testdata", "flows")}
 	maps.Copy(all, context)
-	dir := t.TempDir()
 	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(dir), Context: &all})
 	if err := synth(app, build); err != nil {
 		return template{}, err
 	}
-	return read(t, dir), nil
+	return read(dir)
 }
 
-// read reads the one template of a folder, and fails for findings of the
-// checks that ran at synth.
-func read(t *testing.T, dir string) template {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*.template.json"))
-	if err != nil || len(files) != 1 {
-		t.Fatalf("templates %q, %v", files, err)
-	}
-	b, err := os.ReadFile(files[0])
-	if err != nil {
-		t.Fatal(err)
-	}
+// read reads the one stack of a folder.
+func read(dir string) (template, error) {
 	made := template{dir: dir}
-	if err := json.Unmarshal(b, &made); err != nil {
+	for pattern, v := range map[string]any{"*.template.json": &made, "*.metadata.json": &made.notes} {
+		files, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil || len(files) != 1 {
+			return made, fmt.Errorf("%d files %s, %v", len(files), pattern, err)
+		}
+		b, err := os.ReadFile(files[0])
+		if err == nil {
+			err = json.Unmarshal(b, v)
+		}
+		if err != nil {
+			return made, err
+		}
+	}
+	return made, nil
+}
+
+// synthesize gives the template of a context.
+func synthesize(t *testing.T, context map[string]any) template {
+	t.Helper()
+	made, err := synthesizeInto(t.TempDir(), context, standInCode)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return made
 }
 
-// standard is the template of the tests' flows, with no option set. It is made
-// once.
+// standard is the template with no option set. It is made once, and not to be
+// changed.
 func standard(t *testing.T) template {
 	t.Helper()
-	standardTemplate.once.Do(func() {
-		dir, err := os.MkdirTemp("", "standard-") // outlives the first test that asks
-		if err != nil {
-			t.Fatal(err)
-		}
-		runtime.Lock()
-		defer runtime.Unlock()
-		app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(dir), Context: &map[string]any{"flows": filepath.Join("testdata", "flows")}})
-		if err := synth(app, standInCode); err != nil {
-			t.Fatal(err)
-		}
-		standardTemplate.made = read(t, dir)
-	})
-	if standardTemplate.made.Resources == nil {
-		t.Fatal("the template could not be made: see the first test that failed")
+	made, err := standardTemplate()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return standardTemplate.made
+	return made
 }
 
-var standardTemplate struct {
-	once sync.Once
-	made template
-}
+var standardTemplate = sync.OnceValues(func() (template, error) {
+	dir, err := os.MkdirTemp("", "standard-") // outlives the first test that asks
+	if err != nil {
+		return template{}, err
+	}
+	return synthesizeInto(dir, nil, standInCode)
+})
 
 // ofType gives the resources of a type by their ids.
 func (t template) ofType(name string) map[string]resource {
@@ -236,51 +239,72 @@ func compare(t *testing.T, name string, lines []string) {
 // the CDK CLI does.
 func TestSynth(t *testing.T) {
 	t.Parallel()
-	built := 0
-	made, err := synthesizeWith(t, map[string]any{"flows": filepath.Join("..", "flows"), "architecture": "x86_64"}, func(a architecture) (string, error) {
-		dir, err := build("..", a)
-		for _, name := range functionNames {
-			if info, err := os.Stat(filepath.Join(code(dir, name), "bootstrap")); err != nil || info.Mode()&0o111 == 0 {
-				t.Errorf("function %s was not built: %v", name, err)
-			}
-			built++
-		}
-		return dir, err
-	})
+	context := map[string]any{"flows": filepath.Join("..", "flows"), "architecture": "x86_64"}
+	made, err := synthesizeInto(t.TempDir(), context, func(a architecture) (string, error) { return build("..", a) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	functions := made.ofType("AWS::Lambda::Function")
-	if built != len(functionNames) || len(functions) != len(functionNames) {
-		t.Errorf("%d functions built, %d in the template, of %d", built, len(functions), len(functionNames))
+	if len(functions) != len(functionNames) {
+		t.Errorf("%d functions of %d", len(functions), len(functionNames))
 	}
 	for id, f := range functions {
 		key := at(f.Properties, "Code", "S3Key").(string)
 		found, err := filepath.Glob(filepath.Join(made.dir, "asset."+strings.TrimSuffix(key, ".zip")+"*", "bootstrap"))
 		if err != nil || len(found) != 1 {
-			t.Errorf("%s: no code for %s: %v", id, key, err)
+			t.Fatalf("%s: no code for %s: %v", id, key, err)
 		}
+		checkBinary(t, id, found[0])
 	}
 }
 
-// TestBuildIsRepeatable: what did not change is not deployed.
-func TestBuildIsRepeatable(t *testing.T) {
-	t.Parallel()
-	var sums []map[string]string
-	for range 2 {
-		made, err := synthesizeWith(t, nil, func(a architecture) (string, error) { return build("..", a) })
-		if err != nil {
-			t.Fatal(err)
-		}
-		keys := map[string]string{}
-		for id, f := range made.ofType("AWS::Lambda::Function") {
-			keys[id] = text(at(f.Properties, "Code", "S3Key"))
-			keys[id] = at(f.Properties, "Code", "S3Key").(string)
-		}
-		sums = append(sums, keys)
+// checkBinary: it runs on Lambda, and nothing of where and when it was built is
+// in it, so that what did not change is not deployed.
+func checkBinary(t *testing.T, id, file string) {
+	t.Helper()
+	if info, err := os.Stat(file); err != nil || info.Mode()&0o111 == 0 {
+		t.Errorf("%s can't be run: %v", id, err)
 	}
-	if diff := cmp.Diff(sums[0], sums[1]); diff != "" {
+	built, err := buildinfo.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := map[string]string{}
+	for _, s := range built.Settings {
+		settings[s.Key] = s.Value
+	}
+	for key, want := range map[string]string{
+		"GOOS": "linux", "GOARCH": "amd64", "CGO_ENABLED": "0", "-tags": "lambda.norpc", "-trimpath": "true", "vcs.revision": "", "vcs.time": "",
+	} {
+		if settings[key] != want {
+			t.Errorf("%s: %s is %q, not %q", id, key, settings[key], want)
+		}
+	}
+	if want := "github.com/symflows/symflows/functions/"; !strings.HasPrefix(built.Path, want) || title(strings.TrimPrefix(built.Path, want))+"Function" != id {
+		t.Errorf("%s runs %s", id, built.Path)
+	}
+}
+
+// TestFunctions: all folders of functions/ run in AWS, but the one for one machine.
+func TestFunctions(t *testing.T) {
+	t.Parallel()
+	folders, err := os.ReadDir(filepath.Join("..", "functions"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, f := range folders {
+		if f.IsDir() && f.Name() != "local" {
+			found = append(found, f.Name())
+		}
+	}
+	if diff := cmp.Diff(found, functionNames); diff != "" {
 		t.Error(diff)
+	}
+	for _, name := range functionNames {
+		if _, ok := sizes[name]; !ok {
+			t.Errorf("%s has no size", name)
+		}
 	}
 }
 
@@ -300,11 +324,11 @@ func TestBuildFails(t *testing.T) {
 func TestBrokenFlows(t *testing.T) {
 	t.Parallel()
 	flows := t.TempDir()
-	broken := "kind: flow\nname: one\nenvironment_id: nowhere\nparams: {}\n---\nkind: flwo\nname: two\n"
+	broken := "kind: flow\nname: one\nenvironment_id: nowhere\nparams: {approval: {notify: [{channel: \"#a\"}]}}\n---\nkind: flwo\nname: two\n"
 	if err := os.WriteFile(filepath.Join(flows, "broken.yaml"), []byte(broken), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, err := synthesizeWith(t, map[string]any{"flows": flows}, func(architecture) (string, error) {
+	_, err := synthesizeInto(t.TempDir(), map[string]any{"flows": flows}, func(architecture) (string, error) {
 		t.Error("the functions were built")
 		return "", nil
 	})

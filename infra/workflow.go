@@ -20,7 +20,7 @@ func (d *deployment) addWorkflow() {
 	logs := d.logGroup("WorkflowLogs", "/aws/vendedlogs/states/"+d.options.name)
 	role := d.role("WorkflowRole", "states.amazonaws.com", d.machineARN(), []right{
 		{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN("approval"), d.functionARN("access")}},
-		deliverLogs, trace,
+		deliverLogs, trace, sample,
 	})
 	awsstepfunctions.NewCfnStateMachine(d.stack, jsii.String("Workflow"), &awsstepfunctions.CfnStateMachineProps{
 		StateMachineName: jsii.String(d.options.name),
