@@ -40,8 +40,9 @@ type template struct {
 	Resources map[string]resource
 	Outputs   map[string]struct{ Value any }
 
-	dir   string // where it was written
-	notes map[string][]note
+	dir      string // where it was written
+	manifest string
+	notes    map[string][]note
 }
 
 // note is what the CDK says of a resource, by its path.
@@ -80,7 +81,7 @@ var jsiiTurn sync.Mutex
 func synthesizeInto(dir string, context map[string]any, build func(architecture) (string, error)) (template, error) {
 	jsiiTurn.Lock()
 	defer jsiiTurn.Unlock()
-	all := map[string]any{"flows": filepath.Join("testdata", "flows")}
+	all := map[string]any{"flows": filepath.Join("testdata", "flows"), "aws:cdk:enable-path-metadata": true} // the latter as the CLI does
 	maps.Copy(all, context)
 	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(dir), Context: &all})
 	if err := synth(app, build); err != nil {
@@ -105,7 +106,29 @@ func read(dir string) (template, error) {
 			return made, err
 		}
 	}
-	return made, nil
+	manifest, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
+	made.manifest = string(manifest)
+	return made, err
+}
+
+// approvalOnly gives the folder of a configuration without a strategy.
+func approvalOnly(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	flows := `
+{kind: integration, name: slack, type: slack, external_id: T0123456789}
+---
+{kind: environment, name: main, integrations: {slack_id: slack}}
+---
+kind: flow
+name: ask
+environment_id: main
+params: {approval: {notify: [{channel: "#general"}]}}
+`
+	if err := os.WriteFile(filepath.Join(dir, "flows.yaml"), []byte(flows), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // synthesize gives the template of a context.

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestOptionsUnset(t *testing.T) {
+	t.Parallel()
+	got, err := parseOptions(map[string]any{"@aws-cdk/core:checkSecretUsage": true, "aws:cdk:enable-path-metadata": true})
+	want := options{
+		name: "sym-flows", org: "sym", flows: "flows", architecture: architecture{"arm64", "arm64"},
+		logRetention: 90, rateLimit: 50, burstLimit: 100,
+	}
+	if err != nil || got != want {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// TestOptions: what each option does to the template.
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		context map[string]any
+		want    map[string]string // by resource and property
+	}{
+		{
+			name:    "Name",
+			context: map[string]any{"name": "sym-test"},
+			want: map[string]string{
+				"SlackFunction FunctionName":                           "sym-test-slack",
+				"SweepLogs LogGroupName":                               "/aws/lambda/sym-test-sweep",
+				"ScheduleGroup Name":                                   "sym-test",
+				"Workflow StateMachineName":                            "sym-test",
+				"Dashboard DashboardName":                              "sym-test",
+				"AuditStream DeliveryStreamName":                       "sym-test",
+				"RemovalOverdueAlarm AlarmName":                        "sym-test-RemovalOverdue",
+				"RemovalOverdueAlarm Dimensions":                       `[{"Name":"FunctionName","Value":"sym-test-sweep"}]`,
+				"SlackFunction Environment Variables SYM_ORG":          "sym",
+				"Table TableName":                                      "null", // its name is CloudFormation's
+				"AlarmEmail Endpoint":                                  "null",
+				"SlackFunction Environment Variables AWS_ENDPOINT_URL": "null",
+				"AuditBucket ObjectLockEnabled":                        "true",
+				"AuditBucket BucketName":                               "null",
+			},
+		},
+		{
+			name: "All",
+			context: map[string]any{
+				"org": "acme", "architecture": "x86_64", "endpointUrl": "http://host.docker.internal:4566", "alarmEmail": "ops@example.com",
+				"logRetention": "30", "auditRetention": "400", "objectLock": "compliance:365", "rateLimit": "7", "burstLimit": 9.0, "region": "eu-central-1",
+			},
+			want: map[string]string{
+				"SlackFunction Architectures":                            `["x86_64"]`,
+				"SlackFunction Environment Variables SYM_ORG":            "acme",
+				"SlackFunction Environment Variables AWS_ENDPOINT_URL":   "http://host.docker.internal:4566",
+				"PublishFunction Environment Variables AWS_ENDPOINT_URL": "http://host.docker.internal:4566",
+				"Publish Org":               "acme",
+				"AlarmEmail Endpoint":       "ops@example.com",
+				"AlarmEmail Protocol":       "email",
+				"SlackLogs RetentionInDays": "30",
+				"AuditBucket LifecycleConfiguration Rules 1 ExpirationInDays": "400",
+				"AuditBucket ObjectLockConfiguration Rule DefaultRetention":   `{"Days":365,"Mode":"COMPLIANCE"}`,
+				"ApiStage DefaultRouteSettings ThrottlingRateLimit":           "7",
+				"ApiStage DefaultRouteSettings ThrottlingBurstLimit":          "9",
+				"DeadLetterBucket ObjectLockConfiguration":                    "null",
+				"SlackFunction FunctionName":                                  "sym-flows-slack",
+				"AuditBucket LifecycleConfiguration Rules 0 ExpirationInDays": "null",
+			},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			made := synthesize(t, test.context)
+			for place, want := range test.want {
+				path := strings.Fields(place)
+				var v any = made.Resources[path[0]].Properties
+				for _, p := range path[1:] {
+					if n, err := strconv.Atoi(p); err == nil {
+						v = at(v, n)
+					} else {
+						v = at(v, p)
+					}
+				}
+				if got := text(v); got != want {
+					t.Errorf("%s is %s, not %s", place, got, want)
+				}
+			}
+			if region := test.context["region"]; region != nil && !strings.Contains(made.manifest, fmt.Sprintf("aws://unknown-account/%s", region)) {
+				t.Errorf("not in region %s", region)
+			}
+		})
+	}
+}
+
+// TestOptionsOfEveryFunction: what is set for functions reaches all of them.
+func TestOptionsOfEveryFunction(t *testing.T) {
+	t.Parallel()
+	made := synthesize(t, map[string]any{"endpointUrl": "https://emulator.example.com", "architecture": "x86_64"})
+	for id, f := range made.ofType("AWS::Lambda::Function") {
+		if at(f.Properties, "Environment", "Variables", "AWS_ENDPOINT_URL") != "https://emulator.example.com" || text(f.Properties["Architectures"]) != `["x86_64"]` {
+			t.Errorf("%s: %v", id, f.Properties)
+		}
+	}
+}
+
+func TestOptionsFaults(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		key   string
+		value any
+		want  string
+	}{
+		{"name", "Sym Flows", `context name: "Sym Flows" is not right: write up to 40 small letters`},
+		{"name", strings.Repeat("a", 41), "up to 40"},
+		{"name", "", "up to 40"},
+		{"org", "a:b", "write a name such as sym"},
+		{"region", "Frankfurt", "eu-central-1"},
+		{"flows", "", "path of a folder"},
+		{"architecture", "amd64", "write arm64 or x86_64"},
+		{"alarmEmail", "ops", "ops@example.com"},
+		{"alarmEmail", true, `"true" is not right`},
+		{"endpointUrl", "localhost:4566", "http://host.docker.internal:4566"},
+		{"endpointUrl", "http://user:pass@host", "write an address"},
+		{"logRetention", 42.0, "write one of 1, 3, 5, 7, 14, 30, 60, 90"},
+		{"logRetention", "forever", "write one of"},
+		{"auditRetention", "0", "from 1 to 36500, or leave it out"},
+		{"auditRetention", "-5", "from 1 to 36500"},
+		{"objectLock", "365", "governance:DAYS or compliance:DAYS"},
+		{"objectLock", "compliance:0", "governance:DAYS or compliance:DAYS"},
+		{"rateLimit", 0.0, "1 or more"},
+		{"rateLimit", 1.5, `"1.5" is not right`},
+		{"burstLimit", "none", "1 or more"},
+		{"alarmMail", "ops@example.com", "there is no such option: write one of alarmEmail, architecture"},
+	} {
+		t.Run(fmt.Sprint(test.key, "=", test.value), func(t *testing.T) {
+			t.Parallel()
+			_, err := parseOptions(map[string]any{test.key: test.value})
+			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.HasPrefix(err.Error(), "context "+test.key+": ") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	t.Run("Together", func(t *testing.T) {
+		t.Parallel()
+		_, err := parseOptions(map[string]any{"auditRetention": 30.0, "objectLock": "governance:365", "rateLimit": "x"})
+		for _, want := range []string{"objectLock: 365 days is longer than auditRetention, 30 days", "rateLimit"} {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q is not in: %v", want, err)
+			}
+		}
+	})
+}
+
+// TestOptionsAreReadFromContext: a fault fails synth before anything is built.
+func TestOptionsAreReadFromContext(t *testing.T) {
+	t.Parallel()
+	_, err := synthesizeInto(t.TempDir(), map[string]any{"architecture": "sparc"}, func(architecture) (string, error) {
+		t.Error("the functions were built")
+		return "", nil
+	})
+	if err == nil || !strings.Contains(err.Error(), "context architecture") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestEnvironments: functions have the settings that their work needs, and no
+// value of a secret.
+func TestEnvironments(t *testing.T) {
+	t.Parallel()
+	all := []string{"SYM_LOG_FORMAT", "SYM_ORG", "SYM_TABLE"}
+	want := map[string][]string{
+		"AccessFunction":   {"SYM_ACCESS_FUNCTION", "SYM_SCHEDULE_DEAD_LETTERS", "SYM_SCHEDULE_GROUP", "SYM_SCHEDULE_ROLE"},
+		"ApiFunction":      {"SYM_SLACK_SECRET"},
+		"ApprovalFunction": {"SYM_SLACK_SECRET", "SYM_STATE_MACHINE"},
+		"NotifyFunction":   {"SYM_SLACK_SECRET"},
+		"PublishFunction":  {},
+		"RelayFunction":    {"SYM_ACCESS_FUNCTION", "SYM_AUDIT_QUEUE", "SYM_AUDIT_STREAM", "SYM_STATE_MACHINE"},
+		"SlackFunction":    {"SYM_SLACK_SECRET", "SYM_SLACK_SIGNING_SECRET"},
+		"SweepFunction":    {"SYM_ACCESS_FUNCTION", "SYM_STATE_MACHINE"},
+		"TokensFunction":   {},
+	}
+	got := map[string][]string{}
+	for id, f := range standard(t).ofType("AWS::Lambda::Function") {
+		variables := at(f.Properties, "Environment", "Variables").(map[string]any)
+		got[id] = []string{}
+		for _, name := range slices.Sorted(maps.Keys(variables)) {
+			if !slices.Contains(all, name) {
+				got[id] = append(got[id], name)
+			} else if text(variables[name]) == "" {
+				t.Errorf("%s: %s is empty", id, name)
+			}
+			if value := text(variables[name]); strings.HasSuffix(name, "_SECRET") && !strings.HasPrefix(value, "${Slack") || strings.Contains(value, "resolve:") {
+				t.Errorf("%s: %s is %q: it has to be the name of a secret", id, name, value)
+			}
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	for id, s := range standard(t).ofType("AWS::SecretsManager::Secret") {
+		if s.Properties["SecretString"] != nil || s.Properties["GenerateSecretString"] != nil {
+			t.Errorf("%s has a value in the template", id)
+		}
+	}
+}

@@ -1,0 +1,410 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestEveryResourceIsOurs: nothing is in the template but what these files make.
+func TestEveryResourceIsOurs(t *testing.T) {
+	t.Parallel()
+	made := standard(t)
+	types := map[string]int{}
+	for id, r := range made.Resources {
+		types[r.Type]++
+		if r.Metadata["aws:cdk:path"] != "sym-flows/"+id {
+			t.Errorf("%s was made by %v", id, r.Metadata["aws:cdk:path"])
+		}
+	}
+	for name := range types {
+		if strings.HasPrefix(name, "Custom::") && name != "Custom::Publish" || name == "AWS::CloudFormation::CustomResource" || name == "AWS::CDK::Metadata" {
+			t.Errorf("%s is none of ours", name)
+		}
+	}
+	for id, f := range made.ofType("AWS::Lambda::Function") {
+		if f.Properties["Runtime"] != "provided.al2023" || f.Properties["Handler"] != "bootstrap" || at(f.Properties, "TracingConfig", "Mode") != "Active" {
+			t.Errorf("%s: %v", id, f.Properties)
+		}
+	}
+}
+
+// lasting are the properties by which CloudFormation tells one resource from
+// another: a change of one makes a new resource, and what the old one held stays
+// behind or is lost.
+var lasting = map[string][]string{
+	"AWS::DynamoDB::Table":                 {"TableName", "KeySchema"},
+	"AWS::S3::Bucket":                      {"BucketName", "ObjectLockEnabled"},
+	"AWS::SecretsManager::Secret":          {"Name"},
+	"AWS::SQS::Queue":                      {"QueueName", "FifoQueue"},
+	"AWS::Scheduler::ScheduleGroup":        {"Name"},
+	"AWS::StepFunctions::StateMachine":     {"StateMachineName", "StateMachineType"},
+	"AWS::KinesisFirehose::DeliveryStream": {"DeliveryStreamName", "DeliveryStreamType"},
+	"AWS::ApiGatewayV2::Api":               {"ProtocolType"},
+	"AWS::Lambda::Function":                {"FunctionName"},
+	"AWS::Lambda::EventSourceMapping":      {"EventSourceArn", "StartingPosition"},
+	"AWS::SNS::Topic":                      {"TopicName"},
+}
+
+// TestLasting: what holds something keeps its id and the properties that it is
+// known by, so that no deploy replaces it.
+func TestLasting(t *testing.T) {
+	t.Parallel()
+	var lines []string
+	for id, r := range standard(t).Resources {
+		properties, holds := lasting[r.Type]
+		if !holds {
+			continue
+		}
+		line := id + " " + r.Type
+		for _, p := range properties {
+			if v := r.Properties[p]; v != nil {
+				line += fmt.Sprintf(" %s=%s", p, text(v))
+			}
+		}
+		if r.DeletionPolicy != "" {
+			line += " deleted:" + r.DeletionPolicy + " replaced:" + r.UpdateReplacePolicy
+		}
+		lines = append(lines, line)
+	}
+	slices.Sort(lines)
+	compare(t, "lasting.txt", lines)
+}
+
+// TestKept: data and secrets outlive the stack; logs go with it.
+func TestKept(t *testing.T) {
+	t.Parallel()
+	made := standard(t)
+	kept := map[string]string{"AWS::DynamoDB::Table": "Retain", "AWS::S3::Bucket": "RetainExceptOnCreate", "AWS::SecretsManager::Secret": "RetainExceptOnCreate"}
+	for id, r := range made.Resources {
+		switch want := kept[r.Type]; {
+		case want != "" && (r.DeletionPolicy != want || r.UpdateReplacePolicy != "Retain"):
+			t.Errorf("%s is %s on delete, %s on replacement", id, r.DeletionPolicy, r.UpdateReplacePolicy)
+		case want == "" && strings.Contains(r.DeletionPolicy, "Retain"):
+			t.Errorf("%s, a %s, is left behind", id, r.Type)
+		}
+		if r.Type == "AWS::Logs::LogGroup" && (r.Properties["RetentionInDays"] != 90.0 || r.DeletionPolicy != "Delete") {
+			t.Errorf("%s: %v, %s on delete", id, r.Properties, r.DeletionPolicy)
+		}
+	}
+	if !strings.Contains(made.manifest, `"terminationProtection": true`) {
+		t.Error("the stack can be deleted by mistake")
+	}
+	for id, f := range made.ofType("AWS::Lambda::Function") {
+		logs := strings.Trim(text(at(f.Properties, "LoggingConfig", "LogGroup")), "${}")
+		if made.Resources[logs].Type != "AWS::Logs::LogGroup" {
+			t.Errorf("%s writes to %q, which Lambda would make and keep forever", id, logs)
+		}
+	}
+}
+
+// TestAlarms: every alarm calls somebody, and every one of its metrics is of
+// something in this template.
+func TestAlarms(t *testing.T) {
+	t.Parallel()
+	made := standard(t)
+	alarms := made.ofType("AWS::CloudWatch::Alarm")
+	for id, a := range alarms {
+		for _, actions := range []string{"AlarmActions", "OKActions"} {
+			if got := texts(a.Properties[actions]); !slices.Equal(got, []string{"${AlarmTopic}"}) {
+				t.Errorf("%s has %s %q", id, actions, got)
+			}
+		}
+		if len(strings.Fields(text(a.Properties["AlarmDescription"]))) < 5 {
+			t.Errorf("%s does not say what is wrong", id)
+		}
+		missing := "notBreaching"
+		if id == "SweepSilentAlarm" {
+			missing = "breaching"
+		}
+		if a.Properties["TreatMissingData"] != missing {
+			t.Errorf("%s takes missing data for %v", id, a.Properties["TreatMissingData"])
+		}
+		if sum, ok := a.Properties["Metrics"].([]any); ok && len(sum) > 10+1 {
+			t.Errorf("%s has %d metrics: CloudWatch takes 10 at most", id, len(sum)-1)
+		}
+	}
+	// Queues of dead letters must be empty, the others must not be full for long.
+	for id := range made.ofType("AWS::SQS::Queue") {
+		watched := false
+		for _, a := range alarms {
+			if text(at(a.Properties, "Dimensions", 0, "Value")) == "${"+id+".QueueName}" {
+				watched = true
+				if strings.HasSuffix(id, "DeadLetters") && (a.Properties["MetricName"] != "ApproximateNumberOfMessagesVisible" || a.Properties["Threshold"] != 0.0) {
+					t.Errorf("%s is watched by %v", id, a.Properties)
+				}
+			}
+		}
+		if !watched {
+			t.Errorf("nothing watches %s", id)
+		}
+	}
+	for name := range made.ofType("AWS::Lambda::Function") {
+		function := text(made.Resources[name].Properties["FunctionName"])
+		failing := slices.ContainsFunc(slices.Collect(maps.Values(alarms)), func(a resource) bool {
+			return a.Properties["MetricName"] == "Errors" && at(a.Properties, "Dimensions", 0, "Value") == function
+		})
+		if !failing && name != "PublishFunction" { // fails the deploy
+			t.Errorf("nobody hears that %s fails", name)
+		}
+	}
+}
+
+// TestBuckets: all are private, encrypted, versioned, and refuse what does not
+// come by TLS.
+func TestBuckets(t *testing.T) {
+	t.Parallel()
+	made := standard(t)
+	buckets := made.ofType("AWS::S3::Bucket")
+	if len(buckets) != 3 {
+		t.Errorf("%d buckets", len(buckets))
+	}
+	for id, b := range buckets {
+		for _, block := range []string{"BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"} {
+			if at(b.Properties, "PublicAccessBlockConfiguration", block) != true {
+				t.Errorf("%s lacks %s", id, block)
+			}
+		}
+		if at(b.Properties, "BucketEncryption", "ServerSideEncryptionConfiguration", 0) == nil || at(b.Properties, "VersioningConfiguration", "Status") != "Enabled" {
+			t.Errorf("%s is not encrypted or not versioned", id)
+		}
+		refuses := false
+		for _, p := range made.ofType("AWS::S3::BucketPolicy") {
+			for _, s := range at(p.Properties, "PolicyDocument", "Statement").([]any) {
+				refuses = refuses || text(p.Properties["Bucket"]) == "${"+id+"}" && at(s, "Effect") == "Deny" && at(s, "Principal") == "*" && at(s, "Action") == "s3:*" &&
+					at(s, "Condition", "Bool", "aws:SecureTransport") == "false" && slices.Equal(texts(at(s, "Resource")), []string{"${" + id + ".Arn}", "${" + id + ".Arn}/*"})
+			}
+		}
+		if !refuses {
+			t.Errorf("%s can be used without TLS", id)
+		}
+	}
+	prefix := text(at(made.Resources["AuditStream"].Properties, "ExtendedS3DestinationConfiguration", "Prefix"))
+	if prefix != "audit/year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/hour=!{timestamp:HH}/" {
+		t.Errorf("audit records go to %s", prefix)
+	}
+}
+
+// TestStream: the table's stream has two readers, each of which gives up on a
+// change in the end, and then keeps it.
+func TestStream(t *testing.T) {
+	t.Parallel()
+	made := standard(t)
+	readers := 0
+	for id, m := range made.ofType("AWS::Lambda::EventSourceMapping") {
+		if got := texts(m.Properties["FunctionResponseTypes"]); !slices.Equal(got, []string{"ReportBatchItemFailures"}) {
+			t.Errorf("%s: %q", id, got)
+		}
+		if text(m.Properties["EventSourceArn"]) != "${Table.StreamArn}" {
+			continue
+		}
+		readers++
+		retries, age := m.Properties["MaximumRetryAttempts"].(float64), m.Properties["MaximumRecordAgeInSeconds"].(float64)
+		if retries < 1 || retries > 10000 || age < 60 || age >= 24*60*60 { // the stream forgets after a day
+			t.Errorf("%s tries %v times for %v s", id, retries, age)
+		}
+		if m.Properties["BisectBatchOnFunctionError"] != true || text(at(m.Properties, "DestinationConfig", "OnFailure", "Destination")) != "${DeadLetterBucket.Arn}" {
+			t.Errorf("%s: %v", id, m.Properties)
+		}
+		var pattern struct {
+			EventName []string `json:"eventName"`
+			DynamoDB  struct {
+				Keys map[string]map[string][]map[string]string
+			}
+		}
+		if err := json.Unmarshal([]byte(at(m.Properties, "FilterCriteria", "Filters", 0, "Pattern").(string)), &pattern); err != nil {
+			t.Fatal(err)
+		}
+		key := text(at(made.Resources["Table"].Properties, "KeySchema", 0, "AttributeName"))
+		if prefix := pattern.DynamoDB.Keys[key]["S"][0]["prefix"]; prefix != "run#" || !slices.Equal(pattern.EventName, []string{"INSERT", "MODIFY"}) {
+			t.Errorf("%s lets pass %+v", id, pattern)
+		}
+	}
+	if readers != 2 {
+		t.Errorf("%d readers", readers)
+	}
+	if hidden, takes := made.Resources["AuditQueue"].Properties["VisibilityTimeout"].(float64), made.Resources["RelayFunction"].Properties["Timeout"].(float64); hidden < 6*takes {
+		t.Errorf("messages are hidden for %v s, relay takes %v: Lambda wants six times that", hidden, takes)
+	}
+}
+
+// TestRoutes: only what Slack and clients call is open, and tokens are for AWS
+// credentials.
+func TestRoutes(t *testing.T) {
+	t.Parallel()
+	made := standard(t)
+	var lines []string
+	for _, r := range made.ofType("AWS::ApiGatewayV2::Route") {
+		integration := strings.TrimPrefix(text(r.Properties["Target"]), "integrations/")
+		target := text(made.Resources[strings.Trim(integration, "${}")].Properties["IntegrationUri"])
+		lines = append(lines, fmt.Sprintf("%s %s %s", r.Properties["RouteKey"], r.Properties["AuthorizationType"], target))
+	}
+	slices.Sort(lines)
+	want := []string{
+		"ANY /api/v1/tokens AWS_IAM ${TokensFunction.Arn}",
+		"ANY /api/v1/tokens/{id} AWS_IAM ${TokensFunction.Arn}",
+		"ANY /api/v1/{proxy+} NONE ${ApiFunction.Arn}",
+		"POST /slack/commands NONE ${SlackFunction.Arn}",
+		"POST /slack/events NONE ${SlackFunction.Arn}",
+		"POST /slack/interactions NONE ${SlackFunction.Arn}",
+		"POST /slack/options NONE ${SlackFunction.Arn}",
+	}
+	if !slices.Equal(lines, want) {
+		t.Errorf("routes:\n%s", strings.Join(lines, "\n"))
+	}
+	stage := made.Resources["ApiStage"].Properties
+	if at(stage, "DefaultRouteSettings", "ThrottlingRateLimit") != 50.0 || at(stage, "AccessLogSettings", "DestinationArn") == nil {
+		t.Errorf("%v", stage)
+	}
+	if format := text(at(stage, "AccessLogSettings", "Format")); strings.Contains(format, "authorizer") || strings.Contains(format, "header") || strings.Contains(format, "path") {
+		t.Errorf("the access log shows what callers sent: %s", format)
+	}
+}
+
+// TestPublishGoesFirst: the rights of access change only after publish agreed,
+// and publish runs with the functions of its own deploy.
+func TestPublishGoesFirst(t *testing.T) {
+	t.Parallel()
+	made := standard(t)
+	if after := made.Resources["AccessTargets"].DependsOn; !slices.Contains(after, "Publish") {
+		t.Errorf("the rights of access follow %q", after)
+	}
+	for id := range made.ofType("AWS::Lambda::Function") {
+		if !slices.Contains(made.Resources["Publish"].DependsOn, id) {
+			t.Errorf("publish does not wait for %s", id)
+		}
+	}
+	// Nothing of the configuration is in the role itself, which changes earlier.
+	if role := text(made.Resources["AccessRole"].Properties["Policies"]); strings.Contains(role, "grant-database") || strings.Contains(role, "/sym/main") {
+		t.Error("the role of access has rights that come from the configuration")
+	}
+	// The properties that publish reads.
+	for _, name := range []string{"ServiceToken", "Bucket", "Key", "Org", "Build"} {
+		if made.Resources["Publish"].Properties[name] == nil {
+			t.Errorf("publish has no %s", name)
+		}
+	}
+	without := synthesize(t, map[string]any{"flows": approvalOnly(t)})
+	if _, ok := without.Resources["AccessTargets"]; ok {
+		t.Error("access has rights without a strategy")
+	}
+}
+
+// TestReferences: everything referred to is there, and nothing waits for itself.
+// CloudFormation finds that out at deploy only.
+func TestReferences(t *testing.T) {
+	t.Parallel()
+	made := standard(t)
+	needs := map[string][]string{}
+	for id, r := range made.Resources {
+		found := append(slices.Clone(r.DependsOn), referred(r.Properties)...)
+		for _, to := range found {
+			if made.Resources[to].Type == "" {
+				t.Errorf("%s refers to %s, which there is not", id, to)
+			}
+		}
+		needs[id] = found
+	}
+	for name, o := range made.Outputs {
+		for _, to := range referred(o.Value) {
+			if made.Resources[to].Type == "" {
+				t.Errorf("output %s refers to %s, which there is not", name, to)
+			}
+		}
+	}
+	done := map[string]bool{}
+	var visit func(id string, way []string)
+	visit = func(id string, way []string) {
+		if slices.Contains(way, id) {
+			t.Fatalf("a circle: %s", strings.Join(append(way, id), " → "))
+		}
+		if done[id] {
+			return
+		}
+		for _, to := range needs[id] {
+			visit(to, append(slices.Clone(way), id))
+		}
+		done[id] = true
+	}
+	for id := range needs {
+		visit(id, nil)
+	}
+}
+
+var inSub = regexp.MustCompile(`\$\{([A-Za-z0-9]+)(\.[A-Za-z0-9.]+)?\}`)
+
+// referred lists the resources that a value refers to.
+func referred(v any) []string {
+	var out []string
+	switch v := v.(type) {
+	case []any:
+		for _, one := range v {
+			out = append(out, referred(one)...)
+		}
+	case map[string]any:
+		if ref, ok := v["Ref"].(string); ok && !strings.HasPrefix(ref, "AWS::") {
+			out = append(out, ref)
+		}
+		if at, ok := v["Fn::GetAtt"].([]any); ok {
+			out = append(out, at[0].(string))
+		}
+		if s, ok := v["Fn::Sub"].(string); ok {
+			for _, m := range inSub.FindAllStringSubmatch(s, -1) {
+				out = append(out, m[1])
+			}
+		}
+		for _, one := range v {
+			out = append(out, referred(one)...)
+		}
+	}
+	return out
+}
+
+// TestDashboard: it is what CloudWatch can read, and shows the alarms.
+func TestDashboard(t *testing.T) {
+	t.Parallel()
+	made := standard(t)
+	body := text(made.Resources["Dashboard"].Properties["DashboardBody"])
+	var dashboard struct {
+		Widgets []struct {
+			Type                string
+			X, Y, Width, Height int
+			Properties          struct {
+				Alarms  []string
+				Metrics [][]any
+				Query   string
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(body), &dashboard); err != nil {
+		t.Fatalf("%v in %s", err, body)
+	}
+	alarms, overdue := 0, false
+	for _, w := range dashboard.Widgets {
+		if w.Width < 1 || w.Height < 1 || w.X+w.Width > 24 {
+			t.Errorf("a widget has no place: %+v", w)
+		}
+		alarms += len(w.Properties.Alarms)
+		for _, m := range w.Properties.Metrics {
+			overdue = overdue || m[1] == "RemovalsOverdue" && m[3] == "sym-flows-sweep"
+		}
+	}
+	if alarms != len(made.ofType("AWS::CloudWatch::Alarm")) || !overdue {
+		t.Errorf("%d alarms, overdue removals: %t", alarms, overdue)
+	}
+}
+
+// TestOutputs are what commands and guides ask for.
+func TestOutputs(t *testing.T) {
+	t.Parallel()
+	var lines []string
+	for name, o := range standard(t).Outputs {
+		lines = append(lines, name+" "+text(o.Value))
+	}
+	slices.Sort(lines)
+	compare(t, "outputs.txt", lines)
+}
