@@ -408,3 +408,35 @@ func TestOutputs(t *testing.T) {
 	slices.Sort(lines)
 	compare(t, "outputs.txt", lines)
 }
+
+// TestRemoval: both ways by which access ends are there, and neither gives up
+// in silence.
+func TestRemoval(t *testing.T) {
+	t.Parallel()
+	made := standard(t)
+	rule := made.Resources["SweepRule"].Properties
+	if rule["ScheduleExpression"] != "rate(1 minute)" || text(at(rule, "Targets", 0, "Arn")) != "${SweepFunction.Arn}" || rule["State"] != nil {
+		t.Errorf("the sweep is called by %v", rule)
+	}
+	silent := made.Resources["SweepSilentAlarm"].Properties
+	if silent["MetricName"] != "RunsDriven" || silent["Statistic"] != "SampleCount" || silent["Period"] != 60.0 || silent["EvaluationPeriods"] != 3.0 || silent["ComparisonOperator"] != "LessThanThreshold" {
+		t.Errorf("the sweep's silence is heard by %v", silent)
+	}
+	overdue := made.Resources["RemovalOverdueAlarm"].Properties
+	if overdue["MetricName"] != "RemovalsOverdue" || overdue["Threshold"] != 0.0 || overdue["Period"] != 60.0 || overdue["EvaluationPeriods"] != 1.0 {
+		t.Errorf("overdue removals are heard by %v", overdue)
+	}
+	calls := made.Resources["AccessAsynchronous"].Properties
+	if text(at(calls, "DestinationConfig", "OnFailure", "Destination")) != "${RemovalDeadLetters.Arn}" || calls["MaximumEventAgeInSeconds"] != 21600.0 || calls["MaximumRetryAttempts"] != 2.0 {
+		t.Errorf("calls of access are tried as %v", calls)
+	}
+	// Access calls itself to try again: Lambda would stop that after sixteen times.
+	if got := made.Resources["AccessFunction"].Properties["RecursiveLoop"]; got != "Allow" {
+		t.Errorf("recursive calls of access: %v", got)
+	}
+	for _, f := range []string{"AccessFunction", "RelayFunction", "SweepFunction"} {
+		if made.Resources[f].Properties["ReservedConcurrentExecutions"] != nil {
+			t.Errorf("%s has a limit of its own", f)
+		}
+	}
+}
