@@ -3,7 +3,7 @@ GO    ?= go
 FLOWS ?= flows
 DATA  ?= .local
 
-.PHONY: help run test lint bench check
+.PHONY: help run test lint bench check synth deploy
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -13,6 +13,14 @@ run: ## start everything on this machine, with a simulated Slack at http://127.0
 
 check: ## find the faults of the configuration in flows/
 	@$(GO) run ./functions/local check -flows $(FLOWS)
+
+CDK = npx cdk
+
+synth: node_modules ## write the CloudFormation template to cdk.out; takes no AWS account
+	$(CDK) synth --quiet $(CONTEXT)
+
+deploy: node_modules ## deploy to the AWS account of the credentials; CONTEXT="-c alarmEmail=ops@example.com", options are in infra/context.go
+	$(CDK) deploy $(CONTEXT)
 
 test: node_modules ## run all tests
 	$(GO) test -race -timeout 30m ./...

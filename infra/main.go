@@ -17,23 +17,19 @@ import (
 	"os"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/jsii-runtime-go"
 
 	"github.com/symflows/symflows/internal/catalog"
 	"github.com/symflows/symflows/internal/strategy/builtin"
 )
 
 func main() {
-	err := synth(awscdk.NewApp(nil), func(a architecture) (string, error) { return build(".", a) })
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	// The runtime waits for its process twice, and complains when it comes second.
-	os.Stderr, _ = os.Open(os.DevNull)
-	jsii.Close()
-	if err != nil {
-		os.Exit(1)
-	}
+	os.Exit(contained(func() int {
+		if err := synth(awscdk.NewApp(nil), func(a architecture) (string, error) { return build(".", a) }); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return 0
+	}))
 }
 
 // synth writes the template, with what it needs, to the app's output folder.

@@ -20,20 +20,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// TestMain keeps what the CDK writes in a folder of the tests. jsii.Close is not
-// called: it is not free of races. Its process ends with this one.
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "symflows-infra-")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer os.RemoveAll(dir)
-		os.Setenv("TMPDIR", dir)
-		return m.Run()
-	}())
-}
+func TestMain(m *testing.M) { os.Exit(contained(m.Run)) }
 
 // template is what CloudFormation gets.
 type template struct {
