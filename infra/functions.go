@@ -75,7 +75,7 @@ func (d *deployment) addFunctions() {
 func (d *deployment) addFunction(name string, rights []right, settings config.AWS) awslambda.CfnFunction {
 	logs := d.logGroup(title(name)+"Logs", "/aws/lambda/"+d.qualified(name))
 	rights = append(rights, right{actions: []string{"logs:CreateLogStream", "logs:PutLogEvents"}, resources: []string{*logs.AttrArn()}}, trace)
-	d.roles[name] = d.role(title(name)+"Role", "lambda.amazonaws.com", "", rights)
+	d.roles[name] = d.role(title(name)+"Role", "lambda.amazonaws.com", nil, rights)
 	asset := awss3assets.NewAsset(d.stack, jsii.String(title(name)+"Code"), &awss3assets.AssetProps{Path: jsii.String(code(d.built, name))})
 	d.digests[name] = asset.AssetHash()
 	env := config.Settings{Org: d.options.org, LogFormat: "json", AWS: settings}.Env()

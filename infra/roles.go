@@ -1,6 +1,7 @@
 package main
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -174,13 +175,19 @@ func readSecrets(arns ...string) right {
 	return right{actions: []string{"secretsmanager:GetSecretValue"}, resources: arns}
 }
 
-// secretARN is that of the secret at a path, which may be an ARN already. Secrets
-// Manager adds six letters of its own choice.
+// full is the end of a secret's ARN: six letters of Secrets Manager's own choice.
+var full = regexp.MustCompile(`-[A-Za-z0-9]{6}$`)
+
+// secretARN is that of the secret at a path, which may be its ARN already.
 func (d *deployment) secretARN(path string) string {
-	if strings.HasPrefix(path, "arn:") {
+	const anySix = "-??????"
+	switch {
+	case !strings.HasPrefix(path, "arn:"):
+		return d.arn("secretsmanager", "secret:"+path+anySix)
+	case full.MatchString(path):
 		return path
 	}
-	return d.arn("secretsmanager", "secret:"+path+"-??????")
+	return path + anySix
 }
 
 func invoke(arns []string) []right {
@@ -203,15 +210,12 @@ var (
 	}, resources: []string{"*"}}
 )
 
-// role makes a role that a service takes on for us: for the one resource, where
-// it says for which it does.
-func (d *deployment) role(id, service, source string, rights []right) awsiam.CfnRole {
+// role makes a role that a service takes on for us. The condition keeps it from
+// doing so for others.
+func (d *deployment) role(id, service string, condition map[string]any, rights []right) awsiam.CfnRole {
 	trust := map[string]any{"Effect": "Allow", "Principal": map[string]any{"Service": service}, "Action": "sts:AssumeRole"}
-	if source != "" {
-		trust["Condition"] = map[string]any{
-			"StringEquals": map[string]any{"aws:SourceAccount": *awscdk.Aws_ACCOUNT_ID()},
-			"ArnLike":      map[string]any{"aws:SourceArn": source},
-		}
+	if condition != nil {
+		trust["Condition"] = condition
 	}
 	role := awsiam.NewCfnRole(d.stack, jsii.String(id), &awsiam.CfnRoleProps{
 		Description:              jsii.String("Sym Flows: " + id),
@@ -220,6 +224,15 @@ func (d *deployment) role(id, service, source string, rights []right) awsiam.Cfn
 	})
 	suppressWildcards(role)
 	return role
+}
+
+// only is the condition of services that say for which resource they take on a
+// role.
+func only(source string) map[string]any {
+	return map[string]any{
+		"StringEquals": map[string]any{"aws:SourceAccount": *awscdk.Aws_ACCOUNT_ID()},
+		"ArnLike":      map[string]any{"aws:SourceArn": source},
+	}
 }
 
 func policy(rights []right) map[string]any {

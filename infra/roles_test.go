@@ -238,3 +238,18 @@ func TestRulesFind(t *testing.T) {
 		}
 	}
 }
+
+// TestSecretARN: a right is for one secret, however the configuration names it.
+func TestSecretARN(t *testing.T) {
+	t.Parallel()
+	d := &deployment{}
+	const arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:/sym/okta"
+	for path, want := range map[string]string{
+		arn + "-a1B2c3": arn + "-a1B2c3",
+		arn:             arn + "-??????",
+	} {
+		if got := d.secretARN(path); got != want {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+}

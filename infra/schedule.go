@@ -14,7 +14,7 @@ func (d *deployment) addSchedule() {
 	d.removalDeadLetters = d.queue("RemovalDeadLetters", 0, nil)
 	suppress(d.removalDeadLetters, "AwsSolutions-SQS3", "It is itself the queue of dead letters: those of Scheduler and of asynchronous calls of access")
 	d.scheduleGroup = awsscheduler.NewCfnScheduleGroup(d.stack, jsii.String("ScheduleGroup"), &awsscheduler.CfnScheduleGroupProps{Name: jsii.String(d.options.name)})
-	d.scheduleRole = d.role("ScheduleRole", "scheduler.amazonaws.com", d.arn("scheduler", "schedule-group/"+d.options.name), []right{
+	d.scheduleRole = d.role("ScheduleRole", "scheduler.amazonaws.com", only(d.arn("scheduler", "schedule-group/"+d.options.name)), []right{
 		{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN("access")}},
 		{actions: []string{"sqs:SendMessage"}, resources: []string{*d.removalDeadLetters.AttrArn()}},
 	})

@@ -18,7 +18,7 @@ func (d *deployment) addWorkflow() {
 		panic(err) // the step table names a function that there is not
 	}
 	logs := d.logGroup("WorkflowLogs", "/aws/vendedlogs/states/"+d.options.name)
-	role := d.role("WorkflowRole", "states.amazonaws.com", d.machineARN(), []right{
+	role := d.role("WorkflowRole", "states.amazonaws.com", only(d.machineARN()), []right{
 		{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN("approval"), d.functionARN("access")}},
 		deliverLogs, trace, sample,
 	})

@@ -214,7 +214,12 @@ func (d *document) secretSource(o *object) {
 func (d *document) secret(o *object) {
 	o.label()
 	ref := flow.SecretRef{Name: d.name}
-	ref.Path, _ = o.required("path", "where the secret source keeps it")
+	if path, ok := o.required("path", "where the secret source keeps it"); ok {
+		ref.Path = path
+		if err := flow.CheckSecretPath(path); err != nil {
+			d.fault("path", "%s", flow.UserMessage(err))
+		}
+	}
 	if source := o.ref("source_id", "secrets", true); source != nil {
 		ref.Source = d.loader.sources[source.key()]
 	}

@@ -3,7 +3,22 @@ package flow
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 )
+
+// secretPath is the form of a secret's name in AWS Secrets Manager, or of its
+// ARN: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html.
+var secretPath = regexp.MustCompile(`^(arn:aws[a-z-]*:secretsmanager:[a-z]{2}[a-z-]*-\d:\d{12}:secret:)?[A-Za-z0-9/_+=.@-]{1,519}$`)
+
+// CheckSecretPath says whether the text may name a secret. Whoever may read it
+// is given the right by this name: it stands for one secret, never for several.
+// The error has CodeInvalid.
+func CheckSecretPath(path string) error {
+	if secretPath.MatchString(path) {
+		return nil
+	}
+	return Errorf(CodeInvalid, "%q is no secret of AWS Secrets Manager: write its name, such as /sym/main/okta, or its ARN", clip(path, 200))
+}
 
 // String names the secret for people: what the configuration calls it, and
 // where its value is kept.

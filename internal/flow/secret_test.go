@@ -39,3 +39,24 @@ func TestSecretRefPick(t *testing.T) {
 		})
 	}
 }
+
+func TestCheckSecretPath(t *testing.T) {
+	t.Parallel()
+	for path, ok := range map[string]bool{
+		"/sym/main/okta": true,
+		"okta_token":     true,
+		"arn:aws:secretsmanager:us-east-1:123456789012:secret:/sym/okta-a1B2c3": true,
+		"":          false,
+		"/sym/*":    false,
+		"*":         false,
+		"sym/okt?":  false,
+		"two words": false,
+		"arn:aws:secretsmanager:us-east-1:123456789012:secret:*": false,
+		"arn:aws:ssm:us-east-1:123456789012:parameter/okta":      false,
+		strings.Repeat("a", 520):                                 false,
+	} {
+		if err := CheckSecretPath(path); (err == nil) != ok || err != nil && CodeOf(err) != CodeInvalid {
+			t.Errorf("%q: %v", path, err)
+		}
+	}
+}
