@@ -44,6 +44,9 @@ func (d *deployment) addAlarms() {
 // alarmList has what nobody may miss: first of all, access that does not end.
 func (d *deployment) alarmList() []alarm {
 	const minute = time.Minute
+	failing := func(function, description string, above float64) alarm {
+		return alarm{id: title(function) + "Errors", description: description, metrics: []metric{d.ran("Errors", function, "Sum")}, above: above, period: 5 * minute, periods: 1}
+	}
 	list := []alarm{
 		{
 			id: "RemovalOverdue", description: "Access should be gone since 90 s and is not. It is tried again for ever; the log of access says what fails",
@@ -97,53 +100,51 @@ func (d *deployment) alarmList() []alarm {
 				d.executed("ExecutionsFailed"), d.executed("ExecutionsTimedOut"), d.executed("ExecutionsAborted"),
 			}, period: 5 * minute, periods: 1,
 		},
-		{
-			id: "SlackErrors", description: "Slack's requests were not answered as they should be: people see that their click or command failed. See the log of slack",
-			metrics: []metric{d.ran("Errors", "slack", "Sum")}, period: 5 * minute, periods: 1,
-		},
+		failing("slack", "Slack's requests were not answered as they should be: people see that their click or command failed. See the log of slack", 0),
 		{
 			id: "HttpErrors", description: "Requests were answered by 5xx. The access log says which",
 			metrics: []metric{d.served("5xx", "Sum")}, period: 5 * minute, periods: 1,
 		},
 		{
 			id: "FunctionsThrottled", description: "Functions were not run because the account's concurrency is used up: have it raised",
-			period: 5 * minute, periods: 1,
+			metrics: d.throttled(), period: 5 * minute, periods: 1,
 		},
 		{
 			id: "TableThrottled", description: "DynamoDB throttled the table or an index",
-			metrics: []metric{d.stored("ReadThrottleEvents", ""), d.stored("WriteThrottleEvents", "")}, period: 5 * minute, periods: 1,
+			metrics: d.tableThrottled(), period: 5 * minute, periods: 1,
 		},
 		{
 			id: "WorkflowThrottled", description: "Step Functions throttled the request workflow",
 			metrics: []metric{d.executed("ExecutionThrottled")}, period: 5 * minute, periods: 1,
 		},
 	}
-	for i := range list {
-		switch a := &list[i]; a.id {
-		case "FunctionsThrottled":
-			for _, name := range functionNames {
-				a.metrics = append(a.metrics, d.ran("Throttles", name, "Sum"))
-			}
-		case "TableThrottled":
-			for _, index := range dynamo.Schema().Indexes {
-				a.metrics = append(a.metrics, d.stored("WriteThrottleEvents", index.Name))
-			}
-		}
-	}
 	for _, name := range functionNames {
-		if name == "slack" || name == "publish" { // the one has an alarm, the other fails the deploy
-			continue
+		if name != "slack" && name != "publish" { // the one is above, the other fails the deploy
+			list = append(list, failing(name, fmt.Sprintf("The function %s fails again and again. See its log", name), 3))
 		}
-		list = append(list, alarm{
-			id: title(name) + "Errors", description: fmt.Sprintf("The function %s fails again and again. See its log", name),
-			metrics: []metric{d.ran("Errors", name, "Sum")}, above: 3, period: 5 * minute, periods: 1,
-		})
 	}
 	return list
 }
 
 func seconds(d time.Duration) float64      { return d.Seconds() }
 func milliseconds(d time.Duration) float64 { return float64(d.Milliseconds()) }
+
+func (d *deployment) throttled() []metric {
+	var out []metric
+	for _, name := range functionNames {
+		out = append(out, d.ran("Throttles", name, "Sum"))
+	}
+	return out
+}
+
+// tableThrottled counts indexes, too: one that can't follow holds up the table.
+func (d *deployment) tableThrottled() []metric {
+	out := []metric{d.stored("ReadThrottleEvents", ""), d.stored("WriteThrottleEvents", "")}
+	for _, index := range dynamo.Schema().Indexes {
+		out = append(out, d.stored("WriteThrottleEvents", index.Name))
+	}
+	return out
+}
 
 // swept is one of the sweep's own metrics.
 func (d *deployment) swept(name, stat string) metric {
