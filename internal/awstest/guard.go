@@ -1,0 +1,276 @@
+package awstest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Guard stands before fakes of AWS and refuses, as IAM does, what a caller has
+// no right to. It shows that roles have the rights that their functions need,
+// which nothing else does without an account.
+//
+// Who calls is told by the access key that a request is signed with: it is the
+// name of the role. The signature is not checked.
+type Guard struct {
+	Next    http.Handler                // required: answers calls that are allowed
+	Refused func(call Call, why string) // required: told of calls that are not
+
+	rights []*right
+
+	mu sync.Mutex
+}
+
+// Call is what somebody asks of AWS, in IAM's words.
+type Call struct {
+	Role     string
+	Action   string   // "dynamodb:GetItem"
+	Resource string   // its ARN; "" where the call does not tell it
+	Keys     []string // of items, if it is a call of DynamoDB: leading keys
+}
+
+// right is a line of the list.
+type right struct {
+	line         string
+	role, action string
+	resource     *regexp.Regexp
+	keys         []*regexp.Regexp // nil: not limited
+	asked        bool
+}
+
+// rightLine is how infra's test lists what a role may do.
+var rightLine = regexp.MustCompile(`^(\w+): (\S+) on (.+?)(?: if (.+))?$`)
+
+const leadingKeys = "dynamodb:LeadingKeys ForAllValues:StringLike "
+
+// ReadRights reads the list of what roles may do (infra/testdata/rights.txt).
+// What stands in it as ${Table.Arn} gets its value; one that is missing is an
+// error.
+func (g *Guard) ReadRights(file string, values map[string]string) error {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(b)) {
+		line = strings.TrimSpace(line)
+		m := rightLine.FindStringSubmatch(line)
+		if m == nil {
+			continue // of another part of the list
+		}
+		resource, err := fill(m[3], values)
+		if err != nil {
+			return fmt.Errorf("%s: %w", line, err)
+		}
+		r := &right{line: line, role: m[1], action: m[2], resource: like(resource)}
+		if patterns, ok := strings.CutPrefix(m[4], leadingKeys); ok {
+			for p := range strings.SplitSeq(patterns, " | ") {
+				r.keys = append(r.keys, like(p))
+			}
+		}
+		g.rights = append(g.rights, r)
+	}
+	if len(g.rights) == 0 {
+		return fmt.Errorf("%s lists no rights", file)
+	}
+	return nil
+}
+
+var placeholder = regexp.MustCompile(`\$\{[^}]+\}`)
+
+// fill puts values in the place of what is known at deploy only.
+func fill(s string, values map[string]string) (string, error) {
+	var missing error
+	filled := placeholder.ReplaceAllStringFunc(s, func(p string) string {
+		v, ok := values[p[2:len(p)-1]]
+		if !ok {
+			missing = fmt.Errorf("%s has no value", p)
+		}
+		return v
+	})
+	return filled, missing
+}
+
+// like is what IAM calls StringLike.
+func like(pattern string) *regexp.Regexp {
+	quoted := regexp.QuoteMeta(pattern)
+	return regexp.MustCompile("^" + strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(quoted) + "$")
+}
+
+// ServeHTTP hands on what the caller may do.
+func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // the client went away
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	call, err := callOf(r, body)
+	why := "no right allows it"
+	if err != nil {
+		why = err.Error()
+	} else if g.allows(call) {
+		g.Next.ServeHTTP(w, r)
+		return
+	}
+	g.Refused(call, why)
+	if strings.HasPrefix(call.Action, "s3:") { // the one that speaks XML
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprintf(w, "<Error><Code>AccessDenied</Code><Message>%s</Message></Error>", why)
+		return
+	}
+	w.Header().Set("X-Amzn-ErrorType", "AccessDeniedException")
+	w.WriteHeader(http.StatusBadRequest)
+	fmt.Fprintf(w, `{"__type": "AccessDeniedException", "message": %q}`, why)
+}
+
+func (g *Guard) allows(c Call) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, r := range g.rights {
+		if r.role == c.Role && r.action == c.Action && (c.Resource == "" || r.resource.MatchString(c.Resource)) && r.covers(c.Keys) {
+			r.asked = true
+			return true
+		}
+	}
+	return false
+}
+
+// covers: for all values of the call, one pattern has to match.
+func (r *right) covers(keys []string) bool {
+	return r.keys == nil || !slices.ContainsFunc(keys, func(key string) bool {
+		return !slices.ContainsFunc(r.keys, func(p *regexp.Regexp) bool { return p.MatchString(key) })
+	})
+}
+
+// Unused lists the rights of a role that no call asked for.
+func (g *Guard) Unused(role string) []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var out []string
+	for _, r := range g.rights {
+		if r.role == role && !r.asked {
+			out = append(out, r.line)
+		}
+	}
+	return out
+}
+
+// signed takes the access key, the region and the service from a signature
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html).
+var signed = regexp.MustCompile(`Credential=([^/]+)/\d+/([^/]+)/([^/]+)/aws4_request`)
+
+// Account is that of everything which calls name without an ARN.
+const Account = "123456789012"
+
+// callOf says what a request asks for. An error is a request that it does not
+// know.
+func callOf(r *http.Request, body []byte) (Call, error) {
+	m := signed.FindStringSubmatch(r.Header.Get("Authorization"))
+	if m == nil {
+		return Call{}, fmt.Errorf("%s %s is not signed", r.Method, r.URL.Path)
+	}
+	role, region, service := m[1], m[2], m[3]
+	arn := func(resource string) string {
+		return fmt.Sprintf("arn:aws:%s:%s:%s:%s", service, region, Account, resource)
+	}
+	c := Call{Role: role}
+	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	var in input
+	if len(body) > 0 && service != "lambda" && service != "s3" {
+		if err := json.Unmarshal(body, &in); err != nil {
+			return c, fmt.Errorf("%s %s: %w", service, operation, err)
+		}
+	}
+	switch service {
+	case "dynamodb":
+		c.Resource, c.Keys = arn("table/"+in.TableName), in.keys()
+		if in.IndexName != "" {
+			c.Resource += "/index/" + in.IndexName
+		}
+		for table := range in.RequestItems {
+			c.Resource = arn("table/" + table)
+		}
+	case "states":
+		c.Resource = in.StateMachineArn // a token does not tell
+	case "firehose":
+		c.Resource = arn("deliverystream/" + in.DeliveryStreamName)
+	case "secretsmanager":
+		c.Resource = in.SecretID
+		if !strings.HasPrefix(c.Resource, "arn:") {
+			c.Resource = arn("secret:" + in.SecretID + "-a1B2c3") // as AWS would have named it
+		}
+	case "sqs":
+		c.Resource = arn(in.QueueURL[strings.LastIndex(in.QueueURL, "/")+1:])
+		operation = strings.TrimSuffix(operation, "Batch") // IAM knows one action for both
+	case "lambda":
+		operation = "InvokeFunction"
+		name, err := url.PathUnescape(strings.TrimSuffix(strings.TrimPrefix(r.URL.EscapedPath(), "/2015-03-31/functions/"), "/invocations"))
+		if err != nil {
+			return c, err
+		}
+		c.Resource = name
+	case "scheduler":
+		operation = map[string]string{http.MethodPost: "CreateSchedule", http.MethodPut: "UpdateSchedule", http.MethodDelete: "DeleteSchedule"}[r.Method]
+		group := in.GroupName
+		if group == "" {
+			group = r.URL.Query().Get("groupName")
+		}
+		c.Resource = arn("schedule/" + group + "/" + path.Base(r.URL.Path))
+	case "s3":
+		operation = map[string]string{http.MethodGet: "GetObject", http.MethodPut: "PutObject"}[r.Method]
+		c.Resource = "arn:aws:s3:::" + strings.TrimPrefix(r.URL.Path, "/")
+	default:
+		return c, fmt.Errorf("service %q is not known here", service)
+	}
+	c.Action = service + ":" + operation
+	return c, nil
+}
+
+// input is what of a call's input names resources and items.
+type input struct {
+	TableName, IndexName      string
+	Key, Item                 map[string]attribute
+	ExpressionAttributeValues map[string]attribute
+	RequestItems              map[string]struct{ Keys []map[string]attribute }
+	StateMachineArn           string `json:"stateMachineArn"`
+	DeliveryStreamName        string
+	SecretID                  string `json:"SecretId"`
+	QueueURL                  string `json:"QueueUrl"`
+	GroupName                 string
+}
+
+type attribute struct{ S string }
+
+// The names of the table's key, and of the partition that a query of an index
+// asks for, as store/dynamo writes them.
+const (
+	keyAttribute   = "key"
+	partitionValue = ":partition"
+)
+
+// keys lists the leading keys of a call of DynamoDB.
+func (in input) keys() []string {
+	var out []string
+	for _, one := range []map[string]attribute{in.Key, in.Item} {
+		if k, ok := one[keyAttribute]; ok {
+			out = append(out, k.S)
+		}
+	}
+	if in.IndexName != "" {
+		out = append(out, in.ExpressionAttributeValues[partitionValue].S)
+	}
+	for _, asked := range in.RequestItems {
+		for _, k := range asked.Keys {
+			out = append(out, k[keyAttribute].S)
+		}
+	}
+	return out
+}
