@@ -43,8 +43,15 @@ type right struct {
 	line         string
 	role, action string
 	resource     *regexp.Regexp
-	keys         []*regexp.Regexp // nil: not limited
+	keys         []*leadingKey // nil: not limited
 	asked        bool
+}
+
+// leadingKey is a pattern that a right is limited to.
+type leadingKey struct {
+	text    string
+	pattern *regexp.Regexp
+	asked   bool
 }
 
 // rightLine is how infra's test lists what a role may do.
@@ -73,7 +80,7 @@ func (g *Guard) ReadRights(file string, values map[string]string) error {
 		r := &right{line: line, role: m[1], action: m[2], resource: like(resource)}
 		if patterns, ok := strings.CutPrefix(m[4], leadingKeys); ok {
 			for p := range strings.SplitSeq(patterns, " | ") {
-				r.keys = append(r.keys, like(p))
+				r.keys = append(r.keys, &leadingKey{text: p, pattern: like(p)})
 			}
 		}
 		g.rights = append(g.rights, r)
@@ -145,19 +152,39 @@ func (g *Guard) allows(c Call) bool {
 
 // covers: for all values of the call, one pattern has to match.
 func (r *right) covers(keys []string) bool {
-	return r.keys == nil || !slices.ContainsFunc(keys, func(key string) bool {
-		return !slices.ContainsFunc(r.keys, func(p *regexp.Regexp) bool { return p.MatchString(key) })
-	})
+	var matched []*leadingKey
+	for _, key := range keys {
+		i := slices.IndexFunc(r.keys, func(k *leadingKey) bool { return k.pattern.MatchString(key) })
+		if i >= 0 {
+			matched = append(matched, r.keys[i])
+		} else if r.keys != nil {
+			return false
+		}
+	}
+	for _, k := range matched {
+		k.asked = true
+	}
+	return true
 }
 
-// Unused lists the rights of a role that no call asked for.
+// Unused lists the rights of a role that no call asked for, and the leading keys
+// that no call had.
 func (g *Guard) Unused(role string) []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var out []string
 	for _, r := range g.rights {
-		if r.role == role && !r.asked {
+		if r.role != role {
+			continue
+		}
+		if !r.asked {
 			out = append(out, r.line)
+			continue
+		}
+		for _, k := range r.keys {
+			if !k.asked {
+				out = append(out, r.line+": "+k.text)
+			}
 		}
 	}
 	return out

@@ -231,6 +231,13 @@ func TestGuard_Unused(t *testing.T) {
 	if _, err := sfn.NewFromConfig(cfg).SendTaskSuccess(t.Context(), &sfn.SendTaskSuccessInput{TaskToken: aws.String("t"), Output: aws.String("{}")}); err != nil {
 		t.Fatal(err)
 	}
+	_, err := dynamodb.NewFromConfig(cfg).GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String("sym"), Key: map[string]dbtypes.AttributeValue{"key": text("run#1")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after := g.Unused("ARole"); !strings.HasSuffix(after[0], "run#* | flows#current: flows#current") {
+		t.Errorf("of keys that no call had: %q", after[0])
+	}
 	if after := g.Unused("ARole"); before != 13 || len(after) != 12 || slices.ContainsFunc(after, func(s string) bool { return strings.Contains(s, "SendTaskSuccess") }) {
 		t.Errorf("%d, then %q", before, after)
 	}
