@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/symflows/symflows/internal/config"
 )
 
 // howToRead stands at the top of the dashboard.
@@ -25,12 +27,12 @@ func (d *deployment) addDashboard() {
 	rows := [][]any{
 		{
 			widget("text", 16, 5, map[string]any{"markdown": howToRead}),
-			d.graph("Removals overdue", 4, 5, "singleValue", d.swept("RemovalsOverdue", "Maximum")),
-			d.graph("Sweep reports a minute", 4, 5, "singleValue", d.swept("RunsDriven", "SampleCount")),
+			d.graph("Removals overdue", 4, 5, "singleValue", d.swept(config.MetricRemovalsOverdue, "Maximum")),
+			d.graph("Sweep reports a minute", 4, 5, "singleValue", d.swept(config.MetricRunsDriven, "SampleCount")),
 		},
 		{widget("alarm", 24, 4, map[string]any{"title": "Alarms", "alarms": arns})},
 		{
-			d.graph("Removals overdue, and runs that the sweep drove", 12, 6, "timeSeries", d.swept("RemovalsOverdue", "Maximum"), d.swept("RunsDriven", "Sum")),
+			d.graph("Removals overdue, and runs that the sweep drove", 12, 6, "timeSeries", d.swept(config.MetricRemovalsOverdue, "Maximum"), d.swept(config.MetricRunsDriven, "Sum")),
 			d.graph("Schedules: removals called out", 12, 6, "timeSeries",
 				d.scheduled("InvocationAttemptCount", "Sum"), d.scheduled("TargetErrorCount", "Sum"), d.scheduled("InvocationDroppedCount", "Sum")),
 		},
