@@ -131,9 +131,15 @@ func (w *worker) functionError(body []byte) *flow.Error {
 		said.Message = said.Type // Python's MemoryError says no more, for one
 	}
 	e := w.function.failed(said.Message)
-	e.Cause = errors.New(said.Type)
+	e.Cause = &Reported{Type: said.Type, Message: said.Message}
 	return e
 }
+
+// Reported is the cause of an error that the function itself reported, in its
+// own words. Type is by what Step Functions tells errors apart.
+type Reported struct{ Type, Message string }
+
+func (r *Reported) Error() string { return r.Type }
 
 func accept(rw http.ResponseWriter) {
 	rw.Header().Set("Content-Type", "application/json")

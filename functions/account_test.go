@@ -1,0 +1,460 @@
+package functions_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jonboulle/clockwork"
+
+	"github.com/symflows/symflows/events"
+	"github.com/symflows/symflows/internal/awstest"
+	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/lambdahost"
+	"github.com/symflows/symflows/internal/runner/stepfn"
+	"github.com/symflows/symflows/internal/slacksim"
+	"github.com/symflows/symflows/internal/store/dynamo/dynamotest"
+)
+
+// The account is that of the examples in flows/.
+const (
+	region    = "us-east-1"
+	accountID = "123456789012"
+)
+
+func arn(service, resource string) string {
+	return "arn:aws:" + service + ":" + region + ":" + accountID + ":" + resource
+}
+
+// functionARN is that of a function of ours.
+func functionARN(name string) string { return arn("lambda", "function:sym-flows-"+name) }
+
+var tableARN = arn("dynamodb", "table/"+dynamotest.TableName)
+
+// What settings name, besides the table and the state machine.
+const (
+	scheduleGroup = "sym-flows"
+	auditStream   = "sym-flows"
+	auditQueue    = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-audit"
+	slackSecret   = "sym-flows/slack"
+	signingSecret = "sym-flows/slack-signing"
+)
+
+// account is an AWS account in which the product is deployed, with a workspace
+// in Slack. All services are at one address, which functions find as AWS's own
+// clients do, by AWS_ENDPOINT_URL; they are told apart by what requests are
+// signed for, and functions by who signs.
+//
+//	Slack ─▶ gateway ─▶ slack ─▶ table ─▶ stream ─┬▶ notify ─▶ Slack
+//	                                              └▶ relay ─▶ states ─▶ approval, access ─▶ customers' functions
+//
+// Time is real: flows of tests have durations of a second or two.
+type account struct {
+	t       testing.TB
+	url     string // of AWS
+	gateway *httptest.Server
+	table   *dynamotest.Server
+	host    *lambdahost.Host
+	slack   *slacksim.Sim
+	states  *interpreter
+	machine string          // ARN of the state machine
+	asl     json.RawMessage // its definition
+	closing chan struct{}
+	work    sync.WaitGroup
+
+	mu          sync.Mutex
+	changed     chan struct{} // closed at each change, and replaced
+	log         []logged
+	invocations []invocation
+	calls       []call
+	faults      []*fault
+	secrets     map[string]string                      // by path
+	objects     map[string][]byte                      // of S3, by bucket and key
+	customers   map[string]customer                    // by ARN
+	executions  map[string]*execution                  // by name
+	schedules   map[string]scheduled                   // by name
+	shipped     []events.AuditRecord                   // what Firehose took
+	queues      map[string]*queue                      // by URL
+	deadLetters map[string][]json.RawMessage           // what was given up, by where it came from
+	deployments map[string]chan cloudFormationResponse // by the path of their response URL
+}
+
+// logged is a line of a function's log.
+type logged struct{ function, line string }
+
+// invocation is a call of a function of ours, and what came of it.
+type invocation struct {
+	function        string
+	payload, answer []byte
+	failed          *failure
+}
+
+// failure is how a function fails, in the words of the Runtime API.
+type failure struct {
+	Type    string `json:"errorType"`
+	Message string `json:"errorMessage"`
+}
+
+// customer is a function of somebody else's.
+type customer func(payload []byte) ([]byte, *failure)
+
+// settings are what each function has to find, and its time-out.
+func (a *account) settings() map[string]struct {
+	config.AWS
+	timeout time.Duration
+} {
+	all := config.AWS{
+		Table: dynamotest.TableName, StateMachine: a.machine, AccessFunction: functionARN("access"),
+		ScheduleGroup: scheduleGroup, ScheduleRole: "arn:aws:iam::" + accountID + ":role/schedule", ScheduleDeadLetters: arn("sqs", "sym-flows-removals"),
+		AuditStream: auditStream, AuditQueue: auditQueue, SlackSecret: slackSecret, SlackSigningSecret: signingSecret,
+	}
+	type entry = struct {
+		config.AWS
+		timeout time.Duration
+	}
+	return map[string]entry{
+		"slack":    {config.AWS{Table: all.Table, SlackSecret: all.SlackSecret, SlackSigningSecret: all.SlackSigningSecret}, 10 * time.Second},
+		"api":      {config.AWS{Table: all.Table, SlackSecret: all.SlackSecret}, 20 * time.Second},
+		"tokens":   {config.AWS{Table: all.Table}, 20 * time.Second},
+		"approval": {config.AWS{Table: all.Table, SlackSecret: all.SlackSecret, StateMachine: all.StateMachine}, 110 * time.Second},
+		"access": {config.AWS{
+			Table: all.Table, AccessFunction: all.AccessFunction, ScheduleGroup: all.ScheduleGroup,
+			ScheduleRole: all.ScheduleRole, ScheduleDeadLetters: all.ScheduleDeadLetters,
+		}, 4 * time.Minute},
+		"relay": {config.AWS{
+			Table: all.Table, StateMachine: all.StateMachine, AccessFunction: all.AccessFunction,
+			AuditStream: all.AuditStream, AuditQueue: all.AuditQueue,
+		}, time.Minute},
+		"notify":  {config.AWS{Table: all.Table, SlackSecret: all.SlackSecret}, 2 * time.Minute},
+		"sweep":   {config.AWS{Table: all.Table, StateMachine: all.StateMachine, AccessFunction: all.AccessFunction}, 5 * time.Minute},
+		"publish": {config.AWS{Table: all.Table}, 4 * time.Minute},
+	}
+}
+
+// open makes an account with nothing deployed but the functions. It ends with
+// the test.
+func open(t testing.TB) *account {
+	t.Helper()
+	a := &account{
+		t: t, table: dynamotest.Start(t), states: interpret(t), closing: make(chan struct{}), changed: make(chan struct{}),
+		// The interpreter is shared: accounts are told apart by their machines.
+		machine: arn("states", "stateMachine:"+uuid.NewString()),
+		secrets: map[string]string{}, objects: map[string][]byte{}, customers: map[string]customer{},
+		executions: map[string]*execution{}, schedules: map[string]scheduled{}, queues: map[string]*queue{auditQueue: {}},
+		deadLetters: map[string][]json.RawMessage{}, deployments: map[string]chan cloudFormationResponse{},
+	}
+	var err error
+	if a.asl, err = stepfn.Definition(map[string]string{"approval": functionARN("approval"), "access": functionARN("access")}); err != nil {
+		t.Fatal(err)
+	}
+	aws := httptest.NewServer(a)
+	t.Cleanup(aws.Close)
+	a.url = aws.URL
+	a.gateway = httptest.NewServer(http.HandlerFunc(a.serveGateway))
+	t.Cleanup(a.gateway.Close)
+	slackURL := a.openSlack()
+	functions := lambdahost.Config{Functions: map[string]lambdahost.Function{}}
+	for name, s := range a.settings() {
+		env := config.Settings{Org: "sym", LogFormat: "json", AWS: s.AWS}.Env()
+		env["AWS_ENDPOINT_URL"], env["AWS_REGION"] = a.url, region
+		env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"] = keyOf(name), "secret of "+name
+		env["AWS_EC2_METADATA_DISABLED"] = "true"
+		if s.SlackSecret != "" {
+			env["SLACK_API_URL"] = slackURL + "/api"
+		}
+		functions.Functions[functionARN(name)] = lambdahost.Function{
+			Command: []string{binary(t, name)}, Handler: "bootstrap", Dir: scratch, Environment: env, Timeout: s.timeout, MemoryMB: 1024,
+		}
+	}
+	if a.host, err = lambdahost.Open(t.Context(), lambdahost.Options{Config: functions, Data: t.TempDir(), Log: slog.New(&logHandler{account: a})}); err != nil {
+		t.Fatal(err)
+	}
+	a.follow("relay", 100, 20)
+	a.follow("notify", 25, 1000)
+	a.receive(auditQueue, "relay")
+	t.Cleanup(a.close)
+	return a
+}
+
+func (a *account) close() {
+	close(a.closing)
+	if err := a.host.Close(); err != nil {
+		a.t.Error(err)
+	}
+	a.work.Wait()
+	if a.t.Failed() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		for _, l := range a.log {
+			a.t.Logf("%s: %s", l.function, l.line)
+		}
+		for _, i := range a.invocations {
+			a.t.Logf("%s was invoked with %.300s: %.300s %v", i.function, i.payload, i.answer, i.failed)
+		}
+		for name, e := range a.executions {
+			a.t.Logf("execution %s entered %v, over: %t %s", name, e.entered, e.over, e.failed)
+		}
+	}
+}
+
+// openSlack makes a workspace whose time stands still, so that a slow machine is
+// never too slow for it, and gives its address.
+func (a *account) openSlack() string {
+	a.secrets[slackSecret] = `{"bot_token":"xoxb-` + marker("bot token") + `","team_id":"T0LOCAL"}`
+	a.secrets[signingSecret] = marker("signing secret")
+	server := httptest.NewUnstartedServer(nil)
+	url := "http://" + server.Listener.Addr().String()
+	sim, err := slacksim.New(slacksim.Config{
+		SigningSecret: marker("signing secret"), BotToken: "xoxb-" + marker("bot token"),
+		AppURL: a.gateway.URL, BaseURL: url, Clock: clockwork.NewFakeClockAt(time.Now()),
+	})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	server.Config.Handler = sim
+	server.Start()
+	a.t.Cleanup(server.Close)
+	a.t.Cleanup(sim.Close)
+	a.slack = sim
+	return url
+}
+
+// marker is a secret that is easily found where it must not be.
+func marker(of string) string { return "MARKER-" + strings.ReplaceAll(of, " ", "-") }
+
+// keyOf is the access key that a function signs with.
+func keyOf(function string) string { return "AKIA" + strings.ToUpper(function) }
+
+// change tells everybody who waits that something is different. The caller
+// holds the lock.
+func (a *account) change() {
+	close(a.changed)
+	a.changed = make(chan struct{})
+}
+
+// patience bounds waiting for what should happen at once, or in a second.
+const patience = 5 * time.Second
+
+// await waits until something is so; asked under the lock, after each change of
+// the account.
+func (a *account) await(what string, is func() bool) {
+	a.t.Helper()
+	timeout := time.After(patience)
+	for {
+		a.mu.Lock()
+		changed, ok := a.changed, is()
+		a.mu.Unlock()
+		if ok {
+			return
+		}
+		select {
+		case <-changed:
+		case <-timeout:
+			a.t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// sees waits until somebody sees a text in Slack.
+func (a *account) sees(who, text string) {
+	a.t.Helper()
+	ctx, cancel := context.WithTimeout(a.t.Context(), patience)
+	defer cancel()
+	if err := a.slack.As(who).Await(ctx, text); err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+// must fails the test.
+func (a *account) must(err error) {
+	a.t.Helper()
+	if err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+// invoke calls a function and waits for it.
+func (a *account) invoke(arn string, payload []byte) ([]byte, *failure) {
+	a.mu.Lock()
+	theirs := a.customers[arn]
+	a.mu.Unlock()
+	if theirs != nil {
+		return theirs(payload)
+	}
+	i := invocation{function: strings.TrimPrefix(arn, functionARN("")), payload: payload}
+	answer, err := a.host.Invoke(a.t.Context(), arn, payload)
+	i.answer = answer
+	if err != nil {
+		i.failed = failureOf(err)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.invocations = append(a.invocations, i)
+	a.change()
+	return i.answer, i.failed
+}
+
+// failureOf names errors as Lambda does.
+func failureOf(err error) *failure {
+	if said, ok := errors.AsType[*lambdahost.Reported](err); ok {
+		return &failure{said.Type, said.Message}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return &failure{"Sandbox.Timedout", err.Error()}
+	}
+	return &failure{"Runtime.ExitError", err.Error()}
+}
+
+// call is what a function asks of a service.
+type call struct {
+	function string // "" is no function
+	action   string // as policies name it
+	resource string // ARN, or the like
+	keys     []string
+	input    []byte
+}
+
+// fault makes calls go wrong.
+type fault struct {
+	function, action string
+	times            int
+	*awstest.Fault
+}
+
+// fail makes the next calls of a function go wrong. The error is as documented
+// for the action, such as 400 ThrottlingException.
+func (a *account) fail(function, action string, times, status int, code string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.faults = append(a.faults, &fault{function, action, times, &awstest.Fault{Status: status, Code: code, Message: "as the test has it"}})
+}
+
+// heal takes back all faults that have not happened yet.
+func (a *account) heal() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.faults = nil
+}
+
+// faultOf notes a call, and gives the fault that it has to suffer.
+func (a *account) faultOf(c call) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.calls = append(a.calls, c)
+	defer a.change()
+	if !allowed(c) {
+		return &awstest.Fault{Status: http.StatusBadRequest, Code: "AccessDeniedException", Message: fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s %v", c.function, c.action, c.resource, c.keys)}
+	}
+	for _, f := range a.faults {
+		if f.times > 0 && f.function == c.function && f.action == c.action {
+			f.times--
+			return f.Fault
+		}
+	}
+	return nil
+}
+
+// count says how often a function asked for an action. The caller holds the lock.
+func (a *account) count(function, action string) int {
+	n := 0
+	for _, c := range a.calls {
+		if c.function == function && c.action == action {
+			n++
+		}
+	}
+	return n
+}
+
+// signedFor reads who signs a request, and for which service.
+var signedFor = regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=([^/]+)/\d{8}/` + region + `/([a-z0-9-]+)/aws4_request`)
+
+// ServeHTTP is AWS.
+func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // the client is gone
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if answered, ok := a.deployment(r.URL.Path); ok { // its address says enough
+		a.serveCloudFormation(w, body, answered)
+		return
+	}
+	signed := signedFor.FindStringSubmatch(r.Header.Get("Authorization"))
+	if signed == nil {
+		http.Error(w, "missing authentication token", http.StatusForbidden)
+		return
+	}
+	function := ""
+	if i := slices.IndexFunc(functionNames, func(name string) bool { return keyOf(name) == signed[1] }); i >= 0 {
+		function = functionNames[i]
+	}
+	switch signed[2] {
+	case "dynamodb":
+		a.serveDynamoDB(w, r, function, body)
+	case "lambda":
+		a.serveLambda(w, r, function, body)
+	case "s3":
+		a.serveS3(w, r, function)
+	default:
+		awstest.Service(func(operation string, input []byte) (any, error) {
+			switch signed[2] {
+			case "states":
+				return a.serveStates(function, operation, input)
+			case "scheduler":
+				return a.serveScheduler(function, operation, input)
+			case "firehose":
+				return a.serveFirehose(function, operation, input)
+			case "sqs":
+				return a.serveSQS(function, operation, input)
+			case "secretsmanager":
+				return a.serveSecrets(function, operation, input)
+			}
+			return nil, unknown(signed[2] + " " + operation)
+		}).ServeHTTP(w, r)
+	}
+}
+
+func unknown(operation string) error {
+	return &awstest.Fault{Status: http.StatusBadRequest, Code: "UnknownOperationException", Message: "the account of the tests has no " + operation}
+}
+
+// logHandler keeps what functions log.
+type logHandler struct {
+	account  *account
+	function string
+}
+
+func (h *logHandler) Enabled(context.Context, slog.Level) bool { return true }
+func (h *logHandler) WithAttrs([]slog.Attr) slog.Handler       { return h }
+func (h *logHandler) WithGroup(string) slog.Handler            { return h }
+
+func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
+	l := logged{line: r.Message}
+	r.Attrs(func(attr slog.Attr) bool {
+		switch attr.Key {
+		case "function":
+			l.function = strings.TrimPrefix(attr.Value.String(), "sym-flows-")
+		case "type", "message", "stack":
+			l.line += fmt.Sprintf(" %s=%s", attr.Key, attr.Value)
+		}
+		return true
+	})
+	h.account.mu.Lock()
+	defer h.account.mu.Unlock()
+	h.account.log = append(h.account.log, l)
+	h.account.change()
+	return nil
+}

@@ -1,0 +1,212 @@
+package functions_test
+
+import (
+	"crypto/md5"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strings"
+	"sync"
+
+	awsevents "github.com/aws/aws-lambda-go/events"
+	"github.com/google/uuid"
+)
+
+// follow has a function read the table's stream, as Lambda does for it: only
+// what infra's filter passes, in batches that are repeated from the first record
+// that failed on, halved where the function itself failed, and given up after
+// some retries
+// (https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html).
+func (a *account) follow(function string, most, retries int) {
+	var mu sync.Mutex
+	var waiting []awsevents.DynamoDBEventRecord
+	more := make(chan struct{}, 1)
+	a.table.Subscribe(func(r awsevents.DynamoDBEventRecord) {
+		if r.EventName == "REMOVE" || !strings.HasPrefix(r.Change.Keys["key"].String(), "run#") {
+			return
+		}
+		mu.Lock()
+		waiting = append(waiting, r)
+		mu.Unlock()
+		select {
+		case more <- struct{}{}:
+		default: // it is known that there are some
+		}
+	})
+	take := func() []awsevents.DynamoDBEventRecord {
+		mu.Lock()
+		defer mu.Unlock()
+		batch := slices.Clone(waiting[:min(most, len(waiting))])
+		waiting = waiting[len(batch):]
+		return batch
+	}
+	a.work.Go(func() {
+		for {
+			batch := take()
+			if len(batch) > 0 {
+				a.deliver(function, batch, retries)
+				continue
+			}
+			select {
+			case <-more:
+			case <-a.closing:
+				return
+			}
+		}
+	})
+}
+
+// deliver hands a function a batch until it takes all of it.
+func (a *account) deliver(function string, batch []awsevents.DynamoDBEventRecord, retries int) {
+	for ; ; retries-- {
+		payload, err := json.Marshal(awsevents.DynamoDBEvent{Records: batch})
+		if err != nil {
+			panic(err) // it came from JSON
+		}
+		answer, failed := a.invoke(functionARN(function), payload)
+		if a.isClosing() {
+			return
+		}
+		if failed != nil && len(batch) > 1 {
+			a.deliver(function, batch[:len(batch)/2], retries-1)
+			a.deliver(function, batch[len(batch)/2:], retries-1)
+			return
+		}
+		if failed == nil {
+			at := firstFailure(batch, answer)
+			if at == len(batch) {
+				return
+			}
+			batch = batch[at:]
+		}
+		if retries <= 0 {
+			rest, _ := json.Marshal(awsevents.DynamoDBEvent{Records: batch}) // as above
+			a.giveUp(functionARN(function), rest)
+			return
+		}
+	}
+}
+
+// firstFailure finds the lowest sequence number in an answer; an answer that
+// names none of the batch's is a failure of all of it.
+func firstFailure(batch []awsevents.DynamoDBEventRecord, answer []byte) int {
+	var out awsevents.DynamoDBEventResponse
+	if err := json.Unmarshal(answer, &out); err != nil {
+		return 0
+	}
+	first := len(batch)
+	for _, f := range out.BatchItemFailures {
+		at := slices.IndexFunc(batch, func(r awsevents.DynamoDBEventRecord) bool { return r.Change.SequenceNumber == f.ItemIdentifier })
+		first = min(first, max(at, 0))
+	}
+	return first
+}
+
+// queue is an SQS queue.
+type queue struct {
+	visible, hidden []awsevents.SQSMessage
+}
+
+// serveSQS is SQS
+// (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html).
+func (a *account) serveSQS(function, operation string, input []byte) (any, error) {
+	var in struct {
+		QueueURL string `json:"QueueUrl"`
+		Entries  []struct {
+			ID   string `json:"Id"`
+			Body string `json:"MessageBody"`
+		}
+	}
+	if err := json.Unmarshal(input, &in); err != nil {
+		return nil, err
+	}
+	if operation != "SendMessageBatch" {
+		return nil, unknown(operation)
+	}
+	if err := a.faultOf(call{function: function, action: "sqs:SendMessage", resource: in.QueueURL, input: input}); err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	q := a.queues[in.QueueURL]
+	if q == nil {
+		return nil, bad("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.")
+	}
+	type taken struct {
+		ID        string `json:"Id"`
+		MessageID string `json:"MessageId"`
+		MD5       string `json:"MD5OfMessageBody"`
+	}
+	var out struct{ Successful []taken }
+	for _, e := range in.Entries {
+		sum := md5.Sum([]byte(e.Body))
+		m := awsevents.SQSMessage{
+			MessageId: uuid.NewString(), ReceiptHandle: uuid.NewString(), Body: e.Body, Md5OfBody: hex.EncodeToString(sum[:]),
+			EventSource: "aws:sqs", EventSourceARN: arn("sqs", "sym-flows-audit"), AWSRegion: region,
+			Attributes: map[string]string{"ApproximateReceiveCount": "1", "SenderId": "AROARELAY:sym-flows-relay"},
+		}
+		q.visible = append(q.visible, m)
+		out.Successful = append(out.Successful, taken{e.ID, m.MessageId, m.Md5OfBody})
+	}
+	a.change()
+	return out, nil
+}
+
+// receive has a function take a queue's messages, as Lambda does for it. Those
+// that it does not take are hidden until reappear.
+func (a *account) receive(url, function string) {
+	a.work.Go(func() {
+		for {
+			a.mu.Lock()
+			changed, q := a.changed, a.queues[url]
+			batch := q.visible[:min(10, len(q.visible))]
+			q.visible = q.visible[len(batch):]
+			a.mu.Unlock()
+			if len(batch) > 0 {
+				left := a.offer(function, batch)
+				a.mu.Lock()
+				q.hidden = append(q.hidden, left...)
+				a.change()
+				a.mu.Unlock()
+				continue
+			}
+			select {
+			case <-changed:
+			case <-a.closing:
+				return
+			}
+		}
+	})
+}
+
+// offer hands a function some messages and gives those that it did not take
+// (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html).
+func (a *account) offer(function string, batch []awsevents.SQSMessage) []awsevents.SQSMessage {
+	payload, err := json.Marshal(awsevents.SQSEvent{Records: batch})
+	if err != nil {
+		panic(err) // texts alone
+	}
+	answer, failed := a.invoke(functionARN(function), payload)
+	var out awsevents.SQSEventResponse
+	if failed != nil || json.Unmarshal(answer, &out) != nil {
+		return batch
+	}
+	var left []awsevents.SQSMessage
+	for _, f := range out.BatchItemFailures {
+		at := slices.IndexFunc(batch, func(m awsevents.SQSMessage) bool { return m.MessageId == f.ItemIdentifier })
+		if at < 0 {
+			return batch
+		}
+		left = append(left, batch[at])
+	}
+	return left
+}
+
+// reappear ends the visibility time-out of all messages that were not taken.
+func (a *account) reappear(url string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	q := a.queues[url]
+	q.visible, q.hidden = append(q.visible, q.hidden...), nil
+	a.change()
+}

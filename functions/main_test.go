@@ -1,0 +1,66 @@
+// Package functions_test runs the functions as Lambda would: each is built, and
+// is a process that speaks the Runtime API, in an AWS account whose services
+// are fakes on this machine (see account). Nothing of the product is linked into
+// the tests, but for the state machine, which is rendered from the step table.
+package functions_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// functionNames are the folders that are functions in AWS.
+var functionNames = []string{"access", "api", "approval", "notify", "publish", "relay", "slack", "sweep", "tokens"}
+
+// scratch is a directory of all tests together.
+var scratch string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	var err error
+	if scratch, err = os.MkdirTemp("", "functions-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(scratch)
+	defer endInterpreter()
+	return m.Run()
+}
+
+// binary gives the path of a function as it is deployed, though for this machine.
+func binary(t testing.TB, name string) string {
+	t.Helper()
+	dir, err := binaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, name)
+}
+
+var binaries = sync.OnceValues(func() (string, error) {
+	dir := filepath.Join(scratch, "bin") + string(filepath.Separator)
+	packages := make([]string, len(functionNames))
+	for i, name := range functionNames {
+		packages[i] = "./" + name
+	}
+	return dir, build(dir, packages...)
+})
+
+// build compiles as infra does.
+func build(output string, packages ...string) error {
+	args := append([]string{"build", "-o", output, "-trimpath", "-ldflags=-s -w", "-tags", "lambda.norpc"}, packages...)
+	cmd := exec.Command("go", args...)
+	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, &said)
+	}
+	return nil
+}

@@ -1,0 +1,240 @@
+package functions_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/symflows/symflows/events"
+)
+
+// flows are those of the tests, by the names of their files.
+var flows = map[string]string{
+	"environment.yaml": `
+kind: integration
+name: slack
+type: slack
+external_id: T0LOCAL
+---
+kind: error_logger
+name: errors
+integration_id: slack
+destination: "#sym-errors"
+---
+kind: environment
+name: main
+integrations: {slack_id: slack}
+error_logger_id: errors
+admins: [lead@example.com]
+lambda_arns: ["` + reportARN + `"]
+`,
+	"prod-access.yaml": `
+kind: target
+name: orders-db
+type: aws_lambda_function
+label: Orders database
+settings: {arn: "` + grantARN + `"}
+---
+kind: strategy
+name: databases
+type: aws_lambda
+targets: [orders-db]
+---
+kind: flow
+name: prod-access
+environment_id: main
+params:
+  strategy_id: databases
+  prompt_fields:
+    - {name: reason, type: string, label: Why}
+    - {name: duration, type: duration, allowed_values: [1s, 1m, 1h]}
+  approval:
+    approvers: ["group:platform"]
+    notify: [{channel: "#access-prod", timeout: 30m}]
+`,
+	"run-report.yaml": `
+kind: flow
+name: run-report
+environment_id: main
+params:
+  prompt_fields: [{name: table, type: string, label: Table}]
+  approval:
+    approvers: ["group:platform"]
+    notify: [{channel: "#general", timeout: 30m}]
+  after_approve: {lambda_arn: "` + reportARN + `", payload: {table: fields.table, run: run.id}}
+`,
+	"hasty.yaml": `
+kind: flow
+name: hasty
+environment_id: main
+params:
+  prompt_fields: [{name: reason, type: string, label: Why}]
+  approval:
+    approvers: ["group:platform"]
+    notify:
+      - {channel: "#general", timeout: 1s}
+      - {users: [lead@example.com], timeout: 1s}
+`,
+}
+
+// Functions of customers.
+var (
+	grantARN  = arn("lambda", "function:grant-database")
+	reportARN = arn("lambda", "function:report")
+)
+
+// target is the customer's function that grants access to databases.
+type target struct {
+	account *account
+
+	// The account's lock is held for these.
+	holds map[string]bool // runs that have access
+	calls []string        // the types of the events it was called with
+	fails *failure        // what it answers until it is nil
+}
+
+func (g *target) call(payload []byte) ([]byte, *failure) {
+	g.account.mu.Lock()
+	defer g.account.mu.Unlock()
+	var request events.AuditRecord
+	if err := json.Unmarshal(payload, &request); err != nil {
+		return nil, &failure{"Error", err.Error()}
+	}
+	defer g.account.change()
+	g.calls = append(g.calls, request.Event.Type)
+	if g.fails != nil {
+		return nil, g.fails
+	}
+	run := request.Run.SRN[strings.LastIndexByte(request.Run.SRN, ':')+1:]
+	if request.Event.Type == "escalate" {
+		g.holds[run] = true
+	} else {
+		delete(g.holds, run)
+	}
+	return []byte(`{"body":{"database":"orders"},"errors":[]}`), nil
+}
+
+// product makes an account in which the flows above are published.
+func product(t testing.TB) (*account, *target) {
+	t.Helper()
+	a := open(t)
+	g := &target{account: a, holds: map[string]bool{}}
+	a.customers[grantARN] = g.call
+	a.customers[reportARN] = func(payload []byte) ([]byte, *failure) {
+		return []byte(`{"rows":7,"asked":` + string(payload) + `}`), nil
+	}
+	if answer := a.deploy(flows); answer.Status != "SUCCESS" {
+		t.Fatalf("publish answered %+v", answer)
+	}
+	return a, g
+}
+
+// request fills in a form in Slack, and gives the run's id when the message of
+// the request is there.
+func (a *account) request(who, flow, channel string, fields map[string]string) (run string) {
+	a.t.Helper()
+	p := a.slack.As(who)
+	a.must(p.Command("/sym req " + flow))
+	a.must(p.Fill(fields))
+	before := a.runs()
+	a.must(p.Submit())
+	a.await("the run", func() bool {
+		for id := range a.runsLocked() {
+			if !before[id] {
+				run = id
+			}
+		}
+		return run != ""
+	})
+	ctx, cancel := context.WithTimeout(a.t.Context(), patience)
+	defer cancel()
+	a.must(a.slack.Wait(ctx, func() bool { return strings.Contains(a.slack.As("lead").Channel(channel), run) }))
+	return run
+}
+
+var startName = regexp.MustCompile(`^([0-9a-f-]{36})-\d+$`)
+
+// runs gives the ids of runs that executions were started for.
+func (a *account) runs() map[string]bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.runsLocked()
+}
+
+func (a *account) runsLocked() map[string]bool {
+	ids := map[string]bool{}
+	for name := range a.executions {
+		ids[startName.FindStringSubmatch(name)[1]] = true
+	}
+	return ids
+}
+
+// shippedFor waits until the audit records of a run are these: an event and its
+// state each.
+func (a *account) shippedFor(run string, want ...string) []events.AuditRecord {
+	a.t.Helper()
+	var records []events.AuditRecord
+	defer func() {
+		if a.t.Failed() {
+			a.t.Logf("shipped: %v", told(records))
+		}
+	}()
+	a.await(fmt.Sprintf("the records %v", want), func() bool {
+		records = a.recordsOf(run)
+		return slices.Equal(told(records), want)
+	})
+	return records
+}
+
+func told(records []events.AuditRecord) (all []string) {
+	for _, r := range records {
+		line := r.Event.Type
+		if r.State.Status != "completed" {
+			line += " " + r.State.Status
+		}
+		all = append(all, line)
+	}
+	return all
+}
+
+var accessFields = map[string]string{"Target": "Orders database", "Why": "to fix an order", "duration": "1 second"}
+
+// TestAccessRun: a whole run, from the command to the end of access.
+func TestAccessRun(t *testing.T) {
+	t.Parallel()
+	a, g := product(t)
+	run := a.request("alice", "prod-access", "#access-prod", accessFields)
+	a.must(a.slack.As("bob").Click("", "Approve"))
+	a.await("access", func() bool { return g.holds[run] })
+	a.sees("alice", "Your request for *Orders database* was approved by @Bob")
+	a.await("the end of access", func() bool { return len(g.calls) == 2 && !g.holds[run] })
+	records := a.shippedFor(run, "prompt", "request", "approve", "escalate", "deescalate")
+	end := records[4]
+	if end.Fields["deescalate_type"] != "scheduled" || end.Run.Actors["approve"].Username != "bob@example.com" || end.Run.Actors["request"].Username != "alice@example.com" {
+		t.Errorf("the last record is %+v", end)
+	}
+	a.sees("alice", "*Your access* to *Orders database* *is over*: its time was up")
+	a.sees("bob", "*Access has ended*")
+
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	executions := a.executionsOf(run)
+	if len(executions) != 1 || executions[0].failed != "" {
+		t.Fatalf("executions: %+v", executions)
+	}
+	want := []string{"route", "choice", "await", "decide", "choice", "escalate", "choice", "done"}
+	if got := executions[0].entered; !slices.Equal(got, want) {
+		t.Errorf("entered %v", got)
+	}
+	if n := executions[0].transitions(); n > 12 {
+		t.Errorf("%d transitions, at most 12 are promised", n)
+	}
+	if len(a.schedules) != 0 || len(a.deadLetters) != 0 {
+		t.Errorf("left over: schedules %v, dead letters of %v", a.schedules, slices.Collect(maps.Keys(a.deadLetters)))
+	}
+}
