@@ -624,7 +624,7 @@ func (Dispatch) apply(r *Run, _ time.Time) error {
 	if Next(*r) == StepDone {
 		return ErrUnchanged
 	}
-	r.Execution = Execution{Attempt: r.Execution.Attempt + 1, Active: true}
+	r.Execution = Execution{Attempt: r.Execution.Attempt + 1, Active: true, Rev: r.Rev + 1}
 	return nil
 }
 
@@ -641,7 +641,7 @@ func (in Wait) apply(r *Run, _ time.Time) error {
 	if r.Execution.Token == in.Token {
 		return ErrUnchanged
 	}
-	r.Execution.Token, r.Execution.Active = in.Token, true
+	r.Execution.Token, r.Execution.Active, r.Execution.Rev = in.Token, true, 0
 	return nil
 }
 

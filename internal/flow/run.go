@@ -311,6 +311,7 @@ func FailureOf(err error) Failure {
 type Execution struct {
 	Attempt int    `json:"attempt,omitempty"` // number of the last one started
 	Active  bool   `json:"active,omitempty"`  // started, and a step was left to do
+	Rev     int64  `json:"rev,omitempty"`     // the run's when the execution was dispatched; 0 once it waited
 	Token   string `json:"token,omitempty"`   // by which the waiting one is resumed
 }
 

@@ -65,7 +65,11 @@ func (d Drive) Run(ctx context.Context, id string, lost bool, ahead time.Duratio
 	if err != nil {
 		return err
 	}
-	if r.Execution.Attempt == before.Attempt || !dispatched {
+	started := dispatched && r.Execution.Attempt != before.Attempt
+	// One that was dispatched before, and has done nothing yet, may never have been
+	// started. Its name keeps it from being started twice.
+	unheard := r.Execution == before && before.Active && before.Rev == r.Rev
+	if !started && !unheard {
 		return nil
 	}
 	if err := d.Runner.Start(ctx, id, r.Execution.Attempt); err != nil {

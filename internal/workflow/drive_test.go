@@ -174,8 +174,8 @@ func TestDrive_TwiceAtOnce(t *testing.T) {
 	}
 }
 
-// TestDrive_Faults: an error asks for the same change again, and the watchdog
-// finds what was dispatched and never started.
+// TestDrive_Faults: an error asks for the same change again, which starts what was
+// dispatched and never started; and so does the watchdog.
 func TestDrive_Faults(t *testing.T) {
 	t.Parallel()
 	w, j := newWorld(t), &journal{err: errors.New("throttled")}
@@ -189,7 +189,7 @@ func TestDrive_Faults(t *testing.T) {
 	must(t, drive.Run(t.Context(), id, false, 0))
 	w.clock.Advance(4 * time.Minute)
 	must(t, drive.Run(t.Context(), id, false, 0))
-	if want := []string{"start 1", "start 2"}; !slices.Equal(j.lines, want) {
+	if want := []string{"start 1", "start 1", "start 2"}; !slices.Equal(j.lines, want) {
 		t.Errorf("%v, want %v", j.lines, want)
 	}
 	if err := (workflow.Relay{Drive: drive}).Handle(t.Context(), store.Change{Key: "run#" + flow.RunIDFrom("acme", "none")}); err != nil {
