@@ -42,6 +42,8 @@ func arn(service, resource string) string {
 // functionARN is that of a function of ours.
 func functionARN(name string) string { return arn("lambda", "function:sym-flows-"+name) }
 
+func secretARN(path string) string { return arn("secretsmanager", "secret:"+path+"-AbCdEf") }
+
 var tableARN = arn("dynamodb", "table/"+dynamotest.TableName)
 
 // What settings name, besides the table and the state machine.
@@ -334,8 +336,9 @@ type fault struct {
 	*awstest.Fault
 }
 
-// fail makes the next calls of a function go wrong. The error is as documented
-// for the action, such as 400 ThrottlingException.
+// fail makes the next calls of a function go wrong: those of an action, such as
+// "lambda:InvokeFunction", or with a blank and a resource behind it, of that
+// alone. The error is one that is documented for the action.
 func (a *account) fail(function, action string, times, status int, code string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -355,11 +358,14 @@ func (a *account) faultOf(c call) error {
 	defer a.mu.Unlock()
 	a.calls = append(a.calls, c)
 	defer a.change()
-	if !allowed(c) {
+	if may, err := allowed(c); err != nil {
+		return err
+	} else if !may {
+		a.t.Errorf("%s did what its role may not: %s on %s %v", c.function, c.action, c.resource, c.keys)
 		return &awstest.Fault{Status: http.StatusBadRequest, Code: "AccessDeniedException", Message: fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s %v", c.function, c.action, c.resource, c.keys)}
 	}
 	for _, f := range a.faults {
-		if f.times > 0 && f.function == c.function && f.action == c.action {
+		if f.times > 0 && f.function == c.function && (f.action == c.action || f.action == c.action+" "+c.resource) {
 			f.times--
 			return f.Fault
 		}

@@ -4,6 +4,7 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"encoding/json"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -123,7 +124,7 @@ func (a *account) serveSQS(function, operation string, input []byte) (any, error
 	if operation != "SendMessageBatch" {
 		return nil, unknown(operation)
 	}
-	if err := a.faultOf(call{function: function, action: "sqs:SendMessage", resource: in.QueueURL, input: input}); err != nil {
+	if err := a.faultOf(call{function: function, action: "sqs:SendMessage", resource: arn("sqs", path.Base(in.QueueURL)), input: input}); err != nil {
 		return nil, err
 	}
 	a.mu.Lock()

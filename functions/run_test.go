@@ -202,6 +202,14 @@ func told(records []events.AuditRecord) (all []string) {
 	return all
 }
 
+// ended waits until the run has no access and its executions are over, and
+// checks that nothing is left.
+func (a *account) ended(g *target, run string) {
+	a.t.Helper()
+	a.await("the end of access", func() bool { return len(g.calls) > 0 && g.calls[len(g.calls)-1] == "deescalate" && !g.holds[run] })
+	a.await("the schedule to go", func() bool { return len(a.schedules) == 0 })
+}
+
 var accessFields = map[string]string{"Target": "Orders database", "Why": "to fix an order", "duration": "1 second"}
 
 // TestAccessRun: a whole run, from the command to the end of access.
@@ -236,5 +244,93 @@ func TestAccessRun(t *testing.T) {
 	}
 	if len(a.schedules) != 0 || len(a.deadLetters) != 0 {
 		t.Errorf("left over: schedules %v, dead letters of %v", a.schedules, slices.Collect(maps.Keys(a.deadLetters)))
+	}
+}
+
+// longFields ask for access that does not end while the test runs.
+var longFields = map[string]string{"Target": "Orders database", "Why": "to fix an order", "duration": "1 hour"}
+
+// TestRevoke: access that the approver ends early.
+func TestRevoke(t *testing.T) {
+	t.Parallel()
+	a, g := product(t)
+	run := a.request("alice", "prod-access", "#access-prod", longFields)
+	a.must(a.slack.As("bob").Click("", "Approve"))
+	a.await("access", func() bool { return g.holds[run] })
+	a.sees("bob", "[Revoke]")
+	a.await("the schedule", func() bool { return len(a.schedules) == 1 })
+	a.mu.Lock()
+	for name, s := range a.schedules {
+		var input struct {
+			Run string `json:"run"`
+		}
+		if err := strictly([]byte(s.Target.Input), &input); err != nil || input.Run != run || name != run || s.Target.Arn != functionARN("access") {
+			t.Errorf("schedule %s: %+v, %v", name, s, err)
+		}
+	}
+	a.mu.Unlock()
+	a.must(a.slack.As("bob").Click("", "Revoke"))
+	a.ended(g, run)
+	records := a.shippedFor(run, "prompt", "request", "approve", "escalate", "deescalate")
+	if end := records[4]; end.Fields["deescalate_type"] != "manual" || end.Actor.Username != "bob@example.com" {
+		t.Errorf("the last record is %+v", end)
+	}
+	a.sees("alice", "*is over*: @Bob ended it.")
+}
+
+// TestDeny: nothing is granted.
+func TestDeny(t *testing.T) {
+	t.Parallel()
+	a, g := product(t)
+	run := a.request("alice", "prod-access", "#access-prod", longFields)
+	a.must(a.slack.As("lead").Click("", "Deny"))
+	a.shippedFor(run, "prompt", "request", "deny")
+	a.sees("alice", "*denied*")
+	a.await("the end of the execution", func() bool { return a.executionsOf(run)[0].over })
+	if len(g.calls) != 0 {
+		t.Errorf("the target was called: %v", g.calls)
+	}
+}
+
+// TestApprovalOnly: what runs after the approval gets what was asked for, and
+// its answer is recorded.
+func TestApprovalOnly(t *testing.T) {
+	t.Parallel()
+	a, _ := product(t)
+	run := a.request("alice", "run-report", "#general", map[string]string{"Table": "orders"})
+	a.must(a.slack.As("bob").Click("", "Approve"))
+	a.sees("alice", "*approved* your request for *run-report*")
+	var output struct {
+		AfterApprove struct {
+			Rows  int
+			Asked map[string]string
+		} `json:"after_approve"`
+	}
+	a.await("the answer of the function", func() bool {
+		records := a.recordsOf(run)
+		if len(records) == 0 {
+			return false
+		}
+		last := records[len(records)-1]
+		return last.Event.Type == "approve" && json.Unmarshal(last.Output, &output) == nil && output.AfterApprove.Rows == 7
+	})
+	if asked := output.AfterApprove.Asked; asked["table"] != "orders" || asked["run"] != run {
+		t.Errorf("the function was asked %v", asked)
+	}
+}
+
+// TestExpire: the state machine's own time-outs move the request on, and end it.
+func TestExpire(t *testing.T) {
+	t.Parallel()
+	a, _ := product(t)
+	run := a.request("alice", "hasty", "#general", map[string]string{"Why": "to see it expire"})
+	a.shippedFor(run, "prompt", "request", "request_forward", "request_expire")
+	a.sees("alice", "*expired*")
+	a.sees("lead", "to see it expire")
+	a.await("the end of the execution", func() bool { return a.executionsOf(run)[0].over })
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if all := a.executionsOf(run); len(all) != 1 || !slices.Contains(all[0].entered, "forward") {
+		t.Errorf("executions: %+v", all)
 	}
 }

@@ -208,7 +208,7 @@ func (a *account) serveSecrets(function, operation string, input []byte) (any, e
 	if operation != "GetSecretValue" {
 		return nil, unknown(operation)
 	}
-	if err := a.faultOf(call{function: function, action: "secretsmanager:" + operation, resource: in.SecretID, input: input}); err != nil {
+	if err := a.faultOf(call{function: function, action: "secretsmanager:" + operation, resource: secretARN(in.SecretID), input: input}); err != nil {
 		return nil, err
 	}
 	a.mu.Lock()
@@ -217,7 +217,7 @@ func (a *account) serveSecrets(function, operation string, input []byte) (any, e
 	if !ok {
 		return nil, bad("ResourceNotFoundException", "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT")
 	}
-	return map[string]any{"ARN": arn("secretsmanager", "secret:"+in.SecretID), "Name": in.SecretID, "SecretString": value, "VersionStages": []string{"AWSCURRENT"}}, nil
+	return map[string]any{"ARN": secretARN(in.SecretID), "Name": in.SecretID, "SecretString": value, "VersionStages": []string{"AWSCURRENT"}}, nil
 }
 
 // serveS3 is S3's GetObject, addressed by path.
@@ -266,6 +266,9 @@ func (a *account) serveCloudFormation(w http.ResponseWriter, body []byte, answer
 	answered <- response
 }
 
+// assets is the bucket that cdk keeps files in.
+const assets = "cdk-hnb659fds-assets-" + accountID + "-" + region
+
 // deploy publishes configurations, by the names of their files, as
 // CloudFormation does when a stack is created or updated, and gives the answer.
 func (a *account) deploy(flows map[string]string) cloudFormationResponse {
@@ -281,9 +284,9 @@ func (a *account) deploy(flows map[string]string) cloudFormationResponse {
 	a.must(z.Close())
 	a.mu.Lock()
 	key := "config-" + itoa(len(a.objects)+1) + ".zip"
-	a.objects["/assets/"+key] = archive.Bytes()
+	a.objects["/"+assets+"/"+key] = archive.Bytes()
 	a.mu.Unlock()
-	return a.customResource("Create", map[string]any{"Bucket": "assets", "Key": key, "Org": "sym", "Build": "test"})
+	return a.customResource("Create", map[string]any{"Bucket": assets, "Key": key, "Org": "sym", "Build": "test"})
 }
 
 // customResource has publish handle a request of CloudFormation's.

@@ -1,0 +1,222 @@
+package functions_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/symflows/symflows/internal/slacksim"
+)
+
+// sdkTries is how often AWS's clients try a call that fails in passing: so many
+// faults are one failure of the function.
+const sdkTries = 3
+
+// failuresOf lists the types of the errors that a function has reported. The
+// caller holds the lock.
+func (a *account) failuresOf(function string) (types []string) {
+	for _, i := range a.invocations {
+		if i.function == function && i.failed != nil {
+			types = append(types, i.failed.Type)
+		}
+	}
+	return types
+}
+
+// logs tells whether a function has logged a text. The caller holds the lock.
+func (a *account) logs(function, text string) bool {
+	return slices.ContainsFunc(a.log, func(l logged) bool { return l.function == function && strings.Contains(l.line, text) })
+}
+
+// TestThrottledWorkflow: Step Functions has too much to do when relay wants to
+// start an execution.
+func TestThrottledWorkflow(t *testing.T) {
+	t.Parallel()
+	a, _ := product(t)
+	a.fail("relay", "states:StartExecution", sdkTries, http.StatusBadRequest, "ThrottlingException")
+	run := a.request("alice", "prod-access", "#access-prod", longFields)
+	a.must(a.slack.As("bob").Click("", "Deny"))
+	a.shippedFor(run, "prompt", "request", "deny")
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	asked := func(i invocation) bool {
+		return i.function == "relay" && strings.Contains(string(i.answer), "itemIdentifier")
+	}
+	if !slices.ContainsFunc(a.invocations, asked) {
+		t.Error("relay did not ask for the change again")
+	}
+	if len(a.deadLetters) != 0 {
+		t.Errorf("given up: %v", a.deadLetters)
+	}
+}
+
+// TestFirehoseRefuses: audit records wait in their queue, and nothing waits for
+// them.
+func TestFirehoseRefuses(t *testing.T) {
+	t.Parallel()
+	a, g := product(t)
+	a.fail("relay", "firehose:PutRecordBatch", 1000, http.StatusBadRequest, "InvalidKMSResourceException")
+	run := a.request("alice", "prod-access", "#access-prod", accessFields)
+	a.must(a.slack.As("bob").Click("", "Approve"))
+	a.await("access", func() bool { return g.holds[run] })
+	a.ended(g, run)
+	a.await("messages of the records", func() bool { return len(a.queues[auditQueue].hidden) > 0 && a.logs("relay", "will be again") })
+	a.mu.Lock()
+	for _, m := range a.queues[auditQueue].hidden {
+		var body struct {
+			Run  string  `json:"run"`
+			Revs []int64 `json:"revs"`
+		}
+		if err := strictly([]byte(m.Body), &body); err != nil || body.Run != run || len(body.Revs) == 0 {
+			t.Errorf("message %s: %v", m.Body, err)
+		}
+	}
+	a.mu.Unlock()
+	a.heal()
+	// Of the first batch, Firehose does not take the first record at once.
+	a.fail("relay", "firehose:PutRecordBatch", 1, http.StatusOK, "ServiceUnavailableException")
+	a.sees("alice", "is over")
+	a.reappear(auditQueue)
+	a.shippedFor(run, "prompt", "request", "approve", "escalate", "deescalate")
+	a.await("the queue to be empty", func() bool {
+		q := a.queues[auditQueue]
+		return len(q.hidden)+len(q.visible) == 0
+	})
+}
+
+// TestSlackAsksToWait: notify waits, and the message arrives.
+func TestSlackAsksToWait(t *testing.T) {
+	t.Parallel()
+	a, _ := product(t)
+	a.slack.Inject("chat.postMessage", 2, slacksim.Fault{RetryAfter: time.Second})
+	run := a.request("alice", "prod-access", "#access-prod", longFields)
+	a.must(a.slack.As("bob").Click("", "Deny"))
+	a.shippedFor(run, "prompt", "request", "deny")
+	a.sees("alice", "*denied*")
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if failed := a.failuresOf("notify"); len(failed) != 0 || len(a.deadLetters) != 0 {
+		t.Errorf("notify failed: %v", failed)
+	}
+}
+
+// TestTargetFails: a target that can't be reached is asked again, for granting by
+// the state machine, which knows the error by its type, and for removing by a
+// person here, who need not wait for the back-off.
+func TestTargetFails(t *testing.T) {
+	t.Parallel()
+	a, g := product(t)
+	a.fail("access", "lambda:InvokeFunction "+grantARN, sdkTries, http.StatusInternalServerError, "ServiceException")
+	run := a.request("alice", "prod-access", "#access-prod", accessFields)
+	a.must(a.slack.As("bob").Click("", "Approve"))
+	a.await("access", func() bool { return g.holds[run] })
+	a.mu.Lock()
+	if failed := a.failuresOf("access"); !slices.Equal(failed, []string{"Retry"}) {
+		t.Errorf("access failed with %v", failed)
+	}
+	g.fails = &failure{"OperationalError", "the database is being moved"}
+	a.mu.Unlock()
+	a.sees("lead", "Taking access away failed")
+	a.sees("lead", "the database is being moved")
+	a.mu.Lock()
+	g.fails = nil
+	a.mu.Unlock()
+	a.must(a.slack.As("bob").Click("", "Retry"))
+	a.ended(g, run)
+	a.await("the record of the end", func() bool {
+		records := told(a.recordsOf(run))
+		return slices.Contains(records, "deescalate") && slices.Contains(records, "deescalate in_progress")
+	})
+}
+
+// TestRemovalHasTwoPaths: of the schedule, the sweep and the direct call, any one
+// takes access away without the others.
+func TestRemovalHasTwoPaths(t *testing.T) {
+	t.Parallel()
+	// unarmed has a run with access whose direct call was lost.
+	unarmed := func(t *testing.T) (*account, *target, string) {
+		a, g := product(t)
+		a.fail("access", "lambda:InvokeFunction "+functionARN("access"), sdkTries, http.StatusTooManyRequests, "TooManyRequestsException")
+		run := a.request("alice", "prod-access", "#access-prod", accessFields)
+		a.must(a.slack.As("bob").Click("", "Approve"))
+		a.await("access that nothing ends", func() bool { return g.holds[run] && a.logs("access", "the sweep will find it") })
+		return a, g, run
+	}
+	t.Run("Schedule", func(t *testing.T) {
+		t.Parallel()
+		a, g, run := unarmed(t)
+		a.fire(run)
+		a.ended(g, run)
+	})
+	t.Run("Sweep", func(t *testing.T) {
+		t.Parallel()
+		a, g, run := unarmed(t)
+		a.fail("access", "scheduler:DeleteSchedule", sdkTries, http.StatusInternalServerError, "InternalServerException")
+		a.sweep()
+		a.await("the end of access", func() bool { return len(g.calls) == 2 && !g.holds[run] })
+		// What could not be deleted is by Lambda's next try.
+		a.ended(g, run)
+	})
+}
+
+// sweep has the rule fire that calls sweep each minute, and gives the metrics
+// that it logs.
+func (a *account) sweep() map[string]float64 {
+	a.t.Helper()
+	const event = `{"version":"0","id":"53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa","detail-type":"Scheduled Event","source":"aws.events","account":"123456789012","time":"2026-03-02T09:00:00Z","region":"us-east-1","resources":["arn:aws:events:us-east-1:123456789012:rule/sym-flows-sweep"],"detail":{}}`
+	a.mu.Lock()
+	before := len(a.log)
+	a.mu.Unlock()
+	if _, failed := a.invoke(functionARN("sweep"), []byte(event)); failed != nil {
+		a.t.Fatalf("sweep failed: %+v", failed)
+	}
+	metrics := map[string]float64{}
+	a.await("metrics", func() bool {
+		for _, l := range a.log[before:] {
+			var line map[string]any
+			if l.function != "sweep" || json.Unmarshal([]byte(l.line), &line) != nil || line["_aws"] == nil {
+				continue
+			}
+			for name, value := range line {
+				if n, ok := value.(float64); ok {
+					metrics[name] = n
+				}
+			}
+		}
+		return len(metrics) > 0
+	})
+	return metrics
+}
+
+// TestSchedulerDown: nothing is granted whose removal is not scheduled.
+func TestSchedulerDown(t *testing.T) {
+	t.Parallel()
+	a, g := product(t)
+	a.fail("access", "scheduler:CreateSchedule", sdkTries, http.StatusInternalServerError, "InternalServerException")
+	run := a.request("alice", "prod-access", "#access-prod", longFields)
+	a.must(a.slack.As("bob").Click("", "Approve"))
+	a.await("access", func() bool { return g.holds[run] })
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if failed := a.failuresOf("access"); !slices.Equal(failed, []string{"Retry"}) {
+		t.Errorf("access failed with %v", failed)
+	}
+	if len(g.calls) != 1 || a.schedules[run].Target.Arn == "" {
+		t.Errorf("calls of the target: %v; schedules: %v", g.calls, a.schedules)
+	}
+}
+
+// TestSweepMetrics: what is overdue is told.
+func TestSweepMetrics(t *testing.T) {
+	t.Parallel()
+	a, _ := product(t)
+	metrics := a.sweep()
+	for name, want := range map[string]float64{"RemovalsOverdue": 0, "RunsDriven": 0, "RunsFailed": 0} {
+		if got, there := metrics[name]; !there || got != want {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+}
