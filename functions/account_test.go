@@ -65,17 +65,18 @@ const (
 //
 // Time is real: flows of tests have durations of a second or two.
 type account struct {
-	t       testing.TB
-	url     string // of AWS
-	gateway *httptest.Server
-	table   *dynamotest.Server
-	host    *lambdahost.Host
-	slack   *slacksim.Sim
-	states  *interpreter
-	machine string          // ARN of the state machine
-	asl     json.RawMessage // its definition
-	closing chan struct{}
-	work    sync.WaitGroup
+	t         testing.TB
+	url       string // of AWS
+	gateway   *httptest.Server
+	table     *dynamotest.Server
+	host      *lambdahost.Host
+	functions map[string]lambdahost.Function // by ARN
+	slack     *slacksim.Sim
+	states    *interpreter
+	machine   string          // ARN of the state machine
+	asl       json.RawMessage // its definition
+	closing   chan struct{}
+	work      sync.WaitGroup
 
 	mu          sync.Mutex
 	changed     chan struct{} // closed at each change, and replaced
@@ -168,7 +169,7 @@ func open(t testing.TB) *account {
 	a.gateway = httptest.NewServer(http.HandlerFunc(a.serveGateway))
 	t.Cleanup(a.gateway.Close)
 	slackURL := a.openSlack()
-	functions := lambdahost.Config{Functions: map[string]lambdahost.Function{}}
+	a.functions = map[string]lambdahost.Function{}
 	for name, s := range a.settings() {
 		env := config.Settings{Org: "sym", LogFormat: "json", AWS: s.AWS}.Env()
 		env["AWS_ENDPOINT_URL"], env["AWS_REGION"] = a.url, region
@@ -177,11 +178,11 @@ func open(t testing.TB) *account {
 		if s.SlackSecret != "" {
 			env["SLACK_API_URL"] = slackURL + "/api"
 		}
-		functions.Functions[functionARN(name)] = lambdahost.Function{
+		a.functions[functionARN(name)] = lambdahost.Function{
 			Command: []string{binary(t, name)}, Handler: "bootstrap", Dir: scratch, Environment: env, Timeout: s.timeout, MemoryMB: 1024,
 		}
 	}
-	if a.host, err = lambdahost.Open(t.Context(), lambdahost.Options{Config: functions, Data: t.TempDir(), Log: slog.New(&logHandler{account: a})}); err != nil {
+	if a.host, err = lambdahost.Open(t.Context(), lambdahost.Options{Config: lambdahost.Config{Functions: a.functions}, Data: t.TempDir(), Log: slog.New(&logHandler{account: a})}); err != nil {
 		t.Fatal(err)
 	}
 	a.follow("relay", 100, 20)
