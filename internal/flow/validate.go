@@ -33,8 +33,8 @@ const maxTierUsers = 7
 var (
 	fieldNamePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
 	emailPattern     = regexp.MustCompile(`^[^@\s:<>|]+@[^@\s:<>|]+\.[^@\s:<>|]+$`)
-	groupPattern     = regexp.MustCompile(`^[\p{L}\p{N}._-]+$`)
-	channelPattern   = regexp.MustCompile(`^(#[^\s#.,<>|@\p{Lu}]+|[CG][A-Z0-9]{2,})$`)
+	groupPattern     = lazily(`^[\p{L}\p{N}._-]+$`)
+	channelPattern   = lazily(`^(#[^\s#.,<>|@\p{Lu}]+|[CG][A-Z0-9]{2,})$`)
 )
 
 // maxChannelName is Slack's limit in characters. It is not in the pattern: 80
@@ -72,7 +72,7 @@ func CheckEmail(s string) error {
 
 // CheckChannel says what is wrong with the name or id of a Slack channel.
 func CheckChannel(s string) error {
-	if name, named := strings.CutPrefix(s, "#"); !channelPattern.MatchString(s) || named && utf8.RuneCountInString(name) > maxChannelName {
+	if name, named := strings.CutPrefix(s, "#"); !channelPattern().MatchString(s) || named && utf8.RuneCountInString(name) > maxChannelName {
 		return Errorf(CodeInvalid, `%q is not a Slack channel: write "#name" in lower case and in quotes, or the channel's id`, clip(s, 90))
 	}
 	return nil
@@ -408,7 +408,7 @@ func (v *validator) approvers() {
 		switch {
 		case kind == "user" && emailPattern.MatchString(who):
 			people[strings.ToLower(who)] = true
-		case kind == "group" && groupPattern.MatchString(who):
+		case kind == "group" && groupPattern().MatchString(who):
 			counted = false
 		default:
 			v.fault(path, "%q names no approver: write group:<handle of a Slack user group> or user:<e-mail address>", clip(s, 90))

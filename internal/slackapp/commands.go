@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/slack-go/slack"
 
@@ -51,7 +52,15 @@ func (a *App) command(ctx context.Context, c slack.SlashCommand) any {
 
 // request opens the form of the flow that is named, or else the flow picker.
 func (a *App) request(ctx context.Context, c slack.SlashCommand, args []string) error {
+	// Who asks and for what is read at once: somebody waits for the form.
+	var f *flow.Flow
+	var unread error
+	var reading sync.WaitGroup
+	if len(args) > 0 {
+		reading.Go(func() { f, unread = a.Flows.Latest(ctx, args[0]) })
+	}
 	who, err := a.Directory.Known(ctx, c.UserID)
+	reading.Wait()
 	if err != nil {
 		return err
 	}
@@ -60,12 +69,11 @@ func (a *App) request(ctx context.Context, c slack.SlashCommand, args []string) 
 	}
 	note := ""
 	if len(args) > 0 {
-		f, err := a.Flows.Latest(ctx, args[0])
 		switch {
-		case flow.CodeOf(err) == flow.CodeUnknownFlow:
+		case flow.CodeOf(unread) == flow.CodeUnknownFlow:
 			note = "There is no flow “" + args[0] + "”. Choose one:"
-		case err != nil:
-			return err
+		case unread != nil:
+			return unread
 		case len(args) > 1 && !strings.EqualFold(args[1], f.Environment.Name):
 			note = "Flow “" + f.Name + "” has no environment “" + args[1] + "”; its environment is “" + f.Environment.Name + "”. Choose a flow:"
 		default:

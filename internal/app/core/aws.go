@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/slack-go/slack"
 
@@ -37,7 +36,7 @@ func Start[H any](build func(context.Context, Deployed) (H, error)) H {
 	log := Logger(settings, os.Stdout)
 	var cfg aws.Config
 	if err == nil {
-		cfg, err = awsconfig.LoadDefaultConfig(ctx)
+		cfg, err = AWS(os.Getenv)
 	}
 	var h H
 	if err == nil {
