@@ -3,7 +3,7 @@ GO    ?= go
 FLOWS ?= flows
 DATA  ?= .local
 
-.PHONY: help run test lint bench check synth deploy
+.PHONY: help run test lint bench bench-cold check synth deploy
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,3 +49,6 @@ bench: ## measure latencies, throughput, listings, memory (7 minutes); see docs/
 	$(BENCH) -bench Recover -benchtime 1x ./internal/app
 	$(BENCH) -bench . -benchtime 1000x ./internal/store/sqlite ./internal/runner/local
 	$(BENCH) -bench Targets -benchtime 20x ./internal/slackapp ./internal/catalog ./internal/flow
+
+bench-cold: node_modules ## measure the start of each function in AWS up to its first answer
+	$(BENCH) -bench Cold -benchtime 30x ./functions

@@ -10,9 +10,16 @@ import (
 	"github.com/symflows/symflows/internal/workflow"
 )
 
-// Ahead is how much too early removals are asked for where schedules are precise
-// to a minute: they wait for the exact end of access.
+// Ahead is how much too early access may be called where schedules are precise to
+// a minute: it waits for the exact end.
 const Ahead = 2 * time.Minute
+
+// SweepAhead is how far the sweep looks ahead. The rule that calls it each minute
+// is precise to a minute, so that two sweeps are up to two apart: what ends
+// between them is gone within flow.RemovalPromise all the same. To look further
+// would cost more than the rest of a run, for the waiting is paid; see
+// docs/cost.md.
+const SweepAhead = 30 * time.Second
 
 // Core is a store as the use cases see it, and what else all of them need.
 type Core struct {

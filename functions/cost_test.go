@@ -1,0 +1,187 @@
+package functions_test
+
+import (
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/symflows/symflows/internal/store/dynamo/dynamotest"
+)
+
+var update = flag.Bool("update", false, "rewrite the tables of docs/cost.md")
+
+// AWS's list prices in us-east-1, on demand, in dollars; docs/cost.md says where
+// and when they were read.
+const (
+	perTransition = 0.025 / 1e3
+	perWriteUnit  = 0.625 / 1e6
+	perReadUnit   = 0.125 / 1e6
+	perInvocation = 0.20 / 1e6
+	perGBSecond   = 0.0000133334 // arm64
+	perRequest    = 1.00 / 1e6   // HTTP API
+	perAuditGB    = 0.029        // Firehose, in steps of 5 KB a record
+	perSchedule   = 1.00 / 1e6   // an invocation by Scheduler
+	perLogGB      = 0.50
+)
+
+// What can't be counted here is assumed: how long functions work, and how long
+// access waits for the exact end (see docs/cost.md).
+const (
+	workSeconds = 0.1
+	workGB      = 0.375 // between the 256 MB of most and the 512 MB of those that people wait for
+	waitGB      = 0.25
+	// A schedule fires at the beginning of the end's minute: on average, half a
+	// minute early. Every other end comes within the 30 s that the sweep looks
+	// ahead: on average, in half of them.
+	waitSeconds = 30 + 0.5*15
+	// Lambda's own lines about an invocation, in bytes.
+	platformLog = 1000
+)
+
+// counted is what one run takes.
+type counted struct {
+	transitions, invocations, requests, records, schedules int
+	meter                                                  dynamotest.Meter
+	logBytes                                               int
+}
+
+// used counts what the account has served so far.
+func (a *account) used() counted {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c := counted{invocations: len(a.invocations), records: len(a.shipped), meter: a.table.Meter()}
+	for _, e := range a.executions {
+		c.transitions += e.transitions()
+	}
+	for _, i := range a.invocations {
+		if i.function == "slack" || i.function == "api" || i.function == "tokens" {
+			c.requests++
+		}
+	}
+	for _, call := range a.calls {
+		if call.action == "scheduler:CreateSchedule" {
+			c.schedules++ // it fires once
+		}
+	}
+	for _, l := range a.log {
+		c.logBytes += len(l.line)
+	}
+	return c
+}
+
+func (c counted) minus(before counted) counted {
+	c.transitions -= before.transitions
+	c.invocations -= before.invocations
+	c.requests -= before.requests
+	c.records -= before.records
+	c.schedules -= before.schedules
+	c.logBytes -= before.logBytes
+	c.meter.Writes -= before.meter.Writes
+	c.meter.WriteUnits -= before.meter.WriteUnits
+	c.meter.Reads -= before.meter.Reads
+	c.meter.ReadUnits -= before.meter.ReadUnits
+	return c
+}
+
+// item is a line of the bill of 1,000 runs.
+type item struct {
+	what    string
+	n       float64 // a run
+	dollars float64 // of 1,000 runs
+}
+
+func (c counted) bill() []item {
+	invocations := float64(c.invocations + 1) // the schedule's, beside the direct call that a short run has instead
+	line := func(what string, n, price float64) item { return item{what, n, 1000 * n * price} }
+	return []item{
+		line("transitions of Step Functions", float64(c.transitions), perTransition),
+		line("write units of DynamoDB", float64(c.meter.WriteUnits), perWriteUnit),
+		line("read units of DynamoDB", c.meter.ReadUnits, perReadUnit),
+		line("invocations of Lambda", invocations, perInvocation),
+		line("GB-seconds of work", invocations*workSeconds*workGB, perGBSecond),
+		line("GB-seconds of waiting for the end", waitSeconds*waitGB, perGBSecond),
+		line("requests to the HTTP API", float64(c.requests), perRequest),
+		line("audit records to Firehose", float64(c.records), perAuditGB*5/(1<<20)),
+		line("schedules", float64(c.schedules), perSchedule),
+		line("KB of logs", (float64(c.logBytes)+invocations*platformLog)/1000, perLogGB/1e6),
+	}
+}
+
+// TestCost: 1,000 runs of an access flow cost less than half a dollar, and
+// docs/cost.md says how much.
+func TestCost(t *testing.T) {
+	t.Parallel()
+	a, g := product(t)
+	before := a.used()
+	run := a.request("alice", "prod-access", "#access-prod", accessFields)
+	a.must(a.slack.As("bob").Click("", "Approve"))
+	a.await("access", func() bool { return g.holds[run] })
+	a.ended(g, run)
+	a.shippedFor(run, "prompt", "request", "approve", "escalate", "deescalate")
+	a.sees("alice", "*is over*")
+	c := a.used().minus(before)
+	if c.transitions > 12 {
+		t.Errorf("%d transitions, at most 12 are promised", c.transitions)
+	}
+	bill := c.bill()
+	total := item{what: "**in all**"}
+	for _, i := range bill {
+		total.dollars += i.dollars
+	}
+	bill = append(bill, total)
+	if total.dollars >= 0.50 {
+		t.Errorf("1,000 runs cost $%.3f, less than $0.50 is promised: %+v", total.dollars, c)
+	}
+	checkBill(t, filepath.Join("..", "docs", "cost.md"), bill)
+}
+
+// row is a line of the table in docs/cost.md.
+func (i item) row() string {
+	times := ""
+	if i.n > 0 {
+		times = strconv.FormatFloat(i.n, 'g', 3, 64)
+	}
+	return fmt.Sprintf("| %s | %s | %.3f |", i.what, times, i.dollars)
+}
+
+// checkBill holds the document to what was counted. How often the two readers of
+// the stream are called, and find that nothing is left to do, differs a little
+// each time, and more on a busy machine: a quarter is not news.
+func checkBill(t *testing.T, path string, bill []item) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(text), "\n")
+	for _, i := range bill {
+		at := slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, "| "+i.what+" |") })
+		if at < 0 {
+			t.Fatalf("%s has no line for %s: %s", path, i.what, i.row())
+		}
+		if *update {
+			lines[at] = i.row()
+			continue
+		}
+		cells := strings.Split(lines[at], "|")
+		n, _ := strconv.ParseFloat(strings.TrimSpace(cells[2]), 64) // "" is none
+		dollars, err := strconv.ParseFloat(strings.TrimSpace(cells[3]), 64)
+		if err != nil || !near(n, i.n) || !near(dollars, i.dollars) {
+			t.Errorf("%s is out of date, run go test ./functions -run Cost -update:\n%s\nis now\n%s", path, lines[at], i.row())
+		}
+	}
+	if *update {
+		if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// near allows for a quarter, and for what is lost by writing three digits.
+func near(a, b float64) bool { return math.Abs(a-b) <= 0.25*math.Max(a, b)+0.001 }
