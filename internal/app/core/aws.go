@@ -1,9 +1,11 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"sync"
 
@@ -75,15 +77,49 @@ func (d Deployed) signingSecret() flow.SecretRef {
 }
 
 // Slack connects to the workspace whose bot token is in the secret. Which one
-// that is, is asked unless the secret tells; the question opens the connection
-// that later calls go over.
+// that is, is asked unless the secret tells.
 func (d Deployed) Slack(ctx context.Context) (Slack, error) {
+	return d.slack(ctx, d.reachSlack(ctx))
+}
+
+// SignedSlack is Slack for whoever takes its requests: it gives the secret that
+// they are signed with, too. Both secrets are read at once.
+func (d Deployed) SignedSlack(ctx context.Context) (s Slack, signingSecret string, err error) {
+	client := d.reachSlack(ctx)
+	if err := d.Secrets.Prefetch(ctx, d.slackSecret("bot_token"), d.signingSecret()); err != nil {
+		return Slack{}, "", err
+	}
+	if signingSecret, err = d.Secrets.Value(ctx, d.signingSecret()); err != nil {
+		return Slack{}, "", err
+	}
+	s, err = d.slack(ctx, client)
+	return s, signingSecret, err
+}
+
+// reachSlack gives a client that opens a connection to Slack meanwhile, for the
+// first call not to wait for it: that is one which people wait for.
+func (d Deployed) reachSlack(ctx context.Context) *http.Client {
+	client := SlackHTTP()
+	url := cmp.Or(d.Settings.Slack.APIURL, slack.APIURL)
+	go func() {
+		request, err := http.NewRequestWithContext(ctx, http.MethodHead, url, nil)
+		if err != nil {
+			return // the first call tells
+		}
+		if answer, err := client.Do(request); err == nil {
+			answer.Body.Close()
+		}
+	}()
+	return client
+}
+
+func (d Deployed) slack(ctx context.Context, client *http.Client) (Slack, error) {
 	settings := d.Settings.Slack
 	var err error
 	if settings.BotToken, err = d.Secrets.Value(ctx, d.slackSecret("bot_token")); err != nil {
 		return Slack{}, err
 	}
-	api := SlackAPI(settings, SlackHTTP())
+	api := SlackAPI(settings, client)
 	team, err := d.Secrets.Value(ctx, d.slackSecret("team_id"))
 	if err != nil { // it may be left out
 		if team, err = slackapp.Workspace(ctx, api); err != nil {
@@ -91,19 +127,6 @@ func (d Deployed) Slack(ctx context.Context) (Slack, error) {
 		}
 	}
 	return Slack{API: api, Directory: d.Directory(api, team)}, nil
-}
-
-// SignedSlack is Slack for whoever takes its requests: it gives the secret that
-// they are signed with, too. Both secrets are read at once.
-func (d Deployed) SignedSlack(ctx context.Context) (s Slack, signingSecret string, err error) {
-	if err := d.Secrets.Prefetch(ctx, d.slackSecret("bot_token"), d.signingSecret()); err != nil {
-		return Slack{}, "", err
-	}
-	if signingSecret, err = d.Secrets.Value(ctx, d.signingSecret()); err != nil {
-		return Slack{}, "", err
-	}
-	s, err = d.Slack(ctx)
-	return s, signingSecret, err
 }
 
 // SlackDirectory knows the people of the workspace, and connects to it when it
