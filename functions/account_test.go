@@ -179,17 +179,32 @@ func open(t testing.TB) *account {
 			env["SLACK_API_URL"] = slackURL + "/api"
 		}
 		a.functions[functionARN(name)] = lambdahost.Function{
-			Command: []string{binary(t, name)}, Handler: "bootstrap", Dir: scratch, Environment: env, Timeout: s.timeout, MemoryMB: 1024,
+			Command: []string{bootstrap(t, name)}, Handler: "bootstrap", Dir: scratch, Environment: env, Timeout: s.timeout, MemoryMB: 1024,
 		}
 	}
-	if a.host, err = lambdahost.Open(t.Context(), lambdahost.Options{Config: lambdahost.Config{Functions: a.functions}, Data: t.TempDir(), Log: slog.New(&logHandler{account: a})}); err != nil {
-		t.Fatal(err)
-	}
+	a.replaceFunctions()
 	a.follow("relay", 100, 20)
 	a.follow("notify", 25, 1000)
 	a.receive(auditQueue, "relay")
 	t.Cleanup(a.close)
 	return a
+}
+
+// replaceFunctions has new processes take the place of all functions, as a deploy
+// does: what is under way is cut short.
+func (a *account) replaceFunctions() {
+	a.t.Helper()
+	host, err := lambdahost.Open(a.t.Context(), lambdahost.Options{
+		Config: lambdahost.Config{Functions: a.functions}, Data: a.t.TempDir(), Log: slog.New(&logHandler{account: a}),
+	})
+	a.must(err)
+	a.mu.Lock()
+	old := a.host
+	a.host = host
+	a.mu.Unlock()
+	if old != nil {
+		a.must(old.Close())
+	}
 }
 
 func (a *account) close() {
@@ -292,13 +307,13 @@ func (a *account) must(err error) {
 // invoke calls a function and waits for it.
 func (a *account) invoke(arn string, payload []byte) ([]byte, *failure) {
 	a.mu.Lock()
-	theirs := a.customers[arn]
+	theirs, host := a.customers[arn], a.host
 	a.mu.Unlock()
 	if theirs != nil {
 		return theirs(payload)
 	}
 	i := invocation{function: strings.TrimPrefix(arn, functionARN("")), payload: payload}
-	answer, err := a.host.Invoke(a.t.Context(), arn, payload)
+	answer, err := host.Invoke(a.t.Context(), arn, payload)
 	i.answer = answer
 	if err != nil {
 		i.failed = failureOf(err)

@@ -1,13 +1,13 @@
 package functions_test
 
 import (
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/slacksim"
 )
 
@@ -162,9 +162,22 @@ func TestRemovalHasTwoPaths(t *testing.T) {
 	})
 }
 
-// sweep has the rule fire that calls sweep each minute, and gives the metrics
-// that it logs.
-func (a *account) sweep() map[string]float64 {
+// swept are the metrics that sweep logs, in CloudWatch's embedded format.
+type swept struct {
+	AWS struct {
+		Timestamp         int64
+		CloudWatchMetrics []struct {
+			Namespace  string
+			Dimensions [][]string
+			Metrics    []struct{ Name, Unit string }
+		}
+	} `json:"_aws"`
+	FunctionName                            string
+	RemovalsOverdue, RunsDriven, RunsFailed *int
+}
+
+// sweep has the rule fire that calls sweep each minute.
+func (a *account) sweep() swept {
 	a.t.Helper()
 	const event = `{"version":"0","id":"53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa","detail-type":"Scheduled Event","source":"aws.events","account":"123456789012","time":"2026-03-02T09:00:00Z","region":"us-east-1","resources":["arn:aws:events:us-east-1:123456789012:rule/sym-flows-sweep"],"detail":{}}`
 	a.mu.Lock()
@@ -173,20 +186,17 @@ func (a *account) sweep() map[string]float64 {
 	if _, failed := a.invoke(functionARN("sweep"), []byte(event)); failed != nil {
 		a.t.Fatalf("sweep failed: %+v", failed)
 	}
-	metrics := map[string]float64{}
+	var metrics swept
 	a.await("metrics", func() bool {
 		for _, l := range a.log[before:] {
-			var line map[string]any
-			if l.function != "sweep" || json.Unmarshal([]byte(l.line), &line) != nil || line["_aws"] == nil {
-				continue
-			}
-			for name, value := range line {
-				if n, ok := value.(float64); ok {
-					metrics[name] = n
+			if l.function == "sweep" && strings.Contains(l.line, "_aws") {
+				if err := strictly([]byte(l.line), &metrics); err != nil {
+					a.t.Errorf("%s: %v", l.line, err)
 				}
+				return true
 			}
 		}
-		return len(metrics) > 0
+		return false
 	})
 	return metrics
 }
@@ -209,14 +219,30 @@ func TestSchedulerDown(t *testing.T) {
 	}
 }
 
-// TestSweepMetrics: what is overdue is told.
+// TestSweepMetrics: the sweep reports in the form that CloudWatch reads, and by
+// the names that infra's alarms look for.
 func TestSweepMetrics(t *testing.T) {
 	t.Parallel()
 	a, _ := product(t)
-	metrics := a.sweep()
-	for name, want := range map[string]float64{"RemovalsOverdue": 0, "RunsDriven": 0, "RunsFailed": 0} {
-		if got, there := metrics[name]; !there || got != want {
-			t.Errorf("%s is %v, want %v", name, got, want)
+	got := a.sweep()
+	if len(got.AWS.CloudWatchMetrics) != 1 {
+		t.Fatalf("got %+v", got)
+	}
+	made := got.AWS.CloudWatchMetrics[0]
+	if made.Namespace != config.MetricNamespace || len(made.Dimensions) != 1 || !slices.Equal(made.Dimensions[0], []string{config.MetricDimension}) || got.FunctionName != "sym-flows-sweep" {
+		t.Errorf("got %+v", got)
+	}
+	var names []string
+	for _, m := range made.Metrics {
+		names = append(names, m.Name)
+	}
+	slices.Sort(names)
+	if want := []string{config.MetricRemovalsOverdue, config.MetricRunsDriven, config.MetricRunsFailed}; !slices.Equal(names, want) {
+		t.Errorf("the metrics are %v, want %v", names, want)
+	}
+	for _, n := range []*int{got.RemovalsOverdue, got.RunsDriven, got.RunsFailed} {
+		if n == nil || *n != 0 {
+			t.Errorf("of nothing that is due: %+v", got)
 		}
 	}
 }

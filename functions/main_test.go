@@ -33,8 +33,8 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// binary gives the path of a function as it is deployed, though for this machine.
-func binary(t testing.TB, name string) string {
+// bootstrap gives the path of a function as it is deployed, though for this machine.
+func bootstrap(t testing.TB, name string) string {
 	t.Helper()
 	dir, err := binaries()
 	if err != nil {

@@ -62,3 +62,32 @@ func TestPublishRefuses(t *testing.T) {
 	a.must(a.slack.As("bob").Click("", "Revoke"))
 	a.ended(g, run)
 }
+
+// TestDeployDuringRun: a deploy changes nothing for a run that is under way, when
+// it waits for a decision and when it has access. What asks from then on goes by
+// the new configuration.
+func TestDeployDuringRun(t *testing.T) {
+	t.Parallel()
+	a, g := product(t)
+	run := a.request("alice", "prod-access", "#access-prod", accessFields)
+	later := strings.Replace(flows["prod-access.yaml"], `["group:platform"]`, `["user:carol@example.com"]`, 1)
+	later = strings.Replace(later, "[1s, 1m, 1h]", "[1h]", 1)
+	deploy := func() {
+		a.replaceFunctions()
+		if answer := a.deploy(without("prod-access.yaml", map[string]string{"later.yaml": later})); answer.Status != "SUCCESS" {
+			t.Fatalf("publish answered %+v", answer)
+		}
+	}
+	deploy()
+	a.must(a.slack.As("bob").Click("", "Approve"))
+	a.await("access", func() bool { return g.holds[run] })
+	deploy()
+	a.ended(g, run)
+	a.shippedFor(run, "prompt", "request", "approve", "escalate", "deescalate")
+
+	second := a.request("alice", "prod-access", "#access-prod", longFields)
+	a.must(a.slack.As("bob").Click("", "Approve"))
+	a.sees("bob", "Only Carol and Lead can decide this request")
+	a.must(a.slack.As("carol").Click("", "Approve"))
+	a.await("access", func() bool { return g.holds[second] })
+}

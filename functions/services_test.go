@@ -3,10 +3,13 @@ package functions_test
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"net/http"
 	"net/url"
 	"slices"
@@ -239,6 +242,7 @@ func (a *account) serveS3(w http.ResponseWriter, r *http.Request, function strin
 		return
 	}
 	w.Header().Set("Content-Type", "application/zip")
+	w.Header().Set("X-Amz-Checksum-Crc32", base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(object))))
 	_, _ = w.Write(object)
 }
 
