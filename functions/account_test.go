@@ -69,7 +69,7 @@ type account struct {
 	url       string // of AWS
 	gateway   *httptest.Server
 	table     *dynamotest.Server
-	host      *lambdahost.Host
+	hosts     []*lambdahost.Host             // the last one takes what comes
 	functions map[string]lambdahost.Function // by ARN
 	slack     *slacksim.Sim
 	states    *interpreter
@@ -190,8 +190,8 @@ func open(t testing.TB) *account {
 	return a
 }
 
-// replaceFunctions has new processes take the place of all functions, as a deploy
-// does: what is under way is cut short.
+// replaceFunctions has new processes take what comes from now on, as after a
+// deploy. What is under way goes on in the old ones, as in Lambda.
 func (a *account) replaceFunctions() {
 	a.t.Helper()
 	host, err := lambdahost.Open(a.t.Context(), lambdahost.Options{
@@ -199,18 +199,16 @@ func (a *account) replaceFunctions() {
 	})
 	a.must(err)
 	a.mu.Lock()
-	old := a.host
-	a.host = host
-	a.mu.Unlock()
-	if old != nil {
-		a.must(old.Close())
-	}
+	defer a.mu.Unlock()
+	a.hosts = append(a.hosts, host)
 }
 
 func (a *account) close() {
 	close(a.closing)
-	if err := a.host.Close(); err != nil {
-		a.t.Error(err)
+	for _, host := range a.hosts {
+		if err := host.Close(); err != nil {
+			a.t.Error(err)
+		}
 	}
 	a.work.Wait()
 	if a.t.Failed() {
@@ -307,7 +305,7 @@ func (a *account) must(err error) {
 // invoke calls a function and waits for it.
 func (a *account) invoke(arn string, payload []byte) ([]byte, *failure) {
 	a.mu.Lock()
-	theirs, host := a.customers[arn], a.host
+	theirs, host := a.customers[arn], a.hosts[len(a.hosts)-1]
 	a.mu.Unlock()
 	if theirs != nil {
 		return theirs(payload)
