@@ -452,10 +452,7 @@ func unknown(operation string) error {
 }
 
 // logHandler keeps what functions log.
-type logHandler struct {
-	account  *account
-	function string
-}
+type logHandler struct{ account *account }
 
 func (h *logHandler) Enabled(context.Context, slog.Level) bool { return true }
 func (h *logHandler) WithAttrs([]slog.Attr) slog.Handler       { return h }
