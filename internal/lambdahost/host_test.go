@@ -123,6 +123,27 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+// TestReported: what the function said is told as it said it, by a type that
+// step tables can match.
+func TestReported(t *testing.T) {
+	t.Parallel()
+	const arn = "arn:aws:lambda:us-east-1:123456789012:function:f"
+	for _, test := range []struct {
+		function      Function
+		payload, kind string
+	}{
+		{goFunction("function"), `{"Do":"fail","Text":"no such table"}`, "errorString"},
+		{goFunction("function"), `{"Do":"panic","Text":"no such table"}`, "string"},
+		{pythonFunction(t, "testdata/python/handlers.py", "handlers.fail"), `{"table":"no such table"}`, "ValueError"},
+	} {
+		_, err := open(t, map[string]Function{arn: test.function}).Invoke(t.Context(), arn, []byte(test.payload))
+		said, ok := errors.AsType[*Reported](err)
+		if !ok || said.Type != test.kind || !strings.Contains(said.Message, "no such table") {
+			t.Errorf("%s: %+v, %v; want a %s", test.payload, said, err, test.kind)
+		}
+	}
+}
+
 func TestUnmappedARN(t *testing.T) {
 	t.Parallel()
 	b := openGo(t)
