@@ -1,0 +1,116 @@
+"""What handlers ask of Sym Flows while they run: by HTTP on one machine, by a
+Lambda invocation in AWS, with a token that is good for one run and a few minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any, Protocol
+
+from sym.sdk.exceptions import HTTPError, SDKError, from_code
+
+TIMEOUT = 30.0  # seconds; a handler's own deadline is nearly always sooner
+_LIMIT = 6 * 1024 * 1024  # bytes of an answer, as of a Lambda function's
+
+
+class Services(Protocol):
+    """Answers requests of handlers. sym.sdk.testing has one for tests."""
+
+    def ask(self, op: str, **args: Any) -> Any:
+        """Has op done and returns its value.
+
+        Raises:
+            SymException: it could not be done; of the class that the code names.
+        """
+
+    def offers(self, op: str) -> bool:
+        """Whether op ("secret", "invoke") is to be asked here and not of AWS."""
+
+
+class NoServices:
+    """Where nothing can be asked, such as under on_change handlers in a preview."""
+
+    def ask(self, op: str, **args: Any) -> Any:
+        raise SDKError(
+            "NO_SERVICES",
+            f"Nothing can be asked of Sym Flows here ({op}).",
+            "Call it from a handler of a run; in a test, configure sym.sdk.testing.FakeServices.",
+        )
+
+    def offers(self, op: str) -> bool:
+        return False
+
+
+class RemoteServices:
+    """The services function of Sym Flows.
+
+    Args:
+        token: good for this run and this call.
+        url: where to POST requests.
+        function: ARN of the Lambda function to invoke instead.
+        offers: ops that are to be asked here, which AWS could answer too.
+    """
+
+    def __init__(self, *, token: str, url: str = "", function: str = "", offers: list[str] | None = None) -> None:
+        self._token = token
+        self._url = url
+        self._function = function
+        self._offers = frozenset(offers or ())
+
+    def offers(self, op: str) -> bool:
+        return op in self._offers
+
+    def ask(self, op: str, **args: Any) -> Any:
+        body = json.dumps({"token": self._token, "op": op, "args": args}).encode()
+        raw = self._post(op, body) if self._url else self._invoke(op, body)
+        try:
+            answer = json.loads(raw)
+            error = answer.get("error")
+            if error:
+                raise from_code(error["code"], error["message"], error.get("hint") or "")
+            return answer["value"]
+        except (ValueError, KeyError, AttributeError, TypeError) as bad:
+            raise HTTPError("BAD_ANSWER", f"The answer to {op} is none that we understand.") from bad
+
+    def _post(self, op: str, body: bytes) -> bytes:
+        request = urllib.request.Request(self._url, body, {"Content-Type": "application/json"})
+        # Straight to it: a proxy of the environment has no business with the token.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=TIMEOUT) as response:
+                return response.read(_LIMIT)
+        except urllib.error.HTTPError as refusal:  # errors have bodies of the same shape
+            with refusal:
+                raw = refusal.read(_LIMIT)
+            if raw.lstrip().startswith(b"{"):
+                return raw
+            raise HTTPError("BAD_STATUS", f"Sym Flows answered {op} with status {refusal.code}.") from None
+        except OSError as error:
+            raise HTTPError("NO_ANSWER", f"Sym Flows does not answer {op}: {error}") from error
+
+    def _invoke(self, op: str, body: bytes) -> bytes:
+        import boto3  # only where AWS is really called: importing it takes long
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            response = boto3.client("lambda").invoke(FunctionName=self._function, Payload=body)
+            raw = response["Payload"].read()
+        except (BotoCoreError, ClientError) as error:
+            raise HTTPError("NO_ANSWER", f"Sym Flows does not answer {op}: {error}") from error
+        if response.get("FunctionError"):
+            raise HTTPError("BAD_STATUS", f"Sym Flows failed to answer {op}.")
+        return raw
+
+
+def connect(wire: dict[str, Any] | None) -> Services:
+    """The services that a message of the handler protocol names."""
+    if not wire:
+        return NoServices()
+    return RemoteServices(
+        token=wire.get("token") or "",
+        url=wire.get("url") or "",
+        function=wire.get("function") or "",
+        offers=wire.get("offers"),
+    )
