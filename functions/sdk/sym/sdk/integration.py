@@ -17,7 +17,9 @@ class Integration(SymResource):
         external_id: which one of that type, such as "example.pagerduty.com".
         settings: settings that are no secrets.
         secrets: its secrets by the setting that names them, such as "api_token_secret".
-            In settings they are a list, in this order, under "secrets".
+
+    Example:
+        token = event.flow.environment.integrations["github"].settings["api_token_secret"].retrieve_value()
     """
 
     def __init__(
@@ -54,8 +56,9 @@ class Integration(SymResource):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Its settings. "secrets" is the list of its Secret objects."""
-        return {**self._settings, "secrets": list(self._secrets.values())}
+        """Its settings. One that names a secret, such as "api_token_secret", holds the
+        Secret; "secrets" is the list of them all, in the order of the configuration."""
+        return {**self._settings, **self._secrets, "secrets": list(self._secrets.values())}
 
     def secret(self, setting: str) -> Secret:
         """The secret that a setting names, such as "api_token_secret".

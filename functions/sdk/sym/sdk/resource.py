@@ -13,7 +13,8 @@ TYPED_MODELS = frozenset({
 })
 
 _SLUG = re.compile(r"[a-zA-Z0-9_-]+")
-_VERSION = re.compile(r"latest|\d{1,3}\.\d{1,3}\.\d{1,3}")
+# Sym's versions have three digits at most in each place; ours count on in the last.
+_VERSION = re.compile(r"latest|\d{1,3}\.\d{1,3}\.\d{1,9}")
 
 
 class InvalidSRNError(SymException):
@@ -26,6 +27,7 @@ class InvalidSRNError(SymException):
 
     def __init__(self, srn: str, reason: str) -> None:
         super().__init__("SRN", "INVALID_SRN", f"{srn!r} is no SRN: {reason}")
+        self.reason = reason
 
 
 class InvalidSlugError(InvalidSRNError):
@@ -41,11 +43,11 @@ class MultipleErrors(InvalidSRNError):
 
     Args:
         srn: the text.
-        errors: what is wrong with it, one by one.
+        errors: the faults.
     """
 
-    def __init__(self, srn: str, errors: list[str]) -> None:
-        super().__init__(srn, "; ".join(errors))
+    def __init__(self, srn: str, errors: list[InvalidSRNError]) -> None:
+        super().__init__(srn, "; ".join(error.reason for error in errors))
         self.errors = errors
 
 
@@ -74,25 +76,22 @@ class SRN:
             raise TrailingSeparatorError(raw, "it ends with a colon; take it away")
         parts = raw.split(":")
         typed = len(parts) > 1 and parts[1] in TYPED_MODELS
-        named = ["organization", "model", *(["type"] if typed else []), "slug", "version"]
-        if not len(named) <= len(parts) <= len(named) + 1:
-            shape = ":".join(f"<{name}>" for name in named)
+        names = ["organization", "model", *(["type"] if typed else []), "slug", "version", "identifier"]
+        if len(parts) not in (len(names) - 1, len(names)):
+            shape = ":".join(f"<{name}>" for name in names[:-1])
             raise InvalidSRNError(raw, f"it has {len(parts)} parts, not those of {shape}[:<identifier>]")
-        srn = cls(**dict(zip([*named, "identifier"], parts)))
-        bad = [
-            f"its {name} {part!r} may only have letters, digits, - and _"
-            for name, part in zip([n for n in named if n != "version"] + ["identifier"],
-                                  [p for i, p in enumerate(parts) if i != len(named) - 1])
-            if not _SLUG.fullmatch(part)
-        ]
-        wrong_version = not _VERSION.fullmatch(srn.version)
-        if wrong_version:
-            bad.append(f"its version {srn.version!r} is neither latest nor like 1.0.12")
-        if len(bad) > 1:
-            raise MultipleErrors(raw, bad)
-        if bad:
-            raise (InvalidSRNError if wrong_version else InvalidSlugError)(raw, bad[0])
-        return srn
+        named = dict(zip(names, parts))
+        faults: list[InvalidSRNError] = []
+        for name, part in named.items():
+            if name == "version" and not _VERSION.fullmatch(part):
+                faults.append(InvalidSRNError(raw, f"its version {part!r} is neither latest nor like 1.0.12"))
+            elif name != "version" and not _SLUG.fullmatch(part):
+                faults.append(InvalidSlugError(raw, f"its {name} {part!r} may only have letters, digits, - and _"))
+        if len(faults) > 1:
+            raise MultipleErrors(raw, faults)
+        if faults:
+            raise faults[0]
+        return cls(**named)
 
     def __str__(self) -> str:
         parts = (self.organization, self.model, self.type, self.slug, self.version, self.identifier)

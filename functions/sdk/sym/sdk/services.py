@@ -5,8 +5,6 @@ Lambda invocation in AWS, with a token that is good for one run and a few minute
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 from typing import Any, Protocol
 
 from sym.sdk.exceptions import HTTPError, SDKError, from_code
@@ -30,7 +28,7 @@ class Services(Protocol):
 
 
 class NoServices:
-    """Where nothing can be asked, such as under on_change handlers in a preview."""
+    """Where nothing can be asked, such as in a test that configures no services."""
 
     def ask(self, op: str, **args: Any) -> Any:
         raise SDKError(
@@ -75,6 +73,9 @@ class RemoteServices:
             raise HTTPError("BAD_ANSWER", f"The answer to {op} is none that we understand.") from bad
 
     def _post(self, op: str, body: bytes) -> bytes:
+        import urllib.error  # only where something is asked: importing it takes long
+        import urllib.request
+
         request = urllib.request.Request(self._url, body, {"Content-Type": "application/json"})
         # Straight to it: a proxy of the environment has no business with the token.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
