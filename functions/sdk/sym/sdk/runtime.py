@@ -1,5 +1,5 @@
 """What is around a handler while it runs: the event, the environment's
-integrations, the outputs of earlier steps, and the services it can ask.
+integrations, the outputs of earlier steps, the services it can ask, and its deadline.
 
 Functions such as slack.send_message take none of it as an argument, so it is
 kept here for as long as a handler runs. A process runs one handler at a time;
@@ -8,6 +8,8 @@ threads that a handler starts see the same.
 
 from __future__ import annotations
 
+import math
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Iterator
@@ -28,6 +30,7 @@ class Runtime:
     event: Event | None = None
     integrations: dict[str, Integration] = field(default_factory=dict)
     step_outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    deadline: float = math.inf  # by time.monotonic, in seconds
 
 
 _now: Runtime | None = None
@@ -57,6 +60,12 @@ def current() -> Runtime:
             "Move it from the top level of the file into a handler; in a test, use sym.sdk.testing.",
         )
     return _now
+
+
+def remaining() -> float:
+    """The seconds that the running handler has left; never less than 0, infinity if
+    there is no deadline. Raises SDKError like current."""
+    return max(0.0, current().deadline - time.monotonic())
 
 
 def services() -> Services:

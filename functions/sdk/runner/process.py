@@ -1,0 +1,308 @@
+"""A worker as its owner sees it: started, asked, watched, ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Callable, Iterator, Mapping
+
+from runner.limits import Limits
+from sym.run import faults
+
+START = 30.0  # seconds for Python to start, until it imports the handlers
+MAX_OUTPUT = 16 * 1024  # bytes of what a handler prints that are kept
+MAX_LINE = 4 * 1024 * 1024  # bytes of one answer; larger ones are none of ours
+_PIPE = 128 * 1024  # bytes; more than a pipe holds
+_TRACE = 0.25  # seconds to wait for a hung worker to say where it is
+
+# What a worker gets of our environment. No token or setting of ours is among it.
+ENVIRONMENT = re.compile(
+    r"PATH|LD_LIBRARY_PATH|LANG|LC_\w+|TZ"
+    r"|SSL_CERT_FILE|SSL_CERT_DIR|REQUESTS_CA_BUNDLE|AWS_CA_BUNDLE"
+    r"|(?:HTTPS?|ALL|NO)_PROXY|(?:https?|all|no)_proxy"
+    # In AWS: who the function is, for reading secrets and invoking functions.
+    r"|AWS_REGION|AWS_DEFAULT_REGION|AWS_ENDPOINT_URL\w*"
+    r"|AWS_ACCESS_KEY_ID|AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|AWS_CONTAINER_\w+"
+)
+
+
+class Died(Exception):
+    """The worker is gone, or does not speak as it should."""
+
+
+class TimedOut(Exception):
+    """The worker did not answer in time."""
+
+
+class Process:
+    """A worker process.
+
+    Args:
+        source: {"name", "text"} of the handlers' file.
+        limits: how much it may use.
+        environ: the environment to take its own from.
+    """
+
+    def __init__(self, source: Mapping[str, str], limits: Limits, environ: Mapping[str, str]) -> None:
+        self._file = source["name"]
+        self._limits = limits
+        self._source = source
+        self._home = tempfile.mkdtemp(prefix="sym-worker-")
+        self._buffer = b""
+        self._output = _Output()
+        self._line, theirs = socket.socketpair()
+        self._trace, trace = os.pipe()
+        self._printed, printed = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                # -P: its directory is not where its modules come from.
+                [sys.executable, "-P", "-B", "-u", "-m", "runner.worker", str(theirs.fileno()), str(trace),
+                 str(limits.memory_mb), str(limits.file_mb), str(limits.open_files)],
+                stdin=subprocess.DEVNULL, stdout=printed, stderr=printed,
+                pass_fds=(theirs.fileno(), trace), cwd=self._home, start_new_session=True,
+                env=_environment(environ, self._home),
+            )
+        except BaseException:
+            self._close_files()
+            raise
+        finally:
+            theirs.close()
+            os.close(trace)
+            os.close(printed)
+        for number in (self._trace, self._printed):
+            os.set_blocking(number, False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._line, selectors.EVENT_READ)
+        self._selector.register(self._printed, selectors.EVENT_READ)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def idle(self) -> bool:
+        """Whether it waits for a message: it has nothing to say, and has not ended."""
+        return not self._buffer and not select.select([self._line], [], [], 0)[0]
+
+    def load(self, timeout: float) -> dict[str, Any]:
+        """Imports the handlers' file within timeout seconds.
+
+        Returns:
+            {"handlers": names} or {"error": …}, and "output" if it printed anything.
+            After an error the process is of no more use.
+        """
+        self._send({"source": dict(self._source)}, time.monotonic() + START)
+        if self._next(time.monotonic() + START) != {"started": "import"}:
+            raise RuntimeError("a worker did not start as it should")
+        try:
+            answer = self._next(time.monotonic() + timeout)
+        except TimedOut:
+            answer = {"error": self._too_slow("The import of the file", timeout)}
+        except Died:
+            answer = {"error": self._died("while it imported the file")}
+        output = self._output.take()
+        return answer | ({"output": output} if output else {})
+
+    def call(self, message: Mapping[str, Any], seconds: Callable[[], float]) -> Iterator[dict[str, Any]]:
+        """Has a message's handlers called.
+
+        Args:
+            message: of the protocol.
+            seconds: how long the next handler may take.
+
+        Yields:
+            {"result": …} of each, or {"error": …} about the message. The last may have
+            "last": true: then the process is of no more use.
+        """
+        self._drain()
+        self._output.take()  # of threads and children that outlived the last message
+        handler, allowed = "", seconds()
+        try:
+            self._send({"message": message}, time.monotonic() + START)
+            while True:
+                answer = self._next(time.monotonic() + (allowed if handler else START))
+                if "started" in answer:
+                    handler, allowed = answer["started"], seconds()
+                elif "result" in answer:
+                    if (answer["result"].get("error") or {}).get("code") == "SDK:WORKER_DIED":
+                        yield self._with_output(answer) | {"last": True}  # out of memory, it ends by itself
+                        return
+                    yield self._with_output(answer)
+                    handler = ""
+                elif "error" in answer:
+                    yield answer
+                    return
+                else:
+                    return
+        except TimedOut:
+            error = self._too_slow(handler or "The worker", allowed if handler else START)
+        except Died:
+            error = self._died(f"in {handler}" if handler else "between two handlers")
+        if not handler:
+            yield {"error": error, "last": True}
+            return
+        yield self._with_output({"result": {"handler": handler, "state": "failed", "error": error}, "last": True})
+
+    def close(self) -> None:
+        """Ends the process and all that it has started, and deletes its directory."""
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):  # macOS refuses zombies
+            pass
+        self._process.wait()
+        self._selector.close()
+        self._close_files()
+
+    def _close_files(self) -> None:
+        self._line.close()
+        os.close(self._trace)
+        os.close(self._printed)
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def _send(self, message: dict[str, Any], deadline: float) -> None:
+        self._line.settimeout(max(deadline - time.monotonic(), 0.001))
+        try:
+            self._line.sendall(json.dumps(message).encode() + b"\n")
+        except TimeoutError:
+            raise TimedOut from None
+        except OSError:
+            raise Died from None
+
+    def _next(self, deadline: float) -> dict[str, Any]:
+        """The worker's next answer, whatever it prints in the meantime."""
+        while b"\n" not in self._buffer:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimedOut
+            for key, _ in self._selector.select(left):
+                if key.fileobj is self._line:
+                    self._receive()
+                else:
+                    self._drain()
+        line, self._buffer = self._buffer.split(b"\n", 1)
+        self._drain()  # what it printed before it answered is all in the pipe
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            raise Died from None
+        if not isinstance(answer, dict):
+            raise Died
+        return answer
+
+    def _receive(self) -> None:
+        try:
+            data = self._line.recv(65536)
+        except OSError:
+            data = b""
+        if not data or len(self._buffer) > MAX_LINE:
+            raise Died
+        self._buffer += data
+
+    def _drain(self) -> None:
+        """Takes what is in the pipe, but not for ever, should someone fill it as fast."""
+        taken = 0
+        while taken < _PIPE:
+            try:
+                data = os.read(self._printed, 65536)
+            except BlockingIOError:
+                return
+            if not data:  # nobody has the other end any more
+                if self._printed in self._selector.get_map():
+                    self._selector.unregister(self._printed)
+                return
+            taken += len(data)
+            self._output.add(data)
+
+    def _with_output(self, answer: dict[str, Any]) -> dict[str, Any]:
+        output = self._output.take()
+        if output:
+            answer["result"]["output"] = output
+        return answer
+
+    def _too_slow(self, what: str, allowed: float) -> dict[str, Any]:
+        """The error of a time-out, with the line where the worker hangs, if it says so."""
+        line = None
+        try:
+            os.kill(self.pid, signal.SIGUSR1)
+            end = time.monotonic() + _TRACE
+            trace = ""
+            while line is None and select.select([self._trace], [], [], max(end - time.monotonic(), 0))[0]:
+                more = os.read(self._trace, 65536).decode(errors="replace")
+                if not more:
+                    break
+                trace += more
+                line = self._line_in(trace)
+        except (OSError, ValueError):
+            pass  # then without
+        return faults.of("SDK:TIMEOUT", f"{what} took longer than {allowed:g} s and was ended.",
+                         "Do less, or ask for less, in one handler.", self._file if line else "", line)
+
+    def _died(self, when: str) -> dict[str, Any]:
+        """The error of a death: of what, and where, if it says so."""
+        how = self._exit()
+        trace = ""
+        try:
+            trace = os.read(self._trace, 65536).decode(errors="replace")
+        except BlockingIOError:
+            pass
+        line = self._line_in(trace)
+        return faults.of("SDK:WORKER_DIED", f"The process {how} {when}.",
+                         f"It may use {self._limits.memory_mb} MB, and must neither exit nor close files that are not its own.",
+                         self._file if line else "", line)
+
+    def _exit(self) -> str:
+        """How the process ended."""
+        for _ in range(100):
+            ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended:
+                if ended.si_code == os.CLD_EXITED:
+                    return f"ended with exit status {ended.si_status}"
+                return f"was killed by {signal.Signals(ended.si_status).name}"
+            time.sleep(0.01)  # its files close a moment before it ends
+        return "stopped talking to us"
+
+    def _line_in(self, trace: str) -> int | None:
+        """The innermost line of the handlers' file in a dump of faulthandler."""
+        found = re.search(rf'File "{re.escape(self._file)}", line (\d+) ', trace)
+        return int(found[1]) if found else None
+
+
+class _Output:
+    """What a handler prints: the beginning of it, if it is too much."""
+
+    def __init__(self) -> None:
+        self._kept = bytearray()
+        self._size = 0
+
+    def add(self, data: bytes) -> None:
+        self._size += len(data)
+        self._kept += data[: max(MAX_OUTPUT - len(self._kept), 0)]
+
+    def take(self) -> str:
+        """The text so far, which is then forgotten."""
+        text = self._kept.decode(errors="replace")
+        if self._size > len(self._kept):
+            text += f"\n… {self._size - len(self._kept)} bytes more were cut off"
+        self._kept.clear()
+        self._size = 0
+        return text
+
+
+def _environment(environ: Mapping[str, str], home: str) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if ENVIRONMENT.fullmatch(name)} | {
+        "HOME": home,
+        "TMPDIR": home,
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent.parent), *filter(None, sys.path)]),
+        "PYTHONIOENCODING": "utf-8:backslashreplace",
+        "PYTHONSAFEPATH": "1",
+    }
