@@ -23,7 +23,6 @@ import ipaddress
 import json
 import random
 import re
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -33,25 +32,14 @@ from email.message import Message
 from typing import Any, NoReturn
 
 from sym.sdk.exceptions import ServiceException
+from sym.sdk.integrations._clock import Clock
 
 ANSWER_TIMEOUT = 10.0  # seconds for one answer, if the handler has that long
 TRIES = 4
 MAX_ANSWER = 16 << 20  # bytes
 MAX_PAGES = 1000  # what no honest list has
 
-_FAILING = {500, 502, 503, 504}
-
-
-class Clock:
-    """The time, as the machine has it."""
-
-    def now(self) -> float:
-        """Seconds since 1970."""
-        return time.time()
-
-    def sleep(self, seconds: float) -> None:
-        """Waits."""
-        time.sleep(seconds)
+_FAILING = {0, 500, 502, 503, 504}  # 0: no answer
 
 
 @dataclass(frozen=True)
@@ -73,13 +61,26 @@ class Request:
     body: bytes
 
 
-def _error_text(answer: Any) -> str:
-    """The words of an error, where no vendor's own form is known."""
-    if isinstance(answer, dict):
-        for key in ("message", "error_description", "error", "detail"):
-            if isinstance(answer.get(key), str):
-                return answer[key]
-    return ""
+def words_at(*keys: str) -> Callable[[Answer], str]:
+    """Picks the vendor's own words from the JSON of an error: all texts at keys, of
+    which each is a path such as "error.message"; a list's texts are joined.
+    """
+
+    def words(answer: Answer) -> str:
+        found = []
+        for key in keys:
+            value = json.loads(answer.body)
+            for part in key.split("."):
+                value = value.get(part) if isinstance(value, dict) else None
+            values = value if isinstance(value, list) else value.items() if isinstance(value, dict) else [value]
+            for text in values:
+                if isinstance(text, tuple):
+                    text = f"{text[0]}: {text[1]}"
+                if isinstance(text, (str, int)) and text != "":
+                    found.append(str(text))
+        return ", ".join(found)
+
+    return words
 
 
 @dataclass
@@ -94,9 +95,11 @@ class Client:
         secrets: values that must not show up in messages.
         sign: makes the headers of a request just before it is sent, for servers
             that want signatures.
-        error_text: picks the vendor's own words from the JSON of an error.
-        throttled: tells whether an answer means "too many requests".
+        words: picks the vendor's own words from an error.
+        meaning: the status that an answer means, for vendors who say 403 or 400
+            where others say 429.
         hints: what to do about a status, in place of the usual text.
+        trusted_hosts: hosts that may be asked without TLS, besides loopback.
         remaining: how many seconds the handler has left.
         clock: the time.
     """
@@ -107,15 +110,16 @@ class Client:
     name: str = ""
     secrets: tuple[str, ...] = ()
     sign: Callable[[Request], dict[str, str]] | None = None
-    error_text: Callable[[Any], str] = _error_text
-    throttled: Callable[[Answer], bool] = lambda answer: answer.status == 429
+    words: Callable[[Answer], str] = words_at("message")
+    meaning: Callable[[Answer], int] = lambda answer: answer.status
     hints: Mapping[int, str] = field(default_factory=dict)
+    trusted_hosts: tuple[str, ...] = ()
     remaining: Callable[[], float] = lambda: ANSWER_TIMEOUT
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
         self.base_url = self.base_url.rstrip("/")
-        if not _is_safe(self.base_url):
+        if not _is_safe(self.base_url, self.trusted_hosts):
             self._fail(
                 "BAD_URL",
                 f"The address {self.base_url!r} of integration {self.name} can't be used.",
@@ -135,7 +139,7 @@ class Client:
     def find(self, path: str, params: Mapping[str, Any] | None = None) -> Any | None:
         """The JSON at path, or None if nothing is there."""
         answer = self.request("GET", path, params, accept=(404,))
-        return None if answer.status == 404 else self.json(answer)
+        return None if self.meaning(answer) == 404 else self.json(answer)
 
     def post(
         self, path: str, body: Any, params: Mapping[str, Any] | None = None, *, repeatable: bool = False, what: str = ""
@@ -145,11 +149,12 @@ class Client:
         Args:
             repeatable: whether it may be sent again when nobody knows if it arrived.
         """
+        return self.json(self.send_json("POST", path, body, params, repeatable=repeatable, what=what))
+
+    def send_json(self, method: str, path: str, body: Any, params: Mapping[str, Any] | None = None, **options: Any) -> Answer:
+        """Sends body as JSON. Options are those of request."""
         headers = {"Content-Type": "application/json"}
-        answer = self.request(
-            "POST", path, params, json.dumps(body).encode(), headers=headers, repeatable=repeatable, what=what
-        )
-        return self.json(answer)
+        return self.request(method, path, params, json.dumps(body).encode(), headers=headers, **options)
 
     def json(self, answer: Answer) -> Any:
         """The body of an answer, decoded."""
@@ -192,11 +197,10 @@ class Client:
             repeatable = method in ("GET", "HEAD")
         for attempt in range(1, TRIES + 1):
             answer, fault = self._once(method, url, body, headers or {}, timeout)
-            if answer is not None and (200 <= answer.status < 300 or answer.status in accept):
+            status = self.meaning(answer) if answer is not None else 0
+            if 200 <= status < 300 or status in accept:
                 return answer
-            throttled = answer is not None and self.throttled(answer)
-            failing = answer is None or answer.status in _FAILING
-            if not throttled and not (failing and repeatable):
+            if status != 429 and not (repeatable and status in _FAILING):
                 break
             wait = self._wait(answer, attempt)
             if attempt == TRIES or wait >= self.remaining():
@@ -204,7 +208,7 @@ class Client:
             self.clock.sleep(wait)
         if answer is None:
             self._fail_unanswered(shown, fault)
-        self._fail_status(answer, throttled, shown, what)
+        self._fail_status(answer, status, shown, what)
 
     def pages(
         self,
@@ -322,19 +326,18 @@ class Client:
             f"Check the address of integration {self.name}, {self.base_url}, and that it can be reached from here.",
         )
 
-    def _fail_status(self, answer: Answer, throttled: bool, shown: str, what: str) -> NoReturn:
-        vendor, status = self.error.service, answer.status
+    def _fail_status(self, answer: Answer, status: int, shown: str, what: str) -> NoReturn:
         try:
-            words = self.error_text(json.loads(answer.body))
-        except (ValueError, AttributeError, KeyError, IndexError, TypeError):
-            words = ""
-        message = f"{vendor} answered {status} to {shown}{': ' + words if words else '.'}"
-        if throttled:
-            return self._fail("RATE_LIMITED", message, "Try again later, or ask for less at a time.")
+            words = self.words(answer)
+        except ValueError:
+            words = ""  # an error page of something in between
+        vendor = self.error.service
+        message = f"{vendor} answered {answer.status} to {shown}{': ' + words if words else '.'}"
         name, hint = {
             401: ("UNAUTHORIZED", f"Check the secrets of integration {self.name}: wrong, expired or revoked?"),
             403: ("FORBIDDEN", f"Give the account of integration {self.name} the rights for this."),
             404: ("NOT_FOUND", f"Check the id, and that integration {self.name} may see it."),
+            429: ("RATE_LIMITED", "Try again later, or ask for less at a time."),
         }.get(status, ("REJECTED", "Check what you pass to this function."))
         if status >= 500:
             name, hint = "UNAVAILABLE", "Try again later."
@@ -399,7 +402,7 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
-def _is_safe(url: str) -> bool:
+def _is_safe(url: str, trusted_hosts: tuple[str, ...]) -> bool:
     """Whether a token may be sent to url."""
     try:
         parts = urllib.parse.urlsplit(url)
@@ -408,7 +411,7 @@ def _is_safe(url: str) -> bool:
         return False
     if not host or parts.username is not None or parts.query or parts.fragment:
         return False
-    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
+    return parts.scheme == "https" or (parts.scheme == "http" and (_is_loopback(host) or host in trusted_hosts))
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,0 +1,50 @@
+"""Values that handlers keep from one run to the next, such as how many have approved.
+
+They belong to the flow. Two handlers that change one value at a time may lose one of
+the changes, so keep under a path of its own what must not be lost.
+"""
+
+import json
+from typing import Any
+
+from sym.sdk.exceptions import SymIntegrationError
+from sym.sdk.integrations import _lookup
+
+
+def fetch(path: str) -> Any:
+    """The value that was put at a path; None if there is none.
+
+    Args:
+        path: a text, such as "approvals/<run id>".
+
+    Raises:
+        SymIntegrationError: it can't be read.
+        MissingArgument: path is missing.
+
+    Example:
+        approvers = store.fetch(f"approvals/{event.run.id}") or []
+    """
+    return _lookup.ask(SymIntegrationError, "store_get", path=_lookup.needed("path", path))
+
+
+def put(path: str, value: Any) -> None:
+    """Keeps a value at a path, in place of what was there.
+
+    Args:
+        path: a text, such as "approvals/<run id>".
+        value: JSON-ready: texts, numbers, booleans, None, lists and dictionaries of these.
+
+    Raises:
+        SymIntegrationError: value is not JSON-ready (SymIntegration:BAD_VALUE), too
+            large, or can't be kept.
+        MissingArgument: path is missing.
+
+    Example:
+        store.put(f"approvals/{event.run.id}", [*approvers, str(event.user.id)])
+    """
+    _lookup.needed("path", path)
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as fault:
+        raise SymIntegrationError("BAD_VALUE", f"The value is not JSON-ready: {fault}.", "Use plain values.") from None
+    _lookup.ask(SymIntegrationError, "store_put", path=path, value=value)
