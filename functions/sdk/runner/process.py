@@ -24,7 +24,7 @@ START = 30.0  # seconds for Python to start, until it imports the handlers
 MAX_OUTPUT = 16 * 1024  # bytes of what a handler prints that are kept
 MAX_LINE = 4 * 1024 * 1024  # bytes of one answer; larger ones are none of ours
 _PIPE = 128 * 1024  # bytes; more than a pipe holds
-_TRACE = 0.25  # seconds to wait for a hung worker to say where it is
+_TRACE = 1.0  # seconds to wait at most for a hung worker to say where it is
 
 # What a worker gets of our environment. No token or setting of ours is among it.
 ENVIRONMENT = re.compile(
@@ -139,6 +139,7 @@ class Process:
                         return
                     yield self._with_output(answer)
                     handler = ""
+                    self._send({}, time.monotonic() + START)  # go on, now that we have what it printed
                 elif "error" in answer:
                     yield answer
                     return

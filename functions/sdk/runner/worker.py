@@ -6,7 +6,9 @@ It reads messages from a socket and writes what happens back, a JSON object a li
     → {"started": "import"}
     → {"handlers": [...]} | {"error": {...}}
     ← {"message": {...}}                                     of the protocol
-    → {"started": "on_request"} → {"result": {...}} → …
+    → {"started": "on_request"} → {"result": {...}}
+    ← {}                                                     what it printed is read: go on
+    → …
     → {"done": true} | {"error": {...}}
 """
 
@@ -77,6 +79,8 @@ def main() -> None:
                 line.write({"result": result})
                 if (result.get("error") or {}).get("code") == DIED:
                     return  # out of memory: who knows what is left half done
+                if line.read() is None:
+                    return
             line.write({"done": True})
         except Fault as fault:
             line.write({"error": faults.value(fault, file)})

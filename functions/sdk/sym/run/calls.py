@@ -17,6 +17,7 @@ from sym.sdk.payload import Payload
 from sym.sdk.runtime import Runtime
 from sym.sdk.services import Services, connect
 from sym.sdk.templates import TemplateEvent, TemplateStep
+from sym.sdk.user import user_from
 
 OPS = ("describe", "handle", "prefetch", "on_change", "strategy", "identity", "flows")
 METHODS = ("fetch_remote_identity", "escalate", "deescalate")
@@ -229,13 +230,13 @@ def _identity(event: Event, message: Wire, handlers: Handlers) -> list[Call]:
     name = message["handler"]
     if name not in ("get_identity", "get_identity_lookup"):
         raise ValueError(f"{name!r} is no reducer of identities")
-    args = (event, message["service"], message["external_id"], wire.user(message["user"]))
+    args = (event, message["service"], message["external_id"], user_from(message["user"]))
     return [_one(name, handlers.functions.get(name), lambda f: f(*args), values.text, handlers)]
 
 
 def _flows(message: Wire, handlers: Handlers) -> list[Call]:
     name = "get_flows"
-    user, flows = wire.user(message["user"]), [wire.flow(flow) for flow in message["flows"]]
+    user, flows = user_from(message["user"]), [wire.flow(flow) for flow in message["flows"]]
     variables = dict(message.get("vars") or {})
     function = handlers.functions.get(name)
     return [_one(name, function, lambda f: f(user, list(flows), variables), values.flows(flows), handlers, values.MAX_LIST)]
@@ -258,7 +259,7 @@ def _strategy(event: Event | None, message: Wire, handlers: Handlers) -> list[Ca
         return getattr(strategy, method)(target_id, _given(event))
 
     if method == "fetch_remote_identity":
-        user = wire.user(message["user"])
+        user = user_from(message["user"])
         return [_one(name, kind, call, lambda _, result: values.text(method, result), handlers)]
     else:
         target_id = message["target_id"]

@@ -72,7 +72,7 @@ def load(text: str, file: str = "impl.py") -> Handlers:
     module.__file__ = file
     sys.modules[module.__name__] = module  # dataclasses and pickle look it up there
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)  # for tracebacks that are printed
-    exec(compile(tree, file, "exec"), vars(module))
+    exec(compile(tree, file, "exec", dont_inherit=True), vars(module))
     lines = {
         node.name: node.lineno
         for node in ast.walk(tree)

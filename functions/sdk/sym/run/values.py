@@ -169,7 +169,7 @@ def nothing(name: str, result: Any) -> None:
 
 def size(name: str, value: Any, limit: int) -> Any:
     """The value itself, if its JSON keeps to the limit (in bytes)."""
-    length = len(json.dumps(value).encode())
+    length = len(json.dumps(value, ensure_ascii=False).encode(errors="surrogatepass"))
     if length > limit:
         raise Fault("RESULT_TOO_LARGE", f"{name} returned {length} bytes of JSON.", f"Return {limit} at most.")
     return value

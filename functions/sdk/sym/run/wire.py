@@ -21,14 +21,14 @@ from sym.sdk.request_forward_context import RequestForwardContext
 from sym.sdk.run import Run
 from sym.sdk.secret import Secret
 from sym.sdk.strategy import Strategy
-from sym.sdk.user import User, UserIdentity
+from sym.sdk.user import user_from
 
 Wire = Mapping[str, Any]
 
 
 def event(wire: Wire) -> Event:
     """An Event. Raises KeyError, TypeError or ValueError if it is none."""
-    actor = user(wire["user"])
+    actor = user_from(wire["user"])
     fields = dict(wire.get("fields") or {})
     if wire.get("target"):
         fields["target"] = target(wire["target"])
@@ -46,7 +46,7 @@ def event(wire: Wire) -> Event:
         run=Run(
             srn=run.get("srn") or "",
             id=run.get("id") or "",
-            actors={name: user(actor) for name, actor in (run.get("actors") or {}).items()},
+            actors={name: user_from(actor) for name, actor in (run.get("actors") or {}).items()},
             contexts=run.get("contexts") or {},
             source_channel=channel(run.get("source_channel")),
         ),
@@ -65,24 +65,6 @@ def moment(text: str | None) -> datetime:
 def channel(wire: Wire | None) -> Channel | None:
     """A Channel, or None."""
     return Channel(wire["type"], wire.get("identifier") or None) if wire else None
-
-
-def user(wire: Wire) -> User:
-    """A User."""
-    return User(
-        id=wire["id"],
-        email=wire["email"],
-        srn=wire.get("srn") or "",
-        username=wire.get("username") or "",
-        name=wire.get("name") or "",
-        first_name=wire.get("first_name") or "",
-        last_name=wire.get("last_name") or "",
-        type=wire.get("type") or "normal",
-        role=wire.get("role") or "member",
-        identities=[
-            UserIdentity(i["service"], i.get("service_id") or "", i["user_id"]) for i in wire.get("identities") or ()
-        ],
-    )
 
 
 def flow(wire: Wire) -> Flow:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from sym.sdk import runtime
-from sym.sdk.exceptions import SDKError
+from sym.sdk.exceptions import AWSError, SDKError
 from sym.sdk.resource import SRN, SymResource
 
 
@@ -63,8 +63,9 @@ class Secret(SymResource):
         """Fetches the secret's value. It is kept nowhere; neither should you.
 
         Raises:
-            SDKError: there is no such secret, it may not be read, or it is no JSON
-                object with the key in settings.json_key.
+            AWSError: there is no such secret, or this function may not read it.
+            SDKError: its value is bytes, or no JSON object with the key in
+                settings.json_key.
         """
         json_key = self._settings.get("json_key")
         services = runtime.services()
@@ -73,17 +74,13 @@ class Secret(SymResource):
         return pick(self._from_aws(), self._path, json_key)
 
     def _from_aws(self) -> str:
-        import boto3  # only where AWS is really called: importing it takes long
-        from botocore.exceptions import BotoCoreError, ClientError
+        from sym.sdk.integrations import _aws  # which is built on this module
 
-        try:
-            return boto3.client("secretsmanager").get_secret_value(SecretId=self._path)["SecretString"]
-        except KeyError:
-            raise SDKError("BAD_SECRET", f"The secret {self._path} holds bytes.", "Store it as a text.") from None
-        except (BotoCoreError, ClientError) as error:
-            raise SDKError(
-                "NO_SECRET", f"The secret {self._path} can't be read: {error}", "Is it there, and may this function read it?"
-            ) from error
+        manager = _aws.Service(AWSError, "secretsmanager", _aws.own_region(), _aws.own_credentials())
+        answer = manager.call("secretsmanager.GetSecretValue", {"SecretId": self._path}, what=f"the secret {self._path}")
+        if not isinstance(answer.get("SecretString"), str):
+            raise SDKError("BAD_SECRET", f"The secret {self._path} holds bytes.", "Store it as a text.")
+        return answer["SecretString"]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and (self._path, self._settings) == (other._path, other._settings)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from typing import Any, Protocol
 
-from sym.sdk.exceptions import HTTPError, SDKError, from_code
+from sym.sdk.exceptions import AWSLambdaError, HTTPError, SDKError, from_code
 
 TIMEOUT = 30.0  # seconds; a handler's own deadline is nearly always sooner
 _LIMIT = 6 * 1024 * 1024  # bytes of an answer, as of a Lambda function's
@@ -92,17 +92,22 @@ class RemoteServices:
             raise HTTPError("NO_ANSWER", f"Sym Flows does not answer {op}: {error}") from error
 
     def _invoke(self, op: str, body: bytes) -> bytes:
-        import boto3  # only where AWS is really called: importing it takes long
-        from botocore.exceptions import BotoCoreError, ClientError
+        from sym.sdk.integrations import _aws  # which is built on this module
+        from sym.sdk.integrations._http import quote
 
-        try:
-            response = boto3.client("lambda").invoke(FunctionName=self._function, Payload=body)
-            raw = response["Payload"].read()
-        except (BotoCoreError, ClientError) as error:
-            raise HTTPError("NO_ANSWER", f"Sym Flows does not answer {op}: {error}") from error
-        if response.get("FunctionError"):
+        parts = self._function.split(":")
+        region = parts[3] if len(parts) > 3 else _aws.own_region()
+        answer = _aws.Service(AWSLambdaError, "lambda", region, _aws.own_credentials()).client.request(
+            "POST",
+            f"/2015-03-31/functions/{quote(self._function)}/invocations",
+            body=body,
+            headers={"Content-Type": "application/json"},
+            what="the services of Sym Flows",
+            timeout=TIMEOUT,
+        )
+        if answer.headers.get("X-Amz-Function-Error"):
             raise HTTPError("BAD_STATUS", f"Sym Flows failed to answer {op}.")
-        return raw
+        return answer.body
 
 
 def connect(wire: dict[str, Any] | None) -> Services:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from enum import Enum
-from typing import Literal, Sequence
+from typing import Any, Literal, Mapping, Sequence
 from uuid import UUID
 
 from sym.sdk import runtime
@@ -180,6 +180,24 @@ class User(SymResource):
 
     def __repr__(self) -> str:
         return f"<User {self._username}>"
+
+
+def user_from(wire: Mapping[str, Any]) -> User:
+    """The User of a message of the handler protocol, or of an answer of the services."""
+    return User(
+        id=wire["id"],
+        email=wire["email"],
+        srn=wire.get("srn") or "",
+        username=wire.get("username") or "",
+        name=wire.get("name") or "",
+        first_name=wire.get("first_name") or "",
+        last_name=wire.get("last_name") or "",
+        type=wire.get("type") or "normal",
+        role=wire.get("role") or "member",
+        identities=[
+            UserIdentity(i["service"], i.get("service_id") or "", i["user_id"]) for i in wire.get("identities") or ()
+        ],
+    )
 
 
 def _plain(name: str) -> str:

@@ -1,0 +1,378 @@
+"""Worker processes: their lives, limits and deaths."""
+
+import hashlib
+import json
+import os
+import signal
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from runner.limits import Limits
+from runner.pool import Pool
+from runner.process import MAX_OUTPUT, _Output
+from sym.run import encode
+from sym.sdk import testing
+from tests.servers import as_json, serving
+
+LONG = 60_000  # ms; no test waits for it
+SHORT = 100  # ms; for what never ends by itself
+
+HOOK = """\
+import ctypes, os, signal, subprocess, sys, threading, time
+from sym.sdk.annotations import hook, reducer
+from sym.sdk.integrations import *
+from sym.sdk.templates import ApprovalTemplate
+
+@hook
+def on_request(event):
+"""
+LINE = HOOK.count("\n") + 1
+
+
+def text_of(body):
+    return HOOK + "".join(f"    {line}\n" for line in body.splitlines())
+
+
+def message(text, **parts):
+    """A message of the protocol that calls on_request."""
+    return {
+        "version": 1,
+        "id": "1",
+        "op": "handle",
+        "timeout_ms": LONG,
+        "source": {"name": "impl.py", "text": text},
+        "event": encode.event(testing.event(flow=parts.pop("flow", "prod-access"))),
+        "handlers": ["on_request"],
+        **parts,
+    }
+
+
+class Runner(unittest.TestCase):
+    def setUp(self):
+        self.pool = Pool(Limits(), os.environ)
+        self.addCleanup(self.pool.close)
+
+    def answer(self, body, **parts):
+        """The response to a call of a hook with a body."""
+        return self.pool.answer(message(text_of(body), **parts))
+
+    def result(self, body, **parts):
+        response = self.answer(body, **parts)
+        self.assertNotIn("error", response)
+        return response["results"][0]
+
+    def value(self, expression):
+        """What an expression is in a worker."""
+        result = self.result(f"return ApprovalTemplate.approve(value={expression})")
+        self.assertEqual(result["state"], "returned", result)
+        return result["value"]["fields"]["value"]
+
+
+class Calls(Runner):
+    def test_response(self):
+        response = self.answer("print('hello')\nreturn ApprovalTemplate.approve(reason='ok')")
+        ms = response["results"][0].pop("ms")
+        self.assertIsInstance(ms, int)
+        self.assertEqual(response, {"version": 1, "handlers": ["on_request"], "results": [{
+            "handler": "on_request", "state": "returned", "output": "hello\n",
+            "value": {"event": "approve", "fields": {"reason": "ok"}},
+        }]})
+
+    def test_describe(self):
+        for op in ("describe", "handle"):
+            response = self.pool.answer(message(text_of("pass"), op=op, handlers=[]))
+            self.assertEqual(response, {"version": 1, "handlers": ["on_request"], "results": []})
+
+    def test_unknown_fields(self):
+        self.assertEqual(self.result("return None", novel={"a": 1})["state"], "returned")
+
+    def test_services(self):
+        asked = []
+
+        def answer(path, headers, body):
+            asked.append(json.loads(body))
+            return as_json({"value": 3})
+
+        with serving(answer) as url:
+            result = self.result("return ApprovalTemplate.approve(n=event.user.get_event_count('request'))",
+                                 services={"url": url, "token": "t0ken"})
+        self.assertEqual(result["value"]["fields"], {"n": 3})
+        self.assertEqual((asked[0]["token"], asked[0]["op"]), ("t0ken", "event_count"))
+
+    def test_a_worker_lives_on(self):
+        body = "counter = globals().setdefault('counter', [])\ncounter.append(1)\nreturn ApprovalTemplate.approve(n=len(counter), pid=os.getpid())"
+        first, second = self.result(body), self.result(body)
+        self.assertEqual([r["value"]["fields"]["n"] for r in (first, second)], [1, 2])
+        self.assertEqual(first["value"]["fields"]["pid"], second["value"]["fields"]["pid"])
+
+    def test_flows_share_nothing(self):
+        body = "import sym\nseen = getattr(sym, 'seen', [])\nsym.seen = [*seen, event.flow.name]\nreturn ApprovalTemplate.approve(seen=seen)"
+        seen = [self.result(body, flow=flow)["value"]["fields"]["seen"] for flow in ("a", "b", "a", "b")]
+        self.assertEqual(seen, [[], [], ["a"], ["b"]])
+
+    def test_new_source_is_a_new_process(self):
+        pids = {self.result(f"return ApprovalTemplate.approve(pid=os.getpid(), n={n})")["value"]["fields"]["pid"] for n in (1, 2)}
+        self.assertEqual(len(pids), 2)
+
+    def test_flow_beside_the_event(self):
+        change = "import os\ndef on_change_a(username, form):\n    form.additional_header_text = str(os.getpid())\n    return form\n"
+        form = {"fields": [], "flow_vars": {}}
+        pids = [
+            self.pool.answer(message(change, op="on_change", field="a", username="a", form=form, event=None, flow=flow))
+            ["results"][0]["value"]["additional_header_text"]
+            for flow in ("a", "a")
+        ]
+        self.assertEqual(pids[0], pids[1])
+
+    def test_workers_are_few(self):
+        self.pool = Pool(Limits(workers=2), os.environ)
+        self.addCleanup(self.pool.close)
+        body = "return ApprovalTemplate.approve(pid=os.getpid())"
+        pids = [self.result(body, flow=flow)["value"]["fields"]["pid"] for flow in ("a", "b", "a", "c", "a", "b")]
+        self.assertEqual((pids[0], pids[0]), (pids[2], pids[4]))  # used last, so kept
+        self.assertNotEqual(pids[1], pids[5])
+        with self.assertRaises(ProcessLookupError):
+            os.kill(pids[1], 0)
+
+    def test_close_ends_and_tidies(self):
+        fields = self.result("return ApprovalTemplate.approve(pid=os.getpid(), home=os.getcwd())")["value"]["fields"]
+        self.assertTrue(Path(fields["home"]).is_dir())
+        self.pool.close()
+        self.assertFalse(Path(fields["home"]).exists())
+        with self.assertRaises(ProcessLookupError):
+            os.kill(fields["pid"], 0)
+
+
+class Faults(Runner):
+    def test_bad_messages(self):
+        good = message(text_of("pass"))
+        cases = [
+            [], "x", None, {}, {**good, "version": 2}, {**good, "op": "dance"}, {**good, "source": None},
+            {**good, "source": {"name": "impl.py"}}, {**good, "source": {**good["source"], "sha256": "00"}},
+            {**good, "timeout_ms": -1}, {**good, "timeout_ms": "10"}, {**good, "event": None},
+            {**good, "handlers": ["get_identity"]}, {**good, "event": {"name": "request"}},
+        ]
+        for case in cases:
+            with self.subTest(case):
+                response = self.pool.answer(case)
+                self.assertEqual(response["error"]["code"], "SDK:BAD_MESSAGE", response)
+                self.assertEqual(response["results"], [])
+
+    def test_sha256(self):
+        text = text_of("pass")
+        source = {"name": "impl.py", "text": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}
+        self.assertEqual(self.pool.answer(message(text, source=source))["results"][0]["state"], "returned")
+
+    def test_imports(self):
+        cases = [
+            ("print('here')\n1/0", "SDK:IMPORT_ERROR", 2, "ZeroDivisionError"),
+            ("\ndef f(:", "SDK:IMPORT_ERROR", 2, "SyntaxError"),
+            ("import nothing_like_it", "SDK:IMPORT_ERROR", 1, "nothing_like_it"),
+            ("import sys\nsys.exit()", "SDK:IMPORT_ERROR", 2, "sys.exit"),
+            ("from sym.sdk.integrations import slack\nslack.send_message('#a', 'x')", None, 2, ""),
+            ("def on_request(event): ...", "SDK:NOT_DECORATED", 1, "decorated"),
+            ("import os\nos._exit(4)", "SDK:WORKER_DIED", None, "exit status 4"),
+        ]
+        for text, code, line, words in cases:
+            with self.subTest(text):
+                response = self.pool.answer(message(text))
+                self.assertEqual((response["handlers"], response["results"]), ([], []))
+                self.assertEqual(response["error"].get("line"), line, response)
+                self.assertIn(words, response["error"]["message"])
+                if code:
+                    self.assertEqual(response["error"]["code"], code)
+        self.assertEqual(self.pool.answer(message(cases[0][0]))["output"], "here\n")
+
+    def test_import_that_hangs(self):
+        response = self.pool.answer(message("x = 1\nwhile True: pass", timeout_ms=SHORT))
+        self.assertEqual((response["error"]["code"], response["error"]["line"]), ("SDK:TIMEOUT", 2))
+
+    def test_time_outs(self):
+        for body in ("while True: pass", "threading.Event().wait()", "subprocess.run(['sleep', '1000'])",
+                     "while True: print('x' * 1000)", "while True: os.write(1, b'x' * 65536)",
+                     "try:\n    threading.Event().wait()\nexcept BaseException:\n    pass"):
+            with self.subTest(body):
+                result = self.result(body, timeout_ms=SHORT)
+                self.assertEqual((result["state"], result["error"]["code"]), ("failed", "SDK:TIMEOUT"))
+                self.assertEqual(result["error"]["file"], "impl.py")
+                self.assertGreaterEqual(result["error"]["line"], LINE)
+                self.assertEqual(self.result("return None")["state"], "returned")
+
+    def test_what_was_printed_before(self):
+        result = self.result("print('before')\nthreading.Event().wait()", timeout_ms=SHORT)
+        self.assertEqual(result["output"], "before\n")
+
+    def test_a_fresh_worker_follows(self):
+        with tempfile.TemporaryDirectory() as folder:
+            mark = os.path.join(folder, "mark")
+            body = f"if not os.path.exists({mark!r}):\n    open({mark!r}, 'x').close()\n    threading.Event().wait()"
+            self.assertEqual(self.result(body, timeout_ms=5 * SHORT)["error"]["code"], "SDK:TIMEOUT")
+            self.assertEqual(self.result(body)["state"], "returned")
+
+    def test_rest_after_a_death_is_skipped(self):
+        text = text_of("os._exit(1)") + "\n@reducer\ndef get_permissions(event): ...\n"
+        response = self.pool.answer(message(text, handlers=["on_request", "get_permissions", "get_approvers"]))
+        self.assertEqual([(r["handler"], r["state"]) for r in response["results"]],
+                         [("on_request", "failed"), ("get_permissions", "skipped"), ("get_approvers", "skipped")])
+        self.assertEqual(response["handlers"], ["on_request", "get_permissions"])
+
+    def test_deaths(self):
+        cases = [
+            ("os._exit(7)", "exit status 7", None),
+            ("os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL", None),
+            ("ctypes.string_at(0)", "SIGSEGV", LINE),
+            ("os.abort()", "SIGABRT", LINE),
+            ("os.closerange(3, 200)", "process", None),
+        ]
+        for body, words, line in cases:
+            with self.subTest(body):
+                result = self.result(f"print('last words')\n{body}\nthreading.Event().wait()")
+                self.assertEqual((result["state"], result["error"]["code"]), ("failed", "SDK:WORKER_DIED"), result)
+                self.assertIn(words, result["error"]["message"])
+                if line:
+                    self.assertEqual(result["error"]["line"], line + 1)
+                self.assertEqual(result["output"].splitlines()[0], "last words")
+
+    @unittest.skipUnless(sys.platform == "linux", "only Linux limits memory")
+    def test_memory(self):
+        for body in ("x = bytearray(2 ** 32)", "x = []\nwhile True: x.append(bytes(2 ** 24))"):
+            with self.subTest(body):
+                result = self.result(body)
+                self.assertEqual(result["error"]["code"], "SDK:WORKER_DIED")
+        self.assertEqual(self.value("len(bytes(2 ** 24))"), 2**24)
+
+    def test_death_between_messages(self):
+        pid = self.value("os.getpid()")
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        self.assertNotEqual(self.value("os.getpid()"), pid)
+
+    def test_late_messages_end_early(self):
+        left = iter([60.0, 1.05, 0.0])
+        response = self.pool.answer(message(text_of("threading.Event().wait()")), lambda: next(left))
+        self.assertEqual(response["results"][0]["error"]["code"], "SDK:TIMEOUT")
+
+
+class Isolation(Runner):
+    def test_environment(self):
+        ours = {"SYM_SLACK_TOKEN": "xoxb", "SLACK_SIGNING_SECRET": "s", "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:1", "_HANDLER": "main.handler",
+                "PATH": os.environ["PATH"], "AWS_REGION": "us-east-1", "AWS_SESSION_TOKEN": "of the role", "SOMETHING": "else"}
+        self.pool = Pool(Limits(), ours)
+        self.addCleanup(self.pool.close)
+        names = set(self.value("sorted(os.environ)")) - {"LC_CTYPE", "LD_LIBRARY_PATH"}
+        self.assertEqual(names, {
+            "PATH", "AWS_REGION", "AWS_SESSION_TOKEN", "HOME", "TMPDIR", "PYTHONPATH", "PYTHONIOENCODING", "PYTHONSAFEPATH",
+        })
+
+    def test_own_directory(self):
+        home, temp, cwd, names = self.value("[os.environ['HOME'], __import__('tempfile').gettempdir(), os.getcwd(), os.listdir()]")
+        self.assertEqual((home, temp, names), (cwd, cwd, []))
+        self.assertNotEqual(cwd, os.getcwd())
+
+    def test_its_files_are_no_modules(self):
+        self.assertEqual(self.result("open('colorsys.py', 'w').write('1/0')\nimport colorsys")["state"], "returned")
+
+    def test_standard_input_is_empty(self):
+        self.assertEqual(self.value("sys.stdin.read()"), "")
+
+    def test_output(self):
+        result = self.result("""\
+print("print")
+sys.stderr.write("stderr\\n")
+os.write(1, b"fd 1\\n")
+os.write(2, b"fd 2\\n")
+subprocess.run(["echo", "child"])
+sys.__stdout__.write("bytes \\udcff\\n")
+sys.stdout = open(os.devnull, "w")
+print("nowhere")""")
+        self.assertEqual(sorted(result["output"].splitlines()),
+                         sorted(["print", "stderr", "fd 1", "fd 2", "child", "bytes \\udcff"]))
+        self.assertNotIn("output", self.result("return None"))
+
+    def test_output_of_each(self):
+        text = text_of("print('one')") + "\n@reducer\ndef get_permissions(event):\n    print('two')\n"
+        response = self.pool.answer(message(text, handlers=["on_request", "get_permissions"]))
+        self.assertEqual([r["output"] for r in response["results"]], ["one\n", "two\n"])
+
+    def test_megabytes(self):
+        output = self.result("for _ in range(100): print('x' * 99_999)")["output"]
+        self.assertTrue(output.startswith("x" * 1000))
+        self.assertIn(f"{100 * 100_000 - MAX_OUTPUT} bytes more were cut off", output)
+        self.assertLess(len(output), MAX_OUTPUT + 100)
+
+    def test_no_protocol_on_standard_output(self):
+        forged = '{\\"result\\": {\\"handler\\": \\"on_request\\", \\"state\\": \\"returned\\"}}'
+        result = self.result(f'print("{forged}")\nraise ValueError')
+        self.assertEqual(result["state"], "failed")
+
+    def test_forks(self):
+        for body in (
+            "os.fork()",  # both return
+            "if os.fork() == 0:\n    os._exit(0)",
+            "if os.fork() == 0:\n    raise ValueError",
+            "import multiprocessing\nmultiprocessing.get_context('fork').Process(target=print).start()",
+            "subprocess.Popen(['sleep', '1000'])",
+            "if os.fork() == 0:\n    threading.Event().wait()",
+        ):
+            with self.subTest(body):
+                self.assertEqual(self.result(f"{body}\nreturn ApprovalTemplate.approve()")["value"]["event"], "approve")
+                self.assertEqual(self.result(f"{body}\nreturn ApprovalTemplate.deny()")["value"]["event"], "deny")
+
+    def test_a_child_does_not_hide_a_death(self):
+        result = self.result("if os.fork() == 0:\n    threading.Event().wait()\nos._exit(3)")
+        self.assertIn("exit status 3", result["error"]["message"])
+
+    def test_children_end_with_the_worker(self):
+        child = self.value("subprocess.Popen(['sleep', '1000']).pid")
+        os.kill(child, 0)
+        self.pool.close()
+        # Whoever inherits it reaps it; until then it is a zombie.
+        try:
+            state = Path(f"/proc/{child}/stat").read_text().rsplit(") ", 1)[1][0]
+        except FileNotFoundError:
+            state = "gone"
+        if sys.platform == "linux":
+            self.assertIn(state, ("Z", "X", "gone"))
+
+    def test_talk_out_of_turn(self):
+        body = "for number in range(3, 30):\n    try: os.write(number, b'nonsense\\n')\n    except OSError: pass"
+        self.assertEqual(self.result(body)["error"]["code"], "SDK:WORKER_DIED")
+        self.assertEqual(self.result("return None")["state"], "returned")
+
+    @unittest.skipUnless(sys.platform == "linux", "only Linux can")
+    def test_hidden(self):
+        dumpable = self.value("ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)")  # PR_GET_DUMPABLE
+        self.assertEqual(dumpable, 0)
+
+
+class Settings(unittest.TestCase):
+    def test_limits(self):
+        self.assertEqual(Limits.of({}), Limits())
+        self.assertEqual(Limits.of({"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024"}).memory_mb, 512)
+        self.assertEqual(Limits.of({"SYM_WORKER_MEMORY_MB": "100", "SYM_WORKERS": "2"}), Limits(memory_mb=100, workers=2))
+        for bad in ("0", "-1", "1.5", "many"):
+            with self.subTest(bad), self.assertRaises(ValueError) as caught:
+                Limits.of({"SYM_WORKERS": bad})
+            self.assertIn("SYM_WORKERS", str(caught.exception))
+
+    def test_output(self):
+        output = _Output()
+        output.add(b"a" * MAX_OUTPUT)
+        self.assertEqual(output.take(), "a" * MAX_OUTPUT)
+        output.add("ü".encode() * MAX_OUTPUT)
+        self.assertTrue(output.take().endswith(f"\n… {MAX_OUTPUT} bytes more were cut off"))
+        self.assertEqual(output.take(), "")
+
+
+class Main(unittest.TestCase):
+    def test_handler(self):
+        import main
+
+        self.addCleanup(main.pool.close)
+        context = mock.Mock(get_remaining_time_in_millis=lambda: 60_000)
+        response = main.handler(message(text_of("return ApprovalTemplate.deny(reason='no')")), context)
+        self.assertEqual(response["results"][0]["value"], {"event": "deny", "fields": {"reason": "no"}})
+        self.assertEqual(main.handler({}, context)["error"]["code"], "SDK:BAD_MESSAGE")
