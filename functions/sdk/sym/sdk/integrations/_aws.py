@@ -129,7 +129,7 @@ def own_region() -> str:
     """The region that we run in. Raises AWSError if nothing says."""
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     if not region:
-        raise AWSError("NO_REGION", "Nothing says which AWS region to use.", "Set AWS_REGION, or region in the settings.")
+        raise AWSError("NO_REGION", "Nothing says which AWS region to use.", "Set AWS_REGION, or the setting region.")
     return region
 
 
@@ -153,7 +153,8 @@ def credentials_of(integration: Integration) -> Credentials:
         DurationSeconds="900",
         ExternalId=integration.settings.get("external_id"),
     )
-    values = [answer.findtext(f".//{{*}}Credentials/{{*}}{key}") for key in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
+    keys = ("AccessKeyId", "SecretAccessKey", "SessionToken")
+    values = [answer.findtext(f".//{{*}}Credentials/{{*}}{key}") for key in keys]
     if not all(values):
         raise AWSError("BAD_ANSWER", "STS gave no credentials.", "Try again later.")
     return Credentials(*values)
@@ -183,6 +184,7 @@ class Service:
     ) -> None:
         address, region = endpoint(service, region)
         signed_for = signed_for or service
+        who = f"integration {name}" if name else "the handlers' function"
         self.client = Client(
             error,
             address,
@@ -192,8 +194,8 @@ class Service:
             words=_words,
             meaning=_meaning,
             hints={
-                401: "Check the AWS credentials: wrong or expired?",
-                403: f"Allow it in the policy of the role ({name or 'the function of handlers'}).",
+                401: f"Check the AWS credentials of {who}: wrong or expired?",
+                403: f"Allow it in the policy of the role of {who}.",
             },
             remaining=runtime.remaining,
             clock=_lookup.clock,
@@ -217,9 +219,12 @@ class Service:
             what=what,
         )
         try:
-            return ElementTree.fromstring(answer.body)
+            tree = ElementTree.fromstring(answer.body)
         except ElementTree.ParseError:
-            raise self._error("BAD_ANSWER", f"The answer to {action} is no XML.", "Try again later.") from None
+            tree = ElementTree.Element("")
+        if tree.tag.rpartition("}")[2] != f"{action}Response":
+            raise self._error("BAD_ANSWER", f"The answer to {action} is none that we understand.", "Try again later.")
+        return tree
 
     def call(self, target: str, body: Mapping[str, Any], *, what: str = "") -> Any:
         """Calls an operation of a service that speaks JSON 1.1 and only reads.

@@ -285,7 +285,8 @@ class Client:
         request = urllib.request.Request(url, body or None, headers, method=method)
         try:
             timeout = min(timeout, max(self.remaining(), 0.001))
-            with _opener.open(request, timeout=timeout) as answer:
+            opener = _opener if url.startswith("https:") else _direct
+            with opener.open(request, timeout=timeout) as answer:
                 return self._read(answer), None
         except urllib.error.HTTPError as refusal:
             with refusal:
@@ -433,3 +434,5 @@ class _SameOrigin(urllib.request.HTTPRedirectHandler):
 
 
 _opener = urllib.request.build_opener(_SameOrigin)
+# Without TLS there are only neighbours, with whom a proxy has nothing to do.
+_direct = urllib.request.build_opener(_SameOrigin, urllib.request.ProxyHandler({}))

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sym.run import wire
 from sym.sdk import runtime
 from sym.sdk.exceptions import (
     IdentityNotFound,
@@ -18,7 +17,7 @@ from sym.sdk.exceptions import (
 )
 from sym.sdk.integration import Integration
 from sym.sdk.integrations._clock import Clock
-from sym.sdk.user import User
+from sym.sdk.user import User, user_from
 
 if TYPE_CHECKING:
     from sym.sdk.integrations._http import Client
@@ -46,13 +45,21 @@ def integration(service: str) -> Integration:
         raise missing
 
 
-def client(error: type[ServiceException], of: Integration, base_url: str, **options: Any) -> "Client":
-    """A client of an integration. Its setting api_url comes before base_url."""
+def client(
+    error: type[ServiceException], of: Integration, address: str, *, movable: bool = True, **options: Any
+) -> "Client":
+    """A client of an integration.
+
+    Args:
+        address: where its API is.
+        movable: whether the setting api_url comes before address.
+        options: more of Client's arguments.
+    """
     from sym.sdk.integrations._http import Client  # only where others are asked: importing it takes long
 
     return Client(
         error=error,
-        base_url=of.settings.get("api_url") or base_url,
+        base_url=(movable and of.settings.get("api_url")) or address,
         name=of.name,
         remaining=runtime.remaining,
         clock=clock,
@@ -132,7 +139,7 @@ def users(error: type[ServiceException], emails: Iterable[str | None]) -> list[U
 def found_users(answer: Any) -> list[User]:
     """The users in an answer of Sym Flows. Raises SymIntegrationError if it has others."""
     try:
-        return [wire.user(one) for one in answer]
+        return [user_from(one) for one in answer]
     except (KeyError, TypeError, ValueError, AttributeError):
         raise _bad_users() from None
 

@@ -104,11 +104,12 @@ def _connect() -> tuple[Client, Integration]:
     return google, integration
 
 
-def _client(integration: Integration, address: str, token: str = "") -> Client:
+def _client(integration: Integration, address: str, token: str = "", *, movable: bool = True) -> Client:
     return _lookup.client(
         GoogleError,
         integration,
         address,
+        movable=movable,
         headers={"Authorization": f"Bearer {token}"} if token else {},
         secrets=(token,),
         words=words_at("error.message", "error_description"),
@@ -164,9 +165,8 @@ def _subject_token(audience: str) -> str:
 
 def _post(integration: Integration, url: str, body: dict[str, Any], key: str, token: str = "") -> str:
     parts = urllib.parse.urlsplit(url)
-    # Not by _lookup.client: api_url is the address of the directory, not of this.
-    client = _client(integration, f"{parts.scheme}://{parts.netloc}", token)
-    client.base_url = f"{parts.scheme}://{parts.netloc}"
+    # api_url is the address of the directory, not of this.
+    client = _client(integration, f"{parts.scheme}://{parts.netloc}", token, movable=False)
     answer = client.post(parts.path, body, repeatable=True)
     found = answer.get(key) if isinstance(answer, dict) else None
     if not found:
