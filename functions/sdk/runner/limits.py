@@ -78,7 +78,7 @@ def _lower(what: int, limit: int) -> None:
 
 
 def _prctl(option: int, value: int) -> None:
-    ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+    ctypes.CDLL(None).prctl(option, *map(ctypes.c_ulong, (value, 0, 0, 0)))
 
 
 def _number(environ: Mapping[str, str], name: str, default: int) -> int:

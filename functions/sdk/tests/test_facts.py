@@ -118,6 +118,74 @@ NAMES = {
     "exceptions.aws": {"AWSError": "exception", "AWSIAMError": "exception"},
 }
 
+# The same, of sym.sdk.integrations.
+ON_CALL = "(user, *, escalation_policy_name=None, escalation_policy_id=None, schedule_name=None, schedule_id=None)"
+INCIDENTS = "(*, assignees=None, service_ids=None, statuses=None, urgencies=None, since=None, until=None)"
+INTEGRATIONS = {
+    "slack": {
+        "user": "(identifier, allow_self=False, timeout=None)",
+        "mention": "(identifier)",
+        "channel": "(name, allow_self=False, timeout=None)",
+        "group": "(users, allow_self=False, timeout=None)",
+        "fallback": "(*destinations, continue_on_delivery_failure=True, continue_on_timeout=False)",
+        "send_message": "(destination, message)",
+        "send_thread_message": "(message)",
+        "get_user_info": "(user)",
+        "list_users": "(active_only=True)",
+        "is_user_in_group": "(user, *, group_id)",
+        "users_in_channel": "(channel)",
+    },
+    "pagerduty": {
+        "is_on_call": ON_CALL,
+        "users_on_call": ON_CALL.replace("user, ", ""),
+        "users_for_schedule": "(*, schedule_name=None, schedule_id=None)",
+        "get_incidents": INCIDENTS,
+        "has_incident": INCIDENTS,
+    },
+    "okta": {
+        "is_user_in_group": "(user, *, group_id)",
+        "users_in_group": "(*, group_id)",
+        "get_user_info": "(user)",
+        "list_groups": "(*, name_filter=None, filter=None, expand=None, only_native_groups=True)",
+    },
+    "onelogin": {
+        "list_roles": "(name_filter=None)",
+        "get_user_info": "(user)",
+        "users_in_role": "(role_id)",
+        "is_user_in_role": "(user, *, role_id)",
+    },
+    "google": {
+        "is_user_in_group": "(user, *, group_email)",
+        "list_groups": "(domain=None)",
+        "users_in_group": "(group_email, *, include_indirect_members=True)",
+    },
+    "github": {"get_repo_collaborators": "(*, repo_name, roles)"},
+    "aws_iam": {"is_user_in_group": "(user, *, group_name)"},
+    "aws_sso": {
+        "is_user_in_group": "(user, *, group_name)",
+        "list_groups": "()",
+        "users_in_group": "(group_name)",
+        "list_accounts": "(organizational_unit_id=None)",
+    },
+    "aws_lambda": {"invoke": "(arn, payload=None)", "invoke_async": "(arn, payload=None)"},
+    "boundary": {"list_groups": "(scope_id='global', filter=None, recursive=False)", "get_group": "(group_id)"},
+    "jira": {
+        "search_issues": "(jql, fields=None, expand=None)",
+        "add_comment_to_issue": "(issue_id_or_key, comment, expand=None)",
+        "create_issue": "(title, project_key, issue_type_name, description=None, due_date=None, labels=None,"
+                        " parent_issue_id_or_key=None, priority_id=None, custom_fields=None)",
+    },
+    "knowbe4": {
+        "get_training_enrollments_for_user": "(user, store_purchase_id=None, campaign_id=None)",
+        "is_user_in_group": "(user, group_id)",
+    },
+    "sym": {
+        "get_or_create_user_by_email": "(email)",
+        "get_or_create_users_by_emails": "(emails, raise_on_error=False)",
+    },
+    "store": {"fetch": "(path)", "put": "(path, value)"},
+}
+
 # What the package itself offers, in one import.
 TOP = ["SRN", "AccessTarget", "User", "UserIdentity", "hook", "reducer", "prefetch", "ApprovalTemplate", "Event"]
 
@@ -247,9 +315,12 @@ def found(path):
     raise AssertionError(path)
 
 
+ALL = NAMES | {f"integrations.{name}": functions for name, functions in INTEGRATIONS.items()}
+
+
 class Facts(unittest.TestCase):
     def test_names(self):
-        for module, names in NAMES.items():
+        for module, names in ALL.items():
             home = importlib.import_module(f"sym.sdk.{module}")
             for name, expected in names.items():
                 with self.subTest(f"{module}.{name}"):
@@ -263,6 +334,13 @@ class Facts(unittest.TestCase):
                     else:
                         self.assertEqual(shape(thing), expected)
                     self.assertTrue(inspect.getdoc(thing), "it has no docstring")
+
+    def test_integrations_have_no_other_functions(self):
+        for name, functions in INTEGRATIONS.items():
+            home = importlib.import_module(f"sym.sdk.integrations.{name}")
+            own = [n for n, thing in vars(home).items()
+                   if inspect.isfunction(thing) and thing.__module__ == home.__name__ and not n.startswith("_")]
+            self.assertEqual(own, list(functions), name)
 
     def test_top(self):
         for name in TOP:
@@ -289,7 +367,7 @@ class Facts(unittest.TestCase):
                         self.assertEqual(value, expected)
 
     def test_annotated(self):
-        for module, names in NAMES.items():
+        for module, names in ALL.items():
             for name, expected in names.items():
                 if expected.startswith("("):
                     thing = found(f"{module}.{name}")

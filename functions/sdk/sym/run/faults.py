@@ -44,6 +44,8 @@ def value(error: BaseException, file: str, line: int | None = None) -> dict[str,
         message, hint = "The handler called sys.exit.", "Return, or raise an exception."
     else:
         message = f"{type(error).__name__}: {_text(error)}".rstrip(": ")
+        if isinstance(error, ModuleNotFoundError):
+            hint = "Import the standard library, sym.sdk and what requirements.txt lists; in Lambda, boto3 too."
     found = _line(error, file) or line
     return of(code, message, hint, file if found else "", found)
 

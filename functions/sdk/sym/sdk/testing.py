@@ -1,6 +1,7 @@
 """Tests of handlers, with unittest or pytest, without any server.
 
     import unittest
+    import unittest.mock
     from sym.sdk import testing
 
     class ProdAccess(unittest.TestCase):

@@ -11,7 +11,7 @@ from sym.sdk.templates.template import Template, TemplateEvent
 
 
 class ApprovalTemplateStep(str, Enum):
-    """The events of a run, in their order. Those of one line exclude each other."""
+    """The events of a run, in their order; a request is approved, denied or expires."""
 
     PROMPT = "prompt"
     REQUEST = "request"
