@@ -120,7 +120,7 @@ class ClientTest(IntegrationTest):
             self.fails("BAD_ANSWER", lambda: self.client.get("/a/long/path"))
 
     def test_list_that_does_not_end(self) -> None:
-        self.server.route = lambda asked: Reply(200, [1], {"Link": f'<{self.server.url}/a>; rel="next"'})
+        self.server.route = lambda asked: Reply(200, [{}], {"Link": f'<{self.server.url}/a>; rel="next"'})
         with mock.patch.object(_http, "MAX_PAGES", 5):
             self.fails("BAD_ANSWER", lambda: list(self.client.pages_by_link("/a")))
         self.assertEqual(len(self.server.asked), 5)

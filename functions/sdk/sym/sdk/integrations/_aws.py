@@ -121,7 +121,7 @@ def own_credentials() -> Credentials:
     found = client.get(f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}")
     try:
         return Credentials(found["AccessKeyId"], found["SecretAccessKey"], found.get("Token", ""))
-    except (KeyError, TypeError, AttributeError):
+    except KeyError:
         raise AWSError("BAD_ANSWER", "The container's address gave no AWS credentials.", "Try again later.") from None
 
 
@@ -226,14 +226,14 @@ class Service:
             raise self._error("BAD_ANSWER", f"The answer to {action} is none that we understand.", "Try again later.")
         return tree
 
-    def call(self, target: str, body: Mapping[str, Any], *, what: str = "") -> Any:
+    def call(self, target: str, body: Mapping[str, Any], *, what: str = "") -> dict[str, Any]:
         """Calls an operation of a service that speaks JSON 1.1 and only reads.
 
         Args:
             target: such as "AWSIdentityStore.ListGroups".
             what: what is looked for, for the error if it is missing.
         """
-        return self.client.json(self._ask(target, body, what))
+        return self.client.object(self._ask(target, body, what))
 
     def list(self, target: str, body: Mapping[str, Any], items: str, *, what: str = "") -> Iterator[dict[str, Any]]:
         """All items of a list, page after page.

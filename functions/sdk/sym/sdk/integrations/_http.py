@@ -126,46 +126,57 @@ class Client:
                 "Use one that starts with https:// (http:// is for loopback only).",
             )
 
-    def get(self, path: str, params: Mapping[str, Any] | None = None, *, what: str = "") -> Any:
-        """The JSON at path.
+    def get(self, path: str, params: Mapping[str, Any] | None = None, *, what: str = "") -> dict[str, Any]:
+        """The JSON object at path.
 
         Args:
             path: from the base URL on.
             params: the query. None values are left out; lists repeat the key.
             what: what is looked for, such as "group 00g1", for the error if it is missing.
         """
-        return self.json(self.request("GET", path, params, what=what))
+        return self.object(self.request("GET", path, params, what=what))
 
-    def find(self, path: str, params: Mapping[str, Any] | None = None) -> Any | None:
-        """The JSON at path, or None if nothing is there."""
+    def find(self, path: str, params: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+        """The JSON object at path, or None if nothing is there."""
         answer = self.request("GET", path, params, accept=(404,))
-        return None if self.meaning(answer) == 404 else self.json(answer)
+        return None if self.meaning(answer) == 404 else self.object(answer)
 
     def post(
         self, path: str, body: Any, params: Mapping[str, Any] | None = None, *, repeatable: bool = False, what: str = ""
-    ) -> Any:
-        """Sends body as JSON and returns the JSON of the answer.
+    ) -> dict[str, Any]:
+        """Sends body as JSON and returns the JSON object of the answer.
 
         Args:
             repeatable: whether it may be sent again when nobody knows if it arrived.
         """
-        return self.json(self.send_json("POST", path, body, params, repeatable=repeatable, what=what))
+        return self.object(self.send_json("POST", path, body, params, repeatable=repeatable, what=what))
 
-    def send_json(self, method: str, path: str, body: Any, params: Mapping[str, Any] | None = None, **options: Any) -> Answer:
+    def send_json(
+        self, method: str, path: str, body: Any, params: Mapping[str, Any] | None = None, **options: Any
+    ) -> Answer:
         """Sends body as JSON. Options are those of request."""
         headers = {"Content-Type": "application/json"}
         return self.request(method, path, params, json.dumps(body).encode(), headers=headers, **options)
 
-    def json(self, answer: Answer) -> Any:
-        """The body of an answer, decoded."""
+    def object(self, answer: Answer) -> dict[str, Any]:
+        """The JSON object in the body of an answer."""
+        found = self._json(answer)
+        if not isinstance(found, dict):
+            self._fail_form("something that is no object")
+        return found
+
+    def _json(self, answer: Answer) -> Any:
         try:
             return json.loads(answer.body)
         except ValueError:
-            self._fail(
-                "BAD_ANSWER",
-                f"{self.error.service} answered {answer.status} with a body that is no JSON.",
-                f"Check that integration {self.name} has the address of the API: it is {self.base_url}.",
-            )
+            self._fail_form("a body that is no JSON")
+
+    def _fail_form(self, form: str) -> NoReturn:
+        self._fail(
+            "BAD_ANSWER",
+            f"{self.error.service} answered with {form}.",
+            f"Check that integration {self.name} has the address of the API: it is {self.base_url}.",
+        )
 
     def request(
         self,
@@ -219,7 +230,7 @@ class Client:
         *,
         what: str = "",
         ask: Callable[[str, Mapping[str, Any] | None], Answer] | None = None,
-    ) -> Iterator[Any]:
+    ) -> Iterator[dict[str, Any]]:
         """All items of a list that comes in pages.
 
         Args:
@@ -231,18 +242,14 @@ class Client:
         """
         for _ in range(MAX_PAGES):
             answer = ask(path, params) if ask else self.request("GET", path, params, what=what)
-            page = self.json(answer)
+            page = self._json(answer)
             try:
                 found = items(page)
-                if not isinstance(found, list):
+                if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
                     raise TypeError
                 then = following(page, answer, found)
             except (AttributeError, KeyError, TypeError, ValueError):
-                self._fail(
-                    "BAD_ANSWER",
-                    f"{self.error.service} answered GET {path} with something that is no list.",
-                    f"Check that integration {self.name} has the address of the API: it is {self.base_url}.",
-                )
+                self._fail_form("something that is no list of objects")
             yield from found
             if then is None:
                 return

@@ -78,8 +78,7 @@ def _connect() -> Client:
         {"command": "login", "type": "token", "attributes": {"login_name": login, "password": password}},
         repeatable=True,
     )
-    attributes = answer.get("attributes") if isinstance(answer, dict) else None
-    token = attributes.get("token") if isinstance(attributes, dict) else None
+    token = (answer.get("attributes") or {}).get("token")
     if not token:
         raise BoundaryError("BAD_ANSWER", "Boundary gave no token.", options["hints"][401])
     headers = {"Authorization": f"Bearer {token}"}

@@ -54,7 +54,7 @@ def is_user_in_group(user: User, *, group_email: str) -> bool:
     google.get(group, what=f"group {group_email}")
     answer = google.request("GET", f"{group}/hasMember/{quote(member)}", accept=(400, 404))
     if answer.status == 200:
-        return google.json(answer).get("isMember") is True
+        return google.object(answer).get("isMember") is True
     # hasMember knows accounts of the Workspace only; others can be direct members too.
     return google.find(f"{group}/members/{quote(member)}") is not None
 
@@ -168,7 +168,7 @@ def _post(integration: Integration, url: str, body: dict[str, Any], key: str, to
     # api_url is the address of the directory, not of this.
     client = _client(integration, f"{parts.scheme}://{parts.netloc}", token, movable=False)
     answer = client.post(parts.path, body, repeatable=True)
-    found = answer.get(key) if isinstance(answer, dict) else None
+    found = answer.get(key)
     if not found:
         raise GoogleError("BAD_ANSWER", f"{parts.netloc} gave no {key}.", f"Check the settings of {integration.name}.")
     return found

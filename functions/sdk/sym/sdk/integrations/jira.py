@@ -123,7 +123,7 @@ def create_issue(
     if priority_id:
         fields["priority"] = {"id": str(priority_id)}
     answer = _connect().post("/rest/api/3/issue", {"fields": fields})
-    key = answer.get("key") if isinstance(answer, dict) else None
+    key = answer.get("key")
     if not key:
         raise JiraError("BAD_ANSWER", "Jira did not tell the key of the issue.", "Look for it before you try again.")
     return key

@@ -74,7 +74,9 @@ def _connect() -> tuple[Client, Integration]:
     region = str(integration.settings.get("region") or "us").lower()
     if region not in _REGIONS:
         raise KnowBe4Error(
-            "NOT_CONFIGURED", f"The integration {integration.name} has the region {region!r}.", f"Use one of {', '.join(_REGIONS)}."
+            "NOT_CONFIGURED",
+            f"The integration {integration.name} has the region {region!r}.",
+            f"Use one of {', '.join(_REGIONS)}.",
         )
     token = integration.secret("api_token_secret").retrieve_value()
     knowbe4 = _lookup.client(

@@ -141,7 +141,8 @@ def _user(okta: Client, integration: Integration, user: User) -> dict[str, Any]:
     key = _lookup.identity(user, "okta", integration) or user.email
     found = okta.find(f"/api/v1/users/{quote(key)}")
     if found is None:
-        matching = okta.get("/api/v1/users", {"search": f"profile.email eq {_quoted(user.email)}", "limit": 2})
+        search = {"search": f"profile.email eq {_quoted(user.email)}", "limit": _PAGE}
+        matching = list(okta.pages_by_link("/api/v1/users", search))
         if len(matching) != 1:
             raise _lookup.unknown(user, "okta", integration)
         found = matching[0]

@@ -111,7 +111,7 @@ def _connect() -> tuple[Client, Integration]:
         OneLoginError, integration, address, headers={"Authorization": f"Basic {pair}"}, secrets=(secret, pair), **options
     )
     answer = entrance.post("/auth/oauth2/v2/token", {"grant_type": "client_credentials"}, repeatable=True)
-    token = answer.get("access_token") if isinstance(answer, dict) else None
+    token = answer.get("access_token")
     if not token:
         raise OneLoginError("BAD_ANSWER", "OneLogin gave no access token.", options["hints"][401])
     headers = {"Authorization": f"Bearer {token}"}
@@ -119,7 +119,9 @@ def _connect() -> tuple[Client, Integration]:
     return onelogin, integration
 
 
-def _list(onelogin: Client, path: str, *, what: str = "") -> Iterator[dict[str, Any]]:
+def _list(
+    onelogin: Client, path: str, params: dict[str, Any] | None = None, *, what: str = ""
+) -> Iterator[dict[str, Any]]:
     """All items of a list. OneLogin tells the next page's cursor, or how many pages
     there are, in headers.
     """
@@ -132,7 +134,7 @@ def _list(onelogin: Client, path: str, *, what: str = "") -> Iterator[dict[str, 
         page, pages = (int(answer.headers.get(name) or 1) for name in ("Current-Page", "Total-Pages"))
         return {"page": page + 1} if page < pages else None
 
-    return onelogin.pages(path, {"limit": _PAGE}, lambda page: page, following, what=what)
+    return onelogin.pages(path, {"limit": _PAGE, **(params or {})}, lambda page: page, following, what=what)
 
 
 def _members(onelogin: Client, role_id: int) -> list[dict[str, Any]]:
@@ -146,7 +148,7 @@ def _user_id(onelogin: Client, integration: Integration, user: User) -> str:
     stored = _lookup.identity(user, "onelogin", integration)
     if stored:
         return stored
-    for found in onelogin.get("/api/2/users", {"email": user.email}):
+    for found in _list(onelogin, "/api/2/users", {"email": user.email}):
         if (found.get("email") or "").lower() == user.email.lower():
             return str(found["id"])
     raise _lookup.unknown(user, "onelogin", integration)

@@ -1,7 +1,8 @@
 """Values that handlers keep from one run to the next, such as how many have approved.
 
-They belong to the flow. Two handlers that change one value at a time may lose one of
-the changes, so keep under a path of its own what must not be lost.
+All flows share them, so begin paths with the name of what they are for. Two handlers
+that change one value at a time may lose one of the changes: keep under a path of its
+own what must not be lost.
 """
 
 import json
@@ -15,7 +16,7 @@ def fetch(path: str) -> Any:
     """The value that was put at a path; None if there is none.
 
     Args:
-        path: a text, such as "approvals/<run id>".
+        path: a text of at most 512 bytes, such as "approvals/<run id>".
 
     Raises:
         SymIntegrationError: it can't be read.
@@ -31,8 +32,9 @@ def put(path: str, value: Any) -> None:
     """Keeps a value at a path, in place of what was there.
 
     Args:
-        path: a text, such as "approvals/<run id>".
-        value: JSON-ready: texts, numbers, booleans, None, lists and dictionaries of these.
+        path: a text of at most 512 bytes, such as "approvals/<run id>".
+        value: JSON-ready: texts, numbers, booleans, None, lists and dictionaries of
+            these; at most 64 KB as JSON.
 
     Raises:
         SymIntegrationError: value is not JSON-ready (SymIntegration:BAD_VALUE), too
