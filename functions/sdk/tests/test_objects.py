@@ -23,6 +23,7 @@ from sym.sdk.request_destination import (
 from sym.sdk.request_permission import PermissionLevel, RequestPermission, user_ids
 from sym.sdk.resource import SRN, InvalidSlugError, InvalidSRNError, MultipleErrors, TrailingSeparatorError
 from sym.sdk.secret import pick
+from sym.sdk.templates import ApprovalTemplateStep
 from sym.sdk.user import User, UserIdentity
 from sym.sdk.utils import persist_user_identity
 
@@ -129,7 +130,7 @@ class Users(unittest.TestCase):
         since = datetime(2024, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))
         with testing.running(testing.event(), services):
             count = alice.get_event_count("request", since, datetime(2024, 1, 2), "target", include_errored=True)
-            alice.get_event_count("deny", since=timedelta(days=1))
+            alice.get_event_count(ApprovalTemplateStep.DENY, since=timedelta(days=1))
             for bad in ({"event_name": "ignore"}, {"event_name": "request", "filter_on": "run"}):
                 with self.subTest(bad), self.assertRaises(SDKError):
                     alice.get_event_count(**bad)
@@ -140,7 +141,8 @@ class Users(unittest.TestCase):
         }))
         ago = datetime.now(timezone.utc) - datetime.fromisoformat(services.asked[1][1]["since"])
         self.assertAlmostEqual(ago, timedelta(days=1), delta=timedelta(minutes=5))
-        self.assertEqual((services.asked[1][1]["until"], services.asked[1][1]["filter_on"]), (None, "flow"))
+        asked = services.asked[1][1]
+        self.assertEqual((asked["event"], asked["until"], asked["filter_on"]), ("deny", None, "flow"))
         self.assertEqual(len(services.asked), 2)
 
     def test_persist_identity(self):
@@ -161,7 +163,8 @@ class Requests(unittest.TestCase):
         self.assertEqual(permission.webapp_view, PermissionLevel.MEMBER)
         self.assertEqual(list(permission.approve_deny), [alice.id, bob.id])
         self.assertIs(permission.allow_self_approval, False)
-        self.assertEqual(RequestPermission("admin", [str(bob.id)]).approve_deny, (bob.id,))
+        for other in ([bob.id], [str(bob.id)], [bob], (bob,), iter([bob])):
+            self.assertEqual(RequestPermission("admin", other).approve_deny, (bob.id,))
 
     def test_bad_permission(self):
         cases = [
@@ -170,7 +173,7 @@ class Requests(unittest.TestCase):
             (("everyone", PermissionLevel.ADMIN), "SDK:INVALID_PERMISSION"),
             ((PermissionLevel.ADMIN, None), "SDK:INVALID_PERMISSION"),
             ((PermissionLevel.ADMIN, ["a@example.com"]), "SDK:INVALID_PERMISSION"),
-            ((PermissionLevel.ADMIN, [testing.user()]), "SDK:INVALID_PERMISSION"),
+            ((PermissionLevel.ADMIN, [5]), "SDK:INVALID_PERMISSION"),
             ((PermissionLevel.ADMIN, PermissionLevel.ADMIN, "yes"), "SDK:INVALID_PERMISSION"),
         ]
         for args, code in cases:

@@ -30,7 +30,7 @@ class RequestPermission:
 
     Raises:
         SDKError: a list is empty, or a permission is neither a PermissionLevel nor a
-            list of users' ids.
+            list of users or their ids.
 
     Example:
         @reducer
@@ -38,15 +38,16 @@ class RequestPermission:
             on_call = pagerduty.users_on_call(schedule_name="Platform")
             return RequestPermission(
                 webapp_view=PermissionLevel.MEMBER,
-                approve_deny=user_ids(on_call) or PermissionLevel.ADMIN,
+                approve_deny=on_call or PermissionLevel.ADMIN,
             )
     """
 
-    webapp_view: PermissionLevel | Sequence[UUID]
-    """Who may see the request outside of Slack: a level, or a list of users' ids."""
+    webapp_view: PermissionLevel | Sequence[UUID | User]
+    """Who may see the request outside of Slack: a level, or a list of users or their
+    ids. It holds ids then."""
 
-    approve_deny: PermissionLevel | Sequence[UUID]
-    """Who may approve or deny it: a level, or a list of users' ids."""
+    approve_deny: PermissionLevel | Sequence[UUID | User]
+    """Who may approve or deny it, likewise."""
 
     allow_self_approval: bool = False
     """Whether requesters who may decide may decide their own requests."""
@@ -75,7 +76,7 @@ def user_ids(users: Iterable[User]) -> list[UUID]:
 
 
 def _permission(name: str, value: object) -> PermissionLevel | tuple[UUID, ...]:
-    hint = "Give a PermissionLevel, or a list of users' ids (see user_ids)."
+    hint = "Give a PermissionLevel, or a list of users or their ids."
     if isinstance(value, str):
         try:
             return PermissionLevel(value)
@@ -87,6 +88,6 @@ def _permission(name: str, value: object) -> PermissionLevel | tuple[UUID, ...]:
     if not ids:
         raise SDKError("EMPTY_PERMISSION", f"{name} is an empty list: nobody but admins could.", "Say so: PermissionLevel.ADMIN.")
     try:
-        return tuple(id if isinstance(id, UUID) else UUID(id) for id in ids)
+        return tuple(one.id if isinstance(one, User) else one if isinstance(one, UUID) else UUID(one) for one in ids)
     except (ValueError, AttributeError, TypeError):
-        raise SDKError("INVALID_PERMISSION", f"{name} has something that is no id of a user.", hint) from None
+        raise SDKError("INVALID_PERMISSION", f"{name} has something that is neither a user nor an id of one.", hint) from None

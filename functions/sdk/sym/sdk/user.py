@@ -133,7 +133,7 @@ class User(SymResource):
 
     def get_event_count(
         self,
-        event_name: str,
+        event_name: str | Enum,
         since: datetime | timedelta | None = None,
         until: datetime | timedelta | None = None,
         filter_on: Literal["flow", "target"] = "flow",
@@ -142,7 +142,7 @@ class User(SymResource):
         """How often the user caused an event of a name, this one included.
 
         Args:
-            event_name: such as "request" or "approve".
+            event_name: such as "request", or ApprovalTemplateStep.REQUEST.
             since: only count from then on: a moment (UTC if it names no time zone),
                 or how long ago. None: from the beginning.
             until: only count up to then, likewise. None: up to now.
@@ -200,7 +200,7 @@ def user_from(wire: Mapping[str, Any]) -> User:
     )
 
 
-def _plain(name: str) -> str:
+def _plain(name: str | Enum) -> str:
     return name.value if isinstance(name, Enum) else name
 
 
