@@ -126,7 +126,12 @@ def _complete(message: Wire, results: list[dict[str, Any]]) -> list[dict[str, An
     return results + [{"handler": name, "state": "skipped"} for name in (wanted or [])[len(results):] if results]
 
 
-def _response(handlers: list[str], results: list[dict[str, Any]], error: Any = None, output: str = "") -> dict[str, Any]:
+def _response(
+    handlers: list[str],
+    results: list[dict[str, Any]],
+    error: Any = None,
+    output: str = "",
+) -> dict[str, Any]:
     response: dict[str, Any] = {"version": VERSION, "handlers": handlers, "results": results}
     if error:
         response["error"] = error

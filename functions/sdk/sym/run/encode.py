@@ -21,7 +21,11 @@ from sym.sdk.user import User
 Wire = dict[str, Any]
 
 
-def event(event: Event, step_outputs: dict[str, Any] | None = None, forward: RequestForwardContext | None = None) -> Wire:
+def event(
+    event: Event,
+    step_outputs: dict[str, Any] | None = None,
+    forward: RequestForwardContext | None = None,
+) -> Wire:
     """An Event, with what the protocol has beside it."""
     fields = event.payload.fields
     found = fields.pop("target", None)

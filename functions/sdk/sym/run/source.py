@@ -110,7 +110,11 @@ def find(names: dict[str, Any], file: str, lines: dict[str, int], module: str) -
     return handlers
 
 
-def _more_special(found: type[AccessStrategy] | None, other: type[AccessStrategy], line: int | None) -> type[AccessStrategy]:
+def _more_special(
+    found: type[AccessStrategy] | None,
+    other: type[AccessStrategy],
+    line: int | None,
+) -> type[AccessStrategy]:
     """The one of two strategies that extends the other."""
     if found is None or issubclass(other, found):
         return other

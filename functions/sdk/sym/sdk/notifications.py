@@ -37,7 +37,11 @@ class Notification:
 
     def __post_init__(self) -> None:
         if isinstance(self.destinations, (str, RequestDestination, User)) or not self.destinations:
-            raise SDKError("INVALID_NOTIFICATION", "A notification needs destinations.", "Give a list with one or more.")
+            raise SDKError(
+                "INVALID_NOTIFICATION",
+                "A notification needs destinations.",
+                "Give a list with one or more.",
+            )
         object.__setattr__(self, "destinations", tuple(self.destinations))
         try:
             check_timeout(self.timeout, "timeout")

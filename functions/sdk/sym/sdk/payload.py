@@ -12,7 +12,14 @@ from sym.sdk.user import User
 class Payload(SymResource):
     """What an event carries: when, by whom, and what was filled in."""
 
-    def __init__(self, *, srn: SRN | str, timestamp: datetime, user: User, fields: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        srn: SRN | str,
+        timestamp: datetime,
+        user: User,
+        fields: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(srn)
         self._timestamp = timestamp
         self._user = user

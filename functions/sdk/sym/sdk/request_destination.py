@@ -48,7 +48,9 @@ class SlackChannelID(RequestDestination):
         self._check()
         if not _matches(_CHANNEL_ID, self.channel_id):
             raise SlackError(
-                "INVALID_CHANNEL", f"{self.channel_id!r} is no id of a channel.", "Ids are like C012AB3CD; names need SlackChannelName."
+                "INVALID_CHANNEL",
+                f"{self.channel_id!r} is no id of a channel.",
+                "Ids are like C012AB3CD; names need SlackChannelName.",
             )
 
 
@@ -65,7 +67,11 @@ class SlackChannelName(RequestDestination):
     def __post_init__(self) -> None:
         self._check()
         if not isinstance(self.channel_name, str) or not self.channel_name.strip("# "):
-            raise SlackError("INVALID_CHANNEL", f"{self.channel_name!r} is no name of a channel.", 'Names are like "#access-prod".')
+            raise SlackError(
+                "INVALID_CHANNEL",
+                f"{self.channel_name!r} is no name of a channel.",
+                'Names are like "#access-prod".',
+            )
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,11 @@ class SlackUserGroup(RequestDestination):
     def __post_init__(self) -> None:
         self._check()
         if isinstance(self.users, str) or not 1 <= len(self.users) <= MAX_GROUP_USERS:
-            raise SlackError("INVALID_GROUP", f"A group has 1 to {MAX_GROUP_USERS} users, in a list.", "Use a channel for more.")
+            raise SlackError(
+                "INVALID_GROUP",
+                f"A group has 1 to {MAX_GROUP_USERS} users, in a list.",
+                "Use a channel for more.",
+            )
         object.__setattr__(self, "users", tuple(self.users))
         for user in self.users:
             _check_user(user)
@@ -123,21 +133,31 @@ class RequestDestinationFallback:
         for destination in self.destinations:
             check_destination(destination)
         if len(self.destinations) < 2:
-            raise SlackError("INVALID_FALLBACK", "A fallback needs two destinations or more.", "Return the one as it is.")
+            raise SlackError(
+                "INVALID_FALLBACK",
+                "A fallback needs two destinations or more.",
+                "Return the one as it is.",
+            )
 
 
 def check_destination(value: object) -> None:
     """Raises SlackError unless value is a destination."""
     if type(value) is RequestDestination or not isinstance(value, RequestDestination):
         raise SlackError(
-            "INVALID_DESTINATION", f"{value!r} is no destination.", 'Make one with slack.channel("#name"), slack.user(…) or slack.group(…).'
+            "INVALID_DESTINATION",
+            f"{value!r} is no destination.",
+            'Make one with slack.channel("#name"), slack.user(…) or slack.group(…).',
         )
 
 
 def check_timeout(value: object, what: str) -> None:
     """Raises SlackError unless value is None or whole seconds, one or more."""
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        raise SlackError("INVALID_TIMEOUT", f"{what} is {value!r}.", "Give whole seconds, 1 or more, or None for no time-out.")
+        raise SlackError(
+            "INVALID_TIMEOUT",
+            f"{what} is {value!r}.",
+            "Give whole seconds, 1 or more, or None for no time-out.",
+        )
 
 
 def to_wire(destination: RequestDestination | User) -> dict[str, Any]:
@@ -157,7 +177,11 @@ def to_wire(destination: RequestDestination | User) -> dict[str, Any]:
             return {"kind": "slack_user", "id": destination.user_id, **rest}
         case SlackUserGroup():
             return {"kind": "slack_user_group", "users": list(destination.users), **rest}
-    raise SlackError("INVALID_DESTINATION", f"{destination!r} is no destination that we know.", "Use a class of this module.")
+    raise SlackError(
+        "INVALID_DESTINATION",
+        f"{destination!r} is no destination that we know.",
+        "Use a class of this module.",
+    )
 
 
 def from_wire(wire: dict[str, Any]) -> RequestDestination | None:
@@ -179,7 +203,11 @@ def from_wire(wire: dict[str, Any]) -> RequestDestination | None:
 
 def _check_user(user: object) -> None:
     if not (_matches(_USER_ID, user) or _matches(_EMAIL, user)):
-        raise SlackError("INVALID_USER", f"{user!r} is no user of Slack.", "Ids are like U012AB3CD; an e-mail address will do.")
+        raise SlackError(
+            "INVALID_USER",
+            f"{user!r} is no user of Slack.",
+            "Ids are like U012AB3CD; an e-mail address will do.",
+        )
 
 
 def _matches(pattern: re.Pattern[str], value: object) -> bool:

@@ -56,7 +56,11 @@ class RequestPermission:
         for name in ("webapp_view", "approve_deny"):
             object.__setattr__(self, name, _permission(name, getattr(self, name)))
         if not isinstance(self.allow_self_approval, bool):
-            raise SDKError("INVALID_PERMISSION", f"allow_self_approval is {self.allow_self_approval!r}.", "Give True or False.")
+            raise SDKError(
+                "INVALID_PERMISSION",
+                f"allow_self_approval is {self.allow_self_approval!r}.",
+                "Give True or False.",
+            )
 
 
 def user_ids(users: Iterable[User]) -> list[UUID]:
@@ -71,7 +75,11 @@ def user_ids(users: Iterable[User]) -> list[UUID]:
     users = list(users)
     for user in users:
         if not isinstance(user, User):
-            raise SDKError("INVALID_PERMISSION", f"{user!r} is no User.", "Get one with sym.get_or_create_user_by_email.")
+            raise SDKError(
+                "INVALID_PERMISSION",
+                f"{user!r} is no User.",
+                "Get one with sym.get_or_create_user_by_email.",
+            )
     return [user.id for user in users]
 
 
@@ -86,8 +94,16 @@ def _permission(name: str, value: object) -> PermissionLevel | tuple[UUID, ...]:
         raise SDKError("INVALID_PERMISSION", f"{name} is {value!r}.", hint)
     ids = tuple(value)
     if not ids:
-        raise SDKError("EMPTY_PERMISSION", f"{name} is an empty list: nobody but admins could.", "Say so: PermissionLevel.ADMIN.")
+        raise SDKError(
+            "EMPTY_PERMISSION",
+            f"{name} is an empty list: nobody but admins could.",
+            "Say so: PermissionLevel.ADMIN.",
+        )
     try:
         return tuple(one.id if isinstance(one, User) else one if isinstance(one, UUID) else UUID(one) for one in ids)
     except (ValueError, AttributeError, TypeError):
-        raise SDKError("INVALID_PERMISSION", f"{name} has something that is neither a user nor an id of one.", hint) from None
+        raise SDKError(
+            "INVALID_PERMISSION",
+            f"{name} has something that is neither a user nor an id of one.",
+            hint,
+        ) from None

@@ -77,7 +77,11 @@ class Secret(SymResource):
         from sym.sdk.integrations import _aws  # which is built on this module
 
         manager = _aws.Service(AWSError, "secretsmanager", _aws.own_region(), _aws.own_credentials())
-        answer = manager.call("secretsmanager.GetSecretValue", {"SecretId": self._path}, what=f"the secret {self._path}")
+        answer = manager.call(
+            "secretsmanager.GetSecretValue",
+            {"SecretId": self._path},
+            what=f"the secret {self._path}",
+        )
         if not isinstance(answer.get("SecretString"), str):
             raise SDKError("BAD_SECRET", f"The secret {self._path} holds bytes.", "Store it as a text.")
         return answer["SecretString"]

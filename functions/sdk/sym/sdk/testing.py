@@ -260,7 +260,11 @@ class FakeServices(Services):
             return _answer(self.answers[op], **args)
         answer = getattr(self, f"_{op}", None)
         if answer is None:
-            raise SymIntegrationError("NO_FAKE", f"FakeServices has no answer to {op}.", f'Give one: answers={{"{op}": …}}.')
+            raise SymIntegrationError(
+                "NO_FAKE",
+                f"FakeServices has no answer to {op}.",
+                f'Give one: answers={{"{op}": …}}.',
+            )
         return answer(**args)
 
     def _send_message(self, to: Any, text: str) -> None:
@@ -292,12 +296,20 @@ class FakeServices(Services):
 
     def _secret(self, path: str, json_key: str | None = None) -> str:
         if path not in self.secrets:
-            raise SymIntegrationError("NO_FAKE", f"FakeServices has no secret {path}.", f'Give one: secrets={{"{path}": "…"}}.')
+            raise SymIntegrationError(
+                "NO_FAKE",
+                f"FakeServices has no secret {path}.",
+                f'Give one: secrets={{"{path}": "…"}}.',
+            )
         return self.secrets[path]
 
     def _invoke(self, arn: str, payload: Any = None) -> Any:
         if arn not in self.lambdas:
-            raise SymIntegrationError("NO_FAKE", f"FakeServices has no function {arn}.", f'Give one: lambdas={{"{arn}": …}}.')
+            raise SymIntegrationError(
+                "NO_FAKE",
+                f"FakeServices has no function {arn}.",
+                f'Give one: lambdas={{"{arn}": …}}.',
+            )
         return _answer(self.lambdas[arn], payload)
 
     def _invoke_async(self, arn: str, payload: Any = None) -> bool:
@@ -447,7 +459,11 @@ class Policy:
         return self._one({"op": "prefetch", "field": field_name, "event": encode.event(event)}, services)
 
     def on_change(
-        self, field_name: str, form: SymPromptForm, username: str = "alice@example.com", services: Services | None = None
+        self,
+        field_name: str,
+        form: SymPromptForm,
+        username: str = "alice@example.com",
+        services: Services | None = None,
     ) -> SymPromptForm:
         """The form after a field of it has been changed. The form that is passed stays
         as it is."""
@@ -529,7 +545,10 @@ def running(
     """
     services = FakeServices() if services is None else services
     around = runtime.Runtime(
-        services=services, event=event, integrations=event.flow.environment.integrations, step_outputs=dict(step_outputs or {}),
+        services=services,
+        event=event,
+        integrations=event.flow.environment.integrations,
+        step_outputs=dict(step_outputs or {}),
     )
     with runtime.use(around):
         yield services

@@ -108,7 +108,11 @@ class PromptField:
         vars(self)[attribute] = value
 
     def __delattr__(self, attribute: str) -> None:
-        raise SDKError("FIXED_ATTRIBUTE", f"{attribute} of the field {self.name} can't be deleted.", "Set another value.")
+        raise SDKError(
+            "FIXED_ATTRIBUTE",
+            f"{attribute} of the field {self.name} can't be deleted.",
+            "Set another value.",
+        )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PromptField) and vars(self) == vars(other)
@@ -150,7 +154,11 @@ class SymPromptForm:
     ) -> None:
         for name, field in fields.items():
             if not isinstance(field, PromptField) or field.name != name:
-                raise SDKError("INVALID_FORM", f"The form has {field!r} under the name {name!r}.", "Give a PromptField of this name.")
+                raise SDKError(
+                    "INVALID_FORM",
+                    f"The form has {field!r} under the name {name!r}.",
+                    "Give a PromptField of this name.",
+                )
         vars(self).update(fields=OrderedDict(fields), flow_vars=dict(flow_vars or {}))
         self.additional_header_text = additional_header_text
 

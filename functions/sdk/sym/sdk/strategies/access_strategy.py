@@ -41,7 +41,9 @@ class AccessStrategy(ABC):
         for name in ("__init__", "get_requester_identity"):
             if name in vars(cls):
                 raise AccessStrategyError(
-                    "FINAL_METHOD", f"{cls.__name__} may not define {name}.", "Give the method another name, and call it."
+                    "FINAL_METHOD",
+                    f"{cls.__name__} may not define {name}.",
+                    "Give the method another name, and call it.",
                 )
 
     @abstractmethod
@@ -101,7 +103,11 @@ class AccessStrategy(ABC):
             return stored.user_id
         found = self.fetch_remote_identity(user)
         if found is not None and not isinstance(found, str):
-            raise AccessStrategyError("INVALID_IDENTITY", f"fetch_remote_identity returned {found!r}.", "Return a text, or None.")
+            raise AccessStrategyError(
+                "INVALID_IDENTITY",
+                f"fetch_remote_identity returned {found!r}.",
+                "Return a text, or None.",
+            )
         if not found:
             raise IdentityNotFound(user.email, service, service_id)
         persist_user_identity(email=user.email, service=service, service_id=service_id, user_id=found)

@@ -48,7 +48,13 @@ class ApprovalTemplate(Template):
         return _event("prompt", kwargs)
 
     @classmethod
-    def request(cls, *, target_srn: SRN | str | None = None, duration: int | None = None, **kwargs: Any) -> TemplateEvent:
+    def request(
+        cls,
+        *,
+        target_srn: SRN | str | None = None,
+        duration: int | None = None,
+        **kwargs: Any,
+    ) -> TemplateEvent:
         """Requests.
 
         Args:
@@ -62,7 +68,13 @@ class ApprovalTemplate(Template):
         return _event("request", kwargs, target_srn, duration)
 
     @classmethod
-    def approve(cls, *, target_srn: SRN | str | None = None, duration: int | None = None, **kwargs: Any) -> TemplateEvent:
+    def approve(
+        cls,
+        *,
+        target_srn: SRN | str | None = None,
+        duration: int | None = None,
+        **kwargs: Any,
+    ) -> TemplateEvent:
         """Approves.
 
         Args:
@@ -90,7 +102,13 @@ class ApprovalTemplate(Template):
         return _event("deny", kwargs, target_srn, duration)
 
     @classmethod
-    def escalate(cls, *, target_srn: SRN | str | None = None, duration: int | None = None, **kwargs: Any) -> TemplateEvent:
+    def escalate(
+        cls,
+        *,
+        target_srn: SRN | str | None = None,
+        duration: int | None = None,
+        **kwargs: Any,
+    ) -> TemplateEvent:
         """Grants access.
 
         Args:
@@ -114,7 +132,12 @@ class ApprovalTemplate(Template):
         return _event("deescalate", kwargs, target_srn)
 
 
-def _event(name: str, fields: dict[str, Any], target_srn: SRN | str | None = None, duration: int | None = None) -> TemplateEvent:
+def _event(
+    name: str,
+    fields: dict[str, Any],
+    target_srn: SRN | str | None = None,
+    duration: int | None = None,
+) -> TemplateEvent:
     if duration is not None and (isinstance(duration, bool) or not isinstance(duration, int) or duration < 1):
         raise SDKError("INVALID_DURATION", f"duration is {duration!r}.", "Give whole seconds, 1 or more.")
     return TemplateEvent(name, fields, target_srn=None if target_srn is None else str(target_srn), duration=duration)
