@@ -60,11 +60,12 @@ func distinct(list []string) []string {
 }
 
 // Load reads the configuration in a folder: every .yaml and .yml file of it,
-// local.yaml and folders below it excepted. Org is the first part of SRNs;
-// types are the strategy types that there are, by name. The catalog is nil if
-// the report has faults. File names in the report begin with dir.
-func Load(dir, org string, types map[string]strategy.Type) (*Catalog, Report) {
-	c, report := LoadFS(os.DirFS(dir), org, types)
+// local.yaml and folders below it excepted, and the Python files that these
+// name. Org is the first part of SRNs; types are the strategy types that there
+// are, by name. The catalog is nil if the report has faults. File names in the
+// report begin with dir. Without a [Describe], Python is taken as it is.
+func Load(dir, org string, types map[string]strategy.Type, describe ...Describe) (*Catalog, Report) {
+	c, report := LoadFS(os.DirFS(dir), org, types, describe...)
 	for _, list := range [][]Fault{report.Faults, report.Warnings} {
 		for i := range list {
 			list[i].File = filepath.Join(dir, list[i].File)
@@ -74,8 +75,11 @@ func Load(dir, org string, types map[string]strategy.Type) (*Catalog, Report) {
 }
 
 // LoadFS is Load for the top folder of a file system.
-func LoadFS(fsys fs.FS, org string, types map[string]strategy.Type) (*Catalog, Report) {
-	l := &loader{org: org, types: types, byName: map[string]map[string]*document{}}
+func LoadFS(fsys fs.FS, org string, types map[string]strategy.Type, describe ...Describe) (*Catalog, Report) {
+	l := &loader{
+		org: org, types: types, fsys: fsys, describe: describe,
+		byName: map[string]map[string]*document{}, described: map[string][]string{},
+	}
 	if err := flow.CheckName(org); err != nil {
 		l.fault("", 0, "org %s", flow.UserMessage(err))
 	}
@@ -95,6 +99,9 @@ func LoadFS(fsys fs.FS, org string, types map[string]strategy.Type) (*Catalog, R
 type loader struct {
 	org       string
 	types     map[string]strategy.Type
+	fsys      fs.FS
+	describe  []Describe
+	described map[string][]string             // what sources define, by digest
 	documents []*document                     // in order of file and line
 	byName    map[string]map[string]*document // by kind, and name in lower case
 	report    Report

@@ -2,6 +2,7 @@ package catalog_test
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -53,6 +54,34 @@ var types = map[string]strategy.Type{
 		},
 	},
 	"okta": {Name: "okta", TargetType: "okta_group"},
+	"custom": {
+		Name: "custom", TargetType: "custom",
+		Check: func(s flow.Strategy) []flow.Fault {
+			if err := flow.CheckStrategySource(s.Implementation); err != nil {
+				return []flow.Fault{{Path: "implementation", Message: flow.UserMessage(err)}}
+			}
+			return nil
+		},
+	},
+}
+
+// describe stands for the Python runner: a source defines what its lines
+// "def NAME" and "class NAME" say.
+func describe(s flow.Source) ([]string, error) {
+	var handlers []string
+	for i, line := range strings.Split(s.Text, "\n") {
+		switch word, rest, _ := strings.Cut(line, " "); word {
+		case "def":
+			handlers = append(handlers, rest)
+		case "class":
+			handlers = append(handlers, "strategy:"+rest)
+		case "wrong":
+			return nil, &flow.SourceError{Line: i + 1, Message: "SyntaxError: invalid syntax"}
+		case "unasked":
+			return nil, errors.New("python3 is not installed: install Python 3.11 or later")
+		}
+	}
+	return handlers, nil
 }
 
 // TestReports runs the archives in testdata: the files of a configuration, and
@@ -79,7 +108,7 @@ func TestReports(t *testing.T) {
 					fsys[f.Name] = &fstest.MapFile{Data: f.Data}
 				}
 			}
-			c, report := catalog.LoadFS(fsys, "sym", types)
+			c, report := catalog.LoadFS(fsys, "sym", types, describe)
 			if (c == nil) != (report.Err() != nil) {
 				t.Errorf("catalog %v with report %v", c, report.Err())
 			}

@@ -307,8 +307,9 @@ func (d *document) strategy(o *object) {
 		s.Integration = l.integrations[i.key()]
 	}
 	s.Settings, s.Secrets = o.settings()
-	if o.get("implementation") != nil {
-		d.fault("implementation", "Python handlers are not supported: remove it, and use a strategy of type aws_lambda or http")
+	s.Implementation = o.source("implementation", d.name)
+	if node := o.get("implementation"); node != nil && s.Type != "custom" && known {
+		d.fault("implementation", "goes with strategies of type custom only: remove it, or set type to custom")
 	}
 	targets := map[string]*document{}
 	o.refs("targets", "target", func(path string, t *document) {
@@ -394,9 +395,7 @@ func (d *document) flow(o *object) {
 		d.faulty["params.approval.required"] = true
 	}
 	f.Vars = o.textMap("vars")
-	if o.get("implementation") != nil {
-		d.fault("implementation", "Python handlers are not supported: remove it, say who may approve in params.approval, and call functions by params.on_approve or after_approve")
-	}
+	f.Implementation = o.source("implementation", d.name)
 	params := o.child("params")
 	if params == nil {
 		params = &object{doc: d, node: &yaml.Node{Kind: yaml.MappingNode}, path: "params"}
@@ -409,7 +408,8 @@ func (d *document) flow(o *object) {
 			d.follow(fault)
 		}
 	}
-	if len(f.Params.Approval.Approvers) == 0 && d.readable("params.approval.approvers") {
+	byHandler := f.Implementation.Defines(flow.HandlerPermissions)
+	if len(f.Params.Approval.Approvers) == 0 && d.readable("params.approval.approvers") && !byHandler {
 		d.warn("params.approval", "has no approvers: every member of the workspace may approve; name them in approvers")
 	}
 	if s := f.Params.AllowedSources; s != nil && len(*s) == 0 {
@@ -471,7 +471,7 @@ func (o *object) promptField() flow.PromptField {
 	typ, _ := o.text("type")
 	p.Type = flow.FieldType(typ)
 	p.Label, _ = o.text("label")
-	p.OnChange, _ = o.text("on_change")
+	p.OnChange = o.source("on_change", "on_change_"+p.Name)
 	o.done()
 	return p
 }

@@ -21,6 +21,8 @@ type Flow struct {
 	// Strategy grants and removes access. Nil makes the flow approval-only.
 	Strategy *Strategy `json:"strategy,omitempty"`
 	Params   Params    `json:"params"`
+	// Implementation has the flow's handlers. Nil: Python is never asked.
+	Implementation *Source `json:"implementation,omitempty"`
 }
 
 // ApprovalOnly tells whether the flow grants nothing: it has no strategy.
@@ -74,6 +76,8 @@ type Strategy struct {
 	Secrets     map[string]SecretRef `json:"secrets,omitempty"` // by setting: "signing_secret_id", …
 	Integration *Integration         `json:"integration,omitempty"`
 	Targets     []Target             `json:"targets,omitempty"`
+	// Implementation is the code of a strategy of type custom.
+	Implementation *Source `json:"implementation,omitempty"`
 }
 
 // Target finds a target by name or by id, whatever the case of its letters.
@@ -198,7 +202,7 @@ type PromptField struct {
 	AllowedValues []string  `json:"allowed_values,omitempty"`
 	Visible       bool      `json:"visible"`
 	Prefetch      bool      `json:"prefetch,omitempty"`
-	OnChange      string    `json:"on_change,omitempty"`
+	OnChange      *Source   `json:"on_change,omitempty"`
 }
 
 // Title is what people read: the label, or the name where there is none.

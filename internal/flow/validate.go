@@ -99,6 +99,7 @@ func (f *Flow) Validate() []Fault {
 	v.bindings()
 	v.approval()
 	v.lambdaCalls()
+	v.handlers()
 	return v.faults
 }
 
@@ -191,12 +192,7 @@ func (v *validator) fields() {
 		if n := len([]rune(p.Label)); n > maxLabel {
 			v.fault(fieldPath(i, "label"), "has %d characters: Slack shows at most %d", n, maxLabel)
 		}
-		if p.Prefetch {
-			v.fault(fieldPath(i, "prefetch"), "options from Python handlers are not supported: remove it, and list allowed_values")
-		}
-		if p.OnChange != "" {
-			v.fault(fieldPath(i, "on_change"), "Python handlers are not supported: remove it")
-		}
+		v.options(i, p)
 		switch {
 		case p.Type == "":
 			v.fault(fieldPath(i, "type"), "is missing: write one of %s", fieldTypeNames())
@@ -278,6 +274,58 @@ func (v *validator) values(i int, p PromptField) {
 			v.fault(fieldPath(i, "default"), "%q is no value of this field: %s", clip(p.Default, 60), UserMessage(err))
 		}
 	}
+}
+
+// options checks what Python does for a field.
+func (v *validator) options(i int, p PromptField) {
+	slackUser := p.Type == FieldSlackUser || p.Type == FieldSlackUserList
+	switch reducer := Prefetch(p.Name); {
+	case !p.Prefetch:
+	case v.Implementation == nil:
+		v.fault(fieldPath(i, "prefetch"), "a reducer of the flow's implementation gives the options: write implementation, or remove prefetch and list allowed_values")
+	case slackUser:
+		v.fault(fieldPath(i, "prefetch"), "does not go with type %s, which offers the people of the workspace: remove it", p.Type)
+	case p.Name == FieldNameTarget && !v.ApprovalOnly(), p.Name == FieldNameDuration && !v.ApprovalOnly():
+		v.fault(fieldPath(i, "prefetch"), "%s offers what the configuration says: remove it", p.Name)
+	case !v.Implementation.Defines(reducer):
+		v.fault(fieldPath(i, "prefetch"), "%s has no reducer for this field: write one with @prefetch(field_name=%q)", v.Implementation.Name, p.Name)
+	}
+	if p.OnChange == nil {
+		return
+	}
+	v.check(fieldPath(i, "on_change"), p.OnChange.check())
+	if f := OnChange(p.Name); !p.OnChange.Defines(f) {
+		v.fault(fieldPath(i, "on_change"), "%s does not define %s(username, form): write it", p.OnChange.Name, f)
+	}
+}
+
+// handlers checks what the implementation defines, as far as that is known.
+func (v *validator) handlers() {
+	if v.Implementation == nil {
+		return
+	}
+	v.check("implementation", v.Implementation.check())
+	for _, name := range v.Implementation.Handlers {
+		field, prefetch := strings.CutPrefix(name, Prefetch(""))
+		if prefetch {
+			if i := v.index(field); i < 0 || !v.Params.PromptFields[i].Prefetch {
+				v.fault("implementation", "%s has a prefetch reducer for %q, which is no prompt field with prefetch: true; set that, or remove the reducer", v.Implementation.Name, field)
+			}
+			continue
+		}
+		if !slices.Contains(handlerNames(), name) && !strings.HasPrefix(name, OnChange("")) && !strings.HasPrefix(name, StrategyClass) {
+			v.fault("implementation", "%s defines %s, which nothing would ever call: hooks are on_<event> and after_<event> for %s, reducers %s",
+				v.Implementation.Name, name, eventNames(), strings.Join([]string{HandlerPermissions, HandlerNotifications, HandlerApprovers, HandlerIdentity, HandlerIdentityLookup}, ", "))
+		}
+	}
+}
+
+func eventNames() string {
+	var names []string
+	for _, e := range hookEvents {
+		names = append(names, string(e))
+	}
+	return strings.Join(names, ", ")
 }
 
 // target checks the field that is filled from the strategy's targets.
@@ -363,7 +411,7 @@ func (v *validator) bindings() {
 
 func (v *validator) approval() {
 	a := v.Params.Approval
-	if len(a.Notify) == 0 {
+	if len(a.Notify) == 0 && !v.Implementation.Defines(HandlerNotifications) && !v.Implementation.Defines(HandlerApprovers) {
 		v.fault("params.approval.notify", `nobody would ever hear of a request: list whom to ask, such as [{channel: "#access-prod"}]`)
 	}
 	for i, n := range a.Notify {

@@ -124,7 +124,30 @@ func TestFlow_Validate(t *testing.T) {
 		{"FieldsAtLimit", validAccess, func(f *Flow) { f.Params.PromptFields = manyFields(90) }, nil},
 		{"FieldsTooMany", validAccess, func(f *Flow) { f.Params.PromptFields = manyFields(91) }, []string{"params.prompt_fields: has 91 fields"}},
 		{"FieldPrefetch", validAccess, field(PromptField{Name: "a", Type: FieldString, Prefetch: true}), []string{p0 + "prefetch: "}},
-		{"FieldOnChange", validAccess, field(PromptField{Name: "a", Type: FieldString, OnChange: "def x(): pass"}), []string{p0 + "on_change: "}},
+		{"FieldOnChange", validAccess, field(PromptField{Name: "a", Type: FieldString, OnChange: NewSource("a.py", "")}), []string{p0 + "on_change: "}},
+		{"FieldOnChangeOfAnother", validAccess, field(PromptField{Name: "a-b", Type: FieldString, OnChange: &Source{Name: "a.py", Text: "…", Handlers: []string{"on_change_a"}}}), []string{p0 + "on_change: a.py does not define on_change_a_b(username, form)"}},
+		{"FieldPrefetchWithoutReducer", validAccess, func(f *Flow) {
+			field(PromptField{Name: "a", Type: FieldString, Prefetch: true})(f)
+			f.Implementation = described("on_request")
+		}, []string{p0 + `prefetch: impl.py has no reducer for this field: write one with @prefetch(field_name="a")`}},
+		{"FieldPrefetchOfPeople", validAccess, func(f *Flow) {
+			field(PromptField{Name: "a", Type: FieldSlackUser, Prefetch: true})(f)
+			f.Implementation = described("prefetch:a")
+		}, []string{p0 + "prefetch: does not go with type slack_user"}},
+		{"FieldPrefetchOfDuration", validAccess, func(f *Flow) {
+			field(PromptField{Name: "duration", Type: FieldDuration, Required: true, Visible: true, AllowedValues: []string{"1h"}, Prefetch: true})(f)
+			f.Implementation = described("prefetch:duration")
+		}, []string{p0 + "prefetch: duration offers what the configuration says"}},
+		{"ReducerWithoutField", validAccess, func(f *Flow) { f.Implementation = described("prefetch:repo") }, []string{`implementation: impl.py has a prefetch reducer for "repo"`}},
+		{"UnknownHook", validAccess, func(f *Flow) { f.Implementation = described("on_aprove", "on_change_repo", "get_timeout") }, []string{"implementation: impl.py defines on_aprove, which nothing would ever call"}},
+		{"EmptyImplementation", validAccess, func(f *Flow) { f.Implementation = NewSource("impl.py", "") }, []string{"implementation: is empty"}},
+		{"LongImplementation", validAccess, func(f *Flow) { f.Implementation = NewSource("impl.py", strings.Repeat("#", MaxSourceBytes+1)) }, []string{"implementation: impl.py has 257 KB: a source may have 256 KB"}},
+		{"NobodyToAskByHandler", validAccess, func(f *Flow) {
+			f.Params.Approval.Notify, f.Implementation = nil, described("get_request_notifications")
+		}, nil},
+		{"NobodyToAskByOtherHandlers", validAccess, func(f *Flow) {
+			f.Params.Approval.Notify, f.Implementation = nil, described("get_permissions")
+		}, []string{"params.approval.notify: "}},
 
 		{"ValuesAtLimit", validAccess, field(PromptField{Name: "a", Type: FieldInt, AllowedValues: manyValues(100)}), nil},
 		{"ValuesTooMany", validAccess, field(PromptField{Name: "a", Type: FieldInt, AllowedValues: manyValues(101)}), []string{p0 + "allowed_values: has 101 values"}},
@@ -263,4 +286,33 @@ func people(n int) []string {
 		out = append(out, fmt.Sprintf("p%d@example.com", i))
 	}
 	return out
+}
+
+// described is an implementation that defines these handlers.
+func described(handlers ...string) *Source {
+	s := NewSource("impl.py", "from sym.sdk.annotations import hook")
+	s.Handlers = append([]string{}, handlers...)
+	return s
+}
+
+func TestCheckStrategySource(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		source *Source
+		want   string // "" for none
+	}{
+		{"None", nil, "is missing"},
+		{"Empty", NewSource("s.py", ""), "is empty"},
+		{"NotText", NewSource("s.py", "\xff"), "is not UTF-8"},
+		{"NotLookedAt", NewSource("s.py", "class S: pass"), ""},
+		{"One", described("strategy:S", "get_identity"), ""},
+		{"Nothing", described(), "has 0 classes"},
+		{"Two", described("strategy:S", "strategy:T"), "has 2 classes"},
+	} {
+		err := CheckStrategySource(c.source)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
+		}
+	}
 }

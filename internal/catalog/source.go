@@ -1,0 +1,90 @@
+package catalog
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/symflows/symflows/internal/flow"
+)
+
+// Describe reads a source as Python and gives the names of the handlers that
+// it defines, as the runner tells them. An error that is a [flow.SourceError]
+// is the source's fault; any other means that nobody could look.
+type Describe func(flow.Source) ([]string, error)
+
+// source reads Python: the path of a file ending in .py, relative to the YAML
+// file, or the text itself. Nil: it is absent. What can't be read is a fault,
+// and a source all the same, so that nothing is said to be missing.
+func (o *object) source(key, nameless string) *flow.Source {
+	if value(o.node, key) == nil {
+		o.get(key)
+		return nil
+	}
+	text, ok := o.text(key)
+	d, at := o.doc, o.at(key)
+	if !ok {
+		return flow.NewSource(nameless+".py", "") // there is one, though it can't be read
+	}
+	file := ""
+	name := nameless + ".py"
+	if strings.HasSuffix(text, ".py") && !strings.Contains(text, "\n") {
+		file = path.Join(path.Dir(d.file), text)
+		name = path.Base(file)
+		code, err := readFile(d.loader.fsys, file)
+		switch {
+		case path.IsAbs(text) || !fs.ValidPath(file):
+			d.fault(at, "%q leads out of this folder: write the path of a file in it, such as ./impl.py", clip(text))
+			return flow.NewSource(name, "")
+		case errors.Is(err, fs.ErrNotExist):
+			d.fault(at, "there is no file %s: write the path of one, relative to this file", clip(file))
+			return flow.NewSource(name, "")
+		case err != nil:
+			d.fault(at, "%s can't be read: %v", clip(file), err)
+			return flow.NewSource(name, "")
+		}
+		text = string(code)
+		n := 0
+		for line := range strings.Lines(text) {
+			if n++; hasSecret(line) {
+				d.faulty[at] = true
+				d.loader.fault(file, n, secretInFile)
+			}
+		}
+	}
+	s := flow.NewSource(name, text)
+	if d.faulty[at] || len(text) > flow.MaxSourceBytes || text == "" {
+		return s // the rules say so
+	}
+	for _, describe := range d.loader.describe {
+		s.Handlers = d.handlers(describe, *s, at, file)
+	}
+	return s
+}
+
+// handlers asks what a source defines, once for each text.
+func (d *document) handlers(describe Describe, s flow.Source, at, file string) []string {
+	if known, ok := d.loader.described[s.SHA256]; ok {
+		return known
+	}
+	handlers, err := describe(s)
+	if wrong, ok := errors.AsType[*flow.SourceError](err); ok {
+		d.faulty[at] = true
+		if file == "" {
+			d.report(at, wrong.Error())
+			return nil
+		}
+		d.loader.fault(file, wrong.Line, "%s", wrong.Message)
+		return nil
+	}
+	if err != nil {
+		d.fault(at, "can't be checked: %v", err)
+		return nil
+	}
+	if handlers == nil {
+		handlers = []string{} // none, which is known
+	}
+	d.loader.described[s.SHA256] = handlers
+	return handlers
+}

@@ -1,0 +1,141 @@
+package flow
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Source is customers' Python as a version of a flow keeps it: editing the
+// file later does not change runs that have begun.
+type Source struct {
+	// Name is what people know it by in messages: "impl.py".
+	Name string `json:"name"`
+	// Text is the code. A strategy that is frozen into a run goes without: the
+	// run's version of the flow has it.
+	Text   string `json:"text,omitempty"`
+	SHA256 string `json:"sha256"` // of the text, in hexadecimal
+	// Handlers are the names that the code defines, as the runner tells them.
+	// Nil: nobody has looked, so that every step asks.
+	Handlers []string `json:"handlers,omitempty"`
+}
+
+// MaxSourceBytes bounds one source. A version of a flow, with all its sources
+// and targets, is one item of at most 400 KB in DynamoDB; Python compresses to
+// less than a third.
+const MaxSourceBytes = 256 << 10
+
+// NewSource keeps a text under a name.
+func NewSource(name, text string) *Source {
+	sum := sha256.Sum256([]byte(text))
+	return &Source{Name: name, Text: text, SHA256: hex.EncodeToString(sum[:])}
+}
+
+// Defines tells whether the code may define a handler. Nil defines none.
+func (s *Source) Defines(handler string) bool {
+	return s != nil && (s.Handlers == nil || slices.Contains(s.Handlers, handler))
+}
+
+// check says what is wrong with the text, whatever it means.
+func (s *Source) check() error {
+	switch {
+	case s.Text == "":
+		return Errorf(CodeInvalid, "is empty: write Python, or the path of a file ending in .py")
+	case len(s.Text) > MaxSourceBytes:
+		return Errorf(CodeTooLarge, "%s has %d KB: a source may have %d KB, so move what is not needed out of it", s.Name, (len(s.Text)+1023)>>10, MaxSourceBytes>>10)
+	case !utf8.ValidString(s.Text):
+		return Errorf(CodeInvalid, "%s is not UTF-8 text: save it as UTF-8", s.Name)
+	}
+	return nil
+}
+
+// CheckStrategySource finds what is wrong with the code of a custom strategy.
+func CheckStrategySource(s *Source) error {
+	if s == nil {
+		return Errorf(CodeInvalid, "is missing: write the path of a Python file with a class that extends AccessStrategy")
+	}
+	if err := s.check(); err != nil || s.Handlers == nil {
+		return err
+	}
+	var classes []string
+	for _, h := range s.Handlers {
+		if class, ok := strings.CutPrefix(h, StrategyClass); ok {
+			classes = append(classes, class)
+		}
+	}
+	if len(classes) != 1 {
+		return Errorf(CodeInvalid, "%s has %d classes that extend AccessStrategy: it must have exactly one", s.Name, len(classes))
+	}
+	return nil
+}
+
+// SourceError says where a source is wrong, by whoever has read it as Python.
+type SourceError struct {
+	Line    int // from 1; 0: not known
+	Message string
+}
+
+func (e *SourceError) Error() string {
+	if e.Line == 0 {
+		return e.Message
+	}
+	return "line " + strconv.Itoa(e.Line) + ": " + e.Message
+}
+
+// The names of handlers (Sym's). Hooks are on_ and after_ and an event's name.
+const (
+	HandlerPermissions    = "get_permissions"
+	HandlerNotifications  = "get_request_notifications"
+	HandlerApprovers      = "get_approvers" // deprecated by the two above
+	HandlerIdentity       = "get_identity"
+	HandlerIdentityLookup = "get_identity_lookup"
+	HandlerFlows          = "get_flows"
+)
+
+// legacyHandlers are Sym's older reducers. An impl.py that still has them
+// works; nothing asks them.
+var legacyHandlers = []string{"get_timeout", "get_title", "get_message"}
+
+// hookEvents are the events that hooks know. Our own, cancel, has none.
+var hookEvents = []EventName{
+	EventPrompt, EventRequest, EventRequestForward, EventRequestExpire,
+	EventApprove, EventDeny, EventEscalate, EventDeescalate,
+}
+
+// HookBefore is the hook that is asked before an event takes place.
+func HookBefore(e EventName) string { return "on_" + string(e) }
+
+// HookAfter is the hook that is told of an event once it is durable.
+func HookAfter(e EventName) string { return "after_" + string(e) }
+
+// Prefetch is how the runner names the reducer of a field's options.
+func Prefetch(field string) string { return "prefetch:" + field }
+
+// OnChange is the function of a field's on_change source.
+func OnChange(field string) string { return "on_change_" + strings.ReplaceAll(field, "-", "_") }
+
+// StrategyClass begins how the runner names a class that extends
+// AccessStrategy.
+const StrategyClass = "strategy:"
+
+// handlerNames are those that an implementation may define, its prefetch
+// reducers excepted.
+func handlerNames() []string {
+	names := []string{
+		HandlerPermissions, HandlerNotifications, HandlerApprovers,
+		HandlerIdentity, HandlerIdentityLookup,
+	}
+	for _, e := range hookEvents {
+		names = append(names, HookBefore(e), HookAfter(e))
+	}
+	return append(names, legacyHandlers...)
+}
+
+// Defined picks those of the handlers that the flow may define, in their
+// order; none where it has no implementation.
+func (f *Flow) Defined(handlers ...string) []string {
+	return slices.DeleteFunc(handlers, func(h string) bool { return !f.Implementation.Defines(h) })
+}
