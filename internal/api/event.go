@@ -65,8 +65,11 @@ func history(r flow.Run) []events.RunEvent {
 		add(e, status, failure)
 	}
 	for _, s := range r.Signals {
-		name := eventOf(r, s)
-		add(flow.Event{ID: s.ID, Name: name, Actor: s.Actor, Channel: s.Channel, At: s.At}, events.EventPending, stuckAt(r, name))
+		name, status := r.EventOf(s), events.EventPending
+		if r.Held(s.ID) {
+			status = events.EventError // until somebody presses Retry
+		}
+		add(flow.Event{ID: s.ID, Name: name, Actor: s.Actor, Channel: s.Channel, At: s.At}, status, stuckAt(r, name))
 	}
 	if r.Access.Live() {
 		if _, asked := r.EndAsked(); r.Status == flow.Approved && !asked && r.Access.Removal.EventID == "" {
@@ -92,18 +95,4 @@ func stuckAt(r flow.Run, step flow.EventName) *flow.Failure {
 		return r.Error
 	}
 	return nil
-}
-
-// eventOf tells which event a waiting signal will be when it is taken.
-func eventOf(r flow.Run, s flow.Signal) flow.EventName {
-	switch s.Action {
-	case flow.ActionUndeliverable:
-		return flow.EventRequestForward
-	case flow.ActionTimeout:
-		if r.Status == flow.Requested && r.Tier+1 < len(r.Tiers) {
-			return flow.EventRequestForward
-		}
-		return flow.EventRequestExpire
-	}
-	return flow.EventName(s.Action)
 }

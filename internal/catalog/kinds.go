@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -174,23 +175,44 @@ func (o *object) refs(key, kind string, each func(path string, d *document)) {
 	})
 }
 
+// secretList is Sym's setting of custom integrations: the secrets of a service
+// that we know nothing of, as a JSON list in a text.
+const (
+	secretList = "secret_ids_json"
+	maxSecrets = 20
+)
+
 // settings reads settings, those that name secrets apart.
 func (o *object) settings() (map[string]string, map[string]flow.SecretRef) {
 	plain := o.textMap("settings")
 	secrets := map[string]flow.SecretRef{}
-	for _, k := range slices.Sorted(maps.Keys(plain)) {
-		if !namesSecret(k) {
-			continue
-		}
-		name := strings.ToLower(plain[k])
-		delete(plain, k)
+	secret := func(setting, key, name string) {
+		name = strings.ToLower(name)
 		if d := o.doc.loader.byName["secret"][name]; d != nil {
 			d.used = true
-			secrets[k] = o.doc.loader.secrets[name]
-			continue
+			secrets[key] = o.doc.loader.secrets[name]
+			return
 		}
 		// What stands there may be the secret itself: it is not repeated.
-		o.doc.fault(o.at("settings")+"."+k, "names no secret that there is: write the name of a document of kind secret, never the secret itself")
+		o.doc.fault(o.at("settings")+"."+setting, "names no secret that there is: write the name of a document of kind secret, never the secret itself")
+	}
+	for _, k := range slices.Sorted(maps.Keys(plain)) {
+		value := plain[k]
+		switch {
+		case namesSecret(k):
+			delete(plain, k)
+			secret(k, k, value)
+		case k == secretList:
+			delete(plain, k)
+			var names []string
+			if err := json.Unmarshal([]byte(value), &names); err != nil || len(names) > maxSecrets {
+				o.doc.fault(o.at("settings")+"."+k, `must be a JSON list of at most %d names of secrets, such as '["api-key"]'`, maxSecrets)
+				continue
+			}
+			for i, name := range names {
+				secret(k, flow.ListedSecret(i), name)
+			}
+		}
 	}
 	if len(secrets) == 0 {
 		secrets = nil

@@ -37,6 +37,10 @@ func Apply(r Run, in Input, now time.Time) (Run, error) {
 		failure := *r.Error
 		r.Error = &failure
 	}
+	if r.Coming != nil {
+		coming := *r.Coming
+		r.Coming = &coming
+	}
 	if err := in.apply(&r, now); err != nil {
 		return Run{}, err
 	}
@@ -76,6 +80,7 @@ func (in Start) apply(r *Run, now time.Time) error {
 	}
 	if in.Prompted {
 		r.record(Event{ID: r.nextID(), Name: EventPrompt, Actor: in.Requester, Channel: in.Source, At: now, State: StateCompleted})
+		r.then(EventPrompt, r.Events[0].ID, in.Flow.Hooks())
 	}
 	return nil
 }
@@ -86,6 +91,7 @@ type Receive struct {
 	Actor   Actor
 	Channel Channel
 	Tier    int
+	Copy    int // of the tier's message, for ActionUndeliverable
 	Message string
 	Via     *MessageRef
 	// Submission is the form, for ActionRequest.
@@ -121,7 +127,7 @@ func (in Receive) apply(r *Run, now time.Time) error {
 			return r.duplicate()
 		}
 	case ActionTimeout:
-		if r.Status == Prompted && len(r.Signals) > 0 {
+		if _, waits := r.Head(); r.Status == Prompted && waits {
 			return ErrUnchanged // submitted at the last moment
 		}
 		if at := r.Deadline(); at.IsZero() || in.Tier != r.Tier || now.Before(at) {
@@ -134,7 +140,17 @@ func (in Receive) apply(r *Run, now time.Time) error {
 		if t := r.Tiers[in.Tier]; t.Delivered || t.Undeliverable != "" {
 			return ErrUnchanged // known, or one copy has arrived, which is enough
 		}
-		r.Tiers[in.Tier].Undeliverable = in.Message
+		t := &r.Tiers[in.Tier]
+		if slices.Contains(t.Failed, in.Copy) {
+			return ErrUnchanged
+		}
+		if len(t.Others) > 0 {
+			t.Failed = append(slices.Clone(t.Failed), in.Copy)
+			if len(t.Failed) <= len(t.Others) {
+				return nil // noted; other copies may arrive
+			}
+		}
+		t.Undeliverable = in.Message
 		if in.Tier != r.Tier {
 			return nil // noted; that tier's turn is over anyway
 		}
@@ -156,30 +172,62 @@ func (in Receive) apply(r *Run, now time.Time) error {
 
 var stale = Errorf(CodeStale, "that is over already")
 
-// Keep saves what customers' code answered for a signal, before it is applied.
+// Keep saves what customers' code answered, before it is applied: for a signal,
+// for the grant that is coming, or for a removal that has begun. The first
+// answer stays.
 type Keep struct {
-	SignalID string
-	Result   Result
+	EventID string // the signal's, or the one reserved for the step
+	Result  Result
 }
 
 func (in Keep) apply(r *Run, _ time.Time) error {
-	i := slices.IndexFunc(r.Signals, func(s Signal) bool { return s.ID == in.SignalID })
-	if i < 0 {
+	in.Result.Output = clipOutput(in.Result.Output)
+	kept := r.kept(in.EventID)
+	switch {
+	case kept == nil:
 		return stale
-	}
-	if r.Signals[i].Result != nil {
+	case *kept != nil:
 		return ErrUnchanged
 	}
-	in.Result.Output = clipOutput(in.Result.Output)
-	r.Signals[i].Result = &in.Result
+	*kept = &in.Result
 	return nil
 }
 
-// Route turns the request signal into the request: it is open from now on.
+// kept is where the answer for an event that is yet to be has its place; nil:
+// there is no such event.
+func (r *Run) kept(eventID string) **Result {
+	if i := slices.IndexFunc(r.Signals, func(s Signal) bool { return s.ID == eventID }); i >= 0 {
+		return &r.Signals[i].Result
+	}
+	switch {
+	case eventID == "":
+	case r.Coming != nil && r.Coming.EventID == eventID:
+		return &r.Coming.Result
+	case r.Access != nil && r.Access.Removal.EventID == eventID && r.Access.Live():
+		return &r.Access.Removal.Result
+	}
+	return nil
+}
+
+// Kept is what customers' code answered for an event that is yet to be; nil:
+// it was not asked.
+func (r *Run) Kept(eventID string) *Result {
+	if kept := r.kept(eventID); kept != nil {
+		return *kept
+	}
+	return nil
+}
+
+// Route turns the request signal into the request: it is open from now on, or
+// decided at once by a hook's ruling. Its message is posted all the same.
 type Route struct {
 	SignalID string
 	Tiers    []Tier
 	Deciders Deciders
+	Terms    *Terms         // what a hook changed of the request
+	Fields   map[string]any // of the event, by a hook
+	Ruling   *Ruling
+	Hooks    []string // those that the flow may define
 }
 
 func (in Route) apply(r *Run, now time.Time) error {
@@ -190,14 +238,62 @@ func (in Route) apply(r *Run, now time.Time) error {
 	if r.Status != Prompted || s.Action != ActionRequest {
 		return Errorf(CodeIllegal, "a run that is %s can't be requested", r.Status)
 	}
-	if len(in.Tiers) == 0 || in.Deciders.Required < 1 {
+	if (len(in.Tiers) == 0 || in.Deciders.Required < 1) && in.Ruling == nil {
 		return Errorf(CodeIllegal, "a request needs somebody to ask, and at least one approval")
 	}
-	r.record(Event{ID: s.ID, Name: EventRequest, Actor: s.Actor, Channel: s.Channel, At: s.At, State: StateCompleted})
+	in.Terms.apply(r)
 	r.Status = Requested
 	r.Tiers, r.Tier, r.Deciders = slices.Clone(in.Tiers), 0, in.Deciders
-	r.ask(now)
+	if len(r.Tiers) > 0 {
+		r.ask(now)
+	}
+	e := Event{ID: s.ID, Name: EventRequest, Actor: s.Actor, Channel: s.Channel, At: s.At, State: StateCompleted, Fields: in.Fields}
+	r.conclude(e, in.Ruling, in.Hooks, now)
 	return nil
+}
+
+// conclude records an event that took place, and what a hook put behind it.
+func (r *Run) conclude(e Event, ruling *Ruling, hooks []string, now time.Time) {
+	if ruling == nil {
+		r.record(e)
+		r.then(e.Name, e.ID, hooks)
+		return
+	}
+	e.State = StateIntercepted
+	r.record(e)
+	if e.Name == EventRequest { // it was made, and is answered
+		r.then(e.Name, e.ID, hooks)
+	}
+	rule := Event{
+		ID: r.nextID(), Name: ruling.Event, Actor: System, Channel: ChannelSDK, At: now,
+		State: StateCompleted, Fields: ruling.Fields,
+	}
+	r.Error = nil
+	switch ruling.Event {
+	case EventApprove:
+		r.Status = Approved
+		r.coming(hooks)
+	case EventRequestExpire:
+		r.Status = Expired
+	default:
+		r.Status = Denied
+	}
+	r.record(rule)
+	r.then(rule.Name, rule.ID, hooks)
+}
+
+// then notes that a hook is to be told of an event, if the flow has it.
+func (r *Run) then(name EventName, id string, hooks []string) {
+	if slices.Contains(hooks, HookAfter(name)) {
+		r.After = append(r.After, AfterCall{EventID: id, Event: name})
+	}
+}
+
+// coming reserves the event of the grant, if a hook is to be asked about it.
+func (r *Run) coming(hooks []string) {
+	if !r.ApprovalOnly && slices.Contains(hooks, HookBefore(EventEscalate)) {
+		r.Coming = &Coming{EventID: r.nextID()}
+	}
 }
 
 // Reject ends a request that nobody could ever approve.
@@ -232,7 +328,7 @@ type Refuse struct {
 	Ignored bool
 }
 
-func (in Refuse) apply(r *Run, _ time.Time) error {
+func (in Refuse) apply(r *Run, now time.Time) error {
 	s, err := r.take(in.SignalID)
 	if err != nil {
 		return err
@@ -240,10 +336,14 @@ func (in Refuse) apply(r *Run, _ time.Time) error {
 	if r.Access != nil && r.Access.Removal.EventID == s.ID {
 		return Errorf(CodeIllegal, "this access is being taken away already")
 	}
-	if s.Actor.Kind == KindSystem {
+	if s.Actor.Kind == KindSystem && (!in.Ignored || r.Status != Requested || s.Tier != r.Tier) {
 		return nil
 	}
 	e := s.event()
+	e.Name = r.EventOf(s)
+	if s.Action == ActionTimeout && r.Status == Requested {
+		r.ask(now) // whom it asks has as much time again
+	}
 	e.State, e.Errors = StateInProgress, []Failure{in.Reason}
 	if in.Ignored {
 		e.State = StateIntercepted
@@ -258,8 +358,11 @@ type Decide struct {
 	// Dropped are earlier approvals (by event id) that no longer count,
 	// because those who gave them may not decide any more.
 	Dropped []string
-	// After says that customers' code is to run once this is durable.
-	After bool
+	// Hooks are those that the flow may define.
+	Hooks  []string
+	Terms  *Terms         // what a hook changed of the request
+	Fields map[string]any // of the event, by a hook
+	Ruling *Ruling        // what a hook put in the decision's place
 }
 
 func (in Decide) apply(r *Run, now time.Time) error {
@@ -275,6 +378,15 @@ func (in Decide) apply(r *Run, now time.Time) error {
 	if s.Result != nil && len(s.Result.Output) > 0 {
 		e.Output = output("on_"+string(e.Name), s.Result.Output, nil)
 	}
+	if len(in.Fields) > 0 {
+		fields := maps.Clone(in.Fields)
+		maps.Copy(fields, e.Fields)
+		e.Fields = fields
+	}
+	if in.Ruling != nil && s.Action != ActionCancel {
+		r.conclude(e, in.Ruling, in.Hooks, now)
+		return nil
+	}
 	switch s.Action {
 	case ActionApprove:
 		r.Approvals = slices.DeleteFunc(r.Approvals, func(a CountedApproval) bool { return slices.Contains(in.Dropped, a.EventID) })
@@ -286,6 +398,7 @@ func (in Decide) apply(r *Run, now time.Time) error {
 			e.State = StateInProgress
 		} else {
 			r.Status = Approved
+			in.Terms.apply(r)
 		}
 	case ActionDeny:
 		r.Status = Denied
@@ -297,9 +410,10 @@ func (in Decide) apply(r *Run, now time.Time) error {
 	r.record(e)
 	if r.Status != Requested {
 		r.Error = nil
-		if in.After {
-			r.After = append(r.After, AfterCall{EventID: e.ID, Event: e.Name})
-		}
+		r.then(e.Name, e.ID, in.Hooks)
+	}
+	if r.Status == Approved {
+		r.coming(in.Hooks)
 	}
 	return nil
 }
@@ -336,6 +450,9 @@ func (in After) apply(r *Run, _ time.Time) error {
 // tier that can't be reached keeps the request open, with an error to repair.
 type Forward struct {
 	SignalID string
+	Fields   map[string]any // of the event, by a hook
+	Ruling   *Ruling        // what a hook put in its place
+	Hooks    []string       // those that the flow may define
 }
 
 func (in Forward) apply(r *Run, now time.Time) error {
@@ -344,16 +461,22 @@ func (in Forward) apply(r *Run, now time.Time) error {
 		return err
 	}
 	e := Event{ID: s.ID, Actor: System, Channel: ChannelInternal, At: s.At, State: StateCompleted, Fields: map[string]any{}}
+	maps.Copy(e.Fields, in.Fields)
 	switch {
 	case s.Action != ActionTimeout && s.Action != ActionUndeliverable:
 		return Errorf(CodeIllegal, "%q does not move tiers on", s.Action)
 	case r.Status == Prompted && s.Action == ActionTimeout:
-		e.Name, r.Status = EventRequestExpire, Expired
+		e.Name, r.Status, r.Error = EventRequestExpire, Expired, nil
+		r.Signals = slices.DeleteFunc(r.Signals, func(s Signal) bool { return s.Action == ActionRequest }) // a handler kept failing
 	case r.Status != Requested || s.Tier != r.Tier:
 		return stale
 	case s.Action == ActionUndeliverable && r.Tiers[r.Tier].Delivered:
 		return stale // it has arrived after all
-	case r.Tier+1 < len(r.Tiers):
+	case in.Ruling != nil:
+		e.Name = r.EventOf(s)
+		r.conclude(e, in.Ruling, in.Hooks, now)
+		return nil
+	case !r.lastTier(s.Action):
 		e.Name = EventRequestForward
 		e.Fields["forward_reason"] = string(s.Action)
 		if s.Message != "" {
@@ -367,7 +490,7 @@ func (in Forward) apply(r *Run, now time.Time) error {
 	default:
 		e.Name, r.Status, r.Error = EventRequestExpire, Expired, nil
 	}
-	r.record(e)
+	r.conclude(e, nil, in.Hooks, now)
 	return nil
 }
 
@@ -391,6 +514,7 @@ type Intend struct {
 	Target       Target
 	Identity     string
 	Entitlements []Entitlement
+	Terms        *Terms // what a hook changed of the request
 }
 
 func (in Intend) apply(r *Run, now time.Time) error {
@@ -404,8 +528,19 @@ func (in Intend) apply(r *Run, now time.Time) error {
 		return Errorf(CodeStrategy, "target %q means nothing to grant", in.Target.Name)
 	}
 	in.Strategy.Targets = nil
+	if code := in.Strategy.Implementation; code != nil {
+		// The text stays where it is: in the run's version of the flow.
+		in.Strategy.Implementation = &Source{Name: code.Name, SHA256: code.SHA256}
+	}
+	in.Terms.apply(r)
+	id := ""
+	if r.Coming != nil {
+		id, r.Coming = r.Coming.EventID, nil
+	} else {
+		id = r.nextID()
+	}
 	r.Access = &Access{
-		EventID: r.nextID(), Strategy: in.Strategy, Target: in.Target, Identity: in.Identity,
+		EventID: id, Strategy: in.Strategy, Target: in.Target, Identity: in.Identity,
 		Entitlements: in.Entitlements, First: now,
 	}
 	if r.DurationSeconds > 0 {
@@ -418,6 +553,7 @@ func (in Intend) apply(r *Run, now time.Time) error {
 type Escalate struct {
 	Output   json.RawMessage
 	Warnings []string
+	Hooks    []string // those that the flow may define
 }
 
 func (in Escalate) apply(r *Run, now time.Time) error {
@@ -445,6 +581,7 @@ func (in Escalate) apply(r *Run, now time.Time) error {
 		ID: a.EventID, Name: EventEscalate, Actor: r.Approver(), Channel: ChannelInternal, At: now,
 		State: StateCompleted, Fields: fields, Output: a.Output,
 	})
+	r.then(EventEscalate, a.EventID, in.Hooks)
 	r.Status = Escalated
 	if r.Error != nil && r.Error.Step == EventEscalate { // not a failure to take away, which goes on
 		r.Error = nil
@@ -491,6 +628,7 @@ type Deescalate struct {
 	Kept      []string // keys of entitlements that predate us
 	Output    json.RawMessage
 	Warnings  []string
+	Hooks     []string // those that the flow may define
 }
 
 func (in Deescalate) apply(r *Run, now time.Time) error {
@@ -506,6 +644,9 @@ func (in Deescalate) apply(r *Run, now time.Time) error {
 	e := Event{
 		ID: r.Access.Removal.EventID, Name: EventDeescalate, Actor: r.Approver(), Channel: ChannelInternal, At: now,
 		State: StateCompleted, Fields: map[string]any{"deescalate_type": Scheduled}, Output: clipOutput(in.Output),
+	}
+	if said := r.Kept(e.ID); said != nil && said.Error != nil {
+		e.Errors = []Failure{*said.Error} // a hook that failed: reported, and of no consequence
 	}
 	if asked, byHand := r.EndAsked(); byHand {
 		if _, err := r.take(asked.ID); err != nil {
@@ -527,19 +668,66 @@ func (in Deescalate) apply(r *Run, now time.Time) error {
 		e.Fields["warnings"] = clipWarnings(in.Warnings)
 	}
 	r.record(e)
+	r.then(EventDeescalate, e.ID, in.Hooks)
 	r.Status, r.Error = Deescalated, nil
 	r.Access.Removed = now
-	r.Access.Removal.Owner, r.Access.Removal.Until = "", time.Time{}
+	r.Access.Removal.Owner, r.Access.Removal.Until, r.Access.Removal.Result = "", time.Time{}, nil
 	return nil
+}
+
+// Spare ends a removal that somebody asked for before its time and a hook
+// ignored: the access stays until its end. Nothing else spares access: not
+// what an admin asks for, and not a time that is over.
+type Spare struct {
+	Owner  string
+	Reason Failure
+}
+
+func (in Spare) apply(r *Run, now time.Time) error {
+	if r.Status == Deescalated {
+		return ErrUnchanged
+	}
+	if !r.Access.Live() {
+		return r.notLive()
+	}
+	if r.Access.Removal.Owner != in.Owner || in.Owner == "" {
+		return Errorf(CodeBusy, "somebody else is taking this access away")
+	}
+	if !r.MaySpare(now) {
+		return Errorf(CodeIllegal, "this access has to be taken away")
+	}
+	asked, _ := r.EndAsked()
+	if _, err := r.take(asked.ID); err != nil {
+		return err
+	}
+	e := asked.event()
+	e.State, e.Errors = StateIntercepted, []Failure{in.Reason}
+	r.record(e)
+	r.Access.Removal = Removal{}
+	if r.Error != nil && r.Error.Step == EventDeescalate {
+		r.Error = nil
+	}
+	return nil
+}
+
+// MaySpare tells whether a hook may keep the access from being taken away: it
+// was asked for early, by somebody who is no admin.
+func (r *Run) MaySpare(now time.Time) bool {
+	asked, byHand := r.EndAsked()
+	over := !r.Access.End.IsZero() && !now.Before(r.Access.End)
+	return byHand && !over && asked.Actor.Kind != KindSystem && !r.isAdmin(asked.Actor)
 }
 
 // Fail records that granting (EventEscalate) or taking away (EventDeescalate)
 // did not work. The status stays; the run says when it is tried again.
 // Granting stops trying by itself after MaxGrantAttempts or when it is of no
-// use; taking away never stops.
+// use; taking away never stops. The steps that take a signal wait for Retry.
 type Fail struct {
 	Step   EventName
 	Reason Failure
+	// SignalID is what a request, a forward or an expiry would have taken, had
+	// a handler not failed: it waits for Retry, and nothing waits for it.
+	SignalID string
 	// Wait is how long the target asks to be left alone; zero: it does not. A
 	// removal waits no longer for that than after any other failure.
 	Wait time.Duration
@@ -565,6 +753,16 @@ func (in Fail) apply(r *Run, now time.Time) error {
 		}
 		f.RetryAt = now.Add(max(min(in.Wait, MaxRemovalBackOff), backOff(f.Attempts, 5*time.Second, MaxRemovalBackOff)))
 		r.Access.Removal.Owner, r.Access.Removal.Until = "", time.Time{}
+	case EventRequest, EventRequestForward, EventRequestExpire:
+		s, ok := r.Head()
+		from := map[bool]Status{true: Prompted, false: Requested}[in.Step == EventRequest]
+		if !ok || s.ID != in.SignalID || r.EventOf(s) != in.Step || r.Status != from {
+			return stale
+		}
+		f.SignalID, f.RetryAt = s.ID, time.Time{}
+		r.Execution.Token = "" // the execution that did it moves on
+		r.fail(f, s.Actor, s.Channel, now)
+		return nil
 	default:
 		return Errorf(CodeIllegal, "%q is not a step that fails like this", in.Step)
 	}
@@ -609,7 +807,9 @@ func (in Retry) apply(r *Run, now time.Time) error {
 	case EventDeescalate:
 		r.Error.RetryAt = now
 	case EventRequestForward:
-		r.Tiers[r.Tier].Undeliverable = ""
+		if r.Error.SignalID == "" {
+			r.Tiers[r.Tier].Undeliverable, r.Tiers[r.Tier].Failed = "", nil
+		}
 		r.Error = nil
 	default:
 		r.Error = nil
@@ -676,7 +876,7 @@ func (r *Run) amend(id string, change func(*Event)) {
 // for weeks does not fill the run; the latest message stays.
 func (r *Run) fail(f Failure, actor Actor, channel Channel, now time.Time) {
 	shown := f
-	shown.EventID, shown.Attempts, shown.RetryAt = "", 0, time.Time{}
+	shown.EventID, shown.SignalID, shown.Attempts, shown.RetryAt = "", "", 0, time.Time{}
 	same := func(e Event) bool {
 		return e.Name == f.Step && e.Count > 0 && e.Errors[0].Code == f.Code
 	}

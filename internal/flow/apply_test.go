@@ -71,12 +71,19 @@ func situations() map[string]situation {
 		"granting, claimed":         {must(must(granting, t0, click(ActionDeescalate, requester)), t0, claim), soon},
 
 		// Access that ends.
-		"escalated, over":     {escalated, t0.Add(hour)},
-		"forever":             {forever, t0.Add(1000 * hour)},
-		"asked":               {asked, soon},
-		"claimed":             {claimed, soon},
-		"claimed, over":       {must(escalated, t0.Add(hour), Claim{Owner: "worker", Until: t0.Add(hour + time.Minute)}), t0.Add(hour + 30*time.Second)},
-		"claim is dead":       {claimed, t0.Add(20 * time.Minute)},
+		"escalated, over": {escalated, t0.Add(hour)},
+		"forever":         {forever, t0.Add(1000 * hour)},
+		"asked":           {asked, soon},
+		"claimed":         {claimed, soon},
+		"claimed, over":   {must(escalated, t0.Add(hour), Claim{Owner: "worker", Until: t0.Add(hour + time.Minute)}), t0.Add(hour + 30*time.Second)},
+		"claim is dead":   {claimed, t0.Add(20 * time.Minute)},
+		// Handlers that failed.
+		"prompted, held":       {must(must(prompted, t0, submitted(hour)), t0, Fail{Step: EventRequest, SignalID: EventID(runID, 2), Reason: handlerFailed}), soon},
+		"prompted, held, over": {must(must(prompted, t0, submitted(hour)), t0, Fail{Step: EventRequest, SignalID: EventID(runID, 2), Reason: handlerFailed}), t0.Add(PromptTimeout)},
+		"requested, held":      {must(must(requested, t0.Add(30*time.Minute), news(requested, ActionTimeout)), t0.Add(30*time.Minute), Fail{Step: EventRequestForward, SignalID: EventID(runID, 3), Reason: handlerFailed}), t0.Add(40 * time.Minute)},
+		"coming":               {must(must(requested, t0, click(ActionApprove, approver)), t0, Decide{SignalID: EventID(runID, 3), Hooks: []string{"on_escalate"}}), soon},
+		"claimed, by an admin": {must(must(escalated, t0, click(ActionDeescalate, admin)), t0, claim), soon},
+
 		"removal failed":      {must(claimed, t0, failing(EventDeescalate, CodeUnavailable, "the target did not answer")), t0.Add(time.Second)},
 		"removal failed, due": {must(claimed, t0, failing(EventDeescalate, CodeUnavailable, "the target did not answer")), soon},
 	}
@@ -111,7 +118,7 @@ var inputs = map[string]func(r *Run, now time.Time) Input{
 	},
 	"receive nonsense": func(*Run, time.Time) Input { return click("escalate", approver) },
 	"keep": func(r *Run, _ time.Time) Input {
-		return Keep{SignalID: pending(r, ActionApprove, approver), Result: Result{Output: []byte(`{"ok":true}`)}}
+		return Keep{EventID: pending(r, ActionApprove, approver), Result: Result{Output: []byte(`{"ok":true}`)}}
 	},
 	"route": func(r *Run, _ time.Time) Input {
 		return Route{SignalID: pending(r, ActionRequest, requester), Tiers: []Tier{{Channel: "#access"}}, Deciders: Deciders{Members: true, Required: 1}}
@@ -140,7 +147,7 @@ var inputs = map[string]func(r *Run, now time.Time) Input{
 	},
 	"decide approve": func(r *Run, _ time.Time) Input { return Decide{SignalID: pending(r, ActionApprove, second)} },
 	"decide approve, then run": func(r *Run, _ time.Time) Input {
-		return Decide{SignalID: pending(r, ActionApprove, second), After: true}
+		return Decide{SignalID: pending(r, ActionApprove, second), Hooks: []string{"after_approve"}}
 	},
 	"decide approve again": func(r *Run, _ time.Time) Input { return Decide{SignalID: pending(r, ActionApprove, approver)} },
 	"decide approve, dropping the first": func(r *Run, _ time.Time) Input {
@@ -193,12 +200,59 @@ var inputs = map[string]func(r *Run, now time.Time) Input{
 	},
 	"fail deescalate":          func(*Run, time.Time) Input { return failing(EventDeescalate, CodeUnavailable, "still no answer") },
 	"fail deescalate for good": func(*Run, time.Time) Input { return failing(EventDeescalate, CodeStrategy, "the target refused") },
-	"fail approve":             func(*Run, time.Time) Input { return failing(EventApprove, CodeHandler, "no") },
-	"retry":                    func(*Run, time.Time) Input { return Retry{Actor: requester} },
-	"dispatch":                 func(*Run, time.Time) Input { return Dispatch{} },
-	"wait":                     func(r *Run, _ time.Time) Input { return Wait{Attempt: r.Execution.Attempt, Token: "token"} },
-	"wait, outdated":           func(r *Run, _ time.Time) Input { return Wait{Attempt: r.Execution.Attempt - 1, Token: "token"} },
+	"fail request": func(r *Run, _ time.Time) Input {
+		return Fail{Step: EventRequest, SignalID: pending(r, ActionRequest, requester), Reason: handlerFailed}
+	},
+	"fail request_forward": func(r *Run, _ time.Time) Input {
+		return Fail{Step: EventRequestForward, SignalID: pending(r, ActionTimeout, System), Reason: handlerFailed}
+	},
+	"fail request_expire": func(r *Run, _ time.Time) Input {
+		return Fail{Step: EventRequestExpire, SignalID: pending(r, ActionTimeout, System), Reason: handlerFailed}
+	},
+	"route, approved": func(r *Run, _ time.Time) Input {
+		return Route{
+			SignalID: pending(r, ActionRequest, requester), Tiers: []Tier{{Channel: "#access"}}, Deciders: Deciders{Required: 1},
+			Ruling: &Ruling{Event: EventApprove}, Hooks: []string{"after_request", "after_approve", "on_escalate"},
+		}
+	},
+	"route, denied": func(r *Run, _ time.Time) Input {
+		return Route{SignalID: pending(r, ActionRequest, requester), Ruling: &Ruling{Event: EventDeny}}
+	},
+	"decide approve, denied": func(r *Run, _ time.Time) Input {
+		return Decide{SignalID: pending(r, ActionApprove, second), Ruling: &Ruling{Event: EventDeny}, Hooks: []string{"after_approve", "after_deny"}}
+	},
+	"forward timeout, approved": func(r *Run, _ time.Time) Input {
+		return Forward{SignalID: pending(r, ActionTimeout, System), Ruling: &Ruling{Event: EventApprove}}
+	},
+	"forward timeout, expired": func(r *Run, _ time.Time) Input {
+		return Forward{SignalID: pending(r, ActionTimeout, System), Ruling: &Ruling{Event: EventRequestExpire}}
+	},
+	"ignore timeout": func(r *Run, _ time.Time) Input {
+		return Refuse{SignalID: pending(r, ActionTimeout, System), Reason: Failure{Message: "wait"}, Ignored: true}
+	},
+	"keep for the grant": func(r *Run, _ time.Time) Input {
+		if r.Coming == nil {
+			return Keep{}
+		}
+		return Keep{EventID: r.Coming.EventID}
+	},
+	"keep for the end": func(r *Run, _ time.Time) Input {
+		if r.Access == nil {
+			return Keep{}
+		}
+		return Keep{EventID: r.Access.Removal.EventID}
+	},
+	"spare":            func(*Run, time.Time) Input { return Spare{Owner: "worker", Reason: Failure{Message: "not yet"}} },
+	"spare by another": func(*Run, time.Time) Input { return Spare{Owner: "another", Reason: Failure{Message: "not yet"}} },
+	"fail approve":     func(*Run, time.Time) Input { return failing(EventApprove, CodeHandler, "no") },
+	"retry":            func(*Run, time.Time) Input { return Retry{Actor: requester} },
+	"dispatch":         func(*Run, time.Time) Input { return Dispatch{} },
+	"wait":             func(r *Run, _ time.Time) Input { return Wait{Attempt: r.Execution.Attempt, Token: "token"} },
+	"wait, outdated":   func(r *Run, _ time.Time) Input { return Wait{Attempt: r.Execution.Attempt - 1, Token: "token"} },
 }
+
+// handlerFailed is what comes of a handler that raises.
+var handlerFailed = Failure{Code: "SDK:HANDLER_ERROR", Message: "on_request: KeyError", Handler: "on_request"}
 
 // outcome writes what came of an input in the columns of the table.
 func outcome(before Run, in Input, now time.Time) string {
@@ -778,6 +832,89 @@ removal failed            | retry                       | escalated | ~deescalat
 removal failed, due       | retry                       | unchanged
 removal failed            | claim by another            | escalated | - | deescalate | +1m0s | -
 removal failed            | deescalate                  | ! Grant:BUSY
+
+# what hooks put in the place of events, and handlers that fail
+prompted                  | spare                       | ! DeescalateAPI:INVALID_RUN
+prompted                  | fail request                | prompted | request/in_progress | request | +167h50m0s | -
+prompted                  | fail request_forward        | ! Run:STALE
+prompted                  | fail request_expire         | ! Run:STALE
+prompted                  | route, approved             | approved | request/intercepted approve | - | +1m0s | -
+prompted                  | route, denied               | denied | request/intercepted deny | - | - | -
+prompted                  | forward timeout, approved   | expired | request_expire | - | - | -
+prompted                  | ignore timeout              | prompted | - | - | +167h50m0s | -
+prompted                  | keep for the grant          | ! Run:STALE
+prompted                  | keep for the end            | ! Run:STALE
+requested                 | spare                       | ! DeescalateAPI:INVALID_RUN
+requested                 | fail request                | ! Run:STALE
+requested                 | fail request_forward        | requested | request_forward/in_progress | timeout | - | -
+requested                 | fail request_expire         | ! Run:STALE
+requested                 | route, approved             | ! Run:ILLEGAL_MOVE
+requested                 | decide approve, denied      | denied | approve/intercepted deny | - | +1m0s | -
+requested                 | forward timeout, approved   | approved | request_forward/intercepted approve | - | +1m0s | -
+requested                 | forward timeout, expired    | expired | request_forward/intercepted request_expire | - | - | -
+requested                 | ignore timeout              | requested | request_forward/intercepted | - | +30m0s | -
+requested                 | keep for the end            | ! Run:STALE
+approved                  | spare                       | ! DeescalateAPI:INVALID_RUN
+approved                  | fail request                | ! Run:STALE
+approved                  | route, approved             | ! Run:ILLEGAL_MOVE
+approved                  | decide approve, denied      | ! Run:ALREADY_DECIDED
+approved                  | forward timeout, approved   | ! Run:STALE
+approved                  | ignore timeout              | approved | - | - | +1m0s | -
+approved                  | keep for the grant          | ! Run:STALE
+denied                    | spare                       | ! DeescalateAPI:INVALID_RUN
+denied                    | fail request                | ! Run:STALE
+denied                    | route, approved             | ! Run:ILLEGAL_MOVE
+denied                    | decide approve, denied      | ! Run:ALREADY_DECIDED
+denied                    | forward timeout, approved   | ! Run:STALE
+denied                    | ignore timeout              | denied | - | - | - | -
+expired                   | spare                       | ! DeescalateAPI:INVALID_RUN
+expired                   | fail request_expire         | ! Run:STALE
+expired                   | decide approve, denied      | ! Run:ALREADY_DECIDED
+expired                   | forward timeout, approved   | ! Run:STALE
+cancelled                 | spare                       | ! DeescalateAPI:INVALID_RUN
+cancelled                 | decide approve, denied      | ! Run:ALREADY_DECIDED
+escalated                 | spare                       | ! Grant:BUSY
+escalated                 | fail request                | ! Run:STALE
+escalated                 | decide approve, denied      | ! Run:ALREADY_DECIDED
+escalated                 | keep for the end            | ! Run:STALE
+deescalated               | spare                       | unchanged
+deescalated               | decide approve, denied      | ! Run:ALREADY_DECIDED
+deescalated               | keep for the end            | ! Run:STALE
+prompted, held            | receive request             | unchanged
+prompted, held            | receive approve             | ! Run:ILLEGAL_MOVE
+prompted, held            | receive timeout             | ! Run:STALE
+prompted, held            | retry                       | prompted | ~request/in_progress | request | +1m0s | -
+prompted, held            | dispatch                    | unchanged
+prompted, held, over      | receive timeout             | prompted | - | request timeout | +1m0s | -
+prompted, held, over      | forward timeout             | expired | request_expire | - | - | -
+prompted, held, over      | retry                       | prompted | ~request/in_progress | request | +1m0s | -
+requested, held           | receive approve             | requested | - | timeout approve | +1m0s | -
+requested, held           | receive timeout             | unchanged
+requested, held           | receive cancel              | requested | - | timeout cancel | +1m0s | -
+requested, held           | decide approve              | approved | approve | timeout | +1m0s | -
+requested, held           | decide deny                 | denied | deny | timeout | +1m0s | -
+requested, held           | retry                       | requested | ~request_forward/in_progress | timeout | +1m0s | -
+requested, held           | dispatch                    | requested | - | timeout | - | 1 runs
+requested, held           | wait                        | requested | - | timeout | - | 0 waits
+coming                    | keep for the grant          | approved | - | - | +1m0s | -
+coming                    | intend                      | approved | - | - | +1m0s | -
+coming                    | fail escalate for good      | approved | escalate/in_progress | - | - | -
+coming                    | receive deescalate          | ! DeescalateAPI:INVALID_RUN
+partly approved           | decide approve, denied      | denied | approve/intercepted deny | - | +1m0s | -
+last tier, over           | fail request_expire         | requested | request_expire/in_progress | timeout | - | -
+last tier, over           | fail request_forward        | ! Run:STALE
+last tier, over           | forward timeout, approved   | approved | request_expire/intercepted approve | - | +1m0s | -
+last tier, over           | ignore timeout              | requested | request_expire/intercepted | - | +1h0m0s | -
+asked                     | spare                       | ! Grant:BUSY
+claimed                   | spare                       | escalated | deescalate/intercepted | - | +50m0s | -
+claimed                   | spare by another            | ! Grant:BUSY
+claimed                   | keep for the end            | escalated | - | deescalate | +10m0s | -
+claimed, by an admin      | spare                       | ! Run:ILLEGAL_MOVE
+claimed, by an admin      | deescalate                  | deescalated | deescalate | - | - | -
+claimed, over             | spare                       | ! Run:ILLEGAL_MOVE
+claimed, over             | keep for the end            | escalated | - | - | +30s | -
+granting, claimed         | spare                       | approved | deescalate/intercepted | - | +1m0s | -
+removal failed            | spare                       | ! Grant:BUSY
 `
 
 // TestApply_End: the end is min(access seen, first attempt + 15 min) + duration.
@@ -1053,11 +1190,11 @@ func TestApply_Outputs(t *testing.T) {
 	t.Parallel()
 	r := must(situations()["requested"].run, t0, click(ActionApprove, approver))
 	id := r.Signals[0].ID
-	r = must(r, t0, Keep{SignalID: id, Result: Result{Output: []byte(`{"build":7}`)}})
-	if _, err := Apply(r, Keep{SignalID: id, Result: Result{Output: []byte(`{"build":8}`)}}, t0); !errors.Is(err, ErrUnchanged) {
+	r = must(r, t0, Keep{EventID: id, Result: Result{Output: []byte(`{"build":7}`)}})
+	if _, err := Apply(r, Keep{EventID: id, Result: Result{Output: []byte(`{"build":8}`)}}, t0); !errors.Is(err, ErrUnchanged) {
 		t.Errorf("a second result for one signal: %v", err)
 	}
-	r = must(r, t0, Decide{SignalID: id, After: true}, After{EventID: id, Result: Result{
+	r = must(r, t0, Decide{SignalID: id, Hooks: []string{"after_approve"}}, After{EventID: id, Result: Result{
 		Output: []byte("no JSON"), Error: &Failure{Code: CodeHandler, Message: "after_approve: timed out"},
 	}})
 	e, _ := r.Event(id)

@@ -33,6 +33,7 @@ const (
 	CodeIdempotency     Code = "Request:IDEMPOTENCY_KEY"    // same key, other body
 	CodeInvalidRun      Code = "DeescalateAPI:INVALID_RUN"  // the run is not escalated
 	CodeHandler         Code = "Handler:FAILED"             // a customer's Lambda or handler failed
+	CodeIgnored         Code = "Handler:IGNORED"            // a hook wants nothing to happen, and says why
 	CodeStrategy        Code = "Strategy:FAILED"            // the target refused; trying again as is won't help
 	CodeUnavailable     Code = "Strategy:UNAVAILABLE"       // the target did not answer, or asked to wait: try again
 	CodeNotObserved     Code = "Strategy:NOT_OBSERVED"      // the target says done, but reading it back shows otherwise

@@ -94,20 +94,50 @@ func (w *world) draw(t *rapid.T) Input {
 		click(ActionApprove, who), click(ActionApprove, who), click(ActionDeny, who), click(ActionCancel, requester), click(ActionDeescalate, who),
 		Receive{Action: ActionTimeout, Actor: System, Channel: ChannelInternal, Tier: tier},
 		Receive{Action: ActionUndeliverable, Actor: System, Channel: ChannelInternal, Tier: tier, Message: "no such channel"},
-		Keep{SignalID: id, Result: result},
+		Keep{EventID: id, Result: result},
 		route(id, rapid.IntRange(1, 3).Draw(t, "required")),
 		Reject{SignalID: id, Reason: failure},
 		Refuse{SignalID: id, Reason: failure, Ignored: rapid.Bool().Draw(t, "ignored")},
-		Decide{SignalID: id, After: rapid.Bool().Draw(t, "after"), Dropped: w.dropped(t)},
+		Decide{SignalID: id, Hooks: w.hooks(t), Dropped: w.dropped(t), Ruling: w.ruling(t)},
 		After{EventID: id, Result: result},
-		Forward{SignalID: id},
+		Forward{SignalID: id, Ruling: w.ruling(t), Hooks: w.hooks(t)},
 		Delivered{Tier: tier},
+		Spare{Owner: owner, Reason: failure},
+		w.failing(t, id, failure), ruled(t, w, id),
 		intend, Escalate{Output: result.Output},
 		Claim{Owner: owner + "!", Until: w.now.Add(time.Minute)},
 		Deescalate{Owner: owner, Output: result.Output},
 		Fail{Step: rapid.SampledFrom([]EventName{EventEscalate, EventDeescalate, EventApprove}).Draw(t, "step"), Reason: failure, Wait: rapid.SampledFrom([]time.Duration{0, time.Minute, time.Hour}).Draw(t, "wait")},
 		Retry{Actor: who}, Dispatch{}, Wait{Attempt: w.run.Execution.Attempt, Token: "token"},
 	}).Draw(t, "input")
+}
+
+// hooks are those that a flow may define.
+func (w *world) hooks(t *rapid.T) []string {
+	if !rapid.Bool().Draw(t, "has hooks") {
+		return nil
+	}
+	return []string{"on_escalate", "after_request", "after_approve", "after_deny", "after_request_expire", "after_escalate", "after_deescalate"}
+}
+
+// ruling is what a hook puts in an event's place, now and then.
+func (w *world) ruling(t *rapid.T) *Ruling {
+	if rapid.IntRange(0, 4).Draw(t, "ruled") > 0 {
+		return nil
+	}
+	return &Ruling{Event: rapid.SampledFrom([]EventName{EventApprove, EventDeny}).Draw(t, "ruling"), Fields: map[string]any{"reason": "a rule"}}
+}
+
+// failing is a handler that fails before a step which takes a signal.
+func (w *world) failing(t *rapid.T, id string, failure Failure) Input {
+	step := rapid.SampledFrom([]EventName{EventRequest, EventRequestForward, EventRequestExpire}).Draw(t, "failing")
+	return Fail{Step: step, SignalID: id, Reason: failure}
+}
+
+func ruled(t *rapid.T, w *world, id string) Input {
+	in := route(id, 1)
+	in.Ruling, in.Hooks = w.ruling(t), w.hooks(t)
+	return in
 }
 
 func route(signal string, required int) Route {
@@ -137,8 +167,10 @@ func (w *world) work(owner string) Input {
 	if r.Access.Live() && r.Access.Removal.Owner == owner {
 		return Deescalate{Owner: owner}
 	}
-	if at := r.Deadline(); !at.IsZero() && len(r.Signals) == 0 && !w.now.Before(at) {
-		return news(r, ActionTimeout)
+	if at := r.Deadline(); !at.IsZero() && !w.now.Before(at) {
+		if _, busy := r.Head(); !busy {
+			return news(r, ActionTimeout)
+		}
 	}
 	head, _ := r.Head()
 	var in Input
@@ -147,7 +179,8 @@ func (w *world) work(owner string) Input {
 		return route(head.ID, 1) // nothing else can be done with it
 	case StepDecide:
 		if head.ID == "" {
-			return After{EventID: r.After[0].EventID}
+			call, _ := r.AfterDue()
+			return After{EventID: call.EventID}
 		}
 		in = Decide{SignalID: head.ID}
 	case StepForward:
@@ -338,7 +371,12 @@ func check(t *rapid.T, before, after Run, in Input, now time.Time) {
 func checkDue(fail func(string, ...any), r Run, now time.Time) {
 	end, ends := r.EndDue()
 	step := Next(r)
-	needs := len(r.Signals) > 0 || len(r.After) > 0 || ends || step != StepDone || r.Status == Prompted
+	_, waiting := r.Head()
+	_, after := r.AfterDue()
+	needs := waiting || after || ends || step != StepDone || r.Status == Prompted
+	if step == StepAwait && r.Deadline().IsZero() { // until somebody presses Retry
+		needs = ends
+	}
 	if needs == r.Due.IsZero() {
 		fail("due %v, but needs anything: %v", r.Due, needs)
 	}
@@ -348,7 +386,7 @@ func checkDue(fail func(string, ...any), r Run, now time.Time) {
 	if ends && r.Due.After(end) {
 		fail("due %v, after the end of its access %v", r.Due, end)
 	}
-	if at := r.Deadline(); !at.IsZero() && len(r.Signals) == 0 && len(r.After) == 0 && !r.Due.Equal(at) {
+	if at := r.Deadline(); !at.IsZero() && !waiting && !after && !ends && !r.Due.Equal(at) {
 		fail("waits until %v, but is due %v", at, r.Due)
 	}
 	if step != StepDone && step != StepAwait && r.Due.After(now.Add(time.Hour)) {
@@ -393,6 +431,10 @@ func (w *world) rest(t *rapid.T) {
 		case in != nil:
 			w.send(t, in)
 		case w.run.Due.IsZero():
+			if w.run.held() != "" {
+				w.send(t, Retry{Actor: requester})
+				continue
+			}
 			if s := w.run.Status; !w.run.Final() && s != Escalated && !(s == Approved && w.run.Error != nil) {
 				t.Fatalf("nothing is due, but the run is %s: %s", s, encode(t, w.run))
 			}

@@ -141,6 +141,9 @@ type Run struct {
 	Seq     int      `json:"seq"` // numbers given to events and signals so far
 	// After is what is still to run after an event that is durable already.
 	After []AfterCall `json:"after,omitempty"`
+	// Coming is the grant that handlers are asked about before it is begun; nil
+	// where there is none, or it has begun.
+	Coming *Coming `json:"coming,omitempty"`
 
 	// Access is set once a grant is intended; it holds all that removal needs.
 	Access *Access `json:"access,omitempty"`
@@ -187,9 +190,30 @@ type Tier struct {
 	Channel        string    `json:"channel,omitempty"`
 	Users          []Actor   `json:"users,omitempty"`
 	TimeoutSeconds int64     `json:"timeout_seconds"`
-	Delivered      bool      `json:"delivered,omitempty"`
-	Undeliverable  string    `json:"undeliverable,omitempty"` // why, fit for users' eyes
+	Delivered      bool      `json:"delivered,omitempty"`     // one copy at least
+	Undeliverable  string    `json:"undeliverable,omitempty"` // why none can be, fit for users' eyes
 	Deadline       time.Time `json:"deadline"`                // zero until the tier is asked
+	// Others are asked beside, each by a copy of their own: Sym's notifications
+	// have several destinations. Failed are the numbers of the copies that can't
+	// be delivered, 0 being the first one's.
+	Others []Recipient `json:"others,omitempty"`
+	Failed []int       `json:"failed,omitempty"`
+	// EndsOnTimeout and EndsOnFailure keep the next tier from being asked: the
+	// request then expires, or waits for a repair (Sym's slack.fallback).
+	EndsOnTimeout bool `json:"ends_on_timeout,omitempty"`
+	EndsOnFailure bool `json:"ends_on_failure,omitempty"`
+}
+
+// Recipient is where a message goes: a channel, or people who share one
+// conversation.
+type Recipient struct {
+	Channel string  `json:"channel,omitempty"`
+	Users   []Actor `json:"users,omitempty"`
+}
+
+// Recipients are where the copies of the tier's message go, by their numbers.
+func (t Tier) Recipients() []Recipient {
+	return append([]Recipient{{Channel: t.Channel, Users: t.Users}}, t.Others...)
 }
 
 // Deciders is who may approve and deny, as ids that were resolved when the
@@ -201,6 +225,8 @@ type Deciders struct {
 	AllowGuests       bool    `json:"allow_guests,omitempty"`
 	AllowSelfApproval bool    `json:"allow_self_approval,omitempty"`
 	Required          int     `json:"required"`
+	// ByHandler says that a handler named them, and not the configuration.
+	ByHandler bool `json:"by_handler,omitempty"`
 }
 
 // Action is what a signal asks for.
@@ -244,10 +270,26 @@ type MessageRef struct {
 	TS      string `json:"ts"`
 }
 
-// Result is the outcome of customers' code, kept under a signal.
+// Result is the outcome of customers' code, kept under the signal or the step
+// that it ran for.
 type Result struct {
-	Output json.RawMessage `json:"output,omitempty"`
+	Output json.RawMessage `json:"output,omitempty"` // of a function
+	Answer *Answer         `json:"answer,omitempty"` // of handlers
 	Error  *Failure        `json:"error,omitempty"`
+}
+
+// Hook is what the step's hook returned; nil: nothing.
+func (r *Result) Hook() *HookAnswer {
+	if r == nil || r.Answer == nil {
+		return nil
+	}
+	return r.Answer.Hook
+}
+
+// Coming is a step that no signal stands for, before it is begun.
+type Coming struct {
+	EventID string  `json:"event_id"` // reserved
+	Result  *Result `json:"result,omitempty"`
 }
 
 // EventState is Sym's state.status.
@@ -256,7 +298,7 @@ type EventState string
 // The states of an event.
 const (
 	StateCompleted   EventState = "completed"
-	StateIntercepted EventState = "intercepted" // a handler overrode or ignored it
+	StateIntercepted EventState = "intercepted" // a handler put another in its place, or ignored it: then with errors
 	StateInProgress  EventState = "in_progress" // counted in part, or failed: then with errors
 )
 
@@ -285,6 +327,15 @@ type Event struct {
 // customers' code that ran after it.
 func (e Event) Failed() bool { return e.State == StateInProgress && len(e.Errors) > 0 }
 
+// Ignored tells whether a handler kept the event from happening.
+func (e Event) Ignored() bool { return e.State == StateIntercepted && len(e.Errors) > 0 }
+
+// happened tells whether it took place, be it that a handler put another event
+// behind it.
+func (e Event) happened() bool {
+	return e.State == StateCompleted || e.State == StateIntercepted && !e.Ignored()
+}
+
 // AfterCall is customers' code to run after an event.
 type AfterCall struct {
 	EventID string    `json:"event_id"`
@@ -293,10 +344,14 @@ type AfterCall struct {
 
 // Failure is an error as a run keeps it: fit for users' eyes, without secrets.
 type Failure struct {
-	Code      Code      `json:"code"`
-	Message   string    `json:"message"`
-	Step      EventName `json:"step,omitempty"`
-	EventID   string    `json:"event_id,omitempty"` // the event that records it
+	Code    Code      `json:"code"`
+	Message string    `json:"message"`
+	Step    EventName `json:"step,omitempty"`
+	EventID string    `json:"event_id,omitempty"` // the event that records it
+	// SignalID is the signal that could not be taken, and waits for Retry.
+	SignalID string `json:"signal_id,omitempty"`
+	// Handler is the customer's handler that failed, or said no.
+	Handler   string    `json:"handler,omitempty"`
 	Retryable bool      `json:"retryable,omitempty"`
 	Attempts  int       `json:"attempts,omitempty"` // failed ones in a row
 	RetryAt   time.Time `json:"retry_at,omitzero"`  // next attempt; zero: only by hand
@@ -355,6 +410,8 @@ type Removal struct {
 	EventID string    `json:"event_id,omitempty"` // of the deescalate event, reserved
 	Owner   string    `json:"owner,omitempty"`    // who is at it
 	Until   time.Time `json:"until,omitzero"`     // when the owner's claim ends
+	// Result is what handlers answered before a removal that nobody asked for.
+	Result *Result `json:"result,omitempty"`
 }
 
 // The two ways in which access ends (fields.deescalate_type).
@@ -423,7 +480,7 @@ func (r *Run) Decision() (Event, bool) {
 func (r *Run) Actors() map[EventName]Actor {
 	out := map[EventName]Actor{}
 	for _, e := range r.Events {
-		if e.State == StateCompleted {
+		if e.happened() {
 			out[e.Name] = e.Actor
 		}
 	}

@@ -239,10 +239,10 @@ func wholeRun() Run {
 	r = tick(r, Forward{SignalID: r.Signals[0].ID})
 	via := &MessageRef{Key: "request/1", Channel: "D0ADM", TS: "1772442300.000100"}
 	r = tick(r, Receive{Action: ActionApprove, Actor: approver, Channel: ChannelSlack, Message: "go ahead", Via: via})
-	r = tick(r, Keep{SignalID: r.Signals[0].ID, Result: Result{Output: json.RawMessage(`{"checked":true}`)}}, Decide{SignalID: r.Signals[0].ID})
+	r = tick(r, Keep{EventID: r.Signals[0].ID, Result: Result{Output: json.RawMessage(`{"checked":true}`)}}, Decide{SignalID: r.Signals[0].ID})
 	r = tick(r, click(ActionApprove, second))
 	approved := r.Signals[0].ID
-	r = tick(r, Decide{SignalID: approved, After: true})
+	r = tick(r, Decide{SignalID: approved, Hooks: []string{"after_approve"}})
 	r = tick(r, After{EventID: approved, Result: Result{Error: &Failure{Code: CodeHandler, Message: "after_approve: it timed out", Step: EventApprove, Retryable: true}}})
 	r = tick(r, intend, failing(EventEscalate, CodeUnavailable, "the target did not answer"))
 	r = tick(r, Retry{Actor: requester})

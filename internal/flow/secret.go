@@ -20,6 +20,10 @@ func CheckSecretPath(path string) error {
 	return Errorf(CodeInvalid, "%q is no secret of AWS Secrets Manager: write its name, such as /sym/main/okta, or its ARN", clip(path, 200))
 }
 
+// ListedSecret is under which setting the i-th secret of secret_ids_json is
+// kept: names that sort like the list.
+func ListedSecret(i int) string { return fmt.Sprintf("secret_ids_json.%03d", i) }
+
 // String names the secret for people: what the configuration calls it, and
 // where its value is kept.
 func (s SecretRef) String() string {

@@ -1,6 +1,9 @@
 package flow
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Step is a step of the request workflow.
 type Step string
@@ -106,7 +109,7 @@ func Next(r Run) Step {
 		}
 		return StepDecide
 	}
-	if len(r.After) > 0 {
+	if _, ok := r.AfterDue(); ok {
 		return StepDecide
 	}
 	switch {
@@ -120,11 +123,54 @@ func Next(r Run) Step {
 	return StepDone
 }
 
+// AfterDue is the next of what is to run after an event. What follows a
+// request waits for its message.
+func (r *Run) AfterDue() (AfterCall, bool) {
+	for _, a := range r.After {
+		asking := a.Event == EventRequest && r.Status == Requested && r.Tier == 0 && len(r.Tiers) > 0
+		if !asking || r.Tiers[0].Delivered || r.Tiers[0].Undeliverable != "" {
+			return a, true
+		}
+	}
+	return AfterCall{}, false
+}
+
+// held is the signal that could not be taken and waits for Retry; "": none.
+func (r *Run) held() string {
+	if r.Error == nil {
+		return ""
+	}
+	return r.Error.SignalID
+}
+
+// Held tells whether a signal could not be taken, and waits for Retry.
+func (r *Run) Held(signalID string) bool { return signalID != "" && r.held() == signalID }
+
+// EventOf tells which event a waiting signal will be when it is taken.
+func (r *Run) EventOf(s Signal) EventName {
+	switch s.Action {
+	case ActionUndeliverable:
+		return EventRequestForward
+	case ActionTimeout:
+		if r.Status == Requested && r.Tier < len(r.Tiers) && !r.lastTier(s.Action) {
+			return EventRequestForward
+		}
+		return EventRequestExpire
+	}
+	return EventName(s.Action)
+}
+
+// lastTier tells whether nobody else is asked after the current tier.
+func (r *Run) lastTier(why Action) bool {
+	t := r.Tiers[r.Tier]
+	return r.Tier+1 >= len(r.Tiers) || why == ActionTimeout && t.EndsOnTimeout || why == ActionUndeliverable && t.EndsOnFailure
+}
+
 // Head is the oldest signal that the workflow has to take. Removals are not
-// the workflow's.
+// the workflow's, and what waits for Retry holds up nothing.
 func (r *Run) Head() (Signal, bool) {
 	for _, s := range r.Signals {
-		if s.Action != ActionDeescalate {
+		if s.Action != ActionDeescalate && !r.Held(s.ID) {
 			return s, true
 		}
 	}
@@ -188,9 +234,13 @@ func (r *Run) EndDue() (time.Time, bool) {
 }
 
 // Deadline is when the waiting that the run is in is over: that of the tier
-// being asked, or of a form never submitted. Zero: it waits for nothing.
+// being asked, or of a form never submitted. Zero: it waits for nothing, or for
+// somebody to press Retry.
 func (r *Run) Deadline() time.Time {
+	held := slices.ContainsFunc(r.Signals, func(s Signal) bool { return s.Action == ActionTimeout && r.Held(s.ID) })
 	switch {
+	case held:
+		return time.Time{}
 	case r.Status == Prompted:
 		return r.Created.Add(PromptTimeout)
 	case r.Status == Requested && r.Tier < len(r.Tiers):

@@ -176,8 +176,8 @@ func TestRender(t *testing.T) {
 	s := stories["undeliverable"]
 	s.do(flow.Forward{SignalID: s.r.Signals[0].ID})
 	after := report(t).click(flow.ActionApprove, b, "").decide().click(flow.ActionApprove, c, "")
-	after.do(flow.Keep{SignalID: after.r.Signals[0].ID, Result: flow.Result{Output: json.RawMessage(`{"rows":12}`)}})
-	after.do(flow.Decide{SignalID: after.r.Signals[0].ID, After: true})
+	after.do(flow.Keep{EventID: after.r.Signals[0].ID, Result: flow.Result{Output: json.RawMessage(`{"rows":12}`)}})
+	after.do(flow.Decide{SignalID: after.r.Signals[0].ID, Hooks: []string{"after_approve"}})
 	stories["after-result"] = &story{t: t, r: after.r}
 	stories["after-failed"] = after.do(flow.After{EventID: after.last(), Result: flow.Result{Error: &flow.Failure{Code: flow.CodeHandler, Message: "after_approve: it broke"}}})
 

@@ -134,7 +134,7 @@ func (a Approval) onApprove(ctx context.Context, f *flow.Flow, r flow.Run, signa
 	}
 	result := a.invoke(ctx, f.Params.OnApprove, r, signal.ID, signal.Actor, "on_approve")
 	r, err := a.Runs.Change(ctx, r.ID, a.Now, func(flow.Run) (flow.Input, error) {
-		return flow.Keep{SignalID: signal.ID, Result: result}, nil
+		return flow.Keep{EventID: signal.ID, Result: result}, nil
 	})
 	if err != nil {
 		return r, signal, err
