@@ -174,7 +174,7 @@ var stale = Errorf(CodeStale, "that is over already")
 
 // Keep saves what customers' code answered, before it is applied: for a signal,
 // for the grant that is coming, or for a removal that has begun. The first
-// answer stays.
+// answer stays; that of a function goes beside that of the handlers.
 type Keep struct {
 	EventID string // the signal's, or the one reserved for the step
 	Result  Result
@@ -186,10 +186,14 @@ func (in Keep) apply(r *Run, _ time.Time) error {
 	switch {
 	case kept == nil:
 		return stale
-	case *kept != nil:
+	case *kept == nil:
+		*kept = &in.Result
+	case (*kept).FunctionAsked() || !in.Result.Invoked:
 		return ErrUnchanged
+	default:
+		in.Result.Answer = (*kept).Answer
+		*kept = &in.Result
 	}
-	*kept = &in.Result
 	return nil
 }
 
@@ -248,16 +252,18 @@ func (in Route) apply(r *Run, now time.Time) error {
 		r.ask(now)
 	}
 	e := Event{ID: s.ID, Name: EventRequest, Actor: s.Actor, Channel: s.Channel, At: s.At, State: StateCompleted, Fields: in.Fields}
-	r.conclude(e, in.Ruling, in.Hooks, now)
-	return nil
+	return r.conclude(e, in.Ruling, in.Hooks, now)
 }
 
 // conclude records an event that took place, and what a hook put behind it.
-func (r *Run) conclude(e Event, ruling *Ruling, hooks []string, now time.Time) {
+func (r *Run) conclude(e Event, ruling *Ruling, hooks []string, now time.Time) error {
 	if ruling == nil {
 		r.record(e)
 		r.then(e.Name, e.ID, hooks)
-		return
+		return nil
+	}
+	if !slices.Contains(mayReturn[e.Name], ruling.Event) || ruling.Event == Ignore {
+		return Errorf(CodeIllegal, "%s can't take the place of %s", ruling.Event, e.Name)
 	}
 	e.State = StateIntercepted
 	r.record(e)
@@ -280,6 +286,7 @@ func (r *Run) conclude(e Event, ruling *Ruling, hooks []string, now time.Time) {
 	}
 	r.record(rule)
 	r.then(rule.Name, rule.ID, hooks)
+	return nil
 }
 
 // then notes that a hook is to be told of an event, if the flow has it.
@@ -384,8 +391,7 @@ func (in Decide) apply(r *Run, now time.Time) error {
 		e.Fields = fields
 	}
 	if in.Ruling != nil && s.Action != ActionCancel {
-		r.conclude(e, in.Ruling, in.Hooks, now)
-		return nil
+		return r.conclude(e, in.Ruling, in.Hooks, now)
 	}
 	switch s.Action {
 	case ActionApprove:
@@ -452,6 +458,7 @@ type Forward struct {
 	SignalID string
 	Fields   map[string]any // of the event, by a hook
 	Ruling   *Ruling        // what a hook put in its place
+	Terms    *Terms         // what the ruling changed of the request
 	Hooks    []string       // those that the flow may define
 }
 
@@ -474,8 +481,8 @@ func (in Forward) apply(r *Run, now time.Time) error {
 		return stale // it has arrived after all
 	case in.Ruling != nil:
 		e.Name = r.EventOf(s)
-		r.conclude(e, in.Ruling, in.Hooks, now)
-		return nil
+		in.Terms.apply(r)
+		return r.conclude(e, in.Ruling, in.Hooks, now)
 	case !r.lastTier(s.Action):
 		e.Name = EventRequestForward
 		e.Fields["forward_reason"] = string(s.Action)
@@ -490,8 +497,7 @@ func (in Forward) apply(r *Run, now time.Time) error {
 	default:
 		e.Name, r.Status, r.Error = EventRequestExpire, Expired, nil
 	}
-	r.conclude(e, nil, in.Hooks, now)
-	return nil
+	return r.conclude(e, nil, in.Hooks, now)
 }
 
 // Delivered notes that a tier's message has arrived.

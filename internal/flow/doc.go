@@ -12,6 +12,10 @@
 //	    │                    │ │  partial approval       was seen to succeed
 //	    └──────▶ expired ◀───┘ └──▶ cancelled
 //
+// A hook of customers' code may shorten the way: a request, or the time-out of
+// one, is then approved or denied by a rule. What it may put in the place of
+// which event is a table in answer.go.
+//
 // What people, programs and clocks ask for is first appended as a [Signal]
 // ([Receive]) and later taken by the workflow, one at a time, in the order of
 // the writes. [Next] says which step of the workflow a run needs, Run.Due when

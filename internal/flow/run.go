@@ -274,9 +274,15 @@ type MessageRef struct {
 // that it ran for.
 type Result struct {
 	Output json.RawMessage `json:"output,omitempty"` // of a function
-	Answer *Answer         `json:"answer,omitempty"` // of handlers
-	Error  *Failure        `json:"error,omitempty"`
+	// Invoked says that there was a function to ask, and that it was.
+	Invoked bool     `json:"invoked,omitempty"`
+	Answer  *Answer  `json:"answer,omitempty"` // of handlers
+	Error   *Failure `json:"error,omitempty"`
 }
+
+// FunctionAsked tells whether the step's function was invoked. Results that
+// were kept before there were handlers are a function's.
+func (r *Result) FunctionAsked() bool { return r != nil && (r.Invoked || r.Answer == nil) }
 
 // Hook is what the step's hook returned; nil: nothing.
 func (r *Result) Hook() *HookAnswer {

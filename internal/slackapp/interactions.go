@@ -226,7 +226,9 @@ func messageOf(key string) (workflow.Message, bool) {
 	m := workflow.Message{Kind: workflow.Kind(kind)}
 	switch m.Kind {
 	case workflow.KindRequest:
-		m.Tier, _ = strconv.Atoi(rest) // what is no number makes another key
+		tier, nth, _ := strings.Cut(rest, ".")
+		m.Tier, _ = strconv.Atoi(tier) // what is no number makes another key
+		m.Copy, _ = strconv.Atoi(nth)
 	case workflow.KindStatus, workflow.KindOutcome, workflow.KindRefused, workflow.KindError:
 		m.EventID = rest
 	default:

@@ -345,6 +345,7 @@ func TestMessageOfIsTheInverseOfKey(t *testing.T) {
 	t.Parallel()
 	for _, m := range []workflow.Message{
 		{Kind: workflow.KindRequest}, {Kind: workflow.KindRequest, Tier: 12}, {Kind: workflow.KindStatus},
+		{Kind: workflow.KindRequest, Tier: 1, Copy: 2},
 		{Kind: workflow.KindOutcome, EventID: "e1"}, {Kind: workflow.KindRefused, EventID: "e2"}, {Kind: workflow.KindError, EventID: "e3"},
 	} {
 		if got, ok := messageOf(m.Key()); !ok || got != m {

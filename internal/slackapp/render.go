@@ -213,12 +213,18 @@ func texts(value any) []string {
 func (c *card) said() []row {
 	var out []row
 	for _, e := range c.Events {
-		if message, _ := e.Fields["decision_message"].(string); message != "" && !e.Failed() {
+		if e.Failed() || e.Ignored() {
+			continue
+		}
+		if message, _ := e.Fields["decision_message"].(string); message != "" {
 			label := "Message of " + e.Actor.Display()
 			if e.Actor.Kind == flow.KindSystem {
 				label = "Decision"
 			}
 			out = append(out, row{label, plain(message, maxValue)})
+		}
+		if reason, _ := e.Fields[flow.FieldNameReason].(string); reason != "" && e.Channel == flow.ChannelSDK {
+			out = append(out, row{"Reason of the rule", plain(reason, maxValue)})
 		}
 		if e.Name == flow.EventApprove && e.State == flow.StateCompleted && len(e.Errors) > 0 {
 			out = append(out, row{"What went wrong", plain(problems(e.Errors), maxValue)})
@@ -273,17 +279,23 @@ func (c *card) state() string {
 	decision, _ := c.Decision()
 	switch c.Status {
 	case flow.Prompted:
+		if c.Error != nil {
+			line("⚠️ *Could not be sent*. Press Retry once the flow is repaired, or ask again.")
+			break
+		}
 		line("✏️ *Not sent yet*")
 	case flow.Requested:
 		line("🟡 *Waiting for a decision*%s", c.counted())
 		c.whatNext(line)
 	case flow.Approved:
-		line("✅ *Approved* by %s, %s", c.approvers(), moment(decision.At))
+		line("%s, %s", c.approval(), moment(decision.At))
 		if !c.ApprovalOnly {
 			c.granting(line)
 		}
 	case flow.Denied:
-		if decision.Actor.Kind == flow.KindSystem {
+		if decision.Channel == flow.ChannelSDK {
+			line("⛔ *Denied* by a rule of the flow, %s", moment(decision.At))
+		} else if decision.Actor.Kind == flow.KindSystem {
 			line("⛔ *Could not be approved by anybody*, %s", moment(decision.At))
 		} else {
 			line("⛔ *Denied* by %s, %s", mention(decision.Actor), moment(decision.At))
@@ -293,12 +305,12 @@ func (c *card) state() string {
 	case flow.Cancelled:
 		line("↩️ *Withdrawn* by %s, %s", mention(decision.Actor), moment(decision.At))
 	case flow.Escalated:
-		line("✅ *Approved* by %s, %s", c.approvers(), moment(decision.At))
+		line("%s, %s", c.approval(), moment(decision.At))
 		if !c.ending(line) {
 			line("🔓 *Access is live* %s", c.until())
 		}
 	case flow.Deescalated:
-		line("✅ *Approved* by %s, %s", c.approvers(), moment(decision.At))
+		line("%s, %s", c.approval(), moment(decision.At))
 		if e, ok := c.Last(flow.EventDeescalate); ok {
 			line("🔒 *Access has ended* – %s, %s", howEnded(e), moment(e.At))
 			lines = append(lines, leftovers(e)...)
@@ -319,7 +331,13 @@ func (c *card) counted() string {
 	return s
 }
 
+// approval says who approved.
+func (c *card) approval() string { return "✅ *Approved* by " + c.approvers() }
+
 func (c *card) approvers() string {
+	if e, ok := c.Last(flow.EventApprove); ok && e.Channel == flow.ChannelSDK {
+		return "a rule of the flow"
+	}
 	if len(c.Approvals) == 0 {
 		return mention(c.Approver())
 	}
@@ -344,6 +362,10 @@ func (c *card) whatNext(line func(string, ...any)) {
 		return
 	}
 	now := c.Tiers[c.Tier]
+	if c.Error != nil && c.Error.SignalID != "" {
+		line("⚠️ *A handler of the flow failed* (%s). The request stays open; press Retry once the handler can work.", safe(c.Error.Handler))
+		return
+	}
 	if c.Error != nil {
 		line("⚠️ *Nobody has been told of it*: %s could not be reached. Repair that and press Retry.", asked(now))
 	} else if c.message.Kind == workflow.KindStatus {
@@ -503,6 +525,9 @@ func (c *card) outcome(e flow.Event) string {
 	if message, _ := e.Fields["decision_message"].(string); message != "" {
 		rows = append(rows, row{"Message", plain(message, maxValue)})
 	}
+	if reason, _ := e.Fields[flow.FieldNameReason].(string); reason != "" && e.Channel == flow.ChannelSDK {
+		rows = append(rows, row{"Reason of the rule", plain(reason, maxValue)})
+	}
 	if len(e.Errors) > 0 {
 		rows = append(rows, row{"What went wrong", plain(problems(e.Errors), maxValue)})
 	}
@@ -511,8 +536,14 @@ func (c *card) outcome(e flow.Event) string {
 		text = "⚠️ Your request for " + what + " was approved, but *granting access failed*."
 	case e.Failed() && e.Name == flow.EventDeescalate:
 		text = "⚠️ *Taking your access* to " + what + " *away failed*. It is tried again until it works."
+	case e.Failed() && e.Name == flow.EventRequestForward && c.byHandler(e):
+		text = "⚠️ Your request for " + what + " should have been passed on to the next to decide, but *a handler of the flow failed*. It is still open."
 	case e.Failed() && e.Name == flow.EventRequestForward:
 		text = "⚠️ Your request for " + what + " *could not be delivered*, so that nobody can decide it yet."
+	case e.Failed() && e.Name == flow.EventRequest:
+		text = "⚠️ Your request for " + what + " *could not be sent*: a handler of the flow failed."
+	case e.Failed() && e.Name == flow.EventRequestExpire:
+		text = "⚠️ Your request for " + what + " *should have expired*, but a handler of the flow failed. It is still open."
 	case e.Failed():
 		text = "⚠️ An attempt to decide your request for " + what + " *failed*."
 		if c.Status == flow.Requested {
@@ -526,9 +557,14 @@ func (c *card) outcome(e flow.Event) string {
 		text = "☑️ " + mention(e.Actor) + " approved your request for " + what + ". It needs more approvals."
 	case e.Name == flow.EventApprove && len(e.Errors) > 0:
 		text = "⚠️ " + mention(e.Actor) + " *approved* your request for " + what + ", but what was to run then *failed*."
+	case e.Name == flow.EventApprove && e.Channel == flow.ChannelSDK && len(e.Errors) == 0:
+		text = "✅ A rule of the flow *approved* your request for " + what + "."
+		answers = results(e)
 	case e.Name == flow.EventApprove:
 		text = "✅ " + mention(e.Actor) + " *approved* your request for " + what + "."
 		answers = results(e)
+	case e.Name == flow.EventDeny && e.Channel == flow.ChannelSDK:
+		text = "⛔ A rule of the flow *denied* your request for " + what + "."
 	case e.Name == flow.EventDeny && e.Actor.Kind == flow.KindSystem:
 		text = "⛔ Your request for " + what + " *can't be approved by anybody*, and was closed."
 	case e.Name == flow.EventDeny:
@@ -650,7 +686,7 @@ func warnings(e flow.Event) []row {
 // refused tells somebody that their click did not count, and why.
 func (c *card) refused(e flow.Event) string {
 	deed := map[flow.EventName]string{
-		flow.EventApprove: "Your approval", flow.EventDeny: "Your denial", flow.EventCancel: "Your withdrawal",
+		flow.EventRequest: "Your request", flow.EventApprove: "Your approval", flow.EventDeny: "Your denial", flow.EventCancel: "Your withdrawal",
 	}[e.Name]
 	if deed == "" {
 		deed = "Your click"
@@ -663,12 +699,20 @@ func (c *card) refused(e flow.Event) string {
 	return deed + " did not count: " + escape(sentence(clip(problems(e.Errors), maxInline)))
 }
 
+// byHandler tells whether what went wrong with an event is a handler's fault.
+func (c *card) byHandler(e flow.Event) bool {
+	return slices.ContainsFunc(e.Errors, func(f flow.Failure) bool { return f.Handler != "" })
+}
+
 // trouble tells the error channel what does not work.
 func (c *card) trouble(e flow.Event) string {
 	step := map[flow.EventName]string{
 		flow.EventEscalate: "Granting access failed", flow.EventDeescalate: "Taking access away failed",
 		flow.EventRequestForward: "A request can't be delivered", flow.EventApprove: "A function at an approval failed",
 	}[e.Name]
+	if c.byHandler(e) && (!e.Failed() || e.Name == flow.EventRequestForward || step == "" || e.Name == flow.EventApprove) {
+		step = "A handler failed"
+	}
 	if step == "" {
 		step = "A request ran into an error"
 	}

@@ -181,6 +181,32 @@ func TestRender(t *testing.T) {
 	stories["after-result"] = &story{t: t, r: after.r}
 	stories["after-failed"] = after.do(flow.After{EventID: after.last(), Result: flow.Result{Error: &flow.Failure{Code: flow.CodeHandler, Message: "after_approve: it broke"}}})
 
+	auto := &story{t: t, now: start}
+	auto.do(flow.Start{ID: flow.RunIDFrom("sym", "story"), Flow: accessFlow(), Requester: person(alice, "Alice"), Source: flow.ChannelSlack, Prompted: true})
+	submission, err := accessFlow().Submit(map[string]any{"target_id": "orders-db", "reason": "x", "duration": "1h"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	auto.do(flow.Receive{Action: flow.ActionRequest, Actor: auto.r.Requester, Channel: flow.ChannelSlack, Submission: &submission})
+	sent := *auto
+	rule := func(e flow.EventName) flow.Route {
+		return flow.Route{
+			SignalID: auto.r.Signals[0].ID, Tiers: []flow.Tier{{Channel: "#access-prod"}}, Deciders: flow.Deciders{Members: true, Required: 1},
+			Ruling: &flow.Ruling{Event: e, Fields: map[string]any{"reason": "Alice is <!here> on call"}},
+		}
+	}
+	raised := flow.Failure{Code: "SDK:HANDLER_ERROR", Message: "on_request (impl.py:12): KeyError: 'team'", Handler: "on_request"}
+	fresh := func() *story { s := sent; return &s }
+	stories["approved-by-rule"] = fresh().do(rule(flow.EventApprove))
+	stories["denied-by-rule"] = fresh().do(rule(flow.EventDeny))
+	stories["request-held"] = fresh().do(flow.Fail{Step: flow.EventRequest, SignalID: sent.r.Signals[0].ID, Reason: raised})
+	stories["ignored"] = request(t).click(flow.ActionApprove, b, "")
+	stories["ignored"].do(flow.Refuse{SignalID: stories["ignored"].r.Signals[0].ID, Ignored: true, Reason: flow.Failure{Code: flow.CodeIgnored, Message: "say why in the decision message", Handler: "on_approve"}})
+	held := request(t)
+	held.now = held.r.Deadline()
+	held.do(flow.Receive{Action: flow.ActionTimeout, Actor: flow.System, Channel: flow.ChannelInternal})
+	stories["forward-held"] = held.do(flow.Fail{Step: flow.EventRequestForward, SignalID: held.r.Signals[0].ID, Reason: flow.Failure{Code: "SDK:TIMEOUT", Message: "on_request_forward took too long", Handler: "on_request_forward"}})
+
 	rejected := &story{t: t, now: start}
 	f := accessFlow()
 	f.Version = "1.0.1"

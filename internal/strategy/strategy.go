@@ -56,6 +56,12 @@ type Identifier interface {
 	Identity(context.Context, flow.Actor) (string, error)
 }
 
+// Finder is a strategy whose own code says who people are, on behalf of a run.
+// What it finds is kept for the next time; "" means nobody.
+type Finder interface {
+	FindIdentity(ctx context.Context, runID string, who flow.Actor) (string, error)
+}
+
 // Call is one thing to do at a target.
 type Call struct {
 	RunID       string

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
@@ -24,7 +23,8 @@ func (a Approval) Decide(ctx context.Context, id string) (flow.Step, error) {
 	case ok:
 		r, err = a.decide(ctx, r, signal)
 	default:
-		r, err = a.after(ctx, r, r.After[0])
+		call, _ := r.AfterDue()
+		r, err = a.after(ctx, r, call)
 	}
 	if err != nil {
 		return "", again(err)
@@ -37,37 +37,48 @@ func (a Approval) decide(ctx context.Context, r flow.Run, signal flow.Signal) (f
 	if err != nil {
 		return r, err
 	}
+	refuse := func(reason flow.Failure) (flow.Run, error) {
+		return a.settle(ctx, r.ID, signal, flow.Refuse{SignalID: signal.ID, Reason: reason})
+	}
 	var dropped []string
 	if r.Status == flow.Requested && signal.Action != flow.ActionCancel {
 		dropped, err = a.recheck(ctx, f, r, signal)
-		if flow.CodeOf(err) == flow.CodeLookup && a.Now().Sub(signal.At) >= lookupPatience {
-			return a.settle(ctx, r.ID, signal, flow.Refuse{SignalID: signal.ID, Reason: flow.FailureOf(err)})
-		}
-		if refusal(err) {
-			return a.settle(ctx, r.ID, signal, flow.Refuse{SignalID: signal.ID, Reason: flow.FailureOf(err)})
+		if flow.CodeOf(err) == flow.CodeLookup && a.Now().Sub(signal.At) >= patience || refusal(err) {
+			return refuse(flow.FailureOf(err))
 		} else if err != nil {
 			return r, err
 		}
 	}
-	decision := flow.Decide{SignalID: signal.ID, Dropped: dropped}
+	decision := flow.Decide{SignalID: signal.ID, Dropped: dropped, Hooks: f.Hooks()}
+	if _, err := flow.Apply(r, decision, a.Now()); err == nil {
+		e := underway(r, signal)
+		var heard *flow.Result
+		if r, heard, err = a.asker().hear(ctx, f, r, e, flow.HookBefore(e.Name)); err != nil {
+			return r, err
+		}
+		if heard != nil && heard.Error != nil {
+			return refuse(*heard.Error)
+		}
+		v, err := weigh(f, r, e.Name, heard)
+		if err != nil {
+			return refuse(failureOf(err, e.Name))
+		}
+		if v.ignored != nil {
+			return a.settle(ctx, r.ID, signal, flow.Refuse{SignalID: signal.ID, Reason: *v.ignored, Ignored: true})
+		}
+		decision.Ruling, decision.Terms, decision.Fields = v.ruling, v.terms, v.fields
+	}
 	decided, err := flow.Apply(r, decision, a.Now())
-	if err == nil && decided.Status == flow.Approved {
-		decision.After = f.Params.AfterApprove != nil
-		if f.Params.OnApprove != nil {
-			if r, signal, err = a.onApprove(ctx, f, r, signal); err != nil {
-				return r, err
-			}
-			if failed := signal.Result.Error; failed != nil {
-				return a.settle(ctx, r.ID, signal, flow.Refuse{SignalID: signal.ID, Reason: *failed})
-			}
+	if err == nil && decided.Status == flow.Approved && f.Params.OnApprove != nil {
+		if r, signal, err = a.onApprove(ctx, f, r, signal); err != nil {
+			return r, err
+		}
+		if failed := signal.Result.Error; failed != nil {
+			return refuse(*failed)
 		}
 	}
 	return a.settle(ctx, r.ID, signal, decision)
 }
-
-// lookupPatience is how long a decision waits for the directory to answer. Then
-// it is refused, so that whatever came after it has its turn.
-const lookupPatience = 5 * time.Minute
 
 // settle applies an input that takes the signal. A decision that turns out not
 // to be legal (any more) is refused, which records that somebody tried.
@@ -93,11 +104,9 @@ func refusal(err error) bool {
 // error says why the signal's sender may not; the list has the event ids of
 // earlier approvals that no longer count.
 func (a Approval) recheck(ctx context.Context, f *flow.Flow, r flow.Run, signal flow.Signal) (dropped []string, err error) {
-	deciders, err := a.deciders(ctx, f)
-	if err != nil {
+	if r.Deciders, err = a.stillDeciders(ctx, f, r.Deciders); err != nil {
 		return nil, err
 	}
-	r.Deciders = deciders
 	may := func(who flow.Actor) error {
 		u := store.User{Actor: who, Role: store.RoleMember}
 		if who.SlackID != "" {
@@ -129,13 +138,11 @@ func (a Approval) recheck(ctx context.Context, f *flow.Flow, r flow.Run, signal 
 // onApprove runs the flow's function before the approval counts, and saves its
 // answer under the signal before anything follows from it.
 func (a Approval) onApprove(ctx context.Context, f *flow.Flow, r flow.Run, signal flow.Signal) (flow.Run, flow.Signal, error) {
-	if signal.Result != nil {
+	if signal.Result.FunctionAsked() {
 		return r, signal, nil
 	}
 	result := a.invoke(ctx, f.Params.OnApprove, r, signal.ID, signal.Actor, "on_approve")
-	r, err := a.Runs.Change(ctx, r.ID, a.Now, func(flow.Run) (flow.Input, error) {
-		return flow.Keep{EventID: signal.ID, Result: result}, nil
-	})
+	r, err := a.asker().keep(ctx, r, signal.ID, result)
 	if err != nil {
 		return r, signal, err
 	}
@@ -148,14 +155,30 @@ func (a Approval) onApprove(ctx context.Context, f *flow.Flow, r flow.Run, signa
 	return r, signal, nil
 }
 
-// after runs the flow's function for a decision that is durable. What it does
-// wrong is reported, and changes nothing.
+// after runs what the flow has for an event that is durable: its function, and
+// its hook. What they do wrong is reported, and changes nothing.
 func (a Approval) after(ctx context.Context, r flow.Run, call flow.AfterCall) (flow.Run, error) {
 	f, err := a.Flows.Version(ctx, r.Flow, r.FlowVersion)
 	if err != nil {
 		return r, err
 	}
-	result := a.invoke(ctx, f.Params.AfterApprove, r, call.EventID, r.Approver(), "after_approve")
+	var result flow.Result
+	if call.Event == flow.EventApprove && f.Params.AfterApprove != nil {
+		result = a.invoke(ctx, f.Params.AfterApprove, r, call.EventID, r.Approver(), "after_approve")
+	}
+	if e, ok := r.Event(call.EventID); ok {
+		if hooks := f.Defined(flow.HookAfter(call.Event)); len(hooks) > 0 {
+			told, err := a.asker().call(ctx, f, r, e, hooks)
+			if err != nil {
+				return r, err
+			}
+			if result.Error == nil && told.Error != nil {
+				failure := *told.Error
+				failure.Handler = hooks[0]
+				result.Error = &failure
+			}
+		}
+	}
 	return a.Runs.Change(ctx, r.ID, a.Now, func(flow.Run) (flow.Input, error) {
 		return flow.After{EventID: call.EventID, Result: result}, nil
 	})
@@ -178,9 +201,9 @@ func (a Approval) invoke(ctx context.Context, call *flow.LambdaCall, r flow.Run,
 		failure := flow.FailureOf(err)
 		failure.Message = hook + ": " + failure.Message
 		failure.Step = flow.EventApprove
-		return flow.Result{Error: &failure}
+		return flow.Result{Error: &failure, Invoked: true}
 	}
-	return flow.Result{Output: jsonOf(answer)}
+	return flow.Result{Output: jsonOf(answer), Invoked: true}
 }
 
 // jsonOf keeps an answer as JSON, whatever it is: what is none becomes a text.

@@ -51,7 +51,15 @@ func (a *Access) Deescalate(ctx context.Context, id string) error {
 	if !r.Access.Live() {
 		return a.Schedule.Delete(ctx, id)
 	}
+	r, spared, hooks := a.onDeescalate(ctx, r)
+	if spared != nil {
+		done, err := a.spare(ctx, r.ID, flow.Spare{Owner: lease.Owner, Reason: *spared})
+		if done || err != nil {
+			return err
+		}
+	}
 	outcome, err := a.removeAll(ctx, r, lease)
+	outcome.Hooks = hooks
 	var next flow.Input = outcome
 	switch {
 	case flow.CodeOf(err) == flow.CodeBusy:
@@ -76,6 +84,85 @@ func (a *Access) Deescalate(ctx context.Context, id string) error {
 		return nil
 	}
 	return a.Schedule.Delete(ctx, id)
+}
+
+// hookPatience bounds how long a removal waits for the flow's hook.
+const hookPatience = 20 * time.Second
+
+// onDeescalate asks the flow's hook before access is taken away. It can keep
+// that from happening in one case only: somebody who is no admin wanted the
+// access to end early. Then its reason is returned; nil: the removal goes on,
+// whatever the hook says, does wrong or leaves unanswered. What it does wrong
+// is kept, to be reported with the event. The names are those of the hooks
+// that the flow may define.
+func (a *Access) onDeescalate(ctx context.Context, r flow.Run) (flow.Run, *flow.Failure, []string) {
+	f, err := a.Flows.Version(ctx, r.Flow, r.FlowVersion)
+	if err != nil {
+		a.Log.ErrorContext(ctx, "access is taken away without asking the flow's hook: its version can't be read", "run", r.ID, "error", err)
+		return r, nil, nil
+	}
+	id := r.Access.Removal.EventID
+	hooks := f.Hooks()
+	if kept := r.Kept(id); kept != nil && kept.Error != nil {
+		return r, nil, hooks // it had its chance
+	}
+	e := flow.Event{ID: id, Name: flow.EventDeescalate, Actor: r.Approver(), Channel: flow.ChannelInternal, At: a.Clock.Now()}
+	e.Fields = map[string]any{"deescalate_type": flow.Scheduled}
+	if asked, byHand := r.EndAsked(); byHand {
+		e.Actor, e.Channel = asked.Actor, asked.Channel
+		e.Fields["deescalate_type"] = flow.Manual
+	}
+	short, cancel := context.WithTimeout(ctx, hookPatience)
+	defer cancel()
+	asked, heard, err := a.asker().hear(short, f, r, e, flow.HookBefore(e.Name))
+	var failure *flow.Failure
+	switch {
+	case err != nil:
+		said := failureOf(err, e.Name)
+		failure = &said
+	case heard == nil:
+		return r, nil, hooks
+	default:
+		r, failure = asked, heard.Error
+	}
+	if failure == nil {
+		v, err := weigh(f, r, e.Name, heard)
+		switch {
+		case err != nil:
+			said := failureOf(err, e.Name)
+			failure = &said
+		case v.ignored != nil && r.MaySpare(a.Clock.Now()):
+			return r, v.ignored, hooks
+		}
+	}
+	if failure != nil {
+		a.Log.WarnContext(ctx, "a hook failed before access is taken away, which goes on", "run", r.ID, "error", failure.Message)
+		reported, err := a.asker().keep(ctx, r, id, flow.Result{Error: failure})
+		if err != nil {
+			a.Log.ErrorContext(ctx, "a hook's failure could not be recorded", "run", r.ID, "error", err)
+			return r, nil, hooks
+		}
+		r = reported
+	}
+	return r, nil, hooks
+}
+
+// spare leaves the access as it is, and sees to it that it ends in its time.
+// False: that time has come meanwhile.
+func (a *Access) spare(ctx context.Context, id string, in flow.Spare) (bool, error) {
+	r, err := a.Runs.Change(ctx, id, a.Clock.Now, func(r flow.Run) (flow.Input, error) {
+		if r.Access.Removal.Owner != in.Owner {
+			return nil, flow.ErrUnchanged // our claim was over, and another one has it
+		}
+		return in, nil
+	})
+	if flow.CodeOf(err) == flow.CodeIllegal {
+		return false, nil
+	}
+	if err == nil {
+		a.arm(ctx, r)
+	}
+	return true, err
 }
 
 // removeAll takes the run off each of its entitlements, all at once: one whose

@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,7 @@ type Access struct {
 	Flows    *store.Flows
 	Users    store.Users
 	Open     strategy.Opener
+	Handlers Handlers // nil where no flow has any
 	Schedule Schedule
 	Remover  Remover
 	Clock    Clock
@@ -53,10 +55,15 @@ func (a *Access) Escalate(ctx context.Context, id string) (flow.Step, error) {
 	if flow.Next(r) != flow.StepEscalate {
 		return flow.Next(r), nil
 	}
+	f, err := a.Flows.Version(ctx, r.Flow, r.FlowVersion)
+	if err != nil {
+		return "", again(err)
+	}
 	var outcome flow.Escalate
-	r, opened, err := a.intend(ctx, r)
+	r, opened, err := a.intend(ctx, f, r)
 	if err == nil {
 		outcome, err = a.grantAll(ctx, r, opened)
+		outcome.Hooks = f.Hooks()
 	}
 	switch {
 	case flow.CodeOf(err) == flow.CodeBusy:
@@ -102,26 +109,31 @@ func waitAfter(err error) time.Duration {
 
 // intend writes down what is about to be granted and schedules its removal,
 // unless an earlier attempt did.
-func (a *Access) intend(ctx context.Context, r flow.Run) (flow.Run, strategy.Strategy, error) {
+func (a *Access) intend(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run, strategy.Strategy, error) {
 	if r.Access == nil {
-		f, err := a.Flows.Version(ctx, r.Flow, r.FlowVersion)
-		if err != nil {
+		var terms *flow.Terms
+		var err error
+		if r, terms, err = a.onEscalate(ctx, f, r); err != nil {
 			return r, nil, err
+		}
+		target := *r.Target
+		if terms != nil && terms.Target != nil {
+			target = *terms.Target
 		}
 		opened, err := a.Open(*f.Strategy)
 		if err != nil {
 			return r, nil, err
 		}
-		identity, err := a.identity(ctx, *f.Strategy, opened, r.Requester)
+		identity, err := a.identity(ctx, f, r, opened)
 		if err != nil {
 			return r, nil, err
 		}
-		entitlements, err := opened.Entitlements(*r.Target, identity, r.ID)
+		entitlements, err := opened.Entitlements(target, identity, r.ID)
 		if err != nil {
 			return r, nil, err
 		}
-		r, err = a.Runs.Change(ctx, r.ID, a.Clock.Now, func(r flow.Run) (flow.Input, error) {
-			return flow.Intend{Strategy: *f.Strategy, Target: *r.Target, Identity: identity, Entitlements: entitlements}, nil
+		r, err = a.Runs.Change(ctx, r.ID, a.Clock.Now, func(flow.Run) (flow.Input, error) {
+			return flow.Intend{Strategy: *f.Strategy, Target: target, Identity: identity, Entitlements: entitlements, Terms: terms}, nil
 		})
 		if err != nil {
 			return r, nil, err
@@ -136,9 +148,31 @@ func (a *Access) intend(ctx context.Context, r flow.Run) (flow.Run, strategy.Str
 	return r, opened, err
 }
 
+// onEscalate asks the flow's hook before anything is granted. Nil: it changes
+// nothing.
+func (a *Access) onEscalate(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run, *flow.Terms, error) {
+	if r.Coming == nil {
+		return r, nil, nil
+	}
+	e := flow.Event{ID: r.Coming.EventID, Name: flow.EventEscalate, Actor: r.Approver(), Channel: flow.ChannelInternal, At: a.Clock.Now()}
+	r, heard, err := a.asker().hear(ctx, f, r, e, flow.HookBefore(e.Name))
+	if err != nil {
+		return r, nil, err
+	}
+	if heard != nil && heard.Error != nil {
+		return r, nil, &flow.Error{Code: heard.Error.Code, Message: heard.Error.Message}
+	}
+	v, err := weigh(f, r, e.Name, heard)
+	return r, v.terms, err
+}
+
+func (a *Access) asker() asker { return asker{a.Runs, a.Handlers, a.Clock.Now} }
+
 // identity says who the requester is at the target: a stored identity, else
-// what the strategy finds, else the e-mail address (product facts, §1.8).
-func (a *Access) identity(ctx context.Context, s flow.Strategy, opened strategy.Strategy, who flow.Actor) (string, error) {
+// what a handler or the strategy finds, else the e-mail address, be it another
+// one that a handler gives (product facts, §1.8).
+func (a *Access) identity(ctx context.Context, f *flow.Flow, r flow.Run, opened strategy.Strategy) (string, error) {
+	s, who := *f.Strategy, r.Requester
 	external := ""
 	if s.Integration != nil {
 		external = s.Integration.ExternalID
@@ -146,6 +180,28 @@ func (a *Access) identity(ctx context.Context, s flow.Strategy, opened strategy.
 	stored, err := a.Users.Identity(ctx, who.ID, s.Type, external)
 	if err != nil || stored != "" {
 		return stored, err
+	}
+	ask := func(handler string) (string, error) {
+		if len(f.Defined(handler)) == 0 || a.Handlers == nil {
+			return "", nil
+		}
+		e := flow.Event{ID: r.ID, Name: flow.EventEscalate, Actor: r.Approver(), Channel: flow.ChannelInternal, At: a.Clock.Now()}
+		return a.Handlers.Identity(ctx, HandlerCall{Flow: f, Run: r, Event: e}, handler, s.Type, external)
+	}
+	if finder, ok := opened.(strategy.Finder); ok {
+		found, err := finder.FindIdentity(ctx, r.ID, who)
+		if err != nil || found == "" {
+			return "", cmp.Or(err, error(unknownAt(who, s)))
+		}
+		return found, a.Users.SetIdentity(ctx, who.ID, store.Identity{Service: s.Type, ExternalID: external, UserID: found})
+	}
+	if found, err := ask(flow.HandlerIdentity); err != nil || found != "" {
+		return found, err
+	}
+	if email, err := ask(flow.HandlerIdentityLookup); err != nil {
+		return "", err
+	} else if email != "" {
+		who.Email = email
 	}
 	if finder, ok := opened.(strategy.Identifier); ok {
 		return finder.Identity(ctx, who)
@@ -157,6 +213,12 @@ func (a *Access) identity(ctx context.Context, s flow.Strategy, opened strategy.
 		return who.Name, nil
 	}
 	return "", flow.Errorf(flow.CodeIdentity, "%s is not known to %s: Slack shows this app no e-mail address of theirs. Give the app the scope users:read.email, or the person an address", who.Display(), s.Name)
+}
+
+// unknownAt is the error about somebody whom a strategy's own code does not
+// find.
+func unknownAt(who flow.Actor, s flow.Strategy) *flow.Error {
+	return flow.Errorf(flow.CodeIdentity, "%s is not known to %s: its fetch_remote_identity found nobody. Save an identity for them, or correct it", who.Display(), s.Name)
 }
 
 // grantAll creates or joins each entitlement of the run.

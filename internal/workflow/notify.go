@@ -19,7 +19,11 @@ import (
 // every state of it.
 func (m Message) Key() string {
 	if m.Kind == KindRequest {
-		return string(m.Kind) + ":" + strconv.Itoa(m.Tier)
+		key := string(m.Kind) + ":" + strconv.Itoa(m.Tier)
+		if m.Copy > 0 {
+			key += "." + strconv.Itoa(m.Copy)
+		}
+		return key
 	}
 	if m.EventID != "" {
 		return string(m.Kind) + ":" + m.EventID
@@ -79,8 +83,9 @@ type planned struct {
 func plan(r flow.Run, errorChannel string) []planned {
 	var out []planned
 	for i := range min(r.Tier+1, len(r.Tiers)) {
-		t := r.Tiers[i]
-		out = append(out, planned{Message{Kind: KindRequest, Tier: i}, Address{Channel: t.Channel, Users: t.Users}})
+		for j, to := range r.Tiers[i].Recipients() {
+			out = append(out, planned{Message{Kind: KindRequest, Tier: i, Copy: j}, Address(to)})
+		}
 	}
 	requester := Address{Users: []flow.Actor{r.Requester}}
 	tellRequester := r.Requester.SlackID != ""
@@ -110,7 +115,7 @@ func plan(r flow.Run, errorChannel string) []planned {
 // what requesters do themselves needs no telling.
 func isOutcome(r flow.Run, e flow.Event) bool {
 	if isTrouble(e) {
-		return true
+		return e.Name != flow.EventPrompt
 	}
 	if e.State != flow.StateCompleted {
 		return false
@@ -126,8 +131,11 @@ func isOutcome(r flow.Run, e flow.Event) bool {
 	return false
 }
 
-// isRefusal tells whether somebody's click was not accepted.
+// isRefusal tells whether what somebody did was not accepted.
 func isRefusal(e flow.Event) bool {
+	if e.Ignored() {
+		return true
+	}
 	switch e.Name {
 	case flow.EventApprove, flow.EventDeny, flow.EventCancel:
 		return e.State != flow.StateCompleted && len(e.Errors) > 0
@@ -138,17 +146,16 @@ func isRefusal(e flow.Event) bool {
 // isTrouble tells whether something did not work that an administrator should
 // know of; a click that came too late is none.
 func isTrouble(e flow.Event) bool {
-	if len(e.Errors) == 0 {
+	if len(e.Errors) == 0 || e.Ignored() {
 		return false
 	}
 	switch e.Name {
-	case flow.EventEscalate, flow.EventDeescalate, flow.EventRequestForward:
+	case flow.EventRequest, flow.EventRequestForward, flow.EventEscalate, flow.EventDeescalate:
 		return true
-	case flow.EventDeny:
-		return false
 	}
 	return slices.ContainsFunc(e.Errors, func(f flow.Failure) bool {
-		return f.Code == flow.CodeHandler || f.Code == flow.CodeUnavailable
+		broken := f.Code == flow.CodeHandler || f.Code == flow.CodeUnavailable
+		return f.Handler != "" || broken && e.Name != flow.EventDeny
 	})
 }
 
@@ -209,17 +216,21 @@ func (n Notify) show(ctx context.Context, r flow.Run, p planned, copies []store.
 		}
 		return errors.Join(failed...)
 	}
-	if asks && (r.Status == flow.Requested && r.Tiers[p.message.Tier].Undeliverable != "" || p.message.Tier != r.Tier) {
-		return nil // its turn is over, or it waits for somebody to press Retry
+	if asks {
+		t := r.Tiers[p.message.Tier]
+		hopeless := t.Undeliverable != "" || slices.Contains(t.Failed, p.message.Copy)
+		if r.Status == flow.Requested && hopeless || p.message.Tier != r.Tier {
+			return nil // its turn is over, or it waits for somebody to press Retry
+		}
 	}
 	if p.to.Channel == "" && len(p.to.Users) == 0 {
-		return n.undeliverable(ctx, r.ID, p.message.Tier, flow.Errorf(flow.CodeUndeliverable, "none of the people to ask is in the workspace: correct the flow's approval.notify"))
+		return n.undeliverable(ctx, r.ID, p.message, flow.Errorf(flow.CodeUndeliverable, "none of the people to ask is in the workspace: correct the flow's approval.notify"))
 	}
 	channel, ts, err := n.Slack.Post(ctx, p.to, body)
 	if flow.CodeOf(err) == flow.CodeUndeliverable {
 		n.Log.WarnContext(ctx, "message can't be delivered", "run", r.ID, "message", key, "error", err)
 		if asks {
-			return n.undeliverable(ctx, r.ID, p.message.Tier, err)
+			return n.undeliverable(ctx, r.ID, p.message, err)
 		}
 		channel, ts = "", "" // noted as a copy that stands nowhere, so that it is not tried for ever
 	} else if err != nil {
@@ -255,12 +266,13 @@ func (n Notify) delivered(ctx context.Context, id string, tier int) error {
 	return err
 }
 
-// undeliverable notes that a tier can't be asked: the next one has its turn.
-func (n Notify) undeliverable(ctx context.Context, id string, tier int, cause error) error {
+// undeliverable notes that a copy can't be delivered: when no other copy of its
+// tier can be either, the next tier has its turn.
+func (n Notify) undeliverable(ctx context.Context, id string, m Message, cause error) error {
 	_, err := n.Runs.Change(ctx, id, n.Now, func(flow.Run) (flow.Input, error) {
 		return flow.Receive{
 			Action: flow.ActionUndeliverable, Actor: flow.System, Channel: flow.ChannelInternal,
-			Tier: tier, Message: flow.UserMessage(cause),
+			Tier: m.Tier, Copy: m.Copy, Message: flow.UserMessage(cause),
 		}, nil
 	})
 	if flow.CodeOf(err) == flow.CodeStale {

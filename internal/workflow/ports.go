@@ -47,6 +47,7 @@ const (
 type Message struct {
 	Kind    Kind
 	Tier    int    // KindRequest: which tier it asks
+	Copy    int    // KindRequest: which of the tier's recipients, from 0
 	EventID string // KindOutcome, KindRefused, KindError: which event it tells of
 }
 
@@ -95,6 +96,71 @@ type Functions interface {
 	// flow.CodeHandler, with what the function said, if it failed, and
 	// flow.CodeUnavailable if it could not be asked.
 	Invoke(ctx context.Context, arn string, payload []byte) ([]byte, error)
+}
+
+// HandlerCall is a question to the handlers of a flow, on behalf of a run.
+type HandlerCall struct {
+	Flow *flow.Flow
+	Run  flow.Run
+	// Event is the one that the question is about: under way for what is asked
+	// before it, recorded for what is told after it. Its id is the idempotency
+	// key of the call.
+	Event flow.Event
+}
+
+// Handlers runs customers' Python handlers. Errors mean that they could not be
+// asked: with flow.CodeUnavailable, asking again may help. What handlers do
+// wrong comes back as a value.
+type Handlers interface {
+	// Handle asks the named handlers, in this order and in one call. Those that
+	// the flow does not define have no say.
+	Handle(ctx context.Context, c HandlerCall, handlers []string) (flow.Result, error)
+	// Identity asks flow.HandlerIdentity or flow.HandlerIdentityLookup who the
+	// requester is at a service; "" where the handler does not know. What the
+	// handler does wrong is an error of flow.CodeIdentity.
+	Identity(ctx context.Context, c HandlerCall, handler, service, externalID string) (string, error)
+}
+
+// FormHandlers runs the handlers of forms: options that are fetched, and
+// fields that depend on others. What they do wrong is an error of
+// flow.CodeHandler, fit for the eyes of whoever fills in the form.
+type FormHandlers interface {
+	// Prefetch gives the options of a field: at most 1,000, of 55 characters.
+	Prefetch(ctx context.Context, c HandlerCall, field string) ([]Option, error)
+	// OnChange gives the form as it is to be after a field's value has changed.
+	OnChange(ctx context.Context, f *flow.Flow, field, username string, form Form) (Form, error)
+}
+
+// FlowFilter runs the handler that says which flows a person is shown, by their
+// names. It spares people what is of no use to them; it protects nothing.
+type FlowFilter interface {
+	Flows(ctx context.Context, filter flow.Source, vars map[string]string, who store.User, flows []store.FlowSummary) ([]string, error)
+}
+
+// Option is one that a form offers.
+type Option struct {
+	Value string `json:"value"`
+	Label string `json:"label"`
+}
+
+// Form is a form as on_change handlers see and change it.
+type Form struct {
+	Fields               []FormField       `json:"fields"`
+	FlowVars             map[string]string `json:"flow_vars"`
+	AdditionalHeaderText string            `json:"additional_header_text"`
+}
+
+// FormField is a field of a [Form]. Its name, its type and the values that it
+// allowed at first stay as they are.
+type FormField struct {
+	Name           string         `json:"name"`
+	Type           flow.FieldType `json:"type"`
+	Value          any            `json:"value"`
+	Label          string         `json:"label"`
+	Required       bool           `json:"required"`
+	Visible        bool           `json:"visible"`
+	CurrentAllowed []any          `json:"current_allowed_values"`
+	OriginalAllow  []any          `json:"original_allowed_values"`
 }
 
 // DeescalateInput is what schedules and removers invoke the function with that

@@ -20,38 +20,76 @@ func (a Approval) Route(ctx context.Context, id string) (flow.Step, error) {
 	if !ok || signal.Action != flow.ActionRequest {
 		return flow.Next(r), nil
 	}
-	f, err := a.Flows.Version(ctx, r.Flow, r.FlowVersion)
-	if err != nil {
-		return "", again(err)
-	}
-	deciders, err := a.deciders(ctx, f)
-	if err != nil {
-		return "", again(err)
-	}
-	tiers, err := a.tiers(ctx, f)
-	if err != nil {
-		return "", again(err)
-	}
-	reason := unapprovable(deciders, r.Requester)
-	r, err = a.Runs.Change(ctx, id, a.Now, func(r flow.Run) (flow.Input, error) {
-		if head, ok := r.Head(); !ok || head.ID != signal.ID {
-			return nil, flow.ErrUnchanged
-		}
-		if reason != nil {
-			return flow.Reject{SignalID: signal.ID, Reason: flow.FailureOf(reason)}, nil
-		}
-		return flow.Route{SignalID: signal.ID, Tiers: tiers, Deciders: deciders}, nil
-	})
-	if err != nil {
+	if r, err = a.route(ctx, r, signal); err != nil {
 		return "", again(err)
 	}
 	return flow.Next(r), nil
 }
 
+// requestHandlers are asked about a request, in this order.
+var requestHandlers = []string{
+	flow.HookBefore(flow.EventRequest), flow.HandlerPermissions, flow.HandlerNotifications, flow.HandlerApprovers,
+}
+
+func (a Approval) route(ctx context.Context, r flow.Run, signal flow.Signal) (flow.Run, error) {
+	f, err := a.Flows.Version(ctx, r.Flow, r.FlowVersion)
+	if err != nil {
+		return r, err
+	}
+	e := underway(r, signal)
+	r, heard, err := a.asker().hear(ctx, f, r, e, slices.Clone(requestHandlers)...)
+	if err != nil {
+		return r, err
+	}
+	if heard != nil && heard.Error != nil {
+		return a.hold(ctx, r, signal, e.Name, *heard.Error)
+	}
+	v, err := weigh(f, r, e.Name, heard)
+	if err != nil {
+		return a.hold(ctx, r, signal, e.Name, failureOf(err, e.Name))
+	}
+	if v.ignored != nil {
+		return a.settle(ctx, r.ID, signal, flow.Refuse{SignalID: signal.ID, Reason: *v.ignored, Ignored: true})
+	}
+	answer := &flow.Answer{}
+	if heard != nil && heard.Answer != nil {
+		answer = heard.Answer
+	}
+	deciders, err := a.deciders(ctx, f, answer)
+	var tiers []flow.Tier
+	if err == nil {
+		tiers, err = a.tiers(ctx, f, answer)
+	}
+	if flow.CodeOf(err) == flow.CodeHandler {
+		return a.hold(ctx, r, signal, e.Name, flow.FailureOf(err))
+	}
+	if err != nil {
+		return r, err
+	}
+	var in flow.Input = flow.Route{
+		SignalID: signal.ID, Tiers: tiers, Deciders: deciders,
+		Terms: v.terms, Fields: v.fields, Ruling: v.ruling, Hooks: f.Hooks(),
+	}
+	if reason := unapprovable(deciders, r.Requester); reason != nil && v.ruling == nil {
+		in = flow.Reject{SignalID: signal.ID, Reason: flow.FailureOf(reason)}
+	} else if len(tiers) == 0 && v.ruling == nil {
+		return a.hold(ctx, r, signal, e.Name, flow.Failure{
+			Code: flow.CodeHandler, Step: e.Name,
+			Message: "nobody would hear of this request: neither a handler nor approval.notify says whom to ask; define get_request_notifications, or write approval.notify",
+		})
+	}
+	return a.Runs.Change(ctx, r.ID, a.Now, func(r flow.Run) (flow.Input, error) {
+		if head, ok := r.Head(); !ok || head.ID != signal.ID {
+			return nil, flow.ErrUnchanged
+		}
+		return in, nil
+	})
+}
+
 // deciders resolves the flow's approvers and admins to people as they are now.
-// Names that the directory does not have are left out; a question that it
-// can't answer is an error.
-func (a Approval) deciders(ctx context.Context, f *flow.Flow) (flow.Deciders, error) {
+// A handler has the last word over the configuration. Names that the directory
+// does not have are left out; a question that it can't answer is an error.
+func (a Approval) deciders(ctx context.Context, f *flow.Flow, said *flow.Answer) (flow.Deciders, error) {
 	p := f.Params
 	d := flow.Deciders{
 		Members:     len(p.Approval.Approvers) == 0,
@@ -66,7 +104,7 @@ func (a Approval) deciders(ctx context.Context, f *flow.Flow) (flow.Deciders, er
 		case "group":
 			found, err = a.Directory.Group(ctx, who)
 		case "user":
-			found, err = a.person(ctx, who)
+			found, err = a.people().byEmail(ctx, who)
 		}
 		if err != nil && flow.CodeOf(err) != flow.CodeUnknownUser {
 			return flow.Deciders{}, err
@@ -75,46 +113,127 @@ func (a Approval) deciders(ctx context.Context, f *flow.Flow) (flow.Deciders, er
 			d.People = add(d.People, u, p.AllowGuestInteraction)
 		}
 	}
+	var err error
+	if d.Admins, err = a.admins(ctx, f); err != nil {
+		return flow.Deciders{}, err
+	}
+	switch {
+	case said.Permissions != nil:
+		err = a.permit(ctx, &d, *said.Permissions)
+	case said.Approvers != nil:
+		err = a.legacyApprovers(ctx, &d, *said.Approvers)
+	}
+	return d, err
+}
+
+// admins are the people of the environment who may always decide.
+func (a Approval) admins(ctx context.Context, f *flow.Flow) ([]flow.Actor, error) {
+	var admins []flow.Actor
 	for _, email := range f.Environment.Admins {
-		found, err := a.person(ctx, email)
+		found, err := a.people().byEmail(ctx, email)
 		if err != nil {
-			return flow.Deciders{}, err
+			return nil, err
 		}
 		for _, u := range found {
-			d.Admins = add(d.Admins, u, false)
+			admins = add(admins, u, false)
 		}
 	}
-	return d, nil
+	return admins, nil
 }
 
-// person looks somebody up by e-mail address; nobody is no error.
-func (a Approval) person(ctx context.Context, email string) ([]store.User, error) {
-	u, err := a.Directory.UserByEmail(ctx, email)
-	if flow.CodeOf(err) == flow.CodeUnknownUser {
-		return nil, nil
+// stillDeciders resolves once more who may decide a request that was routed:
+// the configuration's names, or what a handler said then.
+func (a Approval) stillDeciders(ctx context.Context, f *flow.Flow, routed flow.Deciders) (flow.Deciders, error) {
+	if !routed.ByHandler {
+		return a.deciders(ctx, f, &flow.Answer{})
 	}
-	if err != nil {
-		return nil, err
-	}
-	return []store.User{u}, nil
+	var err error
+	routed.Admins, err = a.admins(ctx, f)
+	return routed, err
 }
 
-// add appends somebody who can press a button, once.
-func add(list []flow.Actor, u store.User, guests bool) []flow.Actor {
-	if u.Role != store.RoleMember && !(guests && u.Guest()) || slices.ContainsFunc(list, u.Actor.Same) {
-		return list
+// permit applies what get_permissions said.
+func (a Approval) permit(ctx context.Context, d *flow.Deciders, p flow.Permissions) error {
+	d.ByHandler, d.AllowSelfApproval = true, p.AllowSelfApproval
+	d.Members, d.People = false, nil
+	switch p.ApproveDeny.Level {
+	case flow.LevelAllUsers:
+		d.Members, d.AllowGuests = true, true
+	case flow.LevelMember:
+		d.Members = true
+	case flow.LevelAdmin:
+	default:
+		if len(p.ApproveDeny.Users) == 0 {
+			return flow.Errorf(flow.CodeHandler, "%s allowed nobody to decide: approve_deny must be a PermissionLevel or a list of user ids", flow.HandlerPermissions)
+		}
+		for _, id := range p.ApproveDeny.Users {
+			found, err := a.people().byID(ctx, id)
+			if err != nil {
+				return err
+			}
+			for _, u := range found {
+				d.People = add(d.People, u, d.AllowGuests)
+			}
+		}
 	}
-	return append(list, u.Actor)
+	return nil
+}
+
+// legacyApprovers applies what the deprecated get_approvers said: people whom
+// it names may decide, and nobody else. A channel names nobody, so that the
+// configuration's approvers stay.
+func (a Approval) legacyApprovers(ctx context.Context, d *flow.Deciders, said flow.Approvers) error {
+	var people []flow.Actor
+	named := true
+	for _, to := range said.Destinations {
+		d.AllowSelfApproval = d.AllowSelfApproval || to.AllowSelf
+		recipient, err := a.people().Recipient(ctx, to)
+		if err != nil {
+			return err
+		}
+		named = named && recipient.Channel == ""
+		for _, who := range recipient.Users {
+			if !slices.ContainsFunc(people, who.Same) {
+				people = append(people, who)
+			}
+		}
+	}
+	d.ByHandler = true
+	if named {
+		d.Members, d.People = false, people
+	}
+	return nil
 }
 
 // tiers resolves whom to ask, in order. A tier whose people are all unknown
 // stays, and turns out to be undeliverable when its turn comes.
-func (a Approval) tiers(ctx context.Context, f *flow.Flow) ([]flow.Tier, error) {
+func (a Approval) tiers(ctx context.Context, f *flow.Flow, said *flow.Answer) ([]flow.Tier, error) {
 	var tiers []flow.Tier
+	switch {
+	case said.Notifications != nil:
+		for _, n := range said.Notifications {
+			t, err := a.tier(ctx, n.Destinations, n.Timeout)
+			if err != nil {
+				return nil, err
+			}
+			tiers = append(tiers, t)
+		}
+		return tiers, nil
+	case said.Approvers != nil:
+		for _, to := range said.Approvers.Destinations {
+			t, err := a.tier(ctx, []flow.Destination{to}, to.Timeout)
+			if err != nil {
+				return nil, err
+			}
+			t.EndsOnFailure, t.EndsOnTimeout = !said.Approvers.ContinueOnDeliveryFailure, !said.Approvers.ContinueOnTimeout
+			tiers = append(tiers, t)
+		}
+		return tiers, nil
+	}
 	for _, n := range f.Params.Approval.Notify {
 		t := flow.Tier{Channel: n.Channel, TimeoutSeconds: n.Timeout.Seconds()}
 		for _, email := range n.Users {
-			found, err := a.person(ctx, email)
+			found, err := a.people().byEmail(ctx, email)
 			if err != nil {
 				return nil, err
 			}
@@ -125,6 +244,29 @@ func (a Approval) tiers(ctx context.Context, f *flow.Flow) ([]flow.Tier, error) 
 		tiers = append(tiers, t)
 	}
 	return tiers, nil
+}
+
+// tier resolves one round of asking, each destination by a copy of the message.
+func (a Approval) tier(ctx context.Context, to []flow.Destination, timeout *int64) (flow.Tier, error) {
+	if len(to) == 0 {
+		return flow.Tier{}, flow.Errorf(flow.CodeHandler, "a notification has no destination")
+	}
+	var t flow.Tier
+	if timeout != nil {
+		t.TimeoutSeconds = *timeout
+	}
+	for i, d := range to {
+		r, err := a.people().Recipient(ctx, d)
+		if err != nil {
+			return t, err
+		}
+		if i == 0 {
+			t.Channel, t.Users = r.Channel, r.Users
+		} else {
+			t.Others = append(t.Others, r)
+		}
+	}
+	return t, nil
 }
 
 // unapprovable says why nobody could ever approve the requester's request;

@@ -1,0 +1,119 @@
+package workflow
+
+import (
+	"context"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+)
+
+// patience is how long a step waits for somebody who does not answer: the
+// directory, or the function that runs handlers. Then it fails, so that
+// whatever came after it has its turn.
+const patience = 5 * time.Minute
+
+// asker asks the handlers of steps, each once: what they answer is kept with
+// the step before anything follows from it.
+type asker struct {
+	runs     store.Runs
+	handlers Handlers
+	now      func() time.Time
+}
+
+// hear asks those of the handlers that the flow may define about an event that
+// is under way. Nil: there are none. What went wrong is in the result; only
+// answers are kept, so that Retry asks again. An error means that nobody could
+// be asked, and that asking again may help.
+func (a asker) hear(ctx context.Context, f *flow.Flow, r flow.Run, e flow.Event, handlers ...string) (flow.Run, *flow.Result, error) {
+	if kept := r.Kept(e.ID); kept != nil && kept.Answer != nil {
+		return r, kept, nil
+	}
+	if handlers = f.Defined(handlers...); len(handlers) == 0 {
+		return r, nil, nil
+	}
+	result, err := a.call(ctx, f, r, e, handlers)
+	if err != nil || result.Error != nil {
+		return r, &result, err
+	}
+	if result.Answer == nil {
+		result.Answer = &flow.Answer{}
+	}
+	if err := result.Answer.Hook.Check(e.Name); err != nil {
+		failure := failureOf(err, e.Name)
+		return r, &flow.Result{Error: &failure}, nil
+	}
+	if r, err = a.keep(ctx, r, e.ID, result); err != nil {
+		return r, nil, err
+	}
+	if kept := r.Kept(e.ID); kept != nil {
+		return r, kept, nil // of whoever was first
+	}
+	return r, &result, nil
+}
+
+// keep saves an answer; one that is there already stays. For a step that is
+// over it is of no use any more.
+func (a asker) keep(ctx context.Context, r flow.Run, eventID string, result flow.Result) (flow.Run, error) {
+	r, err := a.runs.Change(ctx, r.ID, a.now, func(flow.Run) (flow.Input, error) {
+		return flow.Keep{EventID: eventID, Result: result}, nil
+	})
+	if flow.CodeOf(err) == flow.CodeStale {
+		return r, nil
+	}
+	return r, err
+}
+
+// call asks handlers. That nobody can be asked is an error for a while, and
+// then a result.
+func (a asker) call(ctx context.Context, f *flow.Flow, r flow.Run, e flow.Event, handlers []string) (flow.Result, error) {
+	if a.handlers == nil {
+		failure := failureOf(flow.Errorf(flow.CodeHandler, "flow %q has handlers, and this deployment can't run Python", f.Name), e.Name)
+		return flow.Result{Error: &failure}, nil
+	}
+	result, err := a.handlers.Handle(ctx, HandlerCall{Flow: f, Run: r, Event: e}, handlers)
+	if err != nil && (!flow.Retryable(err) || a.now().Sub(e.At) >= patience) {
+		failure := failureOf(err, e.Name)
+		return flow.Result{Error: &failure}, nil
+	}
+	return result, err
+}
+
+// failureOf is what a run keeps of a hook that could not be heard, or that
+// returned what it may not.
+func failureOf(err error, asked flow.EventName) flow.Failure {
+	failure := flow.FailureOf(err)
+	failure.Handler, failure.Step = flow.HookBefore(asked), asked
+	return failure
+}
+
+// verdict is what follows from a hook's answer for a step.
+type verdict struct {
+	ignored *flow.Failure // nothing happens, and the actor is told why
+	ruling  *flow.Ruling
+	terms   *flow.Terms
+	fields  map[string]any // of the event itself
+}
+
+// weigh reads what the hook asked before an event has returned.
+func weigh(f *flow.Flow, r flow.Run, asked flow.EventName, result *flow.Result) (verdict, error) {
+	hook := result.Hook()
+	if hook.Ignores() {
+		reason := hook.Reason(asked)
+		return verdict{ignored: &reason}, nil
+	}
+	terms, fields, err := f.Terms(r, asked, hook)
+	if err != nil || !hook.Replaces(asked) {
+		return verdict{terms: terms, fields: fields}, err
+	}
+	return verdict{ruling: &flow.Ruling{Event: hook.Event, Fields: fields}, terms: terms}, nil
+}
+
+// underway is the event that a signal will become.
+func underway(r flow.Run, s flow.Signal) flow.Event {
+	e := flow.Event{ID: s.ID, Name: r.EventOf(s), Actor: s.Actor, Channel: s.Channel, At: s.At, Via: s.Via}
+	if s.Message != "" && s.Actor.Kind != flow.KindSystem {
+		e.Fields = map[string]any{"decision_message": s.Message}
+	}
+	return e
+}
