@@ -57,6 +57,7 @@ type world struct {
 	process   *process
 	directory *directory
 	functions *functions
+	handlers  *handlers
 	slack     *slackFake
 	target    *target
 	schedule  *schedule
@@ -105,6 +106,7 @@ func newWorld(t testing.TB, edit ...func(*flow.Flow)) *world {
 		w.directory.users[u.SlackID] = u
 	}
 	w.functions = &functions{answers: map[string][]answer{}}
+	w.handlers = &handlers{world: w, says: map[string][]says{}}
 	w.slack = &slackFake{world: w, posts: map[string]string{}}
 	w.boot()
 
@@ -169,10 +171,10 @@ func (w *world) boot() {
 	now := w.clock.Now
 	w.runs, w.flows, w.grants = store.Runs{Store: s}, &store.Flows{Store: s}, store.Grants{Store: s}
 	w.submit = workflow.Submit{Org: "acme", Runs: w.runs, Flows: w.flows, Directory: w.directory, Now: now}
-	w.approval = workflow.Approval{Runs: w.runs, Flows: w.flows, Directory: w.directory, Functions: w.functions, Now: now, FunctionTimeout: time.Minute}
+	w.approval = workflow.Approval{Runs: w.runs, Flows: w.flows, Directory: w.directory, Users: store.Users{Store: s}, Functions: w.functions, Handlers: w.handlers, Now: now, FunctionTimeout: time.Minute}
 	w.access = workflow.Access{
 		Runs: w.runs, Grants: w.grants, Flows: w.flows, Users: store.Users{Store: s},
-		Open: w.target.open, Schedule: w.schedule, Remover: w, Clock: w.clock, Log: log,
+		Open: w.target.open, Handlers: w.handlers, Schedule: w.schedule, Remover: w, Clock: w.clock, Log: log,
 		CallTimeout: 30 * time.Second,
 	}
 	w.drive = workflow.Drive{Runs: w.runs, Runner: w, Remover: w, Now: now}
@@ -752,6 +754,79 @@ func (f *functions) Invoke(ctx context.Context, arn string, payload []byte) ([]b
 		return nil, ctx.Err()
 	}
 	return []byte(queue[0].body), queue[0].err
+}
+
+// handlers answers as told, and keeps what it was asked.
+type handlers struct {
+	world *world
+	// says has what the next calls are answered, by the first handler of a call
+	// or by the name of an identity reducer; then nothing is returned.
+	says   map[string][]says
+	asked  []string // "event id's number: handlers"
+	events []workflow.HandlerCall
+	during func() // while a call is under way
+}
+
+// says is an answer of handlers.
+type says struct {
+	answer flow.Answer
+	failed *flow.Failure
+	text   string
+	err    error
+}
+
+// raised is a handler that failed.
+func raised(handler string) says {
+	return says{failed: &flow.Failure{Code: "SDK:HANDLER_ERROR", Message: handler + " (impl.py:3): KeyError: 'team'", Handler: handler}}
+}
+
+// returned is a hook that returned an event.
+func returned(e flow.EventName, fields map[string]any) says {
+	return says{answer: flow.Answer{Hook: &flow.HookAnswer{Event: e, Fields: fields}}}
+}
+
+var unreachable = says{err: flow.Errorf(flow.CodeUnavailable, "function \"sdk\" could not be reached")}
+
+// ignores is a hook that wants nothing to happen.
+func ignores(message string) says {
+	return says{answer: flow.Answer{Hook: &flow.HookAnswer{Event: flow.Ignore, Message: message}}}
+}
+
+func (h *handlers) take(name string) says {
+	if len(h.says[name]) == 0 {
+		return says{}
+	}
+	next := h.says[name][0]
+	h.says[name] = h.says[name][1:]
+	return next
+}
+
+func (h *handlers) Handle(_ context.Context, c workflow.HandlerCall, names []string) (flow.Result, error) {
+	if h.world.process.dead() {
+		return flow.Result{}, errDead
+	}
+	h.events = append(h.events, c)
+	h.asked = append(h.asked, fmt.Sprintf("%s: %s", c.Event.ID[len(c.Event.ID)-4:], strings.Join(names, " ")))
+	if h.during != nil {
+		h.during()
+	}
+	said := h.take(names[0])
+	return flow.Result{Answer: &said.answer, Error: said.failed}, said.err
+}
+
+func (h *handlers) Identity(_ context.Context, c workflow.HandlerCall, handler, service, externalID string) (string, error) {
+	h.events = append(h.events, c)
+	h.asked = append(h.asked, fmt.Sprintf("%s of %s at %s %s", handler, c.Run.Requester.Name, service, externalID))
+	said := h.take(handler)
+	return said.text, said.err
+}
+
+// defines gives a flow an implementation with these handlers.
+func defines(names ...string) func(*flow.Flow) {
+	return func(f *flow.Flow) {
+		f.Implementation = flow.NewSource("impl.py", "# "+strings.Join(names, " "))
+		f.Implementation.Handlers = append([]string{}, names...)
+	}
 }
 
 // form is a request that every access flow of these tests accepts.

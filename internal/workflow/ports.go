@@ -153,14 +153,15 @@ type Form struct {
 // FormField is a field of a [Form]. Its name, its type and the values that it
 // allowed at first stay as they are.
 type FormField struct {
-	Name           string         `json:"name"`
-	Type           flow.FieldType `json:"type"`
-	Value          any            `json:"value"`
-	Label          string         `json:"label"`
-	Required       bool           `json:"required"`
-	Visible        bool           `json:"visible"`
-	CurrentAllowed []any          `json:"current_allowed_values"`
-	OriginalAllow  []any          `json:"original_allowed_values"`
+	Name     string         `json:"name"`
+	Type     flow.FieldType `json:"type"`
+	Value    any            `json:"value"`
+	Label    string         `json:"label"`
+	Required bool           `json:"required"`
+	Visible  bool           `json:"visible"`
+	// Nil: the field takes any value.
+	CurrentAllowed  []Option `json:"current_allowed_values"`
+	OriginalAllowed []Option `json:"original_allowed_values"`
 }
 
 // DeescalateInput is what schedules and removers invoke the function with that
