@@ -249,6 +249,15 @@ func (r *Run) Deadline() time.Time {
 	return time.Time{}
 }
 
+// Left is how long the waiting that the run is in may last from now on.
+func (r *Run) Left(now time.Time) time.Duration {
+	at := r.Deadline()
+	if at.IsZero() { // a handler failed when time was over: until somebody decides, or presses Retry
+		return DefaultRequestTimeout
+	}
+	return max(at.Sub(now), 0)
+}
+
 // due is when somebody has to look at the run at the latest, whatever else
 // fails: the earliest of all that it waits for.
 func due(r *Run) time.Time {

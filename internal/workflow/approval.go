@@ -58,8 +58,5 @@ func (a Approval) Await(ctx context.Context, id string, attempt int, token strin
 	if err != nil {
 		return 0, false, again(err)
 	}
-	if r.Deadline().IsZero() { // a handler failed when time was over: somebody decides, or presses Retry
-		return flow.DefaultRequestTimeout, true, nil
-	}
-	return max(r.Deadline().Sub(a.Now()), 0), true, nil
+	return r.Left(a.Now()), true, nil
 }

@@ -16,7 +16,7 @@ func TestCrash(t *testing.T) {
 	t.Parallel()
 	for _, after := range []bool{false, true} {
 		for _, path := range []string{"both", "schedule", "sweep"} {
-			for _, story := range []string{"alone", "predates us", "shared", "by hand"} {
+			for _, story := range []string{"alone", "predates us", "shared", "by hand", "handlers"} {
 				if path == "both" && story != "alone" {
 					continue // each alone is the harder case
 				}
@@ -39,13 +39,21 @@ func TestCrash(t *testing.T) {
 // crashAt tells one story with a crash; false if it ended without one.
 func crashAt(t *testing.T, n int, after bool, path, story string) bool {
 	t.Helper()
-	w := newWorld(t)
+	var edit []func(*flow.Flow)
+	if story == "handlers" {
+		edit = append(edit, defines(everyHook...))
+	}
+	w := newWorld(t, edit...)
 	w.schedule.on, w.sweeping = path != "sweep", path != "schedule"
 	w.target.has[askerHas] = story == "predates us"
 	w.process.left, w.process.after = n, after
 	const foundOut = 6*time.Minute + 30*time.Second // enough for the slowest lost step
 	a := w.ask(asker, "a")
 	w.pass(foundOut)
+	if story == "handlers" { // what follows a request follows its message
+		w.must("tell", func() error { return w.tell(a) })
+		w.pass(foundOut)
+	}
 	w.click(a, flow.ActionApprove, first)
 	w.pass(foundOut)
 	r := w.run(a)
@@ -104,6 +112,10 @@ func crashAt(t *testing.T, n int, after bool, path, story string) bool {
 		t.Errorf("crash %d: what the target answered is lost: %q", n, out)
 	}
 	w.pass(5 * time.Minute)
+	if story == "handlers" {
+		w.pass(foundOut)
+		checkAsked(t, n, w)
+	}
 	if r := w.run(a); !r.Due.IsZero() || w.schedule.armed(a) {
 		t.Errorf("crash %d: there is no rest after the end: due %s, schedule %t", n, r.Due, w.schedule.armed(a))
 	}
@@ -112,4 +124,27 @@ func crashAt(t *testing.T, n int, after bool, path, story string) bool {
 		return false
 	}
 	return w.restarts > 0
+}
+
+// checkAsked: every step's handlers were asked, and twice only where the one
+// crash took their answer away.
+func checkAsked(t *testing.T, n int, w *world) {
+	t.Helper()
+	times := map[string]int{}
+	for _, a := range w.handlers.asked {
+		times[a[len("0000: "):]]++
+	}
+	again := 0
+	for _, hooks := range []string{
+		"after_prompt", "on_request get_permissions", "after_request", "on_approve", "after_approve",
+		"on_escalate", "after_escalate", "on_deescalate", "after_deescalate",
+	} {
+		if times[hooks] == 0 {
+			t.Errorf("crash %d: %s was never asked: %v", n, hooks, w.handlers.asked)
+		}
+		again += max(0, times[hooks]-1)
+	}
+	if again > 1 {
+		t.Errorf("crash %d: asked again %d times: %v", n, again, w.handlers.asked)
+	}
 }

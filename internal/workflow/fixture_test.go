@@ -802,16 +802,17 @@ func (h *handlers) take(name string) says {
 }
 
 func (h *handlers) Handle(_ context.Context, c workflow.HandlerCall, names []string) (flow.Result, error) {
-	if h.world.process.dead() {
-		return flow.Result{}, errDead
-	}
-	h.events = append(h.events, c)
-	h.asked = append(h.asked, fmt.Sprintf("%s: %s", c.Event.ID[len(c.Event.ID)-4:], strings.Join(names, " ")))
-	if h.during != nil {
-		h.during()
-	}
-	said := h.take(names[0])
-	return flow.Result{Answer: &said.answer, Error: said.failed}, said.err
+	var said says
+	err := h.world.process.do(func() error {
+		h.events = append(h.events, c)
+		h.asked = append(h.asked, fmt.Sprintf("%s: %s", c.Event.ID[len(c.Event.ID)-4:], strings.Join(names, " ")))
+		if h.during != nil {
+			h.during()
+		}
+		said = h.take(names[0])
+		return said.err
+	})
+	return flow.Result{Answer: &said.answer, Error: said.failed}, err
 }
 
 func (h *handlers) Identity(_ context.Context, c workflow.HandlerCall, handler, service, externalID string) (string, error) {

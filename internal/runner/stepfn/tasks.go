@@ -77,7 +77,7 @@ func (t Tasks) wait(ctx context.Context, id string) (Output, error) {
 	}
 	out := Output{Next: flow.Next(r)}
 	if spec, _ := flow.Spec(out.Next); spec.WaitsForSignal {
-		out.Timeout = max(seconds(r.Deadline().Sub(t.Now())), 1)
+		out.Timeout = max(seconds(r.Left(t.Now())), 1)
 	}
 	return out, nil
 }
