@@ -36,6 +36,9 @@ func UserID(org, name string) string { return named(org, "user", name) }
 // TargetID is the id of a target of an org.
 func TargetID(org, name string) string { return named(org, "target", name) }
 
+// StrategyID is the id of a strategy of an org.
+func StrategyID(org, name string) string { return named(org, "strategy", name) }
+
 func named(org, kind, name string) string {
 	space := uuid5(namespaceDNS, strings.ToLower(org))
 	return format(uuid5(space, kind+":"+strings.ToLower(name)))

@@ -87,6 +87,16 @@ func TargetSRN(org, typ, name, version string) string {
 	return SRN{Org: org, Model: "access_target", Type: typ, Slug: name, Version: version}.String()
 }
 
+// StrategySRN names a strategy.
+func StrategySRN(org, typ, name string) string {
+	return SRN{Org: org, Model: "access_strategy", Type: typ, Slug: name, Version: Latest}.String()
+}
+
+// IntegrationSRN names an integration.
+func IntegrationSRN(org, typ, name string) string {
+	return SRN{Org: org, Model: "integration", Type: typ, Slug: name, Version: Latest}.String()
+}
+
 // UserSRN names a person ("normal") or a bot ("bot").
 func UserSRN(org, kind, id string) string {
 	return SRN{Org: org, Model: "user", Type: kind, Slug: id, Version: Latest}.String()

@@ -100,14 +100,23 @@ type person struct {
 	Identities []Identity `json:"identities,omitempty"`
 }
 
-// Identity reads a stored identity of a person; "" where there is none.
-func (s Users) Identity(ctx context.Context, userID, service, externalID string) (string, error) {
+// Identities lists the stored identities of a person; none is no error.
+func (s Users) Identities(ctx context.Context, userID string) ([]Identity, error) {
 	var p person
 	err := s.read(ctx, userKey(userID), &p)
 	if err != nil && flow.CodeOf(err) != flow.CodeUnknownUser {
+		return nil, err
+	}
+	return p.Identities, nil
+}
+
+// Identity reads a stored identity of a person; "" where there is none.
+func (s Users) Identity(ctx context.Context, userID, service, externalID string) (string, error) {
+	all, err := s.Identities(ctx, userID)
+	if err != nil {
 		return "", err
 	}
-	for _, i := range p.Identities {
+	for _, i := range all {
 		if i.Service == service && i.ExternalID == externalID {
 			return i.UserID, nil
 		}

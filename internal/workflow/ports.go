@@ -134,7 +134,7 @@ type FormHandlers interface {
 // FlowFilter runs the handler that says which flows a person is shown, by their
 // names. It spares people what is of no use to them; it protects nothing.
 type FlowFilter interface {
-	Flows(ctx context.Context, filter flow.Source, vars map[string]string, who store.User, flows []store.FlowSummary) ([]string, error)
+	FlowsShown(ctx context.Context, filter flow.Source, vars map[string]string, who store.User, flows []*flow.Flow) ([]string, error)
 }
 
 // Option is one that a form offers.

@@ -1,0 +1,292 @@
+package sdk
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+	ports "github.com/symflows/symflows/internal/strategy"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+// Client asks customers' handlers, by invoking the function that runs them.
+type Client struct {
+	Functions workflow.Functions // required
+	// ARN is that of the function which runs handlers; required.
+	ARN   string
+	Runs  store.Runs   // required by Do
+	Flows *store.Flows // required by Do
+	Users store.Users
+	Calls store.Calls
+	// Services is where handlers may ask something of us while they run. Zero:
+	// nowhere.
+	Services Services
+	// HandlerTimeout bounds one handler; zero: DefaultHandlerTimeout.
+	HandlerTimeout time.Duration
+	Log            *slog.Logger // takes what handlers print
+}
+
+// Services is where handlers find us while they run: at a URL of this machine,
+// or as a function.
+type Services struct {
+	URL      string
+	Function string
+	// Offers are the ops that are to be asked of us, though AWS has them too:
+	// "secret" and "invoke".
+	Offers []string
+}
+
+// DefaultHandlerTimeout is how long one handler may take.
+const DefaultHandlerTimeout = 10 * time.Second
+
+var (
+	_ workflow.Handlers     = (*Client)(nil)
+	_ workflow.FormHandlers = (*Client)(nil)
+	_ workflow.FlowFilter   = (*Client)(nil)
+)
+
+// Handle implements workflow.Handlers.
+func (c *Client) Handle(ctx context.Context, call workflow.HandlerCall, handlers []string) (flow.Result, error) {
+	m, err := c.about(ctx, opHandle, call)
+	if err != nil {
+		return flow.Result{}, err
+	}
+	m.Handlers = handlers
+	got, err := c.invoke(ctx, m, call)
+	if err != nil {
+		return flow.Result{}, err
+	}
+	return read(got), nil
+}
+
+// Identity implements workflow.Handlers.
+func (c *Client) Identity(ctx context.Context, call workflow.HandlerCall, handler, service, externalID string) (string, error) {
+	m, err := c.about(ctx, opIdentity, call)
+	if err != nil {
+		return "", err
+	}
+	m.Handler, m.Service, m.External = handler, service, externalID
+	requester := m.Event.Run.Actors[string(flow.EventRequest)]
+	if requester.ID == "" {
+		requester = userOf(call.Flow, call.Run.Requester, nil)
+	}
+	m.User = &requester
+	var id *string
+	if err := c.one(ctx, m, call, flow.CodeIdentity, &id); err != nil || id == nil {
+		return "", err
+	}
+	return *id, nil
+}
+
+// Prefetch implements workflow.FormHandlers.
+func (c *Client) Prefetch(ctx context.Context, call workflow.HandlerCall, name string) ([]workflow.Option, error) {
+	m, err := c.about(ctx, opPrefetch, call)
+	if err != nil {
+		return nil, err
+	}
+	m.Field = name
+	var options []workflow.Option
+	return options, c.one(ctx, m, call, flow.CodeHandler, &options)
+}
+
+// OnChange implements workflow.FormHandlers. The handler belongs to no run yet,
+// and can ask us nothing.
+func (c *Client) OnChange(ctx context.Context, f *flow.Flow, name, username string, form workflow.Form) (workflow.Form, error) {
+	var code *flow.Source
+	for _, p := range f.Params.PromptFields {
+		if p.Name == name {
+			code = p.OnChange
+		}
+	}
+	if code == nil {
+		return form, flow.Errorf(flow.CodeHandler, "field %q of flow %q has no on_change", name, f.Name)
+	}
+	m := c.message(opOnChange, store.NewWriter(), code)
+	m.Field, m.Username, m.Form = name, username, &form
+	var changed workflow.Form
+	err := c.one(ctx, m, workflow.HandlerCall{Flow: f}, flow.CodeHandler, &changed)
+	return changed, err
+}
+
+// FlowsShown implements workflow.FlowFilter.
+func (c *Client) FlowsShown(ctx context.Context, filter flow.Source, vars map[string]string, who store.User, flows []*flow.Flow) ([]string, error) {
+	m := c.message(opFlows, store.NewWriter(), &filter)
+	m.Handler, m.Vars = flow.HandlerFlows, orEmpty(vars)
+	for _, f := range flows {
+		m.Flows = append(m.Flows, flowOf(f))
+	}
+	asker := &flow.Flow{}
+	if len(flows) > 0 {
+		asker = flows[0]
+	}
+	u := userOf(asker, who.Actor, map[string]person{who.ID: {Role: who.Role}})
+	m.User = &u
+	var names []string
+	return names, c.one(ctx, m, workflow.HandlerCall{Flow: &flow.Flow{Name: filter.Name}}, flow.CodeHandler, &names)
+}
+
+// Methods of a custom strategy.
+const (
+	MethodIdentity   = "fetch_remote_identity"
+	MethodEscalate   = "escalate"
+	MethodDeescalate = "deescalate"
+)
+
+// Do has a custom strategy's own code do something at a target, or say who
+// somebody is: then the call has no entitlement, and the value is a text or
+// null. The code is that of the run's version of the flow.
+func (c *Client) Do(ctx context.Context, s flow.Strategy, method string, call ports.Call) (json.RawMessage, error) {
+	r, err := c.Runs.Get(ctx, call.RunID)
+	if err != nil {
+		return nil, err
+	}
+	f, err := c.Flows.Version(ctx, r.Flow, r.FlowVersion)
+	if err != nil {
+		return nil, err
+	}
+	if f.Strategy == nil || f.Strategy.Implementation == nil {
+		return nil, flow.Errorf(flow.CodeStrategy, "version %s of flow %q has no code of strategy %q", f.Version, f.Name, s.Name)
+	}
+	e := flow.Event{ID: call.Record.ID, Name: flow.EventName(method), Actor: r.Approver(), Channel: flow.ChannelInternal, At: call.Record.Event.Timestamp}
+	if asked, byHand := r.EndAsked(); byHand && method == MethodDeescalate {
+		e.Actor, e.Channel = asked.Actor, asked.Channel
+	}
+	if method == MethodIdentity {
+		e.ID, e.Name, e.At = r.ID, flow.EventEscalate, r.Touched
+	}
+	about := workflow.HandlerCall{Flow: f, Run: r, Event: e}
+	m, err := c.about(ctx, opStrategy, about)
+	if err != nil {
+		return nil, err
+	}
+	m.Source = sourceOf(f.Strategy.Implementation)
+	m.Method = method
+	own := strategyOf(f.Org, s)
+	own.Targets = m.Event.Flow.Strategy.Targets
+	m.Strategy = &own
+	if method == MethodIdentity {
+		requester := m.Event.Run.Actors[string(flow.EventRequest)]
+		m.User = &requester
+	} else {
+		m.TargetID = flow.TargetID(f.Org, call.Target.Name)
+		t := targetOf(f.Org, call.Target)
+		m.Event.Target = &t
+	}
+	var value json.RawMessage
+	return value, c.one(ctx, m, about, flow.CodeStrategy, &value)
+}
+
+// message begins a message about a source.
+func (c *Client) message(op, id string, code *flow.Source) *request {
+	timeout := c.HandlerTimeout
+	if timeout <= 0 {
+		timeout = DefaultHandlerTimeout
+	}
+	return &request{Version: protocolVersion, ID: id, Op: op, TimeoutMS: timeout.Milliseconds(), Source: sourceOf(code)}
+}
+
+func sourceOf(s *flow.Source) source { return source{Name: s.Name, Text: s.Text, SHA256: s.SHA256} }
+
+// about begins a message about an event of a run.
+func (c *Client) about(ctx context.Context, op string, call workflow.HandlerCall) (*request, error) {
+	code := call.Flow.Implementation
+	if code == nil {
+		code = &flow.Source{Name: call.Flow.Name + ".py"} // a custom strategy alone
+	}
+	m := c.message(op, call.Event.ID, code)
+	known := map[string]person{}
+	for _, who := range people(call.Run, call.Event) {
+		if who.ID == "" {
+			continue
+		}
+		p := person{}
+		u, err := c.Users.ByID(ctx, who.ID)
+		if err == nil {
+			p.Role = u.Role
+		} else if flow.CodeOf(err) != flow.CodeUnknownUser {
+			return nil, err
+		}
+		if p.Identities, err = c.Users.Identities(ctx, who.ID); err != nil {
+			return nil, err
+		}
+		known[who.ID] = p
+	}
+	m.Event = eventOf(call.Flow, call.Run, call.Event, known)
+	return m, nil
+}
+
+// one sends a message that has one handler answer, and reads its value. What
+// the handler does wrong is an error of the code.
+func (c *Client) one(ctx context.Context, m *request, call workflow.HandlerCall, code flow.Code, value any) error {
+	got, err := c.invoke(ctx, m, call)
+	if err != nil {
+		return err
+	}
+	var failed *flow.Failure
+	switch {
+	case got.Error != nil:
+		failed = got.Error.failure("")
+	case len(got.Results) == 0:
+		return flow.Errorf(code, "the function that runs handlers gave no answer to %s", m.Op)
+	case got.Results[0].State == stateFailed:
+		failed = got.Results[0].failure()
+	case got.Results[0].State != stateReturned: // it is not defined
+		return nil
+	}
+	if failed != nil {
+		return flow.Errorf(code, "%s", failed.Message)
+	}
+	if len(got.Results[0].Value) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(got.Results[0].Value, value); err != nil {
+		return flow.Errorf(code, "%s returned what can't be understood: %v", got.Results[0].Handler, err)
+	}
+	return nil
+}
+
+// invoke sends a message, with a token for what the handlers may ask of us
+// while they run. What they print goes to the log.
+func (c *Client) invoke(ctx context.Context, m *request, call workflow.HandlerCall) (response, error) {
+	if call.Run.ID != "" && (c.Services.URL != "" || c.Services.Function != "") {
+		token, err := c.Calls.Begin(ctx, call.Run.ID, call.Event.ID)
+		if err != nil {
+			return response{}, err
+		}
+		defer func() {
+			// The token of a call that ended is worthless, whoever kept it.
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+			defer cancel()
+			if err := c.Calls.End(ctx, token); err != nil {
+				c.Log.WarnContext(ctx, "the token of a handler's call stays good until its end", "run", call.Run.ID, "error", err)
+			}
+		}()
+		m.Services = &services{URL: c.Services.URL, Function: c.Services.Function, Token: token, Offers: c.Services.Offers}
+	}
+	payload, err := json.Marshal(m)
+	if err != nil {
+		return response{}, fmt.Errorf("encode message to handlers: %w", err)
+	}
+	answer, err := c.Functions.Invoke(ctx, c.ARN, payload)
+	if err != nil {
+		return response{}, fmt.Errorf("ask the handlers of flow %q: %w", call.Flow.Name, err)
+	}
+	var got response
+	if err := json.Unmarshal(answer, &got); err != nil {
+		return response{}, &flow.Error{Code: flow.CodeHandler, Message: "the function that runs handlers gave an answer that can't be understood", Cause: err}
+	}
+	for _, r := range got.Results {
+		if printed := strings.TrimRight(r.Output, "\n"); printed != "" {
+			c.Log.InfoContext(ctx, printed, "run", call.Run.ID, "event", call.Event.ID, "flow", call.Flow.Name, "handler", r.Handler)
+		}
+	}
+	return got, nil
+}
+
+// endTimeout bounds the end of a token.
+const endTimeout = 5 * time.Second

@@ -1,0 +1,116 @@
+package sdk
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+// Describe gives the names of the handlers that a source defines. Faults of the
+// source are a flow.SourceError. It is what a catalog is loaded with.
+func (c *Client) Describe(ctx context.Context, s flow.Source) ([]string, error) {
+	m := c.message(opDescribe, store.NewWriter(), &s)
+	got, err := c.invoke(ctx, m, workflow.HandlerCall{Flow: &flow.Flow{Name: s.Name}})
+	if err != nil {
+		return nil, err
+	}
+	if f := got.Error; f != nil {
+		at := *f
+		at.File = "" // the report names it
+		return nil, &flow.SourceError{Line: f.Line, Message: at.text("")}
+	}
+	return append([]string{}, got.Handlers...), nil
+}
+
+// Python runs the function that runs handlers once for each invocation, by the
+// interpreter of this machine: enough to look at sources where nothing is
+// deployed. It implements workflow.Functions; the ARN makes no difference.
+type Python struct {
+	Dir         string // that has main.py
+	Interpreter string // "" is python3
+}
+
+// missing is the error where Python can't be run.
+func missing(interpreter string, err error) error {
+	return &flow.Error{
+		Code:    flow.CodeHandler,
+		Message: fmt.Sprintf("%s can't be run, and flows with Python need it: install Python 3.11 or later", interpreter), Cause: err,
+	}
+}
+
+// oneCall reads a message, calls the handler with it and writes its answer to
+// where nothing that is printed can reach it.
+const oneCall = `import json, os, sys
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+sys.path.insert(0, sys.argv[1])
+import main
+json.dump(main.handler(json.load(sys.stdin), None), answers)
+`
+
+// Invoke implements workflow.Functions.
+func (p Python) Invoke(ctx context.Context, _ string, payload []byte) ([]byte, error) {
+	interpreter := p.Interpreter
+	if interpreter == "" {
+		interpreter = "python3"
+	}
+	program, err := exec.LookPath(interpreter)
+	if err != nil {
+		return nil, missing(interpreter, err)
+	}
+	cmd := exec.CommandContext(ctx, program, "-u", "-B", "-c", oneCall, p.Dir)
+	// Nothing of our environment: customers' code runs at its first line.
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8", "HOME=" + os.TempDir(), "TMPDIR=" + os.TempDir()}
+	cmd.Stdin = bytes.NewReader(payload)
+	var out, problems bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &problems
+	if err := cmd.Run(); err != nil {
+		lines := strings.Split(strings.TrimSpace(problems.String()), "\n")
+		return nil, &flow.Error{Code: flow.CodeHandler, Message: fmt.Sprintf("%s failed: %s", interpreter, lines[len(lines)-1]), Cause: err}
+	}
+	if !json.Valid(out.Bytes()) {
+		return nil, flow.Errorf(flow.CodeHandler, "%s gave no answer", interpreter)
+	}
+	return out.Bytes(), nil
+}
+
+// mainFile is the entry of the Python side.
+const mainFile = "main.py"
+
+// FindPython finds the folder of the Python side: dir if that is given, else
+// functions/sdk of the nearest folder above the working directory that has it.
+func FindPython(dir string) (string, error) {
+	if dir != "" {
+		if _, err := os.Stat(filepath.Join(dir, mainFile)); err != nil {
+			return "", fmt.Errorf("find the Python SDK: there is no %s in %s", mainFile, dir)
+		}
+		return filepath.Abs(dir)
+	}
+	at, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find the Python SDK: %w", err)
+	}
+	for {
+		candidate := filepath.Join(at, "functions", "sdk")
+		if _, err := os.Stat(filepath.Join(candidate, mainFile)); err == nil {
+			return candidate, nil
+		} else if !errors.Is(err, os.ErrNotExist) {
+			return "", fmt.Errorf("find the Python SDK: %w", err)
+		}
+		above := filepath.Dir(at)
+		if above == at {
+			return "", fmt.Errorf("find the Python SDK: no folder above this one has functions/sdk/%s: run this in the repository, or say where that is", mainFile)
+		}
+		at = above
+	}
+}

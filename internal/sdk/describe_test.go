@@ -1,0 +1,54 @@
+package sdk
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/symflows/symflows/internal/flow"
+)
+
+// program writes a main.py.
+func program(t *testing.T, text string) string {
+	t.Helper()
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "main.py"), []byte(text), 0o600))
+	return dir
+}
+
+// TestPython runs the machine's interpreter.
+func TestPython(t *testing.T) {
+	t.Parallel()
+	dir := program(t, `
+import os, sys
+def handler(message, context):
+    print("printed, and no part of the answer")
+    if message["op"] == "fail":
+        raise RuntimeError("it broke")
+    return {"handlers": [message["source"]["name"]], "secret": os.environ.get("SYM_TEST_SECRET")}
+`)
+	got, err := Python{Dir: dir}.Invoke(t.Context(), "", []byte(`{"op":"describe","source":{"name":"impl.py"}}`))
+	if err != nil || string(got) != `{"handlers": ["impl.py"], "secret": null}` {
+		t.Errorf("got %s, %v", got, err)
+	}
+	_, err = Python{Dir: dir}.Invoke(t.Context(), "", []byte(`{"op":"fail"}`))
+	if flow.CodeOf(err) != flow.CodeHandler || !strings.Contains(err.Error(), "RuntimeError: it broke") {
+		t.Errorf("got %v", err)
+	}
+	_, err = Python{Dir: dir, Interpreter: "python-that-is-not-there"}.Invoke(t.Context(), "", []byte(`{}`))
+	if flow.CodeOf(err) != flow.CodeHandler || !strings.Contains(flow.UserMessage(err), "python-that-is-not-there can't be run") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestFindPython(t *testing.T) {
+	t.Parallel()
+	dir := program(t, "")
+	if got, err := FindPython(dir); err != nil || got != dir {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if _, err := FindPython(t.TempDir()); err == nil || !strings.Contains(err.Error(), "main.py") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,219 @@
+package sdk
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+// Names that Sym's events have.
+const (
+	templateSRN  = "sym:template:approval:1.0.0"
+	eventSpecSRN = "sym:event-spec:approval:1.0.0:"
+)
+
+// person is what we know of somebody beside what runs keep.
+type person struct {
+	Role       store.Role
+	Identities []store.Identity
+}
+
+// eventOf builds an event as handlers see it. People whom the map does not
+// have are members without identities.
+func eventOf(f *flow.Flow, r flow.Run, e flow.Event, people map[string]person) *event {
+	out := &event{
+		Name: string(e.Name), SRN: eventSpecSRN + string(e.Name), Template: templateSRN,
+		Timestamp: e.At.UTC().Format(time.RFC3339Nano),
+		Channel:   channel{Type: workflow.AuditChannel(e.Channel)},
+		User:      userOf(f, e.Actor, people),
+		Fields:    map[string]any{},
+		Run: run{
+			ID: r.ID, SRN: r.SRN(), Actors: map[string]user{}, Contexts: map[string]json.RawMessage{},
+		},
+		Flow:        flowOf(f),
+		StepOutputs: map[string]json.RawMessage{},
+	}
+	switch {
+	case e.Via != nil && e.Via.Channel != "":
+		out.Channel.Identifier = &e.Via.Channel
+	case e.Channel == flow.ChannelSlack && r.SourceChannel != "" && (e.Name == flow.EventPrompt || e.Name == flow.EventRequest):
+		out.Channel.Identifier = &r.SourceChannel
+	}
+	if e.Name != flow.EventPrompt {
+		out.Fields = workflow.RequestFields(r)
+		delete(out.Fields, "target") // it has a place of its own
+		if r.Target != nil {
+			t := targetOf(r.Org, *r.Target)
+			out.Target = &t
+		}
+	}
+	maps.Copy(out.Fields, e.Fields)
+	for name, who := range r.Actors() {
+		out.Run.Actors[string(name)] = userOf(f, who, people)
+	}
+	out.Run.Actors[string(e.Name)] = out.User
+	if len(r.Context) > 0 {
+		out.Run.Contexts[string(flow.EventRequest)] = r.Context
+	}
+	if r.Source == flow.ChannelSlack {
+		out.Run.SourceChannel = &channel{Type: string(flow.ChannelSlack)}
+		if r.SourceChannel != "" {
+			out.Run.SourceChannel.Identifier = &r.SourceChannel
+		}
+	}
+	for _, past := range r.Events {
+		if past.State == flow.StateCompleted && len(past.Output) > 0 {
+			out.StepOutputs[string(past.Name)] = past.Output
+		}
+	}
+	if e.Name == flow.EventRequestForward && r.Tier < len(r.Tiers) {
+		out.Forward = forwardOf(r)
+	}
+	return out
+}
+
+// people lists those whom an event of the run shows.
+func people(r flow.Run, e flow.Event) []flow.Actor {
+	all := []flow.Actor{r.Requester, e.Actor}
+	for _, who := range r.Actors() {
+		all = append(all, who)
+	}
+	slices.SortFunc(all, func(a, b flow.Actor) int { return strings.Compare(a.ID, b.ID) })
+	return slices.CompactFunc(all, func(a, b flow.Actor) bool { return a.ID == b.ID })
+}
+
+// userOf builds a user. Admins are those whom the environment names.
+func userOf(f *flow.Flow, a flow.Actor, people map[string]person) user {
+	known := people[a.ID]
+	u := user{
+		ID: a.ID, SRN: flow.UserSRN(f.Org, a.Kind, a.ID), Email: a.Email, Username: a.Email, Name: a.Name,
+		Type: flow.KindPerson, Role: "member", Identities: []identity{},
+	}
+	u.FirstName, u.LastName, _ = strings.Cut(a.Name, " ")
+	switch {
+	case a.Kind == flow.KindSystem:
+		u.ID, u.Type = flow.UserID(f.Org, flow.KindSystem), flow.KindBot
+		u.SRN, u.Username = flow.UserSRN(f.Org, flow.KindSystem, flow.KindSystem), flow.KindSystem
+	case a.Kind == flow.KindBot:
+		u.Type, u.Username = flow.KindBot, a.Name
+	case slices.ContainsFunc(f.Environment.Admins, func(email string) bool { return strings.EqualFold(email, a.Email) }) && a.Email != "":
+		u.Role = "admin"
+	case known.Role == store.RoleGuest, known.Role == store.RoleDeactivated:
+		u.Role = "guest"
+	}
+	if a.SlackID != "" {
+		u.Identities = append(u.Identities, identity{Service: string(flow.ChannelSlack), ServiceID: a.SlackTeam, UserID: a.SlackID})
+	}
+	for _, i := range known.Identities {
+		u.Identities = append(u.Identities, identity{Service: i.Service, ServiceID: i.ExternalID, UserID: i.UserID})
+	}
+	return u
+}
+
+func flowOf(f *flow.Flow) flowObject {
+	out := flowObject{
+		Name: f.Name, SRN: flow.FlowSRN(f.Org, f.Name, f.Version), Label: f.Label, Vars: f.Vars, Fields: []field{},
+		Environment: environment{Name: f.Environment.Name, Integrations: map[string]integration{}},
+	}
+	if out.Vars == nil {
+		out.Vars = map[string]string{}
+	}
+	for _, p := range f.Fields() {
+		out.Fields = append(out.Fields, field{
+			Name: p.Name, Type: string(p.Type), Label: p.Label, Required: p.Required,
+			Default: p.Default, AllowedValues: p.AllowedValues, Visible: p.Visible,
+		})
+	}
+	for service, i := range f.Environment.Integrations {
+		out.Environment.Integrations[service] = integrationOf(f.Org, i)
+	}
+	if f.Strategy != nil {
+		s := strategyOf(f.Org, *f.Strategy)
+		out.Strategy = &s
+	}
+	return out
+}
+
+func strategyOf(org string, s flow.Strategy) strategy {
+	out := strategy{
+		ID: flow.StrategyID(org, s.Name), SRN: flow.StrategySRN(org, s.Type, s.Name),
+		Type: s.Type, Name: s.Name, Label: s.Label, Targets: []target{}, Settings: orEmpty(s.Settings),
+	}
+	if s.Integration != nil {
+		i := integrationOf(org, *s.Integration)
+		out.Integration = &i
+	}
+	for _, t := range s.Targets {
+		out.Targets = append(out.Targets, targetOf(org, t))
+	}
+	return out
+}
+
+func targetOf(org string, t flow.Target) target {
+	return target{
+		ID: flow.TargetID(org, t.Name), SRN: flow.TargetSRN(org, t.Type, t.Name, flow.Latest),
+		Name: t.Name, Label: t.Label, Type: t.Type, Settings: orEmpty(t.Settings),
+	}
+}
+
+func integrationOf(org string, i flow.Integration) integration {
+	out := integration{
+		Name: i.Name, SRN: flow.IntegrationSRN(org, i.Type, i.Name), Type: i.Type, ExternalID: i.ExternalID,
+		Settings: orEmpty(i.Settings), Secrets: map[string]secret{},
+	}
+	for setting, ref := range i.Secrets {
+		s := secret{Name: ref.Name, Path: ref.Path, Source: ref.Source, Settings: map[string]string{}}
+		if ref.JSONKey != "" {
+			s.Settings["json_key"] = ref.JSONKey
+		}
+		out.Secrets[setting] = s
+	}
+	return out
+}
+
+func orEmpty(m map[string]string) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return m
+}
+
+// forwardOf says who was asked and who is next: one destination for each tier,
+// its first.
+func forwardOf(r flow.Run) *forward {
+	out := &forward{All: []flow.Destination{}, Current: r.Tier}
+	for _, t := range r.Tiers {
+		d := destinationOf(flow.Recipient{Channel: t.Channel, Users: t.Users})
+		if t.TimeoutSeconds > 0 {
+			d.Timeout = &t.TimeoutSeconds
+		}
+		out.All = append(out.All, d)
+	}
+	if next := r.Tier + 1; next < len(r.Tiers) {
+		out.Next = &next
+	}
+	return out
+}
+
+func destinationOf(r flow.Recipient) flow.Destination {
+	if name, ok := strings.CutPrefix(r.Channel, "#"); ok {
+		return flow.Destination{Kind: flow.DestinationChannelName, Name: "#" + name}
+	}
+	if r.Channel != "" {
+		return flow.Destination{Kind: flow.DestinationChannelID, ID: r.Channel}
+	}
+	if len(r.Users) == 1 {
+		return flow.Destination{Kind: flow.DestinationSlackUser, ID: r.Users[0].SlackID}
+	}
+	d := flow.Destination{Kind: flow.DestinationGroup}
+	for _, u := range r.Users {
+		d.Users = append(d.Users, u.SlackID)
+	}
+	return d
+}

@@ -1,0 +1,83 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+)
+
+// Calls keeps the tokens by which handlers ask something of us while they run:
+// each for one call, on behalf of one run. They are stored hashed.
+type Calls struct {
+	Store Store            // required
+	Now   func() time.Time // required
+}
+
+// Call is what a token stands for.
+type Call struct {
+	Run     string    `json:"run"`
+	Event   string    `json:"event,omitempty"` // that the handlers are asked about
+	Expires time.Time `json:"expires"`
+}
+
+// CallTime is how long a token is good for at most: as long as a function of
+// AWS can run.
+const CallTime = 15 * time.Minute
+
+// Begin makes the token of a call.
+func (s Calls) Begin(ctx context.Context, run, event string) (token string, err error) {
+	token = "call_" + rand.Text()
+	c := Call{Run: run, Event: event, Expires: s.Now().UTC().Add(CallTime)}
+	body, err := json.Marshal(c)
+	if err != nil {
+		return "", err
+	}
+	_, err = s.Store.Put(ctx, Item{Key: callKey(token), Writer: NewWriter(), Body: body, Expires: c.Expires})
+	if err != nil {
+		return "", fmt.Errorf("write the token of a call: %w", err)
+	}
+	return token, nil
+}
+
+// Check gives the call that a token stands for. The error has
+// flow.CodeUnauthenticated, and says no more, if there is none or it is over.
+func (s Calls) Check(ctx context.Context, token string) (Call, error) {
+	refused := flow.Errorf(flow.CodeUnauthenticated, "the token is not valid: it is good for one call of a handler, while that runs")
+	item, err := s.Store.Get(ctx, callKey(token))
+	if errors.Is(err, ErrNotFound) {
+		return Call{}, refused
+	}
+	var c Call
+	if err == nil {
+		err = json.Unmarshal(item.Body, &c)
+	}
+	if err != nil {
+		return Call{}, fmt.Errorf("read the token of a call: %w", err)
+	}
+	if !s.Now().Before(c.Expires) {
+		return Call{}, refused
+	}
+	return c, nil
+}
+
+// End makes a token worthless. One that is gone is no error.
+func (s Calls) End(ctx context.Context, token string) error {
+	item, err := s.Store.Get(ctx, callKey(token))
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		err = s.Store.Delete(ctx, item.Key, item.Rev)
+	}
+	if err != nil {
+		return fmt.Errorf("end the token of a call: %w", err)
+	}
+	return nil
+}
+
+func callKey(token string) string { return "call#" + hash(token) }

@@ -1,0 +1,91 @@
+package store_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/store/storetest"
+)
+
+func TestCalls(t *testing.T) {
+	t.Parallel()
+	at := start
+	m := &storetest.Memory{Now: func() time.Time { return at }}
+	calls := store.Calls{Store: m, Now: m.Now}
+	token, err := calls.Begin(t.Context(), "run-1", "event-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := calls.Begin(t.Context(), "run-2", "")
+	if err != nil || other == token {
+		t.Errorf("a second token is like the first, %v", err)
+	}
+	call, err := calls.Check(t.Context(), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantSame(t, "call", store.Call{Run: "run-1", Event: "event-1", Expires: start.Add(15 * time.Minute)}, call)
+	for _, wrong := range []string{"", token + "x", strings.ToLower(token), "call_"} {
+		_, err := calls.Check(t.Context(), wrong)
+		wantCode(t, err, flow.CodeUnauthenticated)
+	}
+
+	// What is stored gives no token away, and goes by itself.
+	page, err := m.List(t.Context(), store.Query{By: store.ByKind, Value: "call#"})
+	if err != nil || len(page.Items) != 2 {
+		t.Fatalf("%d items, %v", len(page.Items), err)
+	}
+	for _, item := range page.Items {
+		if strings.Contains(item.Key, token) || bytes.Contains(item.Body, []byte(token)) || !item.Expires.Equal(start.Add(15*time.Minute)) {
+			t.Errorf("item %q: %s until %v", item.Key, item.Body, item.Expires)
+		}
+	}
+	for range 2 {
+		if err := calls.End(t.Context(), token); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = calls.Check(t.Context(), token)
+	wantCode(t, err, flow.CodeUnauthenticated)
+	if _, err := calls.Check(t.Context(), other); err != nil {
+		t.Errorf("the other call has ended too: %v", err)
+	}
+	at = start.Add(15 * time.Minute)
+	_, err = calls.Check(t.Context(), other)
+	wantCode(t, err, flow.CodeUnauthenticated)
+}
+
+func TestValues(t *testing.T) {
+	t.Parallel()
+	values := store.Values{Store: &storetest.Memory{Now: func() time.Time { return start }}}
+	if got, err := values.Get(t.Context(), "counts/alice"); got != nil || err != nil {
+		t.Errorf("before: %s, %v", got, err)
+	}
+	for _, v := range []string{`{"n": 1}`, `"two"`, `null`} {
+		if err := values.Put(t.Context(), "counts/alice", json.RawMessage(v)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := values.Get(t.Context(), "counts/alice")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, json.RawMessage(v)); err != nil || string(got) != compact.String() {
+			t.Errorf("got %s, want %s", got, v)
+		}
+	}
+	if got, err := values.Get(t.Context(), "counts/bob"); got != nil || err != nil {
+		t.Errorf("another path: %s, %v", got, err)
+	}
+	for _, path := range []string{"", strings.Repeat("p", store.MaxPathBytes+1)} {
+		_, err := values.Get(t.Context(), path)
+		wantCode(t, err, flow.CodeInvalid)
+		wantCode(t, values.Put(t.Context(), path, json.RawMessage(`1`)), flow.CodeInvalid)
+	}
+	wantCode(t, values.Put(t.Context(), "p", json.RawMessage(`"`+strings.Repeat("x", store.MaxValueBytes)+`"`)), flow.CodeTooLarge)
+}
