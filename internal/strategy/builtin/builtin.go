@@ -11,6 +11,7 @@ import (
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
 	"github.com/symflows/symflows/internal/strategy/awslambda"
+	"github.com/symflows/symflows/internal/strategy/custom"
 	httpstrategy "github.com/symflows/symflows/internal/strategy/http"
 )
 
@@ -18,6 +19,7 @@ import (
 // without.
 type Deps struct {
 	Functions  awslambda.Functions  // required by aws_lambda
+	Handlers   custom.Handlers      // nil where no Python can be run
 	Secrets    httpstrategy.Secrets // required by http
 	HTTPClient *http.Client         // required by http
 	Now        func() time.Time     // required by http
@@ -27,6 +29,7 @@ type Deps struct {
 func strategies() map[string]entry {
 	return map[string]entry{
 		"aws_lambda": {awslambda.Type(), func(d Deps) strategy.Opener { return awslambda.Open(d.Functions) }},
+		"custom":     {custom.Type(), func(d Deps) strategy.Opener { return custom.Open(d.Handlers) }},
 		"http": {httpstrategy.Type(), func(d Deps) strategy.Opener {
 			return httpstrategy.Open(httpstrategy.Deps{Client: d.HTTPClient, Secrets: d.Secrets, Now: d.Now})
 		}},

@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/strategy/builtin"
 )
 
 func TestTypes(t *testing.T) {
 	t.Parallel()
-	open := builtin.Open(builtin.Deps{HTTPClient: http.DefaultClient, Now: time.Now})
+	open := builtin.Open(builtin.Deps{HTTPClient: http.DefaultClient, Now: time.Now, Handlers: &sdk.Client{}})
 	types := builtin.Types()
 	if len(types) < 2 {
 		t.Fatalf("got %d types, want aws_lambda and http at least", len(types))
@@ -34,7 +35,7 @@ func TestOpenUnknownType(t *testing.T) {
 	if !flow.Retryable(err) {
 		t.Errorf("got %v, want an error that may pass", err)
 	}
-	for _, want := range []string{`"databases"`, `"ldap"`, "aws_lambda, http"} {
+	for _, want := range []string{`"databases"`, `"ldap"`, "aws_lambda, custom, http"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error that names %s", err, want)
 		}
