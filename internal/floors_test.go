@@ -28,6 +28,7 @@ var floors = map[string]int{
 	"internal/runner/":                 4,
 	"internal/strategy/":               4,
 	"internal/sdk":                     4,
+	"internal/services":                4,
 	"internal/lambdahost":              4,
 	"internal/lambdaclient":            4,
 	"internal/schedule":                4,

@@ -88,32 +88,9 @@ func people(r flow.Run, e flow.Event) []flow.Actor {
 	return slices.CompactFunc(all, func(a, b flow.Actor) bool { return a.ID == b.ID })
 }
 
-// userOf builds a user. Admins are those whom the environment names.
 func userOf(f *flow.Flow, a flow.Actor, people map[string]person) user {
 	known := people[a.ID]
-	u := user{
-		ID: a.ID, SRN: flow.UserSRN(f.Org, a.Kind, a.ID), Email: a.Email, Username: a.Email, Name: a.Name,
-		Type: flow.KindPerson, Role: "member", Identities: []identity{},
-	}
-	u.FirstName, u.LastName, _ = strings.Cut(a.Name, " ")
-	switch {
-	case a.Kind == flow.KindSystem:
-		u.ID, u.Type = flow.UserID(f.Org, flow.KindSystem), flow.KindBot
-		u.SRN, u.Username = flow.UserSRN(f.Org, flow.KindSystem, flow.KindSystem), flow.KindSystem
-	case a.Kind == flow.KindBot:
-		u.Type, u.Username = flow.KindBot, a.Name
-	case slices.ContainsFunc(f.Environment.Admins, func(email string) bool { return strings.EqualFold(email, a.Email) }) && a.Email != "":
-		u.Role = "admin"
-	case known.Role == store.RoleGuest, known.Role == store.RoleDeactivated:
-		u.Role = "guest"
-	}
-	if a.SlackID != "" {
-		u.Identities = append(u.Identities, identity{Service: string(flow.ChannelSlack), ServiceID: a.SlackTeam, UserID: a.SlackID})
-	}
-	for _, i := range known.Identities {
-		u.Identities = append(u.Identities, identity{Service: i.Service, ServiceID: i.ExternalID, UserID: i.UserID})
-	}
-	return u
+	return workflow.UserForHandlers(f, a, known.Role, known.Identities)
 }
 
 func flowOf(f *flow.Flow) flowObject {

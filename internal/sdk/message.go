@@ -89,24 +89,7 @@ type run struct {
 	SourceChannel *channel                   `json:"source_channel"`
 }
 
-type user struct {
-	ID         string     `json:"id"`
-	SRN        string     `json:"srn"`
-	Email      string     `json:"email"`
-	Username   string     `json:"username"`
-	Name       string     `json:"name"`
-	FirstName  string     `json:"first_name"`
-	LastName   string     `json:"last_name"`
-	Type       string     `json:"type"`
-	Role       string     `json:"role"`
-	Identities []identity `json:"identities"`
-}
-
-type identity struct {
-	Service   string `json:"service"`
-	ServiceID string `json:"service_id"`
-	UserID    string `json:"user_id"`
-}
+type user = workflow.HandlerUser
 
 type flowObject struct {
 	Name        string            `json:"name"`

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -123,6 +124,28 @@ func (s *fakeSlack) serve(w http.ResponseWriter, r *http.Request) {
 		p = maps.Clone(p)
 		p["id"] = id
 		answer["user"] = p
+	case "users.list":
+		var members []map[string]any
+		for _, id := range slices.Sorted(maps.Keys(s.people)) {
+			p := maps.Clone(s.people[id])
+			p["id"] = id
+			members = append(members, p)
+		}
+		answer["members"] = members
+	case "conversations.list": // two pages
+		answer["channels"] = []map[string]any{{"id": "C0GENERAL", "name": "general"}}
+		answer["response_metadata"] = map[string]any{"next_cursor": "more"}
+		if args["cursor"] == "more" {
+			answer["channels"] = []map[string]any{{"id": "C0OPSROOM", "name": "ops"}}
+			delete(answer, "response_metadata")
+		}
+	case "conversations.members":
+		answer["members"] = []string{alice, "UBOT"}
+		answer["response_metadata"] = map[string]any{"next_cursor": "more"}
+		if args["cursor"] == "more" {
+			answer["members"] = []string{gus, "U0GONE"}
+			delete(answer, "response_metadata")
+		}
 	case "usergroups.list":
 		answer["usergroups"] = s.groups
 	case "usergroups.users.list":

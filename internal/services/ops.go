@@ -1,0 +1,449 @@
+package services
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+func (c call) sendMessage(ctx context.Context, raw json.RawMessage) (any, error) {
+	a, err := args[struct {
+		To   flow.Destination `json:"to"`
+		Text string           `json:"text"`
+	}](raw)
+	if err == nil {
+		err = checkText(a.Text)
+	}
+	if err != nil {
+		return nil, err
+	}
+	to, err := workflow.People{Directory: c.People, Users: c.Users}.Recipient(ctx, a.To)
+	if err != nil {
+		return nil, err
+	}
+	if to.Channel == "" && len(to.Users) == 0 {
+		return nil, flow.Errorf(flow.CodeUndeliverable, "nobody to send the message to: the workspace does not know them")
+	}
+	return nil, c.Slack.Send(ctx, workflow.Address(to), a.Text, nil)
+}
+
+func checkText(text string) error {
+	if strings.TrimSpace(text) == "" {
+		return flow.Errorf(flow.CodeInvalid, "the message is empty")
+	}
+	return nil
+}
+
+// sendThreadMessage answers below the message that asks now.
+func (c call) sendThreadMessage(ctx context.Context, raw json.RawMessage) (any, error) {
+	a, err := args[struct {
+		Text string `json:"text"`
+	}](raw)
+	if err == nil {
+		err = checkText(a.Text)
+	}
+	if err != nil {
+		return nil, err
+	}
+	messages, err := c.Messages.Get(ctx, c.run.ID)
+	if err != nil {
+		return nil, err
+	}
+	key := workflow.Message{Kind: workflow.KindRequest, Tier: c.run.Tier}.Key()
+	i := slices.IndexFunc(messages, func(m store.Message) bool {
+		return m.TS != "" && (m.Key == key || strings.HasPrefix(m.Key, key+"."))
+	})
+	if i < 0 {
+		return nil, &flow.Error{Code: "Slack:NO_THREAD", Message: "the request has no message in Slack to answer to: send one in after_request or later"}
+	}
+	return nil, c.Slack.Send(ctx, workflow.Address{}, a.Text, &messages[i].MessageRef)
+}
+
+func (c call) userByEmail(ctx context.Context, raw json.RawMessage) (any, error) {
+	a, err := args[struct {
+		Email  string `json:"email"`
+		Create bool   `json:"create"`
+	}](raw)
+	if err != nil {
+		return nil, err
+	}
+	return c.byEmail(ctx, a.Email, a.Create)
+}
+
+func (c call) usersByEmails(ctx context.Context, raw json.RawMessage) (any, error) {
+	a, err := args[struct {
+		Emails []string `json:"emails"`
+	}](raw)
+	if err != nil {
+		return nil, err
+	}
+	const most = 200 // each is a question to Slack
+	if len(a.Emails) > most {
+		return nil, flow.Errorf(flow.CodeInvalid, "%d addresses at once: ask for %d at most", len(a.Emails), most)
+	}
+	users := []*workflow.HandlerUser{}
+	for _, email := range a.Emails {
+		u, err := c.byEmail(ctx, email, true)
+		switch {
+		case flow.CodeOf(err) == flow.CodeInvalid:
+			users = append(users, nil)
+		case err != nil:
+			return nil, err
+		default:
+			users = append(users, &u)
+		}
+	}
+	return users, nil
+}
+
+// byEmail finds a person. One whom the workspace does not know can be made: as
+// somebody without rights, until the workspace does.
+func (c call) byEmail(ctx context.Context, email string, create bool) (workflow.HandlerUser, error) {
+	if err := flow.CheckEmail(email); err != nil {
+		return workflow.HandlerUser{}, err
+	}
+	u, err := c.People.UserByEmail(ctx, email)
+	if flow.CodeOf(err) == flow.CodeUnknownUser {
+		id := flow.UserID(c.Org, email)
+		if u, err = c.Users.ByID(ctx, id); flow.CodeOf(err) == flow.CodeUnknownUser && create {
+			u = store.User{
+				Actor: flow.Actor{ID: id, Kind: flow.KindPerson, Email: strings.ToLower(email)},
+				Role:  store.RoleGuest, SeenAt: c.Now().UTC(),
+			}
+			err = c.Users.Remember(ctx, u)
+		}
+	}
+	if err != nil {
+		return workflow.HandlerUser{}, err
+	}
+	return c.user(ctx, u)
+}
+
+// user makes the object that handlers know.
+func (c call) user(ctx context.Context, u store.User) (workflow.HandlerUser, error) {
+	identities, err := c.Users.Identities(ctx, u.ID)
+	return workflow.UserForHandlers(c.flow, u.Actor, u.Role, identities), err
+}
+
+func (c call) users(ctx context.Context, found []store.User) (any, error) {
+	out := []workflow.HandlerUser{}
+	for _, u := range found {
+		shown, err := c.user(ctx, u)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, shown)
+	}
+	return out, nil
+}
+
+func (c call) slackUserInfo(ctx context.Context, raw json.RawMessage) (any, error) {
+	a, err := args[struct {
+		User json.RawMessage `json:"user"`
+	}](raw)
+	if err != nil {
+		return nil, err
+	}
+	var id string
+	if json.Unmarshal(a.User, &id) != nil {
+		var u workflow.HandlerUser
+		if err := json.Unmarshal(a.User, &u); err != nil {
+			return nil, flow.Errorf(flow.CodeInvalid, "user must be a user, or Slack's id of one")
+		}
+		for _, i := range u.Identities {
+			if i.Service == string(flow.ChannelSlack) {
+				id = i.UserID
+			}
+		}
+		if id == "" && u.Email != "" {
+			id = u.Email
+		}
+	}
+	if strings.Contains(id, "@") {
+		known, err := c.People.UserByEmail(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		id = known.SlackID
+	}
+	if id == "" {
+		return nil, flow.Errorf(flow.CodeUnknownUser, "this user is not known to Slack")
+	}
+	return c.Slack.UserInfo(ctx, id)
+}
+
+func (c call) slackUsers(ctx context.Context, raw json.RawMessage) (any, error) {
+	a, err := args[struct {
+		ActiveOnly *bool `json:"active_only"`
+	}](raw)
+	if err != nil {
+		return nil, err
+	}
+	return c.Slack.Users(ctx, a.ActiveOnly == nil || *a.ActiveOnly)
+}
+
+func (c call) slackGroupMembers(ctx context.Context, raw json.RawMessage) (any, error) {
+	a, err := args[struct {
+		GroupID string `json:"group_id"`
+	}](raw)
+	if err != nil {
+		return nil, err
+	}
+	found, err := c.Slack.GroupMembers(ctx, a.GroupID)
+	if err != nil {
+		return nil, err
+	}
+	return c.users(ctx, found)
+}
+
+func (c call) slackChannelMembers(ctx context.Context, raw json.RawMessage) (any, error) {
+	a, err := args[struct {
+		Channel string `json:"channel"`
+	}](raw)
+	if err != nil {
+		return nil, err
+	}
+	found, err := c.Slack.ChannelMembers(ctx, a.Channel)
+	if err != nil {
+		return nil, err
+	}
+	return c.users(ctx, found)
+}
+
+// maxCounted bounds the runs that one count looks at.
+const maxCounted = 5000
+
+// eventCount counts what somebody did: events of a name whose actor they are,
+// of this flow or for this run's target. Requests are looked for among the
+// user's own runs, everything else among those of this flow.
+func (c call) eventCount(ctx context.Context, raw json.RawMessage) (any, error) {
+	a, err := args[struct {
+		UserID         string    `json:"user_id"`
+		Event          string    `json:"event"`
+		Since          time.Time `json:"since"`
+		Until          time.Time `json:"until"`
+		FilterOn       string    `json:"filter_on"`
+		IncludeErrored bool      `json:"include_errored"`
+	}](raw)
+	if err != nil {
+		return nil, err
+	}
+	if a.FilterOn != "" && a.FilterOn != "flow" && a.FilterOn != "target" {
+		return nil, flow.Errorf(flow.CodeInvalid, "filter_on is %q: it must be flow or target", clip(a.FilterOn))
+	}
+	if a.FilterOn == "target" && c.run.Target == nil {
+		return nil, flow.Errorf(flow.CodeInvalid, "this run has no target to count by")
+	}
+	name := flow.EventName(a.Event)
+	q := store.Query{By: store.ByFlow, Value: c.run.Flow, Limit: 200}
+	if name == flow.EventPrompt || name == flow.EventRequest {
+		q.By, q.Value = store.ByRequester, a.UserID
+	}
+	count, seen := 0, 0
+	for {
+		page, err := c.Runs.List(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range page.Runs {
+			if seen++; seen > maxCounted {
+				return nil, flow.Errorf(flow.CodeTooLarge, "there are more than %d runs to look at", maxCounted)
+			}
+			sameTarget := r.Target != nil && c.run.Target != nil && r.Target.Name == c.run.Target.Name
+			if a.FilterOn == "flow" && !strings.EqualFold(r.Flow, c.run.Flow) || a.FilterOn == "target" && !sameTarget {
+				continue
+			}
+			for _, e := range r.Events {
+				if e.Name == name && e.Actor.ID == a.UserID && counts(e, a.IncludeErrored) &&
+					!e.At.Before(a.Since) && (a.Until.IsZero() || !e.At.After(a.Until)) {
+					count++
+				}
+			}
+		}
+		if q.Cursor = page.Cursor; q.Cursor == "" {
+			break
+		}
+	}
+	if name == flow.EventRequest && c.run.Status == flow.Prompted && c.run.Requester.ID == a.UserID {
+		count++ // the one that is being asked about, which is not recorded yet
+	}
+	return count, nil
+}
+
+// counts tells whether an event took place, or is to be counted though it did
+// not.
+func counts(e flow.Event, errored bool) bool {
+	if e.Failed() || e.Ignored() {
+		return errored
+	}
+	return true
+}
+
+func (c call) storeGet(ctx context.Context, raw json.RawMessage) (any, error) {
+	a, err := args[struct {
+		Path string `json:"path"`
+	}](raw)
+	if err != nil {
+		return nil, err
+	}
+	return c.Values.Get(ctx, a.Path)
+}
+
+func (c call) storePut(ctx context.Context, raw json.RawMessage) (any, error) {
+	a, err := args[struct {
+		Path  string          `json:"path"`
+		Value json.RawMessage `json:"value"`
+	}](raw)
+	if err != nil {
+		return nil, err
+	}
+	if len(a.Value) == 0 {
+		a.Value = json.RawMessage("null")
+	}
+	return nil, c.Values.Put(ctx, a.Path, a.Value)
+}
+
+func (c call) saveIdentity(ctx context.Context, raw json.RawMessage) (any, error) {
+	a, err := args[struct {
+		Email     string `json:"email"`
+		Service   string `json:"service"`
+		ServiceID string `json:"service_id"`
+		UserID    string `json:"user_id"`
+	}](raw)
+	if err == nil {
+		err = flow.CheckEmail(a.Email)
+	}
+	if err != nil {
+		return nil, err
+	}
+	const most = 500 // characters: ARNs are the longest
+	for _, part := range []string{a.Service, a.ServiceID, a.UserID} {
+		if len([]rune(part)) > most || part == "" {
+			return nil, flow.Errorf(flow.CodeInvalid, "an identity has a service, a service_id and a user_id, of at most %d characters each", most)
+		}
+	}
+	identity := store.Identity{Service: a.Service, ExternalID: a.ServiceID, UserID: a.UserID}
+	return nil, c.Users.SetIdentity(ctx, flow.UserID(c.Org, a.Email), identity)
+}
+
+// secret reads a secret that the flow's configuration names, and no other.
+func (c call) secret(ctx context.Context, raw json.RawMessage) (any, error) {
+	a, err := args[struct {
+		Path    string `json:"path"`
+		JSONKey string `json:"json_key"`
+	}](raw)
+	if err != nil {
+		return nil, err
+	}
+	if c.Secrets == nil {
+		return nil, notOffered("secret")
+	}
+	for _, ref := range c.secrets() {
+		if ref.Path == a.Path {
+			ref.JSONKey = a.JSONKey
+			return c.Secrets.Value(ctx, ref)
+		}
+	}
+	return nil, flow.Errorf(flow.CodeForbidden, "the configuration of flow %q names no secret at this path", c.flow.Name)
+}
+
+// secrets are those of the integrations that the flow has.
+func (c call) secrets() []flow.SecretRef {
+	var refs []flow.SecretRef
+	add := func(m map[string]flow.SecretRef) {
+		for _, ref := range m {
+			refs = append(refs, ref)
+		}
+	}
+	for _, i := range c.flow.Environment.Integrations {
+		add(i.Secrets)
+	}
+	strategies := []*flow.Strategy{c.flow.Strategy}
+	if c.run.Access != nil { // what a removal needs is frozen with it
+		strategies = append(strategies, &c.run.Access.Strategy)
+	}
+	for _, s := range strategies {
+		if s == nil {
+			continue
+		}
+		add(s.Secrets)
+		if s.Integration != nil {
+			add(s.Integration.Secrets)
+		}
+	}
+	return refs
+}
+
+func notOffered(op string) error {
+	return flow.Errorf(flow.CodeInvalid, "%s is not asked here: AWS has it", op)
+}
+
+// function checks a call of a function that the environment allows.
+func (c call) function(op string, raw json.RawMessage) (arn string, payload []byte, err error) {
+	a, err := args[struct {
+		ARN     string          `json:"arn"`
+		Payload json.RawMessage `json:"payload"`
+	}](raw)
+	if err != nil {
+		return "", nil, err
+	}
+	if c.Functions == nil {
+		return "", nil, notOffered(op)
+	}
+	if !slices.Contains(c.flow.Environment.LambdaARNs, a.ARN) {
+		return "", nil, flow.Errorf(flow.CodeForbidden, "function %q is not among those that flows may invoke: add it to lambda_arns of environment %q", clip(a.ARN), c.flow.Environment.Name)
+	}
+	if len(a.Payload) == 0 {
+		a.Payload = json.RawMessage("null")
+	}
+	return a.ARN, a.Payload, nil
+}
+
+func (c call) invoke(ctx context.Context, raw json.RawMessage) (any, error) {
+	arn, payload, err := c.function("invoke", raw)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := c.Functions.Invoke(ctx, arn, payload)
+	if err != nil {
+		return nil, awsError(err)
+	}
+	if len(answer) == 0 {
+		return nil, nil
+	}
+	if !json.Valid(answer) {
+		return nil, awsError(flow.Errorf(flow.CodeHandler, "the function did not answer with JSON"))
+	}
+	return json.RawMessage(answer), nil
+}
+
+// asyncTime bounds an invocation that nobody waits for.
+const asyncTime = 15 * time.Minute
+
+// invokeAsync invokes a function and does not wait for it.
+func (c call) invokeAsync(ctx context.Context, raw json.RawMessage) (any, error) {
+	arn, payload, err := c.function("invoke_async", raw)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), asyncTime)
+	go func() {
+		defer cancel()
+		if _, err := c.Functions.Invoke(ctx, arn, payload); err != nil {
+			c.Log.WarnContext(ctx, "a function that a handler invoked failed", "run", c.run.ID, "arn", arn, "error", err)
+		}
+	}()
+	return true, nil
+}
+
+// awsError is what handlers know as an AWSLambdaError.
+func awsError(err error) error {
+	return &flow.Error{Code: "AWSLambda:INVOKE_FAILED", Message: flow.UserMessage(err), Cause: fmt.Errorf("invoke: %w", err)}
+}
