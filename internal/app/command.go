@@ -32,7 +32,7 @@ func Main(ctx context.Context, args []string, getenv func(string) string, out, l
 	case "serve":
 		err = serve(ctx, args, settings, out, logs)
 	case "check":
-		err = check(args, settings, out)
+		err = check(ctx, args, settings, out)
 	case "token":
 		err = token(ctx, args, settings, out)
 	default:
@@ -69,6 +69,7 @@ func noArguments(set *flag.FlagSet) error {
 const (
 	dataUsage  = "folder of the state"
 	flowsUsage = "folder of the configuration"
+	sdkUsage   = "folder of the Python side of flows (default functions/sdk of the repository)"
 )
 
 // usage stands before the flags of serving.
@@ -84,6 +85,7 @@ func serve(ctx context.Context, args []string, settings config.Settings, out, lo
 	set.StringVar(&options.Listen, "listen", "127.0.0.1:8080", "address to serve on")
 	set.StringVar(&options.Data, "data", ".local", dataUsage)
 	set.StringVar(&options.Flows, "flows", "flows", flowsUsage)
+	set.StringVar(&options.SDK, "sdk", "", sdkUsage)
 	set.Usage = func() {
 		fmt.Fprint(out, usage)
 		set.PrintDefaults()
@@ -96,13 +98,14 @@ func serve(ctx context.Context, args []string, settings config.Settings, out, lo
 	return Serve(ctx, options)
 }
 
-func check(args []string, settings config.Settings, out io.Writer) error {
+func check(ctx context.Context, args []string, settings config.Settings, out io.Writer) error {
 	set := flags("local check", out)
 	dir := set.String("flows", "flows", flowsUsage)
+	python := set.String("sdk", "", sdkUsage)
 	if err := parse(set, args); err != nil {
 		return err
 	}
-	loaded, report := load(*dir, settings.Org)
+	loaded, report := load(ctx, *dir, settings.Org, *python)
 	if err := report.Err(); err != nil {
 		return err
 	}

@@ -105,6 +105,43 @@ params:
   approval: {notify: [{channel: "#access-prod"}]}
 `
 
+// crashHandlers is what the flow has in one mode. Each handler notes that it
+// was called, in a file of the world outside.
+const crashHandlers = `
+from sym.sdk.annotations import hook, reducer
+from sym.sdk.request_permission import PermissionLevel, RequestPermission
+
+
+def note(event, name):
+    with open(event.flow.vars["calls"], "a") as f:
+        f.write(name + "\n")
+
+
+@reducer
+def get_permissions(event):
+    return RequestPermission(webapp_view=PermissionLevel.MEMBER, approve_deny=PermissionLevel.MEMBER)
+`
+
+// crashHooks are the hooks of the whole run.
+var crashHooks = []string{
+	"on_request", "after_request", "on_approve", "after_approve",
+	"on_escalate", "after_escalate", "on_deescalate", "after_deescalate",
+}
+
+// withHandlers gives crashFlows an implementation with every hook; its calls go
+// to a file.
+func withHandlers(dir, calls string) error {
+	code := crashHandlers
+	for _, h := range crashHooks {
+		code += fmt.Sprintf("\n\n@hook\ndef %s(event):\n    note(event, %q)\n", h, h)
+	}
+	flows := strings.Replace(crashFlows, "kind: flow\n", fmt.Sprintf("kind: flow\nimplementation: impl.py\nvars: {calls: %q}\n", calls), 1)
+	return errors.Join(
+		os.WriteFile(filepath.Join(dir, "impl.py"), []byte(code), 0o600),
+		os.WriteFile(filepath.Join(dir, "flows.yaml"), []byte(flows), 0o600),
+	)
+}
+
 var crashStart = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 
 // victim counts what a process does to the world, and kills it in time.
@@ -195,7 +232,7 @@ func (l *Local) toTheEnd(ctx context.Context, clock *clockwork.FakeClock, save f
 			return err
 		}
 		switch {
-		case r.Final():
+		case r.Final() && len(r.After) == 0:
 			return nil
 		case r.Status == flow.Requested && len(r.Signals) == 0:
 			if _, _, err := l.Submit.Click(ctx, clickOf(r.ID, flow.ActionApprove, approver)); err != nil {
@@ -218,10 +255,10 @@ func (l *Local) toTheEnd(ctx context.Context, clock *clockwork.FakeClock, save f
 func TestKilledAtEveryStep(t *testing.T) {
 	t.Parallel()
 	binary := plainBinary(t)
-	for _, mode := range ledgerModes {
+	for _, mode := range append(slices.Clone(ledgerModes), ledgerMode{"Handlers", false, true}) {
 		t.Run(mode.name, func(t *testing.T) {
 			t.Parallel()
-			whole := newCorpse(t, mode.blind)
+			whole := newCorpse(t, mode)
 			if !whole.execute(t, binary, 0) {
 				t.Fatal("the run does not even end undisturbed")
 			}
@@ -234,7 +271,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 			for at := 1; at <= steps; at++ {
 				t.Run(strconv.Itoa(at), func(t *testing.T) {
 					t.Parallel()
-					v := newCorpse(t, mode.blind)
+					v := newCorpse(t, mode)
 					if v.execute(t, binary, at) {
 						return // this order of events had fewer steps
 					}
@@ -256,7 +293,7 @@ func TestMishapAtEveryCall(t *testing.T) {
 		t.Run(mode.name, func(t *testing.T) {
 			t.Parallel()
 			calls := mishap{}
-			if err := wholeRun(t.Context(), newCorpse(t, mode.blind).data, mode.blind, t.Output(), &victim{}, &calls); err != nil {
+			if err := wholeRun(t.Context(), newCorpse(t, mode).data, mode.blind, t.Output(), &victim{}, &calls); err != nil {
 				t.Fatal(err)
 			}
 			if calls.n < 4 {
@@ -266,7 +303,7 @@ func TestMishapAtEveryCall(t *testing.T) {
 				for at := 1; at <= calls.n; at++ {
 					t.Run(how+strconv.Itoa(at), func(t *testing.T) {
 						t.Parallel()
-						c, m := newCorpse(t, mode.blind), &mishap{at: at, how: how}
+						c, m := newCorpse(t, mode), &mishap{at: at, how: how}
 						if err := wholeRun(t.Context(), c.data, mode.blind, t.Output(), &victim{}, m); err != nil {
 							t.Fatal(err)
 						}
@@ -281,18 +318,22 @@ func TestMishapAtEveryCall(t *testing.T) {
 	}
 }
 
-var ledgerModes = []struct {
-	name  string
-	blind bool
-}{{"Observed", false}, {"Blind", true}}
+// ledgerMode is a kind of whole run.
+type ledgerMode struct {
+	name     string
+	blind    bool // the target can't be read back
+	handlers bool // the flow has an implementation
+}
+
+var ledgerModes = []ledgerMode{{"Observed", false, false}, {"Blind", true, false}}
 
 // corpse is the folder of a process that may die.
 type corpse struct {
-	data  string
-	blind bool
+	data string
+	ledgerMode
 }
 
-func newCorpse(t *testing.T, isBlind bool) corpse {
+func newCorpse(t *testing.T, mode ledgerMode) corpse {
 	t.Helper()
 	data := t.TempDir()
 	flows := filepath.Join(data, "flows")
@@ -302,8 +343,13 @@ func newCorpse(t *testing.T, isBlind bool) corpse {
 	if err := os.WriteFile(filepath.Join(flows, "flows.yaml"), []byte(crashFlows), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if mode.handlers {
+		if err := withHandlers(flows, filepath.Join(data, "calls")); err != nil {
+			t.Fatal(err)
+		}
+	}
 	// "old" access was there before us, where that can be seen.
-	before := ledgerState{Present: map[string]bool{"old/alice@example.com": !isBlind}}
+	before := ledgerState{Present: map[string]bool{"old/alice@example.com": !mode.blind}}
 	b, err := json.Marshal(before)
 	if err != nil {
 		t.Fatal(err)
@@ -311,7 +357,7 @@ func newCorpse(t *testing.T, isBlind bool) corpse {
 	if err := os.WriteFile(filepath.Join(data, "ledger.json"), b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return corpse{data, isBlind}
+	return corpse{data, mode}
 }
 
 // execute runs the process; true: it came to its end, false: it was killed.
@@ -428,5 +474,39 @@ func (c corpse) check(t *testing.T) {
 	}
 	if granted < 0 {
 		t.Error("nothing was ever granted")
+	}
+	if c.handlers {
+		c.checkHandlers(t, r)
+	}
+}
+
+// checkHandlers: every hook was asked, and none had its say twice. The one
+// crash may have lost one answer, which was then asked for again.
+func (c corpse) checkHandlers(t *testing.T, r flow.Run) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(c.data, "calls"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	times, again := map[string]int{}, 0
+	for line := range strings.Lines(string(b)) {
+		times[strings.TrimSpace(line)]++
+	}
+	for _, h := range crashHooks {
+		if times[h] == 0 {
+			t.Errorf("%s was never asked", h)
+		}
+		again += max(0, times[h]-1)
+	}
+	if again > 1 {
+		t.Errorf("hooks were asked again %d times: %v", again, times)
+	}
+	if len(r.After) > 0 || len(r.Signals) > 0 {
+		t.Errorf("left to do: %+v, %+v", r.After, r.Signals)
+	}
+	for _, e := range r.Events {
+		if len(e.Errors) > 0 {
+			t.Errorf("event %s: %+v", e.Name, e.Errors)
+		}
 	}
 }

@@ -34,12 +34,23 @@ func (f *functions) Invoke(ctx context.Context, arn string, payload []byte) ([]b
 }
 
 // functions reads local.yaml, which a configuration need not have, and makes
-// what it maps ready to run.
-func (l *Local) functions(ctx context.Context) (*functions, lambdahost.Secrets, error) {
+// what it maps ready to run, and beside that the one that runs Python handlers.
+// That one must be there if any flow has Python.
+func (l *Local) functions(ctx context.Context, python bool) (*functions, lambdahost.Secrets, error) {
 	o := l.options
 	config, err := lambdahost.Load(filepath.Join(o.Flows, "local.yaml"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, nil, err
+	}
+	runner, err := sdkFunction(o.SDK)
+	if err != nil && python {
+		return nil, nil, err
+	}
+	if err == nil { // live runs may need it, though no flow has Python any more
+		if config.Functions == nil {
+			config.Functions = map[string]lambdahost.Function{}
+		}
+		config.Functions[sdkARN] = runner
 	}
 	host, err := lambdahost.Open(ctx, lambdahost.Options{Config: config, Data: o.Data, Log: o.Log})
 	if err != nil {

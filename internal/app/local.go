@@ -34,6 +34,7 @@ type Options struct {
 	Listen      string
 	Data        string // folder of the state
 	Flows       string // folder of the configuration
+	SDK         string // folder of the Python side; "" is the repository's
 	RealLambdas bool
 	Settings    config.Settings
 	Clock       workflow.Clock
@@ -99,7 +100,7 @@ func Open(ctx context.Context, o Options) (l *Local, err error) {
 			err = errors.Join(err, l.Close())
 		}
 	}()
-	configured, report := load(o.Flows, o.Settings.Org)
+	configured, report := load(ctx, o.Flows, o.Settings.Org, o.SDK)
 	if err := report.Err(); err != nil {
 		return l, err
 	}
@@ -128,9 +129,9 @@ func Open(ctx context.Context, o Options) (l *Local, err error) {
 	return l, l.build(ctx, db, configured)
 }
 
-// load reads the configuration.
-func load(dir, org string) (*catalog.Catalog, catalog.Report) {
-	return catalog.Load(dir, org, builtin.Types())
+// load reads the configuration, and the Python in it.
+func load(ctx context.Context, dir, org, python string) (*catalog.Catalog, catalog.Report) {
+	return catalog.Load(dir, org, builtin.Types(), describe(ctx, python))
 }
 
 // urlOf is where a browser on this machine finds a listening address.
@@ -156,7 +157,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	l.Engine, l.Tokens, l.Runs = engine, c.Tokens, runs
 	l.Audit = &audit.Files{Dir: filepath.Join(o.Data, "audit"), Now: now}
 
-	functions, secrets, err := l.functions(ctx)
+	functions, secrets, err := l.functions(ctx, hasPython(configured))
 	if err != nil {
 		return err
 	}
@@ -168,7 +169,11 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	if err != nil {
 		return err
 	}
-	open := builtin.Open(builtin.Deps{Functions: functions, Secrets: secrets, HTTPClient: &http.Client{Transport: o.seams.http}, Now: now})
+	handlers, err := l.handlers(c, slack, functions, secrets)
+	if err != nil {
+		return err
+	}
+	open := builtin.Open(builtin.Deps{Functions: functions, Handlers: handlers, Secrets: secrets, HTTPClient: &http.Client{Transport: o.seams.http}, Now: now})
 	if o.seams.open != nil {
 		open = o.seams.open(open)
 	}
@@ -176,11 +181,12 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	access := c.Access(cmp.Or(o.seams.callTimeout, 30*time.Second))
 	remover := &local.Remover{Engine: engine, Deescalate: access.Deescalate}
 	schedule := &local.Schedule{Times: times, Remover: remover}
-	access.Open, access.Remover, access.Schedule = open, remover, schedule
+	access.Open, access.Handlers, access.Remover, access.Schedule = open, handlers, remover, schedule
 	if o.seams.schedule != nil {
 		access.Schedule = o.seams.schedule(schedule)
 	}
 	approval := c.Approval(slack.directory, functions, 30*time.Second)
+	approval.Handlers = handlers
 	runner := &local.Runner{
 		Engine: engine, Await: approval.Await,
 		Enter: func(ctx context.Context, id string) (flow.Step, error) {

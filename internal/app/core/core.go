@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/sdk"
+	"github.com/symflows/symflows/internal/services"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/workflow"
 )
@@ -32,6 +34,8 @@ type Core struct {
 	Users    store.Users
 	Messages store.Messages
 	Tokens   store.Tokens
+	Calls    store.Calls  // tokens of handlers' calls
+	Values   store.Values // what handlers keep
 }
 
 // New builds on a store.
@@ -41,6 +45,7 @@ func New(org string, s store.Store, clock workflow.Clock, log *slog.Logger) Core
 		Runs: store.Runs{Store: s}, Grants: store.Grants{Store: s}, Flows: &store.Flows{Store: s},
 		Users: store.Users{Store: s}, Messages: store.Messages{Store: s},
 		Tokens: store.Tokens{Store: s, Org: org, Now: clock.Now},
+		Calls:  store.Calls{Store: s, Now: clock.Now}, Values: store.Values{Store: s},
 	}
 }
 
@@ -50,18 +55,36 @@ func (c Core) Submit(d workflow.Directory) workflow.Submit {
 }
 
 // Approval builds the tasks that collect a decision; functionTimeout bounds one
-// call of a customer's function.
+// call of a customer's function. Who runs handlers is left to the caller.
 func (c Core) Approval(d workflow.Directory, f workflow.Functions, functionTimeout time.Duration) workflow.Approval {
-	return workflow.Approval{Runs: c.Runs, Flows: c.Flows, Directory: d, Functions: f, Now: c.Clock.Now, FunctionTimeout: functionTimeout}
+	return workflow.Approval{Runs: c.Runs, Flows: c.Flows, Directory: d, Users: c.Users, Functions: f, Now: c.Clock.Now, FunctionTimeout: functionTimeout}
 }
 
 // Access builds what grants and takes away; callTimeout bounds the calls of
-// targets in one attempt. How to open strategies, schedule and remove is left
-// to the caller.
+// targets in one attempt. How to open strategies, schedule and remove, and who
+// runs handlers, is left to the caller.
 func (c Core) Access(callTimeout time.Duration) *workflow.Access {
 	return &workflow.Access{
 		Runs: c.Runs, Grants: c.Grants, Flows: c.Flows, Users: c.Users,
 		Clock: c.Clock, Log: c.Log, CallTimeout: callTimeout,
+	}
+}
+
+// Handlers builds what asks customers' Python handlers: arn is that of the
+// function which runs them, invoked through f, and s is where they find us
+// while they run.
+func (c Core) Handlers(f workflow.Functions, arn string, s sdk.Services) *sdk.Client {
+	return &sdk.Client{
+		Functions: f, ARN: arn, Runs: c.Runs, Flows: c.Flows, Users: c.Users, Calls: c.Calls, Services: s, Log: c.Log,
+	}
+}
+
+// Services builds what answers handlers while they run. Secrets and functions,
+// where they are to be asked of us, are left to the caller.
+func (c Core) Services(d workflow.Directory, s services.Slack) *services.Services {
+	return &services.Services{
+		Org: c.Org, Calls: c.Calls, Runs: c.Runs, Flows: c.Flows, Users: c.Users, Values: c.Values, Messages: c.Messages,
+		People: d, Slack: s, Now: c.Clock.Now, Log: c.Log,
 	}
 }
 

@@ -1,0 +1,82 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/symflows/symflows/internal/app/core"
+	"github.com/symflows/symflows/internal/catalog"
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/lambdahost"
+	"github.com/symflows/symflows/internal/sdk"
+	"github.com/symflows/symflows/internal/slackapp"
+)
+
+// sdkARN is what the function that runs Python handlers is called on this
+// machine. No account has twelve zeros.
+const sdkARN = "arn:aws:lambda:us-east-1:000000000000:function:sdk"
+
+// sdkTimeout bounds one invocation of it: some handlers, each with its own
+// deadline, one after the other.
+const sdkTimeout = 2 * time.Minute
+
+// sdkFunction is that function under lambdahost; dir is where its code is, ""
+// the repository's.
+func sdkFunction(dir string) (lambdahost.Function, error) {
+	dir, err := sdk.FindPython(dir)
+	if err != nil {
+		return lambdahost.Function{}, err
+	}
+	return lambdahost.Function{
+		Python: &lambdahost.Python{File: filepath.Join(dir, "main.py"), Handler: "main.handler", Interpreter: "python3"},
+		Dir:    dir, Timeout: sdkTimeout, MemoryMB: 1024,
+	}, nil
+}
+
+// describe looks at the Python of a configuration, by this machine's python3.
+func describe(ctx context.Context, dir string) catalog.Describe {
+	return func(s flow.Source) ([]string, error) {
+		at, err := sdk.FindPython(dir)
+		if err != nil {
+			return nil, err
+		}
+		ctx, cancel := context.WithTimeout(ctx, time.Minute)
+		defer cancel()
+		c := &sdk.Client{Functions: sdk.Python{Dir: at}, ARN: sdkARN, Log: slog.New(slog.DiscardHandler)}
+		return c.Describe(ctx, s)
+	}
+}
+
+// hasPython tells whether any flow has code to run.
+func hasPython(c *catalog.Catalog) bool {
+	return slices.ContainsFunc(c.Flows, func(f *flow.Flow) bool {
+		return f.Implementation != nil || f.Strategy != nil && f.Strategy.Implementation != nil ||
+			slices.ContainsFunc(f.Params.PromptFields, func(p flow.PromptField) bool { return p.OnChange != nil })
+	})
+}
+
+// handlers builds what asks Python handlers, and serves what they ask of us
+// while they run: on an address of its own, which no other machine can reach.
+func (l *Local) handlers(c core.Core, side *slackSide, f *functions, secrets lambdahost.Secrets) (*sdk.Client, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listen for handlers: %w", err)
+	}
+	answers := c.Services(side.directory, slackapp.Asked{API: side.api, Directory: side.directory})
+	answers.Secrets, answers.Functions = secrets, f
+	server := &http.Server{
+		Handler: answers.Handler(), ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn),
+	}
+	go func() { _ = server.Serve(listener) }() // ends with Close
+	l.closers = append(l.closers, server.Close)
+	return c.Handlers(f, sdkARN, sdk.Services{
+		URL: "http://" + listener.Addr().String(), Offers: []string{"secret", "invoke"},
+	}), nil
+}
