@@ -1,13 +1,13 @@
 // Command local is the whole of Sym Flows in one process: what "make run"
 // starts, and a few short commands beside it.
 //
-//	local [-listen ADDR] [-data DIR] [-flows DIR] [-real-lambdas]
+//	local [-listen ADDR] [-data DIR] [-flows DIR] [-sdk DIR] [-real-lambdas]
 //	    Serve until SIGTERM or SIGINT. State is under -data and survives kill -9.
 //	    Slack is real if SLACK_APP_TOKEN and SLACK_BOT_TOKEN are set (Socket
 //	    Mode), or SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET (HTTP); with none of
 //	    them it is simulated, on a page at the listening address.
 //
-//	local check [-flows DIR]
+//	local check [-flows DIR] [-sdk DIR]
 //	    Print all faults of the configuration; exit 1 if there are any.
 //
 //	local token create -bot NAME [-label TEXT] [-expires 90d] [-data DIR]

@@ -141,7 +141,7 @@ func (l *loader) document(file string, node *yaml.Node) {
 	}
 	switch known := kindNames(); {
 	case d.kind == "flows_filter":
-		d.fault("kind", "Python handlers are not supported: remove the document, and limit flows by allowed_sources")
+		d.fault("kind", "is not supported: remove the document, and limit flows by allowed_sources")
 		return
 	case d.kind == "":
 		d.fault("kind", "is missing: write one of %s", strings.Join(known, ", "))

@@ -463,6 +463,7 @@ func (o *object) params() flow.Params {
 		AllowGuestInteraction: o.flag("allow_guest_interaction", false),
 		IncludeDecision:       o.flag("include_decision_message", false),
 		MaxDuration:           o.duration("max_duration"),
+		HandlerTimeout:        o.duration("handler_timeout"),
 		OnApprove:             o.child("on_approve").lambdaCall(),
 		AfterApprove:          o.child("after_approve").lambdaCall(),
 		Approval:              o.child("approval").approval(),

@@ -143,6 +143,8 @@ type Params struct {
 	Approval     Approval    `json:"approval"`
 	OnApprove    *LambdaCall `json:"on_approve,omitempty"`
 	AfterApprove *LambdaCall `json:"after_approve,omitempty"`
+	// HandlerTimeout bounds one handler; zero: DefaultHandlerTimeout.
+	HandlerTimeout Duration `json:"handler_timeout,omitempty"`
 }
 
 // Allows tells whether runs may come from this source.
@@ -257,6 +259,8 @@ const (
 	PromptTimeout         = 7 * 24 * time.Hour  // a form never submitted
 	GrantWindow           = 15 * time.Minute    // how far a slow grant may push the end
 	WatchdogAfter         = time.Minute         // a step that should have moved on by itself
+	DefaultHandlerTimeout = 10 * time.Second    // a handler of a flow that says nothing else
+	MaxHandlerTimeout     = 30 * time.Second    // a step asks several, one after the other
 	MaxFieldsBytes        = 32 << 10
 	MaxContextBytes       = 32 << 10
 	MaxOutputBytes        = 16 << 10

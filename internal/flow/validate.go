@@ -301,6 +301,9 @@ func (v *validator) options(i int, p PromptField) {
 
 // handlers checks what the implementation defines, as far as that is known.
 func (v *validator) handlers() {
+	if t := time.Duration(v.Params.HandlerTimeout); t < 0 || t > MaxHandlerTimeout {
+		v.fault("params.handler_timeout", "must be a duration of at most %s: people wait for it", Words(MaxHandlerTimeout))
+	}
 	if v.Implementation == nil {
 		return
 	}

@@ -142,6 +142,8 @@ func TestFlow_Validate(t *testing.T) {
 		{"UnknownHook", validAccess, func(f *Flow) { f.Implementation = described("on_aprove", "on_change_repo", "get_timeout") }, []string{"implementation: impl.py defines on_aprove, which nothing would ever call"}},
 		{"EmptyImplementation", validAccess, func(f *Flow) { f.Implementation = NewSource("impl.py", "") }, []string{"implementation: is empty"}},
 		{"LongImplementation", validAccess, func(f *Flow) { f.Implementation = NewSource("impl.py", strings.Repeat("#", MaxSourceBytes+1)) }, []string{"implementation: impl.py has 257 KB: a source may have 256 KB"}},
+		{"HandlerTimeout", validAccess, func(f *Flow) { f.Params.HandlerTimeout = Duration(30 * time.Second) }, nil},
+		{"HandlerTimeoutTooLong", validAccess, func(f *Flow) { f.Params.HandlerTimeout = Duration(31 * time.Second) }, []string{"params.handler_timeout: must be a duration of at most 30 seconds"}},
 		{"NobodyToAskByHandler", validAccess, func(f *Flow) {
 			f.Params.Approval.Notify, f.Implementation = nil, described("get_request_notifications")
 		}, nil},

@@ -26,9 +26,7 @@ type Client struct {
 	// Services is where handlers may ask something of us while they run. Zero:
 	// nowhere.
 	Services Services
-	// HandlerTimeout bounds one handler; zero: DefaultHandlerTimeout.
-	HandlerTimeout time.Duration
-	Log            *slog.Logger // takes what handlers print
+	Log      *slog.Logger // takes what handlers print
 }
 
 // Services is where handlers find us while they run: at a URL of this machine,
@@ -40,9 +38,6 @@ type Services struct {
 	// "secret" and "invoke".
 	Offers []string
 }
-
-// DefaultHandlerTimeout is how long one handler may take.
-const DefaultHandlerTimeout = 10 * time.Second
 
 var (
 	_ workflow.Handlers     = (*Client)(nil)
@@ -106,7 +101,7 @@ func (c *Client) OnChange(ctx context.Context, f *flow.Flow, name, username stri
 	if code == nil {
 		return form, flow.Errorf(flow.CodeHandler, "field %q of flow %q has no on_change", name, f.Name)
 	}
-	m := c.message(opOnChange, store.NewWriter(), code)
+	m := message(opOnChange, store.NewWriter(), f, code)
 	m.Field, m.Username, m.Form = name, username, &form
 	var changed workflow.Form
 	err := c.one(ctx, m, workflow.HandlerCall{Flow: f}, flow.CodeHandler, &changed)
@@ -115,7 +110,7 @@ func (c *Client) OnChange(ctx context.Context, f *flow.Flow, name, username stri
 
 // FlowsShown implements workflow.FlowFilter.
 func (c *Client) FlowsShown(ctx context.Context, filter flow.Source, vars map[string]string, who store.User, flows []*flow.Flow) ([]string, error) {
-	m := c.message(opFlows, store.NewWriter(), &filter)
+	m := message(opFlows, store.NewWriter(), nil, &filter)
 	m.Handler, m.Vars = flow.HandlerFlows, orEmpty(vars)
 	for _, f := range flows {
 		m.Flows = append(m.Flows, flowOf(f))
@@ -166,6 +161,9 @@ func (c *Client) Do(ctx context.Context, s flow.Strategy, method string, call po
 	}
 	m.Source = sourceOf(f.Strategy.Implementation)
 	m.Method = method
+	if at, ok := ctx.Deadline(); ok { // a strategy has as long as a target has
+		m.TimeoutMS = max(m.TimeoutMS, (time.Until(at) - answerTime).Milliseconds())
+	}
 	own := strategyOf(f.Org, s)
 	own.Targets = m.Event.Flow.Strategy.Targets
 	m.Strategy = &own
@@ -181,11 +179,14 @@ func (c *Client) Do(ctx context.Context, s flow.Strategy, method string, call po
 	return value, c.one(ctx, m, about, flow.CodeStrategy, &value)
 }
 
+// answerTime is what is left of a call for the answer's way back.
+const answerTime = 2 * time.Second
+
 // message begins a message about a source.
-func (c *Client) message(op, id string, code *flow.Source) *request {
-	timeout := c.HandlerTimeout
-	if timeout <= 0 {
-		timeout = DefaultHandlerTimeout
+func message(op, id string, f *flow.Flow, code *flow.Source) *request {
+	timeout := flow.DefaultHandlerTimeout
+	if f != nil && f.Params.HandlerTimeout > 0 {
+		timeout = time.Duration(f.Params.HandlerTimeout)
 	}
 	return &request{Version: protocolVersion, ID: id, Op: op, TimeoutMS: timeout.Milliseconds(), Source: sourceOf(code)}
 }
@@ -198,23 +199,17 @@ func (c *Client) about(ctx context.Context, op string, call workflow.HandlerCall
 	if code == nil {
 		code = &flow.Source{Name: call.Flow.Name + ".py"} // a custom strategy alone
 	}
-	m := c.message(op, call.Event.ID, code)
+	m := message(op, call.Event.ID, call.Flow, code)
 	known := map[string]person{}
 	for _, who := range people(call.Run, call.Event) {
 		if who.ID == "" {
 			continue
 		}
-		p := person{}
-		u, err := c.Users.ByID(ctx, who.ID)
-		if err == nil {
-			p.Role = u.Role
-		} else if flow.CodeOf(err) != flow.CodeUnknownUser {
+		role, identities, err := c.Users.Known(ctx, who.ID)
+		if err != nil {
 			return nil, err
 		}
-		if p.Identities, err = c.Users.Identities(ctx, who.ID); err != nil {
-			return nil, err
-		}
-		known[who.ID] = p
+		known[who.ID] = person{role, identities}
 	}
 	m.Event = eventOf(call.Flow, call.Run, call.Event, known)
 	return m, nil

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -155,7 +156,7 @@ func (s *Flows) Publish(ctx context.Context, flows []*flow.Flow) ([]FlowSummary,
 	for _, f := range flows {
 		published, err := s.publish(ctx, f)
 		if errors.Is(err, ErrTooLarge) {
-			err = &flow.Error{Code: flow.CodeTooLarge, Message: fmt.Sprintf("the flow takes more than %d KB, compressed: give its strategy fewer targets", MaxItemBytes>>10), Cause: err}
+			err = &flow.Error{Code: flow.CodeTooLarge, Message: tooLarge(f), Cause: err}
 		}
 		if err != nil {
 			return nil, fmt.Errorf("publish flow %q: %w", f.Name, err)
@@ -173,6 +174,25 @@ func (s *Flows) Publish(ctx context.Context, flows []*flow.Flow) ([]FlowSummary,
 		return nil, fmt.Errorf("write the list of flows: %w", err)
 	}
 	return list, nil
+}
+
+// tooLarge says what a flow that does not fit into an item is made of.
+func tooLarge(f *flow.Flow) string {
+	text := fmt.Sprintf("the flow takes more than %d KB, compressed", MaxItemBytes>>10)
+	sources := map[string]*flow.Source{"implementation": f.Implementation}
+	if f.Strategy != nil {
+		text += fmt.Sprintf("; its strategy has %d targets", len(f.Strategy.Targets))
+		sources["the strategy's implementation"] = f.Strategy.Implementation
+	}
+	for _, p := range f.Params.PromptFields {
+		sources["on_change of "+p.Name] = p.OnChange
+	}
+	for _, name := range slices.Sorted(maps.Keys(sources)) {
+		if code := sources[name]; code != nil {
+			text += fmt.Sprintf("; %s has %d KB", name, (len(code.Text)+1023)>>10)
+		}
+	}
+	return text + ": make the largest of these smaller, or split the flow"
 }
 
 func (s *Flows) publish(ctx context.Context, f *flow.Flow) (*flow.Flow, error) {

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -268,6 +269,19 @@ func TestFlows_TenThousandTargets(t *testing.T) {
 	rand.NewChaCha8([32]byte{}).Read(noise)
 	_, err = flows.Publish(t.Context(), []*flow.Flow{{Name: "noise", Label: hex.EncodeToString(noise)}})
 	wantCode(t, err, flow.CodeTooLarge)
+
+	// Python that does not compress: the error says what takes how much.
+	code := flow.NewSource("impl.py", hex.EncodeToString(noise[:200<<10]))
+	_, err = flows.Publish(t.Context(), []*flow.Flow{{
+		Name: "python", Implementation: code, Label: hex.EncodeToString(noise[200<<10:]),
+		Strategy: &flow.Strategy{Targets: make([]flow.Target, 3), Implementation: code},
+	}})
+	wantCode(t, err, flow.CodeTooLarge)
+	for _, part := range []string{"implementation has 400 KB", "its strategy has 3 targets", "the strategy's implementation has 400 KB"} {
+		if !strings.Contains(flow.UserMessage(err), part) {
+			t.Errorf("%q lacks %q", flow.UserMessage(err), part)
+		}
+	}
 }
 
 func TestFlowSummary(t *testing.T) {

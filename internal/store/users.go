@@ -100,14 +100,20 @@ type person struct {
 	Identities []Identity `json:"identities,omitempty"`
 }
 
+// Known gives what is known of somebody: their role and their identities. Of
+// whom we never saw, that is nothing, and no error.
+func (s Users) Known(ctx context.Context, userID string) (Role, []Identity, error) {
+	var p person
+	if err := s.read(ctx, userKey(userID), &p); err != nil && flow.CodeOf(err) != flow.CodeUnknownUser {
+		return "", nil, err
+	}
+	return p.Role, p.Identities, nil
+}
+
 // Identities lists the stored identities of a person; none is no error.
 func (s Users) Identities(ctx context.Context, userID string) ([]Identity, error) {
-	var p person
-	err := s.read(ctx, userKey(userID), &p)
-	if err != nil && flow.CodeOf(err) != flow.CodeUnknownUser {
-		return nil, err
-	}
-	return p.Identities, nil
+	_, identities, err := s.Known(ctx, userID)
+	return identities, err
 }
 
 // Identity reads a stored identity of a person; "" where there is none.

@@ -376,7 +376,10 @@ func TestHandlers_Unreachable(t *testing.T) {
 		t.Error("asked on, after giving up")
 	}
 	w.handlers.says["on_request"] = nil
-	_, err := w.submit.Retry(t.Context(), id, asker)
+	if _, err := w.submit.Retry(t.Context(), id, first); flow.CodeOf(err) != flow.CodeForbidden {
+		t.Errorf("retried by anybody: %v", err)
+	}
+	_, err := w.submit.Retry(t.Context(), id, admin)
 	must(t, err)
 	w.settle()
 	w.want(id, flow.Requested)
