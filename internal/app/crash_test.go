@@ -369,6 +369,11 @@ func (c corpse) execute(t *testing.T, binary string, at int) bool {
 		cmd.Env = append(cmd.Env, crashBlind+"=yes")
 	}
 	out, err := cmd.CombinedOutput()
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the log of the process that was to die at %d:\n%s", at, out)
+		}
+	})
 	if err == nil {
 		return true
 	}

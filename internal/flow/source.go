@@ -137,5 +137,8 @@ func handlerNames() []string {
 // Defined picks those of the handlers that the flow may define, in their
 // order; none where it has no implementation.
 func (f *Flow) Defined(handlers ...string) []string {
-	return slices.DeleteFunc(handlers, func(h string) bool { return !f.Implementation.Defines(h) })
+	known := handlerNames()
+	return slices.DeleteFunc(slices.Clone(handlers), func(h string) bool {
+		return !f.Implementation.Defines(h) || !slices.Contains(known, h)
+	})
 }

@@ -256,18 +256,20 @@ func (c *card) passed() string {
 // asked names those whom a tier asks. It mentions nobody: whoever is not asked
 // yet should not be called.
 func asked(t flow.Tier) string {
-	if t.Channel != "" {
-		if channelIDPattern.MatchString(t.Channel) {
-			return "<#" + t.Channel + ">"
-		}
-		return safe(t.Channel)
-	}
-	if len(t.Users) == 0 {
-		return "nobody that Slack knows"
-	}
 	var names []string
-	for _, a := range t.Users {
-		names = append(names, safe(a.Display()))
+	for _, to := range t.Recipients() {
+		switch {
+		case channelIDPattern.MatchString(to.Channel):
+			names = append(names, "<#"+to.Channel+">")
+		case to.Channel != "":
+			names = append(names, safe(to.Channel))
+		}
+		for _, a := range to.Users {
+			names = append(names, safe(a.Display()))
+		}
+	}
+	if len(names) == 0 {
+		return "nobody that Slack knows"
 	}
 	return enumerate(names)
 }

@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -57,6 +58,9 @@ func (a *Access) Deescalate(ctx context.Context, id string) error {
 		if done || err != nil {
 			return err
 		}
+	}
+	if r, err = a.renew(ctx, r, lease, hooks); err != nil || r.Access.Removal.Owner != lease.Owner {
+		return err // another one is at it
 	}
 	outcome, err := a.removeAll(ctx, r, lease)
 	outcome.Hooks = hooks
@@ -118,6 +122,7 @@ func (a *Access) onDeescalate(ctx context.Context, r flow.Run) (flow.Run, *flow.
 	var failure *flow.Failure
 	switch {
 	case err != nil:
+		a.Log.WarnContext(ctx, "a hook could not be asked before access is taken away, which goes on", "run", r.ID, "error", err)
 		said := failureOf(err, e.Name)
 		failure = &said
 	case heard == nil:
@@ -145,6 +150,20 @@ func (a *Access) onDeescalate(ctx context.Context, r flow.Run) (flow.Run, *flow.
 		r = reported
 	}
 	return r, nil, hooks
+}
+
+// renew claims the removal anew if a hook may have used up the time of the
+// claim, so that the target has all of its own.
+func (a *Access) renew(ctx context.Context, r flow.Run, lease flow.Lease, hooks []string) (flow.Run, error) {
+	if !slices.Contains(hooks, flow.HookBefore(flow.EventDeescalate)) {
+		return r, nil
+	}
+	lease.Until = a.lease().Until
+	r, err := a.Runs.Change(ctx, r.ID, a.Clock.Now, func(flow.Run) (flow.Input, error) { return flow.Claim(lease), nil })
+	if err != nil && !flow.Retryable(err) || flow.CodeOf(err) == flow.CodeBusy {
+		return r, nil // it is over, or another's
+	}
+	return r, err
 }
 
 // spare leaves the access as it is, and sees to it that it ends in its time.

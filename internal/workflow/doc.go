@@ -3,6 +3,9 @@
 // (route, decide, forward, escalate), when access ends (deescalate), when
 // items change (relay, notify) and when time passes (sweep).
 //
+// Customers' handlers are asked before each step (handlers.go); what they may
+// bring about is told by package flow, how they are asked by package sdk.
+//
 // It knows Slack, audit logs, schedules, functions and clocks as the narrow
 // interfaces of ports.go, and every use case has the same shape: read the run,
 // let flow.Apply decide, write it if nobody was faster. What follows from the

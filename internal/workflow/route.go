@@ -37,7 +37,7 @@ func (a Approval) route(ctx context.Context, r flow.Run, signal flow.Signal) (fl
 		return r, err
 	}
 	e := underway(r, signal)
-	r, heard, err := a.asker().hear(ctx, f, r, e, slices.Clone(requestHandlers)...)
+	r, heard, err := a.asker().hear(ctx, f, r, e, requestHandlers...)
 	if err != nil {
 		return r, err
 	}
