@@ -46,6 +46,8 @@ bench: ## measure latencies, throughput, listings, memory (7 minutes); see docs/
 	$(BENCH) -bench WholeRuns -benchtime 2000x ./internal/app
 	$(BENCH) -bench 'Decisions|Memory' -benchtime 1000x ./internal/app
 	$(BENCH) -bench Start -benchtime 10x ./internal/app
+	$(BENCH) -bench Handlers/warm -benchtime 2000x ./internal/app
+	$(BENCH) -bench Handlers/cold -benchtime 10x ./internal/app
 	$(BENCH) -bench Recover -benchtime 1x ./internal/app
 	$(BENCH) -bench . -benchtime 1000x ./internal/store/sqlite ./internal/runner/local
 	$(BENCH) -bench Targets -benchtime 20x ./internal/slackapp ./internal/catalog ./internal/flow
