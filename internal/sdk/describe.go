@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
@@ -74,7 +75,9 @@ func (p Python) Invoke(ctx context.Context, _ string, payload []byte) ([]byte, e
 	cmd.Stdin = bytes.NewReader(payload)
 	var out, problems bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problems
-	if err := cmd.Run(); err != nil {
+	// A process that it has left behind must not keep us waiting.
+	cmd.WaitDelay = time.Second
+	if err := cmd.Run(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		lines := strings.Split(strings.TrimSpace(problems.String()), "\n")
 		return nil, &flow.Error{Code: flow.CodeHandler, Message: fmt.Sprintf("%s failed: %s", interpreter, lines[len(lines)-1]), Cause: err}
 	}

@@ -21,16 +21,22 @@ func program(t *testing.T, text string) string {
 func TestPython(t *testing.T) {
 	t.Parallel()
 	dir := program(t, `
-import os, sys
+import os, subprocess, sys
 def handler(message, context):
     print("printed, and no part of the answer")
     if message["op"] == "fail":
         raise RuntimeError("it broke")
+    if message["op"] == "leave":
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(5)"])
     return {"handlers": [message["source"]["name"]], "secret": os.environ.get("SYM_TEST_SECRET")}
 `)
 	got, err := Python{Dir: dir}.Invoke(t.Context(), "", []byte(`{"op":"describe","source":{"name":"impl.py"}}`))
 	if err != nil || string(got) != `{"handlers": ["impl.py"], "secret": null}` {
 		t.Errorf("got %s, %v", got, err)
+	}
+	got, err = Python{Dir: dir}.Invoke(t.Context(), "", []byte(`{"op":"leave","source":{"name":"impl.py"}}`))
+	if err != nil || !strings.Contains(string(got), "impl.py") {
+		t.Errorf("a process was left behind: %s, %v", got, err)
 	}
 	_, err = Python{Dir: dir}.Invoke(t.Context(), "", []byte(`{"op":"fail"}`))
 	if flow.CodeOf(err) != flow.CodeHandler || !strings.Contains(err.Error(), "RuntimeError: it broke") {
