@@ -80,9 +80,59 @@ func (in Start) apply(r *Run, now time.Time) error {
 	}
 	if in.Prompted {
 		r.record(Event{ID: r.nextID(), Name: EventPrompt, Actor: in.Requester, Channel: in.Source, At: now, State: StateCompleted})
-		r.then(EventPrompt, r.Events[0].ID, in.Flow.Hooks())
+		hooks := in.Flow.Hooks()
+		r.then(EventPrompt, r.Events[0].ID, hooks)
+		if slices.Contains(hooks, HookBefore(EventPrompt)) {
+			r.Coming = &Coming{EventID: r.Events[0].ID}
+		}
 	}
 	return nil
+}
+
+// Dismiss is a form that a hook does not let be shown, by ignoring the prompt
+// or by failing: whoever asked for it is told why, and it can't be submitted.
+type Dismiss struct{ Reason Failure }
+
+func (in Dismiss) apply(r *Run, _ time.Time) error {
+	e, prompted := r.prompt()
+	switch {
+	case prompted && e.State != StateCompleted:
+		return ErrUnchanged
+	case r.Status != Prompted || !prompted || len(r.Signals) > 0:
+		return Errorf(CodeIllegal, "there is no open form of this run")
+	}
+	r.amend(e.ID, func(e *Event) {
+		e.State, e.Errors = StateInProgress, []Failure{in.Reason}
+		if in.Reason.Code == CodeIgnored {
+			e.State = StateIntercepted
+		}
+	})
+	r.Coming = nil
+	r.After = slices.DeleteFunc(r.After, func(a AfterCall) bool { return a.EventID == e.ID })
+	return nil
+}
+
+// prompt is the event of the form; false: there was none.
+func (r *Run) prompt() (Event, bool) {
+	if len(r.Events) > 0 && r.Events[0].Name == EventPrompt {
+		return r.Events[0], true
+	}
+	return Event{}, false
+}
+
+// Dismissed tells whether a hook kept the form from being shown, and why.
+func (r *Run) Dismissed() (Failure, bool) {
+	if e, ok := r.prompt(); ok && e.State != StateCompleted {
+		return e.Errors[0], true
+	}
+	return Failure{}, false
+}
+
+// unasked tells whether the hook that says who may have the form was not heard
+// yet.
+func (r *Run) unasked() bool {
+	e, prompted := r.prompt()
+	return prompted && r.Coming != nil && r.Coming.EventID == e.ID && r.Coming.Result == nil
 }
 
 // Receive appends a signal. Whether the actor may send it has been checked.
@@ -116,6 +166,13 @@ func (in Receive) apply(r *Run, now time.Time) error {
 		if len(r.Signals) > 0 {
 			return Errorf(CodeStale, "this form was open for too long: start a new request")
 		}
+		if reason, ok := r.Dismissed(); ok {
+			return Errorf(CodeForbidden, "%s", reason.Message)
+		}
+		if r.unasked() {
+			return Errorf(CodeIllegal, "the flow has not said yet who may use it: open the form again")
+		}
+		r.Coming = nil
 		r.Fields = in.Submission.Fields
 		r.Target = in.Submission.Target
 		r.DurationSeconds = int64(in.Submission.Duration / time.Second)

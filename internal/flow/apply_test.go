@@ -45,6 +45,11 @@ func situations() map[string]situation {
 		"escalated":   {escalated, soon},
 		"deescalated": {must(claimed, t0, Deescalate{Owner: "worker"}), soon},
 
+		// Forms that a hook is asked about.
+		"prompted, unasked":   {startedWith("on_prompt", "after_prompt"), soon},
+		"prompted, asked":     {must(startedWith("on_prompt", "after_prompt"), t0, Keep{EventID: EventID(runID, 1)}), soon},
+		"prompted, dismissed": {must(startedWith("on_prompt", "after_prompt"), t0, Dismiss{Reason: Failure{Code: CodeIgnored, Message: "ask your lead"}}), soon},
+
 		// Forms that are late.
 		"prompted, over":    {prompted, t0.Add(PromptTimeout)},
 		"prompted, expires": {must(prompted, t0.Add(PromptTimeout), news(prompted, ActionTimeout)), t0.Add(PromptTimeout)},
@@ -241,6 +246,9 @@ var inputs = map[string]func(r *Run, now time.Time) Input{
 			return Keep{}
 		}
 		return Keep{EventID: r.Access.Removal.EventID}
+	},
+	"dismiss": func(*Run, time.Time) Input {
+		return Dismiss{Reason: Failure{Code: CodeIgnored, Message: "ask your lead"}}
 	},
 	"spare":            func(*Run, time.Time) Input { return Spare{Owner: "worker", Reason: Failure{Message: "not yet"}} },
 	"spare by another": func(*Run, time.Time) Input { return Spare{Owner: "another", Reason: Failure{Message: "not yet"}} },
@@ -915,6 +923,27 @@ claimed, over             | spare                       | ! Run:ILLEGAL_MOVE
 claimed, over             | keep for the end            | escalated | - | - | +30s | -
 granting, claimed         | spare                       | approved | deescalate/intercepted | - | +1m0s | -
 removal failed            | spare                       | ! Grant:BUSY
+
+# forms that a hook is asked about
+prompted                  | dismiss                     | prompted | ~prompt/intercepted | - | +167h50m0s | -
+submitted                 | dismiss                     | ! Run:ILLEGAL_MOVE
+requested                 | dismiss                     | ! Run:ILLEGAL_MOVE
+approved                  | dismiss                     | ! Run:ILLEGAL_MOVE
+denied                    | dismiss                     | ! Run:ILLEGAL_MOVE
+expired                   | dismiss                     | ! Run:ILLEGAL_MOVE
+cancelled                 | dismiss                     | ! Run:ILLEGAL_MOVE
+escalated                 | dismiss                     | ! Run:ILLEGAL_MOVE
+deescalated               | dismiss                     | ! Run:ILLEGAL_MOVE
+prompted, unasked         | receive request             | ! Run:ILLEGAL_MOVE
+prompted, unasked         | dismiss                     | prompted | ~prompt/intercepted | - | +167h50m0s | -
+prompted, unasked         | dispatch                    | unchanged
+prompted, unasked         | keep for the grant          | prompted | - | - | +1m0s | -
+prompted, asked           | receive request             | prompted | - | request | +1m0s | -
+prompted, asked           | dismiss                     | prompted | ~prompt/intercepted | - | +167h50m0s | -
+prompted, asked           | dispatch                    | prompted | - | - | +3m0s | 1 runs
+prompted, dismissed       | receive request             | ! Auth:FORBIDDEN
+prompted, dismissed       | dismiss                     | unchanged
+prompted, dismissed       | dispatch                    | unchanged
 `
 
 // TestApply_End: the end is min(access seen, first attempt + 15 min) + duration.

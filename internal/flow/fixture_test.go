@@ -60,6 +60,13 @@ func started(f *Flow) Run {
 	return must(Run{}, t0, Start{ID: runID, Flow: f, Requester: requester, Source: ChannelSlack, Prompted: true})
 }
 
+// startedWith is started of a flow that has these hooks.
+func startedWith(hooks ...string) Run {
+	f := accessFlow()
+	f.Implementation = described(hooks...)
+	return started(f)
+}
+
 // submitted is the form as the requester sends it.
 func submitted(d time.Duration) Receive {
 	return Receive{

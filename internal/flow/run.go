@@ -141,8 +141,8 @@ type Run struct {
 	Seq     int      `json:"seq"` // numbers given to events and signals so far
 	// After is what is still to run after an event that is durable already.
 	After []AfterCall `json:"after,omitempty"`
-	// Coming is the grant that handlers are asked about before it is begun; nil
-	// where there is none, or it has begun.
+	// Coming is the form, or the grant, that a hook is asked about before it is
+	// begun; nil where there is none, or it has begun.
 	Coming *Coming `json:"coming,omitempty"`
 
 	// Access is set once a grant is intended; it holds all that removal needs.

@@ -124,10 +124,13 @@ func Next(r Run) Step {
 }
 
 // AfterDue is the next of what is to run after an event. What follows a
-// request waits for its message.
+// request waits for its message, what follows a form for the hook before it.
 func (r *Run) AfterDue() (AfterCall, bool) {
 	for _, a := range r.After {
 		asking := a.Event == EventRequest && r.Status == Requested && r.Tier == 0 && len(r.Tiers) > 0
+		if a.Event == EventPrompt && r.unasked() {
+			continue
+		}
 		if !asking || r.Tiers[0].Delivered || r.Tiers[0].Undeliverable != "" {
 			return a, true
 		}

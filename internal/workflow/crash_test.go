@@ -136,7 +136,7 @@ func checkAsked(t *testing.T, n int, w *world) {
 	}
 	again := 0
 	for _, hooks := range []string{
-		"after_prompt", "on_request get_permissions", "after_request", "on_approve", "after_approve",
+		"on_prompt", "after_prompt", "on_request get_permissions", "after_request", "on_approve", "after_approve",
 		"on_escalate", "after_escalate", "on_deescalate", "after_deescalate",
 	} {
 		if times[hooks] == 0 {

@@ -72,6 +72,7 @@ type world struct {
 	drive    workflow.Drive
 	sweep    workflow.Sweep
 	notify   workflow.Notify
+	forms    workflow.Forms
 	publish  workflow.Publish
 
 	feed     []store.Change
@@ -180,6 +181,7 @@ func (w *world) boot() {
 	w.drive = workflow.Drive{Runs: w.runs, Runner: w, Remover: w, Now: now}
 	w.sweep = workflow.Sweep{Runs: w.runs, Drive: w.drive, Now: now, Log: log}
 	w.notify = workflow.Notify{Runs: w.runs, Flows: w.flows, Messages: store.Messages{Store: s}, Slack: w.slack, Now: now, Log: log}
+	w.forms = workflow.Forms{Runs: w.runs, Handlers: w.handlers, Now: now}
 	w.publish = workflow.Publish{Runs: w.runs, Flows: w.flows, ARNs: func(s flow.Strategy) []string {
 		var arns []string
 		for _, target := range s.Targets {
@@ -862,6 +864,13 @@ func (w *world) ask(who store.User, cause string) string {
 	id := flow.RunIDFrom("acme", cause)
 	w.must("prompt", func() error {
 		_, err := w.submit.Prompt(w.t.Context(), workflow.Prompt{RunID: id, Flow: w.flow, Actor: who})
+		return err
+	})
+	w.must("open", func() error {
+		r, err := w.runs.Get(w.t.Context(), id)
+		if err == nil {
+			_, err = w.forms.Open(w.t.Context(), w.flow, r)
+		}
 		return err
 	})
 	w.must("request", func() error {

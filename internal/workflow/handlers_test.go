@@ -44,7 +44,7 @@ func TestHandlers_Order(t *testing.T) {
 	w := newWorld(t, defines(everyHook...))
 	w.handlers.says["on_request"] = []says{{answer: flow.Answer{Permissions: &flow.Permissions{ApproveDeny: flow.Permission{Level: flow.LevelMember}}}}}
 	id := w.ask(asker, "a")
-	before := []string{"0002: on_request get_permissions", "0001: after_prompt"} // they come in one go here
+	before := []string{"0001: on_prompt", "0002: on_request get_permissions", "0001: after_prompt"} // they come in one go here
 	w.wantAsked(before...)
 	must(t, w.tell(id))
 	w.settle()
@@ -397,6 +397,74 @@ func TestHandlers_HeldRequestExpires(t *testing.T) {
 	w.pass(flow.PromptTimeout + time.Hour)
 	if r := w.want(id, flow.Expired); len(r.Signals) != 0 || !r.Due.IsZero() {
 		t.Errorf("signals %+v, due %v", r.Signals, r.Due)
+	}
+}
+
+// TestForms_Open: on_prompt says who may have a form at all.
+func TestForms_Open(t *testing.T) {
+	t.Parallel()
+	open := func(w *world) (flow.Run, error) {
+		t.Helper()
+		r, err := w.submit.Prompt(t.Context(), workflow.Prompt{RunID: flow.RunIDFrom("acme", "form"), Flow: w.flow, Actor: asker})
+		must(t, err)
+		r, err = w.forms.Open(t.Context(), w.flow, r)
+		w.settle()
+		return r, err
+	}
+	for _, tc := range []struct {
+		name  string
+		says  says
+		code  flow.Code // "" for a form that is shown
+		state flow.EventState
+		told  int // messages to the error channel
+	}{
+		{"Nothing", says{}, "", flow.StateCompleted, 0},
+		{"Ignored", ignores("ask your lead"), flow.CodeIgnored, flow.StateIntercepted, 0},
+		{"Raised", raised("on_prompt"), "SDK:HANDLER_ERROR", flow.StateInProgress, 1},
+		{"Approved", returned(flow.EventApprove, nil), flow.CodeHandler, flow.StateInProgress, 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, defines("on_prompt", "after_prompt"))
+			w.handlers.says["on_prompt"] = []says{tc.says}
+			r, err := open(w)
+			if flow.CodeOf(err) != tc.code || r.Events[0].State != tc.state {
+				t.Errorf("got %v, event %+v", err, r.Events[0])
+			}
+			_, err = w.submit.Request(t.Context(), r.ID, asker.Actor, w.form())
+			if (err == nil) != (tc.code == "") {
+				t.Errorf("submitted all the same: %v", err)
+			}
+			w.settle()
+			must(t, w.tell(r.ID))
+			if n := len(w.slack.sent); tc.code != "" && n != tc.told {
+				t.Errorf("sent %v", w.slack.sent)
+			}
+			want := []string{"0001: on_prompt"}
+			if tc.code == "" {
+				want = append(want, "0001: after_prompt")
+			}
+			w.wantAsked(want...)
+			if _, err := open(w); flow.CodeOf(err) != tc.code {
+				t.Errorf("opened again: %v", err)
+			}
+		})
+	}
+	w := newWorld(t, defines("on_prompt"))
+	r, err := w.submit.Prompt(t.Context(), workflow.Prompt{RunID: flow.RunIDFrom("acme", "unasked"), Flow: w.flow, Actor: asker})
+	must(t, err)
+	if _, err := w.submit.Request(t.Context(), r.ID, asker.Actor, w.form()); flow.CodeOf(err) != flow.CodeIllegal {
+		t.Errorf("submitted though the hook was not asked: %v", err)
+	}
+	w.handlers.says["on_prompt"] = []says{unreachable}
+	if _, err := w.forms.Open(t.Context(), w.flow, r); flow.CodeOf(err) != flow.CodeUnavailable {
+		t.Errorf("nobody to ask: %v", err)
+	}
+	if _, err := w.forms.Open(t.Context(), w.flow, r); err != nil {
+		t.Errorf("asked again: %v", err)
+	}
+	if _, err := w.submit.Request(t.Context(), r.ID, asker.Actor, w.form()); err != nil {
+		t.Errorf("after that: %v", err)
 	}
 }
 

@@ -134,7 +134,7 @@ func isOutcome(r flow.Run, e flow.Event) bool {
 // isRefusal tells whether what somebody did was not accepted.
 func isRefusal(e flow.Event) bool {
 	if e.Ignored() {
-		return true
+		return e.Name != flow.EventPrompt // that is told in the form's place
 	}
 	switch e.Name {
 	case flow.EventApprove, flow.EventDeny, flow.EventCancel:
