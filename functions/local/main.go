@@ -10,6 +10,9 @@
 //	local check [-flows DIR] [-sdk DIR]
 //	    Print all faults of the configuration; exit 1 if there are any.
 //
+//	local try -flow NAME -as EMAIL [-event request] [-requester EMAIL] [-fields JSON] [-context JSON] [-invoke]
+//	    Ask the handlers of a flow what they would do, and do none of it.
+//
 //	local token create -bot NAME [-label TEXT] [-expires 90d] [-data DIR]
 //	local token list [-data DIR]
 //	local token revoke ID [-data DIR]

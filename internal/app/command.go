@@ -33,10 +33,12 @@ func Main(ctx context.Context, args []string, getenv func(string) string, out, l
 		err = serve(ctx, args, settings, out, logs)
 	case "check":
 		err = check(ctx, args, settings, out)
+	case "try":
+		err = try(ctx, args, settings, out)
 	case "token":
 		err = token(ctx, args, settings, out)
 	default:
-		return fmt.Errorf("there is no command %q: use none (to serve), check or token", name)
+		return fmt.Errorf("there is no command %q: use none (to serve), check, try or token", name)
 	}
 	if errors.Is(err, flag.ErrHelp) {
 		return nil // the flag package has printed it
@@ -76,6 +78,7 @@ const (
 const usage = `Usage of local:
   local [flags]                      serve until stopped
   local check [-flows DIR]           find the faults of the configuration
+  local try -flow F -as EMAIL        ask a flow's handlers what they would do; -help
   local token create|list|revoke     manage the API's tokens; -help after each
 `
 

@@ -15,7 +15,9 @@ import (
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/lambdahost"
 	"github.com/symflows/symflows/internal/sdk"
+	"github.com/symflows/symflows/internal/services"
 	"github.com/symflows/symflows/internal/slackapp"
+	"github.com/symflows/symflows/internal/workflow"
 )
 
 // sdkARN is what the function that runs Python handlers is called on this
@@ -64,12 +66,22 @@ func hasPython(c *catalog.Catalog) bool {
 // handlers builds what asks Python handlers, and serves what they ask of us
 // while they run: on an address of its own, which no other machine can reach.
 func (l *Local) handlers(c core.Core, side *slackSide, f *functions, secrets lambdahost.Secrets) (*sdk.Client, error) {
+	client, answers, err := serveHandlers(l, c, f, side.directory, slackapp.Asked{API: side.api, Directory: side.directory})
+	if err != nil {
+		return nil, err
+	}
+	answers.Secrets, answers.Functions = secrets, f
+	return client, nil
+}
+
+// serveHandlers builds both sides of the talk with handlers. Secrets and
+// functions are left to the caller.
+func serveHandlers(l *Local, c core.Core, f workflow.Functions, people workflow.Directory, slack services.Slack) (*sdk.Client, *services.Services, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, fmt.Errorf("listen for handlers: %w", err)
+		return nil, nil, fmt.Errorf("listen for handlers: %w", err)
 	}
-	answers := c.Services(side.directory, slackapp.Asked{API: side.api, Directory: side.directory})
-	answers.Secrets, answers.Functions = secrets, f
+	answers := c.Services(people, slack)
 	server := &http.Server{
 		Handler: answers.Handler(), ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn),
@@ -78,5 +90,5 @@ func (l *Local) handlers(c core.Core, side *slackSide, f *functions, secrets lam
 	l.closers = append(l.closers, server.Close)
 	return c.Handlers(f, sdkARN, sdk.Services{
 		URL: "http://" + listener.Addr().String(), Offers: []string{"secret", "invoke"},
-	}), nil
+	}), answers, nil
 }

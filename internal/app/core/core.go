@@ -79,6 +79,11 @@ func (c Core) Handlers(f workflow.Functions, arn string, s sdk.Services) *sdk.Cl
 	}
 }
 
+// Forms builds what asks the handlers of forms.
+func (c Core) Forms(h *sdk.Client) workflow.Forms {
+	return workflow.Forms{Runs: c.Runs, Handlers: h, Fields: h, Now: c.Clock.Now}
+}
+
 // Services builds what answers handlers while they run. Secrets and functions,
 // where they are to be asked of us, are left to the caller.
 func (c Core) Services(d workflow.Directory, s services.Slack) *services.Services {
