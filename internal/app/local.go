@@ -214,7 +214,9 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	mux.Handle("/api/v1/", (&api.API{
 		Submit: submit, Runs: runs, Flows: flows, Tokens: l.Tokens, Org: o.Settings.Org, Now: now, Log: o.Log,
 	}).Handler())
-	l.mount(mux, slack, c.SlackApp(slack.api, slack.directory, submit))
+	shown := c.SlackApp(slack.api, slack.directory, submit)
+	shown.Forms = c.Forms(handlers)
+	l.mount(mux, slack, shown)
 	l.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)}
 
 	// From here on: what an earlier process left.

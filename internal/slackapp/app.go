@@ -23,6 +23,7 @@ import (
 // answers: a Lambda can't work after that.
 type App struct {
 	Submit    workflow.Submit // required
+	Forms     workflow.Forms  // required where a flow has handlers
 	Flows     *store.Flows    // required
 	Directory *Directory      // required; its Team is the workspace we serve
 	API       *slack.Client   // required; for Socket Mode with an app-level token
@@ -151,6 +152,8 @@ var sayings = map[flow.Code]string{
 	flow.CodeInvalidRun:    "",
 	flow.CodeBusy:          "",
 	flow.CodeUndeliverable: "",
+	flow.CodeIgnored:       "",
+	flow.CodeUnavailable:   "The flow's own code did not answer in time, so nothing was done. Please try again.",
 	flow.CodeLookup:        "Slack could not tell who you are just now, so nothing was done. Please try again in a minute.",
 }
 

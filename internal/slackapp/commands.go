@@ -100,6 +100,12 @@ func (a *App) prompt(ctx context.Context, f *flow.Flow, who store.User, trigger,
 	if err != nil {
 		return slack.ModalViewRequest{}, err
 	}
+	if r, err = a.Forms.Open(ctx, f, r); err != nil {
+		if reason, ok := r.Dismissed(); ok { // whatever its code, whoever asked may see it
+			err = &flow.Error{Code: flow.CodeIgnored, Message: reason.Message, Cause: err}
+		}
+		return slack.ModalViewRequest{}, err
+	}
 	return requestModal(f, r.ID), nil
 }
 

@@ -1,13 +1,17 @@
 package slackapp
 
 import (
+	"context"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/workflow"
 )
 
 func TestCommand(t *testing.T) {
@@ -140,4 +144,47 @@ func runsIn(t *testing.T, runs store.Runs) int {
 		t.Fatal(err)
 	}
 	return len(page.Runs)
+}
+
+// gatekeeper is a flow's on_prompt.
+type gatekeeper struct {
+	answer *flow.HookAnswer
+	err    error
+}
+
+func (g gatekeeper) Handle(context.Context, workflow.HandlerCall, []string) (flow.Result, error) {
+	return flow.Result{Answer: &flow.Answer{Hook: g.answer}}, g.err
+}
+
+func (gatekeeper) Identity(context.Context, workflow.HandlerCall, string, string, string) (string, error) {
+	return "", nil
+}
+
+// TestOnPrompt: a flow's hook says who may see its form. Who may not is told
+// why, and sees none.
+func TestOnPrompt(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name string
+		gate gatekeeper
+		said string // "" for a form
+	}{
+		{"Welcome", gatekeeper{}, ""},
+		{"Ignored", gatekeeper{answer: &flow.HookAnswer{Event: flow.Ignore, Message: "ask your <!channel> lead"}}, `Ask your \u0026lt;!channel\u0026gt; lead.`},
+		{"Late", gatekeeper{err: flow.Errorf(flow.CodeUnavailable, "inner workings")}, "did not answer in time"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			f := accessFlow()
+			f.Implementation = flow.NewSource("impl.py", "...")
+			f.Implementation.Handlers = []string{"on_prompt"}
+			w := memoryWorld(t, f)
+			w.app.Forms = workflow.Forms{Runs: w.runs, Handlers: tc.gate, Now: func() time.Time { return w.now }}
+			said := w.command(alice, "req "+f.Name)
+			opened := slices.ContainsFunc(w.slack.calls, func(c call) bool { return c.Method == "views.open" })
+			if opened != (tc.said == "") || !strings.Contains(said, tc.said) || strings.Contains(said, "inner workings") {
+				t.Errorf("form %t, said %q", opened, said)
+			}
+		})
+	}
 }

@@ -33,21 +33,30 @@ func (m Forms) Open(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run, er
 	if !ok || e.Name != flow.EventPrompt {
 		return r, nil
 	}
-	r, heard, err := a.hear(ctx, f, r, e, flow.HookBefore(e.Name))
+	if r.Coming.Result != nil {
+		return r, nil // it was asked, and had nothing against it
+	}
+	heard, err := a.call(ctx, f, r, e, f.Defined(flow.HookBefore(e.Name)))
 	if err != nil {
 		return r, err
 	}
-	reason := (*flow.Failure)(nil)
-	if heard != nil && heard.Error != nil {
-		reason = heard.Error
-	} else if v, err := weigh(f, r, e.Name, heard); err != nil {
-		failure := failureOf(err, e.Name)
-		reason = &failure
-	} else {
+	reason := heard.Error
+	if reason == nil {
+		err := heard.Hook().Check(e.Name)
+		var v verdict
+		if err == nil {
+			v, err = weigh(f, r, e.Name, &heard)
+		}
 		reason = v.ignored
+		if err != nil {
+			failure := failureOf(err, e.Name)
+			reason = &failure
+		}
 	}
 	if reason == nil {
-		return r, nil
+		// Only this lets the form be submitted, and after_prompt hear of it.
+		r, err = a.keep(ctx, r, e.ID, flow.Result{Answer: &flow.Answer{}})
+		return r, err
 	}
 	r, err = m.Runs.Change(ctx, r.ID, m.Now, func(flow.Run) (flow.Input, error) { return flow.Dismiss{Reason: *reason}, nil })
 	if err != nil {
