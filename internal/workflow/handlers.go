@@ -112,7 +112,13 @@ func weigh(f *flow.Flow, r flow.Run, asked flow.EventName, result *flow.Result) 
 // underway is the event that a signal will become.
 func underway(r flow.Run, s flow.Signal) flow.Event {
 	e := flow.Event{ID: s.ID, Name: r.EventOf(s), Actor: s.Actor, Channel: s.Channel, At: s.At, Via: s.Via}
-	if s.Message != "" && s.Actor.Kind != flow.KindSystem {
+	switch {
+	case e.Name == flow.EventRequestForward:
+		e.Fields = map[string]any{"forward_reason": string(s.Action)}
+		if s.Message != "" {
+			e.Fields["forward_message"] = s.Message
+		}
+	case s.Message != "":
 		e.Fields = map[string]any{"decision_message": s.Message}
 	}
 	return e
