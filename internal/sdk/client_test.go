@@ -30,6 +30,8 @@ func actor(name string) flow.Actor {
 var alice, bob, lead = actor("Alice"), actor("Bob"), actor("Lead")
 
 func testFlow() *flow.Flow {
+	code := flow.NewSource("impl.py", "...")
+	code.Handlers = []string{"on_request", "on_approve"}
 	return &flow.Flow{
 		Org: "acme", Name: "prod-access", Version: "1.0.3", Label: "Production", Vars: map[string]string{"team": "ops"},
 		Environment: flow.Environment{
@@ -48,7 +50,7 @@ func testFlow() *flow.Flow {
 			AllowRevoke: true, ScheduleDeescalation: true,
 			PromptFields: []flow.PromptField{{Name: "reason", Type: flow.FieldString, Required: true, Visible: true, OnChange: flow.NewSource("on_change_reason.py", "def on_change_reason(username, form): ...")}},
 		},
-		Implementation: flow.NewSource("impl.py", "..."),
+		Implementation: code,
 	}
 }
 

@@ -66,6 +66,7 @@ func newWorld(t *testing.T, edit ...func(*flow.Flow)) *world {
 		Strategy: &flow.Strategy{Name: "s", Type: "custom", Targets: []flow.Target{{Name: "orders", Type: "custom"}, {Name: "billing", Type: "custom"}}},
 		Params:   flow.Params{AllowRevoke: true, ScheduleDeescalation: true},
 	}
+	f.Implementation.Handlers = []string{"on_request"}
 	for _, e := range edit {
 		e(f)
 	}
