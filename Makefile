@@ -3,7 +3,7 @@ GO    ?= go
 FLOWS ?= flows
 DATA  ?= .local
 
-.PHONY: help run test lint bench bench-cold check synth deploy
+.PHONY: help run test test-python lint bench bench-cold check synth deploy
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,8 +22,13 @@ synth: node_modules ## write the CloudFormation template to cdk.out; takes no AW
 deploy: node_modules ## deploy to the AWS account of the credentials; CONTEXT="-c alarmEmail=ops@example.com", options are in infra/context.go
 	$(CDK) deploy $(CONTEXT)
 
-test: node_modules ## run all tests
+test: node_modules test-python ## run all tests
 	$(GO) test -race -timeout 30m ./...
+
+test-python: ## run the tests in Python: of the SDK, and of the handlers in flows/
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or later is needed, as python3: install it, or put it first in PATH"; exit 1; }
+	cd functions/sdk && python3 -m unittest
 
 node_modules: package.json package-lock.json # tools that the tests run on Node
 	npm ci
