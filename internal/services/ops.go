@@ -77,6 +77,10 @@ func (c call) userByEmail(ctx context.Context, raw json.RawMessage) (any, error)
 	return c.byEmail(ctx, a.Email, a.Create)
 }
 
+// atOnce is how many people can be asked for at once: each is a question to
+// Slack or to the store.
+const atOnce = 200
+
 func (c call) usersByEmails(ctx context.Context, raw json.RawMessage) (any, error) {
 	a, err := args[struct {
 		Emails []string `json:"emails"`
@@ -84,9 +88,8 @@ func (c call) usersByEmails(ctx context.Context, raw json.RawMessage) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	const most = 200 // each is a question to Slack
-	if len(a.Emails) > most {
-		return nil, flow.Errorf(flow.CodeInvalid, "%d addresses at once: ask for %d at most", len(a.Emails), most)
+	if len(a.Emails) > atOnce {
+		return nil, flow.Errorf(flow.CodeInvalid, "%d addresses at once: ask for %d at most", len(a.Emails), atOnce)
 	}
 	users := []*workflow.HandlerUser{}
 	for _, email := range a.Emails {
@@ -101,6 +104,37 @@ func (c call) usersByEmails(ctx context.Context, raw json.RawMessage) (any, erro
 		}
 	}
 	return users, nil
+}
+
+// usersByIdentities finds those whom a service knows by some ids, once each.
+func (c call) usersByIdentities(ctx context.Context, raw json.RawMessage) (any, error) {
+	a, err := args[struct {
+		Service   string   `json:"service"`
+		ServiceID string   `json:"service_id"`
+		UserIDs   []string `json:"user_ids"`
+	}](raw)
+	if err != nil {
+		return nil, err
+	}
+	if a.Service == "" {
+		return nil, flow.Errorf(flow.CodeInvalid, "service is missing: name one, such as github")
+	}
+	if len(a.UserIDs) > atOnce {
+		return nil, flow.Errorf(flow.CodeInvalid, "%d ids at once: ask for %d at most", len(a.UserIDs), atOnce)
+	}
+	var all []store.User
+	for _, id := range a.UserIDs {
+		found, err := c.Users.ByIdentity(ctx, store.Identity{Service: a.Service, ExternalID: a.ServiceID, UserID: id})
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range found {
+			if !slices.ContainsFunc(all, func(known store.User) bool { return known.ID == u.ID }) {
+				all = append(all, u)
+			}
+		}
+	}
+	return c.users(ctx, all)
 }
 
 // byEmail finds a person. One whom the workspace does not know can be made: as
@@ -329,8 +363,16 @@ func (c call) saveIdentity(ctx context.Context, raw json.RawMessage) (any, error
 			return nil, flow.Errorf(flow.CodeInvalid, "an identity has a service, a service_id and a user_id, of at most %d characters each", most)
 		}
 	}
-	identity := store.Identity{Service: a.Service, ExternalID: a.ServiceID, UserID: a.UserID}
-	return nil, c.Users.SetIdentity(ctx, flow.UserID(c.Org, a.Email), identity)
+	id := flow.UserID(c.Org, a.Email)
+	if _, err := c.Users.ByID(ctx, id); flow.CodeOf(err) == flow.CodeUnknownUser {
+		_, err = c.byEmail(ctx, a.Email, true) // users_by_identities is to find them
+		if err != nil {
+			return nil, err
+		}
+	} else if err != nil {
+		return nil, err
+	}
+	return nil, c.Users.SetIdentity(ctx, id, store.Identity{Service: a.Service, ExternalID: a.ServiceID, UserID: a.UserID})
 }
 
 // secret reads a secret that the flow's configuration names, and no other.

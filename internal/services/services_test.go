@@ -230,6 +230,10 @@ func TestOps(t *testing.T) {
 		{"store_put", `{"path":"a","value":{"n":1}}`, `{"value":null}`},
 		{"save_identity", `{"email":"alice@example.com","service":"okta","service_id":"acme.okta.com","user_id":"00u1"}`, `{"value":null}`},
 		{"save_identity", `{"email":"alice@example.com","service":"okta"}`, `{"error":{"code":"Request:INVALID"`},
+		{"save_identity", `{"email":"down@example.com","service":"okta","service_id":"acme.okta.com","user_id":"00u1"}`, `{"error":{"code":"Slack:LOOKUP_FAILED"`},
+		{"users_by_identities", `{"service":"github","service_id":"acme","user_ids":["nobody"]}`, `{"value":[]}`},
+		{"users_by_identities", `{"user_ids":["bob"]}`, `{"error":{"code":"Request:INVALID"`},
+		{"users_by_identities", `{"service":"github","user_ids":["` + strings.Repeat(`x","`, 200) + `x"]}`, `{"error":{"code":"Request:INVALID","message":"201 ids at once`},
 		{"secret", `{"path":"/sym/pd","json_key":"token"}`, `{"value":"value of /sym/pd token"}`},
 		{"secret", `{"path":"/sym/other"}`, `{"error":{"code":"Auth:FORBIDDEN"`},
 		{"invoke", `{"arn":"` + reportARN + `","payload":{"a":1}}`, `{"value":{"rows":3}}`},
@@ -315,6 +319,11 @@ func TestKept(t *testing.T) {
 	w.ask("save_identity", `{"email":"ALICE@example.com","service":"okta","service_id":"acme.okta.com","user_id":"00u1"}`)
 	if got, err := w.Users.Identity(t.Context(), alice.ID, "okta", "acme.okta.com"); got != "00u1" || err != nil {
 		t.Errorf("identity %q, %v", got, err)
+	}
+	w.ask("save_identity", `{"email":"new@example.com","service":"github","service_id":"acme","user_id":"newcomer"}`)
+	got := w.ask("users_by_identities", `{"service":"github","service_id":"acme","user_ids":["newcomer","nobody","newcomer"]}`)
+	if want := `{"value":[{"id":"` + flow.UserID("acme", "new@example.com") + `"`; !strings.HasPrefix(got, want) || strings.Count(got, `"email"`) != 1 {
+		t.Errorf("got %s, want %s…", got, want)
 	}
 	before := w.run
 	if after, err := w.Runs.Get(t.Context(), w.run.ID); err != nil || after.Rev != before.Rev {

@@ -2,9 +2,13 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
@@ -130,10 +134,53 @@ func (s Users) Identity(ctx context.Context, userID, service, externalID string)
 	return "", nil
 }
 
+// ByIdentity gives the people who have an identity, in the order in which it
+// was saved: whom we never saw is not among them, and none is no error. Case
+// makes no difference in GitHub's names; in the ids of other services it does.
+func (s Users) ByIdentity(ctx context.Context, i Identity) ([]User, error) {
+	var ids []string
+	if err := s.read(ctx, identityKey(i), &ids); err != nil && flow.CodeOf(err) != flow.CodeUnknownUser {
+		return nil, err
+	}
+	var found []User
+	for _, id := range ids {
+		var p person
+		if err := s.read(ctx, userKey(id), &p); err != nil && flow.CodeOf(err) != flow.CodeUnknownUser {
+			return nil, err
+		}
+		// The person's own item has the last word: the identity may have changed.
+		if p.ID != "" && slices.ContainsFunc(p.Identities, func(has Identity) bool { return identityKey(has) == identityKey(i) }) {
+			found = append(found, p.User)
+		}
+	}
+	return found, nil
+}
+
+// identityKey is where the ids of those are who have an identity. It is a hash,
+// for the parts may hold any character and be longer than a key.
+func identityKey(i Identity) string {
+	if i.Service == "github" { // whose names are the same in any case
+		i.ExternalID, i.UserID = strings.ToLower(i.ExternalID), strings.ToLower(i.UserID)
+	}
+	sum := sha256.Sum256([]byte(i.Service + "\x00" + i.ExternalID + "\x00" + i.UserID))
+	return userKey("by#" + hex.EncodeToString(sum[:]))
+}
+
 // SetIdentity saves an identity in place of the one of the same service and
 // external id.
 func (s Users) SetIdentity(ctx context.Context, userID string, i Identity) error {
-	_, _, err := change(ctx, s.Store, userKey(userID), func(p *person, _ int64) error {
+	// First where the person is found by it: should the second write be missing,
+	// it is merely not theirs.
+	_, _, err := change(ctx, s.Store, identityKey(i), func(ids *[]string, _ int64) error {
+		if !slices.Contains(*ids, userID) {
+			*ids = append(*ids, userID)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	_, _, err = change(ctx, s.Store, userKey(userID), func(p *person, _ int64) error {
 		for k, old := range p.Identities {
 			if old.Service == i.Service && old.ExternalID == i.ExternalID {
 				p.Identities[k] = i

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -103,6 +104,54 @@ func TestUsers_Identity(t *testing.T) {
 	}
 }
 
+func TestUsers_ByIdentity(t *testing.T) {
+	t.Parallel()
+	users := store.Users{Store: memory()}
+	bob := flow.Actor{ID: flow.UserID("acme", "bob@example.com"), Kind: flow.KindPerson, Email: "bob@example.com"}
+	unseen := flow.UserID("acme", "unseen@example.com")
+	for _, who := range []flow.Actor{alice(), bob} {
+		if err := users.Remember(t.Context(), store.User{Actor: who, SeenAt: start}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, set := range []struct {
+		who string
+		as  store.Identity
+	}{
+		{alice().ID, store.Identity{Service: "okta", ExternalID: "a", UserID: "1"}},
+		{unseen, store.Identity{Service: "okta", ExternalID: "a", UserID: "1"}},
+		{bob.ID, store.Identity{Service: "okta", ExternalID: "a", UserID: "1"}},
+		{bob.ID, store.Identity{Service: "okta", ExternalID: "a", UserID: "1"}},
+		{alice().ID, store.Identity{Service: "okta", ExternalID: "b", UserID: "old"}},
+		{alice().ID, store.Identity{Service: "okta", ExternalID: "b", UserID: "new"}},
+		{bob.ID, store.Identity{Service: "github", ExternalID: "Acme", UserID: "Bob"}},
+	} {
+		if err := users.SetIdentity(t.Context(), set.who, set.as); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tc := range []struct {
+		as   store.Identity
+		want []string
+	}{
+		{store.Identity{Service: "okta", ExternalID: "a", UserID: "1"}, []string{alice().Email, bob.Email}},
+		{store.Identity{Service: "okta", ExternalID: "b", UserID: "new"}, []string{alice().Email}},
+		{store.Identity{Service: "okta", ExternalID: "b", UserID: "old"}, nil},
+		{store.Identity{Service: "okta", ExternalID: "b", UserID: "NEW"}, nil},
+		{store.Identity{Service: "okta", ExternalID: "b\x00new"}, nil},
+		{store.Identity{Service: "github", ExternalID: "acme", UserID: "bob"}, []string{bob.Email}},
+	} {
+		found, err := users.ByIdentity(t.Context(), tc.as)
+		var got []string
+		for _, u := range found {
+			got = append(got, u.Email)
+		}
+		if err != nil || !slices.Equal(got, tc.want) {
+			t.Errorf("%+v: %q, %v; want %q", tc.as, got, err, tc.want)
+		}
+	}
+}
+
 func TestUsers_Faults(t *testing.T) {
 	t.Parallel()
 	u := store.User{Actor: alice()}
@@ -113,5 +162,7 @@ func TestUsers_Faults(t *testing.T) {
 	_, err := users.BySlack(t.Context(), "T1", "UALICE")
 	wantFault(t, err)
 	_, err = users.Identity(t.Context(), u.ID, "okta", "a")
+	wantFault(t, err)
+	_, err = users.ByIdentity(t.Context(), store.Identity{Service: "okta"})
 	wantFault(t, err)
 }

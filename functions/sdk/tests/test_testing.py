@@ -11,6 +11,7 @@ from sym.sdk.exceptions import SymIntegrationError
 from sym.sdk.flow import Flow
 from sym.sdk.forms import PromptField, SymPromptForm
 from sym.sdk.integrations import aws_lambda, pagerduty, slack, store, sym
+from sym.sdk.user import UserIdentity
 
 IMPL = """\
 from sym.sdk.annotations import hook, prefetch, reducer
@@ -200,6 +201,13 @@ class Fakes(unittest.TestCase):
             self.assertEqual(sym.get_or_create_user_by_email("new@example.com").role, "member")
             self.assertEqual([u.email for u in sym.get_or_create_users_by_emails(["bob@example.com", "new@example.com"])],
                              ["bob@example.com", "new@example.com"])
+
+    def test_users_by_identities(self):
+        bob = testing.user("bob@example.com", identities=[UserIdentity("github", "acme", "bob")])
+        services = testing.FakeServices(users=[bob, testing.user()])
+        ask = {"service": "github", "service_id": "acme", "user_ids": ["bob", "nobody"]}
+        self.assertEqual([one["email"] for one in services.ask("users_by_identities", **ask)], ["bob@example.com"])
+        self.assertEqual(services.ask("users_by_identities", **{**ask, "service_id": "other"}), [])
 
     def test_lambdas(self):
         arn = "arn:aws:lambda:us-east-1:123456789012:function:report"

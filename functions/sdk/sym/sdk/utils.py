@@ -25,9 +25,8 @@ def persist_user_identity(*, email: str, service: str, service_id: str, user_id:
     Example:
         persist_user_identity(email=user.email, service="custom", service_id="victorops", user_id="alice")
     """
-    args = {"email": email, "service": service, "service_id": service_id, "user_id": user_id}
-    for name, value in args.items():
+    for name, value in [("email", email), ("service", service), ("service_id", service_id), ("user_id", user_id)]:
         if not value or not isinstance(value, str):
             raise CouldNotSaveError("EMPTY_ARGUMENT", f"An identity needs {name}.", "Pass a text that is not empty.")
-    runtime.services().ask("save_identity", **args)
+    runtime.services().ask("save_identity", email=email, service=service, service_id=service_id, user_id=user_id)
     return UserIdentity(service=service, service_id=service_id, user_id=user_id)
