@@ -40,6 +40,10 @@ const maxBody = 512 << 10
 const (
 	workTime  = 2500 * time.Millisecond // for what was asked
 	sorryTime = 2 * time.Second         // to tell, beside the answer, that it failed
+
+	// formTime is for the handlers of a form that is open already: they have 10 s
+	// each unless the flow says otherwise, API Gateway waits for 30.
+	formTime = 25 * time.Second
 )
 
 // Handler serves Slack's requests: POST /slack/commands, /slack/interactions,
@@ -153,6 +157,7 @@ var sayings = map[flow.Code]string{
 	flow.CodeBusy:          "",
 	flow.CodeUndeliverable: "",
 	flow.CodeIgnored:       "",
+	flow.CodeHandler:       "",
 	flow.CodeUnavailable:   "The flow's own code did not answer in time, so nothing was done. Please try again.",
 	flow.CodeLookup:        "Slack could not tell who you are just now, so nothing was done. Please try again in a minute.",
 }

@@ -24,7 +24,11 @@ func (a *App) options(ctx context.Context, in slack.InteractionCallback) any {
 		if err != nil {
 			return nil, err
 		}
-		return searchField(f, in.BlockID, in.Value), nil
+		if !f.DynamicForm() {
+			return searchField(f, in.BlockID, in.Value), nil
+		}
+		form, err := a.Forms.Form(ctx, m.Run)
+		return searchOpen(f, form, in.BlockID, in.Value), err
 	})
 	if err != nil {
 		a.sorry(ctx, "search", err) // nothing but options can be answered here
@@ -60,6 +64,24 @@ func searchField(f *flow.Flow, field, typed string) []choice {
 		}
 	}
 	return nil
+}
+
+// searchOpen finds options of a field by their labels, as the form has them now:
+// no handler is asked while somebody types.
+func searchOpen(f *flow.Flow, form flow.OpenForm, field, typed string) []choice {
+	var out []choice
+	typed = strings.ToLower(strings.TrimSpace(typed))
+	for i, p := range f.Fields() {
+		if i >= len(form.Fields) || p.Name != field || !form.Fields[i].Visible {
+			continue
+		}
+		for _, c := range optionChoices(p, form.Fields[i]) {
+			if len(out) < maxOptions && contains(c.label, typed) {
+				out = append(out, c)
+			}
+		}
+	}
+	return out
 }
 
 // search finds the choices that have what was typed in their label or name,

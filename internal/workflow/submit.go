@@ -101,12 +101,38 @@ func (s Submit) Request(ctx context.Context, runID string, who flow.Actor, value
 		if err != nil {
 			return nil, err
 		}
-		sub, err := f.Submit(values)
+		sub, err := s.read(ctx, f, r, values)
 		if err != nil {
 			return nil, err
 		}
 		return flow.Receive{Action: flow.ActionRequest, Actor: r.Requester, Channel: flow.ChannelSlack, Submission: &sub}, nil
 	})
+}
+
+// Unsettled is the error of a form that was submitted before the on_change
+// handlers of these fields had heard of their values: ask them by
+// [Forms.Change], and submit again.
+type Unsettled struct{ Fields []string }
+
+func (e *Unsettled) Error() string {
+	return "the form was still changing: look at it again, and submit"
+}
+
+// read checks a form: against the flow, and where handlers have a say in it,
+// against what it has become. What the person's client says of that counts for
+// nothing.
+func (s Submit) read(ctx context.Context, f *flow.Flow, r flow.Run, values map[string]any) (flow.Submission, error) {
+	if _, dismissed := r.Dismissed(); dismissed || !f.DynamicForm() {
+		return f.Submit(values)
+	}
+	form, _, err := store.Forms{Store: s.Runs.Store, Now: s.Now}.Get(ctx, r.ID)
+	if err != nil {
+		return flow.Submission{}, err
+	}
+	if fields := f.Unsettled(form, values); len(fields) > 0 {
+		return flow.Submission{}, &Unsettled{fields}
+	}
+	return f.SubmitForm(form, values)
 }
 
 // APIRequest is a request by a program.
