@@ -32,6 +32,8 @@ const (
 	users        = "user#*"
 	slackUsers   = "slackuser#*"
 	tokens       = "token#*"
+	forms        = "form#*"
+	flowsFilter  = "flows#filter"
 )
 
 // rights are what each function may do, besides writing its log. The list that
@@ -45,8 +47,8 @@ func (d *deployment) rights() map[string][]right {
 	}
 	return map[string][]right{
 		"slack": {
-			d.items("GetItem PutItem", runs, users, slackUsers),
-			d.items("GetItem", flowsLatest, flowVersions, flowList),
+			d.items("GetItem PutItem", runs, users, slackUsers, forms),
+			d.items("GetItem", flowsLatest, flowVersions, flowList, flowsFilter),
 			readSecrets(*d.slackSecret.Ref(), *d.slackSigningSecret.Ref()),
 		},
 		"api": {
