@@ -106,7 +106,7 @@ func (d *deployment) rights() map[string][]right {
 		"publish": {
 			d.items("GetItem BatchGetItem", runs),
 			d.items("GetItem PutItem DeleteItem", flowsLatest),
-			d.items("GetItem PutItem", flowList),
+			d.items("GetItem PutItem", flowList, flowsFilter),
 			d.items("PutItem", flowVersions),
 			d.items("GetItem PutItem BatchGetItem", flowDigests),
 			d.entries(store.ByStatus, string(flow.Approved), string(flow.Escalated)),

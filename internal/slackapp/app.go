@@ -22,13 +22,17 @@ import (
 // App takes what people do in Slack. It has done everything by the time it
 // answers: a Lambda can't work after that.
 type App struct {
-	Submit    workflow.Submit // required
-	Forms     workflow.Forms  // required where a flow has handlers
-	Flows     *store.Flows    // required
-	Directory *Directory      // required; its Team is the workspace we serve
-	API       *slack.Client   // required; for Socket Mode with an app-level token
+	Submit workflow.Submit // required
+	Forms  workflow.Forms  // required where a flow has handlers
+	// Filter asks the code that says which flows people are shown. Nil: all are.
+	Filter    workflow.FlowFilter
+	Flows     *store.Flows  // required
+	Directory *Directory    // required; its Team is the workspace we serve
+	API       *slack.Client // required; for Socket Mode with an app-level token
 	Now       func() time.Time
 	Log       *slog.Logger
+
+	lists lists
 }
 
 // maxBody bounds requests. The largest that Slack sends repeat a form of 100

@@ -82,7 +82,7 @@ func (a *App) request(ctx context.Context, c slack.SlashCommand, args []string) 
 			return err
 		}
 	}
-	return a.pick(ctx, c.TriggerID, c.ChannelID, note)
+	return a.pick(ctx, who, c.TriggerID, c.ChannelID, note)
 }
 
 // window is where somebody is shown a form: a view that is open, or that the
@@ -117,15 +117,22 @@ func (w *window) prompt(ctx context.Context, f *flow.Flow, who store.User, cause
 		}
 		return view, err
 	}
-	err := w.show(ctx, loadingModal(f))
-	if err != nil || w.view == "" { // a replay: whoever had the trigger first asks
+	return w.load(ctx, f.Title(), func(ctx context.Context) (slack.ModalViewRequest, error) {
+		return a.prompt(ctx, f, who, cause, channel)
+	})
+}
+
+// load shows "Loading…" until a view is made, and then that, or what went wrong.
+// A replay shows nothing: whoever had the trigger first does.
+func (w *window) load(ctx context.Context, title string, make func(context.Context) (slack.ModalViewRequest, error)) (slack.ModalViewRequest, error) {
+	if err := w.show(ctx, loadingModal(title)); err != nil || w.view == "" {
 		return slack.ModalViewRequest{}, err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), formTime)
 	defer cancel()
-	view, err := a.prompt(ctx, f, who, cause, channel)
+	view, err := make(ctx)
 	if err != nil {
-		view = noticeModal(a.sorry(ctx, "form", err))
+		view = noticeModal(w.app.sorry(ctx, "form", err))
 	}
 	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), sorryTime)
 	defer cancel()
@@ -172,24 +179,30 @@ func (a *App) prompt(ctx context.Context, f *flow.Flow, who store.User, trigger,
 }
 
 // pick opens the flow picker.
-func (a *App) pick(ctx context.Context, trigger, channel, note string) error {
-	flows, err := a.startable(ctx)
+func (a *App) pick(ctx context.Context, who store.User, trigger, channel, note string) error {
+	w := window{app: a, trigger: trigger}
+	filter, err := a.filter(ctx)
 	if err != nil {
 		return err
 	}
-	if len(flows) == 0 {
-		return flow.Errorf(flow.CodeUnknownFlow, "there is no flow yet that can be started from Slack: an administrator has to publish one")
+	view := func(ctx context.Context) (slack.ModalViewRequest, error) {
+		flows, err := a.listed(ctx, who)
+		if err == nil && len(flows) == 0 && filter != nil {
+			err = flow.Errorf(flow.CodeUnknownFlow, "there is no flow for you; /sym req and a flow's name opens any that you know of")
+		} else if err == nil && len(flows) == 0 {
+			err = flow.Errorf(flow.CodeUnknownFlow, "there is no flow yet that can be started from Slack: an administrator has to publish one")
+		}
+		return flowModal(flows, channel, note), err
 	}
-	_, err = a.open(ctx, trigger, flowModal(flows, channel, note))
-	return err
-}
-
-// startable lists the flows that Slack may start.
-func (a *App) startable(ctx context.Context) ([]store.FlowSummary, error) {
-	flows, err := a.Flows.List(ctx)
-	return slices.DeleteFunc(flows, func(f store.FlowSummary) bool {
-		return !f.Allows(flow.ChannelSlack) || len(f.Name) > maxOptionValue
-	}), err
+	if filter != nil {
+		_, err := w.load(ctx, "New request", view)
+		return err
+	}
+	made, err := view(ctx)
+	if err != nil {
+		return err
+	}
+	return w.show(ctx, made)
 }
 
 // open shows a form, and gives the id of its view. Of a replay Slack says that

@@ -42,7 +42,7 @@ func (a *App) shortcut(ctx context.Context, in slack.InteractionCallback) {
 		if err != nil {
 			return nil, err
 		}
-		return nil, a.pick(ctx, in.TriggerID, "", "")
+		return nil, a.pick(ctx, who, in.TriggerID, "", "")
 	})
 	if err != nil {
 		a.tell(ctx, in, a.sorry(ctx, "shortcut", err))

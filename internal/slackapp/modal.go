@@ -135,8 +135,8 @@ func requestForm(f *flow.Flow, runID string, o *openForm, most int) slack.ModalV
 }
 
 // loadingModal stands for a form that handlers are asked about.
-func loadingModal(f *flow.Flow) slack.ModalViewRequest {
-	return modal(viewNotice, f.Title(), "", metadata{}, []slack.Block{slack.NewSectionBlock(plain("Loading…", maxText), nil, nil)})
+func loadingModal(title string) slack.ModalViewRequest {
+	return modal(viewNotice, title, "", metadata{}, []slack.Block{slack.NewSectionBlock(plain("Loading…", maxText), nil, nil)})
 }
 
 // offer is what an input is filled with.

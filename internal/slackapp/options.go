@@ -16,7 +16,11 @@ func (a *App) options(ctx context.Context, in slack.InteractionCallback) any {
 			return nil, err
 		}
 		if in.View.CallbackID == viewFlow {
-			flows, err := a.startable(ctx)
+			who, err := a.Directory.Known(ctx, in.User.ID)
+			if err != nil {
+				return nil, err
+			}
+			flows, err := a.listed(ctx, who)
 			return search(flowChoices(flows), in.Value), err
 		}
 		m := metadataOf(in.View)
