@@ -211,6 +211,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		{Name: auditConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Batch(shipping.Handle)},
 	}
 	submit := c.Submit(slack.directory)
+	submit.Fields = handlers
 	l.Submit = submit
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", l.healthz)

@@ -246,14 +246,39 @@ func (f *Flow) SubmitForm(form OpenForm, values map[string]any) (Submission, err
 	fields := f.FieldsOf(form)
 	var faults []FieldError
 	for i, p := range fields {
-		if !p.Visible {
+		switch {
+		case !p.Visible:
 			delete(values, p.Name)
-			continue
-		}
-		value := f.valueIn(p, values[p.Name])
-		if value != nil && !SameValue(value, f.offered(p, form.Fields[i], value)) {
-			faults = append(faults, FieldError{Field: p.Name, Message: "is not among the options that the form has: choose one of them"})
+		case !f.isOffered(p, form.Fields[i], values[p.Name]):
+			faults = append(faults, notOffered(p.Name))
 		}
 	}
 	return f.submit(fields, values, faults)
+}
+
+// CheckPrefetched holds values to the options of the fields with prefetch that
+// were asked for, by name. The error has CodeInvalid.
+func (f *Flow) CheckPrefetched(prefetched map[string][]Option, values map[string]any) error {
+	form := f.OpenForm(prefetched)
+	var faults []FieldError
+	for i, p := range f.Fields() {
+		if _, asked := prefetched[p.Name]; asked && !f.isOffered(p, form.Fields[i], values[p.Name]) {
+			faults = append(faults, notOffered(p.Name))
+		}
+	}
+	if len(faults) > 0 {
+		return &Error{Code: CodeInvalid, Message: "some fields are not right", Fields: faults}
+	}
+	return nil
+}
+
+// isOffered tells whether a field offers a value. What is no value of the field
+// is for others to find.
+func (f *Flow) isOffered(p PromptField, field OpenField, v any) bool {
+	value := f.valueIn(p, v)
+	return value == nil || SameValue(value, f.offered(p, field, value))
+}
+
+func notOffered(field string) FieldError {
+	return FieldError{Field: field, Message: "is not among the options that there are: choose one of them"}
 }

@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -120,7 +121,7 @@ func (m Forms) Options(ctx context.Context, f *flow.Flow, r flow.Run, field stri
 	if m.Fields == nil {
 		return nil, noPython(f)
 	}
-	e := flow.Event{ID: r.ID, Name: flow.EventPrompt, Actor: r.Requester, Channel: r.Source, At: r.Created}
+	e := flow.Event{ID: cmp.Or(r.ID, flow.NewRunID()), Name: flow.EventPrompt, Actor: r.Requester, Channel: r.Source, At: r.Created}
 	return m.Fields.Prefetch(ctx, HandlerCall{Flow: f, Run: r, Event: e}, field)
 }
 

@@ -26,7 +26,10 @@ type Submit struct {
 	Runs      store.Runs
 	Flows     *store.Flows
 	Directory Directory
-	Now       func() time.Time
+	// Fields gives the options that API requests are held to. Nil: flows whose
+	// options come from handlers take none.
+	Fields FormHandlers
+	Now    func() time.Time
 }
 
 // Prompt is a form that somebody opens.
@@ -204,11 +207,35 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 	if err := allFaults(fault, asInputs(err)); err != nil {
 		return flow.Run{}, "", err
 	}
-	r, err := s.start(ctx, flow.Start{
+	start := flow.Start{
 		ID: id, Flow: f, Requester: requester.Actor, Submitter: submitter, Source: flow.ChannelAPI,
 		Context: q.Context, RequestDigest: digest,
-	}, &flow.Receive{Action: flow.ActionRequest, Actor: requester.Actor, Channel: flow.ChannelAPI, Submission: &sub})
+	}
+	if err := s.checkPrefetched(ctx, start, values); err != nil {
+		return flow.Run{}, "", asInputs(err)
+	}
+	r, err := s.start(ctx, start, &flow.Receive{Action: flow.ActionRequest, Actor: requester.Actor, Channel: flow.ChannelAPI, Submission: &sub})
 	return accepted(r, digest, err)
+}
+
+// checkPrefetched holds an API request to the options that the form would have
+// now: they may say which of a system's things a grant is for.
+func (s Submit) checkPrefetched(ctx context.Context, start flow.Start, values map[string]any) error {
+	r, err := flow.Apply(flow.Run{}, start, s.Now())
+	if err != nil {
+		return err
+	}
+	r.ID = "" // not kept yet, so that handlers can ask nothing about it
+	prefetched := map[string][]flow.Option{}
+	for _, p := range start.Flow.Fields() {
+		if v, given := values[p.Name]; !p.Prefetch || !given || v == nil || v == "" {
+			continue
+		}
+		if prefetched[p.Name], err = (Forms{Fields: s.Fields}).Options(ctx, start.Flow, r, p.Name); err != nil {
+			return &flow.Error{Code: flow.CodeLookup, Message: fmt.Sprintf("which values field %q may have could not be asked: %s", p.Name, flow.UserMessage(err)), Cause: err}
+		}
+	}
+	return start.Flow.CheckPrefetched(prefetched, values)
 }
 
 // accepted answers an API request with its run, unless that is another's.
