@@ -27,6 +27,7 @@ const (
 	flowVersions = "flowversion#*"
 	flowList     = "flows#current"
 	flowDigests  = "flowdigests#*"
+	strategies   = "flows#strategies"
 	grants       = "grant#*"
 	messages     = "msg#*"
 	users        = "user#*"
@@ -75,6 +76,7 @@ func (d *deployment) rights() map[string][]right {
 		"access": {
 			d.items("GetItem PutItem", runs, grants),
 			d.items("GetItem", flowVersions, users),
+			d.items("GetItem", strategies),
 			{
 				actions:   []string{"scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule"},
 				resources: []string{d.arn("scheduler", "schedule/"+d.options.name+"/*")},
@@ -107,6 +109,7 @@ func (d *deployment) rights() map[string][]right {
 			d.items("GetItem BatchGetItem", runs),
 			d.items("GetItem PutItem DeleteItem", flowsLatest),
 			d.items("GetItem PutItem", flowList, flowsFilter),
+			d.items("GetItem PutItem", strategies),
 			d.items("PutItem", flowVersions),
 			d.items("GetItem PutItem BatchGetItem", flowDigests),
 			d.entries(store.ByStatus, string(flow.Approved), string(flow.Escalated)),

@@ -50,12 +50,21 @@ const (
 	formTime = 25 * time.Second
 )
 
+// Secret gives the secret that Slack signs requests with, as it is now: one that
+// got out is of no use soon after it was changed.
+type Secret func(context.Context) (string, error)
+
+// FixedSecret is a secret that never changes.
+func FixedSecret(value string) Secret {
+	return func(context.Context) (string, error) { return value, nil }
+}
+
 // Handler serves Slack's requests: POST /slack/commands, /slack/interactions,
 // /slack/options and /slack/events. Nothing of a body is looked at before its
 // signature and age are found right. It answers 401 to what Slack did not
-// sign, 413 to what is too large and 400 to what can't be parsed; whatever
+// sign, 503 while that can't be told, 413 to what is too large and 400 to what can't be parsed; whatever
 // else goes wrong is told to the person, in a 200.
-func (a *App) Handler(signingSecret string) http.Handler {
+func (a *App) Handler(signingSecret Secret) http.Handler {
 	mux := http.NewServeMux()
 	handle := func(path string, take func(context.Context, []byte) (any, error)) {
 		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
@@ -68,7 +77,13 @@ func (a *App) Handler(signingSecret string) http.Handler {
 				http.Error(w, "the body can't be read, or is larger than 512 KB", status)
 				return
 			}
-			if err := verify(signingSecret, r.Header, body, a.Now()); err != nil {
+			secret, err := signingSecret(r.Context())
+			if err != nil {
+				a.Log.ErrorContext(r.Context(), "the signing secret can't be read", "error", err)
+				http.Error(w, "requests can't be verified now", http.StatusServiceUnavailable)
+				return
+			}
+			if err := verify(secret, r.Header, body, a.Now()); err != nil {
 				http.Error(w, err.Error(), http.StatusUnauthorized)
 				return
 			}

@@ -247,7 +247,7 @@ func newWorld(t testing.TB, s store.Store, flows ...*flow.Flow) *world {
 		Flows:  published, Directory: directory, API: w.slack.client(), Now: now,
 		Log: slog.New(slog.NewTextHandler(w.log, nil)),
 	}
-	w.http = w.app.Handler(secret)
+	w.http = w.app.Handler(FixedSecret(secret))
 	return w
 }
 

@@ -125,10 +125,6 @@ func (m Forms) Options(ctx context.Context, f *flow.Flow, r flow.Run, field stri
 	return m.Fields.Prefetch(ctx, HandlerCall{Flow: f, Run: r, Event: e}, field)
 }
 
-func noPython(f *flow.Flow) error {
-	return flow.Errorf(flow.CodeHandler, "flow %q has handlers, and this deployment can't run Python", f.Name)
-}
-
 // Form gives the form of a run as it is now.
 func (m Forms) Form(ctx context.Context, runID string) (flow.OpenForm, error) {
 	form, _, err := m.kept().Get(ctx, runID)
