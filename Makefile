@@ -1,9 +1,10 @@
 # The commands of this repository. `make` alone lists them.
 GO    ?= go
+PYTHON ?= python3
 FLOWS ?= flows
 DATA  ?= .local
 
-.PHONY: help run test test-python lint bench bench-cold check synth deploy
+.PHONY: help run test lint bench bench-cold check synth deploy slack-manifest redrive
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -20,15 +21,20 @@ synth: node_modules ## write the CloudFormation template to cdk.out; takes no AW
 	$(CDK) synth --quiet $(CONTEXT)
 
 deploy: node_modules ## deploy to the AWS account of the credentials; CONTEXT="-c alarmEmail=ops@example.com", options are in infra/context.go
-	$(CDK) deploy $(CONTEXT)
+	$(CDK) deploy --outputs-file cdk.out/outputs.json $(CONTEXT)
 
-test: node_modules test-python ## run all tests
+slack-manifest: ## print the Slack app manifest of what was deployed; URL="https://…" for another address
+	@$(GO) run ./functions/local slack-manifest $(if $(URL),-url $(URL))
+
+redrive: ## hand what functions in AWS gave up on to them again
+	@$(GO) run ./functions/local redrive
+
+test: node_modules ## run all tests
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is not Python 3.11 or later: install that, or say which it is by PYTHON=…"; exit 1; }
+	cd functions/sdk && $(PYTHON) -m unittest
+	@for file in flows/*_test.py; do echo $(PYTHON) $$file; $(PYTHON) $$file || exit 1; done
 	$(GO) test -race -timeout 30m ./...
-
-test-python: ## run the tests in Python: of the SDK, and of the handlers in flows/
-	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or later is needed, as python3: install it, or put it first in PATH"; exit 1; }
-	cd functions/sdk && python3 -m unittest
 
 node_modules: package.json package-lock.json # tools that the tests run on Node
 	npm ci

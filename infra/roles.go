@@ -27,11 +27,14 @@ const (
 	flowVersions = "flowversion#*"
 	flowList     = "flows#current"
 	flowDigests  = "flowdigests#*"
+	strategies   = "flows#strategies"
 	grants       = "grant#*"
 	messages     = "msg#*"
 	users        = "user#*"
 	slackUsers   = "slackuser#*"
 	tokens       = "token#*"
+	forms        = "form#*"
+	flowsFilter  = "flows#filter"
 )
 
 // rights are what each function may do, besides writing its log. The list that
@@ -45,8 +48,8 @@ func (d *deployment) rights() map[string][]right {
 	}
 	return map[string][]right{
 		"slack": {
-			d.items("GetItem PutItem", runs, users, slackUsers),
-			d.items("GetItem", flowsLatest, flowVersions, flowList),
+			d.items("GetItem PutItem", runs, users, slackUsers, forms),
+			d.items("GetItem", flowsLatest, flowVersions, flowList, flowsFilter),
 			readSecrets(*d.slackSecret.Ref(), *d.slackSigningSecret.Ref()),
 		},
 		"api": {
@@ -73,6 +76,7 @@ func (d *deployment) rights() map[string][]right {
 		"access": {
 			d.items("GetItem PutItem", runs, grants),
 			d.items("GetItem", flowVersions, users),
+			d.items("GetItem", strategies),
 			{
 				actions:   []string{"scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule"},
 				resources: []string{d.arn("scheduler", "schedule/"+d.options.name+"/*")},
@@ -104,7 +108,8 @@ func (d *deployment) rights() map[string][]right {
 		"publish": {
 			d.items("GetItem BatchGetItem", runs),
 			d.items("GetItem PutItem DeleteItem", flowsLatest),
-			d.items("GetItem PutItem", flowList),
+			d.items("GetItem PutItem", flowList, flowsFilter),
+			d.items("GetItem PutItem", strategies),
 			d.items("PutItem", flowVersions),
 			d.items("GetItem PutItem BatchGetItem", flowDigests),
 			d.entries(store.ByStatus, string(flow.Approved), string(flow.Escalated)),

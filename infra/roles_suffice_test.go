@@ -222,6 +222,10 @@ func TestRightsSuffice(t *testing.T) {
 	withdrawn := *published.Flows[0]
 	withdrawn.Name = "withdrawn"
 	must(publisher.Run(ctx, append(slices.Clone(published.Flows), &withdrawn), published.Strategies))(t)
+	filter := &flow.FlowsFilter{Implementation: flow.NewSource("filter.py", "def get_flows(user, flows, flows_filter_vars): ...")}
+	if err := publish.Flows.PublishFilter(ctx, filter); err != nil {
+		t.Fatal(err)
+	}
 
 	tokens := a.as("TokensRole")
 	value, _, err := tokens.Tokens.Create(ctx, "ci", "", time.Hour)
@@ -278,6 +282,7 @@ func TestRightsSuffice(t *testing.T) {
 		t.Fatal(err)
 	}
 	must(slack.Flows.List(ctx))(t)
+	must(slack.Flows.Filter(ctx))(t)
 	report := must(slack.Flows.Latest(ctx, "report"))(t)
 	alice, bob := must(workspace.Directory.Known(ctx, "U024ALICE"))(t), must(workspace.Directory.Known(ctx, "U024BOB"))(t)
 	inSlack := slack.Submit(workspace.Directory)
@@ -285,6 +290,10 @@ func TestRightsSuffice(t *testing.T) {
 	for _, trigger := range []string{"driven", "submitted", "clicked"} {
 		r := must(inSlack.Prompt(ctx, workflow.Prompt{RunID: flow.RunIDFrom("sym", trigger), Flow: report, Actor: alice}))(t)
 		must(inSlack.Request(ctx, r.ID, alice.Actor, map[string]any{"table": "orders"}))(t)
+		if err := (store.Forms{Store: slack.Runs.Store, Now: a.clock.Now}).Put(ctx, r.ID, report.OpenForm(nil), 0); err != nil {
+			t.Fatal(err)
+		}
+		must(slack.Forms(nil).Form(ctx, r.ID))(t)
 		inForms = append(inForms, r.ID)
 	}
 	submitted, clicked := inForms[1], inForms[2]
@@ -349,6 +358,7 @@ func TestRightsSuffice(t *testing.T) {
 	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"body": {}, "errors": []}`) }))
 	t.Cleanup(target.Close)
 	grants := access.Access(time.Second)
+	grants.ARNs = builtin.ARNs
 	grants.Open = builtin.Open(builtin.Deps{
 		Functions: lambdaclient.Client{API: functions}, Secrets: access.Secrets, Now: a.clock.Now, HTTPClient: &http.Client{Transport: redirect(target.URL)},
 	})

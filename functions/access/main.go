@@ -33,6 +33,7 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, stepfn.Inp
 	access.Open = builtin.Open(builtin.Deps{
 		Functions: lambdaclient.Client{API: api}, Secrets: d.Secrets, HTTPClient: &http.Client{}, Now: d.Clock.Now,
 	})
+	access.ARNs = builtin.ARNs
 	access.Remover = lambdaclient.Remover{API: api, FunctionARN: settings.AccessFunction}
 	access.Schedule = schedule.EventBridge{
 		API: scheduler.NewFromConfig(d.AWS), Group: settings.ScheduleGroup, FunctionARN: settings.AccessFunction,

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-lambda-go/lambda"
@@ -15,13 +16,20 @@ import (
 	"github.com/symflows/symflows/internal/workflow"
 )
 
+// emulated has an emulator asked by its own name: bucket names as part of its
+// host's are not resolved.
+func emulated(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil }
+
+// listingLag is more than an index of DynamoDB usually takes to follow the table.
+const listingLag = 5 * time.Second
+
 func main() { lambda.Start(core.Start(build)) }
 
 func build(_ context.Context, d core.Deployed) (cfn.CustomResourceLambdaFunction, error) {
 	p := publisher{
-		s3:      s3.NewFromConfig(d.AWS),
+		s3:      s3.NewFromConfig(d.AWS, emulated),
 		org:     d.Org,
-		publish: workflow.Publish{Runs: d.Runs, Flows: d.Flows, ARNs: builtin.ARNs},
+		publish: workflow.Publish{Runs: d.Runs, Flows: d.Flows, ARNs: builtin.ARNs, Lag: listingLag, Clock: d.Clock},
 		log:     d.Log,
 	}
 	return cfn.LambdaWrap(p.handle), nil

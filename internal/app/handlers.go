@@ -55,9 +55,9 @@ func describe(ctx context.Context, dir string) catalog.Describe {
 	}
 }
 
-// hasPython tells whether any flow has code to run.
+// hasPython tells whether there is any code to run.
 func hasPython(c *catalog.Catalog) bool {
-	return slices.ContainsFunc(c.Flows, func(f *flow.Flow) bool {
+	return c.Filter != nil || slices.ContainsFunc(c.Flows, func(f *flow.Flow) bool {
 		return f.Implementation != nil || f.Strategy != nil && f.Strategy.Implementation != nil ||
 			slices.ContainsFunc(f.Params.PromptFields, func(p flow.PromptField) bool { return p.OnChange != nil })
 	})

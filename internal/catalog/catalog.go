@@ -16,6 +16,8 @@ import (
 // defaults applied. Everything is in order of name.
 type Catalog struct {
 	Flows []*flow.Flow // without versions; publishing gives them
+	// Filter says which flows people are shown; nil: all.
+	Filter *flow.FlowsFilter
 	// Strategies are all that there are, with their targets, whether a flow
 	// uses them or not.
 	Strategies      []flow.Strategy
@@ -118,6 +120,7 @@ type loader struct {
 	strategies      map[string]*flow.Strategy
 	environments    map[string]*flow.Environment
 	flows           []*flow.Flow
+	filter          *flow.FlowsFilter
 }
 
 func (l *loader) fault(file string, line int, format string, args ...any) {

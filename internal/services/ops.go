@@ -77,10 +77,6 @@ func (c call) userByEmail(ctx context.Context, raw json.RawMessage) (any, error)
 	return c.byEmail(ctx, a.Email, a.Create)
 }
 
-// atOnce is how many people can be asked for at once: each is a question to
-// Slack or to the store.
-const atOnce = 200
-
 func (c call) usersByEmails(ctx context.Context, raw json.RawMessage) (any, error) {
 	a, err := args[struct {
 		Emails []string `json:"emails"`
@@ -88,8 +84,9 @@ func (c call) usersByEmails(ctx context.Context, raw json.RawMessage) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	if len(a.Emails) > atOnce {
-		return nil, flow.Errorf(flow.CodeInvalid, "%d addresses at once: ask for %d at most", len(a.Emails), atOnce)
+	const most = 200 // each is a question to Slack
+	if len(a.Emails) > most {
+		return nil, flow.Errorf(flow.CodeInvalid, "%d addresses at once: ask for %d at most", len(a.Emails), most)
 	}
 	users := []*workflow.HandlerUser{}
 	for _, email := range a.Emails {
@@ -104,37 +101,6 @@ func (c call) usersByEmails(ctx context.Context, raw json.RawMessage) (any, erro
 		}
 	}
 	return users, nil
-}
-
-// usersByIdentities finds those whom a service knows by some ids, once each.
-func (c call) usersByIdentities(ctx context.Context, raw json.RawMessage) (any, error) {
-	a, err := args[struct {
-		Service   string   `json:"service"`
-		ServiceID string   `json:"service_id"`
-		UserIDs   []string `json:"user_ids"`
-	}](raw)
-	if err != nil {
-		return nil, err
-	}
-	if a.Service == "" {
-		return nil, flow.Errorf(flow.CodeInvalid, "service is missing: name one, such as github")
-	}
-	if len(a.UserIDs) > atOnce {
-		return nil, flow.Errorf(flow.CodeInvalid, "%d ids at once: ask for %d at most", len(a.UserIDs), atOnce)
-	}
-	var all []store.User
-	for _, id := range a.UserIDs {
-		found, err := c.Users.ByIdentity(ctx, store.Identity{Service: a.Service, ExternalID: a.ServiceID, UserID: id})
-		if err != nil {
-			return nil, err
-		}
-		for _, u := range found {
-			if !slices.ContainsFunc(all, func(known store.User) bool { return known.ID == u.ID }) {
-				all = append(all, u)
-			}
-		}
-	}
-	return c.users(ctx, all)
 }
 
 // byEmail finds a person. One whom the workspace does not know can be made: as
@@ -176,6 +142,23 @@ func (c call) users(ctx context.Context, found []store.User) (any, error) {
 		out = append(out, shown)
 	}
 	return out, nil
+}
+
+// usersByIdentities finds those whom a service knows by some ids.
+func (c call) usersByIdentities(ctx context.Context, raw json.RawMessage) (any, error) {
+	a, err := args[struct {
+		Service   string   `json:"service"`
+		ServiceID string   `json:"service_id"`
+		UserIDs   []string `json:"user_ids"`
+	}](raw)
+	if err != nil {
+		return nil, err
+	}
+	found, err := c.Users.ByIdentities(ctx, a.Service, a.ServiceID, a.UserIDs)
+	if err != nil {
+		return nil, err
+	}
+	return c.users(ctx, found)
 }
 
 func (c call) slackUserInfo(ctx context.Context, raw json.RawMessage) (any, error) {

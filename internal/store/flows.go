@@ -53,7 +53,10 @@ func (f FlowSummary) Allows(source flow.Channel) bool {
 	return f.AllowedSources == nil || slices.Contains(*f.AllowedSources, source)
 }
 
-const flowList = "flows#current"
+const (
+	flowList       = "flows#current"
+	strategiesItem = "flows#strategies"
+)
 
 // The kinds differ, so that no name, whatever is in it, stands for a version.
 func flowKey(name string) string { return "flow#" + strings.ToLower(name) }
@@ -114,6 +117,65 @@ func (s *Flows) List(ctx context.Context) ([]FlowSummary, error) {
 		return nil, fmt.Errorf("list flows: %w", err)
 	}
 	return list, nil
+}
+
+const flowsFilter = "flows#filter"
+
+// Filter reads the filter of the list that people are shown; nil: there is none.
+func (s *Flows) Filter(ctx context.Context) (*flow.FlowsFilter, error) {
+	item, err := s.Store.Get(ctx, flowsFilter)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	var f *flow.FlowsFilter
+	if err == nil {
+		err = unpack(item.Body, &f)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the filter of flows: %w", err)
+	}
+	return f, nil
+}
+
+// PublishFilter makes this the filter that there is; nil: none.
+func (s *Flows) PublishFilter(ctx context.Context, f *flow.FlowsFilter) error {
+	if f == nil { // not to write what nobody asked for
+		if old, err := s.Filter(ctx); err != nil || old == nil {
+			return err
+		}
+	}
+	if err := s.overwrite(ctx, flowsFilter, f); err != nil {
+		return fmt.Errorf("write the filter of flows: %w", err)
+	}
+	return nil
+}
+
+// Strategies gives what the current configuration has for granting and removing,
+// as publish has written it down; nil: nothing was published yet.
+func (s *Flows) Strategies(ctx context.Context) ([]string, error) {
+	item, err := s.Store.Get(ctx, strategiesItem)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	list := []string{}
+	if err == nil {
+		err = unpack(item.Body, &list)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read what the configuration has: %w", err)
+	}
+	return list, nil
+}
+
+// SetStrategies writes that down.
+func (s *Flows) SetStrategies(ctx context.Context, list []string) error {
+	if list == nil {
+		list = []string{}
+	}
+	if err := s.overwrite(ctx, strategiesItem, list); err != nil {
+		return fmt.Errorf("write what the configuration has: %w", err)
+	}
+	return nil
 }
 
 // pack writes v as JSON, compressed: a flow with thousands of targets would

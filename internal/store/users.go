@@ -2,13 +2,10 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
@@ -104,6 +101,34 @@ type person struct {
 	Identities []Identity `json:"identities,omitempty"`
 }
 
+// ByIdentities finds the people whom a service knows by these ids. Who is not
+// known by one is left out. It reads everybody that we know: it is for handlers
+// that ask now and then, not for what people wait for.
+func (s Users) ByIdentities(ctx context.Context, service, externalID string, ids []string) ([]User, error) {
+	var found []User
+	q := Query{By: ByKind, Value: userKey(""), Limit: 200}
+	for {
+		page, err := s.Store.List(ctx, q)
+		if err != nil {
+			return nil, fmt.Errorf("list users: %w", err)
+		}
+		for _, item := range page.Items {
+			var p person
+			if err := json.Unmarshal(item.Body, &p); err != nil {
+				return nil, fmt.Errorf("decode %s: %w", item.Key, err)
+			}
+			if p.ID != "" && slices.ContainsFunc(p.Identities, func(i Identity) bool {
+				return i.Service == service && i.ExternalID == externalID && slices.Contains(ids, i.UserID)
+			}) {
+				found = append(found, p.User)
+			}
+		}
+		if q.Cursor = page.Cursor; q.Cursor == "" {
+			return found, nil
+		}
+	}
+}
+
 // Known gives what is known of somebody: their role and their identities. Of
 // whom we never saw, that is nothing, and no error.
 func (s Users) Known(ctx context.Context, userID string) (Role, []Identity, error) {
@@ -134,53 +159,10 @@ func (s Users) Identity(ctx context.Context, userID, service, externalID string)
 	return "", nil
 }
 
-// ByIdentity gives the people who have an identity, in the order in which it
-// was saved: whom we never saw is not among them, and none is no error. Case
-// makes no difference in GitHub's names; in the ids of other services it does.
-func (s Users) ByIdentity(ctx context.Context, i Identity) ([]User, error) {
-	var ids []string
-	if err := s.read(ctx, identityKey(i), &ids); err != nil && flow.CodeOf(err) != flow.CodeUnknownUser {
-		return nil, err
-	}
-	var found []User
-	for _, id := range ids {
-		var p person
-		if err := s.read(ctx, userKey(id), &p); err != nil && flow.CodeOf(err) != flow.CodeUnknownUser {
-			return nil, err
-		}
-		// The person's own item has the last word: the identity may have changed.
-		if p.ID != "" && slices.ContainsFunc(p.Identities, func(has Identity) bool { return identityKey(has) == identityKey(i) }) {
-			found = append(found, p.User)
-		}
-	}
-	return found, nil
-}
-
-// identityKey is where the ids of those are who have an identity. It is a hash,
-// for the parts may hold any character and be longer than a key.
-func identityKey(i Identity) string {
-	if i.Service == "github" { // whose names are the same in any case
-		i.ExternalID, i.UserID = strings.ToLower(i.ExternalID), strings.ToLower(i.UserID)
-	}
-	sum := sha256.Sum256([]byte(i.Service + "\x00" + i.ExternalID + "\x00" + i.UserID))
-	return userKey("by#" + hex.EncodeToString(sum[:]))
-}
-
 // SetIdentity saves an identity in place of the one of the same service and
 // external id.
 func (s Users) SetIdentity(ctx context.Context, userID string, i Identity) error {
-	// First where the person is found by it: should the second write be missing,
-	// it is merely not theirs.
-	_, _, err := change(ctx, s.Store, identityKey(i), func(ids *[]string, _ int64) error {
-		if !slices.Contains(*ids, userID) {
-			*ids = append(*ids, userID)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	_, _, err = change(ctx, s.Store, userKey(userID), func(p *person, _ int64) error {
+	_, _, err := change(ctx, s.Store, userKey(userID), func(p *person, _ int64) error {
 		for k, old := range p.Identities {
 			if old.Service == i.Service && old.ExternalID == i.ExternalID {
 				p.Identities[k] = i

@@ -295,11 +295,11 @@ class FakeServices(Services):
         return [self._user_by_email(email, create) for email in emails]
 
     def _users_by_identities(self, service: str, service_id: str, user_ids: list[str]) -> list[Any]:
-        return [
-            encode.user(known)
-            for known in self.users
-            if (found := known.identity(service, service_id)) and found.user_id in user_ids
-        ]
+        def known_as(person: Any) -> bool:
+            identity = person.identity(service, service_id)
+            return identity is not None and identity.user_id in user_ids
+
+        return [encode.user(known) for known in self.users if known_as(known)]
 
     def _secret(self, path: str, json_key: str | None = None) -> str:
         if path not in self.secrets:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 clock = Clock()
 
-AT_ONCE = 200  # people whom Sym Flows looks up in one go
+_AT_ONCE = 200  # addresses that Sym Flows looks up in one go
 
 _Value = TypeVar("_Value")
 
@@ -121,8 +121,8 @@ def by_email(error: type[ServiceException], emails: Iterable[str]) -> dict[str, 
     """
     wanted = list(dict.fromkeys(email.lower() for email in emails))
     found: dict[str, User] = {}
-    for start in range(0, len(wanted), AT_ONCE):
-        some = wanted[start : start + AT_ONCE]
+    for start in range(0, len(wanted), _AT_ONCE):
+        some = wanted[start : start + _AT_ONCE]
         answer = ask(error, "users_by_emails", emails=some)
         if not isinstance(answer, list) or len(answer) != len(some):
             raise _bad_users()

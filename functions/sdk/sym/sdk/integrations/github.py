@@ -67,14 +67,10 @@ def get_repo_collaborators(*, repo_name: str, roles: Iterable[GitHubRoleT]) -> l
         what=f"repository {organization}/{repo_name}",
     )
     logins = [person["login"] for person in people if person.get("role_name") in wanted]
-    found: list[User] = []
-    for start in range(0, len(logins), _lookup.AT_ONCE):
-        some = logins[start : start + _lookup.AT_ONCE]
-        answer = _lookup.ask(
-            GitHubError, "users_by_identities", service="github", service_id=organization, user_ids=some
-        )
-        found += _lookup.found_users(answer)
-    return list({user.id: user for user in found}.values())
+    if not logins:
+        return []
+    found = _lookup.ask(GitHubError, "users_by_identities", service="github", service_id=organization, user_ids=logins)
+    return _lookup.found_users(found)
 
 
 def _meaning(answer: Answer) -> int:
