@@ -1,6 +1,6 @@
 """What the policy of prod-access.py decides. Run it with
 
-    PYTHONPATH=functions/sdk python3 flows/prod-access_test.py
+    python3 flows/prod-access_test.py
 """
 
 import contextlib

@@ -99,7 +99,8 @@ func (t trial) run(ctx context.Context, o Options, configured *catalog.Catalog) 
 	if e.Name == flow.EventRequest {
 		handlers = f.Defined(flow.HookBefore(e.Name), flow.HandlerPermissions, flow.HandlerNotifications, flow.HandlerApprovers)
 	}
-	if len(handlers) == 0 {
+	after := f.Defined(flow.HookAfter(e.Name))
+	if len(handlers)+len(after) == 0 {
 		fmt.Fprintf(t.out, "flow %s has no handler for %s: it takes its course\n", f.Name, e.Name)
 		return nil
 	}
@@ -115,16 +116,31 @@ func (t trial) run(ctx context.Context, o Options, configured *catalog.Catalog) 
 	if !t.invoke {
 		answers.Functions = saidFunctions{t.out}
 	}
-	result, err := client.Handle(ctx, workflow.HandlerCall{Flow: f, Run: r, Event: e}, handlers)
-	if err != nil {
-		return err
+	call := workflow.HandlerCall{Flow: f, Run: r, Event: e}
+	happens := true
+	if len(handlers) > 0 {
+		result, err := client.Handle(ctx, call, handlers)
+		if err != nil {
+			return err
+		}
+		if result.Error != nil {
+			fmt.Fprintf(t.out, "%s\n", result.Error.Message)
+			fmt.Fprintf(t.out, "so: %s fails, with %s\n", e.Name, result.Error.Code)
+			return nil
+		}
+		happens = t.tell(f, r, e, *result.Answer)
+	} else {
+		fmt.Fprintf(t.out, "so: %s takes its course\n", e.Name)
 	}
-	if result.Error != nil {
-		fmt.Fprintf(t.out, "%s\n", result.Error.Message)
-		fmt.Fprintf(t.out, "so: %s fails, with %s\n", e.Name, result.Error.Code)
+	if !happens || len(after) == 0 {
 		return nil
 	}
-	return t.tell(f, r, e, *result.Answer)
+	result, err := client.Handle(ctx, call, after)
+	if err == nil && result.Error != nil {
+		fmt.Fprintf(t.out, "%s\n", result.Error.Message)
+		fmt.Fprintf(t.out, "so: %s has failed, which is reported and changes nothing\n", after[0])
+	}
+	return err
 }
 
 // makeUp gives a run that stands right before the event.
@@ -196,8 +212,8 @@ func (t trial) makeUp(ctx context.Context, c core.Core, configured *catalog.Cata
 	return f, r, flow.Event{ID: id, Name: name, Actor: actor.Actor, Channel: flow.ChannelSlack, At: c.Clock.Now()}, nil
 }
 
-// tell says what the answer would lead to.
-func (t trial) tell(f *flow.Flow, r flow.Run, e flow.Event, a flow.Answer) error {
+// tell says what the answer would lead to, and whether the event would happen.
+func (t trial) tell(f *flow.Flow, r flow.Run, e flow.Event, a flow.Answer) bool {
 	line := func(format string, args ...any) { fmt.Fprintf(t.out, format+"\n", args...) }
 	if p := a.Permissions; p != nil {
 		who := "these users: " + strings.Join(p.ApproveDeny.Users, ", ")
@@ -240,7 +256,7 @@ func (t trial) tell(f *flow.Flow, r flow.Run, e flow.Event, a flow.Answer) error
 	default:
 		line("so: %s takes its course", e.Name)
 	}
-	return nil
+	return err == nil && !a.Hook.Ignores() && !a.Hook.Replaces(e.Name)
 }
 
 func fieldsOf(fields map[string]any) string {
@@ -329,6 +345,6 @@ func (saidSlack) ChannelMembers(context.Context, string) ([]store.User, error) {
 type saidFunctions struct{ out io.Writer }
 
 func (s saidFunctions) Invoke(_ context.Context, arn string, payload []byte) ([]byte, error) {
-	_, err := fmt.Fprintf(s.out, "would invoke %s with %s (-invoke does it)\n", arn, payload)
+	_, err := fmt.Fprintf(s.out, "would invoke %s with %s (-invoke does it; without, the answer is None)\n", arn, payload)
 	return []byte("null"), err
 }

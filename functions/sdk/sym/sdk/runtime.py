@@ -62,10 +62,14 @@ def current() -> Runtime:
     return _now
 
 
+SPARE = 0.5  # seconds that a handler has left when what it waits for is given up
+
+
 def remaining() -> float:
-    """The seconds that the running handler has left; never less than 0, infinity if
-    there is no deadline. Raises SDKError like current."""
-    return max(0.0, current().deadline - time.monotonic())
+    """The seconds that the running handler may still wait for something: it has SPARE
+    more, to do without. Never less than 0, infinity if there is no deadline. Raises
+    SDKError like current."""
+    return max(0.0, current().deadline - SPARE - time.monotonic())
 
 
 def services() -> Services:

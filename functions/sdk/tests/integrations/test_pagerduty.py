@@ -1,7 +1,10 @@
 """PagerDuty: REST API v2, with offsets, ratelimit-reset, and errors in an envelope."""
 
+import socket
+import time
 import unittest
 
+from sym.sdk import runtime, testing
 from sym.sdk.exceptions import IdentityNotFound, MissingArgument, PagerDutyError
 from sym.sdk.integrations import pagerduty
 from sym.sdk.integrations.pagerduty import PagerDutyStatus, PagerDutyUrgency
@@ -173,6 +176,22 @@ class PagerDutyTest(Faults, IntegrationTest):
     def test_more_than_pagerduty_counts(self) -> None:
         self.server.first = [Reply(200, {"oncalls": [{}] * 100, "offset": 9_900, "more": True})]
         self.fails("TOO_MANY", self.call)
+
+
+class Silent(unittest.TestCase):
+    def test_a_handler_has_time_left_to_do_without(self) -> None:
+        event = testing.event()
+        services = testing.FakeServices(secrets={"api_token_secret": "k"})
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+            integration = testing.integration("pagerduty", secrets=["api_token_secret"], api_url=url)
+            around = runtime.Runtime(
+                services=services, event=event, integrations={"pagerduty": integration}, deadline=time.monotonic() + 0.6
+            )
+            with runtime.use(around), self.assertRaises(PagerDutyError) as failed:
+                pagerduty.is_on_call(event.user)
+            self.assertLess(time.monotonic(), around.deadline)
+        self.assertEqual(failed.exception.error_code, "PagerDuty:TIMEOUT")
 
 
 if __name__ == "__main__":
