@@ -4,7 +4,7 @@ PYTHON ?= python3
 FLOWS ?= flows
 DATA  ?= .local
 
-.PHONY: help run test lint bench bench-cold check synth deploy slack-manifest redrive
+.PHONY: help run test docs lint bench bench-cold check synth deploy slack-manifest redrive
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,9 @@ test: node_modules ## run all tests
 	cd functions/sdk && $(PYTHON) -m unittest
 	@for file in flows/*_test.py; do echo $(PYTHON) $$file; $(PYTHON) $$file || exit 1; done
 	$(GO) test -race -timeout 30m ./...
+
+docs: ## write the reference of the Python SDK into docs/sdk.md
+	$(PYTHON) functions/sdk/reference.py docs/sdk.md
 
 node_modules: package.json package-lock.json # tools that the tests run on Node
 	npm ci

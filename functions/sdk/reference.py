@@ -1,6 +1,7 @@
-"""Prints the reference of sym.sdk in Markdown, from its docstrings:
+"""Writes the reference of sym.sdk in Markdown, from its docstrings, into docs/sdk.md
+between the lines that say so; without a file, it prints it:
 
-    python3 functions/sdk/reference.py
+    python3 functions/sdk/reference.py [docs/sdk.md]
 
 It reads the source and imports nothing, so the text is the same everywhere.
 """
@@ -219,5 +220,24 @@ def _dedent(text: str) -> str:
     return "\n".join(line[width:] for line in lines)
 
 
+_MADE = re.compile(r"(<!-- reference: [^\n]*-->\n).*(<!-- end of reference -->\n)", re.DOTALL)
+
+
+def put_into(guide: str) -> str:
+    """A guide with the reference between the lines that say so.
+
+    Raises:
+        ValueError: it has no such lines.
+    """
+    text, found = _MADE.subn(lambda around: f"{around[1]}\n{reference()}\n{around[2]}", guide)
+    if not found:
+        raise ValueError("There are no lines <!-- reference: … --> and <!-- end of reference -->.")
+    return text
+
+
 if __name__ == "__main__":
-    sys.stdout.write(reference())
+    if len(sys.argv) > 1:
+        path = Path(sys.argv[1])
+        path.write_text(put_into(path.read_text(encoding="utf-8")), encoding="utf-8")
+    else:
+        sys.stdout.write(reference())
