@@ -7,22 +7,26 @@ import (
 	"context"
 
 	"github.com/aws/aws-lambda-go/cfn"
-	"github.com/aws/aws-lambda-go/lambda"
+	awslambda "github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/symflows/symflows/internal/app/core"
+	"github.com/symflows/symflows/internal/lambdaclient"
+	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/strategy/builtin"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
-func main() { lambda.Start(core.Start(build)) }
+func main() { awslambda.Start(core.Start(build)) }
 
 func build(_ context.Context, d core.Deployed) (cfn.CustomResourceLambdaFunction, error) {
 	p := publisher{
-		s3:      s3.NewFromConfig(d.AWS),
-		org:     d.Org,
-		publish: workflow.Publish{Runs: d.Runs, Flows: d.Flows, ARNs: builtin.ARNs},
-		log:     d.Log,
+		s3:       s3.NewFromConfig(d.AWS),
+		org:      d.Org,
+		handlers: d.Handlers(lambdaclient.Client{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{}),
+		publish:  workflow.Publish{Runs: d.Runs, Flows: d.Flows, ARNs: builtin.ARNs},
+		log:      d.Log,
 	}
 	return cfn.LambdaWrap(p.handle), nil
 }
