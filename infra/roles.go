@@ -2,6 +2,7 @@ package main
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -32,6 +33,8 @@ const (
 	users        = "user#*"
 	slackUsers   = "slackuser#*"
 	tokens       = "token#*"
+	calls        = "call#*" // tokens of handlers' calls
+	values       = "kv#*"   // what handlers keep
 )
 
 // rights are what each function may do, besides writing its log. The list that
@@ -43,12 +46,17 @@ func (d *deployment) rights() map[string][]right {
 		{actions: []string{"states:StartExecution", "states:SendTaskSuccess"}, resources: []string{machine}},
 		{actions: []string{"lambda:InvokeFunction"}, resources: []string{access}},
 	}
+	// Whoever asks handlers makes a token for each call, and ends it.
+	ask := []right{
+		{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN(pythonFunction)}},
+		d.items("GetItem PutItem DeleteItem", calls),
+	}
 	return map[string][]right{
-		"slack": {
+		"slack": join(ask, []right{
 			d.items("GetItem PutItem", runs, users, slackUsers),
 			d.items("GetItem", flowsLatest, flowVersions, flowList),
 			readSecrets(*d.slackSecret.Ref(), *d.slackSigningSecret.Ref()),
-		},
+		}),
 		"api": {
 			d.items("GetItem PutItem", runs, users, slackUsers),
 			d.items("GetItem", flowsLatest, flowVersions, flowList, tokens),
@@ -63,14 +71,16 @@ func (d *deployment) rights() map[string][]right {
 			d.items("GetItem PutItem DeleteItem BatchGetItem", tokens),
 			d.entries(store.ByKind, "token#"),
 		},
-		"approval": join([]right{
+		"approval": join(ask, []right{
+			trace,
 			d.items("GetItem PutItem", runs, users, slackUsers),
 			d.items("GetItem", flowVersions),
 			{actions: []string{"states:SendTaskSuccess"}, resources: []string{machine}},
 			readSecrets(*d.slackSecret.Ref()),
 		}, invoke(d.config.FlowARNs())),
 		// What its strategies need is in AccessTargets; see addPublish.
-		"access": {
+		"access": join(ask, []right{
+			trace,
 			d.items("GetItem PutItem", runs, grants),
 			d.items("GetItem", flowVersions, users),
 			{
@@ -83,6 +93,20 @@ func (d *deployment) rights() map[string][]right {
 			},
 			{actions: []string{"lambda:InvokeFunction"}, resources: []string{access}},
 			{actions: []string{"sqs:SendMessage"}, resources: []string{*d.removalDeadLetters.AttrArn()}},
+		}),
+		// Customers' code runs in this role: what its flows name is in SdkTargets,
+		// everything else is asked of services.
+		pythonFunction: {
+			{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN("services")}},
+		},
+		"services": {
+			d.items("GetItem", calls, runs, flowVersions, messages),
+			d.items("GetItem PutItem", users, slackUsers, values),
+			// To count what somebody has done.
+			d.items("BatchGetItem", runs),
+			d.entries(store.ByRequester, "*"),
+			d.entries(store.ByFlow, "*"),
+			readSecrets(*d.slackSecret.Ref()),
 		},
 		"relay": join(drive, d.readStream(), []right{
 			d.items("GetItem PutItem", runs),
@@ -102,6 +126,7 @@ func (d *deployment) rights() map[string][]right {
 			d.entries(store.ByDue, "due"),
 		}),
 		"publish": {
+			{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN(pythonFunction)}},
 			d.items("GetItem BatchGetItem", runs),
 			d.items("GetItem PutItem DeleteItem", flowsLatest),
 			d.items("GetItem PutItem", flowList),
@@ -117,17 +142,25 @@ func (d *deployment) rights() map[string][]right {
 	}
 }
 
-// targetRights are what access may do to targets, as the configuration says.
-func (d *deployment) targetRights() []right {
-	out := invoke(d.config.StrategyARNs())
-	var secrets []string
-	for _, ref := range d.config.Secrets {
-		secrets = append(secrets, d.secretARN(ref.Path))
+// configuredRights are those that follow from the configuration: what access may
+// do to targets, and what handlers may use of what their flows name.
+func (d *deployment) configuredRights() map[string][]right {
+	rights := func(functions []string, secrets []flow.SecretRef) []right {
+		out := invoke(functions)
+		var arns []string
+		for _, ref := range secrets {
+			arns = append(arns, d.secretARN(ref.Path))
+		}
+		slices.Sort(arns)
+		if arns = slices.Compact(arns); len(arns) > 0 { // keys of one secret are one
+			out = append(out, readSecrets(arns...))
+		}
+		return out
 	}
-	if len(secrets) > 0 {
-		out = append(out, readSecrets(secrets...))
+	return map[string][]right{
+		"access":       rights(d.config.StrategyARNs(), d.config.StrategySecrets()),
+		pythonFunction: rights(d.config.FlowARNs(), d.config.HandlerSecrets()),
 	}
-	return out
 }
 
 // items allows actions on the items whose keys match. It is safe that the
