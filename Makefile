@@ -3,7 +3,7 @@ GO    ?= go
 FLOWS ?= flows
 DATA  ?= .local
 
-.PHONY: help run test lint bench bench-cold check synth deploy
+.PHONY: help run test lint bench bench-cold check synth deploy slack-manifest redrive
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -20,7 +20,13 @@ synth: node_modules ## write the CloudFormation template to cdk.out; takes no AW
 	$(CDK) synth --quiet $(CONTEXT)
 
 deploy: node_modules ## deploy to the AWS account of the credentials; CONTEXT="-c alarmEmail=ops@example.com", options are in infra/context.go
-	$(CDK) deploy $(CONTEXT)
+	$(CDK) deploy --outputs-file cdk.out/outputs.json $(CONTEXT)
+
+slack-manifest: ## print the Slack app manifest of what was deployed; URL="https://…" for another address
+	@$(GO) run ./functions/local slack-manifest $(if $(URL),-url $(URL))
+
+redrive: ## hand what functions in AWS gave up on to them again
+	@$(GO) run ./functions/local redrive
 
 test: node_modules ## run all tests
 	$(GO) test -race -timeout 30m ./...

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -209,5 +210,35 @@ func TestEnvironments(t *testing.T) {
 		if s.Properties["SecretString"] != nil || s.Properties["GenerateSecretString"] != nil {
 			t.Errorf("%s has a value in the template", id)
 		}
+	}
+}
+
+// The guide has a row for each option, and for nothing else.
+func TestOptions_Guide(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile("../docs/deploy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(guide), "\n## Options\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	var told []string
+	for _, row := range strings.Split(section, "\n") {
+		if !strings.HasPrefix(row, "| `") {
+			continue
+		}
+		names := strings.Split(row, "|")[1]
+		for i, word := range strings.Split(names, "`") {
+			if i%2 == 1 {
+				told = append(told, word)
+			}
+		}
+	}
+	_, err = parseOptions(map[string]any{"nonsense": "x"})
+	_, list, _ := strings.Cut(fmt.Sprint(err), "write one of ")
+	known := strings.Split(list, ", ")
+	slices.Sort(told)
+	if diff := cmp.Diff(known, told); diff != "" {
+		t.Errorf("-options +docs/deploy.md:\n%s", diff)
 	}
 }

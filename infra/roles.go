@@ -28,6 +28,7 @@ const (
 	flowVersions = "flowversion#*"
 	flowList     = "flows#current"
 	flowDigests  = "flowdigests#*"
+	strategies   = "flows#strategies"
 	grants       = "grant#*"
 	messages     = "msg#*"
 	users        = "user#*"
@@ -83,6 +84,7 @@ func (d *deployment) rights() map[string][]right {
 			trace,
 			d.items("GetItem PutItem", runs, grants),
 			d.items("GetItem", flowVersions, users),
+			d.items("GetItem", strategies),
 			{
 				actions:   []string{"scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule"},
 				resources: []string{d.arn("scheduler", "schedule/"+d.options.name+"/*")},
@@ -130,6 +132,7 @@ func (d *deployment) rights() map[string][]right {
 			d.items("GetItem BatchGetItem", runs),
 			d.items("GetItem PutItem DeleteItem", flowsLatest),
 			d.items("GetItem PutItem", flowList),
+			d.items("GetItem PutItem", strategies),
 			d.items("PutItem", flowVersions),
 			d.items("GetItem PutItem BatchGetItem", flowDigests),
 			d.entries(store.ByStatus, string(flow.Approved), string(flow.Escalated)),

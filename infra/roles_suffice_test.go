@@ -349,6 +349,7 @@ func TestRightsSuffice(t *testing.T) {
 	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"body": {}, "errors": []}`) }))
 	t.Cleanup(target.Close)
 	grants := access.Access(time.Second)
+	grants.ARNs = builtin.ARNs
 	grants.Open = builtin.Open(builtin.Deps{
 		Functions: lambdaclient.Client{API: functions}, Secrets: access.Secrets, Now: a.clock.Now, HTTPClient: &http.Client{Transport: redirect(target.URL)},
 	})

@@ -34,6 +34,7 @@ var floors = map[string]int{
 	"internal/schedule":                4,
 	"internal/firehoselog":             4,
 	"internal/auditqueue":              4,
+	"internal/redrive":                 4,
 	"internal/secrets":                 4,
 	"internal/awstest":                 4, // fakes for tests of adapters
 	"internal/slackapp":                4,

@@ -13,10 +13,17 @@
 //	local try -flow NAME -as EMAIL [-event request] [-requester EMAIL] [-fields JSON] [-context JSON] [-invoke]
 //	    Ask the handlers of a flow what they would do, and do none of it.
 //
-//	local token create -bot NAME [-label TEXT] [-expires 90d] [-data DIR]
-//	local token list [-data DIR]
-//	local token revoke ID [-data DIR]
-//	    Manage the bot tokens of the Events API.
+//	local token create -bot NAME [-label TEXT] [-expires 90d] [-data DIR | -url URL]
+//	local token list [-data DIR | -url URL]
+//	local token revoke ID [-data DIR | -url URL]
+//	    Manage the bot tokens of the Events API: here, or with AWS credentials
+//	    those of the deployment whose API is at URL.
+//
+//	local slack-manifest [-url URL | -socket]
+//	    Print the manifest of the Slack app for a deployment.
+//
+//	local redrive [-bucket NAME]
+//	    Hand what the functions of a deployment in AWS gave up on to them again.
 package main
 
 import (

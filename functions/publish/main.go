@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
 	awslambda "github.com/aws/aws-lambda-go/lambda"
@@ -18,6 +19,9 @@ import (
 	"github.com/symflows/symflows/internal/workflow"
 )
 
+// listingLag is more than an index of DynamoDB usually takes to follow the table.
+const listingLag = 5 * time.Second
+
 func main() { awslambda.Start(core.Start(build)) }
 
 func build(_ context.Context, d core.Deployed) (cfn.CustomResourceLambdaFunction, error) {
@@ -25,7 +29,7 @@ func build(_ context.Context, d core.Deployed) (cfn.CustomResourceLambdaFunction
 		s3:       s3.NewFromConfig(d.AWS),
 		org:      d.Org,
 		handlers: d.Handlers(lambdaclient.Client{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{}),
-		publish:  workflow.Publish{Runs: d.Runs, Flows: d.Flows, ARNs: builtin.ARNs},
+		publish:  workflow.Publish{Runs: d.Runs, Flows: d.Flows, ARNs: builtin.ARNs, Lag: listingLag, Clock: d.Clock},
 		log:      d.Log,
 	}
 	return cfn.LambdaWrap(p.handle), nil

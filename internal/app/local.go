@@ -181,7 +181,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	access := c.Access(cmp.Or(o.seams.callTimeout, 30*time.Second))
 	remover := &local.Remover{Engine: engine, Deescalate: access.Deescalate}
 	schedule := &local.Schedule{Times: times, Remover: remover}
-	access.Open, access.Handlers, access.Remover, access.Schedule = open, handlers, remover, schedule
+	access.Open, access.ARNs, access.Handlers, access.Remover, access.Schedule = open, builtin.ARNs, handlers, remover, schedule
 	if o.seams.schedule != nil {
 		access.Schedule = o.seams.schedule(schedule)
 	}

@@ -66,14 +66,17 @@ func missing(interpreter string, err error) error {
 	}
 }
 
-// oneCall reads a message, calls the handler with it and writes its answer to
-// where nothing that is printed can reach it.
+// oneCall reads a message, calls the handler with it, as Lambda would with a
+// minute left, and writes its answer to where nothing that is printed can reach it.
 const oneCall = `import json, os, sys
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 sys.path.insert(0, sys.argv[1])
 import main
-json.dump(main.handler(json.load(sys.stdin), None), answers)
+class Context:
+    def get_remaining_time_in_millis(self):
+        return 60_000
+json.dump(main.handler(json.load(sys.stdin), Context()), answers)
 `
 
 // Invoke implements workflow.Functions.

@@ -53,7 +53,10 @@ func (f FlowSummary) Allows(source flow.Channel) bool {
 	return f.AllowedSources == nil || slices.Contains(*f.AllowedSources, source)
 }
 
-const flowList = "flows#current"
+const (
+	flowList       = "flows#current"
+	strategiesItem = "flows#strategies"
+)
 
 // The kinds differ, so that no name, whatever is in it, stands for a version.
 func flowKey(name string) string { return "flow#" + strings.ToLower(name) }
@@ -114,6 +117,34 @@ func (s *Flows) List(ctx context.Context) ([]FlowSummary, error) {
 		return nil, fmt.Errorf("list flows: %w", err)
 	}
 	return list, nil
+}
+
+// Strategies gives what the current configuration has for granting and removing,
+// as publish has written it down; nil: nothing was published yet.
+func (s *Flows) Strategies(ctx context.Context) ([]string, error) {
+	item, err := s.Store.Get(ctx, strategiesItem)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	list := []string{}
+	if err == nil {
+		err = unpack(item.Body, &list)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read what the configuration has: %w", err)
+	}
+	return list, nil
+}
+
+// SetStrategies writes that down.
+func (s *Flows) SetStrategies(ctx context.Context, list []string) error {
+	if list == nil {
+		list = []string{}
+	}
+	if err := s.overwrite(ctx, strategiesItem, list); err != nil {
+		return fmt.Errorf("write what the configuration has: %w", err)
+	}
+	return nil
 }
 
 // pack writes v as JSON, compressed: a flow with thousands of targets would

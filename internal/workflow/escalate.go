@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/symflows/symflows/events"
@@ -23,7 +24,8 @@ type Access struct {
 	Flows    *store.Flows
 	Users    store.Users
 	Open     strategy.Opener
-	Handlers Handlers // nil where no flow has any
+	ARNs     func(flow.Strategy) []string // that a strategy, with its targets, may invoke
+	Handlers Handlers                     // nil where no flow has any
 	Schedule Schedule
 	Remover  Remover
 	Clock    Clock
@@ -62,6 +64,9 @@ func (a *Access) Escalate(ctx context.Context, id string) (flow.Step, error) {
 	var outcome flow.Escalate
 	r, opened, err := a.intend(ctx, f, r)
 	if err == nil {
+		err = a.configured(ctx, r)
+	}
+	if err == nil {
 		outcome, err = a.grantAll(ctx, r, opened)
 		outcome.Hooks = f.Hooks()
 	}
@@ -79,6 +84,24 @@ func (a *Access) Escalate(ctx context.Context, id string) (flow.Step, error) {
 	}
 	a.arm(ctx, r)
 	return flow.Next(r), nil
+}
+
+// configured says whether the configuration still has what it takes to remove
+// what the run is about to grant. The run has recorded by now that it is: a
+// publish which drops it sees that, or was before.
+func (a *Access) configured(ctx context.Context, r flow.Run) error {
+	have, err := a.Flows.Strategies(ctx)
+	if err != nil || have == nil {
+		return err
+	}
+	frozen := r.Access.Strategy
+	frozen.Targets = []flow.Target{r.Access.Target}
+	for _, n := range needs(frozen, a.ARNs) {
+		if !slices.Contains(have, n) {
+			return flow.Errorf(flow.CodeConfigNeeded, "the configuration has changed since this was requested, and has no %s any more: make a new request", n)
+		}
+	}
+	return nil
 }
 
 // failed records a failed attempt at granting.

@@ -2,10 +2,12 @@ package workflow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
@@ -17,16 +19,51 @@ type Publish struct {
 	Flows *store.Flows
 	// ARNs lists the functions that a strategy, with its targets, may invoke.
 	ARNs func(flow.Strategy) []string
+	// Lag is how long a run that was written may not be listed yet; zero where
+	// listings are up to date at once.
+	Lag   time.Duration
+	Clock Clock // required with Lag
 }
 
 // Run publishes the flows, if nothing that a live grant still needs is gone
 // from the strategies: the error, of CodeConfigNeeded, then names what is
 // missing and the runs that need it, and nothing is changed.
+//
+// A grant may begin meanwhile. So what the configuration has is written down
+// first, and access looks there after it has recorded what it is about to grant:
+// either it sees that the strategy is gone, or the grant is seen here.
 func (p Publish) Run(ctx context.Context, flows []*flow.Flow, strategies []flow.Strategy) ([]store.FlowSummary, error) {
-	have := map[string]bool{}
+	var have []string
 	for _, s := range strategies {
-		for _, n := range p.needs(s) {
-			have[n] = true
+		have = append(have, needs(s, p.ARNs)...)
+	}
+	before, err := p.Flows.Strategies(ctx)
+	if err == nil {
+		err = p.Flows.SetStrategies(ctx, have)
+	}
+	if err != nil {
+		return nil, err
+	}
+	published, err := p.run(ctx, flows, have)
+	if err != nil && before != nil {
+		// Else access would go by a configuration that never was. Should this
+		// fail too, it refuses more than it has to, until the next publish.
+		restore, cancel := context.WithTimeout(context.WithoutCancel(ctx), restoreTimeout)
+		defer cancel()
+		err = errors.Join(err, p.Flows.SetStrategies(restore, before))
+	}
+	return published, err
+}
+
+// restoreTimeout is what putting back one item may take.
+const restoreTimeout = 3 * time.Second
+
+func (p Publish) run(ctx context.Context, flows []*flow.Flow, have []string) ([]store.FlowSummary, error) {
+	if p.Lag > 0 {
+		select {
+		case <-p.Clock.After(p.Lag):
+		case <-ctx.Done():
+			return nil, ctx.Err()
 		}
 	}
 	missing := map[string][]string{}
@@ -50,8 +87,8 @@ func (p Publish) Run(ctx context.Context, flows []*flow.Flow, strategies []flow.
 				}
 				frozen := r.Access.Strategy
 				frozen.Targets = []flow.Target{r.Access.Target}
-				for _, n := range p.needs(frozen) {
-					if !have[n] && !slices.Contains(missing[n], r.ID) {
+				for _, n := range needs(frozen, p.ARNs) {
+					if !slices.Contains(have, n) && !slices.Contains(missing[n], r.ID) {
 						missing[n] = append(missing[n], r.ID)
 					}
 				}
@@ -79,9 +116,9 @@ func (p Publish) Run(ctx context.Context, flows []*flow.Flow, strategies []flow.
 }
 
 // needs lists what it takes to take the strategy's access away.
-func (p Publish) needs(s flow.Strategy) []string {
+func needs(s flow.Strategy, arns func(flow.Strategy) []string) []string {
 	out := []string{fmt.Sprintf("strategy %q of type %s", s.Name, s.Type)}
-	for _, arn := range p.ARNs(s) {
+	for _, arn := range arns(s) {
 		out = append(out, "function "+arn)
 	}
 	secrets := slices.Collect(maps.Values(s.Secrets))

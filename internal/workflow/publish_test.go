@@ -2,9 +2,11 @@ package workflow_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
@@ -149,4 +151,65 @@ type unreadable struct{ store.Store }
 
 func (unreadable) Get(_ context.Context, key string) (store.Item, error) {
 	return store.Item{}, fmt.Errorf("%s was read", key)
+}
+
+// TestPublish_MeanwhileGranted: a grant that begins while a publish looks for
+// live ones is either seen by the publish, or sees it, however late the listing
+// is: access that could not be taken away any more is never granted.
+func TestPublish_MeanwhileGranted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.ask(asker, "a")
+	listed := store.Page{} // when the run was not approved yet
+	w.publish.Runs = store.Runs{Store: lagging{w.memory, listed}}
+	if _, err := w.publish.Run(t.Context(), nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	w.click(id, flow.ActionApprove, first)
+	w.pass(time.Minute)
+	w.wantPresent()
+	r := w.want(id, flow.Approved)
+	if r.Error == nil || r.Error.Code != flow.CodeConfigNeeded || !strings.Contains(r.Error.Message, `strategy "databases" of type fake`) {
+		t.Errorf("error %+v", r.Error)
+	}
+	if w.target.calls["grant"] != 0 {
+		t.Error("the target was called")
+	}
+	w.pass(grantedFor + flow.GrantWindow)
+	w.want(id, flow.Deescalated)
+}
+
+// TestPublish_Refused: a publish that is refused changes nothing for access.
+func TestPublish_Refused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, err := w.publish.Run(t.Context(), []*flow.Flow{w.flow}, []flow.Strategy{*w.flow.Strategy})
+	must(t, err)
+	a, b := w.ask(asker, "a"), w.ask(asker, "b")
+	w.click(a, flow.ActionApprove, first)
+	if _, err := w.publish.Run(t.Context(), nil, nil); flow.CodeOf(err) != flow.CodeConfigNeeded {
+		t.Fatalf("error %v", err)
+	}
+	w.click(b, flow.ActionApprove, first)
+	w.want(b, flow.Escalated)
+}
+
+// TestPublish_Waits: where listings lag, a publish waits for them after it has
+// written down what it has.
+func TestPublish_Waits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.publish.Lag, w.publish.Clock = time.Second, w.clock
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := w.publish.Run(ctx, nil, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("did not wait: %v", err)
+	}
+	w.publish.Clock = quick{w.clock}
+	at := w.clock.Now()
+	_, err := w.publish.Run(t.Context(), nil, nil)
+	must(t, err)
+	if waited := w.clock.Now().Sub(at); waited != time.Second {
+		t.Errorf("waited %s", waited)
+	}
 }

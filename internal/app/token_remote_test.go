@@ -1,0 +1,113 @@
+package app
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/symflows/symflows/internal/api"
+	"github.com/symflows/symflows/internal/app/core"
+	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/store/storetest"
+)
+
+// gateway is an API of API Gateway whose route takes AWS credentials, in front
+// of what the function tokens serves.
+type gateway struct {
+	credentials aws.Credentials
+	tokens      http.Handler
+}
+
+// ServeHTTP signs the request again, and lets it pass if that gives the same.
+func (g gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	again := r.Clone(r.Context())
+	again.URL.Scheme, again.URL.Host = "http", r.Host
+	again.Header = http.Header{"Content-Type": r.Header["Content-Type"]}
+	again.ContentLength = int64(len(body))
+	at, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
+	digest := sha256.Sum256(body)
+	if err == nil {
+		err = v4.NewSigner().SignHTTP(r.Context(), g.credentials, again, hex.EncodeToString(digest[:]), "execute-api", "eu-central-1", at)
+	}
+	if err != nil || r.Header.Get("Authorization") != again.Header.Get("Authorization") {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, `{"message":"Forbidden"}`)
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	g.tokens.ServeHTTP(w, r)
+}
+
+// TestToken_Remote: the command makes, lists and revokes tokens of a deployment
+// with this shell's AWS credentials. (It sets variables, and so can't run beside
+// others.)
+func TestToken_Remote(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "example")
+	t.Setenv("AWS_REGION", "eu-central-1")
+	now := core.WallClock{}.Now
+	tokens := store.Tokens{Store: &storetest.Memory{Now: now}, Org: "sym", Now: now}
+	serve := func(secret string) string {
+		server := httptest.NewServer(gateway{
+			credentials: aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: secret},
+			tokens: (&api.TokenAPI{
+				Tokens: tokens, Now: now, Log: slog.New(slog.DiscardHandler),
+				Caller: func(*http.Request) (string, bool) { return "arn:aws:iam::123456789012:user/operator", true },
+			}).Handler(),
+		})
+		t.Cleanup(server.Close)
+		return server.URL
+	}
+	url := serve("example")
+	local := func(args ...string) (string, error) {
+		var out strings.Builder
+		err := token(t.Context(), args, config.Settings{Org: "sym"}, &out)
+		return out.String(), err
+	}
+	made, err := local("create", "-bot", "ci", "-label", "pipeline", "-url", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, _, _ := strings.Cut(made, "\n")
+	_, stored, err := tokens.Check(t.Context(), value)
+	if err != nil {
+		t.Fatalf("%s: %v", made, err)
+	}
+	if list, err := local("list", "-url", url+"/api/v1/"); err != nil || !strings.Contains(list, stored.ID) || !strings.Contains(list, "pipeline") {
+		t.Errorf("list: %s, %v", list, err)
+	}
+	if said, err := local("revoke", stored.ID, "-url", url); err != nil || !strings.Contains(said, "is revoked") {
+		t.Errorf("revoke: %s, %v", said, err)
+	}
+	for what, test := range map[string]struct {
+		args []string
+		want string
+	}{
+		"Unknown":          {[]string{"revoke", stored.ID, "-url", url}, "there is no token"},
+		"BadName":          {[]string{"create", "-bot", "alice@example.com", "-url", url}, "the bot's name"},
+		"OtherCredentials": {[]string{"list", "-url", serve("another")}, "execute-api:Invoke"},
+		"NoURL":            {[]string{"list", "-url", "abc123"}, "give the URL of the deployment's API"},
+		"InTheClear":       {[]string{"list", "-url", "http://api.example.com"}, "give the URL of the deployment's API"},
+	} {
+		if _, err := local(test.args...); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, want %q", what, err, test.want)
+		}
+	}
+}
