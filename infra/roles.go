@@ -82,8 +82,8 @@ func (d *deployment) rights() map[string][]right {
 		// What its strategies need is in AccessTargets; see addPublish.
 		"access": join(ask, []right{
 			trace,
-			d.items("GetItem PutItem", runs, grants),
-			d.items("GetItem", flowVersions, users),
+			d.items("GetItem PutItem", runs, grants, users), // identities that strategies find are kept with the user
+			d.items("GetItem", flowVersions),
 			d.items("GetItem", strategies),
 			{
 				actions:   []string{"scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule"},
