@@ -284,6 +284,37 @@ func TestSynth(t *testing.T) {
 	}
 }
 
+// TestFlowsAsset: publish is given the configuration with its Python, and nothing
+// that is for one machine.
+func TestFlowsAsset(t *testing.T) {
+	t.Parallel()
+	flows := approvalOnly(t)
+	for name, text := range map[string]string{
+		"local.yaml": "", "impl.py": "", "lib/more.py": "", "functions/report/report.py": "", "__pycache__/impl.cpython-313.pyc": "",
+	} {
+		file := filepath.Join(flows, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	made := synthesize(t, map[string]any{"flows": flows})
+	key := made.Resources["Publish"].Properties["Key"].(string)
+	dir := filepath.Join(made.dir, "asset."+strings.TrimSuffix(key, ".zip"))
+	var files []string
+	err := fs.WalkDir(os.DirFS(dir), ".", func(path string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err != nil || !slices.Equal(files, []string{"flows.yaml", "impl.py", "lib/more.py"}) {
+		t.Errorf("publish is given %q, %v", files, err)
+	}
+}
+
 // checkPython: what Lambda is given answers a message, and no tests or tools are in it.
 func checkPython(t *testing.T, dir string) {
 	t.Helper()
