@@ -104,7 +104,7 @@ func addRequirements(requirements, to string, a architecture, pip []string) erro
 	defer os.RemoveAll(dir)
 	machine := map[string]string{"arm64": "aarch64", "x86_64": "x86_64"}[a.lambda]
 	command := exec.Command(pip[0], append(pip[1:len(pip):len(pip)],
-		"install", "--quiet", "--disable-pip-version-check", "--no-input", "--retries=1", "--timeout=10",
+		"install", "--quiet", "--disable-pip-version-check", "--no-color", "--no-input", "--retries=1", "--timeout=10",
 		"--no-deps", "--only-binary=:all:", "--no-compile", // all versions are in the file, and nothing is built here
 		"--python-version="+strings.TrimPrefix(pythonRuntime, "python"), "--implementation=cp", "--platform=manylinux2014_"+machine,
 		"--requirement="+requirements, "--target="+dir)...)
