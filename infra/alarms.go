@@ -131,8 +131,10 @@ func milliseconds(d time.Duration) float64 { return float64(d.Milliseconds()) }
 
 func (d *deployment) throttled() []metric {
 	var out []metric
-	for _, name := range functionNames {
-		out = append(out, d.ran("Throttles", name, "Sum"))
+	for _, name := range functionNames { // an alarm takes ten metrics
+		if name != "publish" { // which fails the deploy
+			out = append(out, d.ran("Throttles", name, "Sum"))
+		}
 	}
 	return out
 }

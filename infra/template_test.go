@@ -27,7 +27,14 @@ func TestEveryResourceIsOurs(t *testing.T) {
 		}
 	}
 	for id, f := range made.ofType("AWS::Lambda::Function") {
-		if f.Properties["Runtime"] != "provided.al2023" || f.Properties["Handler"] != "bootstrap" || at(f.Properties, "TracingConfig", "Mode") != "Active" {
+		runtime, handler := "provided.al2023", "bootstrap"
+		if id == "SdkFunction" {
+			runtime, handler = "python3.13", "main.handler"
+			if env := at(f.Properties, "Environment", "Variables"); len(env.(map[string]any)) != 0 {
+				t.Errorf("customers' code is told %v", env)
+			}
+		}
+		if f.Properties["Runtime"] != runtime || f.Properties["Handler"] != handler || at(f.Properties, "TracingConfig", "Mode") != "PassThrough" {
 			t.Errorf("%s: %v", id, f.Properties)
 		}
 	}
@@ -270,8 +277,10 @@ func TestRoutes(t *testing.T) {
 func TestPublishGoesFirst(t *testing.T) {
 	t.Parallel()
 	made := standard(t)
-	if after := made.Resources["AccessTargets"].DependsOn; !slices.Contains(after, "Publish") {
-		t.Errorf("the rights of access follow %q", after)
+	for _, id := range []string{"AccessTargets", "SdkTargets"} {
+		if after := made.Resources[id].DependsOn; !slices.Contains(after, "Publish") {
+			t.Errorf("%s follow %q", id, after)
+		}
 	}
 	for id := range made.ofType("AWS::Lambda::Function") {
 		if !slices.Contains(made.Resources["Publish"].DependsOn, id) {
@@ -288,9 +297,14 @@ func TestPublishGoesFirst(t *testing.T) {
 			t.Errorf("publish has no %s", name)
 		}
 	}
+	if role := text(made.Resources["SdkRole"].Properties["Policies"]); strings.Contains(role, "report") || strings.Contains(role, "/sym/main") {
+		t.Error("the role of handlers has rights that come from the configuration")
+	}
 	without := synthesize(t, map[string]any{"flows": approvalOnly(t)})
-	if _, ok := without.Resources["AccessTargets"]; ok {
-		t.Error("access has rights without a strategy")
+	for _, id := range []string{"AccessTargets", "SdkTargets"} {
+		if _, ok := without.Resources[id]; ok {
+			t.Errorf("%s are there without a strategy, a function or a secret", id)
+		}
 	}
 }
 
