@@ -1,5 +1,6 @@
 # The commands of this repository. `make` alone lists them.
 GO    ?= go
+PYTHON ?= python3
 FLOWS ?= flows
 DATA  ?= .local
 
@@ -29,6 +30,8 @@ redrive: ## hand what functions in AWS gave up on to them again
 	@$(GO) run ./functions/local redrive
 
 test: node_modules ## run all tests
+	cd functions/sdk && $(PYTHON) -m unittest
+	$(PYTHON) flows/prod-access_test.py
 	$(GO) test -race -timeout 30m ./...
 
 node_modules: package.json package-lock.json # tools that the tests run on Node

@@ -36,6 +36,8 @@ const (
 	tokens       = "token#*"
 	calls        = "call#*" // tokens of handlers' calls
 	values       = "kv#*"   // what handlers keep
+	forms        = "form#*"
+	flowsFilter  = "flows#filter"
 )
 
 // rights are what each function may do, besides writing its log. The list that
@@ -54,8 +56,8 @@ func (d *deployment) rights() map[string][]right {
 	}
 	return map[string][]right{
 		"slack": join(ask, []right{
-			d.items("GetItem PutItem", runs, users, slackUsers),
-			d.items("GetItem", flowsLatest, flowVersions, flowList),
+			d.items("GetItem PutItem", runs, users, slackUsers, forms),
+			d.items("GetItem", flowsLatest, flowVersions, flowList, flowsFilter),
 			readSecrets(*d.slackSecret.Ref(), *d.slackSigningSecret.Ref()),
 		}),
 		"api": {
@@ -104,10 +106,11 @@ func (d *deployment) rights() map[string][]right {
 		"services": {
 			d.items("GetItem", calls, runs, flowVersions, messages),
 			d.items("GetItem PutItem", users, slackUsers, values),
-			// To count what somebody has done.
-			d.items("BatchGetItem", runs),
+			// To count what somebody has done, and to find people by what a system calls them.
+			d.items("BatchGetItem", runs, users),
 			d.entries(store.ByRequester, "*"),
 			d.entries(store.ByFlow, "*"),
+			d.entries(store.ByKind, "user#"),
 			readSecrets(*d.slackSecret.Ref()),
 		},
 		"relay": join(drive, d.readStream(), []right{
@@ -131,7 +134,7 @@ func (d *deployment) rights() map[string][]right {
 			{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN(pythonFunction)}},
 			d.items("GetItem BatchGetItem", runs),
 			d.items("GetItem PutItem DeleteItem", flowsLatest),
-			d.items("GetItem PutItem", flowList),
+			d.items("GetItem PutItem", flowList, flowsFilter),
 			d.items("GetItem PutItem", strategies),
 			d.items("PutItem", flowVersions),
 			d.items("GetItem PutItem BatchGetItem", flowDigests),

@@ -248,6 +248,10 @@ func TestRightsSuffice(t *testing.T) {
 	withdrawn := *published.Flows[0]
 	withdrawn.Name = "withdrawn"
 	must(publisher.Run(ctx, append(slices.Clone(published.Flows), &withdrawn), published.Strategies))(t)
+	filter := &flow.FlowsFilter{Implementation: flow.NewSource("filter.py", "def get_flows(user, flows, flows_filter_vars): ...")}
+	if err := publish.Flows.PublishFilter(ctx, filter); err != nil {
+		t.Fatal(err)
+	}
 
 	tokens := a.as("TokensRole")
 	value, _, err := tokens.Tokens.Create(ctx, "ci", "", time.Hour)
@@ -304,6 +308,7 @@ func TestRightsSuffice(t *testing.T) {
 		t.Fatal(err)
 	}
 	must(slack.Flows.List(ctx))(t)
+	must(slack.Flows.Filter(ctx))(t)
 	report := must(slack.Flows.Latest(ctx, "report"))(t)
 	alice, bob := must(workspace.Directory.Known(ctx, "U024ALICE"))(t), must(workspace.Directory.Known(ctx, "U024BOB"))(t)
 	inSlack := slack.Submit(workspace.Directory)
@@ -312,6 +317,10 @@ func TestRightsSuffice(t *testing.T) {
 		r := must(inSlack.Prompt(ctx, workflow.Prompt{RunID: flow.RunIDFrom("sym", trigger), Flow: report, Actor: alice}))(t)
 		must(slack.Forms(handlers(slack)).Open(ctx, report, r))(t)
 		must(inSlack.Request(ctx, r.ID, alice.Actor, map[string]any{"table": "orders"}))(t)
+		if err := (store.Forms{Store: slack.Runs.Store, Now: a.clock.Now}).Put(ctx, r.ID, report.OpenForm(nil), 0); err != nil {
+			t.Fatal(err)
+		}
+		must(slack.Forms(nil).Form(ctx, r.ID))(t)
 		inForms = append(inForms, r.ID)
 	}
 	submitted, clicked := inForms[1], inForms[2]
@@ -458,6 +467,7 @@ func (a *account) handlersAsk(t *testing.T, run string) {
 		{Op: "event_count", Args: []byte(`{"event":"approve","user_id":"` + user + `"}`)},
 		{Op: "user_by_email", Args: []byte(`{"email":"alice@example.com"}`)},
 		{Op: "save_identity", Args: []byte(`{"email":"alice@example.com","service":"okta","service_id":"o","user_id":"u"}`)},
+		{Op: "users_by_identities", Args: []byte(`{"service":"okta","service_id":"o","user_ids":["u"]}`)},
 		{Op: "send_message", Args: []byte(`{"to":{"kind":"slack_channel_name","name":"#general"},"text":"hello"}`)},
 		{Op: "send_thread_message", Args: []byte(`{"text":"hello"}`)},
 	} {

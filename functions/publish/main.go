@@ -19,6 +19,10 @@ import (
 	"github.com/symflows/symflows/internal/workflow"
 )
 
+// emulated has an emulator asked by its own name: bucket names as part of its
+// host's are not resolved.
+func emulated(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil }
+
 // listingLag is more than an index of DynamoDB usually takes to follow the table.
 const listingLag = 5 * time.Second
 
@@ -26,7 +30,7 @@ func main() { awslambda.Start(core.Start(build)) }
 
 func build(_ context.Context, d core.Deployed) (cfn.CustomResourceLambdaFunction, error) {
 	p := publisher{
-		s3:       s3.NewFromConfig(d.AWS),
+		s3:       s3.NewFromConfig(d.AWS, emulated),
 		org:      d.Org,
 		handlers: d.Handlers(lambdaclient.Client{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{}),
 		publish:  workflow.Publish{Runs: d.Runs, Flows: d.Flows, ARNs: builtin.ARNs, Lag: listingLag, Clock: d.Clock},

@@ -83,7 +83,11 @@ func (p publisher) run(ctx context.Context, bucket, key string) ([]store.FlowSum
 	if err := report.Err(); err != nil {
 		return nil, err
 	}
-	return p.publish.Run(ctx, configured.Flows, configured.Strategies)
+	published, err := p.publish.Run(ctx, configured.Flows, configured.Strategies)
+	if err == nil {
+		err = p.publish.Flows.PublishFilter(ctx, configured.Filter)
+	}
+	return published, err
 }
 
 // read fetches the archive.

@@ -22,8 +22,9 @@ func build(ctx context.Context, d core.Deployed) (awslambda.Handler, error) {
 		return nil, err
 	}
 	app := d.SlackApp(s.API, s.Directory, d.Submit(s.Directory))
-	app.Forms = d.Forms(d.Handlers(
+	handlers := d.Handlers(
 		lambdaclient.Client{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{Function: d.Settings.AWS.ServicesFunction},
-	))
+	)
+	app.Forms, app.Filter = d.Forms(handlers), handlers
 	return algnhsa.New(app.Handler(signingSecret), &algnhsa.Options{RequestType: algnhsa.RequestTypeAPIGatewayV2}), nil
 }

@@ -46,9 +46,9 @@ func describe(ctx context.Context, dir string) catalog.Describe {
 	return func(s flow.Source) ([]string, error) { return sdk.DescribeHere(ctx, dir, s) }
 }
 
-// hasPython tells whether any flow has code to run.
+// hasPython tells whether there is any code to run.
 func hasPython(c *catalog.Catalog) bool {
-	return slices.ContainsFunc(c.Flows, (*flow.Flow).HasPython)
+	return c.Filter != nil || slices.ContainsFunc(c.Flows, (*flow.Flow).HasPython)
 }
 
 // handlers builds what asks Python handlers, and serves what they ask of us

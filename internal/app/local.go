@@ -165,6 +165,9 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	if _, err := publish.Run(ctx, configured.Flows, configured.Strategies); err != nil {
 		return err
 	}
+	if err := flows.PublishFilter(ctx, configured.Filter); err != nil {
+		return err
+	}
 	slack, err := l.slack(ctx, c)
 	if err != nil {
 		return err
@@ -208,6 +211,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		{Name: auditConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Batch(shipping.Handle)},
 	}
 	submit := c.Submit(slack.directory)
+	submit.Fields = handlers
 	l.Submit = submit
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", l.healthz)
@@ -215,7 +219,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		Submit: submit, Runs: runs, Flows: flows, Tokens: l.Tokens, Org: o.Settings.Org, Now: now, Log: o.Log,
 	}).Handler())
 	shown := c.SlackApp(slack.api, slack.directory, submit)
-	shown.Forms = c.Forms(handlers)
+	shown.Forms, shown.Filter = c.Forms(handlers), handlers
 	l.mount(mux, slack, shown)
 	l.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)}
 

@@ -32,8 +32,11 @@ func redriven(ctx context.Context, args []string, out io.Writer) error {
 		return fmt.Errorf("find AWS credentials: %w", err)
 	}
 	handled, left := 0, 0
+	// An emulator is asked by its own name: bucket names as part of its host's are
+	// not resolved.
+	emulated := func(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil }
 	err = redrive.Bucket{
-		API: s3.NewFromConfig(cfg), Name: *bucket, Functions: lambdaclient.Client{API: lambda.NewFromConfig(cfg)},
+		API: s3.NewFromConfig(cfg, emulated), Name: *bucket, Functions: lambdaclient.Client{API: lambda.NewFromConfig(cfg)},
 	}.Run(ctx, func(o redrive.Outcome) {
 		if o.Err != nil {
 			left++

@@ -64,7 +64,7 @@ func (l *Local) mount(mux *http.ServeMux, side *slackSide, a *slackapp.App) {
 	case config.SocketMode:
 		l.workers = append(l.workers, func(ctx context.Context) error { return a.ServeSocket(ctx) })
 	default:
-		mux.Handle("/slack/", a.Handler(side.secret))
+		mux.Handle("/slack/", a.Handler(slackapp.FixedSecret(side.secret)))
 	}
 	if side.sim != nil {
 		mux.Handle("/", side.sim)

@@ -17,6 +17,8 @@ import (
 // defaults applied. Everything is in order of name.
 type Catalog struct {
 	Flows []*flow.Flow // without versions; publishing gives them
+	// Filter says which flows people are shown; nil: all.
+	Filter *flow.FlowsFilter
 	// Strategies are all that there are, with their targets, whether a flow
 	// uses them or not.
 	Strategies      []flow.Strategy
@@ -66,8 +68,9 @@ func (c *Catalog) StrategySecrets() []flow.SecretRef {
 }
 
 // HandlerSecrets lists the secrets that handlers may read: those of the
-// integrations that flows with Python have, by their environment or strategy, and
-// that custom strategies have, whether a flow still uses them or not: a run may.
+// integrations that flows with Python have, by their environment or strategy, that
+// the flows filter has, and that custom strategies have, whether a flow still uses
+// them or not: a run may.
 // What other strategies sign with is not theirs.
 func (c *Catalog) HandlerSecrets() []flow.SecretRef {
 	var used []flow.Integration
@@ -79,6 +82,9 @@ func (c *Catalog) HandlerSecrets() []flow.SecretRef {
 		if f.Strategy != nil && f.Strategy.Integration != nil {
 			used = append(used, *f.Strategy.Integration)
 		}
+	}
+	if c.Filter != nil {
+		used = slices.AppendSeq(used, maps.Values(c.Filter.Integrations))
 	}
 	for _, s := range c.Strategies {
 		if s.Implementation != nil && s.Integration != nil {
@@ -161,6 +167,7 @@ type loader struct {
 	strategies      map[string]*flow.Strategy
 	environments    map[string]*flow.Environment
 	flows           []*flow.Flow
+	filter          *flow.FlowsFilter
 }
 
 func (l *loader) fault(file string, line int, format string, args ...any) {

@@ -158,7 +158,7 @@ func TestLoad(t *testing.T) {
 	for _, f := range c.Flows {
 		names = append(names, fmt.Sprint(f.Name, " ", f.ApprovalOnly()))
 	}
-	if diff := cmp.Diff([]string{"ci-gate true", "prod-access false", "run-report true"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"ci-gate true", "prod-access false", "run-report true", "send-report true"}, names); diff != "" {
 		t.Errorf("flows (-want +got):\n%s", diff)
 	}
 	grant, runs := "arn:aws:lambda:us-east-1:123456789012:function:grant-database", "arn:aws:lambda:us-east-1:123456789012:function:report"

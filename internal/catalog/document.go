@@ -140,9 +140,6 @@ func (l *loader) document(file string, node *yaml.Node) {
 		d.kind = kind.Value
 	}
 	switch known := kindNames(); {
-	case d.kind == "flows_filter":
-		d.fault("kind", "is not supported: remove the document, and limit flows by allowed_sources")
-		return
 	case d.kind == "":
 		d.fault("kind", "is missing: write one of %s", strings.Join(known, ", "))
 		return
@@ -151,6 +148,16 @@ func (l *loader) document(file string, node *yaml.Node) {
 		return
 	}
 	o := d.object()
+	if d.kind == kindFilter {
+		if first := l.byName[kindFilter][kindFilter]; first != nil {
+			d.fault("kind", "there is a %s already (%s:%d), and there can be one only: put both into one", kindFilter, first.file, first.node.Line)
+			return
+		}
+		d.name, d.used = kindFilter, true // it needs no name, since nothing refers to it
+		l.byName[kindFilter] = map[string]*document{kindFilter: d}
+		l.documents = append(l.documents, d)
+		return
+	}
 	name, ok := o.text("name")
 	if err := flow.CheckName(name); err != nil && (ok || value(node, "name") == nil) {
 		d.fault("name", "%s", flow.UserMessage(err))

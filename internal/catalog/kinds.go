@@ -28,7 +28,11 @@ var kinds = []struct {
 	{"strategy", (*document).strategy},
 	{"environment", (*document).environment},
 	{"flow", (*document).flow},
+	{kindFilter, (*document).flowsFilter},
 }
+
+// kindFilter is the kind of which there is one document, without a name.
+const kindFilter = "flows_filter"
 
 func kindNames() []string {
 	var names []string
@@ -91,7 +95,7 @@ func (l *loader) findUnused() {
 
 // catalog puts together what was read without faults.
 func (l *loader) catalog() *Catalog {
-	c := &Catalog{Flows: l.flows}
+	c := &Catalog{Flows: l.flows, Filter: l.filter}
 	slices.SortFunc(c.Flows, func(a, b *flow.Flow) int {
 		return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name))
 	})
@@ -364,25 +368,7 @@ func (d *document) environment(o *object) {
 	l := d.loader
 	e := &flow.Environment{Name: d.name, Label: o.label()}
 	o.ref("runtime_id", "runtime", false)
-	if c := o.child("integrations"); c != nil {
-		for i := 0; i < len(c.node.Content); i += 2 {
-			key := c.node.Content[i].Value
-			integration := c.ref(key, "integration", true)
-			service, ok := strings.CutSuffix(key, "_id")
-			if !ok || service == "" {
-				d.fault(c.at(key), "names no service: write <service>_id, such as slack_id")
-				continue
-			}
-			if integration == nil {
-				continue
-			}
-			d.integrationType(c.at(key), integration, service)
-			if e.Integrations == nil {
-				e.Integrations = map[string]flow.Integration{}
-			}
-			e.Integrations[service] = *l.integrations[integration.key()]
-		}
-	}
+	e.Integrations = o.integrations()
 	if logger := o.ref("error_logger_id", "error_logger", false); logger != nil {
 		e.ErrorChannel = l.errorChannels[logger.key()]
 	} else if d.readable("error_logger_id") {
@@ -402,6 +388,41 @@ func (d *document) environment(o *object) {
 		}
 	}
 	l.environments[d.key()] = e
+}
+
+// integrations reads the map of integrations by service.
+func (o *object) integrations() map[string]flow.Integration {
+	c, d := o.child("integrations"), o.doc
+	if c == nil {
+		return nil
+	}
+	var out map[string]flow.Integration
+	for i := 0; i < len(c.node.Content); i += 2 {
+		key := c.node.Content[i].Value
+		integration := c.ref(key, "integration", true)
+		service, ok := strings.CutSuffix(key, "_id")
+		if !ok || service == "" {
+			d.fault(c.at(key), "names no service: write <service>_id, such as slack_id")
+			continue
+		}
+		if integration == nil {
+			continue
+		}
+		d.integrationType(c.at(key), integration, service)
+		if out == nil {
+			out = map[string]flow.Integration{}
+		}
+		out[service] = *d.loader.integrations[integration.key()]
+	}
+	return out
+}
+
+func (d *document) flowsFilter(o *object) {
+	f := &flow.FlowsFilter{Implementation: o.source("implementation", kindFilter), Vars: o.textMap("vars"), Integrations: o.integrations()}
+	if err := f.Check(); err != nil && d.readable("implementation") {
+		d.fault("implementation", "%s", flow.UserMessage(err))
+	}
+	d.loader.filter = f
 }
 
 func (d *document) flow(o *object) {

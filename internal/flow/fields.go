@@ -52,13 +52,18 @@ var slackUserPattern = regexp.MustCompile(`^[UW][A-Z0-9]{2,}$`)
 // JSON's types or texts; target_id may be a target's id or name. The error is
 // an [Error] of CodeInvalid that names every field at fault.
 func (f *Flow) Submit(values map[string]any) (Submission, error) {
+	return f.submit(f.Fields(), values, nil)
+}
+
+// submit checks values against fields of the flow; faults are those that are
+// known.
+func (f *Flow) submit(fields []PromptField, values map[string]any, faults []FieldError) (Submission, error) {
 	sub := Submission{Fields: map[string]any{}}
-	var faults []FieldError
 	fault := func(field, format string, args ...any) {
 		faults = append(faults, FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
 	}
 	known := map[string]bool{}
-	for _, p := range f.Fields() {
+	for _, p := range fields {
 		known[p.Name] = true
 		v, given := values[p.Name]
 		if !given || empty(v) {

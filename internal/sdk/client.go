@@ -79,19 +79,19 @@ func (c *Client) Identity(ctx context.Context, call workflow.HandlerCall, handle
 }
 
 // Prefetch implements workflow.FormHandlers.
-func (c *Client) Prefetch(ctx context.Context, call workflow.HandlerCall, name string) ([]workflow.Option, error) {
+func (c *Client) Prefetch(ctx context.Context, call workflow.HandlerCall, name string) ([]flow.Option, error) {
 	m, err := c.about(ctx, opPrefetch, call)
 	if err != nil {
 		return nil, err
 	}
 	m.Field = name
-	var options []workflow.Option
+	var options []flow.Option
 	return options, c.one(ctx, m, call, flow.CodeHandler, &options)
 }
 
 // OnChange implements workflow.FormHandlers. The handler belongs to no run yet,
 // and can ask us nothing.
-func (c *Client) OnChange(ctx context.Context, f *flow.Flow, name, username string, form workflow.Form) (workflow.Form, error) {
+func (c *Client) OnChange(ctx context.Context, f *flow.Flow, name, username string, form flow.OpenForm) (flow.OpenForm, error) {
 	var code *flow.Source
 	for _, p := range f.Params.PromptFields {
 		if p.Name == name {
@@ -103,7 +103,7 @@ func (c *Client) OnChange(ctx context.Context, f *flow.Flow, name, username stri
 	}
 	m := message(opOnChange, store.NewWriter(), f, code)
 	m.Field, m.Username, m.Form = name, username, &form
-	var changed workflow.Form
+	var changed flow.OpenForm
 	err := c.one(ctx, m, workflow.HandlerCall{Flow: f}, flow.CodeHandler, &changed)
 	return changed, err
 }

@@ -375,12 +375,12 @@ func TestClient_Forms(t *testing.T) {
 	c, f, _ := client(t)
 	f.answer = `{"results":[{"handler":"prefetch:repo","state":"returned","value":[{"value":"v","label":"l"}]}]}`
 	options, err := c.Prefetch(t.Context(), workflow.HandlerCall{Flow: testFlow(), Run: testRun(t), Event: flow.Event{ID: "e", Name: flow.EventPrompt, Actor: alice}}, "repo")
-	if err != nil || !reflect.DeepEqual(options, []workflow.Option{{Value: "v", Label: "l"}}) {
+	if err != nil || !reflect.DeepEqual(options, []flow.Option{{Value: "v", Label: "l"}}) {
 		t.Errorf("options %v, %v", options, err)
 	}
 	want(t, f.sent, map[string]any{"op": "prefetch", "field": "repo", "event/name": "prompt"})
 
-	form := workflow.Form{FlowVars: map[string]string{"a": "b"}, Fields: []workflow.FormField{{Name: "reason", Type: flow.FieldString, Value: "x", Visible: true}}}
+	form := flow.OpenForm{FlowVars: map[string]string{"a": "b"}, Fields: []flow.OpenField{{Name: "reason", Type: flow.FieldString, Value: "x", Visible: true}}}
 	f.answer = `{"results":[{"handler":"on_change_reason","state":"returned","value":{"fields":[{"name":"reason","type":"string","value":"y","label":"Why","required":true,"visible":false,"current_allowed_values":[{"value":"y","label":"Y"}],"original_allowed_values":null}],"flow_vars":{},"additional_header_text":"hi"}}]}`
 	changed, err := c.OnChange(t.Context(), testFlow(), "reason", "alice@example.com", form)
 	if err != nil || changed.AdditionalHeaderText != "hi" || changed.Fields[0].Label != "Why" || changed.Fields[0].Visible || changed.Fields[0].CurrentAllowed[0].Label != "Y" {

@@ -23,29 +23,27 @@ const (
 
 // request is the message that goes to the Python side.
 type request struct {
-	Version   int          `json:"version"`
-	ID        string       `json:"id"`
-	Op        string       `json:"op"`
-	TimeoutMS int64        `json:"timeout_ms"` // of each handler
-	Source    source       `json:"source"`
-	Services  *services    `json:"services,omitempty"`
-	Event     *event       `json:"event,omitempty"`
-	Handlers  []string     `json:"handlers,omitempty"`
-	Handler   string       `json:"handler,omitempty"`
-	Field     string       `json:"field,omitempty"`
-	Username  string       `json:"username,omitempty"`
-	Form      *wireForm    `json:"form,omitempty"`
-	Method    string       `json:"method,omitempty"`
-	TargetID  string       `json:"target_id,omitempty"`
-	Strategy  *strategy    `json:"strategy,omitempty"`
-	Service   string       `json:"service,omitempty"`
-	External  string       `json:"external_id,omitempty"`
-	User      *user        `json:"user,omitempty"`
-	Flows     []flowObject `json:"flows,omitempty"`
-	Vars      any          `json:"vars,omitempty"`
+	Version   int            `json:"version"`
+	ID        string         `json:"id"`
+	Op        string         `json:"op"`
+	TimeoutMS int64          `json:"timeout_ms"` // of each handler
+	Source    source         `json:"source"`
+	Services  *services      `json:"services,omitempty"`
+	Event     *event         `json:"event,omitempty"`
+	Handlers  []string       `json:"handlers,omitempty"`
+	Handler   string         `json:"handler,omitempty"`
+	Field     string         `json:"field,omitempty"`
+	Username  string         `json:"username,omitempty"`
+	Form      *flow.OpenForm `json:"form,omitempty"`
+	Method    string         `json:"method,omitempty"`
+	TargetID  string         `json:"target_id,omitempty"`
+	Strategy  *strategy      `json:"strategy,omitempty"`
+	Service   string         `json:"service,omitempty"`
+	External  string         `json:"external_id,omitempty"`
+	User      *user          `json:"user,omitempty"`
+	Flows     []flowObject   `json:"flows,omitempty"`
+	Vars      any            `json:"vars,omitempty"`
 }
-
-type wireForm = workflow.Form
 
 type source struct {
 	Name   string `json:"name"`

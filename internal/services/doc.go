@@ -13,6 +13,7 @@
 //	send_thread_message {text}                       null; below the request's message
 //	user_by_email {email, create}                    user
 //	users_by_emails {emails}                         [user | null], made where they are not known
+//	users_by_identities {service, service_id, user_ids}   [user]; who is not known is left out
 //	slack_user_info {user: Slack id | user}          Slack's user object
 //	slack_users {active_only}                        [Slack's user object]
 //	slack_group_members {group_id}                   [user]

@@ -144,6 +144,22 @@ func (c call) users(ctx context.Context, found []store.User) (any, error) {
 	return out, nil
 }
 
+func (c call) usersByIdentities(ctx context.Context, raw json.RawMessage) (any, error) {
+	a, err := args[struct {
+		Service   string   `json:"service"`
+		ServiceID string   `json:"service_id"`
+		UserIDs   []string `json:"user_ids"`
+	}](raw)
+	if err != nil {
+		return nil, err
+	}
+	found, err := c.Users.ByIdentities(ctx, a.Service, a.ServiceID, a.UserIDs)
+	if err != nil {
+		return nil, err
+	}
+	return c.users(ctx, found)
+}
+
 func (c call) slackUserInfo(ctx context.Context, raw json.RawMessage) (any, error) {
 	a, err := args[struct {
 		User json.RawMessage `json:"user"`

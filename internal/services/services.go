@@ -94,6 +94,7 @@ var ops = map[string]func(call, context.Context, json.RawMessage) (any, error){
 	"send_thread_message":   call.sendThreadMessage,
 	"user_by_email":         call.userByEmail,
 	"users_by_emails":       call.usersByEmails,
+	"users_by_identities":   call.usersByIdentities,
 	"slack_user_info":       call.slackUserInfo,
 	"slack_users":           call.slackUsers,
 	"slack_group_members":   call.slackGroupMembers,

@@ -216,6 +216,7 @@ func TestOps(t *testing.T) {
 		{"users_by_emails", `{"emails":["no address"]}`, `{"value":[null]}`},
 		{"users_by_emails", `{"emails":["down@example.com"]}`, `{"error":{"code":"Slack:LOOKUP_FAILED"`},
 		{"users_by_emails", `{"emails":[]}`, `{"value":[]}`},
+		{"users_by_identities", `{"service":"github","service_id":"acme","user_ids":["nobody"]}`, `{"value":[]}`},
 		{"slack_user_info", `{"user":"U0BOB"}`, `{"value":{"id":"U0BOB"}}`},
 		{"slack_user_info", `{"user":{"id":"x","email":"bob@example.com","identities":[]}}`, `{"value":{"id":"U0BOB"}}`},
 		{"slack_user_info", `{"user":{"id":"x","identities":[{"service":"slack","user_id":"U0ALICE"}]}}`, `{"value":{"id":"U0ALICE"}}`},

@@ -22,13 +22,17 @@ import (
 // App takes what people do in Slack. It has done everything by the time it
 // answers: a Lambda can't work after that.
 type App struct {
-	Submit    workflow.Submit // required
-	Forms     workflow.Forms  // required where a flow has handlers
-	Flows     *store.Flows    // required
-	Directory *Directory      // required; its Team is the workspace we serve
-	API       *slack.Client   // required; for Socket Mode with an app-level token
+	Submit workflow.Submit // required
+	Forms  workflow.Forms  // required where a flow has handlers
+	// Filter asks the code that says which flows people are shown. Nil: all are.
+	Filter    workflow.FlowFilter
+	Flows     *store.Flows  // required
+	Directory *Directory    // required; its Team is the workspace we serve
+	API       *slack.Client // required; for Socket Mode with an app-level token
 	Now       func() time.Time
 	Log       *slog.Logger
+
+	lists lists
 }
 
 // maxBody bounds requests. The largest that Slack sends repeat a form of 100
@@ -40,14 +44,27 @@ const maxBody = 512 << 10
 const (
 	workTime  = 2500 * time.Millisecond // for what was asked
 	sorryTime = 2 * time.Second         // to tell, beside the answer, that it failed
+
+	// formTime is for the handlers of a form that is open already: they have 10 s
+	// each unless the flow says otherwise, API Gateway waits for 30.
+	formTime = 25 * time.Second
 )
+
+// Secret gives the secret that Slack signs requests with, as it is now: one that
+// got out is of no use soon after it was changed.
+type Secret func(context.Context) (string, error)
+
+// FixedSecret is a secret that never changes.
+func FixedSecret(value string) Secret {
+	return func(context.Context) (string, error) { return value, nil }
+}
 
 // Handler serves Slack's requests: POST /slack/commands, /slack/interactions,
 // /slack/options and /slack/events. Nothing of a body is looked at before its
 // signature and age are found right. It answers 401 to what Slack did not
-// sign, 413 to what is too large and 400 to what can't be parsed; whatever
+// sign, 503 while that can't be told, 413 to what is too large and 400 to what can't be parsed; whatever
 // else goes wrong is told to the person, in a 200.
-func (a *App) Handler(signingSecret string) http.Handler {
+func (a *App) Handler(signingSecret Secret) http.Handler {
 	mux := http.NewServeMux()
 	handle := func(path string, take func(context.Context, []byte) (any, error)) {
 		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
@@ -60,7 +77,13 @@ func (a *App) Handler(signingSecret string) http.Handler {
 				http.Error(w, "the body can't be read, or is larger than 512 KB", status)
 				return
 			}
-			if err := verify(signingSecret, r.Header, body, a.Now()); err != nil {
+			secret, err := signingSecret(r.Context())
+			if err != nil {
+				a.Log.ErrorContext(r.Context(), "the signing secret can't be read", "error", err)
+				http.Error(w, "requests can't be verified now", http.StatusServiceUnavailable)
+				return
+			}
+			if err := verify(secret, r.Header, body, a.Now()); err != nil {
 				http.Error(w, err.Error(), http.StatusUnauthorized)
 				return
 			}
@@ -153,6 +176,7 @@ var sayings = map[flow.Code]string{
 	flow.CodeBusy:          "",
 	flow.CodeUndeliverable: "",
 	flow.CodeIgnored:       "",
+	flow.CodeHandler:       "",
 	flow.CodeUnavailable:   "The flow's own code did not answer in time, so nothing was done. Please try again.",
 	flow.CodeLookup:        "Slack could not tell who you are just now, so nothing was done. Please try again in a minute.",
 }

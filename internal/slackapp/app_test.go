@@ -81,7 +81,7 @@ func TestNoSecretTrustsNobody(t *testing.T) {
 	req.Header.Set("X-Slack-Request-Timestamp", stamp)
 	req.Header.Set("X-Slack-Signature", "v0="+hex.EncodeToString(sign("", stamp, []byte(body))))
 	rec := httptest.NewRecorder()
-	w.app.Handler("").ServeHTTP(rec, req)
+	w.app.Handler(FixedSecret("")).ServeHTTP(rec, req)
 	if rec.Code != http.StatusUnauthorized {
 		t.Errorf("answer %d", rec.Code)
 	}

@@ -77,14 +77,76 @@ func (a *App) request(ctx context.Context, c slack.SlashCommand, args []string) 
 		case len(args) > 1 && !strings.EqualFold(args[1], f.Environment.Name):
 			note = "Flow “" + f.Name + "” has no environment “" + args[1] + "”; its environment is “" + f.Environment.Name + "”. Choose a flow:"
 		default:
-			view, err := a.prompt(ctx, f, who, c.TriggerID, c.ChannelID)
-			if err != nil {
-				return err
-			}
-			return a.open(ctx, c.TriggerID, view)
+			w := window{app: a, trigger: c.TriggerID}
+			_, err := w.prompt(ctx, f, who, c.TriggerID, c.ChannelID)
+			return err
 		}
 	}
-	return a.pick(ctx, c.TriggerID, c.ChannelID, note)
+	return a.pick(ctx, who, c.TriggerID, c.ChannelID, note)
+}
+
+// window is where somebody is shown a form: a view that is open, or that the
+// trigger opens.
+type window struct {
+	app     *App
+	trigger string
+	view    string // id of the view, once there is one
+}
+
+// show opens the window, or changes what is in it.
+func (w *window) show(ctx context.Context, view slack.ModalViewRequest) error {
+	if w.view != "" {
+		_, err := w.app.API.UpdateViewContext(ctx, view, "", "", w.view)
+		return err
+	}
+	var err error
+	w.view, err = w.app.open(ctx, w.trigger, view)
+	return err
+}
+
+// prompt shows the form of a flow. Where handlers are asked about it, "Loading…"
+// is seen first, because the trigger does not wait for them; whatever goes wrong
+// then is shown in the same window. Slack may call the answer late that comes
+// after the form: in AWS nothing can be done once it is given.
+func (w *window) prompt(ctx context.Context, f *flow.Flow, who store.User, cause, channel string) (slack.ModalViewRequest, error) {
+	a := w.app
+	if !asksFirst(f) {
+		view, err := a.prompt(ctx, f, who, cause, channel)
+		if err == nil && w.view == "" { // else the answer shows it
+			err = w.show(ctx, view)
+		}
+		return view, err
+	}
+	return w.load(ctx, f.Title(), func(ctx context.Context) (slack.ModalViewRequest, error) {
+		return a.prompt(ctx, f, who, cause, channel)
+	})
+}
+
+// load shows "Loading…" until a view is made, and then that, or what went wrong.
+// A replay shows nothing: whoever had the trigger first does.
+func (w *window) load(ctx context.Context, title string, make func(context.Context) (slack.ModalViewRequest, error)) (slack.ModalViewRequest, error) {
+	if err := w.show(ctx, loadingModal(title)); err != nil || w.view == "" {
+		return slack.ModalViewRequest{}, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), formTime)
+	defer cancel()
+	view, err := make(ctx)
+	if err != nil {
+		view = noticeModal(w.app.sorry(ctx, "form", err))
+	}
+	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), sorryTime)
+	defer cancel()
+	err = w.show(ctx, view)
+	if refused, ok := errors.AsType[slack.SlackErrorResponse](err); ok && refused.Err == "not_found" {
+		err = nil // it was closed meanwhile
+	}
+	return view, err
+}
+
+// asksFirst tells whether handlers are asked before the form is shown.
+func asksFirst(f *flow.Flow) bool {
+	return len(f.Defined(flow.HookBefore(flow.EventPrompt))) > 0 ||
+		slices.ContainsFunc(f.Params.PromptFields, func(p flow.PromptField) bool { return p.Prefetch })
 }
 
 // prompt starts the run whose form is about to be seen, and makes the form.
@@ -106,41 +168,59 @@ func (a *App) prompt(ctx context.Context, f *flow.Flow, who store.User, trigger,
 		}
 		return slack.ModalViewRequest{}, err
 	}
-	return requestModal(f, r.ID), nil
+	if !f.DynamicForm() {
+		return requestModal(f, r.ID, nil), nil
+	}
+	form, err := a.Forms.Show(ctx, f, r)
+	if err != nil {
+		return slack.ModalViewRequest{}, err
+	}
+	return requestModal(f, r.ID, &openForm{OpenForm: form}), nil
 }
 
 // pick opens the flow picker.
-func (a *App) pick(ctx context.Context, trigger, channel, note string) error {
-	flows, err := a.startable(ctx)
+func (a *App) pick(ctx context.Context, who store.User, trigger, channel, note string) error {
+	w := window{app: a, trigger: trigger}
+	filter, err := a.filter(ctx)
 	if err != nil {
 		return err
 	}
-	if len(flows) == 0 {
-		return flow.Errorf(flow.CodeUnknownFlow, "there is no flow yet that can be started from Slack: an administrator has to publish one")
+	view := func(ctx context.Context) (slack.ModalViewRequest, error) {
+		flows, err := a.listed(ctx, who)
+		if err == nil && len(flows) == 0 && filter != nil {
+			err = flow.Errorf(flow.CodeUnknownFlow, "there is no flow for you; /sym req and a flow's name opens any that you know of")
+		} else if err == nil && len(flows) == 0 {
+			err = flow.Errorf(flow.CodeUnknownFlow, "there is no flow yet that can be started from Slack: an administrator has to publish one")
+		}
+		return flowModal(flows, channel, note), err
 	}
-	return a.open(ctx, trigger, flowModal(flows, channel, note))
+	if filter != nil {
+		_, err := w.load(ctx, "New request", view)
+		return err
+	}
+	made, err := view(ctx)
+	if err != nil {
+		return err
+	}
+	return w.show(ctx, made)
 }
 
-// startable lists the flows that Slack may start.
-func (a *App) startable(ctx context.Context) ([]store.FlowSummary, error) {
-	flows, err := a.Flows.List(ctx)
-	return slices.DeleteFunc(flows, func(f store.FlowSummary) bool {
-		return !f.Allows(flow.ChannelSlack) || len(f.Name) > maxOptionValue
-	}), err
-}
-
-// open shows a form. Of a replay Slack says that the trigger was used before.
-func (a *App) open(ctx context.Context, trigger string, view slack.ModalViewRequest) error {
-	_, err := a.API.OpenViewContext(ctx, trigger, view)
+// open shows a form, and gives the id of its view. Of a replay Slack says that
+// the trigger was used before: then there is none.
+func (a *App) open(ctx context.Context, trigger string, view slack.ModalViewRequest) (id string, err error) {
+	opened, err := a.API.OpenViewContext(ctx, trigger, view)
 	if refused, ok := errors.AsType[slack.SlackErrorResponse](err); ok {
 		switch refused.Err {
 		case "exchanged_trigger_id":
-			return nil
+			return "", nil
 		case "expired_trigger_id", "trigger_expired", "trigger_exchanged":
-			return &flow.Error{Code: flow.CodeStale, Message: "Slack gave us three seconds to open the form, which was not enough this time: please try again", Cause: err}
+			return "", &flow.Error{Code: flow.CodeStale, Message: "Slack gave us three seconds to open the form, which was not enough this time: please try again", Cause: err}
 		}
 	}
-	return err
+	if err != nil {
+		return "", err
+	}
+	return opened.ID, nil
 }
 
 // whoami tells people how they are known: the answer to most questions of the

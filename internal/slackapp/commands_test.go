@@ -2,7 +2,6 @@ package slackapp
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -161,16 +160,16 @@ func (gatekeeper) Identity(context.Context, workflow.HandlerCall, string, string
 }
 
 // TestOnPrompt: a flow's hook says who may see its form. Who may not is told
-// why, and sees none.
+// why in its place: by then the window is open, as triggers don't wait.
 func TestOnPrompt(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
-		name string
-		gate gatekeeper
-		said string // "" for a form
+		name  string
+		gate  gatekeeper
+		shown string // part of it
 	}{
-		{"Welcome", gatekeeper{}, ""},
-		{"Ignored", gatekeeper{answer: &flow.HookAnswer{Event: flow.Ignore, Message: "ask your <!channel> lead"}}, `Ask your \u0026lt;!channel\u0026gt; lead.`},
+		{"Welcome", gatekeeper{}, "You get access"},
+		{"Ignored", gatekeeper{answer: &flow.HookAnswer{Event: flow.Ignore, Message: "ask your <!channel> lead"}}, "Ask your <!channel> lead."},
 		{"Late", gatekeeper{err: flow.Errorf(flow.CodeUnavailable, "inner workings")}, "did not answer in time"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -180,10 +179,16 @@ func TestOnPrompt(t *testing.T) {
 			f.Implementation.Handlers = []string{"on_prompt"}
 			w := memoryWorld(t, f)
 			w.app.Forms = workflow.Forms{Runs: w.runs, Handlers: tc.gate, Now: func() time.Time { return w.now }}
-			said := w.command(alice, "req "+f.Name)
-			opened := slices.ContainsFunc(w.slack.calls, func(c call) bool { return c.Method == "views.open" })
-			if opened != (tc.said == "") || !strings.Contains(said, tc.said) || strings.Contains(said, "inner workings") {
-				t.Errorf("form %t, said %q", opened, said)
+			if said := w.command(alice, "req "+f.Name); said != "" {
+				t.Errorf("answer %q", said)
+			}
+			if got := textOf(w.opened().Blocks.BlockSet); !strings.Contains(got, "Loading…") {
+				t.Errorf("first shown: %q", got)
+			}
+			view := w.updated()
+			got := textOf(view.Blocks.BlockSet)
+			if !strings.Contains(got, tc.shown) || strings.Contains(got, "inner workings") || (view.CallbackID == viewRequest) != (tc.name == "Welcome") {
+				t.Errorf("then shown: %q", got)
 			}
 		})
 	}

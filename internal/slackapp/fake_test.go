@@ -159,6 +159,8 @@ func (s *fakeSlack) serve(w http.ResponseWriter, r *http.Request) {
 		}
 	case "chat.postEphemeral":
 		answer["message_ts"] = "1700000000.000200"
+	case "views.open":
+		answer["view"] = map[string]any{"id": "V0OPENED"}
 	case "chat.update":
 		answer["channel"], answer["ts"] = args["channel"], args["ts"]
 	}
@@ -245,7 +247,7 @@ func newWorld(t testing.TB, s store.Store, flows ...*flow.Flow) *world {
 		Flows:  published, Directory: directory, API: w.slack.client(), Now: now,
 		Log: slog.New(slog.NewTextHandler(w.log, nil)),
 	}
-	w.http = w.app.Handler(secret)
+	w.http = w.app.Handler(FixedSecret(secret))
 	return w
 }
 
@@ -306,6 +308,20 @@ func (w *world) opened() slack.View {
 		w.t.Fatal("no view was opened")
 	}
 	return viewOf(w.t, calls[len(calls)-1].Args["view"])
+}
+
+// updated is what the open view was changed into last.
+func (w *world) updated() slack.View {
+	w.t.Helper()
+	calls := w.slack.of("views.update")
+	if len(calls) == 0 {
+		w.t.Fatal("no view was updated")
+	}
+	last := calls[len(calls)-1].Args
+	if last["view_id"] != "V0OPENED" {
+		w.t.Errorf("updated view %v", last["view_id"])
+	}
+	return viewOf(w.t, last["view"])
 }
 
 func viewOf(t testing.TB, v any) slack.View {

@@ -42,7 +42,7 @@ func (a *App) shortcut(ctx context.Context, in slack.InteractionCallback) {
 		if err != nil {
 			return nil, err
 		}
-		return nil, a.pick(ctx, in.TriggerID, "", "")
+		return nil, a.pick(ctx, who, in.TriggerID, "", "")
 	})
 	if err != nil {
 		a.tell(ctx, in, a.sorry(ctx, "shortcut", err))
@@ -59,9 +59,7 @@ func (a *App) submission(ctx context.Context, in slack.InteractionCallback) any 
 		case viewFlow:
 			return a.picked(ctx, in)
 		case viewRequest:
-			who := flow.Actor{SlackID: in.User.ID, SlackTeam: a.Directory.Team}
-			_, err := a.Submit.Request(ctx, metadataOf(in.View).Run, who, valuesOf(in.View))
-			return nil, err
+			return a.requested(ctx, in)
 		}
 		return nil, nil
 	})
@@ -69,6 +67,74 @@ func (a *App) submission(ctx context.Context, in slack.InteractionCallback) any 
 		return answer
 	}
 	return faults(in.View, err, a.sorry(ctx, "form", err))
+}
+
+// requested takes the form of a flow.
+func (a *App) requested(ctx context.Context, in slack.InteractionCallback) (any, error) {
+	who := flow.Actor{SlackID: in.User.ID, SlackTeam: a.Directory.Team}
+	m, values := metadataOf(in.View), valuesOf(in.View)
+	_, err := a.Submit.Request(ctx, m.Run, who, values)
+	late, ok := errors.AsType[*workflow.Unsettled](err)
+	if !ok {
+		return nil, err
+	}
+	filled, changed, err := a.Forms.Change(ctx, m.Run, who, late.Fields, values)
+	if err != nil {
+		return nil, err
+	}
+	if flow.SameValue(filled, changed) { // nothing came of it
+		_, err = a.Submit.Request(ctx, m.Run, who, values)
+		return nil, err
+	}
+	view, err := a.changedModal(ctx, in.View, filled, changed, "The form has changed with what you entered. Look at it once more, and submit.")
+	if err != nil {
+		return nil, err
+	}
+	return slack.NewUpdateViewSubmissionResponse(&view), nil
+}
+
+// change has the handler of a field change the form, and shows what comes of it.
+func (a *App) change(ctx context.Context, in slack.InteractionCallback, field string) {
+	if in.View.CallbackID != viewRequest || a.ours(in.Team.ID) != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), formTime)
+	defer cancel()
+	who := flow.Actor{SlackID: in.User.ID, SlackTeam: a.Directory.Team}
+	filled, changed, err := a.Forms.Change(ctx, metadataOf(in.View).Run, who, []string{field}, valuesOf(in.View))
+	note := ""
+	if err != nil {
+		note = a.sorry(ctx, "change of a form", err)
+	}
+	view := noticeModal(note)
+	if len(changed.Fields) > 0 {
+		if view, err = a.changedModal(ctx, in.View, filled, changed, note); err != nil {
+			view = noticeModal(a.sorry(ctx, "change of a form", err))
+		}
+	}
+	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), sorryTime)
+	defer cancel()
+	// Not by the view's hash: what was changed last is to be seen, whichever
+	// change the person's client knew of.
+	if _, err := a.API.UpdateViewContext(ctx, view, "", "", in.View.ID); err != nil {
+		a.Log.WarnContext(ctx, "changed form was not shown", "error", err) // closed meanwhile, as a rule
+	}
+}
+
+// changedModal is a view's form as it is to be, from what was filled in.
+func (a *App) changedModal(ctx context.Context, v slack.View, filled, changed flow.OpenForm, note string) (slack.ModalViewRequest, error) {
+	m := metadataOf(v)
+	f, err := a.Flows.Version(ctx, m.Flow, m.Version)
+	if err != nil {
+		return slack.ModalViewRequest{}, err
+	}
+	o := &openForm{OpenForm: changed, actions: actionIDs(v), note: note}
+	for i, field := range changed.Fields {
+		if id, ok := o.actions[field.Name]; ok && !flow.SameValue(filled.Fields[i].Value, field.Value) {
+			o.actions[field.Name] = renewed(id)
+		}
+	}
+	return requestModal(f, m.Run, o), nil
 }
 
 // picked goes on from the flow picker to the form of the flow.
@@ -86,7 +152,8 @@ func (a *App) picked(ctx context.Context, in slack.InteractionCallback) (any, er
 	if trigger == "" {
 		trigger = in.View.ID
 	}
-	view, err := a.prompt(ctx, f, who, trigger, metadataOf(in.View).Channel)
+	w := window{app: a, view: in.View.ID}
+	view, err := w.prompt(ctx, f, who, trigger, metadataOf(in.View).Channel)
 	if err != nil {
 		return nil, err
 	}
@@ -142,8 +209,9 @@ func (a *App) click(ctx context.Context, in slack.InteractionCallback) {
 	pressed := in.ActionCallback.BlockActions[0]
 	switch action := flow.Action(pressed.ActionID); action {
 	case flow.ActionApprove, flow.ActionDeny, flow.ActionCancel, flow.ActionDeescalate, buttonRetry:
-	default:
-		return // an input that tells us of each change
+	default: // an input that tells us of each change
+		a.change(ctx, in, pressed.BlockID)
+		return
 	}
 	runID, key, _ := strings.Cut(pressed.Value, separatorOfKeys)
 	r, err := guard(ctx, func(ctx context.Context) (flow.Run, error) { return a.press(ctx, in, *pressed, runID, key) })

@@ -1,10 +1,13 @@
 package slackapp
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/slack-go/slack"
 
@@ -19,7 +22,7 @@ const (
 	viewRequest = "request" // a flow's form
 	viewNotice  = "notice"  // something to read
 	blockFlow   = "flow"    // the picker's only input
-	actionValue = "value"   // the element of each input
+	actionValue = "value"   // the element of each input; "value.1" once its value was changed by a handler
 )
 
 // metadata is what a view carries for us. Slack sends it back as it was.
@@ -66,24 +69,32 @@ func flowModal(flows []store.FlowSummary, channel, note string) slack.ModalViewR
 		blocks = append(blocks, slack.NewSectionBlock(plain(note, maxText), nil, nil))
 	}
 	all := flowChoices(flows)
-	blocks = append(blocks, slack.NewInputBlock(blockFlow, plain("Flow", maxLabel), nil, selector(all, nil, "Choose a flow", maxOptions)))
+	blocks = append(blocks, slack.NewInputBlock(blockFlow, plain("Flow", maxLabel), nil, selector(all, nil, "Choose a flow", actionValue, maxOptions)))
 	return modal(viewFlow, "New request", "Next", metadata{Channel: channel}, blocks)
 }
 
+// openForm is what handlers have made of a form that somebody has before them.
+type openForm struct {
+	flow.OpenForm
+	actions map[string]string // action ids of the inputs that there are, by field
+	note    string            // what there is to say of it
+}
+
 // requestModal is the form of a flow, for a run that was prompted. Fields that
-// are not visible are left out.
-func requestModal(f *flow.Flow, runID string) slack.ModalViewRequest {
-	v := requestForm(f, runID, maxOptions)
+// are not visible are left out. Without an open form, it is what the
+// configuration says.
+func requestModal(f *flow.Flow, runID string, o *openForm) slack.ModalViewRequest {
+	v := requestForm(f, runID, o, maxOptions)
 	if b, err := json.Marshal(v); err == nil && len(b) > maxSocketAnswer-500 {
 		// Too large to be the answer to an envelope: have the longer lists
 		// searched, not sent.
-		v = requestForm(f, runID, maxOptions/10)
+		v = requestForm(f, runID, o, maxOptions/10)
 	}
 	return v
 }
 
 // requestForm makes the form with lists of at most so many options in it.
-func requestForm(f *flow.Flow, runID string, most int) slack.ModalViewRequest {
+func requestForm(f *flow.Flow, runID string, o *openForm, most int) slack.ModalViewRequest {
 	intro := "You get access once your request is approved, and it ends by itself."
 	switch {
 	case f.ApprovalOnly():
@@ -95,23 +106,53 @@ func requestForm(f *flow.Flow, runID string, most int) slack.ModalViewRequest {
 		intro = "*" + safe(f.Title()) + "*\n" + intro
 	}
 	blocks := []slack.Block{section(intro)}
-	if text := strings.TrimSpace(f.Params.AdditionalHeaderText); text != "" {
-		// Of the configuration, whose authors may format and link.
+	fields, header := f.Fields(), f.Params.AdditionalHeaderText
+	if o != nil {
+		fields, header = f.FieldsOf(o.OpenForm), o.AdditionalHeaderText
+		if o.note != "" {
+			blocks = append(blocks, slack.NewSectionBlock(plain(o.note, maxText), nil, nil))
+		}
+	}
+	if text := strings.TrimSpace(header); text != "" {
+		// Of the configuration, or its code, whose authors may format and link.
 		blocks = append(blocks, slack.NewSectionBlock(slack.NewTextBlockObject(slack.MarkdownType, clip(text, maxText), false, false), nil, nil))
 	}
-	for _, p := range f.Fields() {
-		if p.Visible {
-			blocks = append(blocks, input(f, p, most))
+	for i, p := range fields {
+		switch {
+		case !p.Visible:
+		case o == nil:
+			blocks = append(blocks, input(p, offer{all: choices(f, p), preset: nonEmpty(p.Default), action: actionValue}, most))
+		default:
+			field := o.Fields[i]
+			blocks = append(blocks, input(p, offer{
+				all: optionChoices(p, field), preset: textsOf(field.Value),
+				action: cmp.Or(o.actions[p.Name], actionValue), only: field.CurrentAllowed != nil,
+			}, most))
 		}
 	}
 	m := metadata{Run: runID, Flow: f.Name, Version: f.Version}
 	return modal(viewRequest, f.Title(), "Submit", m, blocks)
 }
 
+// loadingModal stands for a form that handlers are asked about.
+func loadingModal(title string) slack.ModalViewRequest {
+	return modal(viewNotice, title, "", metadata{}, []slack.Block{slack.NewSectionBlock(plain("Loading…", maxText), nil, nil)})
+}
+
+// offer is what an input is filled with.
+type offer struct {
+	all    []choice
+	preset []string // values; several for lists only
+	action string   // action id of the element
+	only   bool     // nothing but the choices, even if there are none
+}
+
 // input makes the input of a field.
-func input(f *flow.Flow, p flow.PromptField, most int) slack.Block {
-	element, hint := element(f, p, most)
+func input(p flow.PromptField, of offer, most int) slack.Block {
+	element, hint := element(p, of, most)
 	b := slack.NewInputBlock(clip(p.Name, maxID), plain(p.Title(), maxLabel), nil, element).WithOptional(!p.Required)
+	// Slack tells us of each choice, and of a text when Enter is pressed in it.
+	b.DispatchAction = p.OnChange != nil
 	if hint != "" {
 		b.Hint = plain(hint, maxLabel)
 	}
@@ -120,33 +161,45 @@ func input(f *flow.Flow, p flow.PromptField, most int) slack.Block {
 
 // element chooses the element for a field: a list of what may be chosen where
 // there is one, else what fits the type. The hint says what to type.
-func element(f *flow.Flow, p flow.PromptField, most int) (e slack.BlockElement, hint string) {
-	if all := choices(f, p); len(all) > 0 && selectable(all) {
+func element(p flow.PromptField, of offer, most int) (e slack.BlockElement, hint string) {
+	all := of.all
+	if (len(all) > 0 || of.only) && selectable(all) {
+		if len(all) == 0 {
+			hint, most = "There is nothing to choose.", -1 // Slack takes no empty list: one to search
+		}
 		var preset []choice
 		for _, c := range all {
-			if p.Default != "" && c.value == p.Default {
+			if slices.ContainsFunc(of.preset, func(v string) bool { return c.is(p, v) }) {
 				preset = append(preset, c)
 			}
 		}
-		if p.Type == flow.FieldBool {
-			return radio(all, preset), ""
+		if p.Type == flow.FieldBool && len(all) > 0 {
+			return radio(all, preset, of.action), hint
 		}
 		if p.Type.List() {
-			return multiSelector(all, "Choose", most), ""
+			return multiSelector(all, preset, of.action, most), hint
 		}
-		return selector(all, preset, "Choose", most), ""
+		return selector(all, preset, "Choose", of.action, most), hint
+	}
+	first := ""
+	if len(of.preset) > 0 {
+		first = of.preset[0]
 	}
 	text := &slack.PlainTextInputBlockElement{
-		Type: slack.METPlainTextInput, ActionID: actionValue, MaxLength: maxInput, InitialValue: clip(p.Default, maxInput),
+		Type: slack.METPlainTextInput, ActionID: of.action, MaxLength: maxInput, InitialValue: clip(strings.Join(of.preset, "\n"), maxInput),
 	}
 	switch p.Type {
 	case flow.FieldSlackUser:
-		return slack.NewOptionsSelectBlockElement(slack.OptTypeUser, plain("Choose a person", maxPlaceholder), actionValue), ""
+		s := slack.NewOptionsSelectBlockElement(slack.OptTypeUser, plain("Choose a person", maxPlaceholder), of.action)
+		s.InitialUser = first
+		return s, ""
 	case flow.FieldSlackUserList:
-		return slack.NewOptionsMultiSelectBlockElement(slack.MultiOptTypeUser, plain("Choose people", maxPlaceholder), actionValue), ""
+		s := slack.NewOptionsMultiSelectBlockElement(slack.MultiOptTypeUser, plain("Choose people", maxPlaceholder), of.action)
+		s.InitialUsers = of.preset
+		return s, ""
 	case flow.FieldInt:
-		n := slack.NewNumberInputBlockElement(nil, actionValue, false)
-		n.InitialValue = p.Default
+		n := slack.NewNumberInputBlockElement(nil, of.action, false)
+		n.InitialValue = first
 		return n, ""
 	case flow.FieldStringList:
 		text.Multiline = true
@@ -155,6 +208,9 @@ func element(f *flow.Flow, p flow.PromptField, most int) (e slack.BlockElement, 
 		text.Multiline = true
 		return text, "Whole numbers, one per line."
 	case flow.FieldDuration:
+		if n, err := strconv.ParseInt(first, 10, 64); err == nil { // a handler's: seconds
+			text.InitialValue = strconv.FormatInt(n, 10) + "s"
+		}
 		return text, "A whole number and s, m, h, d or mo, such as 30m."
 	}
 	text.Multiline = p.Name == flow.FieldNameReason
@@ -164,6 +220,38 @@ func element(f *flow.Flow, p flow.PromptField, most int) (e slack.BlockElement, 
 	return text, hint
 }
 
+func nonEmpty(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
+}
+
+// textsOf writes the value of a field of an open form.
+func textsOf(value any) []string {
+	switch v := value.(type) {
+	case nil:
+		return nil
+	case []any:
+		var all []string
+		for _, one := range v {
+			all = append(all, textsOf(one)...)
+		}
+		return all
+	case []string:
+		return v
+	case []int64:
+		var all []string
+		for _, one := range v {
+			all = append(all, strconv.FormatInt(one, 10))
+		}
+		return all
+	case float64: // a whole number that was JSON
+		return []string{strconv.FormatInt(int64(v), 10)}
+	}
+	return []string{fmt.Sprint(value)}
+}
+
 // choice is one thing that can be chosen.
 type choice struct{ value, label, name string }
 
@@ -171,6 +259,30 @@ type choice struct{ value, label, name string }
 func (c choice) option() *slack.OptionBlockObject {
 	return slack.NewOptionBlockObject(c.value, plain(c.label, maxOptionText), nil)
 }
+
+// is tells whether the choice is that of a value: durations may be seconds.
+func (c choice) is(p flow.PromptField, value string) bool {
+	if p.Type == flow.FieldDuration && c.value != value {
+		d, err := flow.ParseDuration(c.value)
+		return err == nil && strconv.FormatInt(int64(d/time.Second), 10) == value
+	}
+	return c.value == value
+}
+
+// optionChoices lists what can be chosen for a field of an open form; none, if
+// it is typed.
+func optionChoices(p flow.PromptField, field flow.OpenField) []choice {
+	var out []choice
+	for _, o := range field.CurrentAllowed {
+		out = append(out, choice{value: o.Value, label: o.Label})
+	}
+	if p.Type == flow.FieldBool && field.CurrentAllowed == nil {
+		return yesOrNo
+	}
+	return out
+}
+
+var yesOrNo = []choice{{value: "true", label: "Yes"}, {value: "false", label: "No"}}
 
 // choices lists what can be chosen for a field; none, if it is typed.
 func choices(f *flow.Flow, p flow.PromptField) []choice {
@@ -189,7 +301,7 @@ func choices(f *flow.Flow, p flow.PromptField) []choice {
 			out = append(out, choice{value: v, label: label})
 		}
 	case p.Type == flow.FieldBool:
-		out = []choice{{value: "true", label: "Yes"}, {value: "false", label: "No"}}
+		out = yesOrNo
 	}
 	return out
 }
@@ -222,8 +334,8 @@ func optionsOf(all []choice) []*slack.OptionBlockObject {
 
 // selector is a drop-down: of all choices, or of those that a search finds if
 // they are more than most.
-func selector(all, preset []choice, placeholder string, most int) *slack.SelectBlockElement {
-	s := &slack.SelectBlockElement{Type: slack.OptTypeStatic, Placeholder: plain(placeholder, maxPlaceholder), ActionID: actionValue}
+func selector(all, preset []choice, placeholder, action string, most int) *slack.SelectBlockElement {
+	s := &slack.SelectBlockElement{Type: slack.OptTypeStatic, Placeholder: plain(placeholder, maxPlaceholder), ActionID: action}
 	if len(all) > most {
 		s.Type, s.MinQueryLength = slack.OptTypeExternal, new(int)
 	} else {
@@ -235,8 +347,10 @@ func selector(all, preset []choice, placeholder string, most int) *slack.SelectB
 	return s
 }
 
-func multiSelector(all []choice, placeholder string, most int) *slack.MultiSelectBlockElement {
-	s := &slack.MultiSelectBlockElement{Type: slack.MultiOptTypeStatic, Placeholder: plain(placeholder, maxPlaceholder), ActionID: actionValue}
+func multiSelector(all, preset []choice, action string, most int) *slack.MultiSelectBlockElement {
+	s := &slack.MultiSelectBlockElement{
+		Type: slack.MultiOptTypeStatic, Placeholder: plain("Choose", maxPlaceholder), ActionID: action, InitialOptions: optionsOf(preset),
+	}
 	if len(all) > most {
 		s.Type, s.MinQueryLength = slack.MultiOptTypeExternal, new(int)
 		return s
@@ -245,12 +359,36 @@ func multiSelector(all []choice, placeholder string, most int) *slack.MultiSelec
 	return s
 }
 
-func radio(all, preset []choice) *slack.RadioButtonsBlockElement {
-	b := slack.NewRadioButtonsBlockElement(actionValue, optionsOf(all)...)
+func radio(all, preset []choice, action string) *slack.RadioButtonsBlockElement {
+	b := slack.NewRadioButtonsBlockElement(action, optionsOf(all)...)
 	if len(preset) > 0 {
 		b.InitialOption = preset[0].option()
 	}
 	return b
+}
+
+// actionIDs gives the action ids of a view's inputs, by field.
+func actionIDs(v slack.View) map[string]string {
+	ids := map[string]string{}
+	if v.State == nil {
+		return ids
+	}
+	for field, actions := range v.State.Values {
+		for id := range actions {
+			if id == actionValue || strings.HasPrefix(id, actionValue+".") {
+				ids[field] = id
+			}
+		}
+	}
+	return ids
+}
+
+// renewed is the next action id of an input. Slack keeps what somebody has
+// entered where block and action are as before: to have it show another value,
+// the action has to be another one.
+func renewed(id string) string {
+	n, _ := strconv.Atoi(strings.TrimPrefix(id, actionValue+".")) // the first has no number
+	return actionValue + "." + strconv.Itoa(n+1)
 }
 
 // valuesOf reads a form that was submitted: the value by field, as texts and
@@ -260,11 +398,8 @@ func valuesOf(v slack.View) map[string]any {
 	if v.State == nil {
 		return values
 	}
-	for field, actions := range v.State.Values {
-		in, ok := actions[actionValue]
-		if !ok {
-			continue
-		}
+	for field, id := range actionIDs(v) {
+		in := v.State.Values[field][id]
 		switch in.Type {
 		case slack.ActionType(slack.OptTypeUser):
 			values[field] = in.SelectedUser

@@ -66,7 +66,7 @@ func everyField() *flow.Flow {
 
 func TestRequestModal(t *testing.T) {
 	t.Parallel()
-	v := requestModal(everyField(), "run-1")
+	v := requestModal(everyField(), "run-1", nil)
 	golden(t, "modal.json", v)
 	got := viewOf(t, v)
 	want := []string{"target_id", "reason", "env", "rows", "size", "urgent", "pair", "team", "tables", "zones", "ports", "essay", "wait", "duration"}
@@ -137,7 +137,7 @@ func manyTargets(n int) *flow.Flow {
 func TestTargetPickers(t *testing.T) {
 	t.Parallel()
 	kind := func(n int) string {
-		for _, b := range requestModal(manyTargets(n), "r").Blocks.BlockSet {
+		for _, b := range requestModal(manyTargets(n), "r", nil).Blocks.BlockSet {
 			if in, ok := b.(*slack.InputBlock); ok && in.BlockID == "target_id" {
 				return string(in.Element.ElementType())
 			}
@@ -173,7 +173,7 @@ func TestOptions(t *testing.T) {
 		}
 		return labels
 	}
-	view := requestModal(manyTargets(2000), "r")
+	view := requestModal(manyTargets(2000), "r", nil)
 	if got := ask(view, "target_id", "dataBASE no. 123"); len(got) != 11 || got[0] != "Database No. 123" {
 		t.Errorf("by label: %v", got)
 	}
@@ -203,7 +203,7 @@ func TestModalTitle(t *testing.T) {
 	} {
 		f := accessFlow()
 		f.Label = label
-		if got := textOf(requestModal(f, "r").Blocks.BlockSet); !strings.HasPrefix(got, want) {
+		if got := textOf(requestModal(f, "r", nil).Blocks.BlockSet); !strings.HasPrefix(got, want) {
 			t.Errorf("%s: the view begins with %q", label, got)
 		}
 	}
@@ -221,7 +221,7 @@ func TestModalLimits(t *testing.T) {
 	f.Params.PromptFields = append(f.Params.PromptFields, flow.PromptField{
 		Name: "long", Type: flow.FieldString, Label: strings.Repeat("l", 3000), Visible: true, Default: strings.Repeat("d", 4000),
 	})
-	v := requestModal(f, "r")
+	v := requestModal(f, "r", nil)
 	if n := utf8.RuneCountInString(v.Title.Text); n > maxTitle {
 		t.Errorf("title of %d", n)
 	}
@@ -242,7 +242,7 @@ func TestLongDurations(t *testing.T) {
 		p.AllowedValues = append(p.AllowedValues, fmt.Sprintf("%dmo", i+1))
 	}
 	p.AllowedValues = append(p.AllowedValues, "3558mo")
-	v := requestModal(f, "r")
+	v := requestModal(f, "r", nil)
 	b, err := json.Marshal(v)
 	if err != nil {
 		t.Fatal(err)

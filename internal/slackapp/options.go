@@ -16,7 +16,11 @@ func (a *App) options(ctx context.Context, in slack.InteractionCallback) any {
 			return nil, err
 		}
 		if in.View.CallbackID == viewFlow {
-			flows, err := a.startable(ctx)
+			who, err := a.Directory.Known(ctx, in.User.ID)
+			if err != nil {
+				return nil, err
+			}
+			flows, err := a.listed(ctx, who)
 			return search(flowChoices(flows), in.Value), err
 		}
 		m := metadataOf(in.View)
@@ -24,7 +28,11 @@ func (a *App) options(ctx context.Context, in slack.InteractionCallback) any {
 		if err != nil {
 			return nil, err
 		}
-		return searchField(f, in.BlockID, in.Value), nil
+		if !f.DynamicForm() {
+			return searchField(f, in.BlockID, in.Value), nil
+		}
+		form, err := a.Forms.Form(ctx, m.Run)
+		return searchOpen(f, form, in.BlockID, in.Value), err
 	})
 	if err != nil {
 		a.sorry(ctx, "search", err) // nothing but options can be answered here
@@ -60,6 +68,24 @@ func searchField(f *flow.Flow, field, typed string) []choice {
 		}
 	}
 	return nil
+}
+
+// searchOpen finds options of a field by their labels, as the form has them now:
+// no handler is asked while somebody types.
+func searchOpen(f *flow.Flow, form flow.OpenForm, field, typed string) []choice {
+	var out []choice
+	typed = strings.ToLower(strings.TrimSpace(typed))
+	for i, p := range f.Fields() {
+		if i >= len(form.Fields) || p.Name != field || !form.Fields[i].Visible {
+			continue
+		}
+		for _, c := range optionChoices(p, form.Fields[i]) {
+			if len(out) < maxOptions && contains(c.label, typed) {
+				out = append(out, c)
+			}
+		}
+	}
+	return out
 }
 
 // search finds the choices that have what was typed in their label or name,

@@ -214,7 +214,7 @@ func (p Person) fill(at where, fields map[string]string) error {
 		}
 		entered, err := p.choose(at, block, e, left[name])
 		if err == nil {
-			err = p.enter(at, text(block, "block_id"), text(e, "action_id"), entered)
+			err = p.enter(at, text(block, "block_id"), text(e, "action_id"), entered, false)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)

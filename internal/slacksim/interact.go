@@ -400,8 +400,9 @@ func (p Person) deliverAction(at where, payload object) error {
 }
 
 // enter enters something into an element, and tells the app where the block
-// asks for that.
-func (p Person) enter(at where, blockID, actionID string, entered []string) error {
+// asks for that: of a text when Enter was pressed in it, unless the app wants to
+// know of each character.
+func (p Person) enter(at where, blockID, actionID string, entered []string, pressed bool) error {
 	s := p.sim
 	s.mu.Lock()
 	o, err := p.spot(at)
@@ -420,7 +421,7 @@ func (p Person) enter(at where, blockID, actionID string, entered []string) erro
 		return err
 	}
 	p.setValue(o, blockID, actionID, value)
-	if text(block, "type") == "input" && !flag(block, "dispatch_action") {
+	if text(block, "type") == "input" && (!flag(block, "dispatch_action") || !dispatches(e, pressed)) {
 		s.mu.Unlock()
 		return nil
 	}
@@ -428,6 +429,20 @@ func (p Person) enter(at where, blockID, actionID string, entered []string) erro
 	payload := p.action(o, block, e, maps.Clone(value))
 	s.mu.Unlock()
 	return p.deliverAction(at, payload)
+}
+
+// dispatches tells whether the app hears of what was entered into an element
+// whose block asks for that
+// (docs.slack.dev/reference/block-kit/composition-objects/dispatch-action-configuration-object).
+func dispatches(e object, pressed bool) bool {
+	if kind := text(e, "type"); kind != "plain_text_input" && kind != "number_input" {
+		return true
+	}
+	on := []any{"on_enter_pressed"}
+	if c := child(e, "dispatch_action_config"); c != nil && c["trigger_actions_on"] != nil {
+		on, _ = c["trigger_actions_on"].([]any)
+	}
+	return slices.Contains(on, any("on_character_entered")) || pressed && slices.Contains(on, any("on_enter_pressed"))
 }
 
 // suggest asks the app for the options of an external select.

@@ -400,6 +400,37 @@ func TestDispatchActions(t *testing.T) {
 	}
 }
 
+// TestDispatchOfTexts: the app hears of a text when Enter is pressed, or of each
+// character if it asks for that.
+func TestDispatchOfTexts(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		config  string
+		pressed bool
+		heard   int
+	}{
+		{"", false, 0},
+		{"", true, 1},
+		{`,"dispatch_action_config":{"trigger_actions_on":["on_enter_pressed"]}`, false, 0},
+		{`,"dispatch_action_config":{"trigger_actions_on":["on_character_entered"]}`, false, 1},
+	} {
+		a := newApp(t)
+		a.open(modal(input("why", strings.TrimSuffix(typeHere, "}")+tc.config+"}", `,"dispatch_action":true`), ""))
+		alice := a.sim.As("alice")
+		at, err := alice.form()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := alice.enter(at, "why", "v", []string{"because"}, tc.pressed); err != nil {
+			t.Fatal(err)
+		}
+		mustContain(t, alice.Modal(), "Why: because\n")
+		if len(a.interactions) != tc.heard {
+			t.Errorf("%s, pressed %t: %d actions were sent", tc.config, tc.pressed, len(a.interactions))
+		}
+	}
+}
+
 func TestClick(t *testing.T) {
 	t.Parallel()
 	a := newApp(t)

@@ -111,6 +111,7 @@ type pageAction struct {
 	Block    string   `json:"block_id"`
 	Action   string   `json:"action_id"`
 	Values   []string `json:"values"`
+	Enter    bool     `json:"enter"` // it was pressed
 }
 
 var pageActions = map[string]func(Person, pageAction) (any, error){
@@ -123,10 +124,12 @@ var pageActions = map[string]func(Person, pageAction) (any, error){
 	"shortcut": func(p Person, a pageAction) (any, error) { return nil, p.Shortcut(a.Callback) },
 	"read":     func(p Person, a pageAction) (any, error) { return nil, p.Read() },
 	"press":    func(p Person, a pageAction) (any, error) { return nil, p.press(a.At, a.Block, a.Action) },
-	"enter":    func(p Person, a pageAction) (any, error) { return nil, p.enter(a.At, a.Block, a.Action, a.Values) },
-	"suggest":  func(p Person, a pageAction) (any, error) { return p.suggest(a.At, a.Block, a.Action, a.Text) },
-	"submit":   func(p Person, a pageAction) (any, error) { return nil, p.Submit() },
-	"close":    func(p Person, a pageAction) (any, error) { return nil, p.Close() },
+	"enter": func(p Person, a pageAction) (any, error) {
+		return nil, p.enter(a.At, a.Block, a.Action, a.Values, a.Enter)
+	},
+	"suggest": func(p Person, a pageAction) (any, error) { return p.suggest(a.At, a.Block, a.Action, a.Text) },
+	"submit":  func(p Person, a pageAction) (any, error) { return nil, p.Submit() },
+	"close":   func(p Person, a pageAction) (any, error) { return nil, p.Close() },
 }
 
 func (s *Sim) serveAction(w http.ResponseWriter, r *http.Request) {

@@ -119,6 +119,37 @@ func (s *Flows) List(ctx context.Context) ([]FlowSummary, error) {
 	return list, nil
 }
 
+const flowsFilter = "flows#filter"
+
+// Filter reads the filter of the list that people are shown; nil: there is none.
+func (s *Flows) Filter(ctx context.Context) (*flow.FlowsFilter, error) {
+	item, err := s.Store.Get(ctx, flowsFilter)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	var f *flow.FlowsFilter
+	if err == nil {
+		err = unpack(item.Body, &f)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the filter of flows: %w", err)
+	}
+	return f, nil
+}
+
+// PublishFilter makes this the filter that there is; nil: none.
+func (s *Flows) PublishFilter(ctx context.Context, f *flow.FlowsFilter) error {
+	if f == nil { // not to write what nobody asked for
+		if old, err := s.Filter(ctx); err != nil || old == nil {
+			return err
+		}
+	}
+	if err := s.overwrite(ctx, flowsFilter, f); err != nil {
+		return fmt.Errorf("write the filter of flows: %w", err)
+	}
+	return nil
+}
+
 // Strategies gives what the current configuration has for granting and removing,
 // as publish has written it down; nil: nothing was published yet.
 func (s *Flows) Strategies(ctx context.Context) ([]string, error) {

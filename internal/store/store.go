@@ -31,7 +31,7 @@ const (
 // it can be found by.
 type Item struct {
 	// Key starts with the kind: "run#…", "grant#…", "msg#…", "user#…",
-	// "slackuser#…", "token#…"; and of the published configuration "flow#…",
+	// "slackuser#…", "token#…", "form#…"; and of the published configuration "flow#…",
 	// "flowversion#…", "flowdigests#…", "flows#…".
 	Key string
 	// Rev counts the writes of this key. In a Put it is the revision that the
@@ -44,8 +44,8 @@ type Item struct {
 	Body   []byte
 	Index  Index
 	// Expires is when the item ceases to be: from then on it is as if it were
-	// not there, and is cleared away some time after. Zero: never. For tokens
-	// and nonces only, never for runs.
+	// not there, and is cleared away some time after. Zero: never. For tokens,
+	// nonces and open forms only, never for runs.
 	Expires time.Time
 }
 

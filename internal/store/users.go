@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
@@ -98,6 +99,34 @@ func userKey(id string) string            { return "user#" + id }
 type person struct {
 	User
 	Identities []Identity `json:"identities,omitempty"`
+}
+
+// ByIdentities finds the people whom a service knows by these ids. Who is not
+// known by one is left out. It reads everybody that we know: it is for handlers
+// that ask now and then, not for what people wait for.
+func (s Users) ByIdentities(ctx context.Context, service, externalID string, ids []string) ([]User, error) {
+	var found []User
+	q := Query{By: ByKind, Value: userKey(""), Limit: 200}
+	for {
+		page, err := s.Store.List(ctx, q)
+		if err != nil {
+			return nil, fmt.Errorf("list users: %w", err)
+		}
+		for _, item := range page.Items {
+			var p person
+			if err := json.Unmarshal(item.Body, &p); err != nil {
+				return nil, fmt.Errorf("decode %s: %w", item.Key, err)
+			}
+			if p.ID != "" && slices.ContainsFunc(p.Identities, func(i Identity) bool {
+				return i.Service == service && i.ExternalID == externalID && slices.Contains(ids, i.UserID)
+			}) {
+				found = append(found, p.User)
+			}
+		}
+		if q.Cursor = page.Cursor; q.Cursor == "" {
+			return found, nil
+		}
+	}
 }
 
 // Known gives what is known of somebody: their role and their identities. Of

@@ -103,6 +103,39 @@ func TestUsers_Identity(t *testing.T) {
 	}
 }
 
+// People are found by what a service knows them by, on whatever page they are.
+func TestUsers_ByIdentities(t *testing.T) {
+	t.Parallel()
+	users := store.Users{Store: memory()}
+	for n := range 250 {
+		email := fmt.Sprintf("user%d@example.com", n)
+		who := flow.Actor{ID: flow.UserID("acme", email), Kind: flow.KindPerson, Email: email}
+		if err := users.Remember(t.Context(), store.User{Actor: who, Role: store.RoleMember}); err != nil {
+			t.Fatal(err)
+		}
+		for _, service := range []string{"github", "okta"} {
+			if err := users.SetIdentity(t.Context(), who.ID, store.Identity{Service: service, ExternalID: "acme", UserID: fmt.Sprint(service, n)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, test := range []struct {
+		service, externalID string
+		ids                 []string
+		want                int
+	}{
+		{"github", "acme", []string{"github3", "github249", "github250", "okta4"}, 2},
+		{"github", "other", []string{"github3"}, 0},
+		{"okta", "acme", []string{"github3"}, 0},
+		{"okta", "acme", nil, 0},
+	} {
+		found, err := users.ByIdentities(t.Context(), test.service, test.externalID, test.ids)
+		if err != nil || len(found) != test.want {
+			t.Errorf("%+v: %v, %v", test, found, err)
+		}
+	}
+}
+
 func TestUsers_Faults(t *testing.T) {
 	t.Parallel()
 	u := store.User{Actor: alice()}

@@ -1,7 +1,10 @@
 package workflow
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"sync"
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
@@ -12,6 +15,7 @@ import (
 // shows forms asks Open once the run is there, and before anything is shown.
 type Forms struct {
 	Runs     store.Runs
+	Flows    *store.Flows
 	Handlers Handlers
 	Fields   FormHandlers
 	Now      func() time.Time
@@ -65,14 +69,113 @@ func (m Forms) Open(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run, er
 	return r, &flow.Error{Code: reason.Code, Message: reason.Message}
 }
 
+// Show gives the form of a run as it is to be shown first, with the options of
+// its fields with prefetch, and keeps it. An error of a reducer dismisses the
+// form, as one of on_prompt does: it is recorded, and for the eyes of whoever
+// asked. An error of flow.CodeUnavailable does not.
+func (m Forms) Show(ctx context.Context, f *flow.Flow, r flow.Run) (flow.OpenForm, error) {
+	var fields []string
+	for _, p := range f.Fields() {
+		if p.Prefetch {
+			fields = append(fields, p.Name)
+		}
+	}
+	options := make([][]flow.Option, len(fields))
+	errs := make([]error, len(fields))
+	var fetching sync.WaitGroup
+	for i, field := range fields {
+		fetching.Go(func() { options[i], errs[i] = m.Options(ctx, f, r, field) })
+	}
+	fetching.Wait()
+	prefetched := map[string][]flow.Option{}
+	for i, field := range fields {
+		if errs[i] != nil {
+			return flow.OpenForm{}, m.dismiss(ctx, r, field, errs[i])
+		}
+		prefetched[field] = options[i]
+	}
+	form := f.OpenForm(prefetched)
+	err := m.kept().Put(ctx, r.ID, form, 0)
+	if errors.Is(err, store.ErrConflict) { // it was shown before
+		form, _, err = m.kept().Get(ctx, r.ID)
+	}
+	return form, err
+}
+
+// dismiss records that a form can't be shown, unless asking again may help.
+func (m Forms) dismiss(ctx context.Context, r flow.Run, field string, cause error) error {
+	if flow.Retryable(cause) {
+		return cause
+	}
+	reason := flow.FailureOf(cause)
+	reason.Handler, reason.Step = flow.Prefetch(field), flow.EventPrompt
+	_, err := m.Runs.Change(ctx, r.ID, m.Now, func(flow.Run) (flow.Input, error) { return flow.Dismiss{Reason: reason}, nil })
+	return errors.Join(cause, err)
+}
+
+func (m Forms) kept() store.Forms { return store.Forms{Store: m.Runs.Store, Now: m.Now} }
+
 // Options gives what a field with prefetch offers to whoever has the form of a
 // run.
-func (m Forms) Options(ctx context.Context, f *flow.Flow, r flow.Run, field string) ([]Option, error) {
-	e := flow.Event{ID: r.ID, Name: flow.EventPrompt, Actor: r.Requester, Channel: r.Source, At: r.Created}
+func (m Forms) Options(ctx context.Context, f *flow.Flow, r flow.Run, field string) ([]flow.Option, error) {
+	if m.Fields == nil {
+		return nil, noPython(f)
+	}
+	e := flow.Event{ID: cmp.Or(r.ID, flow.NewRunID()), Name: flow.EventPrompt, Actor: r.Requester, Channel: r.Source, At: r.Created}
 	return m.Fields.Prefetch(ctx, HandlerCall{Flow: f, Run: r, Event: e}, field)
 }
 
-// Changed gives the form as a field's on_change makes it.
-func (m Forms) Changed(ctx context.Context, f *flow.Flow, field string, who flow.Actor, form Form) (Form, error) {
-	return m.Fields.OnChange(ctx, f, field, who.Email, form)
+// Form gives the form of a run as it is now.
+func (m Forms) Form(ctx context.Context, runID string) (flow.OpenForm, error) {
+	form, _, err := m.kept().Get(ctx, runID)
+	return form, err
 }
+
+// Change has the on_change of fields, one after the other, change the form that
+// somebody has filled in with the values, and keeps it. It gives the form as
+// filled in, and as it is to be.
+func (m Forms) Change(ctx context.Context, runID string, who flow.Actor, fields []string, values map[string]any) (filled, changed flow.OpenForm, err error) {
+	r, err := m.Runs.Get(ctx, runID)
+	if err != nil {
+		return filled, changed, err
+	}
+	if !r.Requester.Same(who) {
+		return filled, changed, flow.Errorf(flow.CodeForbidden, "this form was opened by somebody else")
+	}
+	if r.Status != flow.Prompted {
+		return filled, changed, flow.Errorf(flow.CodeStale, "this form was submitted already")
+	}
+	f, err := m.Flows.Version(ctx, r.Flow, r.FlowVersion)
+	if err != nil {
+		return filled, changed, err
+	}
+	if m.Fields == nil {
+		return filled, changed, noPython(f)
+	}
+	for range maxFormWrites {
+		before, rev, err := m.kept().Get(ctx, runID)
+		if err != nil {
+			return filled, changed, err
+		}
+		filled = f.Fill(before, values)
+		changed = filled
+		for _, field := range fields {
+			made, err := m.Fields.OnChange(ctx, f, field, r.Requester.Email, changed)
+			if err == nil {
+				changed, err = f.Change(changed, made)
+			}
+			if err != nil {
+				return filled, filled, err
+			}
+		}
+		err = m.kept().Put(ctx, runID, changed, rev)
+		if !errors.Is(err, store.ErrConflict) {
+			return filled, changed, err
+		}
+	}
+	return filled, changed, flow.Errorf(flow.CodeBusy, "the form changes too fast: try again")
+}
+
+// maxFormWrites is how often a change of a form starts anew because of another
+// change.
+const maxFormWrites = 3

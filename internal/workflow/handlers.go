@@ -64,11 +64,16 @@ func (a asker) keep(ctx context.Context, r flow.Run, eventID string, result flow
 	return r, err
 }
 
+// noPython is the error where nobody runs handlers.
+func noPython(f *flow.Flow) error {
+	return flow.Errorf(flow.CodeHandler, "flow %q has handlers, and this deployment can't run Python", f.Name)
+}
+
 // call asks handlers. That nobody can be asked is an error for a while, and
 // then a result.
 func (a asker) call(ctx context.Context, f *flow.Flow, r flow.Run, e flow.Event, handlers []string) (flow.Result, error) {
 	if a.handlers == nil {
-		failure := failureOf(flow.Errorf(flow.CodeHandler, "flow %q has handlers, and this deployment can't run Python", f.Name), e.Name)
+		failure := failureOf(noPython(f), e.Name)
 		return flow.Result{Error: &failure}, nil
 	}
 	result, err := a.handlers.Handle(ctx, HandlerCall{Flow: f, Run: r, Event: e}, handlers)

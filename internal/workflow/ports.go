@@ -126,42 +126,15 @@ type Handlers interface {
 // flow.CodeHandler, fit for the eyes of whoever fills in the form.
 type FormHandlers interface {
 	// Prefetch gives the options of a field: at most 1,000, of 55 characters.
-	Prefetch(ctx context.Context, c HandlerCall, field string) ([]Option, error)
+	Prefetch(ctx context.Context, c HandlerCall, field string) ([]flow.Option, error)
 	// OnChange gives the form as it is to be after a field's value has changed.
-	OnChange(ctx context.Context, f *flow.Flow, field, username string, form Form) (Form, error)
+	OnChange(ctx context.Context, f *flow.Flow, field, username string, form flow.OpenForm) (flow.OpenForm, error)
 }
 
 // FlowFilter runs the handler that says which flows a person is shown, by their
 // names. It spares people what is of no use to them; it protects nothing.
 type FlowFilter interface {
 	FlowsShown(ctx context.Context, filter flow.Source, vars map[string]string, who store.User, flows []*flow.Flow) ([]string, error)
-}
-
-// Option is one that a form offers.
-type Option struct {
-	Value string `json:"value"`
-	Label string `json:"label"`
-}
-
-// Form is a form as on_change handlers see and change it.
-type Form struct {
-	Fields               []FormField       `json:"fields"`
-	FlowVars             map[string]string `json:"flow_vars"`
-	AdditionalHeaderText string            `json:"additional_header_text"`
-}
-
-// FormField is a field of a [Form]. Its name, its type and the values that it
-// allowed at first stay as they are.
-type FormField struct {
-	Name     string         `json:"name"`
-	Type     flow.FieldType `json:"type"`
-	Value    any            `json:"value"`
-	Label    string         `json:"label"`
-	Required bool           `json:"required"`
-	Visible  bool           `json:"visible"`
-	// Nil: the field takes any value.
-	CurrentAllowed  []Option `json:"current_allowed_values"`
-	OriginalAllowed []Option `json:"original_allowed_values"`
 }
 
 // DeescalateInput is what schedules and removers invoke the function with that

@@ -26,7 +26,10 @@ type Submit struct {
 	Runs      store.Runs
 	Flows     *store.Flows
 	Directory Directory
-	Now       func() time.Time
+	// Fields gives the options that API requests are held to. Nil: flows whose
+	// options come from handlers take none.
+	Fields FormHandlers
+	Now    func() time.Time
 }
 
 // Prompt is a form that somebody opens.
@@ -101,12 +104,38 @@ func (s Submit) Request(ctx context.Context, runID string, who flow.Actor, value
 		if err != nil {
 			return nil, err
 		}
-		sub, err := f.Submit(values)
+		sub, err := s.read(ctx, f, r, values)
 		if err != nil {
 			return nil, err
 		}
 		return flow.Receive{Action: flow.ActionRequest, Actor: r.Requester, Channel: flow.ChannelSlack, Submission: &sub}, nil
 	})
+}
+
+// Unsettled is the error of a form that was submitted before the on_change
+// handlers of these fields had heard of their values: ask them by
+// [Forms.Change], and submit again.
+type Unsettled struct{ Fields []string }
+
+func (e *Unsettled) Error() string {
+	return "the form was still changing: look at it again, and submit"
+}
+
+// read checks a form: against the flow, and where handlers have a say in it,
+// against what it has become. What the person's client says of that counts for
+// nothing.
+func (s Submit) read(ctx context.Context, f *flow.Flow, r flow.Run, values map[string]any) (flow.Submission, error) {
+	if _, dismissed := r.Dismissed(); dismissed || !f.DynamicForm() {
+		return f.Submit(values)
+	}
+	form, _, err := store.Forms{Store: s.Runs.Store, Now: s.Now}.Get(ctx, r.ID)
+	if err != nil {
+		return flow.Submission{}, err
+	}
+	if fields := f.Unsettled(form, values); len(fields) > 0 {
+		return flow.Submission{}, &Unsettled{fields}
+	}
+	return f.SubmitForm(form, values)
 }
 
 // APIRequest is a request by a program.
@@ -178,11 +207,35 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 	if err := allFaults(fault, asInputs(err)); err != nil {
 		return flow.Run{}, "", err
 	}
-	r, err := s.start(ctx, flow.Start{
+	start := flow.Start{
 		ID: id, Flow: f, Requester: requester.Actor, Submitter: submitter, Source: flow.ChannelAPI,
 		Context: q.Context, RequestDigest: digest,
-	}, &flow.Receive{Action: flow.ActionRequest, Actor: requester.Actor, Channel: flow.ChannelAPI, Submission: &sub})
+	}
+	if err := s.checkPrefetched(ctx, start, values); err != nil {
+		return flow.Run{}, "", asInputs(err)
+	}
+	r, err := s.start(ctx, start, &flow.Receive{Action: flow.ActionRequest, Actor: requester.Actor, Channel: flow.ChannelAPI, Submission: &sub})
 	return accepted(r, digest, err)
+}
+
+// checkPrefetched holds an API request to the options that the form would have
+// now: they may say which of a system's things a grant is for.
+func (s Submit) checkPrefetched(ctx context.Context, start flow.Start, values map[string]any) error {
+	r, err := flow.Apply(flow.Run{}, start, s.Now())
+	if err != nil {
+		return err
+	}
+	r.ID = "" // not kept yet, so that handlers can ask nothing about it
+	prefetched := map[string][]flow.Option{}
+	for _, p := range start.Flow.Fields() {
+		if v, given := values[p.Name]; !p.Prefetch || !given || v == nil || v == "" {
+			continue
+		}
+		if prefetched[p.Name], err = (Forms{Fields: s.Fields}).Options(ctx, start.Flow, r, p.Name); err != nil {
+			return &flow.Error{Code: flow.CodeLookup, Message: fmt.Sprintf("which values field %q may have could not be asked: %s", p.Name, flow.UserMessage(err)), Cause: err}
+		}
+	}
+	return start.Flow.CheckPrefetched(prefetched, values)
 }
 
 // accepted answers an API request with its run, unless that is another's.

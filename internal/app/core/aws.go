@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -83,17 +84,18 @@ func (d Deployed) Slack(ctx context.Context) (Slack, error) {
 }
 
 // SignedSlack is Slack for whoever takes its requests: it gives the secret that
-// they are signed with, too. Both secrets are read at once.
-func (d Deployed) SignedSlack(ctx context.Context) (s Slack, signingSecret string, err error) {
+// they are signed with, too, which is read anew every few minutes. Both secrets
+// are read at once.
+func (d Deployed) SignedSlack(ctx context.Context) (Slack, slackapp.Secret, error) {
 	client := d.reachSlack(ctx)
 	if err := d.Secrets.Prefetch(ctx, d.slackSecret("bot_token"), d.signingSecret()); err != nil {
-		return Slack{}, "", err
+		return Slack{}, nil, err
 	}
-	if signingSecret, err = d.Secrets.Value(ctx, d.signingSecret()); err != nil {
-		return Slack{}, "", err
-	}
-	s, err = d.slack(ctx, client)
-	return s, signingSecret, err
+	s, err := d.slack(ctx, client)
+	return s, func(ctx context.Context) (string, error) {
+		secret, err := d.Secrets.Value(ctx, d.signingSecret())
+		return strings.TrimSpace(secret), err // people paste it with a line's end
+	}, err
 }
 
 // reachSlack gives a client that opens a connection to Slack meanwhile, for the

@@ -81,7 +81,7 @@ func (c Core) Handlers(f workflow.Functions, arn string, s sdk.Services) *sdk.Cl
 
 // Forms builds what asks the handlers of forms.
 func (c Core) Forms(h *sdk.Client) workflow.Forms {
-	return workflow.Forms{Runs: c.Runs, Handlers: h, Fields: h, Now: c.Clock.Now}
+	return workflow.Forms{Runs: c.Runs, Flows: c.Flows, Handlers: h, Fields: h, Now: c.Clock.Now}
 }
 
 // Services builds what answers handlers while they run. Secrets and functions,

@@ -46,5 +46,5 @@ func (c Core) Directory(api *slack.Client, team string) *slackapp.Directory {
 // SlackApp builds what takes the requests of a workspace. Who asks the handlers
 // of forms is left to the caller.
 func (c Core) SlackApp(api *slack.Client, d *slackapp.Directory, submit workflow.Submit) *slackapp.App {
-	return &slackapp.App{Submit: submit, Forms: workflow.Forms{Runs: c.Runs, Now: c.Clock.Now}, Flows: c.Flows, Directory: d, API: api, Now: c.Clock.Now, Log: c.Log}
+	return &slackapp.App{Submit: submit, Forms: workflow.Forms{Runs: c.Runs, Flows: c.Flows, Now: c.Clock.Now}, Flows: c.Flows, Directory: d, API: api, Now: c.Clock.Now, Log: c.Log}
 }

@@ -219,8 +219,8 @@ function sendUnsent() {
 }
 
 // spot says where an element is: { at, block, element, values, id }.
-function enter(spot, values) {
-  entered = entered.then(() => act("enter", { at: spot.at, block_id: spot.block, action_id: spot.element.action_id, values })).catch(toast);
+function enter(spot, values, pressed = false) {
+  entered = entered.then(() => act("enter", { at: spot.at, block_id: spot.block, action_id: spot.element.action_id, values, enter: pressed })).catch(toast);
   return entered;
 }
 
@@ -285,12 +285,16 @@ const makers = {
 
 function typing(spot, input) {
   const key = spot.id;
-  const send = () => { unsent.delete(key); return enter(spot, input.value === "" ? [] : [input.value]); };
+  const send = (pressed = false) => { unsent.delete(key); return enter(spot, input.value === "" ? [] : [input.value], pressed); };
   const keep = () => unsent.set(key, { text: input.value, send });
   input.value = spot.value.value || "";
   if (unsent.has(key)) { input.value = unsent.get(key).text; keep(); }
   input.addEventListener("input", keep);
   input.addEventListener("change", () => { if (unsent.has(key)) send(); });
+  // Where the app wants to hear of it, Enter tells it instead of submitting.
+  if (spot.dispatch) input.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); send(true); }
+  });
   return input;
 }
 
@@ -433,7 +437,7 @@ function confirmed(c) {
 function blockNodes(blocks, context) {
   return (blocks || []).map((b) => {
     const make = (e, labelled) => (makers[e.type] || (() => el("span", { class: "tag" }, e.type)))({
-      at: context.at, block: b.block_id, element: e, labelled, inModal: context.inModal,
+      at: context.at, block: b.block_id, element: e, labelled, inModal: context.inModal, dispatch: b.dispatch_action,
       id: [context.at.view_id || context.at.ts, b.block_id, e.action_id].join("-"),
       value: ((context.values || {})[b.block_id] || {})[e.action_id] || {},
     });

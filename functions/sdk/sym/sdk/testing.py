@@ -294,6 +294,13 @@ class FakeServices(Services):
     def _users_by_emails(self, emails: list[str], create: bool = True) -> list[Any]:
         return [self._user_by_email(email, create) for email in emails]
 
+    def _users_by_identities(self, service: str, service_id: str, user_ids: list[str]) -> list[Any]:
+        def known_as(person: Any) -> bool:
+            identity = person.identity(service, service_id)
+            return identity is not None and identity.user_id in user_ids
+
+        return [encode.user(known) for known in self.users if known_as(known)]
+
     def _secret(self, path: str, json_key: str | None = None) -> str:
         if path not in self.secrets:
             raise SymIntegrationError(

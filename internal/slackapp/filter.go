@@ -1,0 +1,125 @@
+package slackapp
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+// lists remembers which flows people are shown, so that nobody's code is asked
+// on each key stroke in the picker. It is a convenience: another process asks
+// anew.
+type lists struct {
+	mu    sync.Mutex
+	known map[string]list // by whose, and of which filter
+}
+
+type list struct {
+	names []string
+	until time.Time
+}
+
+const (
+	listTime = time.Minute
+	maxLists = 1000
+)
+
+func (l *lists) get(key string, now time.Time) ([]string, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	found, ok := l.known[key]
+	return found.names, ok && now.Before(found.until)
+}
+
+func (l *lists) keep(key string, names []string, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.known == nil || len(l.known) >= maxLists {
+		l.known = map[string]list{}
+	}
+	l.known[key] = list{names, now.Add(listTime)}
+}
+
+// startable lists the flows that Slack may start.
+func (a *App) startable(ctx context.Context) ([]store.FlowSummary, error) {
+	flows, err := a.Flows.List(ctx)
+	return slices.DeleteFunc(flows, func(f store.FlowSummary) bool {
+		return !f.Allows(flow.ChannelSlack) || len(f.Name) > maxOptionValue
+	}), err
+}
+
+// filter is what says which flows people are shown; nil: nothing does.
+func (a *App) filter(ctx context.Context) (*flow.FlowsFilter, error) {
+	if a.Filter == nil {
+		return nil, nil
+	}
+	return a.Flows.Filter(ctx)
+}
+
+// listed lists the flows that a person is shown. If the filter fails, those are
+// all, which harms nobody, and the error channels are told.
+func (a *App) listed(ctx context.Context, who store.User) ([]store.FlowSummary, error) {
+	all, err := a.startable(ctx)
+	if err != nil {
+		return nil, err
+	}
+	filter, err := a.filter(ctx)
+	if err != nil || filter == nil || len(all) == 0 {
+		return all, err
+	}
+	key := who.SlackID + " " + filter.Implementation.SHA256
+	var flows []*flow.Flow
+	for _, summary := range all {
+		f, err := a.Flows.Version(ctx, summary.Name, summary.Version)
+		if err != nil {
+			return nil, err
+		}
+		key += " " + summary.Name + ":" + summary.Version
+		flows = append(flows, f)
+	}
+	names, ok := a.lists.get(key, a.Now())
+	if !ok {
+		asking, cancel := context.WithTimeout(ctx, filterTime)
+		defer cancel()
+		names, err = a.Filter.FlowsShown(asking, *filter.Implementation, filter.Vars, who, flows)
+		if err != nil {
+			a.filterFailed(ctx, flows, err)
+			for _, f := range flows {
+				names = append(names, f.Name)
+			}
+		}
+		a.lists.keep(key, names, a.Now()) // a failure, too: it is told of once a minute
+	}
+	return slices.DeleteFunc(all, func(f store.FlowSummary) bool { return !slices.Contains(names, f.Name) }), nil
+}
+
+// filterTime is for the filter: after that, all flows are shown.
+const filterTime = 12 * time.Second
+
+// filterFailed tells the log and the error channels.
+func (a *App) filterFailed(ctx context.Context, flows []*flow.Flow, cause error) {
+	a.Log.ErrorContext(ctx, "the filter of flows failed, and all flows are shown", "error", cause)
+	text := "The filter of flows failed, so that people are shown all flows. " + sentence(flow.UserMessage(cause))
+	said := ephemeral(text)
+	body, _ := json.Marshal(map[string]any{"text": said.Text, "blocks": said.Blocks}) // texts can't fail
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sorryTime)
+	defer cancel()
+	var told []string
+	for _, f := range flows {
+		channel := f.Environment.ErrorChannel
+		if channel == "" || slices.Contains(told, channel) {
+			continue
+		}
+		told = append(told, channel)
+		_, _, err := Messenger{a.API}.Post(ctx, workflow.Address{Channel: channel}, body)
+		if err != nil {
+			a.Log.WarnContext(ctx, "error channel was not told", "channel", channel, "error", err)
+		}
+	}
+}
