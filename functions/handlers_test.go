@@ -3,12 +3,16 @@ package functions_test
 import (
 	"encoding/json"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 )
 
 // pagerdutySecret is the secret of an integration that handlers read.
 const pagerdutySecret = "/sym/main/pagerduty"
+
+// ticketsSecret is that of the integration of a custom strategy.
+const ticketsSecret = "/sym/main/tickets"
 
 // handled is a flow whose handlers use what they may: a secret, a customer's
 // function, and what they ask of services.
@@ -45,6 +49,60 @@ params:
   approval:
     approvers: ["group:platform"]
     notify: [{channel: "#general", timeout: 30m}]
+`,
+	"tickets.yaml": `
+kind: secret
+name: tickets-key
+source_id: vault
+path: ` + ticketsSecret + `
+---
+kind: integration
+name: tickets
+type: custom
+external_id: tickets
+settings: {secret_ids_json: '["tickets-key"]'}
+---
+kind: target
+name: support
+type: custom
+label: Support tickets
+---
+kind: strategy
+name: tickets
+type: custom
+integration_id: tickets
+implementation: ./tickets.py
+targets: [support]
+---
+kind: flow
+name: tickets
+environment_id: handled
+vars: {report: "` + reportARN + `"}
+params:
+  strategy_id: tickets
+  prompt_fields: [{name: duration, type: duration, allowed_values: [1s]}]
+  approval:
+    approvers: ["group:platform"]
+    notify: [{channel: "#access-prod", timeout: 30m}]
+`,
+	"tickets.py": `
+from sym.sdk.integrations import aws_lambda
+from sym.sdk.strategies import AccessStrategy
+from sym.sdk.templates import ApprovalTemplateStep, get_step_output
+
+
+class Tickets(AccessStrategy):
+    def fetch_remote_identity(self, user):
+        return "T-" + user.email
+
+    def escalate(self, target_id, event):
+        key = self.integration.settings["secrets"][0].retrieve_value()
+        aws_lambda.invoke(event.flow.vars["report"], {"table": f"grant with {key}"})
+        return {"seat": 7}
+
+    def deescalate(self, target_id, event):
+        seat = get_step_output(ApprovalTemplateStep.ESCALATE)["seat"]
+        aws_lambda.invoke(event.flow.vars["report"], {"table": f"take {seat}"})
 `,
 	"impl.py": `
 from sym.sdk.annotations import hook
@@ -85,6 +143,7 @@ func withHandlers(t *testing.T) *account {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.secrets[pagerdutySecret] = "on call"
+	a.secrets[ticketsSecret] = "the key"
 	return a
 }
 
@@ -146,6 +205,30 @@ func TestHandlerStopsApproval(t *testing.T) {
 	a.mu.Unlock()
 	a.must(a.slack.As("bob").Click("", "Deny"))
 	a.shippedFor(run, "prompt", "request", "approve in_progress", "deny")
+}
+
+// TestCustomStrategy: a customer's class grants and takes away, asked by access in
+// the role of sdk.
+func TestCustomStrategy(t *testing.T) {
+	t.Parallel()
+	a := withHandlers(t)
+	run := a.request("alice", "tickets", "#access-prod", map[string]string{"Target": "Support tickets", "duration": "1 second"})
+	a.must(a.slack.As("bob").Click("", "Approve"))
+	a.shippedFor(run, "prompt", "request", "approve", "escalate", "deescalate")
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var did []string
+	for _, c := range a.calls {
+		if c.function == "sdk" && c.resource == reportARN {
+			did = append(did, string(c.input))
+		}
+	}
+	if want := []string{`{"table": "grant with the key"}`, `{"table": "take 7"}`}; !slices.Equal(did, want) {
+		t.Errorf("the class did %q, want %q", did, want)
+	}
+	if a.countKeys("access", "dynamodb:PutItem", "user#") == 0 {
+		t.Error("who alice is at the target was not kept")
+	}
 }
 
 // TestPublishLooksAtPython: what Python can't read fails the deploy, with the line.

@@ -43,7 +43,7 @@ func synth(app awscdk.App, build func(architecture) (dir string, err error)) err
 	if err != nil {
 		return err
 	}
-	config, report := catalog.Load(o.flows, o.org, builtin.Types(), func(s flow.Source) ([]string, error) {
+	config, report := catalog.LoadPart(o.flows, uploaded{os.DirFS(o.flows)}, o.org, builtin.Types(), func(s flow.Source) ([]string, error) {
 		return sdk.DescribeHere(context.Background(), "", s)
 	})
 	if err := report.Err(); err != nil {

@@ -11,13 +11,13 @@ import (
 // only, for publish to read.
 func (d *deployment) addFlows() {
 	d.flowsAsset = awss3assets.NewAsset(d.stack, jsii.String("Flows"), &awss3assets.AssetProps{
-		Path: jsii.String(d.options.flows), Exclude: jsii.Strings("functions", "local.yaml", "__pycache__"),
+		Path: jsii.String(d.options.flows), Exclude: jsii.Strings(onThisMachine...),
 	})
 }
 
 // addPublish has the configuration published at each deploy that changes it, or
 // the function that reads it. If publish refuses, CloudFormation takes back the
-// whole deploy. Then access and handlers have kept the rights that they had: these
+// whole deploy. Then access, approval and handlers have kept the rights that they had: these
 // follow publish, which refuses a configuration without something that live access
 // needs.
 func (d *deployment) addPublish() {
@@ -35,7 +35,7 @@ func (d *deployment) addPublish() {
 	for _, name := range functionNames { // what reads a configuration knows its form
 		published.AddDependency(d.functions[name])
 	}
-	for _, name := range []string{"access", pythonFunction} {
+	for _, name := range []string{"access", "approval", pythonFunction} {
 		rights := d.configuredRights()[name]
 		if len(rights) == 0 {
 			continue

@@ -34,10 +34,10 @@ const (
 	users        = "user#*"
 	slackUsers   = "slackuser#*"
 	tokens       = "token#*"
-	forms        = "form#*"
-	flowsFilter  = "flows#filter"
 	calls        = "call#*" // tokens of handlers' calls
 	values       = "kv#*"   // what handlers keep
+	forms        = "form#*"
+	flowsFilter  = "flows#filter"
 )
 
 // rights are what each function may do, besides writing its log. The list that
@@ -76,13 +76,14 @@ func (d *deployment) rights() map[string][]right {
 			d.items("GetItem PutItem DeleteItem BatchGetItem", tokens),
 			d.entries(store.ByKind, "token#"),
 		},
+		// The functions that flows name are in ApprovalTargets.
 		"approval": join(ask, []right{
 			trace,
 			d.items("GetItem PutItem", runs, users, slackUsers),
 			d.items("GetItem", flowVersions),
 			{actions: []string{"states:SendTaskSuccess"}, resources: []string{machine}},
 			readSecrets(*d.slackSecret.Ref()),
-		}, invoke(d.config.FlowARNs())),
+		}),
 		// What its strategies need is in AccessTargets; see addPublish.
 		"access": join(ask, []right{
 			trace,
@@ -108,12 +109,10 @@ func (d *deployment) rights() map[string][]right {
 		"services": {
 			d.items("GetItem", calls, runs, flowVersions, messages),
 			d.items("GetItem PutItem", users, slackUsers, values),
-			// To count what somebody has done.
-			d.items("BatchGetItem", runs),
+			// To count what somebody has done, and to find people by what a system calls them.
+			d.items("BatchGetItem", runs, users),
 			d.entries(store.ByRequester, "*"),
 			d.entries(store.ByFlow, "*"),
-			// To find people by what another service knows them by.
-			d.items("BatchGetItem", users),
 			d.entries(store.ByKind, "user#"),
 			readSecrets(*d.slackSecret.Ref()),
 		},
@@ -153,7 +152,7 @@ func (d *deployment) rights() map[string][]right {
 }
 
 // configuredRights are those that follow from the configuration: what access may
-// do to targets, and what handlers may use of what their flows name.
+// do to targets, which functions approval may call, and what handlers may use of what their flows name.
 func (d *deployment) configuredRights() map[string][]right {
 	rights := func(functions []string, secrets []flow.SecretRef) []right {
 		out := invoke(functions)
@@ -169,6 +168,7 @@ func (d *deployment) configuredRights() map[string][]right {
 	}
 	return map[string][]right{
 		"access":       rights(d.config.StrategyARNs(), d.config.StrategySecrets()),
+		"approval":     rights(d.config.FlowARNs(), nil),
 		pythonFunction: rights(d.config.FlowARNs(), d.config.HandlerSecrets()),
 	}
 }

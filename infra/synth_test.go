@@ -3,6 +3,7 @@ package main
 import (
 	"debug/buildinfo"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -448,6 +449,27 @@ func TestBuildFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := build(root, architectures["arm64"], noPip); err == nil || !strings.Contains(err.Error(), "functions/access") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestFlowsElsewhere: a configuration that leads to what is not uploaded would be
+// refused in the middle of a deploy, and is refused here.
+func TestFlowsElsewhere(t *testing.T) {
+	t.Parallel()
+	flows := t.TempDir()
+	if err := errors.Join(
+		os.Mkdir(filepath.Join(flows, "functions"), 0o755),
+		os.WriteFile(filepath.Join(flows, "functions", "policy.py"), nil, 0o644),
+		os.WriteFile(filepath.Join(flows, "ask.yaml"), []byte("kind: environment\nname: main\n---\nkind: flow\nname: ask\nenvironment_id: main\nimplementation: ./functions/policy.py\nparams: {approval: {notify: [{channel: \"#a\"}]}}\n"), 0o644),
+	); err != nil {
+		t.Fatal(err)
+	}
+	_, err := synthesizeInto(t.TempDir(), map[string]any{"flows": flows}, func(architecture) (string, error) {
+		t.Error("the functions were built")
+		return "", nil
+	})
+	if err == nil || !strings.Contains(err.Error(), "functions/policy.py") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -68,8 +68,9 @@ func (c *Catalog) StrategySecrets() []flow.SecretRef {
 }
 
 // HandlerSecrets lists the secrets that handlers may read: those of the
-// integrations that flows with Python have, by their environment or strategy, and
-// that custom strategies have, whether a flow still uses them or not: a run may.
+// integrations that flows with Python have, by their environment or strategy, that
+// the flows filter has, and that custom strategies have, whether a flow still uses
+// them or not: a run may.
 // What other strategies sign with is not theirs.
 func (c *Catalog) HandlerSecrets() []flow.SecretRef {
 	var used []flow.Integration
@@ -81,6 +82,9 @@ func (c *Catalog) HandlerSecrets() []flow.SecretRef {
 		if f.Strategy != nil && f.Strategy.Integration != nil {
 			used = append(used, *f.Strategy.Integration)
 		}
+	}
+	if c.Filter != nil {
+		used = slices.AppendSeq(used, maps.Values(c.Filter.Integrations))
 	}
 	for _, s := range c.Strategies {
 		if s.Implementation != nil && s.Integration != nil {
@@ -110,7 +114,12 @@ func distinct(list []string) []string {
 // are, by name. The catalog is nil if the report has faults. File names in the
 // report begin with dir. Without a [Describe], Python is taken as it is.
 func Load(dir, org string, types map[string]strategy.Type, describe ...Describe) (*Catalog, Report) {
-	c, report := LoadFS(os.DirFS(dir), org, types, describe...)
+	return LoadPart(dir, os.DirFS(dir), org, types, describe...)
+}
+
+// LoadPart is Load for a part of the folder: what of it the file system shows.
+func LoadPart(dir string, part fs.FS, org string, types map[string]strategy.Type, describe ...Describe) (*Catalog, Report) {
+	c, report := LoadFS(part, org, types, describe...)
 	for _, list := range [][]Fault{report.Faults, report.Warnings} {
 		for i := range list {
 			list[i].File = filepath.Join(dir, list[i].File)

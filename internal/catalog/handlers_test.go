@@ -23,6 +23,12 @@ func TestSecretsOf(t *testing.T) {
 ---
 {kind: secret, name: signing, source_id: vault, path: /signing}
 ---
+{kind: secret, name: people, source_id: vault, path: /people}
+---
+{kind: integration, name: people, type: google, external_id: example.com, settings: {api_token_secret: people}}
+---
+{kind: flows_filter, implementation: ./filter.py, integrations: {google_id: people}}
+---
 {kind: secret, name: spare, source_id: vault, path: /spare}
 ---
 {kind: integration, name: pager, type: pagerduty, external_id: a.pagerduty.com, settings: {api_token_secret: pager}}
@@ -48,7 +54,7 @@ func TestSecretsOf(t *testing.T) {
 {kind: flow, name: plain, environment_id: other, params: {strategy_id: pages, approval: {notify: [{channel: "#a"}]}}}
 `
 	python := &fstest.MapFile{Data: []byte("x = 1\n")}
-	c, report := catalog.LoadFS(fstest.MapFS{"a.yaml": {Data: []byte(text)}, "impl.py": python, "wiki.py": python}, "sym", types)
+	c, report := catalog.LoadFS(fstest.MapFS{"a.yaml": {Data: []byte(text)}, "impl.py": python, "wiki.py": python, "filter.py": python}, "sym", types)
 	if err := report.Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +63,7 @@ func TestSecretsOf(t *testing.T) {
 		got   []flow.SecretRef
 		want  []string
 	}{
-		{"handlers", c.HandlerSecrets(), []string{"/pager", "/wiki"}}, // no flow uses the strategy any more, a run may
+		{"handlers", c.HandlerSecrets(), []string{"/pager", "/people", "/wiki"}}, // no flow uses the strategy any more, a run may
 		{"strategies", c.StrategySecrets(), []string{"/signing"}},
 	} {
 		var paths []string
