@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -62,6 +63,7 @@ const (
 //
 //	Slack ─▶ gateway ─▶ slack ─▶ table ─▶ stream ─┬▶ notify ─▶ Slack
 //	                                              └▶ relay ─▶ states ─▶ approval, access ─▶ customers' functions
+//	                                                                                   └─▶ sdk ─▶ services ─▶ Slack
 //
 // Time is real: flows of tests have durations of a second or two.
 type account struct {
@@ -123,27 +125,31 @@ func (a *account) settings() map[string]struct {
 		Table: dynamotest.TableName, StateMachine: a.machine, AccessFunction: functionARN("access"),
 		ScheduleGroup: scheduleGroup, ScheduleRole: "arn:aws:iam::" + accountID + ":role/schedule", ScheduleDeadLetters: arn("sqs", "sym-flows-removals"),
 		AuditStream: auditStream, AuditQueue: auditQueue, SlackSecret: slackSecret, SlackSigningSecret: signingSecret,
+		SDKFunction: functionARN("sdk"), ServicesFunction: functionARN("services"),
 	}
 	type entry = struct {
 		config.AWS
 		timeout time.Duration
 	}
 	return map[string]entry{
-		"slack":    {config.AWS{Table: all.Table, SlackSecret: all.SlackSecret, SlackSigningSecret: all.SlackSigningSecret}, 10 * time.Second},
+		"slack":    {config.AWS{Table: all.Table, SlackSecret: all.SlackSecret, SlackSigningSecret: all.SlackSigningSecret, SDKFunction: all.SDKFunction, ServicesFunction: all.ServicesFunction}, 10 * time.Second},
 		"api":      {config.AWS{Table: all.Table, SlackSecret: all.SlackSecret}, 20 * time.Second},
 		"tokens":   {config.AWS{Table: all.Table}, 20 * time.Second},
-		"approval": {config.AWS{Table: all.Table, SlackSecret: all.SlackSecret, StateMachine: all.StateMachine}, 110 * time.Second},
+		"approval": {config.AWS{Table: all.Table, SlackSecret: all.SlackSecret, StateMachine: all.StateMachine, SDKFunction: all.SDKFunction, ServicesFunction: all.ServicesFunction}, 110 * time.Second},
 		"access": {config.AWS{
 			Table: all.Table, AccessFunction: all.AccessFunction, ScheduleGroup: all.ScheduleGroup,
 			ScheduleRole: all.ScheduleRole, ScheduleDeadLetters: all.ScheduleDeadLetters,
+			SDKFunction: all.SDKFunction, ServicesFunction: all.ServicesFunction,
 		}, 4 * time.Minute},
 		"relay": {config.AWS{
 			Table: all.Table, StateMachine: all.StateMachine, AccessFunction: all.AccessFunction,
 			AuditStream: all.AuditStream, AuditQueue: all.AuditQueue,
 		}, time.Minute},
-		"notify":  {config.AWS{Table: all.Table, SlackSecret: all.SlackSecret}, 2 * time.Minute},
-		"sweep":   {config.AWS{Table: all.Table, StateMachine: all.StateMachine, AccessFunction: all.AccessFunction}, 5 * time.Minute},
-		"publish": {config.AWS{Table: all.Table}, 4 * time.Minute},
+		"notify":   {config.AWS{Table: all.Table, SlackSecret: all.SlackSecret}, 2 * time.Minute},
+		"sweep":    {config.AWS{Table: all.Table, StateMachine: all.StateMachine, AccessFunction: all.AccessFunction}, 5 * time.Minute},
+		"publish":  {config.AWS{Table: all.Table, SDKFunction: all.SDKFunction}, 4 * time.Minute},
+		"sdk":      {config.AWS{}, 100 * time.Second},
+		"services": {config.AWS{Table: all.Table, SlackSecret: all.SlackSecret}, 25 * time.Second},
 	}
 }
 
@@ -171,16 +177,27 @@ func open(t testing.TB) *account {
 	slackURL := a.openSlack()
 	a.functions = map[string]lambdahost.Function{}
 	for name, s := range a.settings() {
-		env := config.Settings{Org: "sym", LogFormat: "json", AWS: s.AWS}.Env()
+		env := map[string]string{}
+		if name != pythonFunction {
+			env = config.Settings{Org: "sym", LogFormat: "json", AWS: s.AWS}.Env()
+		}
 		env["AWS_ENDPOINT_URL"], env["AWS_REGION"] = a.url, region
 		env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"] = keyOf(name), "secret of "+name
 		env["AWS_EC2_METADATA_DISABLED"] = "true"
 		if s.SlackSecret != "" {
 			env["SLACK_API_URL"] = slackURL + "/api"
 		}
-		a.functions[functionARN(name)] = lambdahost.Function{
-			Command: []string{bootstrap(t, name)}, Handler: "bootstrap", Dir: scratch, Environment: env, Timeout: s.timeout, MemoryMB: 1024,
+		f := lambdahost.Function{Dir: scratch, Environment: env, Timeout: s.timeout, MemoryMB: 1024}
+		if name == pythonFunction {
+			main, err := filepath.Abs(filepath.Join(pythonFunction, "main.py"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.Python = &lambdahost.Python{File: main, Handler: "main.handler", Interpreter: "python3"}
+		} else {
+			f.Command, f.Handler = []string{bootstrap(t, name)}, "bootstrap"
 		}
+		a.functions[functionARN(name)] = f
 	}
 	a.replaceFunctions()
 	a.follow("relay", 100, 20)

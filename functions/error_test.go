@@ -1,6 +1,7 @@
 package functions_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -49,7 +50,14 @@ func TestGarbage(t *testing.T) {
 			continue // it takes none
 		}
 		for _, payload := range []string{`"x"`, `[]`, `{"Records":"x","version":2,"run":[],"RequestType":1}`} {
-			if _, failed := a.invoke(functionARN(name), []byte(payload)); failed == nil || failed.Type == "Runtime.ExitError" {
+			answer, failed := a.invoke(functionARN(name), []byte(payload))
+			if name == "sdk" || name == "services" { // errors are among their answers
+				var said struct{ Error struct{ Code string } }
+				if failed == nil && json.Unmarshal(answer, &said) == nil && said.Error.Code != "" {
+					continue
+				}
+			}
+			if failed == nil || failed.Type == "Runtime.ExitError" {
 				t.Errorf("%s took %s: %+v", name, payload, failed)
 			}
 		}
@@ -65,7 +73,7 @@ func TestNotStarted(t *testing.T) {
 	value := a.secrets[slackSecret]
 	delete(a.secrets, slackSecret)
 	a.mu.Unlock()
-	for _, name := range []string{"slack", "notify"} {
+	for _, name := range []string{"slack", "services", "notify"} {
 		if _, failed := a.invoke(functionARN(name), []byte(`{}`)); failed == nil || failed.Type != "Runtime.ExitError" {
 			t.Errorf("%s: %+v", name, failed)
 		}

@@ -15,7 +15,10 @@ import (
 )
 
 // functionNames are the folders that are functions in AWS.
-var functionNames = []string{"access", "api", "approval", "notify", "publish", "relay", "slack", "sweep", "tokens"}
+var functionNames = []string{"access", "api", "approval", "notify", "publish", "relay", "sdk", "services", "slack", "sweep", "tokens"}
+
+// pythonFunction is the one that is not built.
+const pythonFunction = "sdk"
 
 // scratch is a directory of all tests together.
 var scratch string
@@ -45,9 +48,11 @@ func bootstrap(t testing.TB, name string) string {
 
 var binaries = sync.OnceValues(func() (string, error) {
 	dir := filepath.Join(scratch, "bin") + string(filepath.Separator)
-	packages := make([]string, len(functionNames))
-	for i, name := range functionNames {
-		packages[i] = "./" + name
+	var packages []string
+	for _, name := range functionNames {
+		if name != pythonFunction {
+			packages = append(packages, "./"+name)
+		}
 	}
 	return dir, build(dir, packages...)
 })

@@ -101,6 +101,15 @@ func TestAllowed(t *testing.T) {
 		{call{function: "sweep", action: "dynamodb:Query", resource: tableARN + "/index/due", keys: []string{"due"}}, true},
 		{call{function: "sweep", action: "dynamodb:Query", resource: tableARN + "/index/kind", keys: []string{"run#"}}, false},
 		{call{function: "api", action: "secretsmanager:GetSecretValue", resource: secretARN(signingSecret)}, false},
+		{call{function: "sdk", action: "lambda:InvokeFunction", resource: reportARN}, true},
+		{call{function: "sdk", action: "lambda:InvokeFunction", resource: functionARN("services")}, true},
+		{call{function: "sdk", action: "lambda:InvokeFunction", resource: functionARN("access")}, false},
+		{call{function: "sdk", action: "lambda:InvokeFunction", resource: grantARN}, false},
+		{call{function: "sdk", action: "dynamodb:GetItem", resource: tableARN, keys: []string{"kv#x"}}, false},
+		{call{function: "sdk", action: "secretsmanager:GetSecretValue", resource: secretARN(slackSecret)}, false},
+		{call{function: "sdk", action: "secretsmanager:GetSecretValue", resource: secretARN(pagerdutySecret)}, true},
+		{call{function: "services", action: "dynamodb:PutItem", resource: tableARN, keys: []string{"run#1"}}, false},
+		{call{function: "services", action: "secretsmanager:GetSecretValue", resource: secretARN(pagerdutySecret)}, false},
 		{call{function: "", action: "s3:GetObject", resource: "arn:aws:s3:::x/y"}, false},
 	} {
 		got, err := allowed(test.call)

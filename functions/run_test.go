@@ -122,6 +122,12 @@ func (g *target) call(payload []byte) ([]byte, *failure) {
 // product makes an account in which the flows above are published.
 func product(t testing.TB) (*account, *target) {
 	t.Helper()
+	return productOf(t, flows)
+}
+
+// productOf makes one in which a configuration is published.
+func productOf(t testing.TB, flows map[string]string) (*account, *target) {
+	t.Helper()
 	a := open(t)
 	g := &target{account: a, holds: map[string]bool{}}
 	a.customers[grantARN] = g.call

@@ -83,8 +83,10 @@ func (d *deployment) alarmList() []alarm {
 			}, period: 5 * minute, periods: 1,
 		},
 		{
+			// Not by the age of the oldest: SQS leaves messages out of it that were received three times
+			// (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html).
 			id: "AuditDelayed", description: "Audit records have been waiting for a quarter of an hour for Firehose to take them. See the log of relay",
-			metrics: []metric{queued("ApproximateAgeOfOldestMessage", *d.auditQueue.AttrQueueName())}, above: seconds(15 * minute), period: minute, periods: 3,
+			metrics: d.waitingRecords(), period: 5 * minute, periods: 3,
 		},
 		{
 			id: "AuditDeadLetters", description: "Audit records could not be shipped: repair the cause and redrive the queue",
@@ -126,13 +128,22 @@ func (d *deployment) alarmList() []alarm {
 	return list
 }
 
+// waitingRecords counts messages with audit records, those that relay is at
+// included.
+func (d *deployment) waitingRecords() []metric {
+	queue := *d.auditQueue.AttrQueueName()
+	return []metric{queued("ApproximateNumberOfMessagesVisible", queue), queued("ApproximateNumberOfMessagesNotVisible", queue)}
+}
+
 func seconds(d time.Duration) float64      { return d.Seconds() }
 func milliseconds(d time.Duration) float64 { return float64(d.Milliseconds()) }
 
 func (d *deployment) throttled() []metric {
 	var out []metric
-	for _, name := range functionNames {
-		out = append(out, d.ran("Throttles", name, "Sum"))
+	for _, name := range functionNames { // an alarm takes ten metrics
+		if name != "publish" { // which fails the deploy
+			out = append(out, d.ran("Throttles", name, "Sum"))
+		}
 	}
 	return out
 }

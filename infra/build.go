@@ -2,16 +2,20 @@ package main
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // build compiles all functions of the repository at root as Lambda wants them,
 // into a new folder with one for each function. The same source gives the same
 // binaries, on whatever machine, so that what did not change is not deployed.
-func build(root string, a architecture) (dir string, err error) {
+// Command pip installs what handlers may import; where it can't, they go without,
+// and a warning says so.
+func build(root string, a architecture, pip []string) (dir string, err error) {
 	dir, err = os.MkdirTemp("", "symflows-functions-")
 	if err != nil {
 		return "", err
@@ -22,7 +26,7 @@ func build(root string, a architecture) (dir string, err error) {
 		}
 	}()
 	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-tags=lambda.norpc", "-o", dir + string(filepath.Separator)}
-	for _, name := range functionNames {
+	for _, name := range goFunctions() {
 		args = append(args, "./functions/"+name)
 	}
 	command := exec.Command("go", args...)
@@ -31,7 +35,7 @@ func build(root string, a architecture) (dir string, err error) {
 	if out, err := command.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the functions: %w\n%s", err, strings.TrimSpace(string(out)))
 	}
-	for _, name := range functionNames { // a binary becomes a folder that holds it
+	for _, name := range goFunctions() { // a binary becomes a folder that holds it
 		if err := os.Mkdir(code(dir, name), 0o755); err != nil {
 			return "", err
 		}
@@ -39,7 +43,89 @@ func build(root string, a architecture) (dir string, err error) {
 			return "", err
 		}
 	}
+	if err := buildPython(root, code(dir, pythonFunction)); err != nil {
+		return "", fmt.Errorf("build the function %s: %w", pythonFunction, err)
+	}
+	if err := addRequirements(filepath.Join(root, "functions", pythonFunction, "requirements.txt"), code(dir, pythonFunction), a, pip); err != nil {
+		fmt.Fprintf(os.Stderr, "warning: handlers will have no requests, only Python's standard library and boto3: %v\n", err)
+	}
 	return dir, nil
+}
+
+func goFunctions() []string {
+	return slices.DeleteFunc(slices.Clone(functionNames), func(name string) bool { return name == pythonFunction })
+}
+
+// pythonParts are what runs in Lambda: neither tests nor tools.
+var pythonParts = []string{"main.py", "runner", "sym"}
+
+// buildPython copies the function that runs handlers to a new folder.
+func buildPython(root, to string) error {
+	from := filepath.Join(root, "functions", pythonFunction)
+	for _, part := range pythonParts {
+		err := filepath.WalkDir(filepath.Join(from, part), func(path string, e fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if e.Name() == "__pycache__" {
+				return fs.SkipDir
+			}
+			name, err := filepath.Rel(from, path)
+			if err != nil || e.IsDir() {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			file := filepath.Join(to, name)
+			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+				return err
+			}
+			return os.WriteFile(file, text, 0o644)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pip is the command that installs Python packages from an index.
+var pip = []string{"python3", "-m", "pip"}
+
+// addRequirements installs packages beside the code in a folder, as Lambda needs
+// them, whatever this machine is; or none of them.
+func addRequirements(requirements, to string, a architecture, pip []string) error {
+	dir, err := os.MkdirTemp(filepath.Dir(to), "requirements-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	machine := map[string]string{"arm64": "aarch64", "x86_64": "x86_64"}[a.lambda]
+	command := exec.Command(pip[0], append(pip[1:len(pip):len(pip)],
+		"install", "--quiet", "--disable-pip-version-check", "--no-color", "--no-input", "--retries=1", "--timeout=10",
+		"--no-deps", "--only-binary=:all:", "--no-compile", // all versions are in the file, and nothing is built here
+		"--python-version="+strings.TrimPrefix(pythonRuntime, "python"), "--implementation=cp", "--platform=manylinux2014_"+machine,
+		"--requirement="+requirements, "--target="+dir)...)
+	if out, err := command.CombinedOutput(); err != nil {
+		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+		return fmt.Errorf("pip install: %w: %s", err, lines[len(lines)-1])
+	}
+	// Commands, and lists of what was installed, tell of this machine.
+	if err := os.RemoveAll(filepath.Join(dir, "bin")); err != nil {
+		return err
+	}
+	lists, err := filepath.Glob(filepath.Join(dir, "*.dist-info", "RECORD"))
+	if err != nil {
+		return err
+	}
+	for _, list := range lists {
+		if err := os.Remove(list); err != nil {
+			return err
+		}
+	}
+	return os.CopyFS(to, os.DirFS(dir))
 }
 
 // code is the folder in which build puts a function.

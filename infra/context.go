@@ -91,7 +91,7 @@ func parseOptions(given map[string]any) (options, error) {
 	o := options{
 		name:   r.text("name", "sym-flows", `write up to 40 small letters, digits and "-", beginning with a letter`, namePattern.MatchString),
 		org:    r.text("org", "sym", "write a name such as sym", func(s string) bool { return flow.CheckName(s) == nil }),
-		region: r.text("region", "", "write a region such as eu-central-1", regionPattern.MatchString),
+		region: r.text("region", "", "write a region such as eu-central-1 (none of AWS China or GovCloud)", runsIn),
 		flows:  r.text("flows", "flows", "write the path of a folder", func(s string) bool { return s != "" }),
 		architecture: architectures[r.text("architecture", "arm64", "write arm64 or x86_64", func(s string) bool {
 			return architectures[s] != architecture{}
@@ -118,6 +118,12 @@ func parseOptions(given map[string]any) (options, error) {
 		}
 	}
 	return o, errors.Join(r.faults...)
+}
+
+// runsIn says whether a region may be one that we can run in: Step Functions'
+// resources have names of the partition aws, and no other.
+func runsIn(region string) bool {
+	return regionPattern.MatchString(region) && !strings.HasPrefix(region, "cn-") && !strings.HasPrefix(region, "us-gov-") && !strings.HasPrefix(region, "us-iso")
 }
 
 // parseLock reads what lockPattern matches; anything else is no lock.

@@ -178,13 +178,15 @@ func TestEnvironments(t *testing.T) {
 	t.Parallel()
 	all := []string{"SYM_LOG_FORMAT", "SYM_ORG", "SYM_TABLE"}
 	want := map[string][]string{
-		"AccessFunction":   {"SYM_ACCESS_FUNCTION", "SYM_SCHEDULE_DEAD_LETTERS", "SYM_SCHEDULE_GROUP", "SYM_SCHEDULE_ROLE"},
-		"ApiFunction":      {"SYM_SLACK_SECRET"},
-		"ApprovalFunction": {"SYM_SLACK_SECRET", "SYM_STATE_MACHINE"},
+		"AccessFunction":   {"SYM_ACCESS_FUNCTION", "SYM_SCHEDULE_DEAD_LETTERS", "SYM_SCHEDULE_GROUP", "SYM_SCHEDULE_ROLE", "SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION"},
+		"ApiFunction":      {"SYM_SDK_FUNCTION", "SYM_SLACK_SECRET"},
+		"ApprovalFunction": {"SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION", "SYM_SLACK_SECRET", "SYM_STATE_MACHINE"},
 		"NotifyFunction":   {"SYM_SLACK_SECRET"},
-		"PublishFunction":  {},
+		"PublishFunction":  {"SYM_SDK_FUNCTION"},
 		"RelayFunction":    {"SYM_ACCESS_FUNCTION", "SYM_AUDIT_QUEUE", "SYM_AUDIT_STREAM", "SYM_STATE_MACHINE"},
-		"SlackFunction":    {"SYM_SLACK_SECRET", "SYM_SLACK_SIGNING_SECRET"},
+		"SdkFunction":      {},
+		"ServicesFunction": {"SYM_SLACK_SECRET"},
+		"SlackFunction":    {"SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION", "SYM_SLACK_SECRET", "SYM_SLACK_SIGNING_SECRET"},
 		"SweepFunction":    {"SYM_ACCESS_FUNCTION", "SYM_STATE_MACHINE"},
 		"TokensFunction":   {},
 	}

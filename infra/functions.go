@@ -13,7 +13,13 @@ import (
 )
 
 // functionNames are the folders of functions/ that run in AWS.
-var functionNames = []string{"access", "api", "approval", "notify", "publish", "relay", "slack", "sweep", "tokens"}
+var functionNames = []string{"access", "api", "approval", "notify", "publish", "relay", "sdk", "services", "slack", "sweep", "tokens"}
+
+// pythonFunction runs customers' handlers, and is the only one that is not Go.
+const (
+	pythonFunction = "sdk"
+	pythonRuntime  = "python3.13"
+)
 
 // size is what a function may take. Lambda gives processor time by memory, and
 // where people wait it is bought.
@@ -25,14 +31,16 @@ type size struct {
 // sizes are by function. Time-outs end before those who wait give up, so that
 // it is Lambda that says what happened.
 var sizes = map[string]size{
-	"slack":    {512, 10 * time.Second}, // Slack waits for 3 s, API Gateway for 30
+	"slack":    {512, 29 * time.Second}, // Slack waits for 3 s, but a form that shows it loads goes on; API Gateway waits for 30
 	"api":      {512, 20 * time.Second},
 	"tokens":   {256, 20 * time.Second},
 	"approval": {256, 110 * time.Second}, // the step table allows 2 min
 	"access":   {256, 4 * time.Minute},   // waits up to 2 min for the exact end, then calls targets; the step table allows 5 min
 	"relay":    {256, time.Minute},
-	"notify":   {256, 2 * time.Minute}, // waits as long as Slack asks it to
-	"sweep":    {256, 5 * time.Minute}, // the next one does not wait for it
+	"notify":   {256, 2 * time.Minute},    // waits as long as Slack asks it to
+	"sweep":    {256, 5 * time.Minute},    // the next one does not wait for it
+	"sdk":      {1024, 100 * time.Second}, // approval asks up to four handlers in one call, each for up to 30 s, and ends after 110 s
+	"services": {256, 25 * time.Second},   // handlers wait for 30 s
 	"publish":  {512, 4 * time.Minute},
 }
 
@@ -42,22 +50,25 @@ func timeoutOf(function string) time.Duration { return sizes[function].timeout }
 func (d *deployment) settings() map[string]config.AWS {
 	table, slack := *d.table.Ref(), *d.slackSecret.Ref()
 	machine, access := d.machineARN(), d.functionARN("access")
+	handlers, services := d.functionARN("sdk"), d.functionARN("services")
 	return map[string]config.AWS{
-		"slack":    {Table: table, SlackSecret: slack, SlackSigningSecret: *d.slackSigningSecret.Ref()},
-		"api":      {Table: table, SlackSecret: slack},
+		"slack":    {Table: table, SlackSecret: slack, SlackSigningSecret: *d.slackSigningSecret.Ref(), SDKFunction: handlers, ServicesFunction: services},
+		"api":      {Table: table, SlackSecret: slack, SDKFunction: handlers},
 		"tokens":   {Table: table},
-		"approval": {Table: table, SlackSecret: slack, StateMachine: machine},
+		"approval": {Table: table, SlackSecret: slack, StateMachine: machine, SDKFunction: handlers, ServicesFunction: services},
 		"access": {
 			Table: table, AccessFunction: access, ScheduleGroup: *d.scheduleGroup.Ref(),
 			ScheduleRole: *d.scheduleRole.AttrArn(), ScheduleDeadLetters: *d.removalDeadLetters.AttrArn(),
+			SDKFunction: handlers, ServicesFunction: services,
 		},
 		"relay": {
 			Table: table, StateMachine: machine, AccessFunction: access,
 			AuditStream: *d.auditStream.Ref(), AuditQueue: *d.auditQueue.Ref(),
 		},
-		"notify":  {Table: table, SlackSecret: slack},
-		"sweep":   {Table: table, StateMachine: machine, AccessFunction: access},
-		"publish": {Table: table},
+		"notify":   {Table: table, SlackSecret: slack},
+		"sweep":    {Table: table, StateMachine: machine, AccessFunction: access},
+		"publish":  {Table: table, SDKFunction: handlers},
+		"services": {Table: table, SlackSecret: slack},
 	}
 }
 
@@ -74,28 +85,37 @@ func (d *deployment) addFunctions() {
 
 func (d *deployment) addFunction(name string, rights []right, settings config.AWS) awslambda.CfnFunction {
 	logs := d.logGroup(title(name)+"Logs", "/aws/lambda/"+d.qualified(name))
-	rights = append(rights, right{actions: []string{"logs:CreateLogStream", "logs:PutLogEvents"}, resources: []string{*logs.AttrArn()}}, trace)
+	rights = append(rights, right{actions: []string{"logs:CreateLogStream", "logs:PutLogEvents"}, resources: []string{*logs.AttrArn()}})
 	d.roles[name] = d.role(title(name)+"Role", "lambda.amazonaws.com", nil, rights)
 	asset := awss3assets.NewAsset(d.stack, jsii.String(title(name)+"Code"), &awss3assets.AssetProps{Path: jsii.String(code(d.built, name))})
 	d.digests[name] = asset.AssetHash()
+	runtime, handler := "provided.al2023", "bootstrap"
 	env := config.Settings{Org: d.options.org, LogFormat: "json", AWS: settings}.Env()
+	if name == pythonFunction { // none of our settings is for customers' code
+		runtime, handler, env = pythonRuntime, "main.handler", map[string]string{}
+	}
 	if d.options.endpointURL != "" {
 		env["AWS_ENDPOINT_URL"] = d.options.endpointURL
 	}
 	f := awslambda.NewCfnFunction(d.stack, jsii.String(title(name)+"Function"), &awslambda.CfnFunctionProps{
 		FunctionName:  jsii.String(d.qualified(name)),
 		Description:   jsii.String("Sym Flows: functions/" + name),
-		Runtime:       jsii.String("provided.al2023"),
+		Runtime:       jsii.String(runtime),
 		Architectures: jsii.Strings(d.options.architecture.lambda),
-		Handler:       jsii.String("bootstrap"),
+		Handler:       jsii.String(handler),
 		Code:          &awslambda.CfnFunction_CodeProperty{S3Bucket: asset.S3BucketName(), S3Key: asset.S3ObjectKey()},
 		Role:          d.roles[name].AttrArn(),
 		MemorySize:    jsii.Number(sizes[name].memory),
 		Timeout:       jsii.Number(sizes[name].timeout.Seconds()),
 		Environment:   &awslambda.CfnFunction_EnvironmentProperty{Variables: env},
 		LoggingConfig: &awslambda.CfnFunction_LoggingConfigProperty{LogGroup: logs.Ref(), LogFormat: jsii.String("JSON")},
-		TracingConfig: &awslambda.CfnFunction_TracingConfigProperty{Mode: jsii.String("Active")},
+		// Functions show in the traces of executions, and begin none of their own:
+		// thirty traces a run would cost a third of all that a run costs (docs/cost.md).
+		TracingConfig: &awslambda.CfnFunction_TracingConfigProperty{Mode: jsii.String("PassThrough")},
 	})
+	if name == pythonFunction {
+		suppress(f, "AwsSolutions-L1", "What handlers may import is pinned for this version of Python, which Lambda supports until 2029; a newer one is for a release of ours, with its tests")
+	}
 	if name == "access" {
 		// A removal that has to wait or to be repeated has access call itself: each
 		// call is a new try, and Lambda must not take the row of them for a mistake.

@@ -13,18 +13,21 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 
 	"github.com/symflows/symflows/internal/catalog"
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/strategy/builtin"
 )
 
 func main() {
 	os.Exit(contained(func() int {
-		if err := synth(awscdk.NewApp(nil), func(a architecture) (string, error) { return build(".", a) }); err != nil {
+		if err := synth(awscdk.NewApp(nil), func(a architecture) (string, error) { return build(".", a, pip) }); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
@@ -40,7 +43,9 @@ func synth(app awscdk.App, build func(architecture) (dir string, err error)) err
 	if err != nil {
 		return err
 	}
-	config, report := catalog.Load(o.flows, o.org, builtin.Types())
+	config, report := catalog.LoadPart(o.flows, uploaded{os.DirFS(o.flows)}, o.org, builtin.Types(), func(s flow.Source) ([]string, error) {
+		return sdk.DescribeHere(context.Background(), "", s)
+	})
 	if err := report.Err(); err != nil {
 		return err
 	}

@@ -11,14 +11,15 @@ import (
 // only, for publish to read.
 func (d *deployment) addFlows() {
 	d.flowsAsset = awss3assets.NewAsset(d.stack, jsii.String("Flows"), &awss3assets.AssetProps{
-		Path: jsii.String(d.options.flows), Exclude: jsii.Strings("functions", "local.yaml"),
+		Path: jsii.String(d.options.flows), Exclude: jsii.Strings(onThisMachine...),
 	})
 }
 
 // addPublish has the configuration published at each deploy that changes it, or
 // the function that reads it. If publish refuses, CloudFormation takes back the
-// whole deploy. Then access has kept the rights that it had: they follow publish,
-// which refuses a configuration without something that live access needs.
+// whole deploy. Then access, approval and handlers have kept the rights that they had: these
+// follow publish, which refuses a configuration without something that live access
+// needs.
 func (d *deployment) addPublish() {
 	published := awscdk.NewCfnResource(d.stack, jsii.String("Publish"), &awscdk.CfnResourceProps{
 		Type: jsii.String("Custom::Publish"),
@@ -28,15 +29,19 @@ func (d *deployment) addPublish() {
 			"Bucket":         d.flowsAsset.S3BucketName(),
 			"Key":            d.flowsAsset.S3ObjectKey(),
 			"Org":            d.options.org,
-			"Build":          d.digests["publish"],
+			"Build":          *d.digests["publish"] + *d.digests[pythonFunction], // which looks at Python
 		},
 	})
 	for _, name := range functionNames { // what reads a configuration knows its form
 		published.AddDependency(d.functions[name])
 	}
-	if rights := d.targetRights(); len(rights) > 0 {
-		targets := awsiam.NewCfnRolePolicy(d.stack, jsii.String("AccessTargets"), &awsiam.CfnRolePolicyProps{
-			PolicyName: jsii.String("targets"), RoleName: d.roles["access"].Ref(), PolicyDocument: policy(rights),
+	for _, name := range []string{"access", "approval", pythonFunction} {
+		rights := d.configuredRights()[name]
+		if len(rights) == 0 {
+			continue
+		}
+		targets := awsiam.NewCfnRolePolicy(d.stack, jsii.String(title(name)+"Targets"), &awsiam.CfnRolePolicyProps{
+			PolicyName: jsii.String("targets"), RoleName: d.roles[name].Ref(), PolicyDocument: policy(rights),
 		})
 		targets.AddDependency(published)
 		suppressWildcards(targets)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -33,6 +34,8 @@ const (
 	users        = "user#*"
 	slackUsers   = "slackuser#*"
 	tokens       = "token#*"
+	calls        = "call#*" // tokens of handlers' calls
+	values       = "kv#*"   // what handlers keep
 	forms        = "form#*"
 	flowsFilter  = "flows#filter"
 )
@@ -46,13 +49,20 @@ func (d *deployment) rights() map[string][]right {
 		{actions: []string{"states:StartExecution", "states:SendTaskSuccess"}, resources: []string{machine}},
 		{actions: []string{"lambda:InvokeFunction"}, resources: []string{access}},
 	}
+	// Whoever asks handlers makes a token for each call, and ends it.
+	ask := []right{
+		{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN(pythonFunction)}},
+		d.items("GetItem PutItem DeleteItem", calls),
+	}
 	return map[string][]right{
-		"slack": {
+		"slack": join(ask, []right{
 			d.items("GetItem PutItem", runs, users, slackUsers, forms),
 			d.items("GetItem", flowsLatest, flowVersions, flowList, flowsFilter),
 			readSecrets(*d.slackSecret.Ref(), *d.slackSigningSecret.Ref()),
-		},
+		}),
 		"api": {
+			// For the options of forms, which belong to no run and so have no token.
+			{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN(pythonFunction)}},
 			d.items("GetItem PutItem", runs, users, slackUsers),
 			d.items("GetItem", flowsLatest, flowVersions, flowList, tokens),
 			d.items("BatchGetItem", runs),
@@ -66,16 +76,19 @@ func (d *deployment) rights() map[string][]right {
 			d.items("GetItem PutItem DeleteItem BatchGetItem", tokens),
 			d.entries(store.ByKind, "token#"),
 		},
-		"approval": join([]right{
+		// The functions that flows name are in ApprovalTargets.
+		"approval": join(ask, []right{
+			trace,
 			d.items("GetItem PutItem", runs, users, slackUsers),
 			d.items("GetItem", flowVersions),
 			{actions: []string{"states:SendTaskSuccess"}, resources: []string{machine}},
 			readSecrets(*d.slackSecret.Ref()),
-		}, invoke(d.config.FlowARNs())),
+		}),
 		// What its strategies need is in AccessTargets; see addPublish.
-		"access": {
-			d.items("GetItem PutItem", runs, grants),
-			d.items("GetItem", flowVersions, users),
+		"access": join(ask, []right{
+			trace,
+			d.items("GetItem PutItem", runs, grants, users), // identities that strategies find are kept with the user
+			d.items("GetItem", flowVersions),
 			d.items("GetItem", strategies),
 			{
 				actions:   []string{"scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule"},
@@ -87,6 +100,21 @@ func (d *deployment) rights() map[string][]right {
 			},
 			{actions: []string{"lambda:InvokeFunction"}, resources: []string{access}},
 			{actions: []string{"sqs:SendMessage"}, resources: []string{*d.removalDeadLetters.AttrArn()}},
+		}),
+		// Customers' code runs in this role: what its flows name is in SdkTargets,
+		// everything else is asked of services.
+		pythonFunction: {
+			{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN("services")}},
+		},
+		"services": {
+			d.items("GetItem", calls, runs, flowVersions, messages),
+			d.items("GetItem PutItem", users, slackUsers, values),
+			// To count what somebody has done, and to find people by what a system calls them.
+			d.items("BatchGetItem", runs, users),
+			d.entries(store.ByRequester, "*"),
+			d.entries(store.ByFlow, "*"),
+			d.entries(store.ByKind, "user#"),
+			readSecrets(*d.slackSecret.Ref()),
 		},
 		"relay": join(drive, d.readStream(), []right{
 			d.items("GetItem PutItem", runs),
@@ -106,6 +134,7 @@ func (d *deployment) rights() map[string][]right {
 			d.entries(store.ByDue, "due"),
 		}),
 		"publish": {
+			{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN(pythonFunction)}},
 			d.items("GetItem BatchGetItem", runs),
 			d.items("GetItem PutItem DeleteItem", flowsLatest),
 			d.items("GetItem PutItem", flowList, flowsFilter),
@@ -122,17 +151,26 @@ func (d *deployment) rights() map[string][]right {
 	}
 }
 
-// targetRights are what access may do to targets, as the configuration says.
-func (d *deployment) targetRights() []right {
-	out := invoke(d.config.StrategyARNs())
-	var secrets []string
-	for _, ref := range d.config.Secrets {
-		secrets = append(secrets, d.secretARN(ref.Path))
+// configuredRights are those that follow from the configuration: what access may
+// do to targets, which functions approval may call, and what handlers may use of what their flows name.
+func (d *deployment) configuredRights() map[string][]right {
+	rights := func(functions []string, secrets []flow.SecretRef) []right {
+		out := invoke(functions)
+		var arns []string
+		for _, ref := range secrets {
+			arns = append(arns, d.secretARN(ref.Path))
+		}
+		slices.Sort(arns)
+		if arns = slices.Compact(arns); len(arns) > 0 { // keys of one secret are one
+			out = append(out, readSecrets(arns...))
+		}
+		return out
 	}
-	if len(secrets) > 0 {
-		out = append(out, readSecrets(secrets...))
+	return map[string][]right{
+		"access":       rights(d.config.StrategyARNs(), d.config.StrategySecrets()),
+		"approval":     rights(d.config.FlowARNs(), nil),
+		pythonFunction: rights(d.config.FlowARNs(), d.config.HandlerSecrets()),
 	}
-	return out
 }
 
 // items allows actions on the items whose keys match. It is safe that the

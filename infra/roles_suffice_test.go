@@ -38,6 +38,9 @@ import (
 	"github.com/symflows/symflows/internal/lambdaclient"
 	"github.com/symflows/symflows/internal/runner/stepfn"
 	"github.com/symflows/symflows/internal/schedule"
+	"github.com/symflows/symflows/internal/sdk"
+	"github.com/symflows/symflows/internal/services"
+	"github.com/symflows/symflows/internal/slackapp"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/dynamo/dynamotest"
 	"github.com/symflows/symflows/internal/strategy/builtin"
@@ -45,13 +48,15 @@ import (
 )
 
 const (
-	region     = "us-east-1"
-	roleARN    = "arn:aws:iam::" + awstest.Account + ":role/schedules"
-	machineARN = "arn:aws:states:" + region + ":" + awstest.Account + ":stateMachine:sym-flows"
-	accessARN  = "arn:aws:lambda:" + region + ":" + awstest.Account + ":function:sym-flows-access"
-	slackARN   = "arn:aws:secretsmanager:" + region + ":" + awstest.Account + ":secret:SlackSecret-a1B2c3"
-	signingARN = "arn:aws:secretsmanager:" + region + ":" + awstest.Account + ":secret:SlackSigningSecret-a1B2c3"
-	queueURL   = "https://sqs." + region + ".amazonaws.com/" + awstest.Account + "/audit"
+	region      = "us-east-1"
+	roleARN     = "arn:aws:iam::" + awstest.Account + ":role/schedules"
+	machineARN  = "arn:aws:states:" + region + ":" + awstest.Account + ":stateMachine:sym-flows"
+	accessARN   = "arn:aws:lambda:" + region + ":" + awstest.Account + ":function:sym-flows-access"
+	sdkARN      = "arn:aws:lambda:" + region + ":" + awstest.Account + ":function:sym-flows-sdk"
+	servicesARN = "arn:aws:lambda:" + region + ":" + awstest.Account + ":function:sym-flows-services"
+	slackARN    = "arn:aws:secretsmanager:" + region + ":" + awstest.Account + ":secret:SlackSecret-a1B2c3"
+	signingARN  = "arn:aws:secretsmanager:" + region + ":" + awstest.Account + ":secret:SlackSigningSecret-a1B2c3"
+	queueURL    = "https://sqs." + region + ".amazonaws.com/" + awstest.Account + "/audit"
 )
 
 // account is an AWS account in which this stack is deployed: a table, and
@@ -129,6 +134,13 @@ func (a *account) answer(operation string, input []byte) (any, error) {
 		sum := md5.Sum([]byte(in.Entries[0].MessageBody)) // which the client checks
 		return map[string]any{"Successful": []any{map[string]any{"Id": in.Entries[0].ID, "MessageId": "1", "MD5OfMessageBody": hex.EncodeToString(sum[:])}}}, nil
 	}
+	if strings.Contains(operation, "-sdk/") { // who somebody is, and nothing else, is defined
+		result := map[string]any{"state": "absent"}
+		if strings.Contains(string(input), `"method":"fetch_remote_identity"`) {
+			result = map[string]any{"state": "returned", "value": "alice"}
+		}
+		return map[string]any{"version": 1, "results": []any{result}}, nil
+	}
 	if name, ok := strings.CutPrefix(operation, "POST /schedules/"); ok {
 		a.mu.Lock()
 		defer a.mu.Unlock()
@@ -156,6 +168,8 @@ func answerAsSlack(w http.ResponseWriter, r *http.Request) {
 		body = map[string]any{"ok": true, "usergroups": []any{map[string]any{"id": "S1", "handle": "platform"}}}
 	case "/usergroups.users.list":
 		body = map[string]any{"ok": true, "users": []string{"U024BOB"}}
+	case "/chat.postMessage":
+		body = map[string]any{"ok": true, "channel": "C1", "ts": "2.0"}
 	default:
 		body = map[string]any{"ok": false, "error": "unknown_method"}
 	}
@@ -175,6 +189,11 @@ func (a *account) as(role string) core.Deployed {
 		},
 	}
 	return core.Deploy(settings, cfg, a.clock, slog.New(slog.DiscardHandler))
+}
+
+// handlers asks Python handlers in a role.
+func handlers(d core.Deployed) *sdk.Client {
+	return d.Handlers(lambdaclient.Client{API: lambda.NewFromConfig(d.AWS)}, sdkARN, sdk.Services{Function: servicesARN})
 }
 
 // must ends the test for an error.
@@ -213,11 +232,18 @@ func TestRightsSuffice(t *testing.T) {
 	a := newAccount(t)
 	ctx := t.Context()
 
-	published, faults := catalog.Load(filepath.Join("testdata", "flows"), "sym", builtin.Types())
+	published, faults := catalog.Load(filepath.Join("testdata", "flows"), "sym", builtin.Types(), func(s flow.Source) ([]string, error) {
+		return sdk.DescribeHere(ctx, "", s)
+	})
 	if err := faults.Err(); err != nil {
 		t.Fatal(err)
 	}
 	publish := a.as("PublishRole")
+	for _, f := range published.Flows {
+		if f.Implementation != nil {
+			must(handlers(publish).Describe(ctx, *f.Implementation))(t)
+		}
+	}
 	publisher := workflow.Publish{Runs: publish.Runs, Flows: publish.Flows, ARNs: builtin.ARNs}
 	withdrawn := *published.Flows[0]
 	withdrawn.Name = "withdrawn"
@@ -252,8 +278,8 @@ func TestRightsSuffice(t *testing.T) {
 	must(api.Flows.List(ctx))(t)
 	submit := api.Submit(api.SlackDirectory())
 	var byAPI []string
-	for name, target := range map[string]string{"databases": "aws_lambda_function:orders-db", "tools": "http:wiki"} {
-		duration := map[string]float64{"databases": 600, "tools": 60}[name] // the one is scheduled, for the other it is too late
+	for name, target := range map[string]string{"databases": "aws_lambda_function:orders-db", "tools": "http:wiki", "tickets": "custom:support"} {
+		duration := map[string]float64{"databases": 600, "tools": 60, "tickets": 600}[name] // the one is scheduled, for the other it is too late
 		r, _, err := submit.RequestByAPI(ctx, workflow.APIRequest{
 			Bot: bot, TokenID: token.ID, FlowSRN: "sym:flow:" + name + ":latest", UserEmail: "alice@example.com",
 			Inputs: map[string]any{"target_srn": "sym:access_target:" + target + ":latest", "duration": duration},
@@ -275,6 +301,10 @@ func TestRightsSuffice(t *testing.T) {
 		must(api.Runs.List(ctx, store.Query{By: store.ByStatus, Value: string(status)}))(t)
 	}
 
+	// It asks for the options of a form, which nobody has opened.
+	choosing := must(api.Flows.Latest(ctx, "report"))(t)
+	_, _ = handlers(api).Prefetch(ctx, workflow.HandlerCall{Flow: choosing}, "table") // whatever it answers
+
 	// People ask in Slack. Nobody will drive the second and the third.
 	slack := a.as("SlackRole")
 	workspace, _, err := slack.SignedSlack(ctx)
@@ -289,6 +319,7 @@ func TestRightsSuffice(t *testing.T) {
 	var inForms []string
 	for _, trigger := range []string{"driven", "submitted", "clicked"} {
 		r := must(inSlack.Prompt(ctx, workflow.Prompt{RunID: flow.RunIDFrom("sym", trigger), Flow: report, Actor: alice}))(t)
+		must(slack.Forms(handlers(slack)).Open(ctx, report, r))(t)
 		must(inSlack.Request(ctx, r.ID, alice.Actor, map[string]any{"table": "orders"}))(t)
 		if err := (store.Forms{Store: slack.Runs.Store, Now: a.clock.Now}).Put(ctx, r.ID, report.OpenForm(nil), 0); err != nil {
 			t.Fatal(err)
@@ -327,6 +358,7 @@ func TestRightsSuffice(t *testing.T) {
 	}
 	approval := a.as("ApprovalRole")
 	decides := approval.Approval(approval.SlackDirectory(), lambdaclient.Client{API: lambda.NewFromConfig(approval.AWS)}, time.Second)
+	decides.Handlers = handlers(approval)
 	approves := stepfn.Tasks{
 		Steps: map[flow.Step]stepfn.Task{flow.StepRoute: decides.Route, flow.StepDecide: decides.Decide, flow.StepForward: decides.Forward},
 		Await: decides.Await, Runs: approval.Runs, Now: a.clock.Now,
@@ -358,9 +390,10 @@ func TestRightsSuffice(t *testing.T) {
 	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"body": {}, "errors": []}`) }))
 	t.Cleanup(target.Close)
 	grants := access.Access(time.Second)
+	grants.Handlers = handlers(access)
 	grants.ARNs = builtin.ARNs
 	grants.Open = builtin.Open(builtin.Deps{
-		Functions: lambdaclient.Client{API: functions}, Secrets: access.Secrets, Now: a.clock.Now, HTTPClient: &http.Client{Transport: redirect(target.URL)},
+		Functions: lambdaclient.Client{API: functions}, Handlers: handlers(access), Secrets: access.Secrets, Now: a.clock.Now, HTTPClient: &http.Client{Transport: redirect(target.URL)},
 	})
 	grants.Ahead = core.Ahead
 	grants.Remover = lambdaclient.Remover{API: functions, FunctionARN: accessARN}
@@ -403,9 +436,48 @@ func TestRightsSuffice(t *testing.T) {
 		}
 	}
 
+	a.handlersAsk(t, inForms[0])
+
 	for _, name := range functionNames {
 		for _, unused := range slices.DeleteFunc(a.guard.Unused(title(name)+"Role"), byLambda.MatchString) {
 			t.Errorf("no function needs this, or this test lacks the part that does: %s", unused)
+		}
+	}
+}
+
+// handlersAsk does what handlers of a run may do: by themselves, as Python does
+// (functions/handlers_test.go runs that), and by what they ask of services.
+func (a *account) handlersAsk(t *testing.T, run string) {
+	t.Helper()
+	ctx := t.Context()
+	python := a.as("SdkRole")
+	functions := lambdaclient.Client{API: lambda.NewFromConfig(python.AWS)}
+	for _, arn := range []string{servicesARN, "arn:aws:lambda:us-east-1:123456789012:function:report"} {
+		must(functions.Invoke(ctx, arn, []byte("{}")))(t)
+	}
+	for _, path := range []string{"/sym/main/pagerduty", "/sym/main/tickets"} {
+		must(python.Secrets.Value(ctx, flow.SecretRef{Name: "s", Path: "arn:aws:secretsmanager:" + region + ":" + awstest.Account + ":secret:" + path + "-a1B2c3"}))(t)
+	}
+
+	asked := a.as("ServicesRole")
+	workspace := must(asked.Slack(ctx))(t)
+	s := asked.Services(workspace.Directory, slackapp.Asked{API: workspace.API, Directory: workspace.Directory})
+	token := must(a.as("ApprovalRole").Calls.Begin(ctx, run, ""))(t)
+	user := flow.UserID("sym", "alice@example.com")
+	for _, q := range []services.Request{
+		{Op: "store_put", Args: []byte(`{"path":"a","value":1}`)},
+		{Op: "store_get", Args: []byte(`{"path":"a"}`)},
+		{Op: "event_count", Args: []byte(`{"event":"request","user_id":"` + user + `"}`)},
+		{Op: "event_count", Args: []byte(`{"event":"approve","user_id":"` + user + `"}`)},
+		{Op: "user_by_email", Args: []byte(`{"email":"alice@example.com"}`)},
+		{Op: "save_identity", Args: []byte(`{"email":"alice@example.com","service":"okta","service_id":"o","user_id":"u"}`)},
+		{Op: "users_by_identities", Args: []byte(`{"service":"okta","service_id":"o","user_ids":["u"]}`)},
+		{Op: "send_message", Args: []byte(`{"to":{"kind":"slack_channel_name","name":"#general"},"text":"hello"}`)},
+		{Op: "send_thread_message", Args: []byte(`{"text":"hello"}`)},
+	} {
+		q.Token = token
+		if answer := must(s.Handle(ctx, q))(t); answer.Error != nil {
+			t.Errorf("%s: %+v", q.Op, answer.Error)
 		}
 	}
 }

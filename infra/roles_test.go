@@ -155,12 +155,19 @@ func TestRightsKeepTheRules(t *testing.T) {
 		{"AccessRole", "lambda:InvokeFunction", "arn:aws:lambda:us-east-1:123456789012:function:grant-database", ""},
 		{"AccessRole", "secretsmanager:GetSecretValue", "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/signing-??????", ""},
 		{"ApprovalRole", "lambda:InvokeFunction", "arn:aws:lambda:us-east-1:123456789012:function:report", ""},
+		{"SdkRole", "lambda:InvokeFunction", "arn:aws:lambda:us-east-1:123456789012:function:report", ""},
+		{"SdkRole", "secretsmanager:GetSecretValue", "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/pagerduty-??????", ""},
+		{"SdkRole", "secretsmanager:GetSecretValue", "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/tickets-??????", ""},
+		{"SdkRole", "lambda:InvokeFunction", ours + "services", ""},
 	} {
 		if !slices.Contains(all, want) {
 			t.Errorf("missing: %s", want)
 		}
 	}
 }
+
+// ours begins the ARNs of our own functions.
+const ours = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:sym-flows-"
 
 // ruleFaults says which rights break the rules.
 func ruleFaults(all []grantedRight) []string {
@@ -182,6 +189,26 @@ func ruleFaults(all []grantedRight) []string {
 		if strings.HasSuffix(g.resource, "*") && strings.HasPrefix(g.action, "lambda:") || strings.HasPrefix(g.action, "iam:") && g.condition == "" {
 			broken("functions and roles are named one by one")
 		}
+		own := strings.HasPrefix(g.resource, ours)
+		if g.who == "SdkRole" { // customers' code
+			secret := g.action == "secretsmanager:GetSecretValue" && strings.Contains(g.resource, ":secret:")
+			invoke := g.action == "lambda:InvokeFunction" && (!own || strings.HasSuffix(g.resource, "-services"))
+			if !secret && !invoke && !(strings.HasPrefix(g.action, "logs:") && strings.HasPrefix(g.resource, "${SdkLogs")) {
+				broken("handlers read what their flows name, invoke what their environment allows, and ask services for all else")
+			}
+			if strings.HasSuffix(g.resource, ":grant-database") || strings.Contains(g.resource, "/sym/main/signing") {
+				broken("only access reaches targets")
+			}
+			continue
+		}
+		if g.action == "lambda:InvokeFunction" {
+			switch {
+			case strings.HasSuffix(g.resource, "-services"):
+				broken("only handlers ask services")
+			case strings.HasSuffix(g.resource, "-sdk") && !slices.Contains([]string{"AccessRole", "ApiRole", "ApprovalRole", "PublishRole", "SlackRole"}, g.who):
+				broken("nobody else asks handlers")
+			}
+		}
 		target := strings.HasPrefix(g.resource, "arn:aws:lambda:") && g.action == "lambda:InvokeFunction"
 		secret := g.action == "secretsmanager:GetSecretValue" && !strings.HasPrefix(g.resource, "${Slack")
 		if g.who == "AccessRole" {
@@ -194,6 +221,10 @@ func ruleFaults(all []grantedRight) []string {
 			broken("only approval invokes what flows invoke")
 		case secret:
 			broken("only access reads the secrets of integrations")
+		case g.who == "ServicesRole" && strings.Contains(g.condition, "run#") && action == "PutItem", g.who == "ServicesRole" && own:
+			broken("services change no run, and call nobody")
+		case strings.Contains(g.condition, "kv#") && g.who != "ServicesRole":
+			broken("only services keep what handlers keep")
 		case strings.Contains(g.condition, "grant#"):
 			broken("only access touches grants")
 		case table && strings.Contains(g.condition, "LeadingKeys") && (strings.HasSuffix(g.condition, " *") && !strings.Contains(g.resource, "/index/")):
@@ -232,6 +263,21 @@ func TestRulesFind(t *testing.T) {
 		{"ApprovalRole", "scheduler:CreateSchedule", "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule/sym-flows/*", ""},
 		{"ApiRole", "secretsmanager:GetSecretValue", "${SlackSigningSecret}", ""},
 		{"ApiRole", "dynamodb:PutItem", "${Table.Arn}", keys + "token#*"},
+		{"SdkRole", "dynamodb:GetItem", "${Table.Arn}", keys + "kv#*"},
+		{"SdkRole", "secretsmanager:GetSecretValue", "${SlackSecret}", ""},
+		{"SdkRole", "secretsmanager:GetSecretValue", "${SlackSigningSecret}", ""},
+		{"SdkRole", "secretsmanager:GetSecretValue", "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/signing-??????", ""},
+		{"SdkRole", "scheduler:CreateSchedule", "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule/sym-flows/*", ""},
+		{"SdkRole", "lambda:InvokeFunction", target, ""},
+		{"SdkRole", "lambda:InvokeFunction", ours + "access", ""},
+		{"SdkRole", "states:SendTaskSuccess", "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:sym-flows", ""},
+		{"SdkRole", "xray:PutTraceSegments", "*", ""},
+		{"ServicesRole", "dynamodb:PutItem", "${Table.Arn}", keys + "run#*"},
+		{"ServicesRole", "lambda:InvokeFunction", ours + "access", ""},
+		{"ServicesRole", "secretsmanager:GetSecretValue", "${SlackSigningSecret}", ""},
+		{"NotifyRole", "lambda:InvokeFunction", ours + "sdk", ""},
+		{"ApprovalRole", "lambda:InvokeFunction", ours + "services", ""},
+		{"ApprovalRole", "dynamodb:GetItem", "${Table.Arn}", keys + "kv#*"},
 	} {
 		if len(ruleFaults([]grantedRight{g})) == 0 {
 			t.Errorf("no rule is against: %s", g)

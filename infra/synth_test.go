@@ -3,12 +3,15 @@ package main
 import (
 	"debug/buildinfo"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +19,9 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/sdk"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -245,12 +251,15 @@ func compare(t *testing.T, name string, lines []string) {
 	}
 }
 
+// noPip can't install anything.
+var noPip = []string{"false"}
+
 // TestSynth builds the functions and synthesizes this repository's own flows, as
 // the CDK CLI does.
 func TestSynth(t *testing.T) {
 	t.Parallel()
 	context := map[string]any{"flows": filepath.Join("..", "flows"), "architecture": "x86_64"}
-	made, err := synthesizeInto(t.TempDir(), context, func(a architecture) (string, error) { return build("..", a) })
+	made, err := synthesizeInto(t.TempDir(), context, func(a architecture) (string, error) { return build("..", a, noPip) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,11 +269,126 @@ func TestSynth(t *testing.T) {
 	}
 	for id, f := range functions {
 		key := at(f.Properties, "Code", "S3Key").(string)
-		found, err := filepath.Glob(filepath.Join(made.dir, "asset."+strings.TrimSuffix(key, ".zip")+"*", "bootstrap"))
+		program := "bootstrap"
+		if f.Properties["Runtime"] == pythonRuntime {
+			program = "main.py"
+		}
+		found, err := filepath.Glob(filepath.Join(made.dir, "asset."+strings.TrimSuffix(key, ".zip")+"*", program))
 		if err != nil || len(found) != 1 {
 			t.Fatalf("%s: no code for %s: %v", id, key, err)
 		}
+		if program == "main.py" {
+			checkPython(t, filepath.Dir(found[0]))
+			continue
+		}
 		checkBinary(t, id, found[0])
+	}
+}
+
+// TestFlowsAsset: publish is given the configuration with its Python, and nothing
+// that is for one machine.
+func TestFlowsAsset(t *testing.T) {
+	t.Parallel()
+	flows := approvalOnly(t)
+	for name, text := range map[string]string{
+		"local.yaml": "", "impl.py": "", "lib/more.py": "", "functions/report/report.py": "", "__pycache__/impl.cpython-313.pyc": "",
+	} {
+		file := filepath.Join(flows, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	made := synthesize(t, map[string]any{"flows": flows})
+	key := made.Resources["Publish"].Properties["Key"].(string)
+	dir := filepath.Join(made.dir, "asset."+strings.TrimSuffix(key, ".zip"))
+	var files []string
+	err := fs.WalkDir(os.DirFS(dir), ".", func(path string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err != nil || !slices.Equal(files, []string{"flows.yaml", "impl.py", "lib/more.py"}) {
+		t.Errorf("publish is given %q, %v", files, err)
+	}
+}
+
+// checkPython: what Lambda is given answers a message, and no tests or tools are in it.
+func checkPython(t *testing.T, dir string) {
+	t.Helper()
+	var files []string
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		files = append(files, path)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if strings.Contains(f, "test_") || strings.Contains(f, "__pycache__") || strings.HasSuffix(f, "reference.py") {
+			t.Errorf("Lambda is given %s", f)
+		}
+	}
+	handlers, err := sdk.DescribeHere(t.Context(), dir, *flow.NewSource("impl.py", "from sym.sdk.annotations import hook\n@hook\ndef on_request(event): ...\n"))
+	if err != nil || !slices.Equal(handlers, []string{"on_request"}) {
+		t.Errorf("it finds %q, %v", handlers, err)
+	}
+}
+
+// TestRequirements: what handlers may import lies beside the code, without what
+// tells of this machine; or none of it, where pip fails.
+func TestRequirements(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	code, requirements := filepath.Join(dir, "sdk.lambda"), filepath.Join("..", "functions", "sdk", "requirements.txt")
+	if err := os.Mkdir(code, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	fake := filepath.Join(dir, "pip")
+	script := `#!/bin/sh
+for last in "$@"; do :; done
+to="${last#--target=}"
+mkdir -p "$to/requests" "$to/bin" "$to/requests-2.dist-info"
+echo "$@" > "$to/requests/arguments"
+touch "$to/bin/normalizer" "$to/requests-2.dist-info/RECORD" "$to/requests-2.dist-info/LICENSE"
+if [ "$1" = broken ]; then echo "no index" >&2; exit 1; fi
+`
+	if err := os.WriteFile(fake, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	found := func() string {
+		all, err := filepath.Glob(filepath.Join(code, "*", "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range all {
+			all[i], _ = filepath.Rel(code, all[i]) // both begin with it
+		}
+		return strings.Join(all, " ")
+	}
+	if err := addRequirements(requirements, code, architectures["arm64"], []string{"/bin/sh", fake, "broken"}); err == nil || !strings.Contains(err.Error(), "no index") || found() != "" {
+		t.Errorf("got %v, and %q", err, found())
+	}
+	if err := addRequirements(requirements, code, architectures["arm64"], []string{"/bin/sh", fake}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := found(), "requests/arguments requests-2.dist-info/LICENSE"; got != want {
+		t.Errorf("installed %q, not %q", got, want)
+	}
+	asked, err := os.ReadFile(filepath.Join(code, "requests", "arguments"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"install", "--only-binary=:all:", "--python-version=3.13", "--platform=manylinux2014_aarch64", "--requirement=" + requirements} {
+		if !strings.Contains(string(asked), want) {
+			t.Errorf("pip was asked without %s: %s", want, asked)
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "requirements-*")); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %q, %v", left, err)
 	}
 }
 
@@ -304,7 +428,7 @@ func TestFunctions(t *testing.T) {
 	}
 	var found []string
 	for _, f := range folders {
-		if f.IsDir() && f.Name() != "local" {
+		if f.IsDir() && f.Name() != "local" && f.Name() != "testdata" {
 			found = append(found, f.Name())
 		}
 	}
@@ -324,7 +448,28 @@ func TestBuildFails(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "go.mod"), []byte("module example.com/empty\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := build(root, architectures["arm64"]); err == nil || !strings.Contains(err.Error(), "functions/access") {
+	if _, err := build(root, architectures["arm64"], noPip); err == nil || !strings.Contains(err.Error(), "functions/access") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestFlowsElsewhere: a configuration that leads to what is not uploaded would be
+// refused in the middle of a deploy, and is refused here.
+func TestFlowsElsewhere(t *testing.T) {
+	t.Parallel()
+	flows := t.TempDir()
+	if err := errors.Join(
+		os.Mkdir(filepath.Join(flows, "functions"), 0o755),
+		os.WriteFile(filepath.Join(flows, "functions", "policy.py"), nil, 0o644),
+		os.WriteFile(filepath.Join(flows, "ask.yaml"), []byte("kind: environment\nname: main\n---\nkind: flow\nname: ask\nenvironment_id: main\nimplementation: ./functions/policy.py\nparams: {approval: {notify: [{channel: \"#a\"}]}}\n"), 0o644),
+	); err != nil {
+		t.Fatal(err)
+	}
+	_, err := synthesizeInto(t.TempDir(), map[string]any{"flows": flows}, func(architecture) (string, error) {
+		t.Error("the functions were built")
+		return "", nil
+	})
+	if err == nil || !strings.Contains(err.Error(), "functions/policy.py") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -27,7 +27,14 @@ func TestEveryResourceIsOurs(t *testing.T) {
 		}
 	}
 	for id, f := range made.ofType("AWS::Lambda::Function") {
-		if f.Properties["Runtime"] != "provided.al2023" || f.Properties["Handler"] != "bootstrap" || at(f.Properties, "TracingConfig", "Mode") != "Active" {
+		runtime, handler := "provided.al2023", "bootstrap"
+		if id == "SdkFunction" {
+			runtime, handler = "python3.13", "main.handler"
+			if env := at(f.Properties, "Environment", "Variables"); len(env.(map[string]any)) != 0 {
+				t.Errorf("customers' code is told %v", env)
+			}
+		}
+		if f.Properties["Runtime"] != runtime || f.Properties["Handler"] != handler || at(f.Properties, "TracingConfig", "Mode") != "PassThrough" {
 			t.Errorf("%s: %v", id, f.Properties)
 		}
 	}
@@ -132,7 +139,11 @@ func TestAlarms(t *testing.T) {
 	for id := range made.ofType("AWS::SQS::Queue") {
 		watched := false
 		for _, a := range alarms {
-			if text(at(a.Properties, "Dimensions", 0, "Value")) == "${"+id+".QueueName}" {
+			of := "${" + id + ".QueueName}"
+			if text(at(a.Properties, "Metrics", 0, "MetricStat", "Metric", "Dimensions", 0, "Value")) == of || text(at(a.Properties, "Metrics", 1, "MetricStat", "Metric", "Dimensions", 0, "Value")) == of {
+				watched = true // with what is under way
+			}
+			if text(at(a.Properties, "Dimensions", 0, "Value")) == of {
 				watched = true
 				if strings.HasSuffix(id, "DeadLetters") && (a.Properties["MetricName"] != "ApproximateNumberOfMessagesVisible" || a.Properties["Threshold"] != 0.0) {
 					t.Errorf("%s is watched by %v", id, a.Properties)
@@ -270,8 +281,10 @@ func TestRoutes(t *testing.T) {
 func TestPublishGoesFirst(t *testing.T) {
 	t.Parallel()
 	made := standard(t)
-	if after := made.Resources["AccessTargets"].DependsOn; !slices.Contains(after, "Publish") {
-		t.Errorf("the rights of access follow %q", after)
+	for _, id := range []string{"AccessTargets", "SdkTargets"} {
+		if after := made.Resources[id].DependsOn; !slices.Contains(after, "Publish") {
+			t.Errorf("%s follow %q", id, after)
+		}
 	}
 	for id := range made.ofType("AWS::Lambda::Function") {
 		if !slices.Contains(made.Resources["Publish"].DependsOn, id) {
@@ -288,9 +301,14 @@ func TestPublishGoesFirst(t *testing.T) {
 			t.Errorf("publish has no %s", name)
 		}
 	}
+	if role := text(made.Resources["SdkRole"].Properties["Policies"]); strings.Contains(role, "report") || strings.Contains(role, "/sym/main") {
+		t.Error("the role of handlers has rights that come from the configuration")
+	}
 	without := synthesize(t, map[string]any{"flows": approvalOnly(t)})
-	if _, ok := without.Resources["AccessTargets"]; ok {
-		t.Error("access has rights without a strategy")
+	for _, id := range []string{"AccessTargets", "SdkTargets"} {
+		if _, ok := without.Resources[id]; ok {
+			t.Errorf("%s are there without a strategy, a function or a secret", id)
+		}
 	}
 }
 
@@ -437,6 +455,47 @@ func TestRemoval(t *testing.T) {
 	for _, f := range []string{"AccessFunction", "RelayFunction", "SweepFunction"} {
 		if made.Resources[f].Properties["ReservedConcurrentExecutions"] != nil {
 			t.Errorf("%s has a limit of its own", f)
+		}
+	}
+}
+
+// TestAlarmList: each alarm there is, by what it looks at and when it calls.
+func TestAlarmList(t *testing.T) {
+	t.Parallel()
+	var got []string
+	for id, r := range standard(t).Resources {
+		if r.Type != "AWS::CloudWatch::Alarm" {
+			continue
+		}
+		looks := text(r.Properties["MetricName"])
+		if list, ok := r.Properties["Metrics"].([]any); ok {
+			var names []string
+			for _, m := range list {
+				if name := at(m, "MetricStat", "Metric", "MetricName"); name != nil {
+					names = append(names, text(name))
+				}
+			}
+			looks = strings.Join(names, " + ")
+		}
+		got = append(got, fmt.Sprintf("%s: %s %s %s for %s periods of %s s", id, looks,
+			text(r.Properties["ComparisonOperator"]), text(r.Properties["Threshold"]), text(r.Properties["EvaluationPeriods"]), text(at(r.Properties, "Period"))))
+	}
+	slices.Sort(got)
+	compare(t, "alarms.txt", got)
+}
+
+// TestFirehose: audit records arrive compressed, by the hour of their arrival, and
+// what could not be written apart from them.
+func TestFirehose(t *testing.T) {
+	t.Parallel()
+	to := at(standard(t).Resources["AuditStream"].Properties, "ExtendedS3DestinationConfiguration")
+	const byHour = "year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/hour=!{timestamp:HH}/"
+	for property, want := range map[string]string{
+		"Prefix": "audit/" + byHour, "ErrorOutputPrefix": "audit-errors/!{firehose:error-output-type}/" + byHour,
+		"CompressionFormat": "GZIP", "BucketARN": "${AuditBucket.Arn}", "RoleARN": "${AuditStreamRole.Arn}",
+	} {
+		if got := text(at(to, property)); got != want {
+			t.Errorf("%s is %s, want %s", property, got, want)
 		}
 	}
 }

@@ -28,8 +28,8 @@ func TestWorkflow(t *testing.T) {
 	if diff := cmp.Diff(string(golden), got); diff != "" {
 		t.Error(diff)
 	}
-	if at(machine, "LoggingConfiguration", "Level") != "ALL" || at(machine, "LoggingConfiguration", "IncludeExecutionData") != false {
-		t.Errorf("logging %v: all events, without the tokens that are in their data", machine["LoggingConfiguration"])
+	if at(machine, "LoggingConfiguration", "Level") != "ERROR" || at(machine, "LoggingConfiguration", "IncludeExecutionData") != false {
+		t.Errorf("logging %v: errors, without the tokens that are in the data of events", machine["LoggingConfiguration"])
 	}
 	if at(machine, "TracingConfiguration", "Enabled") != true {
 		t.Error("no tracing")
@@ -43,6 +43,11 @@ func TestTimeouts(t *testing.T) {
 	for _, spec := range flow.Steps {
 		if timeout := timeoutOf(spec.Function); spec.Timeout > 0 && timeout >= spec.Timeout {
 			t.Errorf("function %s may take %s, step %s %s", spec.Function, timeout, spec.Name, spec.Timeout)
+		}
+	}
+	for _, asker := range []string{"approval", "access", "publish"} { // slack does not wait so long
+		if timeoutOf("sdk") >= timeoutOf(asker) {
+			t.Errorf("handlers may take %s, %s %s", timeoutOf("sdk"), asker, timeoutOf(asker))
 		}
 	}
 	if timeoutOf("relay")*6 > 12*time.Hour { // SQS hides messages for so long at most

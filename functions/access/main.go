@@ -18,6 +18,7 @@ import (
 	"github.com/symflows/symflows/internal/lambdaclient"
 	"github.com/symflows/symflows/internal/runner/stepfn"
 	"github.com/symflows/symflows/internal/schedule"
+	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/strategy/builtin"
 )
 
@@ -28,10 +29,13 @@ func main() { awslambda.Start(core.Start(build)) }
 
 func build(_ context.Context, d core.Deployed) (func(context.Context, stepfn.Input) (*stepfn.Output, error), error) {
 	api, settings := lambda.NewFromConfig(d.AWS), d.Settings.AWS
+	functions := lambdaclient.Client{API: api}
+	handlers := d.Handlers(functions, settings.SDKFunction, sdk.Services{Function: settings.ServicesFunction})
 	access := d.Access(callTimeout)
 	access.Ahead = core.Ahead
+	access.Handlers = handlers
 	access.Open = builtin.Open(builtin.Deps{
-		Functions: lambdaclient.Client{API: api}, Secrets: d.Secrets, HTTPClient: &http.Client{}, Now: d.Clock.Now,
+		Functions: functions, Handlers: handlers, Secrets: d.Secrets, HTTPClient: &http.Client{}, Now: d.Clock.Now,
 	})
 	access.ARNs = builtin.ARNs
 	access.Remover = lambdaclient.Remover{API: api, FunctionARN: settings.AccessFunction}

@@ -6,17 +6,24 @@ import (
 	"context"
 
 	"github.com/akrylysov/algnhsa"
-	"github.com/aws/aws-lambda-go/lambda"
+	awslambda "github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/symflows/symflows/internal/api"
 	"github.com/symflows/symflows/internal/app/core"
+	"github.com/symflows/symflows/internal/lambdaclient"
+	"github.com/symflows/symflows/internal/sdk"
 )
 
-func main() { lambda.Start(core.Start(build)) }
+func main() { awslambda.Start(core.Start(build)) }
 
-func build(_ context.Context, d core.Deployed) (lambda.Handler, error) {
+func build(_ context.Context, d core.Deployed) (awslambda.Handler, error) {
+	submit := d.Submit(d.SlackDirectory())
+	submit.Fields = d.Handlers(
+		lambdaclient.Client{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{},
+	)
 	a := &api.API{
-		Submit: d.Submit(d.SlackDirectory()), Runs: d.Runs, Flows: d.Flows, Tokens: d.Tokens,
+		Submit: submit, Runs: d.Runs, Flows: d.Flows, Tokens: d.Tokens,
 		Org: d.Org, Now: d.Clock.Now, Log: d.Log,
 	}
 	return algnhsa.New(a.Handler(), &algnhsa.Options{RequestType: algnhsa.RequestTypeAPIGatewayV2}), nil

@@ -15,6 +15,7 @@ import (
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/lambdaclient"
 	"github.com/symflows/symflows/internal/runner/stepfn"
+	"github.com/symflows/symflows/internal/sdk"
 )
 
 // functionTimeout bounds one call of a customer's function.
@@ -23,7 +24,9 @@ const functionTimeout = 30 * time.Second
 func main() { awslambda.Start(core.Start(build)) }
 
 func build(_ context.Context, d core.Deployed) (func(context.Context, stepfn.Input) (stepfn.Output, error), error) {
-	approval := d.Approval(d.SlackDirectory(), lambdaclient.Client{API: lambda.NewFromConfig(d.AWS)}, functionTimeout)
+	functions, settings := lambdaclient.Client{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS
+	approval := d.Approval(d.SlackDirectory(), functions, functionTimeout)
+	approval.Handlers = d.Handlers(functions, settings.SDKFunction, sdk.Services{Function: settings.ServicesFunction})
 	return stepfn.Tasks{
 		Steps: map[flow.Step]stepfn.Task{
 			flow.StepRoute: approval.Route, flow.StepDecide: approval.Decide, flow.StepForward: approval.Forward,
@@ -31,7 +34,7 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, stepfn.Inp
 		Await: approval.Await,
 		Runs:  d.Runs,
 		Runner: stepfn.Runner{
-			API: sfn.NewFromConfig(d.AWS), StateMachineARN: d.Settings.AWS.StateMachine,
+			API: sfn.NewFromConfig(d.AWS), StateMachineARN: settings.StateMachine,
 		},
 		Now: d.Clock.Now,
 	}.Handle, nil

@@ -8,10 +8,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
-	"github.com/aws/aws-lambda-go/lambda"
+	awslambda "github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/symflows/symflows/internal/app/core"
+	"github.com/symflows/symflows/internal/lambdaclient"
+	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/strategy/builtin"
 	"github.com/symflows/symflows/internal/workflow"
 )
@@ -23,14 +26,15 @@ func emulated(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil }
 // listingLag is more than an index of DynamoDB usually takes to follow the table.
 const listingLag = 5 * time.Second
 
-func main() { lambda.Start(core.Start(build)) }
+func main() { awslambda.Start(core.Start(build)) }
 
 func build(_ context.Context, d core.Deployed) (cfn.CustomResourceLambdaFunction, error) {
 	p := publisher{
-		s3:      s3.NewFromConfig(d.AWS, emulated),
-		org:     d.Org,
-		publish: workflow.Publish{Runs: d.Runs, Flows: d.Flows, ARNs: builtin.ARNs, Lag: listingLag, Clock: d.Clock},
-		log:     d.Log,
+		s3:       s3.NewFromConfig(d.AWS, emulated),
+		org:      d.Org,
+		handlers: d.Handlers(lambdaclient.Client{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{}),
+		publish:  workflow.Publish{Runs: d.Runs, Flows: d.Flows, ARNs: builtin.ARNs, Lag: listingLag, Clock: d.Clock},
+		log:      d.Log,
 	}
 	return cfn.LambdaWrap(p.handle), nil
 }

@@ -15,16 +15,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/symflows/symflows/internal/catalog"
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/strategy/builtin"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
 type publisher struct {
-	s3      *s3.Client
-	org     string
-	publish workflow.Publish
-	log     *slog.Logger
+	s3       *s3.Client
+	org      string
+	handlers *sdk.Client // which looks at the Python of flows
+	publish  workflow.Publish
+	log      *slog.Logger
 }
 
 // physicalID is the resource's name, always the same: a new one would have
@@ -76,7 +79,7 @@ func (p publisher) run(ctx context.Context, bucket, key string) ([]store.FlowSum
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
-	configured, report := catalog.LoadFS(archive, p.org, builtin.Types())
+	configured, report := catalog.LoadFS(archive, p.org, builtin.Types(), func(s flow.Source) ([]string, error) { return p.handlers.Describe(ctx, s) })
 	if err := report.Err(); err != nil {
 		return nil, err
 	}

@@ -6,18 +6,25 @@ import (
 	"context"
 
 	"github.com/akrylysov/algnhsa"
-	"github.com/aws/aws-lambda-go/lambda"
+	awslambda "github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/symflows/symflows/internal/app/core"
+	"github.com/symflows/symflows/internal/lambdaclient"
+	"github.com/symflows/symflows/internal/sdk"
 )
 
-func main() { lambda.Start(core.Start(build)) }
+func main() { awslambda.Start(core.Start(build)) }
 
-func build(ctx context.Context, d core.Deployed) (lambda.Handler, error) {
+func build(ctx context.Context, d core.Deployed) (awslambda.Handler, error) {
 	s, signingSecret, err := d.SignedSlack(ctx)
 	if err != nil {
 		return nil, err
 	}
 	app := d.SlackApp(s.API, s.Directory, d.Submit(s.Directory))
+	handlers := d.Handlers(
+		lambdaclient.Client{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{Function: d.Settings.AWS.ServicesFunction},
+	)
+	app.Forms, app.Filter = d.Forms(handlers), handlers
 	return algnhsa.New(app.Handler(signingSecret), &algnhsa.Options{RequestType: algnhsa.RequestTypeAPIGatewayV2}), nil
 }

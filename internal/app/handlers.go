@@ -43,24 +43,12 @@ func sdkFunction(dir string) (lambdahost.Function, error) {
 
 // describe looks at the Python of a configuration, by this machine's python3.
 func describe(ctx context.Context, dir string) catalog.Describe {
-	return func(s flow.Source) ([]string, error) {
-		at, err := sdk.FindPython(dir)
-		if err != nil {
-			return nil, err
-		}
-		ctx, cancel := context.WithTimeout(ctx, time.Minute)
-		defer cancel()
-		c := &sdk.Client{Functions: sdk.Python{Dir: at}, ARN: sdkARN, Log: slog.New(slog.DiscardHandler)}
-		return c.Describe(ctx, s)
-	}
+	return func(s flow.Source) ([]string, error) { return sdk.DescribeHere(ctx, dir, s) }
 }
 
 // hasPython tells whether there is any code to run.
 func hasPython(c *catalog.Catalog) bool {
-	return c.Filter != nil || slices.ContainsFunc(c.Flows, func(f *flow.Flow) bool {
-		return f.Implementation != nil || f.Strategy != nil && f.Strategy.Implementation != nil ||
-			slices.ContainsFunc(f.Params.PromptFields, func(p flow.PromptField) bool { return p.OnChange != nil })
-	})
+	return c.Filter != nil || slices.ContainsFunc(c.Flows, (*flow.Flow).HasPython)
 }
 
 // handlers builds what asks Python handlers, and serves what they ask of us

@@ -3,6 +3,7 @@ package catalog
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -56,6 +57,52 @@ func (c *Catalog) StrategyARNs() []string { return slices.Clone(c.strategyARNs) 
 // LambdaARNs lists all Lambda functions that flows and strategies may invoke.
 func (c *Catalog) LambdaARNs() []string { return distinct(append(c.FlowARNs(), c.strategyARNs...)) }
 
+// StrategySecrets lists the secrets that strategies read, such as those that they
+// sign with.
+func (c *Catalog) StrategySecrets() []flow.SecretRef {
+	var refs []flow.SecretRef
+	for _, s := range c.Strategies {
+		refs = slices.AppendSeq(refs, maps.Values(s.Secrets))
+	}
+	return distinctRefs(refs)
+}
+
+// HandlerSecrets lists the secrets that handlers may read: those of the
+// integrations that flows with Python have, by their environment or strategy, that
+// the flows filter has, and that custom strategies have, whether a flow still uses
+// them or not: a run may.
+// What other strategies sign with is not theirs.
+func (c *Catalog) HandlerSecrets() []flow.SecretRef {
+	var used []flow.Integration
+	for _, f := range c.Flows {
+		if !f.HasPython() {
+			continue
+		}
+		used = slices.AppendSeq(used, maps.Values(f.Environment.Integrations))
+		if f.Strategy != nil && f.Strategy.Integration != nil {
+			used = append(used, *f.Strategy.Integration)
+		}
+	}
+	if c.Filter != nil {
+		used = slices.AppendSeq(used, maps.Values(c.Filter.Integrations))
+	}
+	for _, s := range c.Strategies {
+		if s.Implementation != nil && s.Integration != nil {
+			used = append(used, *s.Integration)
+		}
+	}
+	var refs []flow.SecretRef
+	for _, i := range used {
+		refs = slices.AppendSeq(refs, maps.Values(i.Secrets))
+	}
+	return distinctRefs(refs)
+}
+
+func distinctRefs(refs []flow.SecretRef) []flow.SecretRef {
+	slices.SortFunc(refs, func(a, b flow.SecretRef) int { return strings.Compare(a.Name, b.Name) })
+	return slices.Compact(refs)
+}
+
 func distinct(list []string) []string {
 	slices.Sort(list)
 	return slices.Compact(list)
@@ -67,7 +114,12 @@ func distinct(list []string) []string {
 // are, by name. The catalog is nil if the report has faults. File names in the
 // report begin with dir. Without a [Describe], Python is taken as it is.
 func Load(dir, org string, types map[string]strategy.Type, describe ...Describe) (*Catalog, Report) {
-	c, report := LoadFS(os.DirFS(dir), org, types, describe...)
+	return LoadPart(dir, os.DirFS(dir), org, types, describe...)
+}
+
+// LoadPart is Load for a part of the folder: what of it the file system shows.
+func LoadPart(dir string, part fs.FS, org string, types map[string]strategy.Type, describe ...Describe) (*Catalog, Report) {
+	c, report := LoadFS(part, org, types, describe...)
 	for _, list := range [][]Fault{report.Faults, report.Warnings} {
 		for i := range list {
 			list[i].File = filepath.Join(dir, list[i].File)

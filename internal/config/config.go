@@ -28,6 +28,8 @@ type AWS struct {
 	ScheduleRole        string // SYM_SCHEDULE_ROLE: ARN of the role that Scheduler invokes access with
 	ScheduleDeadLetters string // SYM_SCHEDULE_DEAD_LETTERS: ARN of the queue of removals that Scheduler could not deliver
 	AccessFunction      string // SYM_ACCESS_FUNCTION: ARN of the access function
+	SDKFunction         string // SYM_SDK_FUNCTION: ARN of the function that runs Python handlers
+	ServicesFunction    string // SYM_SERVICES_FUNCTION: ARN of the function that answers handlers while they run
 	AuditStream         string // SYM_AUDIT_STREAM: name of the Firehose stream
 	AuditQueue          string // SYM_AUDIT_QUEUE: URL of the queue of runs whose records could not be shipped
 	SlackSecret         string // SYM_SLACK_SECRET: ARN of the secret with bot_token and, to start faster, team_id, as JSON
@@ -105,6 +107,8 @@ func (s *Settings) variables() map[string]*string {
 		"SYM_SCHEDULE_ROLE":         &s.AWS.ScheduleRole,
 		"SYM_SCHEDULE_DEAD_LETTERS": &s.AWS.ScheduleDeadLetters,
 		"SYM_ACCESS_FUNCTION":       &s.AWS.AccessFunction,
+		"SYM_SDK_FUNCTION":          &s.AWS.SDKFunction,
+		"SYM_SERVICES_FUNCTION":     &s.AWS.ServicesFunction,
 		"SYM_AUDIT_STREAM":          &s.AWS.AuditStream,
 		"SYM_AUDIT_QUEUE":           &s.AWS.AuditQueue,
 		"SYM_SLACK_SECRET":          &s.AWS.SlackSecret,

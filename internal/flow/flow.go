@@ -67,6 +67,12 @@ type SecretRef struct {
 	JSONKey string `json:"json_key,omitempty"` // picks one key of a JSON value
 }
 
+// HasPython tells whether the flow has code that customers wrote.
+func (f *Flow) HasPython() bool {
+	return f.Implementation != nil || f.Strategy != nil && f.Strategy.Implementation != nil ||
+		slices.ContainsFunc(f.Params.PromptFields, func(p PromptField) bool { return p.OnChange != nil })
+}
+
 // Strategy grants targets. Its settings are frozen into each run that uses it.
 type Strategy struct {
 	Name        string               `json:"name"`

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,6 +32,22 @@ func (c *Client) Describe(ctx context.Context, s flow.Source) ([]string, error) 
 		return nil, &flow.SourceError{Line: f.Line, Message: at.text("")}
 	}
 	return append([]string{}, got.Handlers...), nil
+}
+
+// describeTime bounds a look at a source.
+const describeTime = time.Minute
+
+// DescribeHere is Describe by this machine's python3, where nothing is deployed;
+// dir is as for FindPython. What the source prints is of no interest.
+func DescribeHere(ctx context.Context, dir string, s flow.Source) ([]string, error) {
+	at, err := FindPython(dir)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, describeTime)
+	defer cancel()
+	c := &Client{Functions: Python{Dir: at}, Log: slog.New(slog.DiscardHandler)}
+	return c.Describe(ctx, s)
 }
 
 // Python runs the function that runs handlers once for each invocation, by the

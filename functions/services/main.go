@@ -1,0 +1,24 @@
+// Command services answers what customers' Python handlers ask while they run,
+// each with the token of its own call. It grants nothing, changes no run, and
+// reads no secret but that of Slack.
+package main
+
+import (
+	"context"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/symflows/symflows/internal/app/core"
+	"github.com/symflows/symflows/internal/services"
+	"github.com/symflows/symflows/internal/slackapp"
+)
+
+func main() { lambda.Start(core.Start(build)) }
+
+func build(ctx context.Context, d core.Deployed) (func(context.Context, services.Request) (services.Response, error), error) {
+	s, err := d.Slack(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return d.Services(s.Directory, slackapp.Asked{API: s.API, Directory: s.Directory}).Handle, nil
+}
