@@ -35,7 +35,7 @@ class SendReport(unittest.TestCase):
             asked, [{"table": "orders", "rows": 2, "requester": "alice@example.com", "run": self.event.run.id}]
         )
         [(to, text)] = services.messages
-        self.assertEqual((to["email"], text), ("alice@example.com", "orders has 7 rows:\nA-1001"))
+        self.assertEqual((to["email"], text), ("alice@example.com", "A-1001"))
 
     def test_nothing_is_sent_when_the_function_fails(self):
         services = testing.FakeServices(lambdas={ARN: lambda payload: {}[payload["table"]]})
