@@ -35,12 +35,16 @@ func (f *functions) Invoke(ctx context.Context, arn string, payload []byte) ([]b
 
 // functions reads local.yaml, which a configuration need not have, and makes
 // what it maps ready to run, and beside that the one that runs Python handlers.
-// That one must be there if any flow has Python.
-func (l *Local) functions(ctx context.Context, python bool) (*functions, lambdahost.Secrets, error) {
+// That one must be there if any flow has Python. Without mapped, what local.yaml
+// maps is left out, and so it is not built.
+func (l *Local) functions(ctx context.Context, python, mapped bool) (*functions, lambdahost.Secrets, error) {
 	o := l.options
 	config, err := lambdahost.Load(filepath.Join(o.Flows, "local.yaml"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, nil, err
+	}
+	if !mapped {
+		config.Functions = nil
 	}
 	runner, err := sdkFunction(o.SDK)
 	if err != nil && python {

@@ -157,7 +157,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	l.Engine, l.Tokens, l.Runs = engine, c.Tokens, runs
 	l.Audit = &audit.Files{Dir: filepath.Join(o.Data, "audit"), Now: now}
 
-	functions, secrets, err := l.functions(ctx, hasPython(configured))
+	functions, secrets, err := l.functions(ctx, hasPython(configured), true)
 	if err != nil {
 		return err
 	}
