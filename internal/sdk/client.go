@@ -275,12 +275,19 @@ func (c *Client) invoke(ctx context.Context, m *request, call workflow.HandlerCa
 	if err := json.Unmarshal(answer, &got); err != nil {
 		return response{}, &flow.Error{Code: flow.CodeHandler, Message: "the function that runs handlers gave an answer that can't be understood", Cause: err}
 	}
+	c.printed(ctx, call, "import", got.Output)
 	for _, r := range got.Results {
-		if printed := strings.TrimRight(r.Output, "\n"); printed != "" {
-			c.Log.InfoContext(ctx, printed, "run", call.Run.ID, "event", call.Event.ID, "flow", call.Flow.Name, "handler", r.Handler)
-		}
+		c.printed(ctx, call, r.Handler, r.Output)
 	}
 	return got, nil
+}
+
+// printed writes to the log what customers' code printed, for it to be found by
+// the run.
+func (c *Client) printed(ctx context.Context, call workflow.HandlerCall, by, output string) {
+	if output = strings.TrimRight(output, "\n"); output != "" {
+		c.Log.InfoContext(ctx, output, "run", call.Run.ID, "event", call.Event.ID, "flow", call.Flow.Name, "handler", by)
+	}
 }
 
 // endTimeout bounds the end of a token.

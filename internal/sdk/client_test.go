@@ -336,17 +336,17 @@ func TestClient_Handle_Faults(t *testing.T) {
 func TestClient_Output(t *testing.T) {
 	t.Parallel()
 	c, f, log := client(t)
-	f.answer = `{"results":[{"handler":"on_request","state":"returned","value":null,"output":"asking PagerDuty\n"},{"handler":"get_permissions","state":"absent","output":""}]}`
+	f.answer = `{"output":"loading rules\n","results":[{"handler":"on_request","state":"returned","value":null,"output":"asking PagerDuty\n"},{"handler":"get_permissions","state":"absent","output":""}]}`
 	r := testRun(t)
 	if _, err := c.Handle(t.Context(), workflow.HandlerCall{Flow: testFlow(), Run: r, Event: flow.Event{ID: "e1", Name: flow.EventRequest, Actor: alice}}, nil); err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{`msg="asking PagerDuty"`, "run=" + r.ID, "event=e1", "handler=on_request", "flow=prod-access"} {
+	for _, part := range []string{`msg="asking PagerDuty"`, "run=" + r.ID, "event=e1", "handler=on_request", "flow=prod-access", `msg="loading rules"`, "handler=import"} {
 		if !strings.Contains(log.String(), part) {
 			t.Errorf("the log lacks %s: %s", part, log)
 		}
 	}
-	if strings.Count(log.String(), "\n") != 1 {
+	if strings.Count(log.String(), "\n") != 2 {
 		t.Errorf("log: %s", log)
 	}
 }

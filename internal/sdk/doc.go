@@ -39,6 +39,7 @@
 //	 "results": [{"handler": "on_request", "state": "returned" | "absent" | "skipped" | "failed",
 //	              "value": …, "error": {"code": "Type:NAME", "message", "hint", "file", "line"},
 //	              "output": "what it printed, 16 KB at most", "ms": 12}],
+//	 "output": "…",              what the source printed when it was imported
 //	 "error": {…}}               when the source can't be imported, or the message not be understood
 //
 // Every fault of customers' code is a value: SDK:IMPORT_ERROR, the code of a

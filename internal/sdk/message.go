@@ -163,6 +163,7 @@ type response struct {
 	Handlers []string `json:"handlers"`
 	Results  []result `json:"results"`
 	Error    *fault   `json:"error"`
+	Output   string   `json:"output"` // what the source printed when it was imported
 }
 
 // States of a result.
