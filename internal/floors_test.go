@@ -4,57 +4,75 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
 
 const module = "github.com/symflows/symflows/"
 
-// floors says on which floor of the house a package lives. The longest prefix
-// counts. Imports go down only, and never stay on the same floor: adapters
-// know nothing of each other.
-var floors = map[string]int{
-	"events":                           0,
-	"internal/config":                  0,
-	"internal/flow":                    1,
-	"internal/store":                   2, // ports, and the typed layer over one
-	"internal/runner":                  2,
-	"internal/strategy":                2,
-	"internal/workflow":                3, // use cases
-	"internal/store/storetest":         4, // suites of ports
-	"internal/strategy/strategytest":   4,
-	"internal/store/":                  4, // adapters
-	"internal/runner/":                 4,
-	"internal/strategy/":               4,
-	"internal/sdk":                     4,
-	"internal/services":                4,
-	"internal/lambdahost":              4,
-	"internal/lambdaclient":            4,
-	"internal/schedule":                4,
-	"internal/firehoselog":             4,
-	"internal/auditqueue":              4,
-	"internal/redrive":                 4,
-	"internal/secrets":                 4,
-	"internal/awstest":                 4, // fakes for tests of adapters
-	"internal/slackapp":                4,
-	"internal/slacksim":                4,
-	"internal/api":                     4,
-	"internal/audit":                   4,
-	"internal/catalog":                 4,
-	"internal/store/dynamo/dynamotest": 5, // makes the table that the adapter describes
-	"internal/strategy/builtin":        5, // wiring
-	"internal/app/core":                5,
-	"internal/app":                     6,
-	"functions":                        7, // entry points
-	"infra":                            7,
-	"flows/functions":                  7, // samples: customers' code
+// table matches a row of README's table of the house: the floor, and the cell
+// that lists its packages.
+var table = regexp.MustCompile(`(?m)^\| (\d+) \| ([^|]+) \|`)
+
+// readFloors reads from README on which floor each package lives. The longest
+// prefix counts. Packages below internal/ are listed without it, alternatives
+// stand in braces, and `strategy/<system>` stands for every package below
+// strategy/.
+func readFloors(t *testing.T) map[string]int {
+	t.Helper()
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	floors := map[string]int{}
+	for _, row := range table.FindAllStringSubmatch(string(readme), -1) {
+		floor, err := strconv.Atoi(row[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, quoted := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[2], -1) {
+			for _, pkg := range alternatives(quoted[1]) {
+				if top, _, _ := strings.Cut(pkg, "/"); !slices.Contains([]string{"events", "flows", "functions", "infra", "internal"}, top) {
+					pkg = "internal/" + pkg
+				}
+				if known, ok := floors[pkg]; ok {
+					t.Errorf("README.md has %s on floors %d and %d", pkg, known, floor)
+				}
+				floors[pkg] = floor
+			}
+		}
+	}
+	return floors
+}
+
+// alternatives writes out "store/{dynamo,sqlite}" as two names, and
+// "strategy/<system>" as the prefix "strategy/".
+func alternatives(name string) []string {
+	if before, _, found := strings.Cut(name, "<"); found {
+		return []string{before}
+	}
+	before, rest, found := strings.Cut(name, "{")
+	if !found {
+		return []string{strings.TrimSuffix(name, "/")}
+	}
+	inner, after, _ := strings.Cut(rest, "}")
+	var names []string
+	for alternative := range strings.SplitSeq(inner, ",") {
+		names = append(names, before+alternative+after)
+	}
+	return names
 }
 
 // purest is the highest floor that uses the standard library only.
 const purest = 3
 
-func floorOf(pkg string) (int, bool) {
+// floorOf gives the floor of a package, and the row's name that placed it.
+func floorOf(floors map[string]int, pkg string) (floor int, by string) {
 	best, floor := "", -1
 	for prefix, f := range floors {
 		in := pkg == prefix || strings.HasPrefix(pkg, strings.TrimSuffix(prefix, "/")+"/")
@@ -65,7 +83,7 @@ func floorOf(pkg string) (int, bool) {
 			best, floor = prefix, f
 		}
 	}
-	return floor, floor >= 0
+	return floor, best
 }
 
 func TestImportsGoDown(t *testing.T) {
@@ -76,6 +94,8 @@ func TestImportsGoDown(t *testing.T) {
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}
+	floors := readFloors(t)
+	placed := map[string]bool{}
 	seen := 0
 	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
 		var pkg struct {
@@ -92,9 +112,10 @@ func TestImportsGoDown(t *testing.T) {
 			continue // this test
 		}
 		seen++
-		floor, ok := floorOf(name)
-		if !ok {
-			t.Errorf("%s lives on no floor: give it one here and in README.md", name)
+		floor, by := floorOf(floors, name)
+		placed[by] = true
+		if by == "" {
+			t.Errorf("%s lives on no floor: give it one in README.md's table of the house", name)
 			continue
 		}
 		for _, imported := range pkg.Imports {
@@ -105,9 +126,14 @@ func TestImportsGoDown(t *testing.T) {
 				}
 				continue
 			}
-			if f, _ := floorOf(below); f >= floor {
+			if f, _ := floorOf(floors, below); f >= floor {
 				t.Errorf("%s (floor %d) imports %s (floor %d): imports go down only", name, floor, below, f)
 			}
+		}
+	}
+	for name := range floors {
+		if !placed[name] {
+			t.Errorf("README.md's table of the house has %s, where no package lives", name)
 		}
 	}
 	if seen < 5 {
