@@ -36,8 +36,8 @@ test: node_modules ## run all tests
 	@for file in flows/*_test.py; do echo $(PYTHON) $$file; $(PYTHON) $$file || exit 1; done
 	$(GO) test -race -timeout 30m ./...
 
-docs: ## write the reference of the Python SDK into docs/sdk.md
-	$(PYTHON) functions/sdk/reference.py docs/sdk.md
+docs: ## write docs/sdk-reference.md, the reference of the Python SDK
+	$(PYTHON) functions/sdk/reference.py > docs/sdk-reference.md
 
 node_modules: package.json package-lock.json # tools that the tests run on Node
 	npm ci

@@ -1,7 +1,6 @@
-"""Writes the reference of sym.sdk in Markdown, from its docstrings, into docs/sdk.md
-between the lines that say so; without a file, it prints it:
+"""Prints the reference of sym.sdk in Markdown, from its docstrings: docs/sdk-reference.md.
 
-    python3 functions/sdk/reference.py [docs/sdk.md]
+    python3 functions/sdk/reference.py > docs/sdk-reference.md
 
 It reads the source and imports nothing, so the text is the same everywhere.
 """
@@ -50,12 +49,19 @@ HOMES = {"templates.approval": "templates", "templates.template": "templates", "
 # Functions that handlers don't call: they are between the SDK and what runs it.
 INNER = {"check_destination", "check_timeout", "from_code", "from_wire", "pick", "to_wire", "user_from"}
 
+HEAD = """\
+# Reference of the Python SDK
+
+What handlers of a flow can use, module by module. [Handlers in Python](sdk.md) is the guide.
+
+<!-- made by `make docs` from the docstrings of functions/sdk/sym/sdk -->"""
+
 _SECTION = re.compile(r"^(Args|Returns|Raises|Yields|Example|Raises, from every method):$")
 
 
 def reference() -> str:
-    """The whole reference."""
-    parts: list[str] = []
+    """The whole page."""
+    parts = [HEAD]
     for name in MODULES:
         if name == "integrations":
             parts += [_module(f"integrations.{path.stem}", path) for path in sorted((ROOT / name).glob("[a-z]*.py"))]
@@ -220,24 +226,5 @@ def _dedent(text: str) -> str:
     return "\n".join(line[width:] for line in lines)
 
 
-_MADE = re.compile(r"(<!-- reference: [^\n]*-->\n).*(<!-- end of reference -->\n)", re.DOTALL)
-
-
-def put_into(guide: str) -> str:
-    """A guide with the reference between the lines that say so.
-
-    Raises:
-        ValueError: it has no such lines.
-    """
-    text, found = _MADE.subn(lambda around: f"{around[1]}\n{reference()}\n{around[2]}", guide)
-    if not found:
-        raise ValueError("There are no lines <!-- reference: … --> and <!-- end of reference -->.")
-    return text
-
-
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        path = Path(sys.argv[1])
-        path.write_text(put_into(path.read_text(encoding="utf-8")), encoding="utf-8")
-    else:
-        sys.stdout.write(reference())
+    sys.stdout.write(reference())

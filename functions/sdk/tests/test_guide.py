@@ -1,4 +1,4 @@
-"""docs/sdk.md: its reference is up to date, its examples work, its tables are whole."""
+"""docs/sdk.md: its examples work, its tables are whole."""
 
 import contextlib
 import io
@@ -16,28 +16,17 @@ from sym.sdk.exceptions import PagerDutyError
 from sym.sdk.forms import PromptField, SymPromptForm
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "sdk.md").read_text(encoding="utf-8")
-BY_HAND = GUIDE.partition("<!-- reference:")[0]
-
 # Each example says on its first line in which file it would be.
-EXAMPLES = dict(re.findall(r"(?ms)^```python\n# (\S+\.py)\n(.*?)^```$", BY_HAND))
+EXAMPLES = dict(re.findall(r"(?ms)^```python\n# (\S+\.py)\n(.*?)^```$", GUIDE))
 
 
 def policy(name: str) -> testing.Policy:
     return testing.Policy.of_text(EXAMPLES[name], name)
 
 
-class Reference(unittest.TestCase):
-    def test_is_up_to_date(self):
-        self.assertTrue(reference.put_into(GUIDE) == GUIDE, "run make docs")
-
-    def test_needs_its_place(self):
-        with self.assertRaises(ValueError):
-            reference.put_into("# A guide\n")
-
-
 class Examples(unittest.TestCase):
     def test_all_are_here(self):
-        self.assertEqual(len(EXAMPLES), BY_HAND.count("```python"))
+        self.assertEqual(len(EXAMPLES), GUIDE.count("```python"))
         self.assertEqual(
             set(EXAMPLES), {"impl.py", "rules.py", "tiers.py", "repos.py", "on_change.py", "wiki.py", "test_impl.py"}
         )
@@ -118,13 +107,13 @@ class Examples(unittest.TestCase):
 class Tables(unittest.TestCase):
     def test_handlers(self):
         for name in [*source.REDUCERS, *source.LEGACY_REDUCERS]:
-            self.assertRegex(BY_HAND, rf"`{name}\b")
+            self.assertRegex(GUIDE, rf"`{name}\b")
         for step in {hook.partition("_")[2] for hook in source.HOOKS}:
-            self.assertIn(f"\n| `{step}` | ", BY_HAND)
+            self.assertIn(f"\n| `{step}` | ", GUIDE)
 
     def test_settings(self):
         """The row of each integration has what its module reads."""
-        rows = dict(re.findall(r"(?m)^\| `(\w+)` \| [^|]* \| (.*) \|$", BY_HAND))
+        rows = dict(re.findall(r"(?m)^\| `(\w+)` \| [^|]* \| (.*) \|$", GUIDE))
         read = re.compile(r"(?:\.secret\(|integration\.settings\.get\(|_lookup\.setting\(\w+, \w+, )\"(\w+)\"")
         integrations = reference.ROOT / "integrations"
         shared = set(read.findall((integrations / "_aws.py").read_text(encoding="utf-8")))

@@ -2,6 +2,7 @@
 
 import re
 import unittest
+from pathlib import Path
 
 import reference
 from tests.test_facts import ALL
@@ -9,6 +10,10 @@ from tests.test_facts import ALL
 
 class Reference(unittest.TestCase):
     text = reference.reference()
+
+    def test_is_up_to_date(self):
+        page = Path(__file__).parents[3] / "docs" / "sdk-reference.md"
+        self.assertTrue(page.read_text(encoding="utf-8") == self.text, "run make docs")
 
     def test_lists_every_name(self):
         for module, names in ALL.items():
