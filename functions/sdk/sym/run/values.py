@@ -20,16 +20,19 @@ MAX_RESULT = 16 * 1024  # bytes of JSON
 MAX_LIST = 256 * 1024  # bytes of JSON, of prefetch, on_change and get_flows
 MAX_OPTIONS = 1000  # of one prefetch reducer
 
-# Runs only move forward: a hook may return events of its own place or a later one.
-_ORDER = {
-    "prompt": 0,
-    "request": 1,
-    "request_forward": 2,
-    "request_expire": 2,
-    "approve": 3,
-    "deny": 3,
-    "escalate": 4,
-    "deescalate": 5,
+# What each on_… hook may return in place of its own event: what comes later in the
+# life of a run, and never the approval of what was denied. The same table is in the
+# guide (docs/sdk.md) and in internal/flow/answer.go, which has the last word; a test in
+# internal/sdk holds them to each other.
+_MAY_RETURN = {
+    "prompt": ("ignore",),
+    "request": ("approve", "deny", "ignore"),
+    "request_forward": ("approve", "deny", "request_expire", "ignore"),
+    "request_expire": ("approve", "deny", "ignore"),
+    "approve": ("deny", "ignore"),
+    "deny": ("ignore",),
+    "escalate": (),
+    "deescalate": ("ignore",),
 }
 
 
@@ -45,12 +48,11 @@ def hook(name: str, result: Any) -> dict[str, Any] | None:
     step = name.removeprefix("on_")
     if not isinstance(result, TemplateEvent):
         raise _wrong(name, result, "Return None, or an event such as ApprovalTemplate.approve(reason=…).")
+    if result.name != step and result.name not in _MAY_RETURN[step]:
+        raise Fault("WRONG_RESULT", f"{name} may not return {result.name}.",
+                    f"Return one of None, {', '.join((step, *_MAY_RETURN[step]))}, or raise an exception to stop the step.")
     if result.name == TemplateStep.IGNORE.value:
-        if step == "escalate":
-            raise _backwards(name, result.name)
         return {"event": result.name, "message": result.message}
-    if _ORDER[result.name] < _ORDER[step]:
-        raise _backwards(name, result.name)
     value: dict[str, Any] = {"event": result.name, "fields": _json(name, result.fields)}
     if result.target_srn is not None:
         value["target_srn"] = result.target_srn
@@ -202,8 +204,3 @@ def _wrong(name: str, result: Any, hint: str) -> Fault:
     except Exception:  # customers write __repr__ too
         shown = f"a {type(result).__name__}"
     return Fault("WRONG_RESULT", f"{name} returned {shown[:200]}.", hint)
-
-
-def _backwards(name: str, event: str) -> Fault:
-    return Fault("WRONG_RESULT", f"{name} may not return {event}: runs only move forward.",
-                 "Return None, a later event, or raise an exception to stop the step.")

@@ -29,7 +29,8 @@ class ApprovalTemplate(Template):
     Every function makes an event. Keyword arguments become fields of that event,
     where handlers, messages and audit records show them: reason, for example.
 
-    A run only moves forward: on_request may approve, on_escalate may not deny.
+    A run only moves forward: on_request may approve, on_escalate may not deny. The
+    guide has a table of what each hook may return.
 
     Example:
         @hook
@@ -66,6 +67,15 @@ class ApprovalTemplate(Template):
             SDKError: the duration is not whole seconds, one or more.
         """
         return _event("request", kwargs, target_srn, duration)
+
+    @classmethod
+    def request_expire(cls, **kwargs: Any) -> TemplateEvent:
+        """Lets the request expire, though there are others who could be asked.
+
+        Args:
+            kwargs: fields of the event; reason is shown with it.
+        """
+        return _event("request_expire", kwargs)
 
     @classmethod
     def approve(
