@@ -7,7 +7,7 @@ import (
 
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
-	"github.com/symflows/symflows/internal/workflow"
+	"github.com/symflows/symflows/internal/record"
 )
 
 // event is GET /events/{id}.
@@ -46,7 +46,7 @@ func history(r flow.Run) []events.RunEvent {
 		seen[e.ID] = true
 		shown := events.RunEvent{
 			EventID: e.ID, Name: string(e.Name), Timestamp: e.At.UTC(), Status: status,
-			Channel: workflow.AuditChannel(e.Channel), Actor: workflow.AuditActor(r.Org, e.Actor),
+			Channel: record.Channel(e.Channel), Actor: record.Actor(r.Org, e.Actor),
 		}
 		if failure != nil {
 			shown.Error, shown.Code = failure.Message, string(failure.Code)

@@ -6,7 +6,7 @@ import (
 
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
-	"github.com/symflows/symflows/internal/workflow"
+	"github.com/symflows/symflows/internal/record"
 )
 
 // run is GET /runs/{id}.
@@ -24,11 +24,11 @@ func (a *API) run(r *http.Request, _ caller) (any, error) {
 func statusOf(r flow.Run) events.RunStatus {
 	out := events.RunStatus{
 		RunID: r.ID, Status: string(r.Status), SRN: r.SRN(), FlowSRN: r.FlowSRN(),
-		Requester: workflow.AuditActor(r.Org, r.Requester), Fields: workflow.RequestFields(r),
+		Requester: record.Actor(r.Org, r.Requester), Fields: record.Fields(r),
 		CreatedAt: r.Created.UTC(), UpdatedAt: r.Touched.UTC(),
 	}
 	if r.Submitter != nil {
-		bot := workflow.AuditActor(r.Org, *r.Submitter)
+		bot := record.Actor(r.Org, *r.Submitter)
 		out.Submitter = &bot
 	}
 	if r.Access.Live() && !r.Access.End.IsZero() {

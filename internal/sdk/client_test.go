@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/record"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/storetest"
 	ports "github.com/symflows/symflows/internal/strategy"
@@ -423,7 +424,7 @@ func TestClient_Do(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.answer = `{"results":[{"handler":"escalate","state":"returned","value":{"user":"tmp"}}]}`
-	call := ports.Call{RunID: r.ID, Target: r.Access.Target, Record: workflow.Processing(r, flow.EventEscalate, r.Access.EventID, t0)}
+	call := ports.Call{RunID: r.ID, Target: r.Access.Target, Record: record.Processing(r, flow.EventEscalate, r.Access.EventID, t0)}
 	out, err := c.Do(t.Context(), r.Access.Strategy, MethodEscalate, call)
 	if err != nil || string(out) != `{"user":"tmp"}` {
 		t.Errorf("answer %s, %v", out, err)

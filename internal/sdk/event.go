@@ -8,14 +8,8 @@ import (
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/record"
 	"github.com/symflows/symflows/internal/store"
-	"github.com/symflows/symflows/internal/workflow"
-)
-
-// Names that Sym's events have.
-const (
-	templateSRN  = "sym:template:approval:1.0.0"
-	eventSpecSRN = "sym:event-spec:approval:1.0.0:"
 )
 
 // person is what we know of somebody beside what runs keep.
@@ -28,9 +22,9 @@ type person struct {
 // have are members without identities.
 func eventOf(f *flow.Flow, r flow.Run, e flow.Event, people map[string]person) *event {
 	out := &event{
-		Name: string(e.Name), SRN: eventSpecSRN + string(e.Name), Template: templateSRN,
+		Name: string(e.Name), SRN: record.EventSRN(e.Name), Template: record.Template,
 		Timestamp: e.At.UTC().Format(time.RFC3339Nano),
-		Channel:   channel{Type: workflow.AuditChannel(e.Channel)},
+		Channel:   channel{Type: record.Channel(e.Channel)},
 		User:      userOf(f, e.Actor, people),
 		Fields:    map[string]any{},
 		Run: run{
@@ -46,7 +40,7 @@ func eventOf(f *flow.Flow, r flow.Run, e flow.Event, people map[string]person) *
 		out.Channel.Identifier = &r.SourceChannel
 	}
 	if e.Name != flow.EventPrompt {
-		out.Fields = workflow.RequestFields(r)
+		out.Fields = record.Fields(r)
 		delete(out.Fields, "target") // it has a place of its own
 		if r.Target != nil {
 			t := targetOf(r.Org, *r.Target)
@@ -90,7 +84,11 @@ func people(r flow.Run, e flow.Event) []flow.Actor {
 
 func userOf(f *flow.Flow, a flow.Actor, people map[string]person) user {
 	known := people[a.ID]
-	return workflow.UserForHandlers(f, a, known.Role, known.Identities)
+	u := record.UserOf(f, a, known.Role.Outsider())
+	for _, i := range known.Identities {
+		u.Identities = append(u.Identities, record.Identity(i))
+	}
+	return u
 }
 
 func flowOf(f *flow.Flow) flowObject {

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/symflows/symflows/internal/flow"
-	"github.com/symflows/symflows/internal/workflow"
+	"github.com/symflows/symflows/internal/record"
 )
 
 // protocolVersion is that of the messages.
@@ -87,7 +87,7 @@ type run struct {
 	SourceChannel *channel                   `json:"source_channel"`
 }
 
-type user = workflow.HandlerUser
+type user = record.User
 
 type flowObject struct {
 	Name        string            `json:"name"`

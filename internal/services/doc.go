@@ -25,5 +25,5 @@
 //	secret {path, json_key}                          text; on this machine only
 //	invoke {arn, payload}, invoke_async {arn, payload}    what the function answered; true
 //
-// A destination is the protocol's (flow.Destination), a user workflow.HandlerUser.
+// A destination is the protocol's (flow.Destination), a user record.User.
 package services

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/record"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/workflow"
 )
@@ -88,7 +89,7 @@ func (c call) usersByEmails(ctx context.Context, raw json.RawMessage) (any, erro
 	if len(a.Emails) > most {
 		return nil, flow.Errorf(flow.CodeInvalid, "%d addresses at once: ask for %d at most", len(a.Emails), most)
 	}
-	users := []*workflow.HandlerUser{}
+	users := []*record.User{}
 	for _, email := range a.Emails {
 		u, err := c.byEmail(ctx, email, true)
 		switch {
@@ -105,9 +106,9 @@ func (c call) usersByEmails(ctx context.Context, raw json.RawMessage) (any, erro
 
 // byEmail finds a person. One whom the workspace does not know can be made: as
 // somebody without rights, until the workspace does.
-func (c call) byEmail(ctx context.Context, email string, create bool) (workflow.HandlerUser, error) {
+func (c call) byEmail(ctx context.Context, email string, create bool) (record.User, error) {
 	if err := flow.CheckEmail(email); err != nil {
-		return workflow.HandlerUser{}, err
+		return record.User{}, err
 	}
 	u, err := c.People.UserByEmail(ctx, email)
 	if flow.CodeOf(err) == flow.CodeUnknownUser {
@@ -121,19 +122,23 @@ func (c call) byEmail(ctx context.Context, email string, create bool) (workflow.
 		}
 	}
 	if err != nil {
-		return workflow.HandlerUser{}, err
+		return record.User{}, err
 	}
 	return c.user(ctx, u)
 }
 
 // user makes the object that handlers know.
-func (c call) user(ctx context.Context, u store.User) (workflow.HandlerUser, error) {
+func (c call) user(ctx context.Context, u store.User) (record.User, error) {
 	identities, err := c.Users.Identities(ctx, u.ID)
-	return workflow.UserForHandlers(c.flow, u.Actor, u.Role, identities), err
+	shown := record.UserOf(c.flow, u.Actor, u.Role.Outsider())
+	for _, i := range identities {
+		shown.Identities = append(shown.Identities, record.Identity(i))
+	}
+	return shown, err
 }
 
 func (c call) users(ctx context.Context, found []store.User) (any, error) {
-	out := []workflow.HandlerUser{}
+	out := []record.User{}
 	for _, u := range found {
 		shown, err := c.user(ctx, u)
 		if err != nil {
@@ -170,7 +175,7 @@ func (c call) slackUserInfo(ctx context.Context, raw json.RawMessage) (any, erro
 	}
 	var id string
 	if json.Unmarshal(a.User, &id) != nil {
-		var u workflow.HandlerUser
+		var u record.User
 		if err := json.Unmarshal(a.User, &u); err != nil {
 			return nil, flow.Errorf(flow.CodeInvalid, "user must be a user, or Slack's id of one")
 		}

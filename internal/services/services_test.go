@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/record"
 	"github.com/symflows/symflows/internal/services"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/storetest"
@@ -443,7 +444,7 @@ func TestUserObject(t *testing.T) {
 	var got, want map[string]any
 	w := newWorld(t)
 	answer := strings.TrimSuffix(strings.TrimPrefix(w.ask("user_by_email", `{"email":"alice@example.com"}`), `{"value":`), "}")
-	shown, err := json.Marshal(workflow.UserForHandlers(&flow.Flow{Org: "acme"}, alice.Actor, alice.Role, nil))
+	shown, err := json.Marshal(record.UserOf(&flow.Flow{Org: "acme"}, alice.Actor, false))
 	if err != nil || json.Unmarshal([]byte(answer), &got) != nil || json.Unmarshal(shown, &want) != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v, %v", got, want, err)
 	}

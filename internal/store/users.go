@@ -22,6 +22,10 @@ const (
 	RoleBot         Role = "bot"
 )
 
+// Outsider tells whether somebody of this role is no member of the workspace, or
+// none any more.
+func (r Role) Outsider() bool { return r == RoleGuest || r == RoleDeactivated }
+
 // User is a person as we know them.
 type User struct {
 	flow.Actor

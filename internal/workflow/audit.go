@@ -7,6 +7,7 @@ import (
 
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/record"
 	"github.com/symflows/symflows/internal/store"
 )
 
@@ -56,7 +57,7 @@ func (a Audit) Ship(ctx context.Context, runs []Unshipped) error {
 		for _, e := range r.Events {
 			// An event that changed since is shipped with that later change.
 			if slices.Contains(u.Revs, e.Rev) {
-				records = append(records, Record(r, e))
+				records = append(records, record.Of(r, e))
 			}
 		}
 	}

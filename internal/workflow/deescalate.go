@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/record"
 	"github.com/symflows/symflows/internal/strategy"
 )
 
@@ -193,11 +194,11 @@ func (a *Access) removeAll(ctx context.Context, r flow.Run, lease flow.Lease) (f
 	if err != nil {
 		return flow.Deescalate{}, err
 	}
-	record := Processing(r, flow.EventDeescalate, r.Access.Removal.EventID, a.Clock.Now())
+	processing := record.Processing(r, flow.EventDeescalate, r.Access.Removal.EventID, a.Clock.Now())
 	all := make([]removal, len(r.Access.Entitlements))
 	var work sync.WaitGroup
 	for i, e := range r.Access.Entitlements {
-		work.Go(func() { all[i] = a.remove(ctx, opened, call(r, e, record)) })
+		work.Go(func() { all[i] = a.remove(ctx, opened, call(r, e, processing)) })
 	}
 	work.Wait()
 	out := flow.Deescalate{Owner: lease.Owner}

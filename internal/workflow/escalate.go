@@ -13,6 +13,7 @@ import (
 
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/record"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/strategy"
 )
@@ -251,10 +252,10 @@ func unknownAt(who flow.Actor, s flow.Strategy) *flow.Error {
 func (a *Access) grantAll(ctx context.Context, r flow.Run, opened strategy.Strategy) (flow.Escalate, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.CallTimeout)
 	defer cancel()
-	record := Processing(r, flow.EventEscalate, r.Access.EventID, a.Clock.Now())
+	processing := record.Processing(r, flow.EventEscalate, r.Access.EventID, a.Clock.Now())
 	outputs := outputs{}
 	for _, e := range r.Access.Entitlements {
-		result, err := a.grant(ctx, opened, call(r, e, record))
+		result, err := a.grant(ctx, opened, call(r, e, processing))
 		if err != nil {
 			return flow.Escalate{}, err
 		}

@@ -43,6 +43,7 @@ var (
 	third  = member("third")
 	admin  = member("admin")
 	guest  = func() store.User { u := member("guest"); u.Role = store.RoleGuest; return u }()
+	bot    = flow.Actor{ID: flow.UserID("acme", "ci"), Kind: flow.KindBot, Name: "ci"}
 )
 
 // world is everything that the use cases work in, on one clock and in one
@@ -111,10 +112,19 @@ func newWorld(t testing.TB, edit ...func(*flow.Flow)) *world {
 	w.slack = &slackFake{world: w, posts: map[string]string{}}
 	w.boot()
 
-	f := accessFlow()
-	f.Environment = flow.Environment{Name: "main", Admins: []string{admin.Email}, ErrorChannel: "#errors"}
-	f.Strategy.Type, f.Strategy.Targets[0].Type = "fake", "fake"
-	f.Params.Approval = flow.Approval{Notify: []flow.Notify{{Channel: "#access", Timeout: flow.Duration(30 * time.Minute)}}, Required: 1}
+	f := &flow.Flow{
+		Org: "acme", Name: "prod-access", Version: "1.0.3", Label: "Production access",
+		Environment: flow.Environment{Name: "main", Admins: []string{admin.Email}, ErrorChannel: "#errors"},
+		Strategy: &flow.Strategy{Name: "databases", Type: "fake", Targets: []flow.Target{{
+			Name: "orders-db", Type: "fake", Label: "Orders database",
+			Settings: map[string]string{"arn": "arn:aws:lambda:us-east-1:123456789012:function:orders-access"},
+		}}},
+		Params: flow.Params{
+			AllowRevoke: true, ScheduleDeescalation: true,
+			PromptFields: []flow.PromptField{{Name: "reason", Type: flow.FieldString, Required: true, Visible: true}},
+			Approval:     flow.Approval{Notify: []flow.Notify{{Channel: "#access", Timeout: flow.Duration(30 * time.Minute)}}, Required: 1},
+		},
+	}
 	for _, e := range edit {
 		e(f)
 	}

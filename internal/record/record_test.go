@@ -1,4 +1,4 @@
-package workflow_test
+package record_test
 
 import (
 	"encoding/json"
@@ -14,7 +14,7 @@ import (
 
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
-	"github.com/symflows/symflows/internal/workflow"
+	"github.com/symflows/symflows/internal/record"
 )
 
 var update = flag.Bool("update", false, "rewrite the samples of audit records in events/testdata")
@@ -126,7 +126,7 @@ func (s *story) claim() *story {
 
 // last is the record of the run's latest event.
 func (s *story) last() events.AuditRecord {
-	return workflow.Record(s.run, s.run.Events[len(s.run.Events)-1])
+	return record.Of(s.run, s.run.Events[len(s.run.Events)-1])
 }
 
 // records are the samples of events/testdata, by name.
@@ -244,7 +244,7 @@ func TestRecordActors(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(tc.want, workflow.AuditActor("acme", tc.actor)); diff != "" {
+			if diff := cmp.Diff(tc.want, record.Actor("acme", tc.actor)); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -262,10 +262,10 @@ func TestRecordLate(t *testing.T) {
 	if !ok {
 		t.Fatalf("event %s is gone", request.ID)
 	}
-	if diff := cmp.Diff(request, workflow.Record(s.run, e)); diff != "" {
+	if diff := cmp.Diff(request, record.Of(s.run, e)); diff != "" {
 		t.Errorf("-at once +late:\n%s", diff)
 	}
-	prompt := workflow.Record(s.run, s.run.Events[0])
+	prompt := record.Of(s.run, s.run.Events[0])
 	if len(prompt.Fields) != 0 {
 		t.Errorf("a prompt has fields: %v", prompt.Fields)
 	}
@@ -284,7 +284,7 @@ func TestRecordStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	want, _ := json.Marshal(s.last())
-	got, _ := json.Marshal(workflow.Record(stored, stored.Events[len(stored.Events)-1]))
+	got, _ := json.Marshal(record.Of(stored, stored.Events[len(stored.Events)-1]))
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
 		t.Error(diff)
 	}
@@ -346,9 +346,9 @@ func TestProcessing(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			now := tc.run.Touched.Add(time.Second)
-			got := workflow.Processing(tc.run, tc.step, tc.id, now)
+			got := record.Processing(tc.run, tc.step, tc.id, now)
 			validate(t, schema, got)
-			actor := workflow.AuditActor("acme", tc.actor)
+			actor := record.Actor("acme", tc.actor)
 			want := events.AuditEvent{
 				SRN: "sym:event-spec:approval:1.0.0:" + string(tc.step), Type: string(tc.step),
 				Template: "sym:template:approval:1.0.0", Timestamp: now, Channel: tc.channel,
@@ -365,7 +365,7 @@ func TestProcessing(t *testing.T) {
 			if diff := cmp.Diff(actor, got.Run.Actors[string(tc.step)]); diff != "" {
 				t.Error(diff)
 			}
-			if diff := cmp.Diff(workflow.AuditActor("acme", alice), got.Run.Actors["request"]); diff != "" {
+			if diff := cmp.Diff(record.Actor("acme", alice), got.Run.Actors["request"]); diff != "" {
 				t.Error(diff)
 			}
 			if got.Fields["deescalate_type"] != tc.ends {

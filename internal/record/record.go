@@ -1,4 +1,4 @@
-package workflow
+package record
 
 import (
 	"maps"
@@ -8,20 +8,23 @@ import (
 	"github.com/symflows/symflows/internal/flow"
 )
 
-// The names by which Sym's records know its only template and its own identity
-// service.
+// Template is the SRN by which Sym's records know its only template.
+const Template = "sym:template:approval:1.0.0"
+
+// EventSRN is the SRN by which Sym's records know a kind of event.
+func EventSRN(name flow.EventName) string { return "sym:event-spec:approval:1.0.0:" + string(name) }
+
+// The names by which Sym's records know its own identity service.
 const (
-	templateSRN   = "sym:template:approval:1.0.0"
-	eventSpecSRN  = "sym:event-spec:approval:1.0.0:"
 	ownService    = "sym"
 	ownExternalID = "cloud"
 	apiChannel    = "sym"
 )
 
-// Record gives the audit record of an event of the run. Its shape is Sym's
+// Of gives the audit record of an event of the run. Its shape is Sym's
 // (audit log schema, version 6). The same event gives the same record id, and
 // run.actors as they were at that event, however late it is asked for.
-func Record(r flow.Run, e flow.Event) events.AuditRecord {
+func Of(r flow.Run, e flow.Event) events.AuditRecord {
 	for i, known := range r.Events {
 		if known.ID == e.ID {
 			r.Events = r.Events[:i+1]
@@ -61,7 +64,7 @@ func Processing(r flow.Run, name flow.EventName, id string, now time.Time) event
 func recordOf(r flow.Run, e flow.Event) events.AuditRecord {
 	actors := map[string]events.AuditActor{}
 	for name, a := range r.Actors() {
-		actors[string(name)] = AuditActor(r.Org, a)
+		actors[string(name)] = Actor(r.Org, a)
 	}
 	return events.AuditRecord{
 		ID: e.ID, Type: "event",
@@ -69,29 +72,29 @@ func recordOf(r flow.Run, e flow.Event) events.AuditRecord {
 		State: events.AuditState{Errors: []events.AuditError{}},
 		Run:   events.AuditRun{SRN: r.SRN(), Flow: r.FlowSRN(), Actors: actors},
 		Event: events.AuditEvent{
-			SRN: eventSpecSRN + string(e.Name), Type: string(e.Name), Template: templateSRN,
-			Timestamp: e.At.UTC(), Channel: AuditChannel(e.Channel),
+			SRN: EventSRN(e.Name), Type: string(e.Name), Template: Template,
+			Timestamp: e.At.UTC(), Channel: Channel(e.Channel),
 		},
-		Actor:  AuditActor(r.Org, e.Actor),
-		Fields: auditFields(r, e),
+		Actor:  Actor(r.Org, e.Actor),
+		Fields: fields(r, e),
 		Output: e.Output,
 	}
 }
 
-// auditFields puts the event's own fields beside those of the request. When
+// fields puts the event's own fields beside those of the request. When
 // the form opens there are none yet, though the run may have them by now.
-func auditFields(r flow.Run, e flow.Event) map[string]any {
+func fields(r flow.Run, e flow.Event) map[string]any {
 	if e.Name == flow.EventPrompt {
 		return map[string]any{}
 	}
-	fields := RequestFields(r)
-	maps.Copy(fields, e.Fields)
-	return fields
+	shown := Fields(r)
+	maps.Copy(shown, e.Fields)
+	return shown
 }
 
-// RequestFields gives what was asked for as records and the API show it: the
+// Fields gives what was asked for as records and the API show it: the
 // form's values by name, duration in seconds, target_id, and the target itself.
-func RequestFields(r flow.Run) map[string]any {
+func Fields(r flow.Run) map[string]any {
 	fields := map[string]any{}
 	maps.Copy(fields, r.Fields)
 	if r.DurationSeconds > 0 {
@@ -109,17 +112,17 @@ func RequestFields(r flow.Run) map[string]any {
 	return fields
 }
 
-// AuditChannel names a channel as Sym does.
-func AuditChannel(c flow.Channel) string {
+// Channel names a channel as Sym does.
+func Channel(c flow.Channel) string {
 	if c == flow.ChannelAPI {
 		return apiChannel
 	}
 	return string(c)
 }
 
-// AuditActor names an actor as Sym does: people by their Slack identity,
+// Actor names an actor as Sym does: people by their Slack identity,
 // everybody else by our own service.
-func AuditActor(org string, a flow.Actor) events.AuditActor {
+func Actor(org string, a flow.Actor) events.AuditActor {
 	out := events.AuditActor{
 		User: flow.UserSRN(org, a.Kind, a.ID), Name: a.Name, Username: a.Email,
 		Identity: events.AuditIdentity{Service: ownService, ExternalID: ownExternalID, Email: a.Email},
