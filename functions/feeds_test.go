@@ -11,6 +11,8 @@ import (
 
 	awsevents "github.com/aws/aws-lambda-go/events"
 	"github.com/google/uuid"
+
+	"github.com/symflows/symflows/internal/store"
 )
 
 // follow has a function read the table's stream, as Lambda does for it: only
@@ -23,7 +25,7 @@ func (a *account) follow(function string, most, retries int) {
 	var waiting []awsevents.DynamoDBEventRecord
 	more := make(chan struct{}, 1)
 	a.table.Subscribe(func(r awsevents.DynamoDBEventRecord) {
-		if r.EventName == "REMOVE" || !strings.HasPrefix(r.Change.Keys["key"].String(), "run#") {
+		if r.EventName == "REMOVE" || !strings.HasPrefix(r.Change.Keys["key"].String(), string(store.KindRun)) {
 			return
 		}
 		mu.Lock()

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/symflows/symflows/internal/store"
 )
 
 // pagerdutySecret is the secret of an integration that handlers read.
@@ -177,7 +179,7 @@ func TestHandlers(t *testing.T) {
 			t.Errorf("handlers never asked for %s themselves", want)
 		}
 	}
-	if puts, deletes := a.countKeys("approval", "dynamodb:PutItem", "call#"), a.countKeys("approval", "dynamodb:DeleteItem", "call#"); puts == 0 || puts != deletes {
+	if puts, deletes := a.countKeys("approval", "dynamodb:PutItem", store.KindCall), a.countKeys("approval", "dynamodb:DeleteItem", store.KindCall); puts == 0 || puts != deletes {
 		t.Errorf("%d tokens were made for calls, %d ended", puts, deletes)
 	}
 	for _, i := range a.invocations {
@@ -226,7 +228,7 @@ func TestCustomStrategy(t *testing.T) {
 	if want := []string{`{"table": "grant with the key"}`, `{"table": "take 7"}`}; !slices.Equal(did, want) {
 		t.Errorf("the class did %q, want %q", did, want)
 	}
-	if a.countKeys("access", "dynamodb:PutItem", "user#") == 0 {
+	if a.countKeys("access", "dynamodb:PutItem", store.KindUser) == 0 {
 		t.Error("who alice is at the target was not kept")
 	}
 }
@@ -261,10 +263,10 @@ func TestNoHandlers(t *testing.T) {
 
 // countKeys says how often a function asked for an action on a kind of items. The
 // caller holds the lock.
-func (a *account) countKeys(function, action, kind string) int {
+func (a *account) countKeys(function, action string, kind store.Kind) int {
 	n := 0
 	for _, c := range a.calls {
-		if c.function == function && c.action == action && len(c.keys) == 1 && strings.HasPrefix(c.keys[0], kind) {
+		if c.function == function && c.action == action && len(c.keys) == 1 && strings.HasPrefix(c.keys[0], string(kind)) {
 			n++
 		}
 	}

@@ -21,25 +21,6 @@ type right struct {
 	condition map[string]any
 }
 
-// What is kept in the table, by leading key: the kinds of package store.
-const (
-	runs         = "run#*"
-	flowsLatest  = "flow#*"
-	flowVersions = "flowversion#*"
-	flowList     = "flows#current"
-	flowDigests  = "flowdigests#*"
-	strategies   = "flows#strategies"
-	grants       = "grant#*"
-	messages     = "msg#*"
-	users        = "user#*"
-	slackUsers   = "slackuser#*"
-	tokens       = "token#*"
-	calls        = "call#*" // tokens of handlers' calls
-	values       = "kv#*"   // what handlers keep
-	forms        = "form#*"
-	flowsFilter  = "flows#filter"
-)
-
 // rights are what each function may do, besides writing its log. The list that
 // testdata/rights.txt has of them is reviewed: a right that is not in it fails a
 // test.
@@ -52,20 +33,20 @@ func (d *deployment) rights() map[string][]right {
 	// Whoever asks handlers makes a token for each call, and ends it.
 	ask := []right{
 		{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN(pythonFunction)}},
-		d.items("GetItem PutItem DeleteItem", calls),
+		d.items("GetItem PutItem DeleteItem", store.KindCall),
 	}
 	return map[string][]right{
 		"slack": join(ask, []right{
-			d.items("GetItem PutItem", runs, users, slackUsers, forms),
-			d.items("GetItem", flowsLatest, flowVersions, flowList, flowsFilter),
+			d.items("GetItem PutItem", store.KindRun, store.KindUser, store.KindSlackUser, store.KindForm),
+			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList, store.KindFlowsFilter),
 			readSecrets(*d.slackSecret.Ref(), *d.slackSigningSecret.Ref()),
 		}),
 		"api": {
 			// For the options of forms, which belong to no run and so have no token.
 			{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN(pythonFunction)}},
-			d.items("GetItem PutItem", runs, users, slackUsers),
-			d.items("GetItem", flowsLatest, flowVersions, flowList, tokens),
-			d.items("BatchGetItem", runs),
+			d.items("GetItem PutItem", store.KindRun, store.KindUser, store.KindSlackUser),
+			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList, store.KindToken),
+			d.items("BatchGetItem", store.KindRun),
 			// Requesters and flows are of any name; only runs are in these indexes.
 			d.entries(store.ByRequester, "*"),
 			d.entries(store.ByFlow, "*"),
@@ -73,23 +54,23 @@ func (d *deployment) rights() map[string][]right {
 			readSecrets(*d.slackSecret.Ref()),
 		},
 		"tokens": {
-			d.items("GetItem PutItem DeleteItem BatchGetItem", tokens),
-			d.entries(store.ByKind, "token#"),
+			d.items("GetItem PutItem DeleteItem BatchGetItem", store.KindToken),
+			d.entries(store.ByKind, string(store.KindToken)),
 		},
 		// The functions that flows name are in ApprovalTargets.
 		"approval": join(ask, []right{
 			trace,
-			d.items("GetItem PutItem", runs, users, slackUsers),
-			d.items("GetItem", flowVersions),
+			d.items("GetItem PutItem", store.KindRun, store.KindUser, store.KindSlackUser),
+			d.items("GetItem", store.KindFlowVersion),
 			{actions: []string{"states:SendTaskSuccess"}, resources: []string{machine}},
 			readSecrets(*d.slackSecret.Ref()),
 		}),
 		// What its strategies need is in AccessTargets; see addPublish.
 		"access": join(ask, []right{
 			trace,
-			d.items("GetItem PutItem", runs, grants, users), // identities that strategies find are kept with the user
-			d.items("GetItem", flowVersions),
-			d.items("GetItem", strategies),
+			d.items("GetItem PutItem", store.KindRun, store.KindGrant, store.KindUser), // identities that strategies find are kept with the user
+			d.items("GetItem", store.KindFlowVersion),
+			d.items("GetItem", store.KindStrategies),
 			{
 				actions:   []string{"scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule"},
 				resources: []string{d.arn("scheduler", "schedule/"+d.options.name+"/*")},
@@ -107,17 +88,17 @@ func (d *deployment) rights() map[string][]right {
 			{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN("services")}},
 		},
 		"services": {
-			d.items("GetItem", calls, runs, flowVersions, messages),
-			d.items("GetItem PutItem", users, slackUsers, values),
+			d.items("GetItem", store.KindCall, store.KindRun, store.KindFlowVersion, store.KindMessages),
+			d.items("GetItem PutItem", store.KindUser, store.KindSlackUser, store.KindValue),
 			// To count what somebody has done, and to find people by what a system calls them.
-			d.items("BatchGetItem", runs, users),
+			d.items("BatchGetItem", store.KindRun, store.KindUser),
 			d.entries(store.ByRequester, "*"),
 			d.entries(store.ByFlow, "*"),
-			d.entries(store.ByKind, "user#"),
+			d.entries(store.ByKind, string(store.KindUser)),
 			readSecrets(*d.slackSecret.Ref()),
 		},
 		"relay": join(drive, d.readStream(), []right{
-			d.items("GetItem PutItem", runs),
+			d.items("GetItem PutItem", store.KindRun),
 			{actions: []string{"firehose:PutRecordBatch"}, resources: []string{*d.auditStream.AttrArn()}},
 			{
 				actions:   []string{"sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
@@ -125,24 +106,24 @@ func (d *deployment) rights() map[string][]right {
 			},
 		}),
 		"notify": join(d.readStream(), []right{
-			d.items("GetItem PutItem", runs, messages),
-			d.items("GetItem", flowVersions),
+			d.items("GetItem PutItem", store.KindRun, store.KindMessages),
+			d.items("GetItem", store.KindFlowVersion),
 			readSecrets(*d.slackSecret.Ref()),
 		}),
 		"sweep": join(drive, []right{
-			d.items("GetItem PutItem BatchGetItem", runs),
+			d.items("GetItem PutItem BatchGetItem", store.KindRun),
 			d.entries(store.ByDue, "due"),
 		}),
 		"publish": {
 			{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN(pythonFunction)}},
-			d.items("GetItem BatchGetItem", runs),
-			d.items("GetItem PutItem DeleteItem", flowsLatest),
-			d.items("GetItem PutItem", flowList, flowsFilter),
-			d.items("GetItem PutItem", strategies),
-			d.items("PutItem", flowVersions),
-			d.items("GetItem PutItem BatchGetItem", flowDigests),
+			d.items("GetItem BatchGetItem", store.KindRun),
+			d.items("GetItem PutItem DeleteItem", store.KindFlow),
+			d.items("GetItem PutItem", store.KindFlowList, store.KindFlowsFilter),
+			d.items("GetItem PutItem", store.KindStrategies),
+			d.items("PutItem", store.KindFlowVersion),
+			d.items("GetItem PutItem BatchGetItem", store.KindFlowDigests),
 			d.entries(store.ByStatus, string(flow.Approved), string(flow.Escalated)),
-			d.entries(store.ByKind, "flowdigests#"),
+			d.entries(store.ByKind, string(store.KindFlowDigests)),
 			{
 				actions:   []string{"s3:GetObject"},
 				resources: []string{"arn:" + *awscdk.Aws_PARTITION() + ":s3:::" + *d.flowsAsset.S3BucketName() + "/" + *d.flowsAsset.S3ObjectKey()},
@@ -173,12 +154,24 @@ func (d *deployment) configuredRights() map[string][]right {
 	}
 }
 
-// items allows actions on the items whose keys match. It is safe that the
-// condition holds for calls without keys, too: no action that needs none, like
-// Scan, is ever allowed.
+// items allows actions on the items of some kinds. It is safe that the condition
+// holds for calls without keys, too: no action that needs none, like Scan, is
+// ever allowed.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
-func (d *deployment) items(actions string, keys ...string) right {
+func (d *deployment) items(actions string, kinds ...store.Kind) right {
+	var keys []string
+	for _, k := range kinds {
+		keys = append(keys, keysOf(k))
+	}
 	return right{actions: onTable(actions), resources: []string{*d.table.AttrArn()}, condition: leadingKeys(keys)}
+}
+
+// keysOf is the pattern of IAM that the keys of a kind match, and no others.
+func keysOf(k store.Kind) string {
+	if k.Single() {
+		return string(k)
+	}
+	return string(k) + "*"
 }
 
 // entries allows to query an index for some of its partitions.

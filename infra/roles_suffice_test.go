@@ -345,7 +345,7 @@ func TestRightsSuffice(t *testing.T) {
 		Remover: lambdaclient.Remover{API: lambda.NewFromConfig(relay.AWS), FunctionARN: accessARN},
 	}
 	run := func(id string) flow.Run { return must(relay.Runs.Get(ctx, id))(t) }
-	changed := func(id string) store.Change { return store.Change{Key: "run#" + id, Rev: run(id).Rev} }
+	changed := func(id string) store.Change { return store.Change{Key: store.KindRun.Key(id), Rev: run(id).Rev} }
 	relayed := func(id string) {
 		t.Helper()
 		if err := (workflow.Relay{Drive: relayDrives}).Handle(ctx, changed(id)); err != nil {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/symflows/symflows/internal/store"
 )
 
 // grantedRight is one action that somebody may do on one resource.
@@ -282,6 +284,32 @@ func TestRulesFind(t *testing.T) {
 		if len(ruleFaults([]grantedRight{g})) == 0 {
 			t.Errorf("no rule is against: %s", g)
 		}
+	}
+}
+
+// TestKindsAreGranted: each kind of items may be read by some role, and roles
+// have rights on the kinds of the store only. A kind that is granted to no role
+// is of no use in AWS: its function fails at the first item.
+func TestKindsAreGranted(t *testing.T) {
+	t.Parallel()
+	granted := map[string]bool{}
+	for _, g := range rightsOf(t, standard(t)) {
+		keys, limited := strings.CutPrefix(g.condition, "dynamodb:LeadingKeys ForAllValues:StringLike ")
+		if limited && g.resource == "${Table.Arn}" {
+			for _, pattern := range strings.Split(keys, " | ") {
+				granted[pattern] = granted[pattern] || g.action == "dynamodb:GetItem"
+			}
+		}
+	}
+	for _, k := range store.Kinds() {
+		pattern := keysOf(k)
+		if !granted[pattern] {
+			t.Errorf("no role may read %s", pattern)
+		}
+		delete(granted, pattern)
+	}
+	for pattern := range granted {
+		t.Errorf("a role has a right on %s, which is no kind of package store", pattern)
 	}
 }
 

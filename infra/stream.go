@@ -5,6 +5,8 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/symflows/symflows/internal/store"
 )
 
 // reader of the stream: how patient it is with a change that it can't handle.
@@ -31,7 +33,7 @@ var streamReaders = []streamReader{
 const parallelization = 10
 
 // runsOnly lets changes of runs pass. What was deleted is no news.
-const runsOnly = `{"eventName":["INSERT","MODIFY"],"dynamodb":{"Keys":{"key":{"S":[{"prefix":"run#"}]}}}}`
+const runsOnly = `{"eventName":["INSERT","MODIFY"],"dynamodb":{"Keys":{"key":{"S":[{"prefix":"` + string(store.KindRun) + `"}]}}}}`
 
 // addStream has relay and notify read the table's stream, and relay the queue of
 // audit records.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/symflows/symflows/internal/store"
 )
 
 // TestEveryResourceIsOurs: nothing is in the template but what these files make.
@@ -231,7 +233,7 @@ func TestStream(t *testing.T) {
 			t.Fatal(err)
 		}
 		key := text(at(made.Resources["Table"].Properties, "KeySchema", 0, "AttributeName"))
-		if prefix := pattern.DynamoDB.Keys[key]["S"][0]["prefix"]; prefix != "run#" || !slices.Equal(pattern.EventName, []string{"INSERT", "MODIFY"}) {
+		if prefix := pattern.DynamoDB.Keys[key]["S"][0]["prefix"]; prefix != string(store.KindRun) || !slices.Equal(pattern.EventName, []string{"INSERT", "MODIFY"}) {
 			t.Errorf("%s lets pass %+v", id, pattern)
 		}
 	}

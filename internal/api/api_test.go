@@ -287,8 +287,8 @@ func (f *fixture) remove(runID string) {
 func (f *fixture) stored() map[string]int64 {
 	f.t.Helper()
 	revs := map[string]int64{}
-	for _, kind := range []string{"run#", "user#", "slackuser#", "token#", "msg#", "grant#"} {
-		page, err := f.store.List(f.t.Context(), store.Query{By: store.ByKind, Value: kind, Limit: 200})
+	for _, kind := range store.Kinds() {
+		page, err := f.store.List(f.t.Context(), store.Query{By: store.ByKind, Value: string(kind), Limit: 200})
 		if err != nil || page.Cursor != "" {
 			f.t.Fatalf("list %s: %q %v", kind, page.Cursor, err)
 		}

@@ -301,27 +301,27 @@ type breakdown struct {
 	name         string
 	method, path string
 	body         string
-	unread       string // prefix of the keys that can't be read
+	unread       store.Kind // the kind of items that can't be read
 	logged       string
 }
 
 func breakdowns() []breakdown {
-	const unread, run = "token#", "0d6e5a3c-0000-4000-8000-000000000000"
+	const run = "0d6e5a3c-0000-4000-8000-000000000000"
 	return []breakdown{
-		{"request", "POST", "/events/request", reportBody, unread, errOut.Error()},
-		{"request, later", "POST", "/events/request", reportBody, "flow#", errOut.Error()},
+		{"request", "POST", "/events/request", reportBody, store.KindToken, errOut.Error()},
+		{"request, later", "POST", "/events/request", reportBody, store.KindFlow, errOut.Error()},
 		{"request, panic", "POST", "/events/request", access("alice@example.com", askToFall), "none#", "the directory fell over"},
-		{"deescalate", "POST", "/events/deescalate", `{"run_id":"` + run + `"}`, "run#", errOut.Error()},
-		{"event", "GET", "/events/" + run, "", "run#", errOut.Error()},
-		{"run", "GET", "/runs/" + run, "", "run#", errOut.Error()},
-		{"runs", "GET", "/runs?flow=run-report", "", "flow#", errOut.Error()},
-		{"flows", "GET", "/flows", "", "flows#", errOut.Error()},
+		{"deescalate", "POST", "/events/deescalate", `{"run_id":"` + run + `"}`, store.KindRun, errOut.Error()},
+		{"event", "GET", "/events/" + run, "", store.KindRun, errOut.Error()},
+		{"run", "GET", "/runs/" + run, "", store.KindRun, errOut.Error()},
+		{"runs", "GET", "/runs?flow=run-report", "", store.KindFlow, errOut.Error()},
+		{"flows", "GET", "/flows", "", store.KindFlowList, errOut.Error()},
 	}
 }
 
 func (c breakdown) run(t *testing.T, doc *document) {
 	f := newFixture(t)
-	f.serve(out{Store: f.store, prefix: c.unread})
+	f.serve(out{Store: f.store, prefix: string(c.unread)})
 	resp := f.send(c.method, Base+c.path, c.body, nil)
 	answer := doc.check(t, c.method, Base+c.path, resp)
 	if resp.StatusCode != 500 {

@@ -327,7 +327,7 @@ func TestClient_Handle_Faults(t *testing.T) {
 	if _, err := c.Handle(t.Context(), call(t), nil); flow.CodeOf(err) != flow.CodeHandler {
 		t.Errorf("no JSON: %v", err)
 	}
-	page, err := c.Runs.Store.List(t.Context(), store.Query{By: store.ByKind, Value: "call#"})
+	page, err := c.Runs.Store.List(t.Context(), store.Query{By: store.ByKind, Value: string(store.KindCall)})
 	if err != nil || len(page.Items) != 0 {
 		t.Errorf("tokens are left: %d, %v", len(page.Items), err)
 	}

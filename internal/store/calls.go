@@ -37,7 +37,7 @@ func (s Calls) Begin(ctx context.Context, run, event string) (token string, err 
 	if err != nil {
 		return "", err
 	}
-	_, err = s.Store.Put(ctx, Item{Key: callKey(token), Writer: NewWriter(), Body: body, Expires: c.Expires})
+	_, err = s.Store.Put(ctx, Item{Key: KindCall.Key(hash(token)), Writer: NewWriter(), Body: body, Expires: c.Expires})
 	if err != nil {
 		return "", fmt.Errorf("write the token of a call: %w", err)
 	}
@@ -48,7 +48,7 @@ func (s Calls) Begin(ctx context.Context, run, event string) (token string, err 
 // flow.CodeUnauthenticated, and says no more, if there is none or it is over.
 func (s Calls) Check(ctx context.Context, token string) (Call, error) {
 	refused := flow.Errorf(flow.CodeUnauthenticated, "the token is not valid: it is good for one call of a handler, while that runs")
-	item, err := s.Store.Get(ctx, callKey(token))
+	item, err := s.Store.Get(ctx, KindCall.Key(hash(token)))
 	if errors.Is(err, ErrNotFound) {
 		return Call{}, refused
 	}
@@ -67,7 +67,7 @@ func (s Calls) Check(ctx context.Context, token string) (Call, error) {
 
 // End makes a token worthless. One that is gone is no error.
 func (s Calls) End(ctx context.Context, token string) error {
-	item, err := s.Store.Get(ctx, callKey(token))
+	item, err := s.Store.Get(ctx, KindCall.Key(hash(token)))
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
@@ -79,5 +79,3 @@ func (s Calls) End(ctx context.Context, token string) error {
 	}
 	return nil
 }
-
-func callKey(token string) string { return "call#" + hash(token) }

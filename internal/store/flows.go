@@ -53,22 +53,11 @@ func (f FlowSummary) Allows(source flow.Channel) bool {
 	return f.AllowedSources == nil || slices.Contains(*f.AllowedSources, source)
 }
 
-const (
-	flowList       = "flows#current"
-	strategiesItem = "flows#strategies"
-)
-
-// The kinds differ, so that no name, whatever is in it, stands for a version.
-func flowKey(name string) string { return "flow#" + strings.ToLower(name) }
-func versionKey(name, version string) string {
-	return "flowversion#" + strings.ToLower(name) + "#" + version
-}
-
 // Latest reads the newest version of a flow, whatever the case of the name's
 // letters. The error has flow.CodeUnknownFlow where there is none, or none any
 // more. Flows are shared between those who read them: don't change them.
 func (s *Flows) Latest(ctx context.Context, name string) (*flow.Flow, error) {
-	return s.get(ctx, flowKey(name), name)
+	return s.get(ctx, KindFlow.Key(name), name)
 }
 
 // Version reads one version of a flow, withdrawn or not; flow.Latest stands
@@ -105,7 +94,7 @@ func (s *Flows) get(ctx context.Context, key, shown string) (*flow.Flow, error) 
 
 // List gives the published flows in order of name.
 func (s *Flows) List(ctx context.Context) ([]FlowSummary, error) {
-	item, err := s.Store.Get(ctx, flowList)
+	item, err := s.Store.Get(ctx, KindFlowList.Key(""))
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil
 	}
@@ -119,11 +108,9 @@ func (s *Flows) List(ctx context.Context) ([]FlowSummary, error) {
 	return list, nil
 }
 
-const flowsFilter = "flows#filter"
-
 // Filter reads the filter of the list that people are shown; nil: there is none.
 func (s *Flows) Filter(ctx context.Context) (*flow.FlowsFilter, error) {
-	item, err := s.Store.Get(ctx, flowsFilter)
+	item, err := s.Store.Get(ctx, KindFlowsFilter.Key(""))
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil
 	}
@@ -144,7 +131,7 @@ func (s *Flows) PublishFilter(ctx context.Context, f *flow.FlowsFilter) error {
 			return err
 		}
 	}
-	if err := s.overwrite(ctx, flowsFilter, f); err != nil {
+	if err := s.overwrite(ctx, KindFlowsFilter.Key(""), f); err != nil {
 		return fmt.Errorf("write the filter of flows: %w", err)
 	}
 	return nil
@@ -153,7 +140,7 @@ func (s *Flows) PublishFilter(ctx context.Context, f *flow.FlowsFilter) error {
 // Strategies gives what the current configuration has for granting and removing,
 // as publish has written it down; nil: nothing was published yet.
 func (s *Flows) Strategies(ctx context.Context) ([]string, error) {
-	item, err := s.Store.Get(ctx, strategiesItem)
+	item, err := s.Store.Get(ctx, KindStrategies.Key(""))
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil
 	}
@@ -172,7 +159,7 @@ func (s *Flows) SetStrategies(ctx context.Context, list []string) error {
 	if list == nil {
 		list = []string{}
 	}
-	if err := s.overwrite(ctx, strategiesItem, list); err != nil {
+	if err := s.overwrite(ctx, KindStrategies.Key(""), list); err != nil {
 		return fmt.Errorf("write what the configuration has: %w", err)
 	}
 	return nil
@@ -209,10 +196,10 @@ func unpack(body []byte, v any) error {
 func (s *Flows) Publish(ctx context.Context, flows []*flow.Flow) ([]FlowSummary, error) {
 	kept := map[string]bool{}
 	for _, f := range flows {
-		if kept[flowKey(f.Name)] {
+		if kept[KindFlow.Key(f.Name)] {
 			return nil, flow.Errorf(flow.CodeInvalid, "there are two flows named %q: names must differ in more than the case of their letters", f.Name)
 		}
-		kept[flowKey(f.Name)] = true
+		kept[KindFlow.Key(f.Name)] = true
 	}
 	list := []FlowSummary{}
 	for _, f := range flows {
@@ -232,7 +219,7 @@ func (s *Flows) Publish(ctx context.Context, flows []*flow.Flow) ([]FlowSummary,
 	if err := s.withdraw(ctx, kept); err != nil {
 		return nil, err
 	}
-	if err := s.overwrite(ctx, flowList, list); err != nil {
+	if err := s.overwrite(ctx, KindFlowList.Key(""), list); err != nil {
 		return nil, fmt.Errorf("write the list of flows: %w", err)
 	}
 	return list, nil
@@ -272,7 +259,7 @@ func (s *Flows) publish(ctx context.Context, f *flow.Flow) (*flow.Flow, error) {
 	if err != nil && !errors.Is(err, ErrConflict) { // else it was published before
 		return nil, err
 	}
-	return &published, s.overwrite(ctx, flowKey(f.Name), published)
+	return &published, s.overwrite(ctx, KindFlow.Key(f.Name), published)
 }
 
 // digests is the item that knows all content a flow ever had. It outlives the
@@ -284,8 +271,6 @@ type digests struct {
 	Versions map[string]string `json:"versions"`
 }
 
-const digestsKind = "flowdigests#"
-
 // number gives the version of the flow's content.
 func (s *Flows) number(ctx context.Context, f *flow.Flow) (string, error) {
 	content := *f
@@ -296,7 +281,7 @@ func (s *Flows) number(ctx context.Context, f *flow.Flow) (string, error) {
 	}
 	sum := sha256.Sum256(body)
 	digest := hex.EncodeToString(sum[:16])
-	known, _, err := change(ctx, s.Store, digestsKind+strings.ToLower(f.Name), func(d *digests, _ int64) error {
+	known, _, err := change(ctx, s.Store, KindFlowDigests.Key(f.Name), func(d *digests, _ int64) error {
 		if d.Versions[digest] != "" {
 			return nil
 		}
@@ -314,18 +299,18 @@ func (s *Flows) number(ctx context.Context, f *flow.Flow) (string, error) {
 // kept. The list of flows does not tell which: a publish may have failed
 // before it wrote that.
 func (s *Flows) withdraw(ctx context.Context, kept map[string]bool) error {
-	q := Query{By: ByKind, Value: digestsKind}
+	q := Query{By: ByKind, Value: string(KindFlowDigests)}
 	for {
 		page, err := s.Store.List(ctx, q)
 		if err != nil {
 			return fmt.Errorf("list the flows that ever were: %w", err)
 		}
 		for _, item := range page.Items {
-			name := strings.TrimPrefix(item.Key, digestsKind)
-			if kept[flowKey(name)] {
+			name, _ := KindFlowDigests.Name(item.Key)
+			if kept[KindFlow.Key(name)] {
 				continue
 			}
-			if err := s.remove(ctx, flowKey(name)); err != nil {
+			if err := s.remove(ctx, KindFlow.Key(name)); err != nil {
 				return fmt.Errorf("withdraw flow %q: %w", name, err)
 			}
 		}

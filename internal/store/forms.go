@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
@@ -23,7 +22,7 @@ type Forms struct {
 // Get reads a form and its revision. The error has flow.CodeStale where there
 // is none, or none any more.
 func (s Forms) Get(ctx context.Context, runID string) (form flow.OpenForm, rev int64, err error) {
-	item, err := s.Store.Get(ctx, formKey(runID))
+	item, err := s.Store.Get(ctx, KindForm.Key(runID))
 	if errors.Is(err, ErrNotFound) {
 		return form, 0, flow.Errorf(flow.CodeStale, "this form was open too long; start again with /sym req")
 	}
@@ -45,12 +44,10 @@ func (s Forms) Put(ctx context.Context, runID string, form flow.OpenForm, rev in
 		return fmt.Errorf("encode form of run %s: %w", runID, err)
 	}
 	_, err = s.Store.Put(ctx, Item{
-		Key: formKey(runID), Rev: rev, Writer: NewWriter(), Body: body, Expires: s.Now().UTC().Add(flow.PromptTimeout),
+		Key: KindForm.Key(runID), Rev: rev, Writer: NewWriter(), Body: body, Expires: s.Now().UTC().Add(flow.PromptTimeout),
 	})
 	if errors.Is(err, ErrTooLarge) {
 		return &flow.Error{Code: flow.CodeTooLarge, Message: "the form has more options than can be kept: offer fewer", Cause: err}
 	}
 	return err
 }
-
-func formKey(runID string) string { return "form#" + strings.ToLower(runID) }

@@ -17,7 +17,7 @@ type Grants struct {
 // the result, anew for each lost race. A move that changes nothing writes
 // nothing. Errors of move end the change, with the grant as move left it.
 func (s Grants) Change(ctx context.Context, key string, move func(flow.Grant) (flow.Grant, error)) (flow.Grant, error) {
-	g, rev, err := change(ctx, s.Store, "grant#"+key, func(g *flow.Grant, rev int64) (err error) {
+	g, rev, err := change(ctx, s.Store, KindGrant.Key(key), func(g *flow.Grant, rev int64) (err error) {
 		g.Key, g.Rev = key, rev
 		*g, err = move(*g)
 		return err

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/symflows/symflows/internal/flow"
 )
@@ -24,7 +23,7 @@ type Message struct {
 
 // Get lists the messages of a run; none is no error.
 func (s Messages) Get(ctx context.Context, runID string) ([]Message, error) {
-	item, err := s.Store.Get(ctx, messagesKey(runID))
+	item, err := s.Store.Get(ctx, KindMessages.Key(runID))
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil
 	}
@@ -40,7 +39,7 @@ func (s Messages) Get(ctx context.Context, runID string) ([]Message, error) {
 
 // Save adds a message, or updates what it shows.
 func (s Messages) Save(ctx context.Context, runID string, m Message) error {
-	_, _, err := change(ctx, s.Store, messagesKey(runID), func(list *[]Message, _ int64) error {
+	_, _, err := change(ctx, s.Store, KindMessages.Key(runID), func(list *[]Message, _ int64) error {
 		for i, old := range *list {
 			if old.MessageRef == m.MessageRef {
 				(*list)[i] = m
@@ -52,5 +51,3 @@ func (s Messages) Save(ctx context.Context, runID string, m Message) error {
 	})
 	return err
 }
-
-func messagesKey(runID string) string { return "msg#" + strings.ToLower(runID) }

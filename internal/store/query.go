@@ -50,7 +50,7 @@ func (q Query) Check() error {
 		}
 	case ByKind:
 		if !strings.Contains(q.Value, "#") {
-			return flow.Errorf(flow.CodeInvalid, `a listing by %s needs a prefix that holds the kind, such as "run#"`, q.By)
+			return flow.Errorf(flow.CodeInvalid, "a listing by %s needs a prefix that holds the kind, such as %q", q.By, KindRun)
 		}
 	default:
 		return flow.Errorf(flow.CodeInvalid, "there is no listing by %q", string(q.By))

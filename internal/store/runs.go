@@ -16,15 +16,12 @@ type Runs struct {
 	Store Store // required
 }
 
-// Ids and flows' names are the same in letters of either case.
-func runKey(id string) string { return "run#" + strings.ToLower(id) }
-
 // Get reads a run. The error has flow.CodeUnknownRun where there is none.
 func (s Runs) Get(ctx context.Context, id string) (flow.Run, error) {
 	if err := flow.CheckRunID(id); err != nil {
 		return flow.Run{}, err
 	}
-	item, err := s.Store.Get(ctx, runKey(id))
+	item, err := s.Store.Get(ctx, KindRun.Key(id))
 	if errors.Is(err, ErrNotFound) {
 		return flow.Run{}, flow.Errorf(flow.CodeUnknownRun, "there is no run %s", id)
 	}
@@ -52,7 +49,7 @@ func (s Runs) Put(ctx context.Context, r flow.Run) (flow.Run, error) {
 		return flow.Run{}, fmt.Errorf("encode run %s: %w", r.ID, err)
 	}
 	rev, err := s.Store.Put(ctx, Item{
-		Key: runKey(r.ID), Rev: r.Rev, Writer: NewWriter(), Body: body,
+		Key: KindRun.Key(r.ID), Rev: r.Rev, Writer: NewWriter(), Body: body,
 		Index: Index{Due: r.Due, Requester: r.Requester.ID, Flow: strings.ToLower(r.Flow), Status: string(r.Status), Created: r.Created},
 	})
 	if errors.Is(err, ErrTooLarge) {
@@ -106,7 +103,7 @@ type RunPage struct {
 func (s Runs) List(ctx context.Context, q Query) (RunPage, error) {
 	switch q.By {
 	case ByKind:
-		q.Value = "run#"
+		q.Value = string(KindRun)
 	case ByFlow:
 		q.Value = strings.ToLower(q.Value)
 	}

@@ -30,9 +30,7 @@ const (
 // Item is what is stored: a body that the store does not look into, and what
 // it can be found by.
 type Item struct {
-	// Key starts with the kind: "run#…", "grant#…", "msg#…", "user#…",
-	// "slackuser#…", "token#…", "form#…"; and of the published configuration "flow#…",
-	// "flowversion#…", "flowdigests#…", "flows#…".
+	// Key begins with the item's kind; see [Kind].
 	Key string
 	// Rev counts the writes of this key. In a Put it is the revision that the
 	// write is based on: 0 creates.
@@ -93,7 +91,7 @@ const (
 	ByRequester By = "requester"
 	ByFlow      By = "flow"
 	ByStatus    By = "status"
-	ByKind      By = "kind" // Query.Value is a key prefix that holds the kind: "run#"; in order of key
+	ByKind      By = "kind" // Query.Value is a key prefix that begins with a [Kind]; in order of key
 )
 
 // Query asks for a page of items of one index.

@@ -55,7 +55,7 @@ func (s Tokens) Create(ctx context.Context, bot, label string, valid time.Durati
 	if err != nil {
 		return "", Token{}, err
 	}
-	_, err = s.Store.Put(ctx, Item{Key: tokenKey(t.Hash), Writer: NewWriter(), Body: body, Expires: t.Expires})
+	_, err = s.Store.Put(ctx, Item{Key: KindToken.Key(t.Hash), Writer: NewWriter(), Body: body, Expires: t.Expires})
 	if err != nil {
 		return "", Token{}, fmt.Errorf("write token: %w", err)
 	}
@@ -68,7 +68,7 @@ func (s Tokens) Create(ctx context.Context, bot, label string, valid time.Durati
 func (s Tokens) Check(ctx context.Context, value string) (flow.Actor, Token, error) {
 	refused := flow.Errorf(flow.CodeUnauthenticated, "the token is not valid: it may be wrong, expired or revoked")
 	h := hash(value)
-	item, err := s.Store.Get(ctx, tokenKey(h))
+	item, err := s.Store.Get(ctx, KindToken.Key(h))
 	if errors.Is(err, ErrNotFound) {
 		return flow.Actor{}, Token{}, refused
 	}
@@ -88,7 +88,7 @@ func (s Tokens) Check(ctx context.Context, value string) (flow.Actor, Token, err
 // List gives the tokens that are valid.
 func (s Tokens) List(ctx context.Context) ([]Token, error) {
 	var out []Token
-	q := Query{By: ByKind, Value: "token#"}
+	q := Query{By: ByKind, Value: string(KindToken)}
 	for {
 		page, err := s.Store.List(ctx, q)
 		if err != nil {
@@ -124,7 +124,7 @@ func (s Tokens) Revoke(ctx context.Context, id string) error {
 }
 
 func (s Tokens) delete(ctx context.Context, t Token) error {
-	item, err := s.Store.Get(ctx, tokenKey(t.Hash))
+	item, err := s.Store.Get(ctx, KindToken.Key(t.Hash))
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
@@ -136,8 +136,6 @@ func (s Tokens) delete(ctx context.Context, t Token) error {
 	}
 	return nil
 }
-
-func tokenKey(hash string) string { return "token#" + hash }
 
 func hash(value string) string {
 	sum := sha256.Sum256([]byte(value))

@@ -62,7 +62,7 @@ func (s Users) BySlack(ctx context.Context, team, id string) (User, error) {
 // we never saw them.
 func (s Users) ByID(ctx context.Context, userID string) (User, error) {
 	var p person
-	if err := s.read(ctx, userKey(userID), &p); err != nil {
+	if err := s.read(ctx, KindUser.Key(userID), &p); err != nil {
 		return User{}, err
 	}
 	if p.ID == "" {
@@ -83,7 +83,7 @@ func (s Users) Remember(ctx context.Context, u User) error {
 			return err
 		}
 	}
-	_, _, err := change(ctx, s.Store, userKey(u.ID), func(p *person, _ int64) error {
+	_, _, err := change(ctx, s.Store, KindUser.Key(u.ID), func(p *person, _ int64) error {
 		p.update(u)
 		return nil
 	})
@@ -96,9 +96,6 @@ func (u *User) update(seen User) {
 	}
 }
 
-func slackUserKey(team, id string) string { return "slackuser#" + team + "#" + id }
-func userKey(id string) string            { return "user#" + id }
-
 // person is what we keep under our own id.
 type person struct {
 	User
@@ -110,7 +107,7 @@ type person struct {
 // that ask now and then, not for what people wait for.
 func (s Users) ByIdentities(ctx context.Context, service, externalID string, ids []string) ([]User, error) {
 	var found []User
-	q := Query{By: ByKind, Value: userKey(""), Limit: 200}
+	q := Query{By: ByKind, Value: string(KindUser), Limit: 200}
 	for {
 		page, err := s.Store.List(ctx, q)
 		if err != nil {
@@ -137,7 +134,7 @@ func (s Users) ByIdentities(ctx context.Context, service, externalID string, ids
 // whom we never saw, that is nothing, and no error.
 func (s Users) Known(ctx context.Context, userID string) (Role, []Identity, error) {
 	var p person
-	if err := s.read(ctx, userKey(userID), &p); err != nil && flow.CodeOf(err) != flow.CodeUnknownUser {
+	if err := s.read(ctx, KindUser.Key(userID), &p); err != nil && flow.CodeOf(err) != flow.CodeUnknownUser {
 		return "", nil, err
 	}
 	return p.Role, p.Identities, nil
@@ -166,7 +163,7 @@ func (s Users) Identity(ctx context.Context, userID, service, externalID string)
 // SetIdentity saves an identity in place of the one of the same service and
 // external id.
 func (s Users) SetIdentity(ctx context.Context, userID string, i Identity) error {
-	_, _, err := change(ctx, s.Store, userKey(userID), func(p *person, _ int64) error {
+	_, _, err := change(ctx, s.Store, KindUser.Key(userID), func(p *person, _ int64) error {
 		for k, old := range p.Identities {
 			if old.Service == i.Service && old.ExternalID == i.ExternalID {
 				p.Identities[k] = i

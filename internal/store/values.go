@@ -27,7 +27,7 @@ func (s Values) Get(ctx context.Context, path string) (json.RawMessage, error) {
 	if err := checkPath(path); err != nil {
 		return nil, err
 	}
-	item, err := s.Store.Get(ctx, valueKey(path))
+	item, err := s.Store.Get(ctx, KindValue.Key(path))
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil
 	}
@@ -46,7 +46,7 @@ func (s Values) Put(ctx context.Context, path string, value json.RawMessage) err
 	if len(value) > MaxValueBytes {
 		return flow.Errorf(flow.CodeTooLarge, "the value of %q has %d bytes of JSON: at most %d can be kept", path, len(value), MaxValueBytes)
 	}
-	_, _, err := change(ctx, s.Store, valueKey(path), func(v *json.RawMessage, _ int64) error {
+	_, _, err := change(ctx, s.Store, KindValue.Key(path), func(v *json.RawMessage, _ int64) error {
 		*v = value
 		return nil
 	})
@@ -59,5 +59,3 @@ func checkPath(path string) error {
 	}
 	return nil
 }
-
-func valueKey(path string) string { return "kv#" + path }

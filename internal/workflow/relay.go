@@ -2,7 +2,6 @@ package workflow
 
 import (
 	"context"
-	"strings"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
@@ -25,4 +24,4 @@ func (x Relay) Handle(ctx context.Context, c store.Change) error {
 }
 
 // runOf gives the run that changed; false: it was something else.
-func runOf(c store.Change) (string, bool) { return strings.CutPrefix(c.Key, "run#") }
+func runOf(c store.Change) (string, bool) { return store.KindRun.Name(c.Key) }

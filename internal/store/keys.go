@@ -1,0 +1,65 @@
+package store
+
+import "strings"
+
+// Kind is what the keys of one kind of items begin with: a word and "#". What
+// there is one of only has its whole key as its kind.
+//
+// Stored items and the rights of functions (infra) go by these: to rename one
+// is to lose what is stored under it.
+type Kind string
+
+// The kinds, and what is kept under each.
+const (
+	KindRun         Kind = "run#"             // a run with its events, by id: flow.Run
+	KindGrant       Kind = "grant#"           // an entitlement and who holds it, by the entitlement's key: flow.Grant
+	KindMessages    Kind = "msg#"             // the Slack messages that show a run, by its id: []Message
+	KindForm        Kind = "form#"            // an open form that handlers have a say in, by its run's id: flow.OpenForm
+	KindUser        Kind = "user#"            // a person and their identities, by our id
+	KindSlackUser   Kind = "slackuser#"       // a person, by Slack's team and id: User
+	KindToken       Kind = "token#"           // a bot's token of the API, by its hash: Token
+	KindCall        Kind = "call#"            // the token of a handler's call, by its hash: Call
+	KindValue       Kind = "kv#"              // what handlers remember, by a path of their choice
+	KindFlow        Kind = "flow#"            // the newest version of a flow, by name: flow.Flow
+	KindFlowVersion Kind = "flowversion#"     // each version of a flow, by name and version: flow.Flow
+	KindFlowDigests Kind = "flowdigests#"     // the digests of all versions of a flow, by name
+	KindFlowList    Kind = "flows#current"    // the published flows: []FlowSummary
+	KindFlowsFilter Kind = "flows#filter"     // the filter of the list of flows: flow.FlowsFilter
+	KindStrategies  Kind = "flows#strategies" // what the configuration has for granting and removing: []string
+)
+
+// Kinds lists all kinds.
+func Kinds() []Kind {
+	return []Kind{
+		KindRun, KindGrant, KindMessages, KindForm, KindUser, KindSlackUser, KindToken, KindCall, KindValue,
+		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies,
+	}
+}
+
+// Key gives the key of the item of this kind and name; "" for what there is one
+// of only. Ids and flows' names are the same in letters of either case; names of
+// other kinds are taken as they are.
+func (k Kind) Key(name string) string {
+	switch k {
+	case KindRun, KindMessages, KindForm, KindFlow, KindFlowDigests:
+		name = strings.ToLower(name)
+	}
+	return string(k) + name
+}
+
+// Name gives the name in a key of this kind; false for a key of another kind.
+func (k Kind) Name(key string) (string, bool) {
+	name, ok := strings.CutPrefix(key, string(k))
+	return name, ok && k.Single() == (name == "")
+}
+
+// Single tells whether there is one item of this kind only.
+func (k Kind) Single() bool { return !strings.HasSuffix(string(k), "#") }
+
+// The kinds of flows and of their versions differ, so that no name, whatever is
+// in it, stands for a version.
+func versionKey(name, version string) string {
+	return KindFlowVersion.Key(strings.ToLower(name) + "#" + version)
+}
+
+func slackUserKey(team, id string) string { return KindSlackUser.Key(team + "#" + id) }

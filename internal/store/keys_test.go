@@ -1,0 +1,201 @@
+package store_test
+
+import (
+	"context"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+)
+
+// Items are stored under these keys since the first release: they must not
+// change.
+func TestKinds(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		kind          store.Kind
+		of, key, name string
+	}{
+		{store.KindRun, "0D6E-0000", "run#0d6e-0000", "0d6e-0000"},
+		{store.KindGrant, "aws_sso/Team", "grant#aws_sso/Team", "aws_sso/Team"},
+		{store.KindMessages, "0D6E-0000", "msg#0d6e-0000", "0d6e-0000"},
+		{store.KindForm, "0D6E-0000", "form#0d6e-0000", "0d6e-0000"},
+		{store.KindUser, "u-1", "user#u-1", "u-1"},
+		{store.KindSlackUser, "T1#U1", "slackuser#T1#U1", "T1#U1"},
+		{store.KindToken, "abc", "token#abc", "abc"},
+		{store.KindCall, "abc", "call#abc", "abc"},
+		{store.KindValue, "Path/to", "kv#Path/to", "Path/to"},
+		{store.KindFlow, "Prod-Access", "flow#prod-access", "prod-access"},
+		{store.KindFlowVersion, "prod-access#1.0.1", "flowversion#prod-access#1.0.1", "prod-access#1.0.1"},
+		{store.KindFlowDigests, "Prod-Access", "flowdigests#prod-access", "prod-access"},
+		{store.KindFlowList, "", "flows#current", ""},
+		{store.KindFlowsFilter, "", "flows#filter", ""},
+		{store.KindStrategies, "", "flows#strategies", ""},
+	} {
+		if key := test.kind.Key(test.of); key != test.key {
+			t.Errorf("%s of %q has the key %q, want %q", test.kind, test.of, key, test.key)
+		}
+		for _, k := range store.Kinds() {
+			name, ok := k.Name(test.key)
+			if ok != (k == test.kind) || ok && name != test.name {
+				t.Errorf("%s: the name in %q is %q, %v", k, test.key, name, ok)
+			}
+		}
+	}
+	for _, key := range []string{"", "run", "run#", "flows#", "flows#current#1", "runner#1"} {
+		for _, k := range store.Kinds() {
+			if name, ok := k.Name(key); ok {
+				t.Errorf("%s: the name in %q is %q", k, key, name)
+			}
+		}
+	}
+}
+
+// written notes the keys that are written.
+type written struct {
+	store.Store
+	mu   sync.Mutex
+	keys []string
+}
+
+func (w *written) Put(ctx context.Context, item store.Item) (int64, error) {
+	w.mu.Lock()
+	w.keys = append(w.keys, item.Key)
+	w.mu.Unlock()
+	return w.Store.Put(ctx, item)
+}
+
+// Every kind is written by what this package keeps, and nothing else is.
+func TestKinds_Written(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := &written{Store: memory()}
+	stored(t, store.Runs{Store: w}, prompted(t, flow.NewRunID(), "f", start))
+	flows := &store.Flows{Store: w}
+	for name, write := range map[string]func() error{
+		"grant": func() error {
+			_, err := store.Grants{Store: w}.Change(ctx, "db", func(g flow.Grant) (flow.Grant, error) {
+				g, _, err := g.Acquire("run", flow.Lease{Owner: "run", Until: start.Add(time.Hour)}, start)
+				return g, err
+			})
+			return err
+		},
+		"messages": func() error {
+			return store.Messages{Store: w}.Save(ctx, "run", store.Message{MessageRef: flow.MessageRef{Channel: "C1", TS: "1.1"}})
+		},
+		"form":   func() error { return store.Forms{Store: w, Now: now}.Put(ctx, "run", flow.OpenForm{}, 0) },
+		"person": func() error { return store.Users{Store: w}.Remember(ctx, store.User{Actor: alice(), SeenAt: start}) },
+		"token": func() error {
+			_, _, err := store.Tokens{Store: w, Now: now}.Create(ctx, "ci", "", time.Hour)
+			return err
+		},
+		"call":    func() error { _, err := store.Calls{Store: w, Now: now}.Begin(ctx, "run", "event"); return err },
+		"value":   func() error { return store.Values{Store: w}.Put(ctx, "path", []byte(`1`)) },
+		"flows":   func() error { _, err := flows.Publish(ctx, labelled(map[string]string{"f": "F"})); return err },
+		"filter":  func() error { return flows.PublishFilter(ctx, &flow.FlowsFilter{}) },
+		"systems": func() error { return flows.SetStrategies(ctx, []string{"http"}) },
+	} {
+		if err := write(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	of := map[store.Kind]bool{}
+	for _, key := range w.keys {
+		n := len(of)
+		for _, k := range store.Kinds() {
+			if _, ok := k.Name(key); ok {
+				of[k], n = true, -1
+			}
+		}
+		if n >= 0 {
+			t.Errorf("%q was written, which is of no kind in keys.go", key)
+		}
+	}
+	for _, k := range store.Kinds() {
+		if !of[k] {
+			t.Errorf("nothing of kind %s was written: write it here, or delete the kind", k)
+		}
+	}
+}
+
+// Kinds are named in keys.go only, and Kinds lists what is named there: code
+// elsewhere that spells out a key, or makes an item, would have a kind that no
+// role is granted.
+func TestKinds_OneHome(t *testing.T) {
+	t.Parallel()
+	root := filepath.Join("..", "..")
+	files, spelt := 0, map[string]bool{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := filepath.ToSlash(strings.TrimPrefix(path, root+string(filepath.Separator)))
+		if d.IsDir() {
+			// Suites and fakes (storetest) are tests too.
+			if slices.Contains([]string{"node_modules", ".git", "testdata"}, d.Name()) || strings.HasSuffix(name, "test") {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		files++
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.BasicLit:
+				text, err := strconv.Unquote(n.Value)
+				if n.Kind != token.STRING || err != nil {
+					break
+				}
+				if name == "internal/store/keys.go" {
+					spelt[text] = true
+				} else if of := slices.IndexFunc(store.Kinds(), func(k store.Kind) bool { return strings.HasPrefix(text, string(k)) }); of >= 0 {
+					t.Errorf("%s spells out %q: use store.Kinds", set.Position(n.Pos()), text)
+				}
+			case *ast.CompositeLit:
+				made, ok := n.Type.(*ast.SelectorExpr)
+				if !ok || made.Sel.Name != "Item" || len(n.Elts) == 0 || strings.HasPrefix(name, "internal/store/") {
+					break
+				}
+				if pkg, ok := made.X.(*ast.Ident); ok && pkg.Name == "store" {
+					t.Errorf("%s makes an item: only package store does", set.Position(n.Pos()))
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files < 100 {
+		t.Errorf("only %d files were looked at", files)
+	}
+	for _, k := range store.Kinds() {
+		if !spelt[string(k)] {
+			t.Errorf("%s is not in keys.go", k)
+		}
+		delete(spelt, string(k))
+	}
+	for text := range spelt {
+		if strings.Contains(strings.TrimPrefix(text, "#"), "#") {
+			t.Errorf("%s is in keys.go, but not in Kinds", text)
+		}
+	}
+}
