@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -14,6 +13,7 @@ import (
 	"github.com/symflows/symflows/internal/catalog"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/lambdahost"
+	"github.com/symflows/symflows/internal/loopback"
 	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/services"
 	"github.com/symflows/symflows/internal/slackapp"
@@ -52,7 +52,8 @@ func hasPython(c *catalog.Catalog) bool {
 }
 
 // handlers builds what asks Python handlers, and serves what they ask of us
-// while they run: on an address of its own, which no other machine can reach.
+// while they run: on an address of its own, which no other machine can reach,
+// and no other user of this one.
 func (l *Local) handlers(c core.Core, side *slackSide, f *functions, secrets lambdahost.Secrets) (*sdk.Client, error) {
 	client, answers, err := serveHandlers(l, c, f, side.directory, slackapp.Asked{API: side.api, Directory: side.directory})
 	if err != nil {
@@ -65,7 +66,7 @@ func (l *Local) handlers(c core.Core, side *slackSide, f *functions, secrets lam
 // serveHandlers builds both sides of the talk with handlers. Secrets and
 // functions are left to the caller.
 func serveHandlers(l *Local, c core.Core, f workflow.Functions, people workflow.Directory, slack services.Slack) (*sdk.Client, *services.Services, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := loopback.Listen(c.Log)
 	if err != nil {
 		return nil, nil, fmt.Errorf("listen for handlers: %w", err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/loopback"
 	"github.com/symflows/symflows/internal/slackapp"
 	"github.com/symflows/symflows/internal/slacksim"
 )
@@ -67,7 +68,7 @@ func (l *Local) mount(mux *http.ServeMux, side *slackSide, a *slackapp.App) {
 		mux.Handle("/slack/", a.Handler(slackapp.FixedSecret(side.secret)))
 	}
 	if side.sim != nil {
-		mux.Handle("/", side.sim)
+		mux.Handle("/", loopback.Ours(side.sim))
 		l.Slack = side.sim
 	}
 }

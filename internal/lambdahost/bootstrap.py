@@ -14,7 +14,7 @@ import sys
 import time
 import traceback
 
-RUNTIME = "/2018-06-01/runtime"
+VERSION = "/2018-06-01/runtime"
 
 
 class Context:
@@ -70,9 +70,25 @@ def load(handler):
         raise Failure("Runtime.HandlerNotFound", f"Handler '{name}' missing on module '{module}'") from error
 
 
-def post(connection, path, body):
-    connection.request("POST", RUNTIME + path, body, {"Content-Type": "application/json"})
-    connection.getresponse().read()
+class Runtime:
+    """The Runtime API at an address, which may go on with a path."""
+
+    def __init__(self, address):
+        host, slash, path = address.partition("/")
+        self._connection = http.client.HTTPConnection(host)
+        self._base = slash + path + VERSION
+
+    def next(self):
+        self._connection.request("GET", self._base + "/invocation/next")
+        response = self._connection.getresponse()
+        return response.read(), Context(response.headers)
+
+    def post(self, path, body):
+        self._connection.request("POST", self._base + path, body, {"Content-Type": "application/json"})
+        self._connection.getresponse().read()
+
+    def hang_up(self):
+        self._connection.close()
 
 
 def answer(handler, event, context):
@@ -89,22 +105,20 @@ def answer(handler, event, context):
 
 
 def main():
-    connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    runtime = Runtime(os.environ["AWS_LAMBDA_RUNTIME_API"])
     try:
         handler = load(os.environ["_HANDLER"])
     except Exception as error:
-        post(connection, "/init/error", described(error))
+        runtime.post("/init/error", described(error))
         sys.exit(1)
     while True:
-        connection.request("GET", RUNTIME + "/invocation/next")
-        response = connection.getresponse()
-        path, body = answer(handler, response.read(), Context(response.headers))
+        path, body = answer(handler, *runtime.next())
         try:
-            post(connection, path, body)
+            runtime.post(path, body)
         except ConnectionError:
             # The host has hung up on an answer that is too large, which it knows,
             # or is gone: then the next request ends us.
-            connection.close()
+            runtime.hang_up()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,11 @@
 //	Invoke ──▶ function ──▶ worker ◀──▶ process
 //	           (by ARN)     (up to 4)   GET next, POST response | error
 //
-// A worker is one process with a Runtime API of its own on a loopback port. It
+// A worker is one process with a Runtime API of its own on a loopback port, and
+// below a path that it alone is told: AWS_LAMBDA_RUNTIME_API is
+// "127.0.0.1:port/secret". Clients that put more behind it keep the path, as
+// those of aws-lambda-go and of our bootstrap do; one that takes the host alone
+// is refused (403). Connections of other users are closed unread. It
 // is started by the first invocation that finds no idle one, has one
 // invocation at a time, lives on for the next, and is replaced when it exits.
 //

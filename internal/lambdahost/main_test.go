@@ -131,6 +131,7 @@ func runHost() {
 
 const (
 	goARN     = "arn:aws:lambda:us-east-1:123456789012:function:go"
+	otherARN  = "arn:aws:lambda:us-east-1:123456789012:function:other"
 	pythonARN = "arn:aws:lambda:us-east-1:123456789012:function:python"
 )
 

@@ -1,31 +1,35 @@
 package lambdahost
 
 import (
+	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/symflows/symflows/internal/flow"
 )
 
-// runtimeAPI is what the process at the other end speaks to, at this address.
-// Requests of web pages, which carry an Origin or another Host, are refused:
-// nothing else on this machine may take a function's invocations by accident.
-func (w *worker) runtimeAPI(address string) http.Handler {
+// runtimeAPI is what the process at the other end speaks to, at this address
+// and below a path that only this process was told. Who does not know it takes
+// no invocation and answers none, be it another user of this machine, another
+// function, or a web page, of which the Host and the Origin tell as well.
+func (w *worker) runtimeAPI(address, secret string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", w.serveNext)
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", w.serveResponse)
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", w.serveError)
 	mux.HandleFunc("POST /2018-06-01/runtime/init/error", w.serveInitError)
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if r.Host != address || r.Header.Get("Origin") != "" {
-			refuse(rw, http.StatusForbidden, "Forbidden", "this is the Runtime API of a local function")
+		said, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		if r.Host != address || r.Header.Get("Origin") != "" || subtle.ConstantTimeCompare([]byte(said), []byte(secret)) != 1 {
+			refuse(rw, http.StatusForbidden, "Forbidden", "this is the Runtime API of a local function, at the whole address in AWS_LAMBDA_RUNTIME_API")
 			return
 		}
-		mux.ServeHTTP(rw, r)
+		http.StripPrefix("/"+secret, mux).ServeHTTP(rw, r)
 	})
 }
 

@@ -6,7 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/loopback"
 )
 
 const (
@@ -87,12 +88,16 @@ func (w *worker) run(started chan<- error) {
 	defer runtime.UnlockOSThread()
 	defer close(w.exited)
 	f := w.function
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := loopback.Listen(f.host.log)
 	if err != nil {
 		started <- fmt.Errorf("listen for the runtime: %w", err)
 		return
 	}
-	server := &http.Server{Handler: w.runtimeAPI(listener.Addr().String())}
+	address, secret := listener.Addr().String(), rand.Text()
+	server := &http.Server{
+		Handler: w.runtimeAPI(address, secret), ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog: slog.NewLogLogger(f.host.log.Handler(), slog.LevelWarn),
+	}
 	go func() { _ = server.Serve(listener) }() // ends with Close
 	defer server.Close()
 	home, err := os.MkdirTemp(f.host.temp, f.name+"-")
@@ -107,7 +112,7 @@ func (w *worker) run(started chan<- error) {
 	cmd := exec.Command(f.command[0], f.command[1:]...)
 	cmd.Dir = f.config.Dir
 	// Later values win: what the function's owner sets replaces ours.
-	cmd.Env = append([]string{"HOME=" + home, "TMPDIR=" + home, "AWS_LAMBDA_RUNTIME_API=" + listener.Addr().String()}, f.env...)
+	cmd.Env = append([]string{"HOME=" + home, "TMPDIR=" + home, "AWS_LAMBDA_RUNTIME_API=" + address + "/" + secret}, f.env...)
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.SysProcAttr = ownGroup()
 	cmd.WaitDelay = outputGrace
