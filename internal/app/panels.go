@@ -71,7 +71,7 @@ func told(r events.AuditRecord) slacksim.Record {
 		asker = r.Actor
 	}
 	flowName, what := flowOf(r), flowOf(r)
-	if target, ok := r.Fields["target"].(map[string]any); ok {
+	if target, ok := r.Fields[flow.KeyTarget].(map[string]any); ok {
 		what = cmp.Or(written(target["label"]), written(target["name"]))
 	}
 	who, whose := called(r.Actor), called(asker)+"'s request for "+what
@@ -114,7 +114,7 @@ func told(r events.AuditRecord) slacksim.Record {
 		}
 	case flow.EventEscalate:
 		out.Line, out.Mood = called(asker)+" got access to "+what, good
-		if end, err := time.Parse(time.RFC3339, written(r.Fields["expires_at"])); err == nil {
+		if end, err := time.Parse(time.RFC3339, written(r.Fields[flow.KeyExpiresAt])); err == nil {
 			out.Note = "until " + end.Format("15:04:05 UTC")
 		}
 		if failed {
@@ -122,7 +122,7 @@ func told(r events.AuditRecord) slacksim.Record {
 		}
 	case flow.EventDeescalate:
 		out.Line = called(asker) + "'s access to " + what + " ended: its time was up"
-		if r.Fields["deescalate_type"] == flow.Manual {
+		if r.Fields[flow.KeyDeescalateType] == flow.Manual {
 			out.Line = who + " ended " + called(asker) + "'s access to " + what
 		}
 		if failed {
@@ -131,7 +131,7 @@ func told(r events.AuditRecord) slacksim.Record {
 	default:
 		out.Line = who + ": " + string(name)
 	}
-	if message := written(r.Fields["decision_message"]); message != "" {
+	if message := written(r.Fields[flow.KeyDecisionMessage]); message != "" {
 		out.Note = message
 	}
 	if len(r.State.Errors) > 0 {

@@ -142,7 +142,7 @@ func (f *Flow) Terms(r Run, asked EventName, h *HookAnswer) (*Terms, map[string]
 			if s, ok := v.(string); ok && target == "" && s != r.Fields[name] {
 				target = s
 			}
-		case name == FieldNameDuration, slices.Contains(reservedFields, name) && name != "decision_message":
+		case name == FieldNameDuration, slices.Contains(EventKeys, name) && name != KeyDecisionMessage:
 		case declared && h.Event == EventRequest:
 			if empty(v) {
 				continue

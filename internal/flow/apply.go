@@ -377,7 +377,7 @@ func (in Reject) apply(r *Run, now time.Time) error {
 	r.record(Event{ID: s.ID, Name: EventRequest, Actor: s.Actor, Channel: s.Channel, At: s.At, State: StateCompleted})
 	r.record(Event{
 		ID: r.nextID(), Name: EventDeny, Actor: System, Channel: ChannelInternal, At: now, State: StateCompleted,
-		Fields: map[string]any{"decision_message": in.Reason.Message},
+		Fields: map[string]any{KeyDecisionMessage: in.Reason.Message},
 	})
 	r.Status = Denied
 	return nil
@@ -542,9 +542,9 @@ func (in Forward) apply(r *Run, now time.Time) error {
 		return r.conclude(e, in.Ruling, in.Hooks, now)
 	case !r.lastTier(s.Action):
 		e.Name = EventRequestForward
-		e.Fields["forward_reason"] = string(s.Action)
+		e.Fields[KeyForwardReason] = string(s.Action)
 		if s.Message != "" {
-			e.Fields["forward_message"] = s.Message
+			e.Fields[KeyForwardMessage] = s.Message
 		}
 		r.Tier++
 		r.ask(now)
@@ -635,15 +635,14 @@ func (in Escalate) apply(r *Run, now time.Time) error {
 			start = now
 		}
 		a.End = start.Add(r.Duration())
-		fields["expires_at"] = a.End.Format(time.RFC3339Nano)
+		fields[KeyExpiresAt] = a.End.Format(time.RFC3339Nano)
 	}
 	if len(in.Warnings) > 0 {
-		fields["warnings"] = clipWarnings(in.Warnings)
+		fields[KeyWarnings] = clipWarnings(in.Warnings)
 	}
-	r.record(Event{
-		ID: a.EventID, Name: EventEscalate, Actor: r.Approver(), Channel: ChannelInternal, At: now,
-		State: StateCompleted, Fields: fields, Output: a.Output,
-	})
+	e := r.AccessEvent(EventEscalate, a.EventID, now)
+	e.State, e.Fields, e.Output = StateCompleted, fields, a.Output
+	r.record(e)
 	r.then(EventEscalate, a.EventID, in.Hooks)
 	r.Status = Escalated
 	if r.Error != nil && r.Error.Step == EventEscalate { // not a failure to take away, which goes on
@@ -704,10 +703,8 @@ func (in Deescalate) apply(r *Run, now time.Time) error {
 	if r.Access.Removal.Owner != in.Owner || in.Owner == "" {
 		return Errorf(CodeBusy, "somebody else is taking this access away")
 	}
-	e := Event{
-		ID: r.Access.Removal.EventID, Name: EventDeescalate, Actor: r.Approver(), Channel: ChannelInternal, At: now,
-		State: StateCompleted, Fields: map[string]any{"deescalate_type": Scheduled}, Output: clipOutput(in.Output),
-	}
+	e := r.AccessEvent(EventDeescalate, r.Access.Removal.EventID, now)
+	e.State, e.Output = StateCompleted, clipOutput(in.Output)
 	if said := r.Kept(e.ID); said != nil && said.Error != nil {
 		e.Errors = []Failure{*said.Error} // a hook that failed: reported, and of no consequence
 	}
@@ -715,20 +712,18 @@ func (in Deescalate) apply(r *Run, now time.Time) error {
 		if _, err := r.take(asked.ID); err != nil {
 			return err
 		}
-		e.Actor, e.Channel = asked.Actor, asked.Channel
-		e.Fields["deescalate_type"] = Manual
 		if asked.Message != "" {
-			e.Fields["decision_message"] = asked.Message
+			e.Fields[KeyDecisionMessage] = asked.Message
 		}
 	}
 	if len(in.StillHeld) > 0 {
-		e.Fields["still_held"] = in.StillHeld
+		e.Fields[KeyStillHeld] = in.StillHeld
 	}
 	if len(in.Kept) > 0 {
-		e.Fields["kept"] = in.Kept
+		e.Fields[KeyKept] = in.Kept
 	}
 	if len(in.Warnings) > 0 {
-		e.Fields["warnings"] = clipWarnings(in.Warnings)
+		e.Fields[KeyWarnings] = clipWarnings(in.Warnings)
 	}
 	r.record(e)
 	r.then(EventDeescalate, e.ID, in.Hooks)
@@ -829,11 +824,8 @@ func (in Fail) apply(r *Run, now time.Time) error {
 	default:
 		return Errorf(CodeIllegal, "%q is not a step that fails like this", in.Step)
 	}
-	actor, channel := r.Approver(), ChannelInternal
-	if s, asked := r.EndAsked(); asked && in.Step == EventDeescalate {
-		actor, channel = s.Actor, s.Channel
-	}
-	r.fail(f, actor, channel, now)
+	e := r.AccessEvent(in.Step, "", now)
+	r.fail(f, e.Actor, e.Channel, now)
 	return nil
 }
 
@@ -863,8 +855,8 @@ func (in Retry) apply(r *Run, now time.Time) error {
 		if e.Fields == nil {
 			e.Fields = map[string]any{}
 		}
-		e.Fields["retried_by"] = in.Actor.Display()
-		e.Fields["retried_at"] = now.Format(time.RFC3339Nano)
+		e.Fields[KeyRetriedBy] = in.Actor.Display()
+		e.Fields[KeyRetriedAt] = now.Format(time.RFC3339Nano)
 	})
 	switch r.Error.Step {
 	case EventDeescalate:
@@ -980,7 +972,7 @@ func (r *Run) take(id string) (Signal, error) {
 func (s Signal) event() Event {
 	e := Event{ID: s.ID, Name: EventName(s.Action), Actor: s.Actor, Channel: s.Channel, At: s.At, Via: s.Via}
 	if s.Message != "" {
-		e.Fields = map[string]any{"decision_message": s.Message}
+		e.Fields = map[string]any{KeyDecisionMessage: s.Message}
 	}
 	return e
 }

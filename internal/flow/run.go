@@ -26,22 +26,6 @@ const (
 // Statuses lists them all.
 var Statuses = []Status{Prompted, Requested, Approved, Denied, Expired, Cancelled, Escalated, Deescalated}
 
-// EventName names what happened, in Sym's words (and "cancel", ours).
-type EventName string
-
-// The events of a run.
-const (
-	EventPrompt         EventName = "prompt"
-	EventRequest        EventName = "request"
-	EventRequestForward EventName = "request_forward"
-	EventRequestExpire  EventName = "request_expire"
-	EventApprove        EventName = "approve"
-	EventDeny           EventName = "deny"
-	EventCancel         EventName = "cancel"
-	EventEscalate       EventName = "escalate"
-	EventDeescalate     EventName = "deescalate"
-)
-
 // Channel is the way by which something reached us.
 type Channel string
 
@@ -298,50 +282,6 @@ type Coming struct {
 	Result  *Result `json:"result,omitempty"`
 }
 
-// EventState is Sym's state.status.
-type EventState string
-
-// The states of an event.
-const (
-	StateCompleted   EventState = "completed"
-	StateIntercepted EventState = "intercepted" // a handler put another in its place, or ignored it: then with errors
-	StateInProgress  EventState = "in_progress" // counted in part, or failed: then with errors
-)
-
-// Event is one entry of the run's history. It is an audit record once the
-// run's facts are put around it.
-type Event struct {
-	ID      string          `json:"id"`
-	Name    EventName       `json:"name"`
-	Actor   Actor           `json:"actor"`
-	Channel Channel         `json:"channel"`
-	At      time.Time       `json:"at"`
-	State   EventState      `json:"state"`
-	Errors  []Failure       `json:"errors,omitempty"`
-	Fields  map[string]any  `json:"fields,omitempty"` // beyond the request's own
-	Output  json.RawMessage `json:"output,omitempty"` // what the target or a handler answered
-	Via     *MessageRef     `json:"via,omitempty"`
-	// Repeated failures of a step are one event: how often, and when last.
-	Count int       `json:"count,omitempty"`
-	Last  time.Time `json:"last,omitzero"`
-	// Rev is the number of the write that last changed this event.
-	Rev int64 `json:"rev"`
-}
-
-// Failed tells whether the event did not take place: a step that failed, or
-// a signal that was refused. Errors of a completed event are reports of
-// customers' code that ran after it.
-func (e Event) Failed() bool { return e.State == StateInProgress && len(e.Errors) > 0 }
-
-// Ignored tells whether a handler kept the event from happening.
-func (e Event) Ignored() bool { return e.State == StateIntercepted && len(e.Errors) > 0 }
-
-// happened tells whether it took place, be it that a handler put another event
-// behind it.
-func (e Event) happened() bool {
-	return e.State == StateCompleted || e.State == StateIntercepted && !e.Ignored()
-}
-
 // AfterCall is customers' code to run after an event.
 type AfterCall struct {
 	EventID string    `json:"event_id"`
@@ -419,12 +359,6 @@ type Removal struct {
 	// Result is what handlers answered before a removal that nobody asked for.
 	Result *Result `json:"result,omitempty"`
 }
-
-// The two ways in which access ends (fields.deescalate_type).
-const (
-	Scheduled = "scheduled"
-	Manual    = "manual"
-)
 
 // Final tells whether nothing can happen to the run any more.
 func (r *Run) Final() bool {

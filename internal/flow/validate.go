@@ -41,13 +41,6 @@ var (
 // copies of all letters would be half the time that a function takes to start.
 const maxChannelName = 80
 
-// reservedFields are keys that events put beside the request's fields in audit
-// records. A field of that name would be hidden by them.
-var reservedFields = []string{
-	"target", "target_srn", "decision_message", "deescalate_type", "expires_at", "warnings", "still_held", "kept",
-	"forward_reason", "forward_message", "retried_by", "retried_at",
-}
-
 // CheckName says what is wrong with the name of a flow, a target or anything
 // else that has one. Names are parts of SRNs, and options in Slack's menus.
 func CheckName(name string) error {
@@ -183,7 +176,7 @@ func (v *validator) fields() {
 			v.fault(fieldPath(i, "name"), "is missing: give the field a name")
 		case !fieldNamePattern.MatchString(p.Name) || len(p.Name) > MaxOption:
 			v.fault(fieldPath(i, "name"), "%q is no field name: begin with a letter or _, go on with letters, digits, _ and -, %d characters at most, and put the rest into label", clip(p.Name, 60), MaxOption)
-		case slices.Contains(reservedFields, p.Name):
+		case slices.Contains(EventKeys, p.Name):
 			v.fault(fieldPath(i, "name"), "%q has a meaning of its own in audit records: choose another name", p.Name)
 		case seen[strings.ToLower(p.Name)]:
 			v.fault(fieldPath(i, "name"), "%q is the name of another field already: choose another one; the case of letters makes no difference", p.Name)

@@ -47,15 +47,7 @@ func Of(r flow.Run, e flow.Event) events.AuditRecord {
 // EventEscalate or EventDeescalate, is under way. The id is that of the event
 // which the step will become, the same for every attempt.
 func Processing(r flow.Run, name flow.EventName, id string, now time.Time) events.AuditRecord {
-	e := flow.Event{ID: id, Name: name, Actor: r.Approver(), Channel: flow.ChannelInternal, At: now}
-	if name == flow.EventDeescalate {
-		e.Fields = map[string]any{"deescalate_type": flow.Scheduled}
-		if asked, byHand := r.EndAsked(); byHand {
-			e.Actor, e.Channel = asked.Actor, asked.Channel
-			e.Fields["deescalate_type"] = flow.Manual
-		}
-	}
-	record := recordOf(r, e)
+	record := recordOf(r, r.AccessEvent(name, id, now))
 	record.State.Status = events.StatusProcessing
 	record.Run.Actors[string(name)] = record.Actor
 	return record
@@ -104,7 +96,7 @@ func Fields(r flow.Run) map[string]any {
 		settings := map[string]string{}
 		maps.Copy(settings, t.Settings)
 		fields[flow.FieldNameTarget] = flow.TargetID(r.Org, t.Name)
-		fields["target"] = events.AuditTarget{
+		fields[flow.KeyTarget] = events.AuditTarget{
 			Name: t.Name, SRN: flow.TargetSRN(r.Org, t.Type, t.Name, flow.Latest), Type: t.Type, Label: t.Label,
 			Settings: settings,
 		}

@@ -216,7 +216,7 @@ func (c *card) said() []row {
 		if e.Failed() || e.Ignored() {
 			continue
 		}
-		if message, _ := e.Fields["decision_message"].(string); message != "" {
+		if message, _ := e.Fields[flow.KeyDecisionMessage].(string); message != "" {
 			label := "Message of " + e.Actor.Display()
 			if e.Actor.Kind == flow.KindSystem {
 				label = "Decision"
@@ -424,7 +424,7 @@ func (c *card) until() string {
 
 // howEnded says why access ended.
 func howEnded(e flow.Event) string {
-	if e.Fields["deescalate_type"] == flow.Manual {
+	if e.Fields[flow.KeyDeescalateType] == flow.Manual {
 		return mention(e.Actor) + " ended it"
 	}
 	return "its time was up"
@@ -433,10 +433,10 @@ func howEnded(e flow.Event) string {
 // leftovers says what remains of access that has ended.
 func leftovers(e flow.Event) []string {
 	var lines []string
-	if len(texts(e.Fields["still_held"])) > 0 {
+	if len(texts(e.Fields[flow.KeyStillHeld])) > 0 {
 		lines = append(lines, "ℹ️ The same access is still there by another request, and ends with that.")
 	}
-	if len(texts(e.Fields["kept"])) > 0 {
+	if len(texts(e.Fields[flow.KeyKept])) > 0 {
 		lines = append(lines, "ℹ️ The same access was there before this request, and was left as it was.")
 	}
 	return lines
@@ -524,7 +524,7 @@ func (c *card) outcome(e flow.Event) string {
 	what := "*" + safe(c.what()) + "*"
 	text, more := "", []string(nil)
 	var rows, answers []row
-	if message, _ := e.Fields["decision_message"].(string); message != "" {
+	if message, _ := e.Fields[flow.KeyDecisionMessage].(string); message != "" {
 		rows = append(rows, row{"Message", plain(message, maxValue)})
 	}
 	if reason, _ := e.Fields[flow.FieldNameReason].(string); reason != "" && e.Channel == flow.ChannelSDK {
@@ -679,7 +679,7 @@ func legible(value json.RawMessage) string {
 }
 
 func warnings(e flow.Event) []row {
-	if w := texts(e.Fields["warnings"]); len(w) > 0 {
+	if w := texts(e.Fields[flow.KeyWarnings]); len(w) > 0 {
 		return []row{{"Warnings", plain(strings.Join(w, "\n"), maxValue)}}
 	}
 	return nil

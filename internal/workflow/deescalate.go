@@ -111,12 +111,7 @@ func (a *Access) onDeescalate(ctx context.Context, r flow.Run) (flow.Run, *flow.
 	if kept := r.Kept(id); kept != nil && kept.Error != nil {
 		return r, nil, hooks // it had its chance
 	}
-	e := flow.Event{ID: id, Name: flow.EventDeescalate, Actor: r.Approver(), Channel: flow.ChannelInternal, At: a.Clock.Now()}
-	e.Fields = map[string]any{"deescalate_type": flow.Scheduled}
-	if asked, byHand := r.EndAsked(); byHand {
-		e.Actor, e.Channel = asked.Actor, asked.Channel
-		e.Fields["deescalate_type"] = flow.Manual
-	}
+	e := r.AccessEvent(flow.EventDeescalate, id, a.Clock.Now())
 	short, cancel := context.WithTimeout(ctx, hookPatience)
 	defer cancel()
 	asked, heard, err := a.asker().hear(short, f, r, e, flow.HookBefore(e.Name))

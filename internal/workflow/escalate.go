@@ -178,7 +178,7 @@ func (a *Access) onEscalate(ctx context.Context, f *flow.Flow, r flow.Run) (flow
 	if r.Coming == nil {
 		return r, nil, nil
 	}
-	e := flow.Event{ID: r.Coming.EventID, Name: flow.EventEscalate, Actor: r.Approver(), Channel: flow.ChannelInternal, At: a.Clock.Now()}
+	e := r.AccessEvent(flow.EventEscalate, r.Coming.EventID, a.Clock.Now())
 	r, heard, err := a.asker().hear(ctx, f, r, e, flow.HookBefore(e.Name))
 	if err != nil {
 		return r, nil, err

@@ -119,12 +119,12 @@ func underway(r flow.Run, s flow.Signal) flow.Event {
 	e := flow.Event{ID: s.ID, Name: r.EventOf(s), Actor: s.Actor, Channel: s.Channel, At: s.At, Via: s.Via}
 	switch {
 	case e.Name == flow.EventRequestForward:
-		e.Fields = map[string]any{"forward_reason": string(s.Action)}
+		e.Fields = map[string]any{flow.KeyForwardReason: string(s.Action)}
 		if s.Message != "" {
-			e.Fields["forward_message"] = s.Message
+			e.Fields[flow.KeyForwardMessage] = s.Message
 		}
 	case s.Message != "":
-		e.Fields = map[string]any{"decision_message": s.Message}
+		e.Fields = map[string]any{flow.KeyDecisionMessage: s.Message}
 	}
 	return e
 }

@@ -306,10 +306,10 @@ func (s Submit) inputs(f *flow.Flow, in map[string]any) (map[string]any, error) 
 	for k, v := range in {
 		values[k] = v
 	}
-	given, ok := values["target_srn"]
+	given, ok := values[flow.KeyTargetSRN]
 	if f.ApprovalOnly() {
 		var faults []flow.FieldError
-		for _, name := range []string{"target_srn", flow.FieldNameDuration} {
+		for _, name := range []string{flow.KeyTargetSRN, flow.FieldNameDuration} {
 			if _, ok := values[name]; ok {
 				faults = append(faults, flow.FieldError{Field: "flow_inputs." + name, Message: "must not be given: the flow is approval-only"})
 			}
@@ -322,7 +322,7 @@ func (s Submit) inputs(f *flow.Flow, in map[string]any) (map[string]any, error) 
 	if _, both := values[flow.FieldNameTarget]; both {
 		return nil, invalid("flow_inputs.target_id", "give target_srn instead")
 	}
-	delete(values, "target_srn")
+	delete(values, flow.KeyTargetSRN)
 	if !ok {
 		return values, nil // Submit says that it is required
 	}
@@ -352,7 +352,7 @@ func asInputs(err error) error {
 	shown.Fields = slices.Clone(e.Fields)
 	for i, f := range shown.Fields {
 		if f.Field == flow.FieldNameTarget {
-			f.Field = "target_srn"
+			f.Field = flow.KeyTargetSRN
 		}
 		shown.Fields[i].Field = "flow_inputs." + f.Field
 	}

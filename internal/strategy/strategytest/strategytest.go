@@ -147,14 +147,14 @@ func record(event flow.EventName, id, run string, target flow.Target, identity s
 		Identity: events.AuditIdentity{Service: "slack", ExternalID: "T0001", UserID: "U0001"},
 	}
 	fields := map[string]any{
-		"reason": "on call", "duration": float64(600), "target_id": flow.TargetID("sym", target.Name),
-		"target": map[string]any{
+		flow.FieldNameReason: "on call", flow.FieldNameDuration: float64(600), flow.FieldNameTarget: flow.TargetID("sym", target.Name),
+		flow.KeyTarget: map[string]any{
 			"name": target.Name, "srn": flow.TargetSRN("sym", target.Type, target.Name, "1.0.3"),
 			"type": target.Type, "label": target.Label, "settings": settings(target),
 		},
 	}
 	if event == flow.EventDeescalate {
-		fields["deescalate_type"] = "scheduled"
+		fields[flow.KeyDeescalateType] = flow.Scheduled
 	}
 	return events.AuditRecord{
 		ID: id, Type: "event",
