@@ -36,8 +36,9 @@ test: node_modules ## run all tests
 	@for file in flows/*_test.py; do echo $(PYTHON) $$file; $(PYTHON) $$file || exit 1; done
 	$(GO) test -race -timeout 30m ./...
 
-docs: ## write docs/sdk-reference.md, the reference of the Python SDK
+docs: ## write into docs what the code says: docs/sdk-reference.md, and the settings of strategies
 	$(PYTHON) functions/sdk/reference.py > docs/sdk-reference.md
+	$(GO) test -run '^TestGuide$$' ./internal/strategy/builtin -update
 
 node_modules: package.json package-lock.json # tools that the tests run on Node
 	npm ci

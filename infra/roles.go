@@ -12,6 +12,7 @@ import (
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/strategy"
 )
 
 // right is a statement of a policy: it allows the actions on the resources.
@@ -135,23 +136,43 @@ func (d *deployment) rights() map[string][]right {
 // configuredRights are those that follow from the configuration: what access may
 // do to targets, which functions approval may call, and what handlers may use of what their flows name.
 func (d *deployment) configuredRights() map[string][]right {
-	rights := func(functions []string, secrets []flow.SecretRef) []right {
-		out := invoke(functions)
-		var arns []string
-		for _, ref := range secrets {
-			arns = append(arns, d.secretARN(ref.Path))
-		}
-		slices.Sort(arns)
-		if arns = slices.Compact(arns); len(arns) > 0 { // keys of one secret are one
-			out = append(out, readSecrets(arns...))
-		}
-		return out
-	}
+	functions := d.strategyRights(strategy.InvokeFunctions(d.config.FlowARNs()...))
 	return map[string][]right{
-		"access":       rights(d.config.StrategyARNs(), d.config.StrategySecrets()),
-		"approval":     rights(d.config.FlowARNs(), nil),
-		pythonFunction: rights(d.config.FlowARNs(), d.config.HandlerSecrets()),
+		"access":       d.strategyRights(d.config.StrategyRights()),
+		"approval":     functions,
+		pythonFunction: append(functions, d.strategyRights(strategy.Rights{Secrets: d.config.HandlerSecrets()})...),
 	}
+}
+
+// strategyRights writes the rights of strategies as statements.
+func (d *deployment) strategyRights(r strategy.Rights) []right {
+	here := strings.NewReplacer(
+		strategy.Partition, *awscdk.Aws_PARTITION(), strategy.Region, *awscdk.Aws_REGION(), strategy.Account, *awscdk.Aws_ACCOUNT_ID(),
+	)
+	var out []right
+	for _, a := range r.Allow {
+		allowed := right{actions: a.Actions}
+		for _, on := range a.Resources {
+			allowed.resources = append(allowed.resources, here.Replace(on))
+		}
+		out = append(out, allowed)
+	}
+	for _, role := range r.Assume {
+		assumed := right{actions: []string{"sts:AssumeRole"}, resources: []string{here.Replace(role.ARN)}}
+		if role.ExternalID != "" {
+			assumed.condition = map[string]any{"StringEquals": map[string]any{"sts:ExternalId": role.ExternalID}}
+		}
+		out = append(out, assumed)
+	}
+	var secrets []string
+	for _, ref := range r.Secrets {
+		secrets = append(secrets, d.secretARN(ref.Path))
+	}
+	slices.Sort(secrets)
+	if secrets = slices.Compact(secrets); len(secrets) > 0 { // keys of one secret are one
+		out = append(out, readSecrets(secrets...))
+	}
+	return out
 }
 
 // items allows actions on the items of some kinds. It is safe that the condition
@@ -225,13 +246,6 @@ func (d *deployment) secretARN(path string) string {
 		return path
 	}
 	return path + anySix
-}
-
-func invoke(arns []string) []right {
-	if len(arns) == 0 {
-		return nil // a statement without resources is refused
-	}
-	return []right{{actions: []string{"lambda:InvokeFunction"}, resources: arns}}
 }
 
 // Actions that IAM can't limit to resources.

@@ -244,7 +244,7 @@ func TestRightsSuffice(t *testing.T) {
 			must(handlers(publish).Describe(ctx, *f.Implementation))(t)
 		}
 	}
-	publisher := workflow.Publish{Runs: publish.Runs, Flows: publish.Flows, ARNs: builtin.ARNs}
+	publisher := workflow.Publish{Runs: publish.Runs, Flows: publish.Flows, Rights: builtin.Rights}
 	withdrawn := *published.Flows[0]
 	withdrawn.Name = "withdrawn"
 	must(publisher.Run(ctx, append(slices.Clone(published.Flows), &withdrawn), published.Strategies))(t)
@@ -391,7 +391,7 @@ func TestRightsSuffice(t *testing.T) {
 	t.Cleanup(target.Close)
 	grants := access.Access(time.Second)
 	grants.Handlers = handlers(access)
-	grants.ARNs = builtin.ARNs
+	grants.Rights = builtin.Rights
 	grants.Open = builtin.Open(builtin.Deps{
 		Functions: lambdaclient.Client{API: functions}, Handlers: handlers(access), Secrets: access.Secrets, Now: a.clock.Now, HTTPClient: &http.Client{Transport: redirect(target.URL)},
 	})

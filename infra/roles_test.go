@@ -3,11 +3,19 @@ package main
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/symflows/symflows/internal/catalog"
+	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/strategy"
+	"github.com/symflows/symflows/internal/strategy/builtin"
 )
 
 // grantedRight is one action that somebody may do on one resource.
@@ -188,7 +196,7 @@ func ruleFaults(all []grantedRight) []string {
 		case table && !strings.HasPrefix(g.condition, "dynamodb:LeadingKeys ForAllValues:StringLike "):
 			broken("rights on the table are limited by leading key")
 		}
-		if strings.HasSuffix(g.resource, "*") && strings.HasPrefix(g.action, "lambda:") || strings.HasPrefix(g.action, "iam:") && g.condition == "" {
+		if strings.HasSuffix(g.resource, "*") && (strings.HasPrefix(g.action, "lambda:") || strings.HasPrefix(g.action, "sts:")) || g.action == "iam:PassRole" && g.condition == "" {
 			broken("functions and roles are named one by one")
 		}
 		own := strings.HasPrefix(g.resource, ours)
@@ -233,6 +241,8 @@ func ruleFaults(all []grantedRight) []string {
 			broken("only kinds of items are allowed")
 		case strings.HasPrefix(g.action, "scheduler:"), strings.HasPrefix(g.action, "iam:"):
 			broken("only access schedules")
+		case strings.HasPrefix(g.action, "sts:"):
+			broken("only access assumes roles")
 		case g.resource == "${SlackSigningSecret}" && g.who != "SlackRole":
 			broken("only slack reads the signing secret")
 		case strings.Contains(g.condition, "token#") && g.who != "TokensRole" && (g.who != "ApiRole" || action != "GetItem"):
@@ -255,6 +265,8 @@ func TestRulesFind(t *testing.T) {
 		{"AccessRole", "dynamodb:Scan", "${Table.Arn}", keys + "run#*"},
 		{"AccessRole", "dynamodb:GetItem", "${Table.Arn}", ""},
 		{"AccessRole", "iam:PassRole", "${ScheduleRole.Arn}", ""},
+		{"AccessRole", "sts:AssumeRole", "arn:aws:iam::123456789012:role/sym/*", ""},
+		{"ApprovalRole", "sts:AssumeRole", "arn:aws:iam::123456789012:role/sym/directory", ""},
 		{"SlackRole", "dynamodb:GetItem", "${Table.Arn}", keys + "run#* | grant#*"},
 		{"SlackRole", "dynamodb:GetItem", "${Table.Arn}", keys + "*"},
 		{"ApiRole", "lambda:InvokeFunction", target, ""},
@@ -310,6 +322,74 @@ func TestKindsAreGranted(t *testing.T) {
 	}
 	for pattern := range granted {
 		t.Errorf("a role has a right on %s, which is no kind of package store", pattern)
+	}
+}
+
+// strategyRows are the rights that each strategy brings access, as testdata/flows
+// configures it.
+var strategyRows = map[string][]string{
+	"aws_lambda": {"lambda:InvokeFunction on arn:aws:lambda:us-east-1:123456789012:function:grant-database"},
+	"custom":     {}, // its code runs in the role of handlers
+	"http":       {"secretsmanager:GetSecretValue on arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/signing-??????"},
+}
+
+// TestStrategyRights: access has the rights that its strategies need and no
+// others, and each strategy of this build is in the configuration that shows it.
+func TestStrategyRights(t *testing.T) {
+	t.Parallel()
+	configured, report := catalog.Load(filepath.Join("testdata", "flows"), "sym", builtin.Types())
+	if err := report.Err(); err != nil {
+		t.Fatal(err)
+	}
+	var want, got []string
+	for name := range builtin.Types() {
+		if !slices.ContainsFunc(configured.Strategies, func(s flow.Strategy) bool { return s.Type == name }) {
+			t.Errorf("testdata/flows has no strategy of type %s", name)
+		}
+		row, ok := strategyRows[name]
+		if !ok {
+			t.Errorf("strategyRows has no row for %s: say which rights it needs, if only none", name)
+		}
+		want = append(want, row...)
+	}
+	for _, r := range standard(t).ofType("AWS::IAM::RolePolicy") {
+		if strings.Trim(text(r.Properties["RoleName"]), "${}") != "AccessRole" {
+			continue
+		}
+		for _, g := range statements(t, "access", r.Properties["PolicyDocument"]) {
+			got = append(got, strings.TrimPrefix(g.String(), "access: "))
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("access got %q for its strategies, want %q", got, want)
+	}
+}
+
+// TestStrategyRights_Statements: every kind of right that a strategy can declare
+// becomes statements of a policy.
+func TestStrategyRights_Statements(t *testing.T) {
+	t.Parallel()
+	jsiiTurn.Lock()
+	defer jsiiTurn.Unlock()
+	const role = "arn:aws:iam::210987654321:role/sym/directory"
+	got := (&deployment{}).strategyRights(strategy.Rights{
+		Allow:   []strategy.Allow{{Actions: []string{"iam:AddUserToGroup"}, Resources: []string{"arn:{partition}:iam::{account}:group/ops", "arn:{partition}:eks:{region}:{account}:cluster/main"}}},
+		Assume:  []strategy.Role{{ARN: role, ExternalID: "1f0c"}, {ARN: role + "-open"}},
+		Secrets: []flow.SecretRef{{Path: "arn:aws:secretsmanager:us-east-1:123456789012:secret:/sym/okta", JSONKey: "a"}, {Path: "arn:aws:secretsmanager:us-east-1:123456789012:secret:/sym/okta", JSONKey: "b"}},
+	})
+	partition, region, account := *awscdk.Aws_PARTITION(), *awscdk.Aws_REGION(), *awscdk.Aws_ACCOUNT_ID()
+	want := []right{
+		{actions: []string{"iam:AddUserToGroup"}, resources: []string{
+			fmt.Sprintf("arn:%s:iam::%s:group/ops", partition, account), fmt.Sprintf("arn:%s:eks:%s:%s:cluster/main", partition, region, account),
+		}},
+		{actions: []string{"sts:AssumeRole"}, resources: []string{role}, condition: map[string]any{"StringEquals": map[string]any{"sts:ExternalId": "1f0c"}}},
+		{actions: []string{"sts:AssumeRole"}, resources: []string{role + "-open"}},
+		{actions: []string{"secretsmanager:GetSecretValue"}, resources: []string{"arn:aws:secretsmanager:us-east-1:123456789012:secret:/sym/okta-??????"}},
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(right{})); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 

@@ -37,7 +37,7 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, stepfn.Inp
 	access.Open = builtin.Open(builtin.Deps{
 		Functions: functions, Handlers: handlers, Secrets: d.Secrets, HTTPClient: &http.Client{}, Now: d.Clock.Now,
 	})
-	access.ARNs = builtin.ARNs
+	access.Rights = builtin.Rights
 	access.Remover = lambdaclient.Remover{API: api, FunctionARN: settings.AccessFunction}
 	access.Schedule = schedule.EventBridge{
 		API: scheduler.NewFromConfig(d.AWS), Group: settings.ScheduleGroup, FunctionARN: settings.AccessFunction,

@@ -161,7 +161,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	if err != nil {
 		return err
 	}
-	publish := workflow.Publish{Runs: runs, Flows: flows, ARNs: builtin.ARNs}
+	publish := workflow.Publish{Runs: runs, Flows: flows, Rights: builtin.Rights}
 	if _, err := publish.Run(ctx, configured.Flows, configured.Strategies); err != nil {
 		return err
 	}
@@ -184,7 +184,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	access := c.Access(cmp.Or(o.seams.callTimeout, 30*time.Second))
 	remover := &local.Remover{Engine: engine, Deescalate: access.Deescalate}
 	schedule := &local.Schedule{Times: times, Remover: remover}
-	access.Open, access.ARNs, access.Handlers, access.Remover, access.Schedule = open, builtin.ARNs, handlers, remover, schedule
+	access.Open, access.Rights, access.Handlers, access.Remover, access.Schedule = open, builtin.Rights, handlers, remover, schedule
 	if o.seams.schedule != nil {
 		access.Schedule = o.seams.schedule(schedule)
 	}

@@ -28,7 +28,7 @@ type Catalog struct {
 	// read.
 	Secrets []flow.SecretRef
 
-	strategyARNs []string
+	rights strategy.Rights
 }
 
 // LogDestination is a place that audit records should be sent to.
@@ -51,26 +51,13 @@ func (c *Catalog) FlowARNs() []string {
 	return distinct(arns)
 }
 
-// StrategyARNs lists the Lambda functions that strategies may invoke.
-func (c *Catalog) StrategyARNs() []string { return slices.Clone(c.strategyARNs) }
-
-// LambdaARNs lists all Lambda functions that flows and strategies may invoke.
-func (c *Catalog) LambdaARNs() []string { return distinct(append(c.FlowARNs(), c.strategyARNs...)) }
-
-// StrategySecrets lists the secrets that strategies read, such as those that they
-// sign with.
-func (c *Catalog) StrategySecrets() []flow.SecretRef {
-	var refs []flow.SecretRef
-	for _, s := range c.Strategies {
-		refs = slices.AppendSeq(refs, maps.Values(s.Secrets))
-	}
-	return distinctRefs(refs)
-}
+// StrategyRights says what strategies need in AWS, all together.
+func (c *Catalog) StrategyRights() strategy.Rights { return c.rights }
 
 // HandlerSecrets lists the secrets that handlers may read: those of the
 // integrations that flows with Python have, by their environment or strategy, that
-// the flows filter has, and that custom strategies have, whether a flow still uses
-// them or not: a run may.
+// the flows filter has, and that strategies with Python have, whether a flow still
+// uses them or not: a run may.
 // What other strategies sign with is not theirs.
 func (c *Catalog) HandlerSecrets() []flow.SecretRef {
 	var used []flow.Integration
@@ -206,5 +193,5 @@ func (l *loader) guess(kind, name string) string {
 			names = append(names, d.name)
 		}
 	}
-	return meant(name, names)
+	return flow.DidYouMean(name, names)
 }

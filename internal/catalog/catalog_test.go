@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,42 +27,45 @@ var update = flag.Bool("update", false, "write what is found into the golden fil
 // of its own.
 var types = map[string]strategy.Type{
 	"aws_lambda": {
-		Name: "aws_lambda", TargetType: "aws_lambda_function",
-		Check: func(s flow.Strategy) []flow.Fault {
-			var faults []flow.Fault
-			for _, t := range s.Targets {
-				if err := flow.CheckFunctionARN(t.Settings["arn"]); err != nil {
-					faults = append(faults, flow.Fault{Path: "targets." + t.Name + ".settings.arn", Message: flow.UserMessage(err)})
-				}
-			}
-			return faults
-		},
-		ARNs: func(s flow.Strategy) []string {
+		Name:     "aws_lambda",
+		Settings: strategy.Settings{Others: "anything"},
+		Targets: []strategy.TargetType{{Name: "aws_lambda_function", Settings: strategy.Settings{
+			Known:  []strategy.Setting{{Name: "arn", About: "the ARN of a function", Required: true, Check: flow.CheckFunctionARN}},
+			Others: "anything",
+		}}},
+		Rights: func(s flow.Strategy) strategy.Rights {
 			var arns []string
 			for _, t := range s.Targets {
 				arns = append(arns, t.Settings["arn"])
 			}
-			return arns
+			return strategy.InvokeFunctions(arns...)
 		},
 	},
 	"http": {
-		Name: "http", TargetType: "http",
-		Check: func(s flow.Strategy) []flow.Fault {
-			if s.Settings["url"] == "" {
-				return []flow.Fault{{Path: "settings.url", Message: "is missing: write where to send requests"}}
-			}
-			return nil
+		Name:        "http",
+		Integration: strategy.Integration{Need: strategy.Optional},
+		Settings:    strategy.Settings{Known: []strategy.Setting{{Name: "url", About: "where to send requests", Required: true}}, Others: "anything"},
+		Targets:     []strategy.TargetType{{Name: "http", Settings: strategy.Settings{Others: "anything"}}},
+		Rights: func(s flow.Strategy) strategy.Rights {
+			return strategy.Rights{Secrets: slices.Collect(maps.Values(s.Secrets))}
 		},
 	},
-	"okta": {Name: "okta", TargetType: "okta_group"},
-	"custom": {
-		Name: "custom", TargetType: "custom",
-		Check: func(s flow.Strategy) []flow.Fault {
-			if err := flow.CheckStrategySource(s.Implementation); err != nil {
-				return []flow.Fault{{Path: "implementation", Message: flow.UserMessage(err)}}
-			}
-			return nil
+	"okta": {
+		Name: "okta",
+		Integration: strategy.Integration{Need: strategy.Required, Types: []string{"okta"}, Settings: []strategy.Setting{
+			{Name: "api_token_secret", About: "the name of the secret with the API token", Required: true},
+		}},
+		Targets: []strategy.TargetType{
+			{Name: "okta_group", Settings: strategy.Settings{Known: []strategy.Setting{{Name: "group_id", About: "the id of the group", Required: true, Bindable: true}}}},
+			{Name: "okta_role"},
 		},
+	},
+	"custom": {
+		Name:           "custom",
+		Integration:    strategy.Integration{Need: strategy.Optional},
+		Settings:       strategy.Settings{Others: "anything"},
+		Targets:        []strategy.TargetType{{Name: "custom", Settings: strategy.Settings{Others: "anything"}}},
+		Implementation: true,
 	},
 }
 
@@ -162,14 +166,11 @@ func TestLoad(t *testing.T) {
 		t.Errorf("flows (-want +got):\n%s", diff)
 	}
 	grant, runs := "arn:aws:lambda:us-east-1:123456789012:function:grant-database", "arn:aws:lambda:us-east-1:123456789012:function:report"
-	if diff := cmp.Diff([]string{grant}, c.StrategyARNs()); diff != "" {
-		t.Errorf("functions of strategies (-want +got):\n%s", diff)
+	if diff := cmp.Diff(strategy.InvokeFunctions(grant), c.StrategyRights()); diff != "" {
+		t.Errorf("rights of strategies (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{runs}, c.FlowARNs()); diff != "" {
 		t.Errorf("functions of flows (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff([]string{grant, runs}, c.LambdaARNs()); diff != "" {
-		t.Errorf("functions (-want +got):\n%s", diff)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
+	httpstrategy "github.com/symflows/symflows/internal/strategy/http"
 )
 
 // attributeRead finds where a document's reader asks for an attribute.
@@ -57,8 +58,7 @@ func TestGuideConfiguration(t *testing.T) {
 	if err := os.WriteFile(dir+"/flows.yaml", blocks[0][1], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	types := map[string]strategy.Type{"http": {Name: "http", TargetType: "http"}}
-	loaded, report := Load(dir, "sym", types)
+	loaded, report := Load(dir, "sym", map[string]strategy.Type{"http": httpstrategy.Type()})
 	if report.Err() != nil || len(report.Warnings) > 0 || len(loaded.Flows) != 1 {
 		t.Errorf("%v %v", report.Err(), report.Warnings)
 	}

@@ -144,7 +144,7 @@ func (l *loader) document(file string, node *yaml.Node) {
 		d.fault("kind", "is missing: write one of %s", strings.Join(known, ", "))
 		return
 	case !slices.Contains(known, d.kind):
-		d.fault("kind", "%q is no kind%s: write one of %s", clip(d.kind), meant(d.kind, known), strings.Join(known, ", "))
+		d.fault("kind", "%q is no kind%s: write one of %s", clip(d.kind), flow.DidYouMean(d.kind, known), strings.Join(known, ", "))
 		return
 	}
 	o := d.object()
@@ -321,12 +321,4 @@ func clip(s string) string {
 		return string(r[:most]) + "…"
 	}
 	return s
-}
-
-// meant writes a suggestion to put behind what was not understood.
-func meant(s string, candidates []string) string {
-	if c := closest(s, candidates); c != "" {
-		return fmt.Sprintf(" (did you mean %q?)", c)
-	}
-	return ""
 }

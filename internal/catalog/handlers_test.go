@@ -64,7 +64,7 @@ func TestSecretsOf(t *testing.T) {
 		want  []string
 	}{
 		{"handlers", c.HandlerSecrets(), []string{"/pager", "/people", "/wiki"}}, // no flow uses the strategy any more, a run may
-		{"strategies", c.StrategySecrets(), []string{"/signing"}},
+		{"strategies", c.StrategyRights().Secrets, []string{"/signing"}},
 	} {
 		var paths []string
 		for _, ref := range test.got {

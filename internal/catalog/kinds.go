@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/strategy"
 )
 
 // kinds lists the kinds of documents, each after those that it refers to, and
@@ -50,13 +51,6 @@ var secretSourceTypes = []string{"aws_secrets_manager"}
 var logDestinationTypes = map[string]bool{
 	"kinesis_firehose": false, "kinesis_data_stream": false, "segment": false, "http": true, "datadog": true,
 }
-
-// integrationOptional are the strategy types that may do without an
-// integration. In Sym that is http only, because everything else lies in
-// another company's account. Here aws_lambda invokes functions of the account
-// that we run in, with the role that we have, and custom code says itself
-// what it needs.
-var integrationOptional = []string{"http", "aws_lambda", "custom"}
 
 // resolve reads the documents, kind by kind.
 func (l *loader) resolve() {
@@ -101,11 +95,8 @@ func (l *loader) catalog() *Catalog {
 	})
 	for _, s := range byName(l.strategies) {
 		c.Strategies = append(c.Strategies, *s)
-		if arns := l.types[s.Type].ARNs; arns != nil {
-			c.strategyARNs = append(c.strategyARNs, arns(*s)...)
-		}
+		c.rights = strategy.Join(c.rights, l.types[s.Type].RightsOf(*s))
 	}
-	c.strategyARNs = distinct(c.strategyARNs)
 	for _, e := range byName(l.environments) {
 		c.Environments = append(c.Environments, *e)
 	}
@@ -138,7 +129,7 @@ func (o *object) label() string {
 func (o *object) oneOf(key string, known []string) string {
 	s, ok := o.required(key, "one of "+strings.Join(known, ", "))
 	if ok && !slices.Contains(known, s) {
-		o.doc.fault(o.at(key), "%q is unknown%s: write one of %s", clip(s), meant(s, known), strings.Join(known, ", "))
+		o.doc.fault(o.at(key), "%q is unknown%s: write one of %s", clip(s), flow.DidYouMean(s, known), strings.Join(known, ", "))
 		return ""
 	}
 	return s
@@ -328,20 +319,20 @@ func (d *document) strategy(o *object) {
 	s := &flow.Strategy{Name: d.name, Label: o.label()}
 	s.Type = o.oneOf("type", slices.Sorted(maps.Keys(l.types)))
 	typ, known := l.types[s.Type]
-	must := known && !slices.Contains(integrationOptional, s.Type)
-	if i := o.ref("integration_id", "integration", must); i != nil {
-		s.Integration = l.integrations[i.key()]
+	integration := o.ref("integration_id", "integration", false)
+	if integration != nil {
+		s.Integration = l.integrations[integration.key()]
 	}
 	s.Settings, s.Secrets = o.settings()
 	s.Implementation = o.source("implementation", d.name)
-	if node := o.get("implementation"); node != nil && s.Type != "custom" && known {
-		d.fault("implementation", "goes with strategies of type custom only: remove it, or set type to custom")
+	if node := o.get("implementation"); node != nil && known && !typ.Implementation {
+		d.fault("implementation", "goes with %s", l.typesWithImplementation())
 	}
 	targets := map[string]*document{}
 	o.refs("targets", "target", func(path string, t *document) {
 		target := l.targets[t.key()]
-		if known && target.Type != "" && target.Type != typ.TargetType {
-			d.fault(path, "target %q is of type %s, and strategies of type %s grant targets of type %s only", t.name, clip(target.Type), s.Type, typ.TargetType)
+		if _, granted := typ.Target(target.Type); known && target.Type != "" && !granted {
+			d.fault(path, "target %q is of type %s, and strategies of type %s grant targets of type %s only", t.name, clip(target.Type), s.Type, strings.Join(typ.TargetNames(), " or "))
 		}
 		targets[t.name] = t
 		s.Targets = append(s.Targets, target)
@@ -349,7 +340,7 @@ func (d *document) strategy(o *object) {
 	if node := value(o.node, "targets"); node == nil || node.Kind == yaml.SequenceNode && len(node.Content) == 0 {
 		d.fault("targets", "there is nothing to grant: list the names of documents of kind target")
 	}
-	if known && typ.Check != nil {
+	if known {
 		for _, f := range typ.Check(*s) {
 			at := d
 			if rest, ok := strings.CutPrefix(f.Path, "targets."); ok {
@@ -357,11 +348,28 @@ func (d *document) strategy(o *object) {
 				if t := targets[name]; t != nil {
 					at, f.Path = t, rest
 				}
+			} else if rest, ok := strings.CutPrefix(f.Path, "integration."); ok && integration != nil {
+				at, f.Path = integration, rest
 			}
 			at.follow(f)
 		}
 	}
 	l.strategies[d.key()] = s
+}
+
+// typesWithImplementation says with what an implementation goes.
+func (l *loader) typesWithImplementation() string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(l.types)) {
+		if l.types[name].Implementation {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return "no strategy: remove it"
+	}
+	types := strings.Join(names, " or ")
+	return fmt.Sprintf("strategies of type %s only: remove it, or set type to %s", types, types)
 }
 
 func (d *document) environment(o *object) {

@@ -43,7 +43,7 @@ func (o *object) done() {
 	for i := 0; i < len(o.node.Content); i += 2 {
 		key := o.node.Content[i].Value
 		if o.node.Content[i].ShortTag() == "!!str" && !slices.Contains(o.asked, key) {
-			o.doc.fault(o.at(key), "is no attribute here%s: there are %s", meant(key, o.asked), strings.Join(o.asked, ", "))
+			o.doc.fault(o.at(key), "is no attribute here%s: there are %s", flow.DidYouMean(key, o.asked), strings.Join(o.asked, ", "))
 		}
 	}
 }

@@ -12,11 +12,11 @@ import (
 
 	"github.com/symflows/symflows/internal/awstest"
 	"github.com/symflows/symflows/internal/flow"
-	httpstrategy "github.com/symflows/symflows/internal/strategy/http"
+	"github.com/symflows/symflows/internal/strategy"
 )
 
 // Strategies take the values from here.
-var _ httpstrategy.Secrets = (*Values)(nil)
+var _ strategy.Secrets = (*Values)(nil)
 
 // manager is Secrets Manager.
 type manager struct {

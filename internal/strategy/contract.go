@@ -17,32 +17,35 @@ import (
 // with the step's audit record, once to escalate and once to deescalate, and
 // answers {"body": {…}, "errors": ["…"]}. It can't be read back.
 
-// Counted is the setting, of a strategy or of a target, that makes runs share
-// a grant: "true" or "false", which is the default. Code that tells runs apart
-// by their ids must not share, because it hears of the first run's grant and
-// of the last one's removal only.
-const Counted = "counted"
+// counted is the setting, of a strategy or of a target, that makes runs share a
+// grant. Code that tells runs apart by their ids must not share, because it
+// hears of the first run's grant and of the last one's removal only.
+const counted = "counted"
 
-// CheckCounted finds what is wrong with the setting; path leads to settings.
-func CheckCounted(settings map[string]string, path string) []flow.Fault {
-	switch settings[Counted] {
-	case "", "true", "false":
-		return nil
+// Counted is the setting by which code says that its grants are shared.
+func Counted() Setting {
+	return Setting{
+		Name: counted, About: `"true": all runs of a person share one grant; "false" unless set`,
+		Check: func(value string) error {
+			if value == "true" || value == "false" {
+				return nil
+			}
+			return flow.Errorf(flow.CodeInvalid, `must be "true" or "false": true where the code behind it grants the same thing to all runs of a person`)
+		},
 	}
-	return []flow.Fault{{Path: path + "." + Counted, Message: `must be "true" or "false": true where the code behind it grants the same thing to all runs of a person`}}
 }
 
 // ContractEntitlement is what a target means whose code lives at destination
 // (an ARN, a URL). Every setting of the target may change what the code does,
-// so all of them tell entitlements apart. A target's own setting of
-// [Counted] wins over the strategy's.
+// so all of them tell entitlements apart. A target's own setting
+// "counted" wins over the strategy's.
 func ContractEntitlement(s flow.Strategy, destination string, target flow.Target, identity, runID string) (flow.Entitlement, error) {
 	if identity == "" {
 		return flow.Entitlement{}, flow.Errorf(flow.CodeIdentity, "nobody to grant %s to: the requester has no identity", target.Title())
 	}
-	counted := s.Settings[Counted]
-	if own := target.Settings[Counted]; own != "" {
-		counted = own
+	shared := s.Settings[counted]
+	if own := target.Settings[counted]; own != "" {
+		shared = own
 	}
 	what, err := json.Marshal(struct {
 		Destination string
@@ -53,7 +56,7 @@ func ContractEntitlement(s flow.Strategy, destination string, target flow.Target
 	}
 	digest := sha256.Sum256(what)
 	key := []string{s.Type, target.Name, hex.EncodeToString(digest[:8]), identity}
-	if counted != "true" {
+	if shared != "true" {
 		key = append(key, runID)
 	}
 	return flow.Entitlement{Key: strings.Join(key, "/")}, nil

@@ -1,7 +1,6 @@
 package strategy_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -113,33 +112,20 @@ func TestContractEntitlement(t *testing.T) {
 		distinct[got] = what
 	}
 
-	counted := flow.Strategy{Type: "aws_lambda", Settings: map[string]string{strategy.Counted: "true"}}
+	counted := flow.Strategy{Type: "aws_lambda", Settings: map[string]string{"counted": "true"}}
 	if a, b := key(counted, "arn:a", orders, "alice@example.com", "run-1"), key(counted, "arn:a", orders, "alice@example.com", "run-2"); a != b {
 		t.Errorf("counted by the strategy, but two runs have %s and %s", a, b)
 	}
-	own := with(orders, strategy.Counted, "true")
+	own := with(orders, "counted", "true")
 	if a, b := key(s, "arn:a", own, "alice@example.com", "run-1"), key(s, "arn:a", own, "alice@example.com", "run-2"); a != b {
 		t.Errorf("counted by the target, but two runs have %s and %s", a, b)
 	}
-	not := with(orders, strategy.Counted, "false")
+	not := with(orders, "counted", "false")
 	if a, b := key(counted, "arn:a", not, "alice@example.com", "run-1"), key(counted, "arn:a", not, "alice@example.com", "run-2"); a == b {
 		t.Errorf("not counted by the target, but two runs share %s", a)
 	}
 
 	if _, err := strategy.ContractEntitlement(s, "arn:a", orders, "", "run-1"); flow.CodeOf(err) != flow.CodeIdentity {
 		t.Errorf("without an identity: got %v, want an error of %s", err, flow.CodeIdentity)
-	}
-}
-
-func TestCheckCounted(t *testing.T) {
-	t.Parallel()
-	for value, faults := range map[string]int{"": 0, "true": 0, "false": 0, "yes": 1, "TRUE": 1} {
-		t.Run(fmt.Sprintf("%q", value), func(t *testing.T) {
-			t.Parallel()
-			got := strategy.CheckCounted(map[string]string{strategy.Counted: value}, "settings")
-			if len(got) != faults || faults > 0 && got[0].Path != "settings.counted" {
-				t.Errorf("got %v, want %d faults at settings.counted", got, faults)
-			}
-		})
 	}
 }

@@ -11,18 +11,6 @@ import (
 	"github.com/symflows/symflows/internal/flow"
 )
 
-// Type is a kind of strategy as configurations name it.
-type Type struct {
-	Name       string // the strategy's type: "aws_lambda"
-	TargetType string // the type that its targets must have: "aws_lambda_function"
-	// Check finds all that is wrong with a strategy and its targets, before
-	// anything runs. Paths are relative to the strategy document
-	// ("settings.url") or to a target's ("targets.orders-db.settings.arn").
-	Check func(flow.Strategy) []flow.Fault
-	// ARNs lists the Lambda functions that the strategy may invoke.
-	ARNs func(flow.Strategy) []string
-}
-
 // Opener makes a strategy ready to work. The argument is a run's frozen
 // strategy, not today's configuration. It connects to nothing yet.
 type Opener func(flow.Strategy) (Strategy, error)
@@ -60,6 +48,13 @@ type Identifier interface {
 // What it finds is kept for the next time; "" means nobody.
 type Finder interface {
 	FindIdentity(ctx context.Context, runID string, who flow.Actor) (string, error)
+}
+
+// Secrets gives the values of secrets. They are asked for at each use and not
+// kept. The error has flow.CodeUnavailable, and says what to do, where there is
+// something that people can do; it never shows a value.
+type Secrets interface {
+	Value(ctx context.Context, ref flow.SecretRef) (string, error)
 }
 
 // Call is one thing to do at a target.

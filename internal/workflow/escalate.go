@@ -25,8 +25,8 @@ type Access struct {
 	Flows    *store.Flows
 	Users    store.Users
 	Open     strategy.Opener
-	ARNs     func(flow.Strategy) []string // that a strategy, with its targets, may invoke
-	Handlers Handlers                     // nil where no flow has any
+	Rights   func(flow.Strategy) strategy.Rights // what a strategy, with its targets, needs in AWS
+	Handlers Handlers                            // nil where no flow has any
 	Schedule Schedule
 	Remover  Remover
 	Clock    Clock
@@ -97,7 +97,7 @@ func (a *Access) configured(ctx context.Context, r flow.Run) error {
 	}
 	frozen := r.Access.Strategy
 	frozen.Targets = []flow.Target{r.Access.Target}
-	for _, n := range needs(frozen, a.ARNs) {
+	for _, n := range needs(frozen, a.Rights) {
 		if !slices.Contains(have, n) {
 			return flow.Errorf(flow.CodeConfigNeeded, "the configuration has changed since this was requested, and has no %s any more: make a new request", n)
 		}

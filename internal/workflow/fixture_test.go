@@ -185,23 +185,23 @@ func (w *world) boot() {
 	w.approval = workflow.Approval{Runs: w.runs, Flows: w.flows, Directory: w.directory, Users: store.Users{Store: s}, Functions: w.functions, Handlers: w.handlers, Now: now, FunctionTimeout: time.Minute}
 	w.access = workflow.Access{
 		Runs: w.runs, Grants: w.grants, Flows: w.flows, Users: store.Users{Store: s},
-		Open: w.target.open, ARNs: arnsOf, Handlers: w.handlers, Schedule: w.schedule, Remover: w, Clock: w.clock, Log: log,
+		Open: w.target.open, Rights: rightsOf, Handlers: w.handlers, Schedule: w.schedule, Remover: w, Clock: w.clock, Log: log,
 		CallTimeout: 30 * time.Second,
 	}
 	w.drive = workflow.Drive{Runs: w.runs, Runner: w, Remover: w, Now: now}
 	w.sweep = workflow.Sweep{Runs: w.runs, Drive: w.drive, Now: now, Log: log}
 	w.notify = workflow.Notify{Runs: w.runs, Flows: w.flows, Messages: store.Messages{Store: s}, Slack: w.slack, Now: now, Log: log}
 	w.forms = workflow.Forms{Runs: w.runs, Handlers: w.handlers, Now: now}
-	w.publish = workflow.Publish{Runs: w.runs, Flows: w.flows, ARNs: arnsOf}
+	w.publish = workflow.Publish{Runs: w.runs, Flows: w.flows, Rights: rightsOf}
 }
 
-// arnsOf lists the functions of the worlds' strategies.
-func arnsOf(s flow.Strategy) []string {
+// rightsOf gives those of the worlds' strategies: to invoke functions.
+func rightsOf(s flow.Strategy) strategy.Rights {
 	var arns []string
 	for _, target := range s.Targets {
 		arns = append(arns, target.Settings["arn"])
 	}
-	return arns
+	return strategy.InvokeFunctions(arns...)
 }
 
 // restart is what happens after a crash: what was under way is lost.

@@ -11,14 +11,15 @@ import (
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/strategy"
 )
 
 // Publish makes a configuration the current one.
 type Publish struct {
 	Runs  store.Runs
 	Flows *store.Flows
-	// ARNs lists the functions that a strategy, with its targets, may invoke.
-	ARNs func(flow.Strategy) []string
+	// Rights says what a strategy, with its targets, needs in AWS.
+	Rights func(flow.Strategy) strategy.Rights
 	// Lag is how long a run that was written may not be listed yet; zero where
 	// listings are up to date at once.
 	Lag   time.Duration
@@ -35,7 +36,7 @@ type Publish struct {
 func (p Publish) Run(ctx context.Context, flows []*flow.Flow, strategies []flow.Strategy) ([]store.FlowSummary, error) {
 	var have []string
 	for _, s := range strategies {
-		have = append(have, needs(s, p.ARNs)...)
+		have = append(have, needs(s, p.Rights)...)
 	}
 	before, err := p.Flows.Strategies(ctx)
 	if err == nil {
@@ -87,7 +88,7 @@ func (p Publish) run(ctx context.Context, flows []*flow.Flow, have []string) ([]
 				}
 				frozen := r.Access.Strategy
 				frozen.Targets = []flow.Target{r.Access.Target}
-				for _, n := range needs(frozen, p.ARNs) {
+				for _, n := range needs(frozen, p.Rights) {
 					if !slices.Contains(have, n) && !slices.Contains(missing[n], r.ID) {
 						missing[n] = append(missing[n], r.ID)
 					}
@@ -116,11 +117,8 @@ func (p Publish) run(ctx context.Context, flows []*flow.Flow, have []string) ([]
 }
 
 // needs lists what it takes to take the strategy's access away.
-func needs(s flow.Strategy, arns func(flow.Strategy) []string) []string {
-	out := []string{fmt.Sprintf("strategy %q of type %s", s.Name, s.Type)}
-	for _, arn := range arns(s) {
-		out = append(out, "function "+arn)
-	}
+func needs(s flow.Strategy, rights func(flow.Strategy) strategy.Rights) []string {
+	out := append([]string{fmt.Sprintf("strategy %q of type %s", s.Name, s.Type)}, rights(s).Names()...)
 	secrets := slices.Collect(maps.Values(s.Secrets))
 	if s.Integration != nil {
 		secrets = slices.AppendSeq(secrets, maps.Values(s.Integration.Secrets))

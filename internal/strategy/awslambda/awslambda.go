@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
@@ -15,45 +13,34 @@ import (
 // settingARN is the target's setting that names its function.
 const settingARN = "arn"
 
-// Type is the strategy's type. Its targets name a function each, with the
-// setting "arn"; the strategy itself needs no settings.
+// Type is the strategy's type. Its targets name a function each.
 func Type() strategy.Type {
-	return strategy.Type{Name: "aws_lambda", TargetType: "aws_lambda_function", Check: check, ARNs: arns}
+	return strategy.Type{
+		Name: "aws_lambda", About: "a Lambda function of yours, and waits for its answer",
+		Integration: strategy.Integration{Need: strategy.Optional}, // at Sym it let them into your account
+		Settings:    strategy.Settings{Known: []strategy.Setting{strategy.Counted()}},
+		Targets: []strategy.TargetType{{
+			Name: "aws_lambda_function",
+			Settings: strategy.Settings{
+				Known: []strategy.Setting{
+					{Name: settingARN, About: "the ARN of the function that grants this target", Required: true, Check: flow.CheckFunctionARN},
+					strategy.Counted(),
+				},
+				Others: "what the function is to know",
+			},
+		}},
+		Rights: rights,
+	}
 }
 
-func check(s flow.Strategy) []flow.Fault {
-	var faults []flow.Fault
-	for _, name := range slices.Sorted(maps.Keys(s.Settings)) {
-		if name != strategy.Counted {
-			faults = append(faults, flow.Fault{Path: "settings." + name, Message: "is no setting of a strategy of type aws_lambda: it has only counted; what the function is to know belongs to the targets' settings"})
-		}
-	}
-	faults = append(faults, strategy.CheckCounted(s.Settings, "settings")...)
+func rights(s flow.Strategy) strategy.Rights {
+	var functions []string
 	for _, t := range s.Targets {
-		at := "targets." + t.Name
-		if t.Settings[settingARN] == "" {
-			faults = append(faults, flow.Fault{Path: at + ".settings." + settingARN, Message: "is required: the ARN of the function that grants this target"})
-		} else if err := flow.CheckFunctionARN(t.Settings[settingARN]); err != nil {
-			faults = append(faults, flow.Fault{Path: at + ".settings." + settingARN, Message: flow.UserMessage(err)})
-		}
-		faults = append(faults, strategy.CheckCounted(t.Settings, at+".settings")...)
-		for _, name := range []string{settingARN, strategy.Counted} {
-			if slices.Contains(t.FieldBindings, name) {
-				faults = append(faults, flow.Fault{Path: at + ".field_bindings", Message: fmt.Sprintf("%q must not be bound to a field: requesters would choose it", name)})
-			}
+		if arn := t.Settings[settingARN]; arn != "" {
+			functions = append(functions, arn)
 		}
 	}
-	return faults
-}
-
-func arns(s flow.Strategy) []string {
-	var out []string
-	for _, t := range s.Targets {
-		if arn := t.Settings[settingARN]; arn != "" && !slices.Contains(out, arn) {
-			out = append(out, arn)
-		}
-	}
-	return out
+	return strategy.InvokeFunctions(functions...)
 }
 
 // Functions invokes Lambda functions, in AWS or on this machine; see

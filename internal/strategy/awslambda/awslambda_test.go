@@ -197,11 +197,12 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-func TestARNs(t *testing.T) {
+func TestRights(t *testing.T) {
 	t.Parallel()
 	s := databases()
 	s.Targets = append(s.Targets, flow.Target{Name: "orders-replica", Settings: map[string]string{"arn": ordersARN}})
-	if diff := cmp.Diff([]string{ordersARN, billingARN}, awslambda.Type().ARNs(s)); diff != "" {
+	want := strategy.Rights{Allow: []strategy.Allow{{Actions: []string{"lambda:InvokeFunction"}, Resources: []string{billingARN, ordersARN}}}}
+	if diff := cmp.Diff(want, awslambda.Type().RightsOf(s)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }

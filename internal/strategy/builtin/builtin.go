@@ -18,11 +18,11 @@ import (
 // Deps is what strategies work with. Whoever only needs their [Types] can do
 // without.
 type Deps struct {
-	Functions  awslambda.Functions  // required by aws_lambda
-	Handlers   custom.Handlers      // nil where no Python can be run
-	Secrets    httpstrategy.Secrets // required by http
-	HTTPClient *http.Client         // required by http
-	Now        func() time.Time     // required by http
+	Functions  awslambda.Functions // required by aws_lambda
+	Handlers   custom.Handlers     // nil where no Python can be run
+	Secrets    strategy.Secrets    // required by http
+	HTTPClient *http.Client        // required by http
+	Now        func() time.Time    // required by http
 }
 
 // strategies has a line for each strategy.
@@ -50,13 +50,10 @@ func Types() map[string]strategy.Type {
 	return types
 }
 
-// ARNs lists the Lambda functions that a strategy, with its targets, may
-// invoke.
-func ARNs(s flow.Strategy) []string {
-	if e, ok := strategies()[s.Type]; ok && e.typ.ARNs != nil {
-		return e.typ.ARNs(s)
-	}
-	return nil
+// Rights says what a strategy, with its targets, needs in AWS. A type that is not
+// built in has none: it can't be opened either.
+func Rights(s flow.Strategy) strategy.Rights {
+	return strategies()[s.Type].typ.RightsOf(s)
 }
 
 // Open gives the opener of every strategy of this build. A type that is not

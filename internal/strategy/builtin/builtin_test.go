@@ -19,11 +19,26 @@ func TestTypes(t *testing.T) {
 		t.Fatalf("got %d types, want aws_lambda and http at least", len(types))
 	}
 	for name, typ := range types {
-		if typ.Name != name || typ.TargetType == "" || typ.Check == nil || typ.ARNs == nil {
+		if typ.Name != name || typ.About == "" || len(typ.Targets) == 0 {
 			t.Errorf("%s: incomplete, or under another name: %+v", name, typ)
 		}
 		if _, err := open(flow.Strategy{Name: "databases", Type: name}); err != nil {
 			t.Errorf("%s: does not open: %v", name, err)
+		}
+	}
+}
+
+// No two strategies grant the same type of target: a target's type says which
+// one it is for.
+func TestTargetTypes(t *testing.T) {
+	t.Parallel()
+	owner := map[string]string{}
+	for name, typ := range builtin.Types() {
+		for _, target := range typ.TargetNames() {
+			if other, taken := owner[target]; taken || target == "" {
+				t.Errorf("targets of type %q are granted by %s and by %s", target, other, name)
+			}
+			owner[target] = name
 		}
 	}
 }

@@ -5,32 +5,25 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"slices"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
 )
 
 // Type is the strategy's type. Its targets have whatever settings the code
-// wants, "identifier" among them by custom.
+// wants, "identifier" among them by custom. It has no rights in AWS: the code
+// runs in the role of handlers.
 func Type() strategy.Type {
-	return strategy.Type{Name: "custom", TargetType: "custom", Check: check, ARNs: func(flow.Strategy) []string { return nil }}
-}
-
-func check(s flow.Strategy) []flow.Fault {
-	var faults []flow.Fault
-	if err := flow.CheckStrategySource(s.Implementation); err != nil {
-		faults = append(faults, flow.Fault{Path: "implementation", Message: flow.UserMessage(err)})
+	return strategy.Type{
+		Name: "custom", About: "a Python class of yours",
+		Integration: strategy.Integration{Need: strategy.Optional},
+		Settings:    strategy.Settings{Known: []strategy.Setting{strategy.Counted()}, Others: "what the class is to know"},
+		Targets: []strategy.TargetType{{
+			Name:     "custom",
+			Settings: strategy.Settings{Known: []strategy.Setting{strategy.Counted()}, Others: "what the class is to know"},
+		}},
+		Implementation: true,
 	}
-	faults = append(faults, strategy.CheckCounted(s.Settings, "settings")...)
-	for _, t := range s.Targets {
-		at := "targets." + t.Name
-		faults = append(faults, strategy.CheckCounted(t.Settings, at+".settings")...)
-		if slices.Contains(t.FieldBindings, strategy.Counted) {
-			faults = append(faults, flow.Fault{Path: at + ".field_bindings", Message: `"counted" must not be bound to a field: requesters would choose it`})
-		}
-	}
-	return faults
 }
 
 // Handlers runs the code of strategies.

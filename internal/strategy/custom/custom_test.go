@@ -107,7 +107,7 @@ func TestStrategy(t *testing.T) {
 				}
 				return strategytest.Subject{
 					Type: custom.Type(), Open: custom.Open(system), System: system, Strategy: s,
-					Identities: [2]string{"alice@example.com", "bob@example.com"}, Shared: counted, OwnSettings: true,
+					Identities: [2]string{"alice@example.com", "bob@example.com"}, Shared: counted,
 				}
 			})
 		})

@@ -2,8 +2,6 @@ package httpstrategy
 
 import (
 	"context"
-	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -23,72 +21,68 @@ const (
 // Type is the strategy's type. It needs the setting "url", on itself or on
 // each of its targets.
 func Type() strategy.Type {
+	address := strategy.Setting{Name: settingURL, About: "the address of the server, like https://grants.example.com/sym", Check: checkURL}
+	ofTarget := address
+	ofTarget.About = "an address for this target alone"
 	return strategy.Type{
-		Name: "http", TargetType: "http", Check: check,
-		ARNs: func(flow.Strategy) []string { return nil },
+		Name: "http", About: "a server of yours, by POST",
+		Integration: strategy.Integration{Need: strategy.Optional},
+		Settings: strategy.Settings{Known: []strategy.Setting{
+			address,
+			{Name: settingSecret, About: "the name of the secret that requests are signed with"},
+			strategy.Counted(),
+		}},
+		Targets: []strategy.TargetType{{
+			Name: "http",
+			Settings: strategy.Settings{
+				Known:  []strategy.Setting{ofTarget, strategy.Counted()},
+				Others: "what the server is to know",
+			},
+		}},
+		Rules:  rules,
+		Rights: rights,
 	}
 }
 
-func check(s flow.Strategy) []flow.Fault {
-	var faults []flow.Fault
-	for _, name := range slices.Sorted(maps.Keys(s.Settings)) {
-		if name != settingURL && name != settingSecret && name != strategy.Counted {
-			faults = append(faults, flow.Fault{Path: "settings." + name, Message: "is no setting of a strategy of type http: it has url, signing_secret_id and counted; what the server is to know belongs to the targets' settings"})
-		}
+// rules: every target has an address, of its own or the strategy's.
+func rules(s flow.Strategy) []flow.Fault {
+	homeless := func(t flow.Target) bool { return t.Settings[settingURL] == "" }
+	if s.Settings[settingURL] == "" && slices.ContainsFunc(s.Targets, homeless) {
+		return []flow.Fault{{Path: "settings." + settingURL, Message: "is required, here or on each target: the address of the server, like https://grants.example.com/sym"}}
 	}
-	faults = append(faults, strategy.CheckCounted(s.Settings, "settings")...)
-	faults = append(faults, checkURL(s.Settings[settingURL], "settings."+settingURL)...)
-	needed := false
-	for _, t := range s.Targets {
-		at := "targets." + t.Name
-		needed = needed || t.Settings[settingURL] == ""
-		faults = append(faults, checkURL(t.Settings[settingURL], at+".settings."+settingURL)...)
-		faults = append(faults, strategy.CheckCounted(t.Settings, at+".settings")...)
-		for _, name := range []string{settingURL, strategy.Counted} {
-			if slices.Contains(t.FieldBindings, name) {
-				faults = append(faults, flow.Fault{Path: at + ".field_bindings", Message: fmt.Sprintf("%q must not be bound to a field: requesters would choose it", name)})
-			}
-		}
-	}
-	if needed && s.Settings[settingURL] == "" {
-		faults = append(faults, flow.Fault{Path: "settings." + settingURL, Message: "is required, here or on each target: the address of the server, like https://grants.example.com/sym"})
-	}
-	return faults
+	return nil
 }
 
-func checkURL(text, path string) []flow.Fault {
-	if text == "" {
-		return nil
+func rights(s flow.Strategy) strategy.Rights {
+	if secret, ok := s.Secrets[settingSecret]; ok {
+		return strategy.Rights{Secrets: []flow.SecretRef{secret}}
 	}
-	fault := func(message string) []flow.Fault { return []flow.Fault{{Path: path, Message: message}} }
+	return strategy.Rights{}
+}
+
+func checkURL(text string) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Hostname() == "":
-		return fault("is not an address like https://grants.example.com/sym")
+		return flow.Errorf(flow.CodeInvalid, "is not an address like https://grants.example.com/sym")
 	case u.User != nil:
-		return fault("must not contain a user name or password: use signing_secret_id")
+		return flow.Errorf(flow.CodeInvalid, "must not contain a user name or password: use signing_secret_id")
 	case u.Fragment != "":
-		return fault("must not have a part after #: it would not be sent")
+		return flow.Errorf(flow.CodeInvalid, "must not have a part after #: it would not be sent")
 	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
 		return nil
 	}
-	return fault("must begin with https:// (http:// is for this machine only: localhost, 127.0.0.1)")
+	return flow.Errorf(flow.CodeInvalid, "must begin with https:// (http:// is for this machine only: localhost, 127.0.0.1)")
 }
 
 func loopback(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
-// Secrets gives the values of secrets. They are asked for at each use and not
-// kept.
-type Secrets interface {
-	Value(ctx context.Context, ref flow.SecretRef) (string, error)
-}
-
 // Deps is what the strategy works with.
 type Deps struct {
-	Client  *http.Client // required
-	Secrets Secrets      // required if any strategy has a signing_secret_id
+	Client  *http.Client     // required
+	Secrets strategy.Secrets // required if any strategy has a signing_secret_id
 	Now     func() time.Time
 }
 

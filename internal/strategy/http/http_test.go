@@ -324,12 +324,15 @@ func TestCheck(t *testing.T) {
 			delete(s.Settings, "url")
 			s.Targets[0].Settings["url"] = "https://example.com"
 		}, want: []string{"settings.url"}},
+		{name: "OtherSecret", change: func(s *flow.Strategy) {
+			s.Secrets = map[string]flow.SecretRef{"signing_secret": {Name: "signing"}} // else nothing would be signed
+		}, want: []string{"settings.signing_secret"}},
 		{name: "All", change: func(s *flow.Strategy) {
 			s.Settings = map[string]string{"url": "ftp://example.com", "method": "PUT", "counted": "1", "signing_secret_id": "signing"}
 			s.Targets[1].Settings = map[string]string{"url": "http://example.com", "counted": "1"}
 			s.Targets[1].FieldBindings = []string{"url", "counted", "schema"}
 		}, want: []string{
-			"settings.method", "settings.counted", "settings.url",
+			"settings.method", "settings.url", "settings.counted",
 			"targets.billing-db.settings.url", "targets.billing-db.settings.counted",
 			"targets.billing-db.field_bindings", "targets.billing-db.field_bindings",
 		}},
@@ -346,5 +349,14 @@ func TestCheck(t *testing.T) {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestRights(t *testing.T) {
+	t.Parallel()
+	signed := grants("https://grants.example.com")
+	want := strategy.Rights{Secrets: []flow.SecretRef{signed.Secrets["signing_secret_id"]}}
+	if diff := cmp.Diff(want, httpstrategy.Type().RightsOf(signed)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }

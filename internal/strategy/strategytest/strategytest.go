@@ -7,6 +7,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,9 +66,6 @@ type Subject struct {
 	Identities [2]string
 	// Shared says that runs share a grant.
 	Shared bool
-	// OwnSettings says that settings are for the code behind the strategy, which
-	// alone knows them.
-	OwnSettings bool
 	// Secrets are values that no error may show.
 	Secrets []string
 }
@@ -83,6 +83,8 @@ func Run(t *testing.T, open func(*testing.T) Subject) {
 		test func(*testing.T, *bench)
 	}{
 		{"Check", testCheck},
+		{"Settings", testSettings},
+		{"Rights", testRights},
 		{"Entitlements", testEntitlements},
 		{"GrantAndRevoke", testGrantAndRevoke},
 		{"RepeatedGrant", testRepeatedGrant},
@@ -219,28 +221,140 @@ func testCheck(t *testing.T, b *bench) {
 		t.Errorf("the strategy's type is %q, want %q", b.Subject.Strategy.Type, b.Type.Name)
 	}
 	for _, target := range b.Subject.Strategy.Targets {
-		if target.Type != b.Type.TargetType {
-			t.Errorf("target %s has type %q, want %q", target.Name, target.Type, b.Type.TargetType)
+		if _, ok := b.Type.Target(target.Type); !ok {
+			t.Errorf("target %s has type %q, want one of %q", target.Name, target.Type, b.Type.TargetNames())
 		}
 	}
 	if faults := b.Type.Check(b.Subject.Strategy); len(faults) > 0 {
 		t.Errorf("a right configuration has faults: %v", faults)
 	}
-	unknown := b.Subject.Strategy
-	unknown.Settings = map[string]string{}
-	for k, v := range b.Subject.Strategy.Settings {
-		unknown.Settings[k] = v
+	// Both bear a configuration of which nothing could be read.
+	empty := flow.Strategy{Type: b.Type.Name, Targets: []flow.Target{{Type: b.Subject.Strategy.Targets[0].Type}}}
+	b.Type.Check(empty)
+	b.Type.RightsOf(empty)
+}
+
+// with gives the settings with one that is changed; "" takes it out.
+func with(settings map[string]string, name, value string) map[string]string {
+	changed := maps.Clone(settings)
+	if changed == nil {
+		changed = map[string]string{}
 	}
-	unknown.Settings["colour"] = "blue"
-	faults := b.Type.Check(unknown)
-	if b.OwnSettings {
-		if len(faults) > 0 {
-			t.Errorf("a setting of the code behind it: got faults %v", faults)
+	if changed[name] = value; value == "" {
+		delete(changed, name)
+	}
+	return changed
+}
+
+// testSettings: what is declared of settings is complete, and kept to.
+func testSettings(t *testing.T, b *bench) {
+	const unknown = "colour"
+	known := func(where string, settings []strategy.Setting) {
+		t.Helper()
+		seen := map[string]bool{}
+		for _, k := range settings {
+			if k.Name == "" || k.About == "" || seen[k.Name] {
+				t.Errorf("%s: setting %q is there twice, or without a name or what it is about", where, k.Name)
+			}
+			seen[k.Name] = true
 		}
-		return
 	}
-	if len(faults) != 1 || faults[0].Path != "settings.colour" {
-		t.Errorf("an unknown setting: got faults %v, want one at settings.colour", faults)
+	expect := func(what string, s flow.Strategy, path string, wrong bool) {
+		t.Helper()
+		at := func(f flow.Fault) bool { return f.Path == path }
+		if faults := b.Type.Check(s); slices.ContainsFunc(faults, at) != wrong {
+			t.Errorf("%s: a fault at %s is %t, want %t: %v", what, path, !wrong, wrong, faults)
+		}
+	}
+	known("strategy", b.Type.Settings.Known)
+	known("integration", b.Type.Integration.Settings)
+	right := b.Subject.Strategy
+	changed := right
+	changed.Settings = with(right.Settings, unknown, "blue")
+	expect("an unknown setting", changed, "settings."+unknown, b.Type.Settings.Others == "")
+	for _, k := range b.Type.Settings.Known {
+		if k.Required {
+			changed := right
+			changed.Settings, changed.Secrets = with(right.Settings, k.Name, ""), nil
+			expect("without "+k.Name, changed, "settings."+k.Name, true)
+		}
+	}
+	for _, typ := range b.Type.Targets {
+		known(typ.Name, typ.Settings.Known)
+		i := slices.IndexFunc(right.Targets, func(target flow.Target) bool { return target.Type == typ.Name })
+		if i < 0 {
+			continue
+		}
+		at := "targets." + right.Targets[i].Name
+		change := func(how func(*flow.Target)) flow.Strategy {
+			changed := right
+			changed.Targets = slices.Clone(right.Targets)
+			how(&changed.Targets[i])
+			return changed
+		}
+		bind := func(name string) flow.Strategy {
+			return change(func(t *flow.Target) {
+				t.Settings, t.FieldBindings = with(t.Settings, name, ""), []string{name}
+			})
+		}
+		closed := typ.Settings.Others == ""
+		expect("an unknown setting", change(func(t *flow.Target) { t.Settings = with(t.Settings, unknown, "blue") }), at+".settings."+unknown, closed)
+		expect("a binding of an unknown setting", bind(unknown), at+".field_bindings", closed)
+		for _, k := range typ.Settings.Known {
+			expect("a binding of "+k.Name, bind(k.Name), at+".field_bindings", !k.Bindable)
+			expect("a binding of "+k.Name, bind(k.Name), at+".settings."+k.Name, false)
+			if k.Required {
+				expect("without "+k.Name, change(func(t *flow.Target) { t.Settings = with(t.Settings, k.Name, "") }), at+".settings."+k.Name, true)
+			}
+		}
+	}
+}
+
+// testRights: rights name what they are for, and come in one order.
+func testRights(t *testing.T, b *bench) {
+	s := b.Subject.Strategy
+	rights := b.Type.RightsOf(s)
+	if again := b.Type.RightsOf(s); !reflect.DeepEqual(rights, again) {
+		t.Errorf("not stable: %+v, then %+v", rights, again)
+	}
+	for _, a := range rights.Allow {
+		if len(a.Actions) == 0 || len(a.Resources) == 0 {
+			t.Errorf("%+v allows nothing", a)
+		}
+		for _, action := range a.Actions {
+			if service, name, ok := strings.Cut(action, ":"); !ok || service == "" || name == "" || strings.ContainsAny(action, "*?") {
+				t.Errorf("%q is not one action", action)
+			}
+		}
+		for _, on := range a.Resources {
+			if strings.Count(on, ":") < 5 || !strings.HasPrefix(on, "arn:") {
+				t.Errorf("%q is not an ARN", on)
+			}
+		}
+	}
+	for _, role := range rights.Assume {
+		if strings.Count(role.ARN, ":") < 5 || strings.ContainsAny(role.ARN, "*?") {
+			t.Errorf("%q is not the ARN of one role", role.ARN)
+		}
+	}
+	configured := slices.Collect(maps.Values(s.Secrets))
+	if s.Integration != nil {
+		configured = slices.AppendSeq(configured, maps.Values(s.Integration.Secrets))
+	}
+	for _, ref := range rights.Secrets {
+		if !slices.Contains(configured, ref) {
+			t.Errorf("secret %q is not of the configuration", ref.Name)
+		}
+	}
+	// A run takes the rights of its own target with it, to be asked for at its end.
+	for _, target := range s.Targets {
+		one := s
+		one.Targets = []flow.Target{target}
+		for _, name := range b.Type.RightsOf(one).Names() {
+			if !slices.Contains(rights.Names(), name) {
+				t.Errorf("for %s alone it needs %s, which it does not need for all", target.Name, name)
+			}
+		}
 	}
 }
 

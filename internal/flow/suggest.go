@@ -1,6 +1,18 @@
-package catalog
+package flow
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
+
+// DidYouMean writes a suggestion to put behind a name that is none of the
+// candidates; "" if none of them is near.
+func DidYouMean(s string, candidates []string) string {
+	if c := closest(s, candidates); c != "" {
+		return fmt.Sprintf(" (did you mean %q?)", c)
+	}
+	return ""
+}
 
 // closest finds the candidate that was probably meant; "" if none is near.
 func closest(s string, candidates []string) string {

@@ -1,0 +1,107 @@
+package builtin_test
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/symflows/symflows/internal/strategy"
+	"github.com/symflows/symflows/internal/strategy/builtin"
+)
+
+var update = flag.Bool("update", false, "write what types declare into docs/strategies.md, as make docs does")
+
+// What is between these lines of docs/strategies.md is written by this test.
+const (
+	generated = "<!-- make docs writes the tables from here, out of what the types declare … -->\n"
+	written   = "<!-- … to here. -->\n"
+)
+
+// TestGuide: the guide lists the types of strategies and all their settings, as
+// they are declared.
+func TestGuide(t *testing.T) {
+	t.Parallel()
+	const path = "../../../docs/strategies.md"
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, began := strings.Cut(string(text), generated)
+	there, after, ended := strings.Cut(rest, written)
+	if !began || !ended {
+		t.Fatalf("%s has no lines %q and %q", path, generated, written)
+	}
+	want := tables(builtin.Types())
+	if *update {
+		if err := os.WriteFile(path, []byte(before+generated+want+written+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if there != want {
+		t.Errorf("%s is not up to date: run make docs. It should say\n%s", path, want)
+	}
+}
+
+// tables writes what the guide says of types.
+func tables(types map[string]strategy.Type) string {
+	var b strings.Builder
+	fmt.Fprint(&b, "\n| type | what it calls | integration | types of targets |\n| --- | --- | --- | --- |\n")
+	names := slices.Sorted(maps.Keys(types))
+	for _, name := range names {
+		typ := types[name]
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", name, typ.About, integration(typ.Integration), quoted(typ.TargetNames()))
+	}
+	fmt.Fprint(&b, "\n| settings of | setting | meaning |\n| --- | --- | --- |\n")
+	for _, name := range names {
+		typ := types[name]
+		rows(&b, "strategy `"+name+"`", typ.Settings)
+		if len(typ.Integration.Settings) > 0 {
+			rows(&b, "its integration", strategy.Settings{Known: typ.Integration.Settings})
+		}
+		for _, target := range typ.Targets {
+			rows(&b, "target `"+target.Name+"`", target.Settings)
+		}
+	}
+	fmt.Fprintln(&b)
+	return b.String()
+}
+
+func rows(b *strings.Builder, owner string, settings strategy.Settings) {
+	for _, s := range settings.Known {
+		about := s.About
+		if s.Required {
+			about += "; required"
+		}
+		if s.Bindable {
+			about += "; may be bound to a field"
+		}
+		fmt.Fprintf(b, "| %s | `%s` | %s |\n", owner, s.Name, about)
+	}
+	if settings.Others != "" {
+		fmt.Fprintf(b, "| %s | any other | %s |\n", owner, settings.Others)
+	}
+	if len(settings.Known) == 0 && settings.Others == "" {
+		fmt.Fprintf(b, "| %s | none | |\n", owner)
+	}
+}
+
+func integration(i strategy.Integration) string {
+	if i.Need == strategy.None {
+		return "none"
+	}
+	need := "required"
+	if i.Need == strategy.Optional {
+		need = "optional"
+	}
+	if len(i.Types) == 0 {
+		return need + ", of any type"
+	}
+	return need + ", of type " + quoted(i.Types)
+}
+
+func quoted(names []string) string { return "`" + strings.Join(names, "`, `") + "`" }

@@ -1,0 +1,113 @@
+package strategy
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/symflows/symflows/internal/flow"
+)
+
+// Rights are what a strategy needs in AWS. The role of the function that grants
+// is written by them, and has no others: infra/roles.go.
+type Rights struct {
+	Allow   []Allow          // in the account that we run in, or that lets us in by itself
+	Assume  []Role           // to act where these may
+	Secrets []flow.SecretRef // read by the strategy; not those that handlers read
+}
+
+// Allow is a right to do things to resources.
+type Allow struct {
+	Actions []string // "lambda:InvokeFunction", without wildcards
+	// Resources are ARNs. Where the configuration does not name the account, they
+	// have placeholders: "arn:{partition}:iam::{account}:group/ops".
+	Resources []string
+}
+
+// Placeholders in ARNs, for where we run.
+const (
+	Partition = "{partition}"
+	Region    = "{region}"
+	Account   = "{account}"
+)
+
+// Role is a role to assume.
+type Role struct {
+	ARN        string
+	ExternalID string // "" for none
+}
+
+const invokeFunction = "lambda:InvokeFunction"
+
+// InvokeFunctions is the right to invoke Lambda functions.
+func InvokeFunctions(arns ...string) Rights {
+	if len(arns) == 0 {
+		return Rights{}
+	}
+	return Rights{Allow: []Allow{{Actions: []string{invokeFunction}, Resources: arns}}}
+}
+
+// RightsOf says what a strategy needs in AWS, with its targets.
+func (t Type) RightsOf(s flow.Strategy) Rights {
+	if t.Rights == nil {
+		return Rights{}
+	}
+	return Join(t.Rights(s))
+}
+
+// Join puts rights together: each once, and in an order that only depends on
+// what they are, so that a policy changes only if they do.
+func Join(all ...Rights) Rights {
+	var out Rights
+	resources := map[string][]string{} // by actions
+	for _, r := range all {
+		for _, a := range r.Allow {
+			actions := strings.Join(distinct(a.Actions), " ")
+			resources[actions] = append(resources[actions], a.Resources...)
+		}
+		out.Assume = append(out.Assume, r.Assume...)
+		out.Secrets = append(out.Secrets, r.Secrets...)
+	}
+	for actions, on := range resources {
+		out.Allow = append(out.Allow, Allow{strings.Fields(actions), distinct(on)})
+	}
+	slices.SortFunc(out.Allow, func(a, b Allow) int { return slices.Compare(a.Actions, b.Actions) })
+	slices.SortFunc(out.Assume, func(a, b Role) int {
+		return cmp.Or(strings.Compare(a.ARN, b.ARN), strings.Compare(a.ExternalID, b.ExternalID))
+	})
+	slices.SortFunc(out.Secrets, func(a, b flow.SecretRef) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Path, b.Path), strings.Compare(a.JSONKey, b.JSONKey))
+	})
+	out.Assume, out.Secrets = slices.Compact(out.Assume), slices.Compact(out.Secrets)
+	return out
+}
+
+func distinct(list []string) []string {
+	list = slices.Clone(list)
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// Names tells the rights to people, a line each: what live access needs for its
+// removal, and a new configuration must not drop. Secrets are left out: a
+// strategy needs those that only its handlers read as well.
+func (r Rights) Names() []string {
+	var names []string
+	for _, a := range r.Allow {
+		what := "rights on "
+		if slices.Equal(a.Actions, []string{invokeFunction}) {
+			what = "function "
+		}
+		for _, on := range a.Resources {
+			names = append(names, what+on)
+		}
+	}
+	for _, role := range r.Assume {
+		name := "role " + role.ARN
+		if role.ExternalID != "" {
+			name += " with external id " + role.ExternalID
+		}
+		names = append(names, name)
+	}
+	return names
+}

@@ -1,0 +1,235 @@
+package strategy
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/symflows/symflows/internal/flow"
+)
+
+// Type is a kind of strategy as configurations name it: all that is to be known
+// of it before it is opened. Configurations are checked by it, the role of the
+// function that grants is written by it, and docs/strategies.md lists it.
+type Type struct {
+	Name        string // the strategy's type: "aws_lambda"
+	About       string // what it calls to grant and to remove, for the guide
+	Integration Integration
+	Settings    Settings     // of the strategy
+	Targets     []TargetType // at least one
+	// Implementation says that Python goes with the strategy; then it must.
+	Implementation bool
+	// Rules finds what the shapes of settings can't say, after they were found
+	// to hold or not; nil: nothing. For the paths of faults see [Type.Check].
+	Rules func(flow.Strategy) []flow.Fault
+	// Rights says what the strategy needs in AWS as it is configured, with its
+	// targets; nil: nothing. It must bear a configuration that has faults.
+	Rights func(flow.Strategy) Rights
+}
+
+// Integration says which integration goes with a strategy. The zero value is
+// none.
+type Integration struct {
+	Need  Need
+	Types []string // those that it may have; empty: any
+	// Settings are those that the strategy looks at. There may be others: an
+	// integration serves handlers, too.
+	Settings []Setting
+}
+
+// Need says whether something must be there.
+type Need int
+
+// The needs.
+const (
+	None Need = iota // must not be there
+	Optional
+	Required
+)
+
+// TargetType is a kind of target.
+type TargetType struct {
+	Name     string // "aws_lambda_function"
+	Settings Settings
+}
+
+// Settings is the shape of what may stand under "settings".
+type Settings struct {
+	Known []Setting // in the order in which people read of them
+	// Others says what may stand there besides, for people; "" if nothing may.
+	Others string
+}
+
+// Setting is one of the settings that a strategy knows.
+type Setting struct {
+	Name string // one that ends in _secret or _secret_id names a secret
+	// About says what it is, for error messages and the guide: "the ARN of the
+	// function that grants this target".
+	About    string
+	Required bool
+	// Check finds what is wrong with the shape of a value that is not empty: the
+	// error's user message says what to write instead. nil: any text is right.
+	Check func(value string) error
+	// Bindable says that field_bindings may name the setting: whoever asks for
+	// access then chooses its value.
+	Bindable bool
+}
+
+// Target finds a type of target; false: the strategy does not grant those.
+func (t Type) Target(name string) (TargetType, bool) {
+	i := slices.IndexFunc(t.Targets, func(tt TargetType) bool { return tt.Name == name })
+	if i < 0 {
+		return TargetType{}, false
+	}
+	return t.Targets[i], true
+}
+
+// TargetNames lists the types of targets that the strategy grants.
+func (t Type) TargetNames() []string {
+	var names []string
+	for _, tt := range t.Targets {
+		names = append(names, tt.Name)
+	}
+	return names
+}
+
+// Check finds all that is wrong with a strategy and its targets, before
+// anything runs. Paths are relative to the strategy's document ("settings.url"),
+// to a target's ("targets.orders-db.settings.arn") or to the integration's
+// ("integration.settings.role_arn"). Targets of a type that the strategy does
+// not grant are left out: that they are listed is a fault of the list.
+func (t Type) Check(s flow.Strategy) []flow.Fault {
+	faults := t.checkIntegration(s.Integration)
+	if t.Implementation {
+		if err := flow.CheckStrategySource(s.Implementation); err != nil {
+			faults = append(faults, flow.Fault{Path: "implementation", Message: flow.UserMessage(err)})
+		}
+	}
+	owner := "a strategy of type " + t.Name
+	hint := ""
+	for _, tt := range t.Targets {
+		if tt.Settings.Others != "" {
+			hint = "; " + tt.Settings.Others + " belongs to the targets' settings"
+		}
+	}
+	faults = append(faults, t.Settings.unknown("settings", owner, hint, keys(s.Settings, s.Secrets))...)
+	faults = append(faults, shapes(t.Settings.Known, "settings", s.Settings, s.Secrets, nil)...)
+	for _, target := range s.Targets {
+		tt, ok := t.Target(target.Type)
+		if !ok {
+			continue
+		}
+		at, owner := "targets."+target.Name, "a target of type "+tt.Name
+		faults = append(faults, tt.Settings.unknown(at+".settings", owner, "", keys(target.Settings, nil))...)
+		faults = append(faults, shapes(tt.Settings.Known, at+".settings", target.Settings, nil, target.FieldBindings)...)
+		faults = append(faults, tt.Settings.bindings(at+".field_bindings", owner, target.FieldBindings)...)
+	}
+	if t.Rules != nil {
+		faults = append(faults, t.Rules(s)...)
+	}
+	return faults
+}
+
+func (t Type) checkIntegration(i *flow.Integration) []flow.Fault {
+	fault := func(format string, args ...any) []flow.Fault {
+		return []flow.Fault{{Path: "integration_id", Message: fmt.Sprintf(format, args...)}}
+	}
+	types := strings.Join(t.Integration.Types, " or ")
+	switch {
+	case i == nil && t.Integration.Need == Required && types != "":
+		return fault("is missing: write the name of a document of kind integration, of type %s", types)
+	case i == nil && t.Integration.Need == Required:
+		return fault("is missing: write the name of a document of kind integration")
+	case i == nil:
+		return nil
+	case t.Integration.Need == None:
+		return fault("does not go with strategies of type %s: remove it", t.Name)
+	case types != "" && i.Type != "" && !slices.Contains(t.Integration.Types, i.Type):
+		return fault("integration %q is of type %s: refer to one of type %s", i.Name, i.Type, types)
+	}
+	return shapes(t.Integration.Settings, "integration.settings", i.Settings, i.Secrets, nil)
+}
+
+// shapes finds what is wrong with the values of settings that are known.
+// Settings that are bound get their values later.
+func shapes(known []Setting, path string, values map[string]string, secrets map[string]flow.SecretRef, bound []string) []flow.Fault {
+	var faults []flow.Fault
+	for _, k := range known {
+		value, at := values[k.Name], path+"."+k.Name
+		if _, isSecret := secrets[k.Name]; isSecret {
+			continue // its value is nowhere here
+		}
+		switch {
+		case value != "" && k.Check != nil:
+			if err := k.Check(value); err != nil {
+				faults = append(faults, flow.Fault{Path: at, Message: flow.UserMessage(err)})
+			}
+		case value == "" && k.Required && !slices.Contains(bound, k.Name):
+			faults = append(faults, flow.Fault{Path: at, Message: "is required: " + k.About})
+		}
+	}
+	return faults
+}
+
+// unknown finds the names that there are no settings of.
+func (s Settings) unknown(path, owner, hint string, names []string) []flow.Fault {
+	if s.Others != "" {
+		return nil
+	}
+	var faults []flow.Fault
+	for _, name := range names {
+		if !slices.Contains(s.names(), name) {
+			faults = append(faults, flow.Fault{Path: path + "." + name, Message: s.no(name, owner) + hint})
+		}
+	}
+	return faults
+}
+
+// bindings finds what must not be left to requesters.
+func (s Settings) bindings(path, owner string, bound []string) []flow.Fault {
+	var faults []flow.Fault
+	for _, name := range bound {
+		i := slices.IndexFunc(s.Known, func(k Setting) bool { return k.Name == name })
+		switch {
+		case i < 0 && s.Others == "":
+			faults = append(faults, flow.Fault{Path: path, Message: fmt.Sprintf("%q %s", name, s.no(name, owner))})
+		case i >= 0 && !s.Known[i].Bindable:
+			faults = append(faults, flow.Fault{Path: path, Message: fmt.Sprintf("%q must not be bound to a field: requesters would choose it", name)})
+		}
+	}
+	return faults
+}
+
+// no says that there is no such setting, and which there are.
+func (s Settings) no(name, owner string) string {
+	there := "there are none, so remove it"
+	switch names := s.names(); len(names) {
+	case 0:
+	case 1:
+		there = "it has only " + names[0]
+	default:
+		there = "it has " + strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+	}
+	return fmt.Sprintf("is no setting of %s%s: %s", owner, flow.DidYouMean(name, s.names()), there)
+}
+
+func (s Settings) names() []string {
+	var names []string
+	for _, k := range s.Known {
+		names = append(names, k.Name)
+	}
+	return names
+}
+
+// keys lists the settings that there are, in order. Listed secrets
+// (flow.ListedSecret) stand under the one setting that lists them.
+func keys(values map[string]string, secrets map[string]flow.SecretRef) []string {
+	names := slices.Collect(maps.Keys(values))
+	for name := range secrets {
+		name, _, _ = strings.Cut(name, ".")
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
