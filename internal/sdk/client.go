@@ -42,7 +42,6 @@ type Services struct {
 var (
 	_ workflow.Handlers     = (*Client)(nil)
 	_ workflow.FormHandlers = (*Client)(nil)
-	_ workflow.FlowFilter   = (*Client)(nil)
 )
 
 // Handle implements workflow.Handlers.
@@ -108,7 +107,7 @@ func (c *Client) OnChange(ctx context.Context, f *flow.Flow, name, username stri
 	return changed, err
 }
 
-// FlowsShown implements workflow.FlowFilter.
+// FlowsShown implements slackapp.FlowFilter.
 func (c *Client) FlowsShown(ctx context.Context, filter flow.Source, vars map[string]string, who store.User, flows []*flow.Flow) ([]string, error) {
 	m := message(opFlows, store.NewWriter(), nil, &filter)
 	m.Handler, m.Vars = flow.HandlerFlows, orEmpty(vars)

@@ -25,7 +25,7 @@ type App struct {
 	Submit workflow.Submit // required
 	Forms  workflow.Forms  // required where a flow has handlers
 	// Filter asks the code that says which flows people are shown. Nil: all are.
-	Filter    workflow.FlowFilter
+	Filter    FlowFilter
 	Flows     *store.Flows  // required
 	Directory *Directory    // required; its Team is the workspace we serve
 	API       *slack.Client // required; for Socket Mode with an app-level token

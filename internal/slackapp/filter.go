@@ -12,6 +12,12 @@ import (
 	"github.com/symflows/symflows/internal/workflow"
 )
 
+// FlowFilter runs the handler that says which flows a person is shown, by their
+// names. It spares people what is of no use to them; it protects nothing.
+type FlowFilter interface {
+	FlowsShown(ctx context.Context, filter flow.Source, vars map[string]string, who store.User, flows []*flow.Flow) ([]string, error)
+}
+
 // lists remembers which flows people are shown, so that nobody's code is asked
 // on each key stroke in the picker. It is a convenience: another process asks
 // anew.

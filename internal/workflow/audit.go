@@ -24,6 +24,19 @@ type Unshipped struct {
 	Revs []int64 `json:"revs"`
 }
 
+// AuditLog keeps audit records for good.
+type AuditLog interface {
+	// Write stores the records, all or none as far as it can. They may be
+	// written twice.
+	Write(ctx context.Context, records []events.AuditRecord) error
+}
+
+// AuditQueue keeps what the audit log has not taken until it is shipped.
+type AuditQueue interface {
+	// Put queues each run by itself. An error means that some may not be queued.
+	Put(ctx context.Context, runs []Unshipped) error
+}
+
 // Handle takes a batch of changes and writes the events that these changes
 // recorded, as one batch. An error asks for the same changes again, which
 // writes records again, with the same ids.

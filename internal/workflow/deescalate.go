@@ -11,6 +11,13 @@ import (
 	"github.com/symflows/symflows/internal/strategy"
 )
 
+// DeescalateInput is what schedules and removers invoke the function with that
+// calls [Access.Deescalate]: an id and nothing else, so that no deploy outdates
+// what is scheduled.
+type DeescalateInput struct {
+	Run string `json:"run"`
+}
+
 // busyPause is how soon a removal looks again when another run is changing the
 // same entitlement.
 const busyPause = 5 * time.Second
@@ -221,6 +228,11 @@ func (a *Access) removeAll(ctx context.Context, r flow.Run, lease flow.Lease) (f
 	out.Output, err = outputs.join()
 	out.Warnings = outputs.warnings
 	return out, err
+}
+
+// cleanUp gives time to put things in order after the work's own time is over.
+func (a *Access) cleanUp(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), leaseMargin/3)
 }
 
 // removal is what became of one entitlement.

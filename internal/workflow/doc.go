@@ -7,7 +7,8 @@
 // bring about is told by package flow, how they are asked by package sdk.
 //
 // It knows Slack, audit logs, schedules, functions and clocks as the narrow
-// interfaces of ports.go, and every use case has the same shape: read the run,
+// interfaces that stand beside the use cases which need them, and in ports.go
+// where several do. Every use case has the same shape: read the run,
 // let flow.Apply decide, write it if nobody was faster. What follows from the
 // write is done by whoever reads the change feed.
 package workflow

@@ -3,50 +3,14 @@ package workflow
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"log/slog"
-	"runtime/debug"
 	"slices"
-	"time"
 
-	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/record"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/strategy"
 )
-
-// Access grants and takes away. It is the only part that calls targets.
-type Access struct {
-	Runs     store.Runs
-	Grants   store.Grants
-	Flows    *store.Flows
-	Users    store.Users
-	Open     strategy.Opener
-	Rights   func(flow.Strategy) strategy.Rights // what a strategy, with its targets, needs in AWS
-	Handlers Handlers                            // nil where no flow has any
-	Schedule Schedule
-	Remover  Remover
-	Clock    Clock
-	Log      *slog.Logger
-	// CallTimeout bounds all calls of targets in one attempt; a lease lasts
-	// longer by leaseMargin, so that no call outlives its lease.
-	CallTimeout time.Duration
-	// Ahead is how much too early calls of Deescalate may come: it waits for
-	// the exact end. Ends nearer than that get no schedule but a direct call.
-	// Zero where the schedule is exact.
-	Ahead time.Duration
-}
-
-// leaseMargin is what clocks of two machines, and the time between the end of
-// a call and the write that reports it, may add up to.
-const leaseMargin = 15 * time.Second
-
-func (a *Access) lease() flow.Lease {
-	return flow.Lease{Owner: store.NewWriter(), Until: a.Clock.Now().Add(a.CallTimeout + leaseMargin)}
-}
 
 // Escalate grants what was approved: intent first, then the schedule of the
 // removal, then the target, then the observation.
@@ -123,14 +87,6 @@ func (a *Access) failed(ctx context.Context, id string, cause error) (flow.Step,
 	return flow.Next(r), nil
 }
 
-// waitAfter is how long a target asks to be left alone; zero: it does not.
-func waitAfter(err error) time.Duration {
-	if limited, ok := errors.AsType[*RateLimited](err); ok {
-		return limited.After
-	}
-	return 0
-}
-
 // intend writes down what is about to be granted and schedules its removal,
 // unless an earlier attempt did.
 func (a *Access) intend(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run, strategy.Strategy, error) {
@@ -189,8 +145,6 @@ func (a *Access) onEscalate(ctx context.Context, f *flow.Flow, r flow.Run) (flow
 	v, err := weigh(f, r, e.Name, heard)
 	return r, v.terms, err
 }
-
-func (a *Access) asker() asker { return asker{a.Runs, a.Handlers, a.Clock.Now} }
 
 // identity says who the requester is at the target: a stored identity, else
 // what a handler or the strategy finds, else the e-mail address, be it another
@@ -265,10 +219,6 @@ func (a *Access) grantAll(ctx context.Context, r flow.Run, opened strategy.Strat
 	return flow.Escalate{Output: output, Warnings: outputs.warnings}, err
 }
 
-func call(r flow.Run, e flow.Entitlement, record events.AuditRecord) strategy.Call {
-	return strategy.Call{RunID: r.ID, Entitlement: e, Target: r.Access.Target, Identity: r.Access.Identity, Record: record}
-}
-
 // grant makes the run a holder of one entitlement, and creates it unless it is
 // there already: others hold it, or it predates us.
 func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy.Call) (result strategy.Result, err error) {
@@ -334,71 +284,4 @@ func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy
 		return g, err
 	})
 	return result, err
-}
-
-// panicked is the error of a strategy that did.
-func panicked(p any) error { return fmt.Errorf("strategy panicked: %v\n%s", p, debug.Stack()) }
-
-// yield gives a lease back after a failure, so that the next attempt need not
-// wait for its end. But what was cut off may still arrive at the target: then
-// nobody may touch that before the lease ends.
-func (a *Access) yield(ctx context.Context, key string, lease flow.Lease) {
-	if ctx.Err() != nil {
-		return
-	}
-	if _, err := a.Grants.Change(ctx, key, func(g flow.Grant) (flow.Grant, error) { return g.Yield(lease.Owner) }); err != nil {
-		a.Log.WarnContext(ctx, "lease could not be given back, it ends by itself", "grant", key, "error", err)
-	}
-}
-
-// cleanUp gives time to put things in order after the work's own time is over.
-func (a *Access) cleanUp(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), leaseMargin/3)
-}
-
-// arm sees to it that Deescalate is called when the run's access is to end.
-// Should that fail, the sweep finds the run by its due time.
-func (a *Access) arm(ctx context.Context, r flow.Run) {
-	at, ok := r.EndDue()
-	if !ok {
-		return
-	}
-	var err error
-	if at.Sub(a.Clock.Now()) < a.Ahead {
-		err = a.Remover.Remove(ctx, r.ID)
-	} else {
-		err = a.Schedule.Set(ctx, r.ID, at)
-	}
-	if err != nil {
-		a.Log.ErrorContext(ctx, "removal could not be scheduled, the sweep will find it", "run", r.ID, "end", at, "error", err)
-	}
-}
-
-// outputs collects what targets answered, by entitlement.
-type outputs struct {
-	keys     []string
-	byKey    []json.RawMessage
-	warnings []string
-}
-
-func (o *outputs) add(key string, r strategy.Result) {
-	o.warnings = append(o.warnings, r.Warnings...)
-	if len(r.Output) > 0 {
-		o.keys, o.byKey = append(o.keys, key), append(o.byKey, jsonOf(r.Output))
-	}
-}
-
-// join gives the one answer as it is, or several by their keys.
-func (o *outputs) join() (json.RawMessage, error) {
-	switch len(o.keys) {
-	case 0:
-		return nil, nil
-	case 1:
-		return o.byKey[0], nil
-	}
-	m := map[string]json.RawMessage{}
-	for i, k := range o.keys {
-		m[k] = o.byKey[i]
-	}
-	return json.Marshal(m)
 }

@@ -21,6 +21,16 @@ type Forms struct {
 	Now      func() time.Time
 }
 
+// FormHandlers runs the handlers of forms: options that are fetched, and
+// fields that depend on others. What they do wrong is an error of
+// flow.CodeHandler, fit for the eyes of whoever fills in the form.
+type FormHandlers interface {
+	// Prefetch gives the options of a field: at most 1,000, of 55 characters.
+	Prefetch(ctx context.Context, c HandlerCall, field string) ([]flow.Option, error)
+	// OnChange gives the form as it is to be after a field's value has changed.
+	OnChange(ctx context.Context, f *flow.Flow, field, username string, form flow.OpenForm) (flow.OpenForm, error)
+}
+
 // Open asks on_prompt whether the form of a run may be shown. An error is for
 // the eyes of whoever asked for the form: the hook ignored it, with
 // flow.CodeIgnored, or failed. It is recorded, and the form can't be submitted

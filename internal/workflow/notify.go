@@ -42,6 +42,49 @@ type Notify struct {
 	Log      *slog.Logger
 }
 
+// Address says where a message goes: a channel ("#name" or id), or one to
+// seven people, who share a conversation. With both, the message is for the
+// eyes of the one person in that channel (an ephemeral one), and a direct
+// message where that can't be delivered.
+type Address struct {
+	Channel string
+	Users   []flow.Actor
+}
+
+// Kind is one of the messages that a run may be shown by.
+type Kind string
+
+// The kinds of messages.
+const (
+	KindRequest Kind = "request" // to those who decide; edited through every state
+	KindStatus  Kind = "status"  // to the requester, with Cancel, Retry or End; edited
+	KindOutcome Kind = "outcome" // to the requester, anew for each outcome
+	KindRefused Kind = "refused" // to whoever came too late, or may not
+	KindError   Kind = "error"   // to the error channel
+)
+
+// Message is one of a run's messages. Its Key is the same for every copy and
+// every state of it.
+type Message struct {
+	Kind    Kind
+	Tier    int    // KindRequest: which tier it asks
+	Copy    int    // KindRequest: which of the tier's recipients, from 0
+	EventID string // KindOutcome, KindRefused, KindError: which event it tells of
+}
+
+// Messenger shows runs in Slack.
+type Messenger interface {
+	// Render writes the message as the run is now. It is a pure function of its
+	// arguments; the result is what Post and Edit take.
+	Render(m Message, r flow.Run) ([]byte, error)
+	// Post sends a message and says where it stands. The error has
+	// flow.CodeUndeliverable, with a hint of how to repair it, where trying
+	// again won't help; a RateLimited says when it will.
+	Post(ctx context.Context, to Address, body []byte) (channel, ts string, err error)
+	// Edit replaces a message. A message that is gone is no error.
+	Edit(ctx context.Context, channel, ts string, body []byte) error
+}
+
 // Handle takes one change. An error asks for the same change again; a
 // RateLimited one says when.
 func (n Notify) Handle(ctx context.Context, c store.Change) error {

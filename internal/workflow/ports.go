@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 )
@@ -21,49 +20,6 @@ type Directory interface {
 	Group(ctx context.Context, handle string) ([]store.User, error)
 }
 
-// Address says where a message goes: a channel ("#name" or id), or one to
-// seven people, who share a conversation. With both, the message is for the
-// eyes of the one person in that channel (an ephemeral one), and a direct
-// message where that can't be delivered.
-type Address struct {
-	Channel string
-	Users   []flow.Actor
-}
-
-// Kind is one of the messages that a run may be shown by.
-type Kind string
-
-// The kinds of messages.
-const (
-	KindRequest Kind = "request" // to those who decide; edited through every state
-	KindStatus  Kind = "status"  // to the requester, with Cancel, Retry or End; edited
-	KindOutcome Kind = "outcome" // to the requester, anew for each outcome
-	KindRefused Kind = "refused" // to whoever came too late, or may not
-	KindError   Kind = "error"   // to the error channel
-)
-
-// Message is one of a run's messages. Its Key is the same for every copy and
-// every state of it.
-type Message struct {
-	Kind    Kind
-	Tier    int    // KindRequest: which tier it asks
-	Copy    int    // KindRequest: which of the tier's recipients, from 0
-	EventID string // KindOutcome, KindRefused, KindError: which event it tells of
-}
-
-// Messenger shows runs in Slack.
-type Messenger interface {
-	// Render writes the message as the run is now. It is a pure function of its
-	// arguments; the result is what Post and Edit take.
-	Render(m Message, r flow.Run) ([]byte, error)
-	// Post sends a message and says where it stands. The error has
-	// flow.CodeUndeliverable, with a hint of how to repair it, where trying
-	// again won't help; a RateLimited says when it will.
-	Post(ctx context.Context, to Address, body []byte) (channel, ts string, err error)
-	// Edit replaces a message. A message that is gone is no error.
-	Edit(ctx context.Context, channel, ts string, body []byte) error
-}
-
 // RateLimited is the error of a vendor that asks to wait.
 type RateLimited struct {
 	After time.Duration
@@ -76,19 +32,6 @@ func (e *RateLimited) Error() string {
 
 // Unwrap gives the vendor's answer.
 func (e *RateLimited) Unwrap() error { return e.Cause }
-
-// AuditLog keeps audit records for good.
-type AuditLog interface {
-	// Write stores the records, all or none as far as it can. They may be
-	// written twice.
-	Write(ctx context.Context, records []events.AuditRecord) error
-}
-
-// AuditQueue keeps what the audit log has not taken until it is shipped.
-type AuditQueue interface {
-	// Put queues each run by itself. An error means that some may not be queued.
-	Put(ctx context.Context, runs []Unshipped) error
-}
 
 // Functions invokes Lambda functions, in AWS or on this machine.
 type Functions interface {
@@ -119,37 +62,6 @@ type Handlers interface {
 	// requester is at a service; "" where the handler does not know. What the
 	// handler does wrong is an error of flow.CodeIdentity.
 	Identity(ctx context.Context, c HandlerCall, handler, service, externalID string) (string, error)
-}
-
-// FormHandlers runs the handlers of forms: options that are fetched, and
-// fields that depend on others. What they do wrong is an error of
-// flow.CodeHandler, fit for the eyes of whoever fills in the form.
-type FormHandlers interface {
-	// Prefetch gives the options of a field: at most 1,000, of 55 characters.
-	Prefetch(ctx context.Context, c HandlerCall, field string) ([]flow.Option, error)
-	// OnChange gives the form as it is to be after a field's value has changed.
-	OnChange(ctx context.Context, f *flow.Flow, field, username string, form flow.OpenForm) (flow.OpenForm, error)
-}
-
-// FlowFilter runs the handler that says which flows a person is shown, by their
-// names. It spares people what is of no use to them; it protects nothing.
-type FlowFilter interface {
-	FlowsShown(ctx context.Context, filter flow.Source, vars map[string]string, who store.User, flows []*flow.Flow) ([]string, error)
-}
-
-// DeescalateInput is what schedules and removers invoke the function with that
-// calls [Access.Deescalate]: an id and nothing else, so that no deploy outdates
-// what is scheduled.
-type DeescalateInput struct {
-	Run string `json:"run"`
-}
-
-// Schedule fires once at a time, by calling [Access.Deescalate] with the id.
-type Schedule interface {
-	// Set makes or moves the schedule of a run.
-	Set(ctx context.Context, runID string, at time.Time) error
-	// Delete removes it. None is no error.
-	Delete(ctx context.Context, runID string) error
 }
 
 // Remover asks for a run's access to be taken away, and does not wait for it.

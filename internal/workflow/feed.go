@@ -2,10 +2,13 @@ package workflow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"time"
 
+	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 )
 
@@ -67,4 +70,53 @@ func guarded(ctx context.Context, c store.Change, handle func(context.Context, s
 		}
 	}()
 	return handle(ctx, c)
+}
+
+// Relay reads the change feed and drives the runs that changed.
+type Relay struct{ Drive Drive }
+
+// Handle takes one change. An error asks for the same change again.
+func (x Relay) Handle(ctx context.Context, c store.Change) error {
+	id, ok := runOf(c)
+	if !ok {
+		return nil
+	}
+	err := x.Drive.Run(ctx, id, false, 0)
+	if flow.CodeOf(err) == flow.CodeUnknownRun {
+		return nil
+	}
+	return err
+}
+
+// runOf gives the run that changed; false: it was something else.
+func runOf(c store.Change) (string, bool) { return store.KindRun.Name(c.Key) }
+
+// Patient waits where a vendor asks to, and then tries again, as long as there
+// is time. A feed that would only give the change back at once has no other way
+// to wait.
+type Patient struct {
+	Handle func(context.Context, store.Change) error
+	Clock  Clock
+}
+
+// handling is what trying again takes: a wait that leaves less is no use.
+const handling = 10 * time.Second
+
+// Run handles a change. The error is that of the last try.
+func (p Patient) Run(ctx context.Context, c store.Change) error {
+	for {
+		err := p.Handle(ctx, c)
+		limited, ok := errors.AsType[*RateLimited](err)
+		if !ok {
+			return err
+		}
+		if end, ends := ctx.Deadline(); ends && p.Clock.Now().Add(limited.After+handling).After(end) {
+			return err
+		}
+		select {
+		case <-p.Clock.After(limited.After):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }

@@ -1,0 +1,270 @@
+package workflow
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+)
+
+// APIRequest is a request by a program.
+type APIRequest struct {
+	Bot     flow.Actor
+	TokenID string
+	// IdempotencyKey makes a repeated call the same run; "" makes each one new.
+	IdempotencyKey string
+	FlowSRN        string
+	Inputs         map[string]any // flow_inputs: fields, target_srn, duration
+	Context        json.RawMessage
+	UserEmail      string // ask for this person; at most one of the two
+	UserID         string
+}
+
+// RequestByAPI starts a run and submits its request in one write. It returns
+// the run and the id of its request event.
+func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, string, error) {
+	digest, err := digestOf(q)
+	if err != nil {
+		return flow.Run{}, "", err
+	}
+	id := flow.NewRunID()
+	if q.IdempotencyKey != "" {
+		id = flow.RunIDFrom(s.Org, "api", q.TokenID, q.IdempotencyKey)
+		// What was accepted once is not checked again: the flow may have changed.
+		if r, err := s.Runs.Get(ctx, id); flow.CodeOf(err) != flow.CodeUnknownRun {
+			return accepted(r, digest, err)
+		}
+	}
+	f, err := s.flowBySRN(ctx, q.FlowSRN)
+	if err != nil {
+		return flow.Run{}, "", err
+	}
+	requester := store.User{Actor: q.Bot}
+	var submitter *flow.Actor
+	switch {
+	case q.UserEmail != "" && q.UserID != "":
+		return flow.Run{}, "", invalid("user_id", "give user_email or user_id, not both")
+	case q.UserEmail != "":
+		requester, err = s.Directory.UserByEmail(ctx, q.UserEmail)
+		if flow.CodeOf(err) == flow.CodeUnknownUser {
+			err = invalid("user_email", "nobody in the workspace has this e-mail address")
+		}
+		submitter = &q.Bot
+	case q.UserID != "":
+		requester, err = s.userByID(ctx, q.UserID)
+		if flow.CodeOf(err) == flow.CodeUnknownUser {
+			err = invalid("user_id", "nobody has this user id")
+		}
+		submitter = &q.Bot
+	}
+	if err != nil {
+		return flow.Run{}, "", err
+	}
+	if err := s.mayStart(f, flow.ChannelAPI, requester); err != nil {
+		return flow.Run{}, "", err
+	}
+	if len(q.Context) > flow.MaxContextBytes {
+		return flow.Run{}, "", &flow.Error{Code: flow.CodeTooLarge, Message: "the context is too large", Fields: []flow.FieldError{
+			{Field: "context", Message: fmt.Sprintf("must be at most %d KB", flow.MaxContextBytes>>10)},
+		}}
+	}
+	values, fault := s.inputs(f, q.Inputs)
+	if values == nil {
+		return flow.Run{}, "", fault
+	}
+	sub, err := f.Submit(values)
+	if err := allFaults(fault, asInputs(err)); err != nil {
+		return flow.Run{}, "", err
+	}
+	start := flow.Start{
+		ID: id, Flow: f, Requester: requester.Actor, Submitter: submitter, Source: flow.ChannelAPI,
+		Context: q.Context, RequestDigest: digest,
+	}
+	if err := s.checkPrefetched(ctx, start, values); err != nil {
+		return flow.Run{}, "", asInputs(err)
+	}
+	r, err := s.start(ctx, start, &flow.Receive{Action: flow.ActionRequest, Actor: requester.Actor, Channel: flow.ChannelAPI, Submission: &sub})
+	return accepted(r, digest, err)
+}
+
+// checkPrefetched holds an API request to the options that the form would have
+// now: they may say which of a system's things a grant is for.
+func (s Submit) checkPrefetched(ctx context.Context, start flow.Start, values map[string]any) error {
+	r, err := flow.Apply(flow.Run{}, start, s.Now())
+	if err != nil {
+		return err
+	}
+	r.ID = "" // not kept yet, so that handlers can ask nothing about it
+	prefetched := map[string][]flow.Option{}
+	for _, p := range start.Flow.Fields() {
+		if v, given := values[p.Name]; !p.Prefetch || !given || v == nil || v == "" {
+			continue
+		}
+		if prefetched[p.Name], err = (Forms{Fields: s.Fields}).Options(ctx, start.Flow, r, p.Name); err != nil {
+			return &flow.Error{Code: flow.CodeLookup, Message: fmt.Sprintf("which values field %q may have could not be asked: %s", p.Name, flow.UserMessage(err)), Cause: err}
+		}
+	}
+	return start.Flow.CheckPrefetched(prefetched, values)
+}
+
+// accepted answers an API request with its run, unless that is another's.
+func accepted(r flow.Run, digest string, err error) (flow.Run, string, error) {
+	if err != nil {
+		return flow.Run{}, "", err
+	}
+	if r.RequestDigest != digest {
+		return flow.Run{}, "", flow.Errorf(flow.CodeIdempotency, "this Idempotency-Key was used for another request: use a new one")
+	}
+	return r, flow.EventID(r.ID, 1), nil
+}
+
+// userByID finds a person by Slack's id or by ours, as they are now. Ours are
+// UUIDs; Slack's have no dash.
+func (s Submit) userByID(ctx context.Context, id string) (store.User, error) {
+	if !strings.Contains(id, "-") {
+		return s.Directory.User(ctx, id)
+	}
+	known, err := store.Users{Store: s.Runs.Store}.ByID(ctx, strings.ToLower(id))
+	if err != nil || known.SlackID == "" {
+		return known, err
+	}
+	return s.Directory.User(ctx, known.SlackID)
+}
+
+// flowBySRN finds the flow that an SRN names, in our org.
+func (s Submit) flowBySRN(ctx context.Context, srn string) (*flow.Flow, error) {
+	n, err := s.ownSRN("flow_srn", srn, "flow")
+	if err != nil {
+		return nil, err
+	}
+	f, err := s.Flows.Version(ctx, n.Slug, n.Version)
+	if err != nil {
+		return nil, err
+	}
+	if n.Version != flow.Latest {
+		latest, err := s.Flows.Latest(ctx, n.Slug)
+		if err != nil {
+			return nil, err
+		}
+		if latest.Version != f.Version {
+			return nil, flow.Errorf(flow.CodeUnknownFlow, "version %s of flow %q is not the current one: use %s", n.Version, f.Name, flow.FlowSRN(s.Org, f.Name, flow.Latest))
+		}
+	}
+	return f, nil
+}
+
+func (s Submit) ownSRN(field, srn, model string) (flow.SRN, error) {
+	n, err := flow.ParseSRN(srn)
+	if err != nil {
+		return n, invalid(field, flow.UserMessage(err))
+	}
+	if n.Model != model {
+		return n, invalid(field, fmt.Sprintf("must name a %s, not a %s", model, n.Model))
+	}
+	if !strings.EqualFold(n.Org, s.Org) {
+		return n, invalid(field, fmt.Sprintf("belongs to another org: ours is %q", s.Org))
+	}
+	return n, nil
+}
+
+// inputs turns the API's flow_inputs into field values: target_srn names the
+// target that the form would call target_id. With an error it gives the values
+// that can be checked besides; nil: none can.
+func (s Submit) inputs(f *flow.Flow, in map[string]any) (map[string]any, error) {
+	values := make(map[string]any, len(in))
+	for k, v := range in {
+		values[k] = v
+	}
+	given, ok := values[flow.KeyTargetSRN]
+	if f.ApprovalOnly() {
+		var faults []flow.FieldError
+		for _, name := range []string{flow.KeyTargetSRN, flow.FieldNameDuration} {
+			if _, ok := values[name]; ok {
+				faults = append(faults, flow.FieldError{Field: "flow_inputs." + name, Message: "must not be given: the flow is approval-only"})
+			}
+		}
+		if len(faults) > 0 {
+			return values, &flow.Error{Code: flow.CodeInvalid, Message: "some inputs are not right", Fields: faults}
+		}
+		return values, nil
+	}
+	if _, both := values[flow.FieldNameTarget]; both {
+		return nil, invalid("flow_inputs.target_id", "give target_srn instead")
+	}
+	delete(values, flow.KeyTargetSRN)
+	if !ok {
+		return values, nil // Submit says that it is required
+	}
+	srn, ok := given.(string)
+	if !ok {
+		return values, invalid("flow_inputs.target_srn", "must be text")
+	}
+	n, err := s.ownSRN("flow_inputs.target_srn", srn, "access_target")
+	if err != nil {
+		return values, err
+	}
+	t, ok := f.Strategy.Target(s.Org, n.Slug)
+	if !ok || t.Type != n.Type {
+		return values, invalid("flow_inputs.target_srn", "is not one of the flow's targets")
+	}
+	values[flow.FieldNameTarget] = t.Name
+	return values, nil
+}
+
+// asInputs puts the API's names on the fields of an error.
+func asInputs(err error) error {
+	e, ok := errors.AsType[*flow.Error](err)
+	if !ok {
+		return err
+	}
+	shown := *e
+	shown.Fields = slices.Clone(e.Fields)
+	for i, f := range shown.Fields {
+		if f.Field == flow.FieldNameTarget {
+			f.Field = flow.KeyTargetSRN
+		}
+		shown.Fields[i].Field = "flow_inputs." + f.Field
+	}
+	return &shown
+}
+
+// allFaults puts two reports of what is wrong with fields into one. Where both
+// speak of a field, the first knows better.
+func allFaults(first, second error) error {
+	a, isA := errors.AsType[*flow.Error](first)
+	b, isB := errors.AsType[*flow.Error](second)
+	if !isA || !isB || b.Code != flow.CodeInvalid {
+		return cmp.Or(first, second)
+	}
+	all := *b
+	all.Fields = slices.Clone(a.Fields)
+	for _, f := range b.Fields {
+		if !slices.ContainsFunc(all.Fields, func(known flow.FieldError) bool { return known.Field == f.Field }) {
+			all.Fields = append(all.Fields, f)
+		}
+	}
+	return &all
+}
+
+func invalid(field, message string) error {
+	return &flow.Error{Code: flow.CodeInvalid, Message: "the request is not right", Fields: []flow.FieldError{{Field: field, Message: message}}}
+}
+
+// digestOf tells two API requests apart.
+func digestOf(q APIRequest) (string, error) {
+	q.Bot, q.TokenID, q.IdempotencyKey = flow.Actor{}, "", ""
+	b, err := json.Marshal(q)
+	if err != nil {
+		return "", fmt.Errorf("encode request: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8]), nil
+}

@@ -1,0 +1,196 @@
+package workflow_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+// api is a request by a program that every access flow of these tests accepts.
+func api(edit ...func(*workflow.APIRequest)) workflow.APIRequest {
+	q := workflow.APIRequest{
+		Bot: bot, TokenID: "t1", FlowSRN: "acme:flow:prod-access:latest",
+		Inputs: map[string]any{"reason": "deploy", "target_srn": "acme:access_target:fake:orders-db:latest", "duration": 600},
+	}
+	for _, e := range edit {
+		e(&q)
+	}
+	return q
+}
+
+func input(name string, v any) func(*workflow.APIRequest) {
+	return func(q *workflow.APIRequest) {
+		if v == nil {
+			delete(q.Inputs, name)
+			return
+		}
+		q.Inputs[name] = v
+	}
+}
+
+func flowSRN(srn string) func(*workflow.APIRequest) {
+	return func(q *workflow.APIRequest) { q.FlowSRN = srn }
+}
+
+func TestSubmit_API(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		edit      func(*flow.Flow)
+		world     func(*world)
+		q         func(*workflow.APIRequest)
+		want      flow.Code
+		fields    string
+		requester string // name
+	}{
+		"Well":            {requester: "ci"},
+		"Version":         {q: flowSRN("acme:flow:prod-access:1.0.1"), requester: "ci"},
+		"OrgInCapitals":   {q: flowSRN("ACME:flow:prod-access:latest"), requester: "ci"},
+		"OldVersion":      {q: flowSRN("acme:flow:prod-access:1.0.0"), want: flow.CodeUnknownFlow},
+		"UnknownFlow":     {q: flowSRN("acme:flow:nothing:latest"), want: flow.CodeUnknownFlow},
+		"ForeignFlow":     {q: flowSRN("evil:flow:prod-access:latest"), want: flow.CodeInvalid, fields: "flow_srn"},
+		"NoSRN":           {q: flowSRN("prod-access"), want: flow.CodeInvalid, fields: "flow_srn"},
+		"OtherModel":      {q: flowSRN("acme:environment:prod-access:latest"), want: flow.CodeInvalid, fields: "flow_srn"},
+		"SlackOnly":       {edit: only(flow.ChannelSlack), want: flow.CodeWrongSource},
+		"APIOnly":         {edit: only(flow.ChannelAPI), requester: "ci"},
+		"NoTarget":        {q: input("target_srn", nil), want: flow.CodeInvalid, fields: "flow_inputs.target_srn"},
+		"NoDuration":      {q: input("duration", nil), want: flow.CodeInvalid, fields: "flow_inputs.duration"},
+		"WrongDuration":   {q: input("duration", 601), want: flow.CodeInvalid, fields: "flow_inputs.duration"},
+		"ForeignTarget":   {q: input("target_srn", "evil:access_target:fake:orders-db:latest"), want: flow.CodeInvalid, fields: "flow_inputs.target_srn"},
+		"UnknownTarget":   {q: input("target_srn", "acme:access_target:fake:nothing:latest"), want: flow.CodeInvalid, fields: "flow_inputs.target_srn"},
+		"TargetOfAType":   {q: input("target_srn", "acme:access_target:okta_group:orders-db:latest"), want: flow.CodeInvalid, fields: "flow_inputs.target_srn"},
+		"TargetNoText":    {q: input("target_srn", 7), want: flow.CodeInvalid, fields: "flow_inputs.target_srn"},
+		"TargetID":        {q: input("target_id", "orders-db"), want: flow.CodeInvalid, fields: "flow_inputs.target_id"},
+		"UnknownInput":    {q: input("more", 1), want: flow.CodeInvalid, fields: "flow_inputs.more"},
+		"ForAPerson":      {q: func(q *workflow.APIRequest) { q.UserEmail = asker.Email }, requester: "asker"},
+		"ByUserID":        {q: func(q *workflow.APIRequest) { q.UserID = asker.SlackID }, requester: "asker"},
+		"ByOurUserID":     {q: func(q *workflow.APIRequest) { q.UserID = strings.ToUpper(asker.ID) }, world: remember(asker), requester: "asker"},
+		"UnknownOurID":    {q: func(q *workflow.APIRequest) { q.UserID = asker.ID }, want: flow.CodeInvalid, fields: "user_id"},
+		"UnknownPerson":   {q: func(q *workflow.APIRequest) { q.UserEmail = "nobody@example.com" }, want: flow.CodeInvalid, fields: "user_email"},
+		"UnknownUserID":   {q: func(q *workflow.APIRequest) { q.UserID = "U0NOBODY" }, want: flow.CodeInvalid, fields: "user_id"},
+		"Both":            {q: func(q *workflow.APIRequest) { q.UserEmail, q.UserID = asker.Email, asker.SlackID }, want: flow.CodeInvalid, fields: "user_id"},
+		"ForAGuest":       {q: func(q *workflow.APIRequest) { q.UserEmail = guest.Email }, want: flow.CodeForbidden},
+		"ForSomebodyGone": {q: func(q *workflow.APIRequest) { q.UserEmail = asker.Email }, world: func(w *world) { w.leave(asker) }, want: flow.CodeForbidden},
+		"GoneByOurUserID": {q: func(q *workflow.APIRequest) { q.UserID = asker.ID }, world: func(w *world) { remember(asker)(w); w.leave(asker) }, want: flow.CodeForbidden},
+		"LookupFails":     {q: func(q *workflow.APIRequest) { q.UserEmail = asker.Email }, world: func(w *world) { w.directory.fail[""] = errLookup }, want: flow.CodeLookup},
+		"Context":         {q: func(q *workflow.APIRequest) { q.Context = json.RawMessage(`{"a":1}`) }, requester: "ci"},
+		"LargeContext":    {q: func(q *workflow.APIRequest) { q.Context = largeJSON() }, want: flow.CodeTooLarge, fields: "context"},
+		"LargeFields":     {q: input("reason", strings.Repeat("x", flow.MaxFieldsBytes)), want: flow.CodeTooLarge},
+		"ApprovalOnly": {
+			edit: func(f *flow.Flow) { f.Strategy = nil },
+			want: flow.CodeInvalid, fields: "flow_inputs.duration flow_inputs.target_srn",
+		},
+		"ApprovalOnlyWell": {
+			edit: func(f *flow.Flow) { f.Strategy = nil },
+			q:    func(q *workflow.APIRequest) { q.Inputs = map[string]any{"reason": "deploy"} }, requester: "ci",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			if c.edit != nil {
+				w = newWorld(t, c.edit)
+			}
+			if c.world != nil {
+				c.world(w)
+			}
+			w.feed = nil
+			q := api()
+			if c.q != nil {
+				c.q(&q)
+			}
+			r, event, err := w.submit.RequestByAPI(t.Context(), q)
+			if flow.CodeOf(err) != c.want {
+				t.Fatalf("error %v, want %q", err, c.want)
+			}
+			if e, ok := errors.AsType[*flow.Error](err); ok && fieldsOf(e) != c.fields {
+				t.Errorf("fields %q, want %q", fieldsOf(e), c.fields)
+			}
+			if err != nil {
+				if len(w.feed) > 0 {
+					t.Error("a refused request left a trace")
+				}
+				return
+			}
+			if r.Requester.Name != c.requester || (r.Submitter != nil) != (c.requester != "ci") || len(w.feed) != 1 {
+				t.Errorf("requester %+v, submitter %+v, %d writes", r.Requester, r.Submitter, len(w.feed))
+			}
+			w.settle()
+			r = w.want(r.ID, flow.Requested)
+			if e, ok := r.Event(event); !ok || e.Name != flow.EventRequest || e.Channel != flow.ChannelAPI {
+				t.Errorf("event %q: %+v", event, e)
+			}
+		})
+	}
+}
+
+func remember(u store.User) func(*world) {
+	return func(w *world) { must(w.t, store.Users{Store: w.runs.Store}.Remember(w.t.Context(), u)) }
+}
+
+func largeJSON() json.RawMessage {
+	return json.RawMessage(`"` + strings.Repeat("x", flow.MaxContextBytes) + `"`)
+}
+
+// TestSubmit_SelfApprovalByProxy: who asks through a bot may not approve.
+func TestSubmit_SelfApprovalByProxy(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r, _, err := w.submit.RequestByAPI(t.Context(), api(func(q *workflow.APIRequest) { q.UserEmail = asker.Email }))
+	must(t, err)
+	w.settle()
+	if err := w.press(r.ID, flow.ActionApprove, asker); flow.CodeOf(err) != flow.CodeSelfApproval {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestSubmit_Idempotency(t *testing.T) {
+	t.Parallel()
+	key := func(k string) func(*workflow.APIRequest) {
+		return func(q *workflow.APIRequest) { q.IdempotencyKey = k }
+	}
+	w := newWorld(t)
+	r, event, err := w.submit.RequestByAPI(t.Context(), api(key("k")))
+	must(t, err)
+	w.settle()
+	again, same, err := w.submit.RequestByAPI(t.Context(), api(key("k")))
+	if err != nil || again.ID != r.ID || same != event {
+		t.Errorf("repeated: run %s, event %s, %v", again.ID, same, err)
+	}
+	if _, _, err := w.submit.RequestByAPI(t.Context(), api(key("k"), input("reason", "other"))); flow.CodeOf(err) != flow.CodeIdempotency {
+		t.Errorf("the same key, another body: %v", err)
+	}
+	if _, _, err := w.submit.RequestByAPI(t.Context(), api(key("k"), flowSRN("acme:flow:nothing:latest"))); flow.CodeOf(err) != flow.CodeIdempotency {
+		t.Errorf("the same key, another flow: %v", err)
+	}
+	other, _, err := w.submit.RequestByAPI(t.Context(), api(key("k"), func(q *workflow.APIRequest) { q.TokenID = "t2" }))
+	if err != nil || other.ID == r.ID {
+		t.Errorf("another token's key: %s, %v", other.ID, err)
+	}
+	seen := map[string]bool{}
+	for range 3 {
+		r, _, err := w.submit.RequestByAPI(t.Context(), api())
+		must(t, err)
+		seen[r.ID] = true
+	}
+	if len(seen) != 3 {
+		t.Error("requests without a key are taken for one")
+	}
+	// What was accepted stays accepted, though the flow is gone by now.
+	_, err = w.flows.Publish(t.Context(), nil)
+	must(t, err)
+	if again, _, err := w.submit.RequestByAPI(t.Context(), api(key("k"))); err != nil || again.ID != r.ID {
+		t.Errorf("repeated after the flow was withdrawn: %s, %v", again.ID, err)
+	}
+	if _, _, err := w.submit.RequestByAPI(t.Context(), api(key("new"))); flow.CodeOf(err) != flow.CodeUnknownFlow {
+		t.Errorf("a new one after the flow was withdrawn: %v", err)
+	}
+	w.process.kill()
+	if _, _, err := w.submit.RequestByAPI(t.Context(), api(key("k"))); flow.CodeOf(err) != flow.CodeInternal {
+		t.Errorf("a store that fails is taken for a new request: %v", err)
+	}
+}
