@@ -461,7 +461,7 @@ func (a *account) handlersAsk(t *testing.T, run string) {
 
 	asked := a.as("ServicesRole")
 	workspace := must(asked.Slack(ctx))(t)
-	s := asked.Services(workspace.Directory, slackapp.Asked{API: workspace.API, Directory: workspace.Directory})
+	s := asked.Services(workspace.Directory, slackapp.Services{API: workspace.API, Directory: workspace.Directory})
 	token := must(a.as("ApprovalRole").Calls.Begin(ctx, run, ""))(t)
 	user := flow.UserID("sym", "alice@example.com")
 	for _, q := range []services.Request{

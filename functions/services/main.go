@@ -20,5 +20,5 @@ func build(ctx context.Context, d core.Deployed) (func(context.Context, services
 	if err != nil {
 		return nil, err
 	}
-	return d.Services(s.Directory, slackapp.Asked{API: s.API, Directory: s.Directory}).Handle, nil
+	return d.Services(s.Directory, slackapp.Services{API: s.API, Directory: s.Directory}).Handle, nil
 }

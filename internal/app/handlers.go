@@ -55,7 +55,7 @@ func hasPython(c *catalog.Catalog) bool {
 // while they run: on an address of its own, which no other machine can reach,
 // and no other user of this one.
 func (l *Local) handlers(c core.Core, side *slackSide, f *functions, secrets lambdahost.Secrets) (*sdk.Client, error) {
-	client, answers, err := serveHandlers(l, c, f, side.directory, slackapp.Asked{API: side.api, Directory: side.directory})
+	client, answers, err := serveHandlers(l, c, f, side.directory, slackapp.Services{API: side.api, Directory: side.directory})
 	if err != nil {
 		return nil, err
 	}

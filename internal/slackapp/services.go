@@ -15,15 +15,15 @@ import (
 	"github.com/symflows/symflows/internal/workflow"
 )
 
-// Asked does in Slack what customers' handlers ask for.
-type Asked struct {
+// Services does in Slack what customers' handlers ask for.
+type Services struct {
 	API       *slack.Client // required
 	Directory *Directory    // required
 }
 
 // Send posts a text in Slack's mrkdwn, as handlers wrote it, to a channel or to
 // people; below a message of ours where thread is one.
-func (a Asked) Send(ctx context.Context, to workflow.Address, text string, thread *flow.MessageRef) error {
+func (s Services) Send(ctx context.Context, to workflow.Address, text string, thread *flow.MessageRef) error {
 	options := []slack.MsgOption{slack.MsgOptionText(clip(text, maxSent), false)}
 	where := to.Channel
 	var err error
@@ -32,11 +32,11 @@ func (a Asked) Send(ctx context.Context, to workflow.Address, text string, threa
 		where = thread.Channel
 		options = append(options, slack.MsgOptionTS(thread.TS))
 	case where == "":
-		if where, err = (Messenger{a.API}).open(ctx, to.Users); err != nil {
+		if where, err = (Messenger{s.API}).open(ctx, to.Users); err != nil {
 			return err
 		}
 	}
-	_, _, err = a.API.PostMessageContext(ctx, where, options...)
+	_, _, err = s.API.PostMessageContext(ctx, where, options...)
 	return delivery(err, addressee(workflow.Address{Channel: where}))
 }
 
@@ -45,8 +45,8 @@ func (a Asked) Send(ctx context.Context, to workflow.Address, text string, threa
 const maxSent = 40_000
 
 // UserInfo gives Slack's own object of a user.
-func (a Asked) UserInfo(ctx context.Context, slackID string) (json.RawMessage, error) {
-	u, err := a.API.GetUserInfoContext(ctx, slackID)
+func (s Services) UserInfo(ctx context.Context, slackID string) (json.RawMessage, error) {
+	u, err := s.API.GetUserInfoContext(ctx, slackID)
 	if err != nil {
 		return nil, lookup(err)
 	}
@@ -55,8 +55,8 @@ func (a Asked) UserInfo(ctx context.Context, slackID string) (json.RawMessage, e
 
 // Users gives Slack's own objects of the people of the workspace: those who are
 // active, or everybody.
-func (a Asked) Users(ctx context.Context, activeOnly bool) ([]json.RawMessage, error) {
-	all, err := a.API.GetUsersContext(ctx)
+func (s Services) Users(ctx context.Context, activeOnly bool) ([]json.RawMessage, error) {
+	all, err := s.API.GetUsersContext(ctx)
 	if err != nil {
 		return nil, lookup(err)
 	}
@@ -75,25 +75,25 @@ func (a Asked) Users(ctx context.Context, activeOnly bool) ([]json.RawMessage, e
 }
 
 // GroupMembers lists the members of a user group, by its id or handle.
-func (a Asked) GroupMembers(ctx context.Context, group string) ([]store.User, error) {
-	return a.Directory.Group(ctx, group)
+func (s Services) GroupMembers(ctx context.Context, group string) ([]store.User, error) {
+	return s.Directory.Group(ctx, group)
 }
 
 // ChannelMembers lists the people of a channel, by its id or "#name". The bot
 // sees the members of those channels only that it sees itself.
-func (a Asked) ChannelMembers(ctx context.Context, channel string) ([]store.User, error) {
-	id, err := a.channelID(ctx, channel)
+func (s Services) ChannelMembers(ctx context.Context, channel string) ([]store.User, error) {
+	id, err := s.channelID(ctx, channel)
 	if err != nil {
 		return nil, err
 	}
 	var members []store.User
 	for cursor := ""; ; {
-		ids, next, err := a.API.GetUsersInConversationContext(ctx, &slack.GetUsersInConversationParameters{ChannelID: id, Cursor: cursor, Limit: 200})
+		ids, next, err := s.API.GetUsersInConversationContext(ctx, &slack.GetUsersInConversationParameters{ChannelID: id, Cursor: cursor, Limit: 200})
 		if err != nil {
 			return nil, inChannel(err, channel)
 		}
 		for _, id := range ids {
-			u, err := a.Directory.Known(ctx, id)
+			u, err := s.Directory.Known(ctx, id)
 			if flow.CodeOf(err) == flow.CodeUnknownUser || err == nil && u.Role == store.RoleBot {
 				continue
 			}
@@ -108,13 +108,13 @@ func (a Asked) ChannelMembers(ctx context.Context, channel string) ([]store.User
 	}
 }
 
-func (a Asked) channelID(ctx context.Context, channel string) (string, error) {
+func (s Services) channelID(ctx context.Context, channel string) (string, error) {
 	if channelIDPattern.MatchString(channel) {
 		return channel, nil
 	}
 	name := strings.TrimPrefix(channel, "#")
 	for cursor := ""; ; {
-		list, next, err := a.API.GetConversationsContext(ctx, &slack.GetConversationsParameters{
+		list, next, err := s.API.GetConversationsContext(ctx, &slack.GetConversationsParameters{
 			Cursor: cursor, Limit: 200, ExcludeArchived: true, Types: []string{"public_channel", "private_channel"},
 		})
 		if err != nil {

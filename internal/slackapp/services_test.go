@@ -11,12 +11,12 @@ import (
 	"github.com/symflows/symflows/internal/workflow"
 )
 
-func newAsked(t *testing.T) (Asked, *fakeSlack) {
+func newServices(t *testing.T) (Services, *fakeSlack) {
 	d, s, _ := newDirectory(t)
-	return Asked{API: d.API, Directory: d}, s
+	return Services{API: d.API, Directory: d}, s
 }
 
-func TestAsked_Send(t *testing.T) {
+func TestServices_Send(t *testing.T) {
 	t.Parallel()
 	thread := &flow.MessageRef{Channel: "C0ACCESS", TS: "1700.1"}
 	for _, tc := range []struct {
@@ -32,7 +32,7 @@ func TestAsked_Send(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			a, s := newAsked(t)
+			a, s := newServices(t)
 			if err := a.Send(t.Context(), tc.to, "hello <@U0BOB>", tc.thread); err != nil {
 				t.Fatal(err)
 			}
@@ -43,7 +43,7 @@ func TestAsked_Send(t *testing.T) {
 			}
 		})
 	}
-	a, s := newAsked(t)
+	a, s := newServices(t)
 	s.fail["chat.postMessage"] = "channel_not_found"
 	if err := a.Send(t.Context(), workflow.Address{Channel: "#gone"}, "x", nil); flow.CodeOf(err) != flow.CodeUndeliverable || !strings.Contains(err.Error(), "#gone") {
 		t.Errorf("got %v", err)
@@ -56,9 +56,9 @@ func TestAsked_Send(t *testing.T) {
 	}
 }
 
-func TestAsked_People(t *testing.T) {
+func TestServices_People(t *testing.T) {
 	t.Parallel()
-	a, s := newAsked(t)
+	a, s := newServices(t)
 	s.groups = []map[string]any{{"id": "S0PLATFORM", "handle": "platform"}}
 	info, err := a.UserInfo(t.Context(), alice)
 	var u struct {
