@@ -2,6 +2,7 @@ package functions_test
 
 import (
 	"maps"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -44,11 +45,11 @@ func TestPublishRefuses(t *testing.T) {
 		}
 	}
 	// A rollback sends the properties of before.
-	if answer := a.customResource("Update", map[string]any{"Bucket": assets, "Key": "config-1.zip", "Org": "sym", "Build": "test"}); answer.Status != "SUCCESS" {
+	if answer := a.customResource("Update", map[string]any{"Bucket": assets, "Key": "sym-flows/config-1.zip", "Org": "sym", "Build": "test"}); answer.Status != "SUCCESS" {
 		t.Errorf("the rollback answered %+v", answer)
 	}
 	for name, properties := range map[string]map[string]any{
-		"NoSuchObject": {"Bucket": assets, "Key": "none.zip"},
+		"NoSuchObject": {"Bucket": assets, "Key": "sym-flows/none.zip"},
 		"NoKey":        {"Bucket": assets},
 	} {
 		if answer := a.customResource("Update", properties); answer.Status != "FAILED" || answer.Reason == "" {
@@ -90,4 +91,47 @@ func TestDeployDuringRun(t *testing.T) {
 	a.sees("bob", "Only Carol and Lead can decide this request")
 	a.must(a.slack.As("carol").Click("", "Approve"))
 	a.await("access", func() bool { return g.holds[second] })
+}
+
+// TestPublishBeforeItsRights: IAM tells of rights some seconds after the deploy
+// that gives them, in all services.
+func TestPublishBeforeItsRights(t *testing.T) {
+	t.Parallel()
+	a := open(t)
+	for action, code := range map[string]string{
+		"s3:GetObject": "AccessDenied", "dynamodb:PutItem": "AccessDeniedException", "lambda:InvokeFunction": "AccessDeniedException",
+	} {
+		a.fail("publish", action, 1, http.StatusForbidden, code)
+	}
+	all := maps.Clone(flows)
+	maps.Copy(all, handled)
+	if answer := a.deploy(all); answer.Status != "SUCCESS" {
+		t.Errorf("publish answered %+v", answer)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, f := range a.faults {
+		if f.times != 0 {
+			t.Errorf("%s was not asked", f.action)
+		}
+	}
+}
+
+// TestPublishCannotStart: a publish that can't start answers, and says why.
+func TestPublishCannotStart(t *testing.T) {
+	t.Parallel()
+	a := open(t)
+	f := a.functions[functionARN("publish")]
+	whole := f.Environment
+	for missing, want := range map[string]string{
+		"SYM_TABLE": "SYM_TABLE is not set", "SYM_SDK_FUNCTION": "SYM_SDK_FUNCTION is not set", "AWS_REGION": "AWS_REGION is not set",
+	} {
+		f.Environment = maps.Clone(whole)
+		delete(f.Environment, missing)
+		a.functions[functionARN("publish")] = f
+		a.replaceFunctions()
+		if answer := a.deploy(flows); answer.Status != "FAILED" || !strings.Contains(answer.Reason, want) {
+			t.Errorf("without %s it answered %+v", missing, answer)
+		}
+	}
 }

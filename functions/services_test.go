@@ -287,7 +287,7 @@ func (a *account) deploy(flows map[string]string) cloudFormationResponse {
 	}
 	a.must(z.Close())
 	a.mu.Lock()
-	key := "config-" + itoa(len(a.objects)+1) + ".zip"
+	key := "sym-flows/config-" + itoa(len(a.objects)+1) + ".zip"
 	a.objects["/"+assets+"/"+key] = archive.Bytes()
 	a.mu.Unlock()
 	return a.customResource("Create", map[string]any{"Bucket": assets, "Key": key, "Org": "sym", "Build": "test"})

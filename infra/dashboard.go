@@ -45,7 +45,7 @@ func (d *deployment) addDashboard() {
 		},
 		{widget("log", 24, 6, map[string]any{
 			"title": "What failed", "view": "table", "region": *awscdk.Aws_REGION(),
-			"query": "SOURCE '/aws/lambda/" + d.qualified("access") + "' | SOURCE '/aws/lambda/" + d.qualified("sweep") + "'" +
+			"query": "SOURCE '" + *d.logs["access"].Ref() + "' | SOURCE '" + *d.logs["sweep"].Ref() + "'" +
 				" | fields @timestamp, msg, run, error | filter level in [\"WARN\", \"ERROR\"] | sort @timestamp desc | limit 50",
 		})},
 		{

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskinesisfirehose"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
@@ -44,6 +45,7 @@ type deployment struct {
 
 	// By the name of the function:
 	functions map[string]awslambda.CfnFunction
+	logs      map[string]awslogs.CfnLogGroup
 	roles     map[string]awsiam.CfnRole
 	digests   map[string]*string                         // of what was built
 	readers   map[string]awslambda.CfnEventSourceMapping // of the stream
@@ -63,9 +65,12 @@ func newDeployment(app awscdk.App, o options, config *catalog.Catalog, built str
 			// Without the stack nothing takes away access that is live: whoever
 			// deletes it has to mean it.
 			TerminationProtection: jsii.Bool(true),
+			// What is uploaded has a folder of its own, so that the right to read it
+			// is the same in each deploy.
+			Synthesizer: awscdk.NewDefaultStackSynthesizer(&awscdk.DefaultStackSynthesizerProps{BucketPrefix: jsii.String(assetPrefix(o))}),
 		}),
 		options: o, config: config, built: built,
-		functions: map[string]awslambda.CfnFunction{}, roles: map[string]awsiam.CfnRole{}, digests: map[string]*string{},
+		functions: map[string]awslambda.CfnFunction{}, logs: map[string]awslogs.CfnLogGroup{}, roles: map[string]awsiam.CfnRole{}, digests: map[string]*string{},
 		readers: map[string]awslambda.CfnEventSourceMapping{},
 	}
 	d.addTable()
@@ -85,6 +90,9 @@ func newDeployment(app awscdk.App, o options, config *catalog.Catalog, built str
 	d.addChecks(app)
 	return d
 }
+
+// assetPrefix begins the keys of all that is uploaded for a deployment.
+func assetPrefix(o options) string { return o.name + "/" }
 
 // arn names something of this account and region. By their names, things that
 // need each other can be named before they are made.

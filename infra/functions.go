@@ -85,7 +85,8 @@ func (d *deployment) addFunctions() {
 
 func (d *deployment) addFunction(name string, rights []right, settings config.AWS) awslambda.CfnFunction {
 	logs := d.logGroup(title(name)+"Logs", "/aws/lambda/"+d.qualified(name))
-	rights = append(rights, right{actions: []string{"logs:CreateLogStream", "logs:PutLogEvents"}, resources: []string{*logs.AttrArn()}})
+	d.logs[name] = logs
+	rights = append(rights, writeLogs(logs))
 	d.roles[name] = d.role(title(name)+"Role", "lambda.amazonaws.com", nil, rights)
 	asset := awss3assets.NewAsset(d.stack, jsii.String(title(name)+"Code"), &awss3assets.AssetProps{Path: jsii.String(code(d.built, name))})
 	d.digests[name] = asset.AssetHash()
@@ -127,7 +128,7 @@ func (d *deployment) addFunction(name string, rights []right, settings config.AW
 
 // asynchronous says how long, in seconds, and how often calls are tried that
 // nobody waits for, and where those go that were tried in vain.
-func (d *deployment) asynchronous(function string, age, retries int, failed *string) {
+func (d *deployment) asynchronous(function string, age, retries int, failed *string) awslambda.CfnEventInvokeConfig {
 	props := &awslambda.CfnEventInvokeConfigProps{
 		FunctionName: d.functions[function].Ref(), Qualifier: jsii.String("$LATEST"),
 		MaximumEventAgeInSeconds: jsii.Number(age), MaximumRetryAttempts: jsii.Number(retries),
@@ -137,13 +138,23 @@ func (d *deployment) asynchronous(function string, age, retries int, failed *str
 			OnFailure: &awslambda.CfnEventInvokeConfig_OnFailureProperty{Destination: failed},
 		}
 	}
-	awslambda.NewCfnEventInvokeConfig(d.stack, jsii.String(title(function)+"Asynchronous"), props)
+	return awslambda.NewCfnEventInvokeConfig(d.stack, jsii.String(title(function)+"Asynchronous"), props)
 }
 
+func writeLogs(to awslogs.CfnLogGroup) right {
+	return right{actions: []string{"logs:CreateLogStream", "logs:PutLogEvents"}, resources: []string{*to.AttrArn()}}
+}
+
+// logGroup makes one that outlives the stack, for a first deploy that fails takes
+// away all that it has made, and the reason would be gone with it. What is in it
+// ends with its retention. Its name ends as the stack's id begins, so that it is
+// in no later stack's way.
 func (d *deployment) logGroup(id, name string) awslogs.CfnLogGroup {
+	unique := awscdk.Fn_Select(jsii.Number(0), awscdk.Fn_Split(jsii.String("-"),
+		awscdk.Fn_Select(jsii.Number(2), awscdk.Fn_Split(jsii.String("/"), awscdk.Aws_STACK_ID(), nil)), nil))
 	g := awslogs.NewCfnLogGroup(d.stack, jsii.String(id), &awslogs.CfnLogGroupProps{
-		LogGroupName: jsii.String(name), RetentionInDays: jsii.Number(d.options.logRetention),
+		LogGroupName: jsii.String(name + "-" + *unique), RetentionInDays: jsii.Number(d.options.logRetention),
 	})
-	g.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY, nil)
+	g.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN, nil)
 	return g
 }

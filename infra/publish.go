@@ -1,8 +1,12 @@
 package main
 
 import (
+	_ "embed"
+	"time"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -25,13 +29,14 @@ func (d *deployment) addPublish() {
 		Type: jsii.String("Custom::Publish"),
 		Properties: &map[string]any{
 			"ServiceToken":   d.functions["publish"].AttrArn(),
-			"ServiceTimeout": jsii.Number(timeoutOf("publish").Seconds() + 60),
+			"ServiceTimeout": jsii.Number(answerWithin.Seconds()),
 			"Bucket":         d.flowsAsset.S3BucketName(),
 			"Key":            d.flowsAsset.S3ObjectKey(),
 			"Org":            d.options.org,
 			"Build":          *d.digests["publish"] + *d.digests[pythonFunction], // which looks at Python
 		},
 	})
+	published.AddDependency(d.addUnanswered())
 	for _, name := range functionNames { // what reads a configuration knows its form
 		published.AddDependency(d.functions[name])
 	}
@@ -46,4 +51,37 @@ func (d *deployment) addPublish() {
 		targets.AddDependency(published)
 		suppressWildcards(targets)
 	}
+}
+
+// unansweredFunction answers CloudFormation if publish has not. It needs nothing
+// of what could keep publish from that: it is in the template, in another
+// language, and reads no settings.
+const unansweredFunction = "unanswered"
+
+//go:embed unanswered.py
+var unanswered string
+
+// answerWithin is how long CloudFormation waits for publish: for two tries with a
+// minute between them, and for what tells that both have failed.
+var answerWithin = 2*timeoutOf("publish") + 2*time.Minute
+
+// addUnanswered makes that function, and has Lambda call it when publish has
+// failed. The resource is the last one that this takes.
+func (d *deployment) addUnanswered() awslambda.CfnEventInvokeConfig {
+	logs := d.logGroup(title(unansweredFunction)+"Logs", "/aws/lambda/"+d.qualified(unansweredFunction))
+	role := d.role(title(unansweredFunction)+"Role", "lambda.amazonaws.com", nil, []right{writeLogs(logs)})
+	f := awslambda.NewCfnFunction(d.stack, jsii.String(title(unansweredFunction)+"Function"), &awslambda.CfnFunctionProps{
+		FunctionName:  jsii.String(d.qualified(unansweredFunction)),
+		Description:   jsii.String("Sym Flows: tells CloudFormation that publish gave no answer"),
+		Runtime:       jsii.String(pythonRuntime),
+		Architectures: jsii.Strings(d.options.architecture.lambda),
+		Handler:       jsii.String("index.handler"),
+		Code:          &awslambda.CfnFunction_CodeProperty{ZipFile: jsii.String(unanswered)},
+		Role:          role.AttrArn(),
+		Timeout:       jsii.Number(30),
+		LoggingConfig: &awslambda.CfnFunction_LoggingConfigProperty{LogGroup: logs.Ref(), LogFormat: jsii.String("JSON")},
+		TracingConfig: &awslambda.CfnFunction_TracingConfigProperty{Mode: jsii.String("PassThrough")},
+	})
+	suppress(f, "AwsSolutions-L1", "It is in the version of Python that handlers run in, so that there is one to follow")
+	return d.asynchronous("publish", int((answerWithin - time.Minute).Seconds()), 1, f.AttrArn())
 }

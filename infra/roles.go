@@ -120,15 +120,16 @@ func (d *deployment) rights() map[string][]right {
 			d.items("GetItem BatchGetItem", store.KindRun),
 			d.items("GetItem PutItem DeleteItem", store.KindFlow),
 			d.items("GetItem PutItem", store.KindFlowList, store.KindFlowsFilter),
-			d.items("GetItem PutItem", store.KindStrategies),
+			d.items("GetItem PutItem", store.KindStrategies, store.KindDropped),
 			d.items("PutItem", store.KindFlowVersion),
 			d.items("GetItem PutItem BatchGetItem", store.KindFlowDigests),
 			d.entries(store.ByStatus, string(flow.Approved), string(flow.Escalated)),
 			d.entries(store.ByKind, string(store.KindFlowDigests)),
 			{
 				actions:   []string{"s3:GetObject"},
-				resources: []string{"arn:" + *awscdk.Aws_PARTITION() + ":s3:::" + *d.flowsAsset.S3BucketName() + "/" + *d.flowsAsset.S3ObjectKey()},
+				resources: []string{"arn:" + *awscdk.Aws_PARTITION() + ":s3:::" + *d.flowsAsset.S3BucketName() + "/" + assetPrefix(d.options) + "*"},
 			},
+			{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN(unansweredFunction)}},
 		},
 	}
 }

@@ -247,7 +247,9 @@ func TestRightsSuffice(t *testing.T) {
 	publisher := workflow.Publish{Runs: publish.Runs, Flows: publish.Flows, Rights: builtin.Rights}
 	withdrawn := *published.Flows[0]
 	withdrawn.Name = "withdrawn"
-	must(publisher.Run(ctx, append(slices.Clone(published.Flows), &withdrawn), published.Strategies))(t)
+	dropped := published.Strategies[0]
+	dropped.Name = "dropped" // which is looked for in what is live
+	must(publisher.Run(ctx, append(slices.Clone(published.Flows), &withdrawn), append(slices.Clone(published.Strategies), dropped)))(t)
 	filter := &flow.FlowsFilter{Implementation: flow.NewSource("filter.py", "def get_flows(user, flows, flows_filter_vars): ...")}
 	if err := publish.Flows.PublishFilter(ctx, filter); err != nil {
 		t.Fatal(err)
@@ -484,7 +486,7 @@ func (a *account) handlersAsk(t *testing.T, run string) {
 
 // byLambda are rights that Lambda uses for a function, or which no call shows.
 var byLambda = regexp.MustCompile(`: (logs:|xray:|dynamodb:DescribeStream|dynamodb:GetRecords|dynamodb:GetShardIterator|dynamodb:ListStreams|s3:|` +
-	`sqs:ReceiveMessage|sqs:DeleteMessage|sqs:GetQueueAttributes|sqs:SendMessage on \$\{RemovalDeadLetters|iam:PassRole)`)
+	`sqs:ReceiveMessage|sqs:DeleteMessage|sqs:GetQueueAttributes|sqs:SendMessage on \$\{RemovalDeadLetters|iam:PassRole|lambda:InvokeFunction on .*-unanswered$)`)
 
 // redirect sends all requests to an address.
 type redirect string

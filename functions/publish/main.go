@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
@@ -26,15 +27,25 @@ func emulated(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil }
 // listingLag is more than an index of DynamoDB usually takes to follow the table.
 const listingLag = 5 * time.Second
 
-func main() { awslambda.Start(core.Start(build)) }
+func main() {
+	handle, err := core.Build(build)
+	if err != nil {
+		handle = refuse(err)
+	}
+	awslambda.Start(cfn.LambdaWrap(handle))
+}
 
-func build(_ context.Context, d core.Deployed) (cfn.CustomResourceLambdaFunction, error) {
+func build(_ context.Context, d core.Deployed) (cfn.CustomResourceFunction, error) {
+	if d.Settings.AWS.SDKFunction == "" {
+		return nil, errors.New("SYM_SDK_FUNCTION is not set: it names the function that runs handlers, as the deploy sets it")
+	}
 	p := publisher{
 		s3:       s3.NewFromConfig(d.AWS, emulated),
 		org:      d.Org,
 		handlers: d.Handlers(lambdaclient.Client{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{}),
 		publish:  workflow.Publish{Runs: d.Runs, Flows: d.Flows, Rights: builtin.Rights, Lag: listingLag, Clock: d.Clock},
+		clock:    d.Clock,
 		log:      d.Log,
 	}
-	return cfn.LambdaWrap(p.handle), nil
+	return p.handle, nil
 }

@@ -8,11 +8,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
 
 	"github.com/symflows/symflows/internal/catalog"
 	"github.com/symflows/symflows/internal/flow"
@@ -27,6 +30,7 @@ type publisher struct {
 	org      string
 	handlers *sdk.Client // which looks at the Python of flows
 	publish  workflow.Publish
+	clock    workflow.Clock
 	log      *slog.Logger
 }
 
@@ -43,19 +47,25 @@ const (
 // handle publishes what the properties name: the new configuration in a deploy,
 // the one before in a rollback. Deleting the resource leaves the flows to the
 // table, where live access needs them.
-func (p publisher) handle(ctx context.Context, event cfn.Event) (string, map[string]any, error) {
+func (p publisher) handle(ctx context.Context, event cfn.Event) (id string, data map[string]any, err error) {
 	if event.RequestType == cfn.RequestDelete {
 		return physicalID, nil, nil
 	}
+	defer func() {
+		if said := recover(); said != nil {
+			p.log.ErrorContext(ctx, "publish panicked", "error", said, "stack", string(debug.Stack()))
+			id, data, err = physicalID, nil, reason{fmt.Errorf("publish has failed by a fault of its own: %v", said)}
+		}
+	}()
 	bucket, _ := event.ResourceProperties[propertyBucket].(string)
 	key, _ := event.ResourceProperties[propertyKey].(string)
-	// CloudFormation waits an hour for an answer that never comes.
+	// CloudFormation waits ten minutes for an answer that never comes.
 	if end, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, end.Add(-answering))
 		defer cancel()
 	}
-	published, err := p.run(ctx, bucket, key)
+	published, err := p.patiently(ctx, bucket, key)
 	if err != nil {
 		p.log.ErrorContext(ctx, "the configuration was not published", "key", key, "error", err)
 		return physicalID, nil, reason{err}
@@ -68,8 +78,54 @@ func (p publisher) handle(ctx context.Context, event cfn.Event) (string, map[str
 	return physicalID, nil, nil
 }
 
+// refuse tells CloudFormation why publish could not start. Nothing is lost by a
+// deletion that it does not see.
+func refuse(cause error) cfn.CustomResourceFunction {
+	return func(_ context.Context, event cfn.Event) (string, map[string]any, error) {
+		if event.RequestType == cfn.RequestDelete {
+			return physicalID, nil, nil
+		}
+		return physicalID, nil, reason{fmt.Errorf("publish could not start: %w", cause)}
+	}
+}
+
 // answering is what telling CloudFormation takes.
 const answering = 5 * time.Second
+
+// IAM takes some seconds to tell everybody of the rights that the same deploy has
+// given, so that a refusal is none before it has lasted for a while.
+const (
+	patience   = time.Minute
+	firstPause = 250 * time.Millisecond
+	maxPause   = 5 * time.Second
+)
+
+// patiently publishes, and begins anew while AWS refuses: what was published
+// half-way is made good by that.
+func (p publisher) patiently(ctx context.Context, bucket, key string) ([]store.FlowSummary, error) {
+	began := p.clock.Now()
+	for pause := firstPause; ; pause = min(2*pause, maxPause) {
+		published, err := p.run(ctx, bucket, key)
+		if !refused(err) {
+			return published, err
+		}
+		if p.clock.Now().Sub(began) >= patience {
+			return nil, fmt.Errorf("AWS has refused it for %s: a right of the role of publish is missing, or is taken away by a permissions boundary, an organization's policy or a key's: %w", patience, err)
+		}
+		p.log.WarnContext(ctx, "AWS refuses: the rights of this deploy may not have arrived yet", "error", err)
+		select {
+		case <-p.clock.After(pause):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
+
+// refused says whether the cause is a right that is missing.
+func refused(err error) bool {
+	said, ok := errors.AsType[smithy.APIError](err)
+	return ok && strings.HasPrefix(said.ErrorCode(), "AccessDenied")
+}
 
 func (p publisher) run(ctx context.Context, bucket, key string) ([]store.FlowSummary, error) {
 	if bucket == "" || key == "" {
@@ -77,9 +133,19 @@ func (p publisher) run(ctx context.Context, bucket, key string) ([]store.FlowSum
 	}
 	archive, err := p.read(ctx, bucket, key)
 	if err != nil {
-		return nil, fmt.Errorf("read the configuration: %w", err)
+		return nil, fmt.Errorf("read the configuration s3://%s/%s: %w", bucket, key, err)
 	}
-	configured, report := catalog.LoadFS(archive, p.org, builtin.Types(), func(s flow.Source) ([]string, error) { return p.handlers.Describe(ctx, s) })
+	var unread error // no fault of the configuration
+	configured, report := catalog.LoadFS(archive, p.org, builtin.Types(), func(s flow.Source) ([]string, error) {
+		names, err := p.handlers.Describe(ctx, s)
+		if refused(err) {
+			unread = fmt.Errorf("look at the handlers of %s: %w", s.Name, err)
+		}
+		return names, err
+	})
+	if unread != nil {
+		return nil, unread
+	}
 	if err := report.Err(); err != nil {
 		return nil, err
 	}

@@ -140,14 +140,7 @@ func (s *Flows) PublishFilter(ctx context.Context, f *flow.FlowsFilter) error {
 // Strategies gives what the current configuration has for granting and removing,
 // as publish has written it down; nil: nothing was published yet.
 func (s *Flows) Strategies(ctx context.Context) ([]string, error) {
-	item, err := s.Store.Get(ctx, KindStrategies.Key(""))
-	if errors.Is(err, ErrNotFound) {
-		return nil, nil
-	}
-	list := []string{}
-	if err == nil {
-		err = unpack(item.Body, &list)
-	}
+	list, err := s.lines(ctx, KindStrategies)
 	if err != nil {
 		return nil, fmt.Errorf("read what the configuration has: %w", err)
 	}
@@ -163,6 +156,42 @@ func (s *Flows) SetStrategies(ctx context.Context, list []string) error {
 		return fmt.Errorf("write what the configuration has: %w", err)
 	}
 	return nil
+}
+
+// Dropped gives what a publish that has not succeeded was about to drop: live
+// grants may need it, whatever Strategies says.
+func (s *Flows) Dropped(ctx context.Context) ([]string, error) {
+	list, err := s.lines(ctx, KindDropped)
+	if err != nil {
+		return nil, fmt.Errorf("read what the configuration drops: %w", err)
+	}
+	return list, nil
+}
+
+// SetDropped writes that down; where it is nothing, and was nothing, nothing is
+// written.
+func (s *Flows) SetDropped(ctx context.Context, list []string) error {
+	before, err := s.Dropped(ctx)
+	if err == nil && !slices.Equal(before, list) {
+		err = s.overwrite(ctx, KindDropped.Key(""), list)
+	}
+	if err != nil {
+		return fmt.Errorf("write what the configuration drops: %w", err)
+	}
+	return nil
+}
+
+// lines reads an item that is a list of texts; nil where there is none.
+func (s *Flows) lines(ctx context.Context, kind Kind) ([]string, error) {
+	item, err := s.Store.Get(ctx, kind.Key(""))
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	list := []string{}
+	if err == nil {
+		err = unpack(item.Body, &list)
+	}
+	return list, err
 }
 
 // pack writes v as JSON, compressed: a flow with thousands of targets would

@@ -26,13 +26,14 @@ const (
 	KindFlowList    Kind = "flows#current"    // the published flows: []FlowSummary
 	KindFlowsFilter Kind = "flows#filter"     // the filter of the list of flows: flow.FlowsFilter
 	KindStrategies  Kind = "flows#strategies" // what the configuration has for granting and removing: []string
+	KindDropped     Kind = "flows#dropped"    // what a publish that has not succeeded was about to drop of it: []string
 )
 
 // Kinds lists all kinds.
 func Kinds() []Kind {
 	return []Kind{
 		KindRun, KindGrant, KindMessages, KindForm, KindUser, KindSlackUser, KindToken, KindCall, KindValue,
-		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies,
+		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped,
 	}
 }
 

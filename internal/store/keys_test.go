@@ -41,6 +41,7 @@ func TestKinds(t *testing.T) {
 		{store.KindFlowList, "", "flows#current", ""},
 		{store.KindFlowsFilter, "", "flows#filter", ""},
 		{store.KindStrategies, "", "flows#strategies", ""},
+		{store.KindDropped, "", "flows#dropped", ""},
 	} {
 		if key := test.kind.Key(test.of); key != test.key {
 			t.Errorf("%s of %q has the key %q, want %q", test.kind, test.of, key, test.key)
@@ -104,6 +105,7 @@ func TestKinds_Written(t *testing.T) {
 		"flows":   func() error { _, err := flows.Publish(ctx, labelled(map[string]string{"f": "F"})); return err },
 		"filter":  func() error { return flows.PublishFilter(ctx, &flow.FlowsFilter{}) },
 		"systems": func() error { return flows.SetStrategies(ctx, []string{"http"}) },
+		"dropped": func() error { return flows.SetDropped(ctx, []string{"http"}) },
 	} {
 		if err := write(); err != nil {
 			t.Errorf("%s: %v", name, err)

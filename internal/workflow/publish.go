@@ -21,7 +21,7 @@ type Publish struct {
 	// Rights says what a strategy, with its targets, needs in AWS.
 	Rights func(flow.Strategy) strategy.Rights
 	// Lag is how long a run that was written may not be listed yet; zero where
-	// listings are up to date at once.
+	// listings are up to date at once. A publish that drops something waits so long.
 	Lag   time.Duration
 	Clock Clock // required with Lag
 }
@@ -30,23 +30,55 @@ type Publish struct {
 // from the strategies: the error, of CodeConfigNeeded, then names what is
 // missing and the runs that need it, and nothing is changed.
 //
+// Live grants need nothing but what configurations had: where nothing of that is
+// dropped, none is looked for. What is dropped is written down before, to be
+// known to the next publish whatever becomes of this one.
+//
 // A grant may begin meanwhile. So what the configuration has is written down
 // first, and access looks there after it has recorded what it is about to grant:
 // either it sees that the strategy is gone, or the grant is seen here.
 func (p Publish) Run(ctx context.Context, flows []*flow.Flow, strategies []flow.Strategy) ([]store.FlowSummary, error) {
-	var have []string
+	have := []string{needsForm}
 	for _, s := range strategies {
 		have = append(have, needs(s, p.Rights)...)
 	}
 	before, err := p.Flows.Strategies(ctx)
-	if err == nil {
-		err = p.Flows.SetStrategies(ctx, have)
-	}
 	if err != nil {
 		return nil, err
 	}
-	published, err := p.run(ctx, flows, have)
-	if err != nil && before != nil {
+	dropped, err := p.Flows.Dropped(ctx)
+	if err != nil {
+		return nil, err
+	}
+	dropped = slices.DeleteFunc(append(dropped, before...), func(n string) bool { return slices.Contains(have, n) })
+	slices.Sort(dropped)
+	dropped = slices.Compact(dropped)
+	look := len(dropped) > 0
+	if before == nil { // nothing was published yet, or nobody knows what it needs
+		list, err := p.Flows.List(ctx)
+		if err != nil {
+			return nil, err
+		}
+		look = look || len(list) > 0
+	}
+	if err := p.Flows.SetDropped(ctx, dropped); err != nil {
+		return nil, err
+	}
+	if err := p.Flows.SetStrategies(ctx, have); err != nil {
+		return nil, err
+	}
+	if look {
+		err = p.free(ctx, have)
+	}
+	var published []store.FlowSummary
+	if err == nil {
+		published, err = p.Flows.Publish(ctx, flows)
+	}
+	switch {
+	case err == nil && len(dropped) > 0:
+		// Should this fail, the next publish looks once more than it has to.
+		_ = p.Flows.SetDropped(ctx, nil)
+	case err != nil && before != nil:
 		// Else access would go by a configuration that never was. Should this
 		// fail too, it refuses more than it has to, until the next publish.
 		restore, cancel := context.WithTimeout(context.WithoutCancel(ctx), restoreTimeout)
@@ -59,12 +91,14 @@ func (p Publish) Run(ctx context.Context, flows []*flow.Flow, strategies []flow.
 // restoreTimeout is what putting back one item may take.
 const restoreTimeout = 3 * time.Second
 
-func (p Publish) run(ctx context.Context, flows []*flow.Flow, have []string) ([]store.FlowSummary, error) {
+// free says whether live grants need nothing but what there is. Only an index
+// knows them all, and that follows late.
+func (p Publish) free(ctx context.Context, have []string) error {
 	if p.Lag > 0 {
 		select {
 		case <-p.Clock.After(p.Lag):
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
 	}
 	missing := map[string][]string{}
@@ -73,7 +107,7 @@ func (p Publish) run(ctx context.Context, flows []*flow.Flow, have []string) ([]
 		for {
 			page, err := p.Runs.List(ctx, q)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			for _, hit := range page.Runs {
 				if hit.ApprovalOnly {
@@ -81,7 +115,7 @@ func (p Publish) run(ctx context.Context, flows []*flow.Flow, have []string) ([]
 				}
 				r, err := p.Runs.Get(ctx, hit.ID) // hits may be old
 				if err != nil {
-					return nil, err
+					return err
 				}
 				if !r.Access.Live() {
 					continue
@@ -110,11 +144,16 @@ func (p Publish) run(ctx context.Context, flows []*flow.Flow, have []string) ([]
 			}
 			lines = append(lines, fmt.Sprintf("%s (needed by run %s)", n, shown))
 		}
-		return nil, flow.Errorf(flow.CodeConfigNeeded,
+		return flow.Errorf(flow.CodeConfigNeeded,
 			"access that is live now could not be taken away any more without: %s; keep it until that access has ended, or end the access first", strings.Join(lines, "; "))
 	}
-	return p.Flows.Publish(ctx, flows)
+	return nil
 }
+
+// needsForm stands among what a configuration has for how needs are told: whoever
+// has needs tell more changes it, and the publish that brings that looks at all
+// live grants.
+const needsForm = "needs, first form"
 
 // needs lists what it takes to take the strategy's access away.
 func needs(s flow.Strategy, rights func(flow.Strategy) strategy.Rights) []string {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/store/storetest"
+	"github.com/symflows/symflows/internal/workflow"
 )
 
 func secretly(f *flow.Flow) {
@@ -192,6 +194,82 @@ func TestPublish_Refused(t *testing.T) {
 	}
 	w.click(b, flow.ActionApprove, first)
 	w.want(b, flow.Escalated)
+}
+
+// published has the world's configuration published, as a deploy does.
+func (w *world) published() {
+	w.t.Helper()
+	_, err := w.publish.Run(w.t.Context(), []*flow.Flow{w.flow}, []flow.Strategy{*w.flow.Strategy})
+	must(w.t, err)
+}
+
+// TestPublish_DropsNothing: a publish that drops nothing asks no listing and waits
+// for none, whatever is live.
+func TestPublish_DropsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.published()
+	w.click(w.ask(asker, "a"), flow.ActionApprove, first)
+	w.publish.Runs = store.Runs{} // which can't be asked
+	w.publish.Lag = time.Second   // with no clock to wait by
+	more := *w.flow.Strategy
+	more.Name = "more"
+	_, err := w.publish.Run(t.Context(), []*flow.Flow{w.flow}, []flow.Strategy{*w.flow.Strategy, more})
+	must(t, err)
+}
+
+// TestPublish_First: where nothing was published yet, nothing is live.
+func TestPublish_First(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := workflow.Publish{Flows: &store.Flows{Store: &storetest.Memory{Now: w.clock.Now}}, Rights: rightsOf, Lag: time.Second}
+	_, err := p.Run(t.Context(), []*flow.Flow{w.flow}, []flow.Strategy{*w.flow.Strategy})
+	must(t, err)
+}
+
+// TestPublish_Crashed: what a publish has begun to drop is known to the next one,
+// though the first could put nothing back.
+func TestPublish_Crashed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.published()
+	id := w.ask(asker, "a")
+	w.click(id, flow.ActionApprove, first)
+	w.want(id, flow.Escalated)
+	broken := w.publish
+	broken.Flows = &store.Flows{Store: &dying{Store: w.memory, key: "flows#strategies", writes: 1}}
+	if _, err := broken.Run(t.Context(), nil, nil); !errors.Is(err, errStoreGone) {
+		t.Fatalf("error %v", err)
+	}
+	for range 2 { // the first has put nothing back that would hide it either
+		if _, err := w.publish.Run(t.Context(), nil, nil); flow.CodeOf(err) != flow.CodeConfigNeeded || !strings.Contains(err.Error(), id) {
+			t.Errorf("error %v", err)
+		}
+	}
+	w.pass(grantedFor)
+	_, err := w.publish.Run(t.Context(), nil, nil)
+	must(t, err)
+	if dropped, err := w.flows.Dropped(t.Context()); err != nil || len(dropped) > 0 {
+		t.Errorf("dropped %q, %v", dropped, err)
+	}
+}
+
+var errStoreGone = errors.New("the store is gone")
+
+// dying is a store that takes so many writes of a key, and then none.
+type dying struct {
+	store.Store
+	key    string
+	writes int
+}
+
+func (d *dying) Put(ctx context.Context, item store.Item) (int64, error) {
+	if item.Key == d.key {
+		if d.writes--; d.writes < 0 {
+			return 0, errStoreGone
+		}
+	}
+	return d.Store.Put(ctx, item)
 }
 
 // TestPublish_Waits: where listings lag, a publish waits for them after it has

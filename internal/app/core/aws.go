@@ -3,6 +3,7 @@ package core
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -34,6 +35,16 @@ type Deployed struct {
 // Start gives a function of this process what it starts from. A function that
 // can't start ends: Lambda tries it anew with the next event.
 func Start[H any](build func(context.Context, Deployed) (H, error)) H {
+	h, err := Build(build)
+	if err != nil {
+		os.Exit(1)
+	}
+	return h
+}
+
+// Build is Start for a function that has somebody to tell why it can't start. The
+// error is in the log already.
+func Build[H any](build func(context.Context, Deployed) (H, error)) (H, error) {
 	ctx := context.Background()
 	settings, err := config.Read(os.Getenv)
 	log := Logger(settings, os.Stdout)
@@ -41,15 +52,17 @@ func Start[H any](build func(context.Context, Deployed) (H, error)) H {
 	if err == nil {
 		cfg, err = AWS(os.Getenv)
 	}
+	if err == nil && settings.AWS.Table == "" { // the one thing that every function needs
+		err = errors.New("SYM_TABLE is not set: it names the table, as the deploy sets it")
+	}
 	var h H
 	if err == nil {
 		h, err = build(ctx, Deploy(settings, cfg, WallClock{}, log))
 	}
 	if err != nil {
 		log.Error("the function could not start", "error", err)
-		os.Exit(1)
 	}
-	return h
+	return h, err
 }
 
 // Deploy builds on the table and the secrets of an AWS account.
