@@ -24,6 +24,7 @@ import (
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/awstest"
 	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/deadline"
 	"github.com/symflows/symflows/internal/lambdahost"
 	"github.com/symflows/symflows/internal/runner/stepfn"
 	"github.com/symflows/symflows/internal/slacksim"
@@ -65,7 +66,9 @@ const (
 //	                                              └▶ relay ─▶ states ─▶ approval, access ─▶ customers' functions
 //	                                                                                   └─▶ sdk ─▶ services ─▶ Slack
 //
-// Time is real: flows of tests have durations of a second or two.
+// Time is real: flows of tests have durations of a second or two. What a test
+// waits for must not be over by the time it looks: that something was so is
+// remembered where it does not stay so.
 type account struct {
 	t         testing.TB
 	url       string // of AWS
@@ -116,40 +119,33 @@ type failure struct {
 // customer is a function of somebody else's.
 type customer func(payload []byte) ([]byte, *failure)
 
-// settings are what each function has to find, and its time-out.
-func (a *account) settings() map[string]struct {
-	config.AWS
-	timeout time.Duration
-} {
+// settings are what each function has to find.
+func (a *account) settings() map[string]config.AWS {
 	all := config.AWS{
 		Table: dynamotest.TableName, StateMachine: a.machine, AccessFunction: functionARN("access"),
 		ScheduleGroup: scheduleGroup, ScheduleRole: "arn:aws:iam::" + accountID + ":role/schedule", ScheduleDeadLetters: arn("sqs", "sym-flows-removals"),
 		AuditStream: auditStream, AuditQueue: auditQueue, SlackSecret: slackSecret, SlackSigningSecret: signingSecret,
 		SDKFunction: functionARN("sdk"), ServicesFunction: functionARN("services"),
 	}
-	type entry = struct {
-		config.AWS
-		timeout time.Duration
-	}
-	return map[string]entry{
-		"slack":    {config.AWS{Table: all.Table, SlackSecret: all.SlackSecret, SlackSigningSecret: all.SlackSigningSecret, SDKFunction: all.SDKFunction, ServicesFunction: all.ServicesFunction}, 10 * time.Second},
-		"api":      {config.AWS{Table: all.Table, SlackSecret: all.SlackSecret}, 20 * time.Second},
-		"tokens":   {config.AWS{Table: all.Table}, 20 * time.Second},
-		"approval": {config.AWS{Table: all.Table, SlackSecret: all.SlackSecret, StateMachine: all.StateMachine, SDKFunction: all.SDKFunction, ServicesFunction: all.ServicesFunction}, 110 * time.Second},
-		"access": {config.AWS{
+	return map[string]config.AWS{
+		"slack":    {Table: all.Table, SlackSecret: all.SlackSecret, SlackSigningSecret: all.SlackSigningSecret, SDKFunction: all.SDKFunction, ServicesFunction: all.ServicesFunction},
+		"api":      {Table: all.Table, SlackSecret: all.SlackSecret},
+		"tokens":   {Table: all.Table},
+		"approval": {Table: all.Table, SlackSecret: all.SlackSecret, StateMachine: all.StateMachine, SDKFunction: all.SDKFunction, ServicesFunction: all.ServicesFunction},
+		"access": {
 			Table: all.Table, AccessFunction: all.AccessFunction, ScheduleGroup: all.ScheduleGroup,
 			ScheduleRole: all.ScheduleRole, ScheduleDeadLetters: all.ScheduleDeadLetters,
 			SDKFunction: all.SDKFunction, ServicesFunction: all.ServicesFunction,
-		}, 4 * time.Minute},
-		"relay": {config.AWS{
+		},
+		"relay": {
 			Table: all.Table, StateMachine: all.StateMachine, AccessFunction: all.AccessFunction,
 			AuditStream: all.AuditStream, AuditQueue: all.AuditQueue,
-		}, time.Minute},
-		"notify":   {config.AWS{Table: all.Table, SlackSecret: all.SlackSecret}, 2 * time.Minute},
-		"sweep":    {config.AWS{Table: all.Table, StateMachine: all.StateMachine, AccessFunction: all.AccessFunction}, 5 * time.Minute},
-		"publish":  {config.AWS{Table: all.Table, SDKFunction: all.SDKFunction}, 4 * time.Minute},
-		"sdk":      {config.AWS{}, 100 * time.Second},
-		"services": {config.AWS{Table: all.Table, SlackSecret: all.SlackSecret}, 25 * time.Second},
+		},
+		"notify":   {Table: all.Table, SlackSecret: all.SlackSecret},
+		"sweep":    {Table: all.Table, StateMachine: all.StateMachine, AccessFunction: all.AccessFunction},
+		"publish":  {Table: all.Table, SDKFunction: all.SDKFunction},
+		"sdk":      {},
+		"services": {Table: all.Table, SlackSecret: all.SlackSecret},
 	}
 }
 
@@ -179,7 +175,7 @@ func open(t testing.TB) *account {
 	for name, s := range a.settings() {
 		env := map[string]string{}
 		if name != pythonFunction {
-			env = config.Settings{Org: "sym", LogFormat: "json", AWS: s.AWS}.Env()
+			env = config.Settings{Org: "sym", LogFormat: "json", Patience: deadline.LastResort, AWS: s}.Env()
 		}
 		env["AWS_ENDPOINT_URL"], env["AWS_REGION"] = a.url, region
 		env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"] = keyOf(name), "secret of "+name
@@ -187,7 +183,7 @@ func open(t testing.TB) *account {
 		if s.SlackSecret != "" {
 			env["SLACK_API_URL"] = slackURL + "/api"
 		}
-		f := lambdahost.Function{Dir: scratch, Environment: env, Timeout: s.timeout, MemoryMB: 1024}
+		f := lambdahost.Function{Dir: scratch, Environment: env, Timeout: deadline.LastResort, MemoryMB: 1024}
 		if name == pythonFunction {
 			main, err := filepath.Abs(filepath.Join(pythonFunction, "main.py"))
 			if err != nil {
@@ -278,14 +274,11 @@ func (a *account) change() {
 	a.changed = make(chan struct{})
 }
 
-// patience bounds waiting for what should happen at once, or in a second.
-const patience = 5 * time.Second
-
 // await waits until something is so; asked under the lock, after each change of
 // the account.
 func (a *account) await(what string, is func() bool) {
 	a.t.Helper()
-	timeout := time.After(patience)
+	ctx := deadline.Context(a.t)
 	for {
 		a.mu.Lock()
 		changed, ok := a.changed, is()
@@ -295,7 +288,7 @@ func (a *account) await(what string, is func() bool) {
 		}
 		select {
 		case <-changed:
-		case <-timeout:
+		case <-ctx.Done():
 			a.t.Fatalf("waited in vain for %s", what)
 		}
 	}
@@ -304,9 +297,7 @@ func (a *account) await(what string, is func() bool) {
 // sees waits until somebody sees a text in Slack.
 func (a *account) sees(who, text string) {
 	a.t.Helper()
-	ctx, cancel := context.WithTimeout(a.t.Context(), patience)
-	defer cancel()
-	if err := a.slack.As(who).Await(ctx, text); err != nil {
+	if err := a.slack.As(who).Await(deadline.Context(a.t), text); err != nil {
 		a.t.Fatal(err)
 	}
 }

@@ -85,7 +85,7 @@ func TestAPIRun(t *testing.T) {
 	run := asked.RunID
 	a.sees("bob", run)
 	a.must(a.slack.As("bob").Click("", "Approve"))
-	a.await("access", func() bool { return g.holds[run] })
+	a.grants(g, run)
 	var status events.RunStatus
 	a.await("the record of the grant", func() bool { return len(a.recordsOf(run)) == 3 })
 	a.ask("GET", "/api/v1/runs/"+run, nil, bearer(token.Value), http.StatusOK, &status)

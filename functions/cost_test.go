@@ -121,7 +121,7 @@ func TestCost(t *testing.T) {
 	before := a.used()
 	run := a.request("alice", "prod-access", "#access-prod", accessFields)
 	a.must(a.slack.As("bob").Click("", "Approve"))
-	a.await("access", func() bool { return g.holds[run] })
+	a.grants(g, run)
 	a.ended(g, run)
 	a.shippedFor(run, "prompt", "request", "approve", "escalate", "deescalate")
 	a.sees("alice", "*is over*")

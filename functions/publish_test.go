@@ -22,7 +22,7 @@ func TestPublishRefuses(t *testing.T) {
 	a, g := product(t)
 	run := a.request("alice", "prod-access", "#access-prod", longFields)
 	a.must(a.slack.As("bob").Click("", "Approve"))
-	a.await("access", func() bool { return g.holds[run] })
+	a.grants(g, run)
 	a.shippedFor(run, "prompt", "request", "approve", "escalate")
 	for _, test := range []struct {
 		name  string
@@ -81,7 +81,7 @@ func TestDeployDuringRun(t *testing.T) {
 	}
 	deploy()
 	a.must(a.slack.As("bob").Click("", "Approve"))
-	a.await("access", func() bool { return g.holds[run] })
+	a.grants(g, run)
 	deploy()
 	a.ended(g, run)
 	a.shippedFor(run, "prompt", "request", "approve", "escalate", "deescalate")
@@ -90,7 +90,7 @@ func TestDeployDuringRun(t *testing.T) {
 	a.must(a.slack.As("bob").Click("", "Approve"))
 	a.sees("bob", "Only Carol and Lead can decide this request")
 	a.must(a.slack.As("carol").Click("", "Approve"))
-	a.await("access", func() bool { return g.holds[second] })
+	a.grants(g, second)
 }
 
 // TestPublishBeforeItsRights: IAM tells of rights some seconds after the deploy

@@ -1,7 +1,6 @@
 package functions_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -11,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/symflows/symflows/events"
+	"github.com/symflows/symflows/internal/deadline"
 )
 
 // flows are those of the tests, by the names of their files.
@@ -93,9 +93,10 @@ type target struct {
 	account *account
 
 	// The account's lock is held for these.
-	holds map[string]bool // runs that have access
-	calls []string        // the types of the events it was called with
-	fails *failure        // what it answers until it is nil
+	granted map[string]bool // runs that were given access
+	holds   map[string]bool // those that have it
+	calls   []string        // the types of the events it was called with
+	refuses *failure        // what it answers removals with, until it is nil
 }
 
 func (g *target) call(payload []byte) ([]byte, *failure) {
@@ -107,12 +108,12 @@ func (g *target) call(payload []byte) ([]byte, *failure) {
 	}
 	defer g.account.change()
 	g.calls = append(g.calls, request.Event.Type)
-	if g.fails != nil {
-		return nil, g.fails
+	if g.refuses != nil && request.Event.Type == "deescalate" {
+		return nil, g.refuses
 	}
 	run := request.Run.SRN[strings.LastIndexByte(request.Run.SRN, ':')+1:]
 	if request.Event.Type == "escalate" {
-		g.holds[run] = true
+		g.granted[run], g.holds[run] = true, true
 	} else {
 		delete(g.holds, run)
 	}
@@ -129,7 +130,7 @@ func product(t testing.TB) (*account, *target) {
 func productOf(t testing.TB, flows map[string]string) (*account, *target) {
 	t.Helper()
 	a := open(t)
-	g := &target{account: a, holds: map[string]bool{}}
+	g := &target{account: a, granted: map[string]bool{}, holds: map[string]bool{}}
 	a.customers[grantARN] = g.call
 	a.customers[reportARN] = func(payload []byte) ([]byte, *failure) {
 		return []byte(`{"rows":7,"asked":` + string(payload) + `}`), nil
@@ -157,9 +158,7 @@ func (a *account) request(who, flow, channel string, fields map[string]string) (
 		}
 		return run != ""
 	})
-	ctx, cancel := context.WithTimeout(a.t.Context(), patience)
-	defer cancel()
-	a.must(a.slack.Wait(ctx, func() bool { return strings.Contains(a.slack.As("lead").Channel(channel), run) }))
+	a.must(a.slack.Wait(deadline.Context(a.t), func() bool { return strings.Contains(a.slack.As("lead").Channel(channel), run) }))
 	return run
 }
 
@@ -208,6 +207,12 @@ func told(records []events.AuditRecord) (all []string) {
 	return all
 }
 
+// grants waits until the run was given access.
+func (a *account) grants(g *target, run string) {
+	a.t.Helper()
+	a.await("access", func() bool { return g.granted[run] })
+}
+
 // ended waits until the run has no access and its executions are over, and
 // checks that nothing is left.
 func (a *account) ended(g *target, run string) {
@@ -224,7 +229,7 @@ func TestAccessRun(t *testing.T) {
 	a, g := product(t)
 	run := a.request("alice", "prod-access", "#access-prod", accessFields)
 	a.must(a.slack.As("bob").Click("", "Approve"))
-	a.await("access", func() bool { return g.holds[run] })
+	a.grants(g, run)
 	a.sees("alice", "Your request for *Orders database* was approved by @Bob")
 	a.await("the end of access", func() bool { return len(g.calls) == 2 && !g.holds[run] })
 	records := a.shippedFor(run, "prompt", "request", "approve", "escalate", "deescalate")
@@ -262,7 +267,7 @@ func TestRevoke(t *testing.T) {
 	a, g := product(t)
 	run := a.request("alice", "prod-access", "#access-prod", longFields)
 	a.must(a.slack.As("bob").Click("", "Approve"))
-	a.await("access", func() bool { return g.holds[run] })
+	a.grants(g, run)
 	a.sees("bob", "[Revoke]")
 	a.await("the schedule", func() bool { return len(a.schedules) == 1 })
 	a.mu.Lock()

@@ -163,7 +163,7 @@ func TestInputsAreIDs(t *testing.T) {
 	a, g := product(t)
 	run := a.request("alice", "prod-access", "#access-prod", accessFields)
 	a.must(a.slack.As("bob").Click("", "Approve"))
-	a.await("access", func() bool { return g.holds[run] })
+	a.grants(g, run)
 	a.ended(g, run)
 	a.await("the removal to return", func() bool {
 		return slices.ContainsFunc(a.invocations, func(i invocation) bool { return string(i.payload) == `{"run":"`+run+`"}` })

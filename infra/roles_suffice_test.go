@@ -33,6 +33,7 @@ import (
 	"github.com/symflows/symflows/internal/awstest"
 	"github.com/symflows/symflows/internal/catalog"
 	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/deadline"
 	"github.com/symflows/symflows/internal/firehoselog"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/lambdaclient"
@@ -182,7 +183,7 @@ func (a *account) as(role string) core.Deployed {
 	cfg := a.cfg
 	cfg.Credentials = credentials.NewStaticCredentialsProvider(role, "secret", "")
 	settings := config.Settings{
-		Org: "sym", Slack: config.Slack{APIURL: a.slack},
+		Org: "sym", Patience: deadline.LastResort, Slack: config.Slack{APIURL: a.slack},
 		AWS: config.AWS{
 			Table: dynamotest.TableName, StateMachine: machineARN, ScheduleGroup: "sym-flows", ScheduleRole: roleARN, ScheduleDeadLetters: "queue",
 			AccessFunction: accessARN, AuditStream: "sym-flows", AuditQueue: queueURL, SlackSecret: slackARN, SlackSigningSecret: signingARN,

@@ -31,7 +31,7 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, stepfn.Inp
 	api, settings := lambda.NewFromConfig(d.AWS), d.Settings.AWS
 	functions := lambdaclient.Client{API: api}
 	handlers := d.Handlers(functions, settings.SDKFunction, sdk.Services{Function: settings.ServicesFunction})
-	access := d.Access(callTimeout)
+	access := d.Access(max(callTimeout, d.Patience))
 	access.Ahead = core.Ahead
 	access.Handlers = handlers
 	access.Open = builtin.Open(builtin.Deps{

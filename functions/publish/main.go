@@ -43,7 +43,7 @@ func build(_ context.Context, d core.Deployed) (cfn.CustomResourceFunction, erro
 		s3:       s3.NewFromConfig(d.AWS, emulated),
 		org:      d.Org,
 		handlers: d.Handlers(lambdaclient.Client{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{}),
-		publish:  workflow.Publish{Runs: d.Runs, Flows: d.Flows, Rights: builtin.Rights, Lag: listingLag, Clock: d.Clock},
+		publish:  workflow.Publish{Runs: d.Runs, Flows: d.Flows, Rights: builtin.Rights, Lag: listingLag, Clock: d.Clock, Patience: d.Patience},
 		clock:    d.Clock,
 		log:      d.Log,
 	}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/jonboulle/clockwork"
 
+	"github.com/symflows/symflows/internal/deadline"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/sqlite"
@@ -184,6 +185,8 @@ func wholeRun(ctx context.Context, data string, isBlind bool, logs io.Writer, v 
 		}
 	}
 	clock := clockwork.NewFakeClockAt(now)
+	var bounds deadline.Bounds
+	m.hang = bounds.Pass
 	opened := openLedger(filepath.Join(data, "ledger.json"), isBlind, clock.Now, v, m)
 	l, err := Open(ctx, Options{
 		Listen: "127.0.0.1:0", Data: filepath.Join(data, "state"), Flows: filepath.Join(data, "flows"),
@@ -193,7 +196,7 @@ func wholeRun(ctx context.Context, data string, isBlind bool, logs io.Writer, v 
 			open: func(strategy.Opener) strategy.Opener {
 				return func(flow.Strategy) (strategy.Strategy, error) { return opened, nil }
 			},
-			callTimeout: time.Second / 2,
+			callTimeout: time.Second / 2, within: bounds.Within,
 		},
 	})
 	if err != nil {

@@ -5,12 +5,13 @@ import (
 
 	"github.com/symflows/symflows/internal/audit"
 	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/deadline"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
-var testSettings = config.Settings{Org: "sym", LogFormat: "text"}
+var testSettings = config.Settings{Org: "sym", LogFormat: "text", Patience: deadline.LastResort}
 
 // apiRequest asks for access to the flow of crashFlows, for alice.
 func apiRequest(bot flow.Actor, key string) workflow.APIRequest {

@@ -71,8 +71,9 @@ func (l *ledger) set(what, key string, present bool) error {
 
 // mishap makes one call of the target go wrong.
 type mishap struct {
-	at  int    // which call; 0: none
-	how string // one of the following
+	at   int    // which call; 0: none
+	how  string // one of the following
+	hang func() // has the caller's time pass
 
 	mu sync.Mutex
 	n  int // calls so far
@@ -97,6 +98,7 @@ func (m *mishap) call(ctx context.Context, do func() error) error {
 	case fails:
 		return flow.Errorf(flow.CodeUnavailable, "the ledger is closed")
 	case hangs:
+		m.hang()
 		<-ctx.Done()
 		return flow.Errorf(flow.CodeUnavailable, "the ledger did not answer in time")
 	case losesAnswer:

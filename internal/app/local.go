@@ -49,8 +49,9 @@ type seams struct {
 	store       func(store.Store) store.Store
 	open        func(strategy.Opener) strategy.Opener
 	schedule    func(workflow.Schedule) workflow.Schedule
-	http        http.RoundTripper // to the servers of strategies
-	callTimeout time.Duration     // of targets
+	http        http.RoundTripper                                                          // to the servers of strategies
+	callTimeout time.Duration                                                              // of targets, which leases go by
+	within      func(context.Context, time.Duration) (context.Context, context.CancelFunc) // bounds those calls
 	noSweep     bool
 }
 
@@ -153,6 +154,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		watched.Store = o.seams.store(db)
 	}
 	c := core.New(o.Settings.Org, watched, o.Clock, o.Log)
+	c.Patience = o.Settings.Patience
 	runs, flows := c.Runs, c.Flows
 	l.Engine, l.Tokens, l.Runs = engine, c.Tokens, runs
 	l.Audit = &audit.Files{Dir: filepath.Join(o.Data, "audit"), Now: now}
@@ -161,7 +163,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	if err != nil {
 		return err
 	}
-	publish := workflow.Publish{Runs: runs, Flows: flows, Rights: builtin.Rights}
+	publish := workflow.Publish{Runs: runs, Flows: flows, Rights: builtin.Rights, Patience: c.Patience}
 	if _, err := publish.Run(ctx, configured.Flows, configured.Strategies); err != nil {
 		return err
 	}
@@ -185,6 +187,9 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	remover := &local.Remover{Engine: engine, Deescalate: access.Deescalate}
 	schedule := &local.Schedule{Times: times, Remover: remover}
 	access.Open, access.Rights, access.Handlers, access.Remover, access.Schedule = open, builtin.Rights, handlers, remover, schedule
+	if o.seams.within != nil {
+		access.Within = o.seams.within
+	}
 	if o.seams.schedule != nil {
 		access.Schedule = o.seams.schedule(schedule)
 	}

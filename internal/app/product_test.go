@@ -18,6 +18,7 @@ import (
 
 	"github.com/jonboulle/clockwork"
 
+	"github.com/symflows/symflows/internal/deadline"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/slacksim"
 	"github.com/symflows/symflows/internal/store"
@@ -32,7 +33,8 @@ type product struct {
 	source string // the repository
 	clock  *clockwork.FakeClock
 	target *target
-	local  *Local // while it runs by start
+	bounds deadline.Bounds // of calls of the target: over when it hangs
+	local  *Local          // while it runs by start
 	url    string
 	end    func() error // stops what runs; nil: nothing does
 	letGo  func()       // lets calls of Slack go on that are held; nil: none are
@@ -43,7 +45,9 @@ var scriptStart = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
 func newProduct(dir, source string) *product {
 	clock := clockwork.NewFakeClockAt(scriptStart)
-	return &product{dir: dir, source: source, clock: clock, target: &target{now: clock.Now, mode: targetWell, holds: map[string]bool{}}}
+	p := &product{dir: dir, source: source, clock: clock}
+	p.target = &target{now: clock.Now, hangs: p.bounds.Pass, mode: targetWell, holds: map[string]bool{}}
+	return p
 }
 
 func (p *product) path(name string) string { return filepath.Join(p.dir, name) }
@@ -60,7 +64,7 @@ func (p *product) start(configure func(*Options) error) error {
 	o := Options{
 		Listen: "127.0.0.1:0", Data: p.path("data"), Flows: p.path("flows"), Settings: testSettings,
 		Clock: p.clock, Log: slog.New(slog.NewTextHandler(log, nil)), Out: io.Discard,
-		seams: seams{http: slacksim.InProcess(p.target).Transport},
+		seams: seams{http: slacksim.InProcess(p.target).Transport, within: p.bounds.Within},
 	}
 	if err := configure(&o); err != nil {
 		return errors.Join(err, log.Close())
@@ -123,15 +127,12 @@ func (p *product) serve(args []string, getenv func(string) string) (welcome stri
 	return welcome, nil
 }
 
-// patience bounds waiting for what should happen at once.
-const patience = time.Minute
-
 // settle waits until nothing is under way, unless a script holds something.
 func (p *product) settle() error {
 	if p.letGo != nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), deadline.LastResort)
 	defer cancel()
 	if err := p.local.Engine.Idle(ctx); err != nil {
 		return fmt.Errorf("it does not come to rest: %w", err)

@@ -31,7 +31,7 @@ func (l *Local) slack(ctx context.Context, c core.Core) (*slackSide, error) {
 		return nil, err
 	}
 	side := &slackSide{mode: mode}
-	client := core.SlackHTTP()
+	client := core.SlackHTTP(c.Patience)
 	asking := client
 	if mode == config.Simulated {
 		if side.sim, settings, err = l.simulate(); err != nil {

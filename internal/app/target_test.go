@@ -16,7 +16,8 @@ import (
 // target is a customer's server behind a strategy of type http. It speaks the
 // contract of strategy/contract.go, and goes wrong when it is told to.
 type target struct {
-	now func() time.Time
+	now   func() time.Time
+	hangs func() // has the caller's time pass
 
 	mu    sync.Mutex
 	mode  string // how it answers; "" is well
@@ -54,6 +55,7 @@ func (t *target) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer := events.StrategyResponse{Body: json.RawMessage(`{}`), Errors: []string{}}
 	switch mode {
 	case targetHangs:
+		t.hangs()
 		<-r.Context().Done()
 		return
 	case targetLoses:

@@ -22,6 +22,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/symflows/symflows/events"
+	"github.com/symflows/symflows/internal/deadline"
 	"github.com/symflows/symflows/internal/slacksim"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/workflow"
@@ -69,7 +70,7 @@ var verbs = map[string]verb{
 	"runs":   runs,
 	"local": func(p *product, ts *testscript.TestScript, args []string) (string, error) {
 		// Should it serve instead of failing, it is not to do so for ever.
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), deadline.LastResort)
 		defer cancel()
 		var out bytes.Buffer
 		err := Main(ctx, here(ts, args), ts.Getenv, &out, io.Discard)
@@ -109,7 +110,7 @@ func lines(list []string) string {
 }
 
 // options reads what start is told: flows=DIR, without=sweep, without=schedule
-// and patience=DURATION for a call of the target.
+// and patience=DURATION for a call of the target, which leases go by.
 func options(args []string) func(*Options) error {
 	return func(o *Options) (err error) {
 		for _, arg := range args {

@@ -6,6 +6,7 @@ package config
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Settings are all settings of a deployment, secrets excluded except where
@@ -15,8 +16,13 @@ type Settings struct {
 	Org string
 	// LogFormat is "text" or "json" (SYM_LOG_FORMAT); "text" unless set.
 	LogFormat string
-	Slack     Slack
-	AWS       AWS
+	// Patience is the least time for which any answer is waited for
+	// (SYM_PATIENCE, such as "5m"). It is for machines that are slow without
+	// anything being wrong, as those that run tests; unset, each wait has a bound
+	// of its own.
+	Patience time.Duration
+	Slack    Slack
+	AWS      AWS
 }
 
 // AWS is what functions in AWS have to find. Each has those settings only that
@@ -91,7 +97,9 @@ func (s Slack) Mode() (Mode, error) {
 	return Simulated, nil
 }
 
-// variables pairs each variable with its place in the settings.
+const patience = "SYM_PATIENCE"
+
+// variables pairs each variable that is a text with its place in the settings.
 func (s *Settings) variables() map[string]*string {
 	return map[string]*string{
 		"SYM_ORG":              &s.Org,
@@ -122,6 +130,12 @@ func Read(getenv func(string) string) (Settings, error) {
 	for name, place := range s.variables() {
 		*place = strings.TrimSpace(getenv(name))
 	}
+	if given := strings.TrimSpace(getenv(patience)); given != "" {
+		var err error
+		if s.Patience, err = time.ParseDuration(given); err != nil || s.Patience < 0 {
+			return s, fmt.Errorf("%s is %q: write a duration such as 5m, or leave it unset", patience, given)
+		}
+	}
 	if s.Org == "" {
 		s.Org = "sym"
 	}
@@ -146,6 +160,9 @@ func (s Settings) Env() map[string]string {
 		if *place != "" {
 			env[name] = *place
 		}
+	}
+	if s.Patience != 0 {
+		env[patience] = s.Patience.String()
 	}
 	return env
 }

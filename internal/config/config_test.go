@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 // fill sets every text of a struct to a value of its own, so that a setting
@@ -17,8 +18,10 @@ func fill(v reflect.Value, path string) {
 			field.SetString("value of " + name)
 		case reflect.Struct:
 			fill(field, name)
+		case reflect.Int64:
+			field.SetInt(int64(time.Minute))
 		default:
-			panic("settings are texts: " + name)
+			panic("settings are texts and durations: " + name)
 		}
 	}
 }

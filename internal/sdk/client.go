@@ -27,6 +27,9 @@ type Client struct {
 	// nowhere.
 	Services Services
 	Log      *slog.Logger // takes what handlers print
+	// Patience is the least time that a handler has whose flow does not say how
+	// much; zero where machines are fast enough.
+	Patience time.Duration
 }
 
 // Services is where handlers find us while they run: at a URL of this machine,
@@ -100,7 +103,7 @@ func (c *Client) OnChange(ctx context.Context, f *flow.Flow, name, username stri
 	if code == nil {
 		return form, flow.Errorf(flow.CodeHandler, "field %q of flow %q has no on_change", name, f.Name)
 	}
-	m := message(opOnChange, store.NewWriter(), f, code)
+	m := c.message(opOnChange, store.NewWriter(), f, code)
 	m.Field, m.Username, m.Form = name, username, &form
 	var changed flow.OpenForm
 	err := c.one(ctx, m, workflow.HandlerCall{Flow: f}, flow.CodeHandler, &changed)
@@ -109,7 +112,7 @@ func (c *Client) OnChange(ctx context.Context, f *flow.Flow, name, username stri
 
 // FlowsShown implements slackapp.FlowFilter.
 func (c *Client) FlowsShown(ctx context.Context, filter flow.Source, vars map[string]string, who store.User, flows []*flow.Flow) ([]string, error) {
-	m := message(opFlows, store.NewWriter(), nil, &filter)
+	m := c.message(opFlows, store.NewWriter(), nil, &filter)
 	m.Handler, m.Vars = flow.HandlerFlows, orEmpty(vars)
 	for _, f := range flows {
 		m.Flows = append(m.Flows, flowOf(f))
@@ -182,8 +185,8 @@ func (c *Client) Do(ctx context.Context, s flow.Strategy, method string, call po
 const answerTime = 2 * time.Second
 
 // message begins a message about a source.
-func message(op, id string, f *flow.Flow, code *flow.Source) *request {
-	timeout := flow.DefaultHandlerTimeout
+func (c *Client) message(op, id string, f *flow.Flow, code *flow.Source) *request {
+	timeout := max(flow.DefaultHandlerTimeout, c.Patience)
 	if f != nil && f.Params.HandlerTimeout > 0 {
 		timeout = time.Duration(f.Params.HandlerTimeout)
 	}
@@ -198,7 +201,7 @@ func (c *Client) about(ctx context.Context, op string, call workflow.HandlerCall
 	if code == nil {
 		code = &flow.Source{Name: call.Flow.Name + ".py"} // a custom strategy alone
 	}
-	m := message(op, call.Event.ID, call.Flow, code)
+	m := c.message(op, call.Event.ID, call.Flow, code)
 	known := map[string]person{}
 	for _, who := range people(call.Run, call.Event) {
 		if who.ID == "" {
@@ -254,7 +257,7 @@ func (c *Client) invoke(ctx context.Context, m *request, call workflow.HandlerCa
 		}
 		defer func() {
 			// The token of a call that ended is worthless, whoever kept it.
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(endTimeout, c.Patience))
 			defer cancel()
 			if err := c.Calls.End(ctx, token); err != nil {
 				c.Log.WarnContext(ctx, "the token of a handler's call stays good until its end", "run", call.Run.ID, "error", err)

@@ -21,7 +21,7 @@ import (
 // Describe gives the names of the handlers that a source defines. Faults of the
 // source are a flow.SourceError. It is what a catalog is loaded with.
 func (c *Client) Describe(ctx context.Context, s flow.Source) ([]string, error) {
-	m := message(opDescribe, store.NewWriter(), nil, &s)
+	m := c.message(opDescribe, store.NewWriter(), nil, &s)
 	got, err := c.invoke(ctx, m, workflow.HandlerCall{Flow: &flow.Flow{Name: s.Name}})
 	if err != nil {
 		return nil, err

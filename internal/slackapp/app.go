@@ -31,6 +31,8 @@ type App struct {
 	API       *slack.Client // required; for Socket Mode with an app-level token
 	Now       func() time.Time
 	Log       *slog.Logger
+	// Patience is the least bound of any work here; zero where Slack does not wait.
+	Patience time.Duration
 
 	lists lists
 }
@@ -141,10 +143,15 @@ func (a *App) takeEvent(_ context.Context, body []byte) (any, error) {
 	return map[string]string{"challenge": event.Challenge}, nil
 }
 
+// within bounds work.
+func (a *App) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, max(d, a.Patience))
+}
+
 // guard runs a handler within Slack's time. A panic is an error that tells
 // nobody anything, but for the log.
-func guard[T any](ctx context.Context, f func(context.Context) (T, error)) (v T, err error) {
-	ctx, cancel := context.WithTimeout(ctx, workTime)
+func guard[T any](ctx context.Context, a *App, f func(context.Context) (T, error)) (v T, err error) {
+	ctx, cancel := a.within(ctx, workTime)
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {

@@ -23,7 +23,7 @@ const help = "*What you can do*\n" +
 
 // command answers /sym.
 func (a *App) command(ctx context.Context, c slack.SlashCommand) any {
-	answer, err := guard(ctx, func(ctx context.Context) (any, error) {
+	answer, err := guard(ctx, a, func(ctx context.Context) (any, error) {
 		if err := a.ours(c.TeamID); err != nil {
 			return nil, err
 		}
@@ -128,13 +128,13 @@ func (w *window) load(ctx context.Context, title string, make func(context.Conte
 	if err := w.show(ctx, loadingModal(title)); err != nil || w.view == "" {
 		return slack.ModalViewRequest{}, err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), formTime)
+	ctx, cancel := w.app.within(context.WithoutCancel(ctx), formTime)
 	defer cancel()
 	view, err := make(ctx)
 	if err != nil {
 		view = noticeModal(w.app.sorry(ctx, "form", err))
 	}
-	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), sorryTime)
+	ctx, cancel = w.app.within(context.WithoutCancel(ctx), sorryTime)
 	defer cancel()
 	err = w.show(ctx, view)
 	if refused, ok := errors.AsType[slack.SlackErrorResponse](err); ok && refused.Err == "not_found" {

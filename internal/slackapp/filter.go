@@ -91,7 +91,7 @@ func (a *App) listed(ctx context.Context, who store.User) ([]store.FlowSummary, 
 	}
 	names, ok := a.lists.get(key, a.Now())
 	if !ok {
-		asking, cancel := context.WithTimeout(ctx, filterTime)
+		asking, cancel := a.within(ctx, filterTime)
 		defer cancel()
 		names, err = a.Filter.FlowsShown(asking, *filter.Implementation, filter.Vars, who, flows)
 		if err != nil {
@@ -114,7 +114,7 @@ func (a *App) filterFailed(ctx context.Context, flows []*flow.Flow, cause error)
 	text := "The filter of flows failed, so that people are shown all flows. " + sentence(flow.UserMessage(cause))
 	said := ephemeral(text)
 	body, _ := json.Marshal(map[string]any{"text": said.Text, "blocks": said.Blocks}) // texts can't fail
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sorryTime)
+	ctx, cancel := a.within(context.WithoutCancel(ctx), sorryTime)
 	defer cancel()
 	var told []string
 	for _, f := range flows {

@@ -31,7 +31,7 @@ func (a *App) interaction(ctx context.Context, in slack.InteractionCallback) any
 
 // shortcut opens the flow picker.
 func (a *App) shortcut(ctx context.Context, in slack.InteractionCallback) {
-	_, err := guard(ctx, func(ctx context.Context) (any, error) {
+	_, err := guard(ctx, a, func(ctx context.Context) (any, error) {
 		if err := a.ours(in.Team.ID); err != nil {
 			return nil, err
 		}
@@ -51,7 +51,7 @@ func (a *App) shortcut(ctx context.Context, in slack.InteractionCallback) {
 
 // submission takes a form. A nil answer closes it.
 func (a *App) submission(ctx context.Context, in slack.InteractionCallback) any {
-	answer, err := guard(ctx, func(ctx context.Context) (any, error) {
+	answer, err := guard(ctx, a, func(ctx context.Context) (any, error) {
 		if err := a.ours(in.Team.ID); err != nil {
 			return nil, err
 		}
@@ -98,7 +98,7 @@ func (a *App) change(ctx context.Context, in slack.InteractionCallback, field st
 	if in.View.CallbackID != viewRequest || a.ours(in.Team.ID) != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), formTime)
+	ctx, cancel := a.within(context.WithoutCancel(ctx), formTime)
 	defer cancel()
 	who := flow.Actor{SlackID: in.User.ID, SlackTeam: a.Directory.Team}
 	filled, changed, err := a.Forms.Change(ctx, metadataOf(in.View).Run, who, []string{field}, valuesOf(in.View))
@@ -112,7 +112,7 @@ func (a *App) change(ctx context.Context, in slack.InteractionCallback, field st
 			view = noticeModal(a.sorry(ctx, "change of a form", err))
 		}
 	}
-	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), sorryTime)
+	ctx, cancel = a.within(context.WithoutCancel(ctx), sorryTime)
 	defer cancel()
 	// Not by the view's hash: what was changed last is to be seen, whichever
 	// change the person's client knew of.
@@ -214,7 +214,7 @@ func (a *App) click(ctx context.Context, in slack.InteractionCallback) {
 		return
 	}
 	runID, key, _ := strings.Cut(pressed.Value, separatorOfKeys)
-	r, err := guard(ctx, func(ctx context.Context) (flow.Run, error) { return a.press(ctx, in, *pressed, runID, key) })
+	r, err := guard(ctx, a, func(ctx context.Context) (flow.Run, error) { return a.press(ctx, in, *pressed, runID, key) })
 	if err == nil {
 		return
 	}
@@ -252,7 +252,7 @@ func (a *App) refresh(ctx context.Context, in slack.InteractionCallback, r flow.
 	if !ok || r.ID == "" || !r.Final() || in.Container.MessageTs == "" || in.Container.IsEphemeral {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, sorryTime)
+	ctx, cancel := a.within(ctx, sorryTime)
 	defer cancel()
 	body, err := Render(m, r)
 	if err == nil {
@@ -266,7 +266,7 @@ func (a *App) refresh(ctx context.Context, in slack.InteractionCallback, r flow.
 // tell answers whoever acted, for their eyes only: where they acted if Slack
 // lets us, else by a direct message.
 func (a *App) tell(ctx context.Context, in slack.InteractionCallback, text string) {
-	ctx, cancel := context.WithTimeout(ctx, sorryTime)
+	ctx, cancel := a.within(ctx, sorryTime)
 	defer cancel()
 	said := ephemeral(text)
 	message := slack.MsgOptionCompose(

@@ -11,7 +11,7 @@ import (
 
 // options answers a picker that somebody types into.
 func (a *App) options(ctx context.Context, in slack.InteractionCallback) any {
-	found, err := guard(ctx, func(ctx context.Context) ([]choice, error) {
+	found, err := guard(ctx, a, func(ctx context.Context) ([]choice, error) {
 		if err := a.ours(in.Team.ID); err != nil {
 			return nil, err
 		}

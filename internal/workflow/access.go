@@ -31,6 +31,8 @@ type Access struct {
 	// CallTimeout bounds all calls of targets in one attempt; a lease lasts
 	// longer by leaseMargin, so that no call outlives its lease.
 	CallTimeout time.Duration
+	// Within bounds work, which includes those calls; nil is context.WithTimeout.
+	Within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
 	// Ahead is how much too early calls of Deescalate may come: it waits for
 	// the exact end. Ends nearer than that get no schedule but a direct call.
 	// Zero where the schedule is exact.
@@ -127,4 +129,11 @@ func (o *outputs) join() (json.RawMessage, error) {
 		m[k] = o.byKey[i]
 	}
 	return json.Marshal(m)
+}
+
+func (a *Access) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if a.Within == nil {
+		return context.WithTimeout(ctx, d)
+	}
+	return a.Within(ctx, d)
 }

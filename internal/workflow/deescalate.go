@@ -119,7 +119,7 @@ func (a *Access) onDeescalate(ctx context.Context, r flow.Run) (flow.Run, *flow.
 		return r, nil, hooks // it had its chance
 	}
 	e := r.AccessEvent(flow.EventDeescalate, id, a.Clock.Now())
-	short, cancel := context.WithTimeout(ctx, hookPatience)
+	short, cancel := a.within(ctx, hookPatience)
 	defer cancel()
 	asked, heard, err := a.asker().hear(short, f, r, e, flow.HookBefore(e.Name))
 	var failure *flow.Failure
@@ -190,7 +190,7 @@ func (a *Access) spare(ctx context.Context, id string, in flow.Spare) (bool, err
 // removeAll takes the run off each of its entitlements, all at once: one whose
 // target hangs keeps no other from being removed.
 func (a *Access) removeAll(ctx context.Context, r flow.Run, lease flow.Lease) (flow.Deescalate, error) {
-	ctx, cancel := context.WithTimeout(ctx, a.CallTimeout)
+	ctx, cancel := a.within(ctx, a.CallTimeout)
 	defer cancel()
 	opened, err := a.Open(r.Access.Strategy)
 	if err != nil {
@@ -232,7 +232,7 @@ func (a *Access) removeAll(ctx context.Context, r flow.Run, lease flow.Lease) (f
 
 // cleanUp gives time to put things in order after the work's own time is over.
 func (a *Access) cleanUp(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), leaseMargin/3)
+	return a.within(context.WithoutCancel(ctx), leaseMargin/3)
 }
 
 // removal is what became of one entitlement.

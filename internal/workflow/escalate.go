@@ -204,7 +204,7 @@ func unknownAt(who flow.Actor, s flow.Strategy) *flow.Error {
 
 // grantAll creates or joins each entitlement of the run.
 func (a *Access) grantAll(ctx context.Context, r flow.Run, opened strategy.Strategy) (flow.Escalate, error) {
-	ctx, cancel := context.WithTimeout(ctx, a.CallTimeout)
+	ctx, cancel := a.within(ctx, a.CallTimeout)
 	defer cancel()
 	processing := record.Processing(r, flow.EventEscalate, r.Access.EventID, a.Clock.Now())
 	outputs := outputs{}

@@ -40,6 +40,7 @@ type Notify struct {
 	Slack    Messenger
 	Now      func() time.Time
 	Log      *slog.Logger
+	Patience time.Duration // the least bound of what shows one message
 }
 
 // Address says where a message goes: a channel ("#name" or id), or one to
@@ -233,7 +234,7 @@ const showTimeout = 30 * time.Second
 // show posts a message that has no copy yet, and edits the copies that show
 // something else.
 func (n Notify) show(ctx context.Context, r flow.Run, p planned, copies []store.Message) error {
-	ctx, cancel := context.WithTimeout(ctx, showTimeout)
+	ctx, cancel := context.WithTimeout(ctx, max(showTimeout, n.Patience))
 	defer cancel()
 	body, err := n.Slack.Render(p.message, r)
 	if err != nil {

@@ -22,8 +22,9 @@ type Publish struct {
 	Rights func(flow.Strategy) strategy.Rights
 	// Lag is how long a run that was written may not be listed yet; zero where
 	// listings are up to date at once. A publish that drops something waits so long.
-	Lag   time.Duration
-	Clock Clock // required with Lag
+	Lag      time.Duration
+	Clock    Clock         // required with Lag
+	Patience time.Duration // the least bound of what it does for safety's sake
 }
 
 // Run publishes the flows, if nothing that a live grant still needs is gone
@@ -81,7 +82,7 @@ func (p Publish) Run(ctx context.Context, flows []*flow.Flow, strategies []flow.
 	case err != nil && before != nil:
 		// Else access would go by a configuration that never was. Should this
 		// fail too, it refuses more than it has to, until the next publish.
-		restore, cancel := context.WithTimeout(context.WithoutCancel(ctx), restoreTimeout)
+		restore, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(restoreTimeout, p.Patience))
 		defer cancel()
 		err = errors.Join(err, p.Flows.SetStrategies(restore, before))
 	}

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/slack-go/slack"
 
@@ -67,9 +68,13 @@ func Build[H any](build func(context.Context, Deployed) (H, error)) (H, error) {
 
 // Deploy builds on the table and the secrets of an AWS account.
 func Deploy(settings config.Settings, cfg aws.Config, clock workflow.Clock, log *slog.Logger) Deployed {
+	if settings.Patience > 0 && cfg.HTTPClient == nil {
+		cfg.HTTPClient = awshttp.NewBuildableClient() // without the store's bound
+	}
+	c := New(settings.Org, dynamo.New(cfg, settings.AWS.Table, clock.Now), clock, log)
+	c.Patience = settings.Patience
 	return Deployed{
-		Core:     New(settings.Org, dynamo.New(cfg, settings.AWS.Table, clock.Now), clock, log),
-		Settings: settings, AWS: cfg,
+		Core: c, Settings: settings, AWS: cfg,
 		Secrets: &secrets.Values{API: secretsmanager.NewFromConfig(cfg), Now: clock.Now},
 	}
 }
@@ -114,7 +119,7 @@ func (d Deployed) SignedSlack(ctx context.Context) (Slack, slackapp.Secret, erro
 // reachSlack gives a client that opens a connection to Slack meanwhile, for the
 // first call not to wait for it: that is one which people wait for.
 func (d Deployed) reachSlack(ctx context.Context) *http.Client {
-	client := SlackHTTP()
+	client := SlackHTTP(d.Patience)
 	url := cmp.Or(d.Settings.Slack.APIURL, slack.APIURL)
 	go func() {
 		request, err := http.NewRequestWithContext(ctx, http.MethodHead, url, nil)

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"time"
@@ -36,6 +37,9 @@ type Core struct {
 	Tokens   store.Tokens
 	Calls    store.Calls  // tokens of handlers' calls
 	Values   store.Values // what handlers keep
+	// Patience is the least time for which any answer is waited for, as in
+	// config.Settings.
+	Patience time.Duration
 }
 
 // New builds on a store.
@@ -57,7 +61,7 @@ func (c Core) Submit(d workflow.Directory) workflow.Submit {
 // Approval builds the tasks that collect a decision; functionTimeout bounds one
 // call of a customer's function. Who runs handlers is left to the caller.
 func (c Core) Approval(d workflow.Directory, f workflow.Functions, functionTimeout time.Duration) workflow.Approval {
-	return workflow.Approval{Runs: c.Runs, Flows: c.Flows, Directory: d, Users: c.Users, Functions: f, Now: c.Clock.Now, FunctionTimeout: functionTimeout}
+	return workflow.Approval{Runs: c.Runs, Flows: c.Flows, Directory: d, Users: c.Users, Functions: f, Now: c.Clock.Now, FunctionTimeout: max(functionTimeout, c.Patience)}
 }
 
 // Access builds what grants and takes away; callTimeout bounds the calls of
@@ -66,8 +70,12 @@ func (c Core) Approval(d workflow.Directory, f workflow.Functions, functionTimeo
 func (c Core) Access(callTimeout time.Duration) *workflow.Access {
 	return &workflow.Access{
 		Runs: c.Runs, Grants: c.Grants, Flows: c.Flows, Users: c.Users,
-		Clock: c.Clock, Log: c.Log, CallTimeout: callTimeout,
+		Clock: c.Clock, Log: c.Log, CallTimeout: callTimeout, Within: c.within,
 	}
+}
+
+func (c Core) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, max(d, c.Patience))
 }
 
 // Handlers builds what asks customers' Python handlers: arn is that of the
@@ -75,7 +83,7 @@ func (c Core) Access(callTimeout time.Duration) *workflow.Access {
 // while they run.
 func (c Core) Handlers(f workflow.Functions, arn string, s sdk.Services) *sdk.Client {
 	return &sdk.Client{
-		Functions: f, ARN: arn, Runs: c.Runs, Flows: c.Flows, Users: c.Users, Calls: c.Calls, Services: s, Log: c.Log,
+		Functions: f, ARN: arn, Runs: c.Runs, Flows: c.Flows, Users: c.Users, Calls: c.Calls, Services: s, Log: c.Log, Patience: c.Patience,
 	}
 }
 
@@ -95,7 +103,7 @@ func (c Core) Services(d workflow.Directory, s services.Slack) *services.Service
 
 // Notify builds what shows runs in Slack.
 func (c Core) Notify(m workflow.Messenger) workflow.Notify {
-	return workflow.Notify{Runs: c.Runs, Flows: c.Flows, Messages: c.Messages, Slack: m, Now: c.Clock.Now, Log: c.Log}
+	return workflow.Notify{Runs: c.Runs, Flows: c.Flows, Messages: c.Messages, Slack: m, Now: c.Clock.Now, Log: c.Log, Patience: c.Patience}
 }
 
 // Sweep builds what drives whatever is due; ahead is how far it looks.

@@ -19,11 +19,12 @@ const slackTimeout = 10 * time.Second
 // default's two, most calls would be the first on a connection of their own.
 const slackConnections = 16
 
-// SlackHTTP builds the HTTP client for Slack's Web API.
-func SlackHTTP() *http.Client {
+// SlackHTTP builds the HTTP client for Slack's Web API, whose calls have at least
+// so long.
+func SlackHTTP(patience time.Duration) *http.Client {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConnsPerHost = slackConnections
-	return &http.Client{Timeout: slackTimeout, Transport: t}
+	return &http.Client{Timeout: max(slackTimeout, patience), Transport: t}
 }
 
 // SlackAPI builds the client of the workspace that the settings lead to.
@@ -46,5 +47,5 @@ func (c Core) Directory(api *slack.Client, team string) *slackapp.Directory {
 // SlackApp builds what takes the requests of a workspace. Who asks the handlers
 // of forms is left to the caller.
 func (c Core) SlackApp(api *slack.Client, d *slackapp.Directory, submit workflow.Submit) *slackapp.App {
-	return &slackapp.App{Submit: submit, Forms: workflow.Forms{Runs: c.Runs, Flows: c.Flows, Now: c.Clock.Now}, Flows: c.Flows, Directory: d, API: api, Now: c.Clock.Now, Log: c.Log}
+	return &slackapp.App{Submit: submit, Forms: workflow.Forms{Runs: c.Runs, Flows: c.Flows, Now: c.Clock.Now}, Flows: c.Flows, Directory: d, API: api, Now: c.Clock.Now, Log: c.Log, Patience: c.Patience}
 }
