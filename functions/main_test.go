@@ -6,10 +6,13 @@ package functions_test
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"sync"
 	"testing"
 )
@@ -23,7 +26,16 @@ const pythonFunction = "sdk"
 // scratch is a directory of all tests together.
 var scratch string
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+// atOnce is how many tests run at once: they wait most of their time, publish for
+// the listings of DynamoDB alone.
+const atOnce = 8
+
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", strconv.Itoa(max(atOnce, runtime.GOMAXPROCS(0)))); err != nil {
+		panic(err)
+	}
+	os.Exit(run(m))
+}
 
 func run(m *testing.M) int {
 	var err error
