@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Code names a kind of error, "Type:NAME". Edges map codes to their own words
@@ -111,9 +112,38 @@ func UserMessage(err error) string {
 	return "Something went wrong on our side. It has been logged."
 }
 
+// MaxRetryAfter is the most that a vendor's wish to be left alone is taken for.
+const MaxRetryAfter = time.Hour
+
+// RateLimited is the error of a vendor that asks to be left alone for a time.
+type RateLimited struct {
+	After time.Duration // from when the vendor answered; from more than zero to MaxRetryAfter
+	Cause error         // the vendor's answer, of CodeUnavailable where people are to read it
+}
+
+func (e *RateLimited) Error() string {
+	return "asked to wait " + e.After.String() + ": " + e.Cause.Error()
+}
+
+// Unwrap gives the vendor's answer.
+func (e *RateLimited) Unwrap() error { return e.Cause }
+
+// AskedToWait gives how long the vendor behind an error asks to be left alone,
+// and zero if it does not ask.
+func AskedToWait(err error) time.Duration {
+	if limited, ok := errors.AsType[*RateLimited](err); ok {
+		return limited.After
+	}
+	return 0
+}
+
 // Retryable tells whether doing the same again later may succeed. Errors
-// without a code are taken to be passing faults.
+// without a code are taken to be passing faults, and whoever asks to wait is
+// taken at its word.
 func Retryable(err error) bool {
+	if _, limited := errors.AsType[*RateLimited](err); limited {
+		return true
+	}
 	switch CodeOf(err) {
 	case CodeInternal, CodeUnavailable, CodeBusy, CodeNotObserved, CodeLookup:
 		return true

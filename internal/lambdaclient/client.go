@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -61,7 +63,25 @@ func invokeError(arn string, err error) error {
 		}
 	}
 	e.Cause = fmt.Errorf("invoke %s: %w", arn, err)
+	if after := retryAfter(err); after > 0 {
+		return &flow.RateLimited{After: after, Cause: e}
+	}
 	return e
+}
+
+// retryAfter is how long Lambda asks to wait, by its header Retry-After; zero
+// if it does not ask
+// (https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html).
+func retryAfter(err error) time.Duration {
+	throttled, ok := errors.AsType[*types.TooManyRequestsException](err)
+	if !ok {
+		return 0
+	}
+	seconds, err := strconv.Atoi(aws.ToString(throttled.RetryAfterSeconds))
+	if err != nil {
+		return 0
+	}
+	return time.Duration(min(max(seconds, 0), int(flow.MaxRetryAfter/time.Second))) * time.Second
 }
 
 // name is what people know a function by.

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -38,6 +39,7 @@ func TestInvoke(t *testing.T) {
 		want    string
 		code    flow.Code
 		message string
+		after   time.Duration
 	}{
 		{name: "Answer", status: 200, body: `{"rows":3}`, want: `{"rows":3}`},
 		{
@@ -53,6 +55,19 @@ func TestInvoke(t *testing.T) {
 			name: "Throttled", status: 429, headers: map[string]string{"X-Amzn-ErrorType": "TooManyRequestsException"},
 			body: `{"Reason":"ConcurrentInvocationLimitExceeded","message":"Rate Exceeded."}`,
 			code: flow.CodeUnavailable, message: "could not be reached",
+		},
+		{
+			name: "AskedToWait", status: 429, headers: map[string]string{"X-Amzn-ErrorType": "TooManyRequestsException", "Retry-After": "7"},
+			body: `{"Reason":"ReservedFunctionInvocationRateLimitExceeded","message":"Rate Exceeded."}`,
+			code: flow.CodeUnavailable, message: "could not be reached", after: 7 * time.Second,
+		},
+		{
+			name: "AskedToWaitLong", status: 429, headers: map[string]string{"X-Amzn-ErrorType": "TooManyRequestsException", "Retry-After": "99999999999"},
+			code: flow.CodeUnavailable, after: flow.MaxRetryAfter,
+		},
+		{
+			name: "AskedNonsense", status: 429, headers: map[string]string{"X-Amzn-ErrorType": "TooManyRequestsException", "Retry-After": "-1"},
+			code: flow.CodeUnavailable,
 		},
 		{
 			name: "ServiceFault", status: 500, headers: map[string]string{"X-Amzn-ErrorType": "ServiceException"},
@@ -89,6 +104,9 @@ func TestInvoke(t *testing.T) {
 			got, err := client.Invoke(t.Context(), arn, []byte(`{"a":1}`))
 			if string(got) != test.want || flow.CodeOf(err) != test.code {
 				t.Fatalf("got %q, %v", got, err)
+			}
+			if after := flow.AskedToWait(err); after != test.after {
+				t.Errorf("asked to wait %s, want %s", after, test.after)
 			}
 			if err == nil {
 				return

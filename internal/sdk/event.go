@@ -42,7 +42,6 @@ func eventOf(f *flow.Flow, r flow.Run, e flow.Event, people map[string]person) *
 	if e.Name != flow.EventPrompt {
 		out.Fields = record.Fields(r)
 		delete(out.Fields, flow.KeyTarget) // it has a place of its own
-		delete(out.Fields, flow.KeyTarget) // it has a place of its own
 		if r.Target != nil {
 			t := targetOf(r.Org, *r.Target)
 			out.Target = &t

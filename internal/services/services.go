@@ -3,7 +3,6 @@ package services
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -175,7 +174,7 @@ var codes = map[flow.Code]string{
 func errorOf(err error) Error {
 	code := flow.CodeOf(err)
 	shown := Error{Code: string(code), Message: flow.UserMessage(err)}
-	if _, limited := errors.AsType[*workflow.RateLimited](err); limited {
+	if flow.AskedToWait(err) > 0 && code == flow.CodeInternal { // Slack's; a function's has a code
 		return Error{Code: "Slack:RATE_LIMITED", Message: "Slack asked to wait.", Hint: "Try again later, or send fewer messages."}
 	}
 	if name, ok := codes[code]; ok {

@@ -180,6 +180,9 @@ func (w *world) Invoke(_ context.Context, arn string, payload []byte) ([]byte, e
 	if string(payload) == `"fail"` {
 		return nil, flow.Errorf(flow.CodeHandler, "it broke")
 	}
+	if string(payload) == `"throttle"` {
+		return nil, &flow.RateLimited{After: time.Second, Cause: flow.Errorf(flow.CodeUnavailable, "it is busy")}
+	}
 	return []byte(`{"rows":3}`), nil
 }
 
@@ -237,6 +240,7 @@ func TestOps(t *testing.T) {
 		{"secret", `{"path":"/sym/other"}`, `{"error":{"code":"Auth:FORBIDDEN"`},
 		{"invoke", `{"arn":"` + reportARN + `","payload":{"a":1}}`, `{"value":{"rows":3}}`},
 		{"invoke", `{"arn":"` + reportARN + `","payload":"fail"}`, `{"error":{"code":"AWSLambda:INVOKE_FAILED","message":"it broke"`},
+		{"invoke", `{"arn":"` + reportARN + `","payload":"throttle"}`, `{"error":{"code":"AWSLambda:INVOKE_FAILED","message":"it is busy"`},
 		{"invoke", `{"arn":"arn:aws:lambda:us-east-1:123456789012:function:other"}`, `{"error":{"code":"Auth:FORBIDDEN"`},
 		{"invoke_async", `{"arn":"` + reportARN + `"}`, `{"value":true}`},
 		{"invoke_async", `{"arn":"arn:aws:lambda:us-east-1:123456789012:function:other"}`, `{"error":{"code":"Auth:FORBIDDEN"`},
@@ -298,7 +302,7 @@ func TestMessages(t *testing.T) {
 	if got := w.ask("send_thread_message", `{"text":"x"}`); got != `{"error":{"code":"Slack:UNDELIVERABLE","message":"the bot is not in #ops: type /invite @Sym there"}}` {
 		t.Errorf("got %s", got)
 	}
-	w.sendErr = &workflow.RateLimited{After: time.Second, Cause: io.EOF}
+	w.sendErr = &flow.RateLimited{After: time.Second, Cause: io.EOF}
 	if got := w.ask("send_thread_message", `{"text":"x"}`); !strings.Contains(got, "Slack:RATE_LIMITED") {
 		t.Errorf("got %s", got)
 	}

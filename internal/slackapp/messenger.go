@@ -155,17 +155,17 @@ func delivery(err error, to string) error {
 		return nil
 	}
 	if limited, ok := errors.AsType[*slack.RateLimitedError](err); ok {
-		return &workflow.RateLimited{After: limited.RetryAfter, Cause: err}
+		return &flow.RateLimited{After: limited.RetryAfter, Cause: err}
 	}
 	if status, ok := errors.AsType[slack.StatusCodeError](err); ok && status.Code == http.StatusTooManyRequests {
-		return &workflow.RateLimited{After: impatience, Cause: err}
+		return &flow.RateLimited{After: impatience, Cause: err}
 	}
 	refused, ok := errors.AsType[slack.SlackErrorResponse](err)
 	if !ok {
 		return fmt.Errorf("reach %s in Slack: %w", to, err)
 	}
 	if refused.Err == "ratelimited" || refused.Err == "rate_limited" {
-		return &workflow.RateLimited{After: impatience, Cause: err}
+		return &flow.RateLimited{After: impatience, Cause: err}
 	}
 	if hint, ok := hints[refused.Err]; ok {
 		return &flow.Error{Code: flow.CodeUndeliverable, Message: fmt.Sprintf(hint, to), Cause: err}

@@ -124,7 +124,7 @@ func TestRateLimits(t *testing.T) {
 		_, _, post := m.Post(t.Context(), workflow.Address{Channel: "#a"}, rendered(t))
 		_, _, whisper := m.Post(t.Context(), workflow.Address{Channel: "C0A", Users: []flow.Actor{person(alice, "Alice")}}, rendered(t))
 		for _, err := range []error{post, whisper, m.Edit(t.Context(), "C1", "1.2", rendered(t))} {
-			if limited, ok := errors.AsType[*workflow.RateLimited](err); !ok || limited.After != after {
+			if limited, ok := errors.AsType[*flow.RateLimited](err); !ok || limited.After != after {
 				t.Errorf("%s: %v", failure, err)
 			}
 		}

@@ -51,7 +51,7 @@ func TestServices_Send(t *testing.T) {
 	s.fail["chat.postMessage"] = "429"
 	if err := a.Send(t.Context(), workflow.Address{Channel: "#ops"}, "x", nil); err == nil {
 		t.Error("throttled, and no error")
-	} else if _, ok := errors.AsType[*workflow.RateLimited](err); !ok {
+	} else if _, ok := errors.AsType[*flow.RateLimited](err); !ok {
 		t.Errorf("got %v", err)
 	}
 }

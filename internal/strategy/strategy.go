@@ -19,7 +19,9 @@ type Opener func(flow.Strategy) (Strategy, error)
 // idempotent: both are repeated when an answer was lost, with the same
 // Call.Record.ID. Errors are [flow.Error]s: CodeStrategy where trying again is
 // of no use, CodeUnavailable where it is; an error without a code counts as
-// passing. The context's deadline bounds every call.
+// passing. Where the system says how long to wait, the CodeUnavailable is the
+// cause of a [flow.RateLimited]: it is then left alone for that long. The
+// context's deadline bounds every call.
 type Strategy interface {
 	// Entitlements says what a target means for an identity: one or more keys,
 	// by which grants are counted across runs. A system that can't share a
@@ -27,7 +29,7 @@ type Strategy interface {
 	Entitlements(target flow.Target, identity, runID string) ([]flow.Entitlement, error)
 	// Grant gives the entitlement.
 	Grant(context.Context, Call) (Result, error)
-	// Revoke takes it away. What is not there is no error.
+	// Revoke takes it away, and succeeds if it is not there.
 	Revoke(context.Context, Call) (Result, error)
 }
 

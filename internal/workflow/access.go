@@ -3,7 +3,6 @@ package workflow
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -53,14 +52,6 @@ const leaseMargin = 15 * time.Second
 
 func (a *Access) lease() flow.Lease {
 	return flow.Lease{Owner: store.NewWriter(), Until: a.Clock.Now().Add(a.CallTimeout + leaseMargin)}
-}
-
-// waitAfter is how long a target asks to be left alone; zero: it does not.
-func waitAfter(err error) time.Duration {
-	if limited, ok := errors.AsType[*RateLimited](err); ok {
-		return limited.After
-	}
-	return 0
 }
 
 func (a *Access) asker() asker { return asker{a.Runs, a.Handlers, a.Clock.Now} }

@@ -78,7 +78,7 @@ func (a *Access) Deescalate(ctx context.Context, id string) error {
 		next = flow.Claim{Owner: lease.Owner, Until: a.Clock.Now().Add(busyPause)}
 	case err != nil:
 		a.Log.ErrorContext(ctx, "removal failed and will be repeated", "run", id, "error", err)
-		next = flow.Fail{Step: flow.EventDeescalate, Reason: flow.FailureOf(err), Wait: waitAfter(err)}
+		next = flow.Fail{Step: flow.EventDeescalate, Reason: flow.FailureOf(err), Wait: flow.AskedToWait(err)}
 	}
 	ctx, cancel := a.cleanUp(ctx)
 	defer cancel()

@@ -73,12 +73,12 @@ func (a *Access) configured(ctx context.Context, r flow.Run) error {
 func (a *Access) failed(ctx context.Context, id string, cause error) (flow.Step, error) {
 	a.Log.WarnContext(ctx, "granting failed", "run", id, "error", cause)
 	r, err := a.Runs.Change(ctx, id, a.Clock.Now, func(flow.Run) (flow.Input, error) {
-		return flow.Fail{Step: flow.EventEscalate, Reason: flow.FailureOf(cause), Wait: waitAfter(cause)}, nil
+		return flow.Fail{Step: flow.EventEscalate, Reason: flow.FailureOf(cause), Wait: flow.AskedToWait(cause)}, nil
 	})
 	if err != nil && flow.CodeOf(err) != flow.CodeStale {
 		return "", again(err)
 	}
-	if waitAfter(cause) > 0 {
+	if flow.AskedToWait(cause) > 0 {
 		return flow.StepDone, nil // the execution would not wait that long: another one is started then
 	}
 	if flow.Next(r) == flow.StepEscalate {

@@ -106,7 +106,7 @@ const handling = 10 * time.Second
 func (p Patient) Run(ctx context.Context, c store.Change) error {
 	for {
 		err := p.Handle(ctx, c)
-		limited, ok := errors.AsType[*RateLimited](err)
+		limited, ok := errors.AsType[*flow.RateLimited](err)
 		if !ok {
 			return err
 		}

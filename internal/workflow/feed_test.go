@@ -12,6 +12,7 @@ import (
 
 	"github.com/jonboulle/clockwork"
 
+	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/workflow"
 )
@@ -67,7 +68,7 @@ func TestPatient(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
 	wait := func(d time.Duration) error {
-		return fmt.Errorf("post: %w", &workflow.RateLimited{After: d, Cause: errors.New("slow down")})
+		return fmt.Errorf("post: %w", &flow.RateLimited{After: d, Cause: errors.New("slow down")})
 	}
 	for name, test := range map[string]struct {
 		left    time.Duration // until the deadline; zero: there is none

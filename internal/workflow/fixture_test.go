@@ -583,7 +583,7 @@ func (g *target) call(ctx context.Context, what string, c strategy.Call, present
 		case unavailable:
 			return flow.Errorf(flow.CodeUnavailable, "the target is down")
 		case asksToWait:
-			return &workflow.RateLimited{After: 10 * time.Minute, Cause: flow.Errorf(flow.CodeUnavailable, "the target is busy")}
+			return &flow.RateLimited{After: 10 * time.Minute, Cause: flow.Errorf(flow.CodeUnavailable, "the target is busy")}
 		case panics:
 			panic("a bug of the strategy")
 		case arrivesLate:

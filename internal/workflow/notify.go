@@ -80,14 +80,15 @@ type Messenger interface {
 	Render(m Message, r flow.Run) ([]byte, error)
 	// Post sends a message and says where it stands. The error has
 	// flow.CodeUndeliverable, with a hint of how to repair it, where trying
-	// again won't help; a RateLimited says when it will.
+	// again won't help, and is a flow.RateLimited where Slack asks to wait.
 	Post(ctx context.Context, to Address, body []byte) (channel, ts string, err error)
-	// Edit replaces a message. A message that is gone is no error.
+	// Edit replaces a message, and returns nil if it is gone. Errors are as
+	// Post's.
 	Edit(ctx context.Context, channel, ts string, body []byte) error
 }
 
 // Handle takes one change. An error asks for the same change again; a
-// RateLimited one says when.
+// flow.RateLimited says when.
 func (n Notify) Handle(ctx context.Context, c store.Change) error {
 	id, ok := runOf(c)
 	if !ok {

@@ -191,7 +191,7 @@ func TestNotify_Faults(t *testing.T) {
 	t.Run("OneFails", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
-		limited := &workflow.RateLimited{After: 7 * time.Second, Cause: errors.New("429")}
+		limited := &flow.RateLimited{After: 7 * time.Second, Cause: errors.New("429")}
 		w.slack.post = func(to workflow.Address, _ string) error {
 			if to.Channel != "" {
 				return limited
@@ -200,7 +200,7 @@ func TestNotify_Faults(t *testing.T) {
 		}
 		id := w.ask(asker, "a")
 		err := w.tell(id)
-		if got, ok := errors.AsType[*workflow.RateLimited](err); !ok || got.After != 7*time.Second {
+		if got, ok := errors.AsType[*flow.RateLimited](err); !ok || got.After != 7*time.Second {
 			t.Errorf("error %v does not say when", err)
 		}
 		w.told("Dasker: status requested")

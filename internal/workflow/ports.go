@@ -20,24 +20,12 @@ type Directory interface {
 	Group(ctx context.Context, handle string) ([]store.User, error)
 }
 
-// RateLimited is the error of a vendor that asks to wait.
-type RateLimited struct {
-	After time.Duration
-	Cause error
-}
-
-func (e *RateLimited) Error() string {
-	return "asked to wait " + e.After.String() + ": " + e.Cause.Error()
-}
-
-// Unwrap gives the vendor's answer.
-func (e *RateLimited) Unwrap() error { return e.Cause }
-
 // Functions invokes Lambda functions, in AWS or on this machine.
 type Functions interface {
 	// Invoke calls a function and returns its answer. The error has
 	// flow.CodeHandler, with what the function said, if it failed, and
-	// flow.CodeUnavailable if it could not be asked.
+	// flow.CodeUnavailable if it could not be asked: then in a flow.RateLimited
+	// if Lambda says how long to wait.
 	Invoke(ctx context.Context, arn string, payload []byte) ([]byte, error)
 }
 

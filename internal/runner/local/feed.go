@@ -2,11 +2,11 @@ package local
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/workflow"
 )
@@ -152,8 +152,8 @@ const longest = time.Minute
 
 // pause doubles with each try, unless the vendor said how long to wait.
 func pause(tries int, cause error) time.Duration {
-	if limited, ok := errors.AsType[*workflow.RateLimited](cause); ok && limited.After > 0 {
-		return limited.After
+	if after := flow.AskedToWait(cause); after > 0 {
+		return after
 	}
 	d := time.Second
 	for range min(tries, 10) - 1 {

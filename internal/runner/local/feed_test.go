@@ -12,6 +12,7 @@ import (
 
 	"github.com/jonboulle/clockwork"
 
+	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/storetest"
 	"github.com/symflows/symflows/internal/workflow"
@@ -213,7 +214,7 @@ func (r *reading) mu() *sync.Mutex { return &r.journal.mu }
 // TestReader_RateLimited waits as long as it was asked to.
 func TestReader_RateLimited(t *testing.T) {
 	t.Parallel()
-	limited := fmt.Errorf("post: %w", errors.Join(&workflow.RateLimited{After: 30 * time.Second, Cause: errors.New("429")}))
+	limited := fmt.Errorf("post: %w", errors.Join(&flow.RateLimited{After: 30 * time.Second, Cause: errors.New("429")}))
 	tries := 0
 	r := newReading(t, noting(func(string) error {
 		if tries++; tries == 1 {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -88,7 +89,9 @@ func (l *lambda) do(arn string, payload []byte, mood strategytest.Mood) ([]byte,
 	switch mood {
 	case strategytest.Refusing:
 		return []byte(`{"body":{},"errors":["no such database"]}`), nil
-	case strategytest.Throttled, strategytest.Broken:
+	case strategytest.Throttled: // as Lambda asks
+		return nil, &flow.RateLimited{After: 7 * time.Second, Cause: flow.Errorf(flow.CodeUnavailable, "function could not be reached")}
+	case strategytest.Broken:
 		return nil, flow.Errorf(flow.CodeUnavailable, "function could not be reached")
 	case strategytest.Mute:
 		return nil, nil
@@ -118,7 +121,7 @@ func TestStrategy(t *testing.T) {
 				}
 				return strategytest.Subject{
 					Type: awslambda.Type(), Open: awslambda.Open(system), System: system, Strategy: s,
-					Identities: [2]string{"alice@example.com", "bob@example.com"}, Shared: counted,
+					Identities: [2]string{"alice@example.com", "bob@example.com"}, Shared: counted, Wait: 7 * time.Second,
 				}
 			})
 		})

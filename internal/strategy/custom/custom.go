@@ -30,7 +30,8 @@ func Type() strategy.Type {
 type Handlers interface {
 	// Do calls a method of the strategy's class and gives what it returned, as
 	// JSON. The error has flow.CodeStrategy if the code raised, and
-	// flow.CodeUnavailable if it could not be asked.
+	// flow.CodeUnavailable if it could not be asked: then in a flow.RateLimited
+	// if there is a time to wait for.
 	Do(ctx context.Context, s flow.Strategy, method string, c strategy.Call) (json.RawMessage, error)
 }
 

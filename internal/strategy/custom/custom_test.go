@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
@@ -77,7 +78,9 @@ func (c *code) do(method string, call strategy.Call, mood strategytest.Mood) (js
 	switch mood {
 	case strategytest.Refusing:
 		return nil, flow.Errorf(flow.CodeStrategy, "%s (ours.py:7): no such database", method)
-	case strategytest.Throttled, strategytest.Broken:
+	case strategytest.Throttled: // as Lambda asks
+		return nil, &flow.RateLimited{After: 7 * time.Second, Cause: flow.Errorf(flow.CodeUnavailable, "function could not be reached")}
+	case strategytest.Broken:
 		return nil, flow.Errorf(flow.CodeUnavailable, "function could not be reached")
 	case strategytest.Mute:
 		return nil, nil
@@ -107,7 +110,7 @@ func TestStrategy(t *testing.T) {
 				}
 				return strategytest.Subject{
 					Type: custom.Type(), Open: custom.Open(system), System: system, Strategy: s,
-					Identities: [2]string{"alice@example.com", "bob@example.com"}, Shared: counted,
+					Identities: [2]string{"alice@example.com", "bob@example.com"}, Shared: counted, Wait: 7 * time.Second,
 				}
 			})
 		})

@@ -20,7 +20,6 @@ import (
 	"github.com/symflows/symflows/internal/strategy"
 	httpstrategy "github.com/symflows/symflows/internal/strategy/http"
 	"github.com/symflows/symflows/internal/strategy/strategytest"
-	"github.com/symflows/symflows/internal/workflow"
 )
 
 const (
@@ -110,6 +109,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strategytest.Refusing:
 		w.WriteHeader(http.StatusUnprocessableEntity)
 	case strategytest.Throttled:
+		w.Header().Set("Retry-After", "7")
 		w.WriteHeader(http.StatusTooManyRequests)
 	case strategytest.Broken:
 		w.WriteHeader(http.StatusInternalServerError)
@@ -147,7 +147,7 @@ func TestStrategy(t *testing.T) {
 		t.Cleanup(listening.Close)
 		return strategytest.Subject{
 			Type: httpstrategy.Type(), Open: httpstrategy.Open(deps(listening.Client())), System: system, Strategy: grants(listening.URL),
-			Identities: [2]string{"alice@example.com", "bob@example.com"}, Secrets: []string{secret, token},
+			Identities: [2]string{"alice@example.com", "bob@example.com"}, Wait: 7 * time.Second, Secrets: []string{secret, token},
 		}
 	})
 }
@@ -221,10 +221,8 @@ func TestAnswers(t *testing.T) {
 			if (len(result.Warnings) > 0) != test.warned {
 				t.Errorf("warnings %q, want some: %t", result.Warnings, test.warned)
 			}
-			limited, _ := errors.AsType[*workflow.RateLimited](err)
-			switch {
-			case limited == nil && test.after > 0, limited != nil && limited.After != test.after:
-				t.Errorf("got %#v, want a wait of %s", limited, test.after)
+			if after := flow.AskedToWait(err); after != test.after {
+				t.Errorf("asks to wait %s, want %s", after, test.after)
 			}
 		})
 	}

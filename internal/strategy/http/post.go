@@ -15,13 +15,9 @@ import (
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
-	"github.com/symflows/symflows/internal/workflow"
 )
 
-const (
-	maxAnswer     = 1 << 20 // bytes
-	maxRetryAfter = time.Hour
-)
+const maxAnswer = 1 << 20 // bytes
 
 // post sends the record and reads the answer. What went wrong names the
 // server's host only: the rest of its URL may be confidential.
@@ -89,7 +85,7 @@ func (s server) refusal(who string, resp *http.Response, answer []byte) error {
 	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests, code >= 500:
 		err := flow.Errorf(flow.CodeUnavailable, "%s answered with status %d", who, code)
 		if after := s.retryAfter(resp.Header.Get("Retry-After")); after > 0 {
-			return &workflow.RateLimited{After: after, Cause: err}
+			return &flow.RateLimited{After: after, Cause: err}
 		}
 		return err
 	case code >= 300 && code < 400:
@@ -106,11 +102,11 @@ func (s server) refusal(who string, resp *http.Response, answer []byte) error {
 func (s server) retryAfter(text string) time.Duration {
 	var after time.Duration
 	if seconds, err := strconv.Atoi(text); err == nil {
-		after = time.Duration(min(seconds, int(maxRetryAfter/time.Second))) * time.Second
+		after = time.Duration(min(seconds, int(flow.MaxRetryAfter/time.Second))) * time.Second
 	} else if at, err := http.ParseTime(text); err == nil {
 		after = at.Sub(s.deps.Now())
 	}
-	return max(0, min(after, maxRetryAfter))
+	return max(0, min(after, flow.MaxRetryAfter))
 }
 
 // bare takes the URL off an error.

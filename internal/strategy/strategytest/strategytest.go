@@ -29,7 +29,7 @@ type Mood int
 const (
 	Willing   Mood = iota // does what it is asked
 	Refusing              // says no, for a reason that stays
-	Throttled             // asks to come back later
+	Throttled             // asks to be left alone for Subject.Wait
 	Broken                // has a fault of its own (status 500)
 	Mute                  // does not answer until the caller gives up
 	Forgetful             // does what it is asked, but the answer is lost on the way
@@ -66,6 +66,9 @@ type Subject struct {
 	Identities [2]string
 	// Shared says that runs share a grant.
 	Shared bool
+	// Wait is how long the system asks to be left alone while it is Throttled.
+	// Zero says that its protocol has no way to ask, as few have.
+	Wait time.Duration
 	// Secrets are values that no error may show.
 	Secrets []string
 }
@@ -464,17 +467,25 @@ func testErrors(t *testing.T, b *bench) {
 		name string
 		mood Mood
 		code flow.Code
+		wait time.Duration
 	}{
-		{"Refusing", Refusing, flow.CodeStrategy},
-		{"Throttled", Throttled, flow.CodeUnavailable},
-		{"Broken", Broken, flow.CodeUnavailable},
-		{"Forgetful", Forgetful, flow.CodeUnavailable},
+		{"Refusing", Refusing, flow.CodeStrategy, 0},
+		{"Throttled", Throttled, flow.CodeUnavailable, b.Wait},
+		{"Broken", Broken, flow.CodeUnavailable, 0},
+		{"Forgetful", Forgetful, flow.CodeUnavailable, 0},
 	} {
 		b.System.SetMood(test.mood)
+		expect := func(what string, err error) {
+			t.Helper()
+			b.expectError(t, test.name+": "+what, err, test.code)
+			if got := flow.AskedToWait(err); got != test.wait {
+				t.Errorf("%s: %s: asks to wait %s, want %s", test.name, what, got, test.wait)
+			}
+		}
 		_, err := b.Grant(t.Context(), b.call(t, flow.EventEscalate, runA, 0, b.Identities[0]))
-		b.expectError(t, test.name+": grant", err, test.code)
+		expect("grant", err)
 		_, err = b.Revoke(t.Context(), b.call(t, flow.EventDeescalate, runA, 0, b.Identities[0]))
-		b.expectError(t, test.name+": revoke", err, test.code)
+		expect("revoke", err)
 	}
 }
 
