@@ -13,9 +13,10 @@ import (
 // build compiles all functions of the repository at root as Lambda wants them,
 // into a new folder with one for each function. The same source gives the same
 // binaries, on whatever machine, so that what did not change is not deployed.
-// Command pip installs what handlers may import; where it can't, they go without,
-// and a warning says so.
-func build(root string, a architecture, pip []string) (dir string, err error) {
+// Command pip installs what handlers may import. Whether they go without is the
+// options' to say: a deploy that finds no index must not take from handlers what
+// they had.
+func build(root string, o options, pip []string) (dir string, err error) {
 	dir, err = os.MkdirTemp("", "symflows-functions-")
 	if err != nil {
 		return "", err
@@ -31,7 +32,7 @@ func build(root string, a architecture, pip []string) (dir string, err error) {
 	}
 	command := exec.Command("go", args...)
 	command.Dir = root
-	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+a.goarch)
+	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+o.architecture.goarch)
 	if out, err := command.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the functions: %w\n%s", err, strings.TrimSpace(string(out)))
 	}
@@ -46,8 +47,12 @@ func build(root string, a architecture, pip []string) (dir string, err error) {
 	if err := buildPython(root, code(dir, pythonFunction)); err != nil {
 		return "", fmt.Errorf("build the function %s: %w", pythonFunction, err)
 	}
-	if err := addRequirements(filepath.Join(root, "functions", pythonFunction, "requirements.txt"), code(dir, pythonFunction), a, pip); err != nil {
-		fmt.Fprintf(os.Stderr, "warning: handlers will have no requests, only Python's standard library and boto3: %v\n", err)
+	if o.withoutRequests {
+		return dir, nil
+	}
+	if err := addRequirements(filepath.Join(root, "functions", pythonFunction, "requirements.txt"), code(dir, pythonFunction), o.architecture, pip); err != nil {
+		return "", fmt.Errorf("install what handlers may import (functions/%s/requirements.txt): %w\n"+
+			"Let pip reach an index (PIP_INDEX_URL names one of your own), or have handlers go without requests, with Python's standard library and boto3 only: -c withoutRequests=true", pythonFunction, err)
 	}
 	return dir, nil
 }

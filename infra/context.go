@@ -32,6 +32,7 @@ import (
 //	rateLimit       50         requests a second that the API takes
 //	burstLimit      100        requests that the API takes at once
 //	endpointUrl     none       address of an emulator, which all functions use in place of AWS
+//	withoutRequests false      true: handlers can't import requests, and synth needs no index of Python packages
 type options struct {
 	name, org, region, flows string
 	architecture             architecture
@@ -40,6 +41,7 @@ type options struct {
 	auditRetention           int // days; 0: forever
 	objectLock               objectLock
 	rateLimit, burstLimit    int
+	withoutRequests          bool
 }
 
 // architecture is what Lambda calls it, and Go.
@@ -105,6 +107,7 @@ func parseOptions(given map[string]any) (options, error) {
 		rateLimit:  r.number("rateLimit", 50, "write how many requests a second the API takes, 1 or more", positive),
 		burstLimit: r.number("burstLimit", 100, "write how many requests the API takes at once, 1 or more", positive),
 	}
+	o.withoutRequests = r.text("withoutRequests", "false", "write true or false", func(s string) bool { return s == "true" || s == "false" }) == "true"
 	o.objectLock = parseLock(r.text("objectLock", "", "write governance:DAYS or compliance:DAYS, such as governance:365", func(s string) bool {
 		days := parseLock(s).days
 		return 1 <= days && days <= maxDays

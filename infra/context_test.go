@@ -142,6 +142,7 @@ func TestOptionsFaults(t *testing.T) {
 		{"rateLimit", 0.0, "1 or more"},
 		{"rateLimit", 1.5, `"1.5" is not right`},
 		{"burstLimit", "none", "1 or more"},
+		{"withoutRequests", "yes", "write true or false"},
 		{"alarmMail", "ops@example.com", "there is no such option: write one of alarmEmail, architecture"},
 	} {
 		t.Run(fmt.Sprint(test.key, "=", test.value), func(t *testing.T) {
@@ -166,7 +167,7 @@ func TestOptionsFaults(t *testing.T) {
 // TestOptionsAreReadFromContext: a fault fails synth before anything is built.
 func TestOptionsAreReadFromContext(t *testing.T) {
 	t.Parallel()
-	_, err := synthesizeInto(t.TempDir(), map[string]any{"architecture": "sparc"}, func(architecture) (string, error) {
+	_, err := synthesizeInto(t.TempDir(), map[string]any{"architecture": "sparc"}, func(options) (string, error) {
 		t.Error("the functions were built")
 		return "", nil
 	})

@@ -27,7 +27,7 @@ import (
 
 func main() {
 	os.Exit(contained(func() int {
-		if err := synth(awscdk.NewApp(nil), func(a architecture) (string, error) { return build(".", a, pip) }); err != nil {
+		if err := synth(awscdk.NewApp(nil), func(o options) (string, error) { return build(".", o, pip) }); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
@@ -38,7 +38,7 @@ func main() {
 // synth writes the template, with what it needs, to the app's output folder.
 // The functions are built into a folder that is removed after. A fault of the
 // configuration is an error: the report of all of them.
-func synth(app awscdk.App, build func(architecture) (dir string, err error)) error {
+func synth(app awscdk.App, build func(options) (dir string, err error)) error {
 	o, err := readOptions(app.Node())
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func synth(app awscdk.App, build func(architecture) (dir string, err error)) err
 		return err
 	}
 	fmt.Fprint(os.Stderr, report.String()) // warnings only
-	built, err := build(o.architecture)
+	built, err := build(o)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -53,7 +54,7 @@ type resource struct {
 }
 
 // standInCode takes the place of built functions: each is a text.
-func standInCode(architecture) (string, error) {
+func standInCode(options) (string, error) {
 	dir, err := os.MkdirTemp("", "stand-in-")
 	for _, name := range functionNames {
 		if err == nil {
@@ -71,7 +72,7 @@ var jsiiTurn sync.Mutex
 
 // synthesizeInto writes the template of a context, on top of the tests' own
 // flows, to a folder.
-func synthesizeInto(dir string, context map[string]any, build func(architecture) (string, error)) (template, error) {
+func synthesizeInto(dir string, context map[string]any, build func(options) (string, error)) (template, error) {
 	jsiiTurn.Lock()
 	defer jsiiTurn.Unlock()
 	all := map[string]any{"flows": filepath.Join("testdata", "flows"), "aws:cdk:enable-path-metadata": true} // the latter as the CLI does
@@ -258,8 +259,8 @@ var noPip = []string{"false"}
 // the CDK CLI does.
 func TestSynth(t *testing.T) {
 	t.Parallel()
-	context := map[string]any{"flows": filepath.Join("..", "flows"), "architecture": "x86_64"}
-	made, err := synthesizeInto(t.TempDir(), context, func(a architecture) (string, error) { return build("..", a, noPip) })
+	context := map[string]any{"flows": filepath.Join("..", "flows"), "architecture": "x86_64", "withoutRequests": "true"}
+	made, err := synthesizeInto(t.TempDir(), context, func(o options) (string, error) { return build("..", o, noPip) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,7 +275,7 @@ func TestSynth(t *testing.T) {
 		if f.Properties["Runtime"] == pythonRuntime {
 			program = "main.py"
 		}
-		found, err := filepath.Glob(filepath.Join(made.dir, "asset."+strings.TrimSuffix(key, ".zip")+"*", program))
+		found, err := filepath.Glob(filepath.Join(made.dir, "asset."+strings.TrimSuffix(path.Base(key), ".zip")+"*", program))
 		if err != nil || len(found) != 1 {
 			t.Fatalf("%s: no code for %s: %v", id, key, err)
 		}
@@ -304,7 +305,7 @@ func TestFlowsAsset(t *testing.T) {
 	}
 	made := synthesize(t, map[string]any{"flows": flows})
 	key := made.Resources["Publish"].Properties["Key"].(string)
-	dir := filepath.Join(made.dir, "asset."+strings.TrimSuffix(key, ".zip"))
+	dir := filepath.Join(made.dir, "asset."+strings.TrimSuffix(path.Base(key), ".zip"))
 	var files []string
 	err := fs.WalkDir(os.DirFS(dir), ".", func(path string, e fs.DirEntry, err error) error {
 		if err == nil && !e.IsDir() {
@@ -443,13 +444,52 @@ func TestFunctions(t *testing.T) {
 	}
 }
 
+// TestBuildWithoutRequests: where pip can't install what handlers may import,
+// nothing is built, unless handlers are to go without.
+func TestBuildWithoutRequests(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	write := func(name, text string) {
+		file := filepath.Join(root, filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("go.mod", "module example.com/small\n")
+	for _, name := range goFunctions() {
+		write("functions/"+name+"/main.go", "package main\n\nfunc main() {}\n")
+	}
+	for _, part := range []string{"main.py", "runner/x.py", "sym/x.py", "requirements.txt"} {
+		write("functions/sdk/"+part, "")
+	}
+	o := options{architecture: architectures["arm64"]}
+	dir, err := build(root, o, noPip)
+	if err == nil {
+		os.RemoveAll(dir)
+		t.Fatal("handlers would have no requests, and nobody has said so")
+	}
+	for _, want := range []string{"requirements.txt", "pip install", "-c withoutRequests=true"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("no %q in: %v", want, err)
+		}
+	}
+	o.withoutRequests = true
+	if dir, err = build(root, o, noPip); err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if _, err := os.Stat(filepath.Join(code(dir, pythonFunction), "main.py")); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestBuildFails(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	if err := os.WriteFile(filepath.Join(root, "go.mod"), []byte("module example.com/empty\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := build(root, architectures["arm64"], noPip); err == nil || !strings.Contains(err.Error(), "functions/access") {
+	if _, err := build(root, options{architecture: architectures["arm64"]}, noPip); err == nil || !strings.Contains(err.Error(), "functions/access") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -466,7 +506,7 @@ func TestFlowsElsewhere(t *testing.T) {
 	); err != nil {
 		t.Fatal(err)
 	}
-	_, err := synthesizeInto(t.TempDir(), map[string]any{"flows": flows}, func(architecture) (string, error) {
+	_, err := synthesizeInto(t.TempDir(), map[string]any{"flows": flows}, func(options) (string, error) {
 		t.Error("the functions were built")
 		return "", nil
 	})
@@ -484,7 +524,7 @@ func TestBrokenFlows(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(flows, "broken.yaml"), []byte(broken), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, err := synthesizeInto(t.TempDir(), map[string]any{"flows": flows}, func(architecture) (string, error) {
+	_, err := synthesizeInto(t.TempDir(), map[string]any{"flows": flows}, func(options) (string, error) {
 		t.Error("the functions were built")
 		return "", nil
 	})
