@@ -60,3 +60,60 @@ func (a Approval) Await(ctx context.Context, id string, attempt int, token strin
 	}
 	return r.Left(a.Now()), true, nil
 }
+
+// consult asks handlers about an event that a signal will become. Nil: the
+// signal has been dealt with, and the step must not go on: what they ignore is
+// refused with their reason, and failed deals with what they do wrong.
+func (a Approval) consult(
+	ctx context.Context, f *flow.Flow, r flow.Run, e flow.Event,
+	failed func(context.Context, flow.Run, flow.Event, flow.Failure) (flow.Run, error), handlers ...string,
+) (flow.Run, *verdict, error) {
+	r, v, err := a.asker().hear(ctx, f, r, e, handlers...)
+	switch {
+	case err != nil:
+		return r, nil, err
+	case v.failed != nil:
+		r, err = failed(ctx, r, e, *v.failed)
+		return r, nil, err
+	case v.ignored != nil:
+		r, err = a.settle(ctx, r.ID, e.ID, flow.Refuse{SignalID: e.ID, Reason: *v.ignored, Ignored: true})
+		return r, nil, err
+	}
+	return r, &v, nil
+}
+
+// hold records that a handler kept a signal from being taken: it waits for
+// somebody to press Retry.
+func (a Approval) hold(ctx context.Context, r flow.Run, e flow.Event, reason flow.Failure) (flow.Run, error) {
+	r, err := a.Runs.Change(ctx, r.ID, a.Now, func(r flow.Run) (flow.Input, error) {
+		return flow.Fail{Step: e.Name, SignalID: e.ID, Reason: reason}, nil
+	})
+	if flow.CodeOf(err) == flow.CodeStale { // another execution took it meanwhile
+		return a.Runs.Get(ctx, r.ID)
+	}
+	return r, err
+}
+
+// refuse takes the signal, and records why nothing follows from it.
+func (a Approval) refuse(ctx context.Context, r flow.Run, e flow.Event, reason flow.Failure) (flow.Run, error) {
+	return a.settle(ctx, r.ID, e.ID, flow.Refuse{SignalID: e.ID, Reason: reason})
+}
+
+// settle applies an input that takes the signal. A decision that turns out not
+// to be legal (any more) is refused, which records that somebody tried.
+func (a Approval) settle(ctx context.Context, id string, signalID string, in flow.Input) (flow.Run, error) {
+	return a.Runs.Change(ctx, id, a.Now, func(r flow.Run) (flow.Input, error) {
+		if head, ok := r.Head(); !ok || head.ID != signalID {
+			return nil, flow.ErrUnchanged
+		}
+		if _, err := flow.Apply(r, in, a.Now()); refusal(err) {
+			return flow.Refuse{SignalID: signalID, Reason: flow.FailureOf(err)}, nil
+		}
+		return in, nil
+	})
+}
+
+// refusal tells whether an error is a "no" rather than a fault.
+func refusal(err error) bool {
+	return err != nil && !flow.Retryable(err)
+}

@@ -37,34 +37,21 @@ func (a Approval) decide(ctx context.Context, r flow.Run, signal flow.Signal) (f
 	if err != nil {
 		return r, err
 	}
-	refuse := func(reason flow.Failure) (flow.Run, error) {
-		return a.settle(ctx, r.ID, signal, flow.Refuse{SignalID: signal.ID, Reason: reason})
-	}
+	e := underway(r, signal)
 	var dropped []string
 	if r.Status == flow.Requested && signal.Action != flow.ActionCancel {
 		dropped, err = a.recheck(ctx, f, r, signal)
 		if flow.CodeOf(err) == flow.CodeLookup && a.Now().Sub(signal.At) >= patience || refusal(err) {
-			return refuse(flow.FailureOf(err))
+			return a.refuse(ctx, r, e, flow.FailureOf(err))
 		} else if err != nil {
 			return r, err
 		}
 	}
 	decision := flow.Decide{SignalID: signal.ID, Dropped: dropped, Hooks: f.Hooks()}
 	if _, err := flow.Apply(r, decision, a.Now()); err == nil {
-		e := underway(r, signal)
-		var heard *flow.Result
-		if r, heard, err = a.asker().hear(ctx, f, r, e, flow.HookBefore(e.Name)); err != nil {
+		var v *verdict
+		if r, v, err = a.consult(ctx, f, r, e, a.refuse, flow.HookBefore(e.Name)); v == nil {
 			return r, err
-		}
-		if heard != nil && heard.Error != nil {
-			return refuse(*heard.Error)
-		}
-		v, err := weigh(f, r, e.Name, heard)
-		if err != nil {
-			return refuse(failureOf(err, e.Name))
-		}
-		if v.ignored != nil {
-			return a.settle(ctx, r.ID, signal, flow.Refuse{SignalID: signal.ID, Reason: *v.ignored, Ignored: true})
 		}
 		decision.Ruling, decision.Terms, decision.Fields = v.ruling, v.terms, v.fields
 	}
@@ -74,29 +61,10 @@ func (a Approval) decide(ctx context.Context, r flow.Run, signal flow.Signal) (f
 			return r, err
 		}
 		if failed := signal.Result.Error; failed != nil {
-			return refuse(*failed)
+			return a.refuse(ctx, r, e, *failed)
 		}
 	}
-	return a.settle(ctx, r.ID, signal, decision)
-}
-
-// settle applies an input that takes the signal. A decision that turns out not
-// to be legal (any more) is refused, which records that somebody tried.
-func (a Approval) settle(ctx context.Context, id string, signal flow.Signal, in flow.Input) (flow.Run, error) {
-	return a.Runs.Change(ctx, id, a.Now, func(r flow.Run) (flow.Input, error) {
-		if head, ok := r.Head(); !ok || head.ID != signal.ID {
-			return nil, flow.ErrUnchanged
-		}
-		if _, err := flow.Apply(r, in, a.Now()); refusal(err) {
-			return flow.Refuse{SignalID: signal.ID, Reason: flow.FailureOf(err)}, nil
-		}
-		return in, nil
-	})
-}
-
-// refusal tells whether an error is a "no" rather than a fault.
-func refusal(err error) bool {
-	return err != nil && !flow.Retryable(err)
+	return a.settle(ctx, r.ID, signal.ID, decision)
 }
 
 // recheck asks the directory once more whether those who decide still may: the

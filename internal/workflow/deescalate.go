@@ -121,31 +121,20 @@ func (a *Access) onDeescalate(ctx context.Context, r flow.Run) (flow.Run, *flow.
 	e := r.AccessEvent(flow.EventDeescalate, id, a.Clock.Now())
 	short, cancel := a.within(ctx, hookPatience)
 	defer cancel()
-	asked, heard, err := a.asker().hear(short, f, r, e, flow.HookBefore(e.Name))
-	var failure *flow.Failure
-	switch {
-	case err != nil:
+	asked, v, err := a.asker().hear(short, f, r, e, flow.HookBefore(e.Name))
+	if err != nil {
 		a.Log.WarnContext(ctx, "a hook could not be asked before access is taken away, which goes on", "run", r.ID, "error", err)
-		said := failureOf(err, e.Name)
-		failure = &said
-	case heard == nil:
-		return r, nil, hooks
-	default:
-		r, failure = asked, heard.Error
+		failure := failureOf(err, e.Name)
+		v.failed = &failure
+	} else {
+		r = asked
 	}
-	if failure == nil {
-		v, err := weigh(f, r, e.Name, heard)
-		switch {
-		case err != nil:
-			said := failureOf(err, e.Name)
-			failure = &said
-		case v.ignored != nil && r.MaySpare(a.Clock.Now()):
-			return r, v.ignored, hooks
-		}
-	}
-	if failure != nil {
-		a.Log.WarnContext(ctx, "a hook failed before access is taken away, which goes on", "run", r.ID, "error", failure.Message)
-		reported, err := a.asker().keep(ctx, r, id, flow.Result{Error: failure})
+	switch {
+	case v.ignored != nil && r.MaySpare(a.Clock.Now()):
+		return r, v.ignored, hooks
+	case v.failed != nil:
+		a.Log.WarnContext(ctx, "a hook failed before access is taken away, which goes on", "run", r.ID, "error", v.failed.Message)
+		reported, err := a.asker().keep(ctx, r, id, flow.Result{Error: v.failed})
 		if err != nil {
 			a.Log.ErrorContext(ctx, "a hook's failure could not be recorded", "run", r.ID, "error", err)
 			return r, nil, hooks

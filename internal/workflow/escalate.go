@@ -135,14 +135,10 @@ func (a *Access) onEscalate(ctx context.Context, f *flow.Flow, r flow.Run) (flow
 		return r, nil, nil
 	}
 	e := r.AccessEvent(flow.EventEscalate, r.Coming.EventID, a.Clock.Now())
-	r, heard, err := a.asker().hear(ctx, f, r, e, flow.HookBefore(e.Name))
-	if err != nil {
-		return r, nil, err
+	r, v, err := a.asker().hear(ctx, f, r, e, flow.HookBefore(e.Name))
+	if err == nil && v.failed != nil {
+		err = errorOf(*v.failed)
 	}
-	if heard != nil && heard.Error != nil {
-		return r, nil, &flow.Error{Code: heard.Error.Code, Message: heard.Error.Message}
-	}
-	v, err := weigh(f, r, e.Name, heard)
 	return r, v.terms, err
 }
 

@@ -38,7 +38,7 @@ type FormHandlers interface {
 func (m Forms) Open(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run, error) {
 	a := asker{m.Runs, m.Handlers, m.Now}
 	if reason, ok := r.Dismissed(); ok {
-		return r, &flow.Error{Code: reason.Code, Message: reason.Message}
+		return r, errorOf(reason)
 	}
 	if r.Coming == nil {
 		return r, nil // nobody has to be asked, or was
@@ -54,19 +54,7 @@ func (m Forms) Open(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run, er
 	if err != nil {
 		return r, err
 	}
-	reason := heard.Error
-	if reason == nil {
-		err := heard.Hook().Check(e.Name)
-		var v verdict
-		if err == nil {
-			v, err = weigh(f, r, e.Name, &heard)
-		}
-		reason = v.ignored
-		if err != nil {
-			failure := failureOf(err, e.Name)
-			reason = &failure
-		}
-	}
+	reason := weigh(f, r, e.Name, heard).against()
 	if reason == nil {
 		// Only this lets the form be submitted, and after_prompt hear of it.
 		r, err = a.keep(ctx, r, e.ID, flow.Result{Answer: &flow.Answer{}})
@@ -76,7 +64,7 @@ func (m Forms) Open(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run, er
 	if err != nil {
 		return r, err
 	}
-	return r, &flow.Error{Code: reason.Code, Message: reason.Message}
+	return r, errorOf(*reason)
 }
 
 // Show gives the form of a run as it is to be shown first, with the options of

@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -22,10 +23,20 @@ type asker struct {
 }
 
 // hear asks those of the handlers that the flow may define about an event that
-// is under way. Nil: there are none. What went wrong is in the result; only
-// answers are kept, so that Retry asks again. An error means that nobody could
-// be asked, and that asking again may help.
-func (a asker) hear(ctx context.Context, f *flow.Flow, r flow.Run, e flow.Event, handlers ...string) (flow.Run, *flow.Result, error) {
+// is under way, and returns what follows for it: an empty verdict if there are
+// none. An error means that they could not be asked, and that asking again may
+// help.
+func (a asker) hear(ctx context.Context, f *flow.Flow, r flow.Run, e flow.Event, handlers ...string) (flow.Run, verdict, error) {
+	r, result, err := a.ask(ctx, f, r, e, handlers...)
+	if err != nil || result == nil {
+		return r, verdict{}, err
+	}
+	return r, weigh(f, r, e.Name, *result), nil
+}
+
+// ask gives what the handlers answered; nil: the flow has none of them. Only
+// answers that may be followed are kept, so that Retry asks again.
+func (a asker) ask(ctx context.Context, f *flow.Flow, r flow.Run, e flow.Event, handlers ...string) (flow.Run, *flow.Result, error) {
 	if kept := r.Kept(e.ID); kept != nil && kept.Answer != nil {
 		return r, kept, nil
 	}
@@ -33,15 +44,11 @@ func (a asker) hear(ctx context.Context, f *flow.Flow, r flow.Run, e flow.Event,
 		return r, nil, nil
 	}
 	result, err := a.call(ctx, f, r, e, handlers)
-	if err != nil || result.Error != nil {
+	if err != nil || result.Error != nil || result.Hook().Check(e.Name) != nil {
 		return r, &result, err
 	}
 	if result.Answer == nil {
 		result.Answer = &flow.Answer{}
-	}
-	if err := result.Answer.Hook.Check(e.Name); err != nil {
-		failure := failureOf(err, e.Name)
-		return r, &flow.Result{Error: &failure}, nil
 	}
 	if r, err = a.keep(ctx, r, e.ID, result); err != nil {
 		return r, nil, err
@@ -92,27 +99,55 @@ func failureOf(err error, asked flow.EventName) flow.Failure {
 	return failure
 }
 
-// verdict is what follows from a hook's answer for a step.
+// verdict is what follows from handlers' answers for a step. With failed or
+// ignored the step must not be done, and the rest is empty.
 type verdict struct {
+	failed  *flow.Failure // a handler failed, or returned what it may not
 	ignored *flow.Failure // nothing happens, and the actor is told why
 	ruling  *flow.Ruling
 	terms   *flow.Terms
 	fields  map[string]any // of the event itself
+	answer  flow.Answer    // of all handlers that were asked
 }
 
-// weigh reads what the hook asked before an event has returned.
-func weigh(f *flow.Flow, r flow.Run, asked flow.EventName, result *flow.Result) (verdict, error) {
+// against is why the step must not be done; nil: nothing is against it.
+func (v verdict) against() *flow.Failure { return cmp.Or(v.failed, v.ignored) }
+
+// weigh reads what the handlers asked before an event have returned.
+func weigh(f *flow.Flow, r flow.Run, asked flow.EventName, result flow.Result) verdict {
+	failed := func(err error) verdict {
+		failure := failureOf(err, asked)
+		return verdict{failed: &failure}
+	}
 	hook := result.Hook()
+	if result.Error != nil {
+		return verdict{failed: result.Error}
+	}
+	if err := hook.Check(asked); err != nil {
+		return failed(err)
+	}
 	if hook.Ignores() {
 		reason := hook.Reason(asked)
-		return verdict{ignored: &reason}, nil
+		return verdict{ignored: &reason}
 	}
 	terms, fields, err := f.Terms(r, asked, hook)
-	if err != nil || !hook.Replaces(asked) {
-		return verdict{terms: terms, fields: fields}, err
+	if err != nil {
+		return failed(err)
 	}
-	return verdict{ruling: &flow.Ruling{Event: hook.Event, Fields: fields}, terms: terms}, nil
+	v := verdict{terms: terms}
+	if hook.Replaces(asked) {
+		v.ruling = &flow.Ruling{Event: hook.Event, Fields: fields}
+	} else {
+		v.fields = fields
+	}
+	if result.Answer != nil {
+		v.answer = *result.Answer
+	}
+	return v
 }
+
+// errorOf is the error that tells of a failure.
+func errorOf(f flow.Failure) error { return &flow.Error{Code: f.Code, Message: f.Message} }
 
 // underway is the event that a signal will become.
 func underway(r flow.Run, s flow.Signal) flow.Event {

@@ -37,31 +37,17 @@ func (a Approval) route(ctx context.Context, r flow.Run, signal flow.Signal) (fl
 		return r, err
 	}
 	e := underway(r, signal)
-	r, heard, err := a.asker().hear(ctx, f, r, e, requestHandlers...)
-	if err != nil {
+	r, v, err := a.consult(ctx, f, r, e, a.hold, requestHandlers...)
+	if v == nil {
 		return r, err
 	}
-	if heard != nil && heard.Error != nil {
-		return a.hold(ctx, r, signal, e.Name, *heard.Error)
-	}
-	v, err := weigh(f, r, e.Name, heard)
-	if err != nil {
-		return a.hold(ctx, r, signal, e.Name, failureOf(err, e.Name))
-	}
-	if v.ignored != nil {
-		return a.settle(ctx, r.ID, signal, flow.Refuse{SignalID: signal.ID, Reason: *v.ignored, Ignored: true})
-	}
-	answer := &flow.Answer{}
-	if heard != nil && heard.Answer != nil {
-		answer = heard.Answer
-	}
-	deciders, err := a.deciders(ctx, f, answer)
+	deciders, err := a.deciders(ctx, f, v.answer)
 	var tiers []flow.Tier
 	if err == nil {
-		tiers, err = a.tiers(ctx, f, answer)
+		tiers, err = a.tiers(ctx, f, v.answer)
 	}
 	if flow.CodeOf(err) == flow.CodeHandler {
-		return a.hold(ctx, r, signal, e.Name, flow.FailureOf(err))
+		return a.hold(ctx, r, e, flow.FailureOf(err))
 	}
 	if err != nil {
 		return r, err
@@ -73,7 +59,7 @@ func (a Approval) route(ctx context.Context, r flow.Run, signal flow.Signal) (fl
 	if reason := unapprovable(deciders, r.Requester); reason != nil && v.ruling == nil {
 		in = flow.Reject{SignalID: signal.ID, Reason: flow.FailureOf(reason)}
 	} else if len(tiers) == 0 && v.ruling == nil {
-		return a.hold(ctx, r, signal, e.Name, flow.Failure{
+		return a.hold(ctx, r, e, flow.Failure{
 			Code: flow.CodeHandler, Step: e.Name,
 			Message: "nobody would hear of this request: neither a handler nor approval.notify says whom to ask; define get_request_notifications, or write approval.notify",
 		})
@@ -89,7 +75,7 @@ func (a Approval) route(ctx context.Context, r flow.Run, signal flow.Signal) (fl
 // deciders resolves the flow's approvers and admins to people as they are now.
 // A handler has the last word over the configuration. Names that the directory
 // does not have are left out; a question that it can't answer is an error.
-func (a Approval) deciders(ctx context.Context, f *flow.Flow, said *flow.Answer) (flow.Deciders, error) {
+func (a Approval) deciders(ctx context.Context, f *flow.Flow, said flow.Answer) (flow.Deciders, error) {
 	p := f.Params
 	d := flow.Deciders{
 		Members:     len(p.Approval.Approvers) == 0,
@@ -145,7 +131,7 @@ func (a Approval) admins(ctx context.Context, f *flow.Flow) ([]flow.Actor, error
 // the configuration's names, or what a handler said then.
 func (a Approval) stillDeciders(ctx context.Context, f *flow.Flow, routed flow.Deciders) (flow.Deciders, error) {
 	if !routed.ByHandler {
-		return a.deciders(ctx, f, &flow.Answer{})
+		return a.deciders(ctx, f, flow.Answer{})
 	}
 	var err error
 	routed.Admins, err = a.admins(ctx, f)
@@ -207,7 +193,7 @@ func (a Approval) legacyApprovers(ctx context.Context, d *flow.Deciders, said fl
 
 // tiers resolves whom to ask, in order. A tier whose people are all unknown
 // stays, and turns out to be undeliverable when its turn comes.
-func (a Approval) tiers(ctx context.Context, f *flow.Flow, said *flow.Answer) ([]flow.Tier, error) {
+func (a Approval) tiers(ctx context.Context, f *flow.Flow, said flow.Answer) ([]flow.Tier, error) {
 	var tiers []flow.Tier
 	switch {
 	case said.Notifications != nil:
