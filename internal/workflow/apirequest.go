@@ -132,11 +132,7 @@ func (s Submit) userByID(ctx context.Context, id string) (store.User, error) {
 	if !strings.Contains(id, "-") {
 		return s.Directory.User(ctx, id)
 	}
-	known, err := store.Users{Store: s.Runs.Store}.ByID(ctx, strings.ToLower(id))
-	if err != nil || known.SlackID == "" {
-		return known, err
-	}
-	return s.Directory.User(ctx, known.SlackID)
+	return People{s.Directory, store.Users{Store: s.Runs.Store}}.user(ctx, id)
 }
 
 // flowBySRN finds the flow that an SRN names, in our org.

@@ -15,16 +15,24 @@ type People struct {
 	Users     store.Users
 }
 
-// byID looks somebody up by our own id; nobody is no error.
-func (p People) byID(ctx context.Context, id string) ([]store.User, error) {
+// user finds a person by our own id, as they are now. Somebody who was never in
+// Slack is as we know them.
+func (p People) user(ctx context.Context, id string) (store.User, error) {
 	u, err := p.Users.ByID(ctx, strings.ToLower(id))
-	if err == nil && u.SlackID != "" {
-		u, err = p.Directory.User(ctx, u.SlackID)
+	if err != nil || u.SlackID == "" {
+		return u, err
 	}
-	return known(u, err)
+	return p.Directory.User(ctx, u.SlackID)
 }
 
-// known makes a list of who was found: nobody is no error.
+// byID looks somebody up by our own id. It returns an empty list if there is no
+// such person.
+func (p People) byID(ctx context.Context, id string) ([]store.User, error) {
+	return known(p.user(ctx, id))
+}
+
+// known makes a list of the person who was found: an empty one where there is
+// no such person.
 func known(u store.User, err error) ([]store.User, error) {
 	if flow.CodeOf(err) == flow.CodeUnknownUser {
 		return nil, nil
@@ -35,12 +43,28 @@ func known(u store.User, err error) ([]store.User, error) {
 	return []store.User{u}, nil
 }
 
-// byEmail looks somebody up by e-mail address; nobody is no error.
+// byEmail looks somebody up by e-mail address. It returns an empty list if
+// there is no such person.
 func (p People) byEmail(ctx context.Context, email string) ([]store.User, error) {
 	return known(p.Directory.UserByEmail(ctx, email))
 }
 
-// bySlack looks somebody up by Slack's id or by e-mail address.
+// able lists those with these e-mail addresses who can press a button, each
+// once.
+func (p People) able(ctx context.Context, emails []string, guests bool) ([]flow.Actor, error) {
+	var list []flow.Actor
+	for _, email := range emails {
+		found, err := p.byEmail(ctx, email)
+		if err != nil {
+			return nil, err
+		}
+		list = add(list, found, guests)
+	}
+	return list, nil
+}
+
+// bySlack looks somebody up by Slack's id or by e-mail address. It returns an
+// empty list if there is no such person.
 func (p People) bySlack(ctx context.Context, idOrEmail string) ([]store.User, error) {
 	if strings.Contains(idOrEmail, "@") {
 		return p.byEmail(ctx, idOrEmail)
@@ -49,7 +73,7 @@ func (p People) bySlack(ctx context.Context, idOrEmail string) ([]store.User, er
 }
 
 // Recipient resolves a destination that a handler named to a channel or to
-// people; empty: nobody knows them.
+// people. It returns an empty recipient if there are no such people.
 func (p People) Recipient(ctx context.Context, d flow.Destination) (flow.Recipient, error) {
 	switch d.Kind {
 	case flow.DestinationChannelID:
@@ -79,17 +103,15 @@ func (p People) Recipient(ctx context.Context, d flow.Destination) (flow.Recipie
 	default:
 		err = flow.Errorf(flow.CodeHandler, "%q is no kind of destination", d.Kind)
 	}
-	var r flow.Recipient
-	for _, u := range found {
-		r.Users = add(r.Users, u, true)
-	}
-	return r, err
+	return flow.Recipient{Users: add(nil, found, true)}, err
 }
 
-// add appends somebody who can press a button, once.
-func add(list []flow.Actor, u store.User, guests bool) []flow.Actor {
-	if u.Role != store.RoleMember && !(guests && u.Guest()) || slices.ContainsFunc(list, u.Actor.Same) {
-		return list
+// add appends those of the people who can press a button, each once.
+func add(list []flow.Actor, people []store.User, guests bool) []flow.Actor {
+	for _, u := range people {
+		if (u.Role == store.RoleMember || guests && u.Guest()) && !slices.ContainsFunc(list, u.Actor.Same) {
+			list = append(list, u.Actor)
+		}
 	}
-	return append(list, u.Actor)
+	return list
 }

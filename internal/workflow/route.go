@@ -95,9 +95,7 @@ func (a Approval) deciders(ctx context.Context, f *flow.Flow, said flow.Answer) 
 		if err != nil && flow.CodeOf(err) != flow.CodeUnknownUser {
 			return flow.Deciders{}, err
 		}
-		for _, u := range found {
-			d.People = add(d.People, u, p.AllowGuestInteraction)
-		}
+		d.People = add(d.People, found, p.AllowGuestInteraction)
 	}
 	var err error
 	if d.Admins, err = a.admins(ctx, f); err != nil {
@@ -114,17 +112,7 @@ func (a Approval) deciders(ctx context.Context, f *flow.Flow, said flow.Answer) 
 
 // admins are the people of the environment who may always decide.
 func (a Approval) admins(ctx context.Context, f *flow.Flow) ([]flow.Actor, error) {
-	var admins []flow.Actor
-	for _, email := range f.Environment.Admins {
-		found, err := a.people().byEmail(ctx, email)
-		if err != nil {
-			return nil, err
-		}
-		for _, u := range found {
-			admins = add(admins, u, false)
-		}
-	}
-	return admins, nil
+	return a.people().able(ctx, f.Environment.Admins, false)
 }
 
 // stillDeciders resolves once more who may decide a request that was routed:
@@ -157,9 +145,7 @@ func (a Approval) permit(ctx context.Context, d *flow.Deciders, p flow.Permissio
 			if err != nil {
 				return err
 			}
-			for _, u := range found {
-				d.People = add(d.People, u, d.AllowGuests)
-			}
+			d.People = add(d.People, found, d.AllowGuests)
 		}
 	}
 	return nil
@@ -217,17 +203,11 @@ func (a Approval) tiers(ctx context.Context, f *flow.Flow, said flow.Answer) ([]
 		return tiers, nil
 	}
 	for _, n := range f.Params.Approval.Notify {
-		t := flow.Tier{Channel: n.Channel, TimeoutSeconds: n.Timeout.Seconds()}
-		for _, email := range n.Users {
-			found, err := a.people().byEmail(ctx, email)
-			if err != nil {
-				return nil, err
-			}
-			for _, u := range found {
-				t.Users = add(t.Users, u, true)
-			}
+		users, err := a.people().able(ctx, n.Users, true)
+		if err != nil {
+			return nil, err
 		}
-		tiers = append(tiers, t)
+		tiers = append(tiers, flow.Tier{Channel: n.Channel, Users: users, TimeoutSeconds: n.Timeout.Seconds()})
 	}
 	return tiers, nil
 }
