@@ -59,9 +59,7 @@ func (a *Access) configured(ctx context.Context, r flow.Run) error {
 	if err != nil || have == nil {
 		return err
 	}
-	frozen := r.Access.Strategy
-	frozen.Targets = []flow.Target{r.Access.Target}
-	for _, n := range needs(frozen, a.Rights) {
+	for _, n := range needsOf(r, a.Rights) {
 		if !slices.Contains(have, n) {
 			return flow.Errorf(flow.CodeConfigNeeded, "the configuration has changed since this was requested, and has no %s any more: make a new request", n)
 		}

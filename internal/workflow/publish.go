@@ -121,9 +121,7 @@ func (p Publish) free(ctx context.Context, have []string) error {
 				if !r.Access.Live() {
 					continue
 				}
-				frozen := r.Access.Strategy
-				frozen.Targets = []flow.Target{r.Access.Target}
-				for _, n := range needs(frozen, p.Rights) {
+				for _, n := range needsOf(r, p.Rights) {
 					if !slices.Contains(have, n) && !slices.Contains(missing[n], r.ID) {
 						missing[n] = append(missing[n], r.ID)
 					}
@@ -155,6 +153,14 @@ func (p Publish) free(ctx context.Context, have []string) error {
 // has needs tell more changes it, and the publish that brings that looks at all
 // live grants.
 const needsForm = "needs, first form"
+
+// needsOf lists what it takes to take the run's access away: that is of its own
+// target only.
+func needsOf(r flow.Run, rights func(flow.Strategy) strategy.Rights) []string {
+	s := r.Access.Strategy
+	s.Targets = []flow.Target{r.Access.Target}
+	return needs(s, rights)
+}
 
 // needs lists what it takes to take the strategy's access away.
 func needs(s flow.Strategy, rights func(flow.Strategy) strategy.Rights) []string {
