@@ -22,7 +22,7 @@ import (
 	"github.com/jonboulle/clockwork"
 
 	"github.com/symflows/symflows/events"
-	"github.com/symflows/symflows/internal/awstest"
+	"github.com/symflows/symflows/internal/aws/awstest"
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/deadline"
 	"github.com/symflows/symflows/internal/lambdahost"

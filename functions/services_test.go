@@ -19,7 +19,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/symflows/symflows/events"
-	"github.com/symflows/symflows/internal/awstest"
+	"github.com/symflows/symflows/internal/aws/awstest"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/symflows/symflows/internal/awstest"
+	"github.com/symflows/symflows/internal/aws/awstest"
 )
 
 // execution is an execution of the state machine.

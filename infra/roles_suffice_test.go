@@ -29,16 +29,16 @@ import (
 
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/app/core"
-	"github.com/symflows/symflows/internal/auditqueue"
-	"github.com/symflows/symflows/internal/awstest"
+	"github.com/symflows/symflows/internal/aws/auditlog"
+	"github.com/symflows/symflows/internal/aws/auditqueue"
+	"github.com/symflows/symflows/internal/aws/awstest"
+	"github.com/symflows/symflows/internal/aws/invoke"
+	"github.com/symflows/symflows/internal/aws/schedule"
 	"github.com/symflows/symflows/internal/catalog"
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/deadline"
-	"github.com/symflows/symflows/internal/firehoselog"
 	"github.com/symflows/symflows/internal/flow"
-	"github.com/symflows/symflows/internal/lambdaclient"
 	"github.com/symflows/symflows/internal/runner/stepfn"
-	"github.com/symflows/symflows/internal/schedule"
 	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/services"
 	"github.com/symflows/symflows/internal/slackapp"
@@ -194,7 +194,7 @@ func (a *account) as(role string) core.Deployed {
 
 // handlers asks Python handlers in a role.
 func handlers(d core.Deployed) *sdk.Client {
-	return d.Handlers(lambdaclient.Client{API: lambda.NewFromConfig(d.AWS)}, sdkARN, sdk.Services{Function: servicesARN})
+	return d.Handlers(invoke.Functions{API: lambda.NewFromConfig(d.AWS)}, sdkARN, sdk.Services{Function: servicesARN})
 }
 
 // must ends the test for an error.
@@ -345,7 +345,7 @@ func TestRightsSuffice(t *testing.T) {
 	relayDrives := workflow.Drive{
 		Runs: relay.Runs, Now: a.clock.Now,
 		Runner:  stepfn.Runner{API: sfn.NewFromConfig(relay.AWS), StateMachineARN: machineARN},
-		Remover: lambdaclient.Remover{API: lambda.NewFromConfig(relay.AWS), FunctionARN: accessARN},
+		Remover: invoke.Remover{API: lambda.NewFromConfig(relay.AWS), FunctionARN: accessARN},
 	}
 	run := func(id string) flow.Run { return must(relay.Runs.Get(ctx, id))(t) }
 	changed := func(id string) store.Change { return store.Change{Key: store.KindRun.Key(id), Rev: run(id).Rev} }
@@ -360,7 +360,7 @@ func TestRightsSuffice(t *testing.T) {
 		must(tasks.Handle(ctx, stepfn.Input{Step: s, Run: id, Attempt: run(id).Execution.Attempt, Token: "token"}))(t)
 	}
 	approval := a.as("ApprovalRole")
-	decides := approval.Approval(approval.SlackDirectory(), lambdaclient.Client{API: lambda.NewFromConfig(approval.AWS)}, time.Second)
+	decides := approval.Approval(approval.SlackDirectory(), invoke.Functions{API: lambda.NewFromConfig(approval.AWS)}, time.Second)
 	decides.Handlers = handlers(approval)
 	approves := stepfn.Tasks{
 		Steps: map[flow.Step]stepfn.Task{flow.StepRoute: decides.Route, flow.StepDecide: decides.Decide, flow.StepForward: decides.Forward},
@@ -396,10 +396,10 @@ func TestRightsSuffice(t *testing.T) {
 	grants.Handlers = handlers(access)
 	grants.Rights = builtin.Rights
 	grants.Open = builtin.Open(builtin.Deps{
-		Functions: lambdaclient.Client{API: functions}, Handlers: handlers(access), Secrets: access.Secrets, Now: a.clock.Now, HTTPClient: &http.Client{Transport: redirect(target.URL)},
+		Functions: invoke.Functions{API: functions}, Handlers: handlers(access), Secrets: access.Secrets, Now: a.clock.Now, HTTPClient: &http.Client{Transport: redirect(target.URL)},
 	})
 	grants.Ahead = core.Ahead
-	grants.Remover = lambdaclient.Remover{API: functions, FunctionARN: accessARN}
+	grants.Remover = invoke.Remover{API: functions, FunctionARN: accessARN}
 	grants.Schedule = schedule.EventBridge{
 		API: scheduler.NewFromConfig(access.AWS), Group: "sym-flows", FunctionARN: accessARN, RoleARN: roleARN, DeadLetterARN: "queue", Now: a.clock.Now,
 	}
@@ -417,7 +417,7 @@ func TestRightsSuffice(t *testing.T) {
 	sweeps := sweep.Sweep(workflow.Drive{
 		Runs: sweep.Runs, Now: a.clock.Now,
 		Runner:  stepfn.Runner{API: sfn.NewFromConfig(sweep.AWS), StateMachineARN: machineARN},
-		Remover: lambdaclient.Remover{API: lambda.NewFromConfig(sweep.AWS), FunctionARN: accessARN},
+		Remover: invoke.Remover{API: lambda.NewFromConfig(sweep.AWS), FunctionARN: accessARN},
 	}, core.Ahead)
 	if swept, want := must(sweeps.Run(ctx))(t), len(byAPI)+len([]string{submitted, clicked}); swept.Driven != want || swept.Failed != 0 || swept.Overdue != len(byAPI) {
 		t.Errorf("swept %+v, not %d", swept, want)
@@ -432,7 +432,7 @@ func TestRightsSuffice(t *testing.T) {
 		if r := run(id); r.Status != flow.Deescalated {
 			t.Errorf("run of %s is %s: %+v", r.Flow, r.Status, r.Error)
 		}
-		for _, audit.Log = range []workflow.AuditLog{firehoselog.Log{API: firehose.NewFromConfig(relay.AWS), Stream: "sym-flows", Clock: a.clock}, fullLog{}} {
+		for _, audit.Log = range []workflow.AuditLog{auditlog.Firehose{API: firehose.NewFromConfig(relay.AWS), Stream: "sym-flows", Clock: a.clock}, fullLog{}} {
 			if err := audit.HandleOrQueue(ctx, []store.Change{changed(id)}, queue); err != nil {
 				t.Fatal(err)
 			}
@@ -454,7 +454,7 @@ func (a *account) handlersAsk(t *testing.T, run string) {
 	t.Helper()
 	ctx := t.Context()
 	python := a.as("SdkRole")
-	functions := lambdaclient.Client{API: lambda.NewFromConfig(python.AWS)}
+	functions := invoke.Functions{API: lambda.NewFromConfig(python.AWS)}
 	for _, arn := range []string{servicesARN, "arn:aws:lambda:us-east-1:123456789012:function:report"} {
 		must(functions.Invoke(ctx, arn, []byte("{}")))(t)
 	}

@@ -14,10 +14,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 
 	"github.com/symflows/symflows/internal/app/core"
+	"github.com/symflows/symflows/internal/aws/invoke"
+	"github.com/symflows/symflows/internal/aws/schedule"
 	"github.com/symflows/symflows/internal/flow"
-	"github.com/symflows/symflows/internal/lambdaclient"
 	"github.com/symflows/symflows/internal/runner/stepfn"
-	"github.com/symflows/symflows/internal/schedule"
 	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/strategy/builtin"
 )
@@ -29,7 +29,7 @@ func main() { awslambda.Start(core.Start(build)) }
 
 func build(_ context.Context, d core.Deployed) (func(context.Context, stepfn.Input) (*stepfn.Output, error), error) {
 	api, settings := lambda.NewFromConfig(d.AWS), d.Settings.AWS
-	functions := lambdaclient.Client{API: api}
+	functions := invoke.Functions{API: api}
 	handlers := d.Handlers(functions, settings.SDKFunction, sdk.Services{Function: settings.ServicesFunction})
 	access := d.Access(max(callTimeout, d.Patience))
 	access.Ahead = core.Ahead
@@ -38,7 +38,7 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, stepfn.Inp
 		Functions: functions, Handlers: handlers, Secrets: d.Secrets, HTTPClient: &http.Client{}, Now: d.Clock.Now,
 	})
 	access.Rights = builtin.Rights
-	access.Remover = lambdaclient.Remover{API: api, FunctionARN: settings.AccessFunction}
+	access.Remover = invoke.Remover{API: api, FunctionARN: settings.AccessFunction}
 	access.Schedule = schedule.EventBridge{
 		API: scheduler.NewFromConfig(d.AWS), Group: settings.ScheduleGroup, FunctionARN: settings.AccessFunction,
 		RoleARN: settings.ScheduleRole, DeadLetterARN: settings.ScheduleDeadLetters, Now: d.Clock.Now,

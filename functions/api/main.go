@@ -11,7 +11,7 @@ import (
 
 	"github.com/symflows/symflows/internal/api"
 	"github.com/symflows/symflows/internal/app/core"
-	"github.com/symflows/symflows/internal/lambdaclient"
+	"github.com/symflows/symflows/internal/aws/invoke"
 	"github.com/symflows/symflows/internal/sdk"
 )
 
@@ -20,7 +20,7 @@ func main() { awslambda.Start(core.Start(build)) }
 func build(_ context.Context, d core.Deployed) (awslambda.Handler, error) {
 	submit := d.Submit(d.SlackDirectory())
 	submit.Fields = d.Handlers(
-		lambdaclient.Client{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{},
+		invoke.Functions{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{},
 	)
 	a := &api.API{
 		Submit: submit, Runs: d.Runs, Flows: d.Flows, Tokens: d.Tokens,

@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"github.com/symflows/symflows/internal/app/core"
+	"github.com/symflows/symflows/internal/aws/invoke"
 	"github.com/symflows/symflows/internal/flow"
-	"github.com/symflows/symflows/internal/lambdaclient"
 	"github.com/symflows/symflows/internal/runner/stepfn"
 	"github.com/symflows/symflows/internal/sdk"
 )
@@ -24,7 +24,7 @@ const functionTimeout = 30 * time.Second
 func main() { awslambda.Start(core.Start(build)) }
 
 func build(_ context.Context, d core.Deployed) (func(context.Context, stepfn.Input) (stepfn.Output, error), error) {
-	functions, settings := lambdaclient.Client{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS
+	functions, settings := invoke.Functions{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS
 	approval := d.Approval(d.SlackDirectory(), functions, functionTimeout)
 	approval.Handlers = d.Handlers(functions, settings.SDKFunction, sdk.Services{Function: settings.ServicesFunction})
 	return stepfn.Tasks{

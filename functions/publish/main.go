@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/symflows/symflows/internal/app/core"
-	"github.com/symflows/symflows/internal/lambdaclient"
+	"github.com/symflows/symflows/internal/aws/invoke"
 	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/strategy/builtin"
 	"github.com/symflows/symflows/internal/workflow"
@@ -42,7 +42,7 @@ func build(_ context.Context, d core.Deployed) (cfn.CustomResourceFunction, erro
 	p := publisher{
 		s3:       s3.NewFromConfig(d.AWS, emulated),
 		org:      d.Org,
-		handlers: d.Handlers(lambdaclient.Client{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{}),
+		handlers: d.Handlers(invoke.Functions{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{}),
 		publish:  workflow.Publish{Runs: d.Runs, Flows: d.Flows, Rights: builtin.Rights, Lag: listingLag, Clock: d.Clock, Patience: d.Patience},
 		clock:    d.Clock,
 		log:      d.Log,

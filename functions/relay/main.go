@@ -16,9 +16,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/symflows/symflows/internal/app/core"
-	"github.com/symflows/symflows/internal/auditqueue"
-	"github.com/symflows/symflows/internal/firehoselog"
-	"github.com/symflows/symflows/internal/lambdaclient"
+	"github.com/symflows/symflows/internal/aws/auditlog"
+	"github.com/symflows/symflows/internal/aws/auditqueue"
+	"github.com/symflows/symflows/internal/aws/invoke"
 	"github.com/symflows/symflows/internal/runner/stepfn"
 	"github.com/symflows/symflows/internal/store/dynamo"
 	"github.com/symflows/symflows/internal/workflow"
@@ -40,9 +40,9 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, json.RawMe
 		drive: workflow.Relay{Drive: workflow.Drive{
 			Runs: d.Runs, Now: d.Clock.Now,
 			Runner:  stepfn.Runner{API: sfn.NewFromConfig(d.AWS), StateMachineARN: settings.StateMachine},
-			Remover: lambdaclient.Remover{API: lambda.NewFromConfig(d.AWS), FunctionARN: settings.AccessFunction},
+			Remover: invoke.Remover{API: lambda.NewFromConfig(d.AWS), FunctionARN: settings.AccessFunction},
 		}},
-		audit: workflow.Audit{Runs: d.Runs, Log: firehoselog.Log{API: firehose.NewFromConfig(d.AWS), Stream: settings.AuditStream, Clock: d.Clock}},
+		audit: workflow.Audit{Runs: d.Runs, Log: auditlog.Firehose{API: firehose.NewFromConfig(d.AWS), Stream: settings.AuditStream, Clock: d.Clock}},
 		queue: auditqueue.Queue{API: sqs.NewFromConfig(d.AWS), URL: settings.AuditQueue},
 	}
 	return r.handle, nil

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/symflows/symflows/internal/app/core"
-	"github.com/symflows/symflows/internal/lambdaclient"
+	"github.com/symflows/symflows/internal/aws/invoke"
 	"github.com/symflows/symflows/internal/sdk"
 )
 
@@ -23,7 +23,7 @@ func build(ctx context.Context, d core.Deployed) (awslambda.Handler, error) {
 	}
 	app := d.SlackApp(s.API, s.Directory, d.Submit(s.Directory))
 	handlers := d.Handlers(
-		lambdaclient.Client{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{Function: d.Settings.AWS.ServicesFunction},
+		invoke.Functions{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{Function: d.Settings.AWS.ServicesFunction},
 	)
 	app.Forms, app.Filter = d.Forms(handlers), handlers
 	return algnhsa.New(app.Handler(signingSecret), &algnhsa.Options{RequestType: algnhsa.RequestTypeAPIGatewayV2}), nil

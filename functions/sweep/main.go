@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"github.com/symflows/symflows/internal/app/core"
-	"github.com/symflows/symflows/internal/lambdaclient"
+	"github.com/symflows/symflows/internal/aws/invoke"
 	"github.com/symflows/symflows/internal/runner/stepfn"
 	"github.com/symflows/symflows/internal/workflow"
 )
@@ -25,7 +25,7 @@ func build(_ context.Context, d core.Deployed) (func(context.Context) error, err
 	sweep := d.Sweep(workflow.Drive{
 		Runs: d.Runs, Now: d.Clock.Now,
 		Runner:  stepfn.Runner{API: sfn.NewFromConfig(d.AWS), StateMachineARN: d.Settings.AWS.StateMachine},
-		Remover: lambdaclient.Remover{API: lambda.NewFromConfig(d.AWS), FunctionARN: d.Settings.AWS.AccessFunction},
+		Remover: invoke.Remover{API: lambda.NewFromConfig(d.AWS), FunctionARN: d.Settings.AWS.AccessFunction},
 	}, core.SweepAhead)
 	return func(ctx context.Context) error {
 		swept, err := sweep.Run(ctx)

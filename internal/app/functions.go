@@ -10,7 +10,7 @@ import (
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
-	"github.com/symflows/symflows/internal/lambdaclient"
+	"github.com/symflows/symflows/internal/aws/invoke"
 	"github.com/symflows/symflows/internal/lambdahost"
 	"github.com/symflows/symflows/internal/workflow"
 )
@@ -67,7 +67,7 @@ func (l *Local) functions(ctx context.Context, python, mapped bool) (*functions,
 		if err != nil {
 			return nil, nil, fmt.Errorf("find AWS credentials for -real-lambdas: %w", err)
 		}
-		f.away = lambdaclient.Client{API: lambda.NewFromConfig(aws)}
+		f.away = invoke.Functions{API: lambda.NewFromConfig(aws)}
 	}
 	return f, config.Secrets, nil
 }

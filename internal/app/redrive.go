@@ -9,8 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"github.com/symflows/symflows/internal/lambdaclient"
-	"github.com/symflows/symflows/internal/redrive"
+	"github.com/symflows/symflows/internal/aws/invoke"
+	"github.com/symflows/symflows/internal/aws/redrive"
 )
 
 // redriven hands what the functions of a deployment gave up on to them again.
@@ -36,7 +36,7 @@ func redriven(ctx context.Context, args []string, out io.Writer) error {
 	// not resolved.
 	emulated := func(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil }
 	err = redrive.Bucket{
-		API: s3.NewFromConfig(cfg, emulated), Name: *bucket, Functions: lambdaclient.Client{API: lambda.NewFromConfig(cfg)},
+		API: s3.NewFromConfig(cfg, emulated), Name: *bucket, Functions: invoke.Functions{API: lambda.NewFromConfig(cfg)},
 	}.Run(ctx, func(o redrive.Outcome) {
 		if o.Err != nil {
 			left++

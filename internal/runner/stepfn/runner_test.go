@@ -7,7 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
-	"github.com/symflows/symflows/internal/awstest"
+	"github.com/symflows/symflows/internal/aws/awstest"
 	"github.com/symflows/symflows/internal/runner"
 )
 

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/symflows/symflows/internal/awstest"
+	"github.com/symflows/symflows/internal/aws/awstest"
 )
 
 const runID = "0197f3c2-5b1e-4c7a-9d42-6f0e8a7b0000"

@@ -1,5 +1,7 @@
-// Package lambdaclient invokes Lambda functions in AWS.
-package lambdaclient
+// Package invoke calls Lambda functions in AWS: [Functions] waits for their
+// answers, [Remover] leaves an order with the function that removes access. Its
+// counterpart on this machine is lambdahost.
+package invoke
 
 import (
 	"context"
@@ -18,17 +20,17 @@ import (
 	"github.com/symflows/symflows/internal/workflow"
 )
 
-// Client invokes functions and waits for their answers.
-type Client struct {
+// Functions invokes functions and waits for their answers.
+type Functions struct {
 	API *lambda.Client // required
 }
 
-var _ workflow.Functions = Client{}
+var _ workflow.Functions = Functions{}
 
-// Invoke calls a function; see workflow.Functions. What the function reports
-// as its error is shown to people, without its stack trace.
-func (c Client) Invoke(ctx context.Context, arn string, payload []byte) ([]byte, error) {
-	out, err := c.API.Invoke(ctx, &lambda.InvokeInput{
+// Invoke calls a function; see workflow.Functions. People are shown what the
+// function reports as its error, without the stack trace.
+func (f Functions) Invoke(ctx context.Context, arn string, payload []byte) ([]byte, error) {
+	out, err := f.API.Invoke(ctx, &lambda.InvokeInput{
 		FunctionName: aws.String(arn), InvocationType: types.InvocationTypeRequestResponse, Payload: payload,
 	})
 	if err != nil {
@@ -49,7 +51,7 @@ func (c Client) Invoke(ctx context.Context, arn string, payload []byte) ([]byte,
 	return out.Payload, nil
 }
 
-// invokeError tells refusals from passing faults.
+// invokeError tells what has to be mended from what may pass.
 func invokeError(arn string, err error) error {
 	e := flow.Errorf(flow.CodeUnavailable, "function %s could not be reached", name(arn))
 	if refused, ok := errors.AsType[smithy.APIError](err); ok {
@@ -84,7 +86,7 @@ func retryAfter(err error) time.Duration {
 	return time.Duration(min(max(seconds, 0), int(flow.MaxRetryAfter/time.Second))) * time.Second
 }
 
-// name is what people know a function by.
+// name gives the last part of an ARN, by which people know a function.
 func name(arn string) string {
 	for i := len(arn) - 1; i >= 0; i-- {
 		if arn[i] == ':' {

@@ -1,4 +1,4 @@
-package firehoselog
+package auditlog
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
 
 	"github.com/symflows/symflows/events"
-	"github.com/symflows/symflows/internal/awstest"
+	"github.com/symflows/symflows/internal/aws/awstest"
 	"github.com/symflows/symflows/internal/flow"
 )
 
@@ -80,10 +80,10 @@ func (s *stream) serve(operation string, input []byte) (any, error) {
 	return map[string]any{"FailedPutCount": failed, "RequestResponses": answers, "Encrypted": true}, nil
 }
 
-func open(t *testing.T, h http.Handler) (Log, *clock) {
+func open(t *testing.T, h http.Handler) (Firehose, *clock) {
 	t.Helper()
 	c := &clock{}
-	return Log{API: firehose.NewFromConfig(awstest.Config(t, h)), Stream: "audit", Clock: c}, c
+	return Firehose{API: firehose.NewFromConfig(awstest.Config(t, h)), Stream: "audit", Clock: c}, c
 }
 
 func records(n int, output string) []events.AuditRecord {
@@ -94,7 +94,7 @@ func records(n int, output string) []events.AuditRecord {
 	return all
 }
 
-func TestLogWrite(t *testing.T) {
+func TestFirehoseWrite(t *testing.T) {
 	t.Parallel()
 	s := &stream{t: t}
 	log, _ := open(t, awstest.Service(s.serve))
@@ -117,7 +117,7 @@ func TestLogWrite(t *testing.T) {
 }
 
 // TestLogWrite_limits: the stream refuses what is over them.
-func TestLogWrite_limits(t *testing.T) {
+func TestFirehoseWrite_limits(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name    string
@@ -155,7 +155,7 @@ func TestLogWrite_limits(t *testing.T) {
 	})
 }
 
-func TestLogWrite_partialFailure(t *testing.T) {
+func TestFirehoseWrite_partialFailure(t *testing.T) {
 	t.Parallel()
 	s := &stream{t: t, refuse: func(try int, line string) string {
 		switch {
@@ -190,7 +190,7 @@ func TestLogWrite_partialFailure(t *testing.T) {
 	}
 }
 
-func TestLogWrite_givesUp(t *testing.T) {
+func TestFirehoseWrite_givesUp(t *testing.T) {
 	t.Parallel()
 	s := &stream{t: t, refuse: func(_ int, line string) string {
 		if strings.Contains(line, "record-001") {
@@ -209,7 +209,7 @@ func TestLogWrite_givesUp(t *testing.T) {
 }
 
 // TestLogWrite_noAnswers: what no answer says was taken is sent again.
-func TestLogWrite_noAnswers(t *testing.T) {
+func TestFirehoseWrite_noAnswers(t *testing.T) {
 	t.Parallel()
 	calls := 0
 	log, _ := open(t, awstest.Service(func(string, []byte) (any, error) {
@@ -223,7 +223,7 @@ func TestLogWrite_noAnswers(t *testing.T) {
 	}
 }
 
-func TestLogWrite_refused(t *testing.T) {
+func TestFirehoseWrite_refused(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []*awstest.Fault{
 		{Status: http.StatusServiceUnavailable, Code: "ServiceUnavailableException", Message: "Slow down."},
@@ -242,7 +242,7 @@ type still struct{ clock }
 
 func (*still) After(time.Duration) <-chan time.Time { return nil }
 
-func TestLogWrite_cancelled(t *testing.T) {
+func TestFirehoseWrite_cancelled(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	s := &stream{t: t, refuse: func(int, string) string { return "InternalFailure" }}

@@ -14,8 +14,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"github.com/symflows/symflows/internal/awstest"
-	"github.com/symflows/symflows/internal/redrive"
+	"github.com/symflows/symflows/internal/aws/awstest"
+	"github.com/symflows/symflows/internal/aws/redrive"
 )
 
 const relay = "arn:aws:lambda:us-east-1:123456789012:function:sym-flows-relay"

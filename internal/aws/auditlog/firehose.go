@@ -1,6 +1,7 @@
-// Package firehoselog sends audit records to Amazon Data Firehose, which
-// collects them into files in S3: one line of JSON for each record.
-package firehoselog
+// Package auditlog sends audit records to Amazon Data Firehose, which collects
+// them into files in S3: one line of JSON for each record. Its counterpart on
+// this machine is audit.Files.
+package auditlog
 
 import (
 	"context"
@@ -17,14 +18,14 @@ import (
 	"github.com/symflows/symflows/internal/workflow"
 )
 
-// Log writes to one Firehose stream.
-type Log struct {
+// Firehose writes to one stream.
+type Firehose struct {
 	API    *firehose.Client // required
 	Stream string           // required: its name
 	Clock  workflow.Clock   // required: for the pauses between tries
 }
 
-var _ workflow.AuditLog = Log{}
+var _ workflow.AuditLog = Firehose{}
 
 // Limits of PutRecordBatch, which can't be raised
 // (https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html).
@@ -36,18 +37,18 @@ const (
 	maxCallBytes = 3_000_000
 )
 
-// Records that Firehose did not take are sent again this often, with a pause
-// that doubles from the first.
+// Records that Firehose did not take are sent again until there have been
+// maxTries, with a pause that doubles from the first.
 const (
 	maxTries   = 6
 	firstPause = 100 * time.Millisecond
 )
 
-// Write sends the records. Those that Firehose does not take, as it may any in
-// a call that succeeds, are sent again, and no others. The error, of
-// flow.CodeUnavailable, says how many were never taken; of flow.CodeTooLarge,
-// which record is too large to be, in which case none was sent.
-func (l Log) Write(ctx context.Context, records []events.AuditRecord) error {
+// Write sends the records. Even in a call that succeeds, Firehose may refuse
+// some of them: those are sent again, and no others. The error has
+// flow.CodeUnavailable and says how many were never taken; or it has
+// flow.CodeTooLarge and says which record is too large, and then none was sent.
+func (l Firehose) Write(ctx context.Context, records []events.AuditRecord) error {
 	calls, err := batches(records)
 	if err != nil {
 		return err
@@ -84,7 +85,7 @@ func batches(records []events.AuditRecord) (calls [][]types.Record, err error) {
 }
 
 // send makes one call, and others for what it leaves.
-func (l Log) send(ctx context.Context, records []types.Record) error {
+func (l Firehose) send(ctx context.Context, records []types.Record) error {
 	pause := firstPause
 	for try := 1; ; try++ {
 		out, err := l.API.PutRecordBatch(ctx, &firehose.PutRecordBatchInput{DeliveryStreamName: aws.String(l.Stream), Records: records})
@@ -107,9 +108,9 @@ func (l Log) send(ctx context.Context, records []types.Record) error {
 	}
 }
 
-// notTaken gives the records that have to be sent again, and why the last of
-// them was not taken. Answers are in the order of the records; one that was
-// taken has an id.
+// notTaken gives the records that have to be sent again, and why Firehose did
+// not take the last of them. Answers are in the order of the records; the answer
+// to a record that was taken has an id.
 func notTaken(records []types.Record, out *firehose.PutRecordBatchOutput) (left []types.Record, reason string) {
 	if aws.ToInt32(out.FailedPutCount) == 0 {
 		return nil, ""

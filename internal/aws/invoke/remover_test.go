@@ -1,4 +1,4 @@
-package lambdaclient
+package invoke
 
 import (
 	"io"
@@ -9,7 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
-	"github.com/symflows/symflows/internal/awstest"
+	"github.com/symflows/symflows/internal/aws/awstest"
 )
 
 func TestRemover(t *testing.T) {

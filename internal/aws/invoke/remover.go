@@ -1,4 +1,4 @@
-package lambdaclient
+package invoke
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 	"github.com/symflows/symflows/internal/workflow"
 )
 
-// Remover has a function take access away.
+// Remover asks a function to take access away.
 type Remover struct {
 	API         *lambda.Client // required
 	FunctionARN string         // required: the function that takes a workflow.DeescalateInput

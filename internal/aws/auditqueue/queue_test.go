@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/symflows/symflows/internal/auditqueue"
-	"github.com/symflows/symflows/internal/awstest"
+	"github.com/symflows/symflows/internal/aws/auditqueue"
+	"github.com/symflows/symflows/internal/aws/awstest"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/workflow"
 )

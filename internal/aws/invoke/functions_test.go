@@ -1,4 +1,4 @@
-package lambdaclient
+package invoke
 
 import (
 	"io"
@@ -18,11 +18,11 @@ import (
 const arn = "arn:aws:lambda:us-east-1:123456789012:function:report"
 
 // clientOf invokes against a server that speaks Lambda's REST protocol.
-func clientOf(t *testing.T, answer http.HandlerFunc) Client {
+func clientOf(t *testing.T, answer http.HandlerFunc) Functions {
 	t.Helper()
 	server := httptest.NewServer(answer)
 	t.Cleanup(server.Close)
-	return Client{API: lambda.New(lambda.Options{
+	return Functions{API: lambda.New(lambda.Options{
 		BaseEndpoint: aws.String(server.URL), Region: "us-east-1", HTTPClient: server.Client(),
 		Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""),
 		Retryer:     aws.NopRetryer{},
