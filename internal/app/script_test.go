@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/symflows/symflows/internal/deadline"
 )
 
 var update = flag.Bool("update", false, "rewrite the texts that scripts compare with")
@@ -29,6 +31,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script", UpdateScripts: *update, Cmds: commands,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("REPOSITORY", repository)
+			env.Setenv("SYM_PATIENCE", deadline.LastResort.String()) // for those that read settings
 			p := newProduct(env.WorkDir, repository)
 			env.Values[productKey{}] = p
 			env.Defer(func() {

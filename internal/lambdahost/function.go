@@ -75,7 +75,7 @@ func (f *function) invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	case <-f.host.closing:
 		return nil, f.unavailable(nil, "was not called: this machine is shutting down")
 	}
-	ctx, cancel := context.WithTimeout(ctx, f.config.Timeout)
+	ctx, cancel := f.host.within(ctx, f.config.Timeout)
 	defer cancel()
 	for {
 		w := f.takeIdle()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/workflow"
@@ -38,6 +39,10 @@ type Host struct {
 	functions map[string]*function
 	closing   chan struct{} // closed by Close
 
+	// Bounds of time; tests set others.
+	within      func(context.Context, time.Duration) (context.Context, context.CancelFunc)
+	outputGrace time.Duration
+
 	mu      sync.Mutex
 	closed  bool
 	workers sync.WaitGroup
@@ -57,6 +62,7 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 	h := &Host{
 		log: o.Log, temp: filepath.Join(data, "lambda", "tmp"),
 		functions: map[string]*function{}, closing: make(chan struct{}),
+		within: context.WithTimeout, outputGrace: outputGrace,
 	}
 	h.bootstrap = filepath.Join(h.temp, "bootstrap.py")
 	bin := filepath.Join(data, "lambda", "bin")

@@ -13,10 +13,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/symflows/symflows/internal/deadline"
 	"github.com/symflows/symflows/internal/flow"
 )
 
@@ -179,19 +179,18 @@ func TestRestart(t *testing.T) {
 func TestTimeout(t *testing.T) {
 	t.Parallel()
 	b := openGo(t)
-	b.mustOrder(t, order{}) // so that the start of the process takes no time
-	b.functions[goARN].config.Timeout = 100 * time.Millisecond
+	var bounds deadline.Bounds
+	b.within = bounds.Within
 	alive := fifo(t)
-	gone := untilGone(alive, nil)
+	gone := untilGone(alive, bounds.Pass)
 	_, err := b.order(t.Context(), order{Do: "hang with a child", Alive: alive})
-	expectError(t, err, flow.CodeUnavailable, "did not answer in time (its timeout is 100ms)")
+	expectError(t, err, flow.CodeUnavailable, "did not answer in time (its timeout is 30s)")
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want one that is context.DeadlineExceeded", err)
 	}
 	if err := <-gone; err != nil {
 		t.Error(err)
 	}
-	b.functions[goARN].config.Timeout = defaultTimeout
 	b.mustOrder(t, order{})
 }
 
@@ -273,9 +272,7 @@ func TestConcurrency(t *testing.T) {
 	if len(pids) != maxWorkers {
 		t.Errorf("%d processes are at work, want %d", len(pids), maxWorkers)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-	defer cancel()
-	_, err = b.order(ctx, order{})
+	_, err = b.order(deadline.Soon(t), order{})
 	expectError(t, err, flow.CodeUnavailable, "is busy")
 	if _, err := release.WriteString(strings.Repeat("x", maxWorkers)); err != nil {
 		t.Fatal(err)
@@ -342,6 +339,7 @@ func TestEnvironment(t *testing.T) {
 func TestOutput(t *testing.T) {
 	t.Parallel()
 	b := openGo(t)
+	b.outputGrace = deadline.LastResort
 	if _, err := b.order(t.Context(), order{Do: "print", Text: "one\ntwo\r\n\n" + strings.Repeat("x", maxLine+5) + "\nlast"}); err != nil {
 		t.Fatal(err)
 	}

@@ -115,7 +115,7 @@ func (w *worker) run(started chan<- error) {
 	cmd.Env = append([]string{"HOME=" + home, "TMPDIR=" + home, "AWS_LAMBDA_RUNTIME_API=" + address + "/" + secret}, f.env...)
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.SysProcAttr = ownGroup()
-	cmd.WaitDelay = outputGrace
+	cmd.WaitDelay = f.host.outputGrace
 	if err := cmd.Start(); err != nil {
 		started <- err
 		return

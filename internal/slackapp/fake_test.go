@@ -19,6 +19,7 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"github.com/symflows/symflows/internal/deadline"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/storetest"
@@ -244,7 +245,7 @@ func newWorld(t testing.TB, s store.Store, flows ...*flow.Flow) *world {
 	directory := &Directory{API: w.slack.client(), Users: store.Users{Store: s}, Org: "sym", Team: team, Now: now}
 	w.app = &App{
 		Submit: workflow.Submit{Org: "sym", Runs: w.runs, Flows: published, Directory: directory, Now: now},
-		Flows:  published, Directory: directory, API: w.slack.client(), Now: now,
+		Flows:  published, Directory: directory, API: w.slack.client(), Now: now, Patience: deadline.LastResort,
 		Log: slog.New(slog.NewTextHandler(w.log, nil)),
 	}
 	w.http = w.app.Handler(FixedSecret(secret))

@@ -13,6 +13,7 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/slack-go/slack"
 
+	"github.com/symflows/symflows/internal/deadline"
 	"github.com/symflows/symflows/internal/flow"
 )
 
@@ -48,7 +49,7 @@ func envelope(t *testing.T, c *websocket.Conn, kind, id string, payload any) map
 	if err := c.WriteJSON(map[string]any{"type": kind, "envelope_id": id, "payload": payload, "accepts_response_payload": true}); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(deadline.LastResort)); err != nil {
 		t.Fatal(err)
 	}
 	var ack map[string]any

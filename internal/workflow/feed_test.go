@@ -12,6 +12,7 @@ import (
 
 	"github.com/jonboulle/clockwork"
 
+	"github.com/symflows/symflows/internal/deadline"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/workflow"
@@ -86,11 +87,11 @@ func TestPatient(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			clock := clockwork.NewFakeClockAt(time.Now())
+			clock := clockwork.NewFakeClockAt(time.Now().Add(deadline.LastResort)) // so that the deadlines below are far off
 			ctx, began := t.Context(), clock.Now()
 			if test.left > 0 {
 				var cancel context.CancelFunc
-				ctx, cancel = context.WithDeadline(ctx, began.Add(test.left))
+				ctx, cancel = context.WithDeadline(ctx, clock.Now().Add(test.left))
 				defer cancel()
 			}
 			tries := 0

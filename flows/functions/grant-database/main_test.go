@@ -152,7 +152,7 @@ func TestAtOnce(t *testing.T) {
 func TestNoTimeLeft(t *testing.T) {
 	t.Parallel()
 	f := function{accessFile(filepath.Join(t.TempDir(), "access.jsonl"))}
-	ctx, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
+	ctx, cancel := context.WithDeadline(t.Context(), time.Time{})
 	defer cancel()
 	if _, err := f.handle(ctx, record(t, "escalate", "run-1", "alice@example.com")); err == nil {
 		t.Error("no error")

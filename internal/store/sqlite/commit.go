@@ -28,9 +28,12 @@ func (s *Store) write(ctx context.Context, do func(context.Context, transaction)
 	w := pending{do, make(chan error, 1)}
 	s.mu.Lock()
 	s.pending = append(s.pending, w)
-	first := len(s.pending) == 1
+	waiting := len(s.pending)
+	if s.queued != nil {
+		s.queued(waiting)
+	}
 	s.mu.Unlock()
-	if first {
+	if waiting == 1 {
 		go s.commit()
 	}
 	select {
@@ -76,6 +79,9 @@ func (s *Store) checkpoint() {
 	s.checkpointing.Lock()
 	defer s.checkpointing.Unlock()
 	_, _ = s.reader.ExecContext(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)")
+	if s.checkpointed != nil {
+		s.checkpointed()
+	}
 }
 
 // together carries out writes, and notes the conflicts among them.

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/symflows/symflows/internal/store"
@@ -36,13 +36,20 @@ func hold(t *testing.T, s *Store) (release func()) {
 
 // queue begins a write, and returns when n of them wait for their turn.
 func queue(s *Store, n int, write func() error) <-chan error {
-	answer := make(chan error, 1)
-	go func() { answer <- write() }()
-	for waiting := 0; waiting < n; runtime.Gosched() {
+	waits, answer := make(chan struct{}), make(chan error, 1)
+	tell := func(to func(int)) {
 		s.mu.Lock()
-		waiting = len(s.pending)
-		s.mu.Unlock()
+		defer s.mu.Unlock()
+		s.queued = to
 	}
+	tell(func(waiting int) {
+		if waiting == n {
+			close(waits)
+		}
+	})
+	go func() { answer <- write() }()
+	<-waits
+	tell(nil)
 	return answer
 }
 
@@ -158,6 +165,8 @@ func TestCheckpoint(t *testing.T) {
 		}
 		return info.Size()
 	}
+	done := make(chan struct{}) // it goes on beside us
+	s.checkpointed = sync.OnceFunc(func() { close(done) })
 	before := size()
 	for range checkpointEvery {
 		item := store.Item{Key: "run#" + store.NewWriter(), Writer: store.NewWriter(), Body: make([]byte, 4096)}
@@ -165,7 +174,8 @@ func TestCheckpoint(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for size() == before { // it goes on beside us
-		runtime.Gosched()
+	<-done
+	if size() == before {
+		t.Error("the database is as small as before")
 	}
 }

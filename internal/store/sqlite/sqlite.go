@@ -28,6 +28,11 @@ type Store struct {
 	commits       atomic.Int64
 	checkpointing sync.Mutex
 
+	// Tests are told here how many writes wait for their turn, and of each
+	// checkpoint. Nil: nobody is.
+	queued       func(int)
+	checkpointed func()
+
 	mu      sync.Mutex
 	pending []pending
 	given   map[string][]int64 // by consumer: seqs that Changes gave and Seen did not take

@@ -18,6 +18,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/symflows/symflows/events"
+	"github.com/symflows/symflows/internal/deadline"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
 )
@@ -529,8 +530,7 @@ func testLostAnswer(t *testing.T, b *bench) {
 
 func testDeadline(t *testing.T, b *bench) {
 	b.System.SetMood(Mute)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
+	ctx := deadline.Soon(t)
 	_, err := b.Grant(ctx, b.call(t, flow.EventEscalate, runA, 0, b.Identities[0]))
 	b.expectError(t, "grant", err, flow.CodeUnavailable)
 	_, err = b.Revoke(ctx, b.call(t, flow.EventDeescalate, runA, 0, b.Identities[0]))
