@@ -175,7 +175,7 @@ const maxSuggestions = 100
 func (l *loader) refer(d *document, path, kind, name string) *document {
 	found := l.byName[kind][strings.ToLower(name)]
 	if found == nil {
-		d.fault(path, "no document of kind %s is named %q%s: write the name of one that there is", kind, clip(name), l.guess(kind, name))
+		d.fault(path, "no document of kind %s is named %q%s: write the name of one that there is", kind, flow.Clip(name, maxQuoted), l.guess(kind, name))
 		return nil
 	}
 	found.used = true

@@ -144,7 +144,7 @@ func (l *loader) document(file string, node *yaml.Node) {
 		d.fault("kind", "is missing: write one of %s", strings.Join(known, ", "))
 		return
 	case !slices.Contains(known, d.kind):
-		d.fault("kind", "%q is no kind%s: write one of %s", clip(d.kind), flow.DidYouMean(d.kind, known), strings.Join(known, ", "))
+		d.fault("kind", "%q is no kind%s: write one of %s", flow.Clip(d.kind, maxQuoted), flow.DidYouMean(d.kind, known), strings.Join(known, ", "))
 		return
 	}
 	o := d.object()
@@ -190,10 +190,10 @@ func (d *document) plain(node *yaml.Node, depth int) {
 		at("is nested more than %d levels deep: nothing here needs that", maxDepth)
 		*node = yaml.Node{Kind: yaml.ScalarNode, Tag: unreadable, Line: node.Line}
 	case node.Kind == yaml.AliasNode:
-		at("*%s: anchors and aliases are not supported: write the value out", clip(node.Value))
+		at("*%s: anchors and aliases are not supported: write the value out", flow.Clip(node.Value, maxQuoted))
 		*node = yaml.Node{Kind: yaml.ScalarNode, Tag: unreadable, Line: node.Line}
 	case node.Anchor != "":
-		at("&%s: anchors and aliases are not supported: write the value out each time", clip(node.Anchor))
+		at("&%s: anchors and aliases are not supported: write the value out each time", flow.Clip(node.Anchor, maxQuoted))
 	case node.Kind == yaml.ScalarNode && hasSecret(node.Value):
 		at(secretInFile) // it may be written with escapes
 	}
@@ -209,11 +209,11 @@ func (d *document) plain(node *yaml.Node, depth int) {
 				d.loader.fault(d.file, key.Line, "<< is not supported: write the attributes out")
 				continue
 			case key.ShortTag() != "!!str":
-				d.loader.fault(d.file, key.Line, "a key must be text: put %q in quotes", clip(key.Value))
+				d.loader.fault(d.file, key.Line, "a key must be text: put %q in quotes", flow.Clip(key.Value, maxQuoted))
 				continue
 			}
 			if first, twice := seen[key.Value]; twice {
-				d.loader.fault(d.file, key.Line, "%q is there twice (first on line %d): remove one", clip(key.Value), first)
+				d.loader.fault(d.file, key.Line, "%q is there twice (first on line %d): remove one", flow.Clip(key.Value, maxQuoted), first)
 			}
 			seen[key.Value] = key.Line
 		}
@@ -314,11 +314,5 @@ func locate(node *yaml.Node, path string) int {
 	return line
 }
 
-// clip shortens a text before it is repeated in a message.
-func clip(s string) string {
-	const most = 60
-	if r := []rune(s); len(r) > most {
-		return string(r[:most]) + "…"
-	}
-	return s
-}
+// maxQuoted is how much of a text is repeated in a message, in characters.
+const maxQuoted = 60

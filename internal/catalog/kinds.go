@@ -129,7 +129,7 @@ func (o *object) label() string {
 func (o *object) oneOf(key string, known []string) string {
 	s, ok := o.required(key, "one of "+strings.Join(known, ", "))
 	if ok && !slices.Contains(known, s) {
-		o.doc.fault(o.at(key), "%q is unknown%s: write one of %s", clip(s), flow.DidYouMean(s, known), strings.Join(known, ", "))
+		o.doc.fault(o.at(key), "%q is unknown%s: write one of %s", flow.Clip(s, maxQuoted), flow.DidYouMean(s, known), strings.Join(known, ", "))
 		return ""
 	}
 	return s
@@ -162,7 +162,7 @@ func (o *object) refs(key, kind string, each func(path string, d *document)) {
 		switch {
 		case d == nil:
 		case seen[d]:
-			o.doc.fault(path, "%q is listed twice: remove one", clip(name))
+			o.doc.fault(path, "%q is listed twice: remove one", flow.Clip(name, maxQuoted))
 		default:
 			seen[d] = true
 			each(path, d)
@@ -277,7 +277,7 @@ func (d *document) errorLogger(o *object) {
 // integrationType holds a reference to integrations of one type.
 func (d *document) integrationType(path string, integration *document, want string) {
 	if got := d.loader.integrations[integration.key()].Type; got != want && got != "" {
-		d.fault(path, "integration %q is of type %s: refer to one of type %s", integration.name, clip(got), want)
+		d.fault(path, "integration %q is of type %s: refer to one of type %s", integration.name, flow.Clip(got, maxQuoted), want)
 	}
 }
 
@@ -308,7 +308,7 @@ func (d *document) target(o *object) {
 	t.FieldBindings = o.texts("field_bindings")
 	for i, name := range t.FieldBindings {
 		if slices.Index(t.FieldBindings, name) < i {
-			d.follow(flow.Fault{Path: fmt.Sprintf("field_bindings[%d]", i), Message: fmt.Sprintf("%q is there twice: remove one", clip(name))})
+			d.follow(flow.Fault{Path: fmt.Sprintf("field_bindings[%d]", i), Message: fmt.Sprintf("%q is there twice: remove one", flow.Clip(name, maxQuoted))})
 		}
 	}
 	d.loader.targets[d.key()] = t
@@ -332,7 +332,7 @@ func (d *document) strategy(o *object) {
 	o.refs("targets", "target", func(path string, t *document) {
 		target := l.targets[t.key()]
 		if _, granted := typ.Target(target.Type); known && target.Type != "" && !granted {
-			d.fault(path, "target %q is of type %s, and strategies of type %s grant targets of type %s only", t.name, clip(target.Type), s.Type, strings.Join(typ.TargetNames(), " or "))
+			d.fault(path, "target %q is of type %s, and strategies of type %s grant targets of type %s only", t.name, flow.Clip(target.Type, maxQuoted), s.Type, strings.Join(typ.TargetNames(), " or "))
 		}
 		targets[t.name] = t
 		s.Targets = append(s.Targets, target)

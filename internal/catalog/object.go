@@ -64,7 +64,7 @@ func (o *object) wrong(path string, node *yaml.Node, want string) {
 	}
 	instead := want
 	if want == "text" && node.Kind == yaml.ScalarNode {
-		instead = fmt.Sprintf("it in quotes, %q", clip(node.Value))
+		instead = fmt.Sprintf("it in quotes, %q", flow.Clip(node.Value, maxQuoted))
 	}
 	o.doc.fault(path, "is %s: write %s", got, instead)
 }
@@ -286,7 +286,7 @@ func (o *object) jsonOf(path string, node *yaml.Node) any {
 		if err := node.Decode(&f); err == nil && !math.IsInf(f, 0) && !math.IsNaN(f) && (node.ShortTag() == "!!float" || math.Abs(f) < 1<<53) {
 			return f
 		}
-		o.doc.fault(path, "%q is no number that JSON carries without loss: write it in quotes", clip(node.Value))
+		o.doc.fault(path, "%q is no number that JSON carries without loss: write it in quotes", flow.Clip(node.Value, maxQuoted))
 		return nil
 	}
 	o.wrong(path, node, "text, a number, true, false, a list or attributes")

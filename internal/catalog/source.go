@@ -35,13 +35,13 @@ func (o *object) source(key, nameless string) *flow.Source {
 		code, err := readFile(d.loader.fsys, file)
 		switch {
 		case path.IsAbs(text) || !fs.ValidPath(file):
-			d.fault(at, "%q leads out of this folder: write the path of a file in it, such as ./impl.py", clip(text))
+			d.fault(at, "%q leads out of this folder: write the path of a file in it, such as ./impl.py", flow.Clip(text, maxQuoted))
 			return flow.NewSource(name, "")
 		case errors.Is(err, fs.ErrNotExist):
-			d.fault(at, "there is no file %s: write the path of one, relative to this file", clip(file))
+			d.fault(at, "there is no file %s: write the path of one, relative to this file", flow.Clip(file, maxQuoted))
 			return flow.NewSource(name, "")
 		case err != nil:
-			d.fault(at, "%s can't be read: %v", clip(file), err)
+			d.fault(at, "%s can't be read: %v", flow.Clip(file, maxQuoted), err)
 			return flow.NewSource(name, "")
 		}
 		text = string(code)

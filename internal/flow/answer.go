@@ -58,7 +58,7 @@ func (h *HookAnswer) Check(asked EventName) error {
 	for _, e := range mayReturn[asked] {
 		names = append(names, string(e))
 	}
-	return Errorf(CodeHandler, "%s returned %s, which it may not: it may return %s", HookBefore(asked), clip(string(h.Event), 40), strings.Join(names, ", "))
+	return Errorf(CodeHandler, "%s returned %s, which it may not: it may return %s", HookBefore(asked), Clip(string(h.Event), 40), strings.Join(names, ", "))
 }
 
 // Replaces tells whether the hook wants another event than the one that it was
@@ -72,7 +72,7 @@ func (h *HookAnswer) Ignores() bool { return h != nil && h.Event == Ignore }
 
 // Reason is what the actor is told when a hook ignores what they did.
 func (h *HookAnswer) Reason(asked EventName) Failure {
-	message := clip(h.Message, 2000)
+	message := Clip(h.Message, 2000)
 	if message == "" {
 		message = "A handler of the flow ignored this; it gave no reason."
 	}
@@ -169,7 +169,7 @@ func (f *Flow) Terms(r Run, asked EventName, h *HookAnswer) (*Terms, map[string]
 		}
 		chosen, ok := f.Strategy.Target(f.Org, name)
 		if !ok {
-			return nil, nil, wrong("target %q, which is not one of the flow's", clip(target, 120))
+			return nil, nil, wrong("target %q, which is not one of the flow's", Clip(target, 120))
 		}
 		fields := maps.Clone(r.Fields)
 		maps.Copy(fields, t.Fields)
@@ -269,7 +269,7 @@ func (p *Permission) UnmarshalJSON(b []byte) error {
 	case LevelAdmin, LevelMember, LevelAllUsers:
 		return nil
 	}
-	return Errorf(CodeHandler, "%q is no PermissionLevel", clip(string(p.Level), 40))
+	return Errorf(CodeHandler, "%q is no PermissionLevel", Clip(string(p.Level), 40))
 }
 
 // Notification is one round of asking, by get_request_notifications.

@@ -1058,7 +1058,7 @@ const (
 func clipWarnings(in []string) []string {
 	var out []string
 	for _, w := range in[:min(len(in), maxWarnings)] {
-		out = append(out, clip(w, maxWarningRunes))
+		out = append(out, Clip(w, maxWarningRunes))
 	}
 	if more := len(in) - maxWarnings; more > 0 {
 		out = append(out, fmt.Sprintf("and %d more", more))

@@ -10,5 +10,5 @@ func CheckFunctionARN(arn string) error {
 	if functionARN().MatchString(arn) {
 		return nil
 	}
-	return Errorf(CodeInvalid, "%q is not the ARN of a Lambda function: write it as arn:aws:lambda:us-east-1:123456789012:function:name", clip(arn, 200))
+	return Errorf(CodeInvalid, "%q is not the ARN of a Lambda function: write it as arn:aws:lambda:us-east-1:123456789012:function:name", Clip(arn, 200))
 }

@@ -29,7 +29,7 @@ var units = []struct {
 func ParseDuration(s string) (time.Duration, error) {
 	m := durationPattern.FindStringSubmatch(s)
 	if m == nil {
-		return 0, Errorf(CodeInvalid, "%q is not a duration: write a whole number and s, m, h, d or mo (30 days), such as 30m", clip(s, 40))
+		return 0, Errorf(CodeInvalid, "%q is not a duration: write a whole number and s, m, h, d or mo (30 days), such as 30m", Clip(s, 40))
 	}
 	n, err := strconv.ParseInt(m[1], 10, 64)
 	if err != nil || n == 0 {

@@ -150,3 +150,14 @@ func Retryable(err error) bool {
 	}
 	return false
 }
+
+// Clip shortens a text to its first n characters and an ellipsis; one that has
+// no more comes back as it is. What comes from outside is clipped before it is
+// repeated in a message.
+func Clip(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	return string(r[:n]) + "…"
+}

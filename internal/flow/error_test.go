@@ -35,3 +35,12 @@ func TestRetryable(t *testing.T) {
 		}
 	}
 }
+
+func TestClip(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{"": "", "four": "four", "fünf!": "fünf…", "日本語日本": "日本語日…"} {
+		if got := Clip(text, 4); got != want {
+			t.Errorf("Clip(%q, 4) = %q, want %q", text, got, want)
+		}
+	}
+}

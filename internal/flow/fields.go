@@ -78,7 +78,7 @@ func (f *Flow) submit(fields []PromptField, values map[string]any, faults []Fiel
 		if p.Name == FieldNameTarget && !f.ApprovalOnly() {
 			t, ok := f.Strategy.Target(f.Org, text(v))
 			if !ok {
-				fault(p.Name, "%q is not one of the flow's targets", clip(text(v), 60))
+				fault(p.Name, "%q is not one of the flow's targets", Clip(text(v), 60))
 				continue
 			}
 			sub.Target = &t
@@ -224,7 +224,7 @@ func (p PromptField) allowed(shown string, same func(string) bool) error {
 	if len(p.AllowedValues) == 0 || slices.ContainsFunc(p.AllowedValues, same) {
 		return nil
 	}
-	return Errorf(CodeInvalid, "%q is not allowed: choose one of %s", clip(shown, 60), clip(strings.Join(p.AllowedValues, ", "), 300))
+	return Errorf(CodeInvalid, "%q is not allowed: choose one of %s", Clip(shown, 60), Clip(strings.Join(p.AllowedValues, ", "), 300))
 }
 
 func list(v any) ([]any, error) {

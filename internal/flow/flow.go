@@ -49,6 +49,12 @@ type Environment struct {
 	LambdaARNs []string `json:"lambda_arns,omitempty"`
 }
 
+// Administers tells whether the environment names somebody as one of its
+// admins. It names people by their e-mail addresses, in letters of any case.
+func (e Environment) Administers(who Actor) bool {
+	return who.Email != "" && slices.ContainsFunc(e.Admins, func(email string) bool { return strings.EqualFold(email, who.Email) })
+}
+
 // Integration is an outside system as the configuration names it.
 type Integration struct {
 	Name       string               `json:"name"`

@@ -154,7 +154,7 @@ func (f *Flow) Change(form, by OpenForm) (OpenForm, error) {
 		}
 		value := f.valueIn(p, made.Value)
 		if value == nil && !empty(made.Value) {
-			return form, Errorf(CodeHandler, "on_change gave field %q a value that is no %s: %s", field.Name, field.Type, clip(fmt.Sprint(made.Value), 60))
+			return form, Errorf(CodeHandler, "on_change gave field %q a value that is no %s: %s", field.Name, field.Type, Clip(fmt.Sprint(made.Value), 60))
 		}
 		field.Label, field.Required, field.Visible, field.CurrentAllowed = made.Label, made.Required, made.Visible, made.CurrentAllowed
 		field.Value = f.offered(p, *field, value)

@@ -73,7 +73,7 @@ func EventID(runID string, n int) string {
 // RunOf gives the id of the run that an event belongs to.
 func RunOf(eventID string) (string, error) {
 	if !uuidPattern.MatchString(eventID) {
-		return "", Errorf(CodeUnknownEvent, "%q is not an event id: it should be a UUID as the API returned it", clip(eventID, 60))
+		return "", Errorf(CodeUnknownEvent, "%q is not an event id: it should be a UUID as the API returned it", Clip(eventID, 60))
 	}
 	return strings.ToLower(eventID[:len(eventID)-4]) + "0000", nil
 }
@@ -81,18 +81,9 @@ func RunOf(eventID string) (string, error) {
 // CheckRunID says whether id can be a run's.
 func CheckRunID(id string) error {
 	if !uuidPattern.MatchString(id) || !strings.HasSuffix(id, "0000") {
-		return Errorf(CodeUnknownRun, "%q is not a run id: it should be a UUID ending in 0000, as the API returned it", clip(id, 60))
+		return Errorf(CodeUnknownRun, "%q is not a run id: it should be a UUID ending in 0000, as the API returned it", Clip(id, 60))
 	}
 	return nil
 }
 
 var uuidPattern = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
-
-// clip shortens text from outside before it is repeated in a message.
-func clip(s string, n int) string {
-	r := []rune(s)
-	if len(r) <= n {
-		return s
-	}
-	return string(r[:n]) + "…"
-}

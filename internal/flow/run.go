@@ -305,7 +305,7 @@ type Failure struct {
 
 // FailureOf turns an error into what a run may keep of it.
 func FailureOf(err error) Failure {
-	return Failure{Code: CodeOf(err), Message: clip(UserMessage(err), 2000), Retryable: Retryable(err)}
+	return Failure{Code: CodeOf(err), Message: Clip(UserMessage(err), 2000), Retryable: Retryable(err)}
 }
 
 // Execution is the disposable walk through the steps that drives the run.

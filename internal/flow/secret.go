@@ -17,7 +17,7 @@ func CheckSecretPath(path string) error {
 	if secretPath.MatchString(path) {
 		return nil
 	}
-	return Errorf(CodeInvalid, "%q is no secret of AWS Secrets Manager: write its name, such as /sym/main/okta, or its ARN", clip(path, 200))
+	return Errorf(CodeInvalid, "%q is no secret of AWS Secrets Manager: write its name, such as /sym/main/okta, or its ARN", Clip(path, 200))
 }
 
 // ListedSecret is under which setting the i-th secret of secret_ids_json is

@@ -32,7 +32,7 @@ var (
 // ParseSRN reads a resource name. The error says what a right one looks like.
 func ParseSRN(s string) (SRN, error) {
 	bad := func(why string) (SRN, error) {
-		return SRN{}, Errorf(CodeInvalid, "%q is not a resource name: %s; write it as <org>:flow:<name>:latest, for example", clip(s, 120), why)
+		return SRN{}, Errorf(CodeInvalid, "%q is not a resource name: %s; write it as <org>:flow:<name>:latest, for example", Clip(s, 120), why)
 	}
 	parts := strings.Split(s, ":")
 	if len(parts) < 4 {
@@ -50,12 +50,12 @@ func ParseSRN(s string) (SRN, error) {
 	slugs := append(slices.Clone(parts[:len(parts)-len(rest)+1]), rest[2:]...)
 	for _, p := range slugs {
 		if !slugPattern.MatchString(p) {
-			return bad(fmt.Sprintf("%q may have letters, digits, - and _ only", clip(p, 60)))
+			return bad(fmt.Sprintf("%q may have letters, digits, - and _ only", Clip(p, 60)))
 		}
 	}
 	n.Identifier = strings.Join(rest[2:], "")
 	if !versionPattern.MatchString(n.Version) {
-		return bad(fmt.Sprintf("version %q is neither \"latest\" nor like 1.0.3", clip(n.Version, 30)))
+		return bad(fmt.Sprintf("version %q is neither \"latest\" nor like 1.0.3", Clip(n.Version, 30)))
 	}
 	return n, nil
 }

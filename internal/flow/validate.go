@@ -48,9 +48,9 @@ func CheckName(name string) error {
 	case name == "":
 		return Errorf(CodeInvalid, "is missing: give it a name")
 	case !slugPattern.MatchString(name):
-		return Errorf(CodeInvalid, "%q is no name: use letters, digits, - and _ only, and put the rest into label", clip(name, 60))
+		return Errorf(CodeInvalid, "%q is no name: use letters, digits, - and _ only, and put the rest into label", Clip(name, 60))
 	case len(name) > MaxOption:
-		return Errorf(CodeInvalid, "%q is too long: use at most %d characters", clip(name, 60), MaxOption)
+		return Errorf(CodeInvalid, "%q is too long: use at most %d characters", Clip(name, 60), MaxOption)
 	}
 	return nil
 }
@@ -58,7 +58,7 @@ func CheckName(name string) error {
 // CheckEmail says what is wrong with an e-mail address.
 func CheckEmail(s string) error {
 	if !emailPattern.MatchString(s) {
-		return Errorf(CodeInvalid, "%q is not an e-mail address: write one such as lead@example.com", clip(s, 60))
+		return Errorf(CodeInvalid, "%q is not an e-mail address: write one such as lead@example.com", Clip(s, 60))
 	}
 	return nil
 }
@@ -66,7 +66,7 @@ func CheckEmail(s string) error {
 // CheckChannel says what is wrong with the name or id of a Slack channel.
 func CheckChannel(s string) error {
 	if name, named := strings.CutPrefix(s, "#"); !channelPattern().MatchString(s) || named && utf8.RuneCountInString(name) > maxChannelName {
-		return Errorf(CodeInvalid, `%q is not a Slack channel: write "#name" in lower case and in quotes, or the channel's id`, clip(s, 90))
+		return Errorf(CodeInvalid, `%q is not a Slack channel: write "#name" in lower case and in quotes, or the channel's id`, Clip(s, 90))
 	}
 	return nil
 }
@@ -150,7 +150,7 @@ func (v *validator) sources() {
 		path := fmt.Sprintf("params.allowed_sources[%d]", i)
 		switch {
 		case s != ChannelSlack && s != ChannelAPI:
-			v.fault(path, "%q is no source: write slack or api", clip(string(s), 40))
+			v.fault(path, "%q is no source: write slack or api", Clip(string(s), 40))
 		case seen[s]:
 			v.fault(path, "%q is listed twice: remove one", s)
 		}
@@ -175,7 +175,7 @@ func (v *validator) fields() {
 		case p.Name == "":
 			v.fault(fieldPath(i, "name"), "is missing: give the field a name")
 		case !fieldNamePattern.MatchString(p.Name) || len(p.Name) > MaxOption:
-			v.fault(fieldPath(i, "name"), "%q is no field name: begin with a letter or _, go on with letters, digits, _ and -, %d characters at most, and put the rest into label", clip(p.Name, 60), MaxOption)
+			v.fault(fieldPath(i, "name"), "%q is no field name: begin with a letter or _, go on with letters, digits, _ and -, %d characters at most, and put the rest into label", Clip(p.Name, 60), MaxOption)
 		case slices.Contains(EventKeys, p.Name):
 			v.fault(fieldPath(i, "name"), "%q has a meaning of its own in audit records: choose another name", p.Name)
 		case seen[strings.ToLower(p.Name)]:
@@ -190,7 +190,7 @@ func (v *validator) fields() {
 		case p.Type == "":
 			v.fault(fieldPath(i, "type"), "is missing: write one of %s", fieldTypeNames())
 		case !slices.Contains(FieldTypes, p.Type):
-			v.fault(fieldPath(i, "type"), "%q is no field type: write one of %s", clip(string(p.Type), 40), fieldTypeNames())
+			v.fault(fieldPath(i, "type"), "%q is no field type: write one of %s", Clip(string(p.Type), 40), fieldTypeNames())
 		default:
 			v.values(i, p)
 		}
@@ -244,11 +244,11 @@ func (v *validator) values(i int, p PromptField) {
 		v.check(path, CheckOption(s))
 		value, err := one.one(s)
 		if err != nil {
-			v.fault(path, "%q %s", clip(s, 60), UserMessage(err))
+			v.fault(path, "%q %s", Clip(s, 60), UserMessage(err))
 			continue
 		}
 		if seen[value] {
-			v.fault(path, "%q is there twice: remove one", clip(s, 60))
+			v.fault(path, "%q is there twice: remove one", Clip(s, 60))
 		}
 		seen[value] = true
 	}
@@ -264,7 +264,7 @@ func (v *validator) values(i int, p PromptField) {
 		v.fault(fieldPath(i, "default"), "is too long: Slack's inputs hold at most %d characters", maxInput)
 	default:
 		if _, err := p.normalise(p.Default); err != nil {
-			v.fault(fieldPath(i, "default"), "%q is no value of this field: %s", clip(p.Default, 60), UserMessage(err))
+			v.fault(fieldPath(i, "default"), "%q is no value of this field: %s", Clip(p.Default, 60), UserMessage(err))
 		}
 	}
 }
@@ -335,7 +335,7 @@ func (v *validator) target(i int, p PromptField) {
 	v.always(i, p)
 	if p.Default != "" && len(v.Strategy.Targets) > 0 {
 		if _, ok := v.Strategy.Target(v.Org, p.Default); !ok {
-			v.fault(fieldPath(i, "default"), "%q is not one of the targets of strategy %q: write the name of one that is", clip(p.Default, 60), v.Strategy.Name)
+			v.fault(fieldPath(i, "default"), "%q is not one of the targets of strategy %q: write the name of one that is", Clip(p.Default, 60), v.Strategy.Name)
 		}
 	}
 }
@@ -427,7 +427,7 @@ func (v *validator) approval() {
 			at := fmt.Sprintf("%s.users[%d]", path, j)
 			v.check(at, CheckEmail(email))
 			if seen[strings.ToLower(email)] {
-				v.fault(at, "%q is there twice: remove one", clip(email, 60))
+				v.fault(at, "%q is there twice: remove one", Clip(email, 60))
 			}
 			seen[strings.ToLower(email)] = true
 		}
@@ -455,11 +455,11 @@ func (v *validator) approvers() {
 		case kind == "group" && groupPattern().MatchString(who):
 			counted = false
 		default:
-			v.fault(path, "%q names no approver: write group:<handle of a Slack user group> or user:<e-mail address>", clip(s, 90))
+			v.fault(path, "%q names no approver: write group:<handle of a Slack user group> or user:<e-mail address>", Clip(s, 90))
 			counted = false
 		}
 		if seen[strings.ToLower(s)] {
-			v.fault(path, "%q is there twice: remove one", clip(s, 90))
+			v.fault(path, "%q is there twice: remove one", Clip(s, 90))
 		}
 		seen[strings.ToLower(s)] = true
 	}

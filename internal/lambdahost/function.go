@@ -125,10 +125,7 @@ func (f *function) putIdle(w *worker) {
 // failed is the error of a function that said no.
 func (f *function) failed(message string) *flow.Error {
 	const most = 1000 // characters
-	if r := []rune(message); len(r) > most {
-		message = string(r[:most]) + "…"
-	}
-	return flow.Errorf(flow.CodeHandler, "function %q failed: %s", f.name, message)
+	return flow.Errorf(flow.CodeHandler, "function %q failed: %s", f.name, flow.Clip(message, most))
 }
 
 // unavailable is the error of a function that was not heard to the end.

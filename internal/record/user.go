@@ -1,7 +1,6 @@
 package record
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/symflows/symflows/internal/flow"
@@ -45,7 +44,7 @@ func UserOf(f *flow.Flow, a flow.Actor, outsider bool) User {
 		u.SRN, u.Username = flow.UserSRN(f.Org, flow.KindSystem, flow.KindSystem), flow.KindSystem
 	case a.Kind == flow.KindBot:
 		u.Type, u.Username = flow.KindBot, a.Name
-	case a.Email != "" && slices.ContainsFunc(f.Environment.Admins, func(email string) bool { return strings.EqualFold(email, a.Email) }):
+	case f.Environment.Administers(a):
 		u.Role = "admin"
 	case outsider:
 		u.Role = "guest"

@@ -121,8 +121,5 @@ func (f *fault) text(handler string) string {
 		message = where + ": " + message
 	}
 	const most = 2000 // what a run keeps of a failure
-	if r := []rune(message); len(r) > most {
-		message = string(r[:most]) + "…"
-	}
-	return message
+	return flow.Clip(message, most)
 }

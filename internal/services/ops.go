@@ -258,7 +258,7 @@ func (c call) eventCount(ctx context.Context, raw json.RawMessage) (any, error) 
 		return nil, err
 	}
 	if a.FilterOn != "" && a.FilterOn != "flow" && a.FilterOn != "target" {
-		return nil, flow.Errorf(flow.CodeInvalid, "filter_on is %q: it must be flow or target", clip(a.FilterOn))
+		return nil, flow.Errorf(flow.CodeInvalid, "filter_on is %q: it must be flow or target", flow.Clip(a.FilterOn, maxQuoted))
 	}
 	if a.FilterOn == "target" && c.run.Target == nil {
 		return nil, flow.Errorf(flow.CodeInvalid, "this run has no target to count by")
@@ -428,7 +428,7 @@ func (c call) function(op string, raw json.RawMessage) (arn string, payload []by
 		return "", nil, notOffered(op)
 	}
 	if !slices.Contains(c.flow.Environment.LambdaARNs, a.ARN) {
-		return "", nil, flow.Errorf(flow.CodeForbidden, "function %q is not among those that flows may invoke: add it to lambda_arns of environment %q", clip(a.ARN), c.flow.Environment.Name)
+		return "", nil, flow.Errorf(flow.CodeForbidden, "function %q is not among those that flows may invoke: add it to lambda_arns of environment %q", flow.Clip(a.ARN, maxQuoted), c.flow.Environment.Name)
 	}
 	if len(a.Payload) == 0 {
 		a.Payload = json.RawMessage("null")

@@ -121,7 +121,7 @@ func (s *Services) Handle(ctx context.Context, q Request) (Response, error) {
 	if flow.Retryable(err) {
 		level = slog.LevelWarn
 	}
-	s.Log.Log(ctx, level, "a handler's request was refused", "op", clip(q.Op), "code", shown.Code, "error", err)
+	s.Log.Log(ctx, level, "a handler's request was refused", "op", flow.Clip(q.Op, maxQuoted), "code", shown.Code, "error", err)
 	return Response{Error: &shown}, nil
 }
 
@@ -132,7 +132,7 @@ func (s *Services) answer(ctx context.Context, q Request) (any, error) {
 	}
 	op, ok := ops[q.Op]
 	if !ok {
-		return nil, flow.Errorf(flow.CodeInvalid, "there is no op %q", clip(q.Op))
+		return nil, flow.Errorf(flow.CodeInvalid, "there is no op %q", flow.Clip(q.Op, maxQuoted))
 	}
 	c := call{Services: s}
 	if c.run, err = s.Runs.Get(ctx, known.Run); err != nil {
@@ -144,13 +144,8 @@ func (s *Services) answer(ctx context.Context, q Request) (any, error) {
 	return op(c, ctx, q.Args)
 }
 
-// clip shortens what was not understood before it is repeated.
-func clip(s string) string {
-	if r := []rune(s); len(r) > 60 {
-		return string(r[:60]) + "…"
-	}
-	return s
-}
+// maxQuoted is how much of what was not understood is repeated, in characters.
+const maxQuoted = 60
 
 // args reads the arguments of an op.
 func args[T any](raw json.RawMessage) (T, error) {

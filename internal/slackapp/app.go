@@ -215,7 +215,7 @@ func ephemeral(text string, blocks ...slack.Block) private {
 	if len(blocks) == 0 {
 		blocks = []slack.Block{slack.NewSectionBlock(plain(text, maxText), nil, nil)}
 	}
-	return private{ResponseType: slack.ResponseTypeEphemeral, Text: clip(escape(text), maxText), Blocks: blocks}
+	return private{ResponseType: slack.ResponseTypeEphemeral, Text: fit(escape(text), maxText), Blocks: blocks}
 }
 
 // ours refuses what comes from a workspace that we don't serve. Slack leaves

@@ -272,8 +272,7 @@ func (a *App) administers(ctx context.Context, who store.User) ([]string, error)
 		if err != nil {
 			return nil, err
 		}
-		named := slices.ContainsFunc(f.Environment.Admins, func(email string) bool { return strings.EqualFold(email, who.Email) })
-		if named && !slices.Contains(names, f.Environment.Name) {
+		if f.Environment.Administers(who.Actor) && !slices.Contains(names, f.Environment.Name) {
 			names = append(names, f.Environment.Name)
 		}
 	}

@@ -174,7 +174,7 @@ func faults(v slack.View, err error, text string) any {
 	if e, ok := errors.AsType[*flow.Error](err); ok && e.Code == flow.CodeInvalid {
 		for _, f := range e.Fields {
 			if slices.Contains(inputs, f.Field) {
-				shown[f.Field] = clip(sentence(f.Message), maxText)
+				shown[f.Field] = fit(sentence(f.Message), maxText)
 			} else {
 				rest = append(rest, "“"+f.Field+"” "+f.Message)
 			}
@@ -185,7 +185,7 @@ func faults(v slack.View, err error, text string) any {
 	}
 	if len(rest) > 0 {
 		first := inputs[0]
-		shown[first] = clip(strings.TrimSpace(shown[first]+" "+sentence(strings.Join(rest, "; "))), maxText)
+		shown[first] = fit(strings.TrimSpace(shown[first]+" "+sentence(strings.Join(rest, "; "))), maxText)
 	}
 	return slack.NewErrorsViewSubmissionResponse(shown)
 }

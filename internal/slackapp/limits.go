@@ -47,7 +47,7 @@ func plain(s string, most int) *slack.TextBlockObject {
 	if s = visible(s); strings.TrimSpace(s) == "" {
 		s = nothing
 	}
-	return slack.NewTextBlockObject(slack.PlainTextType, clip(s, most), false, false)
+	return slack.NewTextBlockObject(slack.PlainTextType, fit(s, most), false, false)
 }
 
 // nothing stands where there would be no text: Slack refuses empty ones.
@@ -57,7 +57,7 @@ const nothing = "–"
 // through escape, safe or mention. Verbatim keeps Slack from finding links and
 // mentions in it by itself.
 func mrkdwn(s string, most int) *slack.TextBlockObject {
-	return slack.NewTextBlockObject(slack.MarkdownType, clip(s, most), false, true)
+	return slack.NewTextBlockObject(slack.MarkdownType, fit(s, most), false, true)
 }
 
 // section is a block of formatted text.
@@ -65,9 +65,9 @@ func section(s string) slack.Block {
 	return slack.NewSectionBlock(mrkdwn(s, maxText), nil, nil)
 }
 
-// clip shortens a text to at most n characters. It does not cut a reference
+// fit shortens a text to at most n characters, for a limit of Slack's. It does not cut a reference
 // such as <@U024BE7LH> in two.
-func clip(s string, n int) string {
+func fit(s string, n int) string {
 	if utf8.RuneCountInString(s) <= n {
 		return s
 	}
@@ -110,7 +110,7 @@ func escape(s string) string { return escaper.Replace(strings.TrimSpace(visible(
 
 // safe makes a short text from outside fit to stand in a sentence of ours.
 func safe(s string) string {
-	if s = escape(clip(s, maxInline)); s == "" {
+	if s = escape(fit(s, maxInline)); s == "" {
 		return nothing
 	}
 	return s

@@ -102,7 +102,7 @@ func requestForm(f *flow.Flow, runID string, o *openForm, most int) slack.ModalV
 	case !f.Params.ScheduleDeescalation:
 		intro = "You get access once your request is approved. It stays until somebody ends it."
 	}
-	if clip(f.Title(), maxTitle) != f.Title() { // the view's title has no room for it
+	if fit(f.Title(), maxTitle) != f.Title() { // the view's title has no room for it
 		intro = "*" + safe(f.Title()) + "*\n" + intro
 	}
 	blocks := []slack.Block{section(intro)}
@@ -115,7 +115,7 @@ func requestForm(f *flow.Flow, runID string, o *openForm, most int) slack.ModalV
 	}
 	if text := strings.TrimSpace(header); text != "" {
 		// Of the configuration, or its code, whose authors may format and link.
-		blocks = append(blocks, slack.NewSectionBlock(slack.NewTextBlockObject(slack.MarkdownType, clip(text, maxText), false, false), nil, nil))
+		blocks = append(blocks, slack.NewSectionBlock(slack.NewTextBlockObject(slack.MarkdownType, fit(text, maxText), false, false), nil, nil))
 	}
 	for i, p := range fields {
 		switch {
@@ -150,7 +150,7 @@ type offer struct {
 // input makes the input of a field.
 func input(p flow.PromptField, of offer, most int) slack.Block {
 	element, hint := element(p, of, most)
-	b := slack.NewInputBlock(clip(p.Name, maxID), plain(p.Title(), maxLabel), nil, element).WithOptional(!p.Required)
+	b := slack.NewInputBlock(fit(p.Name, maxID), plain(p.Title(), maxLabel), nil, element).WithOptional(!p.Required)
 	// Slack tells us of each choice, and of a text when Enter is pressed in it.
 	b.DispatchAction = p.OnChange != nil
 	if hint != "" {
@@ -186,7 +186,7 @@ func element(p flow.PromptField, of offer, most int) (e slack.BlockElement, hint
 		first = of.preset[0]
 	}
 	text := &slack.PlainTextInputBlockElement{
-		Type: slack.METPlainTextInput, ActionID: of.action, MaxLength: maxInput, InitialValue: clip(strings.Join(of.preset, "\n"), maxInput),
+		Type: slack.METPlainTextInput, ActionID: of.action, MaxLength: maxInput, InitialValue: fit(strings.Join(of.preset, "\n"), maxInput),
 	}
 	switch p.Type {
 	case flow.FieldSlackUser:

@@ -52,7 +52,7 @@ func Render(m workflow.Message, r flow.Run) ([]byte, error) {
 	err = enc.Encode(struct {
 		Text   string        `json:"text"`
 		Blocks []slack.Block `json:"blocks"`
-	}{clip(text, maxText), c.page.blocks})
+	}{fit(text, maxText), c.page.blocks})
 	return b.Bytes(), err
 }
 
@@ -698,7 +698,7 @@ func (c *card) refused(e flow.Event) string {
 	if len(e.Errors) > 0 {
 		c.page.add(slack.NewSectionBlock(plain(sentence(problems(e.Errors)), maxValue), nil, nil))
 	}
-	return deed + " did not count: " + escape(sentence(clip(problems(e.Errors), maxInline)))
+	return deed + " did not count: " + escape(sentence(fit(problems(e.Errors), maxInline)))
 }
 
 // byHandler tells whether what went wrong with an event is a handler's fault.

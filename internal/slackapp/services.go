@@ -24,7 +24,7 @@ type Services struct {
 // Send posts a text in Slack's mrkdwn, as handlers wrote it, to a channel or to
 // people; below a message of ours where thread is one.
 func (s Services) Send(ctx context.Context, to workflow.Address, text string, thread *flow.MessageRef) error {
-	options := []slack.MsgOption{slack.MsgOptionText(clip(text, maxSent), false)}
+	options := []slack.MsgOption{slack.MsgOptionText(fit(text, maxSent), false)}
 	where := to.Channel
 	var err error
 	switch {

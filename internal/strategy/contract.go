@@ -151,15 +151,8 @@ func errorsIn(v json.RawMessage) []string {
 			text = string(item)
 		}
 		if text = strings.TrimSpace(text); text != "" && text != "{}" && text != "false" {
-			said = append(said, clip(text, maxErrorText))
+			said = append(said, flow.Clip(text, maxErrorText))
 		}
 	}
 	return said
-}
-
-func clip(s string, n int) string {
-	if r := []rune(s); len(r) > n {
-		return string(r[:n]) + "…"
-	}
-	return s
 }

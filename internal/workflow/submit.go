@@ -3,8 +3,6 @@ package workflow
 import (
 	"context"
 	"errors"
-	"slices"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -219,7 +217,7 @@ func (s Submit) Retry(ctx context.Context, runID string, who store.User) (flow.R
 			if err != nil {
 				return nil, err
 			}
-			if who.Email != "" && slices.ContainsFunc(f.Environment.Admins, func(email string) bool { return strings.EqualFold(email, who.Email) }) {
+			if f.Environment.Administers(who.Actor) {
 				may = nil
 			}
 		}
