@@ -1,0 +1,57 @@
+package internal_test
+
+import (
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// clients are the services of AWS whose clients each function links. A client
+// more is some hundred KB that each cold start loads: a function that has no
+// right to use a service (infra/roles.go) should not link its client.
+var clients = map[string]string{
+	"access":   "dynamodb lambda scheduler secretsmanager sfn", // sfn by runner/stepfn, which wraps its steps
+	"api":      "dynamodb lambda secretsmanager",
+	"approval": "dynamodb lambda secretsmanager sfn",
+	"local":    "dynamodb lambda s3 secretsmanager signin sso ssooidc sts", // for -real-lambdas and its commands
+	"notify":   "dynamodb secretsmanager",
+	"publish":  "dynamodb lambda s3 secretsmanager",
+	"relay":    "dynamodb firehose lambda secretsmanager sfn sqs",
+	"services": "dynamodb secretsmanager",
+	"slack":    "dynamodb lambda secretsmanager",
+	"sweep":    "dynamodb lambda secretsmanager sfn",
+	"tokens":   "dynamodb secretsmanager",
+}
+
+func TestFunctionsLinkTheirOwnClients(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command("go", "list", "-f", `{{if eq .Name "main"}}{{.ImportPath}}{{range .Deps}} {{.}}{{end}}{{end}}`, "./functions/...")
+	cmd.Dir = ".."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	linked := map[string]string{}
+	for line := range strings.Lines(string(out)) {
+		imports := strings.Fields(line)
+		var services []string
+		for _, i := range imports[1:] {
+			if dir, service := path.Split(i); dir == "github.com/aws/aws-sdk-go-v2/service/" {
+				services = append(services, service)
+			}
+		}
+		slices.Sort(services)
+		linked[path.Base(imports[0])] = strings.Join(services, " ")
+	}
+	for function, want := range clients {
+		if got, ok := linked[function]; !ok || got != want {
+			t.Errorf("functions/%s links the clients of %q, want %q", function, got, want)
+		}
+		delete(linked, function)
+	}
+	for function, services := range linked {
+		t.Errorf("functions/%s links the clients of %q: list them here", function, services)
+	}
+}
