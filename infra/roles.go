@@ -1,7 +1,6 @@
 package main
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -167,7 +166,7 @@ func (d *deployment) strategyRights(r strategy.Rights) []right {
 	}
 	var secrets []string
 	for _, ref := range r.Secrets {
-		secrets = append(secrets, d.secretARN(ref.Path))
+		secrets = append(secrets, d.secretARNs(ref.Path)...)
 	}
 	slices.Sort(secrets)
 	if secrets = slices.Compact(secrets); len(secrets) > 0 { // keys of one secret are one
@@ -234,19 +233,14 @@ func readSecrets(arns ...string) right {
 	return right{actions: []string{"secretsmanager:GetSecretValue"}, resources: arns}
 }
 
-// full is the end of a secret's ARN: six letters of Secrets Manager's own choice.
-var full = regexp.MustCompile(`-[A-Za-z0-9]{6}$`)
-
-// secretARN is that of the secret at a path, which may be its ARN already.
-func (d *deployment) secretARN(path string) string {
-	const anySix = "-??????"
-	switch {
-	case !strings.HasPrefix(path, "arn:"):
-		return d.arn("secretsmanager", "secret:"+path+anySix)
-	case full.MatchString(path):
-		return path
+// secretARNs are the patterns of the ARNs that a secret's path, which may be its
+// ARN, can stand for.
+func (d *deployment) secretARNs(path string) []string {
+	if !strings.HasPrefix(path, "arn:") {
+		path = d.arn("secretsmanager", "secret:"+path)
+		return []string{path + "-??????"} // it is a name, whatever that ends in
 	}
-	return path + anySix
+	return flow.SecretARNs(path)
 }
 
 // Actions that IAM can't limit to resources.

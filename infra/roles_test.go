@@ -398,12 +398,17 @@ func TestSecretARN(t *testing.T) {
 	t.Parallel()
 	d := &deployment{}
 	const arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:/sym/okta"
-	for path, want := range map[string]string{
-		arn + "-a1B2c3": arn + "-a1B2c3",
-		arn:             arn + "-??????",
+	for path, want := range map[string][]string{
+		arn + "-a1B2c3": {arn + "-a1B2c3", arn + "-a1B2c3-??????"}, // a name may end so
+		arn:             {arn + "-??????"},
 	} {
-		if got := d.secretARN(path); got != want {
-			t.Errorf("%s: %s", path, got)
+		if got := d.secretARNs(path); !slices.Equal(got, want) {
+			t.Errorf("%s: %q", path, got)
 		}
+	}
+	jsiiTurn.Lock()
+	defer jsiiTurn.Unlock()
+	if got := d.secretARNs("client-secret"); len(got) != 1 || !strings.HasSuffix(got[0], ":secret:client-secret-??????") {
+		t.Errorf("of a name: %q", got)
 	}
 }

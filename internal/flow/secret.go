@@ -4,11 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"strings"
 )
 
 // secretPath is the form of a secret's name in AWS Secrets Manager, or of its
-// ARN: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html.
-var secretPath = regexp.MustCompile(`^(arn:aws[a-z-]*:secretsmanager:[a-z]{2}[a-z-]*-\d:\d{12}:secret:)?[A-Za-z0-9/_+=.@-]{1,519}$`)
+// ARN, in the partition that we run in: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html.
+var secretPath = regexp.MustCompile(`^(arn:aws:secretsmanager:[a-z]{2}[a-z-]*-\d:\d{12}:secret:)?[A-Za-z0-9/_+=.@-]{1,519}$`)
 
 // CheckSecretPath says whether the text may name a secret. Whoever may read it
 // is given the right by this name: it stands for one secret, never for several.
@@ -17,7 +18,43 @@ func CheckSecretPath(path string) error {
 	if secretPath.MatchString(path) {
 		return nil
 	}
+	if otherPartition(path) {
+		return Errorf(CodeInvalid, "%q is of another partition of AWS, which is out of reach: name a secret whose ARN begins with arn:aws:secretsmanager:", Clip(path, 200))
+	}
 	return Errorf(CodeInvalid, "%q is no secret of AWS Secrets Manager: write its name, such as /sym/main/okta, or its ARN", Clip(path, 200))
+}
+
+// secretSuffix is how a secret's ARN ends: six letters of Secrets Manager's own
+// choice. A name may end like that, too.
+var secretSuffix = regexp.MustCompile(`^-[A-Za-z0-9]{6}$`)
+
+const suffixLength = 7
+
+// SecretARNs gives the patterns of the ARNs that a secret's path can stand for,
+// where it is an ARN itself: whole, or without the six letters at its end, or it
+// can't be told, as with …:secret:client-secret.
+func SecretARNs(path string) []string {
+	without := path + "-??????"
+	if len(path) > suffixLength && secretSuffix.MatchString(path[len(path)-suffixLength:]) {
+		return []string{path, without}
+	}
+	return []string{without}
+}
+
+// SecretName gives the name by which to ask for a secret that there is none of
+// under its path, and whether there is one: Secrets Manager takes an ARN for whole
+// if it ends like one (https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen).
+// What is found by it has to have an ARN that [SecretHas] knows.
+func SecretName(path string) (string, bool) {
+	_, name, is := strings.Cut(path, ":secret:")
+	return name, is && len(SecretARNs(path)) > 1
+}
+
+// SecretHas tells whether a secret of that ARN is the one at the path, which is
+// an ARN without the six letters at its end.
+func SecretHas(arn, path string) bool {
+	rest, found := strings.CutPrefix(arn, path)
+	return found && secretSuffix.MatchString(rest)
 }
 
 // ListedSecret is under which setting the i-th secret of secret_ids_json is

@@ -46,6 +46,7 @@ func TestCheckSecretPath(t *testing.T) {
 		"/sym/main/okta": true,
 		"okta_token":     true,
 		"arn:aws:secretsmanager:us-east-1:123456789012:secret:/sym/okta-a1B2c3": true,
+		"arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:/sym/okta":    false,
 		"":          false,
 		"/sym/*":    false,
 		"*":         false,
@@ -57,6 +58,38 @@ func TestCheckSecretPath(t *testing.T) {
 	} {
 		if err := CheckSecretPath(path); (err == nil) != ok || err != nil && CodeOf(err) != CodeInvalid {
 			t.Errorf("%q: %v", path, err)
+		}
+	}
+}
+
+// TestSecretARNs: an ARN that ends in a dash and six letters may be whole, or not.
+func TestSecretARNs(t *testing.T) {
+	t.Parallel()
+	const arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
+	for path, want := range map[string]struct {
+		arns string
+		name string
+	}{
+		arn + "/sym/okta":            {arn + "/sym/okta-??????", ""},
+		arn + "/sym/okta-a1B2c3":     {arn + "/sym/okta-a1B2c3 " + arn + "/sym/okta-a1B2c3-??????", "/sym/okta-a1B2c3"},
+		arn + "client-secret":        {arn + "client-secret " + arn + "client-secret-??????", "client-secret"},
+		arn + "client-secret-a1B2c3": {arn + "client-secret-a1B2c3 " + arn + "client-secret-a1B2c3-??????", "client-secret-a1B2c3"},
+		arn + "client-secrets":       {arn + "client-secrets-??????", ""},
+	} {
+		name, ok := SecretName(path)
+		if got := strings.Join(SecretARNs(path), " "); got != want.arns || ok != (want.name != "") || ok && name != want.name {
+			t.Errorf("%s: %s, %q %t", path, got, name, ok)
+		}
+	}
+	if _, ok := SecretName("client-secret"); ok {
+		t.Error("a name is no ARN")
+	}
+	for found, want := range map[string]bool{
+		arn + "client-secret-a1B2c3": true, arn + "client-secret": false, arn + "client-secret-a1B2c3d": false,
+		"arn:aws:secretsmanager:us-east-1:210987654321:secret:client-secret-a1B2c3": false,
+	} {
+		if SecretHas(found, arn+"client-secret") != want {
+			t.Errorf("%s: %t", found, !want)
 		}
 	}
 }

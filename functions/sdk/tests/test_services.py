@@ -113,6 +113,26 @@ class SecretsOfAWS(unittest.TestCase):
         with self.assertRaises(AWSError):
             self.value(as_json({"__type": "ResourceNotFoundException", "message": "no"}, 400))
 
+    def test_arn_without_its_end(self):
+        from sym.sdk.secret import Secret
+
+        ours = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:client-secret"
+        theirs = ours.replace("123456789012", "210987654321")
+
+        def server(path, headers, body):
+            self.assertIn("/eu-west-1/secretsmanager/", headers["authorization"])
+            if json.loads(body)["SecretId"] in ("client-secret", f"{ours}-a1B2c3"):
+                return as_json({"ARN": f"{ours}-a1B2c3", "SecretString": "s3cret"})
+            return as_json({"__type": "ResourceNotFoundException", "message": "no"}, 400)
+
+        with serving(server) as url, mock.patch.dict(os.environ, {**AWS, "AWS_ENDPOINT_URL": url}):
+            with runtime.use(runtime.Runtime()):
+                for path in (ours, f"{ours}-a1B2c3"):
+                    self.assertEqual(Secret(path=path).retrieve_value(), "s3cret")
+                for path in (theirs, f"{ours[:-13]}other-secret"):
+                    with self.assertRaises(AWSError):
+                        Secret(path=path).retrieve_value()
+
 
 class Nothing(unittest.TestCase):
     def test_says_so(self):

@@ -32,7 +32,7 @@ var _ workflow.Functions = Functions{}
 func (f Functions) Invoke(ctx context.Context, arn string, payload []byte) ([]byte, error) {
 	out, err := f.API.Invoke(ctx, &lambda.InvokeInput{
 		FunctionName: aws.String(arn), InvocationType: types.InvocationTypeRequestResponse, Payload: payload,
-	})
+	}, where(arn))
 	if err != nil {
 		return nil, invokeError(arn, err)
 	}
@@ -49,6 +49,16 @@ func (f Functions) Invoke(ctx context.Context, arn string, payload []byte) ([]by
 		return nil, flow.Errorf(flow.CodeHandler, "function %s failed: %s", name(arn), said.Message)
 	}
 	return out.Payload, nil
+}
+
+// where has a call go to the region that the function is in: others know nothing
+// of it.
+func where(arn string) func(*lambda.Options) {
+	return func(o *lambda.Options) {
+		if region := flow.ARNRegion(arn); region != "" {
+			o.Region = region
+		}
+	}
 }
 
 // invokeError tells what has to be mended from what may pass.

@@ -125,3 +125,47 @@ func TestInvokeWithoutServer(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestInvoke_region: a function is invoked in its own region, for others know
+// nothing of it.
+func TestInvoke_region(t *testing.T) {
+	t.Parallel()
+	const elsewhere = "eu-central-1"
+	client := clientOf(t, func(w http.ResponseWriter, r *http.Request) {
+		if signed := strings.Split(r.Header.Get("Authorization"), "/"); len(signed) < 3 || signed[2] != elsewhere {
+			w.Header().Set("X-Amzn-ErrorType", "ResourceNotFoundException")
+			w.WriteHeader(http.StatusNotFound)
+			io.WriteString(w, `{"message":"Functions from 'eu-central-1' are not reachable in this region ('us-east-1')"}`)
+			return
+		}
+		io.WriteString(w, `{}`)
+	})
+	if _, err := client.Invoke(t.Context(), strings.Replace(arn, "us-east-1", elsewhere, 1), nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestInvoke_host: without an address of its own, it is that region's service
+// which is called.
+func TestInvoke_host(t *testing.T) {
+	t.Parallel()
+	called := ""
+	client := Functions{API: lambda.New(lambda.Options{
+		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""), Retryer: aws.NopRetryer{},
+		HTTPClient: &http.Client{Transport: hosts(func(host string) { called = host })},
+	})}
+	if _, err := client.Invoke(t.Context(), strings.Replace(arn, "us-east-1", "eu-central-1", 1), nil); err == nil {
+		t.Error("nobody answered")
+	}
+	if called != "lambda.eu-central-1.amazonaws.com" {
+		t.Errorf("called %q", called)
+	}
+}
+
+// hosts is told who is called, and answers nothing.
+type hosts func(string)
+
+func (h hosts) RoundTrip(r *http.Request) (*http.Response, error) {
+	h(r.URL.Host)
+	return nil, io.ErrUnexpectedEOF
+}

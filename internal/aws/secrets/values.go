@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/aws/smithy-go"
 
 	"github.com/symflows/symflows/internal/flow"
@@ -68,7 +69,7 @@ func (v *Values) text(ctx context.Context, ref flow.SecretRef) (string, error) {
 	if v.Now().Before(known.until) {
 		return known.text, nil
 	}
-	out, err := v.API.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(ref.Path)})
+	out, err := v.get(ctx, ref.Path)
 	if err != nil {
 		return "", refusal(ref, err)
 	}
@@ -77,6 +78,29 @@ func (v *Values) text(ctx context.Context, ref flow.SecretRef) (string, error) {
 	}
 	known.until = v.Now().Add(fresh)
 	return known.text, nil
+}
+
+// get reads the secret at a path, in the region that the path names if it is an
+// ARN.
+func (v *Values) get(ctx context.Context, path string) (*secretsmanager.GetSecretValueOutput, error) {
+	there := func(o *secretsmanager.Options) {
+		if region := flow.ARNRegion(path); region != "" {
+			o.Region = region
+		}
+	}
+	out, err := v.API.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(path)}, there)
+	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); !missing {
+		return out, err
+	}
+	name, ok := flow.SecretName(path)
+	if !ok {
+		return nil, err
+	}
+	found, failed := v.API.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(name)}, there)
+	if failed != nil || !flow.SecretHas(aws.ToString(found.ARN), path) {
+		return nil, err // of what was asked for
+	}
+	return found, nil
 }
 
 func (v *Values) at(path string) *value {

@@ -199,3 +199,47 @@ func TestValuesPrefetch(t *testing.T) {
 		t.Errorf("asked %v", m.asked)
 	}
 }
+
+// TestValuesValue_partialARN: Secrets Manager takes an ARN for whole that ends in
+// a dash and six letters, and finds nothing, though they belong to the name.
+func TestValuesValue_partialARN(t *testing.T) {
+	t.Parallel()
+	const (
+		ours   = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"
+		theirs = "arn:aws:secretsmanager:eu-west-1:210987654321:secret:"
+	)
+	var mu sync.Mutex
+	regions := map[string]bool{}
+	service := awstest.Service(func(_ string, input []byte) (any, error) {
+		var in struct{ SecretId string }
+		if err := json.Unmarshal(input, &in); err != nil {
+			t.Error(err)
+		}
+		switch in.SecretId {
+		case "client-secret", ours + "client-secret-a1B2c3":
+			return map[string]any{"ARN": ours + "client-secret-a1B2c3", "SecretString": "s3cret"}, nil
+		}
+		return nil, &awstest.Fault{Status: http.StatusBadRequest, Code: "ResourceNotFoundException", Message: "Secrets Manager can't find the specified secret."}
+	})
+	cfg := awstest.Config(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		regions[strings.Split(r.Header.Get("Authorization"), "/")[2]] = true
+		mu.Unlock()
+		service.ServeHTTP(w, r)
+	}))
+	values := &Values{API: secretsmanager.NewFromConfig(cfg), Now: time.Now}
+	for path, want := range map[string]string{
+		ours + "client-secret":        "s3cret",
+		ours + "client-secret-a1B2c3": "s3cret",
+		theirs + "client-secret":      "", // the name is that of another's
+		ours + "other-secret":         "",
+	} {
+		got, err := values.Value(t.Context(), flow.SecretRef{Path: path})
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%s: %q, %v", path, got, err)
+		}
+	}
+	if len(regions) != 1 || !regions["eu-west-1"] {
+		t.Errorf("asked in %v", regions)
+	}
+}

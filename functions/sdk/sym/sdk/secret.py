@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from sym.sdk import runtime
 from sym.sdk.exceptions import AWSError, SDKError
 from sym.sdk.resource import SRN, SymResource
+
+_ARN = re.compile(r"arn:aws:secretsmanager:(?P<region>[a-z0-9-]+):\d{12}:secret:(?P<name>.+)")
+_SUFFIX = re.compile(r"-[A-Za-z0-9]{6}$")
 
 
 class Secret(SymResource):
@@ -76,12 +80,25 @@ class Secret(SymResource):
     def _from_aws(self) -> str:
         from sym.sdk.integrations import _aws  # which is built on this module
 
-        manager = _aws.Service(AWSError, "secretsmanager", _aws.own_region(), _aws.own_credentials())
-        answer = manager.call(
-            "secretsmanager.GetSecretValue",
-            {"SecretId": self._path},
-            what=f"the secret {self._path}",
-        )
+        arn = _ARN.fullmatch(self._path)
+        region = arn["region"] if arn else _aws.own_region()
+        manager = _aws.Service(AWSError, "secretsmanager", region, _aws.own_credentials())
+
+        def read(name: str) -> dict[str, Any]:
+            return manager.call("secretsmanager.GetSecretValue", {"SecretId": name}, what=f"the secret {self._path}")
+
+        try:
+            answer = read(self._path)
+        except AWSError:
+            # AWS takes an ARN for whole that ends like one, though that may be its name's end.
+            if not arn or not _SUFFIX.search(self._path):
+                raise
+            try:
+                answer = read(arn["name"])
+            except AWSError:
+                answer = {}
+            if not _SUFFIX.fullmatch(str(answer.get("ARN", "")).removeprefix(self._path)):
+                raise
         if not isinstance(answer.get("SecretString"), str):
             raise SDKError("BAD_SECRET", f"The secret {self._path} holds bytes.", "Store it as a text.")
         return answer["SecretString"]
