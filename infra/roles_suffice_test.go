@@ -45,6 +45,7 @@ import (
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/dynamo/dynamotest"
 	"github.com/symflows/symflows/internal/strategy/builtin"
+	"github.com/symflows/symflows/internal/strategy/builtin/clients"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -395,7 +396,7 @@ func TestRightsSuffice(t *testing.T) {
 	grants := access.Access(time.Second)
 	grants.Handlers = handlers(access)
 	grants.Rights = builtin.Rights
-	grants.Open = builtin.Open(builtin.Deps{
+	grants.Open = clients.Open(clients.Deps{
 		Functions: invoke.Functions{API: functions}, Handlers: handlers(access), Secrets: access.Secrets, Now: a.clock.Now, HTTPClient: &http.Client{Transport: redirect(target.URL)},
 	})
 	grants.Ahead = core.Ahead

@@ -19,10 +19,9 @@ const module = "github.com/symflows/symflows/"
 // that lists its packages.
 var table = regexp.MustCompile(`(?m)^\| (\d+) \| ([^|]+) \|`)
 
-// readFloors reads from README on which floor each package lives. The longest
-// prefix counts. Packages below internal/ are listed without it, alternatives
-// stand in braces, and `strategy/<system>` stands for every package below
-// strategy/.
+// readFloors reads from README on which floor each package lives. Packages below
+// internal/ are listed without it, alternatives stand in braces, and
+// `strategy/<system>` stands for every package in strategy/.
 func readFloors(t *testing.T) map[string]int {
 	t.Helper()
 	readme, err := os.ReadFile("../README.md")
@@ -50,12 +49,8 @@ func readFloors(t *testing.T) map[string]int {
 	return floors
 }
 
-// alternatives writes out "store/{dynamo,sqlite}" as two names, and
-// "strategy/<system>" as the prefix "strategy/".
+// alternatives writes out "store/{dynamo,sqlite}" as two names.
 func alternatives(name string) []string {
-	if before, _, found := strings.Cut(name, "<"); found {
-		return []string{before}
-	}
 	before, rest, found := strings.Cut(name, "{")
 	if !found {
 		return []string{strings.TrimSuffix(name, "/")}
@@ -71,19 +66,31 @@ func alternatives(name string) []string {
 // purest is the highest floor that uses the standard library only.
 const purest = 3
 
-// floorOf gives the floor of a package, and the row's name that placed it.
+// floorOf gives the floor of a package, and the row's name that placed it: the
+// longest one that it is, or lies below; of two, the one that is more exact.
 func floorOf(floors map[string]int, pkg string) (floor int, by string) {
-	best, floor := "", -1
-	for prefix, f := range floors {
-		in := pkg == prefix || strings.HasPrefix(pkg, strings.TrimSuffix(prefix, "/")+"/")
-		if strings.HasSuffix(prefix, "/") {
-			in = strings.HasPrefix(pkg, prefix)
-		}
-		if in && len(prefix) > len(best) {
-			best, floor = prefix, f
+	floor = -1
+	for name, f := range floors {
+		longer := strings.Count(name, "/") - strings.Count(by, "/")
+		if within(pkg, name) && (by == "" || longer > 0 || longer == 0 && !strings.Contains(name, "<")) {
+			by, floor = name, f
 		}
 	}
-	return floor, best
+	return floor, by
+}
+
+// within tells whether a package is what a row's name stands for, or lies below.
+func within(pkg, name string) bool {
+	have, want := strings.Split(pkg, "/"), strings.Split(name, "/")
+	if len(have) < len(want) {
+		return false
+	}
+	for i, part := range want {
+		if part != have[i] && !strings.HasPrefix(part, "<") {
+			return false
+		}
+	}
+	return true
 }
 
 func TestImportsGoDown(t *testing.T) {

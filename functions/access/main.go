@@ -20,6 +20,7 @@ import (
 	"github.com/symflows/symflows/internal/runner/stepfn"
 	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/strategy/builtin"
+	"github.com/symflows/symflows/internal/strategy/builtin/clients"
 )
 
 // callTimeout bounds the calls of targets in one attempt.
@@ -34,7 +35,7 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, stepfn.Inp
 	access := d.Access(max(callTimeout, d.Patience))
 	access.Ahead = core.Ahead
 	access.Handlers = handlers
-	access.Open = builtin.Open(builtin.Deps{
+	access.Open = clients.Open(clients.Deps{
 		Functions: functions, Handlers: handlers, Secrets: d.Secrets, HTTPClient: &http.Client{}, Now: d.Clock.Now,
 	})
 	access.Rights = builtin.Rights

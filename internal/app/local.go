@@ -26,6 +26,7 @@ import (
 	"github.com/symflows/symflows/internal/store/sqlite"
 	"github.com/symflows/symflows/internal/strategy"
 	"github.com/symflows/symflows/internal/strategy/builtin"
+	"github.com/symflows/symflows/internal/strategy/builtin/clients"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -178,7 +179,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	if err != nil {
 		return err
 	}
-	open := builtin.Open(builtin.Deps{Functions: functions, Handlers: handlers, Secrets: secrets, HTTPClient: &http.Client{Transport: o.seams.http}, Now: now})
+	open := clients.Open(clients.Deps{Functions: functions, Handlers: handlers, Secrets: secrets, HTTPClient: &http.Client{Transport: o.seams.http}, Now: now})
 	if o.seams.open != nil {
 		open = o.seams.open(open)
 	}

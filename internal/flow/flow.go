@@ -88,7 +88,7 @@ type Strategy struct {
 	Secrets     map[string]SecretRef `json:"secrets,omitempty"` // by setting: "signing_secret_id", …
 	Integration *Integration         `json:"integration,omitempty"`
 	Targets     []Target             `json:"targets,omitempty"`
-	// Implementation is the code of a strategy of type custom.
+	// Implementation is the Python of a strategy whose type goes with some.
 	Implementation *Source `json:"implementation,omitempty"`
 }
 

@@ -35,13 +35,13 @@ func Counted() Setting {
 	}
 }
 
-// ContractEntitlement is what a target means whose code lives at destination
+// ContractEntitlements is what a target means, one entitlement, whose code lives at destination
 // (an ARN, a URL). Every setting of the target may change what the code does,
 // so all of them tell entitlements apart. A target's own setting
 // "counted" wins over the strategy's.
-func ContractEntitlement(s flow.Strategy, destination string, target flow.Target, identity, runID string) (flow.Entitlement, error) {
+func ContractEntitlements(s flow.Strategy, destination string, target flow.Target, identity, runID string) ([]flow.Entitlement, error) {
 	if identity == "" {
-		return flow.Entitlement{}, flow.Errorf(flow.CodeIdentity, "nobody to grant %s to: the requester has no identity", target.Title())
+		return nil, flow.Errorf(flow.CodeIdentity, "nobody to grant %s to: the requester has no identity", target.Title())
 	}
 	shared := s.Settings[counted]
 	if own := target.Settings[counted]; own != "" {
@@ -52,14 +52,14 @@ func ContractEntitlement(s flow.Strategy, destination string, target flow.Target
 		Settings    map[string]string
 	}{destination, target.Settings})
 	if err != nil {
-		return flow.Entitlement{}, fmt.Errorf("encode the target's settings: %w", err)
+		return nil, fmt.Errorf("encode the target's settings: %w", err)
 	}
 	digest := sha256.Sum256(what)
 	key := []string{s.Type, target.Name, hex.EncodeToString(digest[:8]), identity}
 	if shared != "true" {
 		key = append(key, runID)
 	}
-	return flow.Entitlement{Key: strings.Join(key, "/")}, nil
+	return []flow.Entitlement{{Key: strings.Join(key, "/")}}, nil
 }
 
 // Limits of what people are shown of an answer's errors. A run keeps no more

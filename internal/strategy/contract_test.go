@@ -70,17 +70,17 @@ func TestReadAnswer(t *testing.T) {
 	}
 }
 
-func TestContractEntitlement(t *testing.T) {
+func TestContractEntitlements(t *testing.T) {
 	t.Parallel()
 	s := flow.Strategy{Type: "aws_lambda", Name: "databases"}
 	orders := flow.Target{Name: "orders-db", Settings: map[string]string{"arn": "arn:a", "identifier": "orders"}}
 	key := func(s flow.Strategy, destination string, target flow.Target, identity, run string) string {
 		t.Helper()
-		e, err := strategy.ContractEntitlement(s, destination, target, identity, run)
+		e, err := strategy.ContractEntitlements(s, destination, target, identity, run)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return e.Key
+		return e[0].Key
 	}
 	with := func(target flow.Target, k, v string) flow.Target {
 		target.FieldBindings = []string{k}
@@ -125,7 +125,7 @@ func TestContractEntitlement(t *testing.T) {
 		t.Errorf("not counted by the target, but two runs share %s", a)
 	}
 
-	if _, err := strategy.ContractEntitlement(s, "arn:a", orders, "", "run-1"); flow.CodeOf(err) != flow.CodeIdentity {
+	if _, err := strategy.ContractEntitlements(s, "arn:a", orders, "", "run-1"); flow.CodeOf(err) != flow.CodeIdentity {
 		t.Errorf("without an identity: got %v, want an error of %s", err, flow.CodeIdentity)
 	}
 }

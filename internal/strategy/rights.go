@@ -94,7 +94,7 @@ func distinct(list []string) []string {
 func (r Rights) Names() []string {
 	var names []string
 	for _, a := range r.Allow {
-		what := "rights on "
+		what := "right to " + strings.Join(a.Actions, ", ") + " on "
 		if slices.Equal(a.Actions, []string{invokeFunction}) {
 			what = "function "
 		}

@@ -1,6 +1,3 @@
-// Package strategy is the port to the systems in which access is granted. An
-// implementation is a package strategy/<system> with a [Type] and one line in
-// strategy/builtin; all of them run the suite of strategy/strategytest.
 package strategy
 
 import (

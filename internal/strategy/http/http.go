@@ -1,12 +1,9 @@
 package httpstrategy
 
 import (
-	"context"
 	"net"
-	"net/http"
 	"net/url"
 	"slices"
-	"time"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
@@ -15,7 +12,7 @@ import (
 // Settings of the strategy.
 const (
 	settingURL    = "url"               // of a target, too, where it wins
-	settingSecret = "signing_secret_id" // the name of a secret
+	SettingSecret = "signing_secret_id" // the name of a secret
 )
 
 // Type is the strategy's type. It needs the setting "url", on itself or on
@@ -29,7 +26,7 @@ func Type() strategy.Type {
 		Integration: strategy.Integration{Need: strategy.Optional},
 		Settings: strategy.Settings{Known: []strategy.Setting{
 			address,
-			{Name: settingSecret, About: "the name of the secret that requests are signed with"},
+			{Name: SettingSecret, About: "the name of the secret that requests are signed with"},
 			strategy.Counted(),
 		}},
 		Targets: []strategy.TargetType{{
@@ -54,7 +51,7 @@ func rules(s flow.Strategy) []flow.Fault {
 }
 
 func rights(s flow.Strategy) strategy.Rights {
-	if secret, ok := s.Secrets[settingSecret]; ok {
+	if secret, ok := s.Secrets[SettingSecret]; ok {
 		return strategy.Rights{Secrets: []flow.SecretRef{secret}}
 	}
 	return strategy.Rights{}
@@ -79,50 +76,15 @@ func loopback(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
-// Deps is what the strategy works with.
-type Deps struct {
-	Client  *http.Client     // required
-	Secrets strategy.Secrets // required if any strategy has a signing_secret_id
-	Now     func() time.Time
-}
-
-// Open gives the opener of strategies that call through d.
-func Open(d Deps) strategy.Opener {
-	client := *d.Client
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	d.Client = &client
-	return func(s flow.Strategy) (strategy.Strategy, error) {
-		return server{s, d}, nil
-	}
-}
-
-// server is a strategy whose targets are granted by a server.
-type server struct {
-	frozen flow.Strategy
-	deps   Deps
-}
-
-func (s server) url(target flow.Target) string {
+// URL is where the target's server is.
+func URL(s flow.Strategy, target flow.Target) string {
 	if own := target.Settings[settingURL]; own != "" {
 		return own
 	}
-	return s.frozen.Settings[settingURL]
+	return s.Settings[settingURL]
 }
 
-func (s server) Entitlements(target flow.Target, identity, runID string) ([]flow.Entitlement, error) {
-	e, err := strategy.ContractEntitlement(s.frozen, s.url(target), target, identity, runID)
-	if err != nil {
-		return nil, err
-	}
-	return []flow.Entitlement{e}, nil
-}
-
-// Grant posts the record of the escalate event.
-func (s server) Grant(ctx context.Context, c strategy.Call) (strategy.Result, error) {
-	return s.post(ctx, c)
-}
-
-// Revoke posts the record of the deescalate event to the same address.
-func (s server) Revoke(ctx context.Context, c strategy.Call) (strategy.Result, error) {
-	return s.post(ctx, c)
+// Entitlements says what a target means for an identity.
+func Entitlements(s flow.Strategy, target flow.Target, identity, runID string) ([]flow.Entitlement, error) {
+	return strategy.ContractEntitlements(s, URL(s, target), target, identity, runID)
 }

@@ -1,4 +1,4 @@
-package httpstrategy
+package client
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
+	httpstrategy "github.com/symflows/symflows/internal/strategy/http"
 )
 
 const maxAnswer = 1 << 20 // bytes
@@ -26,7 +27,7 @@ func (s server) post(ctx context.Context, c strategy.Call) (strategy.Result, err
 	if err != nil {
 		return strategy.Result{}, fmt.Errorf("encode the record for the server: %w", err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url(c.Target), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, httpstrategy.URL(s.frozen, c.Target), bytes.NewReader(body))
 	if err != nil {
 		return strategy.Result{}, &flow.Error{Code: flow.CodeStrategy, Message: "the strategy's url is not an address", Cause: bare(err)}
 	}
@@ -58,7 +59,7 @@ func (s server) post(ctx context.Context, c strategy.Call) (strategy.Result, err
 
 // sign adds the signature's headers if the strategy has a signing secret.
 func (s server) sign(ctx context.Context, req *http.Request, body []byte) error {
-	ref, ok := s.frozen.Secrets[settingSecret]
+	ref, ok := s.frozen.Secrets[httpstrategy.SettingSecret]
 	if !ok {
 		return nil
 	}

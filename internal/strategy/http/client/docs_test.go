@@ -1,4 +1,4 @@
-package httpstrategy
+package client
 
 import (
 	"os"
@@ -14,7 +14,7 @@ import (
 // The Python of the guide tells genuine requests from others.
 func TestGuidesPythonVerifies(t *testing.T) {
 	t.Parallel()
-	guide, err := os.ReadFile("../../../docs/strategies.md")
+	guide, err := os.ReadFile("../../../../docs/strategies.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,82 @@
+// Package client grants and removes for the strategy "aws_lambda": it invokes the
+// functions that targets name.
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/strategy"
+	"github.com/symflows/symflows/internal/strategy/awslambda"
+)
+
+// Functions invokes Lambda functions, in AWS or on this machine; see
+// workflow.Functions for what its errors mean.
+type Functions interface {
+	Invoke(ctx context.Context, arn string, payload []byte) ([]byte, error)
+}
+
+// Open gives the opener of strategies that invoke through f.
+func Open(f Functions) strategy.Opener {
+	return func(s flow.Strategy) (strategy.Strategy, error) {
+		return function{s, f}, nil
+	}
+}
+
+// function is a strategy whose targets are functions.
+type function struct {
+	frozen    flow.Strategy
+	functions Functions
+}
+
+func (f function) Entitlements(target flow.Target, identity, runID string) ([]flow.Entitlement, error) {
+	return awslambda.Entitlements(f.frozen, target, identity, runID)
+}
+
+// Grant invokes the target's function with the record of the escalate event.
+func (f function) Grant(ctx context.Context, c strategy.Call) (strategy.Result, error) {
+	return f.invoke(ctx, c)
+}
+
+// Revoke invokes the same function with the record of the deescalate event.
+func (f function) Revoke(ctx context.Context, c strategy.Call) (strategy.Result, error) {
+	return f.invoke(ctx, c)
+}
+
+func (f function) invoke(ctx context.Context, c strategy.Call) (strategy.Result, error) {
+	if err := ctx.Err(); err != nil {
+		return strategy.Result{}, timedOut(err)
+	}
+	payload, err := json.Marshal(c.Record)
+	if err != nil {
+		return strategy.Result{}, fmt.Errorf("encode the record for the function: %w", err)
+	}
+	answer, err := f.functions.Invoke(ctx, c.Target.Settings[awslambda.SettingARN], payload)
+	if err != nil {
+		return strategy.Result{}, failure(ctx, err)
+	}
+	return strategy.ReadAnswer("the function", answer)
+}
+
+// failure says whether to invoke again. A function that failed (an exception,
+// a panic) counts as one that refused, as it does for Sym: the same call would
+// most likely fail the same way, and people can press Retry.
+func failure(ctx context.Context, err error) error {
+	if said, ok := errors.AsType[*flow.Error](err); ok {
+		if said.Code == flow.CodeHandler {
+			return &flow.Error{Code: flow.CodeStrategy, Message: said.Message, Cause: said.Cause}
+		}
+		return err
+	}
+	if ctx.Err() != nil {
+		return timedOut(err)
+	}
+	return err
+}
+
+func timedOut(err error) error {
+	return &flow.Error{Code: flow.CodeUnavailable, Message: "the function did not answer in time", Cause: err}
+}

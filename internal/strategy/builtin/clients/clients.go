@@ -1,0 +1,58 @@
+// Package clients lists what does the work of the strategies of this build. Only
+// entry points that grant link it; the others do with the types that package
+// builtin lists.
+package clients
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/strategy"
+	awslambda "github.com/symflows/symflows/internal/strategy/awslambda/client"
+	custom "github.com/symflows/symflows/internal/strategy/custom/client"
+	httpstrategy "github.com/symflows/symflows/internal/strategy/http/client"
+)
+
+// Deps is what strategies work with.
+type Deps struct {
+	Functions  awslambda.Functions // required by aws_lambda
+	Handlers   custom.Handlers     // nil where no Python can be run
+	Secrets    strategy.Secrets    // required by http
+	HTTPClient *http.Client        // required by http
+	Now        func() time.Time    // required by http
+}
+
+// openers has a line for each strategy of package builtin.
+var openers = map[string]func(Deps) strategy.Opener{
+	"aws_lambda": func(d Deps) strategy.Opener { return awslambda.Open(d.Functions) },
+	"custom":     func(d Deps) strategy.Opener { return custom.Open(d.Handlers) },
+	"http": func(d Deps) strategy.Opener {
+		return httpstrategy.Open(httpstrategy.Deps{Client: d.HTTPClient, Secrets: d.Secrets, Now: d.Now})
+	},
+}
+
+// Open gives the opener of every strategy of this build. A client is made when
+// the first strategy of its type is opened, and kept. A type that is not built
+// in, because the run began under another build, is an error of
+// flow.CodeUnavailable: a removal must go on trying until a build has it again.
+func Open(d Deps) strategy.Opener { return open(openers, d) }
+
+func open(openers map[string]func(Deps) strategy.Opener, d Deps) strategy.Opener {
+	made := map[string]func() strategy.Opener{}
+	for name, opener := range openers {
+		made[name] = sync.OnceValue(func() strategy.Opener { return opener(d) })
+	}
+	return func(s flow.Strategy) (strategy.Strategy, error) {
+		opener, ok := made[s.Type]
+		if !ok {
+			return nil, flow.Errorf(flow.CodeUnavailable, "strategy %q has type %q, which this build does not know (it knows %s): deploy one that does",
+				s.Name, s.Type, strings.Join(slices.Sorted(maps.Keys(made)), ", "))
+		}
+		return opener()(s)
+	}
+}

@@ -1,0 +1,55 @@
+package builtin_test
+
+import (
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestClientsAreLinkedWhereTheyGrant: clients of strategies, and what they bring
+// along, are in the programs that grant, and in no other.
+func TestClientsAreLinkedWhereTheyGrant(t *testing.T) {
+	t.Parallel()
+	const module = "github.com/symflows/symflows/"
+	granting := []string{"functions/access", "functions/local"}
+	list := func(format string, packages ...string) []string {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-f", format}, packages...)...)
+		cmd.Dir = "../../.."
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return strings.Split(strings.TrimSpace(string(out)), "\n")
+	}
+	clients := list("{{.ImportPath}}", "./internal/strategy/.../client", "./internal/strategy/builtin/clients")
+	if len(clients) < 4 {
+		t.Fatalf("there are only %q", clients)
+	}
+	for _, pkg := range list("{{.ImportPath}}", "./internal/strategy/...") {
+		system, below := path.Split(pkg)
+		if path.Dir(path.Clean(system)) == module+"internal/strategy" && below != "client" && below != "clients" {
+			t.Errorf("%s: what lies below a system is its client, and is called that", pkg)
+		}
+	}
+	seen := 0
+	for _, line := range list(`{{if eq .Name "main"}}{{.ImportPath}} {{join .Deps " "}}{{end}}`, "./functions/...", "./infra") {
+		program, deps, _ := strings.Cut(line, " ")
+		if program == "" {
+			continue
+		}
+		seen++
+		program = strings.TrimPrefix(program, module)
+		for _, client := range clients {
+			linked := slices.Contains(strings.Fields(deps), client)
+			if want := slices.Contains(granting, program); linked != want {
+				t.Errorf("%s links %s: %t, want %t", program, strings.TrimPrefix(client, module), linked, want)
+			}
+		}
+	}
+	if seen < 10 {
+		t.Errorf("only %d programs were looked at", seen)
+	}
+}

@@ -1,0 +1,34 @@
+// Package strategy is the port to the systems in which access is granted: what a
+// system declares ([Type], type.go; [Rights], rights.go), what it does
+// ([Strategy], strategy.go), and the contract with customers' code that does it
+// for some of them (contract.go).
+//
+//	strategy/<system>          declares: Type(), and what follows from settings alone
+//	strategy/<system>/client   does the work: Open(…), linked by what grants only
+//	strategy/builtin           lists what is declared; builtin/clients, what does the work
+//	strategy/strategytest      the rules of the port as tests, which every client runs
+//
+// # How to add a strategy
+//
+// Say that it is for a system called acme:
+//
+//  1. strategy/acme: Type() with the types of targets, all settings with what
+//     they are and a check of their shape, the integration that goes with it, and
+//     the rights in AWS that a configuration needs. It uses the standard library
+//     only. Nothing here may be looked up: what it says of a configuration, it
+//     must say of the same one again when access is removed.
+//  2. strategy/acme/client: Open with what it works with, and a [Strategy]; an
+//     [Observer], if what was granted can be read back; an [Identifier], if people
+//     have other names there. Its test is strategytest.Run on a fake of the system
+//     that speaks the system's protocol and fails as its documentation says.
+//  3. A line in builtin.Types and one in builtin/clients, which a test holds to
+//     each other.
+//  4. make docs writes its settings into docs/strategies.md; the page says what to
+//     create in the system, and what each failure looks like.
+//  5. A strategy of the type in infra/testdata/flows and its row in infra's
+//     strategyRows: which rights that gives the function that grants. Tests name
+//     both if they are missing.
+//
+// Nothing else knows strategies by name: the catalog checks configurations, and
+// infra and publish keep rights, by what is declared.
+package strategy

@@ -1,0 +1,58 @@
+package strategy_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/strategy"
+)
+
+func TestJoin(t *testing.T) {
+	t.Parallel()
+	token := flow.SecretRef{Name: "token", Path: "/sym/token"}
+	role := strategy.Role{ARN: "arn:aws:iam::210987654321:role/sym/directory", ExternalID: "c-1"}
+	a := strategy.Rights{
+		Allow:   []strategy.Allow{{Actions: []string{"iam:RemoveUserFromGroup", "iam:AddUserToGroup"}, Resources: []string{"arn:g2", "arn:g1"}}},
+		Assume:  []strategy.Role{role},
+		Secrets: []flow.SecretRef{token, {Name: "other", Path: "/sym/other"}},
+	}
+	b := strategy.Rights{
+		Allow: []strategy.Allow{
+			{Actions: []string{"iam:GetGroup"}, Resources: []string{"arn:g1"}},
+			{Actions: []string{"iam:AddUserToGroup", "iam:RemoveUserFromGroup"}, Resources: []string{"arn:g1", "arn:g3"}},
+		},
+		Assume:  []strategy.Role{{ARN: role.ARN, ExternalID: "b-1"}, role},
+		Secrets: []flow.SecretRef{token},
+	}
+	want := strategy.Rights{
+		Allow: []strategy.Allow{
+			{Actions: []string{"iam:AddUserToGroup", "iam:RemoveUserFromGroup"}, Resources: []string{"arn:g1", "arn:g2", "arn:g3"}},
+			{Actions: []string{"iam:GetGroup"}, Resources: []string{"arn:g1"}},
+		},
+		Assume:  []strategy.Role{{ARN: role.ARN, ExternalID: "b-1"}, role},
+		Secrets: []flow.SecretRef{{Name: "other", Path: "/sym/other"}, token},
+	}
+	for name, got := range map[string]strategy.Rights{"a+b": strategy.Join(a, b), "b+a": strategy.Join(b, a), "again": strategy.Join(want)} {
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	names := []string{
+		"right to iam:AddUserToGroup, iam:RemoveUserFromGroup on arn:g1",
+		"right to iam:AddUserToGroup, iam:RemoveUserFromGroup on arn:g2",
+		"right to iam:AddUserToGroup, iam:RemoveUserFromGroup on arn:g3",
+		"right to iam:GetGroup on arn:g1",
+		"role " + role.ARN + " with external id b-1", "role " + role.ARN + " with external id c-1",
+	}
+	if diff := cmp.Diff(names, want.Names()); diff != "" {
+		t.Errorf("names (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"function arn:f"}, strategy.InvokeFunctions("arn:f").Names()); diff != "" {
+		t.Errorf("names (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(strategy.Rights{}, strategy.Join(strategy.InvokeFunctions())); diff != "" {
+		t.Errorf("of no functions (-want +got):\n%s", diff)
+	}
+}
