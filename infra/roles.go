@@ -140,7 +140,7 @@ func (d *deployment) configuredRights() map[string][]right {
 	return map[string][]right{
 		"access":       d.strategyRights(d.config.StrategyRights()),
 		"approval":     functions,
-		pythonFunction: append(functions, d.strategyRights(strategy.Rights{Secrets: d.config.HandlerSecrets()})...),
+		pythonFunction: join(functions, d.strategyRights(strategy.Rights{Secrets: d.config.HandlerSecrets()})),
 	}
 }
 

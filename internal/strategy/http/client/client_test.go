@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
