@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections import OrderedDict
 from typing import Any, Callable, Mapping
 
@@ -26,11 +27,15 @@ class Pool:
     Args:
         limits: how much workers may use, and how many are kept.
         environ: the environment that workers get their own from.
+        now: the time that handlers are measured by, in seconds from any moment on.
     """
 
-    def __init__(self, limits: Limits, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, limits: Limits, environ: Mapping[str, str], now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._limits = limits
         self._environ = environ
+        self._now = now
         # By flow and source, those used last at the end.
         self._workers: OrderedDict[tuple[str, str], tuple[Process, list[str]]] = OrderedDict()
 
@@ -56,7 +61,7 @@ class Pool:
         if key in self._workers and not self._workers[key][0].idle():
             self._drop(key)  # something that a handler left behind has ended it
         if key not in self._workers:
-            process = Process(message["source"], self._limits, self._environ)
+            process = Process(message["source"], self._limits, self._environ, self._now)
             try:
                 loaded = process.load(seconds())
             except BaseException:
@@ -73,6 +78,7 @@ class Pool:
         results, error = [], None
         for answer in process.call(rest, seconds):
             error = answer.get("error", error)
+            output += answer.get("output", "")
             results += [answer["result"]] if "result" in answer else []
             if answer.get("last"):
                 self._drop(key)

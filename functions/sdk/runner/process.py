@@ -20,11 +20,12 @@ from typing import Any, Callable, Iterator, Mapping
 from runner.limits import Limits
 from sym.run import faults
 
-START = 30.0  # seconds for Python to start, until it imports the handlers
+START = 30.0  # seconds for Python to start, and for what our part of it does between handlers
 MAX_OUTPUT = 16 * 1024  # bytes of what a handler prints that are kept
 MAX_LINE = 4 * 1024 * 1024  # bytes of one answer; larger ones are none of ours
 _PIPE = 128 * 1024  # bytes; more than a pipe holds
 _TRACE = 1.0  # seconds to wait at most for a hung worker to say where it is
+_END = 1.0  # seconds to wait at most for the end of a worker that has hung up
 
 # What a worker gets of our environment. No token or setting of ours is among it.
 ENVIRONMENT = re.compile(
@@ -52,9 +53,17 @@ class Process:
         source: {"name", "text"} of the handlers' file.
         limits: how much it may use.
         environ: the environment to take its own from.
+        now: the time that handlers are measured by, in seconds from any moment on.
     """
 
-    def __init__(self, source: Mapping[str, str], limits: Limits, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        source: Mapping[str, str],
+        limits: Limits,
+        environ: Mapping[str, str],
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._now = now
         self._file = source["name"]
         self._limits = limits
         self._source = source
@@ -101,17 +110,17 @@ class Process:
             {"handlers": names} or {"error": …}, and "output" if it printed anything.
             After an error the process is of no more use.
         """
-        self._send({"source": dict(self._source)}, time.monotonic() + START)
-        if self._next(time.monotonic() + START) != {"started": "import"}:
+        self._send({"source": dict(self._source)})
+        if self._next(self._now() + START) != {"started": "import"}:
             raise RuntimeError("a worker did not start as it should")
         try:
-            answer = self._next(time.monotonic() + timeout)
+            answer = self._next(self._now() + timeout)
         except TimedOut:
             answer = {"error": self._too_slow("The import of the file", timeout)}
         except Died:
             answer = {"error": self._died("while it imported the file")}
-        output = self._output.take()
-        return answer | ({"output": output} if output else {})
+        self._add_output(answer)
+        return answer
 
     def call(self, message: Mapping[str, Any], seconds: Callable[[], float]) -> Iterator[dict[str, Any]]:
         """Has a message's handlers called.
@@ -121,26 +130,28 @@ class Process:
             seconds: how long the next handler may take.
 
         Yields:
-            {"result": …} of each, or {"error": …} about the message. The last may have
+            {"result": …} of each, or {"error": …} about the message, with "output" if
+            anything was printed that belongs to no handler. The last may have
             "last": true: then the process is of no more use.
         """
-        self._drain()
-        self._output.take()  # of threads and children that outlived the last message
+        self._printed_so_far()  # by threads and children that outlived the last message
         handler, allowed = "", seconds()
         try:
-            self._send({"message": message}, time.monotonic() + START)
+            self._send({"message": message})
             while True:
-                answer = self._next(time.monotonic() + (allowed if handler else START))
+                answer = self._next(self._now() + (allowed if handler else START))
                 if "started" in answer:
                     handler, allowed = answer["started"], seconds()
                 elif "result" in answer:
+                    self._add_output(answer["result"])
                     if (answer["result"].get("error") or {}).get("code") == "SDK:WORKER_DIED":
-                        yield self._with_output(answer) | {"last": True}  # out of memory, it ends by itself
+                        yield answer | {"last": True}  # out of memory, it ends by itself
                         return
-                    yield self._with_output(answer)
+                    yield answer
                     handler = ""
-                    self._send({}, time.monotonic() + START)  # go on, now that we have what it printed
+                    self._send({})  # go on, now that we have what it printed
                 elif "error" in answer:
+                    self._add_output(answer)
                     yield answer
                     return
                 else:
@@ -149,10 +160,9 @@ class Process:
             error = self._too_slow(handler or "The worker", allowed if handler else START)
         except Died:
             error = self._died(f"in {handler}" if handler else "between two handlers")
-        if not handler:
-            yield {"error": error, "last": True}
-            return
-        yield self._with_output({"result": {"handler": handler, "state": "failed", "error": error}, "last": True})
+        answer = {"handler": handler, "state": "failed", "error": error} if handler else {"error": error}
+        self._add_output(answer)
+        yield ({"result": answer} if handler else answer) | {"last": True}
 
     def close(self) -> None:
         """Ends the process and all that it has started, and deletes its directory."""
@@ -170,8 +180,8 @@ class Process:
         os.close(self._printed)
         shutil.rmtree(self._home, ignore_errors=True)
 
-    def _send(self, message: dict[str, Any], deadline: float) -> None:
-        self._line.settimeout(max(deadline - time.monotonic(), 0.001))
+    def _send(self, message: dict[str, Any]) -> None:
+        self._line.settimeout(START)
         try:
             self._line.sendall(json.dumps(message).encode() + b"\n")
         except TimeoutError:
@@ -182,7 +192,7 @@ class Process:
     def _next(self, deadline: float) -> dict[str, Any]:
         """The worker's next answer, whatever it prints in the meantime."""
         while b"\n" not in self._buffer:
-            left = deadline - time.monotonic()
+            left = deadline - self._now()
             if left <= 0:
                 raise TimedOut
             for key, _ in self._selector.select(left):
@@ -191,7 +201,6 @@ class Process:
                 else:
                     self._drain()
         line, self._buffer = self._buffer.split(b"\n", 1)
-        self._drain()  # what it printed before it answered is all in the pipe
         try:
             answer = json.loads(line)
         except ValueError:
@@ -224,11 +233,16 @@ class Process:
             taken += len(data)
             self._output.add(data)
 
-    def _with_output(self, answer: dict[str, Any]) -> dict[str, Any]:
-        output = self._output.take()
+    def _printed_so_far(self) -> str:
+        """All that was printed since the last time. What the worker printed before it
+        answered, hung or died is in the pipe by now, heard of or not."""
+        self._drain()
+        return self._output.take()
+
+    def _add_output(self, answer: dict[str, Any]) -> None:
+        output = self._printed_so_far()
         if output:
-            answer["result"]["output"] = output
-        return answer
+            answer["output"] = output
 
     def _too_slow(self, what: str, allowed: float) -> dict[str, Any]:
         """The error of a time-out, with the line where the worker hangs, if it says so."""
@@ -250,7 +264,7 @@ class Process:
 
     def _died(self, when: str) -> dict[str, Any]:
         """The error of a death: of what, and where, if it says so."""
-        how = self._exit()
+        how = self._how_it_ended()
         trace = ""
         try:
             trace = os.read(self._trace, 65536).decode(errors="replace")
@@ -261,9 +275,9 @@ class Process:
                          f"It may use {self._limits.memory_mb} MB, and must neither exit nor close files that are not its own.",
                          self._file if line else "", line)
 
-    def _exit(self) -> str:
-        """How the process ended."""
-        for _ in range(100):
+    def _how_it_ended(self) -> str:
+        """Whether it has exited or been killed, and by what."""
+        for _ in range(int(_END * 100)):
             ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             if ended:
                 if ended.si_code == os.CLD_EXITED:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import select
+import selectors
 import signal
 import sys
 import tempfile
@@ -11,6 +12,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
+from runner import process
 from runner.limits import Limits
 from runner.pool import Pool
 from runner.process import MAX_OUTPUT, _Output
@@ -18,8 +20,7 @@ from sym.run import encode
 from sym.sdk import testing
 from tests.servers import as_json, serving
 
-LONG = 60_000  # ms; no test waits for it
-SHORT = 100  # ms; for what never ends by itself
+MINUTES = 600  # seconds; no test waits for it
 
 HOOK = """\
 import ctypes, os, signal, subprocess, sys, threading, time
@@ -43,7 +44,7 @@ def message(text, **parts):
         "version": 1,
         "id": "1",
         "op": "handle",
-        "timeout_ms": LONG,
+        "timeout_ms": MINUTES * 1000,
         "source": {"name": "impl.py", "text": text},
         "event": encode.event(testing.event(flow=parts.pop("flow", "prod-access"))),
         "handlers": ["on_request"],
@@ -51,10 +52,50 @@ def message(text, **parts):
     }
 
 
+class Clock:
+    """Stands still until a handler says that it has started what never ends. Then its
+    time is over at the next look, so that no test depends on how fast the machine is."""
+
+    def __init__(self, folder):
+        self._mark = os.path.join(folder, "started")
+        self._time = 0.0
+        self.signal = f"open({self._mark!r}, 'x').close(); print('started')"  # the print makes us look
+
+    def __call__(self):
+        if os.path.exists(self._mark):
+            self._time += 2 * MINUTES
+        return self._time
+
+    def stop(self):
+        os.unlink(self._mark)
+
+
+class Deaf(selectors.DefaultSelector):
+    """Is never told that something was printed, as when the print comes a moment after
+    the last look."""
+
+    def register(self, fileobj, events, data=None):
+        return None if isinstance(fileobj, int) else super().register(fileobj, events, data)
+
+    def select(self, timeout=None):
+        return super().select(0.01)  # so that the clock is looked at
+
+
 class Runner(unittest.TestCase):
     def setUp(self):
-        self.pool = Pool(Limits(), os.environ)
-        self.addCleanup(self.pool.close)
+        for name in ("START", "_TRACE", "_END"):
+            self.enterContext(mock.patch.object(process, name, MINUTES))
+        self.use(Pool(Limits(), os.environ))
+
+    def use(self, pool):
+        self.pool = pool
+        self.addCleanup(pool.close)
+
+    def clock(self):
+        """A clock that measures the workers from now on."""
+        clock = Clock(self.enterContext(tempfile.TemporaryDirectory()))
+        self.use(Pool(Limits(), os.environ, clock))
+        return clock
 
     def answer(self, body, **parts):
         """The response to a call of a hook with a body."""
@@ -129,8 +170,7 @@ class Calls(Runner):
         self.assertEqual(pids[0], pids[1])
 
     def test_workers_are_few(self):
-        self.pool = Pool(Limits(workers=2), os.environ)
-        self.addCleanup(self.pool.close)
+        self.use(Pool(Limits(workers=2), os.environ))
         body = "return ApprovalTemplate.approve(pid=os.getpid())"
         pids = [self.result(body, flow=flow)["value"]["fields"]["pid"] for flow in ("a", "b", "a", "c", "a", "b")]
         self.assertEqual((pids[0], pids[0]), (pids[2], pids[4]))  # used last, so kept
@@ -188,7 +228,8 @@ class Faults(Runner):
         self.assertEqual(self.pool.answer(message(cases[0][0]))["output"], "here\n")
 
     def test_import_that_hangs(self):
-        response = self.pool.answer(message("x = 1\nwhile True: pass", timeout_ms=SHORT))
+        text = f"import threading\n{self.clock().signal}; threading.Event().wait()"
+        response = self.pool.answer(message(text))
         self.assertEqual((response["error"]["code"], response["error"]["line"]), ("SDK:TIMEOUT", 2))
 
     def test_time_outs(self):
@@ -196,22 +237,21 @@ class Faults(Runner):
                      "while True: print('x' * 1000)", "while True: os.write(1, b'x' * 65536)",
                      "try:\n    threading.Event().wait()\nexcept BaseException:\n    pass"):
             with self.subTest(body):
-                result = self.result(body, timeout_ms=SHORT)
+                clock = self.clock()
+                result = self.result(f"{clock.signal}\n{body}")
+                clock.stop()
                 self.assertEqual((result["state"], result["error"]["code"]), ("failed", "SDK:TIMEOUT"))
                 self.assertEqual(result["error"]["file"], "impl.py")
                 self.assertGreaterEqual(result["error"]["line"], LINE)
                 self.assertEqual(self.result("return None")["state"], "returned")
 
-    def test_what_was_printed_before(self):
-        result = self.result("print('before')\nthreading.Event().wait()", timeout_ms=SHORT)
-        self.assertEqual(result["output"], "before\n")
-
     def test_a_fresh_worker_follows(self):
-        with tempfile.TemporaryDirectory() as folder:
-            mark = os.path.join(folder, "mark")
-            body = f"if not os.path.exists({mark!r}):\n    open({mark!r}, 'x').close()\n    threading.Event().wait()"
-            self.assertEqual(self.result(body, timeout_ms=5 * SHORT)["error"]["code"], "SDK:TIMEOUT")
-            self.assertEqual(self.result(body)["state"], "returned")
+        clock = self.clock()
+        first = os.path.join(self.enterContext(tempfile.TemporaryDirectory()), "first")
+        body = f"if not os.path.exists({first!r}):\n    open({first!r}, 'x').close()\n    {clock.signal}\n    threading.Event().wait()"
+        self.assertEqual(self.result(body)["error"]["code"], "SDK:TIMEOUT")
+        clock.stop()
+        self.assertEqual(self.result(body)["state"], "returned")
 
     def test_rest_after_a_death_is_skipped(self):
         text = text_of("os._exit(1)") + "\n@reducer\ndef get_permissions(event): ...\n"
@@ -226,16 +266,56 @@ class Faults(Runner):
             ("os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL", None),
             ("ctypes.string_at(0)", "SIGSEGV", LINE),
             ("os.abort()", "SIGABRT", LINE),
-            ("os.closerange(3, 200)", "process", None),
         ]
         for body, words, line in cases:
             with self.subTest(body):
-                result = self.result(f"print('last words')\n{body}\nthreading.Event().wait()")
+                result = self.result(body)
                 self.assertEqual((result["state"], result["error"]["code"]), ("failed", "SDK:WORKER_DIED"), result)
                 self.assertIn(words, result["error"]["message"])
                 if line:
-                    self.assertEqual(result["error"]["line"], line + 1)
-                self.assertEqual(result["output"].splitlines()[0], "last words")
+                    self.assertEqual(result["error"]["line"], line)
+        self.enterContext(mock.patch.object(process, "_END", 0.01))  # it does not end, only hangs up
+        result = self.result("os.closerange(3, 200)\nthreading.Event().wait()")
+        self.assertEqual(result["error"]["code"], "SDK:WORKER_DIED")
+        self.assertIn("stopped talking", result["error"]["message"])
+
+    def test_last_words(self):
+        """Nothing of what was printed is lost, when nobody heard of it until the end."""
+        self.enterContext(mock.patch.object(selectors, "DefaultSelector", Deaf))
+        cases = [
+            ("os._exit(7)", "failed", "SDK:WORKER_DIED"),
+            ("os.kill(os.getpid(), signal.SIGKILL)", "failed", "SDK:WORKER_DIED"),
+            ("raise MemoryError", "failed", "SDK:WORKER_DIED"),
+            ("raise ValueError", "failed", "SDK:HANDLER_ERROR"),
+            ("return None", "returned", None),
+        ]
+        for body, state, code in cases:
+            with self.subTest(body):
+                result = self.result(f"print('last words')\n{body}")
+                self.assertEqual((result["state"], result.get("error", {}).get("code")), (state, code), result)
+                self.assertEqual(result.get("output", "").splitlines()[:1], ["last words"])
+        with self.subTest("time-out"):
+            result = self.result(f"print('last words')\n{self.clock().signal}\nthreading.Event().wait()")
+            self.assertEqual((result["error"]["code"], result["output"]), ("SDK:TIMEOUT", "last words\nstarted\n"))
+        for end in ("os._exit(3)", "1/0", self.clock().signal + "\nwhile True: pass"):
+            with self.subTest(f"import: {end}"):
+                response = self.pool.answer(message(f"import os\nprint('last words')\n{end}"))
+                self.assertIn("error", response)
+                self.assertEqual(response.get("output", "").splitlines()[:1], ["last words"])
+
+    def test_last_words_between_handlers(self):
+        self.enterContext(mock.patch.object(selectors, "DefaultSelector", Deaf))
+        response = self.answer("""\
+import json
+dumps = json.dumps
+def write(message, **options):
+    if message == {"done": True}:
+        print("last words")
+        os._exit(3)
+    return dumps(message, **options)
+json.dumps = write""")
+        self.assertEqual((response["error"]["code"], response["output"]), ("SDK:WORKER_DIED", "last words\n"))
+        self.assertEqual(response["results"][0]["state"], "returned")
 
     @unittest.skipUnless(sys.platform == "linux", "only Linux limits memory")
     def test_memory(self):
@@ -261,8 +341,7 @@ class Isolation(Runner):
     def test_environment(self):
         ours = {"SYM_SLACK_TOKEN": "xoxb", "SLACK_SIGNING_SECRET": "s", "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:1", "_HANDLER": "main.handler",
                 "PATH": os.environ["PATH"], "AWS_REGION": "us-east-1", "AWS_SESSION_TOKEN": "of the role", "SOMETHING": "else"}
-        self.pool = Pool(Limits(), ours)
-        self.addCleanup(self.pool.close)
+        self.use(Pool(Limits(), ours))
         names = set(self.value("sorted(os.environ)")) - {"LC_CTYPE", "LD_LIBRARY_PATH"}
         self.assertEqual(names, {
             "PATH", "AWS_REGION", "AWS_SESSION_TOKEN", "HOME", "TMPDIR", "PYTHONPATH", "PYTHONIOENCODING", "PYTHONSAFEPATH",
@@ -332,9 +411,10 @@ print("nowhere")""")
         self.addCleanup(os.close, child)
         self.assertEqual(select.select([child], [], [], 0)[0], [])
         self.pool.close()
-        self.assertEqual(select.select([child], [], [], 30)[0], [child])
+        self.assertEqual(select.select([child], [], [], MINUTES)[0], [child])
 
     def test_talk_out_of_turn(self):
+        self.enterContext(mock.patch.object(process, "_END", 0.01))
         body = "for number in range(3, 30):\n    try: os.write(number, b'nonsense\\n')\n    except OSError: pass"
         self.assertEqual(self.result(body)["error"]["code"], "SDK:WORKER_DIED")
         self.assertEqual(self.result("return None")["state"], "returned")
@@ -369,7 +449,7 @@ class Main(unittest.TestCase):
         import main
 
         self.addCleanup(main.pool.close)
-        context = mock.Mock(get_remaining_time_in_millis=lambda: 60_000)
+        context = mock.Mock(get_remaining_time_in_millis=lambda: MINUTES * 1000)
         response = main.handler(message(text_of("return ApprovalTemplate.deny(reason='no')")), context)
         self.assertEqual(response["results"][0]["value"], {"event": "deny", "fields": {"reason": "no"}})
         self.assertEqual(main.handler({}, context)["error"]["code"], "SDK:BAD_MESSAGE")

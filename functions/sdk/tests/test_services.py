@@ -134,6 +134,13 @@ class SecretsOfAWS(unittest.TestCase):
                         Secret(path=path).retrieve_value()
 
 
+class Remaining(unittest.TestCase):
+    def test_a_handler_keeps_some_time_to_do_without(self):
+        with runtime.use(runtime.Runtime(deadline=100.0)), mock.patch("sym.sdk.runtime.time.monotonic") as now:
+            for now.return_value, left in [(90.0, 9.5), (99.4, 0.1), (99.5, 0.0), (200.0, 0.0)]:
+                self.assertAlmostEqual(runtime.remaining(), left)
+
+
 class Nothing(unittest.TestCase):
     def test_says_so(self):
         for wire in (None, {}):

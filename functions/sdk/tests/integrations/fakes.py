@@ -19,10 +19,11 @@ from uuid import NAMESPACE_URL, uuid5
 from sym.sdk import runtime
 from sym.sdk.exceptions import SDKError, SymException, from_code
 from sym.sdk.integration import Integration
-from sym.sdk.integrations import _lookup
+from sym.sdk.integrations import _http, _lookup
 from sym.sdk.secret import Secret
 from sym.sdk.user import User, UserIdentity
 
+MINUTES = 600.0  # seconds; no test waits for it
 NOON = 1_772_452_800.0  # 2026-03-02 12:00:00 UTC
 
 
@@ -205,6 +206,7 @@ class IntegrationTest(unittest.TestCase):
         self.stack = ExitStack()
         self.addCleanup(self.stack.close)
         self.stack.enter_context(mock.patch.object(_lookup, "clock", self.clock))
+        self.stack.enter_context(mock.patch.object(_http, "ANSWER_TIMEOUT", MINUTES))
         self.around(integrations={self.service: self.integration})
 
     def close(self) -> None:
@@ -214,7 +216,7 @@ class IntegrationTest(unittest.TestCase):
 
     def around(self, **changes: Any) -> None:
         """Puts something else around calls."""
-        values = {"services": self.services, "deadline": time.monotonic() + 60, **changes}
+        values = {"services": self.services, "deadline": time.monotonic() + MINUTES, **changes}
         self.stack.enter_context(runtime.use(runtime.Runtime(**values)))
 
     def fails(self, name: str, call: Callable[[], Any], error: type[SymException] | None = None) -> SymException:
@@ -267,9 +269,13 @@ class Faults:
         self.assertEqual(self.clock.slept, [3.0])
 
     def test_waits_no_longer_than_the_handler_has(self) -> None:
-        self.around(integrations={self.service: self.integration}, deadline=time.monotonic() + 2)
         self.server.first = [*self.sign_in(), self.rate_limited]
-        self.fails("RATE_LIMITED", self.call)
+
+        def remaining() -> float:
+            return MINUTES if self.server.first else 2.0  # once it has been told to wait
+
+        with mock.patch.object(runtime, "remaining", remaining):
+            self.fails("RATE_LIMITED", self.call)
         self.assertEqual(self.clock.slept, [])
 
     def test_gives_up_after_some_tries(self) -> None:

@@ -189,7 +189,7 @@ class Client:
         repeatable: bool | None = None,
         accept: tuple[int, ...] = (),
         what: str = "",
-        timeout: float = ANSWER_TIMEOUT,
+        timeout: float | None = None,
     ) -> Answer:
         """Sends a request and returns the answer, if it is a success or its status in accept.
 
@@ -200,14 +200,14 @@ class Client:
 
         Args:
             path: from the base URL on, or a whole URL on the same server.
-            timeout: seconds to wait for the answer.
+            timeout: seconds to wait for the answer; ANSWER_TIMEOUT if None.
         """
         url = self._url(path, params)
         shown = f"{method} {urllib.parse.urlsplit(url).path}"
         if repeatable is None:
             repeatable = method in ("GET", "HEAD")
         for attempt in range(1, TRIES + 1):
-            answer, fault = self._once(method, url, body, headers or {}, timeout)
+            answer, fault = self._once(method, url, body, headers or {}, timeout or ANSWER_TIMEOUT)
             status = self.meaning(answer) if answer is not None else 0
             if 200 <= status < 300 or status in accept:
                 return answer
