@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -392,14 +393,29 @@ func TestApply(t *testing.T) {
 	}
 }
 
-// inputTypes lists the types of apply.go that have an apply method, in lower case.
+// inputTypes lists the types of this package that may be applied to a run, in
+// lower case.
 func inputTypes(t *testing.T) []string {
 	t.Helper()
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
 	var names []string
-	for _, d := range parse(t, "apply.go").Decls {
-		if f, ok := d.(*ast.FuncDecl); ok && f.Name.Name == "apply" && f.Recv != nil {
-			names = append(names, strings.ToLower(f.Recv.List[0].Type.(*ast.Ident).Name))
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
 		}
+		for _, d := range parse(t, file).Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Name.Name == "apply" && f.Recv != nil {
+				if input, ok := f.Recv.List[0].Type.(*ast.Ident); ok {
+					names = append(names, strings.ToLower(input.Name))
+				}
+			}
+		}
+	}
+	if len(names) < 20 {
+		t.Fatalf("only %d inputs were found: %v", len(names), names)
 	}
 	return names
 }
@@ -435,21 +451,36 @@ func parse(t *testing.T, file string) *ast.File {
 	return f
 }
 
-// TestListed holds the lists of statuses and actions to the constants.
+// TestListed holds the lists of statuses, events and actions to the constants.
 func TestListed(t *testing.T) {
 	t.Parallel()
-	var statuses, actions []string
-	for _, s := range Statuses {
-		statuses = append(statuses, string(s))
+	listed(t, "run.go", Statuses)
+	listed(t, "run.go", Actions)
+	listed(t, "event.go", EventNames)
+	var keys []string
+	for _, d := range parse(t, "event.go").Decls {
+		if g, ok := d.(*ast.GenDecl); ok && g.Tok == token.CONST {
+			for _, s := range g.Specs {
+				if v := s.(*ast.ValueSpec); strings.HasPrefix(v.Names[0].Name, "Key") {
+					keys = append(keys, strings.Trim(v.Values[0].(*ast.BasicLit).Value, `"`))
+				}
+			}
+		}
 	}
-	for _, a := range Actions {
-		actions = append(actions, string(a))
+	if !slices.Equal(EventKeys, keys) {
+		t.Errorf("EventKeys is %v, want %v", EventKeys, keys)
 	}
-	if want := constants(t, "run.go", "Status"); !slices.Equal(statuses, want) {
-		t.Errorf("Statuses = %v, want %v", statuses, want)
+}
+
+func listed[T ~string](t *testing.T, file string, list []T) {
+	t.Helper()
+	var got []string
+	for _, v := range list {
+		got = append(got, string(v))
 	}
-	if want := constants(t, "run.go", "Action"); !slices.Equal(actions, want) {
-		t.Errorf("Actions = %v, want %v", actions, want)
+	typ := reflect.TypeFor[T]().Name()
+	if want := constants(t, file, typ); !slices.Equal(got, want) {
+		t.Errorf("the list of each %s is %v, want %v", typ, got, want)
 	}
 }
 
@@ -946,248 +977,6 @@ prompted, dismissed       | dismiss                     | unchanged
 prompted, dismissed       | dispatch                    | unchanged
 `
 
-// TestApply_End: the end is min(access seen, first attempt + 15 min) + duration.
-func TestApply_End(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name     string
-		duration time.Duration
-		seen     time.Duration // after the first attempt
-		want     time.Duration // after the first attempt; 0: no end
-	}{
-		{"at once", time.Hour, 0, time.Hour},
-		{"a slow grant", time.Hour, 4 * time.Minute, time.Hour + 4*time.Minute},
-		{"the last moment", time.Hour, GrantWindow, time.Hour + GrantWindow},
-		{"a very slow grant", time.Hour, GrantWindow + time.Second, time.Hour + GrantWindow},
-		{"seen after its end", 30 * time.Second, time.Hour, 30*time.Second + GrantWindow},
-		{"without duration", 0, time.Minute, 0},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			r := must(decide(requestedOf(accessFlow(), 1, c.duration), t0, ActionApprove, approver), t0, intend)
-			if latest := r.Access.End; c.duration > 0 && !latest.Equal(t0.Add(GrantWindow+c.duration)) {
-				t.Errorf("intended end = %v, want 15 minutes and the duration after the first attempt", latest)
-			}
-			r = must(r, t0.Add(c.seen), Escalate{})
-			want, expires := time.Time{}, any(nil)
-			if c.want > 0 {
-				want = t0.Add(c.want)
-				expires = want.Format(time.RFC3339Nano)
-			}
-			if !r.Access.End.Equal(want) {
-				t.Errorf("end = %v, want %v", r.Access.End, want)
-			}
-			if got := r.Events[len(r.Events)-1].Fields["expires_at"]; got != expires {
-				t.Errorf("expires_at = %v, want %v", got, expires)
-			}
-			if !r.Access.First.Equal(t0) || !r.Access.Seen.Equal(t0.Add(c.seen)) {
-				t.Errorf("first, seen = %v, %v", r.Access.First, r.Access.Seen)
-			}
-		})
-	}
-}
-
-// TestApply_Intend: the facts are frozen before the target is touched, and the
-// event that will tell of the grant has its id by then.
-func TestApply_Intend(t *testing.T) {
-	t.Parallel()
-	r := must(situations()["approved"].run, t0, intend)
-	a := r.Access
-	if a.Strategy.Targets != nil || a.Strategy.Settings["url"] != "https://grants.example.com/sym" || a.Target.Name != "orders-db" || a.Identity != "requester@example.com" {
-		t.Errorf("frozen facts = %+v", a)
-	}
-	if len(intend.Strategy.Targets) == 0 {
-		t.Error("Intend emptied the targets of the flow's own strategy")
-	}
-	events := len(r.Events)
-	r = must(r, t0, failing(EventEscalate, CodeUnavailable, "no answer"), Escalate{Output: []byte(`{"user":"tmp"}`)})
-	if got := r.Events[len(r.Events)-1]; got.ID != a.EventID || string(got.Output) != `{"user":"tmp"}` || len(r.Events) != events+2 {
-		t.Errorf("escalate event = %+v, want id %s", got, a.EventID)
-	}
-}
-
-// TestApply_Actors: who caused what. Escalate, and a scheduled deescalate, are
-// consequences of the approval.
-func TestApply_Actors(t *testing.T) {
-	t.Parallel()
-	all := situations()
-	over := all["escalated, over"]
-	scheduled := must(over.run, over.now, Claim{Owner: "w", Until: over.now.Add(time.Minute)}, Deescalate{Owner: "w"})
-	submitted := all["submitted"].run
-	rejected := must(submitted, t0, Reject{SignalID: submitted.Signals[0].ID, Reason: Failure{Message: "nobody could approve"}})
-	failed := must(all["claimed"].run, t0, failing(EventDeescalate, CodeUnavailable, "no answer"))
-	for _, c := range []struct {
-		name string
-		run  Run
-		want map[EventName]Actor
-	}{
-		{"ended by hand", all["deescalated"].run, map[EventName]Actor{
-			EventPrompt: requester, EventRequest: requester, EventApprove: approver, EventEscalate: approver, EventDeescalate: requester,
-		}},
-		{"ended by time", scheduled, map[EventName]Actor{
-			EventPrompt: requester, EventRequest: requester, EventApprove: approver, EventEscalate: approver, EventDeescalate: approver,
-		}},
-		{"withdrawn", all["cancelled"].run, map[EventName]Actor{EventPrompt: requester, EventRequest: requester, EventCancel: requester}},
-		{"never submitted", all["expired"].run, map[EventName]Actor{EventPrompt: requester, EventRequestExpire: System}},
-		{"nobody could approve", rejected, map[EventName]Actor{EventPrompt: requester, EventRequest: requester, EventDeny: System}},
-		{"forwarded", all["last tier"].run, map[EventName]Actor{EventPrompt: requester, EventRequest: requester, EventRequestForward: System}},
-		{"what failed did not happen", failed, map[EventName]Actor{
-			EventPrompt: requester, EventRequest: requester, EventApprove: approver, EventEscalate: approver,
-		}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			if got := c.run.Actors(); !reflect.DeepEqual(got, c.want) {
-				t.Errorf("Actors() = %v\nwant %v", got, c.want)
-			}
-		})
-	}
-	for _, r := range []Run{failed, must(granting(t), t0, failing(EventEscalate, CodeUnavailable, "no answer"))} {
-		if e := r.Events[len(r.Events)-1]; e.Name == EventEscalate && !e.Actor.Same(approver) || e.Name == EventDeescalate && !e.Actor.Same(requester) {
-			t.Errorf("failed %s belongs to %v", e.Name, e.Actor)
-		}
-	}
-}
-
-func granting(t *testing.T) Run {
-	t.Helper()
-	return situations()["granting"].run
-}
-
-// TestApply_Deescalate: how access ended is told by the event.
-func TestApply_Deescalate(t *testing.T) {
-	t.Parallel()
-	over := situations()["escalated, over"]
-	claim := Claim{Owner: "w", Until: over.now.Add(time.Minute)}
-	out := Deescalate{
-		Owner: "w", StillHeld: []string{"a"}, Kept: []string{"b"}, Output: []byte(`{"gone":true}`), Warnings: []string{"slow"},
-	}
-	r := must(over.run, over.now, claim)
-	reserved := r.Access.Removal.EventID
-	r = must(r, over.now, out)
-	e, _ := r.Last(EventDeescalate)
-	want := map[string]any{"deescalate_type": Scheduled, "still_held": []string{"a"}, "kept": []string{"b"}, "warnings": []string{"slow"}}
-	if e.ID != reserved || e.Channel != ChannelInternal || string(e.Output) != `{"gone":true}` || !reflect.DeepEqual(e.Fields, want) {
-		t.Errorf("scheduled: %+v", e)
-	}
-	if r.Access.Live() || !r.Access.Removed.Equal(over.now) || r.Access.Removal.Owner != "" || r.Error != nil {
-		t.Errorf("after the end: access %+v, error %v", r.Access, r.Error)
-	}
-
-	end := Receive{Action: ActionDeescalate, Actor: admin, Channel: ChannelAPI, Message: "done early"}
-	r = must(situations()["escalated"].run, t0, end)
-	asked := r.Signals[0].ID
-	r = must(r, t0, claim)
-	if r.Access.Removal.EventID != asked {
-		t.Errorf("the reserved event is %s, want that of the signal, %s: the API has told it", r.Access.Removal.EventID, asked)
-	}
-	r = must(r, t0, Deescalate{Owner: "w"})
-	e, _ = r.Last(EventDeescalate)
-	want = map[string]any{"deescalate_type": Manual, "decision_message": "done early"}
-	if e.ID != asked || !e.Actor.Same(admin) || e.Channel != ChannelAPI || !reflect.DeepEqual(e.Fields, want) || len(r.Signals) != 0 {
-		t.Errorf("by hand: %+v", e)
-	}
-}
-
-// TestApply_Failures: however often a step fails, and whatever the target
-// writes, the run does not grow.
-func TestApply_Failures(t *testing.T) {
-	t.Parallel()
-	r := situations()["claimed"].run
-	now, size := t0, 0
-	for n := range 1000 {
-		now = now.Add(6 * time.Minute)
-		r = must(r, now, failing(EventDeescalate, CodeUnavailable, fmt.Sprintf("no answer to request %04d", n)))
-		r = must(r, now, Claim{Owner: "w", Until: now.Add(time.Minute)})
-		r = stored(t, r)
-		if n == 10 {
-			size = r.Size
-		}
-	}
-	if r.Size > size+100 {
-		t.Errorf("size grew from %d to %d bytes", size, r.Size)
-	}
-	e := r.Events[len(r.Events)-1]
-	if e.Count != 1000 || !e.At.Equal(t0.Add(6*time.Minute)) || !e.Last.Equal(now) || e.Errors[0].Message != "no answer to request 0999" {
-		t.Errorf("the event of all failures: %+v", e)
-	}
-	if e.Errors[0].Attempts != 0 || !e.Errors[0].RetryAt.IsZero() {
-		t.Errorf("the event's error has what only the run's should have: %+v", e.Errors[0])
-	}
-	if r.Error.Attempts != 1000 || r.Error.EventID != e.ID || !r.Error.RetryAt.Equal(now.Add(5*time.Minute)) {
-		t.Errorf("the run's error: %+v", r.Error)
-	}
-
-	// What people tried and were refused is theirs, and is not added to.
-	asked := situations()["asked"].run
-	asked = must(asked, t0, Refuse{SignalID: asked.Signals[0].ID, Reason: Failure{Code: CodeUnavailable, Message: "ask later"}})
-	asked = must(asked, t0, click(ActionDeescalate, requester), Claim{Owner: "w", Until: now}, failing(EventDeescalate, CodeUnavailable, "no answer"))
-	if n := len(asked.Events); asked.Events[n-2].Count != 0 || asked.Events[n-1].Count != 1 {
-		t.Errorf("a refused click was counted as a failure of the target: %+v", asked.Events[n-2:])
-	}
-}
-
-// TestApply_Failures_wait: a target may say when to come back; for a removal it
-// can't put that off.
-func TestApply_Failures_wait(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		step       EventName
-		run        Run
-		wait, want time.Duration
-	}{
-		{EventEscalate, granting(t), 0, 2 * time.Second},
-		{EventEscalate, granting(t), time.Second, 2 * time.Second},
-		{EventEscalate, granting(t), time.Hour, time.Hour},
-		{EventDeescalate, situations()["claimed"].run, time.Second, 5 * time.Second},
-		{EventDeescalate, situations()["claimed"].run, time.Minute, time.Minute},
-		{EventDeescalate, situations()["claimed"].run, time.Hour, MaxRemovalBackOff},
-	} {
-		in := failing(c.step, CodeUnavailable, "come back later")
-		in.Wait = c.wait
-		if r := must(c.run, t0, in); !r.Error.RetryAt.Equal(t0.Add(c.want)) || r.Due.After(r.Error.RetryAt) {
-			t.Errorf("%s asked to wait %s: tried again at +%s, want +%s; due at +%s", c.step, c.wait, r.Error.RetryAt.Sub(t0), c.want, r.Due.Sub(t0))
-		}
-	}
-}
-
-// TestApply_Granting_stops: granting is tried MaxGrantAttempts times, then only by hand.
-func TestApply_Granting_stops(t *testing.T) {
-	t.Parallel()
-	r, now := granting(t), t0
-	for n := 1; n <= MaxGrantAttempts; n++ {
-		if got := Next(r); got != StepEscalate {
-			t.Fatalf("before attempt %d: next = %s", n, got)
-		}
-		r = must(r, now, failing(EventEscalate, CodeUnavailable, "no answer"))
-		now = r.Error.RetryAt
-	}
-	if Next(r) != StepDone || !r.Error.RetryAt.IsZero() || !r.Due.Equal(r.Access.End) {
-		t.Errorf("after the last attempt: next %s, error %+v, due %v", Next(r), r.Error, r.Due)
-	}
-	now = t0.Add(5 * time.Minute)
-	r = must(r, now, Retry{Actor: admin})
-	e := r.Events[len(r.Events)-1]
-	if Next(r) != StepEscalate || r.Error != nil || e.Fields["retried_by"] != admin.Display() || e.Fields["retried_at"] != "2026-03-02T09:05:00Z" {
-		t.Errorf("after Retry: next %s, error %v, event %+v", Next(r), r.Error, e)
-	}
-	if r = must(r, now, failing(EventEscalate, CodeUnavailable, "no answer")); r.Error.Attempts != 1 || Next(r) != StepEscalate {
-		t.Errorf("attempts start anew after Retry, got %+v", r.Error)
-	}
-}
-
-// TestApply_Escalate_keepsRemoval: a grant that is seen late does not hide that
-// taking it away fails.
-func TestApply_Escalate_keepsRemoval(t *testing.T) {
-	t.Parallel()
-	r := must(situations()["granting, claimed"].run, t0, failing(EventDeescalate, CodeUnavailable, "no answer"))
-	retry := r.Error.RetryAt
-	r = must(r, t0, Escalate{})
-	if r.Error == nil || r.Error.Step != EventDeescalate || !r.Due.Equal(retry) {
-		t.Errorf("error %+v, due %v, want the removal's", r.Error, r.Due)
-	}
-}
-
 // TestApply_Large: above MaxRunBytes only removal is accepted, and what clocks say.
 func TestApply_Large(t *testing.T) {
 	t.Parallel()
@@ -1213,65 +1002,6 @@ func TestApply_Large(t *testing.T) {
 	}
 }
 
-// TestApply_Outputs: what customers' code and targets answer is kept, within
-// limits, and can always be stored.
-func TestApply_Outputs(t *testing.T) {
-	t.Parallel()
-	r := must(situations()["requested"].run, t0, click(ActionApprove, approver))
-	id := r.Signals[0].ID
-	r = must(r, t0, Keep{EventID: id, Result: Result{Output: []byte(`{"build":7}`)}})
-	if _, err := Apply(r, Keep{EventID: id, Result: Result{Output: []byte(`{"build":8}`)}}, t0); !errors.Is(err, ErrUnchanged) {
-		t.Errorf("a second result for one signal: %v", err)
-	}
-	r = must(r, t0, Decide{SignalID: id, Hooks: []string{"after_approve"}}, After{EventID: id, Result: Result{
-		Output: []byte("no JSON"), Error: &Failure{Code: CodeHandler, Message: "after_approve: timed out"},
-	}})
-	e, _ := r.Event(id)
-	if got, want := string(e.Output), `{"after_approve":"no JSON","on_approve":{"build":7}}`; got != want {
-		t.Errorf("output = %s, want %s", got, want)
-	}
-	if e.State != StateCompleted || e.Failed() || len(e.Errors) != 1 || len(r.After) != 0 {
-		t.Errorf("what fails afterwards is reported and changes nothing: %+v", e)
-	}
-
-	big := `"` + strings.Repeat("ä", MaxOutputBytes) + `"`
-	var warnings []string
-	for range 30 {
-		warnings = append(warnings, big)
-	}
-	r = must(r, t0, intend, Escalate{Output: []byte(big), Warnings: warnings})
-	e, _ = r.Last(EventEscalate)
-	kept := e.Fields["warnings"].([]string)
-	if len(kept) != 21 || kept[20] != "and 10 more" {
-		t.Errorf("%d warnings kept, the last is %q", len(kept), kept[len(kept)-1])
-	}
-	if !strings.HasPrefix(string(e.Output), `{"bytes":32770,"start":"\"ä`) {
-		t.Errorf("output = %.60s", e.Output)
-	}
-	if s := stored(t, r); s.Size > 64<<10 {
-		t.Errorf("the run takes %d bytes", s.Size)
-	}
-}
-
-// TestApply_Refuse: a refused click tells who tried what, and why it was refused.
-func TestApply_Refuse(t *testing.T) {
-	t.Parallel()
-	via := &MessageRef{Key: "request/0", Channel: "C0", TS: "1.2"}
-	r := must(situations()["requested"].run, t0, Receive{Action: ActionApprove, Actor: outsider, Channel: ChannelSlack, Message: "fine", Via: via})
-	reason := Failure{Code: CodeForbidden, Message: "only approvers can decide"}
-	r = must(r, t0.Add(time.Minute), Refuse{SignalID: r.Signals[0].ID, Reason: reason})
-	want := Event{
-		ID: EventID(runID, 3), Name: EventApprove, Actor: outsider, Channel: ChannelSlack, At: t0, State: StateInProgress,
-		Errors: []Failure{reason}, Fields: map[string]any{"decision_message": "fine"}, Via: via, Rev: r.Rev,
-	}
-	if got := r.Events[len(r.Events)-1]; !reflect.DeepEqual(got, want) || !got.Failed() {
-		t.Errorf("got  %+v\nwant %+v", got, want)
-	}
-	if len(r.Approvals) != 0 || r.Status != Requested {
-		t.Errorf("a refused approval counts: %+v", r)
-	}
-}
-
 // TestApply_Receive_one: one pending signal per person and action, whichever
 // of their ids they come with.
 func TestApply_Receive_one(t *testing.T) {
@@ -1288,28 +1018,6 @@ func TestApply_Receive_one(t *testing.T) {
 	}
 	if r = must(r, t0, click(ActionApprove, second)); len(r.Signals) != 2 {
 		t.Errorf("signals = %+v", r.Signals)
-	}
-}
-
-// TestApply_Unreachable: a last tier that can't be reached keeps the request
-// open, until the message arrives after all, or not again.
-func TestApply_Unreachable(t *testing.T) {
-	t.Parallel()
-	s := situations()["last tier, unreachable"]
-	if e := s.run.Error; e == nil || e.Code != CodeUndeliverable || e.Message != "channel #access does not exist" || !e.RetryAt.IsZero() {
-		t.Fatalf("error = %+v", e)
-	}
-	again := must(s.run, s.now, Retry{Actor: admin})
-	if again.Tiers[1].Undeliverable != "" || again.Error != nil {
-		t.Errorf("after Retry: %+v, error %+v", again.Tiers[1], again.Error)
-	}
-	again = forward(again, s.now, ActionUndeliverable)
-	if n := len(again.Events); n != len(s.run.Events) || again.Events[n-1].Count != 2 || again.Error == nil {
-		t.Errorf("unreachable again: %+v", again.Events[n-1])
-	}
-	arrived := must(again, s.now, Delivered{Tier: 1})
-	if tier := arrived.Tiers[1]; !tier.Delivered || tier.Undeliverable != "" || arrived.Error != nil {
-		t.Errorf("after its arrival: %+v, error %+v", tier, arrived.Error)
 	}
 }
 

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 )
 
@@ -101,18 +102,62 @@ const (
 	Manual    = "manual"
 )
 
-// AccessEvent gives the event that granting (EventEscalate) or taking away
-// (EventDeescalate) becomes; id is the one reserved for it. Both follow from
-// the approval and so are the approver's, unless somebody asked for the end.
-func (r *Run) AccessEvent(name EventName, id string, at time.Time) Event {
-	e := Event{ID: id, Name: name, Actor: r.Approver(), Channel: ChannelInternal, At: at}
-	if name != EventDeescalate {
-		return e
+// nextID reserves the id of the run's next event.
+func (r *Run) nextID() string {
+	r.Seq++
+	return EventID(r.ID, r.Seq)
+}
+
+// record appends an event as part of the coming write.
+func (r *Run) record(e Event) {
+	e.Rev = r.Rev + 1
+	if len(e.Fields) == 0 {
+		e.Fields = nil
 	}
-	e.Fields = map[string]any{KeyDeescalateType: Scheduled}
-	if asked, byHand := r.EndAsked(); byHand {
-		e.Actor, e.Channel = asked.Actor, asked.Channel
-		e.Fields[KeyDeescalateType] = Manual
+	r.Events = append(r.Events, e)
+}
+
+// amend changes an event as part of the coming write.
+func (r *Run) amend(id string, change func(*Event)) {
+	for i := range r.Events {
+		if r.Events[i].ID == id {
+			change(&r.Events[i])
+			r.Events[i].Rev = r.Rev + 1
+			return
+		}
 	}
-	return e
+}
+
+// clipOutput keeps an answer within MaxOutputBytes; a longer one is replaced
+// by a note that says so, since half a JSON text is none. What is no JSON is
+// kept as text: a run that could not be written would be stuck.
+func clipOutput(b json.RawMessage) json.RawMessage {
+	if len(b) > 0 && !json.Valid(b) {
+		b, _ = json.Marshal(string(b)) // a string can't fail
+	}
+	if len(b) <= MaxOutputBytes {
+		return b
+	}
+	note, _ := json.Marshal(map[string]any{
+		"truncated": true, "bytes": len(b), "start": string([]rune(string(b[:1024]))),
+	})
+	return note
+}
+
+// Limits of the warnings that an event keeps.
+const (
+	maxWarnings     = 20
+	maxWarningRunes = 500
+)
+
+// clipWarnings keeps warnings few and short, whatever a target sends.
+func clipWarnings(in []string) []string {
+	var out []string
+	for _, w := range in[:min(len(in), maxWarnings)] {
+		out = append(out, Clip(w, maxWarningRunes))
+	}
+	if more := len(in) - maxWarnings; more > 0 {
+		out = append(out, fmt.Sprintf("and %d more", more))
+	}
+	return out
 }

@@ -134,3 +134,8 @@ func storedFrom(r Run, fatal func(error)) Run {
 	out.Rev, out.Size = r.Rev, len(body)
 	return out
 }
+
+func granting(t *testing.T) Run {
+	t.Helper()
+	return situations()["granting"].run
+}

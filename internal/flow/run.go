@@ -3,7 +3,6 @@ package flow
 import (
 	"encoding/json"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -162,57 +161,6 @@ func (f *Flow) form() Form {
 	return form
 }
 
-// CountedApproval is one counted approval.
-type CountedApproval struct {
-	EventID string    `json:"event_id"`
-	Actor   Actor     `json:"actor"`
-	At      time.Time `json:"at"`
-}
-
-// Tier is one round of asking.
-type Tier struct {
-	Channel        string    `json:"channel,omitempty"`
-	Users          []Actor   `json:"users,omitempty"`
-	TimeoutSeconds int64     `json:"timeout_seconds"`
-	Delivered      bool      `json:"delivered,omitempty"`     // one copy at least
-	Undeliverable  string    `json:"undeliverable,omitempty"` // why none can be, fit for users' eyes
-	Deadline       time.Time `json:"deadline"`                // zero until the tier is asked
-	// Others are asked beside, each by a copy of their own: Sym's notifications
-	// have several destinations. Failed are the numbers of the copies that can't
-	// be delivered, 0 being the first one's.
-	Others []Recipient `json:"others,omitempty"`
-	Failed []int       `json:"failed,omitempty"`
-	// EndsOnTimeout and EndsOnFailure keep the next tier from being asked: the
-	// request then expires, or waits for a repair (Sym's slack.fallback).
-	EndsOnTimeout bool `json:"ends_on_timeout,omitempty"`
-	EndsOnFailure bool `json:"ends_on_failure,omitempty"`
-}
-
-// Recipient is where a message goes: a channel, or people who share one
-// conversation.
-type Recipient struct {
-	Channel string  `json:"channel,omitempty"`
-	Users   []Actor `json:"users,omitempty"`
-}
-
-// Recipients are where the copies of the tier's message go, by their numbers.
-func (t Tier) Recipients() []Recipient {
-	return append([]Recipient{{Channel: t.Channel, Users: t.Users}}, t.Others...)
-}
-
-// Deciders is who may approve and deny, as ids that were resolved when the
-// request was routed. Admins may always.
-type Deciders struct {
-	Members           bool    `json:"members,omitempty"` // every member of the workspace; guests too with AllowGuests
-	People            []Actor `json:"people,omitempty"`
-	Admins            []Actor `json:"admins,omitempty"`
-	AllowGuests       bool    `json:"allow_guests,omitempty"`
-	AllowSelfApproval bool    `json:"allow_self_approval,omitempty"`
-	Required          int     `json:"required"`
-	// ByHandler says that a handler named them, and not the configuration.
-	ByHandler bool `json:"by_handler,omitempty"`
-}
-
 // Action is what a signal asks for.
 type Action string
 
@@ -252,112 +200,6 @@ type MessageRef struct {
 	Key     string `json:"key"`
 	Channel string `json:"channel"`
 	TS      string `json:"ts"`
-}
-
-// Result is the outcome of customers' code, kept under the signal or the step
-// that it ran for.
-type Result struct {
-	Output json.RawMessage `json:"output,omitempty"` // of a function
-	// Invoked says that there was a function to ask, and that it was.
-	Invoked bool     `json:"invoked,omitempty"`
-	Answer  *Answer  `json:"answer,omitempty"` // of handlers
-	Error   *Failure `json:"error,omitempty"`
-}
-
-// FunctionAsked tells whether the step's function was invoked. Results that
-// were kept before there were handlers are a function's.
-func (r *Result) FunctionAsked() bool { return r != nil && (r.Invoked || r.Answer == nil) }
-
-// Hook is what the step's hook returned; nil: nothing.
-func (r *Result) Hook() *HookAnswer {
-	if r == nil || r.Answer == nil {
-		return nil
-	}
-	return r.Answer.Hook
-}
-
-// Coming is a step that no signal stands for, before it is begun.
-type Coming struct {
-	EventID string  `json:"event_id"` // reserved
-	Result  *Result `json:"result,omitempty"`
-}
-
-// AfterCall is customers' code to run after an event.
-type AfterCall struct {
-	EventID string    `json:"event_id"`
-	Event   EventName `json:"event"`
-}
-
-// Failure is an error as a run keeps it: fit for users' eyes, without secrets.
-type Failure struct {
-	Code    Code      `json:"code"`
-	Message string    `json:"message"`
-	Step    EventName `json:"step,omitempty"`
-	EventID string    `json:"event_id,omitempty"` // the event that records it
-	// SignalID is the signal that could not be taken, and waits for Retry.
-	SignalID string `json:"signal_id,omitempty"`
-	// Handler is the customer's handler that failed, or said no.
-	Handler   string    `json:"handler,omitempty"`
-	Retryable bool      `json:"retryable,omitempty"`
-	Attempts  int       `json:"attempts,omitempty"` // failed ones in a row
-	RetryAt   time.Time `json:"retry_at,omitzero"`  // next attempt; zero: only by hand
-}
-
-// FailureOf turns an error into what a run may keep of it.
-func FailureOf(err error) Failure {
-	return Failure{Code: CodeOf(err), Message: Clip(UserMessage(err), 2000), Retryable: Retryable(err)}
-}
-
-// Execution is the disposable walk through the steps that drives the run.
-type Execution struct {
-	Attempt int    `json:"attempt,omitempty"` // number of the last one started
-	Active  bool   `json:"active,omitempty"`  // started, and a step was left to do
-	Rev     int64  `json:"rev,omitempty"`     // the run's when the execution was dispatched; 0 once it waited
-	Token   string `json:"token,omitempty"`   // by which the waiting one is resumed
-}
-
-// Presence is what was observed at a target.
-type Presence string
-
-// What a target may show.
-const (
-	Absent  Presence = "absent"
-	Present Presence = "present"
-)
-
-// Entitlement is one thing that a grant means at the target, for one identity.
-type Entitlement struct {
-	// Key names it for all runs alike: grants are counted by it.
-	Key      string            `json:"key"`
-	Settings map[string]string `json:"settings,omitempty"` // what the strategy needs for this one
-}
-
-// Access is the frozen facts of a grant. It is written before the target is
-// touched for the first time, and removal uses nothing else.
-type Access struct {
-	EventID      string          `json:"event_id"` // of the escalate event, reserved
-	Strategy     Strategy        `json:"strategy"` // without its targets
-	Target       Target          `json:"target"`   // with its bindings
-	Identity     string          `json:"identity"`
-	Entitlements []Entitlement   `json:"entitlements"`
-	First        time.Time       `json:"first"`            // when granting began
-	Seen         time.Time       `json:"seen,omitzero"`    // when the access was observed
-	End          time.Time       `json:"end,omitzero"`     // zero: only by hand
-	Output       json.RawMessage `json:"output,omitempty"` // of escalate; deescalate may read it
-	Removal      Removal         `json:"removal"`
-	Removed      time.Time       `json:"removed,omitzero"` // when absence was observed
-}
-
-// Live tells whether there may be something to remove.
-func (a *Access) Live() bool { return a != nil && a.Removed.IsZero() }
-
-// Removal is how far taking away has come.
-type Removal struct {
-	EventID string    `json:"event_id,omitempty"` // of the deescalate event, reserved
-	Owner   string    `json:"owner,omitempty"`    // who is at it
-	Until   time.Time `json:"until,omitzero"`     // when the owner's claim ends
-	// Result is what handlers answered before a removal that nobody asked for.
-	Result *Result `json:"result,omitempty"`
 }
 
 // Final tells whether nothing can happen to the run any more.
@@ -441,67 +283,4 @@ func (r *Run) Reason() string {
 	return s
 }
 
-// MayDecide says whether the actor may approve or deny, by what routing
-// found; guest says whether the workspace knows them as a guest. Nil: yes.
-func (r *Run) MayDecide(who Actor, guest bool, action Action) error {
-	d := r.Deciders
-	if guest && !d.AllowGuests {
-		return Errorf(CodeForbidden, "guests of the workspace can't decide requests of this flow")
-	}
-	if action == ActionApprove && r.Requester.Same(who) && !d.AllowSelfApproval {
-		return Errorf(CodeSelfApproval, "you can't approve your own request")
-	}
-	if r.isAdmin(who) {
-		return nil
-	}
-	if d.Members && who.Kind == KindPerson { // bots are no members
-		return nil
-	}
-	if slices.ContainsFunc(d.People, who.Same) {
-		return nil
-	}
-	return Errorf(CodeForbidden, "only %s can decide this request", d.Names())
-}
-
-// MayEnd says whether the actor may take the access away. Nil: yes.
-func (r *Run) MayEnd(who Actor) error {
-	if r.Requester.Same(who) || r.isAdmin(who) || r.Approver().Same(who) ||
-		slices.ContainsFunc(r.Approvals, func(a CountedApproval) bool { return a.Actor.Same(who) }) {
-		return nil
-	}
-	return Errorf(CodeForbidden, "only the requester, the approver and admins can end this access")
-}
-
-// MayCancel says whether the actor may withdraw the request. Nil: yes.
-func (r *Run) MayCancel(who Actor) error {
-	if r.Requester.Same(who) {
-		return nil
-	}
-	return Errorf(CodeForbidden, "only the requester can cancel a request")
-}
-
 func (r *Run) isAdmin(who Actor) bool { return slices.ContainsFunc(r.Deciders.Admins, who.Same) }
-
-// Names writes who may decide for people to read.
-func (d Deciders) Names() string {
-	if d.Members {
-		return "members of the workspace"
-	}
-	const most = 10
-	var names []string
-	for _, a := range append(slices.Clone(d.People), d.Admins...) {
-		if n := a.Display(); !slices.Contains(names, n) {
-			names = append(names, n)
-		}
-	}
-	if len(names) == 0 {
-		return "nobody"
-	}
-	if len(names) > most {
-		names = append(names[:most], "others")
-	}
-	if len(names) == 1 {
-		return names[0]
-	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
-}

@@ -5,9 +5,18 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 )
+
+// Fault is one thing that is wrong with a configuration.
+type Fault struct {
+	// Path leads to it: "params.prompt_fields[1].name"; "" is the whole document.
+	Path string
+	// Message says what is wrong and what to write instead.
+	Message string
+}
 
 // Limits of Slack's Block Kit, in characters unless said otherwise
 // (https://docs.slack.dev/reference/block-kit).
@@ -490,4 +499,10 @@ func (v *validator) lambdaCalls() {
 		}
 		hook.call.validate(v.Flow, hook.path+".payload", v.fault)
 	}
+}
+
+// lazily compiles a pattern when it is first used: the larger ones take their
+// time, and most functions that are started need none of them.
+func lazily(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }

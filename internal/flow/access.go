@@ -1,0 +1,289 @@
+package flow
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// Presence is what was observed at a target.
+type Presence string
+
+// What a target may show.
+const (
+	Absent  Presence = "absent"
+	Present Presence = "present"
+)
+
+// Entitlement is one thing that a grant means at the target, for one identity.
+type Entitlement struct {
+	// Key names it for all runs alike: grants are counted by it.
+	Key      string            `json:"key"`
+	Settings map[string]string `json:"settings,omitempty"` // what the strategy needs for this one
+}
+
+// Access is the frozen facts of a grant. It is written before the target is
+// touched for the first time, and removal uses nothing else.
+type Access struct {
+	EventID      string          `json:"event_id"` // of the escalate event, reserved
+	Strategy     Strategy        `json:"strategy"` // without its targets
+	Target       Target          `json:"target"`   // with its bindings
+	Identity     string          `json:"identity"`
+	Entitlements []Entitlement   `json:"entitlements"`
+	First        time.Time       `json:"first"`            // when granting began
+	Seen         time.Time       `json:"seen,omitzero"`    // when the access was observed
+	End          time.Time       `json:"end,omitzero"`     // zero: only by hand
+	Output       json.RawMessage `json:"output,omitempty"` // of escalate; deescalate may read it
+	Removal      Removal         `json:"removal"`
+	Removed      time.Time       `json:"removed,omitzero"` // when absence was observed
+}
+
+// Live tells whether there may be something to remove.
+func (a *Access) Live() bool { return a != nil && a.Removed.IsZero() }
+
+// Removal is how far taking away has come.
+type Removal struct {
+	EventID string    `json:"event_id,omitempty"` // of the deescalate event, reserved
+	Owner   string    `json:"owner,omitempty"`    // who is at it
+	Until   time.Time `json:"until,omitzero"`     // when the owner's claim ends
+	// Result is what handlers answered before a removal that nobody asked for.
+	Result *Result `json:"result,omitempty"`
+}
+
+// AccessEvent gives the event that granting (EventEscalate) or taking away
+// (EventDeescalate) becomes; id is the one reserved for it. Both follow from
+// the approval and so are the approver's, unless somebody asked for the end.
+func (r *Run) AccessEvent(name EventName, id string, at time.Time) Event {
+	e := Event{ID: id, Name: name, Actor: r.Approver(), Channel: ChannelInternal, At: at}
+	if name != EventDeescalate {
+		return e
+	}
+	e.Fields = map[string]any{KeyDeescalateType: Scheduled}
+	if asked, byHand := r.EndAsked(); byHand {
+		e.Actor, e.Channel = asked.Actor, asked.Channel
+		e.Fields[KeyDeescalateType] = Manual
+	}
+	return e
+}
+
+// MayEnd says whether the actor may take the access away. Nil: yes.
+func (r *Run) MayEnd(who Actor) error {
+	if r.Requester.Same(who) || r.isAdmin(who) || r.Approver().Same(who) ||
+		slices.ContainsFunc(r.Approvals, func(a CountedApproval) bool { return a.Actor.Same(who) }) {
+		return nil
+	}
+	return Errorf(CodeForbidden, "only the requester, the approver and admins can end this access")
+}
+
+// Intend writes down what is about to be granted, before the target is touched.
+type Intend struct {
+	Strategy     Strategy
+	Target       Target
+	Identity     string
+	Entitlements []Entitlement
+	Terms        *Terms // what a hook changed of the request
+}
+
+func (in Intend) apply(r *Run, now time.Time) error {
+	if r.Status != Approved || r.ApprovalOnly {
+		return Errorf(CodeIllegal, "a run that is %s can't be granted", r.Status)
+	}
+	if r.Access != nil {
+		return ErrUnchanged
+	}
+	if len(in.Entitlements) == 0 {
+		return Errorf(CodeStrategy, "target %q means nothing to grant", in.Target.Name)
+	}
+	in.Strategy.Targets = nil
+	if code := in.Strategy.Implementation; code != nil {
+		// The text stays where it is: in the run's version of the flow.
+		in.Strategy.Implementation = &Source{Name: code.Name, SHA256: code.SHA256}
+	}
+	in.Terms.apply(r)
+	id := ""
+	if r.Coming != nil {
+		id, r.Coming = r.Coming.EventID, nil
+	} else {
+		id = r.nextID()
+	}
+	r.Access = &Access{
+		EventID: id, Strategy: in.Strategy, Target: in.Target, Identity: in.Identity,
+		Entitlements: in.Entitlements, First: now,
+	}
+	if r.DurationSeconds > 0 {
+		r.Access.End = now.Add(GrantWindow + r.Duration())
+	}
+	return nil
+}
+
+// Escalate records that access was observed.
+type Escalate struct {
+	Output   json.RawMessage
+	Warnings []string
+	Hooks    []string // those that the flow may define
+}
+
+func (in Escalate) apply(r *Run, now time.Time) error {
+	if r.Status == Escalated {
+		return ErrUnchanged
+	}
+	if r.Status != Approved || !r.Access.Live() {
+		return Errorf(CodeIllegal, "a run that is %s can't become escalated", r.Status)
+	}
+	a := r.Access
+	a.Seen, a.Output = now, clipOutput(in.Output)
+	fields := map[string]any{}
+	if r.DurationSeconds > 0 {
+		start := a.First.Add(GrantWindow)
+		if now.Before(start) {
+			start = now
+		}
+		a.End = start.Add(r.Duration())
+		fields[KeyExpiresAt] = a.End.Format(time.RFC3339Nano)
+	}
+	if len(in.Warnings) > 0 {
+		fields[KeyWarnings] = clipWarnings(in.Warnings)
+	}
+	e := r.AccessEvent(EventEscalate, a.EventID, now)
+	e.State, e.Fields, e.Output = StateCompleted, fields, a.Output
+	r.record(e)
+	r.then(EventEscalate, a.EventID, in.Hooks)
+	r.Status = Escalated
+	if r.Error != nil && r.Error.Step == EventEscalate { // not a failure to take away, which goes on
+		r.Error = nil
+	}
+	return nil
+}
+
+// Claim begins taking access away: one worker at a time, until its claim ends.
+type Claim struct {
+	Owner string
+	Until time.Time
+}
+
+func (in Claim) apply(r *Run, now time.Time) error {
+	if r.Status == Deescalated {
+		return ErrUnchanged
+	}
+	if !r.Access.Live() || r.Status != Escalated && r.Status != Approved {
+		return r.notLive()
+	}
+	asked, byHand := r.EndAsked()
+	if end := r.Access.End; !byHand && (end.IsZero() || now.Before(end)) {
+		return Errorf(CodeIllegal, "the access is not over yet")
+	}
+	claim := &r.Access.Removal
+	if claim.Owner != "" && claim.Owner != in.Owner && now.Before(claim.Until) {
+		return Errorf(CodeBusy, "this access is being taken away already")
+	}
+	claim.Owner, claim.Until = in.Owner, in.Until
+	if claim.EventID == "" {
+		claim.EventID = asked.ID
+		if !byHand {
+			claim.EventID = r.nextID()
+		}
+	}
+	return nil
+}
+
+// Deescalate records that the run's access is gone: absence was observed, or
+// the run has left what others still hold, or it was there before us.
+type Deescalate struct {
+	Owner     string
+	StillHeld []string // keys of entitlements that other runs hold
+	Kept      []string // keys of entitlements that predate us
+	Output    json.RawMessage
+	Warnings  []string
+	Hooks     []string // those that the flow may define
+}
+
+func (in Deescalate) apply(r *Run, now time.Time) error {
+	if r.Status == Deescalated {
+		return ErrUnchanged
+	}
+	if !r.Access.Live() {
+		return r.notLive()
+	}
+	if r.Access.Removal.Owner != in.Owner || in.Owner == "" {
+		return Errorf(CodeBusy, "somebody else is taking this access away")
+	}
+	e := r.AccessEvent(EventDeescalate, r.Access.Removal.EventID, now)
+	e.State, e.Output = StateCompleted, clipOutput(in.Output)
+	if said := r.Kept(e.ID); said != nil && said.Error != nil {
+		e.Errors = []Failure{*said.Error} // a hook that failed: reported, and of no consequence
+	}
+	if asked, byHand := r.EndAsked(); byHand {
+		if _, err := r.take(asked.ID); err != nil {
+			return err
+		}
+		if asked.Message != "" {
+			e.Fields[KeyDecisionMessage] = asked.Message
+		}
+	}
+	if len(in.StillHeld) > 0 {
+		e.Fields[KeyStillHeld] = in.StillHeld
+	}
+	if len(in.Kept) > 0 {
+		e.Fields[KeyKept] = in.Kept
+	}
+	if len(in.Warnings) > 0 {
+		e.Fields[KeyWarnings] = clipWarnings(in.Warnings)
+	}
+	r.record(e)
+	r.then(EventDeescalate, e.ID, in.Hooks)
+	r.Status, r.Error = Deescalated, nil
+	r.Access.Removed = now
+	r.Access.Removal.Owner, r.Access.Removal.Until, r.Access.Removal.Result = "", time.Time{}, nil
+	return nil
+}
+
+// Spare ends a removal that somebody asked for before its time and a hook
+// ignored: the access stays until its end. Nothing else spares access: not
+// what an admin asks for, and not a time that is over.
+type Spare struct {
+	Owner  string
+	Reason Failure
+}
+
+func (in Spare) apply(r *Run, now time.Time) error {
+	if r.Status == Deescalated {
+		return ErrUnchanged
+	}
+	if !r.Access.Live() {
+		return r.notLive()
+	}
+	if r.Access.Removal.Owner != in.Owner || in.Owner == "" {
+		return Errorf(CodeBusy, "somebody else is taking this access away")
+	}
+	if !r.MaySpare(now) {
+		return Errorf(CodeIllegal, "this access has to be taken away")
+	}
+	asked, _ := r.EndAsked()
+	if _, err := r.take(asked.ID); err != nil {
+		return err
+	}
+	e := asked.event()
+	e.State, e.Errors = StateIntercepted, []Failure{in.Reason}
+	r.record(e)
+	r.Access.Removal = Removal{}
+	if r.Error != nil && r.Error.Step == EventDeescalate {
+		r.Error = nil
+	}
+	return nil
+}
+
+// MaySpare tells whether a hook may keep the access from being taken away: it
+// was asked for early, by somebody who is no admin.
+func (r *Run) MaySpare(now time.Time) bool {
+	asked, byHand := r.EndAsked()
+	over := !r.Access.End.IsZero() && !now.Before(r.Access.End)
+	return byHand && !over && asked.Actor.Kind != KindSystem && !r.isAdmin(asked.Actor)
+}
+
+// notLive says why there is nothing to take away.
+func (r *Run) notLive() error {
+	if r.Status == Deescalated {
+		return Errorf(CodeInvalidRun, "this access has ended already")
+	}
+	return Errorf(CodeInvalidRun, "there is no access to end: the run is %s", r.Status)
+}

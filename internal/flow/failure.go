@@ -1,0 +1,147 @@
+package flow
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// Failure is an error as a run keeps it: fit for users' eyes, without secrets.
+type Failure struct {
+	Code    Code      `json:"code"`
+	Message string    `json:"message"`
+	Step    EventName `json:"step,omitempty"`
+	EventID string    `json:"event_id,omitempty"` // the event that records it
+	// SignalID is the signal that could not be taken, and waits for Retry.
+	SignalID string `json:"signal_id,omitempty"`
+	// Handler is the customer's handler that failed, or said no.
+	Handler   string    `json:"handler,omitempty"`
+	Retryable bool      `json:"retryable,omitempty"`
+	Attempts  int       `json:"attempts,omitempty"` // failed ones in a row
+	RetryAt   time.Time `json:"retry_at,omitzero"`  // next attempt; zero: only by hand
+}
+
+// FailureOf turns an error into what a run may keep of it.
+func FailureOf(err error) Failure {
+	return Failure{Code: CodeOf(err), Message: Clip(UserMessage(err), 2000), Retryable: Retryable(err)}
+}
+
+// Fail records that granting (EventEscalate) or taking away (EventDeescalate)
+// did not work. The status stays; the run says when it is tried again.
+// Granting stops trying by itself after MaxGrantAttempts or when it is of no
+// use; taking away never stops. The steps that take a signal wait for Retry.
+type Fail struct {
+	Step   EventName
+	Reason Failure
+	// SignalID is what a request, a forward or an expiry would have taken, had
+	// a handler not failed: it waits for Retry, and nothing waits for it.
+	SignalID string
+	// Wait is how long the target asks to be left alone; zero: it does not. A
+	// removal waits no longer for that than after any other failure.
+	Wait time.Duration
+}
+
+func (in Fail) apply(r *Run, now time.Time) error {
+	f := in.Reason
+	f.Step, f.Attempts = in.Step, 1
+	if r.Error != nil && r.Error.Step == in.Step {
+		f.Attempts = r.Error.Attempts + 1
+	}
+	switch in.Step {
+	case EventEscalate:
+		if r.Status != Approved || r.ApprovalOnly || r.ending() {
+			return stale
+		}
+		if f.Retryable && f.Attempts < MaxGrantAttempts {
+			f.RetryAt = now.Add(max(in.Wait, backOff(f.Attempts, 2*time.Second, time.Minute)))
+		}
+	case EventDeescalate:
+		if !r.Access.Live() || !r.ending() {
+			return stale
+		}
+		f.RetryAt = now.Add(max(min(in.Wait, MaxRemovalBackOff), backOff(f.Attempts, 5*time.Second, MaxRemovalBackOff)))
+		r.Access.Removal.Owner, r.Access.Removal.Until = "", time.Time{}
+	case EventRequest, EventRequestForward, EventRequestExpire:
+		s, ok := r.Head()
+		from := map[bool]Status{true: Prompted, false: Requested}[in.Step == EventRequest]
+		if !ok || s.ID != in.SignalID || r.EventOf(s) != in.Step || r.Status != from {
+			return stale
+		}
+		f.SignalID, f.RetryAt = s.ID, time.Time{}
+		r.Execution.Token = "" // the execution that did it moves on
+		r.fail(f, s.Actor, s.Channel, now)
+		return nil
+	default:
+		return Errorf(CodeIllegal, "%q is not a step that fails like this", in.Step)
+	}
+	e := r.AccessEvent(in.Step, "", now)
+	r.fail(f, e.Actor, e.Channel, now)
+	return nil
+}
+
+// backOff doubles from first up to most.
+func backOff(attempts int, first, most time.Duration) time.Duration {
+	for d := first; attempts > 0; attempts-- {
+		if d >= most || attempts == 1 {
+			return min(d, most)
+		}
+		d *= 2
+	}
+	return first
+}
+
+// Retry is a person asking for a failed step to be tried again now.
+type Retry struct{ Actor Actor }
+
+func (in Retry) apply(r *Run, now time.Time) error {
+	if r.Error == nil {
+		return ErrUnchanged
+	}
+	if r.Error.Step == EventDeescalate && !r.Error.RetryAt.After(now) {
+		return ErrUnchanged // it is due already
+	}
+	r.amend(r.Error.EventID, func(e *Event) {
+		e.Fields = maps.Clone(e.Fields)
+		if e.Fields == nil {
+			e.Fields = map[string]any{}
+		}
+		e.Fields[KeyRetriedBy] = in.Actor.Display()
+		e.Fields[KeyRetriedAt] = now.Format(time.RFC3339Nano)
+	})
+	switch r.Error.Step {
+	case EventDeescalate:
+		r.Error.RetryAt = now
+	case EventRequestForward:
+		if r.Error.SignalID == "" {
+			r.Tiers[r.Tier].Undeliverable, r.Tiers[r.Tier].Failed = "", nil
+		}
+		r.Error = nil
+	default:
+		r.Error = nil
+	}
+	return nil
+}
+
+// fail sets the failure on the run and records it. Failures of a step with one
+// code are one event, however often they come, so that a target that is down
+// for weeks does not fill the run; the latest message stays.
+func (r *Run) fail(f Failure, actor Actor, channel Channel, now time.Time) {
+	shown := f
+	shown.EventID, shown.SignalID, shown.Attempts, shown.RetryAt = "", "", 0, time.Time{}
+	same := func(e Event) bool {
+		return e.Name == f.Step && e.Count > 0 && e.Errors[0].Code == f.Code
+	}
+	if i := slices.IndexFunc(r.Events, same); i >= 0 {
+		f.EventID = r.Events[i].ID
+		r.amend(f.EventID, func(e *Event) { e.Errors, e.Count, e.Last = []Failure{shown}, e.Count+1, now })
+	} else {
+		if f.EventID == "" {
+			f.EventID = r.nextID()
+		}
+		r.record(Event{
+			ID: f.EventID, Name: f.Step, Actor: actor, Channel: channel, At: now, Last: now,
+			State: StateInProgress, Errors: []Failure{shown}, Count: 1,
+		})
+	}
+	r.Error = &f
+}

@@ -1,0 +1,203 @@
+package flow
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The names of handlers (Sym's). Hooks are on_ and after_ and an event's name.
+const (
+	HandlerPermissions    = "get_permissions"
+	HandlerNotifications  = "get_request_notifications"
+	HandlerApprovers      = "get_approvers" // deprecated by the two above
+	HandlerIdentity       = "get_identity"
+	HandlerIdentityLookup = "get_identity_lookup"
+	HandlerFlows          = "get_flows"
+)
+
+// legacyHandlers are Sym's older reducers. An impl.py that still has them
+// works; nothing asks them.
+var legacyHandlers = []string{"get_timeout", "get_title", "get_message"}
+
+// hookEvents are the events that hooks know. Our own, cancel, has none.
+var hookEvents = []EventName{
+	EventPrompt, EventRequest, EventRequestForward, EventRequestExpire,
+	EventApprove, EventDeny, EventEscalate, EventDeescalate,
+}
+
+// HookBefore is the hook that is asked before an event takes place.
+func HookBefore(e EventName) string { return "on_" + string(e) }
+
+// HookAfter is the hook that is told of an event once it is durable.
+func HookAfter(e EventName) string { return "after_" + string(e) }
+
+// Prefetch is how the runner names the reducer of a field's options.
+func Prefetch(field string) string { return "prefetch:" + field }
+
+// OnChange is the function of a field's on_change source.
+func OnChange(field string) string { return "on_change_" + strings.ReplaceAll(field, "-", "_") }
+
+// StrategyClass begins how the runner names a class that extends
+// AccessStrategy.
+const StrategyClass = "strategy:"
+
+// handlerNames are those that an implementation may define, its prefetch
+// reducers excepted.
+func handlerNames() []string {
+	names := []string{
+		HandlerPermissions, HandlerNotifications, HandlerApprovers,
+		HandlerIdentity, HandlerIdentityLookup,
+	}
+	for _, e := range hookEvents {
+		names = append(names, HookBefore(e), HookAfter(e))
+	}
+	return append(names, legacyHandlers...)
+}
+
+// Defined picks those of the handlers that the flow may define, in their
+// order; none where it has no implementation.
+func (f *Flow) Defined(handlers ...string) []string {
+	known := handlerNames()
+	return slices.DeleteFunc(slices.Clone(handlers), func(h string) bool {
+		return !f.Implementation.Defines(h) || !slices.Contains(known, h)
+	})
+}
+
+// Result is the outcome of customers' code, kept under the signal or the step
+// that it ran for.
+type Result struct {
+	Output json.RawMessage `json:"output,omitempty"` // of a function
+	// Invoked says that there was a function to ask, and that it was.
+	Invoked bool     `json:"invoked,omitempty"`
+	Answer  *Answer  `json:"answer,omitempty"` // of handlers
+	Error   *Failure `json:"error,omitempty"`
+}
+
+// FunctionAsked tells whether the step's function was invoked. Results that
+// were kept before there were handlers are a function's.
+func (r *Result) FunctionAsked() bool { return r != nil && (r.Invoked || r.Answer == nil) }
+
+// Hook is what the step's hook returned; nil: nothing.
+func (r *Result) Hook() *HookAnswer {
+	if r == nil || r.Answer == nil {
+		return nil
+	}
+	return r.Answer.Hook
+}
+
+// Coming is a step that no signal stands for, before it is begun.
+type Coming struct {
+	EventID string  `json:"event_id"` // reserved
+	Result  *Result `json:"result,omitempty"`
+}
+
+// AfterCall is customers' code to run after an event.
+type AfterCall struct {
+	EventID string    `json:"event_id"`
+	Event   EventName `json:"event"`
+}
+
+// Keep saves what customers' code answered, before it is applied: for a signal,
+// for the grant that is coming, or for a removal that has begun. The first
+// answer stays; that of a function goes beside that of the handlers.
+type Keep struct {
+	EventID string // the signal's, or the one reserved for the step
+	Result  Result
+}
+
+func (in Keep) apply(r *Run, _ time.Time) error {
+	in.Result.Output = clipOutput(in.Result.Output)
+	kept := r.kept(in.EventID)
+	switch {
+	case kept == nil:
+		return stale
+	case *kept == nil:
+		*kept = &in.Result
+	case (*kept).FunctionAsked() || !in.Result.Invoked:
+		return ErrUnchanged
+	default:
+		in.Result.Answer = (*kept).Answer
+		*kept = &in.Result
+	}
+	return nil
+}
+
+// kept is where the answer for an event that is yet to be has its place; nil:
+// there is no such event.
+func (r *Run) kept(eventID string) **Result {
+	if i := slices.IndexFunc(r.Signals, func(s Signal) bool { return s.ID == eventID }); i >= 0 {
+		return &r.Signals[i].Result
+	}
+	switch {
+	case eventID == "":
+	case r.Coming != nil && r.Coming.EventID == eventID:
+		return &r.Coming.Result
+	case r.Access != nil && r.Access.Removal.EventID == eventID && r.Access.Live():
+		return &r.Access.Removal.Result
+	}
+	return nil
+}
+
+// Kept is what customers' code answered for an event that is yet to be; nil:
+// it was not asked.
+func (r *Run) Kept(eventID string) *Result {
+	if kept := r.kept(eventID); kept != nil {
+		return *kept
+	}
+	return nil
+}
+
+// After records what customers' code, run after an event, came to.
+type After struct {
+	EventID string
+	Result  Result
+}
+
+func (in After) apply(r *Run, _ time.Time) error {
+	i := slices.IndexFunc(r.After, func(a AfterCall) bool { return a.EventID == in.EventID })
+	if i < 0 {
+		return ErrUnchanged
+	}
+	name := "after_" + string(r.After[i].Event)
+	r.After = slices.Delete(r.After, i, i+1)
+	if len(in.Result.Output) == 0 && in.Result.Error == nil {
+		return nil // nothing to tell
+	}
+	r.amend(in.EventID, func(e *Event) {
+		if len(in.Result.Output) > 0 {
+			e.Output = output(name, clipOutput(in.Result.Output), e.Output)
+		}
+		if in.Result.Error != nil {
+			e.Errors = append(slices.Clone(e.Errors), *in.Result.Error)
+		}
+	})
+	return nil
+}
+
+// then notes that a hook is to be told of an event, if the flow has it.
+func (r *Run) then(name EventName, id string, hooks []string) {
+	if slices.Contains(hooks, HookAfter(name)) {
+		r.After = append(r.After, AfterCall{EventID: id, Event: name})
+	}
+}
+
+// coming reserves the event of the grant, if a hook is to be asked about it.
+func (r *Run) coming(hooks []string) {
+	if !r.ApprovalOnly && slices.Contains(hooks, HookBefore(EventEscalate)) {
+		r.Coming = &Coming{EventID: r.nextID()}
+	}
+}
+
+// output puts an answer under the name of the handler that gave it.
+func output(name string, answer, before json.RawMessage) json.RawMessage {
+	m := map[string]json.RawMessage{}
+	_ = json.Unmarshal(before, &m) // ours, or empty
+	m[name] = answer
+	b, err := json.Marshal(m)
+	if err != nil {
+		return before
+	}
+	return b
+}

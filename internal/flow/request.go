@@ -1,0 +1,399 @@
+package flow
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Tier is one round of asking.
+type Tier struct {
+	Channel        string    `json:"channel,omitempty"`
+	Users          []Actor   `json:"users,omitempty"`
+	TimeoutSeconds int64     `json:"timeout_seconds"`
+	Delivered      bool      `json:"delivered,omitempty"`     // one copy at least
+	Undeliverable  string    `json:"undeliverable,omitempty"` // why none can be, fit for users' eyes
+	Deadline       time.Time `json:"deadline"`                // zero until the tier is asked
+	// Others are asked beside, each by a copy of their own: Sym's notifications
+	// have several destinations. Failed are the numbers of the copies that can't
+	// be delivered, 0 being the first one's.
+	Others []Recipient `json:"others,omitempty"`
+	Failed []int       `json:"failed,omitempty"`
+	// EndsOnTimeout and EndsOnFailure keep the next tier from being asked: the
+	// request then expires, or waits for a repair (Sym's slack.fallback).
+	EndsOnTimeout bool `json:"ends_on_timeout,omitempty"`
+	EndsOnFailure bool `json:"ends_on_failure,omitempty"`
+}
+
+// Recipient is where a message goes: a channel, or people who share one
+// conversation.
+type Recipient struct {
+	Channel string  `json:"channel,omitempty"`
+	Users   []Actor `json:"users,omitempty"`
+}
+
+// Recipients are where the copies of the tier's message go, by their numbers.
+func (t Tier) Recipients() []Recipient {
+	return append([]Recipient{{Channel: t.Channel, Users: t.Users}}, t.Others...)
+}
+
+// CountedApproval is one counted approval.
+type CountedApproval struct {
+	EventID string    `json:"event_id"`
+	Actor   Actor     `json:"actor"`
+	At      time.Time `json:"at"`
+}
+
+// Deciders is who may approve and deny, as ids that were resolved when the
+// request was routed. Admins may always.
+type Deciders struct {
+	Members           bool    `json:"members,omitempty"` // every member of the workspace; guests too with AllowGuests
+	People            []Actor `json:"people,omitempty"`
+	Admins            []Actor `json:"admins,omitempty"`
+	AllowGuests       bool    `json:"allow_guests,omitempty"`
+	AllowSelfApproval bool    `json:"allow_self_approval,omitempty"`
+	Required          int     `json:"required"`
+	// ByHandler says that a handler named them, and not the configuration.
+	ByHandler bool `json:"by_handler,omitempty"`
+}
+
+// Names writes who may decide for people to read.
+func (d Deciders) Names() string {
+	if d.Members {
+		return "members of the workspace"
+	}
+	const most = 10
+	var names []string
+	for _, a := range append(slices.Clone(d.People), d.Admins...) {
+		if n := a.Display(); !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	if len(names) == 0 {
+		return "nobody"
+	}
+	if len(names) > most {
+		names = append(names[:most], "others")
+	}
+	if len(names) == 1 {
+		return names[0]
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}
+
+// MayDecide says whether the actor may approve or deny, by what routing
+// found; guest says whether the workspace knows them as a guest. Nil: yes.
+func (r *Run) MayDecide(who Actor, guest bool, action Action) error {
+	d := r.Deciders
+	if guest && !d.AllowGuests {
+		return Errorf(CodeForbidden, "guests of the workspace can't decide requests of this flow")
+	}
+	if action == ActionApprove && r.Requester.Same(who) && !d.AllowSelfApproval {
+		return Errorf(CodeSelfApproval, "you can't approve your own request")
+	}
+	if r.isAdmin(who) {
+		return nil
+	}
+	if d.Members && who.Kind == KindPerson { // bots are no members
+		return nil
+	}
+	if slices.ContainsFunc(d.People, who.Same) {
+		return nil
+	}
+	return Errorf(CodeForbidden, "only %s can decide this request", d.Names())
+}
+
+// MayCancel says whether the actor may withdraw the request. Nil: yes.
+func (r *Run) MayCancel(who Actor) error {
+	if r.Requester.Same(who) {
+		return nil
+	}
+	return Errorf(CodeForbidden, "only the requester can cancel a request")
+}
+
+// Route turns the request signal into the request: it is open from now on, or
+// decided at once by a hook's ruling. Its message is posted all the same.
+type Route struct {
+	SignalID string
+	Tiers    []Tier
+	Deciders Deciders
+	Terms    *Terms         // what a hook changed of the request
+	Fields   map[string]any // of the event, by a hook
+	Ruling   *Ruling
+	Hooks    []string // those that the flow may define
+}
+
+func (in Route) apply(r *Run, now time.Time) error {
+	s, err := r.take(in.SignalID)
+	if err != nil {
+		return err
+	}
+	if r.Status != Prompted || s.Action != ActionRequest {
+		return Errorf(CodeIllegal, "a run that is %s can't be requested", r.Status)
+	}
+	if (len(in.Tiers) == 0 || in.Deciders.Required < 1) && in.Ruling == nil {
+		return Errorf(CodeIllegal, "a request needs somebody to ask, and at least one approval")
+	}
+	in.Terms.apply(r)
+	r.Status = Requested
+	r.Tiers, r.Tier, r.Deciders = slices.Clone(in.Tiers), 0, in.Deciders
+	if len(r.Tiers) > 0 {
+		r.ask(now)
+	}
+	e := Event{ID: s.ID, Name: EventRequest, Actor: s.Actor, Channel: s.Channel, At: s.At, State: StateCompleted, Fields: in.Fields}
+	return r.conclude(e, in.Ruling, in.Hooks, now)
+}
+
+// conclude records an event that took place, and what a hook put behind it.
+func (r *Run) conclude(e Event, ruling *Ruling, hooks []string, now time.Time) error {
+	if ruling == nil {
+		r.record(e)
+		r.then(e.Name, e.ID, hooks)
+		return nil
+	}
+	if !slices.Contains(mayReturn[e.Name], ruling.Event) || ruling.Event == Ignore {
+		return Errorf(CodeIllegal, "%s can't take the place of %s", ruling.Event, e.Name)
+	}
+	e.State = StateIntercepted
+	r.record(e)
+	if e.Name == EventRequest { // it was made, and is answered
+		r.then(e.Name, e.ID, hooks)
+	}
+	rule := Event{
+		ID: r.nextID(), Name: ruling.Event, Actor: System, Channel: ChannelSDK, At: now,
+		State: StateCompleted, Fields: ruling.Fields,
+	}
+	r.Error = nil
+	switch ruling.Event {
+	case EventApprove:
+		r.Status = Approved
+		r.coming(hooks)
+	case EventRequestExpire:
+		r.Status = Expired
+	default:
+		r.Status = Denied
+	}
+	r.record(rule)
+	r.then(rule.Name, rule.ID, hooks)
+	return nil
+}
+
+// Reject ends a request that nobody could ever approve.
+type Reject struct {
+	SignalID string
+	Reason   Failure
+}
+
+func (in Reject) apply(r *Run, now time.Time) error {
+	s, err := r.take(in.SignalID)
+	if err != nil {
+		return err
+	}
+	if r.Status != Prompted || s.Action != ActionRequest {
+		return Errorf(CodeIllegal, "a run that is %s can't be rejected", r.Status)
+	}
+	r.record(Event{ID: s.ID, Name: EventRequest, Actor: s.Actor, Channel: s.Channel, At: s.At, State: StateCompleted})
+	r.record(Event{
+		ID: r.nextID(), Name: EventDeny, Actor: System, Channel: ChannelInternal, At: now, State: StateCompleted,
+		Fields: map[string]any{KeyDecisionMessage: in.Reason.Message},
+	})
+	r.Status = Denied
+	return nil
+}
+
+// Refuse drops a signal, and records that somebody tried. Signals of clocks
+// and messengers leave no trace: nobody tried anything.
+type Refuse struct {
+	SignalID string
+	Reason   Failure
+	// Ignored says that a handler asked for it; Reason is then for the actor only.
+	Ignored bool
+}
+
+func (in Refuse) apply(r *Run, now time.Time) error {
+	s, err := r.take(in.SignalID)
+	if err != nil {
+		return err
+	}
+	if r.Access != nil && r.Access.Removal.EventID == s.ID {
+		return Errorf(CodeIllegal, "this access is being taken away already")
+	}
+	if s.Actor.Kind == KindSystem && (!in.Ignored || r.Status != Requested || s.Tier != r.Tier) {
+		return nil
+	}
+	e := s.event()
+	e.Name = r.EventOf(s)
+	if s.Action == ActionTimeout && r.Status == Requested {
+		r.ask(now) // whom it asks has as much time again
+	}
+	e.State, e.Errors = StateInProgress, []Failure{in.Reason}
+	if in.Ignored {
+		e.State = StateIntercepted
+	}
+	r.record(e)
+	return nil
+}
+
+// Decide takes an approval, denial or cancellation that was found legitimate.
+type Decide struct {
+	SignalID string
+	// Dropped are earlier approvals (by event id) that no longer count,
+	// because those who gave them may not decide any more.
+	Dropped []string
+	// Hooks are those that the flow may define.
+	Hooks  []string
+	Terms  *Terms         // what a hook changed of the request
+	Fields map[string]any // of the event, by a hook
+	Ruling *Ruling        // what a hook put in the decision's place
+}
+
+func (in Decide) apply(r *Run, now time.Time) error {
+	s, err := r.take(in.SignalID)
+	if err != nil {
+		return err
+	}
+	if r.Status != Requested {
+		return r.notOpen()
+	}
+	e := s.event()
+	e.State = StateCompleted
+	if s.Result != nil && len(s.Result.Output) > 0 {
+		e.Output = output("on_"+string(e.Name), s.Result.Output, nil)
+	}
+	if len(in.Fields) > 0 {
+		fields := maps.Clone(in.Fields)
+		maps.Copy(fields, e.Fields)
+		e.Fields = fields
+	}
+	if in.Ruling != nil && s.Action != ActionCancel {
+		return r.conclude(e, in.Ruling, in.Hooks, now)
+	}
+	switch s.Action {
+	case ActionApprove:
+		r.Approvals = slices.DeleteFunc(r.Approvals, func(a CountedApproval) bool { return slices.Contains(in.Dropped, a.EventID) })
+		if r.approvedBy(s.Actor) {
+			return r.duplicate()
+		}
+		r.Approvals = append(r.Approvals, CountedApproval{EventID: s.ID, Actor: s.Actor, At: s.At})
+		if len(r.Approvals) < r.Deciders.Required {
+			e.State = StateInProgress
+		} else {
+			r.Status = Approved
+			in.Terms.apply(r)
+		}
+	case ActionDeny:
+		r.Status = Denied
+	case ActionCancel:
+		r.Status = Cancelled
+	default:
+		return Errorf(CodeIllegal, "%q is not a decision", s.Action)
+	}
+	r.record(e)
+	if r.Status != Requested {
+		r.Error = nil
+		r.then(e.Name, e.ID, in.Hooks)
+	}
+	if r.Status == Approved {
+		r.coming(in.Hooks)
+	}
+	return nil
+}
+
+// Forward takes the time-out of a tier, or the news that it can't be reached:
+// the next tier is asked, and after the last one the request expires. A last
+// tier that can't be reached keeps the request open, with an error to repair.
+type Forward struct {
+	SignalID string
+	Fields   map[string]any // of the event, by a hook
+	Ruling   *Ruling        // what a hook put in its place
+	Terms    *Terms         // what the ruling changed of the request
+	Hooks    []string       // those that the flow may define
+}
+
+func (in Forward) apply(r *Run, now time.Time) error {
+	s, err := r.take(in.SignalID)
+	if err != nil {
+		return err
+	}
+	e := Event{ID: s.ID, Actor: System, Channel: ChannelInternal, At: s.At, State: StateCompleted, Fields: map[string]any{}}
+	maps.Copy(e.Fields, in.Fields)
+	switch {
+	case s.Action != ActionTimeout && s.Action != ActionUndeliverable:
+		return Errorf(CodeIllegal, "%q does not move tiers on", s.Action)
+	case r.Status == Prompted && s.Action == ActionTimeout:
+		e.Name, r.Status, r.Error = EventRequestExpire, Expired, nil
+		r.Signals = slices.DeleteFunc(r.Signals, func(s Signal) bool { return s.Action == ActionRequest }) // a handler kept failing
+	case r.Status != Requested || s.Tier != r.Tier:
+		return stale
+	case s.Action == ActionUndeliverable && r.Tiers[r.Tier].Delivered:
+		return stale // it has arrived after all
+	case in.Ruling != nil:
+		e.Name = r.EventOf(s)
+		in.Terms.apply(r)
+		return r.conclude(e, in.Ruling, in.Hooks, now)
+	case !r.lastTier(s.Action):
+		e.Name = EventRequestForward
+		e.Fields[KeyForwardReason] = string(s.Action)
+		if s.Message != "" {
+			e.Fields[KeyForwardMessage] = s.Message
+		}
+		r.Tier++
+		r.ask(now)
+	case s.Action == ActionUndeliverable:
+		r.fail(Failure{Code: CodeUndeliverable, Message: s.Message, Step: EventRequestForward, EventID: s.ID, Attempts: 1}, System, ChannelInternal, now)
+		return nil
+	default:
+		e.Name, r.Status, r.Error = EventRequestExpire, Expired, nil
+	}
+	return r.conclude(e, nil, in.Hooks, now)
+}
+
+// Delivered notes that a tier's message has arrived.
+type Delivered struct{ Tier int }
+
+func (in Delivered) apply(r *Run, _ time.Time) error {
+	if in.Tier >= len(r.Tiers) || in.Tier > r.Tier || r.Tiers[in.Tier].Delivered {
+		return ErrUnchanged
+	}
+	r.Tiers[in.Tier].Delivered, r.Tiers[in.Tier].Undeliverable = true, ""
+	if r.Error != nil && r.Error.Code == CodeUndeliverable {
+		r.Error = nil
+	}
+	return nil
+}
+
+// ask starts the clock of the current tier.
+func (r *Run) ask(now time.Time) {
+	t := &r.Tiers[r.Tier]
+	timeout := time.Duration(t.TimeoutSeconds) * time.Second
+	if timeout <= 0 {
+		timeout = DefaultRequestTimeout
+	}
+	t.Deadline = now.Add(timeout)
+}
+
+// approvedBy tells whether an approval of the actor is counted.
+func (r *Run) approvedBy(who Actor) bool {
+	return slices.ContainsFunc(r.Approvals, func(a CountedApproval) bool { return a.Actor.Same(who) })
+}
+
+func (r *Run) duplicate() error {
+	return Errorf(CodeDuplicate, "you have approved this request already; it needs %d different people", r.Deciders.Required)
+}
+
+// notOpen says why a decision comes too late, or too early.
+func (r *Run) notOpen() error {
+	if e, ok := r.Decision(); ok {
+		return Errorf(CodeDecided, "this request was already %s by %s", r.Status.decided(), e.Actor.Display())
+	}
+	return Errorf(CodeIllegal, "this request is not open for a decision: it is %s", r.Status)
+}
+
+// decided words the decision that led to a status.
+func (s Status) decided() string {
+	if s == Escalated || s == Deescalated {
+		return string(Approved)
+	}
+	return string(s)
+}

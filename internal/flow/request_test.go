@@ -1,0 +1,120 @@
+package flow
+
+import (
+	"reflect"
+	"testing"
+	"time"
+)
+
+func TestRun_MayDecide(t *testing.T) {
+	t.Parallel()
+	named := Deciders{People: []Actor{approver, requester}, Admins: []Actor{admin}, Required: 1}
+	members := Deciders{Members: true, Admins: []Actor{admin}, Required: 1}
+	with := func(d Deciders, change func(*Deciders)) Deciders { change(&d); return d }
+	guests := func(d *Deciders) { d.AllowGuests = true }
+	self := func(d *Deciders) { d.AllowSelfApproval = true }
+	slackOnly := Actor{Kind: KindPerson, SlackID: requester.SlackID, SlackTeam: requester.SlackTeam}
+	const yes = Code("")
+	for _, c := range []struct {
+		name          string
+		deciders      Deciders
+		who           Actor
+		guest         bool
+		approve, deny Code
+	}{
+		{"somebody named", named, approver, false, yes, yes},
+		{"somebody not named", named, outsider, false, CodeForbidden, CodeForbidden},
+		{"an admin", named, admin, false, yes, yes},
+		{"the requester, named", named, requester, false, CodeSelfApproval, yes},
+		{"the requester, by Slack's id", named, slackOnly, false, CodeSelfApproval, yes},
+		{"the requester, named and allowed", with(named, self), requester, false, yes, yes},
+		{"the requester, allowed but not named", with(Deciders{People: []Actor{approver}}, self), requester, false, CodeForbidden, CodeForbidden},
+		{"the requester, an admin", Deciders{Admins: []Actor{requester}}, requester, false, CodeSelfApproval, yes},
+		{"a guest who is named", named, approver, true, CodeForbidden, CodeForbidden},
+		{"a guest who is named, guests allowed", with(named, guests), approver, true, yes, yes},
+		{"a guest who is admin", named, admin, true, CodeForbidden, CodeForbidden},
+		{"a guest, guests allowed, others named", with(named, guests), outsider, true, CodeForbidden, CodeForbidden},
+		{"any member", members, outsider, false, yes, yes},
+		{"a guest among members", members, outsider, true, CodeForbidden, CodeForbidden},
+		{"a guest among members, guests allowed", with(members, guests), outsider, true, yes, yes},
+		{"the requester among members", members, requester, false, CodeSelfApproval, yes},
+		{"the requester among members, allowed", with(members, self), requester, false, yes, yes},
+		{"a bot is no member", members, bot, false, CodeForbidden, CodeForbidden},
+		{"the system is no member", members, System, false, CodeForbidden, CodeForbidden},
+		{"a bot that is named", Deciders{People: []Actor{bot}}, bot, false, yes, yes},
+		{"nobody named at all", Deciders{}, approver, false, CodeForbidden, CodeForbidden},
+		{"somebody without ids", Deciders{People: []Actor{{Kind: KindPerson}}}, Actor{Kind: KindPerson}, false, CodeForbidden, CodeForbidden},
+	} {
+		r := Run{Requester: requester, Deciders: c.deciders}
+		if got := CodeOf(r.MayDecide(c.who, c.guest, ActionApprove)); got != c.approve {
+			t.Errorf("%s: approve: %q, want %q", c.name, got, c.approve)
+		}
+		if got := CodeOf(r.MayDecide(c.who, c.guest, ActionDeny)); got != c.deny {
+			t.Errorf("%s: deny: %q, want %q", c.name, got, c.deny)
+		}
+	}
+}
+
+func TestDeciders_Names(t *testing.T) {
+	t.Parallel()
+	var many []Actor
+	for _, c := range "abcdefghijkl" {
+		many = append(many, Actor{Name: string(c)})
+	}
+	for _, c := range []struct {
+		in   Deciders
+		want string
+	}{
+		{Deciders{Members: true, People: many}, "members of the workspace"},
+		{Deciders{}, "nobody"},
+		{Deciders{People: many[:1]}, "a"},
+		{Deciders{People: many[:2], Admins: many[1:3]}, "a, b and c"},
+		{Deciders{People: many[:10]}, "a, b, c, d, e, f, g, h, i and j"},
+		{Deciders{People: many}, "a, b, c, d, e, f, g, h, i, j and others"},
+	} {
+		if got := c.in.Names(); got != c.want {
+			t.Errorf("Names() = %q, want %q", got, c.want)
+		}
+	}
+}
+
+// TestApply_Refuse: a refused click tells who tried what, and why it was refused.
+func TestApply_Refuse(t *testing.T) {
+	t.Parallel()
+	via := &MessageRef{Key: "request/0", Channel: "C0", TS: "1.2"}
+	r := must(situations()["requested"].run, t0, Receive{Action: ActionApprove, Actor: outsider, Channel: ChannelSlack, Message: "fine", Via: via})
+	reason := Failure{Code: CodeForbidden, Message: "only approvers can decide"}
+	r = must(r, t0.Add(time.Minute), Refuse{SignalID: r.Signals[0].ID, Reason: reason})
+	want := Event{
+		ID: EventID(runID, 3), Name: EventApprove, Actor: outsider, Channel: ChannelSlack, At: t0, State: StateInProgress,
+		Errors: []Failure{reason}, Fields: map[string]any{"decision_message": "fine"}, Via: via, Rev: r.Rev,
+	}
+	if got := r.Events[len(r.Events)-1]; !reflect.DeepEqual(got, want) || !got.Failed() {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	if len(r.Approvals) != 0 || r.Status != Requested {
+		t.Errorf("a refused approval counts: %+v", r)
+	}
+}
+
+// TestApply_Unreachable: a last tier that can't be reached keeps the request
+// open, until the message arrives after all, or not again.
+func TestApply_Unreachable(t *testing.T) {
+	t.Parallel()
+	s := situations()["last tier, unreachable"]
+	if e := s.run.Error; e == nil || e.Code != CodeUndeliverable || e.Message != "channel #access does not exist" || !e.RetryAt.IsZero() {
+		t.Fatalf("error = %+v", e)
+	}
+	again := must(s.run, s.now, Retry{Actor: admin})
+	if again.Tiers[1].Undeliverable != "" || again.Error != nil {
+		t.Errorf("after Retry: %+v, error %+v", again.Tiers[1], again.Error)
+	}
+	again = forward(again, s.now, ActionUndeliverable)
+	if n := len(again.Events); n != len(s.run.Events) || again.Events[n-1].Count != 2 || again.Error == nil {
+		t.Errorf("unreachable again: %+v", again.Events[n-1])
+	}
+	arrived := must(again, s.now, Delivered{Tier: 1})
+	if tier := arrived.Tiers[1]; !tier.Delivered || tier.Undeliverable != "" || arrived.Error != nil {
+		t.Errorf("after its arrival: %+v, error %+v", tier, arrived.Error)
+	}
+}
