@@ -222,7 +222,7 @@ func (c call) slackGroupMembers(ctx context.Context, raw json.RawMessage) (any, 
 	if err != nil {
 		return nil, err
 	}
-	return c.users(ctx, found)
+	return c.users(ctx, active(found))
 }
 
 func (c call) slackChannelMembers(ctx context.Context, raw json.RawMessage) (any, error) {
@@ -236,7 +236,13 @@ func (c call) slackChannelMembers(ctx context.Context, raw json.RawMessage) (any
 	if err != nil {
 		return nil, err
 	}
-	return c.users(ctx, found)
+	return c.users(ctx, active(found))
+}
+
+// active leaves out those whom Slack lists as members though their accounts are
+// deactivated: handlers make approvers of members.
+func active(found []store.User) []store.User {
+	return slices.DeleteFunc(slices.Clone(found), func(u store.User) bool { return u.Role == store.RoleDeactivated })
 }
 
 // maxCounted bounds the runs that one count looks at.

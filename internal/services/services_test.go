@@ -34,7 +34,14 @@ func member(name string) store.User {
 	}}
 }
 
-var alice, bob = member("alice"), member("bob")
+var alice, bob, gone = member("alice"), member("bob"), deactivated("gone")
+
+// deactivated is somebody whom Slack goes on listing as a member.
+func deactivated(name string) store.User {
+	u := member(name)
+	u.Role = store.RoleDeactivated
+	return u
+}
 
 // world is services, and what they work on.
 type world struct {
@@ -164,11 +171,11 @@ func (w *world) GroupMembers(_ context.Context, group string) ([]store.User, err
 	if group != "S0PLATFORM" {
 		return nil, flow.Errorf(flow.CodeUnknownUser, "no such group")
 	}
-	return []store.User{bob}, nil
+	return []store.User{gone, bob}, nil
 }
 
 func (w *world) ChannelMembers(context.Context, string) ([]store.User, error) {
-	return []store.User{alice, bob}, nil
+	return []store.User{gone, alice, bob}, nil
 }
 
 func (w *world) Value(_ context.Context, ref flow.SecretRef) (string, error) {

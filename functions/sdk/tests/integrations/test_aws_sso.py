@@ -14,11 +14,12 @@ from tests.integrations.fakes import Asked, Faults, IntegrationTest, Reply, page
 INSTANCE = "arn:aws:sso:::instance/ssoins-1"
 USERS = [
     {"UserId": "u-1", "UserName": "alice@example.com", "Emails": [{"Value": "Alice@example.com", "Primary": True}]},
-    {"UserId": "u-2", "UserName": "bob", "Emails": [{"Value": "old@example.com"}, {"Value": "bob@example.com", "Primary": True}]},
+    {"UserId": "u-2", "UserName": "bob", "Emails": [{"Value": "old@example.com"}, {"Value": "bob@example.com", "Primary": True}], "UserStatus": "ENABLED"},
     {"UserId": "u-3", "UserName": "carol@example.com"},
+    {"UserId": "u-4", "UserName": "gone@example.com", "UserStatus": "DISABLED"},
     *({"UserId": f"u-{i}", "UserName": f"user{i}@example.com"} for i in range(10, 40)),
 ]
-GROUPS = {"Engineering": ("g-1", ["u-1", "u-2", "u-3"]), "Everyone": ("g-2", [u["UserId"] for u in USERS]), "Empty": ("g-3", [])}
+GROUPS = {"Engineering": ("g-1", ["u-1", "u-4", "u-2", "u-3"]), "Everyone": ("g-2", [u["UserId"] for u in USERS]), "Empty": ("g-3", [])}
 ACCOUNTS = [{"Id": "111111111111", "Name": "prod"}, {"Id": "222222222222", "Name": "dev"}, {"Id": "333333333333", "Name": "root"}]
 PARENTS = {"ou-1": ["111111111111", "222222222222"], "r-1": ["333333333333"]}
 MISSING = Reply(400, {"__type": "ResourceNotFoundException", "Message": "not found"})
@@ -113,6 +114,7 @@ class SSOTest(Faults, IntegrationTest):
             (user("user10@example.com"), "Engineering", False),
             (user("al@example.com", ("aws_sso", INSTANCE, "u-3")), "Engineering", True),
             (user("alice@example.com"), "Empty", False),
+            (user("gone@example.com"), "Engineering", False),
         ]:
             with self.subTest(user=who, group=group):
                 self.assertIs(aws_sso.is_user_in_group(who, group_name=group), want)

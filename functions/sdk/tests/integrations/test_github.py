@@ -10,9 +10,13 @@ PEOPLE = [
     {"login": "alice-gh", "role_name": "admin", "permissions": {"admin": True, "push": True}},
     {"login": "bob-gh", "role_name": "write", "permissions": {"admin": False, "push": True}},
     {"login": "carol-gh", "role_name": "release-manager", "permissions": {"push": True}},
+    {"login": "dave-gh", "role_name": "admin", "permissions": {"admin": True}},
+    {"login": "erin-gh", "role_name": "admin", "permissions": {"admin": True}},
     {"login": "stranger", "role_name": "admin", "permissions": {"admin": True}},
 ]
-KNOWN = {"alice-gh": "alice@example.com", "bob-gh": "bob@example.com", "carol-gh": "carol@example.com"}
+KNOWN = {"alice-gh": "alice@example.com", "bob-gh": "bob@example.com", "carol-gh": "carol@example.com",
+         "dave-gh": "dave@example.com", "erin-gh": "erin@example.com"}
+SUSPENDED = {"alice-gh": None, "dave-gh": "2026-01-01T00:00:00Z"}  # of erin, nothing is told
 
 
 class GitHubTest(Faults, IntegrationTest):
@@ -26,7 +30,11 @@ class GitHubTest(Faults, IntegrationTest):
 
     def users_by_identities(self, service: str, service_id: str, user_ids: list) -> list:
         self.assertEqual((service, service_id), ("github", "acme"))
-        return [wire_user(KNOWN[login]) for login in user_ids if login in KNOWN]
+        return [
+            wire_user(KNOWN[login], identities=[{"service": "github", "service_id": "acme", "user_id": login}])
+            for login in user_ids
+            if login in KNOWN
+        ]
 
     def call(self):
         return github.get_repo_collaborators(repo_name="infra", roles={"admin"})
@@ -35,6 +43,11 @@ class GitHubTest(Faults, IntegrationTest):
         self.assertEqual(asked.headers["Authorization"], "Bearer s3cr3t-t0k3n")
         self.assertEqual(asked.headers["Accept"], "application/vnd.github+json")
         self.assertEqual(asked.headers["X-GitHub-Api-Version"], "2022-11-28")
+        if asked.path.startswith("/users/"):
+            login = asked.path.removeprefix("/users/")
+            self.assertIn(login, KNOWN)
+            if login != "erin-gh":
+                return Reply(200, {"login": login, "suspended_at": SUSPENDED.get(login)})
         if asked.path == "/repos/acme/old-infra/collaborators":
             return Reply(301, {"message": "Moved Permanently"}, {"Location": f"{self.server.url}/repositories/7/collaborators"})
         if asked.path not in ("/repos/acme/infra/collaborators", "/repositories/7/collaborators"):
@@ -46,9 +59,9 @@ class GitHubTest(Faults, IntegrationTest):
 
     def test_roles(self) -> None:
         for roles, want in [
-            ({"admin"}, ["alice@example.com"]),
+            ({"admin"}, ["alice@example.com", "erin@example.com"]),
             (["write"], ["bob@example.com"]),
-            (("admin", "write"), ["alice@example.com", "bob@example.com"]),
+            (("admin", "write"), ["alice@example.com", "bob@example.com", "erin@example.com"]),
             ("release-manager", ["carol@example.com"]),
             (["triage"], []),
         ]:
@@ -61,7 +74,7 @@ class GitHubTest(Faults, IntegrationTest):
 
     def test_repository_was_renamed(self) -> None:
         found = github.get_repo_collaborators(repo_name="old-infra", roles={"admin"})
-        self.assertEqual(self.emails(found), ["alice@example.com"])
+        self.assertEqual(self.emails(found), ["alice@example.com", "erin@example.com"])
 
     def test_redirect_to_another_server(self) -> None:
         self.server.first = [Reply(301, {}, {"Location": "https://evil.example.com/"})]
@@ -76,7 +89,7 @@ class GitHubTest(Faults, IntegrationTest):
                 self.clock.slept.clear()
                 self.clock.time = 1_772_452_800.0
                 self.server.first = [Reply(403, {"message": "API rate limit exceeded"}, headers)]
-                self.assertEqual(len(self.call()), 1)
+                self.assertEqual(len(self.call()), 2)
                 self.assertEqual(self.clock.slept, [slept])
 
     def test_arguments(self) -> None:

@@ -14,11 +14,15 @@ from tests.integrations.fakes import Asked, Faults, IntegrationTest, Reply, page
 AUDIENCE = "//iam.googleapis.com/projects/12/locations/global/workloadIdentityPools/sym/providers/aws"
 MEMBERS = {
     "sre@example.com": [
-        {"email": "alice@example.com", "type": "USER"},
+        {"email": "alice@example.com", "type": "USER", "status": "ACTIVE"},
+        {"email": "suspended@example.com", "type": "USER", "status": "SUSPENDED"},
         {"email": "oncall@example.com", "type": "GROUP"},
         {"email": "guest@elsewhere.com", "type": "USER"},
     ],
-    "oncall@example.com": [{"email": "Bob@example.com", "type": "USER"}],
+    "oncall@example.com": [
+        {"email": "Bob@example.com", "type": "USER", "status": "ACTIVE"},
+        {"email": "archived@example.com", "type": "USER", "status": "ARCHIVED"},
+    ],
     "empty@example.com": [],
 }
 GROUPS = [{"email": email, "name": email.split("@")[0]} for email in MEMBERS]
@@ -115,6 +119,8 @@ class GoogleTest(Faults, IntegrationTest):
             ("bob@example.com", "sre@example.com", True),  # by the group in it
             ("bob@example.com", "empty@example.com", False),
             ("guest@elsewhere.com", "sre@example.com", True),
+            ("suspended@example.com", "sre@example.com", False),
+            ("archived@example.com", "sre@example.com", False),  # by the group in it
             ("guest@elsewhere.com", "oncall@example.com", False),
         ]:
             with self.subTest(email=email, group=group):

@@ -7,7 +7,10 @@ from sym.sdk.integrations import knowbe4
 from tests.integrations.fakes import Asked, Faults, IntegrationTest, Reply, user
 
 # More than one page, with whom we look for at its end.
-USERS = [{"id": i, "email": f"user{i}@example.com"} for i in range(1, 601)] + [{"id": 700, "email": "Alice@example.com"}]
+USERS = [{"id": i, "email": f"user{i}@example.com"} for i in range(1, 601)] + [
+    {"id": 700, "email": "Alice@example.com", "status": "active"},
+    {"id": 701, "email": "gone@example.com", "status": "archived"},
+]
 ENROLLMENTS = [
     {"enrollment_id": 1, "user": {"id": 700}, "campaign": 5, "store": 9, "status": "Passed"},
     {"enrollment_id": 2, "user": {"id": 700}, "campaign": 6, "store": 9, "status": "In Progress"},
@@ -68,6 +71,8 @@ class KnowBe4Test(Faults, IntegrationTest):
     def test_is_user_in_group(self) -> None:
         self.assertIs(knowbe4.is_user_in_group(user(), 33), True)
         self.assertIs(knowbe4.is_user_in_group(user(), "34"), False)
+        self.assertIs(knowbe4.is_user_in_group(user("user5@example.com"), 33), True)  # of whom nothing is said
+        self.assertIs(knowbe4.is_user_in_group(user("gone@example.com"), 33), False)
         failed = self.fails("NOT_FOUND", lambda: knowbe4.is_user_in_group(user(), 35))
         self.assertEqual(failed.message, "KnowBe4 has no group 35.")
 

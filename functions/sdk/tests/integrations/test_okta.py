@@ -10,14 +10,22 @@ from tests.integrations.fakes import Asked, Faults, IntegrationTest, Reply, page
 PEOPLE = {
     "00u1": {"id": "00u1", "status": "ACTIVE", "profile": {"login": "alice@example.com", "email": "alice@example.com", "department": "sre"}},
     "00u2": {"id": "00u2", "status": "ACTIVE", "profile": {"login": "bob", "email": "Bob@example.com"}},
-    "00u3": {"id": "00u3", "status": "ACTIVE", "profile": {"login": "carol@example.com"}},
+    "00u3": {"id": "00u3", "profile": {"login": "carol@example.com"}},  # of whom nothing is said
+    **{
+        f"00x{status}": {"id": f"00x{status}", "status": status, "profile": {"login": login, "email": login}}
+        for status in ("STAGED", "PROVISIONED", "RECOVERY", "PASSWORD_EXPIRED", "LOCKED_OUT", "SUSPENDED", "DEPROVISIONED")
+        for login in [f"{status.lower()}@example.com"]
+    },
+    "00old": {"id": "00old", "status": "DEPROVISIONED", "profile": {"login": "bob.old", "email": "bob2@example.com"}},
+    "00new": {"id": "00new", "status": "ACTIVE", "profile": {"login": "bob.new", "email": "bob2@example.com"}},
 }
+INACTIVE = [id for id in PEOPLE if id.startswith("00x")]
 GROUPS = {
     "00g1": {"id": "00g1", "type": "OKTA_GROUP", "profile": {"name": "Engineering"}},
     "00g2": {"id": "00g2", "type": "APP_GROUP", "profile": {"name": "Engineers of AD"}},
     "00g3": {"id": "00g3", "type": "OKTA_GROUP", "profile": {"name": "Sales"}},
 }
-MEMBERS = {"00g1": ["00u1", "00u2", "00u3"], "00g2": [], "00g3": ["00u2"]}
+MEMBERS = {"00g1": ["00u1", *INACTIVE, "00u2", "00u3"], "00g2": [], "00g3": ["00u2", "00new"]}
 
 
 class OktaTest(Faults, IntegrationTest):
@@ -92,6 +100,17 @@ class OktaTest(Faults, IntegrationTest):
         ]:
             with self.subTest(user=who, group=group):
                 self.assertIs(okta.is_user_in_group(who, group_id=group), want)
+
+    def test_only_the_active_are_members(self) -> None:
+        for id in INACTIVE:
+            who = user(PEOPLE[id]["profile"]["email"])
+            with self.subTest(id):
+                self.assertIs(okta.is_user_in_group(who, group_id="00g1"), False)
+                self.assertEqual(okta.get_user_info(who)["status"], PEOPLE[id]["status"])
+        self.assertIs(okta.is_user_in_group(user("carol@example.com"), group_id="00g1"), True)
+
+    def test_address_of_somebody_who_left(self) -> None:
+        self.assertIs(okta.is_user_in_group(user("bob2@example.com"), group_id="00g3"), True)
 
     def test_user_is_unknown(self) -> None:
         for call in (

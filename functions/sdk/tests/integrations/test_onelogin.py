@@ -8,9 +8,15 @@ from sym.sdk.integrations import onelogin
 from tests.integrations.fakes import Asked, Faults, IntegrationTest, Reply, pages, user
 
 USERS = [
-    {"id": 11, "email": "alice@example.com", "department": "sre"},
-    {"id": 12, "email": "Bob@example.com", "department": "sales"},
+    {"id": 11, "email": "alice@example.com", "department": "sre", "status": 1},
+    {"id": 12, "email": "Bob@example.com", "department": "sales", "status": 1},
+    # Unactivated, suspended, locked, password expired, awaiting a reset, password pending, security questions.
+    *({"id": 20 + status, "email": f"status{status}@example.com", "status": status} for status in (0, 2, 3, 4, 5, 7, 8)),
+    *({"id": id, "email": f"user{id}@example.com", "status": 1} for id in range(100, 160)),
 ]
+# What a role tells of its users.
+MEMBERS = [{"id": u["id"], "name": "…", "username": "…", "added_by": {"id": 1}, "assigned": True} for u in USERS]
+MANY = [f"user{id}@example.com" for id in range(100, 160)]
 ROLES = [{"id": id, "name": f"Role {id}"} for id in range(1, 701)] + [{"id": 1000, "name": "Prod Admins"}]
 TOKEN = Reply(200, {"access_token": "acc3ss", "token_type": "bearer", "expires_in": 36000})
 
@@ -43,7 +49,10 @@ class OneLoginTest(Faults, IntegrationTest):
             case ["roles", "1000"]:
                 return Reply(200, ROLES[-1])
             case ["roles", "1000", "users"]:
-                return self.by_page(asked, USERS)
+                return self.by_page(asked, MEMBERS)
+            case ["users"] if ids := asked.one("user_ids"):
+                self.assertLessEqual(ids.count(","), 49)
+                return self.by_page(asked, [u for u in USERS if str(u["id"]) in ids.split(",")])
             case ["users"]:
                 return Reply(200, [u for u in USERS if u["email"].lower() == asked.one("email")])
             case ["users", "11"]:
@@ -57,8 +66,8 @@ class OneLoginTest(Faults, IntegrationTest):
 
     def by_page(self, asked: Asked, found: list) -> Reply:
         page = int(asked.one("page", "1"))
-        some, _ = pages(found, page - 1, 1)
-        return Reply(200, some, {"Current-Page": str(page), "Total-Pages": str(len(found))})
+        some, _ = pages(found, 20 * (page - 1), 20)
+        return Reply(200, some, {"Current-Page": str(page), "Total-Pages": str(-(-len(found) // 20))})
 
     def test_list_roles(self) -> None:
         self.assertEqual(len(onelogin.list_roles()), 701)
@@ -71,12 +80,14 @@ class OneLoginTest(Faults, IntegrationTest):
         self.assertEqual(onelogin.get_user_info(stored)["id"], 11)
 
     def test_users_in_role(self) -> None:
-        want = ["alice@example.com", "bob@example.com"]
+        want = ["alice@example.com", "bob@example.com", *MANY]
         self.assertEqual(self.emails(onelogin.users_in_role(1000)), want)
         self.assertEqual(self.emails(onelogin.users_in_role("1000")), want)
 
     def test_is_user_in_role(self) -> None:
         self.assertIs(onelogin.is_user_in_role(user("bob@example.com"), role_id=1000), True)
+        for status in (0, 2, 3, 4, 5, 7, 8):
+            self.assertIs(onelogin.is_user_in_role(user(f"status{status}@example.com"), role_id=1000), False)
         stranger = user("eve@example.com", ("onelogin", "acme.onelogin.com", "99"))
         self.assertIs(onelogin.is_user_in_role(stranger, role_id="1000"), False)
 

@@ -15,12 +15,14 @@ USERS = [
     {"id": "PALICE2", "name": "Alice Too", "email": "alice@example.com.au"},
     {"id": "PBOB", "name": "Bob", "email": "Bob@example.com"},
     {"id": "PCAROL", "name": "Carol", "email": "carol@example.com"},
+    {"id": "PLEFT", "name": "Left", "email": "left@example.com", "deleted_at": "2026-01-01T00:00:00Z"},
 ]
 POLICIES = [{"id": "PP1", "name": "SRE"}, {"id": "PP2", "name": "SRE night"}]
 SCHEDULES = [{"id": "PS1", "name": "Primary"}, {"id": "PS2", "name": "Primary EU"}]
 ON_CALLS = [
     {"user": "PCAROL", "policy": "PP1", "schedule": None, "level": 2},
     {"user": "PALICE", "policy": "PP1", "schedule": "PS1", "level": 1},
+    {"user": "PLEFT", "policy": "PP1", "schedule": "PS1", "level": 1},
     {"user": "PBOB", "policy": "PP2", "schedule": "PS2", "level": 1},
 ]
 INCIDENTS = [
@@ -54,7 +56,7 @@ class PagerDutyTest(Faults, IntegrationTest):
             case ["users", id] if id in by_id:
                 return Reply(200, {"user": by_id[id]})
             case ["schedules", id] if id in by_id:
-                users = [{"id": "PALICE"}, {"id": "PBOB"}, {"id": "PGONE"}, {"id": "PALICE"}]
+                users = [{"id": "PALICE"}, {"id": "PBOB"}, {"id": "PGONE"}, {"id": "PLEFT"}, {"id": "PALICE"}]
                 return Reply(200, {"schedule": {**by_id[id], "users": users}})
             case ["escalation_policies", id] if id in by_id:
                 return Reply(200, {"escalation_policy": by_id[id]})
@@ -101,6 +103,7 @@ class PagerDutyTest(Faults, IntegrationTest):
             (stored, {"schedule_id": "PS2"}, True),
             (bob, {"escalation_policy_name": "SRE night", "schedule_name": "Primary EU"}, True),
             (user("carol@example.com"), {"escalation_policy_name": "SRE"}, True),
+            (user("left@example.com", ("pagerduty", "acme.pagerduty.com", "PLEFT")), {}, False),
         ]:
             with self.subTest(user=who, where=where):
                 self.assertIs(pagerduty.is_on_call(who, **where), want)

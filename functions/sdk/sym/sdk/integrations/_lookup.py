@@ -2,7 +2,7 @@
 which of our users people there are.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -101,6 +101,23 @@ def identity(user: User, service: str, of: Integration) -> str | None:
 def unknown(user: User, service: str, of: Integration) -> IdentityNotFound:
     """The error for a user whom nobody knows in the integration's system."""
     return IdentityNotFound(user.email, service, of.external_id)
+
+
+def active(member: Mapping[str, Any], field: str, *values: object) -> bool:
+    """Whether somebody counts as a member, by what the vendor says about them.
+
+    Args:
+        member: what the vendor says.
+        field: where it says whether they are active.
+        values: what it has there for those who are. Texts are compared in any case.
+
+    Returns:
+        True too if the vendor says nothing: not all of them, and not of everybody, do.
+    """
+    value = member.get(field)
+    if isinstance(value, str):
+        return value.lower() in (str(one).lower() for one in values)
+    return value is None or value in values
 
 
 def ask(error: type[ServiceException], op: str, **args: Any) -> Any:

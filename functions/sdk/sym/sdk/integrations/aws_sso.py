@@ -6,6 +6,9 @@ and external_id of a role to assume. Without role_arn, the role of the handlers'
 function is used. It needs identitystore:List*, Describe*, Get* and IsMemberInGroups,
 sso:ListInstances unless identity_store_id is among the settings, and
 organizations:ListAccounts and ListAccountsForParent for list_accounts.
+
+A member of a group counts while its UserStatus is ENABLED, or where Identity Center
+tells none.
 """
 
 from typing import Any
@@ -20,7 +23,7 @@ _FEW = 20  # members that are asked for one by one; for more, all users are list
 
 
 def is_user_in_group(user: User, *, group_name: str) -> bool:
-    """Whether a user is a member of an Identity Center group.
+    """Whether a user is an active member of an Identity Center group.
 
     A user's stored identity is the id of an Identity Center user. Without one, the
     user with the same e-mail address counts.
@@ -40,7 +43,9 @@ def is_user_in_group(user: User, *, group_name: str) -> bool:
     group_id = directory.group_id(group_name)
     user_id = directory.user_id(user)
     results = directory.call("IsMemberInGroups", {"MemberId": {"UserId": user_id}, "GroupIds": [group_id]})["Results"]
-    return any(result.get("MembershipExists") is True for result in results)
+    if not any(result.get("MembershipExists") is True for result in results):
+        return False
+    return _is_active(directory.call("DescribeUser", {"UserId": user_id}))
 
 
 def list_groups() -> list[dict[str, Any]]:
@@ -57,7 +62,7 @@ def list_groups() -> list[dict[str, Any]]:
 
 
 def users_in_group(group_name: str) -> list[User]:
-    """The members of an Identity Center group, as our users, matched by e-mail. It may
+    """The active members of an Identity Center group, as our users, matched by e-mail. It may
     have any number of members: Sym's limit of 20 is gone.
 
     Args:
@@ -77,7 +82,7 @@ def users_in_group(group_name: str) -> list[User]:
     else:
         known = {person["UserId"]: person for person in directory.list("ListUsers", "Users")}
         people = [known[id] for id in ids if id in known]
-    return _lookup.users(AWSSSOError, (_email(person) for person in people))
+    return _lookup.users(AWSSSOError, (_email(person) for person in people if _is_active(person)))
 
 
 def list_accounts(organizational_unit_id: str | None = None) -> list[dict[str, Any]]:
@@ -161,6 +166,10 @@ def _service(integration: Integration, service: str) -> _aws.Service:
     signed_for = "sso" if service == "sso-admin" else service
     credentials = _aws.credentials_of(integration)
     return _aws.Service(AWSSSOError, service, region, credentials, integration.name, signed_for=signed_for)
+
+
+def _is_active(person: dict[str, Any]) -> bool:
+    return _lookup.active(person, "UserStatus", "ENABLED")
 
 
 def _email(person: dict[str, Any]) -> str:

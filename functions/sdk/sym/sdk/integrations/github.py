@@ -4,6 +4,8 @@ The integration (type `github`) has your organization as external_id and a token
 api_token_secret, which may read the repositories' metadata (a classic token: `repo`).
 GitHub Enterprise Server also has `api_url: https://github.example.com/api/v3`.
 
+A collaborator counts unless GitHub says that the account is suspended.
+
 https://docs.github.com/en/rest
 """
 
@@ -12,7 +14,7 @@ from typing import Literal, Union
 
 from sym.sdk.exceptions import GitHubError
 from sym.sdk.integrations import _lookup
-from sym.sdk.integrations._http import Answer, quote, words_at
+from sym.sdk.integrations._http import Answer, Client, quote, words_at
 from sym.sdk.user import User
 
 GitHubDefaultRolesT = Literal["read", "triage", "write", "maintain", "admin"]
@@ -69,8 +71,15 @@ def get_repo_collaborators(*, repo_name: str, roles: Iterable[GitHubRoleT]) -> l
     logins = [person["login"] for person in people if person.get("role_name") in wanted]
     if not logins:
         return []
+    # Those first whom we know: GitHub tells who is suspended one by one.
     found = _lookup.ask(GitHubError, "users_by_identities", service="github", service_id=organization, user_ids=logins)
-    return _lookup.found_users(found)
+    return [user for user in _lookup.found_users(found) if _is_active(github, user, organization)]
+
+
+def _is_active(github: Client, user: User, organization: str) -> bool:
+    identity = user.identity("github", organization)
+    account = github.find(f"/users/{quote(identity.user_id)}") if identity else None
+    return not (account or {}).get("suspended_at")
 
 
 def _meaning(answer: Answer) -> int:

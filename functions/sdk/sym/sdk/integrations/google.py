@@ -12,6 +12,9 @@ credentials for AWS:
 
 The service account needs the rights to read groups, in the Workspace's Admin console.
 
+A member counts while its status is ACTIVE, or where Google tells none: of people from
+outside the Workspace.
+
 https://cloud.google.com/iam/docs/workload-identity-federation-with-other-clouds
 https://developers.google.com/workspace/admin/directory/v1/guides
 """
@@ -36,7 +39,7 @@ _GROUPS = "/admin/directory/v1/groups"
 
 
 def is_user_in_group(user: User, *, group_email: str) -> bool:
-    """Whether a user is a member of a Google Group, directly or by a group in it.
+    """Whether a user is an active member of a Google Group, directly or by a group in it.
 
     Args:
         user: whom to look for.
@@ -53,10 +56,17 @@ def is_user_in_group(user: User, *, group_email: str) -> bool:
     member = _lookup.identity(user, "google", integration) or user.email
     google.get(group, what=f"group {group_email}")
     answer = google.request("GET", f"{group}/hasMember/{quote(member)}", accept=(400, 404))
-    if answer.status == 200:
-        return google.object(answer).get("isMember") is True
     # hasMember knows accounts of the Workspace only; others can be direct members too.
-    return google.find(f"{group}/members/{quote(member)}") is not None
+    if answer.status == 200 and google.object(answer).get("isMember") is not True:
+        return False
+    direct = google.find(f"{group}/members/{quote(member)}")
+    if direct is not None:
+        return _is_active(direct)
+    # It doesn't tell whether they are active: only the list does, of indirect members.
+    return answer.status == 200 and any(
+        member.lower() in (str(one.get("email")).lower(), one.get("id")) and _is_active(one)
+        for one in _members(google, group_email, indirect=True)
+    )
 
 
 def list_groups(domain: str | None = None) -> list[dict[str, Any]]:
@@ -78,7 +88,7 @@ def list_groups(domain: str | None = None) -> list[dict[str, Any]]:
 
 
 def users_in_group(group_email: str, *, include_indirect_members: bool = True) -> list[User]:
-    """The people in a Google Group, as our users. Groups in it are not in the list.
+    """The active people in a Google Group, as our users. Groups in it are not in the list.
 
     Args:
         group_email: the group's address.
@@ -91,10 +101,9 @@ def users_in_group(group_email: str, *, include_indirect_members: bool = True) -
         approve_deny=user_ids(google.users_in_group("sre@example.com"))
     """
     google, _ = _connect()
-    path = f"{_GROUPS}/{quote(_lookup.needed('group_email', group_email))}/members"
-    derived = "true" if include_indirect_members else None
-    members = _list(google, path, "members", {"includeDerivedMembership": derived}, what=f"group {group_email}")
-    return _lookup.users(GoogleError, (member.get("email") for member in members if member.get("type") == "USER"))
+    members = _members(google, _lookup.needed("group_email", group_email), include_indirect_members)
+    people = (member for member in members if member.get("type") == "USER" and _is_active(member))
+    return _lookup.users(GoogleError, (person.get("email") for person in people))
 
 
 def _connect() -> tuple[Client, Integration]:
@@ -182,6 +191,15 @@ def _list(
 
     # Google leaves out the key of an empty list.
     return google.pages(path, {**params, "maxResults": _PAGE}, lambda page: page.get(key, []), following, what=what)
+
+
+def _members(google: Client, group_email: str, indirect: bool) -> Iterator[dict[str, Any]]:
+    derived = {"includeDerivedMembership": "true" if indirect else None}
+    return _list(google, f"{_GROUPS}/{quote(group_email)}/members", "members", derived, what=f"group {group_email}")
+
+
+def _is_active(member: dict[str, Any]) -> bool:
+    return _lookup.active(member, "status", "ACTIVE")
 
 
 def _meaning(answer: Answer) -> int:

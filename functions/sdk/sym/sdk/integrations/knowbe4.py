@@ -2,7 +2,7 @@
 
 The integration (type `knowbe4`) has your primary domain as external_id, the region of
 your account as region (us, eu, ca, uk or de) and the token of the Reporting API as
-api_token_secret.
+api_token_secret. Archived users are nobody's members.
 
 https://developer.knowbe4.com/rest/reporting
 """
@@ -49,7 +49,7 @@ def get_training_enrollments_for_user(
 
 
 def is_user_in_group(user: User, group_id: int) -> bool:
-    """Whether a user is a member of a KnowBe4 group.
+    """Whether a user is an active member of a KnowBe4 group.
 
     Args:
         user: whom to look for, by stored identity or e-mail.
@@ -66,7 +66,7 @@ def is_user_in_group(user: User, group_id: int) -> bool:
     stored = _lookup.identity(user, "knowbe4", integration)
     id = str(_lookup.needed("group_id", group_id, (int, str)))
     members = _list(knowbe4, f"/v1/groups/{quote(id)}/members", {}, what=f"group {id}")
-    return any(_is(member, user, stored) for member in members)
+    return any(_is(member, user, stored) and _lookup.active(member, "status", "active") for member in members)
 
 
 def _connect() -> tuple[Client, Integration]:

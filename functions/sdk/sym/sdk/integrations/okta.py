@@ -4,6 +4,9 @@ The integration (type `okta`) has your Okta domain, such as "example.okta.com", 
 external_id, and the API token as api_token_secret. Read-Only Administrator is
 enough for what is here.
 
+A member of a group counts while its status is ACTIVE: suspended, deprovisioned and
+locked accounts, and those not activated yet, don't.
+
 https://developer.okta.com/docs/api/
 """
 
@@ -20,7 +23,7 @@ _PAGE = 200
 
 
 def is_user_in_group(user: User, *, group_id: str) -> bool:
-    """Whether a user is a member of an Okta group.
+    """Whether a user is an active member of an Okta group.
 
     Args:
         user: whom to look for.
@@ -37,12 +40,14 @@ def is_user_in_group(user: User, *, group_id: str) -> bool:
     okta, integration = _connect()
     _group(okta, group_id)
     found = _user(okta, integration, user)
+    if not _lookup.active(found, "status", "ACTIVE"):
+        return False
     groups = okta.pages_by_link(f"/api/v1/users/{quote(found['id'])}/groups", {"limit": _PAGE})
     return any(group["id"] == group_id for group in groups)
 
 
 def users_in_group(*, group_id: str) -> list[User]:
-    """The members of an Okta group, as our users, matched by e-mail.
+    """The active members of an Okta group, as our users, matched by e-mail.
 
     Args:
         group_id: the group's id.
@@ -55,7 +60,8 @@ def users_in_group(*, group_id: str) -> list[User]:
     """
     okta, _ = _connect()
     _group(okta, group_id)
-    return _lookup.users(OktaError, (_email(member) for member in _members(okta, group_id)))
+    members = (member for member in _members(okta, group_id) if _lookup.active(member, "status", "ACTIVE"))
+    return _lookup.users(OktaError, (_email(member) for member in members))
 
 
 def get_user_info(user: User) -> dict[str, Any]:
@@ -143,6 +149,8 @@ def _user(okta: Client, integration: Integration, user: User) -> dict[str, Any]:
     if found is None:
         search = {"search": f"profile.email eq {_quoted(user.email)}", "limit": _PAGE}
         matching = list(okta.pages_by_link("/api/v1/users", search))
+        if len(matching) > 1:  # somebody who left had the address before
+            matching = [one for one in matching if _lookup.active(one, "status", "ACTIVE")]
         if len(matching) != 1:
             raise _lookup.unknown(user, "okta", integration)
         found = matching[0]

@@ -4,6 +4,9 @@ The integration (type `onelogin`) has your OneLogin domain, such as
 "example.onelogin.com", as external_id and the API credential pair as client_id and
 client_secret. The pair needs Read All.
 
+A user with a role counts while its status is 1, active: suspended, locked and
+unactivated ones don't, nor who has to set a password first.
+
 https://developers.onelogin.com/api-docs/2/getting-started/dev-overview
 """
 
@@ -18,6 +21,8 @@ from sym.sdk.integrations._http import Answer, Client, quote, words_at
 from sym.sdk.user import User
 
 _PAGE = 100
+_AT_ONCE = 50  # users that are looked up by their ids in one go
+_ACTIVE = 1
 
 
 def list_roles(name_filter: str | None = None) -> list[dict[str, Any]]:
@@ -57,7 +62,7 @@ def get_user_info(user: User) -> dict[str, Any]:
 
 
 def users_in_role(role_id: int) -> list[User]:
-    """The members of a role, as our users, matched by e-mail.
+    """The active members of a role, as our users, matched by e-mail.
 
     Args:
         role_id: the role's id, such as 1234567; a text of digits will do.
@@ -70,11 +75,12 @@ def users_in_role(role_id: int) -> list[User]:
         return slack.group(onelogin.users_in_role(1234567))
     """
     onelogin, _ = _connect()
-    return _lookup.users(OneLoginError, (member.get("email") for member in _members(onelogin, role_id)))
+    active = _active(onelogin, _members(onelogin, role_id))
+    return _lookup.users(OneLoginError, (member.get("email") for member in active))
 
 
 def is_user_in_role(user: User, *, role_id: int) -> bool:
-    """Whether a user has a role.
+    """Whether a user is active and has a role.
 
     Args:
         user: whom to look for.
@@ -91,7 +97,7 @@ def is_user_in_role(user: User, *, role_id: int) -> bool:
     onelogin, integration = _connect()
     members = _members(onelogin, role_id)
     id = _user_id(onelogin, integration, user)
-    return any(str(member.get("id")) == id for member in members)
+    return bool(_active(onelogin, [member for member in members if str(member.get("id")) == id]))
 
 
 def _connect() -> tuple[Client, Integration]:
@@ -142,6 +148,19 @@ def _members(onelogin: Client, role_id: int) -> list[dict[str, Any]]:
     # A role that is not there has an empty list of users for some accounts.
     onelogin.get(f"/api/2/roles/{quote(id)}", what=f"role {id}")
     return list(_list(onelogin, f"/api/2/roles/{quote(id)}/users", what=f"role {id}"))
+
+
+def _active(onelogin: Client, members: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those members who are active. A role tells ids only, so their status and e-mail
+    are looked up.
+    """
+    accounts: dict[str, dict[str, Any]] = {}
+    ids = [str(member.get("id")) for member in members]
+    for start in range(0, len(ids), _AT_ONCE):
+        some = ",".join(ids[start : start + _AT_ONCE])
+        accounts.update((str(one.get("id")), one) for one in _list(onelogin, "/api/2/users", {"user_ids": some}))
+    known = ({**member, **accounts.get(str(member.get("id")), {})} for member in members)
+    return [one for one in known if _lookup.active(one, "status", _ACTIVE)]
 
 
 def _user_id(onelogin: Client, integration: Integration, user: User) -> str:

@@ -2,7 +2,7 @@
 
 The integration (type `pagerduty`) has your PagerDuty domain, such as
 "example.pagerduty.com", as external_id and a read-only API key as
-api_token_secret. An account in the EU also has `api_url: https://api.eu.pagerduty.com`.
+api_token_secret. Users who were deleted don't count, though schedules still name them. An account in the EU also has `api_url: https://api.eu.pagerduty.com`.
 
 https://developer.pagerduty.com/api-reference/
 """
@@ -65,8 +65,8 @@ def is_on_call(
     """
     pagerduty, integration = _connect()
     where = _where(pagerduty, escalation_policy_name, escalation_policy_id, schedule_name, schedule_id)
-    params = {**where, "user_ids[]": _user_id(pagerduty, integration, user)}
-    return any(True for _ in _list(pagerduty, "/oncalls", "oncalls", params))
+    params = {**where, "user_ids[]": _user_id(pagerduty, integration, user), "include[]": "users"}
+    return any(_person(on_call) for on_call in _list(pagerduty, "/oncalls", "oncalls", params))
 
 
 def users_on_call(
@@ -91,7 +91,7 @@ def users_on_call(
     where = _where(pagerduty, escalation_policy_name, escalation_policy_id, schedule_name, schedule_id)
     on_calls = list(_list(pagerduty, "/oncalls", "oncalls", {**where, "include[]": "users"}))
     on_calls.sort(key=lambda on_call: on_call.get("escalation_level") or 0)
-    return _lookup.users(PagerDutyError, ((on_call.get("user") or {}).get("email") for on_call in on_calls))
+    return _lookup.users(PagerDutyError, (_person(on_call).get("email") for on_call in on_calls))
 
 
 def users_for_schedule(*, schedule_name: str | None = None, schedule_id: str | None = None) -> list[User]:
@@ -114,8 +114,8 @@ def users_for_schedule(*, schedule_name: str | None = None, schedule_id: str | N
     # Without since and until, PagerDuty tells only who is on call at this moment.
     schedule = pagerduty.get(f"/schedules/{quote(schedule_id)}", what=f"schedule {schedule_id}").get("schedule") or {}
     ids = [person["id"] for person in schedule.get("users") or [] if not person.get("deleted_at")]
-    people = [pagerduty.find(f"/users/{quote(id)}") for id in dict.fromkeys(ids)]
-    return _lookup.users(PagerDutyError, (person["user"].get("email") for person in people if person))
+    found = (pagerduty.find(f"/users/{quote(id)}") for id in dict.fromkeys(ids))
+    return _lookup.users(PagerDutyError, (_person(one).get("email") for one in found if one))
 
 
 def get_incidents(
@@ -219,6 +219,12 @@ def _where(
     elif schedule_name:
         schedule_id = _id_of(pagerduty, "schedules", schedule_name)
     return {"escalation_policy_ids[]": policy_id or None, "schedule_ids[]": schedule_id or None}
+
+
+def _person(about: dict[str, Any]) -> dict[str, Any]:
+    """The user in an answer; empty for one who was deleted."""
+    person = about.get("user") or {}
+    return {} if person.get("deleted_at") else person
 
 
 def _id_of(pagerduty: Client, kind: str, name: str) -> str:
