@@ -32,6 +32,8 @@ import (
 //	rateLimit       50         requests a second that the API takes
 //	burstLimit      100        requests that the API takes at once
 //	endpointUrl     none       address of an emulator, which all functions use in place of AWS
+//	functionPatterns none      ARNs that end in *, with commas between them: functions that match are allowed by them
+//	                           and not one by one, if there are more than the policies of a role can list
 //	withoutRequests false      true: handlers can't import requests, and synth needs no index of Python packages
 type options struct {
 	name, org, region, flows string
@@ -42,6 +44,7 @@ type options struct {
 	objectLock               objectLock
 	rateLimit, burstLimit    int
 	withoutRequests          bool
+	functionPatterns         string // see patterns
 }
 
 // architecture is what Lambda calls it, and Go.
@@ -69,6 +72,7 @@ var (
 	regionPattern = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d+$`)
 	emailPattern  = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
 	lockPattern   = regexp.MustCompile(`^(governance|compliance):(\d{1,5})$`)
+	arnPattern    = regexp.MustCompile(`^arn:aws:lambda:[a-z]{2}(-[a-z]+)+-\d+:\d{12}:function:[a-zA-Z0-9_-]*\*$`)
 	// ourKeys are like the names of our options. CDK keeps settings of its own
 	// in the context, which all have other characters too.
 	ourKeys = regexp.MustCompile(`^[A-Za-z]+$`)
@@ -107,6 +111,12 @@ func parseOptions(given map[string]any) (options, error) {
 		rateLimit:  r.number("rateLimit", 50, "write how many requests a second the API takes, 1 or more", positive),
 		burstLimit: r.number("burstLimit", 100, "write how many requests the API takes at once, 1 or more", positive),
 	}
+	o.functionPatterns = r.text("functionPatterns", "", "write ARNs such as arn:aws:lambda:us-east-1:123456789012:function:grant-*, with commas between them", arePatterns)
+	for _, p := range o.patterns() {
+		if own := o.name + "-"; arePatterns(p) && takesIn(p, own) {
+			r.fault("functionPatterns", "%s takes in our own functions, %s*: begin it with more of the names of yours", p, own)
+		}
+	}
 	o.withoutRequests = r.text("withoutRequests", "false", "write true or false", func(s string) bool { return s == "true" || s == "false" }) == "true"
 	o.objectLock = parseLock(r.text("objectLock", "", "write governance:DAYS or compliance:DAYS, such as governance:365", func(s string) bool {
 		days := parseLock(s).days
@@ -127,6 +137,29 @@ func parseOptions(given map[string]any) (options, error) {
 // resources have names of the partition aws, and no other.
 func runsIn(region string) bool {
 	return regionPattern.MatchString(region) && !strings.HasPrefix(region, "cn-") && !strings.HasPrefix(region, "us-gov-") && !strings.HasPrefix(region, "us-iso")
+}
+
+// patterns lists those of functions' ARNs.
+func (o options) patterns() []string {
+	return strings.FieldsFunc(o.functionPatterns, func(r rune) bool { return r == ',' })
+}
+
+// arePatterns says whether a text lists patterns of functions' ARNs: of one region
+// and account, and with a star at the end only.
+func arePatterns(list string) bool {
+	for p := range strings.SplitSeq(list, ",") {
+		if !arnPattern.MatchString(p) {
+			return false
+		}
+	}
+	return true
+}
+
+// takesIn says whether functions whose names begin so match the pattern, if they
+// are in its account.
+func takesIn(pattern, own string) bool {
+	begin := pattern[strings.LastIndex(pattern, ":")+1 : len(pattern)-1]
+	return strings.HasPrefix(own, begin) || strings.HasPrefix(begin, own)
 }
 
 // parseLock reads what lockPattern matches; anything else is no lock.

@@ -143,6 +143,12 @@ func TestOptionsFaults(t *testing.T) {
 		{"rateLimit", 1.5, `"1.5" is not right`},
 		{"burstLimit", "none", "1 or more"},
 		{"withoutRequests", "yes", "write true or false"},
+		{"functionPatterns", "grant-*", "write ARNs such as"},
+		{"functionPatterns", "arn:aws:lambda:*:123456789012:function:grant-*", "write ARNs such as"},
+		{"functionPatterns", "arn:aws:lambda:us-east-1:123456789012:function:grant", "write ARNs such as"},
+		{"functionPatterns", "arn:aws:lambda:us-east-1:123456789012:function:*", "takes in our own functions, sym-flows-*"},
+		{"functionPatterns", "arn:aws:lambda:us-east-1:123456789012:function:sym-*", "takes in our own functions"},
+		{"functionPatterns", "arn:aws:lambda:us-east-1:123456789012:function:sym-flows-a*", "takes in our own functions"},
 		{"alarmMail", "ops@example.com", "there is no such option: write one of alarmEmail, architecture"},
 	} {
 		t.Run(fmt.Sprint(test.key, "=", test.value), func(t *testing.T) {

@@ -47,12 +47,15 @@ type deployment struct {
 	functions map[string]awslambda.CfnFunction
 	logs      map[string]awslogs.CfnLogGroup
 	roles     map[string]awsiam.CfnRole
+	inline    map[string]int                             // characters of a role's own policy, by the role's id
 	digests   map[string]*string                         // of what was built
 	readers   map[string]awslambda.CfnEventSourceMapping // of the stream
 
 	api        awsapigatewayv2.CfnApi
 	alarmTopic awssns.CfnTopic
 	alarms     []awscloudwatch.CfnAlarm
+
+	faults []error // what AWS would refuse in the middle of a deploy
 }
 
 // newDeployment makes the stack.
@@ -70,7 +73,7 @@ func newDeployment(app awscdk.App, o options, config *catalog.Catalog, built str
 			Synthesizer: awscdk.NewDefaultStackSynthesizer(&awscdk.DefaultStackSynthesizerProps{BucketPrefix: jsii.String(assetPrefix(o))}),
 		}),
 		options: o, config: config, built: built,
-		functions: map[string]awslambda.CfnFunction{}, logs: map[string]awslogs.CfnLogGroup{}, roles: map[string]awsiam.CfnRole{}, digests: map[string]*string{},
+		functions: map[string]awslambda.CfnFunction{}, logs: map[string]awslogs.CfnLogGroup{}, roles: map[string]awsiam.CfnRole{}, inline: map[string]int{}, digests: map[string]*string{},
 		readers: map[string]awslambda.CfnEventSourceMapping{},
 	}
 	d.addTable()

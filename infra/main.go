@@ -14,6 +14,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -55,7 +56,9 @@ func synth(app awscdk.App, build func(options) (dir string, err error)) error {
 		return err
 	}
 	defer os.RemoveAll(built)
-	newDeployment(app, o, config, built)
+	if err := errors.Join(newDeployment(app, o, config, built).faults...); err != nil {
+		return err
+	}
 	app.Synth(nil)
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
 	"github.com/aws/jsii-runtime-go"
@@ -40,17 +39,7 @@ func (d *deployment) addPublish() {
 	for _, name := range functionNames { // what reads a configuration knows its form
 		published.AddDependency(d.functions[name])
 	}
-	for _, name := range []string{"access", "approval", pythonFunction} {
-		rights := d.configuredRights()[name]
-		if len(rights) == 0 {
-			continue
-		}
-		targets := awsiam.NewCfnRolePolicy(d.stack, jsii.String(title(name)+"Targets"), &awsiam.CfnRolePolicyProps{
-			PolicyName: jsii.String("targets"), RoleName: d.roles[name].Ref(), PolicyDocument: policy(rights),
-		})
-		targets.AddDependency(published)
-		suppressWildcards(targets)
-	}
+	d.addConfigured(published)
 }
 
 // unansweredFunction answers CloudFormation if publish has not. It needs nothing

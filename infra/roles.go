@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -262,6 +263,10 @@ func (d *deployment) role(id, service string, condition map[string]any, rights [
 	trust := map[string]any{"Effect": "Allow", "Principal": map[string]any{"Service": service}, "Action": "sts:AssumeRole"}
 	if condition != nil {
 		trust["Condition"] = condition
+	}
+	d.inline[id] = length(policy(rights))
+	if d.inline[id] > maxInline {
+		d.faults = append(d.faults, fmt.Errorf("the policy of %s may have %d characters, and IAM takes %d", id, d.inline[id], maxInline))
 	}
 	role := awsiam.NewCfnRole(d.stack, jsii.String(id), &awsiam.CfnRoleProps{
 		Description:              jsii.String("Sym Flows: " + id),

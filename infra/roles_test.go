@@ -47,6 +47,10 @@ func rightsOf(t *testing.T, made template) []grantedRight {
 			for _, p := range r.Properties["Policies"].([]any) {
 				all = append(all, statements(t, id, at(p, "PolicyDocument"))...)
 			}
+		case "AWS::IAM::ManagedPolicy":
+			for _, who := range r.Properties["Roles"].([]any) {
+				all = append(all, statements(t, strings.Trim(text(who), "${}"), r.Properties["PolicyDocument"])...)
+			}
 		case "AWS::IAM::RolePolicy":
 			all = append(all, statements(t, strings.Trim(text(r.Properties["RoleName"]), "${}"), r.Properties["PolicyDocument"])...)
 		default:
