@@ -66,7 +66,7 @@ func history(r flow.Run) []events.RunEvent {
 	}
 	for _, s := range r.Signals {
 		name, status := r.EventOf(s), events.EventPending
-		if r.Held(s.ID) {
+		if r.AwaitsRetry(s.ID) {
 			status = events.EventError // until somebody presses Retry
 		}
 		add(flow.Event{ID: s.ID, Name: name, Actor: s.Actor, Channel: s.Channel, At: s.At}, status, stuckAt(r, name))

@@ -95,11 +95,11 @@ func (t trial) run(ctx context.Context, o Options, configured *catalog.Catalog) 
 	if err != nil {
 		return err
 	}
-	handlers := f.Defined(flow.HookBefore(e.Name))
+	handlers := f.Handlers(flow.HookBefore(e.Name))
 	if e.Name == flow.EventRequest {
-		handlers = f.Defined(flow.HookBefore(e.Name), flow.HandlerPermissions, flow.HandlerNotifications, flow.HandlerApprovers)
+		handlers = f.Handlers(flow.HookBefore(e.Name), flow.HandlerPermissions, flow.HandlerNotifications, flow.HandlerApprovers)
 	}
-	after := f.Defined(flow.HookAfter(e.Name))
+	after := f.Handlers(flow.HookAfter(e.Name))
 	if len(handlers)+len(after) == 0 {
 		fmt.Fprintf(t.out, "flow %s has no handler for %s: it takes its course\n", f.Name, e.Name)
 		return nil

@@ -209,7 +209,7 @@ func (in Deescalate) apply(r *Run, now time.Time) error {
 	}
 	e := r.AccessEvent(EventDeescalate, r.Access.Removal.EventID, now)
 	e.State, e.Output = StateCompleted, clipOutput(in.Output)
-	if said := r.Kept(e.ID); said != nil && said.Error != nil {
+	if said := r.ResultFor(e.ID); said != nil && said.Error != nil {
 		e.Errors = []Failure{*said.Error} // a hook that failed: reported, and of no consequence
 	}
 	if asked, byHand := r.EndAsked(); byHand {
@@ -262,7 +262,7 @@ func (in Spare) apply(r *Run, now time.Time) error {
 	if _, err := r.take(asked.ID); err != nil {
 		return err
 	}
-	e := asked.event()
+	e := asked.asEvent()
 	e.State, e.Errors = StateIntercepted, []Failure{in.Reason}
 	r.record(e)
 	r.Access.Removal = Removal{}

@@ -162,18 +162,18 @@ func TestPermission_JSON(t *testing.T) {
 func TestFlow_Defined(t *testing.T) {
 	t.Parallel()
 	f := accessFlow()
-	if got := f.Defined("on_request", "get_permissions"); len(got) > 0 || len(f.Hooks()) > 0 {
+	if got := f.Handlers("on_request", "get_permissions"); len(got) > 0 || len(f.Hooks()) > 0 {
 		t.Errorf("without an implementation: %v, %v", got, f.Hooks())
 	}
 	f.Implementation = described("on_request", "after_approve", "get_identity", "on_change_repo")
-	if got := f.Defined("on_request", "get_permissions", "get_identity", "on_cancel"); !slices.Equal(got, []string{"on_request", "get_identity"}) {
+	if got := f.Handlers("on_request", "get_permissions", "get_identity", "on_cancel"); !slices.Equal(got, []string{"on_request", "get_identity"}) {
 		t.Errorf("described: %v", got)
 	}
 	if got := f.Hooks(); !slices.Equal(got, []string{"on_request", "after_approve"}) {
 		t.Errorf("hooks: %v", got)
 	}
 	f.Implementation.Handlers = nil // nobody has looked
-	if got := f.Defined("on_request", "on_cancel"); !slices.Equal(got, []string{"on_request"}) {
+	if got := f.Handlers("on_request", "on_cancel"); !slices.Equal(got, []string{"on_request"}) {
 		t.Errorf("not described: %v", got)
 	}
 	if got := f.Hooks(); len(got) != 2*len(hookEvents) {

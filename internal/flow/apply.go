@@ -45,7 +45,7 @@ func Apply(r Run, in Input, now time.Time) (Run, error) {
 	if Next(r) == StepDone {
 		r.Execution.Active, r.Execution.Token = false, ""
 	}
-	r.Due = due(&r)
+	r.Due = nextLook(&r)
 	return r, nil
 }
 
@@ -83,7 +83,7 @@ func (in Receive) apply(r *Run, now time.Time) error {
 		if reason, ok := r.Dismissed(); ok {
 			return Errorf(CodeForbidden, "%s", reason.Message)
 		}
-		if r.unasked() {
+		if r.awaitsHook() {
 			return Errorf(CodeIllegal, "the flow has not said yet who may use it: open the form again")
 		}
 		r.Coming = nil
@@ -129,7 +129,7 @@ func (in Receive) apply(r *Run, now time.Time) error {
 		if !r.Access.Live() || r.Status != Escalated && r.Status != Approved {
 			return r.notLive()
 		}
-		if r.ending() {
+		if r.removing() {
 			return ErrUnchanged
 		}
 	default:
@@ -161,8 +161,8 @@ func (r *Run) take(id string) (Signal, error) {
 	return s, nil
 }
 
-// event is what the signal becomes.
-func (s Signal) event() Event {
+// asEvent is what the signal becomes.
+func (s Signal) asEvent() Event {
 	e := Event{ID: s.ID, Name: EventName(s.Action), Actor: s.Actor, Channel: s.Channel, At: s.At, Via: s.Via}
 	if s.Message != "" {
 		e.Fields = map[string]any{KeyDecisionMessage: s.Message}

@@ -355,7 +355,7 @@ func TestApply(t *testing.T) {
 		}
 		r := stored(t, s.run)
 		in := make(&r, s.now)
-		r.Due = due(&r)
+		r.Due = nextLook(&r)
 		image := stored(t, r)
 		if got := outcome(r, in, s.now); got != want {
 			t.Errorf("%s\n got %s\nwant %s", key, got, want)

@@ -49,14 +49,14 @@ func (in Fail) apply(r *Run, now time.Time) error {
 	}
 	switch in.Step {
 	case EventEscalate:
-		if r.Status != Approved || r.ApprovalOnly || r.ending() {
+		if r.Status != Approved || r.ApprovalOnly || r.removing() {
 			return stale
 		}
 		if f.Retryable && f.Attempts < MaxGrantAttempts {
 			f.RetryAt = now.Add(max(in.Wait, backOff(f.Attempts, 2*time.Second, time.Minute)))
 		}
 	case EventDeescalate:
-		if !r.Access.Live() || !r.ending() {
+		if !r.Access.Live() || !r.removing() {
 			return stale
 		}
 		f.RetryAt = now.Add(max(min(in.Wait, MaxRemovalBackOff), backOff(f.Attempts, 5*time.Second, MaxRemovalBackOff)))
@@ -69,13 +69,13 @@ func (in Fail) apply(r *Run, now time.Time) error {
 		}
 		f.SignalID, f.RetryAt = s.ID, time.Time{}
 		r.Execution.Token = "" // the execution that did it moves on
-		r.fail(f, s.Actor, s.Channel, now)
+		r.recordFailure(f, s.Actor, s.Channel, now)
 		return nil
 	default:
 		return Errorf(CodeIllegal, "%q is not a step that fails like this", in.Step)
 	}
 	e := r.AccessEvent(in.Step, "", now)
-	r.fail(f, e.Actor, e.Channel, now)
+	r.recordFailure(f, e.Actor, e.Channel, now)
 	return nil
 }
 
@@ -122,10 +122,10 @@ func (in Retry) apply(r *Run, now time.Time) error {
 	return nil
 }
 
-// fail sets the failure on the run and records it. Failures of a step with one
+// recordFailure sets the failure on the run and records it. Failures of a step with one
 // code are one event, however often they come, so that a target that is down
 // for weeks does not fill the run; the latest message stays.
-func (r *Run) fail(f Failure, actor Actor, channel Channel, now time.Time) {
+func (r *Run) recordFailure(f Failure, actor Actor, channel Channel, now time.Time) {
 	shown := f
 	shown.EventID, shown.SignalID, shown.Attempts, shown.RetryAt = "", "", 0, time.Time{}
 	same := func(e Event) bool {

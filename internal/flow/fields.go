@@ -28,11 +28,11 @@ func (f *Flow) Fields() []PromptField {
 		return f.Params.PromptFields
 	}
 	var out []PromptField
-	if _, declared := f.Params.field(FieldNameTarget); !declared {
+	if _, declared := f.Params.declared(FieldNameTarget); !declared {
 		out = append(out, PromptField{Name: FieldNameTarget, Type: FieldString, Label: "Target", Required: true, Visible: true})
 	}
 	out = append(out, f.Params.PromptFields...)
-	if _, declared := f.Params.field(FieldNameDuration); !declared && f.Params.ScheduleDeescalation {
+	if _, declared := f.Params.declared(FieldNameDuration); !declared && f.Params.ScheduleDeescalation {
 		out = append(out, PromptField{
 			Name: FieldNameDuration, Type: FieldDuration, Label: "Duration", Required: true, Visible: true,
 			AllowedValues: slices.Clone(DefaultDurations),
@@ -52,12 +52,12 @@ var slackUserPattern = regexp.MustCompile(`^[UW][A-Z0-9]{2,}$`)
 // JSON's types or texts; target_id may be a target's id or name. The error is
 // an [Error] of CodeInvalid that names every field at fault.
 func (f *Flow) Submit(values map[string]any) (Submission, error) {
-	return f.submit(f.Fields(), values, nil)
+	return f.checkFields(f.Fields(), values, nil)
 }
 
-// submit checks values against fields of the flow; faults are those that are
+// checkFields checks values against fields of the flow; faults are those that are
 // known.
-func (f *Flow) submit(fields []PromptField, values map[string]any, faults []FieldError) (Submission, error) {
+func (f *Flow) checkFields(fields []PromptField, values map[string]any, faults []FieldError) (Submission, error) {
 	sub := Submission{Fields: map[string]any{}}
 	fault := func(field, format string, args ...any) {
 		faults = append(faults, FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
@@ -144,7 +144,7 @@ func empty(v any) bool {
 // normalise turns a value into the field's type, or says what is wrong with it.
 func (p PromptField) normalise(v any) (any, error) {
 	if p.Type.List() {
-		items, err := list(v)
+		items, err := readList(v)
 		if err != nil {
 			return nil, err
 		}
@@ -181,31 +181,31 @@ func (p PromptField) one(v any) (any, error) {
 		if p.Type == FieldStringList && empty(s) {
 			return nil, Errorf(CodeInvalid, "must not have empty texts in its list")
 		}
-		if err := p.allowed(s, func(a string) bool { return a == s }); err != nil {
+		if err := p.checkAllowed(s, func(a string) bool { return a == s }); err != nil {
 			return nil, err
 		}
 		return s, nil
 	case FieldInt, FieldIntList:
-		n, err := integer(v)
+		n, err := readInteger(v)
 		if err != nil {
 			return nil, err
 		}
-		return n, p.allowed(strconv.FormatInt(n, 10), func(a string) bool {
+		return n, p.checkAllowed(strconv.FormatInt(n, 10), func(a string) bool {
 			m, err := strconv.ParseInt(a, 10, 64)
 			return err == nil && m == n
 		})
 	case FieldBool:
-		b, ok := boolean(v)
+		b, ok := readBool(v)
 		if !ok {
 			return nil, Errorf(CodeInvalid, "must be true or false")
 		}
-		return b, p.allowed(strconv.FormatBool(b), func(a string) bool { c, ok := boolean(a); return ok && b == c })
+		return b, p.checkAllowed(strconv.FormatBool(b), func(a string) bool { c, ok := readBool(a); return ok && b == c })
 	case FieldDuration:
-		d, err := duration(v)
+		d, err := readDuration(v)
 		if err != nil {
 			return nil, err
 		}
-		return int64(d / time.Second), p.allowed(Words(d), func(a string) bool {
+		return int64(d / time.Second), p.checkAllowed(Words(d), func(a string) bool {
 			b, err := ParseDuration(a)
 			return err == nil && b == d
 		})
@@ -219,15 +219,15 @@ func (p PromptField) one(v any) (any, error) {
 	return nil, Errorf(CodeInvalid, "has the unknown type %q", p.Type)
 }
 
-// allowed holds a value to allowed_values; none allows everything.
-func (p PromptField) allowed(shown string, same func(string) bool) error {
+// checkAllowed holds a value to allowed_values; none allows everything.
+func (p PromptField) checkAllowed(shown string, same func(string) bool) error {
 	if len(p.AllowedValues) == 0 || slices.ContainsFunc(p.AllowedValues, same) {
 		return nil
 	}
 	return Errorf(CodeInvalid, "%q is not allowed: choose one of %s", Clip(shown, 60), Clip(strings.Join(p.AllowedValues, ", "), 300))
 }
 
-func list(v any) ([]any, error) {
+func readList(v any) ([]any, error) {
 	switch v := v.(type) {
 	case []any:
 		return v, nil
@@ -255,7 +255,7 @@ func list(v any) ([]any, error) {
 	return nil, Errorf(CodeInvalid, "must be a list")
 }
 
-func boolean(v any) (value, ok bool) {
+func readBool(v any) (value, ok bool) {
 	switch v {
 	case true, "true":
 		return true, true
@@ -269,8 +269,8 @@ func boolean(v any) (value, ok bool) {
 // whoever reads it (RFC 8259, section 6).
 const maxInteger = 1<<53 - 1
 
-// integer reads a whole number of at most maxInteger, either sign.
-func integer(v any) (int64, error) {
+// readInteger reads a whole number of at most maxInteger, either sign.
+func readInteger(v any) (int64, error) {
 	wrong := Errorf(CodeInvalid, "must be a whole number between -%d and %[1]d", int64(maxInteger))
 	var n int64
 	var err error
@@ -297,14 +297,14 @@ func integer(v any) (int64, error) {
 	return n, nil
 }
 
-// duration reads seconds, or a text such as "30m".
-func duration(v any) (time.Duration, error) {
+// readDuration reads seconds, or a text such as "30m".
+func readDuration(v any) (time.Duration, error) {
 	if s, ok := v.(string); ok {
 		if d, err := ParseDuration(s); err == nil {
 			return d, nil
 		}
 	}
-	n, err := integer(v)
+	n, err := readInteger(v)
 	if err != nil || n <= 0 || n > math.MaxInt64/int64(time.Second) {
 		return 0, Errorf(CodeInvalid, "must be a duration: seconds as a positive whole number, or a text such as 30m")
 	}

@@ -164,8 +164,8 @@ func (p Params) Allows(source Channel) bool {
 	return p.AllowedSources == nil || slices.Contains(*p.AllowedSources, source)
 }
 
-// field finds a declared prompt field.
-func (p Params) field(name string) (PromptField, bool) {
+// declared finds a prompt field that the configuration declares.
+func (p Params) declared(name string) (PromptField, bool) {
 	i := slices.IndexFunc(p.PromptFields, func(f PromptField) bool { return f.Name == name })
 	if i < 0 {
 		return PromptField{}, false

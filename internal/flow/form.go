@@ -253,7 +253,7 @@ func (f *Flow) SubmitForm(form OpenForm, values map[string]any) (Submission, err
 			faults = append(faults, notOffered(p.Name))
 		}
 	}
-	return f.submit(fields, values, faults)
+	return f.checkFields(fields, values, faults)
 }
 
 // CheckPrefetched holds values to the options of the fields with prefetch that

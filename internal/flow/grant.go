@@ -72,7 +72,7 @@ const (
 // busy says that somebody else has the lease.
 var busy = Errorf(CodeBusy, "another request is changing the same access right now")
 
-func (g Grant) leased(owner string, now time.Time) bool {
+func (g Grant) leasedByOther(owner string, now time.Time) bool {
 	return g.Lease.Owner != "" && g.Lease.Owner != owner && now.Before(g.Lease.Until)
 }
 
@@ -88,7 +88,7 @@ func (g Grant) Acquire(run string, lease Lease, now time.Time) (Grant, Do, error
 		g.hold(run)
 		return g, DoNone, nil
 	}
-	if g.leased(lease.Owner, now) {
+	if g.leasedByOther(lease.Owner, now) {
 		return g, DoNone, busy
 	}
 	// Absent; or a leaseholder died while creating or removing: what it did is
@@ -160,7 +160,7 @@ func (g Grant) Release(run string, lease Lease, now time.Time) (Grant, Do, error
 	case len(others) > 0 && g.State != GrantCreating:
 		g.Holders = others
 		return g, DoNone, nil
-	case g.leased(lease.Owner, now):
+	case g.leasedByOther(lease.Owner, now):
 		return g, DoNone, busy
 	case len(others) > 0:
 		// Creating, and the leaseholder is dead: the others go on.
@@ -179,7 +179,7 @@ func (g Grant) Gone(owner string) (Grant, error) {
 	return Grant{Key: g.Key, Rev: g.Rev, Left: g.Left}, nil
 }
 
-// Held tells whether runs other than this one hold the entitlement.
-func (g Grant) Held(run string) bool {
+// HeldByOthers tells whether runs other than this one hold the entitlement.
+func (g Grant) HeldByOthers(run string) bool {
 	return slices.ContainsFunc(g.Holders, func(h string) bool { return h != run })
 }

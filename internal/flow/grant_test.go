@@ -305,7 +305,7 @@ func TestGrant(t *testing.T) {
 	}
 	for _, d := range parse(t, "grant.go").Decls {
 		f, ok := d.(*ast.FuncDecl)
-		if !ok || f.Recv == nil || !f.Name.IsExported() || f.Name.Name == "Held" {
+		if !ok || f.Recv == nil || !f.Name.IsExported() || f.Name.Name == "HeldByOthers" {
 			continue
 		}
 		if _, ok := grantInputs[f.Name.Name]; !ok {
@@ -393,7 +393,7 @@ func TestGrant_Held(t *testing.T) {
 		holders []string
 		want    bool
 	}{{nil, false}, {[]string{"me"}, false}, {[]string{"it"}, true}, {[]string{"me", "it"}, true}} {
-		if got := (Grant{Holders: c.holders}).Held("me"); got != c.want {
+		if got := (Grant{Holders: c.holders}).HeldByOthers("me"); got != c.want {
 			t.Errorf("held by %v: %v", c.holders, got)
 		}
 	}

@@ -56,11 +56,11 @@ func handlerNames() []string {
 	return append(names, legacyHandlers...)
 }
 
-// Defined picks those of the handlers that the flow may define, in their
-// order; none where it has no implementation.
-func (f *Flow) Defined(handlers ...string) []string {
+// Handlers picks those of the names that the flow may define as handlers, in
+// their order. It returns none if the flow has no implementation.
+func (f *Flow) Handlers(names ...string) []string {
 	known := handlerNames()
-	return slices.DeleteFunc(slices.Clone(handlers), func(h string) bool {
+	return slices.DeleteFunc(slices.Clone(names), func(h string) bool {
 		return !f.Implementation.Defines(h) || !slices.Contains(known, h)
 	})
 }
@@ -109,24 +109,24 @@ type Keep struct {
 
 func (in Keep) apply(r *Run, _ time.Time) error {
 	in.Result.Output = clipOutput(in.Result.Output)
-	kept := r.kept(in.EventID)
+	slot := r.resultSlot(in.EventID)
 	switch {
-	case kept == nil:
+	case slot == nil:
 		return stale
-	case *kept == nil:
-		*kept = &in.Result
-	case (*kept).FunctionAsked() || !in.Result.Invoked:
+	case *slot == nil:
+		*slot = &in.Result
+	case (*slot).FunctionAsked() || !in.Result.Invoked:
 		return ErrUnchanged
 	default:
-		in.Result.Answer = (*kept).Answer
-		*kept = &in.Result
+		in.Result.Answer = (*slot).Answer
+		*slot = &in.Result
 	}
 	return nil
 }
 
-// kept is where the answer for an event that is yet to be has its place; nil:
-// there is no such event.
-func (r *Run) kept(eventID string) **Result {
+// resultSlot finds where the result for an event that is yet to be is kept. It
+// returns nil if there is no such event.
+func (r *Run) resultSlot(eventID string) **Result {
 	if i := slices.IndexFunc(r.Signals, func(s Signal) bool { return s.ID == eventID }); i >= 0 {
 		return &r.Signals[i].Result
 	}
@@ -140,11 +140,11 @@ func (r *Run) kept(eventID string) **Result {
 	return nil
 }
 
-// Kept is what customers' code answered for an event that is yet to be; nil:
-// it was not asked.
-func (r *Run) Kept(eventID string) *Result {
-	if kept := r.kept(eventID); kept != nil {
-		return *kept
+// ResultFor is what customers' code answered for an event that is yet to be. It
+// returns nil if the code was not asked.
+func (r *Run) ResultFor(eventID string) *Result {
+	if slot := r.resultSlot(eventID); slot != nil {
+		return *slot
 	}
 	return nil
 }
@@ -160,14 +160,14 @@ func (in After) apply(r *Run, _ time.Time) error {
 	if i < 0 {
 		return ErrUnchanged
 	}
-	name := "after_" + string(r.After[i].Event)
+	name := HookAfter(r.After[i].Event)
 	r.After = slices.Delete(r.After, i, i+1)
 	if len(in.Result.Output) == 0 && in.Result.Error == nil {
 		return nil // nothing to tell
 	}
 	r.amend(in.EventID, func(e *Event) {
 		if len(in.Result.Output) > 0 {
-			e.Output = output(name, clipOutput(in.Result.Output), e.Output)
+			e.Output = addOutput(name, clipOutput(in.Result.Output), e.Output)
 		}
 		if in.Result.Error != nil {
 			e.Errors = append(slices.Clone(e.Errors), *in.Result.Error)
@@ -183,15 +183,15 @@ func (r *Run) then(name EventName, id string, hooks []string) {
 	}
 }
 
-// coming reserves the event of the grant, if a hook is to be asked about it.
-func (r *Run) coming(hooks []string) {
+// reserveGrant reserves the event of the grant, if a hook is to be asked about it.
+func (r *Run) reserveGrant(hooks []string) {
 	if !r.ApprovalOnly && slices.Contains(hooks, HookBefore(EventEscalate)) {
 		r.Coming = &Coming{EventID: r.nextID()}
 	}
 }
 
-// output puts an answer under the name of the handler that gave it.
-func output(name string, answer, before json.RawMessage) json.RawMessage {
+// addOutput puts an answer under the name of the handler that gave it.
+func addOutput(name string, answer, before json.RawMessage) json.RawMessage {
 	m := map[string]json.RawMessage{}
 	_ = json.Unmarshal(before, &m) // ours, or empty
 	m[name] = answer

@@ -95,8 +95,8 @@ func substitute(v any, value func(ref string) (any, error)) (any, error) {
 	return v, nil
 }
 
-// validate finds the references that no run of the flow can resolve.
-func (c *LambdaCall) validate(f *Flow, path string, fault func(path, format string, args ...any)) {
+// checkReferences finds the references that no run of the flow can resolve.
+func (c *LambdaCall) checkReferences(f *Flow, path string, fault func(path, format string, args ...any)) {
 	var walk func(v any, path string)
 	walk = func(v any, path string) {
 		switch v := v.(type) {
@@ -118,7 +118,7 @@ func (c *LambdaCall) validate(f *Flow, path string, fault func(path, format stri
 			}
 			if name, ok := strings.CutPrefix(m[2], "fields."); !ok {
 				fault(path, `"%s" refers to nothing: there are fields.<name>, %s; for the text itself write \%[1]s`, v, strings.Join(references, ", "))
-			} else if _, declared := f.Params.field(name); !declared {
+			} else if _, declared := f.Params.declared(name); !declared {
 				fault(path, `"%s" refers to no field of this flow: add a prompt field %q, or write \%[1]s for the text itself`, v, name)
 			}
 		}

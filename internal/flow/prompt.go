@@ -30,7 +30,7 @@ func (in Start) apply(r *Run, now time.Time) error {
 		Created:      now, Status: Prompted,
 		Requester: in.Requester, Submitter: in.Submitter, Source: in.Source, SourceChannel: in.SourceChannel,
 		Context: in.Context, RequestDigest: in.RequestDigest,
-		Form: in.Flow.form(),
+		Form: in.Flow.shownForm(),
 	}
 	if in.Prompted {
 		r.record(Event{ID: r.nextID(), Name: EventPrompt, Actor: in.Requester, Channel: in.Source, At: now, State: StateCompleted})
@@ -48,7 +48,7 @@ func (in Start) apply(r *Run, now time.Time) error {
 type Dismiss struct{ Reason Failure }
 
 func (in Dismiss) apply(r *Run, _ time.Time) error {
-	e, prompted := r.prompt()
+	e, prompted := r.promptEvent()
 	switch {
 	case prompted && e.State != StateCompleted:
 		return ErrUnchanged
@@ -66,8 +66,8 @@ func (in Dismiss) apply(r *Run, _ time.Time) error {
 	return nil
 }
 
-// prompt is the event of the form; false: there was none.
-func (r *Run) prompt() (Event, bool) {
+// promptEvent is the event of the form; false says that there was none.
+func (r *Run) promptEvent() (Event, bool) {
 	if len(r.Events) > 0 && r.Events[0].Name == EventPrompt {
 		return r.Events[0], true
 	}
@@ -76,15 +76,15 @@ func (r *Run) prompt() (Event, bool) {
 
 // Dismissed tells whether a hook kept the form from being shown, and why.
 func (r *Run) Dismissed() (Failure, bool) {
-	if e, ok := r.prompt(); ok && e.State != StateCompleted {
+	if e, ok := r.promptEvent(); ok && e.State != StateCompleted {
 		return e.Errors[0], true
 	}
 	return Failure{}, false
 }
 
-// unasked tells whether the hook that says who may have the form was not heard
-// yet.
-func (r *Run) unasked() bool {
-	e, prompted := r.prompt()
+// awaitsHook tells whether the hook that says who may have the form has yet to
+// answer.
+func (r *Run) awaitsHook() bool {
+	e, prompted := r.promptEvent()
 	return prompted && r.Coming != nil && r.Coming.EventID == e.ID && r.Coming.Result == nil
 }

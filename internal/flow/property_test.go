@@ -433,7 +433,7 @@ func (w *world) rest(t *rapid.T) {
 		case in != nil:
 			w.send(t, in)
 		case w.run.Due.IsZero():
-			if w.run.held() != "" {
+			if w.run.Error != nil && w.run.Error.SignalID != "" {
 				w.send(t, Retry{Actor: requester})
 				continue
 			}

@@ -168,7 +168,7 @@ func (r *Run) conclude(e Event, ruling *Ruling, hooks []string, now time.Time) e
 	switch ruling.Event {
 	case EventApprove:
 		r.Status = Approved
-		r.coming(hooks)
+		r.reserveGrant(hooks)
 	case EventRequestExpire:
 		r.Status = Expired
 	default:
@@ -222,7 +222,7 @@ func (in Refuse) apply(r *Run, now time.Time) error {
 	if s.Actor.Kind == KindSystem && (!in.Ignored || r.Status != Requested || s.Tier != r.Tier) {
 		return nil
 	}
-	e := s.event()
+	e := s.asEvent()
 	e.Name = r.EventOf(s)
 	if s.Action == ActionTimeout && r.Status == Requested {
 		r.ask(now) // whom it asks has as much time again
@@ -256,10 +256,10 @@ func (in Decide) apply(r *Run, now time.Time) error {
 	if r.Status != Requested {
 		return r.notOpen()
 	}
-	e := s.event()
+	e := s.asEvent()
 	e.State = StateCompleted
 	if s.Result != nil && len(s.Result.Output) > 0 {
-		e.Output = output("on_"+string(e.Name), s.Result.Output, nil)
+		e.Output = addOutput(HookBefore(e.Name), s.Result.Output, nil)
 	}
 	if len(in.Fields) > 0 {
 		fields := maps.Clone(in.Fields)
@@ -295,7 +295,7 @@ func (in Decide) apply(r *Run, now time.Time) error {
 		r.then(e.Name, e.ID, in.Hooks)
 	}
 	if r.Status == Approved {
-		r.coming(in.Hooks)
+		r.reserveGrant(in.Hooks)
 	}
 	return nil
 }
@@ -341,7 +341,7 @@ func (in Forward) apply(r *Run, now time.Time) error {
 		r.Tier++
 		r.ask(now)
 	case s.Action == ActionUndeliverable:
-		r.fail(Failure{Code: CodeUndeliverable, Message: s.Message, Step: EventRequestForward, EventID: s.ID, Attempts: 1}, System, ChannelInternal, now)
+		r.recordFailure(Failure{Code: CodeUndeliverable, Message: s.Message, Step: EventRequestForward, EventID: s.ID, Attempts: 1}, System, ChannelInternal, now)
 		return nil
 	default:
 		e.Name, r.Status, r.Error = EventRequestExpire, Expired, nil
@@ -385,13 +385,13 @@ func (r *Run) duplicate() error {
 // notOpen says why a decision comes too late, or too early.
 func (r *Run) notOpen() error {
 	if e, ok := r.Decision(); ok {
-		return Errorf(CodeDecided, "this request was already %s by %s", r.Status.decided(), e.Actor.Display())
+		return Errorf(CodeDecided, "this request was already %s by %s", r.Status.decisionWord(), e.Actor.Display())
 	}
 	return Errorf(CodeIllegal, "this request is not open for a decision: it is %s", r.Status)
 }
 
-// decided words the decision that led to a status.
-func (s Status) decided() string {
+// decisionWord names the decision that led to a status.
+func (s Status) decisionWord() string {
 	if s == Escalated || s == Deescalated {
 		return string(Approved)
 	}

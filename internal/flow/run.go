@@ -152,8 +152,8 @@ type FormField struct {
 	Type  FieldType `json:"type"`
 }
 
-// form is how runs of the flow are shown.
-func (f *Flow) form() Form {
+// shownForm is how runs of the flow are shown.
+func (f *Flow) shownForm() Form {
 	form := Form{AllowRevoke: f.Params.AllowRevoke, IncludeDecision: f.Params.IncludeDecision}
 	for _, p := range f.Fields() {
 		form.Fields = append(form.Fields, FormField{Name: p.Name, Title: p.Title(), Type: p.Type})

@@ -115,7 +115,7 @@ func Next(r Run) Step {
 	switch {
 	case r.Status == Requested:
 		return StepAwait
-	case r.Status == Approved && !r.ApprovalOnly && !r.ending():
+	case r.Status == Approved && !r.ApprovalOnly && !r.removing():
 		if r.Error == nil || r.Error.Retryable && r.Error.Attempts < MaxGrantAttempts {
 			return StepEscalate
 		}
@@ -128,7 +128,7 @@ func Next(r Run) Step {
 func (r *Run) AfterDue() (AfterCall, bool) {
 	for _, a := range r.After {
 		asking := a.Event == EventRequest && r.Status == Requested && r.Tier == 0 && len(r.Tiers) > 0
-		if a.Event == EventPrompt && r.unasked() {
+		if a.Event == EventPrompt && r.awaitsHook() {
 			continue
 		}
 		if !asking || r.Tiers[0].Delivered || r.Tiers[0].Undeliverable != "" {
@@ -138,16 +138,10 @@ func (r *Run) AfterDue() (AfterCall, bool) {
 	return AfterCall{}, false
 }
 
-// held is the signal that could not be taken and waits for Retry; "": none.
-func (r *Run) held() string {
-	if r.Error == nil {
-		return ""
-	}
-	return r.Error.SignalID
+// AwaitsRetry tells whether a signal could not be taken, and waits for Retry.
+func (r *Run) AwaitsRetry(signalID string) bool {
+	return signalID != "" && r.Error != nil && r.Error.SignalID == signalID
 }
-
-// Held tells whether a signal could not be taken, and waits for Retry.
-func (r *Run) Held(signalID string) bool { return signalID != "" && r.held() == signalID }
 
 // EventOf tells which event a waiting signal will be when it is taken.
 func (r *Run) EventOf(s Signal) EventName {
@@ -173,7 +167,7 @@ func (r *Run) lastTier(why Action) bool {
 // the workflow's, and what waits for Retry holds up nothing.
 func (r *Run) Head() (Signal, bool) {
 	for _, s := range r.Signals {
-		if s.Action != ActionDeescalate && !r.Held(s.ID) {
+		if s.Action != ActionDeescalate && !r.AwaitsRetry(s.ID) {
 			return s, true
 		}
 	}
@@ -190,15 +184,15 @@ func (r *Run) EndAsked() (Signal, bool) {
 	return Signal{}, false
 }
 
-// ending tells whether taking away has begun or was asked for.
-func (r *Run) ending() bool {
+// removing tells whether taking away has begun or was asked for.
+func (r *Run) removing() bool {
 	_, asked := r.EndAsked()
 	return asked || r.Access != nil && r.Access.Removal.EventID != ""
 }
 
-// ended is when the access was to end: its end, or when somebody asked before
-// that. Zero: nothing ends it.
-func (r *Run) ended() time.Time {
+// endsAt is when access is to end: at its end, or when somebody asked for it
+// before that. It returns zero if nothing ends it.
+func (r *Run) endsAt() time.Time {
 	at := r.Access.End
 	if s, asked := r.EndAsked(); asked && (at.IsZero() || s.At.Before(at)) {
 		at = s.At
@@ -212,7 +206,7 @@ func (r *Run) Overdue(now time.Time) bool {
 	if !r.Access.Live() {
 		return false
 	}
-	at := r.ended()
+	at := r.endsAt()
 	return !at.IsZero() && now.After(at.Add(RemovalPromise))
 }
 
@@ -223,7 +217,7 @@ func (r *Run) EndDue() (time.Time, bool) {
 	if !r.Access.Live() {
 		return time.Time{}, false
 	}
-	at := r.ended()
+	at := r.endsAt()
 	if at.IsZero() {
 		return at, false
 	}
@@ -240,9 +234,9 @@ func (r *Run) EndDue() (time.Time, bool) {
 // being asked, or of a form never submitted. Zero: it waits for nothing, or for
 // somebody to press Retry.
 func (r *Run) Deadline() time.Time {
-	held := slices.ContainsFunc(r.Signals, func(s Signal) bool { return s.Action == ActionTimeout && r.Held(s.ID) })
+	stuck := slices.ContainsFunc(r.Signals, func(s Signal) bool { return s.Action == ActionTimeout && r.AwaitsRetry(s.ID) })
 	switch {
-	case held:
+	case stuck:
 		return time.Time{}
 	case r.Status == Prompted:
 		return r.Created.Add(PromptTimeout)
@@ -261,9 +255,9 @@ func (r *Run) Left(now time.Time) time.Duration {
 	return max(at.Sub(now), 0)
 }
 
-// due is when somebody has to look at the run at the latest, whatever else
+// nextLook is when somebody has to look at the run at the latest, whatever else
 // fails: the earliest of all that it waits for.
-func due(r *Run) time.Time {
+func nextLook(r *Run) time.Time {
 	var at time.Time
 	earliest := func(t time.Time) {
 		if !t.IsZero() && (at.IsZero() || t.Before(at)) {

@@ -209,7 +209,7 @@ func TestDue(t *testing.T) {
 		if c.want > 0 {
 			want = t0.Add(c.want)
 		}
-		if got := due(&c.run); !got.Equal(want) {
+		if got := nextLook(&c.run); !got.Equal(want) {
 			t.Errorf("%s: %v, want %v", c.name, got, want)
 		}
 	}

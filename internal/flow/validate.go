@@ -497,7 +497,7 @@ func (v *validator) lambdaCalls() {
 		} else if !slices.Contains(v.Environment.LambdaARNs, hook.call.ARN) {
 			v.fault(hook.path+".lambda_arn", "%s is not among the functions that flows may invoke: add it to lambda_arns of environment %q", hook.call.ARN, v.Environment.Name)
 		}
-		hook.call.validate(v.Flow, hook.path+".payload", v.fault)
+		hook.call.checkReferences(v.Flow, hook.path+".payload", v.fault)
 	}
 }
 

@@ -145,7 +145,7 @@ func (w *window) load(ctx context.Context, title string, make func(context.Conte
 
 // asksFirst tells whether handlers are asked before the form is shown.
 func asksFirst(f *flow.Flow) bool {
-	return len(f.Defined(flow.HookBefore(flow.EventPrompt))) > 0 ||
+	return len(f.Handlers(flow.HookBefore(flow.EventPrompt))) > 0 ||
 		slices.ContainsFunc(f.Params.PromptFields, func(p flow.PromptField) bool { return p.Prefetch })
 }
 

@@ -135,7 +135,7 @@ func (a Approval) after(ctx context.Context, r flow.Run, call flow.AfterCall) (f
 		result = a.invoke(ctx, f.Params.AfterApprove, r, call.EventID, r.Approver(), "after_approve")
 	}
 	if e, ok := r.Event(call.EventID); ok {
-		if hooks := f.Defined(flow.HookAfter(call.Event)); len(hooks) > 0 {
+		if hooks := f.Handlers(flow.HookAfter(call.Event)); len(hooks) > 0 {
 			told, err := a.asker().call(ctx, f, r, e, hooks)
 			if err != nil {
 				return r, err

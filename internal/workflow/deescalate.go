@@ -115,7 +115,7 @@ func (a *Access) onDeescalate(ctx context.Context, r flow.Run) (flow.Run, *flow.
 	}
 	id := r.Access.Removal.EventID
 	hooks := f.Hooks()
-	if kept := r.Kept(id); kept != nil && kept.Error != nil {
+	if kept := r.ResultFor(id); kept != nil && kept.Error != nil {
 		return r, nil, hooks // it had its chance
 	}
 	e := r.AccessEvent(flow.EventDeescalate, id, a.Clock.Now())
@@ -242,7 +242,7 @@ func (a *Access) remove(ctx context.Context, opened strategy.Strategy, c strateg
 		return moved, err
 	})
 	if err != nil || do == flow.DoNone {
-		return removal{held: g.Held(c.RunID), err: err}
+		return removal{held: g.HeldByOthers(c.RunID), err: err}
 	}
 	defer func() {
 		if p := recover(); p != nil { // it would end the process, and all other removals with it

@@ -154,7 +154,7 @@ func (a *Access) identity(ctx context.Context, f *flow.Flow, r flow.Run, opened 
 		return stored, err
 	}
 	ask := func(handler string) (string, error) {
-		if len(f.Defined(handler)) == 0 {
+		if len(f.Handlers(handler)) == 0 {
 			return "", nil
 		}
 		if a.Handlers == nil { // to go by the e-mail address instead could be somebody else's account

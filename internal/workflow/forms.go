@@ -50,7 +50,7 @@ func (m Forms) Open(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run, er
 	if r.Coming.Result != nil {
 		return r, nil // it was asked, and had nothing against it
 	}
-	heard, err := a.call(ctx, f, r, e, f.Defined(flow.HookBefore(e.Name)))
+	heard, err := a.call(ctx, f, r, e, f.Handlers(flow.HookBefore(e.Name)))
 	if err != nil {
 		return r, err
 	}

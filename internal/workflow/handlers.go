@@ -37,10 +37,10 @@ func (a asker) hear(ctx context.Context, f *flow.Flow, r flow.Run, e flow.Event,
 // ask gives what the handlers answered; nil: the flow has none of them. Only
 // answers that may be followed are kept, so that Retry asks again.
 func (a asker) ask(ctx context.Context, f *flow.Flow, r flow.Run, e flow.Event, handlers ...string) (flow.Run, *flow.Result, error) {
-	if kept := r.Kept(e.ID); kept != nil && kept.Answer != nil {
+	if kept := r.ResultFor(e.ID); kept != nil && kept.Answer != nil {
 		return r, kept, nil
 	}
-	if handlers = f.Defined(handlers...); len(handlers) == 0 {
+	if handlers = f.Handlers(handlers...); len(handlers) == 0 {
 		return r, nil, nil
 	}
 	result, err := a.call(ctx, f, r, e, handlers)
@@ -53,7 +53,7 @@ func (a asker) ask(ctx context.Context, f *flow.Flow, r flow.Run, e flow.Event, 
 	if r, err = a.keep(ctx, r, e.ID, result); err != nil {
 		return r, nil, err
 	}
-	if kept := r.Kept(e.ID); kept != nil {
+	if kept := r.ResultFor(e.ID); kept != nil {
 		return r, kept, nil // of whoever was first
 	}
 	return r, &result, nil
