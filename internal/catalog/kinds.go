@@ -93,10 +93,12 @@ func (l *loader) catalog() *Catalog {
 	slices.SortFunc(c.Flows, func(a, b *flow.Flow) int {
 		return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name))
 	})
+	var needed []strategy.Rights
 	for _, s := range byName(l.strategies) {
 		c.Strategies = append(c.Strategies, *s)
-		c.rights = strategy.Join(c.rights, l.types[s.Type].RightsOf(*s))
+		needed = append(needed, l.types[s.Type].RightsOf(*s))
 	}
+	c.rights = strategy.Join(needed...)
 	for _, e := range byName(l.environments) {
 		c.Environments = append(c.Environments, *e)
 	}
