@@ -90,7 +90,7 @@ func (d *deployment) rights() map[string][]right {
 		},
 		"services": {
 			d.items("GetItem", store.KindCall, store.KindRun, store.KindFlowVersion, store.KindMessages),
-			d.items("GetItem PutItem", store.KindUser, store.KindSlackUser, store.KindValue),
+			d.items("GetItem PutItem", store.KindUser, store.KindSlackUser, store.KindValue, store.KindFlowValue),
 			// To count what somebody has done, and to find people by what a system calls them.
 			d.items("BatchGetItem", store.KindRun, store.KindUser),
 			d.entries(store.ByRequester, "*"),

@@ -470,6 +470,7 @@ func (a *account) handlersAsk(t *testing.T, run string) {
 	user := flow.UserID("sym", "alice@example.com")
 	for _, q := range []services.Request{
 		{Op: "store_put", Args: []byte(`{"path":"a","value":1}`)},
+		{Op: "store_put", Args: []byte(`{"path":"a","value":1,"shared":true}`)},
 		{Op: "store_get", Args: []byte(`{"path":"a"}`)},
 		{Op: "event_count", Args: []byte(`{"event":"request","user_id":"` + user + `"}`)},
 		{Op: "event_count", Args: []byte(`{"event":"approve","user_id":"` + user + `"}`)},

@@ -321,13 +321,14 @@ func (c call) storeGet(ctx context.Context, raw json.RawMessage) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.Values.Get(ctx, a.Path)
+	return c.Values.Get(ctx, c.flow.Name, a.Path)
 }
 
 func (c call) storePut(ctx context.Context, raw json.RawMessage) (any, error) {
 	a, err := args[struct {
-		Path  string          `json:"path"`
-		Value json.RawMessage `json:"value"`
+		Path   string          `json:"path"`
+		Value  json.RawMessage `json:"value"`
+		Shared bool            `json:"shared"`
 	}](raw)
 	if err != nil {
 		return nil, err
@@ -335,7 +336,10 @@ func (c call) storePut(ctx context.Context, raw json.RawMessage) (any, error) {
 	if len(a.Value) == 0 {
 		a.Value = json.RawMessage("null")
 	}
-	return nil, c.Values.Put(ctx, a.Path, a.Value)
+	if a.Shared {
+		return nil, c.Values.PutShared(ctx, a.Path, a.Value)
+	}
+	return nil, c.Values.Put(ctx, c.flow.Name, a.Path, a.Value)
 }
 
 func (c call) saveIdentity(ctx context.Context, raw json.RawMessage) (any, error) {

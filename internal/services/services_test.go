@@ -322,9 +322,19 @@ func TestMessages(t *testing.T) {
 func TestKept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.ask("store_put", `{"path":"a/b","value":[1,2]}`)
-	if got := w.ask("store_get", `{"path":"a/b"}`); got != `{"value":[1,2]}` {
-		t.Errorf("got %s", got)
+	for _, put := range []struct{ args, want, others string }{
+		{`{"path":"a/b","value":[1,2],"shared":true}`, `[1,2]`, `[1,2]`},
+		{`{"path":"a/b","value":3,"shared":false}`, `3`, `[1,2]`},
+		{`{"path":"a/b","value":4}`, `4`, `[1,2]`},
+		{`{"path":"a/b","value":5,"shared":true}`, `4`, `5`},
+	} {
+		w.ask("store_put", put.args)
+		if got := w.ask("store_get", `{"path":"a/b"}`); got != `{"value":`+put.want+`}` {
+			t.Errorf("%s: got %s", put.args, got)
+		}
+		if got, err := w.Values.Get(t.Context(), "another-flow", "a/b"); string(got) != put.others || err != nil {
+			t.Errorf("%s: another flow has %s, %v", put.args, got, err)
+		}
 	}
 	w.ask("save_identity", `{"email":"ALICE@example.com","service":"okta","service_id":"acme.okta.com","user_id":"00u1"}`)
 	if got, err := w.Users.Identity(t.Context(), alice.ID, "okta", "acme.okta.com"); got != "00u1" || err != nil {

@@ -63,14 +63,14 @@ func TestCalls(t *testing.T) {
 func TestValues(t *testing.T) {
 	t.Parallel()
 	values := store.Values{Store: &storetest.Memory{Now: func() time.Time { return start }}}
-	if got, err := values.Get(t.Context(), "counts/alice"); got != nil || err != nil {
+	if got, err := values.Get(t.Context(), "f", "counts/alice"); got != nil || err != nil {
 		t.Errorf("before: %s, %v", got, err)
 	}
 	for _, v := range []string{`{"n": 1}`, `"two"`, `null`} {
-		if err := values.Put(t.Context(), "counts/alice", json.RawMessage(v)); err != nil {
+		if err := values.Put(t.Context(), "f", "counts/alice", json.RawMessage(v)); err != nil {
 			t.Fatal(err)
 		}
-		got, err := values.Get(t.Context(), "counts/alice")
+		got, err := values.Get(t.Context(), "f", "counts/alice")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,13 +79,45 @@ func TestValues(t *testing.T) {
 			t.Errorf("got %s, want %s", got, v)
 		}
 	}
-	if got, err := values.Get(t.Context(), "counts/bob"); got != nil || err != nil {
+	if got, err := values.Get(t.Context(), "f", "counts/bob"); got != nil || err != nil {
 		t.Errorf("another path: %s, %v", got, err)
 	}
 	for _, path := range []string{"", strings.Repeat("p", store.MaxPathBytes+1)} {
-		_, err := values.Get(t.Context(), path)
+		_, err := values.Get(t.Context(), "f", path)
 		wantCode(t, err, flow.CodeInvalid)
-		wantCode(t, values.Put(t.Context(), path, json.RawMessage(`1`)), flow.CodeInvalid)
+		wantCode(t, values.Put(t.Context(), "f", path, json.RawMessage(`1`)), flow.CodeInvalid)
 	}
-	wantCode(t, values.Put(t.Context(), "p", json.RawMessage(`"`+strings.Repeat("x", store.MaxValueBytes)+`"`)), flow.CodeTooLarge)
+	wantCode(t, values.PutShared(t.Context(), "", json.RawMessage(`1`)), flow.CodeInvalid)
+	wantCode(t, values.Put(t.Context(), "f", "p", json.RawMessage(`"`+strings.Repeat("x", store.MaxValueBytes)+`"`)), flow.CodeTooLarge)
+}
+
+func TestValues_Shared(t *testing.T) {
+	t.Parallel()
+	values := store.Values{Store: memory()}
+	put := func(flow, path, value string) {
+		t.Helper()
+		err := values.Put(t.Context(), flow, path, json.RawMessage(value))
+		if flow == "" {
+			err = values.PutShared(t.Context(), path, json.RawMessage(value))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(flow, path, want string) {
+		t.Helper()
+		if got, err := values.Get(t.Context(), flow, path); string(got) != want || err != nil {
+			t.Errorf("flow %s has %s at %s, %v: want %s", flow, got, path, err, want)
+		}
+	}
+	put("", "n", "1") // as all values were before flows had their own
+	want("a", "n", "1")
+	put("a", "n", "2")
+	want("A", "n", "2") // names of flows are the same in letters of either case
+	want("b", "n", "1")
+	put("", "n", "3")
+	want("a", "n", "2")
+	want("b", "n", "3")
+	put("b", "n", "null")
+	want("b", "n", "null")
 }

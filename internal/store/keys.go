@@ -19,7 +19,8 @@ const (
 	KindSlackUser   Kind = "slackuser#"       // a person, by Slack's team and id: User
 	KindToken       Kind = "token#"           // a bot's token of the API, by its hash: Token
 	KindCall        Kind = "call#"            // the token of a handler's call, by its hash: Call
-	KindValue       Kind = "kv#"              // what handlers remember, by a path of their choice
+	KindValue       Kind = "kv#"              // what handlers remember for all flows, by a path of their choice
+	KindFlowValue   Kind = "flowkv#"          // what handlers remember for their own flow, by its name and a path
 	KindFlow        Kind = "flow#"            // the newest version of a flow, by name: flow.Flow
 	KindFlowVersion Kind = "flowversion#"     // each version of a flow, by name and version: flow.Flow
 	KindFlowDigests Kind = "flowdigests#"     // the digests of all versions of a flow, by name
@@ -32,7 +33,7 @@ const (
 // Kinds lists all kinds.
 func Kinds() []Kind {
 	return []Kind{
-		KindRun, KindGrant, KindMessages, KindForm, KindUser, KindSlackUser, KindToken, KindCall, KindValue,
+		KindRun, KindGrant, KindMessages, KindForm, KindUser, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue,
 		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped,
 	}
 }
@@ -61,6 +62,11 @@ func (k Kind) Single() bool { return !strings.HasSuffix(string(k), "#") }
 // in it, stands for a version.
 func versionKey(name, version string) string {
 	return KindFlowVersion.Key(strings.ToLower(name) + "#" + version)
+}
+
+// Names of flows have no "#", so that paths, whatever is in them, stay with theirs.
+func flowValueKey(flow, path string) string {
+	return KindFlowValue.Key(strings.ToLower(flow) + "#" + path)
 }
 
 func slackUserKey(team, id string) string { return KindSlackUser.Key(team + "#" + id) }

@@ -35,6 +35,7 @@ func TestKinds(t *testing.T) {
 		{store.KindToken, "abc", "token#abc", "abc"},
 		{store.KindCall, "abc", "call#abc", "abc"},
 		{store.KindValue, "Path/to", "kv#Path/to", "Path/to"},
+		{store.KindFlowValue, "prod-access#Path/to", "flowkv#prod-access#Path/to", "prod-access#Path/to"},
 		{store.KindFlow, "Prod-Access", "flow#prod-access", "prod-access"},
 		{store.KindFlowVersion, "prod-access#1.0.1", "flowversion#prod-access#1.0.1", "prod-access#1.0.1"},
 		{store.KindFlowDigests, "Prod-Access", "flowdigests#prod-access", "prod-access"},
@@ -101,7 +102,8 @@ func TestKinds_Written(t *testing.T) {
 			return err
 		},
 		"call":    func() error { _, err := store.Calls{Store: w, Now: now}.Begin(ctx, "run", "event"); return err },
-		"value":   func() error { return store.Values{Store: w}.Put(ctx, "path", []byte(`1`)) },
+		"value":   func() error { return store.Values{Store: w}.Put(ctx, "f", "path", []byte(`1`)) },
+		"shared":  func() error { return store.Values{Store: w}.PutShared(ctx, "path", []byte(`1`)) },
 		"flows":   func() error { _, err := flows.Publish(ctx, labelled(map[string]string{"f": "F"})); return err },
 		"filter":  func() error { return flows.PublishFilter(ctx, &flow.FlowsFilter{}) },
 		"systems": func() error { return flows.SetStrategies(ctx, []string{"http"}) },

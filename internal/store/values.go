@@ -10,7 +10,8 @@ import (
 )
 
 // Values keeps what handlers want to remember from run to run, by paths of
-// their choice. All flows of the org share them.
+// their choice: each flow its own, and what all flows of the org share. Values
+// of before there were flows' own are shared ones.
 type Values struct {
 	Store Store // required
 }
@@ -21,32 +22,44 @@ const (
 	MaxValueBytes = 64 << 10
 )
 
-// Get reads a value; nil: there is none. The error has flow.CodeInvalid for a
-// path that can't be.
-func (s Values) Get(ctx context.Context, path string) (json.RawMessage, error) {
+// Get reads the flow's value at a path, or else the shared one; nil: there is
+// neither. The error has flow.CodeInvalid for a path that can't be.
+func (s Values) Get(ctx context.Context, flowName, path string) (json.RawMessage, error) {
 	if err := checkPath(path); err != nil {
 		return nil, err
 	}
-	item, err := s.Store.Get(ctx, KindValue.Key(path))
-	if errors.Is(err, ErrNotFound) {
-		return nil, nil
+	for _, key := range []string{flowValueKey(flowName, path), KindValue.Key(path)} {
+		item, err := s.Store.Get(ctx, key)
+		if err == nil {
+			return item.Body, nil
+		}
+		if !errors.Is(err, ErrNotFound) {
+			return nil, fmt.Errorf("read value %q: %w", path, err)
+		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read value %q: %w", path, err)
-	}
-	return item.Body, nil
+	return nil, nil
 }
 
-// Put writes a value in place of any before it. The error has flow.CodeInvalid
-// for a path that can't be, and flow.CodeTooLarge.
-func (s Values) Put(ctx context.Context, path string, value json.RawMessage) error {
+// Put writes the flow's value in place of any before it. The error has
+// flow.CodeInvalid for a path that can't be, and flow.CodeTooLarge.
+func (s Values) Put(ctx context.Context, flowName, path string, value json.RawMessage) error {
+	return s.put(ctx, flowValueKey(flowName, path), path, value)
+}
+
+// PutShared writes the shared value at a path, which flows see that have none of
+// their own there. Errors are those of Put.
+func (s Values) PutShared(ctx context.Context, path string, value json.RawMessage) error {
+	return s.put(ctx, KindValue.Key(path), path, value)
+}
+
+func (s Values) put(ctx context.Context, key, path string, value json.RawMessage) error {
 	if err := checkPath(path); err != nil {
 		return err
 	}
 	if len(value) > MaxValueBytes {
 		return flow.Errorf(flow.CodeTooLarge, "the value of %q has %d bytes of JSON: at most %d can be kept", path, len(value), MaxValueBytes)
 	}
-	_, _, err := change(ctx, s.Store, KindValue.Key(path), func(v *json.RawMessage, _ int64) error {
+	_, _, err := change(ctx, s.Store, key, func(v *json.RawMessage, _ int64) error {
 		*v = value
 		return nil
 	})

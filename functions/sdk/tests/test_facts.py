@@ -183,7 +183,7 @@ INTEGRATIONS = {
         "get_or_create_user_by_email": "(email)",
         "get_or_create_users_by_emails": "(emails, raise_on_error=False)",
     },
-    "store": {"fetch": "(path)", "put": "(path, value)"},
+    "store": {"fetch": "(path)", "put": "(path, value, *, shared=False)"},
 }
 
 # What the package itself offers, in one import.

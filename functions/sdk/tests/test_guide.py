@@ -28,7 +28,7 @@ class Examples(unittest.TestCase):
     def test_all_are_here(self):
         self.assertEqual(len(EXAMPLES), GUIDE.count("```python"))
         self.assertEqual(
-            set(EXAMPLES), {"impl.py", "rules.py", "tiers.py", "repos.py", "on_change.py", "wiki.py", "test_impl.py"}
+            set(EXAMPLES), {"impl.py", "rules.py", "tiers.py", "repos.py", "on_change.py", "wiki.py", "test_impl.py", "quorum.py"}
         )
 
     def test_quick_start(self):
@@ -65,6 +65,14 @@ class Examples(unittest.TestCase):
                 self.assertEqual([n["timeout"] for n in outcome.notifications], [1800, 3600])
                 may = outcome.permissions["approve_deny"]
                 self.assertEqual("member" if members is None else members, may if members is None else len(may))
+
+    def test_quorum(self):
+        services = testing.FakeServices()
+        decisions = [
+            policy("quorum.py").handle(testing.event("approve", user=testing.user(email)), services).decision
+            for email in ("bob@example.com", "bob@example.com", "carol@example.com")
+        ]
+        self.assertEqual(decisions, ["ignore", "ignore", None])
 
     def test_forms(self):
         options = policy("repos.py").prefetch("repo", testing.event("prompt", vars={"repositories": "api web"}))

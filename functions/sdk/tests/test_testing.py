@@ -193,6 +193,10 @@ class Fakes(unittest.TestCase):
             self.assertEqual(store.fetch("a"), 1)
             store.put("b", {"c": 2})
             self.assertEqual(services.store, {"a": 1, "b": {"c": 2}})
+            store.put("a", 3, shared=True)
+            store.put("d", 4, shared=True)
+            self.assertEqual((store.fetch("a"), store.fetch("d")), (1, 4))
+            self.assertEqual((services.store, services.shared_store), ({"a": 1, "b": {"c": 2}}, {"a": 3, "d": 4}))
 
     def test_users(self):
         bob = testing.user("bob@example.com", role="admin")

@@ -232,7 +232,10 @@ class FakeServices(Services):
     """Values of secrets by their paths."""
 
     store: dict[str, Any] = field(default_factory=dict)
-    """What sym.sdk.integrations.store has kept."""
+    """What sym.sdk.integrations.store has kept for the flow."""
+
+    shared_store: dict[str, Any] = field(default_factory=dict)
+    """What it has kept for all flows."""
 
     lambdas: dict[str, Any] = field(default_factory=dict)
     """What AWS Lambda functions answer, by ARN: a value, or a function of the payload."""
@@ -277,10 +280,10 @@ class FakeServices(Services):
         return self.event_counts.get(event, 0)
 
     def _store_get(self, path: str) -> Any:
-        return self.store.get(path)
+        return self.store[path] if path in self.store else self.shared_store.get(path)
 
-    def _store_put(self, path: str, value: Any) -> None:
-        self.store[path] = value
+    def _store_put(self, path: str, value: Any, shared: bool) -> None:
+        (self.shared_store if shared else self.store)[path] = value
 
     def _save_identity(self, **_: Any) -> None:
         return None

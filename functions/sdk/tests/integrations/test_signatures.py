@@ -77,7 +77,7 @@ SIGNATURES = {
         "get_or_create_user_by_email": "email",
         "get_or_create_users_by_emails": "emails, raise_on_error=False",
     },
-    "store": {"fetch": "path", "put": "path, value"},
+    "store": {"fetch": "path", "put": "path, value, *, shared=False"},
 }
 
 ENUMS = {

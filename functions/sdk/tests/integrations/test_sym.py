@@ -68,14 +68,20 @@ class StoreTest(IntegrationTest):
     def setUp(self) -> None:
         super().setUp()
         self.kept = {}
-        self.services.ops["store_get"] = lambda path: self.kept.get(path)
-        self.services.ops["store_put"] = lambda path, value: self.kept.update({path: value})
+        self.services.ops["store_get"] = lambda path: self.kept.get((path, False), self.kept.get((path, True)))
+        self.services.ops["store_put"] = lambda path, value, shared: self.kept.update({(path, shared): value})
 
     def test_fetch_and_put(self) -> None:
         self.assertIsNone(store.fetch("approvals/1"))
         for value in ([1, "a", None], {"a": {"b": True}}, "text", 0, None):
             self.assertIsNone(store.put("approvals/1", value))
             self.assertEqual(store.fetch("approvals/1"), value)
+
+    def test_shared(self) -> None:
+        store.put("teams", ["sre"], shared=True)
+        self.assertEqual((store.fetch("teams"), list(self.kept)), (["sre"], [("teams", True)]))
+        store.put("teams", [])
+        self.assertEqual(store.fetch("teams"), [])
 
     def test_what_can_not_be_kept(self) -> None:
         for value in (object(), {1, 2}, float("nan"), b"bytes"):
