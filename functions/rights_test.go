@@ -29,7 +29,6 @@ var reviewedRights = sync.OnceValues(func() ([]right, error) {
 		"${AWS::Partition}", "aws", "${AWS::Region}", region, "${AWS::AccountId}", accountID,
 		"${Table.Arn}", tableARN, "${SlackSecret}", secretARN(slackSecret), "${SlackSigningSecret}", secretARN(signingSecret),
 		"${AuditStream.Arn}", arn("firehose", "deliverystream/"+auditStream), "${AuditQueue.Arn}", arn("sqs", "sym-flows-audit"),
-		"DIGEST", "*",
 	)
 	var all []right
 	for line := range strings.Lines(string(text)) {
