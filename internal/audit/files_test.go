@@ -22,6 +22,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/symflows/symflows/events"
+	"github.com/symflows/symflows/internal/workflow"
+	"github.com/symflows/symflows/internal/workflow/workflowtest"
 )
 
 // The test binary is its own victim: as a child it writes until it is killed,
@@ -494,4 +496,20 @@ func TestDiskFull(t *testing.T) {
 	if got := all(t, f); len(got) != batchSize {
 		t.Errorf("got %q, want one batch", got)
 	}
+}
+
+func TestAuditLog(t *testing.T) {
+	t.Parallel()
+	workflowtest.AuditLog(t, func(t *testing.T) (workflow.AuditLog, func() []events.AuditRecord) {
+		f := &Files{Dir: t.TempDir(), Now: func() time.Time { return at(9, 0) }}
+		return f, func() (all []events.AuditRecord) {
+			for r, err := range f.Read(t.Context(), time.Time{}, time.Time{}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				all = append(all, r)
+			}
+			return all
+		}
+	})
 }

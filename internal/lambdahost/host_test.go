@@ -18,6 +18,8 @@ import (
 
 	"github.com/symflows/symflows/internal/deadline"
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/workflow"
+	"github.com/symflows/symflows/internal/workflow/workflowtest"
 )
 
 func expectError(t *testing.T, err error, code flow.Code, text string) {
@@ -424,4 +426,14 @@ func TestBuildFails(t *testing.T) {
 			t.Errorf("got %v, want an error about %q", err, want)
 		}
 	}
+}
+
+func TestFunctions(t *testing.T) {
+	t.Parallel()
+	workflowtest.Functions(t, func(t *testing.T) (workflow.Functions, workflowtest.Lambdas) {
+		return open(t, map[string]Function{
+			pythonARN: pythonFunction(t, "testdata/python/handlers.py", "handlers.echo"),
+			goARN:     pythonFunction(t, "testdata/python/handlers.py", "handlers.fail"),
+		}), workflowtest.Lambdas{Echo: pythonARN, Fails: goARN, Missing: otherARN}
+	})
 }

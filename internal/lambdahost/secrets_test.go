@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/strategy"
+	"github.com/symflows/symflows/internal/strategy/strategytest"
 )
 
 func TestSecrets(t *testing.T) {
@@ -46,4 +48,19 @@ func TestSecrets(t *testing.T) {
 			t.Errorf("%s %s: got %q, %v; want %q", test.path, test.key, got, err, test.want)
 		}
 	}
+}
+
+func TestSecrets_Suite(t *testing.T) {
+	t.Parallel()
+	strategytest.Secrets(t, func(t *testing.T, values map[string]string) strategy.Secrets {
+		secrets, dir := Secrets{}, t.TempDir()
+		for path, value := range values {
+			file := filepath.Join(dir, strings.ReplaceAll(path, "/", "-"))
+			if err := os.WriteFile(file, []byte(value+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			secrets[path] = Secret{File: file}
+		}
+		return secrets
+	})
 }

@@ -49,9 +49,12 @@ type Finder interface {
 	FindIdentity(ctx context.Context, runID string, who flow.Actor) (string, error)
 }
 
-// Secrets gives the values of secrets. They are asked for at each use and not
-// kept. The error has flow.CodeUnavailable, and says what to do, where there is
-// something that people can do; it never shows a value.
+// Secrets gives the values of secrets. Strategies ask for a value at each use
+// and keep none, so that a secret can be rotated; an implementation may remember
+// it for a few minutes. The error has flow.CodeUnavailable, and says what to do
+// if people can do something; it never shows a value. Both implementations,
+// aws/secrets and lambdahost, run strategytest.Secrets. Methods are safe for
+// concurrent use.
 type Secrets interface {
 	Value(ctx context.Context, ref flow.SecretRef) (string, error)
 }

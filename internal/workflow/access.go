@@ -40,9 +40,10 @@ type Access struct {
 
 // Schedule fires once at a time, by calling [Access.Deescalate] with the id.
 type Schedule interface {
-	// Set makes or moves the schedule of a run.
+	// Set makes or moves the schedule of a run. For a time that is over, it
+	// fires as soon as it can.
 	Set(ctx context.Context, runID string, at time.Time) error
-	// Delete removes it. None is no error.
+	// Delete removes it, and returns nil if there is none.
 	Delete(ctx context.Context, runID string) error
 }
 

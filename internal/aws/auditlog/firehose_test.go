@@ -17,6 +17,8 @@ import (
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/aws/awstest"
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/workflow"
+	"github.com/symflows/symflows/internal/workflow/workflowtest"
 )
 
 // clock passes the time at once, and notes how much.
@@ -254,4 +256,24 @@ func TestFirehoseWrite_cancelled(t *testing.T) {
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
+}
+
+func TestAuditLog(t *testing.T) {
+	t.Parallel()
+	workflowtest.AuditLog(t, func(t *testing.T) (workflow.AuditLog, func() []events.AuditRecord) {
+		s := &stream{t: t}
+		log, _ := open(t, awstest.Service(s.serve))
+		return log, func() (all []events.AuditRecord) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			for _, line := range s.taken {
+				var r events.AuditRecord
+				if err := json.Unmarshal([]byte(line), &r); err != nil {
+					t.Fatalf("%s: %v", line, err)
+				}
+				all = append(all, r)
+			}
+			return all
+		}
+	})
 }

@@ -1,6 +1,8 @@
 package invoke
 
 import (
+	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/workflow"
+	"github.com/symflows/symflows/internal/workflow/workflowtest"
 )
 
 const arn = "arn:aws:lambda:us-east-1:123456789012:function:report"
@@ -168,4 +172,32 @@ type hosts func(string)
 func (h hosts) RoundTrip(r *http.Request) (*http.Response, error) {
 	h(r.URL.Host)
 	return nil, io.ErrUnexpectedEOF
+}
+
+func TestFunctions(t *testing.T) {
+	t.Parallel()
+	lambdas := workflowtest.Lambdas{Echo: arn + "-echo", Fails: arn + "-fails", Missing: arn + "-missing"}
+	workflowtest.Functions(t, func(t *testing.T) (workflow.Functions, workflowtest.Lambdas) {
+		return clientOf(t, func(w http.ResponseWriter, r *http.Request) {
+			payload, err := io.ReadAll(r.Body)
+			if err != nil {
+				return // the client went away
+			}
+			switch path := r.URL.Path; {
+			case strings.Contains(path, lambdas.Echo):
+				fmt.Fprintf(w, `{"event":%s}`, payload)
+			case strings.Contains(path, lambdas.Fails):
+				var event struct{ Table string }
+				if err := json.Unmarshal(payload, &event); err != nil {
+					t.Error(err)
+				}
+				w.Header().Set("X-Amz-Function-Error", "Unhandled")
+				fmt.Fprintf(w, `{"errorMessage":"no such table: %s","errorType":"ValueError","requestId":"1","stackTrace":["  File \"/var/task/handlers.py\", line 14, in fail\n"]}`, event.Table)
+			default:
+				w.Header().Set("X-Amzn-ErrorType", "ResourceNotFoundException")
+				w.WriteHeader(http.StatusNotFound)
+				io.WriteString(w, `{"Type":"User","Message":"Function not found: `+lambdas.Missing+`"}`)
+			}
+		}), lambdas
+	})
 }

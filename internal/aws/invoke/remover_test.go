@@ -1,15 +1,20 @@
 package invoke
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/symflows/symflows/internal/aws/awstest"
+	"github.com/symflows/symflows/internal/workflow"
+	"github.com/symflows/symflows/internal/workflow/workflowtest"
 )
 
 func TestRemover(t *testing.T) {
@@ -42,4 +47,27 @@ func TestRemover(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestRemover_Suite(t *testing.T) {
+	t.Parallel()
+	workflowtest.Remover(t, func(t *testing.T) (workflow.Remover, func() []string) {
+		var mu sync.Mutex
+		var queued []string
+		api := lambda.NewFromConfig(awstest.Config(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			var in workflow.DeescalateInput
+			if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			queued = append(queued, in.Run)
+			mu.Unlock()
+			w.WriteHeader(http.StatusAccepted)
+		})))
+		return Remover{API: api, FunctionARN: arn}, func() []string {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(queued)
+		}
+	})
 }

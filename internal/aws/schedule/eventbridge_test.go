@@ -12,7 +12,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/jonboulle/clockwork"
 	"github.com/symflows/symflows/internal/aws/awstest"
+	"github.com/symflows/symflows/internal/workflow"
+	"github.com/symflows/symflows/internal/workflow/workflowtest"
 )
 
 const runID = "0197f3c2-5b1e-4c7a-9d42-6f0e8a7b0000"
@@ -227,4 +230,39 @@ func TestEventBridgeDelete(t *testing.T) {
 	if !slices.Equal(f.calls, []string{"DELETE", "DELETE", "DELETE"}) {
 		t.Errorf("called %v", f.calls)
 	}
+}
+
+// fire has Scheduler invoke what is due by now, and delete it.
+func (f *fake) fire(now time.Time) (runs []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for name, s := range f.schedules {
+		at, err := time.Parse("at(2006-01-02T15:04:05)", s["ScheduleExpression"].(string))
+		if err != nil {
+			f.t.Error(err)
+		}
+		if at.After(now) {
+			continue
+		}
+		var in workflow.DeescalateInput
+		if err := json.Unmarshal([]byte(s["Target"].(map[string]any)["Input"].(string)), &in); err != nil {
+			f.t.Error(err)
+		}
+		runs = append(runs, in.Run)
+		delete(f.schedules, name)
+	}
+	return runs
+}
+
+func TestSchedule(t *testing.T) {
+	t.Parallel()
+	workflowtest.Schedule(t, func(t *testing.T, clock *clockwork.FakeClock) (workflow.Schedule, func() []string) {
+		s, f := open(t)
+		s.Now = clock.Now
+		var fired []string
+		return s, func() []string {
+			fired = append(fired, f.fire(clock.Now())...)
+			return slices.Clone(fired)
+		}
+	})
 }

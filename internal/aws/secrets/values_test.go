@@ -13,6 +13,7 @@ import (
 	"github.com/symflows/symflows/internal/aws/awstest"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
+	"github.com/symflows/symflows/internal/strategy/strategytest"
 )
 
 // Strategies take the values from here.
@@ -242,4 +243,13 @@ func TestValuesValue_partialARN(t *testing.T) {
 	if len(regions) != 1 || !regions["eu-west-1"] {
 		t.Errorf("asked in %v", regions)
 	}
+}
+
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	strategytest.Secrets(t, func(t *testing.T, kept map[string]string) strategy.Secrets {
+		values, m, _ := open(t)
+		m.kept = kept
+		return values
+	})
 }

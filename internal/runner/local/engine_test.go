@@ -14,18 +14,24 @@ import (
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // running starts an engine and stops it with the test.
-func running(t *testing.T) (*Engine, *clockwork.FakeClock) {
+func running(t testing.TB) (*Engine, *clockwork.FakeClock) {
 	t.Helper()
 	clock := clockwork.NewFakeClockAt(start)
+	return runningBy(t, clock), clock
+}
+
+// runningBy starts an engine that goes by a clock.
+func runningBy(t testing.TB, clock *clockwork.FakeClock) *Engine {
+	t.Helper()
 	e := &Engine{Clock: clock, Log: slog.New(slog.DiscardHandler)}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { e.Run(ctx); close(done) }()
 	t.Cleanup(func() { cancel(); <-done })
-	return e, clock
+	return e
 }
 
-func idle(t *testing.T, e *Engine) {
+func idle(t testing.TB, e *Engine) {
 	t.Helper()
 	if err := e.Idle(t.Context()); err != nil {
 		t.Fatal(err)
@@ -42,6 +48,12 @@ func (j *journal) add(line string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.lines = append(j.lines, line)
+}
+
+func (j *journal) copy() []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.lines)
 }
 
 func (j *journal) want(t *testing.T, lines ...string) {

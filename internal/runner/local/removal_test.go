@@ -65,7 +65,7 @@ func (r *removing) must(err error) {
 	}
 }
 
-func TestSchedule(t *testing.T) {
+func TestSchedule_KeepsTimes(t *testing.T) {
 	t.Parallel()
 	r := newRemoving(t, &times{}, ended)
 	r.must(r.Set(t.Context(), runA, start.Add(time.Hour)))

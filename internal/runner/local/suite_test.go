@@ -2,30 +2,51 @@ package local
 
 import (
 	"context"
-	"log/slog"
 	"testing"
+
+	"github.com/jonboulle/clockwork"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/runner"
 	"github.com/symflows/symflows/internal/runner/runnertest"
+	"github.com/symflows/symflows/internal/workflow"
+	"github.com/symflows/symflows/internal/workflow/workflowtest"
 )
 
 func TestRunner(t *testing.T) {
 	t.Parallel()
 	runnertest.Run(t, func(t testing.TB, w *runnertest.World) (runner.Runner, func()) {
-		e := &Engine{Clock: w.Clock, Log: slog.New(slog.DiscardHandler)}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { e.Run(ctx); close(done) }()
-		t.Cleanup(func() { cancel(); <-done })
+		e := runningBy(t, w.Clock)
 		r := &Runner{Engine: e, Enter: w.Enter, Await: w.Await, Tasks: map[flow.Step]Task{}}
 		for _, spec := range flow.Steps {
 			r.Tasks[spec.Name] = w.Task(spec.Name)
 		}
-		return r, func() {
-			if err := e.Idle(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+		return r, func() { idle(t, e) }
+	})
+}
+
+func TestRemover_Suite(t *testing.T) {
+	t.Parallel()
+	workflowtest.Remover(t, func(t *testing.T) (workflow.Remover, func() []string) {
+		e, _ := running(t)
+		done := &journal{}
+		r := &Remover{Engine: e, Deescalate: func(_ context.Context, id string) error { done.add(id); return nil }}
+		return r, func() []string {
+			idle(t, e)
+			return done.copy()
+		}
+	})
+}
+
+func TestSchedule(t *testing.T) {
+	t.Parallel()
+	workflowtest.Schedule(t, func(t *testing.T, clock *clockwork.FakeClock) (workflow.Schedule, func() []string) {
+		e := runningBy(t, clock)
+		done := &journal{}
+		r := &Remover{Engine: e, Deescalate: func(_ context.Context, id string) error { done.add(id); return nil }}
+		return &Schedule{Times: &times{}, Remover: r}, func() []string {
+			idle(t, e)
+			return done.copy()
 		}
 	})
 }
