@@ -280,7 +280,7 @@ func TestRightsSuffice(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	must(api.Flows.List(ctx))(t)
-	submit := api.Submit(api.SlackDirectory())
+	submit := api.Submit(api.SlackDirectory(), handlers(api))
 	var byAPI []string
 	for name, target := range map[string]string{"databases": "aws_lambda_function:orders-db", "tools": "http:wiki", "tickets": "custom:support"} {
 		duration := map[string]float64{"databases": 600, "tools": 60, "tickets": 600}[name] // the one is scheduled, for the other it is too late
@@ -319,7 +319,7 @@ func TestRightsSuffice(t *testing.T) {
 	must(slack.Flows.Filter(ctx))(t)
 	report := must(slack.Flows.Latest(ctx, "report"))(t)
 	alice, bob := must(workspace.Directory.Known(ctx, "U024ALICE"))(t), must(workspace.Directory.Known(ctx, "U024BOB"))(t)
-	inSlack := slack.Submit(workspace.Directory)
+	inSlack := slack.Submit(workspace.Directory, handlers(slack))
 	var inForms []string
 	for _, trigger := range []string{"driven", "submitted", "clicked"} {
 		r := must(inSlack.Prompt(ctx, workflow.Prompt{RunID: flow.RunIDFrom("sym", trigger), Flow: report, Actor: alice}))(t)
@@ -361,8 +361,10 @@ func TestRightsSuffice(t *testing.T) {
 		must(tasks.Handle(ctx, stepfn.Input{Step: s, Run: id, Attempt: run(id).Execution.Attempt, Token: "token"}))(t)
 	}
 	approval := a.as("ApprovalRole")
-	decides := approval.Approval(approval.SlackDirectory(), invoke.Functions{API: lambda.NewFromConfig(approval.AWS)}, time.Second)
-	decides.Handlers = handlers(approval)
+	decides := must(approval.Approval(core.ApprovalPorts{
+		Directory: approval.SlackDirectory(), Functions: invoke.Functions{API: lambda.NewFromConfig(approval.AWS)},
+		Handlers: handlers(approval), FunctionTimeout: time.Second,
+	}))(t)
 	approves := stepfn.Tasks{
 		Steps: map[flow.Step]stepfn.Task{flow.StepRoute: decides.Route, flow.StepDecide: decides.Decide, flow.StepForward: decides.Forward},
 		Await: decides.Await, Runs: approval.Runs, Now: a.clock.Now,
@@ -393,17 +395,17 @@ func TestRightsSuffice(t *testing.T) {
 	functions := lambda.NewFromConfig(access.AWS)
 	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"body": {}, "errors": []}`) }))
 	t.Cleanup(target.Close)
-	grants := access.Access(time.Second)
-	grants.Handlers = handlers(access)
-	grants.Rights = builtin.Rights
-	grants.Open = clients.Open(clients.Deps{
-		Functions: invoke.Functions{API: functions}, Handlers: handlers(access), Secrets: access.Secrets, Now: a.clock.Now, HTTPClient: &http.Client{Transport: redirect(target.URL)},
-	})
-	grants.Ahead = core.Ahead
-	grants.Remover = invoke.Remover{API: functions, FunctionARN: accessARN}
-	grants.Schedule = schedule.EventBridge{
-		API: scheduler.NewFromConfig(access.AWS), Group: "sym-flows", FunctionARN: accessARN, RoleARN: roleARN, DeadLetterARN: "queue", Now: a.clock.Now,
-	}
+	grants := must(access.Access(core.AccessPorts{
+		Open: clients.Open(clients.Deps{
+			Functions: invoke.Functions{API: functions}, Handlers: handlers(access), Secrets: access.Secrets, Now: a.clock.Now, HTTPClient: &http.Client{Transport: redirect(target.URL)},
+		}),
+		Rights: builtin.Rights, Handlers: handlers(access),
+		Schedule: schedule.EventBridge{
+			API: scheduler.NewFromConfig(access.AWS), Group: "sym-flows", FunctionARN: accessARN, RoleARN: roleARN, DeadLetterARN: "queue", Now: a.clock.Now,
+		},
+		Remover:     invoke.Remover{API: functions, FunctionARN: accessARN},
+		CallTimeout: time.Second, Ahead: core.Ahead,
+	}))(t)
 	for _, id := range byAPI {
 		step(stepfn.Tasks{Steps: map[flow.Step]stepfn.Task{flow.StepEscalate: grants.Escalate}, Runs: access.Runs, Now: a.clock.Now}, id, flow.StepEscalate)
 		if r := run(id); r.Status != flow.Escalated {
@@ -465,7 +467,7 @@ func (a *account) handlersAsk(t *testing.T, run string) {
 
 	asked := a.as("ServicesRole")
 	workspace := must(asked.Slack(ctx))(t)
-	s := asked.Services(workspace.Directory, slackapp.Services{API: workspace.API, Directory: workspace.Directory})
+	s := must(asked.Services(core.ServicesPorts{People: workspace.Directory, Slack: slackapp.Services{API: workspace.API, Directory: workspace.Directory}}))(t)
 	token := must(a.as("ApprovalRole").Calls.Begin(ctx, run, ""))(t)
 	user := flow.UserID("sym", "alice@example.com")
 	for _, q := range []services.Request{

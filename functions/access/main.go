@@ -32,17 +32,20 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, stepfn.Inp
 	api, settings := lambda.NewFromConfig(d.AWS), d.Settings.AWS
 	functions := invoke.Functions{API: api}
 	handlers := d.Handlers(functions, settings.SDKFunction, sdk.Services{Function: settings.ServicesFunction})
-	access := d.Access(max(callTimeout, d.Patience))
-	access.Ahead = core.Ahead
-	access.Handlers = handlers
-	access.Open = clients.Open(clients.Deps{
-		Functions: functions, Handlers: handlers, Secrets: d.Secrets, HTTPClient: &http.Client{}, Now: d.Clock.Now,
+	access, err := d.Access(core.AccessPorts{
+		Open: clients.Open(clients.Deps{
+			Functions: functions, Handlers: handlers, Secrets: d.Secrets, HTTPClient: &http.Client{}, Now: d.Clock.Now,
+		}),
+		Rights: builtin.Rights, Handlers: handlers,
+		Schedule: schedule.EventBridge{
+			API: scheduler.NewFromConfig(d.AWS), Group: settings.ScheduleGroup, FunctionARN: settings.AccessFunction,
+			RoleARN: settings.ScheduleRole, DeadLetterARN: settings.ScheduleDeadLetters, Now: d.Clock.Now,
+		},
+		Remover:     invoke.Remover{API: api, FunctionARN: settings.AccessFunction},
+		CallTimeout: max(callTimeout, d.Patience), Ahead: core.Ahead,
 	})
-	access.Rights = builtin.Rights
-	access.Remover = invoke.Remover{API: api, FunctionARN: settings.AccessFunction}
-	access.Schedule = schedule.EventBridge{
-		API: scheduler.NewFromConfig(d.AWS), Group: settings.ScheduleGroup, FunctionARN: settings.AccessFunction,
-		RoleARN: settings.ScheduleRole, DeadLetterARN: settings.ScheduleDeadLetters, Now: d.Clock.Now,
+	if err != nil {
+		return nil, err
 	}
 	tasks := stepfn.Tasks{Steps: map[flow.Step]stepfn.Task{flow.StepEscalate: access.Escalate}, Runs: d.Runs, Now: d.Clock.Now}
 	return func(ctx context.Context, in stepfn.Input) (*stepfn.Output, error) {

@@ -18,12 +18,9 @@ import (
 func main() { awslambda.Start(core.Start(build)) }
 
 func build(_ context.Context, d core.Deployed) (awslambda.Handler, error) {
-	submit := d.Submit(d.SlackDirectory())
-	submit.Fields = d.Handlers(
-		invoke.Functions{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{},
-	)
+	handlers := d.Handlers(invoke.Functions{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{})
 	a := &api.API{
-		Submit: submit, Runs: d.Runs, Flows: d.Flows, Tokens: d.Tokens,
+		Submit: d.Submit(d.SlackDirectory(), handlers), Runs: d.Runs, Flows: d.Flows, Tokens: d.Tokens,
 		Org: d.Org, Now: d.Clock.Now, Log: d.Log,
 	}
 	return algnhsa.New(a.Handler(), &algnhsa.Options{RequestType: algnhsa.RequestTypeAPIGatewayV2}), nil

@@ -25,8 +25,13 @@ func main() { awslambda.Start(core.Start(build)) }
 
 func build(_ context.Context, d core.Deployed) (func(context.Context, stepfn.Input) (stepfn.Output, error), error) {
 	functions, settings := invoke.Functions{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS
-	approval := d.Approval(d.SlackDirectory(), functions, functionTimeout)
-	approval.Handlers = d.Handlers(functions, settings.SDKFunction, sdk.Services{Function: settings.ServicesFunction})
+	approval, err := d.Approval(core.ApprovalPorts{
+		Directory: d.SlackDirectory(), Functions: functions, FunctionTimeout: functionTimeout,
+		Handlers: d.Handlers(functions, settings.SDKFunction, sdk.Services{Function: settings.ServicesFunction}),
+	})
+	if err != nil {
+		return nil, err
+	}
 	return stepfn.Tasks{
 		Steps: map[flow.Step]stepfn.Task{
 			flow.StepRoute: approval.Route, flow.StepDecide: approval.Decide, flow.StepForward: approval.Forward,

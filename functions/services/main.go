@@ -20,5 +20,9 @@ func build(ctx context.Context, d core.Deployed) (func(context.Context, services
 	if err != nil {
 		return nil, err
 	}
-	return d.Services(s.Directory, slackapp.Services{API: s.API, Directory: s.Directory}).Handle, nil
+	answers, err := d.Services(core.ServicesPorts{People: s.Directory, Slack: slackapp.Services{API: s.API, Directory: s.Directory}})
+	if err != nil {
+		return nil, err
+	}
+	return answers.Handle, nil
 }

@@ -21,10 +21,11 @@ func build(ctx context.Context, d core.Deployed) (awslambda.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	app := d.SlackApp(s.API, s.Directory, d.Submit(s.Directory))
-	handlers := d.Handlers(
+	app, err := d.SlackApp(core.SlackPorts{API: s.API, Directory: s.Directory, Handlers: d.Handlers(
 		invoke.Functions{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{Function: d.Settings.AWS.ServicesFunction},
-	)
-	app.Forms, app.Filter = d.Forms(handlers), handlers
+	)})
+	if err != nil {
+		return nil, err
+	}
 	return algnhsa.New(app.Handler(signingSecret), &algnhsa.Options{RequestType: algnhsa.RequestTypeAPIGatewayV2}), nil
 }

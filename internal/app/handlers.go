@@ -15,8 +15,6 @@ import (
 	"github.com/symflows/symflows/internal/lambdahost"
 	"github.com/symflows/symflows/internal/loopback"
 	"github.com/symflows/symflows/internal/sdk"
-	"github.com/symflows/symflows/internal/services"
-	"github.com/symflows/symflows/internal/slackapp"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -51,26 +49,18 @@ func hasPython(c *catalog.Catalog) bool {
 	return c.Filter != nil || slices.ContainsFunc(c.Flows, (*flow.Flow).HasPython)
 }
 
-// handlers builds what asks Python handlers, and serves what they ask of us
-// while they run: on an address of its own, which no other machine can reach,
-// and no other user of this one.
-func (l *Local) handlers(c core.Core, side *slackSide, f *functions, secrets lambdahost.Secrets) (*sdk.Client, error) {
-	client, answers, err := serveHandlers(l, c, f, side.directory, slackapp.Services{API: side.api, Directory: side.directory})
+// serveHandlers builds what asks Python handlers, invoked through f, and serves
+// what they ask of us while they run: on an address of its own, which no other
+// machine can reach, and no other user of this one.
+func (l *Local) serveHandlers(c core.Core, f workflow.Functions, p core.ServicesPorts) (*sdk.Client, error) {
+	answers, err := c.Services(p)
 	if err != nil {
 		return nil, err
 	}
-	answers.Secrets, answers.Functions = secrets, f
-	return client, nil
-}
-
-// serveHandlers builds both sides of the talk with handlers. Secrets and
-// functions are left to the caller.
-func serveHandlers(l *Local, c core.Core, f workflow.Functions, people workflow.Directory, slack services.Slack) (*sdk.Client, *services.Services, error) {
 	listener, err := loopback.Listen(c.Log)
 	if err != nil {
-		return nil, nil, fmt.Errorf("listen for handlers: %w", err)
+		return nil, fmt.Errorf("listen for handlers: %w", err)
 	}
-	answers := c.Services(people, slack)
 	server := &http.Server{
 		Handler: answers.Handler(), ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn),
@@ -79,5 +69,5 @@ func serveHandlers(l *Local, c core.Core, f workflow.Functions, people workflow.
 	l.closers = append(l.closers, server.Close)
 	return c.Handlers(f, sdkARN, sdk.Services{
 		URL: "http://" + listener.Addr().String(), Offers: []string{"secret", "invoke"},
-	}), answers, nil
+	}), nil
 }

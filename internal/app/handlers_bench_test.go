@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/symflows/symflows/internal/app/core"
+	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/lambdahost"
 	"github.com/symflows/symflows/internal/sdk"
@@ -55,7 +56,7 @@ func askPython(b *testing.B) (*sdk.Client, func()) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	c := core.New("sym", &storetest.Memory{Now: time.Now}, core.WallClock{}, slog.New(slog.DiscardHandler))
+	c := core.New(config.Settings{Org: "sym"}, &storetest.Memory{Now: time.Now}, core.WallClock{}, slog.New(slog.DiscardHandler))
 	return c.Handlers(host, sdkARN, sdk.Services{}), func() {
 		if err := host.Close(); err != nil {
 			b.Error(err)

@@ -154,8 +154,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	if o.seams.store != nil {
 		watched.Store = o.seams.store(db)
 	}
-	c := core.New(o.Settings.Org, watched, o.Clock, o.Log)
-	c.Patience = o.Settings.Patience
+	c := core.New(o.Settings, watched, o.Clock, o.Log)
 	runs, flows := c.Runs, c.Flows
 	l.Engine, l.Tokens, l.Runs = engine, c.Tokens, runs
 	l.Audit = &audit.Files{Dir: filepath.Join(o.Data, "audit"), Now: now}
@@ -175,7 +174,9 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	if err != nil {
 		return err
 	}
-	handlers, err := l.handlers(c, slack, functions, secrets)
+	handlers, err := l.serveHandlers(c, functions, core.ServicesPorts{
+		People: slack.directory, Slack: slackapp.Services{API: slack.api, Directory: slack.directory}, Secrets: secrets, Functions: functions,
+	})
 	if err != nil {
 		return err
 	}
@@ -184,18 +185,26 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		open = o.seams.open(open)
 	}
 	times := db.Times()
-	access := c.Access(cmp.Or(o.seams.callTimeout, 30*time.Second))
-	remover := &local.Remover{Engine: engine, Deescalate: access.Deescalate}
+	var access *workflow.Access // which removes, and is asked to by the remover and the schedule that it has
+	remover := &local.Remover{Engine: engine, Deescalate: func(ctx context.Context, id string) error { return access.Deescalate(ctx, id) }}
 	schedule := &local.Schedule{Times: times, Remover: remover}
-	access.Open, access.Rights, access.Handlers, access.Remover, access.Schedule = open, builtin.Rights, handlers, remover, schedule
-	if o.seams.within != nil {
-		access.Within = o.seams.within
-	}
+	var scheduled workflow.Schedule = schedule
 	if o.seams.schedule != nil {
-		access.Schedule = o.seams.schedule(schedule)
+		scheduled = o.seams.schedule(schedule)
 	}
-	approval := c.Approval(slack.directory, functions, 30*time.Second)
-	approval.Handlers = handlers
+	access, err = c.Access(core.AccessPorts{
+		Open: open, Rights: builtin.Rights, Handlers: handlers, Schedule: scheduled, Remover: remover,
+		CallTimeout: cmp.Or(o.seams.callTimeout, 30*time.Second), Within: o.seams.within,
+	})
+	if err != nil {
+		return err
+	}
+	approval, err := c.Approval(core.ApprovalPorts{
+		Directory: slack.directory, Functions: functions, Handlers: handlers, FunctionTimeout: 30 * time.Second,
+	})
+	if err != nil {
+		return err
+	}
 	runner := &local.Runner{
 		Engine: engine, Await: approval.Await,
 		Enter: func(ctx context.Context, id string) (flow.Step, error) {
@@ -216,16 +225,16 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		{Name: notifyConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Each(notify.Handle)},
 		{Name: auditConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Batch(shipping.Handle)},
 	}
-	submit := c.Submit(slack.directory)
-	submit.Fields = handlers
-	l.Submit = submit
+	l.Submit = c.Submit(slack.directory, handlers)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", l.healthz)
 	mux.Handle("/api/v1/", (&api.API{
-		Submit: submit, Runs: runs, Flows: flows, Tokens: l.Tokens, Org: o.Settings.Org, Now: now, Log: o.Log,
+		Submit: l.Submit, Runs: runs, Flows: flows, Tokens: l.Tokens, Org: o.Settings.Org, Now: now, Log: o.Log,
 	}).Handler())
-	shown := c.SlackApp(slack.api, slack.directory, submit)
-	shown.Forms, shown.Filter = c.Forms(handlers), handlers
+	shown, err := c.SlackApp(core.SlackPorts{API: slack.api, Directory: slack.directory, Handlers: handlers})
+	if err != nil {
+		return err
+	}
 	l.mount(mux, slack, shown)
 	l.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)}
 

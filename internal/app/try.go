@@ -90,7 +90,7 @@ func (t trial) run(ctx context.Context, o Options, configured *catalog.Catalog) 
 	l := &Local{options: o, closers: []func() error{db.Close}}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	l.options.Log = slog.New(slog.DiscardHandler)
-	c := core.New(o.Settings.Org, db, o.Clock, slog.New(printed{t.out}))
+	c := core.New(o.Settings, db, o.Clock, slog.New(printed{t.out}))
 	f, r, e, err := t.makeUp(ctx, c, configured)
 	if err != nil {
 		return err
@@ -108,13 +108,13 @@ func (t trial) run(ctx context.Context, o Options, configured *catalog.Catalog) 
 	if err != nil {
 		return err
 	}
-	client, answers, err := serveHandlers(l, c, functions, strangers{c.Org}, saidSlack{t.out})
+	ports := core.ServicesPorts{People: strangers{c.Org}, Slack: saidSlack{t.out}, Secrets: secrets, Functions: functions}
+	if !t.invoke {
+		ports.Functions = saidFunctions{t.out}
+	}
+	client, err := l.serveHandlers(c, functions, ports)
 	if err != nil {
 		return err
-	}
-	answers.Secrets, answers.Functions = secrets, functions
-	if !t.invoke {
-		answers.Functions = saidFunctions{t.out}
 	}
 	call := workflow.HandlerCall{Flow: f, Run: r, Event: e}
 	happens := true

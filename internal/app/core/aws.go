@@ -71,10 +71,9 @@ func Deploy(settings config.Settings, cfg aws.Config, clock workflow.Clock, log 
 	if settings.Patience > 0 && cfg.HTTPClient == nil {
 		cfg.HTTPClient = awshttp.NewBuildableClient() // without the store's bound
 	}
-	c := New(settings.Org, dynamo.New(cfg, settings.AWS.Table, clock.Now), clock, log)
-	c.Patience = settings.Patience
 	return Deployed{
-		Core: c, Settings: settings, AWS: cfg,
+		Core:     New(settings, dynamo.New(cfg, settings.AWS.Table, clock.Now), clock, log),
+		Settings: settings, AWS: cfg,
 		Secrets: &secrets.Values{API: secretsmanager.NewFromConfig(cfg), Now: clock.Now},
 	}
 }

@@ -43,35 +43,43 @@ type Core struct {
 }
 
 // New builds on a store.
-func New(org string, s store.Store, clock workflow.Clock, log *slog.Logger) Core {
+func New(settings config.Settings, s store.Store, clock workflow.Clock, log *slog.Logger) Core {
 	return Core{
-		Org: org, Clock: clock, Log: log,
+		Org: settings.Org, Clock: clock, Log: log, Patience: settings.Patience,
 		Runs: store.Runs{Store: s}, Grants: store.Grants{Store: s}, Flows: &store.Flows{Store: s},
 		Users: store.Users{Store: s}, Messages: store.Messages{Store: s},
-		Tokens: store.Tokens{Store: s, Org: org, Now: clock.Now},
+		Tokens: store.Tokens{Store: s, Org: settings.Org, Now: clock.Now},
 		Calls:  store.Calls{Store: s, Now: clock.Now}, Values: store.Values{Store: s},
 	}
 }
 
-// Submit builds the way in.
-func (c Core) Submit(d workflow.Directory) workflow.Submit {
-	return workflow.Submit{Org: c.Org, Runs: c.Runs, Flows: c.Flows, Directory: d, Now: c.Clock.Now}
+// Submit builds the way in; fields gives the options that API requests are held
+// to.
+func (c Core) Submit(d workflow.Directory, fields workflow.FormHandlers) workflow.Submit {
+	return workflow.Submit{Org: c.Org, Runs: c.Runs, Flows: c.Flows, Directory: d, Fields: fields, Now: c.Clock.Now}
 }
 
-// Approval builds the tasks that collect a decision; functionTimeout bounds one
-// call of a customer's function. Who runs handlers is left to the caller.
-func (c Core) Approval(d workflow.Directory, f workflow.Functions, functionTimeout time.Duration) workflow.Approval {
-	return workflow.Approval{Runs: c.Runs, Flows: c.Flows, Directory: d, Users: c.Users, Functions: f, Now: c.Clock.Now, FunctionTimeout: max(functionTimeout, c.Patience)}
+// Approval builds the tasks that collect a decision. The error names the ports
+// that are missing.
+func (c Core) Approval(p ApprovalPorts) (workflow.Approval, error) {
+	return workflow.Approval{
+		Runs: c.Runs, Flows: c.Flows, Users: c.Users, Now: c.Clock.Now,
+		Directory: p.Directory, Functions: p.Functions, Handlers: p.Handlers, FunctionTimeout: max(p.FunctionTimeout, c.Patience),
+	}, complete("approval", p)
 }
 
-// Access builds what grants and takes away; callTimeout bounds the calls of
-// targets in one attempt. How to open strategies, schedule and remove, and who
-// runs handlers, is left to the caller.
-func (c Core) Access(callTimeout time.Duration) *workflow.Access {
-	return &workflow.Access{
-		Runs: c.Runs, Grants: c.Grants, Flows: c.Flows, Users: c.Users,
-		Clock: c.Clock, Log: c.Log, CallTimeout: callTimeout, Within: c.within,
+// Access builds what grants and takes away. The error names the ports that are
+// missing.
+func (c Core) Access(p AccessPorts) (*workflow.Access, error) {
+	within := p.Within
+	if within == nil {
+		within = c.within
 	}
+	return &workflow.Access{
+		Runs: c.Runs, Grants: c.Grants, Flows: c.Flows, Users: c.Users, Clock: c.Clock, Log: c.Log,
+		Open: p.Open, Rights: p.Rights, Handlers: p.Handlers, Schedule: p.Schedule, Remover: p.Remover,
+		CallTimeout: p.CallTimeout, Within: within, Ahead: p.Ahead,
+	}, complete("access", p)
 }
 
 func (c Core) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
@@ -92,13 +100,13 @@ func (c Core) Forms(h *sdk.Client) workflow.Forms {
 	return workflow.Forms{Runs: c.Runs, Flows: c.Flows, Handlers: h, Fields: h, Now: c.Clock.Now}
 }
 
-// Services builds what answers handlers while they run. Secrets and functions,
-// where they are to be asked of us, are left to the caller.
-func (c Core) Services(d workflow.Directory, s services.Slack) *services.Services {
+// Services builds what answers handlers while they run. The error names the
+// ports that are missing.
+func (c Core) Services(p ServicesPorts) (*services.Services, error) {
 	return &services.Services{
 		Org: c.Org, Calls: c.Calls, Runs: c.Runs, Flows: c.Flows, Users: c.Users, Values: c.Values, Messages: c.Messages,
-		People: d, Slack: s, Now: c.Clock.Now, Log: c.Log,
-	}
+		People: p.People, Slack: p.Slack, Secrets: p.Secrets, Functions: p.Functions, Now: c.Clock.Now, Log: c.Log,
+	}, complete("services", p)
 }
 
 // Notify builds what shows runs in Slack.

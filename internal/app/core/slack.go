@@ -9,7 +9,6 @@ import (
 
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/slackapp"
-	"github.com/symflows/symflows/internal/workflow"
 )
 
 // slackTimeout bounds one call of Slack's Web API.
@@ -44,8 +43,11 @@ func (c Core) Directory(api *slack.Client, team string) *slackapp.Directory {
 	return &slackapp.Directory{API: api, Users: c.Users, Org: c.Org, Team: team, Now: c.Clock.Now}
 }
 
-// SlackApp builds what takes the requests of a workspace. Who asks the handlers
-// of forms is left to the caller.
-func (c Core) SlackApp(api *slack.Client, d *slackapp.Directory, submit workflow.Submit) *slackapp.App {
-	return &slackapp.App{Submit: submit, Forms: workflow.Forms{Runs: c.Runs, Flows: c.Flows, Now: c.Clock.Now}, Flows: c.Flows, Directory: d, API: api, Now: c.Clock.Now, Log: c.Log, Patience: c.Patience}
+// SlackApp builds what takes the requests of a workspace. The error names the
+// ports that are missing.
+func (c Core) SlackApp(p SlackPorts) (*slackapp.App, error) {
+	return &slackapp.App{
+		Submit: c.Submit(p.Directory, p.Handlers), Forms: c.Forms(p.Handlers), Filter: p.Handlers, Flows: c.Flows,
+		Directory: p.Directory, API: p.API, Now: c.Clock.Now, Log: c.Log, Patience: c.Patience,
+	}, complete("the Slack app", p)
 }
