@@ -44,7 +44,7 @@ func synth(app awscdk.App, build func(options) (dir string, err error)) error {
 	if err != nil {
 		return err
 	}
-	config, report := catalog.LoadPart(o.flows, uploaded{os.DirFS(o.flows)}, o.org, builtin.Types(), func(s flow.Source) ([]string, error) {
+	config, report := catalog.LoadPart(o.flows, uploaded{os.DirFS(o.flows)}, o.org, builtin.Types(), func(s flow.Source) (flow.Outline, error) {
 		return sdk.DescribeHere(context.Background(), "", s)
 	})
 	if err := report.Err(); err != nil {

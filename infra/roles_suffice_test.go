@@ -234,7 +234,7 @@ func TestRightsSuffice(t *testing.T) {
 	a := newAccount(t)
 	ctx := t.Context()
 
-	published, faults := catalog.Load(filepath.Join("testdata", "flows"), "sym", builtin.Types(), func(s flow.Source) ([]string, error) {
+	published, faults := catalog.Load(filepath.Join("testdata", "flows"), "sym", builtin.Types(), func(s flow.Source) (flow.Outline, error) {
 		return sdk.DescribeHere(ctx, "", s)
 	})
 	if err := faults.Err(); err != nil {

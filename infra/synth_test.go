@@ -334,9 +334,9 @@ func checkPython(t *testing.T, dir string) {
 			t.Errorf("Lambda is given %s", f)
 		}
 	}
-	handlers, err := sdk.DescribeHere(t.Context(), dir, *flow.NewSource("impl.py", "from sym.sdk.annotations import hook\n@hook\ndef on_request(event): ...\n"))
-	if err != nil || !slices.Equal(handlers, []string{"on_request"}) {
-		t.Errorf("it finds %q, %v", handlers, err)
+	found, err := sdk.DescribeHere(t.Context(), dir, *flow.NewSource("impl.py", "from sym.sdk.annotations import hook\n@hook\ndef on_request(event): ...\n"))
+	if err != nil || !slices.Equal(found.Handlers, []string{"on_request"}) {
+		t.Errorf("it finds %q, %v", found.Handlers, err)
 	}
 }
 

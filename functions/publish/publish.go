@@ -136,12 +136,12 @@ func (p publisher) run(ctx context.Context, bucket, key string) ([]store.FlowSum
 		return nil, fmt.Errorf("read the configuration s3://%s/%s: %w", bucket, key, err)
 	}
 	var unread error // no fault of the configuration
-	configured, report := catalog.LoadFS(archive, p.org, builtin.Types(), func(s flow.Source) ([]string, error) {
-		names, err := p.handlers.Describe(ctx, s)
+	configured, report := catalog.LoadFS(archive, p.org, builtin.Types(), func(s flow.Source) (flow.Outline, error) {
+		found, err := p.handlers.Describe(ctx, s)
 		if refused(err) {
 			unread = fmt.Errorf("look at the handlers of %s: %w", s.Name, err)
 		}
-		return names, err
+		return found, err
 	})
 	if unread != nil {
 		return nil, unread

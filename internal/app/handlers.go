@@ -41,7 +41,7 @@ func sdkFunction(dir string) (lambdahost.Function, error) {
 
 // describe looks at the Python of a configuration, by this machine's python3.
 func describe(ctx context.Context, dir string) catalog.Describe {
-	return func(s flow.Source) ([]string, error) { return sdk.DescribeHere(ctx, dir, s) }
+	return func(s flow.Source) (flow.Outline, error) { return sdk.DescribeHere(ctx, dir, s) }
 }
 
 // hasPython tells whether there is any code to run.

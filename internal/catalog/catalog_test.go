@@ -71,21 +71,22 @@ var types = map[string]strategy.Type{
 
 // describe stands for the Python runner: a source defines what its lines
 // "def NAME" and "class NAME" say.
-func describe(s flow.Source) ([]string, error) {
-	var handlers []string
+func describe(s flow.Source) (found flow.Outline, err error) {
 	for i, line := range strings.Split(s.Text, "\n") {
 		switch word, rest, _ := strings.Cut(line, " "); word {
 		case "def":
-			handlers = append(handlers, rest)
+			found.Handlers = append(found.Handlers, rest)
 		case "class":
-			handlers = append(handlers, "strategy:"+rest)
+			found.Handlers = append(found.Handlers, "strategy:"+rest)
+		case "undecorated":
+			found.Warnings = append(found.Warnings, &flow.SourceError{Line: i + 1, Message: rest + " is not decorated, so it never runs."})
 		case "wrong":
-			return nil, &flow.SourceError{Line: i + 1, Message: "SyntaxError: invalid syntax"}
+			return flow.Outline{}, &flow.SourceError{Line: i + 1, Message: "SyntaxError: invalid syntax"}
 		case "unasked":
-			return nil, errors.New("python3 is not installed: install Python 3.11 or later")
+			return flow.Outline{}, errors.New("python3 is not installed: install Python 3.11 or later")
 		}
 	}
-	return handlers, nil
+	return found, nil
 }
 
 // TestReports runs the archives in testdata: the files of a configuration, and

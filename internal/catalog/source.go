@@ -9,10 +9,10 @@ import (
 	"github.com/symflows/symflows/internal/flow"
 )
 
-// Describe reads a source as Python and gives the names of the handlers that
-// it defines, as the runner tells them. An error that is a [flow.SourceError]
+// Describe reads a source as Python and gives the handlers that it defines, as
+// the runner tells them, and what to warn of. An error that is a [flow.SourceError]
 // is the source's fault; any other means that nobody could look.
-type Describe func(flow.Source) ([]string, error)
+type Describe func(flow.Source) (flow.Outline, error)
 
 // source reads Python: the path of a file ending in .py, relative to the YAML
 // file, or the text itself. Nil: it is absent. What can't be read is a fault,
@@ -68,7 +68,7 @@ func (d *document) handlers(describe Describe, s flow.Source, at, file string) [
 	if known, ok := d.loader.described[s.SHA256]; ok {
 		return known
 	}
-	handlers, err := describe(s)
+	found, err := describe(s)
 	if wrong, ok := errors.AsType[*flow.SourceError](err); ok {
 		d.faulty[at] = true
 		if file == "" {
@@ -82,9 +82,16 @@ func (d *document) handlers(describe Describe, s flow.Source, at, file string) [
 		d.fault(at, "can't be checked: %v", err)
 		return nil
 	}
-	if handlers == nil {
-		handlers = []string{} // none, which is known
+	for _, w := range found.Warnings {
+		if file == "" {
+			d.warn(at, "%s", w.Error())
+			continue
+		}
+		d.loader.report.Warnings = append(d.loader.report.Warnings, Fault{File: file, Line: w.Line, Message: redact(w.Message)})
 	}
-	d.loader.described[s.SHA256] = handlers
-	return handlers
+	if found.Handlers == nil {
+		found.Handlers = []string{} // none, which is known
+	}
+	d.loader.described[s.SHA256] = found.Handlers
+	return found.Handlers
 }

@@ -84,3 +84,9 @@ func (e *SourceError) Error() string {
 	}
 	return "line " + strconv.Itoa(e.Line) + ": " + e.Message
 }
+
+// Outline is what a look at a source finds.
+type Outline struct {
+	Handlers []string       // as of Source
+	Warnings []*SourceError // what is no fault, and surely not what was meant
+}

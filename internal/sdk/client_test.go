@@ -449,9 +449,13 @@ func TestClient_Do(t *testing.T) {
 func TestClient_Describe(t *testing.T) {
 	t.Parallel()
 	c, f, _ := client(t)
-	f.answer = `{"version":1,"handlers":["on_request","prefetch:repo"]}`
+	f.answer = `{"version":1,"handlers":["on_request","prefetch:repo"],
+		"warnings":[{"code":"SDK:NOT_DECORATED","message":"on_deny is not decorated.","hint":"Put @hook above it.","file":"impl.py","line":7}]}`
 	got, err := c.Describe(t.Context(), *flow.NewSource("impl.py", "..."))
-	if err != nil || !reflect.DeepEqual(got, []string{"on_request", "prefetch:repo"}) {
+	if err != nil || !reflect.DeepEqual(got, flow.Outline{
+		Handlers: []string{"on_request", "prefetch:repo"},
+		Warnings: []*flow.SourceError{{Line: 7, Message: "on_deny is not decorated. Put @hook above it."}},
+	}) {
 		t.Errorf("got %v, %v", got, err)
 	}
 	want(t, f.sent, map[string]any{"op": "describe", "source/name": "impl.py", "services": nil, "event": nil})

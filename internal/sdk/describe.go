@@ -18,20 +18,29 @@ import (
 	"github.com/symflows/symflows/internal/workflow"
 )
 
-// Describe gives the names of the handlers that a source defines. Faults of the
+// Describe gives the handlers that a source defines. Faults of the
 // source are a flow.SourceError. It is what a catalog is loaded with.
-func (c *Client) Describe(ctx context.Context, s flow.Source) ([]string, error) {
+func (c *Client) Describe(ctx context.Context, s flow.Source) (flow.Outline, error) {
 	m := c.message(opDescribe, store.NewWriter(), nil, &s)
 	got, err := c.invoke(ctx, m, workflow.HandlerCall{Flow: &flow.Flow{Name: s.Name}})
 	if err != nil {
-		return nil, err
+		return flow.Outline{}, err
 	}
-	if f := got.Error; f != nil {
-		at := *f
-		at.File = "" // the report names it
-		return nil, &flow.SourceError{Line: f.Line, Message: at.text("")}
+	if got.Error != nil {
+		return flow.Outline{}, got.Error.inSource()
 	}
-	return append([]string{}, got.Handlers...), nil
+	found := flow.Outline{Handlers: append([]string{}, got.Handlers...)}
+	for _, w := range got.Warnings {
+		found.Warnings = append(found.Warnings, w.inSource())
+	}
+	return found, nil
+}
+
+// inSource says what is wrong with a source; the report names its file.
+func (f *fault) inSource() *flow.SourceError {
+	at := *f
+	at.File = ""
+	return &flow.SourceError{Line: f.Line, Message: at.text("")}
 }
 
 // describeTime bounds a look at a source.
@@ -39,10 +48,10 @@ const describeTime = time.Minute
 
 // DescribeHere is Describe by this machine's python3, where nothing is deployed;
 // dir is as for FindPython. What the source prints is of no interest.
-func DescribeHere(ctx context.Context, dir string, s flow.Source) ([]string, error) {
+func DescribeHere(ctx context.Context, dir string, s flow.Source) (flow.Outline, error) {
 	at, err := FindPython(dir)
 	if err != nil {
-		return nil, err
+		return flow.Outline{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, describeTime)
 	defer cancel()

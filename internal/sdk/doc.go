@@ -39,6 +39,7 @@
 //	 "results": [{"handler": "on_request", "state": "returned" | "absent" | "skipped" | "failed",
 //	              "value": …, "error": {"code": "Type:NAME", "message", "hint", "file", "line"},
 //	              "output": "what it printed, 16 KB at most", "ms": 12}],
+//	 "warnings": [error, …],     what is in the source and is passed over
 //	 "output": "…",              what the source printed when it was imported
 //	 "error": {…}}               when the source can't be imported, or the message not be understood
 //

@@ -163,7 +163,8 @@ type response struct {
 	Handlers []string `json:"handlers"`
 	Results  []result `json:"results"`
 	Error    *fault   `json:"error"`
-	Output   string   `json:"output"` // what the source printed when it was imported
+	Warnings []*fault `json:"warnings"` // about the source, though it can be used
+	Output   string   `json:"output"`   // what the source printed when it was imported
 }
 
 // States of a result.

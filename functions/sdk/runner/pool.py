@@ -37,7 +37,7 @@ class Pool:
         self._environ = environ
         self._now = now
         # By flow and source, those used last at the end.
-        self._workers: OrderedDict[tuple[str, str], tuple[Process, list[str]]] = OrderedDict()
+        self._workers: OrderedDict[tuple[str, str], tuple[Process, dict[str, Any]]] = OrderedDict()
 
     def answer(self, message: Wire, remaining: Callable[[], float] | None = None) -> dict[str, Any]:
         """The response to a message. Faults of handlers and messages are in it; what is
@@ -71,9 +71,9 @@ class Pool:
             if "error" in loaded:
                 process.close()
                 return _response([], [], error=loaded["error"], output=output)
-            self._keep(key, process, loaded["handlers"])
+            self._keep(key, process, {"handlers": loaded["handlers"], "warnings": loaded["warnings"]})
         self._workers.move_to_end(key)
-        process, handlers = self._workers[key]
+        process, found = self._workers[key]
         rest = {name: part for name, part in message.items() if name != "source"}
         results, error = [], None
         for answer in process.call(rest, seconds):
@@ -82,17 +82,17 @@ class Pool:
             results += [answer["result"]] if "result" in answer else []
             if answer.get("last"):
                 self._drop(key)
-        return _response(handlers, _complete(message, results), error=error, output=output)
+        return _response(**found, results=_complete(message, results), error=error, output=output)
 
     def close(self) -> None:
         """Ends all workers."""
         for key in list(self._workers):
             self._drop(key)
 
-    def _keep(self, key: tuple[str, str], process: Process, handlers: list[str]) -> None:
+    def _keep(self, key: tuple[str, str], process: Process, found: dict[str, Any]) -> None:
         while len(self._workers) >= self._limits.workers:
             self._drop(next(iter(self._workers)))
-        self._workers[key] = (process, handlers)
+        self._workers[key] = (process, found)
 
     def _drop(self, key: tuple[str, str]) -> None:
         process, _ = self._workers.pop(key)
@@ -135,10 +135,13 @@ def _complete(message: Wire, results: list[dict[str, Any]]) -> list[dict[str, An
 def _response(
     handlers: list[str],
     results: list[dict[str, Any]],
+    warnings: list[Any] | None = None,
     error: Any = None,
     output: str = "",
 ) -> dict[str, Any]:
     response: dict[str, Any] = {"version": VERSION, "handlers": handlers, "results": results}
+    if warnings:
+        response["warnings"] = warnings
     if error:
         response["error"] = error
     if output:

@@ -107,7 +107,7 @@ class Process:
         """Imports the handlers' file within timeout seconds.
 
         Returns:
-            {"handlers": names} or {"error": …}, and "output" if it printed anything.
+            {"handlers": names, "warnings": errors} or {"error": …}, and "output" if it printed anything.
             After an error the process is of no more use.
         """
         self._send({"source": dict(self._source)})

@@ -4,7 +4,7 @@ It reads messages from a socket and writes what happens back, a JSON object a li
 
     ← {"source": {"name", "text"}, "timeout": seconds}       first, and once
     → {"started": "import"}
-    → {"handlers": [...]} | {"error": {...}}
+    → {"handlers": [...], "warnings": [{...}]} | {"error": {...}}
     ← {"message": {...}}                                     of the protocol
     → {"started": "on_request"} → {"result": {...}}
     ← {}                                                     what it printed is read: go on
@@ -72,7 +72,8 @@ def main() -> None:
     except BaseException as error:  # whatever the file raises, sys.exit included
         line.write({"error": _import_error(error, file)})
         return
-    line.write({"handlers": handlers.names()})
+    warnings = [faults.value(warning, file) for warning in handlers.warnings]
+    line.write({"handlers": handlers.names(), "warnings": warnings})
     while message := line.read():
         try:
             for result in calls.run(message["message"], handlers, started=lambda name: line.write({"started": name})):

@@ -124,7 +124,6 @@ class Loading(unittest.TestCase):
             ("@hook\ndef on_aprove(event): ...", "SDK:UNKNOWN_HANDLER", "on_approve", FIRST + 1),
             ("@reducer\ndef get_things(event): ...", "SDK:UNKNOWN_HANDLER", "", FIRST + 1),
             ("@hook\ndef get_permissions(event): ...", "SDK:UNKNOWN_HANDLER", "", FIRST + 1),
-            ("x = 1\ndef on_approve(event): ...", "SDK:NOT_DECORATED", "@hook", FIRST + 1),
             ("def get_permissions(event): ...", "SDK:NOT_DECORATED", "@reducer", FIRST),
             ('@prefetch(field_name="a")\ndef get_a(e): ...\n@prefetch(field_name="a")\ndef get_b(e): ...',
              "SDK:TWO_HANDLERS", "one", FIRST + 3),
@@ -135,6 +134,35 @@ class Loading(unittest.TestCase):
                 error = fault_of(text)
                 self.assertEqual((error["code"], error["line"], error["file"]), (code, line, "impl.py"))
                 self.assertIn(hint, error["hint"])
+
+    def test_hooks_that_are_not_decorated(self):
+        """Sym passed over them, so they are no fault; nobody should take them for rules."""
+        handlers = load("x = 1\ndef on_approve(event): ...\n@hook\ndef on_deny(event): ...\ndef after_deny(event): ...\ndef on_call(): ...")
+        self.assertEqual(handlers.names(), ["on_deny"])
+        self.assertEqual([(fault.error_code, fault.line) for fault in handlers.warnings],
+                         [("SDK:NOT_DECORATED", FIRST + 1), ("SDK:NOT_DECORATED", FIRST + 4)])
+        self.assertIn("@hook", handlers.warnings[0].hint)
+        with self.assertWarnsRegex(UserWarning, r"impl.py:1: on_approve is not decorated.*@hook"):
+            policy = testing.Policy.of_text("def on_approve(event): return 5")
+        self.assertIsNone(policy.handle(testing.event("approve")).decision)
+
+    def test_without_import(self):
+        services = testing.FakeServices()
+        results = handle("""
+            @hook
+            def on_request(event):
+                persist_user_identity(email=event.user.email, service="custom", service_id="x", user_id="a1")
+            @reducer
+            def get_permissions(event):
+                return RequestPermission("member", user_ids([event.user]))
+        """, services=services, names=["on_request", "get_permissions"])
+        self.assertEqual([op for op, _ in services.asked], ["save_identity"])
+        self.assertEqual(results["get_permissions"]["value"]["approve_deny"], [str(testing.user().id)])
+        self.assertEqual(load("def user_ids(people): return 5\nn = user_ids([])\ndef on_change_x(u, f): return n").functions["on_change_x"](0, 0), 5)
+        from sym.sdk.utils import persist_user_identity
+        from sym.sdk.utils.user import persist_user_identity as same
+
+        self.assertIs(same, persist_user_identity)
 
     def test_special_strategy(self):
         self.assertEqual(load("""

@@ -128,6 +128,13 @@ class Calls(Runner):
             response = self.pool.answer(message(text_of("pass"), op=op, handlers=[]))
             self.assertEqual(response, {"version": 1, "handlers": ["on_request"], "results": []})
 
+    def test_warnings(self):
+        for _ in range(2):  # a worker that lives on is described again
+            response = self.pool.answer(message(text_of("pass") + "def on_deny(event): ...\n", op="describe"))
+            self.assertEqual(response["handlers"], ["on_request"])
+            [warning] = response["warnings"]
+            self.assertEqual((warning["code"], warning["file"], warning["line"]), ("SDK:NOT_DECORATED", "impl.py", LINE + 1))
+
     def test_unknown_fields(self):
         self.assertEqual(self.result("return None", novel={"a": 1})["state"], "returned")
 
@@ -214,7 +221,7 @@ class Faults(Runner):
             ("import nothing_like_it", "SDK:IMPORT_ERROR", 1, "nothing_like_it"),
             ("import sys\nsys.exit()", "SDK:IMPORT_ERROR", 2, "sys.exit"),
             ("from sym.sdk.integrations import slack\nslack.send_message('#a', 'x')", None, 2, ""),
-            ("def on_request(event): ...", "SDK:NOT_DECORATED", 1, "decorated"),
+            ("def get_permissions(event): ...", "SDK:NOT_DECORATED", 1, "decorated"),
             ("import os\nos._exit(4)", "SDK:WORKER_DIED", None, "exit status 4"),
         ]
         for text, code, line, words in cases:

@@ -12,8 +12,10 @@ from typing import Any, Callable
 
 from sym.run.faults import Fault
 from sym.sdk.annotations import FIELD, KIND
+from sym.sdk.request_permission import user_ids
 from sym.sdk.strategies import AccessStrategy
 from sym.sdk.templates import ApprovalTemplateStep
+from sym.sdk.utils import persist_user_identity
 
 HOOKS = tuple(f"{when}_{step.value}" for step in ApprovalTemplateStep for when in ("on", "after"))
 REDUCERS = (
@@ -26,6 +28,9 @@ REDUCERS = (
 )
 LEGACY_REDUCERS = ("get_timeout", "get_title", "get_message")  # of Sym's early years: accepted, not called
 ON_CHANGE = "on_change_"
+
+# What a file has without importing it, as files had at Sym.
+WITHOUT_IMPORT = {"persist_user_identity": persist_user_identity, "user_ids": user_ids}
 
 
 @dataclass
@@ -43,6 +48,9 @@ class Handlers:
 
     lines: dict[str, int] = field(default_factory=dict)
     """Lines of functions and classes by their own names."""
+
+    warnings: list[Fault] = field(default_factory=list)
+    """What the file has and nothing ever calls, though its author may think so."""
 
     def names(self) -> list[str]:
         """All of them, in the order of the file."""
@@ -64,13 +72,14 @@ def load(text: str, file: str = "impl.py") -> Handlers:
         file: its name; tracebacks and errors show it.
 
     Raises:
-        Fault: a handler is named wrongly, or not decorated.
+        Fault: a handler is named wrongly, or a reducer is not decorated.
         BaseException: whatever the file's top level raises, SyntaxError included.
     """
     tree = ast.parse(text, file)
     module = ModuleType(_module_name(file))
     module.__file__ = file
     sys.modules[module.__name__] = module  # dataclasses and pickle look it up there
+    vars(module).update(WITHOUT_IMPORT)
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)  # for tracebacks that are printed
     exec(compile(tree, file, "exec", dont_inherit=True), vars(module))
     lines = {
@@ -91,7 +100,7 @@ def find(names: dict[str, Any], file: str, lines: dict[str, int], module: str) -
         module: the module's name: classes from elsewhere are not its own.
 
     Raises:
-        Fault: a handler is named wrongly, or not decorated.
+        Fault: a handler is named wrongly, or a reducer is not decorated.
     """
     handlers = Handlers(file, lines=lines)
     for name, thing in names.items():
@@ -102,6 +111,10 @@ def find(names: dict[str, Any], file: str, lines: dict[str, int], module: str) -
         if not callable(thing):
             continue
         kind = getattr(thing, KIND, None)
+        if kind is None and name in HOOKS:  # as at Sym, which passed over them
+            handlers.warnings.append(Fault("NOT_DECORATED", f"{name} is not decorated, so it never runs.",
+                                           "Put @hook above it, or give it another name.", lines.get(name)))
+            continue
         key = _key(name, kind, thing, lines.get(name))
         if key in handlers.functions and handlers.functions[key] is not thing:
             raise Fault("TWO_HANDLERS", f"{name} is a second {key}.", "Keep one of them.", lines.get(name))
@@ -131,10 +144,9 @@ def _key(name: str, kind: str | None, function: Any, line: int | None) -> str | 
     if name.startswith(ON_CHANGE):
         return name
     if kind is None:
-        if name in HOOKS or name in REDUCERS:
-            decorator = "hook" if name in HOOKS else "reducer"
+        if name in REDUCERS:
             raise Fault("NOT_DECORATED", f"{name} is not decorated, so it would never run.",
-                        f"Put @{decorator} above it, or give it another name.", line)
+                        "Put @reducer above it, or give it another name.", line)
         return None
     known = HOOKS if kind == "hook" else REDUCERS + LEGACY_REDUCERS
     if name in known:

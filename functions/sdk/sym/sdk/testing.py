@@ -21,6 +21,7 @@ are replaced with unittest.mock.patch.
 from __future__ import annotations
 
 import uuid
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -409,6 +410,8 @@ class Policy:
 
     def __init__(self, handlers: source.Handlers) -> None:
         self._handlers = handlers
+        for fault in handlers.warnings:
+            warnings.warn(f"{handlers.file}:{fault.line}: {fault.message} {fault.hint}", stacklevel=3)
 
     @classmethod
     def of_file(cls, path: str | Path) -> Policy:
@@ -426,6 +429,8 @@ class Policy:
         lines = {
             name: thing.__code__.co_firstlineno for name, thing in vars(module).items() if hasattr(thing, "__code__")
         }
+        for name, value in source.WITHOUT_IMPORT.items():
+            vars(module).setdefault(name, value)
         return cls(source.find(vars(module), module.__file__ or module.__name__, lines, module.__name__))
 
     @property
