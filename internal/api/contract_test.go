@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 )
 
@@ -332,5 +333,28 @@ func (c breakdown) run(t *testing.T, doc *document) {
 	}
 	if log := f.log.String(); !strings.Contains(log, c.logged) || !strings.Contains(log, resp.Header.Get(HeaderRequestID)) || !strings.Contains(log, "level=ERROR") {
 		t.Errorf("the log has %s", log)
+	}
+}
+
+// TestEnumerations holds the events and the statuses of the document to those
+// that there are.
+func TestEnumerations(t *testing.T) {
+	t.Parallel()
+	var doc struct {
+		Components struct {
+			Schemas struct {
+				EventName struct{ Enum []flow.EventName }
+				RunState  struct{ Enum []flow.Status }
+			} `json:"schemas"`
+		} `json:"components"`
+	}
+	if err := json.Unmarshal(openAPI, &doc); err != nil {
+		t.Fatal(err)
+	}
+	if got := doc.Components.Schemas.EventName.Enum; !slices.Equal(got, flow.EventNames) {
+		t.Errorf("documented events %v, want %v", got, flow.EventNames)
+	}
+	if got := doc.Components.Schemas.RunState.Enum; !slices.Equal(got, flow.Statuses) {
+		t.Errorf("documented statuses %v, want %v", got, flow.Statuses)
 	}
 }

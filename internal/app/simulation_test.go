@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/symflows/symflows/events"
+	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/slacksim"
 )
 
@@ -24,6 +25,7 @@ func TestTold(t *testing.T) {
 			r.State.Errors = []events.AuditError{{Message: message}}
 		}
 	}
+	shown := map[flow.EventName]bool{}
 	for _, c := range []struct {
 		sample string
 		change func(*events.AuditRecord)
@@ -53,6 +55,7 @@ func TestTold(t *testing.T) {
 		{"deescalate", func(r *events.AuditRecord) { r.Fields["deescalate_type"] = "manual" }, plain, "Bob ended Alice's access to Orders database", ""},
 		{"deescalate", failed("down"), bad, "Taking away Alice's access to Orders database failed", "down"},
 	} {
+		shown[flow.EventName(c.sample)] = true
 		raw, err := os.ReadFile("../../events/testdata/audit_record_" + c.sample + ".json")
 		if err != nil {
 			t.Fatal(err)
@@ -67,6 +70,11 @@ func TestTold(t *testing.T) {
 		want := slacksim.Record{ID: r.ID, At: r.Event.Timestamp, Mood: c.mood, Line: c.line, Note: c.note}
 		if diff := cmp.Diff(want, told(r)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.sample, diff)
+		}
+	}
+	for _, e := range flow.EventNames {
+		if !shown[e] {
+			t.Errorf("no row for %s", e)
 		}
 	}
 }

@@ -192,12 +192,9 @@ func (t trial) makeUp(ctx context.Context, c core.Core, configured *catalog.Cata
 			flow.Intend{Strategy: *f.Strategy, Target: *sub.Target, Identity: requester.Email, Entitlements: []flow.Entitlement{{Key: "tried"}}},
 			flow.Escalate{})
 	}
-	steps := map[flow.EventName]int{
-		flow.EventRequest: 2, flow.EventApprove: 3, flow.EventDeny: 3, flow.EventEscalate: 5, flow.EventDeescalate: 7,
-	}
 	name := flow.EventName(t.event)
-	n, ok := steps[name]
-	if !ok || n > len(inputs) || f.ApprovalOnly() && n == 5 {
+	n := inputsBefore[name]
+	if n == 0 || n > len(inputs) || f.ApprovalOnly() && n == 5 {
 		return fail(fmt.Errorf("-event %s can't be tried: there are %s, the last two in access flows only", t.event, "request, approve, deny, escalate, deescalate"))
 	}
 	r := flow.Run{}
@@ -210,6 +207,13 @@ func (t trial) makeUp(ctx context.Context, c core.Core, configured *catalog.Cata
 		return fail(err)
 	}
 	return f, r, flow.Event{ID: id, Name: name, Actor: actor.Actor, Channel: flow.ChannelSlack, At: c.Clock.Now()}, nil
+}
+
+// inputsBefore is how many inputs a run has taken when an event is about to
+// happen to it. Zero says that the event can't be tried.
+var inputsBefore = map[flow.EventName]int{
+	flow.EventPrompt: 0, flow.EventRequest: 2, flow.EventRequestForward: 0, flow.EventRequestExpire: 0,
+	flow.EventApprove: 3, flow.EventDeny: 3, flow.EventCancel: 0, flow.EventEscalate: 5, flow.EventDeescalate: 7,
 }
 
 // tell says what the answer would lead to, and whether the event would happen.
