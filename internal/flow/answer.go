@@ -156,7 +156,7 @@ func (f *Flow) Terms(r Run, asked EventName, h *HookAnswer) (*Terms, map[string]
 			rest[name] = v
 		}
 	}
-	if b, err := json.Marshal(rest); err != nil || len(b) > MaxOutputBytes {
+	if b, err := EncodeJSON(rest); err != nil || len(b) > MaxOutputBytes {
 		return nil, nil, wrong("fields of more than %d KB", MaxOutputBytes>>10)
 	}
 	if (target != "" || h.Duration != nil) && f.ApprovalOnly() {

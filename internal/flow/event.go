@@ -133,12 +133,12 @@ func (r *Run) amend(id string, change func(*Event)) {
 // kept as text: a run that could not be written would be stuck.
 func clipOutput(b json.RawMessage) json.RawMessage {
 	if len(b) > 0 && !json.Valid(b) {
-		b, _ = json.Marshal(string(b)) // a string can't fail
+		b, _ = EncodeJSON(string(b)) // a string can't fail
 	}
 	if len(b) <= MaxOutputBytes {
 		return b
 	}
-	note, _ := json.Marshal(map[string]any{
+	note, _ := EncodeJSON(map[string]any{
 		"truncated": true, "bytes": len(b), "start": string([]rune(string(b[:1024]))),
 	})
 	return note

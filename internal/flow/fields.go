@@ -104,7 +104,7 @@ func (f *Flow) checkFields(fields []PromptField, values map[string]any, faults [
 		}
 	}
 	if len(faults) == 0 {
-		if b, err := json.Marshal(sub.Fields); err != nil || len(b) > MaxFieldsBytes {
+		if b, err := EncodeJSON(sub.Fields); err != nil || len(b) > MaxFieldsBytes {
 			return Submission{}, Errorf(CodeTooLarge, "the fields are larger than %d KB together: shorten them", MaxFieldsBytes>>10)
 		}
 	}

@@ -255,6 +255,9 @@ func TestFlow_SubmitTooLarge(t *testing.T) {
 	if _, err := f.Submit(map[string]any{"table": strings.Repeat("x", MaxFieldsBytes-around)}); err != nil {
 		t.Errorf("at the limit: %v", err)
 	}
+	if _, err := f.Submit(map[string]any{"table": strings.Repeat("<>&x", (MaxFieldsBytes-around)/4)}); err != nil {
+		t.Errorf("what JSON may write in six bytes counts as one: %v", err)
+	}
 	if _, err := f.Submit(map[string]any{"table": strings.Repeat("x", MaxFieldsBytes-around+1)}); CodeOf(err) != CodeTooLarge {
 		t.Errorf("over the limit: %v", err)
 	}

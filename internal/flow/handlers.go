@@ -195,7 +195,7 @@ func addOutput(name string, answer, before json.RawMessage) json.RawMessage {
 	m := map[string]json.RawMessage{}
 	_ = json.Unmarshal(before, &m) // ours, or empty
 	m[name] = answer
-	b, err := json.Marshal(m)
+	b, err := EncodeJSON(m)
 	if err != nil {
 		return before
 	}

@@ -87,6 +87,93 @@ func TestNoSecretTrustsNobody(t *testing.T) {
 	}
 }
 
+// Slack checks the certificate of an address by a request that it does not sign.
+func TestCheckOfTheCertificate(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]int{
+		"ssl_check=1": http.StatusOK,
+		"token=gIkuvaNzQIHg97ATvDxqgjtO&ssl_check=1":                 http.StatusOK,
+		"ssl_check=1&" + commandBody(alice, "req prod-access", "t1"): http.StatusOK,
+		"ssl_check=0&" + commandBody(alice, "req prod-access", "t1"): http.StatusUnauthorized,
+		"ssl_check=1&x=" + strings.Repeat("x", 2<<10):                http.StatusUnauthorized,
+		"ssl_check=%zz": http.StatusUnauthorized,
+	} {
+		w := memoryWorld(t)
+		rec := httptest.NewRecorder()
+		w.http.ServeHTTP(rec, httptest.NewRequest(http.MethodPost, "/slack/commands", strings.NewReader(body)))
+		if rec.Code != want || want == http.StatusOK && rec.Body.Len() > 0 {
+			t.Errorf("%.60s: answer %d %q, want %d", body, rec.Code, rec.Body, want)
+		}
+		if n := len(w.slack.of("views.open")); n > 0 {
+			t.Errorf("%.60s: %d forms opened", body, n)
+		}
+	}
+}
+
+// The signature covers the body, and so only the body counts.
+func TestQueryCountsForNothing(t *testing.T) {
+	t.Parallel()
+	w := memoryWorld(t)
+	view := w.shownForm()
+	id := metadataOf(received(t, view)).Run
+	sent, err := json.Marshal(submission(alice, view, form()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := w.post("/slack/interactions?"+url.Values{"payload": {string(sent)}}.Encode(), url.Values{"payload": {`{"type":"view_closed"}`}}.Encode())
+	r, err := w.runs.Get(t.Context(), id)
+	if rec.Code != http.StatusOK || err != nil || len(r.Signals) > 0 {
+		t.Errorf("answer %d, signals %v, %v", rec.Code, r.Signals, err)
+	}
+	w.post("/slack/interactions?"+url.Values{"payload": {`{"type":"view_closed"}`}}.Encode(), url.Values{"payload": {string(sent)}}.Encode())
+	if r, err = w.runs.Get(t.Context(), id); err != nil || len(r.Signals) != 1 {
+		t.Errorf("signals %v, %v", r.Signals, err)
+	}
+	rec = w.post("/slack/commands?"+commandBody(alice, "req prod-access", "t2"), "a=b")
+	if rec.Code != http.StatusBadRequest {
+		t.Errorf("a command in the query: answer %d", rec.Code)
+	}
+}
+
+// Slack adds parts to its payloads at any time: what is not used here may be of
+// any shape.
+func TestPayloadsOfTomorrow(t *testing.T) {
+	t.Parallel()
+	w := memoryWorld(t)
+	view := w.shownForm()
+	sent := submission(alice, view, form())
+	odd := []any{map[string]any{"type": "hologram", "block_id": 7.5, "elements": "none"}, "text"}
+	sent["message"] = map[string]any{"ts": 12, "blocks": odd, "attachments": "x"}
+	sent["team"] = map[string]any{"id": team, "domain": []any{}}
+	sent["api_app_id"], sent["enterprise"], sent["channel"] = []any{}, "E1", 7
+	sent["view"].(map[string]any)["title"] = []any{"x"}
+	sent["view"].(map[string]any)["state"].(map[string]any)["from_tomorrow"] = odd
+	if got := w.interact(sent); got != "" {
+		t.Fatalf("the form was not taken: %s", got)
+	}
+	r, err := w.runs.Get(t.Context(), metadataOf(received(t, view)).Run)
+	if err != nil || len(r.Signals) != 1 {
+		t.Errorf("signals %v, %v", r.Signals, err)
+	}
+}
+
+// Whatever is answered 400 leaves a line in the log, without what was in it.
+func TestUnreadableIsLogged(t *testing.T) {
+	t.Parallel()
+	for path, body := range map[string]string{
+		"/slack/commands":     "text=hush",
+		"/slack/interactions": url.Values{"payload": {`{"hush":`}}.Encode(),
+		"/slack/options":      "payload=%zzhush",
+		"/slack/events":       `{"hush"`,
+	} {
+		w := memoryWorld(t)
+		rec := w.post(path, body)
+		if log := w.log.String(); rec.Code != http.StatusBadRequest || !strings.Contains(log, path) || strings.Contains(log, "hush") {
+			t.Errorf("%s: answer %d, logged %q", path, rec.Code, log)
+		}
+	}
+}
+
 func TestHandlerTakesOddRequests(t *testing.T) {
 	t.Parallel()
 	w := memoryWorld(t)

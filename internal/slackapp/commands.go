@@ -22,7 +22,7 @@ const help = "*What you can do*\n" +
 	"The shortcut of this app does the same as `/sym req`. What becomes of your requests is told to you in a direct message."
 
 // command answers /sym.
-func (a *App) command(ctx context.Context, c slack.SlashCommand) any {
+func (a *App) command(ctx context.Context, c slashCommand) any {
 	answer, err := guard(ctx, a, func(ctx context.Context) (any, error) {
 		if err := a.ours(c.TeamID); err != nil {
 			return nil, err
@@ -51,7 +51,7 @@ func (a *App) command(ctx context.Context, c slack.SlashCommand) any {
 }
 
 // request opens the form of the flow that is named, or else the flow picker.
-func (a *App) request(ctx context.Context, c slack.SlashCommand, args []string) error {
+func (a *App) request(ctx context.Context, c slashCommand, args []string) error {
 	// Who asks and for what is read at once: somebody waits for the form.
 	var f *flow.Flow
 	var unread error

@@ -75,7 +75,7 @@ func TestReplayIsTheSameRun(t *testing.T) {
 	w := memoryWorld(t)
 	body := commandBody(alice, "req prod-access", "trigger-1")
 	w.ok(w.post("/slack/commands", body))
-	id := metadataOf(w.opened()).Run
+	id := metadataOf(received(t, w.opened())).Run
 	first, err := w.runs.Get(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)

@@ -338,6 +338,20 @@ func viewOf(t testing.TB, v any) slack.View {
 	return view
 }
 
+// received is a view as payloads have it.
+func received(t testing.TB, v any) view {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got view
+	if err := json.Unmarshal(b, &got); err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
 // submission is the payload of a form that is sent with values.
 func submission(user string, v slack.View, values map[string]any) map[string]any {
 	state := map[string]any{}
@@ -376,17 +390,23 @@ func (w *world) clickOn(user, action, value, message string) map[string]any {
 	}
 }
 
-// run makes a run of prod-access by alice and applies inputs to it.
-func (w *world) run(inputs ...flow.Input) flow.Run {
+// shownForm is the form of prod-access, as it opens for alice.
+func (w *world) shownForm() slack.View {
 	w.t.Helper()
 	if got := w.command(alice, "req prod-access"); got != "" {
 		w.t.Fatalf("the form did not open: %s", got)
 	}
-	view := w.opened()
+	return w.opened()
+}
+
+// run makes a run of prod-access by alice and applies inputs to it.
+func (w *world) run(inputs ...flow.Input) flow.Run {
+	w.t.Helper()
+	view := w.shownForm()
 	if got := w.interact(submission(alice, view, form())); got != "" {
 		w.t.Fatalf("the form was not taken: %s", got)
 	}
-	id := metadataOf(view).Run
+	id := metadataOf(received(w.t, view)).Run
 	for _, in := range inputs {
 		w.apply(id, in)
 	}

@@ -254,7 +254,7 @@ func TestOnChange(t *testing.T) {
 		t.Errorf("stage is %+v", s)
 	}
 
-	id := metadataOf(view).Run
+	id := metadataOf(received(t, view)).Run
 	status := func() flow.Run {
 		t.Helper()
 		r, err := w.runs.Get(t.Context(), id)

@@ -15,7 +15,7 @@ import (
 
 // interaction answers forms, buttons, shortcuts and pickers. Kinds that we
 // have no use for, closed forms among them, are acknowledged.
-func (a *App) interaction(ctx context.Context, in slack.InteractionCallback) any {
+func (a *App) interaction(ctx context.Context, in interaction) any {
 	switch in.Type {
 	case slack.InteractionTypeBlockSuggestion:
 		return a.options(ctx, in)
@@ -30,7 +30,7 @@ func (a *App) interaction(ctx context.Context, in slack.InteractionCallback) any
 }
 
 // shortcut opens the flow picker.
-func (a *App) shortcut(ctx context.Context, in slack.InteractionCallback) {
+func (a *App) shortcut(ctx context.Context, in interaction) {
 	_, err := guard(ctx, a, func(ctx context.Context) (any, error) {
 		if err := a.ours(in.Team.ID); err != nil {
 			return nil, err
@@ -50,7 +50,7 @@ func (a *App) shortcut(ctx context.Context, in slack.InteractionCallback) {
 }
 
 // submission takes a form. A nil answer closes it.
-func (a *App) submission(ctx context.Context, in slack.InteractionCallback) any {
+func (a *App) submission(ctx context.Context, in interaction) any {
 	answer, err := guard(ctx, a, func(ctx context.Context) (any, error) {
 		if err := a.ours(in.Team.ID); err != nil {
 			return nil, err
@@ -70,7 +70,7 @@ func (a *App) submission(ctx context.Context, in slack.InteractionCallback) any 
 }
 
 // requested takes the form of a flow.
-func (a *App) requested(ctx context.Context, in slack.InteractionCallback) (any, error) {
+func (a *App) requested(ctx context.Context, in interaction) (any, error) {
 	who := flow.Actor{SlackID: in.User.ID, SlackTeam: a.Directory.Team}
 	m, values := metadataOf(in.View), valuesOf(in.View)
 	_, err := a.Submit.Request(ctx, m.Run, who, values)
@@ -94,7 +94,7 @@ func (a *App) requested(ctx context.Context, in slack.InteractionCallback) (any,
 }
 
 // change has the handler of a field change the form, and shows what comes of it.
-func (a *App) change(ctx context.Context, in slack.InteractionCallback, field string) {
+func (a *App) change(ctx context.Context, in interaction, field string) {
 	if in.View.CallbackID != viewRequest || a.ours(in.Team.ID) != nil {
 		return
 	}
@@ -122,7 +122,7 @@ func (a *App) change(ctx context.Context, in slack.InteractionCallback, field st
 }
 
 // changedModal is a view's form as it is to be, from what was filled in.
-func (a *App) changedModal(ctx context.Context, v slack.View, filled, changed flow.OpenForm, note string) (slack.ModalViewRequest, error) {
+func (a *App) changedModal(ctx context.Context, v view, filled, changed flow.OpenForm, note string) (slack.ModalViewRequest, error) {
 	m := metadataOf(v)
 	f, err := a.Flows.Version(ctx, m.Flow, m.Version)
 	if err != nil {
@@ -138,7 +138,7 @@ func (a *App) changedModal(ctx context.Context, v slack.View, filled, changed fl
 }
 
 // picked goes on from the flow picker to the form of the flow.
-func (a *App) picked(ctx context.Context, in slack.InteractionCallback) (any, error) {
+func (a *App) picked(ctx context.Context, in interaction) (any, error) {
 	chosen, _ := valuesOf(in.View)[blockFlow].(string)
 	who, err := a.Directory.Known(ctx, in.User.ID)
 	if err != nil {
@@ -163,7 +163,7 @@ func (a *App) picked(ctx context.Context, in slack.InteractionCallback) (any, er
 // faults says what is wrong with a form: beside each input at fault, and at
 // the first one what belongs to none. Slack takes errors of inputs only; a form
 // that has none is replaced by what there is to say.
-func faults(v slack.View, err error, text string) any {
+func faults(v view, err error, text string) any {
 	inputs := inputsOf(v)
 	if len(inputs) == 0 || flow.CodeOf(err) == flow.CodeStale || flow.CodeOf(err) == flow.CodeUnknownRun {
 		notice := noticeModal(text)
@@ -202,27 +202,27 @@ const (
 func buttonValue(runID string, m workflow.Message) string { return runID + separatorOfKeys + m.Key() }
 
 // click takes a button. What can't be done is told to whoever pressed it.
-func (a *App) click(ctx context.Context, in slack.InteractionCallback) {
-	if len(in.ActionCallback.BlockActions) == 0 {
+func (a *App) click(ctx context.Context, in interaction) {
+	if len(in.Actions) == 0 {
 		return
 	}
-	pressed := in.ActionCallback.BlockActions[0]
-	switch action := flow.Action(pressed.ActionID); action {
+	button := in.Actions[0]
+	switch action := flow.Action(button.ActionID); action {
 	case flow.ActionApprove, flow.ActionDeny, flow.ActionCancel, flow.ActionDeescalate, buttonRetry:
 	default: // an input that tells us of each change
-		a.change(ctx, in, pressed.BlockID)
+		a.change(ctx, in, button.BlockID)
 		return
 	}
-	runID, key, _ := strings.Cut(pressed.Value, separatorOfKeys)
-	r, err := guard(ctx, a, func(ctx context.Context) (flow.Run, error) { return a.press(ctx, in, *pressed, runID, key) })
+	runID, key, _ := strings.Cut(button.Value, separatorOfKeys)
+	r, err := guard(ctx, a, func(ctx context.Context) (flow.Run, error) { return a.press(ctx, in, button.ActionID, runID, key) })
 	if err == nil {
 		return
 	}
-	a.tell(ctx, in, a.sorry(ctx, "button "+pressed.ActionID, err))
+	a.tell(ctx, in, a.sorry(ctx, "button "+button.ActionID, err))
 	a.refresh(ctx, in, r, key)
 }
 
-func (a *App) press(ctx context.Context, in slack.InteractionCallback, pressed slack.BlockAction, runID, key string) (flow.Run, error) {
+func (a *App) press(ctx context.Context, in interaction, action string, runID, key string) (flow.Run, error) {
 	if err := a.ours(in.Team.ID); err != nil {
 		return flow.Run{}, err
 	}
@@ -230,16 +230,14 @@ func (a *App) press(ctx context.Context, in slack.InteractionCallback, pressed s
 	if err != nil {
 		return flow.Run{}, err
 	}
-	if pressed.ActionID == buttonRetry {
+	if action == buttonRetry {
 		return a.Submit.Retry(ctx, runID, who)
 	}
-	c := workflow.Click{RunID: runID, Action: flow.Action(pressed.ActionID), Actor: who, Channel: flow.ChannelSlack}
-	if _, ok := messageOf(key); ok && in.Container.MessageTs != "" && !in.Container.IsEphemeral {
-		c.Via = &flow.MessageRef{Key: key, Channel: in.Container.ChannelID, TS: in.Container.MessageTs}
+	c := workflow.Click{RunID: runID, Action: flow.Action(action), Actor: who, Channel: flow.ChannelSlack}
+	if _, ok := messageOf(key); ok && in.Container.MessageTS != "" && !in.Container.IsEphemeral {
+		c.Via = &flow.MessageRef{Key: key, Channel: in.Container.ChannelID, TS: in.Container.MessageTS}
 	}
-	if in.BlockActionState != nil {
-		c.Message = strings.TrimSpace(in.BlockActionState.Values[blockDecision][actionValue].Value)
-	}
+	c.Message = strings.TrimSpace(in.State.Values[blockDecision][actionValue].Value)
 	r, _, err := a.Submit.Click(ctx, c)
 	return r, err
 }
@@ -247,16 +245,16 @@ func (a *App) press(ctx context.Context, in slack.InteractionCallback, pressed s
 // refresh brings a message up to date whose button should not have been there:
 // nobody knows of that copy, or it could not be edited in time. A run that is
 // over can't move on meanwhile, so that this can't undo a later edit.
-func (a *App) refresh(ctx context.Context, in slack.InteractionCallback, r flow.Run, key string) {
+func (a *App) refresh(ctx context.Context, in interaction, r flow.Run, key string) {
 	m, ok := messageOf(key)
-	if !ok || r.ID == "" || !r.Final() || in.Container.MessageTs == "" || in.Container.IsEphemeral {
+	if !ok || r.ID == "" || !r.Final() || in.Container.MessageTS == "" || in.Container.IsEphemeral {
 		return
 	}
 	ctx, cancel := a.within(ctx, sorryTime)
 	defer cancel()
 	body, err := Render(m, r)
 	if err == nil {
-		err = Messenger{a.API}.Edit(ctx, in.Container.ChannelID, in.Container.MessageTs, body)
+		err = Messenger{a.API}.Edit(ctx, in.Container.ChannelID, in.Container.MessageTS, body)
 	}
 	if err != nil {
 		a.Log.WarnContext(ctx, "old message was not edited", "run", r.ID, "message", key, "error", err)
@@ -265,7 +263,7 @@ func (a *App) refresh(ctx context.Context, in slack.InteractionCallback, r flow.
 
 // tell answers whoever acted, for their eyes only: where they acted if Slack
 // lets us, else by a direct message.
-func (a *App) tell(ctx context.Context, in slack.InteractionCallback, text string) {
+func (a *App) tell(ctx context.Context, in interaction, text string) {
 	ctx, cancel := a.within(ctx, sorryTime)
 	defer cancel()
 	said := ephemeral(text)

@@ -74,7 +74,7 @@ func TestFormFaults(t *testing.T) {
 			}
 		}
 	}
-	r, err := w.runs.Get(t.Context(), metadataOf(view).Run)
+	r, err := w.runs.Get(t.Context(), metadataOf(received(t, view)).Run)
 	if err != nil || len(r.Signals) > 0 {
 		t.Errorf("a wrong form was taken: %v %v", r.Signals, err)
 	}
@@ -295,7 +295,7 @@ func TestOtherWorkspace(t *testing.T) {
 	if err != nil || after.Rev != r.Rev || runsIn(t, w.runs) != before {
 		t.Errorf("something was written: %+v, %v", after, err)
 	}
-	if prompted, err := w.runs.Get(t.Context(), metadataOf(view).Run); err != nil || len(prompted.Signals) > 0 {
+	if prompted, err := w.runs.Get(t.Context(), metadataOf(received(t, view)).Run); err != nil || len(prompted.Signals) > 0 {
 		t.Errorf("the form was taken: %+v, %v", prompted.Signals, err)
 	}
 }

@@ -38,7 +38,7 @@ func (m metadata) String() string {
 	return string(b)
 }
 
-func metadataOf(v slack.View) (m metadata) {
+func metadataOf(v view) (m metadata) {
 	_ = json.Unmarshal([]byte(v.PrivateMetadata), &m) // what is not ours names no run and no flow
 	return m
 }
@@ -368,11 +368,8 @@ func radio(all, preset []choice, action string) *slack.RadioButtonsBlockElement 
 }
 
 // actionIDs gives the action ids of a view's inputs, by field.
-func actionIDs(v slack.View) map[string]string {
+func actionIDs(v view) map[string]string {
 	ids := map[string]string{}
-	if v.State == nil {
-		return ids
-	}
 	for field, actions := range v.State.Values {
 		for id := range actions {
 			if id == actionValue || strings.HasPrefix(id, actionValue+".") {
@@ -393,25 +390,22 @@ func renewed(id string) string {
 
 // valuesOf reads a form that was submitted: the value by field, as texts and
 // lists of texts. The flow checks them.
-func valuesOf(v slack.View) map[string]any {
+func valuesOf(v view) map[string]any {
 	values := map[string]any{}
-	if v.State == nil {
-		return values
-	}
 	for field, id := range actionIDs(v) {
 		in := v.State.Values[field][id]
 		switch in.Type {
-		case slack.ActionType(slack.OptTypeUser):
+		case slack.OptTypeUser:
 			values[field] = in.SelectedUser
-		case slack.ActionType(slack.MultiOptTypeUser):
+		case slack.MultiOptTypeUser:
 			values[field] = in.SelectedUsers
-		case slack.ActionType(slack.MultiOptTypeStatic), slack.ActionType(slack.MultiOptTypeExternal):
+		case slack.MultiOptTypeStatic, slack.MultiOptTypeExternal:
 			var chosen []string
 			for _, o := range in.SelectedOptions {
 				chosen = append(chosen, o.Value)
 			}
 			values[field] = chosen
-		case slack.ActionType(slack.OptTypeStatic), slack.ActionType(slack.OptTypeExternal), slack.ActionType(slack.METRadioButtons):
+		case slack.OptTypeStatic, slack.OptTypeExternal, string(slack.METRadioButtons):
 			values[field] = in.SelectedOption.Value
 		default: // what was typed
 			values[field] = in.Value
@@ -421,11 +415,11 @@ func valuesOf(v slack.View) map[string]any {
 }
 
 // inputsOf lists the fields that a view has inputs for, in order.
-func inputsOf(v slack.View) []string {
+func inputsOf(v view) []string {
 	var names []string
-	for _, b := range v.Blocks.BlockSet {
-		if in, ok := b.(*slack.InputBlock); ok {
-			names = append(names, in.BlockID)
+	for _, b := range v.Blocks {
+		if b.Type == slack.MBTInput {
+			names = append(names, b.BlockID)
 		}
 	}
 	return names

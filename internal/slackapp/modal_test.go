@@ -70,10 +70,10 @@ func TestRequestModal(t *testing.T) {
 	golden(t, "modal.json", v)
 	got := viewOf(t, v)
 	want := []string{"target_id", "reason", "env", "rows", "size", "urgent", "pair", "team", "tables", "zones", "ports", "essay", "wait", "duration"}
-	if diff := cmp.Diff(want, inputsOf(got)); diff != "" {
+	if diff := cmp.Diff(want, inputsOf(received(t, got))); diff != "" {
 		t.Errorf("inputs:\n%s", diff)
 	}
-	if m := metadataOf(got); m.Run != "run-1" || m.Flow != "prod-access" {
+	if m := metadataOf(received(t, got)); m.Run != "run-1" || m.Flow != "prod-access" {
 		t.Errorf("metadata %+v", m)
 	}
 }
@@ -106,8 +106,8 @@ func TestValuesOf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var in slack.InteractionCallback
-	if err := json.Unmarshal(b, &in); err != nil {
+	in, err := readInteraction(b)
+	if err != nil {
 		t.Fatal(err)
 	}
 	sub, err := everyField().Submit(valuesOf(in.View))
@@ -248,7 +248,7 @@ func TestLongDurations(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkLimits(t, b)
-	if inputs := inputsOf(viewOf(t, v)); !slices.Contains(inputs, "duration") {
+	if inputs := inputsOf(received(t, v)); !slices.Contains(inputs, "duration") {
 		t.Errorf("inputs %v", inputs)
 	}
 	found := searchField(f, "duration", "3558")

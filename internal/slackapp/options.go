@@ -10,7 +10,7 @@ import (
 )
 
 // options answers a picker that somebody types into.
-func (a *App) options(ctx context.Context, in slack.InteractionCallback) any {
+func (a *App) options(ctx context.Context, in interaction) any {
 	found, err := guard(ctx, a, func(ctx context.Context) ([]choice, error) {
 		if err := a.ours(in.Team.ID); err != nil {
 			return nil, err

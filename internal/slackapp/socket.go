@@ -41,14 +41,15 @@ func (a *App) ServeSocket(ctx context.Context, opts ...socketmode.Option) error 
 			work.Wait()
 			return fmt.Errorf("connect to Slack by Socket Mode: %w", err)
 		case event := <-client.Events:
-			if event.Request == nil {
+			request := requestOf(event)
+			if request == nil {
 				a.connectionEvent(ctx, event)
 				continue
 			}
 			slots <- struct{}{}
 			work.Go(func() {
 				defer func() { <-slots }()
-				a.envelope(connection, client, event)
+				a.envelope(connection, client, *request)
 			})
 		}
 	}
@@ -79,16 +80,28 @@ func (a *App) connectionEvent(ctx context.Context, event socketmode.Event) {
 	a.Log.WarnContext(ctx, "trouble with Slack's connection", "event", string(event.Type), "error", cause)
 }
 
-// envelope does what an envelope asks for, and acknowledges it.
-func (a *App) envelope(ctx context.Context, client *socketmode.Client, event socketmode.Event) {
-	var answer any
-	switch data := event.Data.(type) {
-	case slack.SlashCommand:
-		answer = a.command(ctx, data)
-	case slack.InteractionCallback:
-		answer = a.interaction(ctx, data)
+// requestOf gives the envelope that an event came in, those included that
+// slack-go could not read to the end; nil: it came in none.
+func requestOf(event socketmode.Event) *socketmode.Request {
+	bad, ok := event.Data.(*socketmode.ErrorBadMessage)
+	if !ok {
+		return event.Request
 	}
-	if event.Request.EnvelopeID == "" {
+	var request socketmode.Request
+	if json.Unmarshal(bad.Message, &request) != nil || request.EnvelopeID == "" {
+		return nil
+	}
+	return &request
+}
+
+// envelope does what an envelope asks for, and acknowledges it.
+func (a *App) envelope(ctx context.Context, client *socketmode.Client, request socketmode.Request) {
+	answer, err := a.enclosed(ctx, request)
+	if err != nil { // an acknowledgement would close the person's form as if all were well
+		a.Log.WarnContext(ctx, "an envelope of Slack's can't be read", "type", request.Type, "bytes", len(request.Payload), "error", err)
+		return
+	}
+	if request.EnvelopeID == "" {
 		return // Slack's greeting
 	}
 	var payload any // an answer that there is not must not become "null" inside an interface
@@ -100,7 +113,26 @@ func (a *App) envelope(ctx context.Context, client *socketmode.Client, event soc
 		}
 		payload = json.RawMessage(b)
 	}
-	if err := client.AckCtx(ctx, event.Request.EnvelopeID, payload); err != nil {
+	if err := client.AckCtx(ctx, request.EnvelopeID, payload); err != nil {
 		a.Log.WarnContext(ctx, "envelope was not acknowledged", "error", err)
 	}
+}
+
+// enclosed does what an envelope's payload asks for, and gives the answer to it.
+func (a *App) enclosed(ctx context.Context, request socketmode.Request) (any, error) {
+	switch request.Type {
+	case socketmode.RequestTypeSlashCommands:
+		var c slashCommand
+		if json.Unmarshal(request.Payload, &c) != nil || c.Command == "" || c.UserID == "" {
+			return nil, errors.New("this is not a slash command")
+		}
+		return a.command(ctx, c), nil
+	case socketmode.RequestTypeInteractive:
+		in, err := readInteraction(request.Payload)
+		if err != nil {
+			return nil, err
+		}
+		return a.interaction(ctx, in), nil
+	}
+	return nil, nil
 }

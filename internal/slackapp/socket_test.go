@@ -87,6 +87,8 @@ func TestServeSocket(t *testing.T) {
 		t.Fatalf("acknowledged before it was durable: %v", err)
 	}
 	bad := submission(alice, w.opened(), map[string]any{})
+	bad["view"].(map[string]any)["app_icon"] = "what slack-go does not know"
+	bad["actions"] = []any{map[string]any{"type": "new_element", "selected_option": "of another shape"}}
 	if ack := envelope(t, c, "interactive", "e-2", bad); ack["payload"].(map[string]any)["response_action"] != "errors" {
 		t.Errorf("answer %v", ack["payload"])
 	}
@@ -152,7 +154,7 @@ func TestServeSocketLogsNoMessage(t *testing.T) {
 		t.Error(err)
 	}
 	log := w.log.String()
-	if !strings.Contains(log, "error_bad_message") || strings.Contains(log, "secret") || strings.Contains(log, fmt.Sprint([]byte(secret))[1:20]) {
+	if !strings.Contains(log, "an envelope of Slack's can't be read") || strings.Contains(log, "secret") || strings.Contains(log, fmt.Sprint([]byte(secret))[1:20]) {
 		t.Errorf("logged %s", log)
 	}
 }

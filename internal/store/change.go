@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/symflows/symflows/internal/flow"
 )
 
 // NewWriter makes the id of an intended write.
@@ -33,7 +35,7 @@ func change[T any](ctx context.Context, s Store, key string, edit func(v *T, rev
 		if err := edit(&v, item.Rev); err != nil {
 			return v, item.Rev, err
 		}
-		body, err := json.Marshal(v)
+		body, err := flow.EncodeJSON(v)
 		if err != nil {
 			return v, 0, fmt.Errorf("encode %s: %w", key, err)
 		}

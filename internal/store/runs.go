@@ -44,7 +44,7 @@ func runOf(item Item) (flow.Run, error) {
 // run is not the one that Apply was given; the error has flow.CodeFull when the
 // run has grown too large to be stored.
 func (s Runs) Put(ctx context.Context, r flow.Run) (flow.Run, error) {
-	body, err := json.Marshal(r)
+	body, err := flow.EncodeJSON(r)
 	if err != nil {
 		return flow.Run{}, fmt.Errorf("encode run %s: %w", r.ID, err)
 	}

@@ -120,7 +120,7 @@ func (o *outputs) join() (json.RawMessage, error) {
 	for i, k := range o.keys {
 		m[k] = o.byKey[i]
 	}
-	return json.Marshal(m)
+	return flow.EncodeJSON(m)
 }
 
 func (a *Access) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {

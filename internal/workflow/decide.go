@@ -179,6 +179,6 @@ func jsonOf(answer []byte) json.RawMessage {
 	if len(answer) == 0 || json.Valid(answer) {
 		return answer
 	}
-	text, _ := json.Marshal(string(answer)) // a string can't fail
+	text, _ := flow.EncodeJSON(string(answer)) // a string can't fail
 	return text
 }

@@ -1,0 +1,109 @@
+package slackapp
+
+import (
+	"encoding/json"
+	"errors"
+	"net/url"
+
+	"github.com/slack-go/slack"
+)
+
+// interaction is the part of Slack's interaction payloads that is used here.
+// slack-go's own type reads all of a payload, messages and forms with every
+// block included, and refuses the whole where it does not know a part; Slack
+// adds parts at any time.
+// https://docs.slack.dev/reference/interaction-payloads
+type interaction struct {
+	Type        slack.InteractionType `json:"type"`
+	Team        named                 `json:"team"` // none where the app is installed for an organisation
+	User        named                 `json:"user"`
+	TriggerID   string                `json:"trigger_id"`
+	ResponseURL string                `json:"response_url"`
+	Container   struct {
+		ChannelID   string `json:"channel_id"`
+		MessageTS   string `json:"message_ts"`
+		IsEphemeral bool   `json:"is_ephemeral"`
+	} `json:"container"`
+	View view `json:"view"`
+	// Actions are the buttons that were pressed, or the inputs that were changed.
+	Actions []pressed `json:"actions"`
+	State   entries   `json:"state"` // of the inputs of a message
+	// What somebody typed into a picker, and where.
+	BlockID string `json:"block_id"`
+	Value   string `json:"value"`
+}
+
+type named struct {
+	ID string `json:"id"`
+}
+
+type pressed struct {
+	ActionID string `json:"action_id"`
+	BlockID  string `json:"block_id"`
+	Value    string `json:"value"`
+}
+
+// view is a modal as it was when it was submitted or changed.
+type view struct {
+	ID              string `json:"id"`
+	CallbackID      string `json:"callback_id"`
+	PrivateMetadata string `json:"private_metadata"`
+	Blocks          []struct {
+		Type    slack.MessageBlockType `json:"type"`
+		BlockID string                 `json:"block_id"`
+	} `json:"blocks"`
+	State entries `json:"state"`
+}
+
+// entries are what was entered, by block and action.
+type entries struct {
+	Values map[string]map[string]entry `json:"values"`
+}
+
+// entry is what was entered in one element; its type says which part counts.
+type entry struct {
+	Type            string   `json:"type"`
+	Value           string   `json:"value"`
+	SelectedUser    string   `json:"selected_user"`
+	SelectedUsers   []string `json:"selected_users"`
+	SelectedOption  option   `json:"selected_option"`
+	SelectedOptions []option `json:"selected_options"`
+}
+
+type option struct {
+	Value string `json:"value"`
+}
+
+// slashCommand is the part of Slack's slash commands that is used here, by the names
+// that Socket Mode has for it.
+// https://docs.slack.dev/interactivity/implementing-slash-commands
+type slashCommand struct {
+	Command   string `json:"command"`
+	Text      string `json:"text"`
+	TeamID    string `json:"team_id"`
+	ChannelID string `json:"channel_id"`
+	UserID    string `json:"user_id"`
+	TriggerID string `json:"trigger_id"`
+}
+
+// readCommand parses the body of a slash command. The errors of this file say
+// nothing of what was in a payload.
+func readCommand(body []byte) (slashCommand, error) {
+	form, err := url.ParseQuery(string(body))
+	c := slashCommand{
+		Command: form.Get("command"), Text: form.Get("text"), TeamID: form.Get("team_id"),
+		ChannelID: form.Get("channel_id"), UserID: form.Get("user_id"), TriggerID: form.Get("trigger_id"),
+	}
+	if err != nil || c.Command == "" || c.UserID == "" {
+		return c, errors.New("this is not a slash command")
+	}
+	return c, nil
+}
+
+// readInteraction parses an interaction's JSON.
+func readInteraction(payload []byte) (in interaction, err error) {
+	if json.Unmarshal(payload, &in) != nil {
+		return in, errors.New("the payload can't be parsed")
+	}
+	return in, nil
+}
