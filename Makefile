@@ -29,12 +29,26 @@ slack-manifest: ## print the Slack app manifest of what was deployed; URL="https
 redrive: ## hand what functions in AWS gave up on to them again
 	@$(GO) run ./functions/local redrive
 
-test: node_modules ## run all tests
+PART = @printf '\n— %s\n'
+GOTEST = @PATH="$$($(PYTHON) -c '$(REALPYTHON)' "$$(command -v python3)")$$PATH" $(GO) test -race -timeout 30m
+
+# Tests in Go start many processes of python3. The command that a version manager
+# puts in front of the real one would take longer than most of what they do.
+REALPYTHON = import os, sys; \
+	real = os.path.dirname(sys.executable); \
+	print("" if os.path.dirname(sys.argv[1]) == real else real + ":")
+
+test: node_modules ## run all tests, what is quick first
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "$(PYTHON) is not Python 3.11 or later: install that, or say which it is by PYTHON=…"; exit 1; }
+	$(PART) 'the Python SDK'
 	cd functions/sdk && $(PYTHON) -m unittest
+	$(PART) 'flows and their handlers'
 	@for file in flows/*_test.py; do echo $(PYTHON) $$file; $(PYTHON) $$file || exit 1; done
-	$(GO) test -race -timeout 30m ./...
+	$(PART) 'the domain and the use cases'
+	$(GOTEST) ./events/... ./internal/flow/... ./internal/workflow/...
+	$(PART) 'all else in Go; the functions, infra and internal/app take minutes'
+	$(GOTEST) ./...
 
 docs: ## write into docs what the code says: docs/sdk-reference.md, and the settings of strategies
 	$(PYTHON) functions/sdk/reference.py > docs/sdk-reference.md

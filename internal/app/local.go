@@ -49,6 +49,7 @@ type Options struct {
 type seams struct {
 	store       func(store.Store) store.Store
 	open        func(strategy.Opener) strategy.Opener
+	describe    catalog.Describe
 	schedule    func(workflow.Schedule) workflow.Schedule
 	http        http.RoundTripper                                                          // to the servers of strategies
 	callTimeout time.Duration                                                              // of targets, which leases go by
@@ -102,7 +103,11 @@ func Open(ctx context.Context, o Options) (l *Local, err error) {
 			err = errors.Join(err, l.Close())
 		}
 	}()
-	configured, report := load(ctx, o.Flows, o.Settings.Org, o.SDK)
+	look := describe(ctx, o.SDK)
+	if o.seams.describe != nil {
+		look = o.seams.describe
+	}
+	configured, report := catalog.Load(o.Flows, o.Settings.Org, builtin.Types(), look)
 	if err := report.Err(); err != nil {
 		return l, err
 	}
