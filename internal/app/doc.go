@@ -1,3 +1,23 @@
-// Package app puts the parts together, by hand: one function per thing built,
-// and nothing that decides.
+// Package app is the command local: the whole product in one process, and the
+// short commands beside it. It puts the parts together by hand, and decides
+// nothing.
+//
+//	command.go       the commands and their flags; welcome.go: what is printed
+//	                 at the start
+//	local.go         the parts put together, served, and ended
+//	slack.go         the way to a workspace; simulation.go: the simulated one,
+//	                 and what its page shows beside it
+//	functions.go     customers' functions on this machine; handlers.go: their
+//	                 Python
+//	token.go         manages API tokens here; token_remote.go: those of a
+//	                 deployment in AWS
+//	try.go           asks the handlers of a flow what they would do
+//	manifest.go      prints the manifest of the Slack app
+//	redrive.go       repeats what functions in AWS gave up on
+//
+// Parts that deployments in AWS have too are built by package core. Functions in
+// AWS have a main package each, in functions/, and the stack is in infra/.
+//
+// The tests of this package run the whole product: scripts in testdata, a crash
+// at every write, and many people who decide at once.
 package app

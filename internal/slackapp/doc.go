@@ -7,15 +7,19 @@
 //	Socket Mode (socket.go)   ┴─► interaction  forms, buttons         interactions.go, modal.go
 //	                              options      pickers being typed in options.go
 //
-// Forms that customers' code has a say in show Loading until it was asked
-// (window, in commands.go). What it made of them is kept by the run's id
-// (store.Forms), never in the view; filter.go asks it which flows to list.
+// A form that customers' handlers have a say in shows Loading until they have
+// answered (window, in commands.go). Their answer is kept under the run's id
+// (store.Forms), never in the view. filter.go asks them which flows to list.
 //
-// and runs go out by two more: render.go writes a run as a message, as a pure
-// function, and messenger.go posts and edits it. directory.go asks Slack who
-// people are. limits.go has Slack's limits and the only ways to make texts,
-// page.go puts them together so that a message keeps within the limits.
+// Runs go out by two files: render.go writes a run as a message, as a pure
+// function, and messenger.go posts and edits it. page.go puts the texts of a
+// message together so that it keeps within Slack's limits, which are in
+// limits.go with the only ways to make a text. directory.go asks Slack who
+// people are, and services.go does in Slack what handlers ask for while they
+// run. manifest.go describes the app to Slack.
 //
-// The package decides nothing about runs: it asks package workflow, and says
-// in people's words what came of it. It knows no storage and no AWS.
+// The package decides nothing about runs: it asks package workflow, and tells
+// people the outcome in their words. It knows no AWS, and stores nothing but
+// what it has learned of people. The simulated Slack is package slacksim, which
+// this package does not know.
 package slackapp

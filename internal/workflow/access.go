@@ -47,8 +47,8 @@ type Schedule interface {
 	Delete(ctx context.Context, runID string) error
 }
 
-// leaseMargin is what clocks of two machines, and the time between the end of
-// a call and the write that reports it, may add up to.
+// leaseMargin is the most by which the clocks of two machines may differ, plus
+// the time between the end of a call and the write that reports it.
 const leaseMargin = 15 * time.Second
 
 func (a *Access) lease() flow.Lease {
@@ -61,12 +61,13 @@ func call(r flow.Run, e flow.Entitlement, record events.AuditRecord) strategy.Ca
 	return strategy.Call{RunID: r.ID, Entitlement: e, Target: r.Access.Target, Identity: r.Access.Identity, Record: record}
 }
 
-// panicked is the error of a strategy that did.
+// panicked returns the error of a strategy that panicked.
 func panicked(p any) error { return fmt.Errorf("strategy panicked: %v\n%s", p, debug.Stack()) }
 
 // yield gives a lease back after a failure, so that the next attempt need not
-// wait for its end. But what was cut off may still arrive at the target: then
-// nobody may touch that before the lease ends.
+// wait for its end. It keeps the lease after a time-out: the call that was cut
+// off may still arrive at the target, which no other run may touch before the
+// lease ends.
 func (a *Access) yield(ctx context.Context, key string, lease flow.Lease) {
 	if ctx.Err() != nil {
 		return
@@ -108,7 +109,7 @@ func (o *outputs) add(key string, r strategy.Result) {
 	}
 }
 
-// join gives the one answer as it is, or several by their keys.
+// join returns a single answer as it is, and several by their keys.
 func (o *outputs) join() (json.RawMessage, error) {
 	switch len(o.keys) {
 	case 0:

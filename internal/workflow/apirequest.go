@@ -95,8 +95,8 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 	return accepted(r, digest, err)
 }
 
-// checkPrefetched holds an API request to the options that the form would have
-// now: they may say which of a system's things a grant is for.
+// checkPrefetched refuses values that are not among the options which the form
+// would have now. Such a value may say which thing of a system a grant is for.
 func (s Submit) checkPrefetched(ctx context.Context, start flow.Start, values map[string]any) error {
 	r, err := flow.Apply(flow.Run{}, start, s.Now())
 	if err != nil {
@@ -115,7 +115,8 @@ func (s Submit) checkPrefetched(ctx context.Context, start flow.Start, values ma
 	return start.Flow.CheckPrefetched(prefetched, values)
 }
 
-// accepted answers an API request with its run, unless that is another's.
+// accepted answers an API request with its run, unless the run was made for
+// another request.
 func accepted(r flow.Run, digest string, err error) (flow.Run, string, error) {
 	if err != nil {
 		return flow.Run{}, "", err
@@ -172,8 +173,8 @@ func (s Submit) ownSRN(field, srn, model string) (flow.SRN, error) {
 }
 
 // inputs turns the API's flow_inputs into field values: target_srn names the
-// target that the form would call target_id. With an error it gives the values
-// that can be checked besides; nil: none can.
+// target that the form would call target_id. With an error it also returns the
+// values that can still be checked, or nil if none can.
 func (s Submit) inputs(f *flow.Flow, in map[string]any) (map[string]any, error) {
 	values := make(map[string]any, len(in))
 	for k, v := range in {
@@ -233,7 +234,7 @@ func asInputs(err error) error {
 }
 
 // allFaults puts two reports of what is wrong with fields into one. Where both
-// speak of a field, the first knows better.
+// speak of a field, it keeps what the first says.
 func allFaults(first, second error) error {
 	a, isA := errors.AsType[*flow.Error](first)
 	b, isB := errors.AsType[*flow.Error](second)
@@ -254,7 +255,7 @@ func invalid(field, message string) error {
 	return &flow.Error{Code: flow.CodeInvalid, Message: "the request is not right", Fields: []flow.FieldError{{Field: field, Message: message}}}
 }
 
-// digestOf tells two API requests apart.
+// digestOf returns a digest by which two API requests can be told apart.
 func digestOf(q APIRequest) (string, error) {
 	q.Bot, q.TokenID, q.IdempotencyKey = flow.Actor{}, "", ""
 	b, err := json.Marshal(q)

@@ -35,8 +35,8 @@ func (e *Retry) Error() string { return e.Cause.Error() }
 // Unwrap gives what went wrong.
 func (e *Retry) Unwrap() error { return e.Cause }
 
-// again turns the error of a task into what a runner acts on: those that may
-// pass become a [Retry].
+// again turns the error of a task into the one that a runner acts on: an error
+// that may pass becomes a [Retry].
 func again(err error) error {
 	if err == nil || !flow.Retryable(err) {
 		return err
@@ -61,9 +61,10 @@ func (a Approval) Await(ctx context.Context, id string, attempt int, token strin
 	return r.Left(a.Now()), true, nil
 }
 
-// consult asks handlers about an event that a signal will become. Nil: the
-// signal has been dealt with, and the step must not go on: what they ignore is
-// refused with their reason, and failed deals with what they do wrong.
+// consult asks handlers about an event that a signal will become. It returns a
+// nil verdict if the step must not go on, because the signal has been dealt
+// with: a signal that they ignore is refused with their reason, and if they
+// fail, the function failed says what becomes of it.
 func (a Approval) consult(
 	ctx context.Context, f *flow.Flow, r flow.Run, e flow.Event,
 	failed func(context.Context, flow.Run, flow.Event, flow.Failure) (flow.Run, error), handlers ...string,
@@ -94,7 +95,7 @@ func (a Approval) hold(ctx context.Context, r flow.Run, e flow.Event, reason flo
 	return r, err
 }
 
-// refuse takes the signal, and records why nothing follows from it.
+// refuse takes the signal off the run, and records the reason.
 func (a Approval) refuse(ctx context.Context, r flow.Run, e flow.Event, reason flow.Failure) (flow.Run, error) {
 	return a.settle(ctx, r.ID, e.ID, flow.Refuse{SignalID: e.ID, Reason: reason})
 }

@@ -26,8 +26,8 @@ type Unshipped struct {
 
 // AuditLog keeps audit records for good.
 type AuditLog interface {
-	// Write stores the records, all or none as far as it can. They may be
-	// written twice.
+	// Write stores the records: all of them, or as far as it can none. The same
+	// record may be written twice.
 	Write(ctx context.Context, records []events.AuditRecord) error
 }
 
@@ -45,8 +45,9 @@ func (a Audit) Handle(ctx context.Context, changes []store.Change) error {
 }
 
 // HandleOrQueue is Handle for a feed that must not wait for the audit log: what
-// the log does not take is queued, by run, so that one run's trouble is nobody
-// else's. An error says that it is not even in the queue.
+// the log does not take is queued, by run, so that the trouble of one run does
+// not hold up the others. An error means that a change is not in the queue
+// either.
 func (a Audit) HandleOrQueue(ctx context.Context, changes []store.Change, queue AuditQueue) error {
 	if err := a.Handle(ctx, changes); err != nil {
 		if queued := queue.Put(ctx, byRun(changes)); queued != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/symflows/symflows/internal/store"
 )
 
-// Decide takes the oldest decision that waits on the run, or runs what is to
-// run after one that is made.
+// Decide takes the oldest decision that waits on the run; without one, it calls
+// the function and the hook that are to follow a decision already made.
 func (a Approval) Decide(ctx context.Context, id string) (flow.Step, error) {
 	r, err := a.Runs.Get(ctx, id)
 	if err != nil {
@@ -123,8 +123,8 @@ func (a Approval) onApprove(ctx context.Context, f *flow.Flow, r flow.Run, signa
 	return r, signal, nil
 }
 
-// after runs what the flow has for an event that is durable: its function, and
-// its hook. What they do wrong is reported, and changes nothing.
+// after calls the function and the hook that the flow has for an event that is
+// stored. Their failures are reported, and change nothing.
 func (a Approval) after(ctx context.Context, r flow.Run, call flow.AfterCall) (flow.Run, error) {
 	f, err := a.Flows.Version(ctx, r.Flow, r.FlowVersion)
 	if err != nil {
@@ -152,7 +152,7 @@ func (a Approval) after(ctx context.Context, r flow.Run, call flow.AfterCall) (f
 	})
 }
 
-// invoke calls a customer's function. Whatever goes wrong comes back as a value.
+// invoke calls a customer's function. A failure is part of the result.
 func (a Approval) invoke(ctx context.Context, call *flow.LambdaCall, r flow.Run, eventID string, approver flow.Actor, hook string) flow.Result {
 	late := flow.Errorf(flow.CodeHandler, "the function did not answer within %s", a.FunctionTimeout)
 	ctx, cancel := context.WithTimeoutCause(ctx, a.FunctionTimeout, late)
@@ -174,7 +174,7 @@ func (a Approval) invoke(ctx context.Context, call *flow.LambdaCall, r flow.Run,
 	return flow.Result{Output: jsonOf(answer), Invoked: true}
 }
 
-// jsonOf keeps an answer as JSON, whatever it is: what is none becomes a text.
+// jsonOf returns an answer as JSON: one that is no JSON becomes a JSON string.
 func jsonOf(answer []byte) json.RawMessage {
 	if len(answer) == 0 || json.Valid(answer) {
 		return answer

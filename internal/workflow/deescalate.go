@@ -24,11 +24,11 @@ const busyPause = 5 * time.Second
 
 // Deescalate takes the run's access away, if that is due now or within Ahead:
 // then it waits for the exact end. It is called by the schedule, by the sweep
-// and when somebody asks; whoever comes too early arms the schedule anew,
-// whoever comes too late has nothing to do. It uses what the run and its
-// grants recorded, never today's configuration. An error means that nothing
-// could be recorded; a target that fails is recorded, tried again later, and
-// no error.
+// and when somebody asks; a call that comes too early sets the schedule anew,
+// one that comes too late does nothing. It uses what the run and its grants
+// recorded, never today's configuration. An error means that the outcome could
+// not be recorded. It returns nil if the target fails: that is recorded, and
+// tried again later.
 func (a *Access) Deescalate(ctx context.Context, id string) error {
 	r, err := a.Runs.Get(ctx, id)
 	if err != nil {
@@ -55,7 +55,7 @@ func (a *Access) Deescalate(ctx context.Context, id string) error {
 		if flow.Retryable(err) && flow.CodeOf(err) != flow.CodeBusy {
 			return err
 		}
-		return nil // another one is at it, or it is over
+		return nil // another removal is under way, or the access is gone
 	}
 	if !r.Access.Live() {
 		return a.Schedule.Delete(ctx, id)
@@ -103,10 +103,10 @@ const hookPatience = 20 * time.Second
 
 // onDeescalate asks the flow's hook before access is taken away. It can keep
 // that from happening in one case only: somebody who is no admin wanted the
-// access to end early. Then its reason is returned; nil: the removal goes on,
-// whatever the hook says, does wrong or leaves unanswered. What it does wrong
-// is kept, to be reported with the event. The names are those of the hooks
-// that the flow may define.
+// access to end early. Then its reason is returned. It is nil if the removal
+// goes on, even though the hook says otherwise, fails or does not answer. Its
+// failure is kept, to be reported with the event. The names are those of the
+// hooks that the flow may define.
 func (a *Access) onDeescalate(ctx context.Context, r flow.Run) (flow.Run, *flow.Failure, []string) {
 	f, err := a.Flows.Version(ctx, r.Flow, r.FlowVersion)
 	if err != nil {
@@ -116,7 +116,7 @@ func (a *Access) onDeescalate(ctx context.Context, r flow.Run) (flow.Run, *flow.
 	id := r.Access.Removal.EventID
 	hooks := f.Hooks()
 	if kept := r.ResultFor(id); kept != nil && kept.Error != nil {
-		return r, nil, hooks // it had its chance
+		return r, nil, hooks // it was asked before, and failed
 	}
 	e := r.AccessEvent(flow.EventDeescalate, id, a.Clock.Now())
 	short, cancel := a.within(ctx, hookPatience)
@@ -153,13 +153,13 @@ func (a *Access) renew(ctx context.Context, r flow.Run, lease flow.Lease, hooks 
 	lease.Until = a.lease().Until
 	r, err := a.Runs.Change(ctx, r.ID, a.Clock.Now, func(flow.Run) (flow.Input, error) { return flow.Claim(lease), nil })
 	if err != nil && !flow.Retryable(err) || flow.CodeOf(err) == flow.CodeBusy {
-		return r, nil // it is over, or another's
+		return r, nil // the access is gone, or another removal is under way
 	}
 	return r, err
 }
 
-// spare leaves the access as it is, and sees to it that it ends in its time.
-// False: that time has come meanwhile.
+// spare leaves the access as it is, and schedules its end. It returns false if
+// that end has come meanwhile.
 func (a *Access) spare(ctx context.Context, id string, in flow.Spare) (bool, error) {
 	r, err := a.Runs.Change(ctx, id, a.Clock.Now, func(r flow.Run) (flow.Input, error) {
 		if r.Access.Removal.Owner != in.Owner {
@@ -219,21 +219,22 @@ func (a *Access) removeAll(ctx context.Context, r flow.Run, lease flow.Lease) (f
 	return out, err
 }
 
-// cleanUp gives time to put things in order after the work's own time is over.
+// cleanUp returns a context that outlives the given one, for the writes that
+// have to follow even if the work's time is over.
 func (a *Access) cleanUp(ctx context.Context) (context.Context, context.CancelFunc) {
 	return a.within(context.WithoutCancel(ctx), leaseMargin/3)
 }
 
-// removal is what became of one entitlement.
+// removal is the outcome for one entitlement.
 type removal struct {
 	held   bool // others hold it
-	kept   bool // it predates us
+	kept   bool // it was there before the run
 	result strategy.Result
 	err    error
 }
 
-// remove takes the run off one entitlement, and removes that from the target
-// if nobody else holds it and it was not there before us.
+// remove takes the run off one entitlement, and removes that from the target if
+// no other run holds it and it was not there before the first of them.
 func (a *Access) remove(ctx context.Context, opened strategy.Strategy, c strategy.Call) (done removal) {
 	key, lease := c.Entitlement.Key, a.lease()
 	var do flow.Do
@@ -252,8 +253,8 @@ func (a *Access) remove(ctx context.Context, opened strategy.Strategy, c strateg
 			a.yield(ctx, key, lease)
 		}
 	}()
-	// Unless absence was seen before the first change, there is nothing of
-	// ours: it was there already, or the target was never touched.
+	// Unless absence was seen before the first change, there is nothing to
+	// remove: the access was there already, or the target was never touched.
 	if g.Before == flow.Absent {
 		if done.result, err = opened.Revoke(ctx, c); err != nil {
 			return removal{err: err}

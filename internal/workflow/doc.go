@@ -1,14 +1,27 @@
-// Package workflow has the use cases, one file each: what happens when
-// somebody asks (submit), when a run has to move on (drive), at each step
-// (route, decide, forward, escalate), when access ends (deescalate), when
-// items change (relay, notify) and when time passes (sweep).
+// Package workflow has the use cases. Each is a type with the ports that it
+// needs, and has the same shape: read the run, let flow.Apply decide, write the
+// run by compare-and-swap. Nothing else follows in the same call: the change
+// feed brings the rest.
 //
-// Customers' handlers are asked before each step (handlers.go); what they may
-// bring about is told by package flow, how they are asked by package sdk.
+//	submit.go      forms and clicks of people; apirequest.go: requests of programs
+//	forms.go       forms that customers' handlers have a say in
+//	drive.go       moves a run on: resumes its execution, or starts one
+//	approval.go    what the steps that collect a decision share:
+//	               route.go, forward.go, decide.go
+//	access.go      what granting and removing share: escalate.go, deescalate.go
+//	feed.go        reads the change feed, for drive, notify.go (Slack) and
+//	               audit.go (the audit log)
+//	sweep.go       once a minute, drives what is due and was missed
+//	publish.go     makes a configuration the current one
+//	handlers.go    asks customers' handlers before a step; people.go looks up
+//	               the people whom configurations and handlers name
 //
-// It knows Slack, audit logs, schedules, functions and clocks as the narrow
-// interfaces that stand beside the use cases which need them, and in ports.go
-// where several do. Every use case has the same shape: read the run,
-// let flow.Apply decide, write it if nobody was faster. What follows from the
-// write is done by whoever reads the change feed.
+// Interfaces to the world outside stand beside the use case that needs them, and
+// in ports.go if several do.
+//
+// The package does not say what a run may do, what comes next, or what handlers
+// may bring about: that is package flow. How runs are shown to others is package
+// record, how they are stored package store, and how targets are changed package
+// strategy. Slack, the API and AWS are adapters, which package app puts together
+// with the use cases.
 package workflow

@@ -12,8 +12,8 @@ import (
 )
 
 // Drive makes runs move on: it is called for each change of a run, and by the
-// sweep for what should have moved and did not. Calling it too often is
-// harmless.
+// sweep for each run that should have moved and did not. Calling it too often
+// is harmless.
 type Drive struct {
 	Runs    store.Runs
 	Runner  runner.Runner
@@ -51,14 +51,14 @@ func (d Drive) Run(ctx context.Context, id string, lost bool, ahead time.Duratio
 		if !errors.Is(err, runner.ErrGone) {
 			return fmt.Errorf("resume run %s: %w", id, err)
 		}
-		// Most likely it was resumed for an earlier change and is at it: a
-		// second one beside it would call customers' code twice.
+		// Most likely it was resumed for an earlier change and is under way: a
+		// second execution beside it would call customers' code twice.
 	}
 	before, dispatched := r.Execution, false
 	r, err = d.Runs.Change(ctx, id, d.Now, func(r flow.Run) (flow.Input, error) {
 		dispatched = !r.Execution.Active || overdue && r.Execution == before
 		if !dispatched {
-			return nil, flow.ErrUnchanged // somebody is at it, or was faster
+			return nil, flow.ErrUnchanged // an execution is under way, or another call was faster
 		}
 		return flow.Dispatch{}, nil
 	})
@@ -66,8 +66,8 @@ func (d Drive) Run(ctx context.Context, id string, lost bool, ahead time.Duratio
 		return err
 	}
 	started := dispatched && r.Execution.Attempt != before.Attempt
-	// One that was dispatched before, and has done nothing yet, may never have been
-	// started. Its name keeps it from being started twice.
+	// An execution that was dispatched before, and has done nothing yet, may
+	// never have been started. Its name keeps it from being started twice.
 	unheard := r.Execution == before && before.Active && before.Rev == r.Rev
 	if !started && !unheard {
 		return nil

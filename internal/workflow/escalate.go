@@ -37,7 +37,7 @@ func (a *Access) Escalate(ctx context.Context, id string) (flow.Step, error) {
 	}
 	switch {
 	case flow.CodeOf(err) == flow.CodeBusy:
-		return "", again(err) // somebody else's turn: no failure of ours
+		return "", again(err) // another run is changing the entitlement: that is no failure
 	case flow.CodeOf(err) == flow.CodeStale:
 		return flow.StepDone, nil // ended meanwhile
 	case err != nil:
@@ -52,8 +52,9 @@ func (a *Access) Escalate(ctx context.Context, id string) (flow.Step, error) {
 }
 
 // configured says whether the configuration still has what it takes to remove
-// what the run is about to grant. The run has recorded by now that it is: a
-// publish which drops it sees that, or was before.
+// what the run is about to grant. The run has recorded its intent by now: a
+// publish that drops the strategy either sees that, or was before and is seen
+// here.
 func (a *Access) configured(ctx context.Context, r flow.Run) error {
 	have, err := a.Flows.Strategies(ctx)
 	if err != nil || have == nil {
@@ -126,8 +127,8 @@ func (a *Access) intend(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run
 	return r, opened, err
 }
 
-// onEscalate asks the flow's hook before anything is granted. Nil: it changes
-// nothing.
+// onEscalate asks the flow's hook before anything is granted. It returns nil
+// terms if the hook changes nothing.
 func (a *Access) onEscalate(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run, *flow.Terms, error) {
 	if r.Coming == nil {
 		return r, nil, nil
@@ -190,7 +191,7 @@ func (a *Access) identity(ctx context.Context, f *flow.Flow, r flow.Run, opened 
 	return "", flow.Errorf(flow.CodeIdentity, "%s is not known to %s: Slack shows this app no e-mail address of theirs. Give the app the scope users:read.email, or the person an address", who.Display(), s.Name)
 }
 
-// unknownAt is the error about somebody whom a strategy's own code does not
+// unknownAt returns the error for a person whom a strategy's own code does not
 // find.
 func unknownAt(who flow.Actor, s flow.Strategy) *flow.Error {
 	return flow.Errorf(flow.CodeIdentity, "%s is not known to %s: its fetch_remote_identity found nobody. Save an identity for them, or correct it", who.Display(), s.Name)
@@ -214,7 +215,8 @@ func (a *Access) grantAll(ctx context.Context, r flow.Run, opened strategy.Strat
 }
 
 // grant makes the run a holder of one entitlement, and creates it unless it is
-// there already: others hold it, or it predates us.
+// there already: because other runs hold it, or because it was there before all
+// of them.
 func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy.Call) (result strategy.Result, err error) {
 	lease := a.lease()
 	var do flow.Do
@@ -226,7 +228,7 @@ func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy
 		return result, err
 	}
 	defer func() {
-		if p := recover(); p != nil { // people would wait for a step that nobody reports
+		if p := recover(); p != nil { // else people would wait for a step that never reports
 			err = panicked(p)
 		}
 		if err != nil && do == flow.DoCreate {
@@ -244,7 +246,7 @@ func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy
 		if !observes || seen == flow.Present {
 			return strategy.Result{Output: g.Output}, nil
 		}
-		// Somebody else took away what the run was to share.
+		// What the run was to share has been taken away by others.
 		do = flow.DoCreate
 		if g, err = a.Grants.Change(ctx, g.Key, func(g flow.Grant) (flow.Grant, error) { return g.Lost(lease) }); err != nil {
 			return result, err
@@ -255,8 +257,9 @@ func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy
 			return result, err
 		}
 	}
-	// What is ours is asked for even if it shows: that may be what a removal
-	// which is under way has not taken yet, or a grant whose answer was lost.
+	// An entitlement that was not there before is asked for even if the target
+	// shows it: a removal under way may not have taken it yet, or it comes of a
+	// grant whose answer was lost.
 	if g.Before == flow.Absent {
 		if result, err = opened.Grant(ctx, c); err != nil {
 			return result, err

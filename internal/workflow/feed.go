@@ -26,13 +26,14 @@ func Changes(failed []Failed) (changes []store.Change) {
 	return changes
 }
 
-// atOnce is how many items of a batch are handled at the same time: mostly they
-// wait, for the store or for Slack.
+// atOnce is how many items of a batch are handled at the same time: most of
+// their time is spent waiting for the store or for Slack.
 const atOnce = 16
 
-// Each has a batch of changes handled, several items at once, and an item once
-// only, by its newest change: it is read as it is now. It returns those that
-// failed, in the order of the batch; a panic is such a failure.
+// Each calls handle for the changes of a batch, for several items at once, and
+// for each item once, with its newest change: handlers read items as they are
+// now. It returns the changes that failed, in the order of the batch. A panic
+// counts as a failure.
 func Each(ctx context.Context, changes []store.Change, handle func(context.Context, store.Change) error) []Failed {
 	newest := map[string]store.Change{}
 	for _, c := range changes {
@@ -61,8 +62,8 @@ func Each(ctx context.Context, changes []store.Change, handle func(context.Conte
 	return failed
 }
 
-// guarded makes a panic an error, so that one item does not keep the others
-// from being handled.
+// guarded turns a panic into an error, so that one item does not keep the
+// others from being handled.
 func guarded(ctx context.Context, c store.Change, handle func(context.Context, store.Change) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -88,7 +89,8 @@ func (x Relay) Handle(ctx context.Context, c store.Change) error {
 	return err
 }
 
-// runOf gives the run that changed; false: it was something else.
+// runOf returns the id of the run that changed, and false if another kind of
+// item did.
 func runOf(c store.Change) (string, bool) { return store.KindRun.Name(c.Key) }
 
 // Patient waits where a vendor asks to, and then tries again, as long as there
@@ -99,7 +101,8 @@ type Patient struct {
 	Clock  Clock
 }
 
-// handling is what trying again takes: a wait that leaves less is no use.
+// handling is how long another try may take. There is no point in a wait that
+// leaves less.
 const handling = 10 * time.Second
 
 // Run handles a change. The error is that of the last try.

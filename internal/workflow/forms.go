@@ -11,8 +11,8 @@ import (
 	"github.com/symflows/symflows/internal/store"
 )
 
-// Forms asks the handlers of a flow about the form that somebody opens. Whoever
-// shows forms asks Open once the run is there, and before anything is shown.
+// Forms asks the handlers of a flow about the form that a person opens. The
+// Slack app calls Open once the run is stored, and before it shows the form.
 type Forms struct {
 	Runs     store.Runs
 	Flows    *store.Flows
@@ -21,9 +21,9 @@ type Forms struct {
 	Now      func() time.Time
 }
 
-// FormHandlers runs the handlers of forms: options that are fetched, and
-// fields that depend on others. What they do wrong is an error of
-// flow.CodeHandler, fit for the eyes of whoever fills in the form.
+// FormHandlers runs the handlers of forms: options that are fetched, and fields
+// that depend on others. An error has flow.CodeHandler if they fail; its
+// message is for the person who fills in the form.
 type FormHandlers interface {
 	// Prefetch gives the options of a field: at most 1,000, of 55 characters.
 	Prefetch(ctx context.Context, c HandlerCall, field string) ([]flow.Option, error)
@@ -31,17 +31,18 @@ type FormHandlers interface {
 	OnChange(ctx context.Context, f *flow.Flow, field, username string, form flow.OpenForm) (flow.OpenForm, error)
 }
 
-// Open asks on_prompt whether the form of a run may be shown. An error is for
-// the eyes of whoever asked for the form: the hook ignored it, with
-// flow.CodeIgnored, or failed. It is recorded, and the form can't be submitted
-// then. An error of flow.CodeUnavailable is not: asking again may help.
+// Open asks on_prompt whether the form of a run may be shown. The error is for
+// the person who asked for the form: it has flow.CodeIgnored if the hook
+// ignored the request, and the hook's own code if it failed. Both are recorded,
+// and the form can't be submitted any more. An error with flow.CodeUnavailable
+// is not recorded: asking again may help.
 func (m Forms) Open(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run, error) {
 	a := asker{m.Runs, m.Handlers, m.Now}
 	if reason, ok := r.Dismissed(); ok {
 		return r, errorOf(reason)
 	}
 	if r.Coming == nil {
-		return r, nil // nobody has to be asked, or was
+		return r, nil // the hook has been asked, or the flow has none
 	}
 	e, ok := r.Event(r.Coming.EventID)
 	if !ok || e.Name != flow.EventPrompt {
@@ -56,7 +57,8 @@ func (m Forms) Open(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run, er
 	}
 	reason := weigh(f, r, e.Name, heard).against()
 	if reason == nil {
-		// Only this lets the form be submitted, and after_prompt hear of it.
+		// Only with this answer can the form be submitted, and is after_prompt
+		// called.
 		r, err = a.keep(ctx, r, e.ID, flow.Result{Answer: &flow.Answer{}})
 		return r, err
 	}
@@ -68,9 +70,9 @@ func (m Forms) Open(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run, er
 }
 
 // Show gives the form of a run as it is to be shown first, with the options of
-// its fields with prefetch, and keeps it. An error of a reducer dismisses the
-// form, as one of on_prompt does: it is recorded, and for the eyes of whoever
-// asked. An error of flow.CodeUnavailable does not.
+// its fields with prefetch, and keeps it. If a reducer fails, the form is
+// dismissed as it is by on_prompt: the error is recorded, and is for the person
+// who asked. An error with flow.CodeUnavailable does not dismiss it.
 func (m Forms) Show(ctx context.Context, f *flow.Flow, r flow.Run) (flow.OpenForm, error) {
 	var fields []string
 	for _, p := range f.Fields() {
@@ -113,8 +115,7 @@ func (m Forms) dismiss(ctx context.Context, r flow.Run, field string, cause erro
 
 func (m Forms) kept() store.Forms { return store.Forms{Store: m.Runs.Store, Now: m.Now} }
 
-// Options gives what a field with prefetch offers to whoever has the form of a
-// run.
+// Options gives what a field with prefetch offers in the form of a run.
 func (m Forms) Options(ctx context.Context, f *flow.Flow, r flow.Run, field string) ([]flow.Option, error) {
 	if m.Fields == nil {
 		return nil, noPython(f)
@@ -129,9 +130,9 @@ func (m Forms) Form(ctx context.Context, runID string) (flow.OpenForm, error) {
 	return form, err
 }
 
-// Change has the on_change of fields, one after the other, change the form that
-// somebody has filled in with the values, and keeps it. It gives the form as
-// filled in, and as it is to be.
+// Change calls the on_change handlers of fields, one after the other, with the
+// form that a person has filled in with the values, and keeps the result. It
+// returns the form as it was filled in, and as it is to be shown now.
 func (m Forms) Change(ctx context.Context, runID string, who flow.Actor, fields []string, values map[string]any) (filled, changed flow.OpenForm, err error) {
 	r, err := m.Runs.Get(ctx, runID)
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"github.com/symflows/symflows/internal/flow"
 )
 
-// Forward moves a request on to the next tier, or lets it expire, when the
-// time of the tier being asked is over or nobody there can be reached.
+// Forward moves a request on to the next tier, or lets it expire, when the time
+// of the tier being asked is over or none of its people can be reached.
 func (a Approval) Forward(ctx context.Context, id string) (flow.Step, error) {
 	r, err := a.Runs.Get(ctx, id)
 	if err == nil {

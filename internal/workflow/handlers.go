@@ -9,13 +9,13 @@ import (
 	"github.com/symflows/symflows/internal/store"
 )
 
-// patience is how long a step waits for somebody who does not answer: the
-// directory, or the function that runs handlers. Then it fails, so that
-// whatever came after it has its turn.
+// patience is how long a step waits for the directory, or for the function that
+// runs handlers, while they do not answer. Then the step fails, so that later
+// signals have their turn.
 const patience = 5 * time.Minute
 
-// asker asks the handlers of steps, each once: what they answer is kept with
-// the step before anything follows from it.
+// asker asks the handlers of steps, each once: their answer is kept with the
+// step before anything follows from it.
 type asker struct {
 	runs     store.Runs
 	handlers Handlers
@@ -34,8 +34,8 @@ func (a asker) hear(ctx context.Context, f *flow.Flow, r flow.Run, e flow.Event,
 	return r, weigh(f, r, e.Name, *result), nil
 }
 
-// ask gives what the handlers answered; nil: the flow has none of them. Only
-// answers that may be followed are kept, so that Retry asks again.
+// ask returns what the handlers answered, or nil if the flow has none of them.
+// Only answers that may be followed are kept, so that Retry asks again.
 func (a asker) ask(ctx context.Context, f *flow.Flow, r flow.Run, e flow.Event, handlers ...string) (flow.Run, *flow.Result, error) {
 	if kept := r.ResultFor(e.ID); kept != nil && kept.Answer != nil {
 		return r, kept, nil
@@ -54,13 +54,13 @@ func (a asker) ask(ctx context.Context, f *flow.Flow, r flow.Run, e flow.Event, 
 		return r, nil, err
 	}
 	if kept := r.ResultFor(e.ID); kept != nil {
-		return r, kept, nil // of whoever was first
+		return r, kept, nil // the answer of the execution that was first
 	}
 	return r, &result, nil
 }
 
-// keep saves an answer; one that is there already stays. For a step that is
-// over it is of no use any more.
+// keep saves an answer, unless there is one already. It returns nil if the step
+// is over, for then the answer is not needed.
 func (a asker) keep(ctx context.Context, r flow.Run, eventID string, result flow.Result) (flow.Run, error) {
 	r, err := a.runs.Change(ctx, r.ID, a.now, func(flow.Run) (flow.Input, error) {
 		return flow.Keep{EventID: eventID, Result: result}, nil
@@ -71,13 +71,13 @@ func (a asker) keep(ctx context.Context, r flow.Run, eventID string, result flow
 	return r, err
 }
 
-// noPython is the error where nobody runs handlers.
+// noPython returns the error of a deployment that can't run handlers.
 func noPython(f *flow.Flow) error {
 	return flow.Errorf(flow.CodeHandler, "flow %q has handlers, and this deployment can't run Python", f.Name)
 }
 
-// call asks handlers. That nobody can be asked is an error for a while, and
-// then a result.
+// call asks handlers. If they can't be asked, it returns an error until
+// patience is over, and a failed result from then on.
 func (a asker) call(ctx context.Context, f *flow.Flow, r flow.Run, e flow.Event, handlers []string) (flow.Result, error) {
 	if a.handlers == nil {
 		failure := failureOf(noPython(f), e.Name)
@@ -91,7 +91,7 @@ func (a asker) call(ctx context.Context, f *flow.Flow, r flow.Run, e flow.Event,
 	return result, err
 }
 
-// failureOf is what a run keeps of a hook that could not be heard, or that
+// failureOf returns what a run keeps of a hook that could not be asked, or that
 // returned what it may not.
 func failureOf(err error, asked flow.EventName) flow.Failure {
 	failure := flow.FailureOf(err)
@@ -110,10 +110,11 @@ type verdict struct {
 	answer  flow.Answer    // of all handlers that were asked
 }
 
-// against is why the step must not be done; nil: nothing is against it.
+// against returns why the step must not be done, or nil if it may be.
 func (v verdict) against() *flow.Failure { return cmp.Or(v.failed, v.ignored) }
 
-// weigh reads what the handlers asked before an event have returned.
+// weigh turns what the handlers returned before an event into what follows for
+// it.
 func weigh(f *flow.Flow, r flow.Run, asked flow.EventName, result flow.Result) verdict {
 	failed := func(err error) verdict {
 		failure := failureOf(err, asked)
@@ -146,10 +147,10 @@ func weigh(f *flow.Flow, r flow.Run, asked flow.EventName, result flow.Result) v
 	return v
 }
 
-// errorOf is the error that tells of a failure.
+// errorOf returns the error that tells of a failure.
 func errorOf(f flow.Failure) error { return &flow.Error{Code: f.Code, Message: f.Message} }
 
-// underway is the event that a signal will become.
+// underway returns the event that a signal will become.
 func underway(r flow.Run, s flow.Signal) flow.Event {
 	e := flow.Event{ID: s.ID, Name: r.EventOf(s), Actor: s.Actor, Channel: s.Channel, At: s.At, Via: s.Via}
 	switch {

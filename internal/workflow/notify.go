@@ -31,8 +31,8 @@ func (m Message) Key() string {
 	return string(m.Kind)
 }
 
-// Notify reads the change feed and shows runs in Slack: it posts what should
-// be seen and is not, and edits what shows an older state.
+// Notify reads the change feed and shows runs in Slack: it posts messages that
+// are missing, and edits those that show an older state.
 type Notify struct {
 	Runs     store.Runs
 	Flows    *store.Flows
@@ -60,7 +60,7 @@ const (
 	KindRequest Kind = "request" // to those who decide; edited through every state
 	KindStatus  Kind = "status"  // to the requester, with Cancel, Retry or End; edited
 	KindOutcome Kind = "outcome" // to the requester, anew for each outcome
-	KindRefused Kind = "refused" // to whoever came too late, or may not
+	KindRefused Kind = "refused" // to a person who came too late, or is not allowed to
 	KindError   Kind = "error"   // to the error channel
 )
 
@@ -171,12 +171,12 @@ func isOutcome(r flow.Run, e flow.Event) bool {
 	case flow.EventDeny, flow.EventEscalate, flow.EventDeescalate:
 		return true
 	case flow.EventRequestExpire:
-		return len(r.Tiers) > 0 // a form that was never sent is nobody's news
+		return len(r.Tiers) > 0 // a form that was never submitted has nobody to tell
 	}
 	return false
 }
 
-// isRefusal tells whether what somebody did was not accepted.
+// isRefusal tells whether an approval, denial or withdrawal was not accepted.
 func isRefusal(e flow.Event) bool {
 	if e.Ignored() {
 		return e.Name != flow.EventPrompt // that is told in the form's place
@@ -188,8 +188,8 @@ func isRefusal(e flow.Event) bool {
 	return false
 }
 
-// isTrouble tells whether something did not work that an administrator should
-// know of; a click that came too late is none.
+// isTrouble tells whether the event is a failure that an administrator should
+// know of. A click that came too late is not.
 func isTrouble(e flow.Event) bool {
 	if len(e.Errors) == 0 || e.Ignored() {
 		return false
@@ -204,8 +204,9 @@ func isTrouble(e flow.Event) bool {
 	})
 }
 
-// copies lists the messages that show the run, those included that somebody
-// clicked and we never heard of: we crashed between posting and noting them.
+// copies lists the messages that show the run. It adds those that somebody
+// clicked and that were never noted, because the process ended between posting
+// and noting them.
 func (n Notify) copies(ctx context.Context, r flow.Run) ([]store.Message, error) {
 	known, err := n.Messages.Get(ctx, r.ID)
 	if err != nil {
@@ -277,7 +278,7 @@ func (n Notify) show(ctx context.Context, r flow.Run, p planned, copies []store.
 		if asks {
 			return n.undeliverable(ctx, r.ID, p.message, err)
 		}
-		channel, ts = "", "" // noted as a copy that stands nowhere, so that it is not tried for ever
+		channel, ts = "", "" // noted as a copy without a place, so that it is not tried for ever
 	} else if err != nil {
 		return err
 	}

@@ -15,8 +15,8 @@ type People struct {
 	Users     store.Users
 }
 
-// user finds a person by our own id, as they are now. Somebody who was never in
-// Slack is as we know them.
+// user finds a person by our own id, as they are now. For a person who was
+// never seen in Slack it returns what is stored.
 func (p People) user(ctx context.Context, id string) (store.User, error) {
 	u, err := p.Users.ByID(ctx, strings.ToLower(id))
 	if err != nil || u.SlackID == "" {

@@ -10,7 +10,7 @@ import (
 
 // Directory says who people are. Errors have flow.CodeUnknownUser where there
 // is no such person or group, and flow.CodeLookup where the question could not
-// be answered: whoever asked must then refuse, not assume.
+// be answered: the caller must then refuse, not assume.
 type Directory interface {
 	// User finds a person by the id that Slack has for them, as they are now.
 	User(ctx context.Context, slackID string) (store.User, error)
@@ -33,22 +33,22 @@ type Functions interface {
 type HandlerCall struct {
 	Flow *flow.Flow
 	Run  flow.Run
-	// Event is the one that the question is about: under way for what is asked
-	// before it, recorded for what is told after it. Its id is the idempotency
-	// key of the call.
+	// Event is the one that the question is about: under way for handlers that
+	// are asked before it, recorded for those that are told after it. Its id is
+	// the idempotency key of the call.
 	Event flow.Event
 }
 
-// Handlers runs customers' Python handlers. Errors mean that they could not be
-// asked: with flow.CodeUnavailable, asking again may help. What handlers do
-// wrong comes back as a value.
+// Handlers runs customers' Python handlers. An error means that they could not
+// be asked; with flow.CodeUnavailable, asking again may help. A handler's own
+// failure is part of the result.
 type Handlers interface {
-	// Handle asks the named handlers, in this order and in one call. Those that
-	// the flow does not define have no say.
+	// Handle asks the named handlers, in this order and in one call. It leaves
+	// out those that the flow does not define.
 	Handle(ctx context.Context, c HandlerCall, handlers []string) (flow.Result, error)
 	// Identity asks flow.HandlerIdentity or flow.HandlerIdentityLookup who the
-	// requester is at a service; "" where the handler does not know. What the
-	// handler does wrong is an error of flow.CodeIdentity.
+	// requester is at a service; it returns "" if the handler does not know.
+	// The error has flow.CodeIdentity if the handler fails.
 	Identity(ctx context.Context, c HandlerCall, handler, service, externalID string) (string, error)
 }
 

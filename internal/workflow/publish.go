@@ -31,13 +31,14 @@ type Publish struct {
 // from the strategies: the error, of CodeConfigNeeded, then names what is
 // missing and the runs that need it, and nothing is changed.
 //
-// Live grants need nothing but what configurations had: where nothing of that is
-// dropped, none is looked for. What is dropped is written down before, to be
-// known to the next publish whatever becomes of this one.
+// Live grants need only what earlier configurations had, so they are looked for
+// only if this one drops something. What it drops is written down first, so
+// that the next publish knows it even if this one does not finish.
 //
 // A grant may begin meanwhile. So what the configuration has is written down
-// first, and access looks there after it has recorded what it is about to grant:
-// either it sees that the strategy is gone, or the grant is seen here.
+// first, and access looks there after it has recorded what it is about to
+// grant: either access sees that the strategy is gone, or the publish sees the
+// grant.
 func (p Publish) Run(ctx context.Context, flows []*flow.Flow, strategies []flow.Strategy) ([]store.FlowSummary, error) {
 	have := []string{needsForm}
 	for _, s := range strategies {
@@ -55,7 +56,7 @@ func (p Publish) Run(ctx context.Context, flows []*flow.Flow, strategies []flow.
 	slices.Sort(dropped)
 	dropped = slices.Compact(dropped)
 	look := len(dropped) > 0
-	if before == nil { // nothing was published yet, or nobody knows what it needs
+	if before == nil { // nothing was published yet, or what it needs was not recorded
 		list, err := p.Flows.List(ctx)
 		if err != nil {
 			return nil, err
@@ -80,8 +81,9 @@ func (p Publish) Run(ctx context.Context, flows []*flow.Flow, strategies []flow.
 		// Should this fail, the next publish looks once more than it has to.
 		_ = p.Flows.SetDropped(ctx, nil)
 	case err != nil && before != nil:
-		// Else access would go by a configuration that never was. Should this
-		// fail too, it refuses more than it has to, until the next publish.
+		// Otherwise access would go by a configuration that was never
+		// published. If this fails too, access refuses more than it has to
+		// until the next publish.
 		restore, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(restoreTimeout, p.Patience))
 		defer cancel()
 		err = errors.Join(err, p.Flows.SetStrategies(restore, before))
@@ -92,8 +94,8 @@ func (p Publish) Run(ctx context.Context, flows []*flow.Flow, strategies []flow.
 // restoreTimeout is what putting back one item may take.
 const restoreTimeout = 3 * time.Second
 
-// free says whether live grants need nothing but what there is. Only an index
-// knows them all, and that follows late.
+// free returns an error if a live grant needs something that the configuration
+// does not have. It finds live grants by an index, which follows writes late.
 func (p Publish) free(ctx context.Context, have []string) error {
 	if p.Lag > 0 {
 		select {
@@ -149,13 +151,13 @@ func (p Publish) free(ctx context.Context, have []string) error {
 	return nil
 }
 
-// needsForm stands among what a configuration has for how needs are told: whoever
-// has needs tell more changes it, and the publish that brings that looks at all
-// live grants.
+// needsForm names the form of the list that needs returns, and is stored with
+// it. Change it if needs lists more than before: the first publish after that
+// then looks at all live grants.
 const needsForm = "needs, first form"
 
-// needsOf lists what it takes to take the run's access away: that is of its own
-// target only.
+// needsOf lists what it takes to take the run's access away. It counts the
+// run's own target only.
 func needsOf(r flow.Run, rights func(flow.Strategy) strategy.Rights) []string {
 	s := r.Access.Strategy
 	s.Targets = []flow.Target{r.Access.Target}

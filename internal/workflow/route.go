@@ -10,7 +10,7 @@ import (
 )
 
 // Route turns a submitted form into an open request: it finds out who may
-// decide, and whom to ask. A request that nobody could approve is denied.
+// decide, and whom to ask. A request that no one is able to approve is denied.
 func (a Approval) Route(ctx context.Context, id string) (flow.Step, error) {
 	r, err := a.Runs.Get(ctx, id)
 	if err != nil {
@@ -74,7 +74,8 @@ func (a Approval) route(ctx context.Context, r flow.Run, signal flow.Signal) (fl
 
 // deciders resolves the flow's approvers and admins to people as they are now.
 // A handler has the last word over the configuration. Names that the directory
-// does not have are left out; a question that it can't answer is an error.
+// does not have are left out. It returns an error if the directory can't
+// answer.
 func (a Approval) deciders(ctx context.Context, f *flow.Flow, said flow.Answer) (flow.Deciders, error) {
 	p := f.Params
 	d := flow.Deciders{
@@ -151,8 +152,8 @@ func (a Approval) permit(ctx context.Context, d *flow.Deciders, p flow.Permissio
 	return nil
 }
 
-// legacyApprovers applies what the deprecated get_approvers said: people whom
-// it names may decide, and nobody else. A channel names nobody, so that the
+// legacyApprovers applies what the deprecated get_approvers said: the people
+// whom it names may decide, and no others. If it names a channel, the
 // configuration's approvers stay.
 func (a Approval) legacyApprovers(ctx context.Context, d *flow.Deciders, said flow.Approvers) error {
 	var people []flow.Actor
@@ -235,8 +236,8 @@ func (a Approval) tier(ctx context.Context, to []flow.Destination, timeout *int6
 	return t, nil
 }
 
-// unapprovable says why nobody could ever approve the requester's request;
-// nil: somebody could.
+// unapprovable returns an error that says why nobody is able to approve the
+// requester's request, or nil if somebody is.
 func unapprovable(d flow.Deciders, requester flow.Actor) error {
 	if d.Members {
 		return nil

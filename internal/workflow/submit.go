@@ -19,8 +19,8 @@ type Submit struct {
 	Runs      store.Runs
 	Flows     *store.Flows
 	Directory Directory
-	// Fields gives the options that API requests are held to. Nil: flows whose
-	// options come from handlers take none.
+	// Fields gives the options that API requests are held to. If it is nil, API
+	// requests of flows whose options come from handlers are refused.
 	Fields FormHandlers
 	Now    func() time.Time
 }
@@ -52,7 +52,8 @@ func (s Submit) mayStart(f *flow.Flow, source flow.Channel, who store.User) erro
 	return MayRequest(who)
 }
 
-// MayRequest says whether somebody may start requests at all. Nil: yes.
+// MayRequest returns nil if the person may start requests at all, and an error
+// that says why not otherwise.
 func MayRequest(who store.User) error {
 	switch who.Role {
 	case store.RoleGuest:
@@ -115,8 +116,8 @@ func (e *Unsettled) Error() string {
 }
 
 // read checks a form: against the flow, and where handlers have a say in it,
-// against what it has become. What the person's client says of that counts for
-// nothing.
+// against what it has become. It does not trust what the person's client says
+// of the form.
 func (s Submit) read(ctx context.Context, f *flow.Flow, r flow.Run, values map[string]any) (flow.Submission, error) {
 	if _, dismissed := r.Dismissed(); dismissed || !f.DynamicForm() {
 		return f.Submit(values)
@@ -143,7 +144,7 @@ type Click struct {
 
 // Click authorises a click and appends its signal. It returns the run and the
 // id of the event that the signal becomes. A double click gives the same id
-// again; one that may not be made is refused and leaves no trace.
+// again; a click that is not allowed is refused, and not recorded.
 func (s Submit) Click(ctx context.Context, c Click) (flow.Run, string, error) {
 	r, err := s.Runs.Change(ctx, c.RunID, s.Now, func(r flow.Run) (flow.Input, error) {
 		if err := MayClick(r, c); err != nil {
@@ -180,7 +181,8 @@ func (s Submit) Click(ctx context.Context, c Click) (flow.Run, string, error) {
 // maxMessage bounds decision messages; Slack's plain_text_input takes 3,000.
 const maxMessage = 3000
 
-// MayClick says whether the actor may do this to the run. Nil: yes.
+// MayClick returns nil if the actor may do this to the run, and an error that
+// says why not otherwise.
 func MayClick(r flow.Run, c Click) error {
 	if c.Actor.Role == store.RoleDeactivated {
 		return flow.Errorf(flow.CodeForbidden, "this user has been deactivated")
@@ -188,7 +190,7 @@ func MayClick(r flow.Run, c Click) error {
 	switch c.Action {
 	case flow.ActionApprove, flow.ActionDeny:
 		if r.Status != flow.Requested {
-			return nil // the run says who was first
+			return nil // applying the click tells who was first
 		}
 		return r.MayDecide(c.Actor.Actor, c.Actor.Guest(), c.Action)
 	case flow.ActionCancel:
@@ -212,7 +214,7 @@ func MayClick(r flow.Run, c Click) error {
 func (s Submit) Retry(ctx context.Context, runID string, who store.User) (flow.Run, error) {
 	return s.Runs.Change(ctx, runID, s.Now, func(r flow.Run) (flow.Input, error) {
 		may := r.MayEnd(who.Actor)
-		if may != nil && r.Status == flow.Prompted { // nobody has looked for its admins yet
+		if may != nil && r.Status == flow.Prompted { // its admins have not been looked up yet
 			f, err := s.Flows.Version(ctx, r.Flow, r.FlowVersion)
 			if err != nil {
 				return nil, err

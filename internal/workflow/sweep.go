@@ -9,8 +9,8 @@ import (
 	"github.com/symflows/symflows/internal/store"
 )
 
-// Sweep drives whatever is due. It trusts no schedule and no execution, and is
-// the second of the two paths by which access ends.
+// Sweep drives all runs that are due. It trusts no schedule and no execution,
+// and is the second of the two paths by which access ends.
 type Sweep struct {
 	Runs  store.Runs
 	Drive Drive
@@ -30,8 +30,8 @@ type Swept struct {
 	Overdue int
 }
 
-// Run looks once. A run that can't be driven does not keep it from the others.
-// The error says that it could not look through all that is due.
+// Run looks once. It goes on with the others if a run can't be driven. An error
+// means that it has not seen all runs that are due.
 //
 // It looks further ahead than it drives: a removal that backs off is due later
 // than its access ended, and overdue all the same.

@@ -1,7 +1,16 @@
-// Package core builds what all deployments have in common, on this machine
-// and in AWS: one function per thing built, and nothing that decides. What
-// differs (the store, what runs workflows, schedules, where functions run) is
-// put in by whoever knows it: package app for this machine, and the main
-// package of each function in AWS, so that no function is linked with what it
-// has no right to use.
+// Package core builds the parts that a deployment is made of, on this machine
+// and in AWS: one method of [Core] for each part. A part takes all its ports as
+// one value (ports.go), and is not built if one is missing.
+//
+//	core.go          the use cases, on a store
+//	slack.go         what talks to a Slack workspace
+//	aws.go           what every function in AWS starts from: settings, table,
+//	                 secrets, and Slack by them; environment.go reads what
+//	                 Lambda sets
+//
+// The package decides nothing. It does not choose what differs between
+// deployments: the store, what runs workflows, schedules, the clients of AWS
+// other than those of the table and of secrets. Package app chooses for this
+// machine, and the main package of each function for AWS, so that a function is
+// linked only with clients that it has the rights to use.
 package core
