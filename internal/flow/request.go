@@ -161,7 +161,7 @@ func (r *Run) conclude(e Event, ruling *Ruling, hooks []string, now time.Time) e
 		r.then(e.Name, e.ID, hooks)
 	}
 	rule := Event{
-		ID: r.nextID(), Name: ruling.Event, Actor: System, Channel: ChannelSDK, At: now,
+		ID: r.nextID(), Name: ruling.Event, Actor: r.rule(e.Name), Channel: ChannelSDK, At: now,
 		State: StateCompleted, Fields: ruling.Fields,
 	}
 	r.Error = nil

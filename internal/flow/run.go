@@ -43,7 +43,8 @@ const (
 	KindSystem = "system"
 )
 
-// Actor is who did something: a person, a bot with a token, or the system.
+// Actor is who did something: a person, a bot with a token, the system, or a
+// rule of a flow, for which the system did it.
 type Actor struct {
 	ID    string `json:"id"` // UserID of the e-mail address or bot name
 	Kind  string `json:"kind"`
@@ -52,10 +53,19 @@ type Actor struct {
 	// Slack's ids of the person and the workspace; "" for people who have none.
 	SlackID   string `json:"slack_id,omitempty"`
 	SlackTeam string `json:"slack_team,omitempty"`
+	// Hook is the hook that decided; "" where no rule did.
+	Hook string `json:"hook,omitempty"`
 }
 
 // System is the actor of what happens by itself.
 var System = Actor{Kind: KindSystem, Name: "Sym Flows"}
+
+// rule is the hook of the run's flow that is asked before an event, as the actor
+// of what it puts in that event's place.
+func (r *Run) rule(asked EventName) Actor {
+	hook := HookBefore(asked)
+	return Actor{Kind: KindSystem, Name: r.Flow + ": " + hook, Hook: hook}
+}
 
 // Same tells whether both are one person. An id of either kind is enough: the
 // question is asked to keep people from approving their own requests.
@@ -64,8 +74,12 @@ func (a Actor) Same(b Actor) bool {
 		a.SlackID != "" && a.SlackID == b.SlackID && a.SlackTeam == b.SlackTeam
 }
 
-// Display is how people read the actor: a name, else an e-mail address.
+// Display is how people read the actor: a name, else an e-mail address. Which
+// hook a rule is says something to those only who read records.
 func (a Actor) Display() string {
+	if a.Hook != "" {
+		return "a rule of the flow"
+	}
 	for _, s := range []string{a.Name, a.Email, a.SlackID, a.ID} {
 		if s != "" {
 			return s

@@ -113,7 +113,7 @@ func Channel(c flow.Channel) string {
 }
 
 // Actor names an actor as Sym does: people by their Slack identity,
-// everybody else by our own service.
+// everybody else by our own service. A rule's username is its hook.
 func Actor(org string, a flow.Actor) events.AuditActor {
 	out := events.AuditActor{
 		User: flow.UserSRN(org, a.Kind, a.ID), Name: a.Name, Username: a.Email,
@@ -126,6 +126,7 @@ func Actor(org string, a flow.Actor) events.AuditActor {
 		out.Username, out.Identity.UserID = a.Name, a.ID
 	case a.Kind == flow.KindSystem:
 		out.User = flow.UserSRN(org, a.Kind, flow.KindSystem) // it has no id
+		out.Username = a.Hook
 	}
 	return out
 }

@@ -256,6 +256,73 @@ func TestRecordActors(t *testing.T) {
 	}
 }
 
+// A rule's decision, and what follows from it, name the flow and its hook.
+func TestRecordOfRule(t *testing.T) {
+	t.Parallel()
+	rule := func(hook string) events.AuditActor {
+		return events.AuditActor{
+			User: "acme:user:system:system:latest", Name: "prod-access: " + hook, Username: hook,
+			Identity: events.AuditIdentity{Service: "sym", ExternalID: "cloud"},
+		}
+	}
+	request := func(ruling flow.EventName) *story {
+		s := newStory(t, "rule", true)
+		sub, err := accessFlow().Submit(map[string]any{"reason": "Late orders", "target_id": "orders-db", "duration": "10m"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := s.signal(flow.Receive{Action: flow.ActionRequest, Actor: alice, Channel: s.run.Source, Submission: &sub})
+		s.apply(flow.Route{SignalID: id, Ruling: &flow.Ruling{Event: ruling, Fields: map[string]any{"reason": "On call"}}})
+		return s
+	}
+	decide := func(ruling flow.EventName) *story {
+		s := newStory(t, "decided", true).request()
+		id := s.signal(flow.Receive{Action: flow.ActionApprove, Actor: bob, Channel: flow.ChannelSlack})
+		s.apply(flow.Decide{SignalID: id, Ruling: &flow.Ruling{Event: ruling}})
+		return s
+	}
+	expire := func(ruling flow.EventName) *story {
+		s := newStory(t, "expired", true).request()
+		s.now = s.run.Deadline()
+		id := s.signal(flow.Receive{Action: flow.ActionTimeout, Actor: flow.System, Channel: flow.ChannelInternal})
+		s.apply(flow.Forward{SignalID: id, Ruling: &flow.Ruling{Event: ruling}})
+		return s
+	}
+	for _, tc := range []struct {
+		name  string
+		story *story
+		event flow.EventName
+		hook  string
+	}{
+		{"approved at once", request(flow.EventApprove), flow.EventApprove, "on_request"},
+		{"denied at once", request(flow.EventDeny), flow.EventDeny, "on_request"},
+		{"denied though approved", decide(flow.EventDeny), flow.EventDeny, "on_approve"},
+		{"expired early", expire(flow.EventRequestExpire), flow.EventRequestExpire, "on_request_forward"},
+		{"granted", request(flow.EventApprove).escalate(), flow.EventEscalate, "on_request"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			r := tc.story.last()
+			if r.Event.Type != string(tc.event) {
+				t.Fatalf("the last event is %s", r.Event.Type)
+			}
+			if diff := cmp.Diff(rule(tc.hook), r.Actor); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(r.Actor, r.Run.Actors[string(tc.event)]); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	approved := request(flow.EventApprove).run
+	if shown := approved.Approver().Display(); shown != "a rule of the flow" {
+		t.Errorf("people read %q", shown)
+	}
+	if u := record.UserOf(accessFlow(), approved.Approver(), false); u.Username != "on_request" || u.Type != flow.KindBot || u.ID != flow.UserID("acme", flow.KindSystem) {
+		t.Errorf("handlers see %+v", u)
+	}
+}
+
 // A record asked for late, when the run has moved on, is the one that was
 // asked for at once.
 func TestRecordLate(t *testing.T) {

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/symflows/symflows/internal/flow"
@@ -41,7 +42,7 @@ func UserOf(f *flow.Flow, a flow.Actor, outsider bool) User {
 	switch {
 	case a.Kind == flow.KindSystem:
 		u.ID, u.Type = flow.UserID(f.Org, flow.KindSystem), flow.KindBot
-		u.SRN, u.Username = flow.UserSRN(f.Org, flow.KindSystem, flow.KindSystem), flow.KindSystem
+		u.SRN, u.Username = flow.UserSRN(f.Org, flow.KindSystem, flow.KindSystem), cmp.Or(a.Hook, flow.KindSystem)
 	case a.Kind == flow.KindBot:
 		u.Type, u.Username = flow.KindBot, a.Name
 	case f.Environment.Administers(a):
