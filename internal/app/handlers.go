@@ -62,7 +62,7 @@ func (l *Local) serveHandlers(c core.Core, f workflow.Functions, p core.Services
 		return nil, fmt.Errorf("listen for handlers: %w", err)
 	}
 	server := &http.Server{
-		Handler: answers.Handler(), ReadHeaderTimeout: 10 * time.Second,
+		Handler: answers.Handler(), ReadHeaderTimeout: max(10*time.Second, c.Patience),
 		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn),
 	}
 	go func() { _ = server.Serve(listener) }() // ends with Close

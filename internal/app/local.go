@@ -241,7 +241,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		return err
 	}
 	l.mount(mux, slack, shown)
-	l.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)}
+	l.server = &http.Server{Handler: mux, ReadHeaderTimeout: max(10*time.Second, c.Patience), ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)}
 
 	// From here on: what an earlier process left.
 	if err := schedule.Load(ctx); err != nil {
@@ -323,7 +323,7 @@ func (l *Local) Run(ctx context.Context) error {
 		if l.Slack != nil {
 			l.Slack.Close() // pages that listen would keep the server from shutting down
 		}
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(10*time.Second, l.options.Settings.Patience))
 		defer cancel()
 		if err := l.server.Shutdown(grace); err != nil {
 			l.server.Close()

@@ -244,7 +244,7 @@ func TestNew_TriesAgain(t *testing.T) {
 		}
 		return dynamotest.None
 	})
-	if _, err := f.inAWS().Put(t.Context(), store.Item{Key: "run#a", Writer: "w"}); err != nil {
+	if _, err := f.Put(t.Context(), store.Item{Key: "run#a", Writer: "w"}); err != nil {
 		t.Error(err)
 	}
 }
