@@ -46,7 +46,8 @@ type Removal struct {
 	EventID string    `json:"event_id,omitempty"` // of the deescalate event, reserved
 	Owner   string    `json:"owner,omitempty"`    // who is at it
 	Until   time.Time `json:"until,omitzero"`     // when the owner's claim ends
-	// Result is what handlers answered before a removal that nobody asked for.
+	// Result is what handlers answered before a removal at the access's end. Where
+	// somebody asked for the removal, their signal has it.
 	Result *Result `json:"result,omitempty"`
 }
 
@@ -66,7 +67,8 @@ func (r *Run) AccessEvent(name EventName, id string, at time.Time) Event {
 	return e
 }
 
-// MayEnd says whether the actor may take the access away. Nil: yes.
+// MayEnd returns nil if the actor may take the access away, and an error of
+// CodeForbidden if not.
 func (r *Run) MayEnd(who Actor) error {
 	if r.Requester.Same(who) || r.isAdmin(who) || r.Approver().Same(who) ||
 		slices.ContainsFunc(r.Approvals, func(a CountedApproval) bool { return a.Actor.Same(who) }) {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// ErrUnchanged says that an input asks for what is so already: a double click,
-// a replay, a message delivered twice. Nothing needs to be written.
+// ErrUnchanged says that an input changes nothing: a double click, a replay, a
+// message delivered twice. Nothing needs to be written.
 var ErrUnchanged = errors.New("nothing to change")
 
 // Input is something that may move a run. The inputs are the types of this

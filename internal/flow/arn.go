@@ -22,9 +22,9 @@ func CheckFunctionARN(arn string) error {
 // these have accounts and credentials of their own.
 func otherPartition(arn string) bool { return strings.HasPrefix(arn, "arn:aws-") }
 
-// ARNRegion gives the region that an ARN names; "" where it names none, or is no
-// ARN. Most services know nothing of what is in another region than the one that
-// is asked.
+// ARNRegion gives the region that an ARN names. It returns "" if the ARN names
+// none, or is none. Most services know only what is in the region where they
+// are asked.
 func ARNRegion(arn string) string {
 	parts := strings.SplitN(arn, ":", 5)
 	if len(parts) < 5 || parts[0] != "arn" {

@@ -1,8 +1,39 @@
 // Package flow is the domain: what a flow is, what a run of it may do, and
-// what comes next. It knows neither storage nor Slack nor AWS, and imports
-// the standard library only.
+// what comes next. It reads no clock, calls nothing outside the process, and
+// imports the standard library only.
 //
-// A run moves like this; [Apply] is the only code that assigns a status:
+// # What is here
+//
+//   - A flow and the rules that a configuration must keep: flow.go, validate.go;
+//     its form, and the checking of what people enter: form.go, fields.go.
+//   - A run and its history: run.go, event.go. What may happen to it is an
+//     [Input], and [Apply] in apply.go says whether it may happen now. Each input
+//     stands with its subject: prompt.go, request.go, access.go, handlers.go,
+//     failure.go, execution.go.
+//   - What comes next: [Next], and the table of the workflow's steps, in steps.go.
+//   - An entitlement that several runs may share: [Grant] in grant.go, with moves
+//     of its own, because it outlives each of the runs that hold it.
+//   - What customers' Python may answer: answer.go; the code itself: source.go,
+//     filter.go. What customers' Lambda functions are called with: payload.go.
+//   - Names and texts: id.go, srn.go, arn.go, secret.go, duration.go, suggest.go,
+//     json.go.
+//   - Error codes, and what people may read of an error: error.go.
+//
+// Slack and AWS are known by their limits and by the forms of their names: how
+// long an option may be, what a channel, a user id, an ARN or a secret's path
+// looks like. A configuration that they would refuse has to be refused before
+// anything runs.
+//
+// # What is not here
+//
+// Calling anything. Reading YAML is internal/catalog's, storing internal/store's,
+// carrying out the steps internal/workflow's, targets internal/strategy's, and
+// showing runs internal/slackapp's and internal/api's. How an event looks as an
+// audit record is internal/record's.
+//
+// # The life of a run
+//
+// [Apply] is the only code that assigns a status:
 //
 //	           request            approve             escalate           deescalate
 //	prompted ───────────▶ requested ─────▶ approved ───────────▶ escalated ─────▶ deescalated
@@ -13,14 +44,11 @@
 //	    └──────▶ expired ◀───┘ └──▶ cancelled
 //
 // A hook of customers' code may shorten the way: a request, or the time-out of
-// one, is then approved or denied by a rule. What it may put in the place of
-// which event is a table in answer.go.
+// one, is then approved or denied by a rule. A table in answer.go says which
+// event may take the place of which.
 //
 // What people, programs and clocks ask for is first appended as a [Signal]
 // ([Receive]) and later taken by the workflow, one at a time, in the order of
 // the writes. [Next] says which step of the workflow a run needs, Run.Due when
-// somebody has to look at it at the latest.
-//
-// An entitlement that several runs may share is a [Grant], with its own
-// moves, because it outlives each of the runs that hold it.
+// it has to be looked at by the sweep, at the latest.
 package flow

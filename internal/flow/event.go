@@ -129,8 +129,8 @@ func (r *Run) amend(id string, change func(*Event)) {
 }
 
 // clipOutput keeps an answer within MaxOutputBytes; a longer one is replaced
-// by a note that says so, since half a JSON text is none. What is no JSON is
-// kept as text: a run that could not be written would be stuck.
+// by a note that says so, since half of a JSON text can't be read. What is not
+// JSON is kept as text, so that the run can always be written.
 func clipOutput(b json.RawMessage) json.RawMessage {
 	if len(b) > 0 && !json.Valid(b) {
 		b, _ = EncodeJSON(string(b)) // a string can't fail

@@ -18,7 +18,7 @@ type Failure struct {
 	Handler   string    `json:"handler,omitempty"`
 	Retryable bool      `json:"retryable,omitempty"`
 	Attempts  int       `json:"attempts,omitempty"` // failed ones in a row
-	RetryAt   time.Time `json:"retry_at,omitzero"`  // next attempt; zero: only by hand
+	RetryAt   time.Time `json:"retry_at,omitzero"`  // when it is tried again; zero if only Retry does so
 }
 
 // FailureOf turns an error into what a run may keep of it.
@@ -36,8 +36,8 @@ type Fail struct {
 	// SignalID is what a request, a forward or an expiry would have taken, had
 	// a handler not failed: it waits for Retry, and nothing waits for it.
 	SignalID string
-	// Wait is how long the target asks to be left alone; zero: it does not. A
-	// removal waits no longer for that than after any other failure.
+	// Wait is how long the target asks to be left alone; zero if it does not ask.
+	// A removal waits for that no longer than after any other failure.
 	Wait time.Duration
 }
 

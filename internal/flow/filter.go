@@ -1,8 +1,8 @@
 package flow
 
 // FlowsFilter is the code that says which flows a person is shown in Slack. It
-// spares people what is of no use to them, and protects nothing: whoever knows a
-// flow's name may ask for it.
+// keeps lists short and protects nothing: a person who knows a flow's name may
+// ask for it.
 type FlowsFilter struct {
 	Implementation *Source                `json:"implementation"`
 	Vars           map[string]string      `json:"vars,omitempty"`

@@ -21,7 +21,7 @@ type Flow struct {
 	// Strategy grants and removes access. Nil makes the flow approval-only.
 	Strategy *Strategy `json:"strategy,omitempty"`
 	Params   Params    `json:"params"`
-	// Implementation has the flow's handlers. Nil: Python is never asked.
+	// Implementation has the flow's handlers. It is nil if the flow has none.
 	Implementation *Source `json:"implementation,omitempty"`
 }
 
@@ -155,7 +155,7 @@ type Params struct {
 	Approval     Approval    `json:"approval"`
 	OnApprove    *LambdaCall `json:"on_approve,omitempty"`
 	AfterApprove *LambdaCall `json:"after_approve,omitempty"`
-	// HandlerTimeout bounds one handler; zero: DefaultHandlerTimeout.
+	// HandlerTimeout bounds one handler; zero stands for DefaultHandlerTimeout.
 	HandlerTimeout Duration `json:"handler_timeout,omitempty"`
 }
 
@@ -241,7 +241,7 @@ type Approval struct {
 type Notify struct {
 	Channel string   `json:"channel,omitempty"` // "#name" or an id
 	Users   []string `json:"users,omitempty"`   // e-mail addresses; several share a group message
-	Timeout Duration `json:"timeout,omitempty"` // zero: DefaultRequestTimeout
+	Timeout Duration `json:"timeout,omitempty"` // zero stands for DefaultRequestTimeout
 }
 
 // Duration is a time.Duration written in JSON as whole seconds.

@@ -47,12 +47,12 @@ type OpenForm struct {
 type OpenField struct {
 	Name  string    `json:"name"`
 	Type  FieldType `json:"type"`
-	Value any       `json:"value"` // as in [Submission]; nil: none, or none of the type
+	Value any       `json:"value"` // as in [Submission]; nil if there is none of the field's type
 	Label string    `json:"label"`
 	// Required counts while the field is visible.
 	Required bool `json:"required"`
 	Visible  bool `json:"visible"`
-	// Nil: the field takes any value.
+	// Nil lets the field take any value.
 	CurrentAllowed  []Option `json:"current_allowed_values"`
 	OriginalAllowed []Option `json:"original_allowed_values"`
 }
@@ -162,7 +162,8 @@ func (f *Flow) Change(form, by OpenForm) (OpenForm, error) {
 	return form, nil
 }
 
-// valueIn is a value as the field holds it; nil: it can't be one of the field's.
+// valueIn is a value as the field holds it. It returns nil if the field can't
+// hold the value.
 func (f *Flow) valueIn(p PromptField, v any) any {
 	if empty(v) {
 		return nil
@@ -272,8 +273,8 @@ func (f *Flow) CheckPrefetched(prefetched map[string][]Option, values map[string
 	return nil
 }
 
-// isOffered tells whether a field offers a value. What is no value of the field
-// is for others to find.
+// isOffered tells whether a field offers a value. It takes for offered what is
+// no value of the field at all, which is found elsewhere.
 func (f *Flow) isOffered(p PromptField, field OpenField, v any) bool {
 	value := f.valueIn(p, v)
 	return value == nil || SameValue(value, f.offered(p, field, value))

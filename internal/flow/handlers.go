@@ -79,7 +79,7 @@ type Result struct {
 // were kept before there were handlers are a function's.
 func (r *Result) FunctionAsked() bool { return r != nil && (r.Invoked || r.Answer == nil) }
 
-// Hook is what the step's hook returned; nil: nothing.
+// Hook is what the step's hook returned, and nil if it returned nothing.
 func (r *Result) Hook() *HookAnswer {
 	if r == nil || r.Answer == nil {
 		return nil

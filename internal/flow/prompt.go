@@ -43,8 +43,8 @@ func (in Start) apply(r *Run, now time.Time) error {
 	return nil
 }
 
-// Dismiss is a form that a hook does not let be shown, by ignoring the prompt
-// or by failing: whoever asked for it is told why, and it can't be submitted.
+// Dismiss closes a form that a hook did not let be shown, because it ignored the
+// prompt or failed. Its requester is told why, and it can't be submitted.
 type Dismiss struct{ Reason Failure }
 
 func (in Dismiss) apply(r *Run, _ time.Time) error {

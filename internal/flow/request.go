@@ -83,7 +83,8 @@ func (d Deciders) Names() string {
 }
 
 // MayDecide says whether the actor may approve or deny, by what routing
-// found; guest says whether the workspace knows them as a guest. Nil: yes.
+// found; guest says whether the workspace knows them as a guest. It returns nil
+// if they may.
 func (r *Run) MayDecide(who Actor, guest bool, action Action) error {
 	d := r.Deciders
 	if guest && !d.AllowGuests {
@@ -104,7 +105,8 @@ func (r *Run) MayDecide(who Actor, guest bool, action Action) error {
 	return Errorf(CodeForbidden, "only %s can decide this request", d.Names())
 }
 
-// MayCancel says whether the actor may withdraw the request. Nil: yes.
+// MayCancel returns nil if the actor may withdraw the request, and an error of
+// CodeForbidden if not.
 func (r *Run) MayCancel(who Actor) error {
 	if r.Requester.Same(who) {
 		return nil
@@ -179,7 +181,7 @@ func (r *Run) conclude(e Event, ruling *Ruling, hooks []string, now time.Time) e
 	return nil
 }
 
-// Reject ends a request that nobody could ever approve.
+// Reject ends a request for which the flow has no possible approver.
 type Reject struct {
 	SignalID string
 	Reason   Failure
@@ -202,8 +204,8 @@ func (in Reject) apply(r *Run, now time.Time) error {
 	return nil
 }
 
-// Refuse drops a signal, and records that somebody tried. Signals of clocks
-// and messengers leave no trace: nobody tried anything.
+// Refuse drops a signal, and records who tried what. Signals of clocks and
+// messengers leave no record, since no person is behind them.
 type Refuse struct {
 	SignalID string
 	Reason   Failure

@@ -139,7 +139,7 @@ type Run struct {
 	// After is what is still to run after an event that is durable already.
 	After []AfterCall `json:"after,omitempty"`
 	// Coming is the form, or the grant, that a hook is asked about before it is
-	// begun; nil where there is none, or it has begun.
+	// begun. It is nil where no hook is asked, and once the step has begun.
 	Coming *Coming `json:"coming,omitempty"`
 
 	// Access is set once a grant is intended; it holds all that removal needs.
@@ -148,7 +148,7 @@ type Run struct {
 	Error *Failure `json:"error,omitempty"`
 
 	Execution Execution `json:"execution"`
-	// Due is when somebody has to look at the run at the latest; zero: never.
+	// Due is when the sweep has to look at the run at the latest; zero if never.
 	Due time.Time `json:"due"`
 }
 
@@ -233,7 +233,7 @@ func (r *Run) SRN() string { return RunSRN(r.Org, r.Flow, r.FlowVersion, r.ID) }
 // FlowSRN is the resource name of the flow's version.
 func (r *Run) FlowSRN() string { return FlowSRN(r.Org, r.Flow, r.FlowVersion) }
 
-// Duration is how long access was asked for; zero: until taken away by hand.
+// Duration is how long access was asked for; zero if until it is ended by hand.
 func (r *Run) Duration() time.Duration { return time.Duration(r.DurationSeconds) * time.Second }
 
 // Event finds an event by id.
@@ -283,7 +283,7 @@ func (r *Run) Actors() map[EventName]Actor {
 	return out
 }
 
-// Approver is who decided in favour; the system if nobody did.
+// Approver is who approved, and the system where no approval is recorded.
 func (r *Run) Approver() Actor {
 	if e, ok := r.Last(EventApprove); ok {
 		return e.Actor

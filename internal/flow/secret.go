@@ -41,8 +41,8 @@ func SecretARNs(path string) []string {
 	return []string{without}
 }
 
-// SecretName gives the name by which to ask for a secret that there is none of
-// under its path, and whether there is one: Secrets Manager takes an ARN for whole
+// SecretName gives the name by which to ask for a secret that was not found under
+// its path, and whether there is such a name: Secrets Manager takes an ARN for whole
 // if it ends like one (https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen).
 // What is found by it has to have an ARN that [SecretHas] knows.
 func SecretName(path string) (string, bool) {

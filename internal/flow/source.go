@@ -19,7 +19,7 @@ type Source struct {
 	Text   string `json:"text,omitempty"`
 	SHA256 string `json:"sha256"` // of the text, in hexadecimal
 	// Handlers are the names that the code defines, as the runner tells them.
-	// Nil: nobody has looked, so that every step asks.
+	// Nil says that the code was not read yet, so that every step asks it.
 	Handlers []string `json:"handlers,omitempty"`
 }
 
@@ -72,7 +72,7 @@ func CheckStrategySource(s *Source) error {
 	return nil
 }
 
-// SourceError says where a source is wrong, by whoever has read it as Python.
+// SourceError says where a source is wrong, as Python found when it read it.
 type SourceError struct {
 	Line    int // from 1; 0: not known
 	Message string

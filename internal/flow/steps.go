@@ -212,7 +212,7 @@ func (r *Run) Overdue(now time.Time) bool {
 
 // EndDue is the time from which access has to be taken away: now if somebody
 // asked, else the access's end, pushed back while a claim or a back-off lasts.
-// False: nothing has to be.
+// False says that nothing ends it.
 func (r *Run) EndDue() (time.Time, bool) {
 	if !r.Access.Live() {
 		return time.Time{}, false
@@ -255,8 +255,8 @@ func (r *Run) Left(now time.Time) time.Duration {
 	return max(at.Sub(now), 0)
 }
 
-// nextLook is when somebody has to look at the run at the latest, whatever else
-// fails: the earliest of all that it waits for.
+// nextLook is when the sweep has to look at the run at the latest, even if all
+// else fails: the earliest of the times that the run waits for.
 func nextLook(r *Run) time.Time {
 	var at time.Time
 	earliest := func(t time.Time) {

@@ -6,7 +6,7 @@ import (
 )
 
 // DidYouMean writes a suggestion to put behind a name that is none of the
-// candidates; "" if none of them is near.
+// candidates. It returns "" if none of them is near.
 func DidYouMean(s string, candidates []string) string {
 	if c := closest(s, candidates); c != "" {
 		return fmt.Sprintf(" (did you mean %q?)", c)
@@ -14,7 +14,8 @@ func DidYouMean(s string, candidates []string) string {
 	return ""
 }
 
-// closest finds the candidate that was probably meant; "" if none is near.
+// closest finds the candidate that was probably meant. It returns "" if none is
+// near.
 func closest(s string, candidates []string) string {
 	s = strings.ToLower(strings.TrimPrefix(s, "sym_")) // Terraform's prefix
 	best, least := "", max(1, len(s)/3)

@@ -169,7 +169,7 @@ func (v *validator) sources() {
 
 func fieldPath(i int, attr string) string { return fmt.Sprintf("params.prompt_fields[%d].%s", i, attr) }
 
-// index finds a declared field; -1: there is none.
+// index finds a declared field. It returns -1 if there is none.
 func (v *validator) index(name string) int {
 	return slices.IndexFunc(v.Params.PromptFields, func(p PromptField) bool { return p.Name == name })
 }
@@ -320,12 +320,12 @@ func (v *validator) handlers() {
 		}
 		if !slices.Contains(handlerNames(), name) && !strings.HasPrefix(name, OnChange("")) && !strings.HasPrefix(name, StrategyClass) {
 			v.fault("implementation", "%s defines %s, which nothing would ever call: hooks are on_<event> and after_<event> for %s, reducers %s",
-				v.Implementation.Name, name, eventNames(), strings.Join([]string{HandlerPermissions, HandlerNotifications, HandlerApprovers, HandlerIdentity, HandlerIdentityLookup}, ", "))
+				v.Implementation.Name, name, joinedHookEvents(), strings.Join([]string{HandlerPermissions, HandlerNotifications, HandlerApprovers, HandlerIdentity, HandlerIdentityLookup}, ", "))
 		}
 	}
 }
 
-func eventNames() string {
+func joinedHookEvents() string {
 	var names []string
 	for _, e := range hookEvents {
 		names = append(names, string(e))
@@ -501,8 +501,8 @@ func (v *validator) lambdaCalls() {
 	}
 }
 
-// lazily compiles a pattern when it is first used: the larger ones take their
-// time, and most functions that are started need none of them.
+// lazily compiles a pattern when it is first used. Large ones take long to
+// compile, and most Lambda functions never use them.
 func lazily(pattern string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }
