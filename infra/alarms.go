@@ -21,8 +21,8 @@ type metric struct {
 	dimensions            map[string]string
 }
 
-// alarm says when to call for a person: when the sum of the metrics is above a
-// bound (or, if it is silence that alarms, below 1) for some periods on end.
+// alarm says when to call a person: when the sum of the metrics is above a bound
+// (or below 1, for metrics whose silence is the alarm) for some periods in a row.
 type alarm struct {
 	id          string
 	description string // what is wrong, and where to look
@@ -41,7 +41,7 @@ func (d *deployment) addAlarms() {
 	}
 }
 
-// alarmList has what nobody may miss: first of all, access that does not end.
+// alarmList has the alarms, the most important first: access that does not end.
 func (d *deployment) alarmList() []alarm {
 	const minute = time.Minute
 	failing := func(function, description string, above float64) alarm {
@@ -128,8 +128,8 @@ func (d *deployment) alarmList() []alarm {
 	return list
 }
 
-// waitingRecords counts messages with audit records, those that relay is at
-// included.
+// waitingRecords counts messages with audit records, including those that relay is
+// reading.
 func (d *deployment) waitingRecords() []metric {
 	queue := *d.auditQueue.AttrQueueName()
 	return []metric{queued("ApproximateNumberOfMessagesVisible", queue), queued("ApproximateNumberOfMessagesNotVisible", queue)}
@@ -148,7 +148,8 @@ func (d *deployment) throttled() []metric {
 	return out
 }
 
-// tableThrottled counts indexes, too: one that can't follow holds up the table.
+// tableThrottled counts throttled calls of the table and of its indexes: an index
+// that can't follow holds up the table.
 func (d *deployment) tableThrottled() []metric {
 	out := []metric{d.stored("ReadThrottleEvents", ""), d.stored("WriteThrottleEvents", "")}
 	for _, index := range dynamo.Schema().Indexes {
@@ -157,37 +158,37 @@ func (d *deployment) tableThrottled() []metric {
 	return out
 }
 
-// swept is one of the sweep's own metrics.
+// swept gives one of the sweep's own metrics.
 func (d *deployment) swept(name, stat string) metric {
 	return metric{config.MetricNamespace, name, stat, map[string]string{config.MetricDimension: d.qualified("sweep")}}
 }
 
-// ran is of a function.
+// ran gives a metric of a function.
 func (d *deployment) ran(name, function, stat string) metric {
 	return metric{"AWS/Lambda", name, stat, map[string]string{"FunctionName": d.qualified(function)}}
 }
 
-// read is of a reader of the stream.
+// read gives a metric of a reader of the stream.
 func (d *deployment) read(name, function string) metric {
 	return metric{"AWS/Lambda", name, "Sum", map[string]string{"EventSourceMappingUUID": *d.readers[function].Ref()}}
 }
 
-// scheduled is of the schedules.
+// scheduled gives a metric of the schedules.
 func (d *deployment) scheduled(name, stat string) metric {
 	return metric{"AWS/Scheduler", name, stat, map[string]string{"ScheduleGroup": d.options.name}}
 }
 
-// executed is of the request workflow.
+// executed gives a metric of the request workflow.
 func (d *deployment) executed(name string) metric {
 	return metric{"AWS/States", name, "Sum", map[string]string{"StateMachineArn": d.machineARN()}}
 }
 
-// served is of the HTTP API.
+// served gives a metric of the HTTP API.
 func (d *deployment) served(name, stat string) metric {
 	return metric{"AWS/ApiGateway", name, stat, map[string]string{"ApiId": *d.api.Ref()}}
 }
 
-// stored is of the table, or one of its indexes.
+// stored gives a metric of the table, or of one of its indexes.
 func (d *deployment) stored(name, index string) metric {
 	m := metric{"AWS/DynamoDB", name, "Sum", map[string]string{"TableName": *d.table.Ref()}}
 	if index != "" {
@@ -196,12 +197,12 @@ func (d *deployment) stored(name, index string) metric {
 	return m
 }
 
-// shipped is of Firehose.
+// shipped gives a metric of Firehose.
 func (d *deployment) shipped(name, stat string) metric {
 	return metric{"AWS/Firehose", name, stat, map[string]string{"DeliveryStreamName": d.options.name}}
 }
 
-// queued is of a queue.
+// queued gives a metric of a queue.
 func queued(name, queue string) metric {
 	return metric{"AWS/SQS", name, "Maximum", map[string]string{"QueueName": queue}}
 }
@@ -231,7 +232,7 @@ func (d *deployment) addAlarm(a alarm) awscloudwatch.CfnAlarm {
 	return awscloudwatch.NewCfnAlarm(d.stack, jsii.String(a.id+"Alarm"), props)
 }
 
-// sum adds up the metrics of an alarm: what has no value counts for nothing.
+// sum adds up the metrics of an alarm. A metric without a value counts as 0.
 func sum(a alarm) []any {
 	queries := []any{&awscloudwatch.CfnAlarm_MetricDataQueryProperty{
 		Id: jsii.String("total"), Expression: jsii.String("SUM(FILL(METRICS(), 0))"), ReturnData: jsii.Bool(true),

@@ -8,7 +8,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// route has a function answer requests.
+// route makes a function answer requests.
 type route struct {
 	id, key, function string
 	iam               bool // only for callers whom IAM allows it; else the function checks

@@ -8,21 +8,21 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// How long the buckets keep what is not for good, in days.
+// How many days the buckets keep what they don't keep for good.
 const (
 	deadLetterDays = 90
 	accessLogDays  = 365
 	versionDays    = 90 // what was deleted or overwritten
-	uploadDays     = 7  // what was never sent to its end
+	uploadDays     = 7  // uploads that were never completed
 )
 
 // byHour puts objects into folders by the hour of their arrival: the layout in
 // which local mode writes, too.
 const byHour = "year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/hour=!{timestamp:HH}/"
 
-// addAudit makes the way of audit records: relay puts them into Firehose, which
-// writes them to the bucket as lines of JSON, compressed. What Firehose does not
-// take waits in a queue, by run.
+// addAudit makes the path of audit records: relay sends them to Firehose, which
+// writes them to the bucket as lines of JSON, compressed. Records that Firehose
+// refuses wait in a queue, by run.
 func (d *deployment) addAudit() {
 	d.addBuckets()
 	d.addFirehose()
@@ -33,9 +33,8 @@ func (d *deployment) addAudit() {
 	d.auditQueue = d.queue("AuditQueue", 6*timeoutOf("relay"), &redrive{to: d.auditDeadLetters, after: 120})
 }
 
-// addBuckets makes the buckets for what is for good (audit records), for what
-// waits for repair (changes that relay or notify gave up on), and for the
-// accesses to both.
+// addBuckets makes the buckets: one for audit records, one for changes that relay
+// or notify gave up on, and one for the logs of accesses to both.
 func (d *deployment) addBuckets() {
 	d.accessLogs = d.bucket("AccessLogBucket", bucket{expireDays: accessLogDays})
 
@@ -58,7 +57,7 @@ func (d *deployment) addBuckets() {
 	d.bucketPolicy("DeadLetterBucketPolicy", d.deadLetterBucket, []any{insecure(d.deadLetterBucket)})
 }
 
-// bucket says in what buckets differ.
+// bucket has the settings in which buckets differ.
 type bucket struct {
 	expireDays int  // how long objects are kept; 0: forever
 	lock       bool // Object Lock is possible
@@ -117,7 +116,7 @@ func (d *deployment) bucketPolicy(id string, b awss3.CfnBucket, statements []any
 	awss3.NewCfnBucketPolicy(d.stack, jsii.String(id), &awss3.CfnBucketPolicyProps{Bucket: b.Ref(), PolicyDocument: document(statements...)})
 }
 
-// insecure refuses whatever does not come by TLS.
+// insecure refuses calls that don't come by TLS.
 func insecure(b awss3.CfnBucket) any {
 	return map[string]any{
 		"Effect": "Deny", "Principal": "*", "Action": "s3:*",

@@ -12,10 +12,10 @@ import (
 
 // build compiles all functions of the repository at root as Lambda wants them,
 // into a new folder with one for each function. The same source gives the same
-// binaries, on whatever machine, so that what did not change is not deployed.
-// Command pip installs what handlers may import. Whether they go without is the
-// options' to say: a deploy that finds no index must not take from handlers what
-// they had.
+// binaries on every machine, so that what did not change is not deployed. Command
+// pip installs what handlers may import. If it fails, so does build: a deploy that
+// finds no index must not take packages from handlers that had them. With the option
+// withoutRequests it is not called.
 func build(root string, o options, pip []string) (dir string, err error) {
 	dir, err = os.MkdirTemp("", "symflows-functions-")
 	if err != nil {
@@ -61,7 +61,7 @@ func goFunctions() []string {
 	return slices.DeleteFunc(slices.Clone(functionNames), func(name string) bool { return name == pythonFunction })
 }
 
-// pythonParts are what runs in Lambda: neither tests nor tools.
+// pythonParts are the parts that run in Lambda, without tests and tools.
 var pythonParts = []string{"main.py", "runner", "sym"}
 
 // buildPython copies the function that runs handlers to a new folder.
@@ -99,8 +99,9 @@ func buildPython(root, to string) error {
 // pip is the command that installs Python packages from an index.
 var pip = []string{"python3", "-m", "pip"}
 
-// addRequirements installs packages beside the code in a folder, as Lambda needs
-// them, whatever this machine is; or none of them.
+// addRequirements installs packages beside the code in a folder, in the form that
+// Lambda needs, which may differ from that of this machine. If it fails, it leaves
+// none of them there.
 func addRequirements(requirements, to string, a architecture, pip []string) error {
 	dir, err := os.MkdirTemp(filepath.Dir(to), "requirements-")
 	if err != nil {
@@ -117,7 +118,7 @@ func addRequirements(requirements, to string, a architecture, pip []string) erro
 		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 		return fmt.Errorf("pip install: %w: %s", err, lines[len(lines)-1])
 	}
-	// Commands, and lists of what was installed, tell of this machine.
+	// Commands and lists of installed files have paths of this machine.
 	if err := os.RemoveAll(filepath.Join(dir, "bin")); err != nil {
 		return err
 	}
@@ -133,5 +134,5 @@ func addRequirements(requirements, to string, a architecture, pip []string) erro
 	return os.CopyFS(to, os.DirFS(dir))
 }
 
-// code is the folder in which build puts a function.
+// code gives the folder in which build puts a function.
 func code(built, name string) string { return filepath.Join(built, name+".lambda") }

@@ -24,11 +24,11 @@ import (
 //	region          the CLI's  AWS region, such as eu-central-1
 //	flows           flows      folder of the configuration
 //	architecture    arm64      of the functions: arm64, or x86_64 for emulators
-//	alarmEmail      none       who is told of alarms; AWS asks them to confirm first
+//	alarmEmail      none       address that gets alarms; AWS asks it to confirm first
 //	logRetention    90         days that logs are kept, one of the numbers that CloudWatch takes
 //	auditRetention  forever    days that audit records are kept
 //	objectLock      none       audit records can't be deleted for a time, by governance:DAYS (but by those with a right
-//	                           to bypass it) or compliance:DAYS (by nobody, and nobody can shorten it)
+//	                           to bypass it) or compliance:DAYS (no user can delete them or shorten it)
 //	rateLimit       50         requests a second that the API takes
 //	burstLimit      100        requests that the API takes at once
 //	endpointUrl     none       address of an emulator, which all functions use in place of AWS
@@ -47,10 +47,11 @@ type options struct {
 	functionPatterns         string // see patterns
 }
 
-// architecture is what Lambda calls it, and Go.
+// architecture is the name of one for Lambda, and for Go.
 type architecture struct{ lambda, goarch string }
 
-// objectLock says how long audit records can't be deleted; zero: they can.
+// objectLock says how long audit records can't be deleted. With its zero value they
+// can be.
 type objectLock struct {
 	mode string // GOVERNANCE or COMPLIANCE
 	days int
@@ -78,7 +79,7 @@ var (
 	ourKeys = regexp.MustCompile(`^[A-Za-z]+$`)
 )
 
-// maxDays is what S3 takes, too: a hundred years.
+// maxDays is a hundred years, which S3 takes too.
 const maxDays = 36500
 
 // readOptions reads the context. The error joins all that is wrong with it.
@@ -139,7 +140,7 @@ func runsIn(region string) bool {
 	return regionPattern.MatchString(region) && !strings.HasPrefix(region, "cn-") && !strings.HasPrefix(region, "us-gov-") && !strings.HasPrefix(region, "us-iso")
 }
 
-// patterns lists those of functions' ARNs.
+// patterns lists the patterns of functions' ARNs.
 func (o options) patterns() []string {
 	return strings.FieldsFunc(o.functionPatterns, func(r rune) bool { return r == ',' })
 }
@@ -162,7 +163,7 @@ func takesIn(pattern, own string) bool {
 	return strings.HasPrefix(own, begin) || strings.HasPrefix(begin, own)
 }
 
-// parseLock reads what lockPattern matches; anything else is no lock.
+// parseLock reads a text that lockPattern matches. Any other text gives no lock.
 func parseLock(s string) objectLock {
 	m := lockPattern.FindStringSubmatch(s)
 	if m == nil {
@@ -194,7 +195,7 @@ func (r *reader) fault(key, format string, args ...any) {
 	r.faults = append(r.faults, fmt.Errorf("context %s: %s", key, fmt.Sprintf(format, args...)))
 }
 
-// value gives an option as text; false where it is not set.
+// value gives an option as text. It returns false if the option is not set.
 func (r *reader) value(key string) (string, bool) {
 	r.known[key] = true
 	switch v := r.given[key].(type) {

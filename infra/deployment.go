@@ -22,8 +22,8 @@ import (
 	"github.com/symflows/symflows/internal/catalog"
 )
 
-// deployment is the stack as it is being made: what its concerns use of one
-// another.
+// deployment is the stack while it is being made: it holds the resources that more
+// than one file uses.
 type deployment struct {
 	stack   awscdk.Stack
 	options options
@@ -65,8 +65,8 @@ func newDeployment(app awscdk.App, o options, config *catalog.Catalog, built str
 			Description:        jsii.String("Sym Flows: access that people ask for, that somebody approves, and that ends by itself"),
 			Env:                &awscdk.Environment{Region: orNil(o.region)},
 			AnalyticsReporting: jsii.Bool(false),
-			// Without the stack nothing takes away access that is live: whoever
-			// deletes it has to mean it.
+			// Without the stack nothing takes away live access: it can't be deleted
+			// by mistake.
 			TerminationProtection: jsii.Bool(true),
 			// What is uploaded has a folder of its own, so that the right to read it
 			// is the same in each deploy.
@@ -97,13 +97,13 @@ func newDeployment(app awscdk.App, o options, config *catalog.Catalog, built str
 // assetPrefix begins the keys of all that is uploaded for a deployment.
 func assetPrefix(o options) string { return o.name + "/" }
 
-// arn names something of this account and region. By their names, things that
-// need each other can be named before they are made.
+// arn gives the ARN of something in this account and region, by its name: so a
+// resource can be named before it is made, by others that it needs itself.
 func (d *deployment) arn(service, resource string) string {
 	return fmt.Sprintf("arn:%s:%s:%s:%s:%s", *awscdk.Aws_PARTITION(), service, *awscdk.Aws_REGION(), *awscdk.Aws_ACCOUNT_ID(), resource)
 }
 
-// qualified is the name of something of this deployment.
+// qualified gives the name of something of this deployment.
 func (d *deployment) qualified(name string) string { return d.options.name + "-" + name }
 
 func (d *deployment) functionARN(name string) string {
@@ -112,12 +112,12 @@ func (d *deployment) functionARN(name string) string {
 
 func (d *deployment) machineARN() string { return d.arn("states", "stateMachine:"+d.options.name) }
 
-// output tells a value to those who deploy, and to commands.
+// output writes a value into the stack's outputs, for people and commands.
 func (d *deployment) output(name, value, description string) {
 	awscdk.NewCfnOutput(d.stack, jsii.String(name), &awscdk.CfnOutputProps{Value: jsii.String(value), Description: jsii.String(description)})
 }
 
-// addOutputs tells what commands and guides ask for.
+// addOutputs writes the outputs that commands and guides use.
 func (d *deployment) addOutputs() {
 	url := *d.api.AttrApiEndpoint()
 	d.output("ApiUrl", url, "Address of this deployment; the API is below /api/v1")

@@ -21,15 +21,15 @@ const (
 	pythonRuntime  = "python3.13"
 )
 
-// size is what a function may take. Lambda gives processor time by memory, and
-// where people wait it is bought.
+// size is what a function may take. Lambda gives processor time by memory:
+// functions that people wait for have more of it.
 type size struct {
 	memory  int // MB
 	timeout time.Duration
 }
 
-// sizes are by function. Time-outs end before those who wait give up, so that
-// it is Lambda that says what happened.
+// sizes are by function. A time-out ends before the caller gives up, so that Lambda
+// says what happened.
 var sizes = map[string]size{
 	"slack":    {512, 29 * time.Second}, // Slack waits for 3 s, but a form that shows it loads goes on; API Gateway waits for 30
 	"api":      {512, 20 * time.Second},
@@ -46,7 +46,7 @@ var sizes = map[string]size{
 
 func timeoutOf(function string) time.Duration { return sizes[function].timeout }
 
-// settings are what each function has to find, by its name.
+// settings are the environment variables of each function, by its name.
 func (d *deployment) settings() map[string]config.AWS {
 	table, slack := *d.table.Ref(), *d.slackSecret.Ref()
 	machine, access := d.machineARN(), d.functionARN("access")
@@ -92,7 +92,7 @@ func (d *deployment) addFunction(name string, rights []right, settings config.AW
 	d.digests[name] = asset.AssetHash()
 	runtime, handler := "provided.al2023", "bootstrap"
 	env := config.Settings{Org: d.options.org, LogFormat: "json", AWS: settings}.Env()
-	if name == pythonFunction { // none of our settings is for customers' code
+	if name == pythonFunction { // customers' code sees no setting of ours
 		runtime, handler, env = pythonRuntime, "main.handler", map[string]string{}
 	}
 	if d.options.endpointURL != "" {
@@ -126,8 +126,8 @@ func (d *deployment) addFunction(name string, rights []right, settings config.AW
 	return f
 }
 
-// asynchronous says how long, in seconds, and how often calls are tried that
-// nobody waits for, and where those go that were tried in vain.
+// asynchronous says how long (in seconds) and how often Lambda tries asynchronous
+// calls, and where it puts those that failed each time.
 func (d *deployment) asynchronous(function string, age, retries int, failed *string) awslambda.CfnEventInvokeConfig {
 	props := &awslambda.CfnEventInvokeConfigProps{
 		FunctionName: d.functions[function].Ref(), Qualifier: jsii.String("$LATEST"),
@@ -145,10 +145,10 @@ func writeLogs(to awslogs.CfnLogGroup) right {
 	return right{actions: []string{"logs:CreateLogStream", "logs:PutLogEvents"}, resources: []string{*to.AttrArn()}}
 }
 
-// logGroup makes one that outlives the stack, for a first deploy that fails takes
-// away all that it has made, and the reason would be gone with it. What is in it
-// ends with its retention. Its name ends as the stack's id begins, so that it is
-// in no later stack's way.
+// logGroup makes a log group that outlives the stack: a first deploy that fails
+// deletes all that it has made, and the reason would be gone with it. Its entries
+// end with their retention. Its name ends with the beginning of the stack's id, so
+// that a later stack can have one of its own.
 func (d *deployment) logGroup(id, name string) awslogs.CfnLogGroup {
 	unique := awscdk.Fn_Select(jsii.Number(0), awscdk.Fn_Split(jsii.String("-"),
 		awscdk.Fn_Select(jsii.Number(2), awscdk.Fn_Split(jsii.String("/"), awscdk.Aws_STACK_ID(), nil)), nil))

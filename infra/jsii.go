@@ -9,12 +9,11 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// inside marks the process that contained has started.
+// inside is the variable that is set in the process that contained starts.
 const inside = "SYMFLOWS_INFRA_INSIDE"
 
-// contained runs something, and gives the status to exit with, so that nothing is
-// left behind: in a process of its own, with a folder for temporary files that is
-// removed after.
+// contained calls run in a process of its own, with a folder for temporary files
+// that is removed afterwards, and gives the status to exit with.
 //
 // jsii unpacks its runtime into such a folder as soon as a program starts, and
 // its Close, if the runtime was used, is a race: it waits for a process that it

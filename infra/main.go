@@ -4,8 +4,8 @@
 //	npx cdk synth     writes the template, and touches no account
 //	npx cdk deploy    puts it into the account that AWS's credentials lead to
 //
-// Before anything is written, the configuration in flows/ is checked whole, and
-// the functions are built. What can be set is listed at [options].
+// It checks the whole configuration in flows/, and builds the functions, before it
+// writes anything. The settings are listed at [options].
 //
 // There is one file for each concern. All resources are CloudFormation's own,
 // with the ids under which they stand here: nothing is in the template that is

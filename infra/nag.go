@@ -7,7 +7,7 @@ import (
 	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 )
 
-// addChecks has the template checked against AWS's list of good practice
+// addChecks checks the template against AWS's list of good practice
 // (https://github.com/cdklabs/cdk-nag, AWS Solutions): a finding that nothing
 // suppresses fails synth.
 func (d *deployment) addChecks(app awscdk.App) {
@@ -19,12 +19,13 @@ func checkPractice(app awscdk.App) {
 	awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(&cdknag.NagPackProps{Verbose: jsii.Bool(true), Reports: jsii.Bool(false)}), nil)
 }
 
-// suppress says why a finding is none.
+// suppress marks a finding as accepted, with the reason.
 func suppress(at constructs.IConstruct, id, reason string) {
 	cdknag.NagSuppressions_AddResourceSuppressions(at, &[]*cdknag.NagPackSuppression{{Id: jsii.String(id), Reason: jsii.String(reason)}}, nil)
 }
 
-// suppressWildcards is for roles, whose rights have a test of their own.
+// suppressWildcards accepts stars in the rights of a role, which have a test of
+// their own.
 func suppressWildcards(at constructs.IConstruct) {
 	suppress(at, "AwsSolutions-IAM5", "Each right is listed in infra/testdata/rights.txt and reviewed there. Stars stand for what IAM can't limit to resources, or for all of one kind that is this deployment's own")
 }

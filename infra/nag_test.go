@@ -49,7 +49,7 @@ func TestGoodPracticeIsChecked(t *testing.T) {
 	}
 }
 
-// TestSuppressionsSayWhy: a finding that is none says why it is none.
+// TestSuppressionsSayWhy: every suppressed finding has a reason.
 func TestSuppressionsSayWhy(t *testing.T) {
 	t.Parallel()
 	seen := 0

@@ -69,7 +69,7 @@ func (d *deployment) addTargets(function string, rights []right, after awscdk.Cf
 	}
 }
 
-// fits says whether IAM takes the parts, and if not, what to do.
+// fits says whether IAM takes the parts, and what to do if it does not.
 func fits(function string, rights []right, parts [][]right) error {
 	all, largest := 0, 0
 	for _, r := range rights {
@@ -124,10 +124,10 @@ func merge(rights []right) []right {
 	return out
 }
 
-// key is what a right is but for its resources.
+// key gives all of a right but its resources.
 func key(r right) string { return string(compact([]any{r.actions, r.condition})) }
 
-// wide has functions that match a pattern allowed by that.
+// wide replaces functions that match a pattern by the pattern.
 func wide(rights []right, patterns []string) []right {
 	var out []right
 	for _, r := range rights {
@@ -194,7 +194,7 @@ var (
 
 const longestUnknown = 160 // a table with a name of 40 letters and CloudFormation's own after it
 
-// length is how long IAM finds a policy, or less.
+// length bounds the length of a policy as IAM counts it.
 func length(policy any) int {
 	return len(unknown.ReplaceAllStringFunc(string(compact(policy)), func(token string) string {
 		name := strings.TrimPrefix(token, "${Token[")
@@ -207,7 +207,7 @@ func length(policy any) int {
 	}))
 }
 
-// compact is JSON without white space, and with nothing escaped that need not be.
+// compact writes JSON without white space and without needless escapes.
 func compact(v any) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

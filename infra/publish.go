@@ -10,8 +10,8 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// addFlows has the CLI upload the configuration, without what is for one machine
-// only, for publish to read.
+// addFlows makes the CLI upload the configuration, without the files that are for
+// one machine only, so that publish can read it.
 func (d *deployment) addFlows() {
 	d.flowsAsset = awss3assets.NewAsset(d.stack, jsii.String("Flows"), &awss3assets.AssetProps{
 		Path: jsii.String(d.options.flows), Exclude: jsii.Strings(onThisMachine...),
@@ -51,7 +51,7 @@ const unansweredFunction = "unanswered"
 var unanswered string
 
 // answerWithin is how long CloudFormation waits for publish: for two tries with a
-// minute between them, and for what tells that both have failed.
+// minute between them, and for the function that reports that both have failed.
 var answerWithin = 2*timeoutOf("publish") + 2*time.Minute
 
 // addUnanswered makes that function, and has Lambda call it when publish has

@@ -22,16 +22,15 @@ type right struct {
 	condition map[string]any
 }
 
-// rights are what each function may do, besides writing its log. The list that
-// testdata/rights.txt has of them is reviewed: a right that is not in it fails a
-// test.
+// rights gives what each function may do, besides writing its log. They are listed
+// in testdata/rights.txt, which is reviewed: a right that is not in it fails a test.
 func (d *deployment) rights() map[string][]right {
 	machine, access := d.machineARN(), d.functionARN("access")
 	drive := []right{
 		{actions: []string{"states:StartExecution", "states:SendTaskSuccess"}, resources: []string{machine}},
 		{actions: []string{"lambda:InvokeFunction"}, resources: []string{access}},
 	}
-	// Whoever asks handlers makes a token for each call, and ends it.
+	// A function that asks handlers makes a token for each call, and ends it.
 	ask := []right{
 		{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN(pythonFunction)}},
 		d.items("GetItem PutItem DeleteItem", store.KindCall),
@@ -91,7 +90,7 @@ func (d *deployment) rights() map[string][]right {
 		"services": {
 			d.items("GetItem", store.KindCall, store.KindRun, store.KindFlowVersion, store.KindMessages),
 			d.items("GetItem PutItem", store.KindUser, store.KindSlackUser, store.KindValue, store.KindFlowValue),
-			// To count what somebody has done, and to find people by what a system calls them.
+			// To count the runs of a person or flow, and to find people by their identities.
 			d.items("BatchGetItem", store.KindRun, store.KindUser),
 			d.entries(store.ByRequester, "*"),
 			d.entries(store.ByFlow, "*"),
@@ -177,8 +176,8 @@ func (d *deployment) strategyRights(r strategy.Rights) []right {
 }
 
 // items allows actions on the items of some kinds. It is safe that the condition
-// holds for calls without keys, too: no action that needs none, like Scan, is
-// ever allowed.
+// also holds for calls without keys: actions that need no keys, like Scan, are
+// never allowed.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
 func (d *deployment) items(actions string, kinds ...store.Kind) right {
 	var keys []string
@@ -188,7 +187,7 @@ func (d *deployment) items(actions string, kinds ...store.Kind) right {
 	return right{actions: onTable(actions), resources: []string{*d.table.AttrArn()}, condition: leadingKeys(keys)}
 }
 
-// keysOf is the pattern of IAM that the keys of a kind match, and no others.
+// keysOf gives the IAM pattern that only the keys of a kind match.
 func keysOf(k store.Kind) string {
 	if k.Single() {
 		return string(k)
@@ -196,7 +195,7 @@ func keysOf(k store.Kind) string {
 	return string(k) + "*"
 }
 
-// entries allows to query an index for some of its partitions.
+// entries allows queries of an index for some of its partitions.
 func (d *deployment) entries(index store.By, partitions ...string) right {
 	return right{actions: onTable("Query"), resources: []string{indexARN(d.table, index)}, condition: leadingKeys(partitions)}
 }
@@ -217,8 +216,8 @@ func leadingKeys(patterns []string) map[string]any {
 	return map[string]any{"ForAllValues:StringLike": map[string]any{"dynamodb:LeadingKeys": patterns}}
 }
 
-// readStream allows to read the table's stream, and to put down what could not
-// be handled.
+// readStream allows reading the table's stream, and keeping what could not be
+// handled.
 func (d *deployment) readStream() []right {
 	return []right{
 		{
@@ -239,7 +238,7 @@ func readSecrets(arns ...string) right {
 func (d *deployment) secretARNs(path string) []string {
 	if !strings.HasPrefix(path, "arn:") {
 		path = d.arn("secretsmanager", "secret:"+path)
-		return []string{path + "-??????"} // it is a name, whatever that ends in
+		return []string{path + "-??????"} // it is a name, which may itself end like that
 	}
 	return flow.SecretARNs(path)
 }
@@ -257,8 +256,8 @@ var (
 	}, resources: []string{"*"}}
 )
 
-// role makes a role that a service takes on for us. The condition keeps it from
-// doing so for others.
+// role makes a role that a service assumes for us. The condition keeps the service
+// from assuming it for other customers.
 func (d *deployment) role(id, service string, condition map[string]any, rights []right) awsiam.CfnRole {
 	trust := map[string]any{"Effect": "Allow", "Principal": map[string]any{"Service": service}, "Action": "sts:AssumeRole"}
 	if condition != nil {
@@ -277,8 +276,8 @@ func (d *deployment) role(id, service string, condition map[string]any, rights [
 	return role
 }
 
-// only is the condition of services that say for which resource they take on a
-// role.
+// only gives the condition that a service assumes a role for one resource of ours
+// only. It is for services that name the resource when they assume a role.
 func only(source string) map[string]any {
 	return map[string]any{
 		"StringEquals": map[string]any{"aws:SourceAccount": *awscdk.Aws_ACCOUNT_ID()},
@@ -318,5 +317,5 @@ func words(statuses []flow.Status) []string {
 	return out
 }
 
-// title is a function's name as ids begin with it.
+// title gives a function's name in upper case, as ids begin with it.
 func title(name string) string { return strings.ToUpper(name[:1]) + name[1:] }

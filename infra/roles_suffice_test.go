@@ -62,7 +62,7 @@ const (
 )
 
 // account is an AWS account in which this stack is deployed: a table, and
-// services that take whatever they are asked, each only from those roles that
+// services that take every call, but only from those roles that
 // have the right to ask.
 type account struct {
 	t     *testing.T

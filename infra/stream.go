@@ -9,10 +9,10 @@ import (
 	"github.com/symflows/symflows/internal/store"
 )
 
-// reader of the stream: how patient it is with a change that it can't handle.
-// The changes behind it wait as long, though only those that Lambda handles in
-// the same lane (a shard has parallelization of them, and a run is always in one
-// and the same). So it ends, and what was given up is kept in a bucket.
+// streamReader says how patient a reader of the stream is with a change that it
+// can't handle. The changes behind it wait as long, in the same lane only (a shard
+// has parallelization of them, and a run is always in the same one). So the
+// patience ends, and the change is kept in a bucket.
 type streamReader struct {
 	function string
 	batch    int
@@ -20,11 +20,11 @@ type streamReader struct {
 	age      time.Duration
 }
 
-// No third reader: a stream serves two.
+// streamReaders are all that there can be: a stream serves two.
 var streamReaders = []streamReader{
 	// The sweep drives what relay gave up on, and audit records have their own queue.
 	{function: "relay", batch: 100, retries: 20, age: time.Hour},
-	// Nobody else shows messages: an outage of Slack is waited for.
+	// Only notify shows messages: it waits until an outage of Slack is over.
 	{function: "notify", batch: 25, retries: 1000, age: 6 * time.Hour},
 }
 
@@ -32,10 +32,10 @@ var streamReaders = []streamReader{
 // only, and Lambda keeps that.
 const parallelization = 10
 
-// runsOnly lets changes of runs pass. What was deleted is no news.
+// runsOnly lets changes of runs pass, but not deletions.
 const runsOnly = `{"eventName":["INSERT","MODIFY"],"dynamodb":{"Keys":{"key":{"S":[{"prefix":"` + string(store.KindRun) + `"}]}}}}`
 
-// addStream has relay and notify read the table's stream, and relay the queue of
+// addStream makes relay and notify read the table's stream, and relay the queue of
 // audit records.
 func (d *deployment) addStream() {
 	for _, r := range streamReaders {

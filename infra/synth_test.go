@@ -67,7 +67,7 @@ func standInCode(options) (string, error) {
 	return dir, err
 }
 
-// jsiiTurn is held by whoever synthesizes: jsii is for one at a time.
+// jsiiTurn is held by the test that synthesizes: jsii is for one at a time.
 var jsiiTurn sync.Mutex
 
 // synthesizeInto writes the template of a context, on top of the tests' own
@@ -215,7 +215,7 @@ func texts(v any) []string {
 	return out
 }
 
-// at finds a value by the names on the way to it; nil where there is none.
+// at finds a value by the names on the way to it; nil if there is none.
 func at(v any, path ...any) any {
 	for _, p := range path {
 		switch p := p.(type) {

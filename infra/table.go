@@ -8,8 +8,8 @@ import (
 	"github.com/symflows/symflows/internal/store/dynamo"
 )
 
-// addTable makes the table that the store describes. It holds what access is
-// live: it outlives the stack, and nobody deletes it by mistake.
+// addTable makes the table that store/dynamo describes. The table knows which
+// access is live: it outlives the stack, and can't be deleted by mistake.
 func (d *deployment) addTable() {
 	schema := dynamo.Schema()
 	attributes := []any{}

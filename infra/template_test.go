@@ -87,7 +87,7 @@ func TestLasting(t *testing.T) {
 	compare(t, "lasting.txt", lines)
 }
 
-// stackID is how a stack's id begins, of which nobody knows more before the deploy.
+// stackID is how a stack's id begins: its end is known after the deploy only.
 const stackID = `{"Fn::Select":[0,{"Fn::Split":["-",{"Fn::Select":[2,{"Fn::Split":["/",{"Ref":"AWS::StackId"}]}]}]}]}`
 
 // TestKept: data and secrets outlive the stack; logs, too, for they say why a

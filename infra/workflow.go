@@ -7,7 +7,7 @@ import (
 	"github.com/symflows/symflows/internal/runner/stepfn"
 )
 
-// addWorkflow makes the state machine of requests, as the step table has it.
+// addWorkflow makes the state machine of requests from flow.Steps.
 func (d *deployment) addWorkflow() {
 	arns := map[string]string{}
 	for name, f := range d.functions {
@@ -15,7 +15,7 @@ func (d *deployment) addWorkflow() {
 	}
 	definition, err := stepfn.Definition(arns)
 	if err != nil {
-		panic(err) // the step table names a function that there is not
+		panic(err) // flow.Steps names a function that does not exist
 	}
 	logs := d.logGroup("WorkflowLogs", "/aws/vendedlogs/states/"+d.options.name)
 	role := d.role("WorkflowRole", "states.amazonaws.com", only(d.machineARN()), []right{
@@ -31,7 +31,7 @@ func (d *deployment) addWorkflow() {
 			// Runs have a history of their own, so the log is for what went wrong:
 			// all of it would be 20 KB a run.
 			Level: jsii.String("ERROR"),
-			// Inputs hold task tokens, by which whoever reads logs could wake executions.
+			// Inputs hold task tokens, with which readers of the log could wake executions.
 			IncludeExecutionData: jsii.Bool(false),
 			Destinations: []any{&awsstepfunctions.CfnStateMachine_LogDestinationProperty{
 				CloudWatchLogsLogGroup: &awsstepfunctions.CfnStateMachine_CloudWatchLogsLogGroupProperty{LogGroupArn: logs.AttrArn()},

@@ -45,7 +45,7 @@ func (s Calls) Begin(ctx context.Context, run, event string) (token string, err 
 }
 
 // Check gives the call that a token stands for. The error has
-// flow.CodeUnauthenticated, and says no more, if there is none or it is over.
+// flow.CodeUnauthenticated, without details, if the token is unknown or over.
 func (s Calls) Check(ctx context.Context, token string) (Call, error) {
 	refused := flow.Errorf(flow.CodeUnauthenticated, "the token is not valid: it is good for one call of a handler, while that runs")
 	item, err := s.Store.Get(ctx, KindCall.Key(hash(token)))
@@ -65,7 +65,7 @@ func (s Calls) Check(ctx context.Context, token string) (Call, error) {
 	return c, nil
 }
 
-// End makes a token worthless. One that is gone is no error.
+// End makes a token worthless. It returns nil if the token is gone already.
 func (s Calls) End(ctx context.Context, token string) error {
 	item, err := s.Store.Get(ctx, KindCall.Key(hash(token)))
 	if errors.Is(err, ErrNotFound) {

@@ -14,12 +14,12 @@ import (
 // NewWriter makes the id of an intended write.
 func NewWriter() string { return rand.Text() }
 
-// maxConflicts is how often a change is tried anew before it gives up. Each
-// lost race is somebody else's write, so this is how many may be at one item.
+// maxConflicts is how often a change is tried anew before it gives up. Each race
+// is lost to another write, so this is how many writers one item can have at once.
 const maxConflicts = 50
 
-// change reads an item into a T (its zero value where there is none), edits it
-// and writes it, anew for each lost race. An edit that changes nothing writes
+// change reads an item into a T (the zero value if there is no item), edits it
+// and writes it, and does so again after each lost race. An edit that changes nothing writes
 // nothing; its errors end the change. Returns what is stored now, and its
 // revision.
 func change[T any](ctx context.Context, s Store, key string, edit func(v *T, rev int64) error) (T, int64, error) {

@@ -1,8 +1,24 @@
-// Package store is the port to storage: one table of items, each written
-// whole, with compare-and-swap ([Store]). The implementations are store/sqlite
-// and store/dynamo; both run the suite of store/storetest.
+// Package store keeps everything that outlives a process.
 //
-// The typed side ([Runs], [Grants], [Flows], [Messages], [Users], [Tokens]) is
-// in this package too and is the same for every implementation: it only turns
-// our types into items.
+// # What is here
+//
+// The port is [Store]: one table of items, each written whole by compare-and-swap
+// on its revision (store.go, query.go). [Feed] is the log of changes of an
+// embedded store.
+//
+// The typed side turns our types into items, and is the same for every
+// implementation. Each has a file: [Runs], [Grants], [Messages], [Forms], [Users],
+// [Tokens], [Calls] (tokens of handlers' calls), [Values] (what handlers remember)
+// and [Flows], which reads published configuration (flows.go) and publishes it
+// (publish.go). keys.go names the kinds of items and builds their keys; change.go
+// reads, edits and writes an item, anew after each lost race.
+//
+// # What is elsewhere
+//
+// The implementations are store/dynamo (in AWS) and store/sqlite (on one machine);
+// both run the suite of store/storetest, which also has a store in memory for
+// tests. Which role may read and write which kinds is in infra/roles.go. What a
+// run may become is decided by flow.Apply, and who reacts to changes is package
+// workflow: nothing here decides. Audit records that are shipped are no items;
+// see workflow.AuditLog. The times of local schedules are in store/sqlite.
 package store

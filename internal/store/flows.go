@@ -47,14 +47,14 @@ func (f FlowSummary) Allows(source flow.Channel) bool {
 }
 
 // Latest reads the newest version of a flow, whatever the case of the name's
-// letters. The error has flow.CodeUnknownFlow where there is none, or none any
-// more. Flows are shared between those who read them: don't change them.
+// letters. The error has flow.CodeUnknownFlow if there is no such flow, or it was
+// withdrawn. Callers share the flows that they get: don't change them.
 func (s *Flows) Latest(ctx context.Context, name string) (*flow.Flow, error) {
 	return s.get(ctx, KindFlow.Key(name), name)
 }
 
 // Version reads one version of a flow, withdrawn or not; flow.Latest stands
-// for the newest. The error has flow.CodeUnknownFlow where there is none.
+// for the newest. The error has flow.CodeUnknownFlow if there is no such version.
 func (s *Flows) Version(ctx context.Context, name, version string) (*flow.Flow, error) {
 	if version == flow.Latest {
 		return s.Latest(ctx, name)
@@ -101,7 +101,8 @@ func (s *Flows) List(ctx context.Context) ([]FlowSummary, error) {
 	return list, nil
 }
 
-// Filter reads the filter of the list that people are shown; nil: there is none.
+// Filter reads the filter of the list that people are shown. It returns nil if
+// there is none.
 func (s *Flows) Filter(ctx context.Context) (*flow.FlowsFilter, error) {
 	item, err := s.Store.Get(ctx, KindFlowsFilter.Key(""))
 	if errors.Is(err, ErrNotFound) {
@@ -118,7 +119,7 @@ func (s *Flows) Filter(ctx context.Context) (*flow.FlowsFilter, error) {
 }
 
 // Strategies gives what the current configuration has for granting and removing,
-// as publish has written it down; nil: nothing was published yet.
+// as publish has written it down. It returns nil before the first publish.
 func (s *Flows) Strategies(ctx context.Context) ([]string, error) {
 	list, err := s.lines(ctx, KindStrategies)
 	if err != nil {
@@ -127,8 +128,8 @@ func (s *Flows) Strategies(ctx context.Context) ([]string, error) {
 	return list, nil
 }
 
-// Dropped gives what a publish that has not succeeded was about to drop: live
-// grants may need it, whatever Strategies says.
+// Dropped lists what a publish that has not succeeded was about to drop. Live
+// grants may need it even if Strategies no longer lists it.
 func (s *Flows) Dropped(ctx context.Context) ([]string, error) {
 	list, err := s.lines(ctx, KindDropped)
 	if err != nil {
@@ -137,7 +138,7 @@ func (s *Flows) Dropped(ctx context.Context) ([]string, error) {
 	return list, nil
 }
 
-// lines reads an item that is a list of texts; nil where there is none.
+// lines reads an item that is a list of texts. It returns nil if there is no item.
 func (s *Flows) lines(ctx context.Context, kind Kind) ([]string, error) {
 	item, err := s.Store.Get(ctx, kind.Key(""))
 	if errors.Is(err, ErrNotFound) {

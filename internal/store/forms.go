@@ -19,8 +19,8 @@ type Forms struct {
 	Now   func() time.Time
 }
 
-// Get reads a form and its revision. The error has flow.CodeStale where there
-// is none, or none any more.
+// Get reads a form and its revision. The error has flow.CodeStale if there is no
+// form for the run, or it has expired.
 func (s Forms) Get(ctx context.Context, runID string) (form flow.OpenForm, rev int64, err error) {
 	item, err := s.Store.Get(ctx, KindForm.Key(runID))
 	if errors.Is(err, ErrNotFound) {
@@ -35,9 +35,9 @@ func (s Forms) Get(ctx context.Context, runID string) (form flow.OpenForm, rev i
 	return form, item.Rev, nil
 }
 
-// Put writes a form over the revision that it was made from; 0: there was none.
-// The error is ErrConflict if somebody else did meanwhile, and has
-// flow.CodeTooLarge for one that does not fit into an item.
+// Put writes a form over the revision that it was made from, 0 for a new one. It
+// returns ErrConflict if another write came between; the error has
+// flow.CodeTooLarge if the form does not fit into an item.
 func (s Forms) Put(ctx context.Context, runID string, form flow.OpenForm, rev int64) error {
 	body, err := pack(form)
 	if err != nil {

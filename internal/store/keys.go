@@ -58,13 +58,14 @@ func (k Kind) Name(key string) (string, bool) {
 // Single tells whether there is one item of this kind only.
 func (k Kind) Single() bool { return !strings.HasSuffix(string(k), "#") }
 
-// The kinds of flows and of their versions differ, so that no name, whatever is
-// in it, stands for a version.
+// versionKey has a kind of its own, so that no name of a flow can stand for a
+// version of another.
 func versionKey(name, version string) string {
 	return KindFlowVersion.Key(strings.ToLower(name) + "#" + version)
 }
 
-// Names of flows have no "#", so that paths, whatever is in them, stay with theirs.
+// flowValueKey keeps the values of flows apart: names of flows have no "#", so the
+// first "#" ends the name, even if the path has others.
 func flowValueKey(flow, path string) string {
 	return KindFlowValue.Key(strings.ToLower(flow) + "#" + path)
 }

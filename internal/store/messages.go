@@ -21,7 +21,7 @@ type Message struct {
 	Digest string `json:"digest"`
 }
 
-// Get lists the messages of a run; none is no error.
+// Get lists the messages of a run. It returns an empty list if there are none.
 func (s Messages) Get(ctx context.Context, runID string) ([]Message, error) {
 	item, err := s.Store.Get(ctx, KindMessages.Key(runID))
 	if errors.Is(err, ErrNotFound) {

@@ -18,9 +18,8 @@ import (
 // Publish makes these the flows that there are, and returns them with their
 // versions, in order of name: a new version for content that the flow never
 // had, else the one that it had. Flows that are left out can't be started any
-// more; their versions stay for the runs that use them. A publish that failed
-// half-way is made good by the next one, whatever that publishes. One at a
-// time.
+// more; their versions stay for the runs that use them. The next publish, even of
+// other flows, repairs one that failed half-way. Publish one at a time.
 //
 // The error has flow.CodeInvalid for names that differ in the case of their
 // letters only, and flow.CodeTooLarge for a flow that does not fit into an item.
@@ -152,9 +151,9 @@ func (s *Flows) withdraw(ctx context.Context, kept map[string]bool) error {
 	}
 }
 
-// PublishFilter makes this the filter that there is; nil: none.
+// PublishFilter replaces the filter. With nil it removes it.
 func (s *Flows) PublishFilter(ctx context.Context, f *flow.FlowsFilter) error {
-	if f == nil { // not to write what nobody asked for
+	if f == nil { // write nothing if there was no filter before
 		if old, err := s.Filter(ctx); err != nil || old == nil {
 			return err
 		}
@@ -190,7 +189,8 @@ func (s *Flows) SetDropped(ctx context.Context, list []string) error {
 	return nil
 }
 
-// overwrite writes an item whatever stands there. Only publish writes these.
+// overwrite writes an item over what is stored. It is for items that only publish
+// writes.
 func (s *Flows) overwrite(ctx context.Context, key string, v any) error {
 	body, err := pack(v)
 	if err != nil {

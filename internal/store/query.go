@@ -15,8 +15,8 @@ const (
 	maxPageSize     = 200
 )
 
-// PageSize gives how many items a page has at most: the limit asked for, 50
-// where there is none (0 or less), and 200 where it is more.
+// PageSize gives how many items a page has at most: the limit asked for, 50 if it
+// is 0 or less, 200 if it is more.
 func PageSize(limit int) int {
 	if limit <= 0 {
 		return defaultPageSize
@@ -108,8 +108,9 @@ func (p Position) Cursor() string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// Position reads the query's cursor; false where there is none. The error has
-// flow.CodeInvalid for one that was made up, or belongs to another listing.
+// Position reads the query's cursor. It returns false if the query has none. The
+// error has flow.CodeInvalid for a cursor that was made up, or belongs to another
+// listing.
 func (q Query) Position() (Position, bool, error) {
 	if q.Cursor == "" {
 		return Position{}, false, nil

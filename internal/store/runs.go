@@ -16,7 +16,7 @@ type Runs struct {
 	Store Store // required
 }
 
-// Get reads a run. The error has flow.CodeUnknownRun where there is none.
+// Get reads a run. The error has flow.CodeUnknownRun if there is no such run.
 func (s Runs) Get(ctx context.Context, id string) (flow.Run, error) {
 	if err := flow.CheckRunID(id); err != nil {
 		return flow.Run{}, err

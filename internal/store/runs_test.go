@@ -126,7 +126,7 @@ func TestRuns_Change(t *testing.T) {
 		t.Errorf("what was stored (-returned +stored):\n%s", diff)
 	}
 
-	// What is so already is no error and no write, whoever says so.
+	// A change that changes nothing returns nil, and writes nothing.
 	writes := s.Writes()
 	for name, decide := range map[string]func(flow.Run) (flow.Input, error){
 		"Apply":  submitted,

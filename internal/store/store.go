@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// Errors of every store. Anything else is a fault of the machinery: the caller
+// Errors of every store. Any other error is a fault of the machinery: the caller
 // may try the same call again.
 var (
-	// ErrNotFound: there is no item of that key.
+	// ErrNotFound says that no item has that key.
 	ErrNotFound = errors.New("store: not found")
-	// ErrConflict: the item is not at the revision that the write was based
-	// on. Read again and decide anew.
+	// ErrConflict says that the item is not at the revision that the write was
+	// based on. Read it again and decide anew.
 	ErrConflict = errors.New("store: conflict")
-	// ErrTooLarge: the item's body is larger than MaxItemBytes, or its key than
-	// MaxKeyBytes.
+	// ErrTooLarge says that the item's body is larger than MaxItemBytes, or its
+	// key than MaxKeyBytes.
 	ErrTooLarge = errors.New("store: item too large")
 )
 
@@ -49,19 +49,19 @@ type Item struct {
 
 // Index is what an item can be found by. Zero values are not indexed.
 type Index struct {
-	Due       time.Time // sparse: items that somebody has to look at
+	Due       time.Time // sparse: when the item has to be looked at
 	Requester string    // user id
 	Flow      string    // name, in lower case
 	Status    string
-	// Created is the order of the three listings, newest first; an item
-	// without it is in none of them.
+	// Created orders the listings by Requester, Flow and Status, newest first.
+	// An item without it is left out of them.
 	Created time.Time
 }
 
 // Store is a table of items. All methods are safe for concurrent use, and
-// return the context's error once it has ended. Whether a write whose error is
-// none of those above has happened is unknown: the same Put, with the same
-// Writer, finds out.
+// return the context's error once it has ended. After any error but those above,
+// the write may have happened or not: repeat the same Put, with the same Writer,
+// to find out.
 type Store interface {
 	// Get reads the newest state of an item. Returns ErrNotFound.
 	Get(ctx context.Context, key string) (Item, error)
@@ -72,13 +72,13 @@ type Store interface {
 	// with flow.CodeInvalid for an item that [Item.Check] refuses.
 	Put(ctx context.Context, item Item) (int64, error)
 	// Delete removes an item at a revision. Returns ErrConflict if the stored
-	// revision is another; a missing item is no error. A key that is written
-	// again starts again at revision 1: delete no item that somebody may still
-	// be about to write.
+	// revision is another, and nil if there is no item. A key that is written
+	// again starts again at revision 1: don't delete an item that another
+	// writer may be about to write.
 	Delete(ctx context.Context, key string, rev int64) error
 	// List finds items by index, eventually consistent: re-read what you act
 	// on. The error has flow.CodeInvalid for a query that [Query.Check]
-	// refuses, or whose cursor is none of this listing.
+	// refuses, or for a cursor of another listing.
 	List(ctx context.Context, q Query) (Page, error)
 }
 
@@ -106,7 +106,7 @@ type Query struct {
 
 // Page is a part of a listing.
 type Page struct {
-	// Items may be fewer than the limit, even none, though more pages follow.
+	// Items may be fewer than the limit, or empty, even if more pages follow.
 	Items []Item
 	// Cursor continues; "" says that this is the last page. Cursors are opaque.
 	// Items that are neither written nor deleted while pages are read are in
@@ -115,8 +115,8 @@ type Page struct {
 }
 
 // Change says that an item was written. Readers of the feed read the item:
-// a change may be delivered late, twice, and after later ones. Deleting and
-// expiring are no changes.
+// a change may be delivered late, twice, and after later ones. The feed does not
+// tell of items that are deleted or expire.
 type Change struct {
 	Key string
 	Rev int64

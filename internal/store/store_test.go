@@ -29,12 +29,12 @@ func broken() store.Store {
 	return &storetest.Faulty{Store: memory(), Fault: func(int) storetest.Fault { return storetest.NotApplied }}
 }
 
-// contended is a store in which somebody else is always faster.
+// contended is a store in which another write always comes first.
 type contended struct{ store.Store }
 
 func (contended) Put(context.Context, store.Item) (int64, error) { return 0, store.ErrConflict }
 
-// raced is a store in which somebody else is faster the first few times.
+// raced is a store in which another write comes first a few times.
 type raced struct {
 	store.Store
 	left atomic.Int64

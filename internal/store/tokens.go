@@ -63,8 +63,8 @@ func (s Tokens) Create(ctx context.Context, bot, label string, valid time.Durati
 }
 
 // Check gives the bot that a token's value stands for. The error has
-// flow.CodeUnauthenticated, and says no more, if there is no such token or it
-// is over.
+// flow.CodeUnauthenticated, without details, if there is no such token or it is
+// over.
 func (s Tokens) Check(ctx context.Context, value string) (flow.Actor, Token, error) {
 	refused := flow.Errorf(flow.CodeUnauthenticated, "the token is not valid: it may be wrong, expired or revoked")
 	h := hash(value)

@@ -22,8 +22,8 @@ const (
 	RoleBot         Role = "bot"
 )
 
-// Outsider tells whether somebody of this role is no member of the workspace, or
-// none any more.
+// Outsider tells whether people of this role are not members of the workspace, or
+// have left it.
 func (r Role) Outsider() bool { return r == RoleGuest || r == RoleDeactivated }
 
 // User is a person as we know them.
@@ -102,8 +102,8 @@ type person struct {
 	Identities []Identity `json:"identities,omitempty"`
 }
 
-// ByIdentities finds the people whom a service knows by these ids. Who is not
-// known by one is left out. It reads everybody that we know: it is for handlers
+// ByIdentities finds the people whom a service knows by these ids. Ids that match
+// no person are left out. It reads everybody that we know: it is for handlers
 // that ask now and then, not for what people wait for.
 func (s Users) ByIdentities(ctx context.Context, service, externalID string, ids []string) ([]User, error) {
 	var found []User
@@ -130,8 +130,8 @@ func (s Users) ByIdentities(ctx context.Context, service, externalID string, ids
 	}
 }
 
-// Known gives what is known of somebody: their role and their identities. Of
-// whom we never saw, that is nothing, and no error.
+// Known gives a person's role and identities. It returns "" and an empty list for
+// a person whom we never saw.
 func (s Users) Known(ctx context.Context, userID string) (Role, []Identity, error) {
 	var p person
 	if err := s.read(ctx, KindUser.Key(userID), &p); err != nil && flow.CodeOf(err) != flow.CodeUnknownUser {
@@ -140,13 +140,14 @@ func (s Users) Known(ctx context.Context, userID string) (Role, []Identity, erro
 	return p.Role, p.Identities, nil
 }
 
-// Identities lists the stored identities of a person; none is no error.
+// Identities lists the stored identities of a person. It returns an empty list if
+// there are none.
 func (s Users) Identities(ctx context.Context, userID string) ([]Identity, error) {
 	_, identities, err := s.Known(ctx, userID)
 	return identities, err
 }
 
-// Identity reads a stored identity of a person; "" where there is none.
+// Identity reads a stored identity of a person. It returns "" if there is none.
 func (s Users) Identity(ctx context.Context, userID, service, externalID string) (string, error) {
 	all, err := s.Identities(ctx, userID)
 	if err != nil {

@@ -79,7 +79,7 @@ func TestUsers_Identity(t *testing.T) {
 	}
 	want("okta", "a", "")
 	set("okta", "a", "1")
-	_, err := users.ByID(t.Context(), id) // an identity alone is nobody we saw
+	_, err := users.ByID(t.Context(), id) // we know an identity of theirs, but never saw them
 	wantCode(t, err, flow.CodeUnknownUser)
 
 	set("okta", "b", "2")
@@ -103,7 +103,7 @@ func TestUsers_Identity(t *testing.T) {
 	}
 }
 
-// People are found by what a service knows them by, on whatever page they are.
+// People are found by what a service knows them by, on every page of the list.
 func TestUsers_ByIdentities(t *testing.T) {
 	t.Parallel()
 	users := store.Users{Store: memory()}

@@ -10,8 +10,8 @@ import (
 )
 
 // Values keeps what handlers want to remember from run to run, by paths of
-// their choice: each flow its own, and what all flows of the org share. Values
-// of before there were flows' own are shared ones.
+// their choice: values of one flow, and values that all flows of the org share. All
+// values were shared once: those that were written then still are.
 type Values struct {
 	Store Store // required
 }
@@ -22,8 +22,8 @@ const (
 	MaxValueBytes = 64 << 10
 )
 
-// Get reads the flow's value at a path, or else the shared one; nil: there is
-// neither. The error has flow.CodeInvalid for a path that can't be.
+// Get reads the flow's value at a path, or else the shared one. It returns nil if
+// there is neither. The error has flow.CodeInvalid for a path that can't be.
 func (s Values) Get(ctx context.Context, flowName, path string) (json.RawMessage, error) {
 	if err := checkPath(path); err != nil {
 		return nil, err
@@ -46,8 +46,8 @@ func (s Values) Put(ctx context.Context, flowName, path string, value json.RawMe
 	return s.put(ctx, flowValueKey(flowName, path), path, value)
 }
 
-// PutShared writes the shared value at a path, which flows see that have none of
-// their own there. Errors are those of Put.
+// PutShared writes the shared value at a path. Flows without a value of their own
+// at that path see it. Errors are those of Put.
 func (s Values) PutShared(ctx context.Context, path string, value json.RawMessage) error {
 	return s.put(ctx, KindValue.Key(path), path, value)
 }

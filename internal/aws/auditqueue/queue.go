@@ -1,6 +1,6 @@
-// Package auditqueue keeps what the audit log has not taken in an SQS queue. A
-// message names a run and its revisions, nothing else, so that no deploy
-// outdates what waits.
+// Package auditqueue keeps audit records that the audit log refused in an SQS
+// queue. A message names a run and its revisions only, so that a deploy never
+// outdates messages that wait.
 package auditqueue
 
 import (

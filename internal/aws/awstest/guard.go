@@ -19,8 +19,8 @@ import (
 // no right to. It shows that roles have the rights that their functions need,
 // which nothing else does without an account.
 //
-// Who calls is told by the access key that a request is signed with: it is the
-// name of the role. The signature is not checked.
+// The access key that a request is signed with is the name of the caller's role.
+// The signature is not checked.
 type Guard struct {
 	Next    http.Handler                // required: answers calls that are allowed
 	Refused func(call Call, why string) // required: told of calls that are not
@@ -30,7 +30,7 @@ type Guard struct {
 	mu sync.Mutex
 }
 
-// Call is what somebody asks of AWS, in IAM's words.
+// Call is a call of AWS, in the words of IAM.
 type Call struct {
 	Role     string
 	Action   string   // "dynamodb:GetItem"

@@ -3,8 +3,8 @@
 // object with what happened and the whole batch
 // (https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html).
 //
-// It may be done at any time, and again: the functions read the items as they
-// are now, and what has happened already does not happen twice.
+// It is safe at any time, and more than once: the functions read the items as they
+// are now, and do nothing twice.
 package redrive
 
 import (
@@ -82,7 +82,7 @@ func (b Bucket) one(ctx context.Context, o *Outcome) error {
 	}
 	var kept batch
 	if err := json.Unmarshal(body, &kept); err != nil {
-		return fmt.Errorf("it is no record of Lambda's: %w", err)
+		return fmt.Errorf("it is not a record of Lambda's: %w", err)
 	}
 	event := kept.Payload
 	var text string

@@ -125,7 +125,7 @@ func TestRun(t *testing.T) {
 	}
 	for n, want := range map[int]string{
 		1: "1 <nil>", 2: "1 <nil>", 3: "1 1 of its 1 records", 4: "1 function failed", 5: "1 its function answered",
-		6: "0 it is no record", 7: "0 it holds no batch",
+		6: "0 it is not a record", 7: "0 it holds no batch",
 	} {
 		if !strings.HasPrefix(told[at(n)], want) {
 			t.Errorf("object %d: %s, want %s", n, told[at(n)], want)

@@ -1,4 +1,5 @@
-// Package schedule has the ends of access called out by EventBridge Scheduler.
+// Package schedule ends access on time by EventBridge Scheduler. Its counterpart on
+// this machine is runner/local.Schedule.
 //
 // Each run with access has one schedule of its own, named by its id, in a group
 // that holds nothing else. It fires once and is then deleted by Scheduler.
@@ -44,7 +45,7 @@ const (
 	maxRetries  = 185
 )
 
-// margin is what a call may take, its repetitions included, so that the time it
+// margin bounds how long a call may take with its repetitions, so that the time it
 // asks for has not passed when it arrives.
 const margin = 15 * time.Second
 
@@ -53,7 +54,7 @@ const tries = 3
 
 // Set makes or moves the schedule of a run. A time that has passed, or is about
 // to, becomes the next whole minute: AWS does not document what becomes of
-// one-time schedules for the past, so none is ever asked for.
+// one-time schedules for the past, so Set never asks for one.
 //
 // An error may be tried again.
 func (s EventBridge) Set(ctx context.Context, runID string, at time.Time) error {
@@ -93,7 +94,7 @@ func (s EventBridge) Set(ctx context.Context, runID string, at time.Time) error 
 	return nil
 }
 
-// minute is when the schedule of an end fires.
+// minute gives the minute at which the schedule of an end fires.
 func (s EventBridge) minute(end time.Time) time.Time {
 	at := end.UTC().Truncate(time.Minute)
 	soonest := s.Now().UTC().Add(margin).Truncate(time.Minute).Add(time.Minute)
@@ -103,7 +104,8 @@ func (s EventBridge) minute(end time.Time) time.Time {
 	return at
 }
 
-// Delete removes the schedule of a run. None is no error: it has fired.
+// Delete removes the schedule of a run. It returns nil if there is none: it has
+// fired, and Scheduler has deleted it.
 func (s EventBridge) Delete(ctx context.Context, runID string) error {
 	_, err := s.API.DeleteSchedule(ctx, &scheduler.DeleteScheduleInput{Name: aws.String(runID), GroupName: aws.String(s.Group)})
 	if err != nil && !is[*types.ResourceNotFoundException](err) {

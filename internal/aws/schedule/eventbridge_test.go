@@ -216,7 +216,7 @@ func TestEventBridgeDelete(t *testing.T) {
 	t.Parallel()
 	s, f := open(t)
 	f.schedules[runID] = map[string]any{}
-	for range 2 { // the second time there is none
+	for range 2 { // the second time it is gone
 		if err := s.Delete(t.Context(), runID); err != nil || len(f.schedules) != 0 {
 			t.Errorf("got %v, left %v", err, f.schedules)
 		}

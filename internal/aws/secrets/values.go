@@ -1,5 +1,6 @@
 // Package secrets reads the values of secrets from AWS Secrets Manager. Values
-// are in memory only: never in a log, an error or the state of a run.
+// are in memory only: never in a log, an error or the state of a run. Its
+// counterpart on this machine is lambdahost.Secrets.
 package secrets
 
 import (
@@ -21,8 +22,8 @@ import (
 const fresh = 5 * time.Minute
 
 // Values reads secrets, and remembers them for a while. Methods are safe for
-// concurrent use; a secret is asked for once at a time, whatever number of its
-// keys is wanted.
+// concurrent use; one secret is read by one call at a time, even if several of its
+// keys are wanted.
 type Values struct {
 	API *secretsmanager.Client // required
 	Now func() time.Time       // required

@@ -180,7 +180,7 @@ func TestValuesValue_recovers(t *testing.T) {
 }
 
 // TestValuesPrefetch: all are asked for at the same time, each once, and one
-// that is missing keeps none of the others from being read.
+// that is missing does not keep the others from being read.
 func TestValuesPrefetch(t *testing.T) {
 	t.Parallel()
 	values, m, _ := open(t)

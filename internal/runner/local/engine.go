@@ -46,7 +46,8 @@ func (e *Engine) Cancel(key string) {
 	e.change(func() { e.timers.cancel(key) })
 }
 
-// change edits the fields under the lock and tells whoever waits for them.
+// change edits the fields under the lock, and wakes the goroutines that wait for a
+// change.
 func (e *Engine) change(edit func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -148,7 +149,7 @@ func (e *Engine) take() (due []job, next time.Time, changed <-chan struct{}) {
 	return due, next, e.changed
 }
 
-// Next is the time of the next timer; false: there is none.
+// Next gives the time of the next timer. It returns false if there is none.
 func (e *Engine) Next() (time.Time, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

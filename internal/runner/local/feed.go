@@ -42,7 +42,8 @@ func Each(handle func(context.Context, store.Change) error) func(context.Context
 	}
 }
 
-// Batch makes a Handle of a function that takes a batch, all or none.
+// Batch makes a Handle of a function that takes a whole batch: it succeeds or fails
+// as one.
 func Batch(handle func(context.Context, []store.Change) error) func(context.Context, []store.Change) ([]workflow.Failed, error) {
 	return func(ctx context.Context, changes []store.Change) ([]workflow.Failed, error) {
 		return nil, handle(ctx, changes)

@@ -76,9 +76,9 @@ func (s *Schedule) Delete(ctx context.Context, runID string) error {
 
 func (s *Schedule) arm(runID string, at time.Time) {
 	s.Remover.Engine.At("schedule#"+runID, at, func(ctx context.Context) {
-		// Who carries it out moves the timer or deletes it. A timer that is
-		// neither has to fire again: the removal failed before anything was
-		// recorded, or was left to somebody who may never end it.
+		// A removal that is carried out moves the timer or deletes it. If neither
+		// has happened, the timer must fire again: the removal failed before
+		// anything was recorded, or was left to a process that may never end it.
 		s.arm(runID, s.Remover.Engine.Clock.Now().Add(firesAgain))
 		s.Remover.try(ctx, runID)
 	})

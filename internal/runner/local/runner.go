@@ -28,15 +28,16 @@ type Runner struct {
 	Await func(ctx context.Context, runID string, attempt int, token string) (time.Duration, bool, error)
 
 	mu sync.Mutex
-	// walks are under way, by run; where somebody asked for one meanwhile, the
-	// next begins with that entry.
+	// walks are under way, by run. The value, if not nil, is the entry of another
+	// walk that was asked for meanwhile: it begins when this one ends.
 	walks map[string]*entry
 }
 
 var _ runner.Runner = (*Runner)(nil)
 
-// execution is a walk that is under way or waits. Its token says all there is
-// to know of it, so that none is ever gone.
+// execution is a walk that is under way or waits. Its token names the run and the
+// attempt, which is all that is needed to go on: so Resume returns ErrGone only for
+// tokens that no runner has made.
 type execution struct {
 	run     string
 	attempt int
@@ -57,7 +58,7 @@ func (r *Runner) Start(_ context.Context, runID string, attempt int) error {
 	return nil
 }
 
-// Resume goes on with a walk that waits.
+// Resume goes on with a walk that waits, or enters where the run stands.
 func (r *Runner) Resume(_ context.Context, token string) error {
 	i := strings.LastIndexByte(token, '-')
 	attempt, err := strconv.Atoi(token[i+1:])

@@ -45,7 +45,7 @@ func (t *timers) over(now time.Time) (over []job) {
 	return over
 }
 
-// next is the time of the earliest timer; zero: there is none.
+// next gives the time of the earliest timer, or zero if there is none.
 func (t *timers) next() time.Time {
 	if len(t.queue) == 0 {
 		return time.Time{}

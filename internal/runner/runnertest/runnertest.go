@@ -198,7 +198,7 @@ func testResume(w *World) {
 	w.resume(w.tokenOf(runA))
 	w.settle()
 	w.wantDone(runA, "route decide escalate")
-	w.advance(2 * tierTime) // the time of the wait is none any more
+	w.advance(2 * tierTime) // the wait is over, and its time with it
 	w.wantDone(runA, "route decide escalate")
 }
 
@@ -252,7 +252,7 @@ func testResumeBeforeTheWait(w *World) {
 	w.wantDone(runA, "route decide escalate")
 }
 
-// The step that waits finds that it need not, whoever else resumes it.
+// The step that waits finds that it need not, with and without a resume.
 func testSignalBeforeTheWait(w *World) {
 	w.put(runA, flow.StepRoute)
 	w.before[flow.StepAwait] = func() {
@@ -308,7 +308,7 @@ func testResumeAfterTheEnd(w *World) {
 	w.settle()
 	w.waits(runB)
 	w.advance(tierTime)
-	w.advance(tierTime) // nobody decides
+	w.advance(tierTime) // no decision comes
 	for id, want := range map[string]string{runA: "route decide escalate", runB: "route forward forward"} {
 		w.wantDone(id, want)
 		w.resumeLate(w.tokenOf(id))

@@ -114,7 +114,7 @@ func task(spec flow.StepSpec, arn string) state {
 	for _, r := range spec.Retry {
 		names := r.Errors
 		if spec.WaitsForSignal {
-			// Here a time-out is no fault, but the end of the wait.
+			// Here a time-out is not a fault: it ends the wait.
 			names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == timeout })
 		}
 		s.Retry = append(s.Retry, retrier{

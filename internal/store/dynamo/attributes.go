@@ -27,7 +27,7 @@ func number(n int64) types.AttributeValue {
 
 func binary(b []byte) types.AttributeValue { return &types.AttributeValueMemberB{Value: b} }
 
-// stringOf gives the text of an attribute; "" where there is none.
+// stringOf gives the text of an attribute, or "" if there is none.
 func stringOf(v types.AttributeValue) string {
 	if s, ok := v.(*types.AttributeValueMemberS); ok {
 		return s.Value
@@ -35,7 +35,7 @@ func stringOf(v types.AttributeValue) string {
 	return ""
 }
 
-// bytesOf gives the bytes of an attribute; none where there is none.
+// bytesOf gives the bytes of an attribute, or nil if there are none.
 func bytesOf(v types.AttributeValue) []byte {
 	if b, ok := v.(*types.AttributeValueMemberB); ok {
 		return b.Value
@@ -133,8 +133,8 @@ func decode(a attributes) (store.Item, error) {
 	return i, nil
 }
 
-// place is where an item stands in an index by time: no two items are at the
-// same place. Items without the time have none.
+// place gives the sort key of an item in an index by time, which no two items
+// share. It is "" for an item without that time.
 func place(t time.Time, key string) string {
 	if t.IsZero() {
 		return ""

@@ -6,9 +6,9 @@ import (
 	"github.com/symflows/symflows/internal/store"
 )
 
-// Changes turns a record of the table's stream into a change. It is false for
-// what is none: an item that was deleted, or cleared away after its time. The
-// revision is 0 where the stream does not show it.
+// Changes turns a record of the table's stream into a change. It returns false for
+// an item that was deleted, or cleared away after its time. The revision is 0 if
+// the stream does not show it.
 func Changes(record events.DynamoDBEventRecord) (store.Change, bool) {
 	key := record.Change.Keys[attrKey]
 	if record.EventName == string(events.DynamoDBOperationTypeRemove) || key.DataType() != events.DataTypeString {
@@ -21,7 +21,7 @@ func Changes(record events.DynamoDBEventRecord) (store.Change, bool) {
 	return change, true
 }
 
-// Changed is the changes in a batch of the table's stream.
+// Changed has the changes in a batch of the table's stream.
 type Changed struct {
 	Changes   []store.Change
 	sequences map[store.Change]string // sequence numbers of their records
@@ -43,7 +43,7 @@ func Batch(event events.DynamoDBEvent) Changed {
 // more. Lambda then gives all records from the first of them on
 // (https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html).
 func (c Changed) Again(changes ...store.Change) events.DynamoDBEventResponse {
-	// An empty list, unlike none, is documented to mean that all went well.
+	// Lambda documents an empty list, unlike a missing one, to mean success.
 	again := events.DynamoDBEventResponse{BatchItemFailures: []events.DynamoDBBatchItemFailure{}}
 	for _, change := range changes {
 		again.BatchItemFailures = append(again.BatchItemFailures, events.DynamoDBBatchItemFailure{ItemIdentifier: c.sequences[change]})

@@ -1,5 +1,8 @@
-// Package dynamo keeps everything in one DynamoDB table. It is the counterpart
-// in AWS of store/sqlite; [Schema] describes the table for whoever makes it.
+// Package dynamo keeps everything in one DynamoDB table: the implementation of
+// store.Store in AWS. [Schema] describes the table to infra, which makes it, and
+// [Batch] reads the table's stream for the functions that follow changes. The
+// counterpart on one machine is store/sqlite; a fake of DynamoDB for tests is
+// store/dynamo/dynamotest.
 //
 // An item of store.Store is an item of the table, under the same key, written
 // whole by one conditional PutItem. Nothing is ever updated in place.
@@ -39,5 +42,5 @@
 // kinds by the condition dynamodb:LeadingKeys, such as "run#*". The leading key
 // of an index is its partition: the kind ("token#") in the index by kind, and
 // in the others what they are by. A role that lists needs Query on the index
-// and BatchGetItem on the keys that it finds; none needs Scan or UpdateItem.
+// and BatchGetItem on the keys that it finds. No role needs Scan or UpdateItem.
 package dynamo

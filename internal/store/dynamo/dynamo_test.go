@@ -181,7 +181,7 @@ var calls = map[string]struct {
 	}},
 }
 
-// A fault that passes is nobody's concern.
+// A fault that passes is not returned.
 func TestStore_FaultPasses(t *testing.T) {
 	t.Parallel()
 	for name, call := range calls {
@@ -307,7 +307,7 @@ func TestPut_AnswerLost(t *testing.T) {
 	}
 }
 
-// Whoever writes between the two tries has won: the second finds their item.
+// A write between the two tries wins: the second try finds its item.
 func TestPut_AnswerLostAndOvertaken(t *testing.T) {
 	t.Parallel()
 	var f *fixture

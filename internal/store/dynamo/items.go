@@ -74,7 +74,7 @@ func (s *Store) Put(ctx context.Context, item store.Item) (int64, error) {
 }
 
 // mine gives the revision of the item that was in the way of a write, if the
-// writer wrote it: it is this write, whose answer was lost. There may be none.
+// writer wrote it: it is this write, whose answer was lost. There may be no item.
 func (s *Store) mine(writer string, stored attributes) (int64, error) {
 	if len(stored) == 0 {
 		return 0, store.ErrConflict

@@ -58,7 +58,7 @@ type section struct {
 	index     Index
 	partition string
 	backwards bool
-	from, to  string // sort keys. To is in it, unless it goes backwards, when there is no from.
+	from, to  string // sort keys; to belongs to the section, unless it goes backwards: then it does not, and from is ""
 }
 
 // The keys between which the sort keys of indexes by time are: digits.
@@ -91,7 +91,7 @@ func sectionOf(q store.Query, after store.Position, started bool) section {
 	return s
 }
 
-// next is the first key behind a key.
+// next gives the first key behind a key.
 func next(key string) string { return key + "\x00" }
 
 // empty tells whether nothing can be in the section. DynamoDB refuses to look.

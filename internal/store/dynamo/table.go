@@ -77,7 +77,8 @@ func index(by store.By) Index {
 	panic("dynamo: no index by " + by) // Query.Check lets no other pass
 }
 
-// kindOf gives the kind of a key: "run#" of "run#1"; "" where it has none.
+// kindOf gives the partition of a key in the index by kind: the key up to its first
+// "#", so "run#" of "run#1", or "" if it has no "#".
 func kindOf(key string) string {
 	return key[:strings.IndexByte(key, '#')+1]
 }

@@ -15,12 +15,12 @@ type pending struct {
 }
 
 // write runs do in a transaction, which is durable when write returns nil.
-// Whatever is to be written while an earlier transaction is being committed
-// shares the next one: what takes long is to sync the disk, and once serves
-// them all. A do that returns store.ErrConflict has changed nothing, and its
-// neighbours stand; any other error undoes the transaction, and is everybody's.
+// Writes that arrive while an earlier transaction is being committed share the
+// next one: syncing the disk is what takes long, and one sync serves them all. A
+// do that returns store.ErrConflict must have changed nothing, and the other
+// writes stand; any other error undoes the transaction and is returned to all.
 //
-// Where the context ends first, the outcome is not waited for.
+// If the context ends first, write does not wait for the outcome.
 func (s *Store) write(ctx context.Context, do func(context.Context, transaction) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -44,8 +44,8 @@ func (s *Store) write(ctx context.Context, do func(context.Context, transaction)
 	}
 }
 
-// commit takes its turn, by getting hold of the one connection that writes, and
-// carries out what is pending by then.
+// commit waits for the one connection that writes, and carries out the writes that
+// are pending by then.
 func (s *Store) commit() {
 	tx, err := s.writer.begin(context.Background())
 	s.mu.Lock()
@@ -72,9 +72,9 @@ func (s *Store) commit() {
 const checkpointEvery = 16
 
 // checkpoint carries the log over, beside readers and writers. Left to itself,
-// SQLite does it when the log has 1,000 pages, and whoever commits then waits:
-// ten milliseconds, where 100,000 runs are stored. What fails, or is not
-// finished, SQLite still does by itself.
+// SQLite does it when the log has 1,000 pages, and the write that commits then
+// waits for it: ten milliseconds, with 100,000 runs stored. If this fails, or does
+// not finish, SQLite still does it by itself.
 func (s *Store) checkpoint() {
 	s.checkpointing.Lock()
 	defer s.checkpointing.Unlock()
@@ -100,8 +100,8 @@ func together(tx transaction, turn []pending, conflicts []error) error {
 	return tx.Commit()
 }
 
-// ended says that it was the context that ended a statement, where it was:
-// SQLite calls that an interrupt.
+// ended returns the context's error if that is what ended a statement: SQLite
+// calls it an interrupt.
 func ended(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
 		return fmt.Errorf("%w: %w", ctx.Err(), err)

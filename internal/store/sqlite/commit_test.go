@@ -129,7 +129,8 @@ func TestWrite_OneFails(t *testing.T) {
 	}
 }
 
-// Whoever stops waiting is answered at once, and keeps nobody from writing.
+// A caller that stops waiting is answered at once, and does not hold up the other
+// writes.
 func TestWrite_Cancelled(t *testing.T) {
 	t.Parallel()
 	s := open(t, filepath.Join(t.TempDir(), "sym.db"), now)

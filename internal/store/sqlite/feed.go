@@ -9,8 +9,8 @@ import (
 	"github.com/symflows/symflows/internal/store"
 )
 
-// register makes these the consumers that there are; none leaves them as they
-// are. A new one begins with the oldest change that is still kept.
+// register replaces the list of consumers; an empty list leaves it as it is. A new
+// consumer begins with the oldest change that is still kept.
 func register(ctx context.Context, tx transaction, consumers []string) error {
 	if len(consumers) == 0 {
 		return nil
@@ -56,7 +56,8 @@ const (
 	clearSeen    = "DELETE FROM changes WHERE seq <= (SELECT min(seen) FROM consumers)"
 )
 
-// Changes implements store.Feed. A consumer that Open was not told of is an error.
+// Changes implements store.Feed. It returns an error for a consumer that was not
+// given to Open.
 func (s *Store) Changes(ctx context.Context, consumer string, limit int) ([]store.Change, error) {
 	changes, seqs, err := s.changes(ctx, consumer, limit)
 	if err != nil {
@@ -89,7 +90,7 @@ func (s *Store) changes(ctx context.Context, consumer string, limit int) (change
 	return changes, seqs, rows.Err()
 }
 
-// Seen implements store.Feed. What every consumer has seen is cleared away.
+// Seen implements store.Feed. It deletes the changes that every consumer has seen.
 func (s *Store) Seen(ctx context.Context, consumer string, n int) error {
 	if n <= 0 {
 		return nil

@@ -167,7 +167,7 @@ func TestFeed_OutlivesTheProcess(t *testing.T) {
 	f.wantChanges("relay", 0, "run#a@1", "run#b@1")
 	f.seen("relay", 1)
 
-	f = openFeed(t, path) // a short command moves nobody
+	f = openFeed(t, path) // a short command moves no consumer
 	f.put("run#c", 1)
 
 	f = openFeed(t, path, "notify", "relay")

@@ -13,7 +13,7 @@ import (
 // columns are those of an item, in the order in which scan reads them.
 const columns = "key, rev, writer, due, requester, flow, status, created, expires, body"
 
-// there is the condition that an item has not expired.
+// there is the condition for items that have not expired.
 const there = "(expires IS NULL OR expires > :now)"
 
 // The statements that find single items, and those to clear away.
@@ -38,10 +38,10 @@ func (s *Store) Get(ctx context.Context, key string) (store.Item, error) {
 	return item, nil
 }
 
-// never is behind every time, as columns have them.
+// never is later than every time, in the format of the columns.
 const never = "~"
 
-// time is now, as columns have it.
+// time gives the present time in the format of the columns.
 func (s *Store) time() string { return store.FormatTime(s.now()) }
 
 func scan(row interface{ Scan(...any) error }) (store.Item, error) {
@@ -87,7 +87,7 @@ func (s *Store) Put(ctx context.Context, item store.Item) (int64, error) {
 		}
 		rev = item.Rev + 1
 		if !item.Expires.IsZero() {
-			// Whoever adds something to clear away clears away what is over.
+			// Only writes of items that expire clear away those that have.
 			if _, err := tx.ExecContext(ctx, clearExpired, sql.Named("now", now)); err != nil {
 				return err
 			}
@@ -114,8 +114,8 @@ func replace(ctx context.Context, tx transaction, item store.Item, rev int64) er
 	return err
 }
 
-// standing gives the revision and writer of what is stored and not expired; 0
-// and "" where there is nothing.
+// standing gives the revision and writer of an item, or 0 and "" if there is none
+// or it has expired.
 func standing(ctx context.Context, tx transaction, key, now string) (rev int64, writer string, err error) {
 	err = tx.QueryRowContext(ctx, getStanding, sql.Named("key", key), sql.Named("now", now)).Scan(&rev, &writer)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -170,9 +170,9 @@ func listing(q store.Query, now string) (string, []any, error) {
 	case store.ByDue:
 		args = append(args, sql.Named("until", store.FormatTime(q.Until)), sql.Named("time", from.Time), sql.Named("key", from.Key))
 	case store.ByKind:
-		// The first key that is not before the prefix, or is behind the
-		// position; and the first behind all that have the prefix. (No byte of
-		// UTF-8 is the last there is.)
+		// From the prefix, or from behind the position, up to the first key
+		// behind all those with the prefix. (UTF-8 never uses the byte 0xff, so
+		// the last byte of a prefix can be raised by one.)
 		key, end := q.Value, []byte(q.Value)
 		if started {
 			key = from.Key + "\x00"

@@ -10,9 +10,9 @@ import (
 	"github.com/symflows/symflows/internal/flow"
 )
 
-// Lock claims a data directory, which it makes where there is none, for one
-// server. The claim ends with the process, however it ends, or with release;
-// hold on to release till then, for the claim is lost if nothing refers to it.
+// Lock claims a data directory for one server, and makes the directory if it is
+// missing. The claim ends with release, or when the process ends or is killed. Keep
+// release until then: the claim is lost if nothing refers to it.
 // The error has flow.CodeDataDir if another process has the claim, or the
 // directory can't be used.
 func Lock(dir string) (release func() error, err error) {

@@ -25,7 +25,7 @@ var (
 	}
 )
 
-// connect makes a pool of connections. It opens none yet.
+// connect makes a pool of connections, which are opened at their first use.
 func connect(path string, size int, pragma string) (*pool, error) {
 	dsn := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: url.Values{
 		"_txlock": {"immediate"},

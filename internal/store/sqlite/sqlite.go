@@ -28,8 +28,8 @@ type Store struct {
 	commits       atomic.Int64
 	checkpointing sync.Mutex
 
-	// Tests are told here how many writes wait for their turn, and of each
-	// checkpoint. Nil: nobody is.
+	// For tests: they are called with the number of writes that wait for their
+	// turn, and after each checkpoint. Nil in the product.
 	queued       func(int)
 	checkpointed func()
 
@@ -57,11 +57,11 @@ const (
 //go:embed schema.sql
 var schema string
 
-// Open opens the database file at path, and makes it where there is none; the
-// clock decides what has expired. The consumers are those of the feed, all of
-// them: changes are kept until each has seen them, and those that an earlier
-// Open named and this one does not are forgotten. A short command, which
-// consumes nothing, names none and leaves them as they are.
+// Open opens the database file at path, and makes it if it is missing; the clock
+// decides what has expired. The consumers are all those of the feed: changes are
+// kept until each has seen them, and consumers that only an earlier Open named are
+// forgotten. A short command, which reads no changes, names no consumer: then the
+// list stays as it is.
 //
 // The error has flow.CodeDataDir for a file that is not a database of ours, or
 // one of a newer version of the program.

@@ -27,7 +27,7 @@ func (t Times) Set(ctx context.Context, name string, at time.Time) error {
 	return t.write(ctx, "set", name, setTime, name, store.FormatTime(at))
 }
 
-// Delete removes a time. None is no error.
+// Delete removes a time. It returns nil if there is none.
 func (t Times) Delete(ctx context.Context, name string) error {
 	return t.write(ctx, "delete", name, deleteTime, name)
 }

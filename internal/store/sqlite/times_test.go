@@ -36,7 +36,7 @@ func TestTimes(t *testing.T) {
 		}
 	}
 	wantTimes(t, times, map[string]time.Time{"a": at(40), "b": at(5), "c": at(30)})
-	for range 2 { // deleting twice is no error
+	for range 2 { // deleting twice succeeds
 		if err := times.Delete(t.Context(), "c"); err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-// Package storetest has the suite that every store.Store must pass ([Run]),
-// and stores for tests of whatever stands on the port: [Memory], which forgets,
-// and [Faulty], which breaks down when told to.
+// Package storetest has the suite that every store.Store must pass ([Run]), and
+// stores for tests of the code above the port: [Memory], which keeps items in
+// memory only, and [Faulty], which fails when a test tells it to.
 package storetest

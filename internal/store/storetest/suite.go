@@ -140,7 +140,7 @@ func (f *fixture) pages(q store.Query, between func()) [][]store.Item {
 	}
 }
 
-// wantList checks which items a listing has, in order, whatever its pages.
+// wantList checks which items a listing has, in order, over all its pages.
 func (f *fixture) wantList(q store.Query, want ...string) {
 	f.Helper()
 	if diff := cmp.Diff(want, keys(slices.Concat(f.pages(q, nil)...)), cmpopts.EquateEmpty()); diff != "" {
@@ -318,7 +318,7 @@ func testDelete(f *fixture) {
 		}
 	}
 	f.wantStored(item)
-	for range 2 { // once more is no error: the answer may have been lost
+	for range 2 { // deleting twice succeeds: the answer may have been lost
 		if err := f.Delete(f.Context(), "run#a", 2); err != nil {
 			f.Fatalf("delete: %v", err)
 		}
@@ -795,7 +795,7 @@ func testExpires(f *fixture) {
 	f.wantMissing("run#kept")
 	all("run#gone", "run#lasting")
 
-	// Whatever else is written, nothing comes back.
+	// Other writes bring nothing back.
 	f.put(store.Item{Key: "token#next", Expires: start.AddDate(1, 0, 0)})
 	f.wantMissing("run#kept")
 	all("run#gone", "run#lasting")

@@ -25,7 +25,7 @@ func (e engine) do(op string, in any) answer {
 	return answer{w.Code, w.Body.Bytes()}
 }
 
-// get reads an item; nil if there is none.
+// get reads an item. It returns nil if there is none.
 func (e engine) get(key item) item {
 	var out struct{ Item item }
 	e.do("GetItem", request{TableName: TableName, Key: key}).read(&out)
@@ -122,7 +122,7 @@ func createTable() map[string]any {
 // keyOf gives the key of an item.
 func keyOf(i item) item { return item{schema.Key: i[schema.Key]} }
 
-// textOf gives the text of an attribute; "" where there is none.
+// textOf gives the text of an attribute, or "" if there is none.
 func textOf(i item, name string) string {
 	if v := i[name]; v != nil && v.S != nil {
 		return *v.S

@@ -180,7 +180,7 @@ func (s *Server) delete(in request) answer {
 	return success(struct{}{})
 }
 
-// wrote takes down that an item was changed; nil is none.
+// wrote notes that an item was changed; nil stands for a missing item.
 func (s *Server) wrote(old, new item) {
 	s.meter.write(old, new)
 	s.publish(old, new)

@@ -24,7 +24,7 @@ func (s *Server) Subscribe(deliver func(events.DynamoDBEventRecord)) {
 	})
 }
 
-// record waits for a record; false says that there will be none.
+// record waits for a record. It returns false once no more will come.
 func (s *Server) record(n int) (events.DynamoDBEventRecord, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,8 +49,8 @@ func (s *Server) endStream() {
 // after the one before.
 var streamStart = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// publish adds a change to the stream; nil is no item. A write that changes
-// nothing is no change.
+// publish adds a change to the stream; nil stands for a missing item. A write that
+// changes nothing adds nothing.
 func (s *Server) publish(old, new item) {
 	name, key := events.DynamoDBOperationTypeModify, new
 	switch {
