@@ -85,7 +85,7 @@ func (a *API) Handler() http.Handler {
 	return edge{a.Now, a.Log}.exchanges(mux)
 }
 
-// edge is what all requests go through, whoever may make them.
+// edge is what all requests go through, with a token or without.
 type edge struct {
 	now func() time.Time
 	log *slog.Logger
@@ -95,12 +95,12 @@ type edge struct {
 type exchange struct {
 	http.ResponseWriter
 	caller caller
-	run    string // id of the one run that it is about; "" for none
+	run    string // id of the one run that it is about, or ""
 	status int
 	err    error
 }
 
-// runIn gives the run that an answer is about.
+// runIn returns the id of the run that an answer is about.
 func runIn(body any) string {
 	switch body := body.(type) {
 	case events.RequestOutput:

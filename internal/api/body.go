@@ -20,8 +20,8 @@ const (
 	maxDepth     = 64 // of nested arrays and objects
 )
 
-// object is the JSON object that a request carries. Its methods read one
-// field each and collect what is wrong; err tells at the end.
+// object is the JSON object that a request carries. Its methods read one field
+// each and collect faults, which err returns at the end.
 type object struct {
 	values map[string]json.RawMessage
 	known  []string
@@ -78,8 +78,9 @@ func checkMediaType(h http.Header) error {
 	return nil
 }
 
-// checkKeys walks through valid JSON, and refuses keys given twice, of which
-// two readers may take a different one, and depths that nobody needs.
+// checkKeys walks through valid JSON, and refuses keys that are given twice,
+// because two readers may take different ones, and arrays and objects nested
+// deeper than any request needs.
 func checkKeys(b []byte) error {
 	type level struct {
 		keys map[string]bool // nil in an array
@@ -174,7 +175,7 @@ func (o *object) object(name string) map[string]any {
 	return m
 }
 
-// err gives all that is wrong, fields that nobody asked for included.
+// err returns all faults found, with a fault for each field that was not read.
 func (o *object) err() error {
 	for name := range o.values {
 		if !slices.Contains(o.known, name) {

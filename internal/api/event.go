@@ -89,7 +89,8 @@ func underway(r flow.Run, name flow.EventName, id string, since time.Time) flow.
 	return flow.Event{ID: id, Name: name, Actor: r.Approver(), Channel: flow.ChannelInternal, At: since}
 }
 
-// stuckAt is the failure of the last attempt at a step; nil where there is none.
+// stuckAt returns the failure of the last attempt at a step, or nil if it did
+// not fail.
 func stuckAt(r flow.Run, step flow.EventName) *flow.Failure {
 	if r.Error != nil && r.Error.Step == step {
 		return r.Error

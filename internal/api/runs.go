@@ -35,8 +35,8 @@ type filters struct {
 	cursor    string
 }
 
-// runs is GET /runs. A listing by nothing at all would have to read all there
-// is, or to be out of order; there is none.
+// runs is GET /runs. It refuses a listing without any filter, which would have
+// to read every run, or be out of order.
 func (a *API) runs(r *http.Request, _ caller) (any, error) {
 	f, err := a.filters(r.Context(), r.URL.RawQuery)
 	if err != nil {
@@ -140,8 +140,8 @@ func (a *API) userID(given string) string {
 	return flow.UserID(a.Org, given)
 }
 
-// flowName finds how a flow's name is written, given in any case, or as an
-// SRN. Of flows that are gone, the name must be right.
+// flowName finds how a flow's name is written, given in any case, or as an SRN.
+// The name of a flow that is gone must be written exactly.
 func (a *API) flowName(ctx context.Context, given string) (string, error) {
 	if n, err := flow.ParseSRN(given); err == nil && n.Model == "flow" {
 		given = n.Slug

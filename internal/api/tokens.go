@@ -10,12 +10,12 @@ import (
 	"github.com/symflows/symflows/internal/store"
 )
 
-// TokenAPI makes, lists and revokes the tokens of the Events API. It has no
-// tokens of its own: whoever serves it has to know who is calling. All fields
-// are required.
+// TokenAPI makes, lists and revokes the tokens of the Events API. It does not
+// authenticate by tokens: Caller says who is calling. All fields are required.
 type TokenAPI struct {
 	Tokens store.Tokens
-	// Caller names who calls; false: nobody that may.
+	// Caller names the caller. It returns false for one that may not use the
+	// API.
 	Caller func(*http.Request) (string, bool)
 	Now    func() time.Time
 	Log    *slog.Logger

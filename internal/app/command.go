@@ -12,8 +12,8 @@ import (
 	"github.com/symflows/symflows/internal/config"
 )
 
-// Main is the local command; args are without the program's name. What it
-// does is told by the doc comment of functions/local.
+// Main is the local command; args are without the program's name. The comment
+// of functions/local says what it does.
 func Main(ctx context.Context, args []string, getenv func(string) string, out, logs io.Writer) error {
 	settings, err := config.Read(getenv)
 	if err != nil {

@@ -179,9 +179,9 @@ func (s mortalStore) Put(ctx context.Context, item store.Item) (int64, error) {
 	return s.Store.Put(ctx, item)
 }
 
-// wholeRun takes a run from wherever it stands to its end: it asks if nobody
-// has asked, approves if nobody has decided, and lets time pass from one timer
-// to the next.
+// wholeRun takes a run from wherever it stands to its end: it requests if that
+// is not done yet, approves if nobody has decided, and lets time pass from one
+// timer to the next.
 func wholeRun(ctx context.Context, data string, isBlind bool, logs io.Writer, v *victim, m *mishap) error {
 	clockFile := filepath.Join(data, "clock")
 	now := crashStart

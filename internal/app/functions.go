@@ -20,7 +20,7 @@ import (
 type functions struct {
 	here   *lambdahost.Host
 	mapped map[string]lambdahost.Function
-	away   workflow.Functions // nil: a function that is not mapped is an error
+	away   workflow.Functions // nil if calling a function that is not mapped is an error
 }
 
 var _ workflow.Functions = (*functions)(nil)
@@ -33,10 +33,10 @@ func (f *functions) Invoke(ctx context.Context, arn string, payload []byte) ([]b
 	return f.here.Invoke(ctx, arn, payload)
 }
 
-// functions reads local.yaml, which a configuration need not have, and makes
-// what it maps ready to run, and beside that the one that runs Python handlers.
-// That one must be there if any flow has Python. Without mapped, what local.yaml
-// maps is left out, and so it is not built.
+// functions reads local.yaml, if the configuration has one, and makes the
+// functions in it ready to run, and the function that runs Python handlers. It
+// fails if python is true and that function can't be found. With mapped false,
+// the functions of local.yaml are left out, and not built.
 func (l *Local) functions(ctx context.Context, python, mapped bool) (*functions, lambdahost.Secrets, error) {
 	o := l.options
 	config, err := lambdahost.Load(filepath.Join(o.Flows, "local.yaml"))

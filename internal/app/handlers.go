@@ -26,8 +26,8 @@ const sdkARN = "arn:aws:lambda:us-east-1:000000000000:function:sdk"
 // deadline, one after the other.
 const sdkTimeout = 2 * time.Minute
 
-// sdkFunction is that function under lambdahost; dir is where its code is, ""
-// the repository's.
+// sdkFunction returns that function for lambdahost. Its code is in dir, or in
+// the repository if dir is "".
 func sdkFunction(dir string) (lambdahost.Function, error) {
 	dir, err := sdk.FindPython(dir)
 	if err != nil {
@@ -49,9 +49,9 @@ func hasPython(c *catalog.Catalog) bool {
 	return c.Filter != nil || slices.ContainsFunc(c.Flows, (*flow.Flow).HasPython)
 }
 
-// serveHandlers builds what asks Python handlers, invoked through f, and serves
-// what they ask of us while they run: on an address of its own, which no other
-// machine can reach, and no other user of this one.
+// serveHandlers builds the client that asks Python handlers through f, and
+// serves their own requests while they run, on a separate address that no other
+// machine and no other user of this one can reach.
 func (l *Local) serveHandlers(c core.Core, f workflow.Functions, p core.ServicesPorts) (*sdk.Client, error) {
 	answers, err := c.Services(p)
 	if err != nil {

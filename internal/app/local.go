@@ -40,7 +40,7 @@ type Options struct {
 	Settings    config.Settings
 	Clock       workflow.Clock
 	Log         *slog.Logger
-	Out         io.Writer // what to do next, for whoever started it
+	Out         io.Writer // where Serve says what to do next
 
 	seams seams
 }
@@ -190,7 +190,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		open = o.seams.open(open)
 	}
 	times := db.Times()
-	var access *workflow.Access // which removes, and is asked to by the remover and the schedule that it has
+	var access *workflow.Access // made below: the remover and the schedule that it needs call it in turn
 	remover := &local.Remover{Engine: engine, Deescalate: func(ctx context.Context, id string) error { return access.Deescalate(ctx, id) }}
 	schedule := &local.Schedule{Times: times, Remover: remover}
 	var scheduled workflow.Schedule = schedule
@@ -243,7 +243,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	l.mount(mux, slack, shown)
 	l.server = &http.Server{Handler: mux, ReadHeaderTimeout: max(10*time.Second, c.Patience), ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)}
 
-	// From here on: what an earlier process left.
+	// The rest takes up what an earlier process left.
 	if err := schedule.Load(ctx); err != nil {
 		return err
 	}
@@ -261,7 +261,8 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	return l.apiToken(ctx)
 }
 
-// apiToken sees to it that -data/token holds a token that is valid.
+// apiToken writes a new token to -data/token, unless the file holds a valid
+// one.
 func (l *Local) apiToken(ctx context.Context) error {
 	const bot, valid = "local", 365 * 24 * time.Hour
 	file := filepath.Join(l.options.Data, "token")
@@ -280,7 +281,7 @@ func (l *Local) apiToken(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Writing to a file that is there would leave its permissions as they are.
+	// Writing to an existing file would keep its permissions.
 	if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
@@ -295,7 +296,7 @@ func (l *Local) healthz(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "ok")
 }
 
-// Run serves until the context ends, then lets what is under way finish.
+// Run serves until the context ends, then lets work under way finish.
 func (l *Local) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

@@ -10,8 +10,8 @@ import (
 	"github.com/symflows/symflows/internal/workflow"
 )
 
-// TestDataIsPrivate: what is under -data can be read by nobody else, though the
-// folder was there before and lets others in, and so did the token's file.
+// TestDataIsPrivate: what is under -data can be read by no other user, though
+// the folder was there before and lets others in, and so did the token's file.
 func TestDataIsPrivate(t *testing.T) {
 	t.Parallel()
 	c := contest{newProduct(t.TempDir(), ""), t}
@@ -51,7 +51,7 @@ func TestDataIsPrivate(t *testing.T) {
 			t.Errorf("%s is %s", path, info.Mode())
 		}
 		if d.IsDir() && d.Name() == "lambda" {
-			return fs.SkipDir // nobody gets past it
+			return fs.SkipDir // no other user gets past it
 		}
 		return nil
 	}

@@ -37,7 +37,7 @@ type product struct {
 	local  *Local          // while it runs by start
 	url    string
 	end    func() error // stops what runs; nil: nothing does
-	letGo  func()       // lets calls of Slack go on that are held; nil: none are
+	letGo  func()       // lets calls of Slack go on that are held; nil if none are held
 	runs   []string     // ids, in the order in which they came
 }
 

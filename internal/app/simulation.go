@@ -176,7 +176,7 @@ func told(r events.AuditRecord) slacksim.Record {
 // called is what people call an actor.
 func called(a events.AuditActor) string { return cmp.Or(a.Name, a.Username, "Sym Flows") }
 
-// flowOf is the name in the flow's SRN.
+// flowOf returns the name in the flow's SRN.
 func flowOf(r events.AuditRecord) string {
 	if parts := strings.Split(r.Run.Flow, ":"); len(parts) > 2 {
 		return parts[2]
@@ -184,7 +184,7 @@ func flowOf(r events.AuditRecord) string {
 	return r.Run.Flow
 }
 
-// written is the value where it is a text.
+// written returns a value that is a text, and "" for any other.
 func written(value any) string {
 	s, _ := value.(string)
 	return s

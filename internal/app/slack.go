@@ -22,8 +22,9 @@ type slackSide struct {
 	sim       *slacksim.Sim
 }
 
-// slack connects to the workspace that the settings lead to. Who the workspace
-// is, is asked now: a token that does not work is told at the start.
+// slack connects to the workspace of the settings. It asks Slack for the
+// workspace's id at once, so that the start fails with a token that does not
+// work.
 func (l *Local) slack(ctx context.Context, c core.Core) (*slackSide, error) {
 	settings := l.options.Settings.Slack
 	mode, err := settings.Mode()

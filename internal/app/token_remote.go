@@ -24,8 +24,8 @@ import (
 	"github.com/symflows/symflows/internal/api"
 )
 
-// remoteTokens are those of a deployment in AWS, which lets in whoever signs
-// with credentials that may call its path:
+// remoteTokens are those of a deployment in AWS, which takes requests signed
+// with AWS credentials that may call its path:
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-access-control-iam.html.
 type remoteTokens struct {
 	url         string // with the API's base path
@@ -114,8 +114,8 @@ func (r *remoteTokens) call(ctx context.Context, method, path string, in, out an
 	return json.Unmarshal(answer, out)
 }
 
-// refusal words an answer that is none: ours has a code, API Gateway's own only
-// a message.
+// refusal turns an answer that reports an error into one for the user. An error
+// of the API has a code, one of API Gateway only a message.
 func refusal(response *http.Response, body []byte) error {
 	var ours events.APIError
 	if json.Unmarshal(body, &ours) == nil && ours.Code != "" {

@@ -24,9 +24,10 @@ import (
 	"github.com/symflows/symflows/internal/workflow"
 )
 
-// trial is a question what a flow's handlers would do, which leaves no trace:
-// the run is made up, in a store of its own, and what handlers ask of us is
-// told instead of done. What they ask of others, they ask.
+// trial asks what a flow's handlers would do, and changes nothing: the run is
+// made up, in a store of its own, and messages or invocations that handlers ask
+// us for are printed instead of done. Calls that handlers make to other systems
+// themselves are real.
 type trial struct {
 	flow      string
 	event     string
@@ -81,7 +82,7 @@ func try(ctx context.Context, args []string, settings config.Settings, out io.Wr
 	return t.run(ctx, o, configured)
 }
 
-// run makes the run up, asks, and tells.
+// run makes up a run, asks the handlers, and prints what they answer.
 func (t trial) run(ctx context.Context, o Options, configured *catalog.Catalog) (err error) {
 	db, err := sqlite.Open(filepath.Join(o.Data, "try.db"), o.Clock.Now)
 	if err != nil {
@@ -143,7 +144,7 @@ func (t trial) run(ctx context.Context, o Options, configured *catalog.Catalog) 
 	return err
 }
 
-// makeUp gives a run that stands right before the event.
+// makeUp returns a run for which the event is about to happen.
 func (t trial) makeUp(ctx context.Context, c core.Core, configured *catalog.Catalog) (*flow.Flow, flow.Run, flow.Event, error) {
 	fail := func(err error) (*flow.Flow, flow.Run, flow.Event, error) {
 		return nil, flow.Run{}, flow.Event{}, err
@@ -216,7 +217,8 @@ var inputsBefore = map[flow.EventName]int{
 	flow.EventApprove: 3, flow.EventDeny: 3, flow.EventCancel: 0, flow.EventEscalate: 5, flow.EventDeescalate: 7,
 }
 
-// tell says what the answer would lead to, and whether the event would happen.
+// tell prints what the answer would lead to, and returns whether the event
+// would happen.
 func (t trial) tell(f *flow.Flow, r flow.Run, e flow.Event, a flow.Answer) bool {
 	line := func(format string, args ...any) { fmt.Fprintf(t.out, format+"\n", args...) }
 	if p := a.Permissions; p != nil {
@@ -301,8 +303,8 @@ func (t printed) Handle(_ context.Context, r slog.Record) error {
 func (t printed) WithAttrs([]slog.Attr) slog.Handler { return t }
 func (t printed) WithGroup(string) slog.Handler      { return t }
 
-// strangers takes everybody to be a member who has an e-mail address: nobody is
-// asked who people are.
+// strangers is a directory in which every e-mail address is that of a member.
+// It does not ask Slack.
 type strangers struct{ org string }
 
 func (s strangers) UserByEmail(_ context.Context, email string) (store.User, error) {
@@ -322,7 +324,8 @@ func (strangers) User(_ context.Context, slackID string) (store.User, error) {
 
 func (strangers) Group(context.Context, string) ([]store.User, error) { return nil, nil }
 
-// saidSlack tells what would be sent, and knows nobody.
+// saidSlack prints messages instead of sending them, and answers no questions
+// about people.
 type saidSlack struct{ out io.Writer }
 
 var errNotTried = flow.Errorf(flow.CodeLookup, "Slack is not asked while handlers are tried")
@@ -345,7 +348,7 @@ func (saidSlack) ChannelMembers(context.Context, string) ([]store.User, error) {
 	return nil, errNotTried
 }
 
-// saidFunctions tells what would be invoked.
+// saidFunctions prints invocations instead of making them.
 type saidFunctions struct{ out io.Writer }
 
 func (s saidFunctions) Invoke(_ context.Context, arn string, payload []byte) ([]byte, error) {

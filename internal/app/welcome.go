@@ -8,7 +8,7 @@ import (
 	"github.com/symflows/symflows/internal/config"
 )
 
-// welcome tells whoever started it what to do next.
+// welcome prints what to do next.
 func (l *Local) welcome(w io.Writer) {
 	mode, _ := l.options.Settings.Slack.Mode() // checked when it was built
 	switch mode {

@@ -17,7 +17,8 @@ import (
 // defaults applied. Everything is in order of name.
 type Catalog struct {
 	Flows []*flow.Flow // without versions; publishing gives them
-	// Filter says which flows people are shown; nil: all.
+	// Filter says which flows people are shown. If it is nil, they are shown
+	// all.
 	Filter *flow.FlowsFilter
 	// Strategies are all that there are, with their targets, whether a flow
 	// uses them or not.
@@ -55,10 +56,10 @@ func (c *Catalog) FlowARNs() []string {
 func (c *Catalog) StrategyRights() strategy.Rights { return c.rights }
 
 // HandlerSecrets lists the secrets that handlers may read: those of the
-// integrations that flows with Python have, by their environment or strategy, that
-// the flows filter has, and that strategies with Python have, whether a flow still
-// uses them or not: a run may.
-// What other strategies sign with is not theirs.
+// integrations that flows with Python have, by their environment or strategy,
+// that the flows filter has, and that strategies with Python have, whether a
+// flow still uses them or not: a run may. The secrets with which other
+// strategies sign are not among them.
 func (c *Catalog) HandlerSecrets() []flow.SecretRef {
 	var used []flow.Integration
 	for _, f := range c.Flows {
@@ -99,12 +100,12 @@ func distinct(list []string) []string {
 // local.yaml and folders below it excepted, and the Python files that these
 // name. Org is the first part of SRNs; types are the strategy types that there
 // are, by name. The catalog is nil if the report has faults. File names in the
-// report begin with dir. Without a [Describe], Python is taken as it is.
+// report begin with dir. Without a [Describe], the Python is not looked at.
 func Load(dir, org string, types map[string]strategy.Type, describe ...Describe) (*Catalog, Report) {
 	return LoadPart(dir, os.DirFS(dir), org, types, describe...)
 }
 
-// LoadPart is Load for a part of the folder: what of it the file system shows.
+// LoadPart is Load for the files of the folder that the file system shows.
 func LoadPart(dir string, part fs.FS, org string, types map[string]strategy.Type, describe ...Describe) (*Catalog, Report) {
 	c, report := LoadFS(part, org, types, describe...)
 	for _, list := range [][]Fault{report.Faults, report.Warnings} {
@@ -170,8 +171,8 @@ func (l *loader) fault(file string, line int, format string, args ...any) {
 // maxSuggestions bounds the work spent on guessing which name was meant.
 const maxSuggestions = 100
 
-// refer finds the document that a name refers to; nil, and a fault at the path
-// of d, if there is none.
+// refer returns the document that a name refers to. If there is none, it
+// returns nil and reports a fault at the path of d.
 func (l *loader) refer(d *document, path, kind, name string) *document {
 	found := l.byName[kind][strings.ToLower(name)]
 	if found == nil {

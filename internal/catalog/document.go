@@ -223,14 +223,14 @@ func (d *document) plain(node *yaml.Node, depth int) {
 	}
 }
 
-// fault reports that what stands at a path of the document can't be read.
+// fault reports that a path of the document can't be read.
 func (d *document) fault(path, format string, args ...any) {
 	d.faulty[path] = true
 	d.report(path, fmt.Sprintf(format, args...))
 }
 
-// follow reports a fault found by rules on what was read. It is left out where
-// the path, or what it is a part of, could not be read in the first place.
+// follow reports a fault found by rules on what was read. It reports nothing if
+// the path, or a part of the document around it, could not be read.
 func (d *document) follow(f flow.Fault) {
 	if d.readable(f.Path) {
 		d.report(f.Path, f.Message)
@@ -271,7 +271,8 @@ func (d *document) describe(path, message string) string {
 	return what
 }
 
-// value finds an attribute of a mapping; nil: there is none.
+// value returns an attribute of a mapping, or nil if the mapping does not have
+// it.
 func value(node *yaml.Node, key string) *yaml.Node {
 	for i := 0; i < len(node.Content); i += 2 {
 		if node.Content[i].Value == key {

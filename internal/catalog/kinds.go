@@ -47,7 +47,7 @@ func kindNames() []string {
 // secretSourceTypes are the stores that secrets may be kept in.
 var secretSourceTypes = []string{"aws_secrets_manager"}
 
-// logDestinationTypes are Sym's, and whether they do without an integration.
+// logDestinationTypes are Sym's types; true for those that need no integration.
 var logDestinationTypes = map[string]bool{
 	"kinesis_firehose": false, "kinesis_data_stream": false, "segment": false, "http": true, "datadog": true,
 }
@@ -75,7 +75,7 @@ func (l *loader) resolve() {
 	}
 }
 
-// findUnused warns of what makes no difference.
+// findUnused warns of documents that nothing refers to.
 func (l *loader) findUnused() {
 	for _, d := range l.documents {
 		if !d.used && d.kind != "flow" {
@@ -137,7 +137,8 @@ func (o *object) oneOf(key string, known []string) string {
 	return s
 }
 
-// ref reads a reference to a document of a kind; nil: there is none.
+// ref reads a reference to a document of a kind. It returns nil if the
+// attribute is absent or wrong.
 func (o *object) ref(key, kind string, must bool) *document {
 	var name string
 	var ok bool
@@ -190,7 +191,7 @@ func (o *object) settings() (map[string]string, map[string]flow.SecretRef) {
 			secrets[key] = o.doc.loader.secrets[name]
 			return
 		}
-		// What stands there may be the secret itself: it is not repeated.
+		// The value may be the secret itself, so it is not repeated.
 		o.doc.fault(o.at("settings")+"."+setting, "names no secret that there is: write the name of a document of kind secret, never the secret itself")
 	}
 	for _, k := range slices.Sorted(maps.Keys(plain)) {
@@ -359,7 +360,7 @@ func (d *document) strategy(o *object) {
 	l.strategies[d.key()] = s
 }
 
-// typesWithImplementation says with what an implementation goes.
+// typesWithImplementation names the strategy types that have an implementation.
 func (l *loader) typesWithImplementation() string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(l.types)) {
@@ -471,11 +472,11 @@ func (d *document) flow(o *object) {
 	l.flows = append(l.flows, f)
 }
 
-// strategy reads strategy_id; nil: the flow is approval-only.
+// strategy reads strategy_id. It returns nil if the flow is approval-only.
 func (o *object) strategy() *flow.Strategy {
 	if node := value(o.node, "strategy_id"); node != nil && node.ShortTag() == "!!str" && node.Value == "" {
 		o.get("strategy_id")
-		return nil // Sym reads an empty one as none
+		return nil // Sym takes an empty strategy_id for an absent one
 	}
 	if d := o.ref("strategy_id", "strategy", false); d != nil {
 		s := *o.doc.loader.strategies[d.key()]

@@ -12,8 +12,9 @@ import (
 	"github.com/symflows/symflows/internal/flow"
 )
 
-// object reads the attributes of a mapping. Whatever has the wrong type is a
-// fault and reads as absent; whatever nobody asked for is a fault at done.
+// object reads the attributes of a mapping. A value of the wrong type is a
+// fault, and reads as absent. An attribute that was not read by the time of
+// done is a fault, too.
 type object struct {
 	doc   *document
 	node  *yaml.Node
@@ -32,7 +33,7 @@ func (o *object) at(key string) string {
 	return o.path + "." + key
 }
 
-// get finds an attribute; nil: it is absent.
+// get returns an attribute, or nil if it is absent.
 func (o *object) get(key string) *yaml.Node {
 	o.asked = append(o.asked, key)
 	return value(o.node, key)
@@ -74,7 +75,7 @@ var typeNames = map[string]string{
 	"!!int": "a number", "!!float": "a number", "!!timestamp": "a date",
 }
 
-// text reads a text. False: it is absent, or wrong.
+// text reads a text. It returns false if it is absent or wrong.
 func (o *object) text(key string) (string, bool) {
 	node := o.get(key)
 	if node == nil {
@@ -167,7 +168,7 @@ func (o *object) duration(key string) flow.Duration {
 	return flow.Duration(d)
 }
 
-// list reads a list, item by item. False: it is absent, or wrong.
+// list reads a list, item by item. It returns false if it is absent or wrong.
 func (o *object) list(key, want string, item func(path string, node *yaml.Node)) bool {
 	node := o.get(key)
 	if node == nil {
@@ -204,7 +205,7 @@ func (o *object) scalars(key string) []string {
 	return out
 }
 
-// child reads a mapping; nil: it is absent, or wrong.
+// child reads a mapping. It returns nil if it is absent or wrong.
 func (o *object) child(key string) *object {
 	node := o.get(key)
 	if node == nil {
@@ -221,7 +222,8 @@ func (o *object) childOf(path string, node *yaml.Node) *object {
 	return &object{doc: o.doc, node: node, path: path}
 }
 
-// children reads a list of mappings. What is none reads as nil.
+// children reads a list of mappings. It returns nil in the place of an item
+// that is no mapping.
 func (o *object) children(key string) []*object {
 	var out []*object
 	o.list(key, "a list of attributes", func(path string, n *yaml.Node) {

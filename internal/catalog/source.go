@@ -10,13 +10,14 @@ import (
 )
 
 // Describe reads a source as Python and gives the handlers that it defines, as
-// the runner tells them, and what to warn of. An error that is a [flow.SourceError]
-// is the source's fault; any other means that nobody could look.
+// the runner tells them, and what to warn of. An error is a [flow.SourceError]
+// if the source is at fault; any other means that it could not be looked at.
 type Describe func(flow.Source) (flow.Outline, error)
 
 // source reads Python: the path of a file ending in .py, relative to the YAML
-// file, or the text itself. Nil: it is absent. What can't be read is a fault,
-// and a source all the same, so that nothing is said to be missing.
+// file, or the text itself. It returns nil if the attribute is absent. A file
+// that can't be read is a fault; an empty source is returned for it, so that
+// its handlers are not reported as missing, too.
 func (o *object) source(key, nameless string) *flow.Source {
 	if value(o.node, key) == nil {
 		o.get(key)
@@ -90,7 +91,7 @@ func (d *document) handlers(describe Describe, s flow.Source, at, file string) [
 		d.loader.report.Warnings = append(d.loader.report.Warnings, Fault{File: file, Line: w.Line, Message: redact(w.Message)})
 	}
 	if found.Handlers == nil {
-		found.Handlers = []string{} // none, which is known
+		found.Handlers = []string{} // it is known that there are no handlers
 	}
 	d.loader.described[s.SHA256] = found.Handlers
 	return found.Handlers

@@ -36,8 +36,8 @@ type Function struct {
 	Python *Python
 	// Dir is the working directory.
 	Dir string
-	// Environment is added to the little there is. ${DATA} in a value stands for
-	// the data directory.
+	// Environment is added to the few variables that every function has.
+	// ${DATA} in a value stands for the data directory.
 	Environment map[string]string
 	// Timeout bounds an invocation, the start of the process included.
 	Timeout time.Duration
@@ -179,7 +179,8 @@ func (r *reader) text(n *yaml.Node, at string) string {
 	return n.Value
 }
 
-// file reads a path and holds it to be there, as a directory or not.
+// file reads a path, and reports a fault unless there is a file at it, or a
+// directory if that is asked for.
 func (r *reader) file(n *yaml.Node, at string, directory bool) string {
 	path := r.text(n, at)
 	if path == "" {

@@ -91,7 +91,7 @@ func (f *function) invoke(ctx context.Context, payload []byte) ([]byte, error) {
 			if fresh {
 				return nil, w.initFailure()
 			}
-			continue // it went while nobody looked: take another
+			continue // it exited while it was idle: take another
 		}
 		f.putIdle(w)
 		return answer, err
@@ -122,13 +122,13 @@ func (f *function) putIdle(w *worker) {
 	f.idle = append(f.idle, w)
 }
 
-// failed is the error of a function that said no.
+// failed returns the error of a function that reported a failure.
 func (f *function) failed(message string) *flow.Error {
 	const most = 1000 // characters
 	return flow.Errorf(flow.CodeHandler, "function %q failed: %s", f.name, flow.Clip(message, most))
 }
 
-// unavailable is the error of a function that was not heard to the end.
+// unavailable returns the error of a function that was cut short.
 func (f *function) unavailable(cause error, format string, args ...any) *flow.Error {
 	return &flow.Error{Code: flow.CodeUnavailable, Message: fmt.Sprintf("function %q ", f.name) + fmt.Sprintf(format, args...), Cause: cause}
 }

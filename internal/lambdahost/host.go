@@ -104,9 +104,10 @@ const maxPayload = 6 << 20
 //   - flow.CodeHandler: the function said that it failed, answered with more
 //     than 6 MB, or does not even start. The same would happen again.
 //   - flow.CodeUnavailable: it was cut short, by a crash, by its time-out or
-//     by the end of ctx. Nobody knows what it did; it may be called again with
-//     the same payload, as functions have to bear. It is also the code if all
-//     workers stay busy until ctx ends, and while the host closes.
+//     by the end of ctx. It may or may not have done its work, and may be
+//     called again with the same payload, as functions have to bear. It is also
+//     the code if all workers stay busy until ctx ends, and while the host
+//     closes.
 //
 // When Invoke returns because of a time-out, the function's process is gone.
 func (h *Host) Invoke(ctx context.Context, arn string, payload []byte) ([]byte, error) {

@@ -26,7 +26,7 @@ func (l *lines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// flush ends a line that nobody has ended.
+// flush passes on the last line, if it has no line break.
 func (l *lines) flush() {
 	if line := bytes.TrimRight(l.line, "\r"); len(line) > 0 {
 		l.emit(string(line), l.dropped)

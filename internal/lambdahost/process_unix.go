@@ -4,8 +4,8 @@ package lambdahost
 
 import "syscall"
 
-// terminate asks a process group to end; kill ends it. A group that is gone
-// needs neither, so errors tell nothing.
+// terminate asks a process group to end; kill ends it. They ignore errors,
+// which say that the group is gone.
 func terminate(group int) { _ = syscall.Kill(-group, syscall.SIGTERM) }
 
 func kill(group int) { _ = syscall.Kill(-group, syscall.SIGKILL) }

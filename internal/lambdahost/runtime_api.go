@@ -13,10 +13,10 @@ import (
 	"github.com/symflows/symflows/internal/flow"
 )
 
-// runtimeAPI is what the process at the other end speaks to, at this address
-// and below a path that only this process was told. Who does not know it takes
-// no invocation and answers none, be it another user of this machine, another
-// function, or a web page, of which the Host and the Origin tell as well.
+// runtimeAPI serves one process, at an address and below a path that only this
+// process was told. Callers that do not know the path can neither take an
+// invocation nor answer one: other users of this machine, other functions, and
+// web pages, which the headers Host and Origin give away as well.
 func (w *worker) runtimeAPI(address, secret string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", w.serveNext)
@@ -104,7 +104,7 @@ func (w *worker) take(id string) *invocation {
 func (w *worker) serveInitError(rw http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, maxPayload))
 	if err != nil {
-		body = nil // the reason is lost, the failure is not
+		body = nil // the failure is reported without its reason
 	}
 	failed := w.functionError(body)
 	w.mu.Lock()

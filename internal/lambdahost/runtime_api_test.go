@@ -103,7 +103,7 @@ func TestRuntimeAPI(t *testing.T) {
 	}
 }
 
-// Each process has an address of its own, by which nobody can speak for
+// Each process has an address of its own, by which no other can speak for
 // another function, and which can't be guessed from its port.
 func TestAddressIsOneFunctions(t *testing.T) {
 	t.Parallel()

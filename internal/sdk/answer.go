@@ -8,8 +8,8 @@ import (
 	"github.com/symflows/symflows/internal/flow"
 )
 
-// read turns the results of a step's handlers into its answer. What went wrong
-// is in the result too: the first of it, since nothing runs after that.
+// read turns the results of a step's handlers into its answer. A failure is
+// part of the result: the first one, since no handler runs after it.
 func read(response response) flow.Result {
 	if response.Error != nil {
 		return flow.Result{Error: response.Error.failure("")}
@@ -90,7 +90,7 @@ func (r result) failure() *flow.Failure {
 	return r.Error.failure(r.Handler)
 }
 
-// failure is what runs keep of a fault.
+// failure returns what runs keep of a fault.
 func (f *fault) failure(handler string) *flow.Failure {
 	code := flow.Code(f.Code)
 	if code == "" {

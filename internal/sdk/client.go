@@ -23,8 +23,8 @@ type Client struct {
 	Flows *store.Flows // required by Do
 	Users store.Users
 	Calls store.Calls
-	// Services is where handlers may ask something of us while they run. Zero:
-	// nowhere.
+	// Services is where handlers reach us while they run. If it is zero, they
+	// can't.
 	Services Services
 	Log      *slog.Logger // takes what handlers print
 	// Patience is the least time that a handler has whose flow does not say how
@@ -37,7 +37,7 @@ type Client struct {
 type Services struct {
 	URL      string
 	Function string
-	// Offers are the ops that are to be asked of us, though AWS has them too:
+	// Offers lists the ops that handlers should ask of us rather than of AWS:
 	// "secret" and "invoke".
 	Offers []string
 }
@@ -91,8 +91,8 @@ func (c *Client) Prefetch(ctx context.Context, call workflow.HandlerCall, name s
 	return options, c.one(ctx, m, call, flow.CodeHandler, &options)
 }
 
-// OnChange implements workflow.FormHandlers. The handler belongs to no run yet,
-// and can ask us nothing.
+// OnChange implements workflow.FormHandlers. The call belongs to no run, so the
+// handler can't reach us.
 func (c *Client) OnChange(ctx context.Context, f *flow.Flow, name, username string, form flow.OpenForm) (flow.OpenForm, error) {
 	var code *flow.Source
 	for _, p := range f.Params.PromptFields {
@@ -134,9 +134,9 @@ const (
 	MethodDeescalate = "deescalate"
 )
 
-// Do has a custom strategy's own code do something at a target, or say who
-// somebody is: then the call has no entitlement, and the value is a text or
-// null. The code is that of the run's version of the flow.
+// Do calls a custom strategy's own code, to change a target or to look up who a
+// person is there. For the latter the call has no entitlement, and the value is
+// a text or null. The code is that of the run's version of the flow.
 func (c *Client) Do(ctx context.Context, s flow.Strategy, method string, call ports.Call) (json.RawMessage, error) {
 	r, err := c.Runs.Get(ctx, call.RunID)
 	if err != nil {
@@ -217,8 +217,8 @@ func (c *Client) about(ctx context.Context, op string, call workflow.HandlerCall
 	return m, nil
 }
 
-// one sends a message that has one handler answer, and reads its value. What
-// the handler does wrong is an error of the code.
+// one sends a message that one handler answers, and reads its value. The error
+// has the given code if the handler fails.
 func (c *Client) one(ctx context.Context, m *request, call workflow.HandlerCall, code flow.Code, value any) error {
 	got, err := c.invoke(ctx, m, call)
 	if err != nil {
@@ -247,8 +247,8 @@ func (c *Client) one(ctx context.Context, m *request, call workflow.HandlerCall,
 	return nil
 }
 
-// invoke sends a message, with a token for what the handlers may ask of us
-// while they run. What they print goes to the log.
+// invoke sends a message with a token by which the handlers can reach us while
+// they run. It logs what they print.
 func (c *Client) invoke(ctx context.Context, m *request, call workflow.HandlerCall) (response, error) {
 	if call.Run.ID != "" && (c.Services.URL != "" || c.Services.Function != "") {
 		token, err := c.Calls.Begin(ctx, call.Run.ID, call.Event.ID)
@@ -256,7 +256,8 @@ func (c *Client) invoke(ctx context.Context, m *request, call workflow.HandlerCa
 			return response{}, err
 		}
 		defer func() {
-			// The token of a call that ended is worthless, whoever kept it.
+			// A handler that has kept its token can do nothing with it after
+			// the call.
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(endTimeout, c.Patience))
 			defer cancel()
 			if err := c.Calls.End(ctx, token); err != nil {

@@ -46,8 +46,8 @@ func (f *fault) inSource() *flow.SourceError {
 // describeTime bounds a look at a source.
 const describeTime = time.Minute
 
-// DescribeHere is Describe by this machine's python3, where nothing is deployed;
-// dir is as for FindPython. What the source prints is of no interest.
+// DescribeHere is Describe by this machine's python3, where nothing is
+// deployed; dir is as for FindPython. It discards what the source prints.
 func DescribeHere(ctx context.Context, dir string, s flow.Source) (flow.Outline, error) {
 	at, err := FindPython(dir)
 	if err != nil {
@@ -67,7 +67,7 @@ type Python struct {
 	Interpreter string // "" is python3
 }
 
-// missing is the error where Python can't be run.
+// missing returns the error for a machine that can't run Python.
 func missing(interpreter string, err error) error {
 	return &flow.Error{
 		Code:    flow.CodeHandler,
@@ -75,8 +75,9 @@ func missing(interpreter string, err error) error {
 	}
 }
 
-// oneCall reads a message, calls the handler with it, as Lambda would with a
-// minute left, and writes its answer to where nothing that is printed can reach it.
+// oneCall reads a message, calls the handler as Lambda would with a minute
+// left, and writes the answer to a descriptor of its own, apart from anything
+// that is printed.
 const oneCall = `import json, os, sys
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
@@ -99,12 +100,13 @@ func (p Python) Invoke(ctx context.Context, _ string, payload []byte) ([]byte, e
 		return nil, missing(interpreter, err)
 	}
 	cmd := exec.CommandContext(ctx, program, "-u", "-B", "-c", oneCall, p.Dir)
-	// Nothing of our environment: customers' code runs at its first line.
+	// It gets no variable of our environment: customers' code runs as soon as
+	// it is imported.
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8", "HOME=" + os.TempDir(), "TMPDIR=" + os.TempDir()}
 	cmd.Stdin = bytes.NewReader(payload)
 	var out, problems bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problems
-	// A process that it has left behind must not keep us waiting.
+	// Do not wait for processes that it has left behind.
 	cmd.WaitDelay = time.Second
 	if err := cmd.Run(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		lines := strings.Split(strings.TrimSpace(problems.String()), "\n")

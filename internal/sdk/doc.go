@@ -14,7 +14,7 @@
 //	 "services": {"url": "…" | "function": "<arn>", "token": "…", "offers": ["secret", "invoke"]},
 //	 "event": {…}}
 //
-// Without services, nothing can be asked of us. The ops and what they add:
+// Without services, handlers can't reach us. The ops and what they add:
 //
 //	describe   nothing; the answer lists the handlers that the source defines
 //	handle     handlers: names, asked in this order
@@ -64,11 +64,11 @@
 //
 // The order of a step is: the on_ hook and the reducers, in one call; their
 // answer is saved under the id of the signal or the event; what the step does
-// by itself; and once that is durable the after_ hook, in a second call. A
-// conflict between two writers asks nobody twice; a crash between the answer
-// and its being saved does: delivery is at least once. A flow without an
-// implementation is never asked about, and of one whose handlers are known,
-// only those that it defines are.
+// by itself; and once that is durable the after_ hook, in a second call. When
+// two writers conflict, no handler is asked twice; when the process crashes
+// before the answer is saved, it is: delivery is at least once. A flow without
+// an implementation is not asked, and of an implementation whose handlers are
+// known, only the handlers that it defines are.
 //
 // A hook may put another event in the place of its own, if that comes later in
 // a run's life: the table is in package flow (answer.go). What it may not do,

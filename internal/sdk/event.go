@@ -12,14 +12,14 @@ import (
 	"github.com/symflows/symflows/internal/store"
 )
 
-// person is what we know of somebody beside what runs keep.
+// person is what is stored of a person, beside what runs keep.
 type person struct {
 	Role       store.Role
 	Identities []store.Identity
 }
 
-// eventOf builds an event as handlers see it. People whom the map does not
-// have are members without identities.
+// eventOf builds an event as handlers see it. It shows people who are not in
+// the map as members without identities.
 func eventOf(f *flow.Flow, r flow.Run, e flow.Event, people map[string]person) *event {
 	out := &event{
 		Name: string(e.Name), SRN: record.EventSRN(e.Name), Template: record.Template,
@@ -72,7 +72,7 @@ func eventOf(f *flow.Flow, r flow.Run, e flow.Event, people map[string]person) *
 	return out
 }
 
-// people lists those whom an event of the run shows.
+// people lists the people whom an event of the run shows.
 func people(r flow.Run, e flow.Event) []flow.Actor {
 	all := []flow.Actor{r.Requester, e.Actor}
 	for _, who := range r.Actors() {

@@ -1,8 +1,8 @@
 // Package services answers what customers' handlers ask while they run: to send
-// a message, to count what somebody has done, to keep a value. Whoever asks
-// shows the token of one call of one run's handlers (store.Calls), and can do
-// nothing on behalf of another run. Nothing here changes a run, and no key of
-// ours leaves it.
+// a message, to count what somebody has done, to keep a value. A request
+// carries the token of one call of one run's handlers (store.Calls), and can do
+// nothing on behalf of another run. The package changes no run, and gives out
+// no key of ours.
 //
 // A request is {"token", "op", "args": {…}}, an answer {"value": …} or
 // {"error": {"code", "message", "hint"}}. It comes over HTTP on the loopback

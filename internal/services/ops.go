@@ -104,8 +104,8 @@ func (c call) usersByEmails(ctx context.Context, raw json.RawMessage) (any, erro
 	return users, nil
 }
 
-// byEmail finds a person. One whom the workspace does not know can be made: as
-// somebody without rights, until the workspace does.
+// byEmail finds a person. With create, it stores a person whom the workspace
+// does not know: they have no rights until it does.
 func (c call) byEmail(ctx context.Context, email string, create bool) (record.User, error) {
 	if err := flow.CheckEmail(email); err != nil {
 		return record.User{}, err
@@ -127,7 +127,7 @@ func (c call) byEmail(ctx context.Context, email string, create bool) (record.Us
 	return c.user(ctx, u)
 }
 
-// user makes the object that handlers know.
+// user makes the object by which handlers know a person.
 func (c call) user(ctx context.Context, u store.User) (record.User, error) {
 	identities, err := c.Users.Identities(ctx, u.ID)
 	shown := record.UserOf(c.flow, u.Actor, u.Role.Outsider())
@@ -149,7 +149,7 @@ func (c call) users(ctx context.Context, found []store.User) (any, error) {
 	return out, nil
 }
 
-// usersByIdentities finds those whom a service knows by some ids.
+// usersByIdentities finds the people whom a service knows by the given ids.
 func (c call) usersByIdentities(ctx context.Context, raw json.RawMessage) (any, error) {
 	a, err := args[struct {
 		Service   string   `json:"service"`
@@ -239,8 +239,8 @@ func (c call) slackChannelMembers(ctx context.Context, raw json.RawMessage) (any
 	return c.users(ctx, active(found))
 }
 
-// active leaves out those whom Slack lists as members though their accounts are
-// deactivated: handlers make approvers of members.
+// active leaves out people with deactivated accounts, whom Slack may list as
+// members: handlers make approvers of members.
 func active(found []store.User) []store.User {
 	return slices.DeleteFunc(slices.Clone(found), func(u store.User) bool { return u.Role == store.RoleDeactivated })
 }
@@ -305,8 +305,8 @@ func (c call) eventCount(ctx context.Context, raw json.RawMessage) (any, error) 
 	return count, nil
 }
 
-// counts tells whether an event took place, or is to be counted though it did
-// not.
+// counts tells whether an event is to be counted: it took place, or errored
+// events count too.
 func counts(e flow.Event, errored bool) bool {
 	if e.Failed() || e.Ignored() {
 		return errored
@@ -464,7 +464,7 @@ func (c call) invoke(ctx context.Context, raw json.RawMessage) (any, error) {
 	return json.RawMessage(answer), nil
 }
 
-// asyncTime bounds an invocation that nobody waits for.
+// asyncTime bounds an invocation whose answer is not waited for.
 const asyncTime = 15 * time.Minute
 
 // invokeAsync invokes a function and does not wait for it.

@@ -68,7 +68,8 @@ type Error struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
-// MarshalJSON writes the one or the other; a value is there even if it is null.
+// MarshalJSON writes the error if there is one, else the value, even if that is
+// null.
 func (r Response) MarshalJSON() ([]byte, error) {
 	if r.Error != nil {
 		return json.Marshal(map[string]*Error{"error": r.Error})
@@ -107,7 +108,8 @@ var ops = map[string]func(call, context.Context, json.RawMessage) (any, error){
 	"invoke_async":          call.invokeAsync,
 }
 
-// Handle answers a request. The error is nil: what goes wrong is in the answer.
+// Handle answers a request. It always returns a nil error: failures are part of
+// the answer.
 func (s *Services) Handle(ctx context.Context, q Request) (Response, error) {
 	value, err := s.answer(ctx, q)
 	if err == nil {
@@ -144,7 +146,7 @@ func (s *Services) answer(ctx context.Context, q Request) (any, error) {
 	return op(c, ctx, q.Args)
 }
 
-// maxQuoted is how much of what was not understood is repeated, in characters.
+// maxQuoted bounds how much of an argument an error repeats, in characters.
 const maxQuoted = 60
 
 // args reads the arguments of an op.
@@ -159,7 +161,7 @@ func args[T any](raw json.RawMessage) (T, error) {
 	return v, nil
 }
 
-// codes are the errors of ours that handlers know under names of Sym's.
+// codes maps our errors to the names that Sym's SDK has for them.
 var codes = map[flow.Code]string{
 	flow.CodeUndeliverable: "Slack:UNDELIVERABLE",
 	flow.CodeLookup:        "Slack:LOOKUP_FAILED",
@@ -209,6 +211,6 @@ func (s *Services) Handler() http.Handler {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
-		_, _ = w.Write(b) // whoever asked has gone
+		_, _ = w.Write(b) // an error means that the caller has gone
 	})
 }

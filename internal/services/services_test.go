@@ -264,8 +264,8 @@ func TestOps(t *testing.T) {
 	}
 }
 
-// TestToken: nothing is done for whoever shows no token of a call under way,
-// and what is asked concerns the run of the token.
+// TestToken: nothing is done for a request without the token of a call under
+// way, and what is asked concerns the run of the token.
 func TestToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

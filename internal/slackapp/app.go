@@ -24,7 +24,8 @@ import (
 type App struct {
 	Submit workflow.Submit // required
 	Forms  workflow.Forms  // required where a flow has handlers
-	// Filter asks the code that says which flows people are shown. Nil: all are.
+	// Filter asks customers' code which flows a person is shown. If it is nil,
+	// people are shown all.
 	Filter    FlowFilter
 	Flows     *store.Flows  // required
 	Directory *Directory    // required; its Team is the workspace we serve
@@ -62,11 +63,12 @@ func FixedSecret(value string) Secret {
 }
 
 // Handler serves Slack's requests: POST /slack/commands, /slack/interactions,
-// /slack/options and /slack/events. Nothing of a body is looked at before its
-// signature and age are found right, but whether it is a check of our
-// certificate, which is answered 200. It answers 401 to what Slack did not
-// sign, 503 while that can't be told, 413 to what is too large and 400 to what
-// can't be parsed; whatever else goes wrong is told to the person, in a 200.
+// /slack/options and /slack/events. No body is parsed before its signature and
+// age are verified, except to see whether it is Slack's check of our
+// certificate, which is answered 200. The status is 401 for a request that
+// Slack did not sign, 503 while the signing secret can't be read, 413 for one
+// that is too large and 400 for one that can't be parsed. All other errors are
+// answered 200, and told to the person.
 func (a *App) Handler(signingSecret Secret) http.Handler {
 	mux := http.NewServeMux()
 	handle := func(path string, take func(context.Context, []byte) (any, error)) {
@@ -148,8 +150,8 @@ func (a *App) takeInteraction(ctx context.Context, body []byte) (any, error) {
 	return a.interaction(ctx, in), nil
 }
 
-// takeEvent answers Slack's question whether the address is ours. We subscribe
-// to no events, so that there is nothing else to do.
+// takeEvent answers Slack's check that the address is ours. The app subscribes
+// to no events, so no others come.
 func (a *App) takeEvent(_ context.Context, body []byte) (any, error) {
 	var event struct{ Type, Challenge string }
 	if err := json.Unmarshal(body, &event); err != nil {
@@ -166,8 +168,8 @@ func (a *App) within(ctx context.Context, d time.Duration) (context.Context, con
 	return context.WithTimeout(ctx, max(d, a.Patience))
 }
 
-// guard runs a handler within Slack's time. A panic is an error that tells
-// nobody anything, but for the log.
+// guard runs a handler within Slack's time. It turns a panic into an internal
+// error, whose details only the log has.
 func guard[T any](ctx context.Context, a *App, f func(context.Context) (T, error)) (v T, err error) {
 	ctx, cancel := a.within(ctx, workTime)
 	defer cancel()
@@ -179,9 +181,9 @@ func guard[T any](ctx context.Context, a *App, f func(context.Context) (T, error
 	return f(ctx)
 }
 
-// sayings is what people see of an error, by its code: a sentence of this
-// table, or, where it is empty, the error's own. What is not in the table is
-// nobody's business but the log's.
+// sayings maps the code of an error to the sentence that people see. If that is
+// empty, they see the error's own message. Errors whose code is not in the
+// table are only logged.
 var sayings = map[flow.Code]string{
 	flow.CodeInvalid:       "",
 	flow.CodeTooLarge:      "",
@@ -206,7 +208,8 @@ var sayings = map[flow.Code]string{
 	flow.CodeLookup:        "Slack could not tell who you are just now, so nothing was done. Please try again in a minute.",
 }
 
-// sorry is what people see of an error. Errors that say nothing are logged.
+// sorry returns what people see of an error, and logs errors that they see
+// nothing of.
 func (a *App) sorry(ctx context.Context, what string, err error) string {
 	text, known := sayings[flow.CodeOf(err)]
 	switch {
@@ -236,8 +239,8 @@ func ephemeral(text string, blocks ...slack.Block) private {
 	return private{ResponseType: slack.ResponseTypeEphemeral, Text: fit(escape(text), maxText), Blocks: blocks}
 }
 
-// ours refuses what comes from a workspace that we don't serve. Slack leaves
-// the workspace out where an app belongs to a whole organisation.
+// ours refuses requests from a workspace that we don't serve. Slack leaves the
+// workspace out if the app is installed for a whole organisation.
 func (a *App) ours(team string) error {
 	if team != "" && team != a.Directory.Team {
 		return flow.Errorf(flow.CodeForbidden, "this app serves another Slack workspace: ask an administrator to set it up for yours")

@@ -52,7 +52,8 @@ func (a *App) command(ctx context.Context, c slashCommand) any {
 
 // request opens the form of the flow that is named, or else the flow picker.
 func (a *App) request(ctx context.Context, c slashCommand, args []string) error {
-	// Who asks and for what is read at once: somebody waits for the form.
+	// The person and the flow are read at the same time, because somebody waits
+	// for the form.
 	var f *flow.Flow
 	var unread error
 	var reading sync.WaitGroup
@@ -85,8 +86,8 @@ func (a *App) request(ctx context.Context, c slashCommand, args []string) error 
 	return a.pick(ctx, who, c.TriggerID, c.ChannelID, note)
 }
 
-// window is where somebody is shown a form: a view that is open, or that the
-// trigger opens.
+// window is where a form is shown: a view that is open, or one that the trigger
+// opens.
 type window struct {
 	app     *App
 	trigger string
@@ -104,10 +105,10 @@ func (w *window) show(ctx context.Context, view slack.ModalViewRequest) error {
 	return err
 }
 
-// prompt shows the form of a flow. Where handlers are asked about it, "Loading…"
-// is seen first, because the trigger does not wait for them; whatever goes wrong
-// then is shown in the same window. Slack may call the answer late that comes
-// after the form: in AWS nothing can be done once it is given.
+// prompt shows the form of a flow. Where handlers are asked about it,
+// "Loading…" is seen first, because the trigger does not wait for them; errors
+// after that are shown in the same window. The answer may then come too late
+// for Slack, but in AWS nothing can be done once it is given.
 func (w *window) prompt(ctx context.Context, f *flow.Flow, who store.User, cause, channel string) (slack.ModalViewRequest, error) {
 	a := w.app
 	if !asksFirst(f) {
@@ -122,8 +123,8 @@ func (w *window) prompt(ctx context.Context, f *flow.Flow, who store.User, cause
 	})
 }
 
-// load shows "Loading…" until a view is made, and then that, or what went wrong.
-// A replay shows nothing: whoever had the trigger first does.
+// load shows "Loading…" until a view is made, and then that, or what went
+// wrong. A replay shows nothing: the request that used the trigger first does.
 func (w *window) load(ctx context.Context, title string, make func(context.Context) (slack.ModalViewRequest, error)) (slack.ModalViewRequest, error) {
 	if err := w.show(ctx, loadingModal(title)); err != nil || w.view == "" {
 		return slack.ModalViewRequest{}, err
@@ -163,7 +164,7 @@ func (a *App) prompt(ctx context.Context, f *flow.Flow, who store.User, trigger,
 		return slack.ModalViewRequest{}, err
 	}
 	if r, err = a.Forms.Open(ctx, f, r); err != nil {
-		if reason, ok := r.Dismissed(); ok { // whatever its code, whoever asked may see it
+		if reason, ok := r.Dismissed(); ok { // shown to the person whatever its code
 			err = &flow.Error{Code: flow.CodeIgnored, Message: reason.Message, Cause: err}
 		}
 		return slack.ModalViewRequest{}, err
@@ -205,8 +206,8 @@ func (a *App) pick(ctx context.Context, who store.User, trigger, channel, note s
 	return w.show(ctx, made)
 }
 
-// open shows a form, and gives the id of its view. Of a replay Slack says that
-// the trigger was used before: then there is none.
+// open shows a form, and returns the id of its view. It returns "" if Slack
+// says that the trigger was used before, as by a replay.
 func (a *App) open(ctx context.Context, trigger string, view slack.ModalViewRequest) (id string, err error) {
 	opened, err := a.API.OpenViewContext(ctx, trigger, view)
 	if refused, ok := errors.AsType[slack.SlackErrorResponse](err); ok {

@@ -26,9 +26,9 @@ type Directory struct {
 
 var _ workflow.Directory = (*Directory)(nil)
 
-// memory is how long a person is taken to be as Slack said last, where that is
-// good enough: to let somebody press a button. What the button then does is
-// checked once more with a fresh answer.
+// memory is how long what Slack last said of a person counts as current, for
+// letting them press a button. What the button does is checked again with a
+// fresh answer.
 const memory = 10 * time.Minute
 
 // Workspace asks Slack which workspace the client's token belongs to.
@@ -148,7 +148,8 @@ func (d *Directory) role(u *slack.User) store.Role {
 	return store.RoleMember
 }
 
-// lookup words Slack's errors: there is no such person, or nobody could say.
+// lookup turns Slack's errors into ours: there is no such person, or Slack
+// can't be asked.
 func lookup(err error) error {
 	if refused, ok := errors.AsType[slack.SlackErrorResponse](err); ok {
 		switch refused.Err {

@@ -13,14 +13,14 @@ import (
 )
 
 // FlowFilter runs the handler that says which flows a person is shown, by their
-// names. It spares people what is of no use to them; it protects nothing.
+// names. It hides flows that are of no use to a person. It is no protection:
+// who may start a flow is checked elsewhere.
 type FlowFilter interface {
 	FlowsShown(ctx context.Context, filter flow.Source, vars map[string]string, who store.User, flows []*flow.Flow) ([]string, error)
 }
 
-// lists remembers which flows people are shown, so that nobody's code is asked
-// on each key stroke in the picker. It is a convenience: another process asks
-// anew.
+// lists remembers which flows people are shown, so that customers' code is not
+// asked on each key stroke in the picker. Each process remembers for itself.
 type lists struct {
 	mu    sync.Mutex
 	known map[string]list // by whose, and of which filter
@@ -60,7 +60,8 @@ func (a *App) startable(ctx context.Context) ([]store.FlowSummary, error) {
 	}), err
 }
 
-// filter is what says which flows people are shown; nil: nothing does.
+// filter returns the code that says which flows people are shown, or nil if
+// there is none.
 func (a *App) filter(ctx context.Context) (*flow.FlowsFilter, error) {
 	if a.Filter == nil {
 		return nil, nil
@@ -68,8 +69,8 @@ func (a *App) filter(ctx context.Context) (*flow.FlowsFilter, error) {
 	return a.Flows.Filter(ctx)
 }
 
-// listed lists the flows that a person is shown. If the filter fails, those are
-// all, which harms nobody, and the error channels are told.
+// listed lists the flows that a person is shown. If the filter fails, it lists
+// all flows, which is harmless, and tells the error channels.
 func (a *App) listed(ctx context.Context, who store.User) ([]store.FlowSummary, error) {
 	all, err := a.startable(ctx)
 	if err != nil {
@@ -100,7 +101,7 @@ func (a *App) listed(ctx context.Context, who store.User) ([]store.FlowSummary, 
 				names = append(names, f.Name)
 			}
 		}
-		a.lists.keep(key, names, a.Now()) // a failure, too: it is told of once a minute
+		a.lists.keep(key, names, a.Now()) // failures too, so that they are reported once a minute only
 	}
 	return slices.DeleteFunc(all, func(f store.FlowSummary) bool { return !slices.Contains(names, f.Name) }), nil
 }

@@ -106,8 +106,8 @@ func changed(user string, v slack.View, field string, values map[string]any) map
 	return p
 }
 
-// TestLoading: a view is open before the reducer is asked, and becomes the form.
-// A replay of the command asks nobody again.
+// TestLoading: a view is open before the reducer is asked, and becomes the
+// form. A replay of the command asks no handler again.
 func TestLoading(t *testing.T) {
 	t.Parallel()
 	for name, n := range map[string]int{"None": 0, "Few": 3, "Limit": 100, "Many": 101, "Most": 1000} {
@@ -137,8 +137,8 @@ func TestLoading(t *testing.T) {
 	}
 }
 
-// TestPrefetchFails: there is no form, whoever asked is told why, and the run
-// says so; what may work in a minute leaves no mark.
+// TestPrefetchFails: there is no form, the person is told why, and the run says
+// so; what may work in a minute leaves no mark.
 func TestPrefetchFails(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -168,7 +168,7 @@ func TestPrefetchFails(t *testing.T) {
 			if reason, ok := r.Dismissed(); ok != tc.dismissed || ok && reason.Handler != "prefetch:repo" {
 				t.Errorf("dismissed %t: %+v", ok, reason)
 			}
-			// Whoever makes up a form all the same gets nowhere.
+			// A form that is made up all the same is refused.
 			v := viewOf(t, requestModal(deployFlow(), id, nil))
 			w.interact(submission(alice, v, map[string]any{"repo": typed("x"), "stage": chosen("test")}))
 			if r, err = w.runs.Get(t.Context(), id); err != nil || r.Status != flow.Prompted || len(r.Signals) > 0 {

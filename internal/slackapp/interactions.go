@@ -82,7 +82,7 @@ func (a *App) requested(ctx context.Context, in interaction) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if flow.SameValue(filled, changed) { // nothing came of it
+	if flow.SameValue(filled, changed) { // it changes nothing
 		_, err = a.Submit.Request(ctx, m.Run, who, values)
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func (a *App) requested(ctx context.Context, in interaction) (any, error) {
 	return slack.NewUpdateViewSubmissionResponse(&view), nil
 }
 
-// change has the handler of a field change the form, and shows what comes of it.
+// change asks the handler of a field what the form is to become, and shows it.
 func (a *App) change(ctx context.Context, in interaction, field string) {
 	if in.View.CallbackID != viewRequest || a.ours(in.Team.ID) != nil {
 		return
@@ -114,8 +114,8 @@ func (a *App) change(ctx context.Context, in interaction, field string) {
 	}
 	ctx, cancel = a.within(context.WithoutCancel(ctx), sorryTime)
 	defer cancel()
-	// Not by the view's hash: what was changed last is to be seen, whichever
-	// change the person's client knew of.
+	// It does not give the view's hash: the latest change is to be seen,
+	// whichever one the person's client knew of.
 	if _, err := a.API.UpdateViewContext(ctx, view, "", "", in.View.ID); err != nil {
 		a.Log.WarnContext(ctx, "changed form was not shown", "error", err) // closed meanwhile, as a rule
 	}
@@ -160,9 +160,9 @@ func (a *App) picked(ctx context.Context, in interaction) (any, error) {
 	return slack.NewUpdateViewSubmissionResponse(&view), nil
 }
 
-// faults says what is wrong with a form: beside each input at fault, and at
-// the first one what belongs to none. Slack takes errors of inputs only; a form
-// that has none is replaced by what there is to say.
+// faults shows what is wrong with a form: beside each input at fault, and
+// beside the first input if a fault belongs to none. Slack shows errors beside
+// inputs only, so a form without inputs is replaced by a notice.
 func faults(v view, err error, text string) any {
 	inputs := inputsOf(v)
 	if len(inputs) == 0 || flow.CodeOf(err) == flow.CodeStale || flow.CodeOf(err) == flow.CodeUnknownRun {
@@ -201,7 +201,7 @@ const (
 // run's messages it is in.
 func buttonValue(runID string, m workflow.Message) string { return runID + separatorOfKeys + m.Key() }
 
-// click takes a button. What can't be done is told to whoever pressed it.
+// click takes a button. It tells the person who pressed it what can't be done.
 func (a *App) click(ctx context.Context, in interaction) {
 	if len(in.Actions) == 0 {
 		return
@@ -209,7 +209,7 @@ func (a *App) click(ctx context.Context, in interaction) {
 	button := in.Actions[0]
 	switch action := flow.Action(button.ActionID); action {
 	case flow.ActionApprove, flow.ActionDeny, flow.ActionCancel, flow.ActionDeescalate, buttonRetry:
-	default: // an input that tells us of each change
+	default: // an input that reports each change
 		a.change(ctx, in, button.BlockID)
 		return
 	}
@@ -242,9 +242,9 @@ func (a *App) press(ctx context.Context, in interaction, action string, runID, k
 	return r, err
 }
 
-// refresh brings a message up to date whose button should not have been there:
-// nobody knows of that copy, or it could not be edited in time. A run that is
-// over can't move on meanwhile, so that this can't undo a later edit.
+// refresh brings a message up to date whose button should not have been there,
+// because that copy was never noted, or could not be edited in time. A run that
+// is over can't move on meanwhile, so that this can't undo a later edit.
 func (a *App) refresh(ctx context.Context, in interaction, r flow.Run, key string) {
 	m, ok := messageOf(key)
 	if !ok || r.ID == "" || !r.Final() || in.Container.MessageTS == "" || in.Container.IsEphemeral {
@@ -261,8 +261,8 @@ func (a *App) refresh(ctx context.Context, in interaction, r flow.Run, key strin
 	}
 }
 
-// tell answers whoever acted, for their eyes only: where they acted if Slack
-// lets us, else by a direct message.
+// tell answers the person who acted, for their eyes only: in the place where
+// they acted if Slack allows it, else by a direct message.
 func (a *App) tell(ctx context.Context, in interaction, text string) {
 	ctx, cancel := a.within(ctx, sorryTime)
 	defer cancel()
@@ -293,7 +293,7 @@ func messageOf(key string) (workflow.Message, bool) {
 	switch m.Kind {
 	case workflow.KindRequest:
 		tier, nth, _ := strings.Cut(rest, ".")
-		m.Tier, _ = strconv.Atoi(tier) // what is no number makes another key
+		m.Tier, _ = strconv.Atoi(tier) // other text gives a message with another key
 		m.Copy, _ = strconv.Atoi(nth)
 	case workflow.KindStatus, workflow.KindOutcome, workflow.KindRefused, workflow.KindError:
 		m.EventID = rest

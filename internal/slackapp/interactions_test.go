@@ -194,8 +194,8 @@ func TestClick(t *testing.T) {
 	}
 }
 
-// Whoever is too late is told who was first, and the message that still had
-// the button is brought up to date.
+// A person who is too late is told who was first, and the message that still
+// had the button is brought up to date.
 func TestClickOnADecidedRun(t *testing.T) {
 	t.Parallel()
 	w := memoryWorld(t)

@@ -39,7 +39,7 @@ func (m Messenger) Post(ctx context.Context, to workflow.Address, body []byte) (
 	if to.Channel != "" && len(to.Users) == 1 && to.Users[0].SlackID != "" && !strings.HasPrefix(to.Channel, "D") {
 		_, err := m.API.PostEphemeralContext(ctx, to.Channel, to.Users[0].SlackID, message)
 		if err = delivery(err, to.Channel); flow.CodeOf(err) != flow.CodeUndeliverable {
-			return to.Channel, "", err // nobody can edit an ephemeral message: it stands nowhere
+			return to.Channel, "", err // an ephemeral message can't be edited, so it has no place
 		}
 		to.Channel = "" // they can't be reached there
 	}
@@ -83,7 +83,7 @@ func (m Messenger) Edit(ctx context.Context, channel, ts string, body []byte) er
 	_, _, _, err = m.API.UpdateMessageContext(ctx, channel, ts, message)
 	if refused, ok := errors.AsType[slack.SlackErrorResponse](err); ok {
 		switch refused.Err {
-		// It was deleted, or nobody may touch it any more.
+		// It was deleted, or can't be edited any more.
 		case "message_not_found", "cant_update_message", "edit_window_closed":
 			return nil
 		}

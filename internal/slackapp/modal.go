@@ -39,7 +39,7 @@ func (m metadata) String() string {
 }
 
 func metadataOf(v view) (m metadata) {
-	_ = json.Unmarshal([]byte(v.PrivateMetadata), &m) // what is not ours names no run and no flow
+	_ = json.Unmarshal([]byte(v.PrivateMetadata), &m) // metadata that is not ours leaves run and flow empty
 	return m
 }
 
@@ -73,7 +73,7 @@ func flowModal(flows []store.FlowSummary, channel, note string) slack.ModalViewR
 	return modal(viewFlow, "New request", "Next", metadata{Channel: channel}, blocks)
 }
 
-// openForm is what handlers have made of a form that somebody has before them.
+// openForm is a form that is being shown, as handlers have changed it.
 type openForm struct {
 	flow.OpenForm
 	actions map[string]string // action ids of the inputs that there are, by field
@@ -260,7 +260,7 @@ func (c choice) option() *slack.OptionBlockObject {
 	return slack.NewOptionBlockObject(c.value, plain(c.label, maxOptionText), nil)
 }
 
-// is tells whether the choice is that of a value: durations may be seconds.
+// is tells whether the choice has the value. Durations may be given in seconds.
 func (c choice) is(p flow.PromptField, value string) bool {
 	if p.Type == flow.FieldDuration && c.value != value {
 		d, err := flow.ParseDuration(c.value)
@@ -269,8 +269,8 @@ func (c choice) is(p flow.PromptField, value string) bool {
 	return c.value == value
 }
 
-// optionChoices lists what can be chosen for a field of an open form; none, if
-// it is typed.
+// optionChoices lists what can be chosen for a field of an open form. It
+// returns nil if the field is typed.
 func optionChoices(p flow.PromptField, field flow.OpenField) []choice {
 	var out []choice
 	for _, o := range field.CurrentAllowed {
@@ -284,7 +284,8 @@ func optionChoices(p flow.PromptField, field flow.OpenField) []choice {
 
 var yesOrNo = []choice{{value: "true", label: "Yes"}, {value: "false", label: "No"}}
 
-// choices lists what can be chosen for a field; none, if it is typed.
+// choices lists what can be chosen for a field. It returns nil if the field is
+// typed.
 func choices(f *flow.Flow, p flow.PromptField) []choice {
 	var out []choice
 	switch {

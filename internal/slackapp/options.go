@@ -88,8 +88,8 @@ func searchOpen(f *flow.Flow, form flow.OpenForm, field, typed string) []choice 
 	return out
 }
 
-// search finds the choices that have what was typed in their label or name,
-// whatever the case of the letters.
+// search finds the choices that have what was typed in their label or name, in
+// upper or lower case.
 func search(all []choice, typed string) []choice {
 	typed = strings.ToLower(strings.TrimSpace(typed))
 	var out []choice

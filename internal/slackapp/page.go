@@ -109,8 +109,8 @@ func button(action, value, label string, style slack.Style, ask string) slack.Bl
 	return b
 }
 
-// mention names somebody so that Slack shows who it is, whatever they call
-// themselves. Edits of messages, and messages to others, notify nobody of it.
+// mention names a person so that Slack shows who it is, whatever name they have
+// chosen. It notifies them only in a new message that they receive.
 func mention(a flow.Actor) string {
 	if slackIDPattern.MatchString(a.SlackID) {
 		return "<@" + a.SlackID + ">"

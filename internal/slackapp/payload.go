@@ -86,8 +86,8 @@ type slashCommand struct {
 	TriggerID string `json:"trigger_id"`
 }
 
-// readCommand parses the body of a slash command. The errors of this file say
-// nothing of what was in a payload.
+// readCommand parses the body of a slash command. The errors of this file never
+// quote a payload.
 func readCommand(body []byte) (slashCommand, error) {
 	form, err := url.ParseQuery(string(body))
 	c := slashCommand{

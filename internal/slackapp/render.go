@@ -63,7 +63,7 @@ type card struct {
 	page    page
 }
 
-// what names what is asked for.
+// what names the thing that is asked for.
 func (c *card) what() string {
 	if c.Target != nil {
 		return c.Target.Title()
@@ -71,7 +71,7 @@ func (c *card) what() string {
 	return c.FlowTitle
 }
 
-// wish says what is asked for, and for how long.
+// wish names the thing that is asked for, and for how long.
 func (c *card) wish() string {
 	s := "*" + safe(c.what()) + "*"
 	switch {
@@ -208,8 +208,7 @@ func texts(value any) []string {
 	return []string{fmt.Sprint(value)}
 }
 
-// said lists what people and machines said about the run: decision messages,
-// and what went wrong.
+// said lists the decision messages of the run, and its errors.
 func (c *card) said() []row {
 	var out []row
 	for _, e := range c.Events {
@@ -244,8 +243,8 @@ func problems(errs []flow.Failure) string {
 	return strings.Join(out, "\n")
 }
 
-// passed says of a tier's message that somebody else is asked now; "" while
-// its turn lasts.
+// passed says in a tier's message that others are asked now. It returns ""
+// while the tier is being asked.
 func (c *card) passed() string {
 	if c.message.Kind != workflow.KindRequest || c.Status != flow.Requested || c.message.Tier == c.Tier || c.Tier >= len(c.Tiers) {
 		return ""
@@ -253,8 +252,8 @@ func (c *card) passed() string {
 	return "⏭️ *Passed on* – now asked: " + asked(c.Tiers[c.Tier]) + "."
 }
 
-// asked names those whom a tier asks. It mentions nobody: whoever is not asked
-// yet should not be called.
+// asked names the people whom a tier asks, without mentions: people who are not
+// asked yet should not be notified.
 func asked(t flow.Tier) string {
 	var names []string
 	for _, to := range t.Recipients() {
@@ -395,7 +394,7 @@ func (c *card) granting(line func(string, ...any)) {
 	}
 }
 
-// ending says how far taking away is; false: it has not begun.
+// ending says how far the removal is. It returns false if it has not begun.
 func (c *card) ending(line func(string, ...any)) bool {
 	asker, asked := c.EndAsked()
 	switch {
@@ -472,8 +471,8 @@ func (c *card) word() string {
 	return string(c.Status)
 }
 
-// deciders names those who may approve. It mentions nobody, so that nobody is
-// called who was not asked.
+// deciders names those who may approve, without mentions, so that people who
+// were not asked are not notified.
 func (c *card) deciders() {
 	d := c.Deciders
 	var names string
@@ -644,7 +643,7 @@ type member struct {
 	value json.RawMessage
 }
 
-// members reads a JSON object in its own order; nil where it is no object.
+// members reads a JSON object in its own order. It returns nil for other JSON.
 func members(object json.RawMessage) []member {
 	dec := json.NewDecoder(bytes.NewReader(object))
 	if brace, err := dec.Token(); err != nil || brace != json.Delim('{') {
@@ -685,7 +684,7 @@ func warnings(e flow.Event) []row {
 	return nil
 }
 
-// refused tells somebody that their click did not count, and why.
+// refused tells a person that their click did not count, and why.
 func (c *card) refused(e flow.Event) string {
 	deed := map[flow.EventName]string{
 		flow.EventRequest: "Your request", flow.EventApprove: "Your approval", flow.EventDeny: "Your denial", flow.EventCancel: "Your withdrawal",
@@ -701,12 +700,12 @@ func (c *card) refused(e flow.Event) string {
 	return deed + " did not count: " + escape(sentence(fit(problems(e.Errors), maxInline)))
 }
 
-// byHandler tells whether what went wrong with an event is a handler's fault.
+// byHandler tells whether an event's error is a handler's fault.
 func (c *card) byHandler(e flow.Event) bool {
 	return slices.ContainsFunc(e.Errors, func(f flow.Failure) bool { return f.Handler != "" })
 }
 
-// trouble tells the error channel what does not work.
+// trouble tells the error channel of a failure.
 func (c *card) trouble(e flow.Event) string {
 	step := map[flow.EventName]string{
 		flow.EventEscalate: "Granting access failed", flow.EventDeescalate: "Taking access away failed",

@@ -129,7 +129,7 @@ func (s Services) channelID(ctx context.Context, channel string) (string, error)
 	}
 }
 
-// inChannel words Slack's refusals about a channel.
+// inChannel turns Slack's errors about a channel into ours.
 func inChannel(err error, channel string) error {
 	if refused, ok := errors.AsType[slack.SlackErrorResponse](err); ok {
 		if hint, ok := hints[refused.Err]; ok {

@@ -80,8 +80,8 @@ func (a *App) connectionEvent(ctx context.Context, event socketmode.Event) {
 	a.Log.WarnContext(ctx, "trouble with Slack's connection", "event", string(event.Type), "error", cause)
 }
 
-// requestOf gives the envelope that an event came in, those included that
-// slack-go could not read to the end; nil: it came in none.
+// requestOf returns the envelope that an event came in, even if slack-go could
+// not read all of it. It returns nil for an event without an envelope.
 func requestOf(event socketmode.Event) *socketmode.Request {
 	bad, ok := event.Data.(*socketmode.ErrorBadMessage)
 	if !ok {
@@ -104,7 +104,7 @@ func (a *App) envelope(ctx context.Context, client *socketmode.Client, request s
 	if request.EnvelopeID == "" {
 		return // Slack's greeting
 	}
-	var payload any // an answer that there is not must not become "null" inside an interface
+	var payload any // nil, not an interface with a nil pointer, which would be sent as "null"
 	if answer != nil {
 		b, err := json.Marshal(answer)
 		if err != nil {

@@ -17,9 +17,9 @@ const maxAge = 5 * time.Minute
 
 var errUnverified = errors.New("the request is not signed by Slack, or too old")
 
-// verify checks that Slack sent the body, lately. It is our own because
-// slack-go's verifier reads the system's clock. The error never says which
-// check failed.
+// verify checks that Slack sent the body, and sent it lately. It is used
+// instead of slack-go's verifier, which reads the system's clock. The error
+// never says which check failed.
 func verify(secret string, header http.Header, body []byte, now time.Time) error {
 	stamp := header.Get("X-Slack-Request-Timestamp")
 	seconds, err := strconv.ParseInt(stamp, 10, 64)

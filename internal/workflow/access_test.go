@@ -494,7 +494,7 @@ func TestAccess_EndedByHand(t *testing.T) {
 }
 
 // TestAccess_ClaimIsOver: a worker that comes back after its claim is over
-// leaves the run to whoever has it now.
+// leaves the run to the worker that has it now.
 func TestAccess_ClaimIsOver(t *testing.T) {
 	t.Parallel()
 	for _, f := range []fate{ok, unavailable} {

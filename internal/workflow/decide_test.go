@@ -106,7 +106,7 @@ func TestDecide_NOfM(t *testing.T) {
 }
 
 // TestDecide_LookupFails leaves the run as it was; but what can't be checked
-// for minutes is refused, so that it blocks nobody.
+// for minutes is refused, so that it holds up no later signal.
 func TestDecide_LookupFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -280,7 +280,7 @@ func TestDecide_FunctionRunsOnce(t *testing.T) {
 	}
 }
 
-// TestDecide_Unchanged: a decision that is not there any more is nobody's.
+// TestDecide_Unchanged: a decision that is not there any more is not taken.
 func TestDecide_Unchanged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -63,7 +63,7 @@ func TestHandlers_Order(t *testing.T) {
 	}
 }
 
-// TestHandlers_None: a flow without an implementation asks nobody.
+// TestHandlers_None: a flow without an implementation asks no handlers.
 func TestHandlers_None(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -339,7 +339,7 @@ func TestHandlers_Removal(t *testing.T) {
 }
 
 // TestHandlers_Once: what handlers answered is kept: a crash after that, or a
-// directory that fails, asks nobody twice.
+// directory that fails, asks no handler twice.
 func TestHandlers_Once(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, defines("on_request", "get_permissions"), func(f *flow.Flow) { f.Params.Approval.Approvers = []string{"user:first@example.com"} })
@@ -612,7 +612,7 @@ func TestHandlers_Notifications(t *testing.T) {
 }
 
 // TestHandlers_NobodyToAsk: an implementation that was not looked at may turn
-// out to name nobody.
+// out to name no people to ask.
 func TestHandlers_NobodyToAsk(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, defines("on_request"), func(f *flow.Flow) { f.Params.Approval.Notify = nil; f.Implementation.Handlers = nil })

@@ -62,8 +62,8 @@ const all = 1000
 
 // TestInterleaved lets two workers that share an entitlement take turns in
 // every way with up to four changes from one to the other, the third turn being
-// one step, and checks that
-// nobody loses what they were told they have, and that all of it ends.
+// one step, and checks that no person loses access that they were told they
+// have, and that all of it ends.
 func TestInterleaved(t *testing.T) {
 	t.Parallel()
 	escalate := func(w *world, id string) func(context.Context) {
@@ -90,7 +90,7 @@ func TestInterleaved(t *testing.T) {
 		if _, err := w.submit.Retry(t.Context(), id, asker); err != nil {
 			t.Fatal(err)
 		}
-		w.seen = len(w.feed) // nobody drives it yet
+		w.seen = len(w.feed) // it is not driven yet
 		return id
 	}
 	ending := func(w *world, id string) {

@@ -89,7 +89,7 @@ func TestNotify_Kinds(t *testing.T) {
 			t.Errorf("posted %v", w.slack.sent)
 		}
 	})
-	t.Run("DeniedBySystem", func(t *testing.T) { // nobody was asked
+	t.Run("DeniedBySystem", func(t *testing.T) { // no people were asked
 		t.Parallel()
 		w := newWorld(t, func(f *flow.Flow) {
 			f.Params.Approval.Approvers = []string{"user:nobody@example.com"}
@@ -112,7 +112,7 @@ func TestNotify_Kinds(t *testing.T) {
 			t.Errorf("posted %v", w.slack.sent)
 		}
 	})
-	t.Run("Refused", func(t *testing.T) { // where the button is, for the eyes of whoever pressed it
+	t.Run("Refused", func(t *testing.T) { // where the button is, for the eyes of the person who pressed it
 		t.Parallel()
 		w := newWorld(t)
 		id := w.ask(asker, "a")

@@ -19,7 +19,7 @@ func secretly(f *flow.Flow) {
 	f.Strategy.Integration = &flow.Integration{Name: "okta", Type: "okta", Secrets: map[string]flow.SecretRef{"api_token_secret": {Path: "sym/okta"}}}
 }
 
-// TestPublish: what a live grant needs can't be dropped; what nobody needs can.
+// TestPublish: what a live grant needs can't be dropped; anything else can.
 func TestPublish(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -74,7 +74,7 @@ func TestPublish(t *testing.T) {
 			if after, err := w.flows.Latest(t.Context(), next.Name); err != nil || after.Version != before.Version {
 				t.Errorf("something was published: %+v, %v", after, err)
 			}
-			w.pass(grantedFor) // nobody needs it any more
+			w.pass(grantedFor) // no grant needs it any more
 			must(t, publish())
 		})
 	}
@@ -256,7 +256,7 @@ func TestPublish_Crashed(t *testing.T) {
 
 var errStoreGone = errors.New("the store is gone")
 
-// dying is a store that takes so many writes of a key, and then none.
+// dying is a store that takes a number of writes of a key, and then fails.
 type dying struct {
 	store.Store
 	key    string

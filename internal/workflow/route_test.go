@@ -147,7 +147,7 @@ func TestRoute_LookupFails(t *testing.T) {
 			})
 			w.directory.groups["platform"] = []string{third.SlackID}
 			w.directory.fail[who] = errLookup
-			w.seen = 1 << 30 // nobody drives it but us
+			w.seen = 1 << 30 // the relay does not drive it, only the test does
 			id := w.ask(asker, "a")
 			before := w.run(id)
 			_, err := w.approval.Route(t.Context(), id)

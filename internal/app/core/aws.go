@@ -33,8 +33,8 @@ type Deployed struct {
 	Secrets  *secrets.Values
 }
 
-// Start gives a function of this process what it starts from. A function that
-// can't start ends: Lambda tries it anew with the next event.
+// Start builds the function of this process from the environment. It ends the
+// process if that fails: Lambda starts another with the next event.
 func Start[H any](build func(context.Context, Deployed) (H, error)) H {
 	h, err := Build(build)
 	if err != nil {
@@ -43,8 +43,8 @@ func Start[H any](build func(context.Context, Deployed) (H, error)) H {
 	return h
 }
 
-// Build is Start for a function that has somebody to tell why it can't start. The
-// error is in the log already.
+// Build is Start for a function that can report why it does not start. The
+// error has been logged.
 func Build[H any](build func(context.Context, Deployed) (H, error)) (H, error) {
 	ctx := context.Background()
 	settings, err := config.Read(os.Getenv)
@@ -84,8 +84,9 @@ type Slack struct {
 	Directory *slackapp.Directory
 }
 
-// botToken and team are in one secret, the signing secret is another's whole
-// value: what never takes Slack's requests can't read it.
+// The bot token and the workspace's id are in one secret. The signing secret is
+// the whole value of another one, so that functions which take no requests of
+// Slack can't read it.
 func (d Deployed) slackSecret(key string) flow.SecretRef {
 	return flow.SecretRef{Name: "slack", Path: d.Settings.AWS.SlackSecret, JSONKey: key}
 }
@@ -94,15 +95,15 @@ func (d Deployed) signingSecret() flow.SecretRef {
 	return flow.SecretRef{Name: "slack-signing-secret", Path: d.Settings.AWS.SlackSigningSecret}
 }
 
-// Slack connects to the workspace whose bot token is in the secret. Which one
-// that is, is asked unless the secret tells.
+// Slack connects to the workspace whose bot token is in the secret. It asks
+// Slack for the workspace's id if the secret does not have it.
 func (d Deployed) Slack(ctx context.Context) (Slack, error) {
 	return d.slack(ctx, d.reachSlack(ctx))
 }
 
-// SignedSlack is Slack for whoever takes its requests: it gives the secret that
-// they are signed with, too, which is read anew every few minutes. Both secrets
-// are read at once.
+// SignedSlack is Slack for functions that take Slack's requests. It also
+// returns the secret that they are signed with, which is read again every few
+// minutes. Both secrets are read at the same time.
 func (d Deployed) SignedSlack(ctx context.Context) (Slack, slackapp.Secret, error) {
 	client := d.reachSlack(ctx)
 	if err := d.Secrets.Prefetch(ctx, d.slackSecret("bot_token"), d.signingSecret()); err != nil {
@@ -115,15 +116,15 @@ func (d Deployed) SignedSlack(ctx context.Context) (Slack, slackapp.Secret, erro
 	}, err
 }
 
-// reachSlack gives a client that opens a connection to Slack meanwhile, for the
-// first call not to wait for it: that is one which people wait for.
+// reachSlack returns a client, and has it open a connection to Slack in the
+// background, so that the first call, for which a person waits, need not.
 func (d Deployed) reachSlack(ctx context.Context) *http.Client {
 	client := SlackHTTP(d.Patience)
 	url := cmp.Or(d.Settings.Slack.APIURL, slack.APIURL)
 	go func() {
 		request, err := http.NewRequestWithContext(ctx, http.MethodHead, url, nil)
 		if err != nil {
-			return // the first call tells
+			return // the first call reports it
 		}
 		if answer, err := client.Do(request); err == nil {
 			answer.Body.Close()
@@ -148,8 +149,8 @@ func (d Deployed) slack(ctx context.Context, client *http.Client) (Slack, error)
 	return Slack{API: api, Directory: d.Directory(api, team)}, nil
 }
 
-// SlackDirectory knows the people of the workspace, and connects to it when it
-// is first asked: what does not need Slack goes on without it.
+// SlackDirectory returns the directory of the workspace. It connects when it is
+// first asked, so that work which does not need Slack goes on without it.
 func (d Deployed) SlackDirectory() workflow.Directory { return &lateDirectory{deployed: d} }
 
 type lateDirectory struct {

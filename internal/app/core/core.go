@@ -13,8 +13,8 @@ import (
 	"github.com/symflows/symflows/internal/workflow"
 )
 
-// Ahead is how much too early access may be called where schedules are precise to
-// a minute: it waits for the exact end.
+// Ahead is how early access may be called if schedules are precise to a minute
+// only: it waits for the exact end.
 const Ahead = 2 * time.Minute
 
 // SweepAhead is how far the sweep looks ahead. The rule that calls it each minute
@@ -86,9 +86,8 @@ func (c Core) within(ctx context.Context, d time.Duration) (context.Context, con
 	return context.WithTimeout(ctx, max(d, c.Patience))
 }
 
-// Handlers builds what asks customers' Python handlers: arn is that of the
-// function which runs them, invoked through f, and s is where they find us
-// while they run.
+// Handlers builds the client that asks customers' Python handlers. They run in
+// the function arn, invoked through f, and reach us at s meanwhile.
 func (c Core) Handlers(f workflow.Functions, arn string, s sdk.Services) *sdk.Client {
 	return &sdk.Client{
 		Functions: f, ARN: arn, Runs: c.Runs, Flows: c.Flows, Users: c.Users, Calls: c.Calls, Services: s, Log: c.Log, Patience: c.Patience,

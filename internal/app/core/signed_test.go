@@ -14,8 +14,9 @@ import (
 	"github.com/symflows/symflows/internal/config"
 )
 
-// TestSignedSlack: a signing secret that was changed is taken up within minutes,
-// by functions that go on running too; a line's end that was pasted is none of it.
+// TestSignedSlack: a signing secret that was changed is taken up within
+// minutes, by functions that go on running too; a line's end that was pasted
+// with it is cut off.
 func TestSignedSlack(t *testing.T) {
 	t.Parallel()
 	var signing atomic.Value

@@ -14,12 +14,13 @@ import (
 // slackTimeout bounds one call of Slack's Web API.
 const slackTimeout = 10 * time.Second
 
-// slackConnections is how many stay open: as many as notify uses at once. Of the
-// default's two, most calls would be the first on a connection of their own.
+// slackConnections is how many connections stay open: as many as notify uses at
+// once. With the default of two, most calls would open a connection of their
+// own.
 const slackConnections = 16
 
-// SlackHTTP builds the HTTP client for Slack's Web API, whose calls have at least
-// so long.
+// SlackHTTP builds the HTTP client for Slack's Web API. Calls are bounded by
+// slackTimeout, or by patience if that is longer.
 func SlackHTTP(patience time.Duration) *http.Client {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConnsPerHost = slackConnections
