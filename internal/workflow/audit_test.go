@@ -127,11 +127,11 @@ func TestAudit_Faults(t *testing.T) {
 	}
 	w.restart()
 	audit.Runs = w.runs
-	must(t, audit.Handle(t.Context(), append(w.feed, store.Change{Key: "grant#x", Rev: 1}, store.Change{Key: "run#" + flow.RunIDFrom("acme", "none"), Rev: 1})))
+	must(t, audit.Handle(t.Context(), append(w.feed, store.Change{Key: store.KindGrant.Key("x"), Rev: 1}, store.Change{Key: store.KindRun.Key(flow.RunIDFrom("acme", "none")), Rev: 1})))
 	if len(log.ids()) != 2 {
 		t.Errorf("shipped %v", log.ids())
 	}
-	must(t, audit.Handle(t.Context(), []store.Change{{Key: "msg#x", Rev: 1}}))
+	must(t, audit.Handle(t.Context(), []store.Change{{Key: store.KindMessages.Key("x"), Rev: 1}}))
 	if len(log.batches) != 1 {
 		t.Error("an empty batch was written")
 	}

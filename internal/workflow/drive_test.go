@@ -127,7 +127,7 @@ func TestDrive(t *testing.T) {
 				drive := workflow.Drive{Runs: w.runs, Runner: j, Remover: j, Now: w.clock.Now}
 				want := c.relay
 				if path == "relay" {
-					must(t, workflow.Relay{Drive: drive}.Handle(t.Context(), store.Change{Key: "run#" + id}))
+					must(t, workflow.Relay{Drive: drive}.Handle(t.Context(), store.Change{Key: store.KindRun.Key(id)}))
 				} else {
 					want = c.sweep
 					if name == "Submitted" { // as the relay left it
@@ -192,10 +192,10 @@ func TestDrive_Faults(t *testing.T) {
 	if want := []string{"start 1", "start 1", "start 2"}; !slices.Equal(j.lines, want) {
 		t.Errorf("%v, want %v", j.lines, want)
 	}
-	if err := (workflow.Relay{Drive: drive}).Handle(t.Context(), store.Change{Key: "run#" + flow.RunIDFrom("acme", "none")}); err != nil {
+	if err := (workflow.Relay{Drive: drive}).Handle(t.Context(), store.Change{Key: store.KindRun.Key(flow.RunIDFrom("acme", "none"))}); err != nil {
 		t.Errorf("a run that is not there: %v", err)
 	}
-	if err := (workflow.Relay{Drive: drive}).Handle(t.Context(), store.Change{Key: "grant#x"}); err != nil {
+	if err := (workflow.Relay{Drive: drive}).Handle(t.Context(), store.Change{Key: store.KindGrant.Key("x")}); err != nil {
 		t.Errorf("another item: %v", err)
 	}
 }

@@ -53,7 +53,7 @@ func TestEach_AtOnce(t *testing.T) {
 	all.Add(together)
 	var changes []store.Change
 	for i := range together {
-		changes = append(changes, store.Change{Key: fmt.Sprint("run#", i)})
+		changes = append(changes, store.Change{Key: store.KindRun.Key(fmt.Sprint(i))})
 	}
 	failed := workflow.Each(t.Context(), changes, func(context.Context, store.Change) error {
 		all.Done()
@@ -101,7 +101,7 @@ func TestPatient(t *testing.T) {
 					tries++
 					return test.answers[tries-1]
 				},
-			}.Run(ctx, store.Change{Key: "run#a"})
+			}.Run(ctx, store.Change{Key: store.KindRun.Key("a")})
 			if fmt.Sprint(err) != fmt.Sprint(test.want) || tries != test.tries || clock.Now().Sub(began) != test.waited {
 				t.Errorf("%v after %d tries and %s; want %v, %d, %s", err, tries, clock.Now().Sub(began), test.want, test.tries, test.waited)
 			}

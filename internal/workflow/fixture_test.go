@@ -619,7 +619,7 @@ func (g *target) check(key string) {
 		g.broken = append(g.broken, err.Error())
 	}
 	for _, item := range page.Items {
-		r, err := store.Runs{Store: g.world.memory}.Get(context.Background(), strings.TrimPrefix(item.Key, "run#"))
+		r, err := store.Runs{Store: g.world.memory}.Get(context.Background(), strings.TrimPrefix(item.Key, string(store.KindRun)))
 		if err != nil {
 			g.broken = append(g.broken, err.Error())
 			continue

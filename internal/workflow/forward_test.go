@@ -20,7 +20,7 @@ func tiers(f *flow.Flow) {
 
 // tell lets Slack hear of the run as it is now.
 func (w *world) tell(id string) error {
-	return w.notify.Handle(w.t.Context(), store.Change{Key: "run#" + id})
+	return w.notify.Handle(w.t.Context(), store.Change{Key: store.KindRun.Key(id)})
 }
 
 func TestForward_Silence(t *testing.T) {

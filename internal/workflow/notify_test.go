@@ -63,8 +63,8 @@ func TestNotify_OneRun(t *testing.T) {
 func TestNotify_Others(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	must(t, w.notify.Handle(t.Context(), store.Change{Key: "grant#x"}))
-	must(t, w.notify.Handle(t.Context(), store.Change{Key: "run#" + flow.RunIDFrom("acme", "none")}))
+	must(t, w.notify.Handle(t.Context(), store.Change{Key: store.KindGrant.Key("x")}))
+	must(t, w.notify.Handle(t.Context(), store.Change{Key: store.KindRun.Key(flow.RunIDFrom("acme", "none"))}))
 	id := flow.RunIDFrom("acme", "form") // a form that is open is no news
 	_, err := w.submit.Prompt(t.Context(), workflow.Prompt{RunID: id, Flow: w.flow, Actor: asker})
 	must(t, err)
