@@ -20,20 +20,21 @@
 // It is a stranger's code. Its environment is built from nothing: PATH, HOME
 // and TMPDIR (a directory of its own), LANG, TZ, what Lambda sets for every
 // runtime, and its own part of local.yaml. Tokens of ours are never in it. An
-// invocation that takes too long, or whose caller gave up, ends with its whole
-// process group. Answers are limited to 6 MB like Lambda's. The limit of
-// memory holds on Linux only (RLIMIT_DATA of each process, set right after its
-// start); elsewhere functions are only told of it. Files and the network are
-// those of the user who runs us: this is for trying out one's own functions,
-// not a sandbox against malice.
+// invocation that takes too long, or whose caller gave up, ends with all that
+// it has started. Answers are limited to 6 MB like Lambda's. The limits of
+// memory and of processes hold on Linux only; there a function also sees no
+// processes but its own, where the kernel lets us (package confine): the log
+// says at the first start if it does not. Files and the network are those of
+// the user who runs us: this is for trying out one's own functions, not a
+// sandbox against malice.
 //
 // # No process outlives us
 //
 // Close ends all: SIGTERM, then SIGKILL. Should we be killed ourselves, Linux
-// kills the workers (parent-death signal). Elsewhere, and for what workers
-// have started in turn, the Runtime API is gone with us: a process that waits
-// for its next invocation loses its connection and ends, one that is at work
-// ends when it can't deliver its answer.
+// ends the workers and what they have started, sessions of their own or not.
+// Elsewhere the Runtime API is gone with us: a process that waits for its next
+// invocation loses its connection and ends, one that is at work ends when it
+// can't deliver its answer.
 //
-// The package needs a Unix: process groups are how it ends functions.
+// The package needs a Unix.
 package lambdahost

@@ -38,6 +38,7 @@ type Host struct {
 	bootstrap string // path of the Python bootstrap
 	functions map[string]*function
 	closing   chan struct{} // closed by Close
+	tell      func(isolation error)
 
 	// Bounds of time; tests set others.
 	within      func(context.Context, time.Duration) (context.Context, context.CancelFunc)
@@ -63,6 +64,14 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 		log: o.Log, temp: filepath.Join(data, "lambda", "tmp"),
 		functions: map[string]*function{}, closing: make(chan struct{}),
 		within: context.WithTimeout, outputGrace: outputGrace,
+	}
+	var once sync.Once
+	h.tell = func(isolation error) {
+		if isolation != nil {
+			once.Do(func() {
+				h.log.Warn("functions and handlers can see each other's processes, and may see whoever has started this one", "reason", isolation)
+			})
+		}
 	}
 	h.bootstrap = filepath.Join(h.temp, "bootstrap.py")
 	bin := filepath.Join(data, "lambda", "bin")

@@ -48,7 +48,7 @@ func TestInvokeGo(t *testing.T) {
 	}
 	first := b.mustOrder(t, order{Text: "a"})
 	if second := b.mustOrder(t, order{Text: "b"}); second != first {
-		t.Errorf("process %d answered first, then %d: want the same", first, second)
+		t.Errorf("process %s answered first, then %s: want the same", first, second)
 	}
 }
 
@@ -158,23 +158,17 @@ func TestRestart(t *testing.T) {
 	b := openGo(t)
 	first := b.mustOrder(t, order{})
 	worker := b.functions[goARN].idle[0]
-	process, err := os.FindProcess(first)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := process.Kill(); err != nil {
-		t.Fatal(err)
-	}
+	worker.doom()
 	<-worker.exited
 	second := b.mustOrder(t, order{})
 	if second == first {
-		t.Errorf("process %d answered after its death", first)
+		t.Errorf("process %s answered after its death", first)
 	}
 	if _, err := b.order(t.Context(), order{Do: "exit"}); err == nil {
 		t.Error("a crash is no error")
 	}
 	if third := b.mustOrder(t, order{}); third == second {
-		t.Errorf("process %d answered after its exit", second)
+		t.Errorf("process %s answered after its exit", second)
 	}
 }
 
@@ -263,16 +257,16 @@ func TestConcurrency(t *testing.T) {
 		}()
 	}
 	lines := bufio.NewReader(started)
-	pids := map[string]bool{}
+	instances := map[string]bool{}
 	for range maxWorkers {
 		line, err := lines.ReadString('\n')
 		if err != nil {
 			t.Fatal(err)
 		}
-		pids[line] = true
+		instances[line] = true
 	}
-	if len(pids) != maxWorkers {
-		t.Errorf("%d processes are at work, want %d", len(pids), maxWorkers)
+	if len(instances) != maxWorkers {
+		t.Errorf("%d processes are at work, want %d", len(instances), maxWorkers)
 	}
 	_, err = b.order(deadline.Soon(t), order{})
 	expectError(t, err, flow.CodeUnavailable, "is busy")

@@ -3,6 +3,7 @@ package lambdahost
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -56,7 +57,7 @@ func TestMain(m *testing.M) {
 type order struct {
 	Do    string
 	Text  string
-	Alive string // path of a FIFO to write "<pid>\n" to and keep open
+	Alive string // path of a FIFO to write "<instance>\n" to and keep open
 	Wait  string // path of a FIFO to read a byte from
 }
 
@@ -66,11 +67,12 @@ func handle(ctx context.Context, o order) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		fmt.Fprintln(alive, os.Getpid())
+		fmt.Fprintln(alive, instance())
 		if o.Do == "hang with a child" {
 			child := exec.Command(os.Args[0])
 			child.Env = append(os.Environ(), role+"=child")
 			child.ExtraFiles = []*os.File{alive}
+			child.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // it leaves our group
 			if err := child.Start(); err != nil {
 				return nil, err
 			}
@@ -108,8 +110,11 @@ func handle(ctx context.Context, o order) (any, error) {
 		_, bounded := ctx.Deadline()
 		return map[string]any{"arn": lc.InvokedFunctionArn, "id": lc.AwsRequestID, "bounded": bounded}, nil
 	}
-	return map[string]any{"text": o.Text, "pid": os.Getpid()}, nil
+	return map[string]any{"text": o.Text, "instance": instance()}, nil
 }
+
+// instance tells processes apart. Their numbers don't: each may be the first.
+var instance = sync.OnceValue(rand.Text)
 
 type brokenReader struct{}
 
@@ -124,7 +129,7 @@ func runHost() {
 	if err != nil {
 		panic(err)
 	}
-	payload, _ := json.Marshal(order{Do: "hang", Alive: os.Getenv("HOST_ALIVE")})
+	payload, _ := json.Marshal(order{Do: "hang with a child", Alive: os.Getenv("HOST_ALIVE")})
 	_, err = h.Invoke(context.Background(), goARN, payload)
 	panic(fmt.Sprint("the function has ended: ", err))
 }
@@ -199,18 +204,18 @@ func (b *bench) order(ctx context.Context, o order) ([]byte, error) {
 	return b.Invoke(ctx, goARN, payload)
 }
 
-// mustOrder gives the pid of the process that did it.
-func (b *bench) mustOrder(t *testing.T, o order) (pid int) {
+// mustOrder gives the instance that did it.
+func (b *bench) mustOrder(t *testing.T, o order) (instance string) {
 	t.Helper()
 	answer, err := b.order(t.Context(), o)
 	if err != nil {
 		t.Fatalf("%+v: %v", o, err)
 	}
-	var got struct{ PID int }
+	var got struct{ Instance string }
 	if err := json.Unmarshal(answer, &got); err != nil {
 		t.Fatalf("%+v: %s: %v", o, answer, err)
 	}
-	return got.PID
+	return got.Instance
 }
 
 // record keeps what is logged.

@@ -9,13 +9,13 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"os/exec"
 	"runtime"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/symflows/symflows/internal/confine"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/loopback"
 )
@@ -82,9 +82,7 @@ func (f *function) start() (*worker, error) {
 
 // run starts the process, reports how that went, and sees it to its end.
 func (w *worker) run(started chan<- error) {
-	// The parent-death signal is sent when the thread ends that started the
-	// process, so this thread must not go before the process does.
-	runtime.LockOSThread()
+	runtime.LockOSThread() // the process ends with the thread that started it
 	defer runtime.UnlockOSThread()
 	defer close(w.exited)
 	f := w.function
@@ -109,37 +107,32 @@ func (w *worker) run(started chan<- error) {
 
 	output := &lines{emit: w.log}
 	defer output.flush()
-	cmd := exec.Command(f.command[0], f.command[1:]...)
-	cmd.Dir = f.config.Dir
-	// Later values win: what the function's owner sets replaces ours.
-	cmd.Env = append([]string{"HOME=" + home, "TMPDIR=" + home, "AWS_LAMBDA_RUNTIME_API=" + address + "/" + secret}, f.env...)
-	cmd.Stdout, cmd.Stderr = output, output
-	cmd.SysProcAttr = ownGroup()
-	cmd.WaitDelay = f.host.outputGrace
-	if err := cmd.Start(); err != nil {
+	process, err := confine.Program{
+		Path: f.command[0], Args: f.command[1:], Dir: f.config.Dir,
+		// Later values win: what the function's owner sets replaces ours.
+		Env:    append([]string{"HOME=" + home, "TMPDIR=" + home, "AWS_LAMBDA_RUNTIME_API=" + address + "/" + secret}, f.env...),
+		Stdout: output, Stderr: output, OutputGrace: f.host.outputGrace, MemoryMB: f.config.MemoryMB,
+	}.Start()
+	if err != nil {
 		started <- err
 		return
 	}
-	group := cmd.Process.Pid
-	if err := limitMemory(group, f.config.MemoryMB); err != nil {
-		f.host.log.Warn("the function runs without a limit of memory", "function", f.name, "error", err)
-	}
+	f.host.tell(process.Isolation())
 	started <- nil
 	gone := make(chan struct{})
-	go w.end(group, gone)
-	w.exit = cmd.Wait()
-	kill(group) // what it has left behind
+	go w.end(process, gone)
+	w.exit = process.Wait()
 	close(gone)
 }
 
 // end ends the process when it has to.
-func (w *worker) end(group int, gone <-chan struct{}) {
+func (w *worker) end(process *confine.Process, gone <-chan struct{}) {
 	select {
 	case <-gone:
 		return
 	case <-w.doomed:
 	case <-w.function.host.closing:
-		terminate(group)
+		process.Terminate()
 		select {
 		case <-gone:
 			return
@@ -147,7 +140,7 @@ func (w *worker) end(group int, gone <-chan struct{}) {
 		case <-time.After(closeGrace):
 		}
 	}
-	kill(group)
+	process.Kill()
 }
 
 // log passes a line of the process on.
