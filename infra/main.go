@@ -17,16 +17,22 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 
 	"github.com/symflows/symflows/internal/catalog"
+	"github.com/symflows/symflows/internal/confine"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/strategy/builtin"
 )
 
 func main() {
+	if err := confine.Hide(); err != nil { // from Python in the configuration
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	os.Exit(contained(func() int {
 		if err := synth(awscdk.NewApp(nil), func(o options) (string, error) { return build(".", o, pip) }); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -44,8 +50,12 @@ func synth(app awscdk.App, build func(options) (dir string, err error)) error {
 	if err != nil {
 		return err
 	}
-	config, report := catalog.LoadPart(o.flows, uploaded{os.DirFS(o.flows)}, o.org, builtin.Types(), func(s flow.Source) (flow.Outline, error) {
-		return sdk.DescribeHere(context.Background(), "", s)
+	var once sync.Once
+	python := sdk.Here{Bare: func(why error) {
+		once.Do(func() { fmt.Fprintln(os.Stderr, "warning: "+sdk.Unprotected(why)) })
+	}}
+	config, report := catalog.LoadPart(o.flows, uploaded{catalog.Folder(o.flows)}, o.org, builtin.Types(), func(s flow.Source) (flow.Outline, error) {
+		return python.Describe(context.Background(), s)
 	})
 	if err := report.Err(); err != nil {
 		return err

@@ -235,7 +235,7 @@ func TestRightsSuffice(t *testing.T) {
 	ctx := t.Context()
 
 	published, faults := catalog.Load(filepath.Join("testdata", "flows"), "sym", builtin.Types(), func(s flow.Source) (flow.Outline, error) {
-		return sdk.DescribeHere(ctx, "", s)
+		return sdk.Here{}.Describe(ctx, s)
 	})
 	if err := faults.Err(); err != nil {
 		t.Fatal(err)

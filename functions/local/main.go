@@ -7,8 +7,9 @@
 //	    Mode), or SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET (HTTP); with none of
 //	    them it is simulated, on a page at the listening address.
 //
-//	local check [-flows DIR] [-sdk DIR]
-//	    Print all faults of the configuration; exit 1 if there are any.
+//	local check [-flows DIR] [-sdk DIR] [-static]
+//	    Print all faults of the configuration; exit 1 if there are any. The first
+//	    lines of its Python run, unless it is only to be read (-static).
 //
 //	local try -flow NAME -as EMAIL [-event request] [-requester EMAIL] [-fields JSON] [-context JSON] [-invoke]
 //	    Ask the handlers of a flow what they would do, and do none of it.
@@ -34,9 +35,16 @@ import (
 	"syscall"
 
 	"github.com/symflows/symflows/internal/app"
+	"github.com/symflows/symflows/internal/confine"
 )
 
 func main() {
+	// Handlers and functions are strangers: they may not read our secrets from
+	// our environment or memory.
+	if err := confine.Hide(); err != nil {
+		fmt.Fprintln(os.Stderr, "local: "+err.Error())
+		os.Exit(1)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := app.Main(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr); err != nil {

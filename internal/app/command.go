@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/sdk"
 )
 
 // Main is the local command; args are without the program's name. The comment
@@ -76,7 +78,7 @@ const (
 // usage stands before the flags of serving.
 const usage = `Usage of local:
   local [flags]                      serve until stopped
-  local check [-flows DIR]           find the faults of the configuration
+  local check [-flows DIR] [-static] find the faults of the configuration
   local try -flow F -as EMAIL        ask a flow's handlers what they would do; -help
   local token create|list|revoke     manage the API's tokens; -help after each
   local slack-manifest               print the manifest of the Slack app
@@ -105,11 +107,15 @@ func serve(ctx context.Context, args []string, settings config.Settings, out, lo
 func check(ctx context.Context, args []string, settings config.Settings, out io.Writer) error {
 	set := flags("local check", out)
 	dir := set.String("flows", "flows", flowsUsage)
-	python := set.String("sdk", "", sdkUsage)
+	python := sdk.Here{}
+	set.StringVar(&python.Dir, "sdk", "", sdkUsage)
+	set.BoolVar(&python.Read, "static", false, "read Python and run none of it: for files that nobody has looked at yet")
 	if err := parse(set, args); err != nil {
 		return err
 	}
-	loaded, report := load(ctx, *dir, settings.Org, *python)
+	var once sync.Once
+	python.Bare = func(why error) { once.Do(func() { fmt.Fprintln(out, "warning: "+sdk.Unprotected(why)) }) }
+	loaded, report := load(ctx, *dir, settings.Org, python)
 	if err := report.Err(); err != nil {
 		return err
 	}

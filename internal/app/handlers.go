@@ -1,7 +1,6 @@
 package app
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -37,11 +36,6 @@ func sdkFunction(dir string) (lambdahost.Function, error) {
 		Python: &lambdahost.Python{File: filepath.Join(dir, "main.py"), Handler: "main.handler", Interpreter: "python3"},
 		Dir:    dir, Timeout: sdkTimeout, MemoryMB: 1024,
 	}, nil
-}
-
-// describe looks at the Python of a configuration, by this machine's python3.
-func describe(ctx context.Context, dir string) catalog.Describe {
-	return func(s flow.Source) (flow.Outline, error) { return sdk.DescribeHere(ctx, dir, s) }
 }
 
 // hasPython tells whether there is any code to run.

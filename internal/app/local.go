@@ -20,6 +20,7 @@ import (
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/runner/local"
+	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/slackapp"
 	"github.com/symflows/symflows/internal/slacksim"
 	"github.com/symflows/symflows/internal/store"
@@ -103,7 +104,7 @@ func Open(ctx context.Context, o Options) (l *Local, err error) {
 			err = errors.Join(err, l.Close())
 		}
 	}()
-	look := describe(ctx, o.SDK)
+	look := describe(ctx, sdk.Here{Dir: o.SDK})
 	if o.seams.describe != nil {
 		look = o.seams.describe
 	}
@@ -136,9 +137,14 @@ func Open(ctx context.Context, o Options) (l *Local, err error) {
 	return l, l.build(ctx, db, configured)
 }
 
-// load reads the configuration, and the Python in it.
-func load(ctx context.Context, dir, org, python string) (*catalog.Catalog, catalog.Report) {
+// load reads the configuration, and looks at the Python in it.
+func load(ctx context.Context, dir, org string, python sdk.Here) (*catalog.Catalog, catalog.Report) {
 	return catalog.Load(dir, org, builtin.Types(), describe(ctx, python))
+}
+
+// describe is what a catalog is loaded with.
+func describe(ctx context.Context, python sdk.Here) catalog.Describe {
+	return func(s flow.Source) (flow.Outline, error) { return python.Describe(ctx, s) }
 }
 
 // urlOf is where a browser on this machine finds a listening address.

@@ -20,7 +20,7 @@ import (
 )
 
 // build makes the command functions/local.
-func build(b *testing.B) (binary string) {
+func build(b testing.TB) (binary string) {
 	b.Helper()
 	binary = filepath.Join(b.TempDir(), "local")
 	if out, err := exec.Command("go", "build", "-o", binary, "github.com/symflows/symflows/functions/local").CombinedOutput(); err != nil {

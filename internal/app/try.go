@@ -19,6 +19,7 @@ import (
 	"github.com/symflows/symflows/internal/catalog"
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/sqlite"
 	"github.com/symflows/symflows/internal/workflow"
@@ -69,7 +70,7 @@ func try(ctx context.Context, args []string, settings config.Settings, out io.Wr
 	if t.flow == "" || t.as == "" {
 		return errors.New("-flow and -as are required: name a flow, and who does something in it, such as -as alice@example.com")
 	}
-	configured, report := load(ctx, o.Flows, settings.Org, o.SDK)
+	configured, report := load(ctx, o.Flows, settings.Org, sdk.Here{Dir: o.SDK})
 	if err := report.Err(); err != nil {
 		return err
 	}

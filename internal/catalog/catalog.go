@@ -102,8 +102,23 @@ func distinct(list []string) []string {
 // are, by name. The catalog is nil if the report has faults. File names in the
 // report begin with dir. Without a [Describe], the Python is not looked at.
 func Load(dir, org string, types map[string]strategy.Type, describe ...Describe) (*Catalog, Report) {
-	return LoadPart(dir, os.DirFS(dir), org, types, describe...)
+	return LoadPart(dir, Folder(dir), org, types, describe...)
 }
+
+// Folder is what is in a folder. Links that lead out of it are not followed: what
+// is wrong with a file is shown with its text, and files may be a stranger's.
+func Folder(dir string) fs.FS {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return missing{err}
+	}
+	return root.FS()
+}
+
+// missing is a folder that can't be opened.
+type missing struct{ err error }
+
+func (m missing) Open(string) (fs.File, error) { return nil, m.err }
 
 // LoadPart is Load for the files of the folder that the file system shows.
 func LoadPart(dir string, part fs.FS, org string, types map[string]strategy.Type, describe ...Describe) (*Catalog, Report) {

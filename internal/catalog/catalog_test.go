@@ -184,6 +184,27 @@ func TestLoad_NoFolder(t *testing.T) {
 	}
 }
 
+// A link is followed within the folder, and no further: a fault shows what stands
+// where it leads.
+func TestLoad_Links(t *testing.T) {
+	t.Parallel()
+	outside, dir := t.TempDir(), t.TempDir()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.WriteFile(filepath.Join(outside, "credentials"), []byte("sesame: [open"), 0o600))
+	must(os.WriteFile(filepath.Join(dir, "text"), []byte("kind: nonsense"), 0o600))
+	must(os.Symlink(filepath.Join(outside, "credentials"), filepath.Join(dir, "away.yaml")))
+	must(os.Symlink("text", filepath.Join(dir, "here.yaml")))
+	_, report := catalog.Load(dir, "sym", types)
+	if got := report.String(); strings.Contains(got, "sesame") || !strings.Contains(got, "away.yaml: can't be read") || !strings.Contains(got, "nonsense") {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestLoadFS_Files(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/symflows/symflows/internal/confine"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/workflow"
@@ -46,16 +47,36 @@ func (f *fault) inSource() *flow.SourceError {
 // describeTime bounds a look at a source.
 const describeTime = time.Minute
 
-// DescribeHere is Describe by this machine's python3, where nothing is
-// deployed; dir is as for FindPython. It discards what the source prints.
-func DescribeHere(ctx context.Context, dir string, s flow.Source) (flow.Outline, error) {
-	at, err := FindPython(dir)
+// Here looks at sources by this machine's python3, where nothing is deployed.
+type Here struct {
+	Dir string // as for FindPython
+	// Read has sources read only: nothing in them runs. What can't be told
+	// without running one is a fault.
+	Read bool
+	// Bare is told why a source that ran could see more of this machine than its
+	// own processes, if it could; nil: nobody is.
+	Bare func(why error)
+}
+
+// Unprotected says what it means that a source ran bare, and what to do instead.
+func Unprotected(why error) string {
+	return fmt.Sprintf("nothing protects this machine from the Python that was run to look at it: its first lines can read what you can, "+
+		"the environment of the shell that runs this included (%v). Use check -static for files that you don't trust: it runs none of them", why)
+}
+
+// Describe is that of a Client. It discards what the source prints.
+func (h Here) Describe(ctx context.Context, s flow.Source) (flow.Outline, error) {
+	at, err := FindPython(h.Dir)
 	if err != nil {
 		return flow.Outline{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, describeTime)
 	defer cancel()
-	c := &Client{Functions: Python{Dir: at}, Log: slog.New(slog.DiscardHandler)}
+	python := Python{Dir: at, Bare: h.Bare}
+	if h.Read { // by code of ours alone: there is nobody to be told of
+		python.Run, python.Bare = []string{"-m", "runner.reader"}, nil
+	}
+	c := &Client{Functions: python, Log: slog.New(slog.DiscardHandler)}
 	return c.Describe(ctx, s)
 }
 
@@ -63,8 +84,12 @@ func DescribeHere(ctx context.Context, dir string, s flow.Source) (flow.Outline,
 // interpreter of this machine: enough to look at sources where nothing is
 // deployed. It implements workflow.Functions; the ARN makes no difference.
 type Python struct {
-	Dir         string // that has main.py
-	Interpreter string // "" is python3
+	Dir         string   // that has main.py
+	Run         []string // what of it, as arguments of the interpreter; nil: the function
+	Interpreter string   // "" is python3
+	// Bare is told why the process had no namespaces of its own, if it had none;
+	// nil: nobody is.
+	Bare func(why error)
 }
 
 // missing returns the error for a machine that can't run Python.
@@ -81,7 +106,6 @@ func missing(interpreter string, err error) error {
 const oneCall = `import json, os, sys
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
-sys.path.insert(0, sys.argv[1])
 import main
 class Context:
     def get_remaining_time_in_millis(self):
@@ -99,16 +123,23 @@ func (p Python) Invoke(ctx context.Context, _ string, payload []byte) ([]byte, e
 	if err != nil {
 		return nil, missing(interpreter, err)
 	}
-	cmd := exec.CommandContext(ctx, program, "-u", "-B", "-c", oneCall, p.Dir)
-	// It gets no variable of our environment: customers' code runs as soon as
-	// it is imported.
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8", "HOME=" + os.TempDir(), "TMPDIR=" + os.TempDir()}
-	cmd.Stdin = bytes.NewReader(payload)
 	var out, problems bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &problems
-	// Do not wait for processes that it has left behind.
-	cmd.WaitDelay = time.Second
-	if err := cmd.Run(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
+	run := p.Run
+	if run == nil {
+		run = []string{"-c", oneCall}
+	}
+	bare, err := confine.Program{
+		Path: program, Args: append([]string{"-u", "-B", "-P"}, run...), Dir: p.Dir,
+		// Nothing of our environment: customers' code runs at its first line.
+		Env: []string{
+			"PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8", "HOME=" + os.TempDir(), "TMPDIR=" + os.TempDir(), "PYTHONPATH=" + p.Dir,
+		},
+		Stdin: bytes.NewReader(payload), Stdout: &out, Stderr: &problems,
+	}.Run(ctx)
+	if bare != nil && p.Bare != nil {
+		p.Bare(bare)
+	}
+	if err != nil {
 		lines := strings.Split(strings.TrimSpace(problems.String()), "\n")
 		return nil, &flow.Error{Code: flow.CodeHandler, Message: fmt.Sprintf("%s failed: %s", interpreter, lines[len(lines)-1]), Cause: err}
 	}

@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,6 +46,30 @@ def handler(message, context):
 	_, err = Python{Dir: dir, Interpreter: "python-that-is-not-there"}.Invoke(t.Context(), "", []byte(`{}`))
 	if flow.CodeOf(err) != flow.CodeHandler || !strings.Contains(flow.UserMessage(err), "python-that-is-not-there can't be run") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Reading a source runs nothing of it, and finds what it defines.
+func TestHereReads(t *testing.T) {
+	t.Parallel()
+	ran := filepath.Join(t.TempDir(), "ran")
+	source := flow.NewSource("impl.py", `from sym.sdk.annotations import hook
+open("`+ran+`", "w").close()
+@hook
+def on_request(event): ...
+`)
+	read := Here{Dir: "../../functions/sdk", Read: true, Bare: func(why error) { t.Errorf("who only reads was told %q", why) }}
+	got, err := read.Describe(t.Context(), *source)
+	if _, gone := os.Stat(ran); err != nil || len(got.Handlers) != 1 || got.Handlers[0] != "on_request" || gone == nil {
+		t.Errorf("got %v, %v, and ran: %t", got, err, gone == nil)
+	}
+	_, err = read.Describe(t.Context(), *flow.NewSource("impl.py", "\ndef get_flows(user): ..."))
+	if wrong, ok := errors.AsType[*flow.SourceError](err); !ok || wrong.Line != 2 || !strings.Contains(wrong.Message, "not decorated") {
+		t.Errorf("got %v, want a fault in line 2", err)
+	}
+	got, err = Here{Dir: "../../functions/sdk"}.Describe(t.Context(), *source)
+	if _, gone := os.Stat(ran); err != nil || len(got.Handlers) != 1 || gone != nil {
+		t.Errorf("run: got %v, %v, %v", got, err, gone)
 	}
 }
 

@@ -70,7 +70,7 @@ def main() -> None:
     try:
         handlers = source.load(first["source"]["text"], file)
     except BaseException as error:  # whatever the file raises, sys.exit included
-        line.write({"error": _import_error(error, file)})
+        line.write({"error": faults.of_import(error, file)})
         return
     warnings = [faults.value(warning, file) for warning in handlers.warnings]
     line.write({"handlers": handlers.names(), "warnings": warnings})
@@ -85,14 +85,6 @@ def main() -> None:
             line.write({"done": True})
         except Fault as fault:
             line.write({"error": faults.value(fault, file)})
-
-
-def _import_error(error: BaseException, file: str) -> dict[str, Any]:
-    """Every fault of an import has one code, except ours, which have their own."""
-    value = faults.value(error, file)
-    if value["code"] == "SDK:HANDLER_ERROR":
-        value["code"] = "SDK:IMPORT_ERROR"
-    return value
 
 
 def _flush() -> None:

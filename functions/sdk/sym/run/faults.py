@@ -50,6 +50,15 @@ def value(error: BaseException, file: str, line: int | None = None) -> dict[str,
     return of(code, message, hint, file if found else "", found)
 
 
+def of_import(error: BaseException, file: str) -> dict[str, Any]:
+    """The error of an import as a value. Every fault of one has one code, except ours,
+    which have their own."""
+    found = value(error, file)
+    if found["code"] == "SDK:HANDLER_ERROR":
+        found["code"] = "SDK:IMPORT_ERROR"
+    return found
+
+
 def of(code: str, message: str, hint: str = "", file: str = "", line: int | None = None) -> dict[str, Any]:
     """An error of the protocol; parts that are empty are left out."""
     error = {"code": code, "message": _cut(str(message)), "hint": _cut(str(hint or "")), "file": file, "line": line}

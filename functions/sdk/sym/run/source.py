@@ -111,16 +111,24 @@ def find(names: dict[str, Any], file: str, lines: dict[str, int], module: str) -
         if not callable(thing):
             continue
         kind = getattr(thing, KIND, None)
-        if kind is None and name in HOOKS:  # as at Sym, which passed over them
-            handlers.warnings.append(Fault("NOT_DECORATED", f"{name} is not decorated, so it never runs.",
-                                           "Put @hook above it, or give it another name.", lines.get(name)))
+        warning = undecorated(name, kind, lines.get(name))
+        if warning:
+            handlers.warnings.append(warning)
             continue
-        key = _key(name, kind, thing, lines.get(name))
-        if key in handlers.functions and handlers.functions[key] is not thing:
-            raise Fault("TWO_HANDLERS", f"{name} is a second {key}.", "Keep one of them.", lines.get(name))
-        if key:
-            handlers.functions[key] = thing
+        found = key(name, kind, getattr(thing, FIELD, None), lines.get(name))
+        if found in handlers.functions and handlers.functions[found] is not thing:
+            raise Fault("TWO_HANDLERS", f"{name} is a second {found}.", "Keep one of them.", lines.get(name))
+        if found:
+            handlers.functions[found] = thing
     return handlers
+
+
+def undecorated(name: str, kind: str | None, line: int | None) -> Fault | None:
+    """The warning about a hook without its decorator, which is passed over, as at Sym."""
+    if kind is None and name in HOOKS:
+        return Fault("NOT_DECORATED", f"{name} is not decorated, so it never runs.",
+                     "Put @hook above it, or give it another name.", line)
+    return None
 
 
 def _more_special(
@@ -137,10 +145,20 @@ def _more_special(
                 "Keep one in the file.", line)
 
 
-def _key(name: str, kind: str | None, function: Any, line: int | None) -> str | None:
-    """The name of the protocol for a function; None if it is no handler."""
+def key(name: str, kind: str | None, field: str | None, line: int | None) -> str | None:
+    """The name of the protocol for a function; None if it is no handler.
+
+    Args:
+        name: the function's own name.
+        kind: what it is decorated as: hook, reducer, prefetch or nothing.
+        field: the prompt field of a prefetch.
+        line: where it is defined, for errors.
+
+    Raises:
+        Fault: it is named wrongly, or not decorated.
+    """
     if kind == "prefetch":
-        return f"prefetch:{getattr(function, FIELD)}"
+        return f"prefetch:{field}"
     if name.startswith(ON_CHANGE):
         return name
     if kind is None:
