@@ -112,11 +112,18 @@ func addRequirements(requirements, to string, a architecture, pip []string) erro
 	command := exec.Command(pip[0], append(pip[1:len(pip):len(pip)],
 		"install", "--quiet", "--disable-pip-version-check", "--no-color", "--no-input", "--retries=1", "--timeout=10",
 		"--no-deps", "--only-binary=:all:", "--no-compile", // all versions are in the file, and nothing is built here
+		"--require-hashes", // nor does an index decide what is in them
 		"--python-version="+strings.TrimPrefix(pythonRuntime, "python"), "--implementation=cp", "--platform=manylinux2014_"+machine,
 		"--requirement="+requirements, "--target="+dir)...)
 	if out, err := command.CombinedOutput(); err != nil {
 		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-		return fmt.Errorf("pip install: %w: %s", err, lines[len(lines)-1])
+		reason := lines[len(lines)-1]
+		for _, line := range lines {
+			if strings.HasPrefix(line, "ERROR:") { // what follows are details, such as the hash that it got
+				reason = line
+			}
+		}
+		return fmt.Errorf("pip install: %w: %s", err, reason)
 	}
 	// Commands and lists of installed files have paths of this machine.
 	if err := os.RemoveAll(filepath.Join(dir, "bin")); err != nil {

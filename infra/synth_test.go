@@ -356,7 +356,7 @@ to="${last#--target=}"
 mkdir -p "$to/requests" "$to/bin" "$to/requests-2.dist-info"
 echo "$@" > "$to/requests/arguments"
 touch "$to/bin/normalizer" "$to/requests-2.dist-info/RECORD" "$to/requests-2.dist-info/LICENSE"
-if [ "$1" = broken ]; then echo "no index" >&2; exit 1; fi
+if [ "$1" = broken ]; then echo "ERROR: no index" >&2; echo "details" >&2; exit 1; fi
 `
 	if err := os.WriteFile(fake, []byte(script), 0o755); err != nil {
 		t.Fatal(err)
@@ -384,9 +384,19 @@ if [ "$1" = broken ]; then echo "no index" >&2; exit 1; fi
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"install", "--only-binary=:all:", "--python-version=3.13", "--platform=manylinux2014_aarch64", "--requirement=" + requirements} {
+	for _, want := range []string{"install", "--only-binary=:all:", "--require-hashes", "--python-version=3.13", "--platform=manylinux2014_aarch64", "--requirement=" + requirements} {
 		if !strings.Contains(string(asked), want) {
 			t.Errorf("pip was asked without %s: %s", want, asked)
+		}
+	}
+	text, err := os.ReadFile(requirements)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pinned := regexp.MustCompile(`^[a-z0-9-]+==[0-9.]+( --hash=sha256:[0-9a-f]{64})+$`)
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") && !pinned.MatchString(line) {
+			t.Errorf("%s: no version with its hash: %s", requirements, line)
 		}
 	}
 	if left, err := filepath.Glob(filepath.Join(dir, "requirements-*")); err != nil || len(left) != 0 {

@@ -21,7 +21,7 @@ func build(ctx context.Context, d core.Deployed) (awslambda.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	app, err := d.SlackApp(core.SlackPorts{API: s.API, Directory: s.Directory, Handlers: d.Handlers(
+	app, err := d.SlackApp(core.SlackPorts{API: s.API, APIURL: d.Settings.Slack.APIURL, Directory: s.Directory, Handlers: d.Handlers(
 		invoke.Functions{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{Function: d.Settings.AWS.ServicesFunction},
 	)})
 	if err != nil {

@@ -242,7 +242,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	mux.Handle("/api/v1/", (&api.API{
 		Submit: l.Submit, Runs: runs, Flows: flows, Tokens: l.Tokens, Org: o.Settings.Org, Now: now, Log: o.Log,
 	}).Handler())
-	shown, err := c.SlackApp(core.SlackPorts{API: slack.api, Directory: slack.directory, Handlers: handlers})
+	shown, err := c.SlackApp(core.SlackPorts{API: slack.api, APIURL: slack.apiURL, Directory: slack.directory, Handlers: handlers})
 	if err != nil {
 		return err
 	}

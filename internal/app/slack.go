@@ -17,6 +17,7 @@ import (
 type slackSide struct {
 	directory *slackapp.Directory
 	api       *slack.Client
+	apiURL    string // of api, if that is not Slack
 	mode      config.Mode
 	secret    string // that requests over HTTP are signed with
 	sim       *slacksim.Sim
@@ -41,7 +42,7 @@ func (l *Local) slack(ctx context.Context, c core.Core) (*slackSide, error) {
 		// Nothing is served yet: the first question is asked in memory.
 		asking = slacksim.InProcess(side.sim)
 	}
-	side.secret, side.api = settings.SigningSecret, core.SlackAPI(settings, client)
+	side.secret, side.apiURL, side.api = settings.SigningSecret, settings.APIURL, core.SlackAPI(settings, client)
 	team, err := slackapp.Workspace(ctx, core.SlackAPI(settings, asking))
 	if err != nil {
 		return nil, err

@@ -30,8 +30,11 @@ type App struct {
 	Flows     *store.Flows  // required
 	Directory *Directory    // required; its Team is the workspace we serve
 	API       *slack.Client // required; for Socket Mode with an app-level token
-	Now       func() time.Time
-	Log       *slog.Logger
+	// APIURL is where API asks if that is not Slack: of the simulation. What
+	// people did is answered there, and else at Slack's own hosts only.
+	APIURL string
+	Now    func() time.Time
+	Log    *slog.Logger
 	// Patience is the least bound of any work here; zero where Slack does not wait.
 	Patience time.Duration
 

@@ -3,6 +3,7 @@ package slackapp
 import (
 	"context"
 	"errors"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -270,8 +271,8 @@ func (a *App) tell(ctx context.Context, in interaction, text string) {
 	message := slack.MsgOptionCompose(
 		slack.MsgOptionText(said.Text, false), slack.MsgOptionBlocks(said.Blocks...),
 	)
-	err := errors.New("slack gave no response URL")
-	if in.ResponseURL != "" {
+	err := errors.New("slack gave no response URL of its own")
+	if a.answerable(in.ResponseURL) {
 		_, _, err = a.API.PostMessageContext(ctx, in.Container.ChannelID, message, slack.MsgOptionResponseURL(in.ResponseURL, slack.ResponseTypeEphemeral))
 	}
 	if err == nil {
@@ -284,6 +285,21 @@ func (a *App) tell(ctx context.Context, in interaction, text string) {
 	if err != nil {
 		a.Log.WarnContext(ctx, "answer did not arrive", "user", in.User.ID, "error", err)
 	}
+}
+
+// answerable tells whether an answer may be posted to a response URL. Its words
+// are for whoever acted, and so go to hosts of Slack only, whatever a payload
+// says; of GovSlack too.
+func (a *App) answerable(responseURL string) bool {
+	to, err := url.Parse(responseURL)
+	if err != nil || to.User != nil {
+		return false
+	}
+	if a.APIURL != "" {
+		simulation, err := url.Parse(a.APIURL)
+		return err == nil && to.Scheme == simulation.Scheme && to.Host == simulation.Host
+	}
+	return to.Scheme == "https" && (to.Host == "hooks.slack.com" || to.Host == "hooks.slack-gov.com")
 }
 
 // messageOf finds the message that a key names: the inverse of Message.Key.

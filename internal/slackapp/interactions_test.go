@@ -1,6 +1,8 @@
 package slackapp
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -309,6 +311,48 @@ func TestTellFallsBackToADirectMessage(t *testing.T) {
 	w.interact(w.clickOn(carol, "approve", value(r), ""))
 	said := w.slack.of("chat.postMessage")
 	if len(said) != 1 || said[0].Args["channel"] != "D0"+carol || !strings.Contains(said[0].Args["text"].(string), "Only Bob can decide") {
+		t.Errorf("told %v", said)
+	}
+}
+
+// What is told to somebody goes to Slack's hosts only, whatever a payload says;
+// else it comes as a direct message.
+func TestAnswerable(t *testing.T) {
+	t.Parallel()
+	const simulation = "http://127.0.0.1:8080/api"
+	for _, c := range []struct {
+		apiURL, responseURL string
+		want                bool
+	}{
+		{"", "https://hooks.slack.com/actions/T0/1/x", true},
+		{"", "https://hooks.slack-gov.com/commands/T0/1/x", true},
+		{"", "", false},
+		{"", "http://hooks.slack.com/actions/T0/1/x", false},
+		{"", "https://hooks.slack.com.example.com/actions", false},
+		{"", "https://hooks.slack.com:8443/actions", false},
+		{"", "https://hooks.slack.com@example.com/actions", false},
+		{"", "https://x@hooks.slack.com/actions", false},
+		{"", "https://example.com/?hooks.slack.com", false},
+		{"", "https://slack.com/api/chat.postMessage", false},
+		{"", "http://169.254.169.254/latest/meta-data", false},
+		{"", "//hooks.slack.com/actions", false},
+		{"", "https://hooks.slack.com/%zz", false},
+		{simulation, "http://127.0.0.1:8080/response/x", true},
+		{simulation, "http://127.0.0.1:8081/response/x", false},
+		{simulation, "https://127.0.0.1:8080/response/x", false},
+		{simulation, "https://hooks.slack.com/actions/T0/1/x", false},
+	} {
+		if got := (&App{APIURL: c.apiURL}).answerable(c.responseURL); got != c.want {
+			t.Errorf("with Slack at %q, answers go to %q: %t", c.apiURL, c.responseURL, got)
+		}
+	}
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("something was sent elsewhere") }))
+	t.Cleanup(elsewhere.Close)
+	w := memoryWorld(t)
+	payload := w.clickOn(carol, "approve", value(w.routed()), "")
+	payload["response_url"] = elsewhere.URL + "/response-url"
+	w.interact(payload)
+	if said := w.slack.of("chat.postMessage"); len(said) != 1 || said[0].Args["channel"] != "D0"+carol {
 		t.Errorf("told %v", said)
 	}
 }

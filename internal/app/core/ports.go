@@ -55,6 +55,7 @@ type SlackPorts struct {
 	API       *slack.Client
 	Directory *slackapp.Directory
 	Handlers  *sdk.Client // of forms, and of the list of flows
+	APIURL    string      `port:"optional"` // where API asks if that is not Slack
 }
 
 // complete returns an error that names what is missing of the ports of a part:
