@@ -39,6 +39,7 @@ func (d *deployment) rights() map[string][]right {
 		"slack": join(ask, []right{
 			d.items("GetItem PutItem", store.KindRun, store.KindUser, store.KindSlackUser, store.KindForm),
 			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList, store.KindFlowsFilter),
+			d.items("PutItem", store.KindNotice),
 			readSecrets(*d.slackSecret.Ref(), *d.slackSigningSecret.Ref()),
 		}),
 		"api": {
@@ -46,6 +47,7 @@ func (d *deployment) rights() map[string][]right {
 			{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN(pythonFunction)}},
 			d.items("GetItem PutItem", store.KindRun, store.KindUser, store.KindSlackUser),
 			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList, store.KindToken),
+			d.items("PutItem", store.KindNotice),
 			d.items("BatchGetItem", store.KindRun),
 			// Requesters and flows are of any name; only runs are in these indexes.
 			d.entries(store.ByRequester, "*"),
@@ -62,6 +64,7 @@ func (d *deployment) rights() map[string][]right {
 			trace,
 			d.items("GetItem PutItem", store.KindRun, store.KindUser, store.KindSlackUser),
 			d.items("GetItem", store.KindFlowVersion),
+			d.items("PutItem", store.KindNotice),
 			{actions: []string{"states:SendTaskSuccess"}, resources: []string{machine}},
 			readSecrets(*d.slackSecret.Ref()),
 		}),
@@ -90,6 +93,7 @@ func (d *deployment) rights() map[string][]right {
 		"services": {
 			d.items("GetItem", store.KindCall, store.KindRun, store.KindFlowVersion, store.KindMessages),
 			d.items("GetItem PutItem", store.KindUser, store.KindSlackUser, store.KindValue, store.KindFlowValue),
+			d.items("PutItem", store.KindNotice),
 			// To count the runs of a person or flow, and to find people by their identities.
 			d.items("BatchGetItem", store.KindRun, store.KindUser),
 			d.entries(store.ByRequester, "*"),
@@ -106,8 +110,8 @@ func (d *deployment) rights() map[string][]right {
 			},
 		}),
 		"notify": join(d.readStream(), []right{
-			d.items("GetItem PutItem", store.KindRun, store.KindMessages),
-			d.items("GetItem", store.KindFlowVersion),
+			d.items("GetItem PutItem", store.KindRun, store.KindMessages, store.KindNotice),
+			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList), // for the error channels
 			readSecrets(*d.slackSecret.Ref()),
 		}),
 		"sweep": join(drive, []right{

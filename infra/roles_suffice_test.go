@@ -43,6 +43,7 @@ import (
 	"github.com/symflows/symflows/internal/services"
 	"github.com/symflows/symflows/internal/slackapp"
 	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/store/dynamo"
 	"github.com/symflows/symflows/internal/store/dynamo/dynamotest"
 	"github.com/symflows/symflows/internal/strategy/builtin"
 	"github.com/symflows/symflows/internal/strategy/builtin/clients"
@@ -68,7 +69,8 @@ type account struct {
 	t     *testing.T
 	guard *awstest.Guard
 	cfg   aws.Config
-	slack string // address of Slack's Web API
+	owner aws.Config // of whoever owns the account, to see what is in the table
+	slack string     // address of Slack's Web API
 	clock *clockwork.FakeClock
 
 	mu        sync.Mutex
@@ -106,7 +108,7 @@ func newAccount(t *testing.T) *account {
 	if err := a.guard.ReadRights(filepath.Join("testdata", "rights.txt"), values); err != nil {
 		t.Fatal(err)
 	}
-	a.cfg = awstest.Config(t, a.guard)
+	a.cfg, a.owner = awstest.Config(t, a.guard), awstest.Config(t, table)
 	server := httptest.NewServer(http.HandlerFunc(answerAsSlack))
 	t.Cleanup(server.Close)
 	a.slack = server.URL
@@ -215,6 +217,8 @@ type messenger struct{}
 func (messenger) Render(m workflow.Message, r flow.Run) ([]byte, error) {
 	return []byte(m.Key() + string(r.Status)), nil
 }
+func (messenger) RenderNotice(store.Notice) ([]byte, error) { return []byte("notice"), nil }
+
 func (messenger) Post(context.Context, workflow.Address, []byte) (string, string, error) {
 	return "C1", "1.0", nil
 }
@@ -443,6 +447,20 @@ func TestRightsSuffice(t *testing.T) {
 	}
 
 	a.handlersAsk(t, inForms[0])
+
+	// What belongs to no run is told.
+	for _, role := range []string{"SlackRole", "ApiRole", "ApprovalRole", "ServicesRole"} {
+		if err := a.as(role).Notices.Tell(ctx, "somebody", role+" learned this", ""); err != nil { // the first of them, and others
+			t.Fatal(err)
+		}
+	}
+	page := must(dynamo.New(a.owner, dynamotest.TableName, a.clock.Now).List(ctx, store.Query{By: store.ByKind, Value: string(store.KindNotice)}))(t)
+	if len(page.Items) != 1 {
+		t.Fatalf("%d notices", len(page.Items))
+	}
+	if err := show.Handle(ctx, store.Change{Key: page.Items[0].Key, Rev: page.Items[0].Rev}); err != nil {
+		t.Fatal(err)
+	}
 
 	for _, name := range functionNames {
 		for _, unused := range slices.DeleteFunc(a.guard.Unused(title(name)+"Role"), byLambda.MatchString) {

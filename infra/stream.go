@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
@@ -18,22 +19,29 @@ type streamReader struct {
 	batch    int
 	retries  int
 	age      time.Duration
+	kinds    []store.Kind // whose changes it reads
 }
 
 // streamReaders are all that there can be: a stream serves two.
 var streamReaders = []streamReader{
 	// The sweep drives what relay gave up on, and audit records have their own queue.
-	{function: "relay", batch: 100, retries: 20, age: time.Hour},
+	{function: "relay", batch: 100, retries: 20, age: time.Hour, kinds: []store.Kind{store.KindRun}},
 	// Only notify shows messages: it waits until an outage of Slack is over.
-	{function: "notify", batch: 25, retries: 1000, age: 6 * time.Hour},
+	{function: "notify", batch: 25, retries: 1000, age: 6 * time.Hour, kinds: []store.Kind{store.KindRun, store.KindNotice}},
 }
 
 // parallelization is the most that Lambda allows: order matters within a run
 // only, and Lambda keeps that.
 const parallelization = 10
 
-// runsOnly lets changes of runs pass, but not deletions.
-const runsOnly = `{"eventName":["INSERT","MODIFY"],"dynamodb":{"Keys":{"key":{"S":[{"prefix":"` + string(store.KindRun) + `"}]}}}}`
+// writesOf lets writes of items of some kinds pass, but not deletions.
+func writesOf(kinds []store.Kind) string {
+	var prefixes []string
+	for _, k := range kinds {
+		prefixes = append(prefixes, `{"prefix":"`+string(k)+`"}`)
+	}
+	return `{"eventName":["INSERT","MODIFY"],"dynamodb":{"Keys":{"key":{"S":[` + strings.Join(prefixes, ",") + `]}}}}`
+}
 
 // addStream makes relay and notify read the table's stream, and relay the queue of
 // audit records.
@@ -50,7 +58,7 @@ func (d *deployment) addStream() {
 			MaximumRetryAttempts:       jsii.Number(r.retries),
 			MaximumRecordAgeInSeconds:  jsii.Number(r.age.Seconds()),
 			FilterCriteria: &awslambda.CfnEventSourceMapping_FilterCriteriaProperty{
-				Filters: []any{&awslambda.CfnEventSourceMapping_FilterProperty{Pattern: jsii.String(runsOnly)}},
+				Filters: []any{&awslambda.CfnEventSourceMapping_FilterProperty{Pattern: jsii.String(writesOf(r.kinds))}},
 			},
 			DestinationConfig: &awslambda.CfnEventSourceMapping_DestinationConfigProperty{
 				OnFailure: &awslambda.CfnEventSourceMapping_OnFailureProperty{Destination: d.deadLetterBucket.AttrArn()},

@@ -12,6 +12,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -24,6 +25,13 @@ var _ workflow.Messenger = Messenger{}
 
 // Render implements [workflow.Messenger] by the function of that name.
 func (Messenger) Render(m workflow.Message, r flow.Run) ([]byte, error) { return Render(m, r) }
+
+// RenderNotice implements [workflow.Messenger].
+func (Messenger) RenderNotice(n store.Notice) ([]byte, error) {
+	var p page
+	p.add(section(safe(n.Text)))
+	return body(safe(n.Text), p.blocks)
+}
 
 // maxGroup is how many people share a group message: Slack allows eight, the
 // bot included (docs.slack.dev/reference/methods/conversations.open).

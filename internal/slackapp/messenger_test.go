@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -171,5 +172,14 @@ func TestMessagesThatAreNone(t *testing.T) {
 	}
 	if len(s.calls) > 0 {
 		t.Errorf("calls %v", s.calls)
+	}
+}
+
+// TestRenderNotice: a notice is plain text, whatever is in it.
+func TestRenderNotice(t *testing.T) {
+	t.Parallel()
+	body, err := Messenger{}.RenderNotice(store.Notice{Text: "somebody called <!channel> left"})
+	if err != nil || strings.Contains(string(body), "<!channel>") || !strings.Contains(string(body), "&lt;!channel&gt; left") {
+		t.Errorf("%s, %v", body, err)
 	}
 }

@@ -23,7 +23,6 @@ import (
 func Render(m workflow.Message, r flow.Run) ([]byte, error) {
 	c := card{message: m, Run: r}
 	var text string
-	var err error
 	switch m.Kind {
 	case workflow.KindRequest:
 		text = c.request()
@@ -46,13 +45,18 @@ func Render(m workflow.Message, r flow.Run) ([]byte, error) {
 		return nil, fmt.Errorf("%q is no kind of message", m.Kind)
 	}
 	c.page.context(plain("Request "+r.ID, maxText))
+	return body(text, c.page.blocks)
+}
+
+// body is a message as Post and Edit take it.
+func body(text string, blocks []slack.Block) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	err = enc.Encode(struct {
+	err := enc.Encode(struct {
 		Text   string        `json:"text"`
 		Blocks []slack.Block `json:"blocks"`
-	}{fit(text, maxText), c.page.blocks})
+	}{fit(text, maxText), blocks})
 	return b.Bytes(), err
 }
 

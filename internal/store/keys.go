@@ -21,6 +21,7 @@ const (
 	KindCall        Kind = "call#"            // the token of a handler's call, by its hash: Call
 	KindValue       Kind = "kv#"              // what handlers remember for all flows, by a path of their choice
 	KindFlowValue   Kind = "flowkv#"          // what handlers remember for their own flow, by its name and a path
+	KindNotice      Kind = "notice#"          // what administrators are told, by day and digest: Notice
 	KindFlow        Kind = "flow#"            // the newest version of a flow, by name: flow.Flow
 	KindFlowVersion Kind = "flowversion#"     // each version of a flow, by name and version: flow.Flow
 	KindFlowDigests Kind = "flowdigests#"     // the digests of all versions of a flow, by name
@@ -33,7 +34,7 @@ const (
 // Kinds lists all kinds.
 func Kinds() []Kind {
 	return []Kind{
-		KindRun, KindGrant, KindMessages, KindForm, KindUser, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue,
+		KindRun, KindGrant, KindMessages, KindForm, KindUser, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue, KindNotice,
 		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped,
 	}
 }

@@ -190,7 +190,7 @@ func (w *world) boot() {
 	}
 	w.drive = workflow.Drive{Runs: w.runs, Runner: w, Remover: w, Now: now}
 	w.sweep = workflow.Sweep{Runs: w.runs, Drive: w.drive, Now: now, Log: log}
-	w.notify = workflow.Notify{Runs: w.runs, Flows: w.flows, Messages: store.Messages{Store: s}, Slack: w.slack, Now: now, Log: log}
+	w.notify = workflow.Notify{Runs: w.runs, Flows: w.flows, Messages: store.Messages{Store: s}, Notices: store.Notices{Store: s, Now: now}, Slack: w.slack, Now: now, Log: log}
 	w.forms = workflow.Forms{Runs: w.runs, Handlers: w.handlers, Now: now}
 	w.publish = workflow.Publish{Runs: w.runs, Flows: w.flows, Rights: rightsOf}
 }
@@ -990,6 +990,10 @@ func (s *slackFake) Render(m workflow.Message, r flow.Run) ([]byte, error) {
 		body += ", moved on"
 	}
 	return []byte(body), nil
+}
+
+func (s *slackFake) RenderNotice(n store.Notice) ([]byte, error) {
+	return []byte("notice " + n.Text), nil
 }
 
 func (s *slackFake) Post(ctx context.Context, to workflow.Address, body []byte) (channel, ts string, err error) {

@@ -37,6 +37,7 @@ type Notify struct {
 	Runs     store.Runs
 	Flows    *store.Flows
 	Messages store.Messages
+	Notices  store.Notices
 	Slack    Messenger
 	Now      func() time.Time
 	Log      *slog.Logger
@@ -78,6 +79,8 @@ type Messenger interface {
 	// Render writes the message as the run is now. It is a pure function of its
 	// arguments; the result is what Post and Edit take.
 	Render(m Message, r flow.Run) ([]byte, error)
+	// RenderNotice writes a notice likewise.
+	RenderNotice(n store.Notice) ([]byte, error)
 	// Post sends a message and says where it stands. The error has
 	// flow.CodeUndeliverable, with a hint of how to repair it, where trying
 	// again won't help, and is a flow.RateLimited where Slack asks to wait.
@@ -90,6 +93,9 @@ type Messenger interface {
 // Handle takes one change. An error asks for the same change again; a
 // flow.RateLimited says when.
 func (n Notify) Handle(ctx context.Context, c store.Change) error {
+	if name, ok := store.KindNotice.Name(c.Key); ok {
+		return n.tell(ctx, name)
+	}
 	id, ok := runOf(c)
 	if !ok {
 		return nil

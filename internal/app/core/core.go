@@ -37,6 +37,7 @@ type Core struct {
 	Tokens   store.Tokens
 	Calls    store.Calls  // tokens of handlers' calls
 	Values   store.Values // what handlers keep
+	Notices  store.Notices
 	// Patience is the least time for which any answer is waited for, as in
 	// config.Settings.
 	Patience time.Duration
@@ -50,6 +51,7 @@ func New(settings config.Settings, s store.Store, clock workflow.Clock, log *slo
 		Users: store.Users{Store: s}, Messages: store.Messages{Store: s},
 		Tokens: store.Tokens{Store: s, Org: settings.Org, Now: clock.Now},
 		Calls:  store.Calls{Store: s, Now: clock.Now}, Values: store.Values{Store: s},
+		Notices: store.Notices{Store: s, Now: clock.Now},
 	}
 }
 
@@ -110,7 +112,7 @@ func (c Core) Services(p ServicesPorts) (*services.Services, error) {
 
 // Notify builds what shows runs in Slack.
 func (c Core) Notify(m workflow.Messenger) workflow.Notify {
-	return workflow.Notify{Runs: c.Runs, Flows: c.Flows, Messages: c.Messages, Slack: m, Now: c.Clock.Now, Log: c.Log, Patience: c.Patience}
+	return workflow.Notify{Runs: c.Runs, Flows: c.Flows, Messages: c.Messages, Notices: c.Notices, Slack: m, Now: c.Clock.Now, Log: c.Log, Patience: c.Patience}
 }
 
 // Sweep builds what drives whatever is due; ahead is how far it looks.

@@ -1,0 +1,95 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Notices keeps what administrators should hear of that belongs to no run: each
+// is told once a day, in the error channel.
+type Notices struct {
+	Store Store            // required
+	Now   func() time.Time // required
+}
+
+// Notice is something that administrators should hear of.
+type Notice struct {
+	// About says what it is about. There is one notice of it a day, whatever its
+	// text.
+	About string `json:"about"`
+	Text  string `json:"text"` // plain text: what is wrong, and what to do
+	// Channel is an environment's error channel; "" for those of all published
+	// flows.
+	Channel string    `json:"channel,omitempty"`
+	At      time.Time `json:"at"`
+	// Sent are the channels that were told, or can't be.
+	Sent []string `json:"sent,omitempty"`
+}
+
+// noticeTime is how long a notice is kept, which is longer than its readers are
+// patient with Slack.
+const noticeTime = 7 * 24 * time.Hour
+
+// Tell has administrators told, unless they have been today.
+func (s Notices) Tell(ctx context.Context, about, text, channel string) error {
+	n := Notice{About: about, Text: text, Channel: channel, At: s.Now().UTC()}
+	body, err := json.Marshal(n)
+	if err != nil {
+		return err
+	}
+	digest := sha256.Sum256([]byte(channel + "\n" + about))
+	key := KindNotice.Key(n.At.Format(time.DateOnly) + "#" + hex.EncodeToString(digest[:16]))
+	_, err = s.Store.Put(ctx, Item{Key: key, Writer: NewWriter(), Body: body, Expires: n.At.Add(noticeTime)})
+	if err != nil && !errors.Is(err, ErrConflict) {
+		return fmt.Errorf("write notice: %w", err)
+	}
+	return nil
+}
+
+// Get reads a notice by the name that a change has of it. Returns ErrNotFound.
+func (s Notices) Get(ctx context.Context, name string) (Notice, error) {
+	var n Notice
+	item, err := s.Store.Get(ctx, KindNotice.Key(name))
+	if err == nil {
+		err = json.Unmarshal(item.Body, &n)
+	}
+	if err != nil {
+		return n, fmt.Errorf("read notice %s: %w", name, err)
+	}
+	return n, nil
+}
+
+// Sent notes that a channel was told, or can't be.
+func (s Notices) Sent(ctx context.Context, name, channel string) error {
+	for range maxConflicts {
+		item, err := s.Store.Get(ctx, KindNotice.Key(name))
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		var n Notice
+		if err == nil {
+			err = json.Unmarshal(item.Body, &n)
+		}
+		if err != nil {
+			return fmt.Errorf("read notice %s: %w", name, err)
+		}
+		if slices.Contains(n.Sent, channel) {
+			return nil
+		}
+		n.Sent = append(n.Sent, channel)
+		if item.Body, err = json.Marshal(n); err != nil {
+			return err
+		}
+		item.Writer = NewWriter()
+		if _, err = s.Store.Put(ctx, item); !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+	return fmt.Errorf("write notice %s: %w", name, ErrConflict)
+}
