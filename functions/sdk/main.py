@@ -11,10 +11,12 @@ import atexit
 import os
 from typing import Any
 
+from runner import family
 from runner.limits import Limits, hide
 from runner.pool import Pool
 
 hide()  # what this process knows is not for handlers
+family.keep_orphans()
 pool = Pool(Limits.of(os.environ), os.environ)
 atexit.register(pool.close)
 

@@ -12,7 +12,9 @@ The protocol's text is in internal/sdk/doc.go. What holds here:
   or could not import its file.
 - A handler talks to us through a socket of its own number, never through its
   standard output: whatever it prints there is kept as its output, up to a limit.
-  Processes that it starts don't have the socket; they end with the worker.
+  Processes that it starts don't have the socket. They end with the worker, whatever
+  sessions they have made; those that have lost their parents end when the message
+  is answered (Linux). There may be 32 at a time: they are counted while handlers run.
 - Its environment is made from nothing: see runner.process.ENVIRONMENT. In AWS it has
   the credentials of this function's role, which is there for handlers and may
   read the secrets and invoke the functions that the environment names, nothing

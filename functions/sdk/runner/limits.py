@@ -15,6 +15,7 @@ _MB = 1024 * 1024
 # From linux/prctl.h.
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,9 @@ class Limits:
     """Size of a file."""
 
     open_files: int = 256
+
+    processes: int = 32
+    """Processes that it may start, at a time. Linux only."""
 
     workers: int = 4
     """Workers that are kept at a time."""
@@ -67,6 +71,12 @@ def hide() -> None:
     (/proc, ptrace): those of another flow's handlers, for example. Linux only."""
     if sys.platform == "linux":
         _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def set_child_subreaper() -> None:
+    """Has descendants of this process fall to it when they lose their parents. Linux
+    only."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def _lower(what: int, limit: int) -> None:

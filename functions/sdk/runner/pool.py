@@ -8,6 +8,7 @@ import time
 from collections import OrderedDict
 from typing import Any, Callable, Mapping
 
+from runner import family
 from runner.limits import Limits
 from runner.process import Process
 from sym.run import faults
@@ -82,6 +83,7 @@ class Pool:
             results += [answer["result"]] if "result" in answer else []
             if answer.get("last"):
                 self._drop(key)
+        family.end_orphans()
         return _response(**found, results=_complete(message, results), error=error, output=output)
 
     def close(self) -> None:

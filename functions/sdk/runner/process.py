@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping
 
+from runner import family
 from runner.limits import Limits
 from sym.run import faults
 
@@ -40,6 +41,10 @@ ENVIRONMENT = re.compile(
 
 class Died(Exception):
     """The worker is gone, or does not speak as it should."""
+
+
+class TooMany(Exception):
+    """The worker has started more processes than it may."""
 
 
 class TimedOut(Exception):
@@ -89,6 +94,7 @@ class Process:
             theirs.close()
             os.close(trace)
             os.close(printed)
+        family.add(self.pid)
         for number in (self._trace, self._printed):
             os.set_blocking(number, False)
         self._selector = selectors.DefaultSelector()
@@ -117,6 +123,8 @@ class Process:
             answer = self._next(self._now() + timeout)
         except TimedOut:
             answer = {"error": self._too_slow("The import of the file", timeout)}
+        except TooMany:
+            answer = {"error": self._too_many("The import of the file")}
         except Died:
             answer = {"error": self._died("while it imported the file")}
         self._add_output(answer)
@@ -158,6 +166,8 @@ class Process:
                     return
         except TimedOut:
             error = self._too_slow(handler or "The worker", allowed if handler else START)
+        except TooMany:
+            error = self._too_many(handler or "The worker")
         except Died:
             error = self._died(f"in {handler}" if handler else "between two handlers")
         answer = {"handler": handler, "state": "failed", "error": error} if handler else {"error": error}
@@ -166,11 +176,14 @@ class Process:
 
     def close(self) -> None:
         """Ends the process and all that it has started, and deletes its directory."""
+        family.end(self.pid)
         try:
-            os.killpg(self.pid, signal.SIGKILL)
+            os.killpg(self.pid, signal.SIGKILL)  # elsewhere than on Linux, its group is all that can be found
         except (ProcessLookupError, PermissionError):  # macOS refuses zombies
             pass
         self._process.wait()
+        family.forget(self.pid)
+        family.end_orphans()
         self._selector.close()
         self._close_files()
 
@@ -191,15 +204,20 @@ class Process:
 
     def _next(self, deadline: float) -> dict[str, Any]:
         """The worker's next answer, whatever it prints in the meantime."""
+        counted = time.monotonic()
         while b"\n" not in self._buffer:
             left = deadline - self._now()
             if left <= 0:
                 raise TimedOut
-            for key, _ in self._selector.select(left):
+            for key, _ in self._selector.select(min(left, family.COUNT_EVERY)):
                 if key.fileobj is self._line:
                     self._receive()
                 else:
                     self._drain()
+            if time.monotonic() - counted >= family.COUNT_EVERY:
+                if family.count(self.pid) > self._limits.processes:
+                    raise TooMany
+                counted = time.monotonic()
         line, self._buffer = self._buffer.split(b"\n", 1)
         try:
             answer = json.loads(line)
@@ -261,6 +279,10 @@ class Process:
             pass  # then without
         return faults.of("SDK:TIMEOUT", f"{what} took longer than {allowed:g} s and was ended.",
                          "Do less, or ask for less, in one handler.", self._file if line else "", line)
+
+    def _too_many(self, what: str) -> dict[str, Any]:
+        return faults.of("SDK:WORKER_DIED", f"{what} started more than {self._limits.processes} processes, and all were ended.",
+                         "Start fewer at a time, and wait for them.")
 
     def _died(self, when: str) -> dict[str, Any]:
         """The error of a death: of what, and where, if it says so."""

@@ -6,13 +6,14 @@ import os
 import select
 import selectors
 import signal
+import subprocess
 import sys
 import tempfile
 import unittest
 from pathlib import Path
 from unittest import mock
 
-from runner import process
+from runner import family, process
 from runner.limits import Limits
 from runner.pool import Pool
 from runner.process import MAX_OUTPUT, _Output
@@ -420,6 +421,67 @@ print("nowhere")""")
         self.pool.close()
         self.assertEqual(select.select([child], [], [], MINUTES)[0], [child])
 
+    @unittest.skipUnless(sys.platform == "linux", "only Linux tells of processes that are not ours")
+    def test_children_that_leave_end_with_the_worker(self):
+        child = os.pidfd_open(self.value("subprocess.Popen(['sleep', '1000'], start_new_session=True).pid"))
+        self.addCleanup(os.close, child)
+        self.assertEqual(select.select([child], [], [], 0)[0], [])
+        self.pool.close()
+        self.assertEqual(select.select([child], [], [], MINUTES)[0], [child])
+
+    @unittest.skipUnless(sys.platform == "linux", "only Linux tells of processes that are not ours")
+    def test_too_many_children(self):
+        for where in ("on_request", "The import"):
+            with self.subTest(where):
+                alive = os.path.join(self.enterContext(tempfile.TemporaryDirectory()), "alive")
+                os.mkfifo(alive)
+                reading = os.open(alive, os.O_RDONLY | os.O_NONBLOCK)
+                self.addCleanup(os.close, reading)
+                body = f"""\
+alive = os.open({alive!r}, os.O_WRONLY)
+for _ in range(Limit + 1):
+    subprocess.Popen(['sleep', '1000'], start_new_session=True, pass_fds=[alive])
+threading.Event().wait()""".replace("Limit", str(Limits().processes))
+                text = text_of(body) if where == "on_request" else text_of("pass") + body
+                response = self.pool.answer(message(text))
+                error = response.get("error") or response["results"][0]["error"]
+                self.assertEqual(error["code"], "SDK:WORKER_DIED")
+                self.assertIn(where, error["message"])
+                self.assertIn("more than 32 processes", error["message"])
+                self.assertTrue(select.select([reading], [], [], MINUTES)[0])  # all have closed it
+                self.assertEqual(os.read(reading, 1), b"")
+
+    @unittest.skipUnless(sys.platform == "linux", "only Linux has them fall to us")
+    def test_orphans_end_with_the_message(self):
+        body = """\
+reading, writing = os.pipe()
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.write(writing, str(os.getpid()).encode())
+        threading.Event().wait()
+    os._exit(0)
+os.wait()
+return ApprovalTemplate.approve(pid=int(os.read(reading, 20)))"""
+        script = """\
+import json, os, sys
+import main
+class Context:
+    def get_remaining_time_in_millis(self):
+        return 600_000
+answer = main.handler(json.load(sys.stdin), Context())
+pid = answer["results"][0]["value"]["fields"]["pid"]
+try:
+    os.kill(pid, 0)
+    print("lives")
+except ProcessLookupError:
+    print("gone")
+main.pool.close()
+"""
+        done = subprocess.run([sys.executable, "-B", "-c", script], input=json.dumps(message(text_of(body))), text=True,
+                              capture_output=True, cwd=Path(__file__).parents[1])
+        self.assertEqual((done.stdout, done.stderr), ("gone\n", ""))
+
     def test_talk_out_of_turn(self):
         self.enterContext(mock.patch.object(process, "_END", 0.01))
         body = "for number in range(3, 30):\n    try: os.write(number, b'nonsense\\n')\n    except OSError: pass"
@@ -453,7 +515,8 @@ class Settings(unittest.TestCase):
 
 class Main(unittest.TestCase):
     def test_handler(self):
-        import main
+        with mock.patch.object(family, "keep_orphans"):  # what else this process has started is no orphan
+            import main
 
         self.addCleanup(main.pool.close)
         context = mock.Mock(get_remaining_time_in_millis=lambda: MINUTES * 1000)
