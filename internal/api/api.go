@@ -18,7 +18,7 @@ import (
 	"github.com/symflows/symflows/internal/workflow"
 )
 
-// API is the Events API. All fields are required.
+// API is the Events API. All fields are required but where it is said.
 type API struct {
 	Submit workflow.Submit
 	Runs   store.Runs
@@ -27,6 +27,8 @@ type API struct {
 	Org    string
 	Now    func() time.Time
 	Log    *slog.Logger
+	// Attempts limits bad tokens. Nil: whoever stands before the API does.
+	Attempts *Attempts
 }
 
 // Base is the path that all of the API's paths start with.
@@ -206,6 +208,10 @@ func (a *API) authenticate(ctx context.Context, h http.Header) (caller, error) {
 	if !strings.EqualFold(scheme, "Bearer") || value == "" {
 		return caller{}, flow.Errorf(flow.CodeUnauthenticated, "send the token as a header, Authorization: Bearer <token>")
 	}
+	if err := a.Attempts.Allow(value); err != nil {
+		return caller{}, err
+	}
 	bot, token, err := a.Tokens.Check(ctx, value)
+	a.Attempts.Note(value, err)
 	return caller{bot: bot, token: token}, err
 }

@@ -218,7 +218,18 @@ func refusals() []refusal {
 		get("two slashes", "//flows", 404, flow.CodeNotFound),
 		get("a detour", "/runs/../flows", 404, flow.CodeNotFound),
 	}
+	guessed := func(f *fixture) string {
+		f.api.Attempts = &Attempts{PerMinute: 1, Now: f.clock}
+		f.send(http.MethodGet, "/api/v1/flows", "", header("Authorization", "Bearer guess"))
+		return ""
+	}
+	for _, path := range []string{"/events/request", "/events/deescalate"} {
+		list = append(list, refusal{name: "a bad token before " + path, path: path, body: `{}`, before: guessed, status: 429, code: flow.CodeTooManyAttempts})
+	}
 	for _, path := range []string{"/events/" + nobody, "/runs/" + nobody, "/runs?status=denied", "/flows"} {
+		after := get("a bad token before "+path, path, 429, flow.CodeTooManyAttempts)
+		after.before = guessed
+		list = append(list, after)
 		r := get("no token for "+path, path, 401, flow.CodeUnauthenticated)
 		r.edit = func(r *http.Request) { r.Header.Del("Authorization") }
 		list = append(list, r)

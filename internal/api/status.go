@@ -12,6 +12,7 @@ var statuses = map[flow.Code]int{
 	flow.CodeInvalid:         http.StatusBadRequest,
 	flow.CodeInvalidRun:      http.StatusBadRequest, // Sym's
 	flow.CodeUnauthenticated: http.StatusUnauthorized,
+	flow.CodeTooManyAttempts: http.StatusTooManyRequests,
 	flow.CodeForbidden:       http.StatusForbidden,
 	flow.CodeWrongSource:     http.StatusForbidden,
 	flow.CodeUnknownFlow:     http.StatusNotFound,

@@ -2,8 +2,6 @@ package app
 
 import (
 	"fmt"
-	"log/slog"
-	"net/http"
 	"path/filepath"
 	"slices"
 	"time"
@@ -55,10 +53,7 @@ func (l *Local) serveHandlers(c core.Core, f workflow.Functions, p core.Services
 	if err != nil {
 		return nil, fmt.Errorf("listen for handlers: %w", err)
 	}
-	server := &http.Server{
-		Handler: answers.Handler(), ReadHeaderTimeout: max(10*time.Second, c.Patience),
-		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn),
-	}
+	server := loopback.NewServer(answers.Handler(), c.Patience, c.Log)
 	go func() { _ = server.Serve(listener) }() // ends with Close
 	l.closers = append(l.closers, server.Close)
 	return c.Handlers(f, sdkARN, sdk.Services{

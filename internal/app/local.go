@@ -19,6 +19,7 @@ import (
 	"github.com/symflows/symflows/internal/catalog"
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/loopback"
 	"github.com/symflows/symflows/internal/runner/local"
 	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/slackapp"
@@ -241,13 +242,14 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	mux.HandleFunc("GET /healthz", l.healthz)
 	mux.Handle("/api/v1/", (&api.API{
 		Submit: l.Submit, Runs: runs, Flows: flows, Tokens: l.Tokens, Org: o.Settings.Org, Now: now, Log: o.Log,
+		Attempts: &api.Attempts{PerMinute: badTokensPerMinute, Now: now},
 	}).Handler())
 	shown, err := c.SlackApp(core.SlackPorts{API: slack.api, APIURL: slack.apiURL, Directory: slack.directory, Handlers: handlers})
 	if err != nil {
 		return err
 	}
 	l.mount(mux, slack, shown)
-	l.server = &http.Server{Handler: mux, ReadHeaderTimeout: max(10*time.Second, c.Patience), ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)}
+	l.server = loopback.NewServer(mux, c.Patience, o.Log)
 
 	// The rest takes up what an earlier process left.
 	if err := schedule.Load(ctx); err != nil {
@@ -266,6 +268,10 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	}
 	return l.apiToken(ctx)
 }
+
+// badTokensPerMinute is more than somebody mistypes, and too few to tire the
+// store.
+const badTokensPerMinute = 60
 
 // apiToken writes a new token to -data/token, unless the file holds a valid
 // one.

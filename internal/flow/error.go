@@ -18,6 +18,7 @@ const (
 	CodeInvalid         Code = "Request:INVALID"            // fields, body or parameters are wrong; Fields says which
 	CodeTooLarge        Code = "Request:TOO_LARGE"          // over one of the size limits
 	CodeUnauthenticated Code = "Auth:UNAUTHENTICATED"       // no, unknown or expired credentials
+	CodeTooManyAttempts Code = "Auth:TOO_MANY_ATTEMPTS"     // too many bad credentials lately
 	CodeForbidden       Code = "Auth:FORBIDDEN"             // known, but may not do this
 	CodeUnknownFlow     Code = "Flow:NOT_FOUND"             // no such flow or version
 	CodeWrongSource     Code = "Flow:SOURCE_NOT_ALLOWED"    // allowed_sources forbids it
@@ -145,7 +146,7 @@ func Retryable(err error) bool {
 		return true
 	}
 	switch CodeOf(err) {
-	case CodeInternal, CodeUnavailable, CodeBusy, CodeNotObserved, CodeLookup:
+	case CodeInternal, CodeUnavailable, CodeBusy, CodeNotObserved, CodeLookup, CodeTooManyAttempts:
 		return true
 	}
 	return false

@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"log/slog"
-	"net/http"
 	"os"
 	"runtime"
 	"sync"
@@ -92,10 +90,7 @@ func (w *worker) run(started chan<- error) {
 		return
 	}
 	address, secret := listener.Addr().String(), rand.Text()
-	server := &http.Server{
-		Handler: w.runtimeAPI(address, secret), ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog: slog.NewLogLogger(f.host.log.Handler(), slog.LevelWarn),
-	}
+	server := loopback.NewServer(w.runtimeAPI(address, secret), 0, f.host.log)
 	go func() { _ = server.Serve(listener) }() // ends with Close
 	defer server.Close()
 	home, err := os.MkdirTemp(f.host.temp, f.name+"-")
