@@ -12,4 +12,4 @@ def after_approve(event):
         event.flow.vars["report_arn"],
         {"table": fields["table"], "rows": fields["rows"], "requester": requester.email, "run": event.run.id},
     )
-    slack.send_message(requester, answer["report"])
+    slack.send_message(requester, slack.escape(answer["report"]))

@@ -27,7 +27,7 @@ class SendReport(unittest.TestCase):
 
         def report(payload):
             asked.append(payload)
-            return {"table": "orders", "rows": 7, "report": "A-1001"}
+            return {"table": "orders", "rows": 7, "report": "A-1001\n<!channel> Books"}
 
         services = testing.FakeServices(lambdas={ARN: report})
         self.policy.after(self.event, services)
@@ -35,7 +35,7 @@ class SendReport(unittest.TestCase):
             asked, [{"table": "orders", "rows": 2, "requester": "alice@example.com", "run": self.event.run.id}]
         )
         [(to, text)] = services.messages
-        self.assertEqual((to["email"], text), ("alice@example.com", "A-1001"))
+        self.assertEqual((to["email"], text), ("alice@example.com", "A-1001\n&lt;!channel&gt; Books"))
 
     def test_nothing_is_sent_when_the_function_fails(self):
         services = testing.FakeServices(lambdas={ARN: lambda payload: {}[payload["table"]]})

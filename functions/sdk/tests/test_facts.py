@@ -125,6 +125,7 @@ INTEGRATIONS = {
     "slack": {
         "user": "(identifier, allow_self=False, timeout=None)",
         "mention": "(identifier)",
+        "escape": "(text)",
         "channel": "(name, allow_self=False, timeout=None)",
         "group": "(users, allow_self=False, timeout=None)",
         "fallback": "(*destinations, continue_on_delivery_failure=True, continue_on_timeout=False)",

@@ -1,6 +1,8 @@
 """Slack: destinations are values, everything else is asked of services."""
 
+import json
 import unittest
+from pathlib import Path
 
 from sym.sdk.exceptions import MissingArgument, SDKError, SlackError
 from sym.sdk.integrations import slack
@@ -107,6 +109,23 @@ class DestinationTest(SlackTest):
         ]:
             with self.subTest(name=name):
                 self.fails(name, call)
+
+
+class EscapeTest(unittest.TestCase):
+    def test_as_the_app_does(self) -> None:
+        """A test of internal/slackapp holds what that escapes to the same."""
+        cases = json.loads((Path(__file__).parents[1] / "escaped.json").read_text(encoding="utf-8"))
+        self.assertGreater(len(cases), 5)
+        for text, want in cases:
+            with self.subTest(text):
+                self.assertEqual(slack.escape(text), want)
+
+    def test_lines(self) -> None:
+        text = "\n one\n> two\n  > three > four\n"
+        self.assertEqual(slack.escape(text), "one\n\u2060&gt; two\n  \u2060&gt; three &gt; four")
+
+    def test_what_is_no_text(self) -> None:
+        self.assertEqual([slack.escape(one) for one in (None, 5, ["<"])], ["", "5", "['&lt;']"])
 
 
 class AskingTest(SlackTest):

@@ -5,6 +5,7 @@ Slack's token: handlers never see it.
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Any, Union
 
@@ -24,6 +25,17 @@ from sym.sdk.user import User
 _CHANNEL_ID = re.compile(r"[CDG][A-Z0-9]+")  # names have no capitals
 _USER_ID = re.compile(r"[UW][A-Z0-9]+")
 _MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
+
+# What means something in Slack's markup, with what looks like it and means nothing:
+# as internal/slackapp/limits.go has it. Clients look for mentions and links by
+# themselves, which the word joiner keeps them from.
+_ESCAPED = {
+    "&": "&amp;", "<": "&lt;", ">": "&gt;",
+    "*": "\u2217", "`": "\u02cb", "~": "\u223c",
+    "@": "@\u2060", "://": ":\u2060//",
+}
+_MARKUP = re.compile("|".join(map(re.escape, _ESCAPED)))
+_TURNS = {"\u061c", "\u200e", "\u200f", *map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}
 
 
 def user(identifier: Union[str, User], allow_self: bool = False, timeout: int | None = None) -> SlackUser:
@@ -64,6 +76,32 @@ def mention(identifier: Union[str, User]) -> str:
         if not _USER_ID.fullmatch(person):
             raise SlackError("BAD_ANSWER", f"Slack did not tell the id of {identifier}.", "Use Slack's id.")
     return f"<@{person}>"
+
+
+def escape(text: object) -> str:
+    """Text of people, for a message that a handler sends: nobody is mentioned by it, and
+    it makes no link and no formatting. Fields of a request are text of people, and so
+    are names, tickets, and what functions read from a database.
+
+    Args:
+        text: the text; str() makes one of what is none. None is an empty one.
+
+    Returns:
+        The text with its line breaks, as it is to stand in Slack's mrkdwn. Characters
+        that can't be seen, or turn the direction of what follows, are left out.
+
+    Example:
+        slack.send_message(slack.channel("#ops"), f"Asked for: {slack.escape(event.payload.fields['reason'])}")
+    """
+    shown = "".join(one for one in ("" if text is None else str(text)) if _is_shown(one))
+    escaped = _MARKUP.sub(lambda found: _ESCAPED[found[0]], shown.strip())
+    return re.sub(r"(?m)^(\s*)&gt;", "\\1\u2060&gt;", escaped)  # which would make a quotation of the line
+
+
+def _is_shown(character: str) -> bool:
+    if character in "\n\t":
+        return True
+    return unicodedata.category(character) not in ("Cc", "Cs") and character not in _TURNS and character != "\ufffd"
 
 
 def channel(name: str, allow_self: bool = False, timeout: int | None = None) -> SlackChannelID | SlackChannelName:
@@ -136,7 +174,7 @@ def send_message(destination: Union[User, RequestDestination], message: str) -> 
 
     Args:
         destination: a User, or what slack.user, slack.channel or slack.group made.
-        message: the text, in Slack's mrkdwn.
+        message: the text, in Slack's mrkdwn. What people wrote goes through escape.
 
     Raises:
         SlackError: it can't be delivered.
@@ -151,7 +189,7 @@ def send_thread_message(message: str) -> None:
     """Sends a message as a reply to the request's message in Slack.
 
     Args:
-        message: the text, in Slack's mrkdwn.
+        message: the text, in Slack's mrkdwn. What people wrote goes through escape.
 
     Raises:
         SlackError: the request has no message in Slack, or it can't be delivered.
