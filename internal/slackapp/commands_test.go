@@ -40,6 +40,9 @@ func TestCommand(t *testing.T) {
 		"GuestPicker":        {gus, "req", "Guests of the workspace can't start requests.", "", ""},
 		"OtherWorkspace":     {stranga, "req prod-access", "Guests of the workspace can't start requests.", "", ""},
 		"Deactivated":        {dora, "req prod-access", "deactivated", "", ""},
+		"Bot":                {"UBOT", "req prod-access", "Bots of the workspace can't start requests", "", ""},
+		"BotPicker":          {"UBOT", "req", "Bots of the workspace can't start requests", "", ""},
+		"Slackbot":           {"USLACKBOT", "req prod-access", "Bots of the workspace can't start requests", "", ""},
 		"Nobody":             {"U0NOBODY", "req prod-access", "does not know you", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -124,11 +124,15 @@ func (d *Directory) actor(u *slack.User) flow.Actor {
 			a.Name = strings.TrimSpace(s)
 		}
 	}
-	if u.IsBot {
+	if robot(u) {
 		a.Kind = flow.KindBot
 	}
 	return a
 }
+
+// robot tells whether a user of Slack is no person. Slackbot is none, though Slack
+// says nothing of the kind.
+func robot(u *slack.User) bool { return u.IsBot || u.ID == "USLACKBOT" }
 
 // role says what the workspace lets a person do, by the fields of Slack's user
 // object (docs.slack.dev/reference/objects/user-object): guests are
@@ -140,7 +144,7 @@ func (d *Directory) role(u *slack.User) store.Role {
 	switch {
 	case u.Deleted:
 		return store.RoleDeactivated
-	case u.IsBot || u.ID == "USLACKBOT":
+	case robot(u):
 		return store.RoleBot
 	case u.IsRestricted || u.IsUltraRestricted || u.IsStranger || elsewhere:
 		return store.RoleGuest

@@ -42,11 +42,14 @@ func TestWhoPeopleAre(t *testing.T) {
 	s.people["USTRG"] = map[string]any{"team_id": team, "is_stranger": true, "profile": map[string]any{}}
 	for id, want := range map[string]store.Role{
 		alice: store.RoleMember, gus: store.RoleGuest, "USOLO": store.RoleGuest, dora: store.RoleDeactivated,
-		stranga: store.RoleGuest, "USTRG": store.RoleGuest, "UBOT": store.RoleBot, "UGRID": store.RoleMember,
+		stranga: store.RoleGuest, "USTRG": store.RoleGuest, "UBOT": store.RoleBot, "USLACKBOT": store.RoleBot, "UGRID": store.RoleMember,
 	} {
 		u, err := d.User(t.Context(), id)
 		if err != nil || u.Role != want || u.SlackID != id || u.SlackTeam != team {
 			t.Errorf("%s: %+v, %v; want %s", id, u, err, want)
+		}
+		if person := u.Kind == flow.KindPerson; person == (want == store.RoleBot) {
+			t.Errorf("%s is a %s", id, u.Kind)
 		}
 	}
 	b, err := d.UserByEmail(t.Context(), "BOB@example.com")

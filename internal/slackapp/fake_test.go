@@ -62,6 +62,8 @@ func newFakeSlack(t testing.TB) *fakeSlack {
 		dora:    {"name": "dora", "team_id": team, "deleted": true, "profile": map[string]any{"email": "dora@example.com"}},
 		stranga: {"name": "stranga", "team_id": "T0OTHER", "profile": map[string]any{"email": "s@example.com"}},
 		"UBOT":  {"name": "bot", "team_id": team, "is_bot": true, "profile": map[string]any{}},
+		// Slack does not call Slackbot a bot.
+		"USLACKBOT": {"name": "slackbot", "team_id": team, "is_bot": false, "profile": map[string]any{"real_name": "Slackbot"}},
 	}}
 	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))
 	t.Cleanup(s.Close)

@@ -143,6 +143,8 @@ func TestClick(t *testing.T) {
 		"Guest":             {gus, "approve", "", "", "Guests of the workspace can't decide requests of this flow."},
 		"Stranger":          {stranga, "deny", "", "", "Guests of the workspace can't decide requests of this flow."},
 		"Deactivated":       {dora, "approve", "", "", "This user has been deactivated."},
+		"Bot":               {"UBOT", "approve", "", "", "Bots of the workspace can't press buttons."},
+		"Slackbot":          {"USLACKBOT", "deny", "", "", "Bots of the workspace can't press buttons."},
 		"EndTooEarly":       {alice, "deescalate", "", "", "There is no access to end: the run is requested."},
 		"TooMuchToSay":      {bob, "approve", strings.Repeat("ö", 3001), "", "The message is too long: at most 3000 characters."},
 		"RetryOfNothing":    {bob, "retry", "", "", "Only the requester, the approver and admins can retry this."},

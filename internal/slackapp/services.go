@@ -62,7 +62,7 @@ func (s Services) Users(ctx context.Context, activeOnly bool) ([]json.RawMessage
 	}
 	out := []json.RawMessage{}
 	for i := range all {
-		if robot := all[i].IsBot || all[i].ID == "USLACKBOT"; robot || activeOnly && all[i].Deleted {
+		if robot(&all[i]) || activeOnly && all[i].Deleted {
 			continue
 		}
 		b, err := json.Marshal(all[i])

@@ -249,6 +249,9 @@ func TestAccess_RefusedGrant(t *testing.T) {
 	}
 	gone := first
 	gone.Role = store.RoleDeactivated
+	if _, err := w.submit.Retry(t.Context(), id, withRole(asker, store.RoleBot)); flow.CodeOf(err) != flow.CodeForbidden {
+		t.Errorf("a bot: error %v", err)
+	}
 	if _, err := w.submit.Retry(t.Context(), id, gone); flow.CodeOf(err) != flow.CodeForbidden {
 		t.Errorf("retried by somebody who has left: %v", err)
 	}

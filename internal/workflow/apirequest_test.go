@@ -74,6 +74,9 @@ func TestSubmit_API(t *testing.T) {
 		"UnknownUserID":   {q: func(q *workflow.APIRequest) { q.UserID = "U0NOBODY" }, want: flow.CodeInvalid, fields: "user_id"},
 		"Both":            {q: func(q *workflow.APIRequest) { q.UserEmail, q.UserID = asker.Email, asker.SlackID }, want: flow.CodeInvalid, fields: "user_id"},
 		"ForAGuest":       {q: func(q *workflow.APIRequest) { q.UserEmail = guest.Email }, want: flow.CodeForbidden},
+		"ForABotOfSlack":  {q: func(q *workflow.APIRequest) { q.UserEmail = asker.Email }, world: robots(asker), want: flow.CodeForbidden},
+		"BotOfSlackByID":  {q: func(q *workflow.APIRequest) { q.UserID = asker.SlackID }, world: robots(asker), want: flow.CodeForbidden},
+		"BotByOurUserID":  {q: func(q *workflow.APIRequest) { q.UserID = asker.ID }, world: func(w *world) { remember(asker)(w); robots(asker)(w) }, want: flow.CodeForbidden},
 		"ForSomebodyGone": {q: func(q *workflow.APIRequest) { q.UserEmail = asker.Email }, world: func(w *world) { w.leave(asker) }, want: flow.CodeForbidden},
 		"GoneByOurUserID": {q: func(q *workflow.APIRequest) { q.UserID = asker.ID }, world: func(w *world) { remember(asker)(w); w.leave(asker) }, want: flow.CodeForbidden},
 		"LookupFails":     {q: func(q *workflow.APIRequest) { q.UserEmail = asker.Email }, world: func(w *world) { w.directory.fail[""] = errLookup }, want: flow.CodeLookup},
@@ -130,6 +133,11 @@ func TestSubmit_API(t *testing.T) {
 
 func remember(u store.User) func(*world) {
 	return func(w *world) { must(w.t, store.Users{Store: w.runs.Store}.Remember(w.t.Context(), u)) }
+}
+
+// robots makes a person a bot of the workspace.
+func robots(u store.User) func(*world) {
+	return func(w *world) { w.directory.users[u.SlackID] = withRole(u, store.RoleBot) }
 }
 
 func largeJSON() json.RawMessage {

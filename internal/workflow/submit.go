@@ -60,6 +60,8 @@ func MayRequest(who store.User) error {
 		return flow.Errorf(flow.CodeForbidden, "guests of the workspace can't start requests")
 	case store.RoleDeactivated:
 		return flow.Errorf(flow.CodeForbidden, "this user has been deactivated and can't start requests")
+	case store.RoleBot:
+		return flow.Errorf(flow.CodeForbidden, "bots of the workspace can't start requests: a program asks by the API, as itself")
 	}
 	return nil
 }
@@ -187,6 +189,9 @@ func MayClick(r flow.Run, c Click) error {
 	if c.Actor.Role == store.RoleDeactivated {
 		return flow.Errorf(flow.CodeForbidden, "this user has been deactivated")
 	}
+	if c.Actor.Role == store.RoleBot && c.Channel != flow.ChannelAPI {
+		return flow.Errorf(flow.CodeForbidden, "bots of the workspace can't press buttons")
+	}
 	switch c.Action {
 	case flow.ActionApprove, flow.ActionDeny:
 		if r.Status != flow.Requested {
@@ -223,7 +228,7 @@ func (s Submit) Retry(ctx context.Context, runID string, who store.User) (flow.R
 				may = nil
 			}
 		}
-		if may != nil || who.Role == store.RoleDeactivated {
+		if may != nil || who.Role == store.RoleDeactivated || who.Role == store.RoleBot {
 			return nil, flow.Errorf(flow.CodeForbidden, "only the requester, the approver and admins can retry this")
 		}
 		return flow.Retry{Actor: who.Actor}, nil
