@@ -1,6 +1,7 @@
 package functions_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -142,7 +143,8 @@ func productOf(t testing.TB, flows map[string]string) (*account, *target) {
 }
 
 // request fills in a form in Slack, and gives the run's id when the message of
-// the request is there.
+// the request is there and the decision is waited for: who decides before that
+// saves the execution a state.
 func (a *account) request(who, flow, channel string, fields map[string]string) (run string) {
 	a.t.Helper()
 	p := a.slack.As(who)
@@ -159,6 +161,11 @@ func (a *account) request(who, flow, channel string, fields map[string]string) (
 		return run != ""
 	})
 	a.must(a.slack.Wait(deadline.Context(a.t), func() bool { return strings.Contains(a.slack.As("lead").Channel(channel), run) }))
+	a.await("the execution to wait", func() bool {
+		return slices.ContainsFunc(a.invocations, func(i invocation) bool {
+			return i.function == "approval" && i.failed == nil && bytes.Contains(i.payload, []byte(`"await"`)) && bytes.Contains(i.payload, []byte(run))
+		})
+	})
 	return run
 }
 
@@ -213,12 +220,15 @@ func (a *account) grants(g *target, run string) {
 	a.await("access", func() bool { return g.granted[run] })
 }
 
-// ended waits until the run has no access and its executions are over, and
-// checks that nothing is left.
+// ended waits until the run has no access, its executions are over and nothing is
+// left of it.
 func (a *account) ended(g *target, run string) {
 	a.t.Helper()
 	a.await("the end of access", func() bool { return len(g.calls) > 0 && g.calls[len(g.calls)-1] == "deescalate" && !g.holds[run] })
 	a.await("the schedule to go", func() bool { return len(a.schedules) == 0 })
+	a.await("the end of the executions", func() bool {
+		return !slices.ContainsFunc(a.executionsOf(run), func(e *execution) bool { return !e.over })
+	})
 }
 
 var accessFields = map[string]string{"Target": "Orders database", "Why": "to fix an order", "duration": "1 second"}
@@ -231,7 +241,7 @@ func TestAccessRun(t *testing.T) {
 	a.must(a.slack.As("bob").Click("", "Approve"))
 	a.grants(g, run)
 	a.sees("alice", "Your request for *Orders database* was approved by @Bob")
-	a.await("the end of access", func() bool { return len(g.calls) == 2 && !g.holds[run] })
+	a.ended(g, run)
 	records := a.shippedFor(run, "prompt", "request", "approve", "escalate", "deescalate")
 	end := records[4]
 	if end.Fields["deescalate_type"] != "scheduled" || end.Run.Actors["approve"].Username != "bob@example.com" || end.Run.Actors["request"].Username != "alice@example.com" {
@@ -252,6 +262,9 @@ func TestAccessRun(t *testing.T) {
 	}
 	if n := executions[0].transitions(); n > 12 {
 		t.Errorf("%d transitions, at most 12 are promised", n)
+	}
+	if len(g.calls) != 2 {
+		t.Errorf("calls of the target: %v", g.calls)
 	}
 	if len(a.schedules) != 0 || len(a.deadLetters) != 0 {
 		t.Errorf("left over: schedules %v, dead letters of %v", a.schedules, slices.Collect(maps.Keys(a.deadLetters)))
