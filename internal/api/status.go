@@ -24,4 +24,5 @@ var statuses = map[flow.Code]int{
 	flow.CodeTooLarge:        http.StatusRequestEntityTooLarge,
 	flow.CodeMediaType:       http.StatusUnsupportedMediaType,
 	flow.CodeLookup:          http.StatusServiceUnavailable,
+	flow.CodeLookupRefused:   http.StatusServiceUnavailable,
 }

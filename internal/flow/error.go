@@ -42,7 +42,9 @@ const (
 	CodeBusy            Code = "Grant:BUSY"                 // another run is changing this entitlement right now
 	CodeIdentity        Code = "Identity:NOT_FOUND"         // the user has no identity at the target
 	CodeLookup          Code = "Directory:LOOKUP_FAILED"    // who somebody is could not be found out
+	CodeLookupRefused   Code = "Directory:REFUSED"          // Slack won't say who somebody is until something is repaired
 	CodeUndeliverable   Code = "Slack:UNDELIVERABLE"        // the message can't reach its destination as things are
+	CodeUnreachable     Code = "Slack:UNREACHABLE"          // no message reaches Slack just now: the fault of no destination
 	CodeConfigNeeded    Code = "Config:STILL_NEEDED"        // a live grant still needs what the new config drops
 	CodeMethod          Code = "Request:METHOD_NOT_ALLOWED" // no such method on this path
 	CodeMediaType       Code = "Request:MEDIA_TYPE"         // the body is not announced as JSON
@@ -146,7 +148,7 @@ func Retryable(err error) bool {
 		return true
 	}
 	switch CodeOf(err) {
-	case CodeInternal, CodeUnavailable, CodeBusy, CodeNotObserved, CodeLookup, CodeTooManyAttempts:
+	case CodeInternal, CodeUnavailable, CodeBusy, CodeNotObserved, CodeLookup, CodeUnreachable, CodeTooManyAttempts:
 		return true
 	}
 	return false

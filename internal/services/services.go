@@ -165,13 +165,14 @@ func args[T any](raw json.RawMessage) (T, error) {
 var codes = map[flow.Code]string{
 	flow.CodeUndeliverable: "Slack:UNDELIVERABLE",
 	flow.CodeLookup:        "Slack:LOOKUP_FAILED",
+	flow.CodeLookupRefused: "Slack:LOOKUP_FAILED",
 	flow.CodeInternal:      "SDK:SERVICE_FAILED",
 }
 
 func errorOf(err error) Error {
 	code := flow.CodeOf(err)
 	shown := Error{Code: string(code), Message: flow.UserMessage(err)}
-	if flow.AskedToWait(err) > 0 && code == flow.CodeInternal { // Slack's; a function's has a code
+	if flow.AskedToWait(err) > 0 && (code == flow.CodeInternal || code == flow.CodeUnreachable || code == flow.CodeLookup) { // Slack's, not a function's
 		return Error{Code: "Slack:RATE_LIMITED", Message: "Slack asked to wait.", Hint: "Try again later, or send fewer messages."}
 	}
 	if name, ok := codes[code]; ok {

@@ -28,7 +28,7 @@ type App struct {
 	// people are shown all.
 	Filter    FlowFilter
 	Flows     *store.Flows  // required
-	Directory *Directory    // required; its Team is the workspace we serve
+	Directory *Directory    // required; its Team is the workspace, or organisation, we serve
 	API       *slack.Client // required; for Socket Mode with an app-level token
 	// APIURL is where API asks if that is not Slack: of the simulation. What
 	// people did is answered there, and else at Slack's own hosts only.
@@ -209,6 +209,8 @@ var sayings = map[flow.Code]string{
 	flow.CodeHandler:       "",
 	flow.CodeUnavailable:   "The flow's own code did not answer in time, so nothing was done. Please try again.",
 	flow.CodeLookup:        "Slack could not tell who you are just now, so nothing was done. Please try again in a minute.",
+	flow.CodeLookupRefused: "",
+	flow.CodeUnreachable:   "Slack does not take our messages just now. What you did is kept if it was accepted; please look again in a minute.",
 }
 
 // sorry returns what people see of an error, and logs errors that they see
@@ -221,7 +223,7 @@ func (a *App) sorry(ctx context.Context, what string, err error) string {
 		return "Something went wrong on our side, and nothing may have been saved. It has been logged; please try again."
 	case text == "":
 		return sentence(flow.UserMessage(err))
-	case flow.CodeOf(err) == flow.CodeLookup:
+	case flow.CodeOf(err) == flow.CodeLookup || flow.CodeOf(err) == flow.CodeUnreachable:
 		a.Log.WarnContext(ctx, what+" failed", "error", err)
 	}
 	return text
@@ -242,10 +244,16 @@ func ephemeral(text string, blocks ...slack.Block) private {
 	return private{ResponseType: slack.ResponseTypeEphemeral, Text: fit(escape(text), maxText), Blocks: blocks}
 }
 
-// ours refuses requests from a workspace that we don't serve. Slack leaves the
-// workspace out if the app is installed for a whole organisation.
-func (a *App) ours(team string) error {
-	if team != "" && team != a.Directory.Team {
+// ours refuses requests from where we don't serve. Slack leaves the workspace
+// out, or names any of the organisation, if the app is installed for a whole
+// organisation.
+func (a *App) ours(o origin) error {
+	serves := a.Directory.Team
+	known := o.team == "" || o.team == serves || o.installed == serves
+	if a.Directory.forOrganisation() {
+		known = o.enterprise == "" || o.enterprise == serves || o.team == serves
+	}
+	if !known {
 		return flow.Errorf(flow.CodeForbidden, "this app serves another Slack workspace: ask an administrator to set it up for yours")
 	}
 	return nil

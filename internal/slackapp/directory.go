@@ -1,11 +1,12 @@
 package slackapp
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -20,8 +21,20 @@ type Directory struct {
 	API   *slack.Client // required
 	Users store.Users   // required
 	Org   string
-	Team  string // id of the workspace we serve: see [Workspace]
-	Now   func() time.Time
+	// Team is the id of the workspace that we serve, or of the organisation if
+	// the app is installed for all of it: see [Workspace]. People are known by it
+	// and by their own id, which is one for all workspaces of an organisation.
+	Team string
+	Now  func() time.Time
+
+	mu     sync.Mutex
+	groups map[string]group // as found before, by handle
+}
+
+// group is where Slack has a user group.
+type group struct {
+	id, team string
+	found    time.Time
 }
 
 var _ workflow.Directory = (*Directory)(nil)
@@ -31,13 +44,46 @@ var _ workflow.Directory = (*Directory)(nil)
 // fresh answer.
 const memory = 10 * time.Minute
 
-// Workspace asks Slack which workspace the client's token belongs to.
+// Workspace asks Slack which workspace the client's token belongs to; it returns
+// the id of the organisation if the token is for all of its workspaces.
 func Workspace(ctx context.Context, api *slack.Client) (team string, err error) {
 	who, err := api.AuthTestContext(ctx)
 	if err != nil {
-		return "", fmt.Errorf("ask Slack whose the bot token is: %w", err)
+		_, hint := troubleOf(err, "the workspace")
+		return "", fmt.Errorf("ask Slack whose the bot token is: %w; %s", err, hint)
+	}
+	if who.TeamID == "" || strings.HasPrefix(who.TeamID, organisation) {
+		return cmp.Or(who.EnterpriseID, who.TeamID), nil
 	}
 	return who.TeamID, nil
+}
+
+// organisation is what ids of organisations begin with, where those of
+// workspaces have a T (docs.slack.dev/enterprise).
+const organisation = "E"
+
+func (d *Directory) forOrganisation() bool { return strings.HasPrefix(d.Team, organisation) }
+
+// workspaces lists the workspaces that we serve: one, or those of the
+// organisation that have the app. Methods that list something have to be told
+// which one is meant.
+func (d *Directory) workspaces(ctx context.Context) ([]string, error) {
+	if !d.forOrganisation() {
+		return []string{d.Team}, nil
+	}
+	var ids []string
+	for cursor := ""; ; {
+		teams, next, err := d.API.ListTeamsContext(ctx, slack.ListTeamsParameters{Limit: 200, Cursor: cursor})
+		if err != nil {
+			return nil, lookup(err, "the workspaces of the organisation")
+		}
+		for _, t := range teams {
+			ids = append(ids, t.ID)
+		}
+		if cursor = next; cursor == "" {
+			return ids, nil
+		}
+	}
 }
 
 // User asks Slack who somebody is, by the id that Slack has for them.
@@ -46,13 +92,13 @@ func (d *Directory) User(ctx context.Context, slackID string) (store.User, error
 		return store.User{}, flow.Errorf(flow.CodeUnknownUser, "Slack has no such user")
 	}
 	u, err := d.API.GetUserInfoContext(ctx, slackID)
-	return d.learn(ctx, u, err)
+	return d.learn(ctx, u, lookup(err, "the user "+slackID))
 }
 
 // UserByEmail asks Slack who has an e-mail address.
 func (d *Directory) UserByEmail(ctx context.Context, email string) (store.User, error) {
 	u, err := d.API.GetUserByEmailContext(ctx, email)
-	return d.learn(ctx, u, err)
+	return d.learn(ctx, u, lookup(err, email))
 }
 
 // Known says who somebody is by one read of our own store, and asks Slack only
@@ -68,39 +114,130 @@ func (d *Directory) Known(ctx context.Context, slackID string) (store.User, erro
 	return d.User(ctx, slackID)
 }
 
-// Group lists the members of a user group.
+// lookedUp is how many members of a group are looked up when a request is made:
+// more than a message names. Their ids are enough to say who may decide, and
+// whoever presses a button is looked up then.
+const lookedUp = 20
+
+// Group lists the members of a user group, by its id or handle. Those of a large
+// group are known by their ids only, and taken for members of the workspace
+// until they are looked up.
 func (d *Directory) Group(ctx context.Context, handle string) ([]store.User, error) {
-	groups, err := d.API.GetUserGroupsContext(ctx)
+	ids, err := d.memberIDs(ctx, handle)
 	if err != nil {
-		return nil, lookup(err)
-	}
-	handle = strings.TrimPrefix(handle, "@")
-	i := slices.IndexFunc(groups, func(g slack.UserGroup) bool { return g.ID == handle || strings.EqualFold(g.Handle, handle) })
-	if i < 0 {
-		return nil, flow.Errorf(flow.CodeUnknownUser, "the workspace has no user group %q", handle)
-	}
-	ids, err := d.API.GetUserGroupMembersContext(ctx, groups[i].ID)
-	if err != nil {
-		return nil, lookup(err)
+		return nil, err
 	}
 	var members []store.User
-	for _, id := range ids {
-		u, err := d.Known(ctx, id)
-		if flow.CodeOf(err) == flow.CodeUnknownUser {
-			continue // left between the two questions
-		}
-		if err != nil {
-			return nil, err
+	asking := true
+	for i, id := range ids {
+		u := store.User{Actor: flow.Actor{Kind: flow.KindPerson, SlackID: id, SlackTeam: d.Team}, Role: store.RoleMember}
+		if asking && i < lookedUp {
+			known, err := d.Known(ctx, id)
+			switch {
+			case flow.CodeOf(err) == flow.CodeUnknownUser:
+				continue // left between the two questions
+			case err != nil:
+				asking = false // Slack asks to wait, for one: the ids will do
+			default:
+				u = known
+			}
 		}
 		members = append(members, u)
 	}
 	return members, nil
 }
 
+// Everybody lists the members of a user group as Group does, and looks all of
+// them up.
+func (d *Directory) Everybody(ctx context.Context, handle string) ([]store.User, error) {
+	ids, err := d.memberIDs(ctx, handle)
+	if err != nil {
+		return nil, err
+	}
+	return d.all(ctx, ids)
+}
+
+// all looks people up, and leaves out those who left.
+func (d *Directory) all(ctx context.Context, ids []string) ([]store.User, error) {
+	var people []store.User
+	for _, id := range ids {
+		u, err := d.Known(ctx, id)
+		if flow.CodeOf(err) == flow.CodeUnknownUser {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		people = append(people, u)
+	}
+	return people, nil
+}
+
+// memberIDs asks Slack who is in a user group.
+func (d *Directory) memberIDs(ctx context.Context, handle string) ([]string, error) {
+	handle = strings.TrimPrefix(handle, "@")
+	what := "the user group @" + handle
+	g, fresh, err := d.find(ctx, handle, what)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := d.API.GetUserGroupMembersContext(ctx, g.id, slack.GetUserGroupMembersOptionTeamID(g.team))
+	if err = lookup(err, what); flow.CodeOf(err) == flow.CodeUnknownUser && !fresh {
+		d.mu.Lock()
+		delete(d.groups, handle)
+		d.mu.Unlock()
+		return d.memberIDs(ctx, handle) // its handle may be another group's by now
+	}
+	return ids, err
+}
+
+// find asks Slack for a user group, unless it did so within ten minutes: such
+// questions may be asked twenty times a minute, and come with each click.
+func (d *Directory) find(ctx context.Context, handle, what string) (g group, fresh bool, err error) {
+	now := d.Now()
+	d.mu.Lock()
+	g, ok := d.groups[handle]
+	d.mu.Unlock()
+	if ok && now.Sub(g.found) < memory {
+		return g, false, nil
+	}
+	teams, err := d.workspaces(ctx)
+	if err != nil {
+		return group{}, false, err
+	}
+	var found []group
+	for _, team := range teams {
+		list, err := d.API.GetUserGroupsContext(ctx, slack.GetUserGroupsOptionTeamID(team))
+		if err != nil {
+			return group{}, false, lookup(err, what)
+		}
+		for _, one := range list {
+			same := func(g group) bool { return g.id == one.ID }
+			if (one.ID == handle || strings.EqualFold(one.Handle, handle)) && !slices.ContainsFunc(found, same) {
+				found = append(found, group{one.ID, team, now})
+			}
+		}
+	}
+	switch len(found) {
+	case 0:
+		return group{}, false, flow.Errorf(flow.CodeUnknownUser, "the workspace has no user group %q", handle)
+	case 1:
+	default:
+		return group{}, false, flow.Errorf(flow.CodeLookupRefused, "the organisation has %d user groups called %q: name the one that is meant by its id, such as %s", len(found), handle, found[0].id)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.groups == nil {
+		d.groups = map[string]group{}
+	}
+	d.groups[handle] = found[0]
+	return found[0], true, nil
+}
+
 // learn turns Slack's answer into a person, and remembers it.
 func (d *Directory) learn(ctx context.Context, u *slack.User, err error) (store.User, error) {
 	if err != nil {
-		return store.User{}, lookup(err)
+		return store.User{}, err
 	}
 	now := d.Now().UTC()
 	who := store.User{Actor: d.actor(u), Role: d.role(u), SeenAt: now}
@@ -138,9 +275,13 @@ func robot(u *slack.User) bool { return u.IsBot || u.ID == "USLACKBOT" }
 // object (docs.slack.dev/reference/objects/user-object): guests are
 // single-channel and multi-channel guests, and people of other workspaces.
 // Members of a workspace in an Enterprise organisation may carry the id of
-// another one, and then list ours.
+// another one, and then list ours. Where the app is installed for the
+// organisation, its people are members whichever workspace they are in.
 func (d *Directory) role(u *slack.User) store.Role {
 	elsewhere := u.TeamID != "" && u.TeamID != d.Team && !slices.Contains(u.Enterprise.Teams, d.Team)
+	if d.forOrganisation() {
+		elsewhere = u.Enterprise.EnterpriseID != d.Team
+	}
 	switch {
 	case u.Deleted:
 		return store.RoleDeactivated
@@ -150,16 +291,4 @@ func (d *Directory) role(u *slack.User) store.Role {
 		return store.RoleGuest
 	}
 	return store.RoleMember
-}
-
-// lookup turns Slack's errors into ours: there is no such person, or Slack
-// can't be asked.
-func lookup(err error) error {
-	if refused, ok := errors.AsType[slack.SlackErrorResponse](err); ok {
-		switch refused.Err {
-		case "user_not_found", "users_not_found", "user_not_visible", "no_such_subteam":
-			return &flow.Error{Code: flow.CodeUnknownUser, Message: "Slack has no such user", Cause: err}
-		}
-	}
-	return &flow.Error{Code: flow.CodeLookup, Message: "Slack could not say who this is", Cause: err}
 }

@@ -2,6 +2,7 @@ package slackapp
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"testing"
 	"time"
@@ -89,7 +90,9 @@ func TestLookUpsThatFail(t *testing.T) {
 	t.Parallel()
 	for failure, code := range map[string]flow.Code{
 		"user_not_found": flow.CodeUnknownUser, "users_not_found": flow.CodeUnknownUser,
-		"500": flow.CodeLookup, "429": flow.CodeLookup, "invalid_auth": flow.CodeLookup, "missing_scope": flow.CodeLookup,
+		"500": flow.CodeLookup, "429": flow.CodeLookup, "invalid_auth": flow.CodeLookup, "account_inactive": flow.CodeLookup, "brand_new_error": flow.CodeLookup,
+		"missing_scope": flow.CodeLookupRefused, "missing_argument": flow.CodeLookupRefused, "no_permission": flow.CodeLookupRefused,
+		"not_allowed_token_type": flow.CodeLookupRefused, "team_access_not_granted": flow.CodeLookupRefused,
 	} {
 		d, s, _ := newDirectory(t)
 		for _, m := range []string{"users.info", "users.lookupByEmail", "usergroups.list"} {
@@ -102,8 +105,8 @@ func TestLookUpsThatFail(t *testing.T) {
 				t.Errorf("%s: %v", failure, err)
 			}
 		}
-		if _, err := d.Group(t.Context(), "x"); err == nil {
-			t.Errorf("%s: the group was found", failure)
+		if _, err := d.Group(t.Context(), "x"); flow.CodeOf(err) != code {
+			t.Errorf("%s: the group: %v", failure, err)
 		}
 	}
 	d, s, _ := newDirectory(t)
@@ -164,11 +167,81 @@ func TestGroup(t *testing.T) {
 	if _, err := d.Group(t.Context(), "nope"); flow.CodeOf(err) != flow.CodeUnknownUser {
 		t.Errorf("%v", err)
 	}
-	s.failing("users.info", "500")
-	fresh, _, _ := newDirectory(t)
-	fresh.API = s.client()
-	if _, err := fresh.Group(t.Context(), "platform"); flow.CodeOf(err) != flow.CodeLookup {
-		t.Errorf("half a group: %v", err)
+}
+
+// The ids of a group's members are enough to say who may decide: however large
+// it is, and whatever Slack answers to the question who they are.
+func TestLargeGroup(t *testing.T) {
+	t.Parallel()
+	const size = 300
+	var ids []string
+	for i := range size {
+		ids = append(ids, fmt.Sprintf("U0MEMBER%03d", i))
+	}
+	large := func(failure string) (*Directory, *fakeSlack) {
+		d, s, _ := newDirectory(t)
+		for _, id := range ids {
+			s.people[id] = map[string]any{"team_id": team, "profile": map[string]any{"display_name": "Name of " + id}}
+		}
+		s.people[ids[1]]["deleted"] = true
+		s.groups = []map[string]any{{"id": "S1", "handle": "everybody", "users": ids}}
+		s.failing("users.info", failure)
+		return d, s
+	}
+	d, s := large("")
+	members, err := d.Group(t.Context(), "everybody")
+	if err != nil || len(members) != size || members[0].Name != "Name of "+ids[0] || members[1].Role != store.RoleDeactivated {
+		t.Fatalf("%d members, %v", len(members), err)
+	}
+	last := members[size-1]
+	if last.SlackID != ids[size-1] || last.SlackTeam != team || last.Role != store.RoleMember || last.Name != "" {
+		t.Errorf("the last one: %+v", last)
+	}
+	if n := len(s.calls); n != lookedUp+2 {
+		t.Errorf("%d calls", n)
+	}
+	if _, err := d.Group(t.Context(), "everybody"); err != nil {
+		t.Error(err)
+	}
+	if n := len(s.calls); n != lookedUp+3 { // who is in it: all else is known
+		t.Errorf("%d calls for the second request", n)
+	}
+	if all, err := d.Everybody(t.Context(), "everybody"); err != nil || len(all) != size || all[size-1].Name == "" {
+		t.Errorf("%d people, %v", len(all), err)
+	}
+	for _, failure := range []string{"429", "500", "missing_scope"} {
+		d, s := large(failure)
+		if members, err := d.Group(t.Context(), "everybody"); err != nil || len(members) != size {
+			t.Errorf("%s: %d members, %v", failure, len(members), err)
+		}
+		if n := len(s.of("users.info")); n != 1 {
+			t.Errorf("%s: Slack was asked %d times after it said no", failure, n)
+		}
+	}
+}
+
+// A handle that another group took over leads to that one.
+func TestGroupIsRenamed(t *testing.T) {
+	t.Parallel()
+	d, s, now := newDirectory(t)
+	s.groups = []map[string]any{{"id": "S1", "handle": "platform", "users": []string{alice}}}
+	who := func() string {
+		t.Helper()
+		members, err := d.Group(t.Context(), "platform")
+		if err != nil || len(members) != 1 {
+			t.Fatalf("%v, %v", members, err)
+		}
+		return members[0].SlackID
+	}
+	if got := who(); got != alice {
+		t.Errorf("at first %s", got)
+	}
+	s.mu.Lock()
+	s.groups = []map[string]any{{"id": "S2", "handle": "platform", "users": []string{bob}}}
+	s.mu.Unlock()
+	*now = start.Add(memory)
+	if got := who(); got != bob {
+		t.Errorf("then %s", got)
 	}
 }
 

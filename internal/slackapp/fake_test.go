@@ -35,7 +35,16 @@ type fakeSlack struct {
 	fail   map[string]string // by method: an error name, "429" or "500"
 	people map[string]map[string]any
 	groups []map[string]any
+	// org are the workspaces of the organisation that the token is for; none: it
+	// is for one workspace. Groups are then those of the first one.
+	org []string
 }
+
+const enterprise = "E0ORG"
+
+// wantsTeam are the methods that have to be told which workspace is meant
+// where the token is for an organisation.
+var wantsTeam = []string{"usergroups.list", "usergroups.users.list", "users.list", "conversations.list"}
 
 // call is one call of a method, or a message to a response URL.
 type call struct {
@@ -104,14 +113,30 @@ func (s *fakeSlack) serve(w http.ResponseWriter, r *http.Request) {
 	case "500":
 		w.WriteHeader(http.StatusInternalServerError)
 		return
+	case "missing_scope":
+		fmt.Fprint(w, `{"ok":false,"error":"missing_scope","needed":"chat:write","provided":"commands,im:write"}`)
+		return
 	default:
 		fmt.Fprintf(w, `{"ok":false,"error":%q}`, failure)
+		return
+	}
+	if asked, _ := args["team_id"].(string); slices.Contains(wantsTeam, method) && len(s.org) > 0 && !slices.Contains(s.org, asked) {
+		fmt.Fprint(w, `{"ok":false,"error":"missing_argument"}`)
 		return
 	}
 	answer := map[string]any{"ok": true}
 	switch method {
 	case "auth.test":
 		answer["team_id"] = team
+		if len(s.org) > 0 {
+			answer["team_id"], answer["enterprise_id"], answer["is_enterprise_install"] = enterprise, enterprise, true
+		}
+	case "auth.teams.list": // one on each page
+		i := slices.Index(s.org, fmt.Sprint(args["cursor"])) + 1
+		answer["teams"] = []map[string]any{{"id": s.org[i], "name": "Workspace"}}
+		if i+1 < len(s.org) {
+			answer["response_metadata"] = map[string]any{"next_cursor": s.org[i]}
+		}
 	case "users.info", "users.lookupByEmail":
 		id, _ := args["user"].(string)
 		for candidate, p := range s.people {
@@ -150,9 +175,16 @@ func (s *fakeSlack) serve(w http.ResponseWriter, r *http.Request) {
 			delete(answer, "response_metadata")
 		}
 	case "usergroups.list":
-		answer["usergroups"] = s.groups
+		answer["usergroups"] = slices.DeleteFunc(slices.Clone(s.groups), func(g map[string]any) bool {
+			return len(s.org) > 0 && g["team_id"] != args["team_id"]
+		})
 	case "usergroups.users.list":
 		answer["users"] = []string{bob, carol, "U0GONE"}
+		for _, g := range s.groups {
+			if users, ok := g["users"]; ok && g["id"] == args["usergroup"] {
+				answer["users"] = users
+			}
+		}
 	case "conversations.open":
 		answer["channel"] = map[string]any{"id": "D0" + strings.ReplaceAll(fmt.Sprint(args["users"]), ",", "")}
 	case "chat.postMessage":

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
-	"time"
 
 	"github.com/slack-go/slack"
 
@@ -125,58 +123,4 @@ func addressee(to workflow.Address) string {
 		names = append(names, a.Display())
 	}
 	return strings.Join(names, ", ")
-}
-
-// impatience is how long to wait where Slack asks to, but does not say how long.
-const impatience = 30 * time.Second
-
-// hints say what to do about Slack's refusals; %s is where the message was to
-// go. The names are those of chat.postMessage and conversations.open in
-// Slack's reference.
-var hints = map[string]string{
-	"channel_not_found":                   "Slack has no channel %s that the bot can see: check its name, and if it is private, type /invite @Sym in it",
-	"not_in_channel":                      "the bot is not in %s: type /invite @Sym there",
-	"is_archived":                         "the channel %s is archived: unarchive it, or name another one in the flow",
-	"restricted_action":                   "the workspace does not let apps post in %s: allow it in the channel's settings, or name another channel in the flow",
-	"restricted_action_read_only_channel": "the channel %s is read-only: name another one in the flow",
-	"user_not_found":                      "Slack does not know %s any more: correct the flow's approval.notify",
-	"users_not_found":                     "Slack does not know %s any more: correct the flow's approval.notify",
-	"user_disabled":                       "%s has been deactivated in Slack: correct the flow's approval.notify",
-	"user_not_visible":                    "Slack does not let the bot see %s: correct the flow's approval.notify",
-	"cannot_dm_bot":                       "%s is a bot, which can't be sent messages: correct the flow's approval.notify",
-	"messages_tab_disabled":               "%s can't be sent messages: switch on the Messages Tab under App Home in the Slack app's settings",
-	"missing_scope":                       "the Slack app lacks a scope to reach %s: add it under OAuth & Permissions and install the app again",
-	"invalid_auth":                        "Slack refuses the bot token, so that %s can't be reached: install the app again and set the new token",
-	"account_inactive":                    "Slack refuses the bot token, so that %s can't be reached: install the app again and set the new token",
-	"token_revoked":                       "Slack refuses the bot token, so that %s can't be reached: install the app again and set the new token",
-	"msg_too_long":                        "Slack found the message to %s too long: shorten the request's fields",
-	"msg_blocks_too_long":                 "Slack found the message to %s too long: shorten the request's fields",
-	"invalid_blocks":                      "Slack could not read the message to %s: this is a fault of ours, please report it",
-	"user_not_in_channel":                 "the person is not in %s",
-	"ekm_access_denied":                   "the workspace's administrators have suspended messages to %s",
-}
-
-// delivery turns Slack's errors into ours: hopeless, with a hint; wait; or try
-// again.
-func delivery(err error, to string) error {
-	if err == nil {
-		return nil
-	}
-	if limited, ok := errors.AsType[*slack.RateLimitedError](err); ok {
-		return &flow.RateLimited{After: limited.RetryAfter, Cause: err}
-	}
-	if status, ok := errors.AsType[slack.StatusCodeError](err); ok && status.Code == http.StatusTooManyRequests {
-		return &flow.RateLimited{After: impatience, Cause: err}
-	}
-	refused, ok := errors.AsType[slack.SlackErrorResponse](err)
-	if !ok {
-		return fmt.Errorf("reach %s in Slack: %w", to, err)
-	}
-	if refused.Err == "ratelimited" || refused.Err == "rate_limited" {
-		return &flow.RateLimited{After: impatience, Cause: err}
-	}
-	if hint, ok := hints[refused.Err]; ok {
-		return &flow.Error{Code: flow.CodeUndeliverable, Message: fmt.Sprintf(hint, to), Cause: err}
-	}
-	return fmt.Errorf("reach %s in Slack: %w", to, err)
 }

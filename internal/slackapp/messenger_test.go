@@ -94,13 +94,15 @@ func TestPostFailures(t *testing.T) {
 		"UnknownChannel": {"chat.postMessage", "channel_not_found", to, flow.CodeUndeliverable, "/invite @Sym"},
 		"NotInChannel":   {"chat.postMessage", "not_in_channel", to, flow.CodeUndeliverable, "the bot is not in #access: type /invite @Sym there"},
 		"Archived":       {"chat.postMessage", "is_archived", to, flow.CodeUndeliverable, "#access is archived"},
-		"Token":          {"chat.postMessage", "token_revoked", to, flow.CodeUndeliverable, "install the app again"},
+		"Token":          {"chat.postMessage", "token_revoked", to, flow.CodeUnreachable, "install the app again"},
 		"NoSuchUser":     {"conversations.open", "user_not_found", workflow.Address{Users: []flow.Actor{a}}, flow.CodeUndeliverable, "Slack does not know Alice"},
 		"NobodyKnown":    {"", "", workflow.Address{Users: []flow.Actor{{ID: "x"}}}, flow.CodeUndeliverable, "e-mail addresses"},
 		"Nobody":         {"", "", workflow.Address{}, flow.CodeUndeliverable, "e-mail addresses"},
 		"TooMany":        {"", "", workflow.Address{Users: eight}, flow.CodeUndeliverable, "at most 7 people, not 8"},
-		"SlackIsDown":    {"chat.postMessage", "500", to, flow.CodeInternal, "500"},
-		"Unheard":        {"chat.postMessage", "fatal_error", to, flow.CodeInternal, "fatal_error"},
+		"SlackIsDown":    {"chat.postMessage", "500", to, flow.CodeUnreachable, "500"},
+		"Unheard":        {"chat.postMessage", "fatal_error", to, flow.CodeUnreachable, "fatal_error"},
+		"Unknown":        {"chat.postMessage", "brand_new_error", to, flow.CodeUnreachable, "brand_new_error"},
+		"Scope":          {"chat.postMessage", "missing_scope", to, flow.CodeUndeliverable, "(needed: chat:write; there: commands,im:write)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -146,7 +148,7 @@ func TestEdit(t *testing.T) {
 	t.Parallel()
 	for failure, code := range map[string]flow.Code{
 		"": "", "message_not_found": "", "cant_update_message": "", "edit_window_closed": "",
-		"is_archived": flow.CodeUndeliverable, "500": flow.CodeInternal,
+		"is_archived": flow.CodeUndeliverable, "500": flow.CodeUnreachable, "account_inactive": flow.CodeUnreachable,
 	} {
 		s := newFakeSlack(t)
 		s.failing("chat.update", failure)

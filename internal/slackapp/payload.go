@@ -1,6 +1,7 @@
 package slackapp
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/url"
@@ -14,11 +15,17 @@ import (
 // adds parts at any time.
 // https://docs.slack.dev/reference/interaction-payloads
 type interaction struct {
-	Type        slack.InteractionType `json:"type"`
-	Team        named                 `json:"team"` // none where the app is installed for an organisation
-	User        named                 `json:"user"`
-	TriggerID   string                `json:"trigger_id"`
-	ResponseURL string                `json:"response_url"`
+	Type slack.InteractionType `json:"type"`
+	// Team is the workspace of the person, null where the app is installed for an
+	// organisation and they act outside of any.
+	Team struct {
+		ID           string `json:"id"`
+		EnterpriseID string `json:"enterprise_id"`
+	} `json:"team"`
+	Enterprise  ident  `json:"enterprise"` // null outside of organisations
+	User        named  `json:"user"`
+	TriggerID   string `json:"trigger_id"`
+	ResponseURL string `json:"response_url"`
 	Container   struct {
 		ChannelID   string `json:"channel_id"`
 		MessageTS   string `json:"message_ts"`
@@ -37,6 +44,21 @@ type named struct {
 	ID string `json:"id"`
 }
 
+// ident is an id that comes as an object with it, or alone. Any other shape is
+// as good as none.
+type ident string
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (i *ident) UnmarshalJSON(b []byte) error {
+	var object named
+	var alone string
+	if json.Unmarshal(b, &object) != nil && json.Unmarshal(b, &alone) != nil {
+		return nil
+	}
+	*i = ident(cmp.Or(object.ID, alone))
+	return nil
+}
+
 type pressed struct {
 	ActionID string `json:"action_id"`
 	BlockID  string `json:"block_id"`
@@ -45,7 +67,10 @@ type pressed struct {
 
 // view is a modal as it was when it was submitted or changed.
 type view struct {
-	ID              string `json:"id"`
+	ID string `json:"id"`
+	// InstalledTeam is the workspace that has the app: people of another one of
+	// its organisation may use it in channels that both share.
+	InstalledTeam   string `json:"app_installed_team_id"`
 	CallbackID      string `json:"callback_id"`
 	PrivateMetadata string `json:"private_metadata"`
 	Blocks          []struct {
@@ -78,12 +103,23 @@ type option struct {
 // that Socket Mode has for it.
 // https://docs.slack.dev/interactivity/implementing-slash-commands
 type slashCommand struct {
-	Command   string `json:"command"`
-	Text      string `json:"text"`
-	TeamID    string `json:"team_id"`
-	ChannelID string `json:"channel_id"`
-	UserID    string `json:"user_id"`
-	TriggerID string `json:"trigger_id"`
+	Command    string `json:"command"`
+	Text       string `json:"text"`
+	TeamID     string `json:"team_id"`
+	Enterprise string `json:"enterprise_id"`
+	ChannelID  string `json:"channel_id"`
+	UserID     string `json:"user_id"`
+	TriggerID  string `json:"trigger_id"`
+}
+
+// origin is where a request comes from, by Slack's ids: "" for what it does not
+// say.
+type origin struct{ team, enterprise, installed string }
+
+func (c slashCommand) origin() origin { return origin{team: c.TeamID, enterprise: c.Enterprise} }
+
+func (in interaction) origin() origin {
+	return origin{team: in.Team.ID, enterprise: cmp.Or(string(in.Enterprise), in.Team.EnterpriseID), installed: in.View.InstalledTeam}
 }
 
 // readCommand parses the body of a slash command. The errors of this file never
@@ -91,7 +127,7 @@ type slashCommand struct {
 func readCommand(body []byte) (slashCommand, error) {
 	form, err := url.ParseQuery(string(body))
 	c := slashCommand{
-		Command: form.Get("command"), Text: form.Get("text"), TeamID: form.Get("team_id"),
+		Command: form.Get("command"), Text: form.Get("text"), TeamID: form.Get("team_id"), Enterprise: form.Get("enterprise_id"),
 		ChannelID: form.Get("channel_id"), UserID: form.Get("user_id"), TriggerID: form.Get("trigger_id"),
 	}
 	if err != nil || c.Command == "" || c.UserID == "" {

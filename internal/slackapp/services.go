@@ -48,7 +48,7 @@ const maxSent = 40_000
 func (s Services) UserInfo(ctx context.Context, slackID string) (json.RawMessage, error) {
 	u, err := s.API.GetUserInfoContext(ctx, slackID)
 	if err != nil {
-		return nil, lookup(err)
+		return nil, lookup(err, "the user "+slackID)
 	}
 	return json.Marshal(u)
 }
@@ -56,9 +56,23 @@ func (s Services) UserInfo(ctx context.Context, slackID string) (json.RawMessage
 // Users gives Slack's own objects of the people of the workspace: those who are
 // active, or everybody.
 func (s Services) Users(ctx context.Context, activeOnly bool) ([]json.RawMessage, error) {
-	all, err := s.API.GetUsersContext(ctx)
+	teams, err := s.Directory.workspaces(ctx)
 	if err != nil {
-		return nil, lookup(err)
+		return nil, err
+	}
+	var all []slack.User
+	seen := map[string]bool{}
+	for _, team := range teams {
+		list, err := s.API.GetUsersContext(ctx, slack.GetUsersOptionTeamID(team))
+		if err != nil {
+			return nil, lookup(err, "the people of the workspace")
+		}
+		for _, u := range list {
+			if !seen[u.ID] { // people may be in several workspaces of an organisation
+				seen[u.ID] = true
+				all = append(all, u)
+			}
+		}
 	}
 	out := []json.RawMessage{}
 	for i := range all {
@@ -76,7 +90,7 @@ func (s Services) Users(ctx context.Context, activeOnly bool) ([]json.RawMessage
 
 // GroupMembers lists the members of a user group, by its id or handle.
 func (s Services) GroupMembers(ctx context.Context, group string) ([]store.User, error) {
-	return s.Directory.Group(ctx, group)
+	return s.Directory.Everybody(ctx, group)
 }
 
 // ChannelMembers lists the people of a channel, by its id or "#name". The bot
@@ -92,16 +106,11 @@ func (s Services) ChannelMembers(ctx context.Context, channel string) ([]store.U
 		if err != nil {
 			return nil, inChannel(err, channel)
 		}
-		for _, id := range ids {
-			u, err := s.Directory.Known(ctx, id)
-			if flow.CodeOf(err) == flow.CodeUnknownUser || err == nil && u.Role == store.RoleBot {
-				continue
-			}
-			if err != nil {
-				return nil, err
-			}
-			members = append(members, u)
+		found, err := s.Directory.all(ctx, ids)
+		if err != nil {
+			return nil, err
 		}
+		members = append(members, slices.DeleteFunc(found, func(u store.User) bool { return u.Role == store.RoleBot })...)
 		if cursor = next; cursor == "" {
 			return members, nil
 		}
@@ -112,10 +121,36 @@ func (s Services) channelID(ctx context.Context, channel string) (string, error)
 	if channelIDPattern.MatchString(channel) {
 		return channel, nil
 	}
+	teams, err := s.Directory.workspaces(ctx)
+	if err != nil {
+		return "", err
+	}
+	var found []string
+	for _, team := range teams {
+		id, err := s.channelIn(ctx, team, channel)
+		if err != nil {
+			return "", err
+		}
+		if id != "" && !slices.Contains(found, id) { // several workspaces may share one
+			found = append(found, id)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "", flow.Errorf(flow.CodeUndeliverable, "Slack has no channel %s that the bot can see: check its name, and if it is private, type /invite @Sym in it", channel)
+	case 1:
+		return found[0], nil
+	}
+	return "", flow.Errorf(flow.CodeUndeliverable, "the organisation has %d channels called %s: name the one that is meant by its id, such as %s", len(found), channel, found[0])
+}
+
+// channelIn finds a channel of a workspace. It returns "" if there is none of
+// that name.
+func (s Services) channelIn(ctx context.Context, team, channel string) (string, error) {
 	name := strings.TrimPrefix(channel, "#")
 	for cursor := ""; ; {
 		list, next, err := s.API.GetConversationsContext(ctx, &slack.GetConversationsParameters{
-			Cursor: cursor, Limit: 200, ExcludeArchived: true, Types: []string{"public_channel", "private_channel"},
+			Cursor: cursor, Limit: 200, ExcludeArchived: true, Types: []string{"public_channel", "private_channel"}, TeamID: team,
 		})
 		if err != nil {
 			return "", inChannel(err, channel)
@@ -124,17 +159,16 @@ func (s Services) channelID(ctx context.Context, channel string) (string, error)
 			return list[i].ID, nil
 		}
 		if cursor = next; cursor == "" {
-			return "", flow.Errorf(flow.CodeUndeliverable, "Slack has no channel %s that the bot can see: check its name, and if it is private, type /invite @Sym in it", channel)
+			return "", nil
 		}
 	}
 }
 
 // inChannel turns Slack's errors about a channel into ours.
 func inChannel(err error, channel string) error {
-	if refused, ok := errors.AsType[slack.SlackErrorResponse](err); ok {
-		if hint, ok := hints[refused.Err]; ok {
-			return &flow.Error{Code: flow.CodeUndeliverable, Message: fmt.Sprintf(hint, channel), Cause: err}
-		}
+	err = lookup(err, channel)
+	if e, ok := errors.AsType[*flow.Error](err); ok && (e.Code == flow.CodeLookupRefused || e.Code == flow.CodeUnknownUser) {
+		e.Code = flow.CodeUndeliverable
 	}
-	return &flow.Error{Code: flow.CodeLookup, Message: "Slack could not say who is in " + channel, Cause: err}
+	return err
 }
