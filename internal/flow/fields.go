@@ -3,6 +3,7 @@ package flow
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"regexp"
 	"slices"
@@ -50,9 +51,20 @@ var slackUserPattern = regexp.MustCompile(`^[UW][A-Z0-9]{2,}$`)
 // Submit checks the values of a request against the flow, whoever sends
 // them: Slack's form and the API go through the same rules. The values may be
 // JSON's types or texts; target_id may be a target's id or name. The error is
-// an [Error] of CodeInvalid that names every field at fault.
+// an [Error] of CodeInvalid that names every field at fault, hidden ones that
+// were given a value included: nobody but the flow's own code sets them.
 func (f *Flow) Submit(values map[string]any) (Submission, error) {
-	return f.checkFields(f.Fields(), values, nil)
+	var faults []FieldError
+	values = maps.Clone(values)
+	for _, p := range f.Fields() {
+		if v, given := values[p.Name]; given && !p.Visible {
+			delete(values, p.Name)
+			if !empty(v) {
+				faults = append(faults, FieldError{Field: p.Name, Message: "is hidden (visible: false) and can't be given: leave it out"})
+			}
+		}
+	}
+	return f.checkFields(f.Fields(), values, faults)
 }
 
 // checkFields checks values against fields of the flow; faults are those that are

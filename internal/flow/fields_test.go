@@ -74,6 +74,7 @@ func submitFlow() *Flow {
 		{Name: "ports", Type: FieldIntList, Visible: true, AllowedValues: []string{"80", "443"}},
 		{Name: "level", Type: FieldString, Visible: true, Required: true, Default: "low"},
 		{Name: "hidden", Type: FieldString, Required: true},
+		{Name: "secret", Type: FieldString, Default: "s"},
 		durationField("30m", "1h", "3h"),
 	}
 	return f
@@ -110,7 +111,11 @@ func TestFlow_Submit(t *testing.T) {
 		{"RequiredMissing", map[string]any{"reason": nil}, nil, map[string]string{"reason": "is required"}},
 		{"RequiredBlank", map[string]any{"reason": " \n"}, nil, map[string]string{"reason": "is required"}},
 		{"HiddenMayBeLeftOut", nil, map[string]any{"hidden": nil}, nil},
-		{"HiddenMayBeGiven", map[string]any{"hidden": "x"}, map[string]any{"hidden": "x"}, nil},
+		{"HiddenGiven", map[string]any{"hidden": "x"}, nil, map[string]string{"hidden": "is hidden (visible: false) and can't be given: leave it out"}},
+		{"HiddenGivenWrongly", map[string]any{"hidden": 7}, nil, map[string]string{"hidden": "is hidden"}},
+		{"HiddenGivenNothing", map[string]any{"hidden": ""}, map[string]any{"hidden": nil, "secret": "s"}, nil},
+		{"HiddenDefault", nil, map[string]any{"secret": "s"}, nil},
+		{"HiddenDefaultGiven", map[string]any{"secret": "s"}, nil, map[string]string{"secret": "is hidden"}},
 		{"DefaultReplacesBlank", map[string]any{"level": ""}, map[string]any{"level": "low"}, nil},
 		{"DefaultReplaced", map[string]any{"level": "high"}, map[string]any{"level": "high"}, nil},
 		{"Unknown", map[string]any{"admin": true}, nil, map[string]string{"admin": `is not a field of flow "prod-access"`}},

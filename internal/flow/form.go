@@ -139,7 +139,8 @@ func SameValue(a, b any) bool {
 
 // Change is the form as an on_change handler made it from another. It takes
 // what handlers may change, and drops values that are not among the field's
-// options any more. The error has CodeHandler.
+// options any more, and what somebody entered into a field that is hidden now.
+// The error has CodeHandler.
 func (f *Flow) Change(form, by OpenForm) (OpenForm, error) {
 	form.Fields = slices.Clone(form.Fields)
 	form.AdditionalHeaderText = by.AdditionalHeaderText
@@ -155,6 +156,9 @@ func (f *Flow) Change(form, by OpenForm) (OpenForm, error) {
 		value := f.valueIn(p, made.Value)
 		if value == nil && !empty(made.Value) {
 			return form, Errorf(CodeHandler, "on_change gave field %q a value that is no %s: %s", field.Name, field.Type, Clip(fmt.Sprint(made.Value), 60))
+		}
+		if field.Visible && !made.Visible && SameValue(field.Value, value) {
+			value = f.valueIn(p, p.Default) // it is not the handler's
 		}
 		field.Label, field.Required, field.Visible, field.CurrentAllowed = made.Label, made.Required, made.Visible, made.CurrentAllowed
 		field.Value = f.offered(p, *field, value)
@@ -240,16 +244,19 @@ func (f *Flow) FieldsOf(form OpenForm) []PromptField {
 }
 
 // SubmitForm is Submit for a form that handlers had a say in: what is required
-// and allowed is what the form shows. What hidden fields were given is left out;
-// defaults of the configuration stand for them.
+// and allowed is what the form shows. Hidden fields have what handlers made of
+// them, else the default of the configuration, whatever is given for them.
 func (f *Flow) SubmitForm(form OpenForm, values map[string]any) (Submission, error) {
 	values = maps.Clone(values)
+	if values == nil {
+		values = map[string]any{}
+	}
 	fields := f.FieldsOf(form)
 	var faults []FieldError
 	for i, p := range fields {
 		switch {
 		case !p.Visible:
-			delete(values, p.Name)
+			values[p.Name] = form.Fields[i].Value
 		case !f.isOffered(p, form.Fields[i], values[p.Name]):
 			faults = append(faults, notOffered(p.Name))
 		}

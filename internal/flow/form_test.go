@@ -120,6 +120,8 @@ func TestSubmitForm(t *testing.T) {
 		{"Missing", nil, map[string]any{"repo": nil}, "repo", nil},
 		{"HiddenIsNotRequired", nil, map[string]any{"ticket": nil}, "", nil},
 		{"HiddenDoesNotCount", nil, map[string]any{"ticket": "OPS-1", "level": "high"}, "", map[string]any{"level": "low", "ticket": nil}},
+		{"HiddenByHandler", func(f *OpenForm) { f.Fields[4].Value = "OPS-7" }, map[string]any{"ticket": "OPS-1"}, "", map[string]any{"ticket": "OPS-7"}},
+		{"HiddenClearedByHandler", func(f *OpenForm) { f.Fields[5].Value = nil }, map[string]any{"level": "high"}, "", map[string]any{"level": "low"}},
 		{"ShownIsRequired", func(f *OpenForm) { f.Fields[4].Visible = true }, nil, "ticket", nil},
 		{"ShownCounts", func(f *OpenForm) { f.Fields[4].Visible = true }, map[string]any{"ticket": "OPS-1"}, "", map[string]any{"ticket": "OPS-1"}},
 		{"MadeOptional", func(f *OpenForm) { f.Fields[1].Required = false }, map[string]any{"repo": nil}, "", map[string]any{"repo": nil}},
