@@ -125,6 +125,9 @@ func (d *deployment) alarmList() []alarm {
 			list = append(list, failing(name, fmt.Sprintf("The function %s fails again and again. See its log", name), 3))
 		}
 	}
+	for _, flow := range d.config.Isolated() {
+		list = append(list, failing(isolatedFunction(flow), fmt.Sprintf("The function that runs the handlers of flow %s alone fails again and again. See its log", flow), 3))
+	}
 	return list
 }
 
@@ -165,7 +168,7 @@ func (d *deployment) swept(name, stat string) metric {
 
 // ran gives a metric of a function.
 func (d *deployment) ran(name, function, stat string) metric {
-	return metric{"AWS/Lambda", name, stat, map[string]string{"FunctionName": d.qualified(function)}}
+	return metric{"AWS/Lambda", name, stat, map[string]string{"FunctionName": *d.functions[function].FunctionName()}}
 }
 
 // read gives a metric of a reader of the stream.

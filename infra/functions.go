@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -10,6 +12,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/sdk"
 )
 
 // functionNames are the folders of functions/ that run in AWS.
@@ -20,6 +23,15 @@ const (
 	pythonFunction = "sdk"
 	pythonRuntime  = "python3.13"
 )
+
+// isolatedFunction is what the function that runs the handlers of one flow alone
+// is called here.
+func isolatedFunction(flow string) string { return pythonFunction + "-" + flow }
+
+// maxIsolated is how many characters the names of isolated flows may have all
+// together: they are in the environment of functions, which has 4 KB
+// (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
+const maxIsolated = 2000
 
 // size is what a function may take. Lambda gives processor time by memory:
 // functions that people wait for have more of it.
@@ -51,15 +63,16 @@ func (d *deployment) settings() map[string]config.AWS {
 	table, slack := *d.table.Ref(), *d.slackSecret.Ref()
 	machine, access := d.machineARN(), d.functionARN("access")
 	handlers, services := d.functionARN("sdk"), d.functionARN("services")
+	isolated := strings.Join(d.config.Isolated(), ",")
 	return map[string]config.AWS{
-		"slack":    {Table: table, SlackSecret: slack, SlackSigningSecret: *d.slackSigningSecret.Ref(), SDKFunction: handlers, ServicesFunction: services},
-		"api":      {Table: table, SlackSecret: slack, SDKFunction: handlers},
+		"slack":    {Table: table, SlackSecret: slack, SlackSigningSecret: *d.slackSigningSecret.Ref(), SDKFunction: handlers, IsolatedFlows: isolated, ServicesFunction: services},
+		"api":      {Table: table, SlackSecret: slack, SDKFunction: handlers, IsolatedFlows: isolated},
 		"tokens":   {Table: table},
-		"approval": {Table: table, SlackSecret: slack, StateMachine: machine, SDKFunction: handlers, ServicesFunction: services},
+		"approval": {Table: table, SlackSecret: slack, StateMachine: machine, SDKFunction: handlers, IsolatedFlows: isolated, ServicesFunction: services},
 		"access": {
 			Table: table, AccessFunction: access, ScheduleGroup: *d.scheduleGroup.Ref(),
 			ScheduleRole: *d.scheduleRole.AttrArn(), ScheduleDeadLetters: *d.removalDeadLetters.AttrArn(),
-			SDKFunction: handlers, ServicesFunction: services,
+			SDKFunction: handlers, IsolatedFlows: isolated, ServicesFunction: services,
 		},
 		"relay": {
 			Table: table, StateMachine: machine, AccessFunction: access,
@@ -76,45 +89,55 @@ func (d *deployment) settings() map[string]config.AWS {
 func (d *deployment) addFunctions() {
 	rights, settings := d.rights(), d.settings()
 	for _, name := range functionNames {
-		d.functions[name] = d.addFunction(name, rights[name], settings[name])
+		d.functions[name] = d.addFunction(name, name, d.qualified(name), rights[name], settings[name])
+	}
+	isolated := d.config.Isolated()
+	if n := len(strings.Join(isolated, ",")); n > maxIsolated {
+		d.faults = append(d.faults, fmt.Errorf("the names of all isolated flows have %d characters, and a deployment has room for %d: shorten them, or divide the flows between deployments (-c name=…)", n, maxIsolated))
+	}
+	for _, flow := range isolated {
+		name := isolatedFunction(flow)
+		d.functions[name] = d.addFunction(name, pythonFunction, sdk.IsolatedFunction(d.qualified(pythonFunction), flow), d.runHandlers(), config.AWS{})
 	}
 	// What Scheduler, relay and the sweep call is tried for six hours, and then
 	// kept where an alarm sees it. The sweep calls anew each minute.
 	d.asynchronous("access", 6*60*60, 2, d.removalDeadLetters.AttrArn())
 }
 
-func (d *deployment) addFunction(name string, rights []right, settings config.AWS) awslambda.CfnFunction {
-	logs := d.logGroup(title(name)+"Logs", "/aws/lambda/"+d.qualified(name))
+// addFunction makes a function of the code in a folder of functions/. Name is
+// what it is called here, and qualified in the account.
+func (d *deployment) addFunction(name, folder, qualified string, rights []right, settings config.AWS) awslambda.CfnFunction {
+	logs := d.logGroup(title(name)+"Logs", "/aws/lambda/"+qualified)
 	d.logs[name] = logs
 	rights = append(rights, writeLogs(logs))
 	d.roles[name] = d.role(title(name)+"Role", "lambda.amazonaws.com", nil, rights)
-	asset := awss3assets.NewAsset(d.stack, jsii.String(title(name)+"Code"), &awss3assets.AssetProps{Path: jsii.String(code(d.built, name))})
+	asset := awss3assets.NewAsset(d.stack, jsii.String(title(name)+"Code"), &awss3assets.AssetProps{Path: jsii.String(code(d.built, folder))})
 	d.digests[name] = asset.AssetHash()
 	runtime, handler := "provided.al2023", "bootstrap"
 	env := config.Settings{Org: d.options.org, LogFormat: "json", AWS: settings}.Env()
-	if name == pythonFunction { // customers' code sees no setting of ours
+	if folder == pythonFunction { // customers' code sees no setting of ours
 		runtime, handler, env = pythonRuntime, "main.handler", map[string]string{}
 	}
 	if d.options.endpointURL != "" {
 		env["AWS_ENDPOINT_URL"] = d.options.endpointURL
 	}
 	f := awslambda.NewCfnFunction(d.stack, jsii.String(title(name)+"Function"), &awslambda.CfnFunctionProps{
-		FunctionName:  jsii.String(d.qualified(name)),
-		Description:   jsii.String("Sym Flows: functions/" + name),
+		FunctionName:  jsii.String(qualified),
+		Description:   jsii.String("Sym Flows: functions/" + folder),
 		Runtime:       jsii.String(runtime),
 		Architectures: jsii.Strings(d.options.architecture.lambda),
 		Handler:       jsii.String(handler),
 		Code:          &awslambda.CfnFunction_CodeProperty{S3Bucket: asset.S3BucketName(), S3Key: asset.S3ObjectKey()},
 		Role:          d.roles[name].AttrArn(),
-		MemorySize:    jsii.Number(sizes[name].memory),
-		Timeout:       jsii.Number(sizes[name].timeout.Seconds()),
+		MemorySize:    jsii.Number(sizes[folder].memory),
+		Timeout:       jsii.Number(sizes[folder].timeout.Seconds()),
 		Environment:   &awslambda.CfnFunction_EnvironmentProperty{Variables: env},
 		LoggingConfig: &awslambda.CfnFunction_LoggingConfigProperty{LogGroup: logs.Ref(), LogFormat: jsii.String("JSON")},
 		// Functions show in the traces of executions, and begin none of their own:
 		// thirty traces a run would cost a third of all that a run costs (docs/cost.md).
 		TracingConfig: &awslambda.CfnFunction_TracingConfigProperty{Mode: jsii.String("PassThrough")},
 	})
-	if name == pythonFunction {
+	if folder == pythonFunction {
 		suppress(f, "AwsSolutions-L1", "What handlers may import is pinned for this version of Python, which Lambda supports until 2029; a newer one is for a release of ours, with its tests")
 	}
 	if name == "access" {

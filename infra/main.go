@@ -54,7 +54,9 @@ func synth(app awscdk.App, build func(options) (dir string, err error)) error {
 	python := sdk.Here{Bare: func(why error) {
 		once.Do(func() { fmt.Fprintln(os.Stderr, "warning: "+sdk.Unprotected(why)) })
 	}}
-	config, report := catalog.LoadPart(o.flows, uploaded{catalog.Folder(o.flows)}, o.org, builtin.Types(), func(s flow.Source) (flow.Outline, error) {
+	files := uploaded{catalog.Folder(o.flows)}
+	python.Plain = catalog.Isolates(files, o.org, builtin.Types())
+	config, report := catalog.LoadPart(o.flows, files, o.org, builtin.Types(), func(s flow.Source) (flow.Outline, error) {
 		return python.Describe(context.Background(), s)
 	})
 	if err := report.Err(); err != nil {

@@ -2,6 +2,8 @@ package main
 
 import (
 	_ "embed"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -36,7 +38,7 @@ func (d *deployment) addPublish() {
 		},
 	})
 	published.AddDependency(d.addUnanswered())
-	for _, name := range functionNames { // what reads a configuration knows its form
+	for _, name := range slices.Sorted(maps.Keys(d.functions)) { // what reads a configuration knows its form
 		published.AddDependency(d.functions[name])
 	}
 	d.addConfigured(published)

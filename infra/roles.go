@@ -11,6 +11,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/strategy"
 )
@@ -32,7 +33,7 @@ func (d *deployment) rights() map[string][]right {
 	}
 	// A function that asks handlers makes a token for each call, and ends it.
 	ask := []right{
-		{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN(pythonFunction)}},
+		{actions: []string{"lambda:InvokeFunction"}, resources: d.handlerFunctions()},
 		d.items("GetItem PutItem DeleteItem", store.KindCall),
 	}
 	return map[string][]right{
@@ -44,7 +45,7 @@ func (d *deployment) rights() map[string][]right {
 		}),
 		"api": {
 			// For the options of forms, which belong to no run and so have no token.
-			{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN(pythonFunction)}},
+			{actions: []string{"lambda:InvokeFunction"}, resources: d.handlerFunctions()},
 			d.items("GetItem PutItem", store.KindRun, store.KindUser, store.KindSlackUser),
 			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList, store.KindToken),
 			d.items("PutItem", store.KindNotice),
@@ -87,9 +88,7 @@ func (d *deployment) rights() map[string][]right {
 		}),
 		// Customers' code runs in this role: what its flows name is in SdkTargets,
 		// everything else is asked of services.
-		pythonFunction: {
-			{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN("services")}},
-		},
+		pythonFunction: d.runHandlers(),
 		"services": {
 			d.items("GetItem", store.KindCall, store.KindRun, store.KindFlowVersion, store.KindMessages),
 			d.items("GetItem PutItem", store.KindUser, store.KindSlackUser, store.KindValue, store.KindFlowValue),
@@ -137,15 +136,41 @@ func (d *deployment) rights() map[string][]right {
 	}
 }
 
+// runHandlers is what a function that runs handlers may do, whatever they need.
+func (d *deployment) runHandlers() []right {
+	return []right{{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN("services")}}}
+}
+
+// handlerFunctions are the ARNs of those that run handlers.
+func (d *deployment) handlerFunctions() []string {
+	shared := d.functionARN(pythonFunction)
+	arns := []string{shared}
+	for _, flow := range d.config.Isolated() {
+		arns = append(arns, sdk.IsolatedFunction(shared, flow))
+	}
+	return arns
+}
+
 // configuredRights are those that follow from the configuration: what access may
 // do to targets, which functions approval may call, and what handlers may use of what their flows name.
 func (d *deployment) configuredRights() map[string][]right {
-	functions := d.strategyRights(strategy.InvokeFunctions(d.config.FlowARNs()...))
-	return map[string][]right{
+	all := map[string][]right{
 		"access":       d.strategyRights(d.config.StrategyRights()),
-		"approval":     functions,
-		pythonFunction: join(functions, d.strategyRights(strategy.Rights{Secrets: d.config.HandlerSecrets()})),
+		"approval":     d.strategyRights(strategy.InvokeFunctions(d.config.FlowARNs()...)),
+		pythonFunction: d.handlerRights(""),
 	}
+	for _, flow := range d.config.Isolated() {
+		all[isolatedFunction(flow)] = d.handlerRights(flow)
+	}
+	return all
+}
+
+// handlerRights are those of an isolated flow's handlers, or for "" of the others.
+func (d *deployment) handlerRights(isolated string) []right {
+	return join(
+		d.strategyRights(strategy.InvokeFunctions(d.config.HandlerARNs(isolated)...)),
+		d.strategyRights(strategy.Rights{Secrets: d.config.HandlerSecrets(isolated)}),
+	)
 }
 
 // strategyRights writes the rights of strategies as statements.

@@ -31,7 +31,7 @@ func main() { awslambda.Start(core.Start(build)) }
 func build(_ context.Context, d core.Deployed) (func(context.Context, stepfn.Input) (*stepfn.Output, error), error) {
 	api, settings := lambda.NewFromConfig(d.AWS), d.Settings.AWS
 	functions := invoke.Functions{API: api}
-	handlers := d.Handlers(functions, settings.SDKFunction, sdk.Services{Function: settings.ServicesFunction})
+	handlers := d.Handlers(functions, settings.SDKFunction, sdk.Services{Function: settings.ServicesFunction}, settings.Isolated()...)
 	access, err := d.Access(core.AccessPorts{
 		Open: clients.Open(clients.Deps{
 			Functions: functions, Handlers: handlers, Secrets: d.Secrets, HTTPClient: &http.Client{}, Now: d.Clock.Now,

@@ -18,7 +18,7 @@ import (
 func main() { awslambda.Start(core.Start(build)) }
 
 func build(_ context.Context, d core.Deployed) (awslambda.Handler, error) {
-	handlers := d.Handlers(invoke.Functions{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{})
+	handlers := d.Handlers(invoke.Functions{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{}, d.Settings.AWS.Isolated()...)
 	a := &api.API{
 		Submit: d.Submit(d.SlackDirectory(), handlers), Runs: d.Runs, Flows: d.Flows, Tokens: d.Tokens,
 		Org: d.Org, Now: d.Clock.Now, Log: d.Log,

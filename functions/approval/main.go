@@ -27,7 +27,7 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, stepfn.Inp
 	functions, settings := invoke.Functions{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS
 	approval, err := d.Approval(core.ApprovalPorts{
 		Directory: d.SlackDirectory(), Functions: functions, FunctionTimeout: functionTimeout,
-		Handlers: d.Handlers(functions, settings.SDKFunction, sdk.Services{Function: settings.ServicesFunction}),
+		Handlers: d.Handlers(functions, settings.SDKFunction, sdk.Services{Function: settings.ServicesFunction}, settings.Isolated()...),
 	})
 	if err != nil {
 		return nil, err

@@ -135,9 +135,12 @@ func (p publisher) run(ctx context.Context, bucket, key string) ([]store.FlowSum
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration s3://%s/%s: %w", bucket, key, err)
 	}
+	// Beside one another, files could change what is said of others.
+	handlers := *p.handlers
+	handlers.Read = catalog.Isolates(archive, p.org, builtin.Types())
 	var unread error // no fault of the configuration
 	configured, report := catalog.LoadFS(archive, p.org, builtin.Types(), func(s flow.Source) (flow.Outline, error) {
-		found, err := p.handlers.Describe(ctx, s)
+		found, err := handlers.Describe(ctx, s)
 		if refused(err) {
 			unread = fmt.Errorf("look at the handlers of %s: %w", s.Name, err)
 		}

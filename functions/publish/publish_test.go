@@ -3,6 +3,7 @@ package main
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"github.com/jonboulle/clockwork"
 
 	"github.com/symflows/symflows/internal/aws/awstest"
+	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/storetest"
 	"github.com/symflows/symflows/internal/strategy/builtin"
@@ -41,8 +43,17 @@ func open(t *testing.T, answer func(w http.ResponseWriter, at time.Duration)) (p
 	flows := &store.Flows{Store: kept}
 	return publisher{
 		s3: s3.NewFromConfig(awstest.Config(t, bucket), emulated), org: "sym", clock: clock, log: slog.New(slog.DiscardHandler),
-		publish: workflow.Publish{Runs: store.Runs{Store: kept}, Flows: flows, Rights: builtin.Rights},
+		handlers: &sdk.Client{Functions: &python{}, Log: slog.New(slog.DiscardHandler)},
+		publish:  workflow.Publish{Runs: store.Runs{Store: kept}, Flows: flows, Rights: builtin.Rights},
 	}, clock
+}
+
+// python stands for the function that runs handlers, and keeps what it is sent.
+type python struct{ sent []string }
+
+func (p *python) Invoke(_ context.Context, _ string, payload []byte) ([]byte, error) {
+	p.sent = append(p.sent, string(payload))
+	return []byte(`{"version":1,"handlers":["on_request"],"results":[]}`), nil
 }
 
 func denied(w http.ResponseWriter) {
@@ -97,6 +108,29 @@ func TestHandle_RightsArriveLate(t *testing.T) {
 	}
 	if list, err := p.publish.Flows.List(t.Context()); err != nil || len(list) != 1 || list[0].Name != "ask" {
 		t.Errorf("published %v, %v", list, err)
+	}
+}
+
+// TestHandle_Isolated: where a flow is isolated, nobody's Python runs beside that
+// of others, not even to look at it.
+func TestHandle_Isolated(t *testing.T) {
+	t.Parallel()
+	const flows = approvalOnly + "---\n" + `
+kind: flow
+name: more
+environment_id: main
+implementation: "x = 1"
+params: {approval: {notify: [{channel: "#general"}]}}
+`
+	for text, read := range map[string]bool{flows: false, flows + "isolated: true\n": true} {
+		p, _ := open(t, func(w http.ResponseWriter, _ time.Duration) { _, _ = w.Write(archive(t, text)) })
+		if _, _, err := p.handle(t.Context(), create); err != nil {
+			t.Fatal(err)
+		}
+		sent := p.handlers.Functions.(*python).sent
+		if len(sent) != 1 || strings.Contains(sent[0], `"read":true`) != read {
+			t.Errorf("asked %q, want it to be read: %t", sent, read)
+		}
 	}
 }
 

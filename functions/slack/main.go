@@ -23,6 +23,7 @@ func build(ctx context.Context, d core.Deployed) (awslambda.Handler, error) {
 	}
 	app, err := d.SlackApp(core.SlackPorts{API: s.API, APIURL: d.Settings.Slack.APIURL, Directory: s.Directory, Handlers: d.Handlers(
 		invoke.Functions{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{Function: d.Settings.AWS.ServicesFunction},
+		d.Settings.AWS.Isolated()...,
 	)})
 	if err != nil {
 		return nil, err

@@ -11,7 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/symflows/symflows/internal/aws/invoke"
+	"github.com/symflows/symflows/internal/catalog"
 	"github.com/symflows/symflows/internal/lambdahost"
+	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -35,9 +37,10 @@ func (f *functions) Invoke(ctx context.Context, arn string, payload []byte) ([]b
 
 // functions reads local.yaml, if the configuration has one, and makes the
 // functions in it ready to run, and the function that runs Python handlers. It
-// fails if python is true and that function can't be found. With mapped false,
+// fails if a flow has Python and that function can't be found. Isolated flows have
+// one each. With mapped false,
 // the functions of local.yaml are left out, and not built.
-func (l *Local) functions(ctx context.Context, python, mapped bool) (*functions, lambdahost.Secrets, error) {
+func (l *Local) functions(ctx context.Context, configured *catalog.Catalog, mapped bool) (*functions, lambdahost.Secrets, error) {
 	o := l.options
 	config, err := lambdahost.Load(filepath.Join(o.Flows, "local.yaml"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -47,7 +50,7 @@ func (l *Local) functions(ctx context.Context, python, mapped bool) (*functions,
 		config.Functions = nil
 	}
 	runner, err := sdkFunction(o.SDK)
-	if err != nil && python {
+	if err != nil && hasPython(configured) {
 		return nil, nil, err
 	}
 	if err == nil { // live runs may need it, though no flow has Python any more
@@ -55,6 +58,10 @@ func (l *Local) functions(ctx context.Context, python, mapped bool) (*functions,
 			config.Functions = map[string]lambdahost.Function{}
 		}
 		config.Functions[sdkARN] = runner
+		l.isolated = configured.Isolated()
+		for _, name := range l.isolated {
+			config.Functions[sdk.IsolatedFunction(sdkARN, name)] = runner
+		}
 	}
 	host, err := lambdahost.Open(ctx, lambdahost.Options{Config: config, Data: o.Data, Log: o.Log})
 	if err != nil {

@@ -58,5 +58,5 @@ func (l *Local) serveHandlers(c core.Core, f workflow.Functions, p core.Services
 	l.closers = append(l.closers, server.Close)
 	return c.Handlers(f, sdkARN, sdk.Services{
 		URL: "http://" + listener.Addr().String(), Offers: []string{"secret", "invoke"},
-	}), nil
+	}, l.isolated...), nil
 }

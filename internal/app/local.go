@@ -71,6 +71,7 @@ type Local struct {
 	Slack *slacksim.Sim
 
 	options  Options
+	isolated []string // flows whose handlers have a function of their own
 	server   *http.Server
 	listener net.Listener
 	workers  []func(context.Context) error // run beside the engine
@@ -105,7 +106,7 @@ func Open(ctx context.Context, o Options) (l *Local, err error) {
 			err = errors.Join(err, l.Close())
 		}
 	}()
-	look := describe(ctx, sdk.Here{Dir: o.SDK})
+	look := describe(ctx, o.Flows, o.Settings.Org, sdk.Here{Dir: o.SDK})
 	if o.seams.describe != nil {
 		look = o.seams.describe
 	}
@@ -140,11 +141,12 @@ func Open(ctx context.Context, o Options) (l *Local, err error) {
 
 // load reads the configuration, and looks at the Python in it.
 func load(ctx context.Context, dir, org string, python sdk.Here) (*catalog.Catalog, catalog.Report) {
-	return catalog.Load(dir, org, builtin.Types(), describe(ctx, python))
+	return catalog.Load(dir, org, builtin.Types(), describe(ctx, dir, org, python))
 }
 
-// describe is what a catalog is loaded with.
-func describe(ctx context.Context, python sdk.Here) catalog.Describe {
+// describe is what the catalog in a folder is loaded with.
+func describe(ctx context.Context, dir, org string, python sdk.Here) catalog.Describe {
+	python.Plain = catalog.Isolates(catalog.Folder(dir), org, builtin.Types())
 	return func(s flow.Source) (flow.Outline, error) { return python.Describe(ctx, s) }
 }
 
@@ -171,7 +173,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	l.Engine, l.Tokens, l.Runs = engine, c.Tokens, runs
 	l.Audit = &audit.Files{Dir: filepath.Join(o.Data, "audit"), Now: now}
 
-	functions, secrets, err := l.functions(ctx, hasPython(configured), true)
+	functions, secrets, err := l.functions(ctx, configured, true)
 	if err != nil {
 		return err
 	}

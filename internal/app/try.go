@@ -106,7 +106,7 @@ func (t trial) run(ctx context.Context, o Options, configured *catalog.Catalog) 
 		fmt.Fprintf(t.out, "flow %s has no handler for %s: it takes its course\n", f.Name, e.Name)
 		return nil
 	}
-	functions, secrets, err := l.functions(ctx, true, t.invoke)
+	functions, secrets, err := l.functions(ctx, configured, t.invoke)
 	if err != nil {
 		return err
 	}

@@ -55,15 +55,61 @@ func (c *Catalog) FlowARNs() []string {
 // StrategyRights says what strategies need in AWS, all together.
 func (c *Catalog) StrategyRights() strategy.Rights { return c.rights }
 
-// HandlerSecrets lists the secrets that handlers may read: those of the
-// integrations that flows with Python have, by their environment or strategy,
-// that the flows filter has, and that strategies with Python have, whether a
-// flow still uses them or not: a run may. The secrets with which other
-// strategies sign are not among them.
-func (c *Catalog) HandlerSecrets() []flow.SecretRef {
-	var used []flow.Integration
+// Isolated lists the flows whose Python has a function of its own.
+func (c *Catalog) Isolated() []string {
+	var names []string
 	for _, f := range c.Flows {
-		if !f.HasPython() {
+		if f.Isolated {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
+// Isolates tells whether a configuration has such flows, or has faults, so that
+// nobody knows: then its Python must show what it defines without being run
+// beside that of others.
+func Isolates(fsys fs.FS, org string, types map[string]strategy.Type) bool {
+	c, _ := LoadFS(fsys, org, types)
+	return c == nil || len(c.Isolated()) > 0
+}
+
+// HandlerARNs lists the Lambda functions that handlers may invoke: those of an
+// isolated flow by its name, and for "" those of all others. The latter have
+// lambda_arns of all environments but those of isolated flows alone.
+func (c *Catalog) HandlerARNs(isolated string) []string {
+	var arns []string
+	for _, e := range c.Environments {
+		own, others := false, false
+		for _, f := range c.Flows {
+			if f.Environment.Name == e.Name {
+				own, others = own || f.Isolated, others || !f.Isolated
+			}
+			if f.Environment.Name == e.Name && f.Isolated && f.Name == isolated {
+				arns = append(arns, e.LambdaARNs...)
+			}
+		}
+		if isolated == "" && (others || !own) {
+			arns = append(arns, e.LambdaARNs...)
+		}
+	}
+	return distinct(arns)
+}
+
+// HandlerSecrets lists the secrets that handlers may read: those of an isolated
+// flow by its name, and for "" those of all others. They are those of the
+// integrations that flows with Python have, by their environment or strategy.
+// Those of others are also what the flows filter has, and what strategies with
+// Python have, whether a flow still uses them or not: a run may. The secrets with
+// which other strategies sign are not among them.
+func (c *Catalog) HandlerSecrets(isolated string) []flow.SecretRef {
+	var used []flow.Integration
+	apart := map[string]bool{} // strategies of isolated flows
+	for _, f := range c.Flows {
+		if f.Isolated && f.Strategy != nil {
+			apart[f.Strategy.Name] = true
+		}
+		if !f.HasPython() || f.Isolated != (isolated != "") || f.Isolated && f.Name != isolated {
 			continue
 		}
 		used = slices.AppendSeq(used, maps.Values(f.Environment.Integrations))
@@ -71,12 +117,14 @@ func (c *Catalog) HandlerSecrets() []flow.SecretRef {
 			used = append(used, *f.Strategy.Integration)
 		}
 	}
-	if c.Filter != nil {
-		used = slices.AppendSeq(used, maps.Values(c.Filter.Integrations))
-	}
-	for _, s := range c.Strategies {
-		if s.Implementation != nil && s.Integration != nil {
-			used = append(used, *s.Integration)
+	if isolated == "" {
+		if c.Filter != nil {
+			used = slices.AppendSeq(used, maps.Values(c.Filter.Integrations))
+		}
+		for _, s := range c.Strategies {
+			if s.Implementation != nil && s.Integration != nil && !apart[s.Name] {
+				used = append(used, *s.Integration)
+			}
 		}
 	}
 	var refs []flow.SecretRef

@@ -450,6 +450,7 @@ func (d *document) flow(o *object) {
 	}
 	f.Vars = o.textMap("vars")
 	f.Implementation = o.source("implementation", d.name)
+	f.Isolated = o.flag("isolated", false)
 	params := o.child("params")
 	if params == nil {
 		params = &object{doc: d, node: &yaml.Node{Kind: yaml.MappingNode}, path: "params"}
@@ -469,7 +470,22 @@ func (d *document) flow(o *object) {
 	if s := f.Params.AllowedSources; s != nil && len(*s) == 0 {
 		d.warn("params.allowed_sources", "is empty: the flow can't be started at all")
 	}
+	for _, other := range l.flows {
+		if shared := sharesCode(f, other); shared != "" {
+			d.fault("params.strategy_id", "flows %q and %q share the Python of strategy %q, and one of them is isolated: its code would run with the rights of both; give each a strategy of its own", other.Name, f.Name, shared)
+		}
+	}
 	l.flows = append(l.flows, f)
+}
+
+// sharesCode names the strategy whose Python two flows share of which one is
+// isolated; "" if there is none.
+func sharesCode(f, other *flow.Flow) string {
+	if (f.Isolated || other.Isolated) && f.Strategy != nil && other.Strategy != nil &&
+		f.Strategy.Implementation != nil && f.Strategy.Name == other.Strategy.Name {
+		return f.Strategy.Name
+	}
+	return ""
 }
 
 // strategy reads strategy_id. It returns nil if the flow is approval-only.

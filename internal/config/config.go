@@ -35,11 +35,20 @@ type AWS struct {
 	ScheduleDeadLetters string // SYM_SCHEDULE_DEAD_LETTERS: ARN of the queue of removals that Scheduler could not deliver
 	AccessFunction      string // SYM_ACCESS_FUNCTION: ARN of the access function
 	SDKFunction         string // SYM_SDK_FUNCTION: ARN of the function that runs Python handlers
+	IsolatedFlows       string // SYM_ISOLATED_FLOWS: names of the flows whose handlers have a function of their own, with commas between them
 	ServicesFunction    string // SYM_SERVICES_FUNCTION: ARN of the function that answers handlers while they run
 	AuditStream         string // SYM_AUDIT_STREAM: name of the Firehose stream
 	AuditQueue          string // SYM_AUDIT_QUEUE: URL of the queue of runs whose records could not be shipped
 	SlackSecret         string // SYM_SLACK_SECRET: ARN of the secret with bot_token and, to start faster, team_id, as JSON
 	SlackSigningSecret  string // SYM_SLACK_SIGNING_SECRET: ARN of the secret that is the signing secret; only what takes Slack's requests has it
+}
+
+// Isolated lists IsolatedFlows.
+func (a AWS) Isolated() []string {
+	if a.IsolatedFlows == "" {
+		return nil
+	}
+	return strings.Split(a.IsolatedFlows, ",")
 }
 
 // MetricNamespace holds the metrics that sweep publishes each minute, as
@@ -116,6 +125,7 @@ func (s *Settings) variables() map[string]*string {
 		"SYM_SCHEDULE_DEAD_LETTERS": &s.AWS.ScheduleDeadLetters,
 		"SYM_ACCESS_FUNCTION":       &s.AWS.AccessFunction,
 		"SYM_SDK_FUNCTION":          &s.AWS.SDKFunction,
+		"SYM_ISOLATED_FLOWS":        &s.AWS.IsolatedFlows,
 		"SYM_SERVICES_FUNCTION":     &s.AWS.ServicesFunction,
 		"SYM_AUDIT_STREAM":          &s.AWS.AuditStream,
 		"SYM_AUDIT_QUEUE":           &s.AWS.AuditQueue,

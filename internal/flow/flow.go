@@ -23,6 +23,8 @@ type Flow struct {
 	Params   Params    `json:"params"`
 	// Implementation has the flow's handlers. It is nil if the flow has none.
 	Implementation *Source `json:"implementation,omitempty"`
+	// Isolated gives the flow's Python a function and a role of its own.
+	Isolated bool `json:"isolated,omitempty"`
 }
 
 // ApprovalOnly tells whether the flow grants nothing: it has no strategy.

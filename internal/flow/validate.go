@@ -306,6 +306,9 @@ func (v *validator) handlers() {
 	if t := time.Duration(v.Params.HandlerTimeout); t < 0 || t > MaxHandlerTimeout {
 		v.fault("params.handler_timeout", "must be a duration of at most %s: people wait for it", Words(MaxHandlerTimeout))
 	}
+	if v.Isolated && !v.HasPython() {
+		v.fault("isolated", "is for flows with Python, and this one has none: leave it out, or write implementation")
+	}
 	if v.Implementation == nil {
 		return
 	}

@@ -2,9 +2,12 @@ package sdk
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +21,12 @@ import (
 type Client struct {
 	Functions workflow.Functions // required
 	// ARN is that of the function which runs handlers; required.
-	ARN   string
+	ARN string
+	// Isolated names the flows that have a function of their own: see
+	// [IsolatedFunction].
+	Isolated []string
+	// Read has Describe read sources, and run nothing of them.
+	Read  bool
 	Runs  store.Runs   // required by Do
 	Flows *store.Flows // required by Do
 	Users store.Users
@@ -30,6 +38,25 @@ type Client struct {
 	// Patience is the least time that a handler has whose flow does not say how
 	// much; zero where machines are fast enough.
 	Patience time.Duration
+}
+
+// maxFunctionName is Lambda's limit in characters
+// (https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html).
+const maxFunctionName = 64
+
+// IsolatedFunction gives the function that runs the handlers of one flow alone,
+// beside that which runs those of the others: both by their names, or by ARNs
+// without a version. The flow's name is a part of it, or where that is too long
+// its beginning and a digest.
+func IsolatedFunction(shared, flow string) string {
+	at := strings.LastIndexByte(shared, ':') + 1
+	name := shared[at:] + "-" + flow
+	if len(name) > maxFunctionName {
+		digest := sha256.Sum256([]byte(name))
+		const kept = maxFunctionName - 1 - 2*4
+		name = name[:kept] + "-" + hex.EncodeToString(digest[:4])
+	}
+	return shared[:at] + name
 }
 
 // Services is where handlers find us while they run: at a URL of this machine,
@@ -270,7 +297,13 @@ func (c *Client) invoke(ctx context.Context, m *request, call workflow.HandlerCa
 	if err != nil {
 		return response{}, fmt.Errorf("encode message to handlers: %w", err)
 	}
-	answer, err := c.Functions.Invoke(ctx, c.ARN, payload)
+	arn := c.ARN
+	// What is deployed counts, not the flow's version: that may be of a time when
+	// there was another function for it. Sources have names that no flow can have.
+	if slices.Contains(c.Isolated, call.Flow.Name) {
+		arn = IsolatedFunction(c.ARN, call.Flow.Name)
+	}
+	answer, err := c.Functions.Invoke(ctx, arn, payload)
 	if err != nil {
 		return response{}, fmt.Errorf("ask the handlers of flow %q: %w", call.Flow.Name, err)
 	}

@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -85,6 +86,7 @@ func testRun(t *testing.T, inputs ...flow.Input) flow.Run {
 // runner stands for the function: it keeps what it is sent, and answers.
 type runner struct {
 	t      *testing.T
+	to     string // the function that is to be asked; "" is the shared one
 	answer string
 	err    error
 	sent   map[string]any
@@ -92,7 +94,7 @@ type runner struct {
 }
 
 func (f *runner) Invoke(_ context.Context, to string, payload []byte) ([]byte, error) {
-	if to != arn {
+	if to != cmp.Or(f.to, arn) {
 		f.t.Errorf("invoked %s", to)
 	}
 	f.sent = nil
@@ -113,6 +115,49 @@ func client(t *testing.T) (*Client, *runner, *bytes.Buffer) {
 		Calls: store.Calls{Store: m, Now: m.Now}, Services: Services{URL: "http://127.0.0.1:1/services", Offers: []string{"secret"}},
 		Log: slog.New(slog.NewTextHandler(log, nil)),
 	}, f, log
+}
+
+// An isolated flow is asked in the function of its own, by what is deployed: the
+// flow's version may be older. Sources that belong to no flow are not.
+func TestIsolated(t *testing.T) {
+	t.Parallel()
+	c, f, _ := client(t)
+	c.Isolated = []string{"other", "prod-access"}
+	f.answer = `{"version":1,"handlers":[],"results":[{"handler":"on_request","state":"returned"}]}`
+	f.to = arn + "-prod-access"
+	r := testRun(t)
+	call := workflow.HandlerCall{Flow: testFlow(), Run: r, Event: r.Events[len(r.Events)-1]}
+	if _, err := c.Handle(t.Context(), call, []string{"on_request"}); err != nil {
+		t.Error(err)
+	}
+	f.to = ""
+	c.Read = true
+	if _, err := c.Describe(t.Context(), *flow.NewSource("prod-access.py", "")); err != nil {
+		t.Error(err)
+	}
+	want(t, f.sent, map[string]any{"op": "describe", "read": true})
+	c.Isolated = nil
+	if _, err := c.Handle(t.Context(), call, []string{"on_request"}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestIsolatedFunction(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 75)
+	for _, test := range []struct{ shared, flow, want string }{
+		{arn, "a", arn + "-a"},
+		{"sym-flows-sdk", "pay-roll", "sym-flows-sdk-pay-roll"},
+		{"sym-flows-sdk", long[:50], "sym-flows-sdk-" + long[:50]}, // 64
+	} {
+		if got := IsolatedFunction(test.shared, test.flow); got != test.want {
+			t.Errorf("%s: got %s, want %s", test.flow, got, test.want)
+		}
+	}
+	one, other := IsolatedFunction("sym-flows-sdk", long), IsolatedFunction("sym-flows-sdk", long[1:])
+	if len(one) != 64 || len(other) != 64 || one == other || !strings.HasPrefix(one, "sym-flows-sdk-xxx") {
+		t.Errorf("long names become %s and %s", one, other)
+	}
 }
 
 // want checks parts of a message, by paths into its JSON.

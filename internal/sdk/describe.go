@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 // source are a flow.SourceError. It is what a catalog is loaded with.
 func (c *Client) Describe(ctx context.Context, s flow.Source) (flow.Outline, error) {
 	m := c.message(opDescribe, store.NewWriter(), nil, &s)
+	m.Read = c.Read
 	got, err := c.invoke(ctx, m, workflow.HandlerCall{Flow: &flow.Flow{Name: s.Name}})
 	if err != nil {
 		return flow.Outline{}, err
@@ -53,6 +55,9 @@ type Here struct {
 	// Read has sources read only: nothing in them runs. What can't be told
 	// without running one is a fault.
 	Read bool
+	// Plain holds what a source defines when it runs to what it shows when it is
+	// read; what differs is a fault.
+	Plain bool
 	// Bare is told why a source that ran could see more of this machine than its
 	// own processes, if it could; nil: nobody is.
 	Bare func(why error)
@@ -72,21 +77,33 @@ func (h Here) Describe(ctx context.Context, s flow.Source) (flow.Outline, error)
 	}
 	ctx, cancel := context.WithTimeout(ctx, describeTime)
 	defer cancel()
-	python := Python{Dir: at, Bare: h.Bare}
-	if h.Read { // by code of ours alone: there is nobody to be told of
-		python.Run, python.Bare = []string{"-m", "runner.reader"}, nil
+	reader := &Client{Functions: Python{Dir: at}, Read: true, Log: slog.New(slog.DiscardHandler)}
+	if h.Read {
+		return reader.Describe(ctx, s)
 	}
-	c := &Client{Functions: python, Log: slog.New(slog.DiscardHandler)}
-	return c.Describe(ctx, s)
+	c := &Client{Functions: Python{Dir: at, Bare: h.Bare}, Log: reader.Log}
+	found, err := c.Describe(ctx, s)
+	if err != nil || !h.Plain {
+		return found, err
+	}
+	shown, err := reader.Describe(ctx, s)
+	if err != nil {
+		return found, err
+	}
+	for _, name := range found.Handlers {
+		if !slices.Contains(shown.Handlers, name) {
+			return found, &flow.SourceError{Message: fmt.Sprintf("%s is defined only when the file runs, and a configuration with an isolated flow is published without running any: define it at the top of the file, by def or class", name)}
+		}
+	}
+	return shown, nil
 }
 
 // Python runs the function that runs handlers once for each invocation, by the
 // interpreter of this machine: enough to look at sources where nothing is
 // deployed. It implements workflow.Functions; the ARN makes no difference.
 type Python struct {
-	Dir         string   // that has main.py
-	Run         []string // what of it, as arguments of the interpreter; nil: the function
-	Interpreter string   // "" is python3
+	Dir         string // that has main.py
+	Interpreter string // "" is python3
 	// Bare is told why the process had no namespaces of its own, if it had none;
 	// nil: nobody is.
 	Bare func(why error)
@@ -124,12 +141,8 @@ func (p Python) Invoke(ctx context.Context, _ string, payload []byte) ([]byte, e
 		return nil, missing(interpreter, err)
 	}
 	var out, problems bytes.Buffer
-	run := p.Run
-	if run == nil {
-		run = []string{"-c", oneCall}
-	}
 	bare, err := confine.Program{
-		Path: program, Args: append([]string{"-u", "-B", "-P"}, run...), Dir: p.Dir,
+		Path: program, Args: []string{"-u", "-B", "-P", "-c", oneCall}, Dir: p.Dir,
 		// Nothing of our environment: customers' code runs at its first line.
 		Env: []string{
 			"PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8", "HOME=" + os.TempDir(), "TMPDIR=" + os.TempDir(), "PYTHONPATH=" + p.Dir,

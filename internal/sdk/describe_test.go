@@ -73,6 +73,20 @@ def on_request(event): ...
 	}
 }
 
+// Where Python is only read later, what it defines when it runs must show.
+func TestHerePlain(t *testing.T) {
+	t.Parallel()
+	plain := Here{Dir: "../../functions/sdk", Plain: true}
+	const hook = "from sym.sdk.annotations import hook\n@hook\ndef on_request(event): ...\n"
+	if got, err := plain.Describe(t.Context(), *flow.NewSource("impl.py", hook)); err != nil || len(got.Handlers) != 1 {
+		t.Errorf("got %v, %v", got, err)
+	}
+	_, err := plain.Describe(t.Context(), *flow.NewSource("impl.py", hook+"exec('@hook\\ndef on_deny(event): ...')\n"))
+	if wrong, ok := errors.AsType[*flow.SourceError](err); !ok || !strings.Contains(wrong.Message, "on_deny is defined only when the file runs") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestFindPython(t *testing.T) {
 	t.Parallel()
 	dir := program(t, "")

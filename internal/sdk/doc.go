@@ -16,7 +16,8 @@
 //
 // Without services, handlers can't reach us. The ops and what they add:
 //
-//	describe   nothing; the answer lists the handlers that the source defines
+//	describe   nothing; the answer lists the handlers that the source defines.
+//	           With read: true, by its text alone: nothing of it runs
 //	handle     handlers: names, asked in this order
 //	prefetch   field                          → [{"value", "label"}], 1,000 of 55 characters at most
 //	on_change  field, username, form          → the form; source is the field's own

@@ -28,6 +28,7 @@ type request struct {
 	Op        string         `json:"op"`
 	TimeoutMS int64          `json:"timeout_ms"` // of each handler
 	Source    source         `json:"source"`
+	Read      bool           `json:"read,omitempty"` // a source to describe: run nothing of it
 	Services  *services      `json:"services,omitempty"`
 	Event     *event         `json:"event,omitempty"`
 	Handlers  []string       `json:"handlers,omitempty"`

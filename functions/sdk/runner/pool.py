@@ -11,7 +11,7 @@ from typing import Any, Callable, Mapping
 from runner import family
 from runner.limits import Limits
 from runner.process import Process
-from sym.run import faults
+from sym.run import faults, reading
 from sym.run.calls import OPS
 
 VERSION = 1
@@ -51,6 +51,8 @@ class Pool:
         fault = _fault_of(message)
         if fault:
             return _response([], [], error=faults.of("SDK:BAD_MESSAGE", fault))
+        if message["op"] == "describe" and message.get("read") is True:
+            return _read(message["source"])
         timeout = min(float(message.get("timeout_ms") or 10_000) / 1000, MAX_SECONDS)
 
         def seconds() -> float:
@@ -118,6 +120,15 @@ def _fault_of(message: Any) -> str:
     if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or timeout <= 0):
         return f"The message has timeout_ms {timeout!r}; give milliseconds above 0."
     return ""
+
+
+def _read(source: Wire) -> dict[str, Any]:
+    """The response about a source of which nothing runs."""
+    try:
+        names, warnings = reading.outline(source["text"], source["name"])
+    except Exception as error:  # whatever a text can do to a parser
+        return _response([], [], error=faults.of_import(error, source["name"]))
+    return _response(names, [], warnings=[faults.value(warning, source["name"]) for warning in warnings])
 
 
 def _flow_of(message: Wire) -> str:

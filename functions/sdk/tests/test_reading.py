@@ -1,8 +1,5 @@
 """Reading a file finds what running it does, and runs nothing."""
 
-import json
-import subprocess
-import sys
 import tempfile
 import textwrap
 import unittest
@@ -123,23 +120,6 @@ class Reading(unittest.TestCase):
         self.assertFalse(ran.exists())
         source.load(text)
         self.assertTrue(ran.exists(), "the file does what it must not do when it is read")
-
-
-class Reader(unittest.TestCase):
-    def answer(self, text):
-        message = {"op": "describe", "source": {"name": "impl.py", "text": text}}
-        done = subprocess.run([sys.executable, "-B", "-m", "runner.reader"], input=json.dumps(message), capture_output=True,
-                              text=True, check=True, cwd=Path(__file__).parents[1])
-        return json.loads(done.stdout)
-
-    def test_answers(self):
-        self.assertEqual(self.answer(IMPORTS + "@hook\ndef on_request(event): ..."), {"handlers": ["on_request"], "warnings": []})
-        self.assertEqual(self.answer("def on_request(event): ...")["warnings"][0]["line"], 1)
-        error = self.answer("def get_flows(user): ...")["error"]
-        self.assertEqual((error["code"], error["line"]), ("SDK:NOT_DECORATED", 1))
-        self.assertEqual(self.answer("x =")["error"]["code"], "SDK:IMPORT_ERROR")
-        self.assertEqual(self.answer("\0")["error"]["code"], "SDK:IMPORT_ERROR")
-        self.assertEqual(self.answer("x = " + "(" * 5000)["error"]["code"], "SDK:IMPORT_ERROR")
 
 
 if __name__ == "__main__":

@@ -129,6 +129,18 @@ class Calls(Runner):
             response = self.pool.answer(message(text_of("pass"), op=op, handlers=[]))
             self.assertEqual(response, {"version": 1, "handlers": ["on_request"], "results": []})
 
+    def test_describe_by_reading(self):
+        with mock.patch("runner.pool.Process", side_effect=AssertionError("a worker was started")):
+            def read(text):
+                return self.pool.answer(message(text, op="describe", handlers=None, read=True))
+
+            self.assertEqual(read(text_of("raise ValueError")), {"version": 1, "handlers": ["on_request"], "results": []})
+            self.assertEqual(read("def on_request(event): ...")["warnings"][0]["line"], 1)
+            error = read("def get_flows(user): ...")["error"]
+            self.assertEqual((error["code"], error["line"]), ("SDK:NOT_DECORATED", 1))
+            for text in ("x =", "\0", "x = " + "(" * 5000):
+                self.assertEqual(read(text)["error"]["code"], "SDK:IMPORT_ERROR")
+
     def test_warnings(self):
         for _ in range(2):  # a worker that lives on is described again
             response = self.pool.answer(message(text_of("pass") + "def on_deny(event): ...\n", op="describe"))

@@ -89,10 +89,11 @@ func (c Core) within(ctx context.Context, d time.Duration) (context.Context, con
 }
 
 // Handlers builds the client that asks customers' Python handlers. They run in
-// the function arn, invoked through f, and reach us at s meanwhile.
-func (c Core) Handlers(f workflow.Functions, arn string, s sdk.Services) *sdk.Client {
+// the function arn, those of isolated flows in functions of their own, invoked
+// through f, and reach us at s meanwhile.
+func (c Core) Handlers(f workflow.Functions, arn string, s sdk.Services, isolated ...string) *sdk.Client {
 	return &sdk.Client{
-		Functions: f, ARN: arn, Runs: c.Runs, Flows: c.Flows, Users: c.Users, Calls: c.Calls, Services: s, Log: c.Log, Patience: c.Patience,
+		Functions: f, ARN: arn, Isolated: isolated, Runs: c.Runs, Flows: c.Flows, Users: c.Users, Calls: c.Calls, Services: s, Log: c.Log, Patience: c.Patience,
 	}
 }
 
