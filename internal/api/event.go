@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,16 +73,26 @@ func history(r flow.Run) []events.RunEvent {
 		add(flow.Event{ID: s.ID, Name: name, Actor: s.Actor, Channel: s.Channel, At: s.At}, status, stuckAt(r, name))
 	}
 	if r.Access.Live() {
-		if _, asked := r.EndAsked(); r.Status == flow.Approved && !asked && r.Access.Removal.EventID == "" {
-			failure, status := stuckAt(r, flow.EventEscalate), events.EventPending
-			if failure != nil && failure.RetryAt.IsZero() {
-				status = events.EventError
-			}
-			add(underway(r, flow.EventEscalate, r.Access.EventID, r.Access.First), status, failure)
+		// Failed attempts are events of their own, above. What is to come is
+		// pending beside them, unless it waits for somebody to press Retry.
+		failed := stuckAt(r, flow.EventEscalate)
+		waits := failed != nil && failed.RetryAt.IsZero()
+		if _, asked := r.EndAsked(); r.Status == flow.Approved && !asked && !waits && r.Access.Removal.EventID == "" {
+			add(underway(r, flow.EventEscalate, r.Access.EventID, r.Access.First), events.EventPending, nil)
 		}
-		add(underway(r, flow.EventDeescalate, r.Access.Removal.EventID, r.Access.End), events.EventPending, stuckAt(r, flow.EventDeescalate))
+		add(underway(r, flow.EventDeescalate, r.Access.Removal.EventID, r.Access.End), events.EventPending, nil)
 	}
 	return out
+}
+
+// listed is the history as a run shows it. A failure that a signal waits with is
+// shown with the signal, whose id the client has.
+func listed(r flow.Run) []events.RunEvent {
+	all := history(r)
+	if r.Error == nil || r.Error.SignalID == "" {
+		return all
+	}
+	return slices.DeleteFunc(all, func(e events.RunEvent) bool { return e.EventID == r.Error.EventID })
 }
 
 // underway is a step that was begun as a consequence of the approval.

@@ -16,7 +16,7 @@ func (a *API) run(r *http.Request, _ caller) (any, error) {
 		return nil, err
 	}
 	status := statusOf(run)
-	status.Events = history(run)
+	status.Events = listed(run)
 	return status, nil
 }
 

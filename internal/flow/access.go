@@ -36,6 +36,11 @@ type Access struct {
 	Output       json.RawMessage `json:"output,omitempty"` // of escalate; deescalate may read it
 	Removal      Removal         `json:"removal"`
 	Removed      time.Time       `json:"removed,omitzero"` // when absence was observed
+	// BusyUntil is how long granting waits at most, because another run is
+	// changing an entitlement that this one shares; LookAt is when it looks again
+	// at the latest. Both are zero where it waits for nobody.
+	BusyUntil time.Time `json:"busy_until,omitzero"`
+	LookAt    time.Time `json:"look_at,omitzero"`
 }
 
 // Live tells whether there may be something to remove.
@@ -118,6 +123,26 @@ func (in Intend) apply(r *Run, now time.Time) error {
 	return nil
 }
 
+// PutOff notes that granting waits for another run, which is changing an
+// entitlement that both share. That is no failed attempt.
+type PutOff struct{ Until time.Time }
+
+// busyLook is how soon a grant that waits for another run is looked at again at
+// the latest: later than an execution goes on looking by itself.
+const busyLook = 75 * time.Second
+
+func (in PutOff) apply(r *Run, now time.Time) error {
+	if r.Status != Approved || !r.Access.Live() || r.removing() {
+		return stale
+	}
+	r.Access.BusyUntil = in.Until.UTC()
+	r.Access.LookAt = now.Add(busyLook)
+	if in.Until.After(now) && in.Until.Before(r.Access.LookAt) {
+		r.Access.LookAt = in.Until.UTC()
+	}
+	return nil
+}
+
 // Escalate records that access was observed.
 type Escalate struct {
 	Output   json.RawMessage
@@ -134,6 +159,7 @@ func (in Escalate) apply(r *Run, now time.Time) error {
 	}
 	a := r.Access
 	a.Seen, a.Output = now, clipOutput(in.Output)
+	a.BusyUntil, a.LookAt = time.Time{}, time.Time{}
 	fields := map[string]any{}
 	if r.DurationSeconds > 0 {
 		start := a.First.Add(GrantWindow)

@@ -186,12 +186,14 @@ var inputs = map[string]func(r *Run, now time.Time) Input{
 		r.Signals[len(r.Signals)-1].Tier = 0
 		return Forward{SignalID: id}
 	},
-	"delivered":      func(r *Run, _ time.Time) Input { return Delivered{Tier: r.Tier} },
-	"delivered next": func(r *Run, _ time.Time) Input { return Delivered{Tier: r.Tier + 1} },
-	"intend":         func(*Run, time.Time) Input { return intend },
-	"intend nothing": func(*Run, time.Time) Input { return Intend{Strategy: intend.Strategy, Target: intend.Target} },
-	"escalate":       func(*Run, time.Time) Input { return Escalate{Output: []byte(`{"user":"tmp"}`)} },
-	"claim":          func(_ *Run, now time.Time) Input { return Claim{Owner: "worker", Until: now.Add(time.Minute)} },
+	"delivered":       func(r *Run, _ time.Time) Input { return Delivered{Tier: r.Tier} },
+	"delivered next":  func(r *Run, _ time.Time) Input { return Delivered{Tier: r.Tier + 1} },
+	"intend":          func(*Run, time.Time) Input { return intend },
+	"intend nothing":  func(*Run, time.Time) Input { return Intend{Strategy: intend.Strategy, Target: intend.Target} },
+	"putoff":          func(_ *Run, now time.Time) Input { return PutOff{Until: now.Add(20 * time.Second)} },
+	"putoff for long": func(_ *Run, now time.Time) Input { return PutOff{Until: now.Add(5 * time.Minute)} },
+	"escalate":        func(*Run, time.Time) Input { return Escalate{Output: []byte(`{"user":"tmp"}`)} },
+	"claim":           func(_ *Run, now time.Time) Input { return Claim{Owner: "worker", Until: now.Add(time.Minute)} },
 	"claim by another": func(_ *Run, now time.Time) Input {
 		return Claim{Owner: "another", Until: now.Add(time.Minute)}
 	},
@@ -514,6 +516,7 @@ prompted                  | forward undeliverable       | ! Run:STALE
 prompted                  | delivered                   | unchanged
 prompted                  | intend                      | ! Run:ILLEGAL_MOVE
 prompted                  | escalate                    | ! Run:ILLEGAL_MOVE
+prompted                  | putoff                      | ! Run:STALE
 prompted                  | claim                       | ! DeescalateAPI:INVALID_RUN
 prompted                  | deescalate                  | ! DeescalateAPI:INVALID_RUN
 prompted                  | fail escalate               | ! Run:STALE
@@ -544,6 +547,7 @@ requested                 | forward undeliverable       | requested | request_fo
 requested                 | delivered                   | requested | - | - | +20m0s | -
 requested                 | intend                      | ! Run:ILLEGAL_MOVE
 requested                 | escalate                    | ! Run:ILLEGAL_MOVE
+requested                 | putoff                      | ! Run:STALE
 requested                 | claim                       | ! DeescalateAPI:INVALID_RUN
 requested                 | deescalate                  | ! DeescalateAPI:INVALID_RUN
 requested                 | fail escalate               | ! Run:STALE
@@ -574,6 +578,7 @@ approved                  | forward undeliverable       | ! Run:STALE
 approved                  | delivered                   | approved | - | - | +1m0s | -
 approved                  | intend                      | approved | - | - | +1m0s | -
 approved                  | escalate                    | ! Run:ILLEGAL_MOVE
+approved                  | putoff                      | ! Run:STALE
 approved                  | claim                       | ! DeescalateAPI:INVALID_RUN
 approved                  | deescalate                  | ! DeescalateAPI:INVALID_RUN
 approved                  | fail escalate               | approved | escalate/in_progress | - | +2s | -
@@ -604,6 +609,7 @@ denied                    | forward undeliverable       | ! Run:STALE
 denied                    | delivered                   | denied | - | - | - | -
 denied                    | intend                      | ! Run:ILLEGAL_MOVE
 denied                    | escalate                    | ! Run:ILLEGAL_MOVE
+denied                    | putoff                      | ! Run:STALE
 denied                    | claim                       | ! DeescalateAPI:INVALID_RUN
 denied                    | deescalate                  | ! DeescalateAPI:INVALID_RUN
 denied                    | fail escalate               | ! Run:STALE
@@ -634,6 +640,7 @@ expired                   | forward undeliverable       | ! Run:STALE
 expired                   | delivered                   | unchanged
 expired                   | intend                      | ! Run:ILLEGAL_MOVE
 expired                   | escalate                    | ! Run:ILLEGAL_MOVE
+expired                   | putoff                      | ! Run:STALE
 expired                   | claim                       | ! DeescalateAPI:INVALID_RUN
 expired                   | deescalate                  | ! DeescalateAPI:INVALID_RUN
 expired                   | fail escalate               | ! Run:STALE
@@ -664,6 +671,7 @@ cancelled                 | forward undeliverable       | ! Run:STALE
 cancelled                 | delivered                   | cancelled | - | - | - | -
 cancelled                 | intend                      | ! Run:ILLEGAL_MOVE
 cancelled                 | escalate                    | ! Run:ILLEGAL_MOVE
+cancelled                 | putoff                      | ! Run:STALE
 cancelled                 | claim                       | ! DeescalateAPI:INVALID_RUN
 cancelled                 | deescalate                  | ! DeescalateAPI:INVALID_RUN
 cancelled                 | fail escalate               | ! Run:STALE
@@ -694,6 +702,7 @@ escalated                 | forward undeliverable       | ! Run:STALE
 escalated                 | delivered                   | escalated | - | - | +50m0s | -
 escalated                 | intend                      | ! Run:ILLEGAL_MOVE
 escalated                 | escalate                    | unchanged
+escalated                 | putoff                      | ! Run:STALE
 escalated                 | claim                       | ! Run:ILLEGAL_MOVE
 escalated                 | deescalate                  | ! Grant:BUSY
 escalated                 | fail escalate               | ! Run:STALE
@@ -724,6 +733,7 @@ deescalated               | forward undeliverable       | ! Run:STALE
 deescalated               | delivered                   | deescalated | - | - | - | -
 deescalated               | intend                      | ! Run:ILLEGAL_MOVE
 deescalated               | escalate                    | ! Run:ILLEGAL_MOVE
+deescalated               | putoff                      | ! Run:STALE
 deescalated               | claim                       | unchanged
 deescalated               | deescalate                  | unchanged
 deescalated               | fail escalate               | ! Run:STALE
@@ -823,6 +833,8 @@ approved, failed for good | retry                       | approved | ~escalate/i
 approved, failed for good | dispatch                    | unchanged
 granting                  | intend                      | unchanged
 granting                  | escalate                    | escalated | escalate | - | +1h0m0s | -
+granting                  | putoff                      | approved | - | - | +20s | -
+granting                  | putoff for long             | approved | - | - | +1m15s | -
 granting                  | fail escalate               | approved | escalate/in_progress | - | +2s | -
 granting                  | receive deescalate          | approved | - | deescalate | now | -
 granting                  | claim                       | ! Run:ILLEGAL_MOVE
@@ -830,12 +842,14 @@ granting                  | deescalate                  | ! Grant:BUSY
 granting, over            | claim                       | approved | - | - | +1m0s | -
 granting, over            | escalate                    | escalated | escalate | - | now | -
 granting, asked           | escalate                    | escalated | escalate | deescalate | -10m0s | -
+granting, asked           | putoff                      | ! Run:STALE
 granting, asked           | fail escalate               | ! Run:STALE
 granting, asked           | fail deescalate             | approved | deescalate/in_progress | deescalate | +5s | -
 granting, asked           | receive deescalate          | unchanged
 granting, asked           | claim                       | approved | - | deescalate | +1m0s | -
 granting, asked           | dispatch                    | unchanged
 granting, claimed         | escalate                    | escalated | escalate | deescalate | +10m0s | -
+granting, claimed         | putoff                      | ! Run:STALE
 granting, claimed         | deescalate                  | deescalated | deescalate | - | - | -
 granting, claimed         | fail deescalate             | approved | deescalate/in_progress | deescalate | +5s | -
 

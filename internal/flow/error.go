@@ -164,3 +164,15 @@ func Clip(s string, n int) string {
 	}
 	return string(r[:n]) + "…"
 }
+
+// Busy is the error of an entitlement that another run is changing. Its code is
+// CodeBusy.
+type Busy struct {
+	// Until is when the other run's lease ends: from then on it may be taken over.
+	Until time.Time
+}
+
+func (e *Busy) Error() string { return busy.Error() }
+
+// Unwrap gives the error with its code.
+func (e *Busy) Unwrap() error { return busy }

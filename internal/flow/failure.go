@@ -52,6 +52,9 @@ func (in Fail) apply(r *Run, now time.Time) error {
 		if r.Status != Approved || r.ApprovalOnly || r.removing() {
 			return stale
 		}
+		if r.Access != nil {
+			r.Access.BusyUntil, r.Access.LookAt = time.Time{}, time.Time{}
+		}
 		if f.Retryable && f.Attempts < MaxGrantAttempts {
 			f.RetryAt = now.Add(max(in.Wait, backOff(f.Attempts, 2*time.Second, time.Minute)))
 		}

@@ -69,7 +69,7 @@ const (
 	DoNone   Do = "none"   // nothing: others see to it, or it is so already
 )
 
-// busy says that somebody else has the lease.
+// busy says that somebody else has the lease, or has taken it over.
 var busy = Errorf(CodeBusy, "another request is changing the same access right now")
 
 func (g Grant) leasedByOther(owner string, now time.Time) bool {
@@ -77,8 +77,8 @@ func (g Grant) leasedByOther(owner string, now time.Time) bool {
 }
 
 // Acquire makes the run a holder. DoCreate: the caller owns the lease and has
-// to create the entitlement. DoNone: it is present, and shared. An [Error] of
-// CodeBusy: somebody is changing it; ask again later.
+// to create the entitlement. DoNone: it is present, and shared. The error is a
+// [Busy] while somebody else is changing it.
 func (g Grant) Acquire(run string, lease Lease, now time.Time) (Grant, Do, error) {
 	g.Holders = slices.Clone(g.Holders)
 	if slices.ContainsFunc(g.Left, func(d Departure) bool { return d.Run == run }) {
@@ -89,7 +89,7 @@ func (g Grant) Acquire(run string, lease Lease, now time.Time) (Grant, Do, error
 		return g, DoNone, nil
 	}
 	if g.leasedByOther(lease.Owner, now) {
-		return g, DoNone, busy
+		return g, DoNone, &Busy{g.Lease.Until}
 	}
 	// Absent; or a leaseholder died while creating or removing: what it did is
 	// unknown, so the target is asked again.
@@ -147,7 +147,8 @@ func (g Grant) Yield(owner string) (Grant, error) {
 
 // Release takes the run off the holders; leaving and removing are one write.
 // DoRemove: the caller owns the lease and has to remove the entitlement.
-// DoNone: others hold it, or it is absent already. CodeBusy: ask again later.
+// DoNone: others hold it, or it is absent already. The error is a [Busy] while
+// somebody else is changing it.
 func (g Grant) Release(run string, lease Lease, now time.Time) (Grant, Do, error) {
 	others := slices.DeleteFunc(slices.Clone(g.Holders), func(h string) bool { return h == run })
 	g.Left = slices.DeleteFunc(slices.Clone(g.Left), func(d Departure) bool {
@@ -161,7 +162,7 @@ func (g Grant) Release(run string, lease Lease, now time.Time) (Grant, Do, error
 		g.Holders = others
 		return g, DoNone, nil
 	case g.leasedByOther(lease.Owner, now):
-		return g, DoNone, busy
+		return g, DoNone, &Busy{g.Lease.Until}
 	case len(others) > 0:
 		// Creating, and the leaseholder is dead: the others go on.
 		g.Holders, g.Lease = others, Lease{}

@@ -269,6 +269,8 @@ func nextLook(r *Run) time.Time {
 		earliest(r.Deadline())
 	case step == StepEscalate && r.Error != nil && r.Error.RetryAt.After(r.Touched):
 		earliest(r.Error.RetryAt)
+	case step == StepEscalate && r.Access.Live() && r.Access.LookAt.After(r.Touched):
+		earliest(r.Access.LookAt)
 	default:
 		overdue := r.Touched.Add(WatchdogAfter)
 		if r.Execution.Active { // it is at the step, and may be for that long

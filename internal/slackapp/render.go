@@ -389,6 +389,8 @@ func (c *card) whatNext(line func(string, ...any)) {
 func (c *card) granting(line func(string, ...any)) {
 	switch {
 	case c.ending(line):
+	case c.Error == nil && c.Access.Live() && !c.Access.BusyUntil.IsZero():
+		line("⏳ Another request is changing the same access. This one waits for it, until %s at the latest.", moment(c.Access.BusyUntil))
 	case c.Error == nil:
 		line("⏳ Access is being granted.")
 	case c.stuck():

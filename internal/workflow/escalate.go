@@ -3,6 +3,7 @@ package workflow
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -37,7 +38,7 @@ func (a *Access) Escalate(ctx context.Context, id string) (flow.Step, error) {
 	}
 	switch {
 	case flow.CodeOf(err) == flow.CodeBusy:
-		return "", again(err) // another run is changing the entitlement: that is no failure
+		return a.putOff(ctx, id, err)
 	case flow.CodeOf(err) == flow.CodeStale:
 		return flow.StepDone, nil // ended meanwhile
 	case err != nil:
@@ -49,6 +50,26 @@ func (a *Access) Escalate(ctx context.Context, id string) (flow.Step, error) {
 	}
 	a.arm(ctx, r)
 	return flow.Next(r), nil
+}
+
+// putOff has the grant wait until another run is done with the entitlement, which
+// is no failure. The execution looks again for a minute; after that the run is
+// due, and another execution goes on.
+func (a *Access) putOff(ctx context.Context, id string, cause error) (flow.Step, error) {
+	until := a.Clock.Now()
+	if busy, ok := errors.AsType[*flow.Busy](cause); ok {
+		until = busy.Until
+	}
+	_, err := a.Runs.Change(ctx, id, a.Clock.Now, func(flow.Run) (flow.Input, error) {
+		return flow.PutOff{Until: until}, nil
+	})
+	switch {
+	case flow.CodeOf(err) == flow.CodeStale:
+		return flow.StepDone, nil // ended meanwhile
+	case err != nil:
+		return "", again(err)
+	}
+	return "", again(cause)
 }
 
 // configured says whether the configuration still has what it takes to remove
