@@ -20,6 +20,9 @@ type Type struct {
 	Targets     []TargetType // at least one
 	// Implementation says that Python goes with the strategy; then it must.
 	Implementation bool
+	// Observes says that the strategy reads its targets back (it is an [Observer]).
+	// Only then is what was there before us known, and kept.
+	Observes bool
 	// Rules finds what the shapes of settings can't say, after they were found
 	// to hold or not; nil: nothing. For the paths of faults see [Type.Check].
 	Rules func(flow.Strategy) []flow.Fault

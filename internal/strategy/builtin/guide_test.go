@@ -50,11 +50,11 @@ func TestGuide(t *testing.T) {
 // tables writes what the guide says of types.
 func tables(types map[string]strategy.Type) string {
 	var b strings.Builder
-	fmt.Fprint(&b, "\n| type | what it calls | integration | types of targets |\n| --- | --- | --- | --- |\n")
+	fmt.Fprint(&b, "\n| type | what it calls | integration | types of targets | reads back; keeps what was there before |\n| --- | --- | --- | --- | --- |\n")
 	names := slices.Sorted(maps.Keys(types))
 	for _, name := range names {
 		typ := types[name]
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", name, typ.About, integration(typ.Integration), quoted(typ.TargetNames()))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", name, typ.About, integration(typ.Integration), quoted(typ.TargetNames()), before(typ))
 	}
 	fmt.Fprint(&b, "\n| settings of | setting | meaning |\n| --- | --- | --- |\n")
 	for _, name := range names {
@@ -88,6 +88,13 @@ func rows(b *strings.Builder, owner string, settings strategy.Settings) {
 	if len(settings.Known) == 0 && settings.Others == "" {
 		fmt.Fprintf(b, "| %s | none | |\n", owner)
 	}
+}
+
+func before(t strategy.Type) string {
+	if t.Observes {
+		return "yes"
+	}
+	return "no: your code's to do"
 }
 
 func integration(i strategy.Integration) string {

@@ -23,8 +23,12 @@ func TestLists(t *testing.T) {
 	}
 	opener := Open(Deps{HTTPClient: http.DefaultClient, Now: time.Now, Handlers: &sdk.Client{}})
 	for _, name := range there {
-		if _, err := opener(flow.Strategy{Name: "databases", Type: name}); err != nil {
+		opened, err := opener(flow.Strategy{Name: "databases", Type: name})
+		if err != nil {
 			t.Errorf("%s: does not open: %v", name, err)
+		}
+		if _, observes := opened.(strategy.Observer); observes != builtin.Types()[name].Observes {
+			t.Errorf("%s: it reads targets back: %t, and declares otherwise", name, observes)
 		}
 	}
 }
