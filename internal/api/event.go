@@ -67,10 +67,11 @@ func history(r flow.Run) []events.RunEvent {
 	}
 	for _, s := range r.Signals {
 		name, status := r.EventOf(s), events.EventPending
+		var failure *flow.Failure
 		if r.AwaitsRetry(s.ID) {
-			status = events.EventError // until somebody presses Retry
+			status, failure = events.EventError, stuckAt(r, name) // until somebody presses Retry
 		}
-		add(flow.Event{ID: s.ID, Name: name, Actor: s.Actor, Channel: s.Channel, At: s.At}, status, stuckAt(r, name))
+		add(flow.Event{ID: s.ID, Name: name, Actor: s.Actor, Channel: s.Channel, At: s.At}, status, failure)
 	}
 	if r.Access.Live() {
 		// Failed attempts are events of their own, above. What is to come is
