@@ -117,10 +117,10 @@ class Process:
             After an error the process is of no more use.
         """
         self._send({"source": dict(self._source)})
-        if self._next(self._now() + START) != {"started": "import"}:
+        if self._next(START) != {"started": "import"}:
             raise RuntimeError("a worker did not start as it should")
         try:
-            answer = self._next(self._now() + timeout)
+            answer = self._next(timeout, self._now)
         except TimedOut:
             answer = {"error": self._too_slow("The import of the file", timeout)}
         except TooMany:
@@ -147,7 +147,7 @@ class Process:
         try:
             self._send({"message": message})
             while True:
-                answer = self._next(self._now() + (allowed if handler else START))
+                answer = self._next(allowed, self._now) if handler else self._next(START)
                 if "started" in answer:
                     handler, allowed = answer["started"], seconds()
                 elif "result" in answer:
@@ -202,11 +202,12 @@ class Process:
         except OSError:
             raise Died from None
 
-    def _next(self, deadline: float) -> dict[str, Any]:
-        """The worker's next answer, whatever it prints in the meantime."""
+    def _next(self, seconds: float, now: Callable[[], float] = time.monotonic) -> dict[str, Any]:
+        """The worker's next answer within seconds, whatever it prints in the meantime."""
+        deadline = now() + seconds
         counted = time.monotonic()
         while b"\n" not in self._buffer:
-            left = deadline - self._now()
+            left = deadline - now()
             if left <= 0:
                 raise TimedOut
             for key, _ in self._selector.select(min(left, family.COUNT_EVERY)):
