@@ -28,6 +28,7 @@ const (
 	CodeIllegal         Code = "Run:ILLEGAL_MOVE"           // the run's status forbids it
 	CodeDecided         Code = "Run:ALREADY_DECIDED"        // somebody else was first
 	CodeStale           Code = "Run:STALE"                  // it speaks of a tier that is over
+	CodeChanged         Code = "Run:CHANGED"                // it is not any more what the person saw
 	CodeFull            Code = "Run:TOO_LARGE"              // the run has grown so large that only removal is accepted
 	CodeSelfApproval    Code = "Run:SELF_APPROVAL"          // requesters may not approve their own request
 	CodeDuplicate       Code = "Run:ALREADY_APPROVED"       // one approval per person

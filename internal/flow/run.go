@@ -1,6 +1,8 @@
 package flow
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"slices"
 	"time"
@@ -295,6 +297,17 @@ func (r *Run) Approver() Actor {
 func (r *Run) Reason() string {
 	s, _ := r.Fields[FieldNameReason].(string)
 	return s
+}
+
+// AskedFor is a digest of what is asked for: by whom, what, and for how long.
+// Buttons carry it, so that what people decide is what they read.
+func (r *Run) AskedFor() (string, error) {
+	b, err := EncodeJSON([]any{r.Requester.ID, r.Requester.SlackID, r.Target, r.DurationSeconds, r.Fields})
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8]), nil
 }
 
 func (r *Run) isAdmin(who Actor) bool { return slices.ContainsFunc(r.Deciders.Admins, who.Same) }

@@ -198,6 +198,7 @@ var sayings = map[flow.Code]string{
 	flow.CodeIllegal:       "",
 	flow.CodeDecided:       "",
 	flow.CodeStale:         "",
+	flow.CodeChanged:       "",
 	flow.CodeFull:          "",
 	flow.CodeSelfApproval:  "",
 	flow.CodeDuplicate:     "",

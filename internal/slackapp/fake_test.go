@@ -415,7 +415,13 @@ func form() map[string]any {
 
 // clickOn is the payload of a button in a message.
 func (w *world) clickOn(user, action, value, message string) map[string]any {
+	run, _, _ := strings.Cut(value, " ")
 	return map[string]any{
+		"message": map[string]any{"ts": "1700000000.000100", "blocks": []any{
+			map[string]any{"type": "section", "text": map[string]any{"type": "mrkdwn", "text": "…"}},
+			map[string]any{"type": "actions", "elements": []any{map[string]any{"type": "button", "action_id": action, "value": value, "text": map[string]any{"type": "plain_text", "text": "Press"}}}},
+			map[string]any{"type": "context", "elements": []any{map[string]any{"type": "plain_text", "text": "Request " + run}}},
+		}},
 		"type": "block_actions", "team": map[string]any{"id": team}, "user": map[string]any{"id": user},
 		"response_url": w.slack.URL + "/response-url",
 		"container":    map[string]any{"type": "message", "channel_id": "C0MSG", "message_ts": "1700000000.000100"},
@@ -473,4 +479,4 @@ func (w *world) routed() flow.Run {
 		Deciders: flow.Deciders{People: []flow.Actor{person(bob, "Bob")}, Required: 1}})
 }
 
-func value(r flow.Run) string { return buttonValue(r.ID, workflow.Message{Kind: workflow.KindRequest}) }
+func value(r flow.Run) string { return buttonValue(r, workflow.Message{Kind: workflow.KindRequest}) }

@@ -198,9 +198,27 @@ const (
 	separatorOfKeys = " "
 )
 
-// buttonValue is what a button carries: which run it acts on, and which of the
-// run's messages it is in.
-func buttonValue(runID string, m workflow.Message) string { return runID + separatorOfKeys + m.Key() }
+// buttonValue is what a button carries: which run it acts on, which of the run's
+// messages it is in, and a digest of what that says is asked for.
+func buttonValue(r flow.Run, m workflow.Message) string {
+	parts := []string{r.ID, m.Key()}
+	if seen, err := r.AskedFor(); err == nil {
+		parts = append(parts, seen)
+	}
+	return strings.Join(parts, separatorOfKeys)
+}
+
+// pressedButton is what the value of a button says.
+type pressedButton struct {
+	run, key string
+	seen     string // "" on messages of before there were digests
+}
+
+func readButton(value string) pressedButton {
+	run, rest, _ := strings.Cut(value, separatorOfKeys)
+	key, seen, _ := strings.Cut(rest, separatorOfKeys)
+	return pressedButton{run, key, seen}
+}
 
 // click takes a button. It tells the person who pressed it what can't be done.
 func (a *App) click(ctx context.Context, in interaction) {
@@ -214,16 +232,18 @@ func (a *App) click(ctx context.Context, in interaction) {
 		a.change(ctx, in, button.BlockID)
 		return
 	}
-	runID, key, _ := strings.Cut(button.Value, separatorOfKeys)
-	r, err := guard(ctx, a, func(ctx context.Context) (flow.Run, error) { return a.press(ctx, in, button.ActionID, runID, key) })
+	b := readButton(button.Value)
+	r, err := guard(ctx, a, func(ctx context.Context) (flow.Run, error) { return a.press(ctx, in, button.ActionID, b) })
 	if err == nil {
 		return
 	}
 	a.tell(ctx, in, a.sorry(ctx, "button "+button.ActionID, err))
-	a.refresh(ctx, in, r, key)
+	if r.Final() || flow.CodeOf(err) == flow.CodeChanged {
+		a.refresh(ctx, in, r, b.key)
+	}
 }
 
-func (a *App) press(ctx context.Context, in interaction, action string, runID, key string) (flow.Run, error) {
+func (a *App) press(ctx context.Context, in interaction, action string, b pressedButton) (flow.Run, error) {
 	if err := a.ours(in.origin()); err != nil {
 		return flow.Run{}, err
 	}
@@ -231,32 +251,46 @@ func (a *App) press(ctx context.Context, in interaction, action string, runID, k
 	if err != nil {
 		return flow.Run{}, err
 	}
-	if action == buttonRetry {
-		return a.Submit.Retry(ctx, runID, who)
+	if _, known := messageOf(b.key); !known || !in.Message.isOf(b) {
+		return flow.Run{}, flow.Errorf(flow.CodeForbidden, "this button is not one of the message that it is in, so that it does not count: use the request's own message")
 	}
-	c := workflow.Click{RunID: runID, Action: flow.Action(action), Actor: who, Channel: flow.ChannelSlack}
-	if _, ok := messageOf(key); ok && in.Container.MessageTS != "" && !in.Container.IsEphemeral {
-		c.Via = &flow.MessageRef{Key: key, Channel: in.Container.ChannelID, TS: in.Container.MessageTS}
+	if action == buttonRetry {
+		return a.Submit.Retry(ctx, b.run, who)
+	}
+	c := workflow.Click{RunID: b.run, Action: flow.Action(action), Actor: who, Channel: flow.ChannelSlack, Seen: b.seen}
+	if in.Container.MessageTS != "" && !in.Container.IsEphemeral {
+		c.Via = &flow.MessageRef{Key: b.key, Channel: in.Container.ChannelID, TS: in.Container.MessageTS}
 	}
 	c.Message = strings.TrimSpace(in.State.Values[blockDecision][actionValue].Value)
 	r, _, err := a.Submit.Click(ctx, c)
 	return r, err
 }
 
-// refresh brings a message up to date whose button should not have been there,
-// because that copy was never noted, or could not be edited in time. A run that
-// is over can't move on meanwhile, so that this can't undo a later edit.
+// refresh brings a message up to date that shows what is not so any more,
+// because that copy was never noted, or could not be edited in time. Should the
+// run move on meanwhile, it edits once more, so as not to undo a later edit.
 func (a *App) refresh(ctx context.Context, in interaction, r flow.Run, key string) {
 	m, ok := messageOf(key)
-	if !ok || r.ID == "" || !r.Final() || in.Container.MessageTS == "" || in.Container.IsEphemeral {
+	if !ok || r.ID == "" || in.Container.MessageTS == "" || in.Container.IsEphemeral {
 		return
 	}
 	ctx, cancel := a.within(ctx, sorryTime)
 	defer cancel()
-	body, err := Render(m, r)
-	if err == nil {
-		err = Messenger{a.API}.Edit(ctx, in.Container.ChannelID, in.Container.MessageTS, body)
-	}
+	err := func() error {
+		for {
+			body, err := Render(m, r)
+			if err == nil {
+				err = Messenger{a.API}.Edit(ctx, in.Container.ChannelID, in.Container.MessageTS, body)
+			}
+			if err != nil || r.Final() {
+				return err
+			}
+			shown := r.Rev
+			if r, err = a.Submit.Runs.Get(ctx, r.ID); err != nil || r.Rev == shown {
+				return err
+			}
+		}
+	}()
 	if err != nil {
 		a.Log.WarnContext(ctx, "old message was not edited", "run", r.ID, "message", key, "error", err)
 	}

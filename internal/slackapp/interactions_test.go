@@ -1,6 +1,7 @@
 package slackapp
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -230,35 +231,114 @@ func TestClickOnADecidedRun(t *testing.T) {
 
 func TestForgedButtons(t *testing.T) {
 	t.Parallel()
-	for name, forged := range map[string]string{
-		"Nothing":      "",
-		"NoRun":        "hello request:0",
-		"UnknownRun":   flow.RunIDFrom("sym", "x") + " request:0",
-		"Injection":    "run#../grant request:0",
-		"LongGarbage":  strings.Repeat("9", 2000),
-		"OnlySpaces":   "   ",
-		"RunIsAnEvent": flow.EventID(flow.RunIDFrom("sym", "x"), 3) + " request:0",
+	const unknown, astray = "not known here", "not one of the message that it is in"
+	for name, c := range map[string]struct{ forged, told string }{
+		"Nothing":        {"", astray},
+		"NoRun":          {"hello request:0", unknown},
+		"UnknownRun":     {flow.RunIDFrom("sym", "x") + " request:0", unknown},
+		"Injection":      {"run#../grant request:0", unknown},
+		"LongGarbage":    {strings.Repeat("9", 2000), astray},
+		"OnlySpaces":     {"   ", astray},
+		"RunIsAnEvent":   {flow.EventID(flow.RunIDFrom("sym", "x"), 3) + " request:0", unknown},
+		"UnknownMessage": {flow.RunIDFrom("sym", "x") + " nonsense:7", astray},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := memoryWorld(t)
-			w.interact(w.clickOn(bob, "approve", forged, ""))
+			w.interact(w.clickOn(bob, "approve", c.forged, ""))
 			said := w.slack.of("response-url")
-			if len(said) != 1 || !strings.Contains(said[0].Args["text"].(string), "not known here") {
+			if len(said) != 1 || !strings.Contains(said[0].Args["text"].(string), c.told) {
 				t.Errorf("told %v", said)
 			}
 		})
 	}
-	t.Run("UnknownMessage", func(t *testing.T) {
-		t.Parallel()
-		w := memoryWorld(t)
-		r := w.routed()
-		w.interact(w.clickOn(bob, "approve", r.ID+" nonsense:7", ""))
-		after, err := w.runs.Get(t.Context(), r.ID)
-		if err != nil || len(after.Signals) != 1 || after.Signals[0].Via != nil {
-			t.Errorf("signals %+v, %v", after.Signals, err)
+}
+
+// A button counts for the run of its own message only, whoever wrote that.
+func TestClick_AnotherMessage(t *testing.T) {
+	t.Parallel()
+	type object = map[string]any
+	var other = flow.RunIDFrom("sym", "other")
+	actions := func(values ...string) object {
+		var elements []any
+		for _, v := range values {
+			elements = append(elements, object{"type": "button", "value": v})
 		}
-	})
+		return object{"type": "actions", "elements": elements}
+	}
+	shows := func(run string) object {
+		return object{"type": "context", "elements": []any{object{"type": "image"}, object{"type": "plain_text", "text": "Request " + run}}}
+	}
+	for name, c := range map[string]struct {
+		message func(run, value string) any
+		counts  bool
+	}{
+		"Own":         {func(run, value string) any { return object{"blocks": []any{actions(value, value), shows(run)}} }, true},
+		"None":        {func(string, string) any { return nil }, false},
+		"Unreadable":  {func(string, string) any { return object{"blocks": 7} }, false},
+		"OfAnother":   {func(_, value string) any { return object{"blocks": []any{actions(value), shows(other)}} }, false},
+		"OfTwo":       {func(run, value string) any { return object{"blocks": []any{actions(value), shows(run), shows(other)}} }, false},
+		"OfNone":      {func(_, value string) any { return object{"blocks": []any{actions(value)}} }, false},
+		"NotItsOwn":   {func(run, _ string) any { return object{"blocks": []any{actions(), shows(run)}} }, false},
+		"OtherTier":   {func(run, _ string) any { return object{"blocks": []any{actions(run + " request:1"), shows(run)}} }, false},
+		"OtherDigest": {func(run, _ string) any { return object{"blocks": []any{actions(run + " request:0 00"), shows(run)}} }, false},
+		"BesideOther": {func(run, value string) any {
+			return object{"blocks": []any{actions(value, other+" request:0"), shows(run)}}
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := memoryWorld(t)
+			r := w.routed()
+			payload := w.clickOn(bob, "approve", value(r), "")
+			payload["message"] = c.message(r.ID, value(r))
+			w.interact(payload)
+			after, err := w.runs.Get(t.Context(), r.ID)
+			if err != nil || (len(after.Signals) == 1) != c.counts {
+				t.Errorf("signals %+v, %v", after.Signals, err)
+			}
+			said := w.slack.of("response-url")
+			if c.counts != (len(said) == 0) || !c.counts && !strings.Contains(said[0].Args["text"].(string), "does not count") {
+				t.Errorf("told %v", said)
+			}
+		})
+	}
+}
+
+// TestClick_Changed: a click on what has changed since is answered with the new
+// text, and not counted. Messages of before there were digests have none.
+func TestClick_Changed(t *testing.T) {
+	t.Parallel()
+	w := memoryWorld(t)
+	r := w.routed()
+	r, err := w.runs.Get(t.Context(), r.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := r
+	old.DurationSeconds /= 2
+	for i, action := range []string{"approve", "deny"} {
+		w.interact(w.clickOn(bob, action, value(old), ""))
+		said, edits := w.slack.of("response-url"), w.slack.of("chat.update")
+		if len(said) != i+1 || !strings.Contains(said[i].Args["text"].(string), "has changed since its message was written") {
+			t.Fatalf("told %v", said)
+		}
+		if len(edits) != i+1 || edits[i].Args["ts"] != "1700000000.000100" || !strings.Contains(fmt.Sprint(edits[i].Args["blocks"]), flow.Words(r.Duration())) {
+			t.Fatalf("edits %v", edits)
+		}
+		after, err := w.runs.Get(t.Context(), r.ID)
+		if diff := cmp.Diff(r, after); err != nil || diff != "" {
+			t.Errorf("the click changed the run (%v):\n%s", err, diff)
+		}
+	}
+	w.interact(w.clickOn(alice, "cancel", value(old), "")) // that is never about what it says
+	if after, err := w.runs.Get(t.Context(), r.ID); err != nil || len(after.Signals) != 1 {
+		t.Errorf("the withdrawal: %+v, %v", after.Signals, err)
+	}
+	w.interact(w.clickOn(bob, "approve", r.ID+" request:0", ""))
+	if after, err := w.runs.Get(t.Context(), r.ID); err != nil || len(after.Signals) != 2 {
+		t.Errorf("an old button: %+v, %v", after.Signals, err)
+	}
 }
 
 // What comes from a workspace that we don't serve does nothing, by whichever
@@ -380,7 +460,7 @@ func TestEndAndRetry(t *testing.T) {
 	if said := w.slack.of("response-url"); len(said) != 1 || !strings.Contains(said[0].Args["text"].(string), "Only the requester, the approver and admins") {
 		t.Errorf("told %v", said)
 	}
-	w.interact(w.clickOn(alice, "deescalate", buttonValue(r.ID, workflow.Message{Kind: workflow.KindStatus}), ""))
+	w.interact(w.clickOn(alice, "deescalate", buttonValue(r, workflow.Message{Kind: workflow.KindStatus}), ""))
 	r, err = w.runs.Get(t.Context(), r.ID)
 	if asked, ok := r.EndAsked(); err != nil || !ok || asked.Actor.SlackID != alice {
 		t.Errorf("ending: %+v, %v", r.Signals, err)

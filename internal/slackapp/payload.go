@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/slack-go/slack"
 )
@@ -31,7 +33,8 @@ type interaction struct {
 		MessageTS   string `json:"message_ts"`
 		IsEphemeral bool   `json:"is_ephemeral"`
 	} `json:"container"`
-	View view `json:"view"`
+	Message message `json:"message"` // whose button was pressed
+	View    view    `json:"view"`
 	// Actions are the buttons that were pressed, or the inputs that were changed.
 	Actions []pressed `json:"actions"`
 	State   entries   `json:"state"` // of the inputs of a message
@@ -63,6 +66,58 @@ type pressed struct {
 	ActionID string `json:"action_id"`
 	BlockID  string `json:"block_id"`
 	Value    string `json:"value"`
+}
+
+// message is a message of ours, as far as it says which run it shows. A message
+// that can't be read is of none.
+type message struct {
+	buttons []string // values
+	runs    []string // that it names in its last line
+}
+
+// UnmarshalJSON passes over what it does not know.
+func (m *message) UnmarshalJSON(b []byte) error {
+	var in struct {
+		Blocks []struct {
+			Type     slack.MessageBlockType `json:"type"`
+			Elements []json.RawMessage      `json:"elements"`
+		} `json:"blocks"`
+	}
+	if json.Unmarshal(b, &in) != nil {
+		return nil
+	}
+	for _, block := range in.Blocks {
+		for _, raw := range block.Elements {
+			switch block.Type {
+			case slack.MBTAction:
+				var button struct {
+					Value string `json:"value"`
+				}
+				if json.Unmarshal(raw, &button) != nil {
+					return nil
+				}
+				m.buttons = append(m.buttons, button.Value)
+			case slack.MBTContext:
+				var line struct {
+					Text string `json:"text"`
+				}
+				_ = json.Unmarshal(raw, &line) // an image, say
+				if run, ok := strings.CutPrefix(line.Text, requestLine); ok {
+					m.runs = append(m.runs, run)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// isOf tells whether the message is the one that the button was made for: it
+// has the button, and shows no other run than the button's.
+func (m message) isOf(b pressedButton) bool {
+	return slices.Contains(m.runs, b.run) &&
+		!slices.ContainsFunc(m.runs, func(run string) bool { return run != b.run }) &&
+		slices.ContainsFunc(m.buttons, func(value string) bool { return readButton(value) == b }) &&
+		!slices.ContainsFunc(m.buttons, func(value string) bool { other := readButton(value); return other.run != b.run || other.key != b.key })
 }
 
 // view is a modal as it was when it was submitted or changed.

@@ -44,7 +44,7 @@ func Render(m workflow.Message, r flow.Run) ([]byte, error) {
 	default:
 		return nil, fmt.Errorf("%q is no kind of message", m.Kind)
 	}
-	c.page.context(plain("Request "+r.ID, maxText))
+	c.page.context(plain(requestLine+r.ID, maxText))
 	return body(text, c.page.blocks)
 }
 
@@ -59,6 +59,9 @@ func body(text string, blocks []slack.Block) ([]byte, error) {
 	}{fit(text, maxText), blocks})
 	return b.Bytes(), err
 }
+
+// requestLine begins the line by which a message says which run it shows.
+const requestLine = "Request "
 
 // card is a message of a run while it is written.
 type card struct {
@@ -506,7 +509,7 @@ func (c *card) deciders() {
 
 // button makes a button that acts on the run.
 func (c *card) button(action, label string, style slack.Style, ask string) slack.BlockElement {
-	return button(action, buttonValue(c.ID, c.message), label, style, ask)
+	return button(action, buttonValue(c.Run, c.message), label, style, ask)
 }
 
 // repairs are the buttons of access that is live or stuck: to end it, where the

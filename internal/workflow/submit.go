@@ -142,6 +142,9 @@ type Click struct {
 	Channel flow.Channel
 	Message string           // decision message
 	Via     *flow.MessageRef // the message that has the button
+	// Seen is the digest of what the message said is asked for; "" where it
+	// carries none.
+	Seen string
 }
 
 // Click authorises a click and appends its signal. It returns the run and the
@@ -150,6 +153,9 @@ type Click struct {
 func (s Submit) Click(ctx context.Context, c Click) (flow.Run, string, error) {
 	r, err := s.Runs.Change(ctx, c.RunID, s.Now, func(r flow.Run) (flow.Input, error) {
 		if err := MayClick(r, c); err != nil {
+			return nil, err
+		}
+		if err := sameAsSeen(r, c); err != nil {
 			return nil, err
 		}
 		if utf8.RuneCountInString(c.Message) > maxMessage {
@@ -178,6 +184,20 @@ func (s Submit) Click(ctx context.Context, c Click) (flow.Run, string, error) {
 		return r, r.Access.Removal.EventID, nil
 	}
 	return r, "", nil
+}
+
+// sameAsSeen refuses to count a decision about something else than the run is
+// now. The error has flow.CodeChanged. To end access or to withdraw a request is
+// never about what it says.
+func sameAsSeen(r flow.Run, c Click) error {
+	if c.Seen == "" || r.Status != flow.Requested || c.Action != flow.ActionApprove && c.Action != flow.ActionDeny {
+		return nil
+	}
+	now, err := r.AskedFor()
+	if err == nil && c.Seen != now {
+		err = flow.Errorf(flow.CodeChanged, "this request has changed since its message was written, so that your click did not count: read it once more, and decide then")
+	}
+	return err
 }
 
 // maxMessage bounds decision messages; Slack's plain_text_input takes 3,000.
