@@ -41,7 +41,7 @@
 //	              "value": …, "error": {"code": "Type:NAME", "message", "hint", "file", "line"},
 //	              "output": "what it printed, 16 KB at most", "ms": 12}],
 //	 "warnings": [error, …],     what is in the source and is passed over
-//	 "output": "…",              what the source printed when it was imported
+//	 "output": "…",              what was printed outside of handlers, as while the source was imported
 //	 "error": {…}}               when the source can't be imported, or the message not be understood
 //
 // Every fault of customers' code is a value: SDK:IMPORT_ERROR, the code of a

@@ -165,7 +165,7 @@ type response struct {
 	Results  []result `json:"results"`
 	Error    *fault   `json:"error"`
 	Warnings []*fault `json:"warnings"` // about the source, though it can be used
-	Output   string   `json:"output"`   // what the source printed when it was imported
+	Output   string   `json:"output"`   // what was printed outside of handlers
 }
 
 // States of a result.
