@@ -7,6 +7,11 @@
 //	    Mode), or SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET (HTTP); with none of
 //	    them it is simulated, on a page at the listening address.
 //
+//	    A configuration with faults, or without what live access needs to be taken
+//	    away, is an error; but while access is live, what was published last
+//	    serves for it to end. New requests are then refused, and /healthz answers
+//	    503 with the faults.
+//
 //	local check [-flows DIR] [-sdk DIR] [-static]
 //	    Print all faults of the configuration; exit 1 if there are any. The first
 //	    lines of its Python run, unless it is only to be read (-static).

@@ -25,4 +25,5 @@ var statuses = map[flow.Code]int{
 	flow.CodeMediaType:       http.StatusUnsupportedMediaType,
 	flow.CodeLookup:          http.StatusServiceUnavailable,
 	flow.CodeLookupRefused:   http.StatusServiceUnavailable,
+	flow.CodeConfigFaulty:    http.StatusServiceUnavailable,
 }

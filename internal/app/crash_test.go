@@ -297,6 +297,53 @@ func TestKilledAtEveryStep(t *testing.T) {
 	}
 }
 
+// TestKilledAndMisconfigured is a process that is killed, and started again with a
+// fault in its configuration: if access may be there, it is taken away all the
+// same, and if not, the start fails.
+func TestKilledAndMisconfigured(t *testing.T) {
+	t.Parallel()
+	binary := plainBinary(t)
+	whole := newCorpse(t, ledgerModes[0])
+	if !whole.execute(t, binary, 0) {
+		t.Fatal("the run does not even end undisturbed")
+	}
+	steps := whole.steps(t)
+	outcomes := make(chan bool, steps)
+	t.Run("at", func(t *testing.T) {
+		for at := 1; at <= steps; at += 6 {
+			t.Run(strconv.Itoa(at), func(t *testing.T) {
+				t.Parallel()
+				v := newCorpse(t, ledgerModes[0])
+				if v.execute(t, binary, at) {
+					return
+				}
+				if err := os.WriteFile(filepath.Join(v.data, "flows", "flows.yaml"), []byte(strings.Replace(crashFlows, "strategy_id", "stratgy_id", 1)), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				live := v.live(t)
+				outcomes <- live
+				ended, out := v.run(t, binary, 0)
+				switch {
+				case live && !ended:
+					t.Errorf("access stays because of a fault in the configuration:\n%s", out)
+				case live:
+					v.check(t)
+				case ended || !strings.Contains(string(out), "stratgy_id"):
+					t.Errorf("nothing was live, and it was started: %v\n%s", ended, out)
+				}
+			})
+		}
+	})
+	close(outcomes)
+	seen := map[bool]int{}
+	for live := range outcomes {
+		seen[live]++
+	}
+	if seen[true] == 0 || seen[false] == 0 {
+		t.Errorf("live and not: %v, want some of both", seen)
+	}
+}
+
 // TestMishapAtEveryCall has one call of the target go wrong: each in turn, in
 // each way.
 func TestMishapAtEveryCall(t *testing.T) {
@@ -372,8 +419,33 @@ func newCorpse(t *testing.T, mode ledgerMode) corpse {
 	return corpse{data, mode}
 }
 
+// live tells whether the run's access may be there.
+func (c corpse) live(t *testing.T) bool {
+	t.Helper()
+	db, err := sqlite.Open(databaseFile(filepath.Join(c.data, "state")), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	page, err := store.Runs{Store: db}.List(t.Context(), store.Query{By: store.ByKind})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(page.Runs) == 1 && page.Runs[0].Access.Live()
+}
+
 // execute runs the process; true: it came to its end, false: it was killed.
 func (c corpse) execute(t *testing.T, binary string, at int) bool {
+	t.Helper()
+	ended, out := c.run(t, binary, at)
+	if !ended && out != nil {
+		t.Fatalf("it failed:\n%s", out)
+	}
+	return ended
+}
+
+// run runs the process; false: it was killed, or failed with this output.
+func (c corpse) run(t *testing.T, binary string, at int) (ended bool, failed []byte) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), binary)
 	cmd.Env = append(os.Environ(), crashData+"="+c.data, crashAt+"="+strconv.Itoa(at))
@@ -386,14 +458,13 @@ func (c corpse) execute(t *testing.T, binary string, at int) bool {
 			t.Logf("the log of the process that was to die at %d:\n%s", at, out)
 		}
 	})
-	if err == nil {
-		return true
-	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL {
-		return false
+		return false, nil
 	}
-	t.Fatalf("%v\n%s", err, out)
-	return false
+	if err != nil {
+		return false, fmt.Appendf(out, "%v", err)
+	}
+	return true, nil
 }
 
 func (c corpse) steps(t *testing.T) int {

@@ -5,6 +5,8 @@
 //	command.go       the commands and their flags; welcome.go: what is printed
 //	                 at the start
 //	local.go         the parts put together, served, and ended
+//	configured.go    puts the configuration in force, or leaves the last one in
+//	                 force while access that needs it is live
 //	slack.go         the way to a workspace; simulation.go: the simulated one,
 //	                 and what its page shows beside it
 //	functions.go     customers' functions on this machine; handlers.go: their

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -38,19 +39,35 @@ func (f *functions) Invoke(ctx context.Context, arn string, payload []byte) ([]b
 // functions reads local.yaml, if the configuration has one, and makes the
 // functions in it ready to run, and the function that runs Python handlers. It
 // fails if a flow has Python and that function can't be found. Isolated flows have
-// one each. With mapped false,
-// the functions of local.yaml are left out, and not built.
+// one each. With mapped false, the functions of local.yaml are left out, and not
+// built.
 func (l *Local) functions(ctx context.Context, configured *catalog.Catalog, mapped bool) (*functions, lambdahost.Secrets, error) {
-	o := l.options
-	config, err := lambdahost.Load(filepath.Join(o.Flows, "local.yaml"))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	config, err := l.mapping()
+	if err != nil {
 		return nil, nil, err
 	}
 	if !mapped {
 		config.Functions = nil
 	}
-	runner, err := sdkFunction(o.SDK)
-	if err != nil && hasPython(configured) {
+	return l.host(ctx, lambdahost.Options{Config: config}, configured.Isolated(), hasPython(configured))
+}
+
+// mapping reads local.yaml, if the configuration has one.
+func (l *Local) mapping() (lambdahost.Config, error) {
+	config, err := lambdahost.Load(filepath.Join(l.options.Flows, "local.yaml"))
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
+	}
+	return config, err
+}
+
+// host makes the functions of o.Config ready to run, and those that run Python
+// handlers: one, and one for each isolated flow.
+func (l *Local) host(ctx context.Context, o lambdahost.Options, isolated []string, python bool) (*functions, lambdahost.Secrets, error) {
+	config := o.Config
+	config.Functions = maps.Clone(config.Functions)
+	runner, err := sdkFunction(l.options.SDK)
+	if err != nil && python {
 		return nil, nil, err
 	}
 	if err == nil { // live runs may need it, though no flow has Python any more
@@ -58,18 +75,19 @@ func (l *Local) functions(ctx context.Context, configured *catalog.Catalog, mapp
 			config.Functions = map[string]lambdahost.Function{}
 		}
 		config.Functions[sdkARN] = runner
-		l.isolated = configured.Isolated()
+		l.isolated = isolated
 		for _, name := range l.isolated {
 			config.Functions[sdk.IsolatedFunction(sdkARN, name)] = runner
 		}
 	}
-	host, err := lambdahost.Open(ctx, lambdahost.Options{Config: config, Data: o.Data, Log: o.Log})
+	o.Config, o.Data, o.Log = config, l.options.Data, l.options.Log
+	host, err := lambdahost.Open(ctx, o)
 	if err != nil {
 		return nil, nil, err
 	}
 	l.closers = append(l.closers, host.Close)
 	f := &functions{here: host, mapped: config.Functions}
-	if o.RealLambdas {
+	if l.options.RealLambdas {
 		aws, err := awsconfig.LoadDefaultConfig(ctx)
 		if err != nil {
 			return nil, nil, fmt.Errorf("find AWS credentials for -real-lambdas: %w", err)

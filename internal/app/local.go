@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -72,6 +71,7 @@ type Local struct {
 
 	options  Options
 	isolated []string // flows whose handlers have a function of their own
+	faults   error    // of a configuration that is not in force; set before anything is served
 	server   *http.Server
 	listener net.Listener
 	workers  []func(context.Context) error // run beside the engine
@@ -98,7 +98,8 @@ const (
 )
 
 // Open builds a local deployment, publishes its flows and takes up what an
-// earlier process left. It listens already, and works once Run is called.
+// earlier process left. It listens already, and works once Run is called. A
+// configuration with faults is an error only if no access is left to take away.
 func Open(ctx context.Context, o Options) (l *Local, err error) {
 	l = &Local{options: o}
 	defer func() {
@@ -112,7 +113,9 @@ func Open(ctx context.Context, o Options) (l *Local, err error) {
 	}
 	configured, report := catalog.Load(o.Flows, o.Settings.Org, builtin.Types(), look)
 	if err := report.Err(); err != nil {
-		return l, err
+		if _, missing := os.Stat(databaseFile(o.Data)); missing != nil {
+			return l, err // nothing was ever granted
+		}
 	}
 	for _, w := range report.Warnings {
 		o.Log.Warn("configuration: " + w.String())
@@ -136,7 +139,7 @@ func Open(ctx context.Context, o Options) (l *Local, err error) {
 	l.closers = append(l.closers, l.listener.Close)
 	l.URL = urlOf(l.listener.Addr())
 
-	return l, l.build(ctx, db, configured)
+	return l, l.build(ctx, db, configured, report.Err())
 }
 
 // load reads the configuration, and looks at the Python in it.
@@ -160,7 +163,7 @@ func urlOf(a net.Addr) string {
 }
 
 // build wires everything that needs the store.
-func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog.Catalog) error {
+func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog.Catalog, faults error) error {
 	o := l.options
 	now := o.Clock.Now
 	engine := &local.Engine{Clock: o.Clock, Log: o.Log}
@@ -169,19 +172,13 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		watched.Store = o.seams.store(db)
 	}
 	c := core.New(o.Settings, watched, o.Clock, o.Log)
+	c.Closed = l.closed
 	runs, flows := c.Runs, c.Flows
 	l.Engine, l.Tokens, l.Runs = engine, c.Tokens, runs
 	l.Audit = &audit.Files{Dir: filepath.Join(o.Data, "audit"), Now: now}
 
-	functions, secrets, err := l.functions(ctx, configured, true)
+	functions, secrets, err := l.configure(ctx, c, configured, faults)
 	if err != nil {
-		return err
-	}
-	publish := workflow.Publish{Runs: runs, Flows: flows, Rights: builtin.Rights, Patience: c.Patience}
-	if _, err := publish.Run(ctx, configured.Flows, configured.Strategies); err != nil {
-		return err
-	}
-	if err := flows.PublishFilter(ctx, configured.Filter); err != nil {
 		return err
 	}
 	slack, err := l.slack(ctx, c)
@@ -300,14 +297,6 @@ func (l *Local) apiToken(ctx context.Context) error {
 		return err
 	}
 	return os.WriteFile(file, []byte(created), 0o600)
-}
-
-func (l *Local) healthz(w http.ResponseWriter, r *http.Request) {
-	if _, err := l.Tokens.List(r.Context()); err != nil {
-		http.Error(w, "the store does not answer", http.StatusServiceUnavailable)
-		return
-	}
-	fmt.Fprintln(w, "ok")
 }
 
 // Run serves until the context ends, then lets work under way finish.

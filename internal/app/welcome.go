@@ -30,6 +30,14 @@ set that as the app's request URLs: /slack/commands, /slack/interactions and,
 for options, /slack/options.
 `, l.URL)
 	}
+	if l.faults != nil {
+		fmt.Fprintf(w, `
+The configuration has faults, and no new requests are taken. Access that was
+granted ends as planned. Mend these, and start again:
+
+%s
+`, l.faults)
+	}
 	fmt.Fprintf(w, `
 The Events API is at %s/api/v1, with the token in %s.
 State is in %s. Ctrl-C stops; nothing is lost.

@@ -47,6 +47,7 @@ const (
 	CodeUndeliverable   Code = "Slack:UNDELIVERABLE"        // the message can't reach its destination as things are
 	CodeUnreachable     Code = "Slack:UNREACHABLE"          // no message reaches Slack just now: the fault of no destination
 	CodeConfigNeeded    Code = "Config:STILL_NEEDED"        // a live grant still needs what the new config drops
+	CodeConfigFaulty    Code = "Config:FAULTY"              // the configuration has faults: nothing new is taken until they are mended
 	CodeMethod          Code = "Request:METHOD_NOT_ALLOWED" // no such method on this path
 	CodeMediaType       Code = "Request:MEDIA_TYPE"         // the body is not announced as JSON
 	CodeNotFound        Code = "Request:NOT_FOUND"          // no such path
@@ -149,7 +150,7 @@ func Retryable(err error) bool {
 		return true
 	}
 	switch CodeOf(err) {
-	case CodeInternal, CodeUnavailable, CodeBusy, CodeNotObserved, CodeLookup, CodeUnreachable, CodeTooManyAttempts:
+	case CodeInternal, CodeUnavailable, CodeBusy, CodeNotObserved, CodeLookup, CodeUnreachable, CodeTooManyAttempts, CodeConfigFaulty:
 		return true
 	}
 	return false

@@ -1,6 +1,7 @@
 package lambdahost
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -115,6 +116,39 @@ func Load(path string) (Config, error) {
 		})
 	}
 	return c, errors.Join(r.faults...)
+}
+
+// Save keeps a configuration in a file, as it is now: [Restore] gives it back.
+func (c Config) Save(file string) error {
+	text, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("keep the functions of this machine: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return fmt.Errorf("keep the functions of this machine: %w", err)
+	}
+	// Whole or not at all: a process may be killed at any moment.
+	err = os.WriteFile(file+".new", text, 0o600)
+	if err == nil {
+		err = os.Rename(file+".new", file)
+	}
+	if err != nil {
+		return fmt.Errorf("keep the functions of this machine: %w", err)
+	}
+	return nil
+}
+
+// Restore reads what Save kept. The error is os.ErrNotExist if nothing was.
+func Restore(file string) (Config, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return Config{}, fmt.Errorf("read the functions of this machine as they were: %w", err)
+	}
+	var c Config
+	if err := json.Unmarshal(text, &c); err != nil {
+		return Config{}, fmt.Errorf("read the functions of this machine as they were, in %s: %w", file, err)
+	}
+	return c, nil
 }
 
 // reader turns YAML into a Config and collects all that is wrong with it.

@@ -43,6 +43,9 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 			return accepted(r, digest, err)
 		}
 	}
+	if err := s.open(); err != nil {
+		return flow.Run{}, "", err
+	}
 	f, err := s.flowBySRN(ctx, q.FlowSRN)
 	if err != nil {
 		return flow.Run{}, "", err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -105,32 +106,13 @@ func (p Publish) free(ctx context.Context, have []string) error {
 		}
 	}
 	missing := map[string][]string{}
-	for _, status := range []flow.Status{flow.Approved, flow.Escalated} {
-		q := store.Query{By: store.ByStatus, Value: string(status), Limit: 200}
-		for {
-			page, err := p.Runs.List(ctx, q)
-			if err != nil {
-				return err
-			}
-			for _, hit := range page.Runs {
-				if hit.ApprovalOnly {
-					continue // approved for ever, with nothing to take away
-				}
-				r, err := p.Runs.Get(ctx, hit.ID) // hits may be old
-				if err != nil {
-					return err
-				}
-				if !r.Access.Live() {
-					continue
-				}
-				for _, n := range needsOf(r, p.Rights) {
-					if !slices.Contains(have, n) && !slices.Contains(missing[n], r.ID) {
-						missing[n] = append(missing[n], r.ID)
-					}
-				}
-			}
-			if q.Cursor = page.Cursor; q.Cursor == "" {
-				break
+	for r, err := range Live(ctx, p.Runs) {
+		if err != nil {
+			return err
+		}
+		for _, n := range needsOf(r, p.Rights) {
+			if !slices.Contains(have, n) && !slices.Contains(missing[n], r.ID) {
+				missing[n] = append(missing[n], r.ID)
 			}
 		}
 	}
@@ -149,6 +131,35 @@ func (p Publish) free(ctx context.Context, have []string) error {
 			"access that is live now could not be taken away any more without: %s; keep it until that access has ended, or end the access first", strings.Join(lines, "; "))
 	}
 	return nil
+}
+
+// Live gives the runs whose access may be there: granted or about to be, and not
+// known to be gone. It ends with an error if they can't all be read.
+func Live(ctx context.Context, runs store.Runs) iter.Seq2[flow.Run, error] {
+	return func(yield func(flow.Run, error) bool) {
+		for _, status := range []flow.Status{flow.Approved, flow.Escalated} {
+			q := store.Query{By: store.ByStatus, Value: string(status), Limit: 200}
+			for {
+				page, err := runs.List(ctx, q)
+				if err != nil {
+					yield(flow.Run{}, err)
+					return
+				}
+				for _, hit := range page.Runs {
+					if hit.ApprovalOnly {
+						continue // approved for ever, with nothing to take away
+					}
+					r, err := runs.Get(ctx, hit.ID) // hits may be old
+					if (err != nil || r.Access.Live()) && !yield(r, err) || err != nil {
+						return
+					}
+				}
+				if q.Cursor = page.Cursor; q.Cursor == "" {
+					break
+				}
+			}
+		}
+	}
 }
 
 // needsForm names the form of the list that needs returns, and is stored with

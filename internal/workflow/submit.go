@@ -22,6 +22,9 @@ type Submit struct {
 	// Fields gives the options that API requests are held to. If it is nil, API
 	// requests of flows whose options come from handlers are refused.
 	Fields FormHandlers
+	// Closed returns why no new requests are taken just now, and nil while they
+	// are. If Closed is nil, they always are. What is under way goes on.
+	Closed func() error
 	Now    func() time.Time
 }
 
@@ -36,6 +39,9 @@ type Prompt struct {
 // Prompt starts a run whose form is being shown. The same prompt twice is the
 // same run. Guests, and flows that don't allow Slack, are refused.
 func (s Submit) Prompt(ctx context.Context, p Prompt) (flow.Run, error) {
+	if err := s.open(); err != nil {
+		return flow.Run{}, err
+	}
 	if err := s.mayStart(p.Flow, flow.ChannelSlack, p.Actor); err != nil {
 		return flow.Run{}, err
 	}
@@ -43,6 +49,14 @@ func (s Submit) Prompt(ctx context.Context, p Prompt) (flow.Run, error) {
 		ID: p.RunID, Flow: p.Flow, Requester: p.Actor.Actor, Source: flow.ChannelSlack,
 		SourceChannel: p.SourceChannel, Prompted: true,
 	}, nil)
+}
+
+// open returns why no new requests are taken.
+func (s Submit) open() error {
+	if s.Closed == nil {
+		return nil
+	}
+	return s.Closed()
 }
 
 func (s Submit) mayStart(f *flow.Flow, source flow.Channel, who store.User) error {
@@ -95,6 +109,9 @@ func (s Submit) Request(ctx context.Context, runID string, who flow.Actor, value
 				return nil, flow.Errorf(flow.CodeStale, "this form was open too long; start again with /sym req")
 			}
 			return nil, flow.ErrUnchanged
+		}
+		if err := s.open(); err != nil {
+			return nil, err
 		}
 		f, err := s.Flows.Version(ctx, r.Flow, r.FlowVersion)
 		if err != nil {

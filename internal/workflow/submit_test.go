@@ -24,6 +24,44 @@ func only(channels ...flow.Channel) func(*flow.Flow) {
 	}
 }
 
+// TestSubmit_Closed: nothing new is taken, by no way in, and nothing is recorded.
+// What is under way goes on.
+func TestSubmit_Closed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	open, err := w.submit.Prompt(t.Context(), workflow.Prompt{RunID: flow.RunIDFrom("acme", "open"), Flow: w.flow, Actor: asker})
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := w.ask(asker, "asked before")
+	before := len(w.feed)
+	w.submit.Closed = func() error { return flow.Errorf(flow.CodeConfigFaulty, "closed") }
+	for way, try := range map[string]func() error{
+		"Prompt": func() error {
+			_, err := w.submit.Prompt(t.Context(), workflow.Prompt{RunID: flow.RunIDFrom("acme", "trigger"), Flow: w.flow, Actor: asker})
+			return err
+		},
+		"Request": func() error {
+			_, err := w.submit.Request(t.Context(), open.ID, asker.Actor, nil)
+			return err
+		},
+		"RequestByAPI": func() error {
+			_, _, err := w.submit.RequestByAPI(t.Context(), api())
+			return err
+		},
+	} {
+		if err := try(); flow.CodeOf(err) != flow.CodeConfigFaulty {
+			t.Errorf("%s: %v", way, err)
+		}
+	}
+	if len(w.feed) != before {
+		t.Error("what was refused left a trace")
+	}
+	if _, _, err := w.submit.Click(t.Context(), workflow.Click{RunID: asked, Action: flow.ActionCancel, Actor: asker, Channel: flow.ChannelSlack}); err != nil {
+		t.Errorf("an open request can't be withdrawn: %v", err)
+	}
+}
+
 func TestSubmit_Prompt(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

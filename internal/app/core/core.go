@@ -38,6 +38,9 @@ type Core struct {
 	Calls    store.Calls  // tokens of handlers' calls
 	Values   store.Values // what handlers keep
 	Notices  store.Notices
+	// Closed returns why no new requests are taken just now; see
+	// workflow.Submit. Nil: they always are.
+	Closed func() error
 	// Patience is the least time for which any answer is waited for, as in
 	// config.Settings.
 	Patience time.Duration
@@ -58,7 +61,7 @@ func New(settings config.Settings, s store.Store, clock workflow.Clock, log *slo
 // Submit builds the way in; fields gives the options that API requests are held
 // to.
 func (c Core) Submit(d workflow.Directory, fields workflow.FormHandlers) workflow.Submit {
-	return workflow.Submit{Org: c.Org, Runs: c.Runs, Flows: c.Flows, Directory: d, Fields: fields, Now: c.Clock.Now}
+	return workflow.Submit{Org: c.Org, Runs: c.Runs, Flows: c.Flows, Directory: d, Fields: fields, Closed: c.Closed, Now: c.Clock.Now}
 }
 
 // Approval builds the tasks that collect a decision. The error names the ports
