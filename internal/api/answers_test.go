@@ -285,3 +285,14 @@ func TestHead(t *testing.T) {
 		t.Errorf("HEAD where only POST is: %d", refused.StatusCode)
 	}
 }
+
+// A target's resource name may end in its id, as Sym's clients send it.
+func TestRequest_TargetWithID(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	out := f.request(access("orders-db:latest", "orders-db:latest:"+flow.TargetID(org, "orders-db")))
+	r, err := f.api.Runs.Get(t.Context(), out.RunID)
+	if err != nil || r.Target == nil || r.Target.Name != "orders-db" {
+		t.Errorf("target %+v, %v", r.Target, err)
+	}
+}

@@ -141,6 +141,7 @@ func refusals() []refusal {
 		bad("a target of another org", access("sym:access_target", "other:access_target"), "flow_inputs.target_srn"),
 		bad("a target of another type", access("aws_lambda_function", "okta_group"), "flow_inputs.target_srn"),
 		bad("an unknown target", access("orders-db", "payroll-db"), "flow_inputs.target_srn"),
+		bad("a target with the id of another", access("orders-db:latest", "orders-db:latest:0d6e5a3c-0000-5000-8000-000000000000"), "flow_inputs.target_srn"),
 		bad("a target that is no SRN", access("sym:access_target:aws_lambda_function:orders-db:latest", "orders-db"), "flow_inputs.target_srn"),
 		bad("a target that is no text", access(target, `"target_srn":1`), "flow_inputs.target_srn"),
 		bad("a target as the form names it", access("target_srn", "target_id"), "flow_inputs.target_id"),

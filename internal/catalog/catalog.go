@@ -107,7 +107,7 @@ func (c *Catalog) HandlerSecrets(isolated string) []flow.SecretRef {
 	apart := map[string]bool{} // strategies of isolated flows
 	for _, f := range c.Flows {
 		if f.Isolated && f.Strategy != nil {
-			apart[f.Strategy.Name] = true
+			apart[f.Strategy.Type+"/"+f.Strategy.Name] = true
 		}
 		if !f.HasPython() || f.Isolated != (isolated != "") || f.Isolated && f.Name != isolated {
 			continue
@@ -122,7 +122,7 @@ func (c *Catalog) HandlerSecrets(isolated string) []flow.SecretRef {
 			used = slices.AppendSeq(used, maps.Values(c.Filter.Integrations))
 		}
 		for _, s := range c.Strategies {
-			if s.Implementation != nil && s.Integration != nil && !apart[s.Name] {
+			if s.Implementation != nil && s.Integration != nil && !apart[s.Type+"/"+s.Name] {
 				used = append(used, *s.Integration)
 			}
 		}
@@ -183,7 +183,7 @@ func LoadPart(dir string, part fs.FS, org string, types map[string]strategy.Type
 func LoadFS(fsys fs.FS, org string, types map[string]strategy.Type, describe ...Describe) (*Catalog, Report) {
 	l := &loader{
 		org: org, types: types, fsys: fsys, describe: describe,
-		byName: map[string]map[string]*document{}, described: map[string][]string{},
+		byName: names{}, described: map[string][]string{},
 	}
 	if err := flow.CheckName(org); err != nil {
 		l.fault("", 0, "org %s", flow.UserMessage(err))
@@ -206,13 +206,13 @@ type loader struct {
 	types     map[string]strategy.Type
 	fsys      fs.FS
 	describe  []Describe
-	described map[string][]string             // what sources define, by digest
-	documents []*document                     // in order of file and line
-	byName    map[string]map[string]*document // by kind, and name in lower case
+	described map[string][]string // what sources define, by digest
+	documents []*document         // in order of file and line
+	byName    names
 	report    Report
 	suggested int // how often a name was looked for that may have been meant
 
-	// What documents mean, by name in lower case. Those with faults are here
+	// What documents mean, by their keys. Those with faults are here
 	// too, as far as they could be read.
 	sources         map[string]string // type
 	secrets         map[string]flow.SecretRef
@@ -233,18 +233,6 @@ func (l *loader) fault(file string, line int, format string, args ...any) {
 
 // maxSuggestions bounds the work spent on guessing which name was meant.
 const maxSuggestions = 100
-
-// refer returns the document that a name refers to. If there is none, it
-// returns nil and reports a fault at the path of d.
-func (l *loader) refer(d *document, path, kind, name string) *document {
-	found := l.byName[kind][strings.ToLower(name)]
-	if found == nil {
-		d.fault(path, "no document of kind %s is named %q%s: write the name of one that there is", kind, flow.Clip(name, maxQuoted), l.guess(kind, name))
-		return nil
-	}
-	found.used = true
-	return found
-}
 
 // guess writes a suggestion for the name of a document of the kind.
 func (l *loader) guess(kind, name string) string {

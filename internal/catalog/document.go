@@ -33,6 +33,7 @@ type document struct {
 	file   string
 	node   *yaml.Node // a mapping
 	kind   string
+	typ    string // of the kinds that tell by it; "" if it has none
 	name   string // "" if it has none, or a wrong one
 	// faulty has the paths at which something is wrong, so that what follows
 	// from it is not reported as well.
@@ -147,14 +148,18 @@ func (l *loader) document(file string, node *yaml.Node) {
 		d.fault("kind", "%q is no kind%s: write one of %s", flow.Clip(d.kind, maxQuoted), flow.DidYouMean(d.kind, known), strings.Join(known, ", "))
 		return
 	}
+	if typ := value(node, "type"); typ != nil && typ.ShortTag() == "!!str" {
+		d.typ = typ.Value
+	}
 	o := d.object()
 	if d.kind == kindFilter {
-		if first := l.byName[kindFilter][kindFilter]; first != nil {
+		if found := l.byName[kindFilter][kindFilter]; len(found) > 0 {
+			first := found[0]
 			d.fault("kind", "there is a %s already (%s:%d), and there can be one only: put both into one", kindFilter, first.file, first.node.Line)
 			return
 		}
 		d.name, d.used = kindFilter, true // it needs no name, since nothing refers to it
-		l.byName[kindFilter] = map[string]*document{kindFilter: d}
+		l.byName.add(d)
 		l.documents = append(l.documents, d)
 		return
 	}
@@ -165,15 +170,9 @@ func (l *loader) document(file string, node *yaml.Node) {
 	}
 	if ok {
 		d.name = name
-		key := strings.ToLower(name)
-		if l.byName[d.kind] == nil {
-			l.byName[d.kind] = map[string]*document{}
-		}
-		if first := l.byName[d.kind][key]; first != nil {
+		if first := l.byName.add(d); first != nil {
 			d.fault("name", "is the name of another %s already (%s:%d): choose another one; the case of letters makes no difference",
 				d.kind, first.file, locate(first.node, "name"))
-		} else {
-			l.byName[d.kind][key] = d
 		}
 	}
 	l.documents = append(l.documents, d)

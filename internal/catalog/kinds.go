@@ -115,9 +115,6 @@ func byName[T any](m map[string]T) []T {
 	return out
 }
 
-// key is the name by which others refer to the document.
-func (d *document) key() string { return strings.ToLower(d.name) }
-
 // label reads the text that people read instead of the name.
 func (o *object) label() string {
 	s, _ := o.text("label")
@@ -137,9 +134,9 @@ func (o *object) oneOf(key string, known []string) string {
 	return s
 }
 
-// ref reads a reference to a document of a kind. It returns nil if the
-// attribute is absent or wrong.
-func (o *object) ref(key, kind string, must bool) *document {
+// ref reads a reference to a document of a kind, of one of the types if several
+// have the name. It returns nil if the attribute is absent or wrong.
+func (o *object) ref(key, kind string, must bool, types ...string) *document {
 	var name string
 	var ok bool
 	if must {
@@ -150,18 +147,18 @@ func (o *object) ref(key, kind string, must bool) *document {
 	if !ok {
 		return nil
 	}
-	return o.doc.loader.refer(o.doc, o.at(key), kind, name)
+	return o.doc.loader.refer(o.doc, o.at(key), kind, name, types...)
 }
 
 // refs reads a list of references to documents of a kind, each once.
-func (o *object) refs(key, kind string, each func(path string, d *document)) {
+func (o *object) refs(key, kind string, types []string, each func(path string, d *document)) {
 	seen := map[*document]bool{}
 	o.list(key, "a list of names", func(path string, n *yaml.Node) {
 		name, ok := o.textOf(path, n)
 		if !ok {
 			return
 		}
-		d := o.doc.loader.refer(o.doc, path, kind, name)
+		d := o.doc.loader.refer(o.doc, path, kind, name, types...)
 		switch {
 		case d == nil:
 		case seen[d]:
@@ -186,8 +183,8 @@ func (o *object) settings() (map[string]string, map[string]flow.SecretRef) {
 	secrets := map[string]flow.SecretRef{}
 	secret := func(setting, key, name string) {
 		name = strings.ToLower(name)
-		if d := o.doc.loader.byName["secret"][name]; d != nil {
-			d.used = true
+		if found := o.doc.loader.byName["secret"][name]; len(found) > 0 {
+			found[0].used = true
 			secrets[key] = o.doc.loader.secrets[name]
 			return
 		}
@@ -225,7 +222,7 @@ func (d *document) secretSource(o *object) {
 	o.label()
 	typ := o.oneOf("type", secretSourceTypes)
 	if s := o.child("settings"); s != nil {
-		s.ref("context_id", "integration", false)
+		s.ref("context_id", "integration", false, permissionContext)
 		s.done()
 	}
 	d.loader.sources[d.key()] = typ
@@ -260,14 +257,14 @@ func (d *document) integration(o *object) {
 
 func (d *document) runtime(o *object) {
 	o.label()
-	if o.ref("context_id", "integration", false) != nil {
+	if o.ref("context_id", "integration", false, permissionContext) != nil {
 		d.warn("context_id", "has no effect: everything runs in the account that it is deployed to, with roles of its own")
 	}
 }
 
 func (d *document) errorLogger(o *object) {
 	o.label()
-	if i := o.ref("integration_id", "integration", true); i != nil {
+	if i := o.ref("integration_id", "integration", true, "slack"); i != nil {
 		d.integrationType("integration_id", i, "slack")
 	}
 	channel, ok := o.required("destination", `a Slack channel, such as "#sym-errors"`)
@@ -277,17 +274,24 @@ func (d *document) errorLogger(o *object) {
 	d.loader.errorChannels[d.key()] = channel
 }
 
-// integrationType holds a reference to integrations of one type.
-func (d *document) integrationType(path string, integration *document, want string) {
-	if got := d.loader.integrations[integration.key()].Type; got != want && got != "" {
-		d.fault(path, "integration %q is of type %s: refer to one of type %s", integration.name, flow.Clip(got, maxQuoted), want)
+// Types of integrations that stand for no service of their own: what is known of
+// a service that we know nothing of, and a role in an account of AWS.
+const (
+	customIntegration = "custom"
+	permissionContext = "permission_context"
+)
+
+// integrationType holds a reference to integrations of some types.
+func (d *document) integrationType(path string, integration *document, want ...string) {
+	if got := d.loader.integrations[integration.key()].Type; !slices.Contains(want, got) && got != "" {
+		d.fault(path, "integration %q is of type %s: refer to one of type %s", integration.name, flow.Clip(got, maxQuoted), strings.Join(want, " or "))
 	}
 }
 
 func (d *document) logDestination(o *object) {
 	out := LogDestination{Name: d.name, Label: o.label(), Type: o.oneOf("type", slices.Sorted(maps.Keys(logDestinationTypes)))}
 	alone := out.Type == "" || logDestinationTypes[out.Type]
-	if i := o.ref("integration_id", "integration", !alone); i != nil {
+	if i := o.ref("integration_id", "integration", !alone, out.Type, permissionContext); i != nil {
 		out.Integration = d.loader.integrations[i.key()]
 	}
 	out.Settings, out.Secrets = o.settings()
@@ -322,7 +326,7 @@ func (d *document) strategy(o *object) {
 	s := &flow.Strategy{Name: d.name, Label: o.label()}
 	s.Type = o.oneOf("type", slices.Sorted(maps.Keys(l.types)))
 	typ, known := l.types[s.Type]
-	integration := o.ref("integration_id", "integration", false)
+	integration := o.ref("integration_id", "integration", false, append(slices.Clone(typ.Integration.Types), s.Type)...)
 	if integration != nil {
 		s.Integration = l.integrations[integration.key()]
 	}
@@ -332,10 +336,13 @@ func (d *document) strategy(o *object) {
 		d.fault("implementation", "goes with %s", l.typesWithImplementation())
 	}
 	targets := map[string]*document{}
-	o.refs("targets", "target", func(path string, t *document) {
+	o.refs("targets", "target", typ.TargetNames(), func(path string, t *document) {
 		target := l.targets[t.key()]
 		if _, granted := typ.Target(target.Type); known && target.Type != "" && !granted {
 			d.fault(path, "target %q is of type %s, and strategies of type %s grant targets of type %s only", t.name, flow.Clip(target.Type, maxQuoted), s.Type, strings.Join(typ.TargetNames(), " or "))
+		}
+		if first := targets[t.name]; first != nil {
+			d.fault(path, "targets %s/%s and %s/%s of one strategy have one name, and so one id: give one of them another name", first.typ, first.name, t.typ, t.name)
 		}
 		targets[t.name] = t
 		s.Targets = append(s.Targets, target)
@@ -385,7 +392,7 @@ func (d *document) environment(o *object) {
 	} else if d.readable("error_logger_id") {
 		d.warn("", "has no error_logger_id: failures are shown to the requester only, and in the logs")
 	}
-	o.refs("log_destination_ids", "log_destination", func(string, *document) {})
+	o.refs("log_destination_ids", "log_destination", nil, func(string, *document) {})
 	e.Admins = o.texts("admins")
 	for i, email := range e.Admins {
 		if err := flow.CheckEmail(email); err != nil {
@@ -410,16 +417,21 @@ func (o *object) integrations() map[string]flow.Integration {
 	var out map[string]flow.Integration
 	for i := 0; i < len(c.node.Content); i += 2 {
 		key := c.node.Content[i].Value
-		integration := c.ref(key, "integration", true)
 		service, ok := strings.CutSuffix(key, "_id")
 		if !ok || service == "" {
+			c.get(key)
 			d.fault(c.at(key), "names no service: write <service>_id, such as slack_id")
 			continue
 		}
+		types := []string{service, customIntegration}
+		if strings.HasPrefix(service, "aws_") {
+			types = append(types, permissionContext)
+		}
+		integration := c.ref(key, "integration", true, types...)
 		if integration == nil {
 			continue
 		}
-		d.integrationType(c.at(key), integration, service)
+		d.integrationType(c.at(key), integration, types...)
 		if out == nil {
 			out = map[string]flow.Integration{}
 		}
@@ -429,7 +441,7 @@ func (o *object) integrations() map[string]flow.Integration {
 }
 
 func (d *document) flowsFilter(o *object) {
-	f := &flow.FlowsFilter{Implementation: o.source("implementation", kindFilter), Vars: o.textMap("vars"), Integrations: o.integrations()}
+	f := &flow.FlowsFilter{Implementation: o.source("implementation", kindFilter), Vars: o.vars(), Integrations: o.integrations()}
 	if err := f.Check(); err != nil && d.readable("implementation") {
 		d.fault("implementation", "%s", flow.UserMessage(err))
 	}
@@ -438,6 +450,7 @@ func (d *document) flowsFilter(o *object) {
 
 func (d *document) flow(o *object) {
 	l := d.loader
+	d.expandJSON()
 	f := &flow.Flow{Org: l.org, Name: d.name}
 	f.Label, _ = o.text("label")
 	if env := o.ref("environment_id", "environment", true); env != nil {
@@ -448,7 +461,7 @@ func (d *document) flow(o *object) {
 		d.faulty["params.after_approve.lambda_arn"] = true
 		d.faulty["params.approval.required"] = true
 	}
-	f.Vars = o.textMap("vars")
+	f.Vars = o.vars()
 	f.Implementation = o.source("implementation", d.name)
 	f.Isolated = o.flag("isolated", false)
 	params := o.child("params")
@@ -482,7 +495,7 @@ func (d *document) flow(o *object) {
 // isolated; "" if there is none.
 func sharesCode(f, other *flow.Flow) string {
 	if (f.Isolated || other.Isolated) && f.Strategy != nil && other.Strategy != nil &&
-		f.Strategy.Implementation != nil && f.Strategy.Name == other.Strategy.Name {
+		f.Strategy.Implementation != nil && f.Strategy.Name == other.Strategy.Name && f.Strategy.Type == other.Strategy.Type {
 		return f.Strategy.Name
 	}
 	return ""
@@ -543,6 +556,10 @@ func (o *object) promptField() flow.PromptField {
 	p.Type = flow.FieldType(typ)
 	p.Label, _ = o.text("label")
 	p.OnChange = o.source("on_change", "on_change_"+p.Name)
+	if p.Name == flow.FieldNameTarget && len(p.AllowedValues) > 0 {
+		o.doc.warn(o.at("allowed_values"), "has no effect: target_id offers the strategy's targets")
+		p.AllowedValues = nil
+	}
 	o.done()
 	return p
 }

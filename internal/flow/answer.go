@@ -166,6 +166,9 @@ func (f *Flow) Terms(r Run, asked EventName, h *HookAnswer) (*Terms, map[string]
 		name := target
 		if n, err := ParseSRN(target); err == nil {
 			name = n.Slug
+			if n.Identifier != "" && !strings.EqualFold(n.Identifier, TargetID(f.Org, name)) {
+				return nil, nil, wrong("target %q, whose id is not that of the target it names", Clip(target, 120))
+			}
 		}
 		chosen, ok := f.Strategy.Target(f.Org, name)
 		if !ok {

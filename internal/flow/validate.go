@@ -341,9 +341,6 @@ func (v *validator) target(i int, p PromptField) {
 	if p.Type != "" && p.Type != FieldString {
 		v.fault(fieldPath(i, "type"), "target_id holds a target's id: write string")
 	}
-	if len(p.AllowedValues) > 0 {
-		v.fault(fieldPath(i, "allowed_values"), "target_id offers the strategy's targets: remove allowed_values, and list the targets in the strategy")
-	}
 	v.always(i, p)
 	if p.Default != "" && len(v.Strategy.Targets) > 0 {
 		if _, ok := v.Strategy.Target(v.Org, p.Default); !ok {

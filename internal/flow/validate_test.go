@@ -171,7 +171,6 @@ func TestFlow_Validate(t *testing.T) {
 
 		{"TargetRight", validAccess, field(PromptField{Name: "target_id", Type: FieldString, Required: true, Visible: true, Default: "Orders-DB"}), nil},
 		{"TargetOfOtherType", validAccess, field(PromptField{Name: "target_id", Type: FieldInt, Required: true, Visible: true}), []string{p0 + "type: target_id holds a target's id"}},
-		{"TargetWithValues", validAccess, field(PromptField{Name: "target_id", Type: FieldString, Required: true, Visible: true, AllowedValues: []string{"orders-db"}}), []string{p0 + "allowed_values: target_id offers"}},
 		{"TargetOptional", validAccess, field(PromptField{Name: "target_id", Type: FieldString, Visible: true}), []string{p0 + "required: no access without target_id"}},
 		{"TargetHidden", validAccess, field(PromptField{Name: "target_id", Type: FieldString, Required: true}), []string{p0 + "visible: no access without target_id"}},
 		{"TargetDefaultUnknown", validAccess, field(PromptField{Name: "target_id", Type: FieldString, Required: true, Visible: true, Default: "x"}), []string{p0 + `default: "x" is not one of the targets`}},
