@@ -1,0 +1,79 @@
+package internal_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var (
+	linkPattern    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	headingPattern = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	// pathPattern matches what guides name of this repository, as `internal/flow`.
+	pathPattern = regexp.MustCompile("`((?:events|flows|functions|infra|internal)/[\\w./-]+)`")
+)
+
+// TestDocs follows the links of README, CONTRIBUTING and the guides to files and
+// headings, and looks for the files that the first two name.
+func TestDocs(t *testing.T) {
+	t.Parallel()
+	const root = ".."
+	guides, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	houses := []string{filepath.Join(root, "README.md"), filepath.Join(root, "CONTRIBUTING.md")}
+	seen := 0
+	for _, page := range slices.Concat(houses, guides) {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, link := range linkPattern.FindAllStringSubmatch(string(text), -1) {
+			if strings.Contains(link[1], "://") {
+				continue
+			}
+			seen++
+			file, heading, _ := strings.Cut(link[1], "#")
+			to := page
+			if file != "" {
+				to = filepath.Join(filepath.Dir(page), file)
+			}
+			if _, err := os.Stat(to); err != nil {
+				t.Errorf("%s links to %s, which is not there", page, link[1])
+			} else if heading != "" && !slices.Contains(headings(t, to), heading) {
+				t.Errorf("%s links to %s, where there is no such heading", page, link[1])
+			}
+		}
+		if !slices.Contains(houses, page) {
+			continue
+		}
+		for _, path := range pathPattern.FindAllStringSubmatch(string(text), -1) {
+			seen++
+			if _, err := os.Stat(filepath.Join(root, path[1])); err != nil {
+				t.Errorf("%s names %s, which is not there", page, path[1])
+			}
+		}
+	}
+	if seen < 50 {
+		t.Errorf("only %d links and paths were looked at", seen)
+	}
+}
+
+// headings gives the anchors of a page's headings, as GitHub makes them.
+func headings(t *testing.T, page string) []string {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var anchors []string
+	for _, h := range headingPattern.FindAllStringSubmatch(string(text), -1) {
+		anchor := regexp.MustCompile(`[^\w\- ]`).ReplaceAllString(strings.ToLower(h[1]), "")
+		anchors = append(anchors, strings.ReplaceAll(anchor, " ", "-"))
+	}
+	return anchors
+}
