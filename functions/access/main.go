@@ -1,7 +1,7 @@
 // Command access grants, and takes away. It is the only function that holds the
 // rights of strategies. Step Functions calls it for the step that grants; for
 // removals it is called, with a run's id alone, by schedules, by the sweep and
-// by whoever asked for one.
+// by functions in which somebody asked for one.
 package main
 
 import (

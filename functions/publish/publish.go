@@ -92,8 +92,8 @@ func refuse(cause error) cfn.CustomResourceFunction {
 // answering is what telling CloudFormation takes.
 const answering = 5 * time.Second
 
-// IAM takes some seconds to tell everybody of the rights that the same deploy has
-// given, so that a refusal is none before it has lasted for a while.
+// IAM takes some seconds to spread the rights that the same deploy has given, so
+// that a refusal counts only once it has lasted for a while.
 const (
 	patience   = time.Minute
 	firstPause = 250 * time.Millisecond

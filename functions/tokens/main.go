@@ -1,5 +1,5 @@
-// Command tokens makes, lists and revokes tokens of the Events API, for whoever
-// has AWS credentials that may call it. Nothing else may write tokens.
+// Command tokens makes, lists and revokes tokens of the Events API, for
+// callers whose AWS credentials may call it. Nothing else may write tokens.
 package main
 
 import (
@@ -21,7 +21,7 @@ func build(_ context.Context, d core.Deployed) (lambda.Handler, error) {
 }
 
 // caller is whom API Gateway has authenticated. Should the route ever lose its
-// authorisation, nobody is let in.
+// authorisation, all callers are refused.
 func caller(r *http.Request) (string, bool) {
 	event, ok := algnhsa.APIGatewayV2RequestFromContext(r.Context())
 	if !ok || event.RequestContext.Authorizer == nil || event.RequestContext.Authorizer.IAM == nil {

@@ -27,7 +27,7 @@ type API struct {
 	Org    string
 	Now    func() time.Time
 	Log    *slog.Logger
-	// Attempts limits bad tokens. Nil: whoever stands before the API does.
+	// Attempts limits bad tokens. Nil: what stands before the API does that.
 	Attempts *Attempts
 }
 

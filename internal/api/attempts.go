@@ -9,8 +9,8 @@ import (
 )
 
 // Attempts refuses to look up tokens after too many bad ones in a minute. In
-// AWS, API Gateway throttles; on one machine nobody else does. Whoever has shown
-// a valid token goes on being let in.
+// AWS, API Gateway throttles; on one machine nothing else does. A caller who has
+// shown a valid token is still let in.
 type Attempts struct {
 	PerMinute int              // bad tokens, of all callers together
 	Now       func() time.Time // required

@@ -67,7 +67,7 @@ func (c *Catalog) Isolated() []string {
 }
 
 // Isolates tells whether a configuration has such flows, or has faults, so that
-// nobody knows: then its Python must show what it defines without being run
+// it can't be told: then its Python must show what it defines without being run
 // beside that of others.
 func Isolates(fsys fs.FS, org string, types map[string]strategy.Type) bool {
 	c, _ := LoadFS(fsys, org, types)

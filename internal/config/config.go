@@ -1,5 +1,5 @@
 // Package config has the settings that functions are started with. They travel
-// as environment variables: whoever starts a function writes them with Env,
+// as environment variables: what starts a function writes them with Env,
 // and the function reads them with Read.
 package config
 
@@ -60,7 +60,7 @@ const (
 	MetricDimension = "FunctionName"
 )
 
-// The metrics. That one of them is missing says that nobody sweeps.
+// The metrics. If one of them is missing, the sweep does not run.
 const (
 	MetricRemovalsOverdue = "RemovalsOverdue" // runs whose access should be gone since 90 s, and is not
 	MetricRunsDriven      = "RunsDriven"      // runs that were due, and were driven

@@ -15,7 +15,7 @@
 // with a /proc that shows nothing but what it has started: neither us nor the
 // shells above us, whose environments may have anything. [Process.Isolation]
 // says whether it is so, and why not. There we are still hidden, if [Hide] was
-// called before; whoever stands above us is not. Files and the network are
+// called before; the processes above us are not. Files and the network are
 // those of our user, always.
 //
 // # Nothing outlives it

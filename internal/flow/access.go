@@ -38,7 +38,7 @@ type Access struct {
 	Removed      time.Time       `json:"removed,omitzero"` // when absence was observed
 	// BusyUntil is how long granting waits at most, because another run is
 	// changing an entitlement that this one shares; LookAt is when it looks again
-	// at the latest. Both are zero where it waits for nobody.
+	// at the latest. Both are zero where it does not wait.
 	BusyUntil time.Time `json:"busy_until,omitzero"`
 	LookAt    time.Time `json:"look_at,omitzero"`
 }

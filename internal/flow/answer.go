@@ -80,7 +80,7 @@ func (h *HookAnswer) Reason(asked EventName) Failure {
 }
 
 // Ruling is an event that a hook puts in place of the one that it was asked
-// about: an approval, a denial or an expiry, by a rule and nobody's click.
+// about: an approval, a denial or an expiry that a rule decides, without a click.
 type Ruling struct {
 	Event  EventName
 	Fields map[string]any

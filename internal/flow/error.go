@@ -143,8 +143,8 @@ func AskedToWait(err error) time.Duration {
 }
 
 // Retryable tells whether doing the same again later may succeed. Errors
-// without a code are taken to be passing faults, and whoever asks to wait is
-// taken at its word.
+// without a code are taken to be passing faults, and a vendor that
+// asks to wait is taken at its word.
 func Retryable(err error) bool {
 	if _, limited := errors.AsType[*RateLimited](err); limited {
 		return true

@@ -48,11 +48,11 @@ var DefaultDurations = []string{"30s", "10m", "1h"}
 // slackUserPattern is the form of Slack's user ids.
 var slackUserPattern = regexp.MustCompile(`^[UW][A-Z0-9]{2,}$`)
 
-// Submit checks the values of a request against the flow, whoever sends
-// them: Slack's form and the API go through the same rules. The values may be
+// Submit checks the values of a request against the flow. Slack's form and the
+// API go through the same rules. The values may be
 // JSON's types or texts; target_id may be a target's id or name. The error is
 // an [Error] of CodeInvalid that names every field at fault, hidden ones that
-// were given a value included: nobody but the flow's own code sets them.
+// were given a value included: only the flow's own code sets those.
 func (f *Flow) Submit(values map[string]any) (Submission, error) {
 	var faults []FieldError
 	values = maps.Clone(values)
@@ -277,8 +277,8 @@ func readBool(v any) (value, ok bool) {
 	return false, false
 }
 
-// maxInteger is the largest whole number that JSON carries without loss,
-// whoever reads it (RFC 8259, section 6).
+// maxInteger is the largest whole number that all readers of JSON take without
+// loss (RFC 8259, section 6).
 const maxInteger = 1<<53 - 1
 
 // readInteger reads a whole number of at most maxInteger, either sign.

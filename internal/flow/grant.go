@@ -126,7 +126,7 @@ func (g Grant) Created(owner string) (Grant, error) {
 }
 
 // Lost makes a present entitlement one to create again, under the lease: the
-// target does not show it, though nobody of ours removed it.
+// target does not show it, though no run removed it.
 func (g Grant) Lost(lease Lease) (Grant, error) {
 	if g.State != GrantPresent {
 		return g, busy

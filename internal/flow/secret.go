@@ -11,8 +11,8 @@ import (
 // ARN, in the partition that we run in: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html.
 var secretPath = regexp.MustCompile(`^(arn:aws:secretsmanager:[a-z]{2}[a-z-]*-\d:\d{12}:secret:)?[A-Za-z0-9/_+=.@-]{1,519}$`)
 
-// CheckSecretPath says whether the text may name a secret. Whoever may read it
-// is given the right by this name: it stands for one secret, never for several.
+// CheckSecretPath says whether the text may name a secret. The right to read it
+// is given by this name, which must stand for one secret, never for several.
 // The error has CodeInvalid.
 func CheckSecretPath(path string) error {
 	if secretPath.MatchString(path) {

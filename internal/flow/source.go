@@ -88,5 +88,5 @@ func (e *SourceError) Error() string {
 // Outline is what a look at a source finds.
 type Outline struct {
 	Handlers []string       // as of Source
-	Warnings []*SourceError // what is no fault, and surely not what was meant
+	Warnings []*SourceError // what is allowed, but surely not what was meant
 }

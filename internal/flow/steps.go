@@ -8,7 +8,7 @@ import (
 // Step is a step of the request workflow.
 type Step string
 
-// The steps. Removal is none of them: it has paths of its own.
+// The steps. Removal is not among them: it has paths of its own.
 const (
 	StepRoute    Step = "route"    // find out who decides, and ask them
 	StepAwait    Step = "await"    // wait for a signal or the tier's deadline

@@ -72,7 +72,7 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 	h.tell = func(isolation error) {
 		if isolation != nil {
 			once.Do(func() {
-				h.log.Warn("functions and handlers can see each other's processes, and may see whoever has started this one", "reason", isolation)
+				h.log.Warn("functions and handlers can see each other's processes, and may see those that started this one", "reason", isolation)
 			})
 		}
 	}

@@ -58,8 +58,8 @@ type Here struct {
 	// Plain holds what a source defines when it runs to what it shows when it is
 	// read; what differs is a fault.
 	Plain bool
-	// Bare is told why a source that ran could see more of this machine than its
-	// own processes, if it could; nil: nobody is.
+	// Bare is called with the reason if a source that ran could see more of this
+	// machine than its own processes. It may be nil.
 	Bare func(why error)
 }
 
@@ -104,8 +104,8 @@ func (h Here) Describe(ctx context.Context, s flow.Source) (flow.Outline, error)
 type Python struct {
 	Dir         string // that has main.py
 	Interpreter string // "" is python3
-	// Bare is told why the process had no namespaces of its own, if it had none;
-	// nil: nobody is.
+	// Bare is called with the reason if the process had no namespaces of its own.
+	// It may be nil.
 	Bare func(why error)
 }
 

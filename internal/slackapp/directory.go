@@ -116,7 +116,7 @@ func (d *Directory) Known(ctx context.Context, slackID string) (store.User, erro
 
 // lookedUp is how many members of a group are looked up when a request is made:
 // more than a message names. Their ids are enough to say who may decide, and
-// whoever presses a button is looked up then.
+// a person who presses a button is looked up then.
 const lookedUp = 20
 
 // Group lists the members of a user group, by its id or handle. Those of a large
@@ -267,8 +267,8 @@ func (d *Directory) actor(u *slack.User) flow.Actor {
 	return a
 }
 
-// robot tells whether a user of Slack is no person. Slackbot is none, though Slack
-// says nothing of the kind.
+// robot tells whether a user of Slack is a program. Slackbot is one, although
+// Slack does not mark it as a bot.
 func robot(u *slack.User) bool { return u.IsBot || u.ID == "USLACKBOT" }
 
 // role says what the workspace lets a person do, by the fields of Slack's user

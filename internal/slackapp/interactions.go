@@ -322,7 +322,7 @@ func (a *App) tell(ctx context.Context, in interaction, text string) {
 }
 
 // answerable tells whether an answer may be posted to a response URL. Its words
-// are for whoever acted, and so go to hosts of Slack only, whatever a payload
+// are for the person who acted, and so go to hosts of Slack only, whatever a payload
 // says; of GovSlack too.
 func (a *App) answerable(responseURL string) bool {
 	to, err := url.Parse(responseURL)

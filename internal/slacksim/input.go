@@ -29,7 +29,7 @@ func initialValues(blocks []object, before values) values {
 	return out
 }
 
-// initialValue gives the value of an element nobody has touched, nil if its
+// initialValue gives the value of an element as it is first shown, nil if its
 // kind holds no value.
 func initialValue(e object) object {
 	v := object{"type": text(e, "type")}

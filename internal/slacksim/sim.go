@@ -53,7 +53,7 @@ type Records interface {
 type Access struct {
 	Who   string    `json:"who"`            // e-mail address, or any other name
 	What  string    `json:"what"`           // what it opens
-	Until time.Time `json:"until,omitzero"` // zero: nobody knows
+	Until time.Time `json:"until,omitzero"` // zero: not known
 }
 
 // Shortcut is a global shortcut of the app.
@@ -223,7 +223,7 @@ func (s *Sim) Wait(ctx context.Context, condition func() bool) error {
 }
 
 // Autosave writes a snapshot now, after each change, and once more when the
-// context ends, which is no error.
+// context ends; then it returns nil.
 func (s *Sim) Autosave(ctx context.Context, path string) error {
 	for {
 		s.mu.Lock()

@@ -213,7 +213,7 @@ func (s *Sim) Snapshot(path string) error {
 }
 
 // Restore reads what [Sim.Snapshot] wrote. Channels that the snapshot does not
-// have are kept as configured; a file that is not there is no error.
+// have are kept as configured; it returns nil if there is no file.
 func (s *Sim) Restore(path string) error {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -39,8 +39,8 @@ func Kinds() []Kind {
 	}
 }
 
-// Key gives the key of the item of this kind and name; "" for what there is one
-// of only. Ids and flows' names are the same in letters of either case; names of
+// Key gives the key of the item of this kind and name. The name is "" for a kind
+// that has one item only. Ids and flows' names are the same in letters of either case; names of
 // other kinds are taken as they are.
 func (k Kind) Key(name string) string {
 	switch k {

@@ -44,7 +44,7 @@ type Identifier interface {
 }
 
 // Finder is a strategy whose own code says who people are, on behalf of a run.
-// What it finds is kept for the next time; "" means nobody.
+// What it finds is kept for the next time; "" means that it does not know them.
 type Finder interface {
 	FindIdentity(ctx context.Context, runID string, who flow.Actor) (string, error)
 }

@@ -74,8 +74,8 @@ type Setting struct {
 	// Check finds what is wrong with the shape of a value that is not empty: the
 	// error's user message says what to write instead. nil: any text is right.
 	Check func(value string) error
-	// Bindable says that field_bindings may name the setting: whoever asks for
-	// access then chooses its value.
+	// Bindable says that field_bindings may name the setting: the requester then
+	// chooses its value.
 	Bindable bool
 }
 

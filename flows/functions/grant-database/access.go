@@ -39,7 +39,7 @@ func (f accessFile) grant(ctx context.Context, g grant) error {
 	})
 }
 
-// revoke removes the run's line. None is no error.
+// revoke removes the run's line. It returns nil if there is none.
 //
 // It goes by the run and not by the person: another run of the same person may
 // go on longer. That is why the strategy must not set counted: "true", which
@@ -52,7 +52,7 @@ func (f accessFile) revoke(ctx context.Context, runID string) error {
 
 // change replaces the file by what edit makes of it. Lambda runs several
 // copies of a function at once, so they take turns by a lock; the new file
-// takes the old one's place in one step, so that whoever reads sees either.
+// takes the old one's place in one step, so that readers see the one or the other.
 func (f accessFile) change(ctx context.Context, edit func([]grant) []grant) (err error) {
 	lock := flock.New(string(f) + ".lock")
 	if _, err := lock.TryLockContext(ctx, 5*time.Millisecond); err != nil {

@@ -81,7 +81,7 @@ func read(record events.AuditRecord) (g grant, problem string) {
 	// A run's id is the last part of its name. It ties the removal to the grant.
 	g.RunID = record.Run.SRN[strings.LastIndex(record.Run.SRN, ":")+1:]
 	// The one who gets access is who made the request, never record.Actor: that
-	// is whoever caused this event, such as the approver.
+	// is who caused this event, such as the approver.
 	g.Username = record.Run.Actors["request"].Username
 	if target, ok := record.Fields["target"].(map[string]any); ok {
 		g.Target, _ = target["name"].(string)

@@ -39,8 +39,8 @@ def count(worker: int) -> int:
 
 
 def end(worker: int) -> None:
-    """Ends a worker and all that it has started. The worker is left to whoever waits
-    for it."""
+    """Ends a worker and all that it has started. It does not wait for the worker: its
+    caller does."""
     deadline = time.monotonic() + _END
     looks = 0
     while looks < 2 and time.monotonic() < deadline:

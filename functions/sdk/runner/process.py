@@ -245,7 +245,7 @@ class Process:
                 data = os.read(self._printed, 65536)
             except BlockingIOError:
                 return
-            if not data:  # nobody has the other end any more
+            if not data:  # the other end is closed everywhere
                 if self._printed in self._selector.get_map():
                     self._selector.unregister(self._printed)
                 return

@@ -56,7 +56,7 @@ func (t Tasks) Handle(ctx context.Context, in Input) (Output, error) {
 	}
 	task := t.Steps[in.Step]
 	if task == nil {
-		return Output{}, flow.Errorf(flow.CodeInvalid, "step %s is none of this function", in.Step)
+		return Output{}, flow.Errorf(flow.CodeInvalid, "this function has no step %s", in.Step)
 	}
 	next, err := task(ctx, in.Run)
 	if err != nil {

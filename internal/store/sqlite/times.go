@@ -9,8 +9,8 @@ import (
 )
 
 // Times keeps when something is to be done, by name: the ends of access, which
-// EventBridge Scheduler keeps in AWS, and changes to be handled again. Whoever
-// sets a time also waits for it; the database makes it outlive the process.
+// EventBridge Scheduler keeps in AWS, and changes to be handled again. The
+// caller that sets a time also waits for it; the database makes it outlive the process.
 type Times struct{ s *Store }
 
 // Times gives the times of the database.

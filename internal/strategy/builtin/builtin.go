@@ -14,7 +14,7 @@ import (
 	httpstrategy "github.com/symflows/symflows/internal/strategy/http"
 )
 
-// Types gives the types by their names. Nobody must change what it gives.
+// Types gives the types by their names. Callers must not change the map.
 var Types = sync.OnceValue(func() map[string]strategy.Type {
 	types := map[string]strategy.Type{}
 	for _, t := range []strategy.Type{

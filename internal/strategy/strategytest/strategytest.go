@@ -537,7 +537,7 @@ func testDeadline(t *testing.T, b *bench) {
 	b.expectError(t, "revoke", err, flow.CodeUnavailable)
 }
 
-// Whoever has no time left does not begin.
+// A call that has no time left does not begin.
 func testCancelled(t *testing.T, b *bench) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

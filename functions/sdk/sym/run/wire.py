@@ -27,7 +27,7 @@ Wire = Mapping[str, Any]
 
 
 def event(wire: Wire) -> Event:
-    """An Event. Raises KeyError, TypeError or ValueError if it is none."""
+    """An Event. Raises KeyError, TypeError or ValueError if wire does not describe one."""
     actor = user_from(wire["user"])
     fields = dict(wire.get("fields") or {})
     if wire.get("target"):

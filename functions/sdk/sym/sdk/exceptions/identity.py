@@ -10,8 +10,8 @@ class IdentityError(ServiceException):
 
 
 class IdentityNotFound(IdentityError):
-    """Nobody knows who a user is in a system: neither what is stored, nor the
-    flow's code, nor a look-up by e-mail.
+    """Who a user is in a system could not be found: neither in what is stored, nor by
+    the flow's code, nor by a look-up by e-mail.
 
     Args:
         email: the user's e-mail address.

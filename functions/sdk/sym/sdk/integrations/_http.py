@@ -147,7 +147,7 @@ class Client:
         """Sends body as JSON and returns the JSON object of the answer.
 
         Args:
-            repeatable: whether it may be sent again when nobody knows if it arrived.
+            repeatable: whether it may be sent again when it may have arrived already.
         """
         return self.object(self.send_json("POST", path, body, params, repeatable=repeatable, what=what))
 

@@ -23,7 +23,7 @@ _LONGEST = 900.0  # seconds that a function can run
 def invoke(arn: str, payload: Union[Event, dict[str, Any], None] = None) -> Any:
     """Invokes a function, waits for its result and returns that, decoded from JSON.
 
-    It is invoked once: a failure is not tried again, for nobody knows what was done.
+    It is invoked once: a failure is not tried again, for the function may have done a part of its work.
 
     Args:
         arn: the function's ARN, with or without version or alias.

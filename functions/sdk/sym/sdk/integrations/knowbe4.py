@@ -2,7 +2,7 @@
 
 The integration (type `knowbe4`) has your primary domain as external_id, the region of
 your account as region (us, eu, ca, uk or de) and the token of the Reporting API as
-api_token_secret. Archived users are nobody's members.
+api_token_secret. Archived users are left out of all groups.
 
 https://developer.knowbe4.com/rest/reporting
 """

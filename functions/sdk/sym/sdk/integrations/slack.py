@@ -50,7 +50,7 @@ def user(identifier: Union[str, User], allow_self: bool = False, timeout: int | 
             None: never.
 
     Raises:
-        SlackError: nobody is meant by identifier, or timeout is no number of seconds.
+        SlackError: identifier names no person, or timeout is no number of seconds.
 
     Example:
         return slack.user("lead@example.com", timeout=600)
@@ -84,7 +84,7 @@ def escape(text: object) -> str:
     are names, tickets, and what functions read from a database.
 
     Args:
-        text: the text; str() makes one of what is none. None is an empty one.
+        text: the text. Other values are turned into one by str(), and None into an empty one.
 
     Returns:
         The text with its line breaks, as it is to stand in Slack's mrkdwn. Characters
@@ -132,7 +132,7 @@ def group(
         allow_self, timeout: as of user.
 
     Raises:
-        SlackError: there are none or too many, or nobody is meant by one of them.
+        SlackError: the list is empty or too long, or one of them names no person.
 
     Example:
         return slack.group(pagerduty.users_on_call(schedule_name="Platform"))

@@ -29,7 +29,7 @@ def get_or_create_users_by_emails(emails: list[str], raise_on_error: bool = Fals
 
     Args:
         emails: the addresses, in any case.
-        raise_on_error: whether an address that is none is an error. If not, it is left
+        raise_on_error: whether a text that is no address is an error. If not, it is left
             out, and said in the handler's output.
 
     Raises:
