@@ -112,6 +112,32 @@ func TestIsolatedFlow(t *testing.T) {
 	}
 }
 
+// Flows whose names differ in what ids do not have get functions of their own, too.
+func TestIsolatedFlowsOfLikeNames(t *testing.T) {
+	t.Parallel()
+	dir := isolatedFlows(t, plainPython)
+	file := filepath.Join(dir, "flows.yaml")
+	written, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alike := strings.NewReplacer("deploy", "pay_roll", "report", "payroll", "implementation: impl.py\nparams", "implementation: impl.py\nisolated: true\nparams").Replace(string(written))
+	if err := os.WriteFile(file, []byte(alike), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	made := synthesize(t, map[string]any{"flows": dir})
+	var got []string
+	for _, r := range made.ofType("AWS::Lambda::Function") {
+		if name, own := strings.CutPrefix(text(r.Properties["FunctionName"]), "sym-flows-sdk-"); own {
+			got = append(got, name)
+		}
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{"pay-roll", "pay_roll", "payroll"}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 // Publish reads what a configuration with an isolated flow defines, and runs
 // nothing: a handler that is made while its file runs would never be asked.
 func TestIsolatedFlowIsPlain(t *testing.T) {

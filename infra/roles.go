@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -346,5 +348,14 @@ func words(statuses []flow.Status) []string {
 	return out
 }
 
-// title gives a function's name in upper case, as ids begin with it.
-func title(name string) string { return strings.ToUpper(name[:1]) + name[1:] }
+// title gives what the ids of a function's parts begin with: its name in upper case.
+// Ids lose all but letters and digits on their way into the template, so that a
+// name with others is told apart by a digest.
+func title(name string) string {
+	id := strings.ToUpper(name[:1]) + name[1:]
+	if strings.ContainsAny(name, "-_") {
+		digest := sha256.Sum256([]byte(name))
+		id += "-" + hex.EncodeToString(digest[:4]) + "-"
+	}
+	return id
+}

@@ -1,11 +1,11 @@
 package catalog
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -66,23 +66,61 @@ func (d *document) listIn(params *yaml.Node, i int, attribute string) *yaml.Node
 	return list
 }
 
-// readJSON reads JSON as YAML, of which it is a part, so that each value knows
-// its line. On an error, it returns the line in the text, from 1.
+// readJSON reads JSON as if it were YAML, each value with its line. It is read as
+// what it is: of JSON, the parser of YAML knows neither halves of characters nor
+// a tab at the beginning of a line. On an error, it returns the line in the
+// text, from 1.
 func readJSON(text string) (*yaml.Node, int, error) {
-	var anything any
-	if err := json.Unmarshal([]byte(text), &anything); err != nil {
-		line := 1
+	var whole json.RawMessage
+	if err := json.Unmarshal([]byte(text), &whole); err != nil {
+		end := len(text)
 		if wrong, ok := errors.AsType[*json.SyntaxError](err); ok {
-			line += strings.Count(text[:min(int(wrong.Offset), len(text))], "\n")
+			end = min(int(wrong.Offset), end)
 		}
-		return nil, line, err
+		return nil, 1 + strings.Count(text[:end], "\n"), err
 	}
-	var root yaml.Node
-	if err := yaml.NewDecoder(bytes.NewReader([]byte(text))).Decode(&root); err != nil {
-		line, what := syntaxError(err)
-		return nil, line, errors.New(what)
+	values := jsonValues{Decoder: json.NewDecoder(strings.NewReader(text)), text: text, line: 1}
+	values.UseNumber()
+	return values.next(), 0, nil
+}
+
+// jsonValues reads the values of a text that is known to be JSON.
+type jsonValues struct {
+	*json.Decoder
+	text string
+	read int64 // so far
+	line int   // there
+}
+
+func (v *jsonValues) next() *yaml.Node {
+	token, err := v.Token()
+	if err != nil {
+		panic(err) // it is JSON
 	}
-	return root.Content[0], 0, nil
+	end := v.InputOffset()
+	v.line += strings.Count(v.text[v.read:end], "\n") // no token has one in it
+	v.read = end
+	node := &yaml.Node{Kind: yaml.ScalarNode, Line: v.line}
+	switch token := token.(type) {
+	case json.Delim:
+		node.Kind, node.Tag = yaml.SequenceNode, "!!seq"
+		if token == '{' {
+			node.Kind, node.Tag = yaml.MappingNode, "!!map"
+		}
+		for v.More() {
+			node.Content = append(node.Content, v.next())
+		}
+		_, _ = v.Token() // its end; the lines before it count with what follows
+	case string:
+		node.Tag, node.Value, node.Style = "!!str", token, yaml.DoubleQuotedStyle
+	case json.Number:
+		node.Value = token.String() // what kind of number, YAML tells by how it is written
+	case bool:
+		node.Tag, node.Value = "!!bool", strconv.FormatBool(token)
+	default:
+		node.Tag, node.Value = "!!null", "null"
+	}
+	return node
 }
 
 // lineIn gives the line of the file for a line of a text in it, from 1. Texts in

@@ -300,8 +300,8 @@ func (c *Client) invoke(ctx context.Context, m *request, call workflow.HandlerCa
 	arn := c.ARN
 	// What is deployed counts, not the flow's version: that may be of a time when
 	// there was another function for it. Sources have names that no flow can have.
-	if slices.Contains(c.Isolated, call.Flow.Name) {
-		arn = IsolatedFunction(c.ARN, call.Flow.Name)
+	if i := slices.IndexFunc(c.Isolated, func(name string) bool { return strings.EqualFold(name, call.Flow.Name) }); i >= 0 {
+		arn = IsolatedFunction(c.ARN, c.Isolated[i]) // as it is written today: the case of letters tells no flows apart
 	}
 	answer, err := c.Functions.Invoke(ctx, arn, payload)
 	if err != nil {

@@ -122,9 +122,9 @@ func client(t *testing.T) (*Client, *runner, *bytes.Buffer) {
 func TestIsolated(t *testing.T) {
 	t.Parallel()
 	c, f, _ := client(t)
-	c.Isolated = []string{"other", "prod-access"}
+	c.Isolated = []string{"other", "Prod-Access"} // spelled anew since that version
 	f.answer = `{"version":1,"handlers":[],"results":[{"handler":"on_request","state":"returned"}]}`
-	f.to = arn + "-prod-access"
+	f.to = arn + "-Prod-Access"
 	r := testRun(t)
 	call := workflow.HandlerCall{Flow: testFlow(), Run: r, Event: r.Events[len(r.Events)-1]}
 	if _, err := c.Handle(t.Context(), call, []string{"on_request"}); err != nil {

@@ -284,7 +284,7 @@ func (c call) eventCount(ctx context.Context, raw json.RawMessage) (any, error) 
 			if seen++; seen > maxCounted {
 				return nil, flow.Errorf(flow.CodeTooLarge, "there are more than %d runs to look at", maxCounted)
 			}
-			sameTarget := r.Target != nil && c.run.Target != nil && r.Target.Name == c.run.Target.Name
+			sameTarget := r.Target != nil && c.run.Target != nil && r.Target.Name == c.run.Target.Name && r.Target.Type == c.run.Target.Type
 			if a.FilterOn == "flow" && !strings.EqualFold(r.Flow, c.run.Flow) || a.FilterOn == "target" && !sameTarget {
 				continue
 			}

@@ -99,7 +99,12 @@ func (w *world) request(cause string, who store.User, target string, routed bool
 	id := flow.RunIDFrom("acme", cause)
 	sub := flow.Submission{Fields: map[string]any{}}
 	if f.Strategy != nil {
-		chosen, _ := f.Strategy.Target("acme", target)
+		typ, name, typed := strings.Cut(target, "/")
+		if !typed {
+			typ, name = "custom", target
+		}
+		chosen, _ := f.Strategy.Target("acme", name)
+		chosen.Type = typ
 		sub.Target = &chosen
 	}
 	inputs := []flow.Input{
@@ -358,6 +363,7 @@ func TestEventCount(t *testing.T) {
 		w.request(fmt.Sprint("alice", i), alice, "billing", true)
 	}
 	w.request("bob", bob, "orders", true)
+	w.request("bob's other one", bob, "http/orders", true) // of that name, and another thing
 	w.request("asking", alice, "orders", false)
 	count := func(who store.User, event, more string) string {
 		return strings.TrimSuffix(strings.TrimPrefix(w.ask("event_count", `{"user_id":"`+who.ID+`","event":"`+event+`"`+more+`}`), `{"value":`), "}")
@@ -374,7 +380,8 @@ func TestEventCount(t *testing.T) {
 		{alice, "request", `,"since":"2026-03-02T09:00:01Z"`, "0"},
 		{alice, "request", `,"until":"2026-03-02T08:59:59Z"`, "0"},
 		{alice, "request", `,"since":"2026-03-02T09:00:00Z","until":"2026-03-02T09:00:00Z"`, "4"},
-		{bob, "request", ``, "1"},
+		{bob, "request", ``, "2"},
+		{bob, "request", `,"filter_on":"target"`, "1"},
 		{bob, "approve", ``, "0"},
 	} {
 		if got := count(tc.who, tc.event, tc.more); got != tc.want {

@@ -86,6 +86,9 @@ func (a *App) Handler(signingSecret Secret) http.Handler {
 				http.Error(w, "the body can't be read, or is larger than 512 KB", status)
 				return
 			}
+			if isCheck(body) {
+				return
+			}
 			secret, err := signingSecret(r.Context())
 			if err != nil {
 				a.Log.ErrorContext(r.Context(), "the signing secret can't be read", "error", err)
@@ -93,9 +96,6 @@ func (a *App) Handler(signingSecret Secret) http.Handler {
 				return
 			}
 			if err := verify(secret, r.Header, body, a.Now()); err != nil {
-				if isCheck(body) {
-					return
-				}
 				http.Error(w, err.Error(), http.StatusUnauthorized)
 				return
 			}
@@ -122,7 +122,7 @@ func (a *App) Handler(signingSecret Secret) http.Handler {
 }
 
 // isCheck tells whether this is Slack asking whether our certificate is good,
-// which it does unsigned. It wants a 200 and nothing else.
+// which it need not sign. It wants a 200 and nothing else.
 // https://docs.slack.dev/interactivity/implementing-slash-commands
 func isCheck(body []byte) bool {
 	const most = 1 << 10 // such a body has this parameter and an old kind of token

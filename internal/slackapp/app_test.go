@@ -108,6 +108,23 @@ func TestCheckOfTheCertificate(t *testing.T) {
 			t.Errorf("%.60s: %d forms opened", body, n)
 		}
 	}
+	// It is answered alike if it is signed, and if there is no secret to verify by.
+	w := memoryWorld(t)
+	stamp := strconv.FormatInt(start.Unix(), 10)
+	for body, secret := range map[string]Secret{
+		"ssl_check=1": FixedSecret("s"),
+		"ssl_check=1&" + commandBody(alice, "req prod-access", "t1"): FixedSecret("s"),
+		"token=x&ssl_check=1": func(context.Context) (string, error) { return "", errors.New("out of order") },
+	} {
+		req := httptest.NewRequest(http.MethodPost, "/slack/commands", strings.NewReader(body))
+		req.Header.Set("X-Slack-Request-Timestamp", stamp)
+		req.Header.Set("X-Slack-Signature", "v0="+hex.EncodeToString(sign("s", stamp, []byte(body))))
+		rec := httptest.NewRecorder()
+		w.app.Handler(secret).ServeHTTP(rec, req)
+		if rec.Code != http.StatusOK || rec.Body.Len() > 0 || len(w.slack.of("views.open")) > 0 {
+			t.Errorf("%.60s: answer %d %q", body, rec.Code, rec.Body)
+		}
+	}
 }
 
 // The signature covers the body, and so only the body counts.
