@@ -1,6 +1,7 @@
 package internal_test
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -60,6 +61,58 @@ func TestDocs(t *testing.T) {
 	}
 	if seen < 50 {
 		t.Errorf("only %d links and paths were looked at", seen)
+	}
+}
+
+// mapped are the packages whose comment says what each of their files is for.
+var mapped = []string{"app", "app/core", "flow", "slackapp", "strategy", "workflow"}
+
+// filePattern matches a file's name in a package comment.
+var filePattern = regexp.MustCompile(`(?:^|[^\w/.-])([a-z]\w*\.go)\b`)
+
+// TestPackageComments holds that package comments name files that are there, and
+// those of mapped packages all of them.
+func TestPackageComments(t *testing.T) {
+	t.Parallel()
+	seen := 0
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.Name() != "doc.go" {
+			return err
+		}
+		seen++
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		files, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*.go"))
+		if err != nil {
+			return err
+		}
+		var there, named []string
+		for _, file := range files {
+			there = append(there, filepath.Base(file))
+		}
+		for _, name := range filePattern.FindAllStringSubmatch(string(text), -1) {
+			named = append(named, name[1])
+			if !slices.Contains(there, name[1]) {
+				t.Errorf("%s speaks of %s, which is not there", path, name[1])
+			}
+		}
+		if !slices.Contains(mapped, filepath.ToSlash(filepath.Dir(path))) {
+			return nil
+		}
+		for _, name := range there {
+			if name != "doc.go" && !strings.HasSuffix(name, "_test.go") && !slices.Contains(named, name) {
+				t.Errorf("%s does not speak of %s", path, name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seen < 20 {
+		t.Errorf("only %d package comments were looked at", seen)
 	}
 }
 

@@ -184,7 +184,7 @@ func (f *Flow) Terms(r Run, asked EventName, h *HookAnswer) (*Terms, map[string]
 		limit := time.Duration(f.Params.MaxDuration)
 		switch {
 		case *h.Duration <= 0 || d > maxHookDuration || d/time.Second != time.Duration(*h.Duration):
-			return nil, nil, wrong("a duration of %d seconds, which is none", *h.Duration)
+			return nil, nil, wrong("a duration of %d seconds: it must be from 1 to %d", *h.Duration, maxHookDuration/time.Second)
 		case limit > 0 && d > limit:
 			return nil, nil, wrong("a duration of %s, which is longer than the flow's max_duration (%s)", Words(d), Words(limit))
 		case !f.Params.ScheduleDeescalation:

@@ -88,7 +88,7 @@ func TestFlow_Terms(t *testing.T) {
 		{"Reserved", f, EventApprove, HookAnswer{Event: EventApprove, Fields: map[string]any{"expires_at": "never", "target": "x", "duration": 9.0, "decision_message": "ok"}}, nil, map[string]any{"decision_message": "ok"}, ""},
 		{"Duration", f, EventApprove, HookAnswer{Event: EventApprove, Duration: seconds(3600)}, &Terms{Fields: map[string]any{}, Duration: &hour}, map[string]any{}, ""},
 		{"DurationNone", f, EventApprove, HookAnswer{Event: EventApprove, Duration: seconds(0)}, nil, nil, "a duration of 0 seconds"},
-		{"DurationHuge", f, EventApprove, HookAnswer{Event: EventApprove, Duration: seconds(1 << 62)}, nil, nil, "which is none"},
+		{"DurationHuge", f, EventApprove, HookAnswer{Event: EventApprove, Duration: seconds(1 << 62)}, nil, nil, "it must be from 1 to 315360000"},
 		{"DurationTooLong", f, EventApprove, HookAnswer{Event: EventApprove, Duration: seconds(7201)}, nil, nil, "longer than the flow's max_duration (2 hours)"},
 		{"Target", f, EventApprove, HookAnswer{Event: EventApprove, TargetSRN: TargetSRN("acme", "http", "orders-db", Latest)}, &Terms{Fields: map[string]any{}, Target: &Target{Name: "orders-db", Type: "http", Label: "Orders database", Settings: map[string]string{"identifier": "orders"}}}, map[string]any{}, ""},
 		{"TargetBound", f, EventRequest, HookAnswer{Event: EventRequest, TargetSRN: "other-db", Fields: map[string]any{"schema": "public"}}, &Terms{Fields: map[string]any{"schema": "public"}, Target: &Target{Name: "other-db", Type: "http", Settings: map[string]string{"schema": "public"}, FieldBindings: []string{"schema"}}}, map[string]any{}, ""},

@@ -23,8 +23,8 @@ func CheckFunctionARN(arn string) error {
 func otherPartition(arn string) bool { return strings.HasPrefix(arn, "arn:aws-") }
 
 // ARNRegion gives the region that an ARN names. It returns "" if the ARN names
-// no region, or the text is no ARN. Most services know only what is in the region where they
-// are asked.
+// no region, or the text is no ARN. Most services know only what is in the region
+// where they are asked.
 func ARNRegion(arn string) string {
 	parts := strings.SplitN(arn, ":", 5)
 	if len(parts) < 5 || parts[0] != "arn" {

@@ -11,6 +11,7 @@
 //	access.go      what granting and removing share: escalate.go, deescalate.go
 //	feed.go        reads the change feed, for drive, notify.go (Slack) and
 //	               audit.go (the audit log)
+//	notices.go     tells the error channels what belongs to no run
 //	sweep.go       once a minute, drives what is due and was missed
 //	publish.go     makes a configuration the current one
 //	handlers.go    asks customers' handlers before a step; people.go looks up

@@ -70,7 +70,7 @@ class RemoteServices:
                 raise from_code(error["code"], error["message"], error.get("hint") or "")
             return answer["value"]
         except (ValueError, KeyError, AttributeError, TypeError) as bad:
-            raise HTTPError("BAD_ANSWER", f"The answer to {op} is none that we understand.") from bad
+            raise HTTPError("BAD_ANSWER", f"The answer to {op} can't be understood.") from bad
 
     def _post(self, op: str, body: bytes) -> bytes:
         import urllib.error  # only where something is asked: importing it takes long

@@ -223,7 +223,7 @@ class Service:
         except ElementTree.ParseError:
             tree = ElementTree.Element("")
         if tree.tag.rpartition("}")[2] != f"{action}Response":
-            raise self._error("BAD_ANSWER", f"The answer to {action} is none that we understand.", "Try again later.")
+            raise self._error("BAD_ANSWER", f"The answer to {action} can't be understood.", "Try again later.")
         return tree
 
     def call(self, target: str, body: Mapping[str, Any], *, what: str = "") -> dict[str, Any]:
