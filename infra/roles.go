@@ -66,7 +66,7 @@ func (d *deployment) rights() map[string][]right {
 		"approval": join(ask, []right{
 			trace,
 			d.items("GetItem PutItem", store.KindRun, store.KindUser, store.KindSlackUser),
-			d.items("GetItem", store.KindFlowVersion),
+			d.items("GetItem", store.KindFlow, store.KindFlowVersion),
 			d.items("PutItem", store.KindNotice),
 			{actions: []string{"states:SendTaskSuccess"}, resources: []string{machine}},
 			readSecrets(*d.slackSecret.Ref()),

@@ -34,7 +34,7 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, stepfn.Inp
 	}
 	return stepfn.Tasks{
 		Steps: map[flow.Step]stepfn.Task{
-			flow.StepRoute: approval.Route, flow.StepDecide: approval.Decide, flow.StepForward: approval.Forward,
+			flow.StepRoute: approval.Route, flow.StepDecide: approval.Decide, flow.StepForward: approval.Forward, flow.StepVouch: approval.Vouch,
 		},
 		Await: approval.Await,
 		Runs:  d.Runs,

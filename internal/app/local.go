@@ -223,7 +223,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 			return flow.Next(r), err
 		},
 		Tasks: map[flow.Step]local.Task{
-			flow.StepRoute: approval.Route, flow.StepDecide: approval.Decide, flow.StepForward: approval.Forward,
+			flow.StepRoute: approval.Route, flow.StepDecide: approval.Decide, flow.StepForward: approval.Forward, flow.StepVouch: approval.Vouch,
 			flow.StepEscalate: access.Escalate,
 		},
 	}

@@ -58,6 +58,8 @@ type Receive struct {
 	Copy    int // of the tier's message, for ActionUndeliverable
 	Message string
 	Via     *MessageRef
+	// Version is that of the flow in force, for ActionReview; "" where there is none.
+	Version string
 	// Submission is the form, for ActionRequest.
 	Submission *Submission
 }
@@ -97,6 +99,11 @@ func (in Receive) apply(r *Run, now time.Time) error {
 		if in.Action == ActionApprove && r.approvedBy(in.Actor) {
 			return r.duplicate()
 		}
+	case ActionReview:
+		if r.Status != Requested {
+			return stale
+		}
+		r.Reviewed = in.Version
 	case ActionTimeout:
 		if _, waits := r.Head(); r.Status == Prompted && waits {
 			return ErrUnchanged // submitted at the last moment

@@ -69,6 +69,7 @@ func situations() map[string]situation {
 
 		// Grants that are not there yet.
 		"approval-only":             {decide(requestedOf(approvalFlow(), 1, 0), t0, ActionApprove, approver), soon},
+		"approved, in doubt":        {must(approved, t0, Doubt{}), soon},
 		"approved, failed":          {must(approved, t0, failing(EventEscalate, CodeUnavailable, "the target did not answer")), soon},
 		"approved, failed for good": {must(approved, t0, failing(EventEscalate, CodeIdentity, "no such user")), soon},
 		"granting":                  {granting, soon},
@@ -123,6 +124,32 @@ var inputs = map[string]func(r *Run, now time.Time) Input{
 		return Receive{Action: ActionUndeliverable, Actor: System, Tier: 1, Message: "gone"}
 	},
 	"receive nonsense": func(*Run, time.Time) Input { return click("escalate", approver) },
+	"receive review": func(*Run, time.Time) Input {
+		return Receive{Action: ActionReview, Actor: System, Channel: ChannelInternal, Version: "1.0.4"}
+	},
+	"reject an approval": func(r *Run, _ time.Time) Input {
+		return Reject{SignalID: pending(r, ActionApprove, approver), Reason: Failure{Code: CodeWithdrawn, Message: "gone"}, Hooks: []string{"after_deny"}}
+	},
+	"reject by review": func(r *Run, _ time.Time) Input {
+		return Reject{SignalID: pending(r, ActionReview, System), Reason: Failure{Code: CodeWithdrawn, Message: "gone"}}
+	},
+	"refuse review": func(r *Run, _ time.Time) Input {
+		return Refuse{SignalID: pending(r, ActionReview, System)}
+	},
+	"doubt": func(*Run, time.Time) Input { return Doubt{} },
+	"vouch": func(_ *Run, now time.Time) Input { return Vouch{At: now} },
+	"withhold": func(*Run, time.Time) Input {
+		return Withhold{Reason: Failure{Code: CodeIneligible, Message: "deactivated"}, Hooks: []string{"after_deny"}}
+	},
+	"permit": func(r *Run, _ time.Time) Input {
+		return Permit{SignalID: pending(r, ActionApprove, approver), Version: "1.0.4"}
+	},
+	"permit again": func(r *Run, _ time.Time) Input {
+		id := pending(r, ActionApprove, approver)
+		r.Signals[len(r.Signals)-1].Permits = map[string]Answer{"1.0.4": {}}
+		return Permit{SignalID: id, Version: "1.0.4"}
+	},
+	"permit what is over": func(*Run, time.Time) Input { return Permit{SignalID: EventID(runID, 4711), Version: "1.0.4"} },
 	"keep": func(r *Run, _ time.Time) Input {
 		return Keep{EventID: pending(r, ActionApprove, approver), Result: Result{Output: []byte(`{"ok":true}`)}}
 	},
@@ -151,7 +178,9 @@ var inputs = map[string]func(r *Run, now time.Time) Input{
 	"ignore": func(r *Run, _ time.Time) Input {
 		return Refuse{SignalID: pending(r, ActionApprove, approver), Reason: Failure{Message: "ask in #ops first"}, Ignored: true}
 	},
-	"decide approve": func(r *Run, _ time.Time) Input { return Decide{SignalID: pending(r, ActionApprove, second)} },
+	"decide approve": func(r *Run, now time.Time) Input {
+		return Decide{SignalID: pending(r, ActionApprove, second), Vouched: now}
+	},
 	"decide approve, then run": func(r *Run, _ time.Time) Input {
 		return Decide{SignalID: pending(r, ActionApprove, second), Hooks: []string{"after_approve"}}
 	},
@@ -567,7 +596,7 @@ approved                  | receive undeliverable       | ! Run:STALE
 approved                  | receive deescalate          | ! DeescalateAPI:INVALID_RUN
 approved                  | keep                        | approved | - | approve | +1m0s | -
 approved                  | route                       | ! Run:ILLEGAL_MOVE
-approved                  | reject                      | ! Run:ILLEGAL_MOVE
+approved                 | reject                       | ! Run:ALREADY_DECIDED
 approved                  | refuse                      | approved | approve/in_progress | - | +1m0s | -
 approved                  | decide approve              | ! Run:ALREADY_DECIDED
 approved                  | decide deny                 | ! Run:ALREADY_DECIDED
@@ -598,7 +627,7 @@ denied                    | receive undeliverable       | ! Run:STALE
 denied                    | receive deescalate          | ! DeescalateAPI:INVALID_RUN
 denied                    | keep                        | denied | - | approve | +1m0s | -
 denied                    | route                       | ! Run:ILLEGAL_MOVE
-denied                    | reject                      | ! Run:ILLEGAL_MOVE
+denied                   | reject                       | ! Run:ALREADY_DECIDED
 denied                    | refuse                      | denied | approve/in_progress | - | - | -
 denied                    | decide approve              | ! Run:ALREADY_DECIDED
 denied                    | decide deny                 | ! Run:ALREADY_DECIDED
@@ -629,7 +658,7 @@ expired                   | receive undeliverable       | ! Run:STALE
 expired                   | receive deescalate          | ! DeescalateAPI:INVALID_RUN
 expired                   | keep                        | expired | - | approve | +1m0s | -
 expired                   | route                       | ! Run:ILLEGAL_MOVE
-expired                   | reject                      | ! Run:ILLEGAL_MOVE
+expired                  | reject                       | ! Run:ALREADY_DECIDED
 expired                   | refuse                      | expired | approve/in_progress | - | - | -
 expired                   | decide approve              | ! Run:ALREADY_DECIDED
 expired                   | decide deny                 | ! Run:ALREADY_DECIDED
@@ -660,7 +689,7 @@ cancelled                 | receive undeliverable       | ! Run:STALE
 cancelled                 | receive deescalate          | ! DeescalateAPI:INVALID_RUN
 cancelled                 | keep                        | cancelled | - | approve | +1m0s | -
 cancelled                 | route                       | ! Run:ILLEGAL_MOVE
-cancelled                 | reject                      | ! Run:ILLEGAL_MOVE
+cancelled                | reject                       | ! Run:ALREADY_DECIDED
 cancelled                 | refuse                      | cancelled | approve/in_progress | - | - | -
 cancelled                 | decide approve              | ! Run:ALREADY_DECIDED
 cancelled                 | decide deny                 | ! Run:ALREADY_DECIDED
@@ -691,7 +720,7 @@ escalated                 | receive undeliverable       | ! Run:STALE
 escalated                 | receive deescalate          | escalated | - | deescalate | now | -
 escalated                 | keep                        | escalated | - | approve | +1m0s | -
 escalated                 | route                       | ! Run:ILLEGAL_MOVE
-escalated                 | reject                      | ! Run:ILLEGAL_MOVE
+escalated                | reject                       | ! Run:ALREADY_DECIDED
 escalated                 | refuse                      | escalated | approve/in_progress | - | +50m0s | -
 escalated                 | decide approve              | ! Run:ALREADY_DECIDED
 escalated                 | decide deny                 | ! Run:ALREADY_DECIDED
@@ -722,7 +751,7 @@ deescalated               | receive undeliverable       | ! Run:STALE
 deescalated               | receive deescalate          | ! DeescalateAPI:INVALID_RUN
 deescalated               | keep                        | deescalated | - | approve | +1m0s | -
 deescalated               | route                       | ! Run:ILLEGAL_MOVE
-deescalated               | reject                      | ! Run:ILLEGAL_MOVE
+deescalated              | reject                       | ! Run:ALREADY_DECIDED
 deescalated               | refuse                      | deescalated | approve/in_progress | - | - | -
 deescalated               | decide approve              | ! Run:ALREADY_DECIDED
 deescalated               | decide deny                 | ! Run:ALREADY_DECIDED
@@ -989,6 +1018,108 @@ prompted, asked           | dispatch                    | prompted | - | - | +3m
 prompted, dismissed       | receive request             | ! Auth:FORBIDDEN
 prompted, dismissed       | dismiss                     | unchanged
 prompted, dismissed       | dispatch                    | unchanged
+
+# Whether the requester may still be granted.
+prompted                 | receive review               | ! Run:STALE
+prompted                 | doubt                        | ! Run:STALE
+prompted                 | vouch                        | ! Run:STALE
+prompted                 | withhold                     | ! Run:STALE
+prompted                 | permit                       | prompted | - | approve | +1m0s | -
+prompted                 | permit again                 | unchanged
+prompted                 | permit what is over          | ! Run:STALE
+prompted                 | reject an approval           | ! Run:ILLEGAL_MOVE
+prompted                 | reject by review             | ! Run:ILLEGAL_MOVE
+prompted                 | refuse review                | prompted | - | - | +167h50m0s | -
+requested                | receive review               | requested | - | review | +1m0s | -
+requested                | doubt                        | ! Run:STALE
+requested                | vouch                        | ! Run:STALE
+requested                | withhold                     | ! Run:STALE
+requested                | permit                       | requested | - | approve | +1m0s | -
+requested                | permit again                 | unchanged
+requested                | permit what is over          | ! Run:STALE
+requested                | reject an approval           | denied | approve/in_progress deny | - | +1m0s | -
+requested                | reject by review             | denied | deny | - | - | -
+requested                | refuse review                | requested | - | - | +20m0s | -
+approved                 | receive review               | ! Run:STALE
+approved                 | doubt                        | approved | - | - | +1m0s | -
+approved                 | vouch                        | approved | - | - | +1m0s | -
+approved                 | withhold                     | denied | escalate/in_progress deny | - | +1m0s | -
+approved                 | permit                       | approved | - | approve | +1m0s | -
+approved                 | permit again                 | unchanged
+approved                 | permit what is over          | ! Run:STALE
+approved                 | reject an approval           | ! Run:ALREADY_DECIDED
+approved                 | reject by review             | ! Run:ALREADY_DECIDED
+approved                 | refuse review                | approved | - | - | +1m0s | -
+denied                   | receive review               | ! Run:STALE
+denied                   | doubt                        | ! Run:STALE
+denied                   | vouch                        | ! Run:STALE
+denied                   | withhold                     | ! Run:STALE
+denied                   | permit                       | denied | - | approve | +1m0s | -
+denied                   | permit again                 | unchanged
+denied                   | permit what is over          | ! Run:STALE
+denied                   | reject an approval           | ! Run:ALREADY_DECIDED
+denied                   | reject by review             | ! Run:ALREADY_DECIDED
+denied                   | refuse review                | denied | - | - | - | -
+expired                  | receive review               | ! Run:STALE
+expired                  | doubt                        | ! Run:STALE
+expired                  | vouch                        | ! Run:STALE
+expired                  | withhold                     | ! Run:STALE
+expired                  | permit                       | expired | - | approve | +1m0s | -
+expired                  | permit again                 | unchanged
+expired                  | permit what is over          | ! Run:STALE
+expired                  | reject an approval           | ! Run:ALREADY_DECIDED
+expired                  | reject by review             | ! Run:ALREADY_DECIDED
+expired                  | refuse review                | expired | - | - | - | -
+cancelled                | receive review               | ! Run:STALE
+cancelled                | doubt                        | ! Run:STALE
+cancelled                | vouch                        | ! Run:STALE
+cancelled                | withhold                     | ! Run:STALE
+cancelled                | permit                       | cancelled | - | approve | +1m0s | -
+cancelled                | permit again                 | unchanged
+cancelled                | permit what is over          | ! Run:STALE
+cancelled                | reject an approval           | ! Run:ALREADY_DECIDED
+cancelled                | reject by review             | ! Run:ALREADY_DECIDED
+cancelled                | refuse review                | cancelled | - | - | - | -
+escalated                | receive review               | ! Run:STALE
+escalated                | doubt                        | ! Run:STALE
+escalated                | vouch                        | ! Run:STALE
+escalated                | withhold                     | ! Run:STALE
+escalated                | permit                       | escalated | - | approve | +1m0s | -
+escalated                | permit again                 | unchanged
+escalated                | permit what is over          | ! Run:STALE
+escalated                | reject an approval           | ! Run:ALREADY_DECIDED
+escalated                | reject by review             | ! Run:ALREADY_DECIDED
+escalated                | refuse review                | escalated | - | - | +50m0s | -
+deescalated              | receive review               | ! Run:STALE
+deescalated              | doubt                        | ! Run:STALE
+deescalated              | vouch                        | ! Run:STALE
+deescalated              | withhold                     | ! Run:STALE
+deescalated              | permit                       | deescalated | - | approve | +1m0s | -
+deescalated              | permit again                 | unchanged
+deescalated              | permit what is over          | ! Run:STALE
+deescalated              | reject an approval           | ! Run:ALREADY_DECIDED
+deescalated              | reject by review             | ! Run:ALREADY_DECIDED
+deescalated              | refuse review                | deescalated | - | - | - | -
+granting                 | doubt                        | approved | - | - | +1m0s | -
+granting                 | vouch                        | approved | - | - | +1m0s | -
+granting                 | withhold                     | approved | escalate/in_progress | deescalate | now | -
+granting, asked          | doubt                        | ! Run:STALE
+granting, asked          | vouch                        | ! Run:STALE
+granting, asked          | withhold                     | ! Run:STALE
+approved, in doubt       | doubt                        | unchanged
+approved, in doubt       | vouch                        | approved | - | - | +1m0s | -
+approved, in doubt       | withhold                     | denied | escalate/in_progress deny | - | +1m0s | -
+approved, failed         | doubt                        | approved | - | - | +1m0s | -
+approved, failed         | vouch                        | approved | - | - | +1m0s | -
+approved, failed         | withhold                     | denied | escalate/in_progress deny | - | +1m0s | -
+approval-only            | doubt                        | ! Run:STALE
+approval-only            | vouch                        | ! Run:STALE
+approval-only            | withhold                     | ! Run:STALE
+coming                   | doubt                        | approved | - | - | +1m0s | -
+coming                   | vouch                        | approved | - | - | +1m0s | -
+coming                   | withhold                     | denied | escalate/in_progress deny | - | +1m0s | -
+approved, in doubt       | fail escalate for good       | approved | escalate/in_progress | - | - | -
+approved, in doubt       | retry                        | unchanged
 `
 
 // TestApply_Large: above MaxRunBytes only removal is accepted, and what clocks say.

@@ -22,6 +22,7 @@ const (
 	CodeForbidden       Code = "Auth:FORBIDDEN"             // known, but may not do this
 	CodeUnknownFlow     Code = "Flow:NOT_FOUND"             // no such flow or version
 	CodeWrongSource     Code = "Flow:SOURCE_NOT_ALLOWED"    // allowed_sources forbids it
+	CodeWithdrawn       Code = "Flow:WITHDRAWN"             // the flow is gone from the configuration, and what it asked for with it
 	CodeUnknownRun      Code = "Run:NOT_FOUND"              // no such run
 	CodeUnknownEvent    Code = "Event:NOT_FOUND"            // no such event
 	CodeUnknownUser     Code = "User:NOT_FOUND"             // no such user
@@ -32,6 +33,7 @@ const (
 	CodeFull            Code = "Run:TOO_LARGE"              // the run has grown so large that only removal is accepted
 	CodeSelfApproval    Code = "Run:SELF_APPROVAL"          // requesters may not approve their own request
 	CodeDuplicate       Code = "Run:ALREADY_APPROVED"       // one approval per person
+	CodeIneligible      Code = "Run:REQUESTER_INELIGIBLE"   // the requester is one who may not ask (any more)
 	CodeNoApprover      Code = "Run:NOBODY_CAN_APPROVE"     // fewer possible approvers than required
 	CodeIdempotency     Code = "Request:IDEMPOTENCY_KEY"    // same key, other body
 	CodeInvalidRun      Code = "DeescalateAPI:INVALID_RUN"  // the run is not escalated

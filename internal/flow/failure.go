@@ -114,6 +114,8 @@ func (in Retry) apply(r *Run, now time.Time) error {
 	switch r.Error.Step {
 	case EventDeescalate:
 		r.Error.RetryAt = now
+	case EventEscalate:
+		r.Standing.Since, r.Error = time.Time{}, nil
 	case EventRequestForward:
 		if r.Error.SignalID == "" {
 			r.Tiers[r.Tier].Undeliverable, r.Tiers[r.Tier].Failed = "", nil

@@ -96,7 +96,7 @@ func news(r Run, a Action) Receive {
 // decide appends a click and takes it.
 func decide(r Run, now time.Time, a Action, who Actor) Run {
 	r = must(r, now, click(a, who))
-	return must(r, now, Decide{SignalID: r.Signals[len(r.Signals)-1].ID})
+	return must(r, now, Decide{SignalID: r.Signals[len(r.Signals)-1].ID, Vouched: now})
 }
 
 // forward appends news of the current tier and takes it.

@@ -21,7 +21,7 @@ var legal = map[Status]map[Status]EventName{
 	"":        {Prompted: ""},
 	Prompted:  {Requested: EventRequest, Approved: EventApprove, Denied: EventDeny, Expired: EventRequestExpire},
 	Requested: {Approved: EventApprove, Denied: EventDeny, Cancelled: EventCancel, Expired: EventRequestExpire},
-	Approved:  {Escalated: EventEscalate, Deescalated: EventDeescalate},
+	Approved:  {Escalated: EventEscalate, Deescalated: EventDeescalate, Denied: EventDeny},
 	Escalated: {Deescalated: EventDeescalate},
 }
 
@@ -92,18 +92,20 @@ func (w *world) draw(t *rapid.T) Input {
 	return rapid.SampledFrom([]Input{
 		submitted(rapid.SampledFrom([]time.Duration{0, 30 * time.Second, time.Hour}).Draw(t, "duration")),
 		click(ActionApprove, who), click(ActionApprove, who), click(ActionDeny, who), click(ActionCancel, requester), click(ActionDeescalate, who),
+		Receive{Action: ActionReview, Actor: System, Channel: ChannelInternal, Version: "1.0.4"},
 		Receive{Action: ActionTimeout, Actor: System, Channel: ChannelInternal, Tier: tier},
 		Receive{Action: ActionUndeliverable, Actor: System, Channel: ChannelInternal, Tier: tier, Message: "no such channel"},
 		Keep{EventID: id, Result: result},
 		route(id, rapid.IntRange(1, 3).Draw(t, "required")),
 		Reject{SignalID: id, Reason: failure},
 		Refuse{SignalID: id, Reason: failure, Ignored: rapid.Bool().Draw(t, "ignored")},
-		Decide{SignalID: id, Hooks: w.hooks(t), Dropped: w.dropped(t), Ruling: w.ruling(t)},
+		Decide{SignalID: id, Hooks: w.hooks(t), Dropped: w.dropped(t), Ruling: w.ruling(t), Required: rapid.IntRange(0, 2).Draw(t, "in force"), Vouched: w.vouched(t)},
 		After{EventID: id, Result: result},
 		Forward{SignalID: id, Ruling: w.ruling(t), Hooks: w.hooks(t)},
 		Delivered{Tier: tier},
 		Spare{Owner: owner, Reason: failure}, Dismiss{Reason: failure},
 		w.failing(t, id, failure), ruled(t, w, id),
+		Doubt{}, Vouch{At: w.now}, Withhold{Reason: failure, Hooks: w.hooks(t)}, Permit{SignalID: id, Version: "1.0.4", Answer: Answer{}},
 		intend, Escalate{Output: result.Output},
 		Claim{Owner: owner + "!", Until: w.now.Add(time.Minute)},
 		Deescalate{Owner: owner, Output: result.Output},
@@ -148,6 +150,14 @@ func route(signal string, required int) Route {
 	}
 }
 
+// vouched is when the directory was asked, if it was.
+func (w *world) vouched(t *rapid.T) time.Time {
+	if rapid.Bool().Draw(t, "vouched") {
+		return w.now
+	}
+	return time.Time{}
+}
+
 func (w *world) dropped(t *rapid.T) []string {
 	var ids []string
 	for _, a := range w.run.Approvals {
@@ -183,8 +193,13 @@ func (w *world) work(owner string) Input {
 			return After{EventID: call.EventID}
 		}
 		in = Decide{SignalID: head.ID}
+		if head.Action == ActionReview {
+			return Refuse{SignalID: head.ID}
+		}
 	case StepForward:
 		in = Forward{SignalID: head.ID}
+	case StepVouch:
+		return Vouch{At: w.now}
 	case StepEscalate:
 		if r.Access == nil {
 			return intend
@@ -311,7 +326,8 @@ func check(t *rapid.T, before, after Run, in Input, now time.Time) {
 		}
 		switch e.Name {
 		case EventApprove, EventDeny, EventCancel, EventRequestExpire:
-			if decisions++; decisions > 1 {
+			withheld := decisions == 1 && e.Name == EventDeny && e.Actor.Kind == KindSystem && after.Status == Denied && after.Access == nil
+			if decisions++; decisions > 1 && !withheld {
 				fail("a second decision: %s", e.ID)
 			}
 		case EventEscalate:

@@ -124,6 +124,8 @@ type Route struct {
 	Fields   map[string]any // of the event, by a hook
 	Ruling   *Ruling
 	Hooks    []string // those that the flow may define
+	// Vouched is when the directory said that the requester may ask.
+	Vouched time.Time
 }
 
 func (in Route) apply(r *Run, now time.Time) error {
@@ -140,6 +142,7 @@ func (in Route) apply(r *Run, now time.Time) error {
 	in.Terms.apply(r)
 	r.Status = Requested
 	r.Tiers, r.Tier, r.Deciders = slices.Clone(in.Tiers), 0, in.Deciders
+	r.vouch(in.Vouched)
 	if len(r.Tiers) > 0 {
 		r.ask(now)
 	}
@@ -181,10 +184,12 @@ func (r *Run) conclude(e Event, ruling *Ruling, hooks []string, now time.Time) e
 	return nil
 }
 
-// Reject ends a request for which the flow has no possible approver.
+// Reject ends a request that can't be granted any more, whoever approves it:
+// when it is made, or while it waits. Who was about to decide it is told why.
 type Reject struct {
 	SignalID string
 	Reason   Failure
+	Hooks    []string // those that the flow may define
 }
 
 func (in Reject) apply(r *Run, now time.Time) error {
@@ -192,16 +197,30 @@ func (in Reject) apply(r *Run, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if r.Status != Prompted || s.Action != ActionRequest {
-		return Errorf(CodeIllegal, "a run that is %s can't be rejected", r.Status)
+	switch {
+	case r.Status == Prompted && s.Action == ActionRequest:
+		r.record(Event{ID: s.ID, Name: EventRequest, Actor: s.Actor, Channel: s.Channel, At: s.At, State: StateCompleted})
+	case r.Status != Requested || s.Action == ActionRequest:
+		return r.notOpen()
+	case s.Actor.Kind != KindSystem:
+		e := s.asEvent()
+		e.State, e.Errors = StateInProgress, []Failure{in.Reason}
+		r.record(e)
 	}
-	r.record(Event{ID: s.ID, Name: EventRequest, Actor: s.Actor, Channel: s.Channel, At: s.At, State: StateCompleted})
-	r.record(Event{
-		ID: r.nextID(), Name: EventDeny, Actor: System, Channel: ChannelInternal, At: now, State: StateCompleted,
-		Fields: map[string]any{KeyDecisionMessage: in.Reason.Message},
-	})
-	r.Status = Denied
+	r.deny(in.Reason, in.Hooks, now)
 	return nil
+}
+
+// deny is the system's: nobody's decision, but what follows from a reason.
+func (r *Run) deny(reason Failure, hooks []string, now time.Time) {
+	reason.Retryable = false
+	e := Event{
+		ID: r.nextID(), Name: EventDeny, Actor: System, Channel: ChannelInternal, At: now, State: StateCompleted,
+		Fields: map[string]any{KeyDecisionMessage: reason.Message}, Errors: []Failure{reason},
+	}
+	r.record(e)
+	r.Status, r.Error, r.Coming = Denied, nil, nil
+	r.then(e.Name, e.ID, hooks)
 }
 
 // Refuse drops a signal, and records who tried what. Signals of clocks and
@@ -248,6 +267,11 @@ type Decide struct {
 	Terms  *Terms         // what a hook changed of the request
 	Fields map[string]any // of the event, by a hook
 	Ruling *Ruling        // what a hook put in the decision's place
+	// Required is how many approvals it takes by the version of the flow in
+	// force; fewer than the run's own change nothing.
+	Required int
+	// Vouched is when the directory said that the requester may ask.
+	Vouched time.Time
 }
 
 func (in Decide) apply(r *Run, now time.Time) error {
@@ -258,6 +282,8 @@ func (in Decide) apply(r *Run, now time.Time) error {
 	if r.Status != Requested {
 		return r.notOpen()
 	}
+	r.vouch(in.Vouched)
+	r.Deciders.Required = max(r.Deciders.Required, in.Required)
 	e := s.asEvent()
 	e.State = StateCompleted
 	if s.Result != nil && len(s.Result.Output) > 0 {
@@ -311,6 +337,7 @@ type Forward struct {
 	Ruling   *Ruling        // what a hook put in its place
 	Terms    *Terms         // what the ruling changed of the request
 	Hooks    []string       // those that the flow may define
+	Vouched  time.Time      // when the directory said that the requester may ask
 }
 
 func (in Forward) apply(r *Run, now time.Time) error {
@@ -333,6 +360,7 @@ func (in Forward) apply(r *Run, now time.Time) error {
 	case in.Ruling != nil:
 		e.Name = r.EventOf(s)
 		in.Terms.apply(r)
+		r.vouch(in.Vouched)
 		return r.conclude(e, in.Ruling, in.Hooks, now)
 	case !r.lastTier(s.Action):
 		e.Name = EventRequestForward

@@ -134,6 +134,11 @@ type Run struct {
 	Deciders Deciders `json:"deciders"`
 	// Approvals counted so far, by distinct people.
 	Approvals []CountedApproval `json:"approvals,omitempty"`
+	// Standing is what the directory said of the requester last.
+	Standing Standing `json:"standing,omitzero"`
+	// Reviewed is the version of the flow in force that the open request was
+	// last held to without anybody asking; "" for none.
+	Reviewed string `json:"reviewed,omitempty"`
 
 	Signals []Signal `json:"signals,omitempty"` // not processed yet, oldest first
 	Events  []Event  `json:"events"`
@@ -188,11 +193,12 @@ const (
 	ActionCancel        Action = "cancel"
 	ActionTimeout       Action = "timeout"       // a tier's, or a prompt's, time is over
 	ActionUndeliverable Action = "undeliverable" // a tier can't be reached
+	ActionReview        Action = "review"        // the configuration, or who the requester is, has changed
 	ActionDeescalate    Action = "deescalate"
 )
 
 // Actions lists them all.
-var Actions = []Action{ActionRequest, ActionApprove, ActionDeny, ActionCancel, ActionTimeout, ActionUndeliverable, ActionDeescalate}
+var Actions = []Action{ActionRequest, ActionApprove, ActionDeny, ActionCancel, ActionTimeout, ActionUndeliverable, ActionReview, ActionDeescalate}
 
 // Signal is an event that is not processed yet.
 type Signal struct {
@@ -208,6 +214,9 @@ type Signal struct {
 	// Result is what customers' code answered for this signal, saved before it
 	// is applied so that a lost race does not run the code twice.
 	Result *Result `json:"result,omitempty"`
+	// Permits are what handlers answered when they were asked once more who may
+	// decide, by version of the flow.
+	Permits map[string]Answer `json:"permits,omitempty"`
 }
 
 // MessageRef is a copy of a message of ours in Slack: which of the run's
@@ -258,9 +267,10 @@ func (r *Run) Last(name EventName) (Event, bool) {
 	return Event{}, false
 }
 
-// Decision is the event that decided the request.
+// Decision is the event that decided the request; the last one, should what was
+// approved have been withheld.
 func (r *Run) Decision() (Event, bool) {
-	for _, e := range r.Events {
+	for _, e := range slices.Backward(r.Events) {
 		if e.State != StateCompleted {
 			continue
 		}

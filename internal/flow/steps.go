@@ -14,6 +14,7 @@ const (
 	StepAwait    Step = "await"    // wait for a signal or the tier's deadline
 	StepDecide   Step = "decide"   // take the oldest decision
 	StepForward  Step = "forward"  // ask the next tier, or give up
+	StepVouch    Step = "vouch"    // ask whether the requester may still be granted
 	StepEscalate Step = "escalate" // grant
 	StepDone     Step = "done"     // nothing left for the workflow to do
 )
@@ -71,6 +72,7 @@ var Steps = []StepSpec{
 	{Name: StepAwait, Function: "approval", WaitsForSignal: true, OnSignal: StepDecide, OnTimeout: StepForward, Retry: []RetrySpec{passing}, OnError: StepDone},
 	{Name: StepDecide, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}, OnError: StepDone},
 	{Name: StepForward, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}, OnError: StepDone},
+	{Name: StepVouch, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}, OnError: StepDone},
 	{Name: StepEscalate, Function: "access", Timeout: 5 * time.Minute, Retry: []RetrySpec{passing}, OnError: StepDone},
 	{Name: StepDone},
 }
@@ -116,9 +118,13 @@ func Next(r Run) Step {
 	case r.Status == Requested:
 		return StepAwait
 	case r.Status == Approved && !r.ApprovalOnly && !r.removing():
-		if r.Error == nil || r.Error.Retryable && r.Error.Attempts < MaxGrantAttempts {
-			return StepEscalate
+		if r.Error != nil && (!r.Error.Retryable || r.Error.Attempts >= MaxGrantAttempts) {
+			return StepDone
 		}
+		if r.InDirectory() && r.Standing.At.IsZero() {
+			return StepVouch
+		}
+		return StepEscalate
 	}
 	return StepDone
 }

@@ -18,6 +18,8 @@ cancel           | decide   | decide    | decide   | decide  | decide  | decide 
 timeout          | forward  | forward   | forward  | forward | forward | forward   | forward   | forward     | forward       | forward
 undeliverable    | forward  | forward   | forward  | forward | forward | forward   | forward   | forward     | forward       | forward
 deescalate       | done     | await     | done     | done    | done    | done      | done      | done        | done          | done
+review           | decide   | decide    | decide   | decide  | decide  | decide    | decide    | decide      | decide        | decide
+in doubt         | done     | await     | vouch    | done    | done    | done      | done      | done        | done          | done
 after            | decide   | decide    | decide   | decide  | decide  | decide    | decide    | decide      | decide        | decide
 error: again     | done     | await     | escalate | done    | done    | done      | done      | done        | done          | done
 error: exhausted | done     | await     | done     | done    | done    | done      | done      | done        | done          | done
@@ -27,8 +29,9 @@ error: for good  | done     | await     | done     | done    | done    | done   
 func TestNext(t *testing.T) {
 	t.Parallel()
 	put := map[string]func(*Run){
-		"-":     func(*Run) {},
-		"after": func(r *Run) { r.After = []AfterCall{{EventID: EventID(runID, 1), Event: EventApprove}} },
+		"-":        func(*Run) {},
+		"after":    func(r *Run) { r.After = []AfterCall{{EventID: EventID(runID, 1), Event: EventApprove}} },
+		"in doubt": func(r *Run) { r.Standing = Standing{} },
 		"error: again": func(r *Run) {
 			r.Error = &Failure{Step: EventEscalate, Retryable: true, Attempts: MaxGrantAttempts - 1}
 		},

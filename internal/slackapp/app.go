@@ -203,6 +203,8 @@ var sayings = map[flow.Code]string{
 	flow.CodeSelfApproval:  "",
 	flow.CodeDuplicate:     "",
 	flow.CodeNoApprover:    "",
+	flow.CodeIneligible:    "",
+	flow.CodeWithdrawn:     "",
 	flow.CodeInvalidRun:    "",
 	flow.CodeBusy:          "",
 	flow.CodeUndeliverable: "",

@@ -304,7 +304,7 @@ func (c *card) state() string {
 		if decision.Channel == flow.ChannelSDK {
 			line("⛔ *Denied* by a rule of the flow, %s", moment(decision.At))
 		} else if decision.Actor.Kind == flow.KindSystem {
-			line("⛔ *Could not be approved by anybody*, %s", moment(decision.At))
+			line("⛔ It *%s*, and was closed, %s", closed(decision), moment(decision.At))
 		} else {
 			line("⛔ *Denied* by %s, %s", mention(decision.Actor), moment(decision.At))
 		}
@@ -325,6 +325,18 @@ func (c *card) state() string {
 		}
 	}
 	return strings.Join(lines, "\n")
+}
+
+// closed says what is the matter with a request that the system denied. Why,
+// stands beside it.
+func closed(e flow.Event) string {
+	for _, f := range e.Errors {
+		switch f.Code {
+		case flow.CodeIneligible, flow.CodeWithdrawn:
+			return "can't be granted any more"
+		}
+	}
+	return "can't be approved by anybody"
 }
 
 // counted tells how many approvals there are of several.
@@ -538,7 +550,7 @@ func (c *card) outcome(e flow.Event) string {
 	if reason, _ := e.Fields[flow.FieldNameReason].(string); reason != "" && e.Channel == flow.ChannelSDK {
 		rows = append(rows, row{"Reason of the rule", plain(reason, maxValue)})
 	}
-	if len(e.Errors) > 0 {
+	if len(e.Errors) > 0 && e.Fields[flow.KeyDecisionMessage] != problems(e.Errors) { // else it is said already
 		rows = append(rows, row{"What went wrong", plain(problems(e.Errors), maxValue)})
 	}
 	switch {
@@ -576,7 +588,7 @@ func (c *card) outcome(e flow.Event) string {
 	case e.Name == flow.EventDeny && e.Channel == flow.ChannelSDK:
 		text = "⛔ A rule of the flow *denied* your request for " + what + "."
 	case e.Name == flow.EventDeny && e.Actor.Kind == flow.KindSystem:
-		text = "⛔ Your request for " + what + " *can't be approved by anybody*, and was closed."
+		text = "⛔ Your request for " + what + " *" + closed(e) + "*, and was closed."
 	case e.Name == flow.EventDeny:
 		text = "⛔ " + mention(e.Actor) + " *denied* your request for " + what + "."
 	case e.Name == flow.EventRequestExpire:

@@ -547,6 +547,7 @@ func TestAccess_Identity(t *testing.T) {
 		w := newWorld(t)
 		nobody := member("nobody")
 		nobody.Email = ""
+		w.directory.users[nobody.SlackID] = nobody
 		id := w.ask(nobody, "a")
 		w.click(id, flow.ActionApprove, first)
 		r := w.want(id, flow.Approved)

@@ -3,10 +3,10 @@ package workflow
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/symflows/symflows/internal/flow"
-	"github.com/symflows/symflows/internal/store"
 )
 
 // Decide takes the oldest decision that waits on the run; without one, it calls
@@ -38,16 +38,25 @@ func (a Approval) decide(ctx context.Context, r flow.Run, signal flow.Signal) (f
 		return r, err
 	}
 	e := underway(r, signal)
-	var dropped []string
+	var now counts
 	if r.Status == flow.Requested && signal.Action != flow.ActionCancel {
-		dropped, err = a.recheck(ctx, f, r, signal)
-		if flow.CodeOf(err) == flow.CodeLookup && a.Now().Sub(signal.At) >= patience || refusal(err) {
+		r, now, err = a.recheck(ctx, f, r, signal)
+		failed, byHandler := errors.AsType[*failedHandler](err)
+		switch {
+		case closes(err):
+			return a.settle(ctx, r.ID, signal.ID, flow.Reject{SignalID: signal.ID, Reason: flow.FailureOf(err), Hooks: f.Hooks()})
+		case byHandler:
+			return a.refuse(ctx, r, e, failed.failure)
+		case flow.CodeOf(err) == flow.CodeLookup && a.Now().Sub(signal.At) >= patience || refusal(err):
 			return a.refuse(ctx, r, e, flow.FailureOf(err))
-		} else if err != nil {
+		case err != nil:
 			return r, err
 		}
 	}
-	decision := flow.Decide{SignalID: signal.ID, Dropped: dropped, Hooks: f.Hooks()}
+	if signal.Action == flow.ActionReview { // nothing is against it, or it is over
+		return a.refuse(ctx, r, e, flow.Failure{})
+	}
+	decision := flow.Decide{SignalID: signal.ID, Dropped: now.dropped, Required: now.deciders.Required, Vouched: now.vouched, Hooks: f.Hooks()}
 	if _, err := flow.Apply(r, decision, a.Now()); err == nil {
 		var v *verdict
 		if r, v, err = a.consult(ctx, f, r, e, a.refuse, flow.HookBefore(e.Name)); v == nil {
@@ -65,42 +74,6 @@ func (a Approval) decide(ctx context.Context, r flow.Run, signal flow.Signal) (f
 		}
 	}
 	return a.settle(ctx, r.ID, signal.ID, decision)
-}
-
-// recheck asks the directory once more whether those who decide still may: the
-// sender of the signal, and everybody whose approval was counted before. The
-// error says why the signal's sender may not; the list has the event ids of
-// earlier approvals that no longer count.
-func (a Approval) recheck(ctx context.Context, f *flow.Flow, r flow.Run, signal flow.Signal) (dropped []string, err error) {
-	if r.Deciders, err = a.stillDeciders(ctx, f, r.Deciders); err != nil {
-		return nil, err
-	}
-	may := func(who flow.Actor) error {
-		u := store.User{Actor: who, Role: store.RoleMember}
-		if who.SlackID != "" {
-			if u, err = a.Directory.User(ctx, who.SlackID); err != nil {
-				if flow.CodeOf(err) == flow.CodeUnknownUser {
-					return flow.Errorf(flow.CodeForbidden, "this user is not in the workspace any more")
-				}
-				return err
-			}
-		}
-		return MayClick(r, Click{Action: signal.Action, Actor: u})
-	}
-	if err := may(signal.Actor); err != nil {
-		return nil, err
-	}
-	if signal.Action != flow.ActionApprove {
-		return nil, nil
-	}
-	for _, counted := range r.Approvals {
-		if err := may(counted.Actor); refusal(err) {
-			dropped = append(dropped, counted.EventID)
-		} else if err != nil {
-			return nil, err
-		}
-	}
-	return dropped, nil
 }
 
 // onApprove runs the flow's function before the approval counts, and saves its

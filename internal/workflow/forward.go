@@ -40,6 +40,17 @@ func (a Approval) forward(ctx context.Context, r flow.Run, signal flow.Signal) (
 	if v == nil {
 		return r, err
 	}
+	if v.ruling != nil && v.ruling.Event == flow.EventApprove {
+		if in.Vouched, err = a.vouch(ctx, r); err == nil {
+			_, err = a.inForce(ctx, r)
+		}
+		if closes(err) {
+			return a.settle(ctx, r.ID, signal.ID, flow.Reject{SignalID: signal.ID, Reason: flow.FailureOf(err), Hooks: f.Hooks()})
+		}
+		if err != nil {
+			return r, err
+		}
+	}
 	in.Ruling, in.Terms, in.Fields, in.Hooks = v.ruling, v.terms, v.fields, f.Hooks()
 	return a.settle(ctx, r.ID, signal.ID, in)
 }

@@ -79,12 +79,18 @@ func noPython(f *flow.Flow) error {
 // call asks handlers. If they can't be asked, it returns an error until
 // patience is over, and a failed result from then on.
 func (a asker) call(ctx context.Context, f *flow.Flow, r flow.Run, e flow.Event, handlers []string) (flow.Result, error) {
+	return a.callSince(ctx, f, r, e, e.At, handlers)
+}
+
+// callSince is call for an event of another time than that of what waits for
+// the answer.
+func (a asker) callSince(ctx context.Context, f *flow.Flow, r flow.Run, e flow.Event, since time.Time, handlers []string) (flow.Result, error) {
 	if a.handlers == nil {
 		failure := failureOf(noPython(f), e.Name)
 		return flow.Result{Error: &failure}, nil
 	}
 	result, err := a.handlers.Handle(ctx, HandlerCall{Flow: f, Run: r, Event: e}, handlers)
-	if err != nil && (!flow.Retryable(err) || a.now().Sub(e.At) >= patience) {
+	if err != nil && (!flow.Retryable(err) || a.now().Sub(since) >= patience) {
 		failure := failureOf(err, e.Name)
 		return flow.Result{Error: &failure}, nil
 	}

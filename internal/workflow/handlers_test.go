@@ -52,7 +52,7 @@ func TestHandlers_Order(t *testing.T) {
 	w.click(id, flow.ActionApprove, first)
 	w.pass(grantedFor + time.Minute)
 	w.want(id, flow.Deescalated)
-	w.wantAsked(append(before, "0002: after_request", "0003: on_approve", "0003: after_approve",
+	w.wantAsked(append(before, "0002: after_request", "0002: get_permissions", "0003: on_approve", "0003: after_approve",
 		"0004: on_escalate", "0004: after_escalate", "0005: on_deescalate", "0005: after_deescalate")...)
 	w.wantHistory(id, "prompt request approve escalate deescalate")
 	w.wantPresent()
@@ -497,7 +497,7 @@ func TestHandlers_Permissions(t *testing.T) {
 			for _, u := range []store.User{asker, first, second, guest, admin} {
 				must(t, store.Users{Store: w.memory}.Remember(t.Context(), u))
 			}
-			w.handlers.says["get_permissions"] = []says{{answer: tc.answer}}
+			w.handlers.says["get_permissions"] = []says{{answer: tc.answer}, {answer: tc.answer}} // asked again at the decision
 			id := w.ask(asker, "a")
 			if tc.failed != "" {
 				if r := w.want(id, flow.Prompted); r.Error == nil || !strings.Contains(r.Error.Message, tc.failed) {
@@ -516,7 +516,7 @@ func TestHandlers_Permissions(t *testing.T) {
 				t.Errorf("%s may approve, want %s", got, tc.may)
 			}
 			who := map[string]store.User{"asker": asker, "first": first, "second": second, "guest": guest, "admin": admin}[may[0]]
-			w.click(id, flow.ActionApprove, who) // re-checked by what the handler said
+			w.click(id, flow.ActionApprove, who) // by what the handler says now
 			w.want(id, flow.Escalated)
 		})
 	}

@@ -164,7 +164,9 @@ func TestPublish_MeanwhileGranted(t *testing.T) {
 	id := w.ask(asker, "a")
 	listed := store.Page{} // when the run was not approved yet
 	w.publish.Runs = store.Runs{Store: lagging{w.memory, listed}}
-	if _, err := w.publish.Run(t.Context(), nil, nil); err != nil {
+	without := *w.flow // the flow stays, by another strategy
+	without.Strategy = &flow.Strategy{Name: "others", Type: "fake", Targets: w.flow.Strategy.Targets}
+	if _, err := w.publish.Run(t.Context(), []*flow.Flow{&without}, nil); err != nil {
 		t.Fatal(err)
 	}
 	w.click(id, flow.ActionApprove, first)

@@ -36,6 +36,16 @@ func (a Approval) route(ctx context.Context, r flow.Run, signal flow.Signal) (fl
 	if err != nil {
 		return r, err
 	}
+	vouched, err := a.vouch(ctx, r)
+	if err == nil {
+		_, err = a.inForce(ctx, r)
+	}
+	if closes(err) {
+		return a.settle(ctx, r.ID, signal.ID, flow.Reject{SignalID: signal.ID, Reason: flow.FailureOf(err), Hooks: f.Hooks()})
+	}
+	if err != nil {
+		return r, err
+	}
 	e := underway(r, signal)
 	r, v, err := a.consult(ctx, f, r, e, a.hold, requestHandlers...)
 	if v == nil {
@@ -54,7 +64,7 @@ func (a Approval) route(ctx context.Context, r flow.Run, signal flow.Signal) (fl
 	}
 	var in flow.Input = flow.Route{
 		SignalID: signal.ID, Tiers: tiers, Deciders: deciders,
-		Terms: v.terms, Fields: v.fields, Ruling: v.ruling, Hooks: f.Hooks(),
+		Terms: v.terms, Fields: v.fields, Ruling: v.ruling, Hooks: f.Hooks(), Vouched: vouched,
 	}
 	if reason := unapprovable(deciders, r.Requester); reason != nil && v.ruling == nil {
 		in = flow.Reject{SignalID: signal.ID, Reason: flow.FailureOf(reason)}
@@ -114,17 +124,6 @@ func (a Approval) deciders(ctx context.Context, f *flow.Flow, said flow.Answer) 
 // admins are the people of the environment who may always decide.
 func (a Approval) admins(ctx context.Context, f *flow.Flow) ([]flow.Actor, error) {
 	return a.people().able(ctx, f.Environment.Admins, false)
-}
-
-// stillDeciders resolves once more who may decide a request that was routed:
-// the configuration's names, or what a handler said then.
-func (a Approval) stillDeciders(ctx context.Context, f *flow.Flow, routed flow.Deciders) (flow.Deciders, error) {
-	if !routed.ByHandler {
-		return a.deciders(ctx, f, flow.Answer{})
-	}
-	var err error
-	routed.Admins, err = a.admins(ctx, f)
-	return routed, err
 }
 
 // permit applies what get_permissions said.
