@@ -61,7 +61,7 @@ func TestHistory(t *testing.T) {
 				return flow.Reject{SignalID: r.Signals[0].ID, Reason: flow.Failure{Code: flow.CodeNoApprover, Message: "nobody can approve"}}
 			})
 			return id
-		}, []string{"request success", "deny success"}},
+		}, []string{"request success", "deny success: nobody can approve"}},
 		{"the first tier is silent", func(f *fixture) string {
 			id := open(f)
 			f.pass(2 * time.Minute)

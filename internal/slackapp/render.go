@@ -464,7 +464,8 @@ func leftovers(e flow.Event) []string {
 
 // stuck tells whether a failure waits for a person.
 func (c *card) stuck() bool {
-	return c.Error != nil && c.Error.Step != flow.EventDeescalate && flow.Next(c.Run) != flow.StepEscalate
+	next := flow.Next(c.Run)
+	return c.Error != nil && c.Error.Step != flow.EventDeescalate && next != flow.StepVouch && next != flow.StepEscalate
 }
 
 // word is the state in a few words, for notifications.
