@@ -146,6 +146,7 @@ func (a *account) settings() map[string]config.AWS {
 		"publish":  {Table: all.Table, SDKFunction: all.SDKFunction},
 		"sdk":      {},
 		"services": {Table: all.Table, SlackSecret: all.SlackSecret},
+		"standing": {Table: all.Table, SlackSecret: all.SlackSecret},
 	}
 }
 

@@ -64,8 +64,8 @@ func TestPublishRefuses(t *testing.T) {
 	a.ended(g, run)
 }
 
-// TestDeployDuringRun: a deploy changes nothing for a run that is under way, when
-// it waits for a decision and when it has access. What asks from then on goes by
+// TestDeployDuringRun: a deploy changes nothing of what a run that is under way is
+// for, when it waits for a decision and when it has access. What asks from then on goes by
 // the new configuration.
 func TestDeployDuringRun(t *testing.T) {
 	t.Parallel()
@@ -80,7 +80,7 @@ func TestDeployDuringRun(t *testing.T) {
 		}
 	}
 	deploy()
-	a.must(a.slack.As("bob").Click("", "Approve"))
+	a.must(a.slack.As("lead").Click("", "Approve")) // whom the new version lets decide as well
 	a.grants(g, run)
 	deploy()
 	a.ended(g, run)

@@ -99,6 +99,8 @@ func TestAllowed(t *testing.T) {
 		{call{function: "api", action: "dynamodb:BatchGetItem", resource: tableARN, keys: []string{"run#1", "grant#1"}}, false},
 		{call{function: "sweep", action: "dynamodb:Query", resource: tableARN + "/index/due", keys: []string{"due"}}, true},
 		{call{function: "sweep", action: "dynamodb:Query", resource: tableARN + "/index/kind", keys: []string{"run#"}}, false},
+		{call{function: "standing", action: "dynamodb:PutItem", resource: tableARN, keys: []string{"user#1"}}, false},
+		{call{function: "standing", action: "dynamodb:Query", resource: tableARN + "/index/status", keys: []string{"denied"}}, false},
 		{call{function: "api", action: "secretsmanager:GetSecretValue", resource: secretARN(signingSecret)}, false},
 		{call{function: "sdk", action: "lambda:InvokeFunction", resource: reportARN}, true},
 		{call{function: "sdk", action: "lambda:InvokeFunction", resource: functionARN("services")}, true},

@@ -27,7 +27,8 @@ import (
 //	access/removal            what schedules and asynchronous calls send; see workflow.DeescalateInput
 //	relay, notify/stream      https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
 //	relay/queue               https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
-//	sweep/minute              https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html
+//	sweep, standing/look      https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html
+//	standing/confirm          what an admin invokes it with
 //	publish                   https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html
 //
 // They are what is on its way while a deploy goes on: a sample is never changed,
@@ -103,12 +104,15 @@ var samples = []struct {
 	{"approval/route", []string{`{"next":"await","timeout":`}},
 	{"approval/decide", []string{`{"next":"await","timeout":`}},
 	{"approval/forward", []string{`{"next":"await","timeout":`}},
+	{"approval/vouch", []string{`{"next":"await","timeout":`}},
 	{"access/escalate", []string{`{"next":"await","timeout":`}},
 	{"access/removal", []string{`null`}},
 	{"relay/stream", []string{`{"batchItemFailures":[]}`}},
 	{"relay/queue", []string{`{"batchItemFailures":null}`}},
 	{"notify/stream", []string{`{"batchItemFailures":[]}`}},
 	{"sweep/minute", []string{`null`}},
+	{"standing/look", []string{`"held":0`, `"reviewed":0`}},
+	{"standing/confirm", []string{`"confirmed":0`}},
 	{"publish/create", []string{`""`}},
 	{"publish/update", []string{`""`}},
 	{"publish/delete", []string{`""`}},

@@ -57,6 +57,14 @@ func (d *deployment) alarmList() []alarm {
 			metrics: []metric{d.swept(config.MetricRunsDriven, "SampleCount")}, silence: true, period: minute, periods: 3,
 		},
 		{
+			id: "HoldersHeld", description: "Many who hold access were deactivated in Slack at once, so that none of it is ended: the error channel has their ids. If it is right, invoke standing with {\"confirm\": true}",
+			metrics: []metric{d.looked(config.MetricHoldersHeld, "Maximum")}, period: 5 * minute, periods: 1,
+		},
+		{
+			id: "StandingSilent", description: "Nobody looks at whether those who hold access are still in the workspace: standing has not reported for half an hour. See its log",
+			metrics: []metric{d.looked(config.MetricHoldersAsked, "SampleCount")}, silence: true, period: 30 * minute, periods: 1,
+		},
+		{
 			id: "RemovalDeadLetters", description: "A removal could not be delivered to access. The sweep makes it good; the message in the queue says what was wrong",
 			metrics: []metric{queued("ApproximateNumberOfMessagesVisible", *d.removalDeadLetters.AttrQueueName())}, period: minute, periods: 1,
 		},
@@ -144,7 +152,7 @@ func milliseconds(d time.Duration) float64 { return float64(d.Milliseconds()) }
 func (d *deployment) throttled() []metric {
 	var out []metric
 	for _, name := range functionNames { // an alarm takes ten metrics
-		if name != "publish" { // which fails the deploy
+		if name != "publish" && name != "standing" { // the one fails the deploy, the other's silence alarms
 			out = append(out, d.ran("Throttles", name, "Sum"))
 		}
 	}
@@ -164,6 +172,11 @@ func (d *deployment) tableThrottled() []metric {
 // swept gives one of the sweep's own metrics.
 func (d *deployment) swept(name, stat string) metric {
 	return metric{config.MetricNamespace, name, stat, map[string]string{config.MetricDimension: d.qualified("sweep")}}
+}
+
+// looked is one of standing's own metrics.
+func (d *deployment) looked(name, stat string) metric {
+	return metric{config.MetricNamespace, name, stat, map[string]string{config.MetricDimension: d.qualified("standing")}}
 }
 
 // ran gives a metric of a function.

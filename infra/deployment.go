@@ -85,6 +85,7 @@ func newDeployment(app awscdk.App, o options, config *catalog.Catalog, built str
 	d.addWorkflow()
 	d.addStream()
 	d.addSweep()
+	d.addStanding()
 	d.addAPI()
 	d.addPublish()
 	d.addAlarms()

@@ -119,6 +119,14 @@ func (d *deployment) rights() map[string][]right {
 			d.items("GetItem PutItem BatchGetItem", store.KindRun),
 			d.entries(store.ByDue, "due"),
 		}),
+		// It asks for ends and reviews by signals, which are part of the run's item.
+		"standing": {
+			d.items("GetItem PutItem BatchGetItem", store.KindRun),
+			d.items("GetItem PutItem", store.KindRound),
+			d.items("GetItem", store.KindFlowVersion, store.KindFlowList),
+			d.entries(store.ByStatus, string(flow.Requested), string(flow.Approved), string(flow.Escalated)),
+			readSecrets(*d.slackSecret.Ref()),
+		},
 		"publish": {
 			{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN(pythonFunction)}},
 			d.items("GetItem BatchGetItem", store.KindRun),

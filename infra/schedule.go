@@ -1,10 +1,15 @@
 package main
 
 import (
+	"fmt"
+	"time"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/symflows/symflows/internal/app/core"
 )
 
 // addSchedule makes the group in which access keeps one schedule for each
@@ -23,17 +28,31 @@ func (d *deployment) addSchedule() {
 // addSweep calls the sweep each minute. One that fails is not repeated: the next
 // is due by then.
 func (d *deployment) addSweep() {
-	rule := awsevents.NewCfnRule(d.stack, jsii.String("SweepRule"), &awsevents.CfnRuleProps{
-		Description:        jsii.String("Sym Flows: drives whatever is due, each minute"),
-		ScheduleExpression: jsii.String("rate(1 minute)"),
+	d.addRule("sweep", "drives whatever is due, each minute", time.Minute)
+}
+
+// addStanding calls standing as often as on one machine.
+func (d *deployment) addStanding() {
+	d.addRule("standing", "looks at whether holders of access are still there", core.LookEvery)
+}
+
+// addRule calls a function again and again. A call that fails is not repeated.
+func (d *deployment) addRule(function, what string, every time.Duration) {
+	rate := fmt.Sprintf("rate(%d minutes)", int(every.Minutes()))
+	if every == time.Minute {
+		rate = "rate(1 minute)"
+	}
+	rule := awsevents.NewCfnRule(d.stack, jsii.String(title(function)+"Rule"), &awsevents.CfnRuleProps{
+		Description:        jsii.String("Sym Flows: " + what),
+		ScheduleExpression: jsii.String(rate),
 		Targets: []any{&awsevents.CfnRule_TargetProperty{
-			Id: jsii.String("sweep"), Arn: d.functions["sweep"].AttrArn(),
+			Id: jsii.String(function), Arn: d.functions[function].AttrArn(),
 			RetryPolicy: &awsevents.CfnRule_RetryPolicyProperty{MaximumEventAgeInSeconds: jsii.Number(60), MaximumRetryAttempts: jsii.Number(0)},
 		}},
 	})
-	awslambda.NewCfnPermission(d.stack, jsii.String("SweepRulePermission"), &awslambda.CfnPermissionProps{
-		Action: jsii.String("lambda:InvokeFunction"), FunctionName: d.functions["sweep"].Ref(),
+	awslambda.NewCfnPermission(d.stack, jsii.String(title(function)+"RulePermission"), &awslambda.CfnPermissionProps{
+		Action: jsii.String("lambda:InvokeFunction"), FunctionName: d.functions[function].Ref(),
 		Principal: jsii.String("events.amazonaws.com"), SourceArn: rule.AttrArn(),
 	})
-	d.asynchronous("sweep", 60, 0, nil)
+	d.asynchronous(function, 60, 0, nil)
 }

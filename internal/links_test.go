@@ -21,6 +21,7 @@ var clients = map[string]string{
 	"relay":    "dynamodb firehose lambda secretsmanager sfn sqs",
 	"services": "dynamodb secretsmanager",
 	"slack":    "dynamodb lambda secretsmanager",
+	"standing": "dynamodb secretsmanager",
 	"sweep":    "dynamodb lambda secretsmanager sfn",
 	"tokens":   "dynamodb secretsmanager",
 }

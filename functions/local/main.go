@@ -28,6 +28,10 @@
 //	local slack-manifest [-url URL | -socket]
 //	    Print the manifest of the Slack app for a deployment.
 //
+//	local standing confirm [-data DIR]
+//	    End the access of people who were deactivated in Slack, so many at once that
+//	    it was held back.
+//
 //	local redrive [-bucket NAME]
 //	    Hand what the functions of a deployment in AWS gave up on to them again.
 package main

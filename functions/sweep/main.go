@@ -15,6 +15,7 @@ import (
 
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/aws/invoke"
+	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/runner/stepfn"
 	"github.com/symflows/symflows/internal/workflow"
 )
@@ -32,6 +33,8 @@ func build(_ context.Context, d core.Deployed) (func(context.Context) error, err
 		if err != nil {
 			return err // what it has not seen is not to be reported as well
 		}
-		return report(os.Stdout, lambdacontext.FunctionName, swept, d.Clock.Now())
+		return core.Report(os.Stdout, lambdacontext.FunctionName, d.Clock.Now(), map[string]int{
+			config.MetricRemovalsOverdue: swept.Overdue, config.MetricRunsDriven: swept.Driven, config.MetricRunsFailed: swept.Failed,
+		})
 	}, nil
 }

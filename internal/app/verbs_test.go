@@ -244,6 +244,8 @@ func tellSlack(p *product, _ *testscript.TestScript, args []string) (string, err
 	case "hold":
 		p.hold(args[1])
 		return "", nil
+	case "deactivate", "reactivate":
+		return "", p.local.Slack.Deactivate(args[1], args[0] == "deactivate")
 	case "fail":
 		fault.Error = args[2]
 	case "limit":

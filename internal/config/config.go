@@ -51,8 +51,9 @@ func (a AWS) Isolated() []string {
 	return strings.Split(a.IsolatedFlows, ",")
 }
 
-// MetricNamespace holds the metrics that sweep publishes each minute, as
-// counts. They have one dimension, the name of the function that publishes them
+// MetricNamespace holds the metrics that sweep publishes each minute, and
+// standing at each look, as counts. They have one dimension, the name of the
+// function that publishes them
 // (AWS_LAMBDA_FUNCTION_NAME): deployments may share an account, and the silence
 // of one must not be hidden by another.
 const (
@@ -65,6 +66,8 @@ const (
 	MetricRemovalsOverdue = "RemovalsOverdue" // runs whose access should be gone since 90 s, and is not
 	MetricRunsDriven      = "RunsDriven"      // runs that were due, and were driven
 	MetricRunsFailed      = "RunsFailed"      // runs that were due, and could not be driven
+	MetricHoldersAsked    = "HoldersAsked"    // people with live access whom Slack was asked about, by standing
+	MetricHoldersHeld     = "HoldersHeld"     // of whom so many were deactivated at once that somebody has to confirm it
 )
 
 // Slack is how to reach a workspace. All empty: there is none, and local mode

@@ -114,6 +114,16 @@ func (d *Directory) Known(ctx context.Context, slackID string) (store.User, erro
 	return d.User(ctx, slackID)
 }
 
+// Deactivated tells whether Slack says of exactly this id that it was
+// deactivated. It remembers nothing.
+func (d *Directory) Deactivated(ctx context.Context, slackID string) (bool, error) {
+	u, err := d.API.GetUserInfoContext(ctx, slackID)
+	if err != nil {
+		return false, lookup(err)
+	}
+	return u.ID == slackID && u.Deleted, nil
+}
+
 // lookedUp is how many members of a group are looked up when a request is made:
 // more than a message names. Their ids are enough to say who may decide, and
 // a person who presses a button is looked up then.

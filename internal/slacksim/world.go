@@ -95,7 +95,8 @@ func idPart(name string) string {
 	}, name)
 }
 
-// directory is who and what the workspace has; it never changes.
+// directory is who and what the workspace has. Only people who are deactivated
+// change it.
 type directory struct {
 	people []Profile
 	groups []Group
@@ -186,4 +187,21 @@ func (d directory) validate() error {
 // sameMembers tells whether two lists have the same people, in any order.
 func sameMembers(a, b []string) bool {
 	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
+
+// Deactivate ends the account of a person, or gives it back.
+func (s *Sim) Deactivate(name string, is bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, ok := s.person(name)
+	if !ok {
+		return fmt.Errorf("nobody is %q", name)
+	}
+	s.people = slices.Clone(s.people)
+	for i := range s.people {
+		if s.people[i].id() == p.id() {
+			s.people[i].Deactivated = is
+		}
+	}
+	return nil
 }

@@ -28,6 +28,7 @@ const (
 	KindFlowList    Kind = "flows#current"    // the published flows: []FlowSummary
 	KindFlowsFilter Kind = "flows#filter"     // the filter of the list of flows: flow.FlowsFilter
 	KindStrategies  Kind = "flows#strategies" // what the configuration has for granting and removing: []string
+	KindRound       Kind = "standing#round"   // how far the look at who holds access has come: Round
 	KindDropped     Kind = "flows#dropped"    // what a publish that has not succeeded was about to drop of it: []string
 )
 
@@ -35,7 +36,7 @@ const (
 func Kinds() []Kind {
 	return []Kind{
 		KindRun, KindGrant, KindMessages, KindForm, KindUser, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue, KindNotice,
-		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped,
+		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped, KindRound,
 	}
 }
 

@@ -44,6 +44,7 @@ func TestKinds(t *testing.T) {
 		{store.KindFlowsFilter, "", "flows#filter", ""},
 		{store.KindStrategies, "", "flows#strategies", ""},
 		{store.KindDropped, "", "flows#dropped", ""},
+		{store.KindRound, "", "standing#round", ""},
 	} {
 		if key := test.kind.Key(test.of); key != test.key {
 			t.Errorf("%s of %q has the key %q, want %q", test.kind, test.of, key, test.key)

@@ -2,254 +2,349 @@ package workflow
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 )
 
-// vouch asks the directory whether the requester is somebody who may ask, and
-// returns when it said yes: zero for whom it does not know, a bot that asked as
-// itself. The error has flow.CodeIneligible where the answer is no.
-func (a Approval) vouch(ctx context.Context, r flow.Run) (time.Time, error) {
-	if !r.InDirectory() {
-		return time.Time{}, nil
+// Standing looks now and then at what nobody asks about: whether those who hold
+// access are still there, and whether open requests are still of a flow that
+// there is. It asks for the end of access, and for a review of requests, and
+// does neither itself.
+//
+// Holders are asked about in rounds, so many at each look. Only when all were,
+// the access of those who are gone is ended: a directory that takes everybody
+// for gone, or somebody who deactivates half the company by mistake, must not
+// take down whatever runs on that access. Too many at once are held back until
+// somebody confirms, or until the directory has come to its senses.
+type Standing struct {
+	Runs   store.Runs
+	Flows  *store.Flows
+	Rounds store.Rounds
+	Roll   Roll
+	Teller Teller
+	Now    func() time.Time
+	Log    *slog.Logger
+	AtOnce int // how many people one look asks about
+}
+
+// Roll says who is not there any more.
+type Roll interface {
+	// Deactivated tells whether the directory says of exactly this Slack id that
+	// it was deactivated. An error is no verdict.
+	Deactivated(ctx context.Context, slackID string) (bool, error)
+}
+
+// Teller tells people something that belongs to no run.
+type Teller interface {
+	// Send posts a text in Slack's mrkdwn.
+	Send(ctx context.Context, to Address, text string, thread *flow.MessageRef) error
+}
+
+// Looked is what a look found.
+type Looked struct {
+	Asked    int `json:"asked"`    // people whom the directory was asked about
+	Ended    int `json:"ended"`    // runs whose end was asked for
+	Held     int `json:"held"`     // people whose access is not ended until that is confirmed
+	Reviewed int `json:"reviewed"` // requests whose review was asked for
+}
+
+// What is too much to be ended at once: more than maxGone people, or, where
+// there are enough holders for a share to mean anything, more than one in
+// maxGoneShare.
+const (
+	maxGone      = 10
+	maxGoneShare = 20
+)
+
+const (
+	tellHeldEvery = 24 * time.Hour
+	// endingPatience is after how long a round is given up whose ending the
+	// directory keeps from going on: the next one finds the same people.
+	endingPatience = time.Hour
+	reviewPages    = 5 // of one look
+	// reviewWalks is how often all requests are held to new flows: an index may
+	// not have had one yet.
+	reviewWalks = 2
+)
+
+// Look looks once. What it did not come to is done by the next one. A look at
+// the same time as another one is in vain, and does no harm.
+func (s Standing) Look(ctx context.Context) (Looked, error) {
+	var l Looked
+	round, rev, err := s.Rounds.Get(ctx)
+	if err != nil {
+		return l, err
 	}
-	asked := a.Now()
-	u, err := a.Directory.User(ctx, r.Requester.SlackID)
-	if err == nil {
-		if may := MayRequest(u); may != nil {
-			return time.Time{}, flow.Errorf(flow.CodeIneligible, "%s may not have this any more: %s", r.Requester.Display(), flow.UserMessage(may))
+	err = errors.Join(s.requests(ctx, &round, &l), s.holders(ctx, &round, &l))
+	if !round.Held.IsZero() && round.Ending.IsZero() {
+		l.Held = len(round.Gone)
+	}
+	put := s.Rounds.Put(ctx, round, rev)
+	if errors.Is(put, store.ErrConflict) {
+		put = nil // another look's counts, or somebody has confirmed meanwhile
+	}
+	return l, errors.Join(err, put)
+}
+
+// holders goes on with the round.
+func (s Standing) holders(ctx context.Context, round *store.Round, l *Looked) error {
+	now := s.Now().UTC()
+	if !round.Ending.IsZero() && now.Sub(round.Ending) > endingPatience {
+		fresh(round)
+	}
+	switch {
+	case !round.Ending.IsZero():
+	case !round.Held.IsZero():
+		if err := s.again(ctx, round, l); err != nil {
+			return err
+		}
+	default:
+		if done, err := s.ask(ctx, round, l); err != nil || !done {
+			return err
 		}
 	}
+	if round.Ending.IsZero() {
+		if tooMany(*round) && round.Confirmed.IsZero() {
+			return s.hold(ctx, round)
+		}
+		round.Ending = now
+	}
+	return s.end(ctx, round, l)
+}
+
+func tooMany(round store.Round) bool {
+	gone, holders := len(round.Gone), len(round.Asked)
+	return gone > maxGone || holders >= maxGoneShare && gone*maxGoneShare > holders
+}
+
+// fresh begins a new round.
+func fresh(round *store.Round) {
+	round.Status, round.Cursor, round.Asked, round.Gone = "", "", nil, nil
+	round.Held, round.Told, round.Confirmed, round.Ending = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+}
+
+// gone asks the directory. False, and no error: it does not say so. The error
+// says that it can't be asked any more in this look.
+func (s Standing) gone(ctx context.Context, slackID string, l *Looked) (bool, error) {
+	l.Asked++
+	gone, err := s.Roll.Deactivated(ctx, slackID)
 	if flow.CodeOf(err) == flow.CodeUnknownUser {
-		return time.Time{}, flow.Errorf(flow.CodeIneligible, "%s may not have this any more: they are not in the workspace", r.Requester.Display())
+		return false, nil
 	}
-	return asked, err
+	return gone, err
 }
 
-// inForce reads the version in force of the run's flow. The error has
-// flow.CodeWithdrawn where there is none any more.
-func (a Approval) inForce(ctx context.Context, r flow.Run) (*flow.Flow, error) {
-	f, err := a.Flows.Latest(ctx, r.Flow)
-	if flow.CodeOf(err) == flow.CodeUnknownFlow {
-		return nil, flow.Errorf(flow.CodeWithdrawn, "the flow %q is not in the configuration any more, so that nothing is granted by it: ask by another one", r.FlowTitle)
+// ask goes through the listings of live runs. True: all of them were seen.
+func (s Standing) ask(ctx context.Context, round *store.Round, l *Looked) (bool, error) {
+	if round.Status == "" {
+		round.Status = flow.Escalated
 	}
-	return f, err
+	asked := map[string]bool{}
+	for _, id := range round.Asked {
+		asked[id] = true
+	}
+	for {
+		page, err := s.Runs.List(ctx, store.Query{By: store.ByStatus, Value: string(round.Status), Limit: 200, Cursor: round.Cursor})
+		if err != nil {
+			return false, err
+		}
+		for _, r := range page.Runs {
+			id := r.Requester.SlackID
+			if _, ending := r.EndAsked(); id == "" || ending || !r.Access.Live() {
+				continue
+			}
+			if !asked[id] {
+				if l.Asked >= s.AtOnce {
+					return false, nil
+				}
+				gone, err := s.gone(ctx, id, l)
+				asked[id], round.Asked = true, append(round.Asked, id)
+				if err != nil { // no verdict; the next round asks again
+					s.Log.WarnContext(ctx, "the directory did not say whether somebody who holds access is still there", "slack_id", id, "error", err)
+					return false, nil
+				}
+				if gone {
+					if round.Gone == nil {
+						round.Gone = map[string][]string{}
+					}
+					round.Gone[id] = nil
+				}
+			}
+			if runs, gone := round.Gone[id]; gone && !slices.Contains(runs, r.ID) {
+				round.Gone[id] = append(runs, r.ID)
+			}
+		}
+		if round.Cursor = page.Cursor; round.Cursor != "" {
+			continue
+		}
+		if round.Status == flow.Approved {
+			return true, nil
+		}
+		round.Status = flow.Approved
+	}
 }
 
-// closes tells whether an error ends a request: nobody's decision could make it
-// one that may be granted.
-func closes(err error) bool {
-	switch flow.CodeOf(err) {
-	case flow.CodeIneligible, flow.CodeWithdrawn, flow.CodeNoApprover:
-		return true
+// again asks about those whose access is held back: they may be there after all.
+func (s Standing) again(ctx context.Context, round *store.Round, l *Looked) error {
+	for _, id := range slices.Sorted(maps.Keys(round.Gone)) {
+		if l.Asked >= s.AtOnce || !round.Confirmed.IsZero() {
+			return nil
+		}
+		gone, err := s.gone(ctx, id, l)
+		if err != nil {
+			return err
+		}
+		if !gone {
+			delete(round.Gone, id)
+		}
 	}
-	return false
+	return nil
 }
 
-// Vouch asks, right before the grant, whether what was approved may be granted
-// still: it was decided longer ago than flow.StandingLasts. What the directory
-// leaves unanswered for as long fails, and waits for Retry.
-func (a Approval) Vouch(ctx context.Context, id string) (flow.Step, error) {
-	r, err := a.Runs.Get(ctx, id)
-	if err != nil {
-		return "", again(err)
+// end asks for the end of the access of those who are gone, if they still are.
+func (s Standing) end(ctx context.Context, round *store.Round, l *Looked) error {
+	for _, id := range slices.Sorted(maps.Keys(round.Gone)) {
+		if l.Asked >= s.AtOnce {
+			return nil
+		}
+		gone, err := s.gone(ctx, id, l)
+		if err != nil {
+			return err
+		}
+		if gone {
+			for _, run := range round.Gone[id] {
+				if err := s.endRun(ctx, run, id, l); err != nil {
+					return err
+				}
+			}
+		}
+		delete(round.Gone, id)
 	}
-	if flow.Next(r) != flow.StepVouch {
-		return flow.Next(r), nil
-	}
-	f, err := a.Flows.Version(ctx, r.Flow, r.FlowVersion)
-	if err != nil {
-		return "", again(err)
-	}
-	asked, cause := a.vouch(ctx, r)
-	if cause == nil {
-		_, cause = a.inForce(ctx, r)
-	}
-	var in flow.Input
-	since := r.Standing.Since
-	switch {
-	case cause == nil:
-		in = flow.Vouch{At: asked}
-	case closes(cause):
-		in = flow.Withhold{Reason: flow.FailureOf(cause), Hooks: f.Hooks()}
-	case !since.IsZero() && a.Now().Sub(since) >= flow.StandingLasts:
-		reason := flow.FailureOf(cause)
-		reason.Retryable = false // by hand only
-		in = flow.Fail{Step: flow.EventEscalate, Reason: reason}
-	default:
-		in = flow.Doubt{}
-	}
-	r, err = a.Runs.Change(ctx, id, a.Now, func(r flow.Run) (flow.Input, error) {
-		if flow.Next(r) != flow.StepVouch {
+	fresh(round)
+	return nil
+}
+
+func (s Standing) endRun(ctx context.Context, id, holder string, l *Looked) error {
+	asked := false
+	_, err := s.Runs.Change(ctx, id, s.Now, func(r flow.Run) (flow.Input, error) {
+		asked = false
+		if r.Requester.SlackID != holder || !r.Access.Live() {
 			return nil, flow.ErrUnchanged
 		}
-		return in, nil
+		asked = true
+		return flow.Receive{
+			Action: flow.ActionDeescalate, Actor: flow.System, Channel: flow.ChannelInternal,
+			Message: r.Requester.Display() + " was deactivated in Slack",
+		}, nil
 	})
-	if err == nil && flow.Next(r) == flow.StepVouch {
-		err = cause // not answered yet
+	if err == nil && asked {
+		l.Ended++
+		s.Log.InfoContext(ctx, "access of somebody who was deactivated ends", "run", id, "slack_id", holder)
 	}
-	if err != nil {
-		return "", again(err)
-	}
-	return flow.Next(r), nil
+	return err
 }
 
-// counts is who counts at a decision, as things are now.
-type counts struct {
-	deciders flow.Deciders
-	vouched  time.Time // when the directory said that the requester may ask
-	dropped  []string  // earlier approvals, by event id, that do not count any more
-}
-
-// recheck asks once more who counts when a signal is taken: the requester, who
-// the flow and its version in force say may decide, and whether those who do
-// still may: the sender of the signal, and everybody whose approval was counted
-// before. The error says why the signal does not count, or, if closes says so,
-// why the request ends.
-func (a Approval) recheck(ctx context.Context, f *flow.Flow, r flow.Run, signal flow.Signal) (flow.Run, counts, error) {
-	var c counts
-	current, err := a.inForce(ctx, r)
-	if err == nil && signal.Action != flow.ActionDeny {
-		c.vouched, err = a.vouch(ctx, r)
+// hold tells the error channels, once a day, that nothing is ended.
+func (s Standing) hold(ctx context.Context, round *store.Round) error {
+	now := s.Now().UTC()
+	if round.Held.IsZero() {
+		round.Held = now
 	}
-	if flow.CodeOf(err) == flow.CodeWithdrawn && signal.Action == flow.ActionDeny {
-		current, err = f, nil // it ends all the same, and by somebody's decision
+	s.Log.ErrorContext(ctx, "too many of those who hold access were deactivated at once: nothing is ended until that is confirmed", "gone", len(round.Gone), "holders", len(round.Asked))
+	if now.Sub(round.Told) < tellHeldEvery {
+		return nil
 	}
-	if err != nil {
-		return r, c, err
-	}
-	if r, c.deciders, err = a.stillDeciders(ctx, f, current, r, signal); err != nil {
-		return r, c, err
-	}
-	if err := unapprovable(c.deciders, r.Requester); err != nil {
-		return r, c, err
-	}
-	if signal.Action == flow.ActionReview {
-		return r, c, nil
-	}
-	held := r
-	held.Deciders = c.deciders
-	may := func(who flow.Actor) error {
-		u := store.User{Actor: who, Role: store.RoleMember}
-		if who.SlackID != "" {
-			if u, err = a.Directory.User(ctx, who.SlackID); err != nil {
-				if flow.CodeOf(err) == flow.CodeUnknownUser {
-					return flow.Errorf(flow.CodeForbidden, "this user is not in the workspace any more")
-				}
+	channels := map[string]bool{}
+	for _, runs := range round.Gone {
+		for _, id := range runs {
+			r, err := s.Runs.Get(ctx, id)
+			if err != nil {
 				return err
 			}
-		}
-		return MayClick(held, Click{Action: signal.Action, Actor: u})
-	}
-	if err := may(signal.Actor); err != nil {
-		return r, c, err
-	}
-	if signal.Action != flow.ActionApprove {
-		return r, c, nil
-	}
-	for _, counted := range r.Approvals {
-		if err := may(counted.Actor); refusal(err) {
-			c.dropped = append(c.dropped, counted.EventID)
-		} else if err != nil {
-			return r, c, err
-		}
-	}
-	return r, c, nil
-}
-
-// stillDeciders resolves once more who may decide a request: by the version of
-// the flow that it was made with, and by the one in force. Both must let
-// somebody through.
-func (a Approval) stillDeciders(ctx context.Context, f, current *flow.Flow, r flow.Run, signal flow.Signal) (flow.Run, flow.Deciders, error) {
-	versions := []*flow.Flow{f}
-	if current.Version != f.Version {
-		versions = append(versions, current)
-	}
-	var all []flow.Deciders
-	for _, v := range versions {
-		var said flow.Answer
-		var err error
-		if r, said, err = a.permits(ctx, v, r, signal); err != nil {
-			return r, flow.Deciders{}, err
-		}
-		d, err := a.deciders(ctx, v, said)
-		if err != nil {
-			return r, flow.Deciders{}, err
-		}
-		all = append(all, d)
-	}
-	return r, common(all), nil
-}
-
-// permits asks the handlers of a version once more who may decide. They are
-// asked about the request, as they were when it was made; what they answer is
-// kept with the signal that it is asked for.
-func (a Approval) permits(ctx context.Context, f *flow.Flow, r flow.Run, signal flow.Signal) (flow.Run, flow.Answer, error) {
-	handlers := f.Handlers(flow.HandlerPermissions, flow.HandlerApprovers)
-	if kept, ok := signal.Permits[f.Version]; ok || len(handlers) == 0 {
-		return r, kept, nil
-	}
-	e, _ := r.Last(flow.EventRequest)
-	result, err := a.asker().callSince(ctx, f, r, e, signal.At, handlers)
-	if err == nil && result.Error != nil {
-		err = &failedHandler{*result.Error}
-	}
-	if err != nil {
-		return r, flow.Answer{}, err
-	}
-	var said flow.Answer
-	if result.Answer != nil {
-		said = *result.Answer
-	}
-	r, err = a.Runs.Change(ctx, r.ID, a.Now, func(flow.Run) (flow.Input, error) {
-		return flow.Permit{SignalID: signal.ID, Version: f.Version, Answer: said}, nil
-	})
-	if err != nil {
-		return r, flow.Answer{}, err
-	}
-	for _, s := range r.Signals {
-		if kept, ok := s.Permits[f.Version]; ok && s.ID == signal.ID {
-			return r, kept, nil // of whoever was first
-		}
-	}
-	return r, said, nil
-}
-
-// failedHandler is the error of a handler that failed, with all that a run
-// keeps of that.
-type failedHandler struct{ failure flow.Failure }
-
-func (e *failedHandler) Error() string { return e.failure.Message }
-
-// Unwrap gives the failure as people may read it.
-func (e *failedHandler) Unwrap() error { return errorOf(e.failure) }
-
-// common gives those whom all of these let decide.
-func common(all []flow.Deciders) flow.Deciders {
-	if len(all) == 1 {
-		return all[0]
-	}
-	lets := func(d flow.Deciders, who flow.Actor) bool {
-		return d.Members || slices.ContainsFunc(d.People, who.Same) || slices.ContainsFunc(d.Admins, who.Same)
-	}
-	both := flow.Deciders{Members: true, AllowGuests: true, AllowSelfApproval: true}
-	for _, d := range all {
-		both.Members = both.Members && d.Members
-		both.AllowGuests = both.AllowGuests && d.AllowGuests
-		both.AllowSelfApproval = both.AllowSelfApproval && d.AllowSelfApproval
-		both.ByHandler = both.ByHandler || d.ByHandler
-		both.Required = max(both.Required, d.Required)
-	}
-	for _, d := range all {
-		for _, who := range slices.Concat(d.People, d.Admins) {
-			letsAll := !slices.ContainsFunc(all, func(other flow.Deciders) bool { return !lets(other, who) })
-			if letsAll && !slices.ContainsFunc(both.People, who.Same) {
-				both.People = append(both.People, who)
+			f, err := s.Flows.Version(ctx, r.Flow, r.FlowVersion)
+			if err != nil {
+				return err
 			}
+			channels[f.Environment.ErrorChannel] = true
 		}
 	}
-	return both
+	round.Told = now // a channel that can't be reached is not tried at each look
+	var failed []error
+	for _, channel := range slices.Sorted(maps.Keys(channels)) {
+		if channel != "" {
+			failed = append(failed, s.Teller.Send(ctx, Address{Channel: channel}, held(*round), nil))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+func held(round store.Round) string {
+	const most = 20
+	ids := slices.Sorted(maps.Keys(round.Gone))
+	shown := "`" + strings.Join(ids[:min(len(ids), most)], "`, `") + "`"
+	if len(ids) > most {
+		shown += fmt.Sprintf(" and %d more", len(ids)-most)
+	}
+	return fmt.Sprintf("⚠️ *%d of %d people who hold access were deactivated in Slack at once.* That may be a mistake, so nothing of theirs was ended: their access lasts until its time is over. "+
+		"If it is right, confirm it: `local standing confirm`, or in AWS by invoking the function `standing` with `{\"confirm\": true}` (docs/security.md). Their ids in Slack: %s.", len(ids), len(round.Asked), shown)
+}
+
+// requests asks for a review of open requests whose flow is gone, or has a new
+// version in force.
+func (s Standing) requests(ctx context.Context, round *store.Round, l *Looked) error {
+	list, err := s.Flows.List(ctx)
+	if err != nil || list == nil { // nothing was published yet
+		return err
+	}
+	inForce, sum := map[string]string{}, sha256.New()
+	for _, f := range list {
+		inForce[strings.ToLower(f.Name)] = f.Version
+		fmt.Fprintln(sum, f.Name, f.Version)
+	}
+	if digest := hex.EncodeToString(sum.Sum(nil)[:8]); round.Flows != digest {
+		round.Flows, round.Walks, round.Requests = digest, 0, ""
+	}
+	for range reviewPages {
+		if round.Walks >= reviewWalks {
+			return nil
+		}
+		page, err := s.Runs.List(ctx, store.Query{By: store.ByStatus, Value: string(flow.Requested), Limit: 200, Cursor: round.Requests})
+		if err != nil {
+			return err
+		}
+		for _, hit := range page.Runs {
+			version := inForce[strings.ToLower(hit.Flow)]
+			stale := func(r flow.Run) bool {
+				return r.Status == flow.Requested && version != r.FlowVersion && (version == "" || version != r.Reviewed)
+			}
+			if !stale(hit) {
+				continue
+			}
+			_, err := s.Runs.Change(ctx, hit.ID, s.Now, func(r flow.Run) (flow.Input, error) {
+				if !stale(r) {
+					return nil, flow.ErrUnchanged
+				}
+				return flow.Receive{Action: flow.ActionReview, Actor: flow.System, Channel: flow.ChannelInternal, Version: version}, nil
+			})
+			if err != nil {
+				return err
+			}
+			l.Reviewed++
+		}
+		if round.Requests = page.Cursor; round.Requests == "" {
+			round.Walks++
+			return nil
+		}
+	}
+	return nil
 }

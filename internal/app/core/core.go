@@ -24,6 +24,15 @@ const Ahead = 2 * time.Minute
 // docs/cost.md.
 const SweepAhead = 30 * time.Second
 
+// LookEvery is how often standing looks, and LookAtOnce how many people it then
+// asks Slack about: ten a minute of the hundred and more that Slack allows
+// (docs.slack.dev/reference/methods/users.info, Tier 4), so that those whom
+// somebody waits for have the rest.
+const (
+	LookEvery  = 5 * time.Minute
+	LookAtOnce = 50
+)
+
 // Core is a store as the use cases see it, and what else all of them need.
 type Core struct {
 	Org      string
@@ -38,6 +47,7 @@ type Core struct {
 	Calls    store.Calls  // tokens of handlers' calls
 	Values   store.Values // what handlers keep
 	Notices  store.Notices
+	Rounds   store.Rounds
 	// Closed returns why no new requests are taken just now; see
 	// workflow.Submit. Nil: they always are.
 	Closed func() error
@@ -54,7 +64,7 @@ func New(settings config.Settings, s store.Store, clock workflow.Clock, log *slo
 		Users: store.Users{Store: s}, Messages: store.Messages{Store: s},
 		Tokens: store.Tokens{Store: s, Org: settings.Org, Now: clock.Now},
 		Calls:  store.Calls{Store: s, Now: clock.Now}, Values: store.Values{Store: s},
-		Notices: store.Notices{Store: s, Now: clock.Now},
+		Notices: store.Notices{Store: s, Now: clock.Now}, Rounds: store.Rounds{Store: s},
 	}
 }
 
@@ -122,6 +132,12 @@ func (c Core) Notify(m workflow.Messenger) workflow.Notify {
 // Sweep builds what drives whatever is due; ahead is how far it looks.
 func (c Core) Sweep(d workflow.Drive, ahead time.Duration) workflow.Sweep {
 	return workflow.Sweep{Runs: c.Runs, Drive: d, Now: c.Clock.Now, Ahead: ahead, Log: c.Log}
+}
+
+// Standing builds what looks now and then at who holds access, and at requests of
+// flows that have changed.
+func (c Core) Standing(r workflow.Roll, t workflow.Teller) workflow.Standing {
+	return workflow.Standing{Runs: c.Runs, Flows: c.Flows, Rounds: c.Rounds, Roll: r, Teller: t, Now: c.Clock.Now, Log: c.Log, AtOnce: LookAtOnce}
 }
 
 // WallClock is the time of this machine.

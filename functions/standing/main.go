@@ -1,0 +1,60 @@
+// Command standing looks every few minutes at whether those who hold access are
+// still in the workspace, and whether open requests are of a flow that there is.
+// It can neither grant nor take away: it asks for that, and others do it. Who
+// invokes it with {"confirm": true} says that it may end what it holds back.
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	awslambda "github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/symflows/symflows/internal/app/core"
+	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/slackapp"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+// input is the schedule's event, or what an admin sends.
+type input struct {
+	Source  string `json:"source"`
+	Confirm bool   `json:"confirm"`
+}
+
+// output is for whoever waits for it.
+type output struct {
+	Confirmed int `json:"confirmed"` // people
+	workflow.Looked
+}
+
+func main() { awslambda.Start(core.Start(build)) }
+
+func build(ctx context.Context, d core.Deployed) (func(context.Context, input) (output, error), error) {
+	s, err := d.Slack(ctx)
+	if err != nil {
+		return nil, err
+	}
+	standing := d.Standing(s.Directory, slackapp.Services{API: s.API, Directory: s.Directory})
+	return func(ctx context.Context, in input) (output, error) {
+		var out output
+		if in.Source != "aws.events" && !in.Confirm {
+			return out, errors.New(`this is neither the schedule's event nor {"confirm": true}`)
+		}
+		var err error
+		if in.Confirm {
+			if out.Confirmed, err = d.Rounds.Confirm(ctx, d.Clock.Now()); err != nil {
+				return out, err
+			}
+		}
+		if out.Looked, err = standing.Look(ctx); err != nil {
+			return out, err // what it has not seen is not to be reported as well
+		}
+		return out, core.Report(os.Stdout, lambdacontext.FunctionName, d.Clock.Now(), map[string]int{
+			config.MetricHoldersAsked: out.Asked, config.MetricHoldersHeld: out.Held,
+		})
+	}, nil
+}
