@@ -123,7 +123,8 @@ func (d *deployment) rights() map[string][]right {
 		"standing": {
 			d.items("GetItem PutItem BatchGetItem", store.KindRun),
 			d.items("GetItem PutItem", store.KindRound),
-			d.items("GetItem", store.KindFlowVersion, store.KindFlowList),
+			d.items("GetItem", store.KindFlowList),
+			d.items("PutItem", store.KindNotice),
 			d.entries(store.ByStatus, string(flow.Requested), string(flow.Approved), string(flow.Escalated)),
 			readSecrets(*d.slackSecret.Ref()),
 		},

@@ -15,7 +15,6 @@ import (
 
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/config"
-	"github.com/symflows/symflows/internal/slackapp"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -38,7 +37,7 @@ func build(ctx context.Context, d core.Deployed) (func(context.Context, input) (
 	if err != nil {
 		return nil, err
 	}
-	standing := d.Standing(s.Directory, slackapp.Services{API: s.API, Directory: s.Directory})
+	standing := d.Standing(s.Directory)
 	return func(ctx context.Context, in input) (output, error) {
 		var out output
 		if in.Source != "aws.events" && !in.Confirm {

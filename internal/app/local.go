@@ -262,7 +262,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	if err := runner.Recover(ctx, runs, drive); err != nil {
 		return err
 	}
-	standing := c.Standing(slack.directory, slackapp.Services{API: slack.api, Directory: slack.directory})
+	standing := c.Standing(slack.directory)
 	engine.Every("standing", core.LookEvery, func(ctx context.Context) error {
 		_, err := standing.Look(ctx)
 		return err

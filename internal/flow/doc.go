@@ -8,8 +8,8 @@
 //     its form, and the checking of what people enter: form.go, fields.go.
 //   - A run and its history: run.go, event.go. What may happen to it is an
 //     [Input], and [Apply] in apply.go says whether it may happen now. Each input
-//     stands with its subject: prompt.go, request.go, access.go, handlers.go,
-//     failure.go, execution.go.
+//     stands with its subject: prompt.go, request.go, standing.go, access.go,
+//     handlers.go, failure.go, execution.go.
 //   - What comes next: [Next], and the table of the workflow's steps, in steps.go.
 //   - An entitlement that several runs may share: [Grant] in grant.go, with moves
 //     of its own, because it outlives each of the runs that hold it.
@@ -42,6 +42,9 @@
 //	    ├──────▶ denied ◀──┘ │ │  request_forward,      the end came before the grant
 //	    │                    │ │  partial approval       was seen to succeed
 //	    └──────▶ expired ◀───┘ └──▶ cancelled
+//
+// What was approved is denied by the system after all if the requester may not
+// ask any more, or the flow is gone, and nothing was touched yet: standing.go.
 //
 // A hook of customers' code may shorten the way: a request, or the time-out of
 // one, is then approved or denied by a rule. A table in answer.go says which

@@ -119,7 +119,7 @@ func (d *Directory) Known(ctx context.Context, slackID string) (store.User, erro
 func (d *Directory) Deactivated(ctx context.Context, slackID string) (bool, error) {
 	u, err := d.API.GetUserInfoContext(ctx, slackID)
 	if err != nil {
-		return false, lookup(err)
+		return false, lookup(err, "the user "+slackID)
 	}
 	return u.ID == slackID && u.Deleted, nil
 }

@@ -110,6 +110,7 @@ func TestKinds_Written(t *testing.T) {
 		"flows":   func() error { _, err := flows.Publish(ctx, labelled(map[string]string{"f": "F"})); return err },
 		"filter":  func() error { return flows.PublishFilter(ctx, &flow.FlowsFilter{}) },
 		"systems": func() error { return flows.SetStrategies(ctx, []string{"http"}) },
+		"round":   func() error { return store.Rounds{Store: w}.Put(ctx, store.Round{}, 0) },
 		"dropped": func() error { return flows.SetDropped(ctx, []string{"http"}) },
 	} {
 		if err := write(); err != nil {

@@ -22,10 +22,8 @@ type Round struct {
 	Asked []string            `json:"asked,omitempty"`
 	Gone  map[string][]string `json:"gone,omitempty"`
 	// Held is since when nothing is ended, because it would be too much at once;
-	// Told when the error channels heard of that last; Confirmed when somebody
-	// said that it is right.
+	// Confirmed when somebody said that it is right.
 	Held      time.Time `json:"held,omitzero"`
-	Told      time.Time `json:"told,omitzero"`
 	Confirmed time.Time `json:"confirmed,omitzero"`
 	// Ending is since when the access of those who are gone is being ended.
 	Ending time.Time `json:"ending,omitzero"`

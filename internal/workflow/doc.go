@@ -7,12 +7,15 @@
 //	forms.go       forms that customers' handlers have a say in
 //	drive.go       moves a run on: resumes its execution, or starts one
 //	approval.go    what the steps that collect a decision share:
-//	               route.go, forward.go, decide.go
+//	               route.go, forward.go, decide.go; vouch.go: who counts at a
+//	               decision and before the grant, as people are now
 //	access.go      what granting and removing share: escalate.go, deescalate.go
 //	feed.go        reads the change feed, for drive, notify.go (Slack) and
 //	               audit.go (the audit log)
 //	notices.go     tells the error channels what belongs to no run
 //	sweep.go       once a minute, drives what is due and was missed
+//	standing.go    now and then, looks at who holds access, and at requests of
+//	               flows that have changed
 //	publish.go     makes a configuration the current one
 //	handlers.go    asks customers' handlers before a step; people.go looks up
 //	               the people whom configurations and handlers name

@@ -43,10 +43,13 @@ func (a Approval) route(ctx context.Context, r flow.Run, signal flow.Signal) (fl
 	if closes(err) {
 		return a.settle(ctx, r.ID, signal.ID, flow.Reject{SignalID: signal.ID, Reason: flow.FailureOf(err), Hooks: f.Hooks()})
 	}
+	e := underway(r, signal)
+	if flow.CodeOf(err) == flow.CodeLookupRefused {
+		return a.hold(ctx, r, e, flow.FailureOf(err))
+	}
 	if err != nil {
 		return r, err
 	}
-	e := underway(r, signal)
 	r, v, err := a.consult(ctx, f, r, e, a.hold, requestHandlers...)
 	if v == nil {
 		return r, err

@@ -27,14 +27,14 @@ import (
 // take down whatever runs on that access. Too many at once are held back until
 // somebody confirms, or until the directory has come to its senses.
 type Standing struct {
-	Runs   store.Runs
-	Flows  *store.Flows
-	Rounds store.Rounds
-	Roll   Roll
-	Teller Teller
-	Now    func() time.Time
-	Log    *slog.Logger
-	AtOnce int // how many people one look asks about
+	Runs    store.Runs
+	Flows   *store.Flows
+	Rounds  store.Rounds
+	Roll    Roll
+	Notices Notices
+	Now     func() time.Time
+	Log     *slog.Logger
+	AtOnce  int // how many people one look asks about
 }
 
 // Roll says who is not there any more.
@@ -44,10 +44,11 @@ type Roll interface {
 	Deactivated(ctx context.Context, slackID string) (bool, error)
 }
 
-// Teller tells people something that belongs to no run.
-type Teller interface {
-	// Send posts a text in Slack's mrkdwn.
-	Send(ctx context.Context, to Address, text string, thread *flow.MessageRef) error
+// Notices tells administrators what belongs to no run.
+type Notices interface {
+	// Tell has the error channel told, or all of them if channel is "": a text
+	// about the same thing once a day.
+	Tell(ctx context.Context, about, text, channel string) error
 }
 
 // Looked is what a look found.
@@ -67,7 +68,6 @@ const (
 )
 
 const (
-	tellHeldEvery = 24 * time.Hour
 	// endingPatience is after how long a round is given up whose ending the
 	// directory keeps from going on: the next one finds the same people.
 	endingPatience = time.Hour
@@ -130,7 +130,7 @@ func tooMany(round store.Round) bool {
 // fresh begins a new round.
 func fresh(round *store.Round) {
 	round.Status, round.Cursor, round.Asked, round.Gone = "", "", nil, nil
-	round.Held, round.Told, round.Confirmed, round.Ending = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	round.Held, round.Confirmed, round.Ending = time.Time{}, time.Time{}, time.Time{}
 }
 
 // gone asks the directory. False, and no error: it does not say so. The error
@@ -254,49 +254,24 @@ func (s Standing) endRun(ctx context.Context, id, holder string, l *Looked) erro
 	return err
 }
 
-// hold tells the error channels, once a day, that nothing is ended.
+// hold has the error channels told, once a day, that nothing is ended.
 func (s Standing) hold(ctx context.Context, round *store.Round) error {
-	now := s.Now().UTC()
 	if round.Held.IsZero() {
-		round.Held = now
+		round.Held = s.Now().UTC()
 	}
 	s.Log.ErrorContext(ctx, "too many of those who hold access were deactivated at once: nothing is ended until that is confirmed", "gone", len(round.Gone), "holders", len(round.Asked))
-	if now.Sub(round.Told) < tellHeldEvery {
-		return nil
-	}
-	channels := map[string]bool{}
-	for _, runs := range round.Gone {
-		for _, id := range runs {
-			r, err := s.Runs.Get(ctx, id)
-			if err != nil {
-				return err
-			}
-			f, err := s.Flows.Version(ctx, r.Flow, r.FlowVersion)
-			if err != nil {
-				return err
-			}
-			channels[f.Environment.ErrorChannel] = true
-		}
-	}
-	round.Told = now // a channel that can't be reached is not tried at each look
-	var failed []error
-	for _, channel := range slices.Sorted(maps.Keys(channels)) {
-		if channel != "" {
-			failed = append(failed, s.Teller.Send(ctx, Address{Channel: channel}, held(*round), nil))
-		}
-	}
-	return errors.Join(failed...)
+	return s.Notices.Tell(ctx, "holders who were deactivated", held(*round), "")
 }
 
 func held(round store.Round) string {
 	const most = 20
 	ids := slices.Sorted(maps.Keys(round.Gone))
-	shown := "`" + strings.Join(ids[:min(len(ids), most)], "`, `") + "`"
+	shown := strings.Join(ids[:min(len(ids), most)], ", ")
 	if len(ids) > most {
 		shown += fmt.Sprintf(" and %d more", len(ids)-most)
 	}
-	return fmt.Sprintf("⚠️ *%d of %d people who hold access were deactivated in Slack at once.* That may be a mistake, so nothing of theirs was ended: their access lasts until its time is over. "+
-		"If it is right, confirm it: `local standing confirm`, or in AWS by invoking the function `standing` with `{\"confirm\": true}` (docs/security.md). Their ids in Slack: %s.", len(ids), len(round.Asked), shown)
+	return fmt.Sprintf("%d of %d people who hold access were deactivated in Slack at once. That may be a mistake, so nothing of theirs was ended: their access lasts until its time is over. "+
+		"If it is right, confirm it: by the command local standing confirm, or in AWS by invoking the function standing with {\"confirm\": true} (docs/slack.md). Their ids in Slack: %s.", len(ids), len(round.Asked), shown)
 }
 
 // requests asks for a review of open requests whose flow is gone, or has a new

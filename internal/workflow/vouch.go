@@ -51,7 +51,7 @@ func closes(err error) bool {
 
 // Vouch asks, right before the grant, whether what was approved may be granted
 // still: it was decided longer ago than flow.StandingLasts. What the directory
-// leaves unanswered for as long fails, and waits for Retry.
+// refuses to say, or leaves unanswered for as long, fails, and waits for Retry.
 func (a Approval) Vouch(ctx context.Context, id string) (flow.Step, error) {
 	r, err := a.Runs.Get(ctx, id)
 	if err != nil {
@@ -75,7 +75,7 @@ func (a Approval) Vouch(ctx context.Context, id string) (flow.Step, error) {
 		in = flow.Vouch{At: asked}
 	case closes(cause):
 		in = flow.Withhold{Reason: flow.FailureOf(cause), Hooks: f.Hooks()}
-	case !since.IsZero() && a.Now().Sub(since) >= flow.StandingLasts:
+	case refusal(cause) || !since.IsZero() && a.Now().Sub(since) >= flow.StandingLasts:
 		reason := flow.FailureOf(cause)
 		reason.Retryable = false // by hand only
 		in = flow.Fail{Step: flow.EventEscalate, Reason: reason}

@@ -136,8 +136,8 @@ func (c Core) Sweep(d workflow.Drive, ahead time.Duration) workflow.Sweep {
 
 // Standing builds what looks now and then at who holds access, and at requests of
 // flows that have changed.
-func (c Core) Standing(r workflow.Roll, t workflow.Teller) workflow.Standing {
-	return workflow.Standing{Runs: c.Runs, Flows: c.Flows, Rounds: c.Rounds, Roll: r, Teller: t, Now: c.Clock.Now, Log: c.Log, AtOnce: LookAtOnce}
+func (c Core) Standing(r workflow.Roll) workflow.Standing {
+	return workflow.Standing{Runs: c.Runs, Flows: c.Flows, Rounds: c.Rounds, Roll: r, Notices: c.Notices, Now: c.Clock.Now, Log: c.Log, AtOnce: LookAtOnce}
 }
 
 // WallClock is the time of this machine.
