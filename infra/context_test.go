@@ -197,6 +197,7 @@ func TestEnvironments(t *testing.T) {
 		"SdkFunction":        {},
 		"ServicesFunction":   {"SYM_SLACK_SECRET"},
 		"SlackFunction":      {"SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION", "SYM_SLACK_SECRET", "SYM_SLACK_SIGNING_SECRET"},
+		"StandingFunction":   {"SYM_SLACK_SECRET"},
 		"SweepFunction":      {"SYM_ACCESS_FUNCTION", "SYM_STATE_MACHINE"},
 		"TokensFunction":     {},
 		"UnansweredFunction": {},

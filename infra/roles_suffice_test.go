@@ -418,6 +418,14 @@ func TestRightsSuffice(t *testing.T) {
 	}
 	must(publisher.Run(ctx, published.Flows, published.Strategies))(t)
 
+	// Those who hold it are looked at, and the end of it may be asked for.
+	standing := a.as("StandingRole")
+	look := standing.Standing(must(standing.Slack(ctx))(t).Directory)
+	must(look.Look(ctx))(t)
+	must(standing.Runs.Change(ctx, byAPI[0], a.clock.Now, func(flow.Run) (flow.Input, error) {
+		return flow.Receive{Action: flow.ActionDeescalate, Actor: flow.System, Channel: flow.ChannelInternal}, nil
+	}))(t)
+
 	// It ends, with what was not driven being driven, and audit records shipped.
 	a.clock.Advance(20 * time.Minute)
 	sweep := a.as("SweepRole")
@@ -449,7 +457,7 @@ func TestRightsSuffice(t *testing.T) {
 	a.handlersAsk(t, inForms[0])
 
 	// What belongs to no run is told.
-	for _, role := range []string{"SlackRole", "ApiRole", "ApprovalRole", "ServicesRole"} {
+	for _, role := range []string{"SlackRole", "ApiRole", "ApprovalRole", "ServicesRole", "StandingRole"} {
 		if err := a.as(role).Notices.Tell(ctx, "somebody", role+" learned this", ""); err != nil { // the first of them, and others
 			t.Fatal(err)
 		}

@@ -134,7 +134,7 @@ func TestAlarms(t *testing.T) {
 			t.Errorf("%s does not say what is wrong", id)
 		}
 		missing := "notBreaching"
-		if id == "SweepSilentAlarm" {
+		if id == "SweepSilentAlarm" || id == "StandingSilentAlarm" {
 			missing = "breaching"
 		}
 		if a.Properties["TreatMissingData"] != missing {
