@@ -110,6 +110,7 @@ func (d *deployment) alarmList() []alarm {
 				d.executed("ExecutionsFailed"), d.executed("ExecutionsTimedOut"), d.executed("ExecutionsAborted"),
 			}, period: 5 * minute, periods: 1,
 		},
+		failing("standing", "Whether those who hold access are still in the workspace could not be looked at. The next look, within five minutes, goes on. See the log of standing", 0),
 		failing("slack", "Slack's requests were not answered as they should be: people see that their click or command failed. See the log of slack", 0),
 		{
 			id: "HttpErrors", description: "Requests were answered by 5xx. The access log says which",
