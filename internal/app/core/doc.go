@@ -6,7 +6,8 @@
 //	slack.go         what talks to a Slack workspace
 //	aws.go           what every function in AWS starts from: settings, table,
 //	                 secrets, and Slack by them; environment.go reads what
-//	                 Lambda sets
+//	                 Lambda sets; metrics.go: counts of a function, as
+//	                 CloudWatch reads them
 //
 // The package decides nothing. It does not choose what differs between
 // deployments: the store, what runs workflows, schedules, the clients of AWS
