@@ -124,7 +124,7 @@ func (in Intend) apply(r *Run, now time.Time) error {
 }
 
 // PutOff notes that granting waits for another run, which is changing an
-// entitlement that both share. That is no failed attempt.
+// entitlement that both share. That is no failed attempt. A zero time is not known.
 type PutOff struct{ Until time.Time }
 
 // busyLook is how soon a grant that waits for another run is looked at again at

@@ -95,6 +95,11 @@ func (h Here) Describe(ctx context.Context, s flow.Source) (flow.Outline, error)
 			return found, &flow.SourceError{Message: fmt.Sprintf("%s is defined only when the file runs, and a configuration with an isolated flow is published without running any: define it at the top of the file, by def or class", name)}
 		}
 	}
+	for _, name := range shown.Handlers {
+		if !slices.Contains(found.Handlers, name) {
+			return found, &flow.SourceError{Message: fmt.Sprintf("%s is in the text and not there once the file has run, and a configuration with an isolated flow is published by its text: it would be asked, and fail each time; remove it, or define it in any case", name)}
+		}
+	}
 	return shown, nil
 }
 

@@ -81,9 +81,14 @@ func TestHerePlain(t *testing.T) {
 	if got, err := plain.Describe(t.Context(), *flow.NewSource("impl.py", hook)); err != nil || len(got.Handlers) != 1 {
 		t.Errorf("got %v, %v", got, err)
 	}
-	_, err := plain.Describe(t.Context(), *flow.NewSource("impl.py", hook+"exec('@hook\\ndef on_deny(event): ...')\n"))
-	if wrong, ok := errors.AsType[*flow.SourceError](err); !ok || !strings.Contains(wrong.Message, "on_deny is defined only when the file runs") {
-		t.Errorf("got %v", err)
+	for python, want := range map[string]string{
+		hook + "exec('@hook\\ndef on_deny(event): ...')\n":          "on_deny is defined only when the file runs",
+		hook + "if not hook:\n  @hook\n  def on_deny(event): ...\n": "on_deny is in the text and not there once the file has run",
+	} {
+		_, err := plain.Describe(t.Context(), *flow.NewSource("impl.py", python))
+		if wrong, ok := errors.AsType[*flow.SourceError](err); !ok || !strings.Contains(wrong.Message, want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
 }
 

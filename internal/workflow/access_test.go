@@ -586,4 +586,31 @@ func TestAccess_LeaseKeepsOthersOut(t *testing.T) {
 	w.want(id, flow.Escalated) // the leaseholder was dead
 }
 
+// TestAccess_LeaseIsTakenOver: a run that another one has taken the lease from goes
+// on when it can, and does not say until when it waits, which it does not know.
+func TestAccess_LeaseIsTakenOver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.ask(asker, "a")
+	var taken bool
+	w.target.hook = func(ctx context.Context) {
+		if taken || w.target.calls["observe"] == 0 {
+			return
+		}
+		taken = true
+		if _, err := w.grants.Change(ctx, askerHas, func(g flow.Grant) (flow.Grant, error) {
+			g.Lease = flow.Lease{Owner: "a run elsewhere", Until: w.clock.Now()}
+			return g, nil
+		}); err != nil {
+			t.Error(err)
+		}
+	}
+	w.click(id, flow.ActionApprove, first)
+	if r := w.want(id, flow.Approved); !taken || r.Error != nil || !r.Access.BusyUntil.IsZero() || r.Access.LookAt.IsZero() {
+		t.Errorf("taken over: %t, error %+v, access %+v", taken, r.Error, r.Access)
+	}
+	w.pass(time.Minute)
+	w.want(id, flow.Escalated)
+}
+
 var _ workflow.Remover = removerFunc(nil)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/record"
@@ -63,7 +64,7 @@ func (a *Access) Escalate(ctx context.Context, id string) (flow.Step, error) {
 // is no failure. The execution looks again for a minute; after that the run is
 // due, and another execution goes on.
 func (a *Access) putOff(ctx context.Context, id string, cause error) (flow.Step, error) {
-	until := a.Clock.Now()
+	var until time.Time // not known, where another run has taken a lease of ours over
 	if busy, ok := errors.AsType[*flow.Busy](cause); ok {
 		until = busy.Until
 	}
