@@ -197,7 +197,16 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	}
 	times := db.Times()
 	var access *workflow.Access // made below: the remover and the schedule that it needs call it in turn
-	remover := &local.Remover{Engine: engine, Deescalate: func(ctx context.Context, id string) error { return access.Deescalate(ctx, id) }}
+	remover := &local.Remover{
+		Engine: engine, Deescalate: func(ctx context.Context, id string) error { return access.Deescalate(ctx, id) },
+		Target: func(ctx context.Context, id string) string {
+			r, err := runs.Get(ctx, id)
+			if err != nil || r.Access == nil {
+				return "" // its removal will say what is wrong
+			}
+			return r.Access.At()
+		},
+	}
 	schedule := &local.Schedule{Times: times, Remover: remover}
 	var scheduled workflow.Schedule = schedule
 	if o.seams.schedule != nil {
@@ -218,6 +227,18 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	}
 	runner := &local.Runner{
 		Engine: engine, Await: approval.Await,
+		Lane: func(ctx context.Context, id string, step flow.Step) string {
+			r, err := runs.Get(ctx, id)
+			switch {
+			case err != nil:
+				return "" // the step will say what is wrong
+			case step == flow.StepEscalate && r.Access != nil:
+				return "granting at " + r.Access.At()
+			case step == flow.StepEscalate && r.Target != nil:
+				return "granting of " + r.Flow + " at " + r.Target.Name
+			}
+			return "of flow " + r.Flow // whose handlers and functions it may call
+		},
 		Enter: func(ctx context.Context, id string) (flow.Step, error) {
 			r, err := runs.Get(ctx, id)
 			return flow.Next(r), err
@@ -308,6 +329,7 @@ func (l *Local) apiToken(ctx context.Context) error {
 func (l *Local) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	answered := make(chan struct{})
 	failed := make(chan error, 1+len(l.workers))
 	ended := make(chan struct{}, 1+len(l.workers))
 	begin := func(work func() error) {
@@ -337,11 +359,13 @@ func (l *Local) Run(ctx context.Context) error {
 		if err := l.server.Shutdown(grace); err != nil {
 			l.server.Close()
 		}
+		close(answered)
 	})
 	l.Engine.Run(ctx)
 	for range 1 + len(l.workers) {
 		<-ended
 	}
+	<-answered // Serve ends when Shutdown begins: requests may still be in flight
 	select {
 	case err := <-failed:
 		return err

@@ -46,6 +46,11 @@ type Access struct {
 // Live tells whether there may be something to remove.
 func (a *Access) Live() bool { return a != nil && a.Removed.IsZero() }
 
+// At names the target that the access is at, for what keeps targets apart.
+func (a *Access) At() string {
+	return a.Strategy.Type + "/" + a.Strategy.Name + "/" + a.Target.Name
+}
+
 // Removal is how far taking away has come.
 type Removal struct {
 	EventID string    `json:"event_id,omitempty"` // of the deescalate event, reserved

@@ -11,39 +11,75 @@ import (
 	"github.com/symflows/symflows/internal/workflow"
 )
 
-// Engine runs jobs, now or at a time. The zero value with Clock and Log set is
-// ready; Run makes it work.
+// Engine runs jobs, now or at a time, in lanes that don't wait for each other. The
+// zero value with Clock and Log set is ready; Run makes it work.
 type Engine struct {
 	Clock workflow.Clock // required
 	Log   *slog.Logger   // required
 
 	mu       sync.Mutex
-	changed  chan struct{} // closed and replaced whenever the fields below change
-	ready    []job
-	busy     int
-	timers   timers
+	changed  chan struct{}    // closed and replaced whenever the fields below change
+	lanes    map[string]*lane // those that have jobs
+	times    timers           // by the clock, however it is set
+	pauses   timers           // by the time that passes
 	stopping bool
 }
 
-// maxBusy bounds the jobs under way at once. It is large, so that targets which
-// hang don't keep others from being called.
-const maxBusy = 512
+// lane is jobs that share places.
+type lane struct {
+	name  string
+	ready []job // in the order in which they are to begin
+	busy  int
+}
+
+// places is how many jobs of a lane are under way at once. Jobs of other lanes
+// don't wait for them, so that what hangs keeps nothing else from being done.
+const places = 64
+
+// timersLane is for jobs of timers. They hand on to other lanes what takes long.
+const timersLane = "timers"
 
 type job func(context.Context)
 
-// Go runs a job soon.
-func (e *Engine) Go(do job) {
-	e.change(func() { e.ready = append(e.ready, do) })
+// Go runs a job as soon as its lane has a place.
+func (e *Engine) Go(lane string, do job) {
+	e.change(func() { e.add(lane, do) })
 }
 
-// At runs a job at a time, in place of what was to run under the same key.
+func (e *Engine) add(name string, do job) {
+	l := e.lanes[name]
+	if l == nil {
+		l = &lane{name: name}
+		if e.lanes == nil {
+			e.lanes = map[string]*lane{}
+		}
+		e.lanes[name] = l
+	}
+	l.ready = append(l.ready, do)
+}
+
+// At runs a job when the clock shows a time, in place of what was to run under
+// the same key. The job shares its lane with those of all timers: it must not take
+// long.
 func (e *Engine) At(key string, at time.Time, do job) {
-	e.change(func() { e.timers.set(key, at, do) })
+	e.change(func() {
+		e.pauses.cancel(key)
+		e.times.set(key, at.Round(0), do) // without a reading of the time that has passed
+	})
+}
+
+// After is like At, for a time from now that passes however the clock is set
+// meanwhile.
+func (e *Engine) After(key string, pause time.Duration, do job) {
+	e.change(func() {
+		e.times.cancel(key)
+		e.pauses.set(key, e.Clock.Now().Add(pause), do)
+	})
 }
 
 // Cancel forgets what was to run under a key.
 func (e *Engine) Cancel(key string) {
-	e.change(func() { e.timers.cancel(key) })
+	e.change(func() { e.times.cancel(key); e.pauses.cancel(key) })
 }
 
 // change edits the fields under the lock, and wakes the goroutines that wait for a
@@ -58,8 +94,14 @@ func (e *Engine) change(edit func()) {
 	e.changed = make(chan struct{})
 }
 
-// grace is how long jobs that are under way may go on when the engine stops.
-const grace = 20 * time.Second
+// grace is how long jobs that are under way may go on when the engine stops: as
+// long as a target may take to answer, so that a removal is not cut off.
+const grace = 40 * time.Second
+
+// looksAgain is after how much time at the latest the engine looks at the clock
+// again. A clock that was set wrong, and is right again, makes no timer late by
+// more than that.
+const looksAgain = 30 * time.Second
 
 // Run works until the context ends. It returns when the jobs under way are
 // done, or have been told to give up after a grace period.
@@ -82,11 +124,11 @@ func (e *Engine) Run(ctx context.Context) {
 	var set time.Time // when the alarm rings
 	for {
 		due, next, changed := e.take()
-		for _, do := range due {
+		for _, begin := range due {
 			jobs.Go(func() {
-				defer e.change(func() { e.busy-- })
+				defer e.change(func() { e.ended(begin.lane) })
 				defer e.recovered()
-				do(work)
+				begin.do(work)
 			})
 		}
 		if !next.Equal(set) {
@@ -105,13 +147,13 @@ func (e *Engine) Run(ctx context.Context) {
 	}
 }
 
-// alarm rings at a time. It is set anew if the time jumps meanwhile, as the time
+// alarm rings at a time, or before. It is set anew if the time jumps meanwhile, as the time
 // of tests does: it would ring late by as much.
 func (e *Engine) alarm(at time.Time) <-chan time.Time {
 	const jump = 10 * time.Millisecond
 	for {
 		now := e.Clock.Now()
-		alarm := e.Clock.After(at.Sub(now))
+		alarm := e.Clock.After(min(at.Sub(now), looksAgain))
 		if e.Clock.Now().Sub(now) < jump {
 			return alarm
 		}
@@ -133,27 +175,53 @@ func (e *Engine) recovered() {
 	}
 }
 
+// begun is a job that begins.
+type begun struct {
+	lane *lane
+	do   job
+}
+
 // take gives the jobs to start now, and the time of the next timer.
-func (e *Engine) take() (due []job, next time.Time, changed <-chan struct{}) {
+func (e *Engine) take() (due []begun, next time.Time, changed <-chan struct{}) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.ready = append(e.ready, e.timers.over(e.Clock.Now())...)
-	n := min(len(e.ready), maxBusy-e.busy)
-	due = slices.Clone(e.ready[:n])
-	clear(e.ready[:n]) // what they refer to may go
-	e.ready = e.ready[n:]
-	e.busy += n
-	if len(e.ready) == 0 { // else a job that ends is what we wait for
-		next = e.timers.next()
+	now := e.Clock.Now()
+	for _, do := range slices.Concat(e.times.over(now), e.pauses.over(now)) {
+		e.add(timersLane, do)
 	}
-	return due, next, e.changed
+	for _, l := range e.lanes {
+		n := min(len(l.ready), places-l.busy)
+		for _, do := range l.ready[:n] {
+			due = append(due, begun{l, do})
+		}
+		clear(l.ready[:n]) // what they refer to may go
+		l.ready = l.ready[n:]
+		l.busy += n
+	}
+	return due, e.next(), e.changed
+}
+
+// ended gives back the place of a job.
+func (e *Engine) ended(l *lane) {
+	if l.busy--; l.busy == 0 && len(l.ready) == 0 {
+		delete(e.lanes, l.name)
+	}
+}
+
+// next gives the time of the next timer, or zero if there is none.
+func (e *Engine) next() time.Time {
+	at, pause := e.times.next(), e.pauses.next()
+	if now := e.Clock.Now(); at.IsZero() || !pause.IsZero() && pause.Sub(now) < at.Sub(now) {
+		return pause
+	}
+	return at
 }
 
 // Next gives the time of the next timer. It returns false if there is none.
 func (e *Engine) Next() (time.Time, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	at := e.timers.next()
+	at := e.next()
 	return at, !at.IsZero()
 }
 
@@ -161,8 +229,8 @@ func (e *Engine) Next() (time.Time, bool) {
 func (e *Engine) Idle(ctx context.Context) error {
 	for {
 		e.mu.Lock()
-		next := e.timers.next()
-		idle := e.busy == 0 && len(e.ready) == 0 && (next.IsZero() || next.After(e.Clock.Now()))
+		next := e.next()
+		idle := len(e.lanes) == 0 && (next.IsZero() || next.After(e.Clock.Now()))
 		changed := e.changed
 		e.mu.Unlock()
 		if idle {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -129,9 +130,9 @@ func TestIdleWaitsForJobsOfJobs(t *testing.T) {
 	t.Parallel()
 	e, _ := running(t)
 	var j journal
-	e.Go(func(context.Context) {
-		e.Go(func(context.Context) {
-			e.Go(j.job("third"))
+	e.Go("a", func(context.Context) {
+		e.Go("a", func(context.Context) {
+			e.Go("a", j.job("third"))
 			j.add("second")
 		})
 		j.add("first")
@@ -144,28 +145,80 @@ func TestPanicEndsOnlyItsJob(t *testing.T) {
 	t.Parallel()
 	e, _ := running(t)
 	var j journal
-	e.Go(func(context.Context) { panic("a bug") })
+	e.Go("a", func(context.Context) { panic("a bug") })
 	idle(t, e)
-	e.Go(j.job("after"))
+	e.Go("a", j.job("after"))
 	idle(t, e)
 	j.want(t, "after")
 }
 
+// TestHangingJobsDoNotKeepOthersFromRunning: as many jobs hang as a lane has places,
+// and more wait behind them. Jobs of other lanes begin at once.
 func TestHangingJobsDoNotKeepOthersFromRunning(t *testing.T) {
 	t.Parallel()
 	e, _ := running(t)
 	release := make(chan struct{})
-	var hanging sync.WaitGroup
-	hanging.Add(100)
-	for range 100 {
-		e.Go(func(context.Context) { hanging.Done(); <-release })
+	var hanging, all sync.WaitGroup
+	hanging.Add(places)
+	all.Add(3 * places)
+	busy := make(chan int, 3*places)
+	for range 3 * places {
+		e.Go("dead", func(context.Context) {
+			defer all.Done()
+			busy <- len(busy)
+			if len(busy) <= places {
+				hanging.Done()
+			}
+			<-release
+		})
 	}
 	hanging.Wait()
 	ran := make(chan struct{})
-	e.Go(func(context.Context) { close(ran) })
+	e.Go("healthy", func(context.Context) { close(ran) })
 	<-ran
+	if n := len(busy); n != places {
+		t.Errorf("%d jobs of one lane at once, want %d", n, places)
+	}
 	close(release)
+	all.Wait()
 	idle(t, e)
+}
+
+// wrong is a clock that was set wrong.
+type wrong struct {
+	*clockwork.FakeClock
+	by atomic.Int64 // nanoseconds
+}
+
+func (c *wrong) Now() time.Time { return c.FakeClock.Now().Add(time.Duration(c.by.Load())) }
+
+// TestClockIsSetBackAndRight: the clock is set back by an hour while a timer is
+// set, and right again later. The timer is not late by more than looksAgain.
+func TestClockIsSetBackAndRight(t *testing.T) {
+	t.Parallel()
+	clock := &wrong{FakeClock: clockwork.NewFakeClockAt(start)}
+	e := &Engine{Clock: clock, Log: slog.New(slog.DiscardHandler)}
+	clock.by.Store(int64(-time.Hour))
+	var j journal
+	e.At("a", start.Add(time.Minute), j.job("a"))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { e.Run(ctx); close(done) }()
+	t.Cleanup(func() { cancel(); <-done })
+	for range 2 {
+		if err := clock.BlockUntilContext(t.Context(), 1); err != nil { // the alarm is set
+			t.Fatal(err)
+		}
+		j.want(t)
+		clock.Advance(looksAgain)
+	}
+	if err := clock.BlockUntilContext(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	clock.by.Store(0)
+	clock.Advance(looksAgain)
+	idle(t, e)
+	j.want(t, "a")
 }
 
 func TestStopLetsJobsFinishThenCancelsThem(t *testing.T) {
@@ -177,8 +230,8 @@ func TestStopLetsJobsFinishThenCancelsThem(t *testing.T) {
 	go func() { e.Run(ctx); close(done) }()
 
 	begun, finish, told := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	e.Go(func(ctx context.Context) { begun <- struct{}{}; <-finish })
-	e.Go(func(ctx context.Context) { begun <- struct{}{}; <-ctx.Done(); close(told) })
+	e.Go("a", func(ctx context.Context) { begun <- struct{}{}; <-finish })
+	e.Go("a", func(ctx context.Context) { begun <- struct{}{}; <-ctx.Done(); close(told) })
 	<-begun
 	<-begun
 	stop()

@@ -57,7 +57,7 @@ func (r *Reader) Kick() {
 	defer r.mu.Unlock()
 	if !r.queued {
 		r.queued = true
-		r.Engine.Go(r.read)
+		r.Engine.Go(r.lane(), r.read)
 	}
 }
 
@@ -73,6 +73,9 @@ func (r *Reader) Load(ctx context.Context) error {
 	return err
 }
 
+// lane is the reader's own: it waits for nothing else, and nothing for it.
+func (r *Reader) lane() string { return "feed " + r.Name }
+
 func (r *Reader) prefix() string { return "later#" + r.Name + "#" }
 
 func (r *Reader) read(ctx context.Context) {
@@ -86,7 +89,7 @@ func (r *Reader) read(ctx context.Context) {
 		if err != nil {
 			r.Engine.Log.ErrorContext(ctx, "changes could not be handled", "consumer", r.Name, "error", err)
 			r.failures++
-			r.Engine.At("feed#"+r.Name, r.Engine.Clock.Now().Add(pause(r.failures, err)), func(context.Context) { r.Kick() })
+			r.Engine.After("feed#"+r.Name, pause(r.failures, err), func(context.Context) { r.Kick() })
 			return
 		}
 		r.failures = 0
@@ -129,7 +132,9 @@ func (r *Reader) postpone(ctx context.Context, p workflow.Failed) error {
 }
 
 func (r *Reader) arm(c store.Change, at time.Time) {
-	r.Engine.At(r.prefix()+c.Key, at, func(ctx context.Context) { r.again(ctx, c) })
+	r.Engine.At(r.prefix()+c.Key, at, func(context.Context) {
+		r.Engine.Go(r.lane(), func(ctx context.Context) { r.again(ctx, c) })
+	})
 }
 
 func (r *Reader) again(ctx context.Context, c store.Change) {

@@ -9,6 +9,9 @@ import (
 	"github.com/symflows/symflows/internal/workflow"
 )
 
+// recoverLane is for runs that are taken up at the start.
+const recoverLane = "recover"
+
 // Recover takes up what an earlier process left: every execution of that is
 // lost for certain, so that runs which need a step are driven at once, without
 // waiting for their watchdog, and those which wait get their timer back.
@@ -26,7 +29,7 @@ func (r *Runner) Recover(ctx context.Context, runs store.Runs, drive workflow.Dr
 				continue
 			}
 			id := run.ID
-			r.Engine.Go(func(ctx context.Context) {
+			r.Engine.Go(recoverLane, func(ctx context.Context) {
 				if err := drive.Run(ctx, id, true, 0); err != nil {
 					r.Engine.Log.ErrorContext(ctx, "run could not be taken up, the sweep repeats it", "run", id, "error", err)
 				}

@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
@@ -11,21 +12,46 @@ import (
 // Deescalate takes a run's access away if that is due; see workflow.Access.
 type Deescalate func(ctx context.Context, runID string) error
 
-// Remover has access taken away in the background.
+// Remover has access taken away in the background. Removals wait for those of the
+// same target only, and for nothing else.
 type Remover struct {
 	Engine     *Engine
 	Deescalate Deescalate
+	// Target names the target that a run's access is at. If it can't tell, it
+	// returns "". If Target is nil, all removals share their places.
+	Target func(ctx context.Context, runID string) string
+
+	mu     sync.Mutex
+	queued map[string]bool // runs whose removal has yet to begin
 }
 
 var _ workflow.Remover = (*Remover)(nil)
 
 // Remove begins, and does not wait.
 func (r *Remover) Remove(_ context.Context, runID string) error {
-	r.Engine.Go(func(ctx context.Context) { r.try(ctx, runID) })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.queued[runID] {
+		return nil // the schedule, the sweep and people may ask for the same
+	}
+	if r.queued == nil {
+		r.queued = map[string]bool{}
+	}
+	r.queued[runID] = true
+	r.Engine.Go("removal", func(ctx context.Context) {
+		at := ""
+		if r.Target != nil {
+			at = r.Target(ctx, runID)
+		}
+		r.Engine.Go("removal at "+at, func(ctx context.Context) { r.try(ctx, runID) })
+	})
 	return nil
 }
 
 func (r *Remover) try(ctx context.Context, runID string) {
+	r.mu.Lock()
+	delete(r.queued, runID) // from here on, it may have read what a later caller has changed
+	r.mu.Unlock()
 	if err := r.Deescalate(ctx, runID); err != nil {
 		r.Engine.Log.ErrorContext(ctx, "removal could not be carried out, the sweep repeats it", "run", runID, "error", err)
 	}
@@ -70,19 +96,26 @@ func (s *Schedule) Set(ctx context.Context, runID string, at time.Time) error {
 
 // Delete removes the timer of a run.
 func (s *Schedule) Delete(ctx context.Context, runID string) error {
-	s.Remover.Engine.Cancel("schedule#" + runID)
+	s.Remover.Engine.Cancel(timerOf(runID))
 	return s.Times.Delete(ctx, runID)
 }
 
 func (s *Schedule) arm(runID string, at time.Time) {
-	s.Remover.Engine.At("schedule#"+runID, at, func(ctx context.Context) {
+	s.Remover.Engine.At(timerOf(runID), at, s.fire(runID))
+}
+
+// fire has the access taken away.
+func (s *Schedule) fire(runID string) job {
+	return func(ctx context.Context) {
 		// A removal that is carried out moves the timer or deletes it. If neither
 		// has happened, the timer must fire again: the removal failed before
 		// anything was recorded, or was left to a process that may never end it.
-		s.arm(runID, s.Remover.Engine.Clock.Now().Add(firesAgain))
-		s.Remover.try(ctx, runID)
-	})
+		s.Remover.Engine.After(timerOf(runID), firesAgain, s.fire(runID))
+		_ = s.Remover.Remove(ctx, runID) // never fails
+	}
 }
+
+func timerOf(runID string) string { return "schedule#" + runID }
 
 // firesAgain is how soon a timer fires that was neither moved nor deleted.
 const firesAgain = time.Minute

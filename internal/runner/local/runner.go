@@ -25,6 +25,9 @@ type Runner struct {
 	// Enter says at which step a run stands.
 	Enter Task
 	Tasks map[flow.Step]Task
+	// Lane names what a step waits for: steps of one lane share places, and don't
+	// wait for those of others. If it is nil, all are of one lane.
+	Lane  func(ctx context.Context, runID string, step flow.Step) string
 	Await func(ctx context.Context, runID string, attempt int, token string) (time.Duration, bool, error)
 
 	mu sync.Mutex
@@ -84,11 +87,11 @@ func (r *Runner) begin(e entry) {
 		r.walks = map[string]*entry{}
 	}
 	r.walks[e.run] = nil
-	r.Engine.Go(func(ctx context.Context) {
-		defer r.end(e.run)
-		r.walk(ctx, e)
-	})
+	r.Engine.Go(enterLane, func(ctx context.Context) { r.walk(ctx, e, enterLane) })
 }
+
+// enterLane is where executions find out which step is next, which calls nobody.
+const enterLane = "enter"
 
 func (r *Runner) end(run string) {
 	r.mu.Lock()
@@ -100,8 +103,15 @@ func (r *Runner) end(run string) {
 	}
 }
 
-// walk goes from step to step until one waits, fails or is the last.
-func (r *Runner) walk(ctx context.Context, e entry) {
+// walk goes from step to step until one waits, fails or is the last. It goes on in
+// another lane if that is where the next step belongs.
+func (r *Runner) walk(ctx context.Context, e entry, lane string) {
+	onward := false
+	defer func() {
+		if !onward {
+			r.end(e.run)
+		}
+	}()
 	r.Engine.Cancel("await#" + e.run)
 	step, retries := e.step, e.retries
 	if step == "" {
@@ -116,6 +126,12 @@ func (r *Runner) walk(ctx context.Context, e entry) {
 		if !known || step == flow.StepDone {
 			return
 		}
+		if own := r.laneOf(ctx, e.run, step); own != lane && !spec.WaitsForSignal {
+			onward = true
+			e.step, e.retries = step, retries
+			r.Engine.Go(own, func(ctx context.Context) { r.walk(ctx, e, own) })
+			return
+		}
 		next, err := r.take(ctx, e.execution, spec)
 		if err == errWaits || r.Engine.Stopping() {
 			return
@@ -124,13 +140,20 @@ func (r *Runner) walk(ctx context.Context, e entry) {
 			r.Engine.Log.WarnContext(ctx, "step failed", "run", e.run, "step", step, "retries", retries, "error", err)
 			if pause, ok := retry(spec, err, retries); ok {
 				again := entry{e.execution, step, retries + 1}
-				r.Engine.At("retry#"+e.run, r.Engine.Clock.Now().Add(pause), func(context.Context) { r.begin(again) })
+				r.Engine.After("retry#"+e.run, pause, func(context.Context) { r.begin(again) })
 				return
 			}
 			next = spec.OnError
 		}
 		step, retries = next, 0
 	}
+}
+
+func (r *Runner) laneOf(ctx context.Context, run string, step flow.Step) string {
+	if r.Lane == nil {
+		return "step"
+	}
+	return "step " + r.Lane(ctx, run, step)
 }
 
 var errWaits = errors.New("the execution waits")

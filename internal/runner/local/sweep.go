@@ -17,11 +17,11 @@ type Sweeper struct {
 const every = time.Minute
 
 // Start begins.
-func (s Sweeper) Start() { s.Engine.Go(s.once) }
+func (s Sweeper) Start() { s.Engine.Go("sweep", s.once) }
 
 func (s Sweeper) once(ctx context.Context) {
 	if _, err := s.Sweep.Run(ctx); err != nil {
 		s.Engine.Log.ErrorContext(ctx, "sweep was not complete, the next one repeats it", "error", err)
 	}
-	s.Engine.At("sweep", s.Engine.Clock.Now().Add(every), s.once)
+	s.Engine.After("sweep", every, func(context.Context) { s.Start() })
 }

@@ -25,14 +25,14 @@ func Remover(t *testing.T, open func(t *testing.T) (r workflow.Remover, asked fu
 	t.Run("Asks", func(t *testing.T) {
 		t.Parallel()
 		r, asked := open(t)
-		for _, id := range []string{runA, runB, runA} { // twice is harmless, and not lost
+		for _, id := range []string{runA, runB, runA} { // twice is harmless, and may be once
 			if err := r.Remove(t.Context(), id); err != nil {
 				t.Fatal(err)
 			}
 		}
 		got := asked()
 		slices.Sort(got)
-		if !slices.Equal(got, []string{runA, runA, runB}) {
+		if !slices.Equal(slices.Compact(got), []string{runA, runB}) {
 			t.Errorf("asked for %v", got)
 		}
 	})
@@ -48,7 +48,7 @@ func Remover(t *testing.T, open func(t *testing.T) (r workflow.Remover, asked fu
 			})
 		}
 		removing.Wait()
-		if got := asked(); len(got) != 20 {
+		if got := asked(); len(got) == 0 || len(got) > 20 {
 			t.Errorf("asked for %d removals", len(got))
 		}
 	})
