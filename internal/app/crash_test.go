@@ -297,6 +297,44 @@ func TestKilledAtEveryStep(t *testing.T) {
 	}
 }
 
+// TestKilledTwiceInARemoval is a process that is killed while it takes access away,
+// and so is the next one. Each start takes over what the last one had claimed: the
+// access is gone at its end, though no clock moves between the starts.
+func TestKilledTwiceInARemoval(t *testing.T) {
+	t.Parallel()
+	binary := plainBinary(t)
+	whole := newCorpse(t, ledgerModes[0])
+	if !whole.execute(t, binary, 0) {
+		t.Fatal("the run does not even end undisturbed")
+	}
+	steps := whole.steps(t)
+	claimed := make(chan bool, steps)
+	t.Run("at", func(t *testing.T) {
+		for at := steps * 2 / 3; at <= steps; at++ {
+			t.Run(strconv.Itoa(at), func(t *testing.T) {
+				t.Parallel()
+				v := newCorpse(t, ledgerModes[0])
+				if v.execute(t, binary, at) || !v.removing(t) {
+					return
+				}
+				again := 8 // in the midst of what is left
+				if v.execute(t, binary, again) {
+					return
+				}
+				claimed <- true
+				if !v.execute(t, binary, 0) {
+					t.Fatal("killed twice, and it did not end when it was started again")
+				}
+				v.check(t)
+				v.checkOnTime(t)
+			})
+		}
+	})
+	if len(claimed) == 0 {
+		t.Error("no process was killed twice in a removal")
+	}
+}
+
 // TestKilledAndMisconfigured is a process that is killed, and started again with a
 // fault in its configuration: if access may be there, it is taken away all the
 // same, and if not, the start fails.
@@ -422,6 +460,29 @@ func newCorpse(t *testing.T, mode ledgerMode) corpse {
 // live tells whether the run's access may be there.
 func (c corpse) live(t *testing.T) bool {
 	t.Helper()
+	r, ok := c.theRun(t)
+	return ok && r.Access.Live()
+}
+
+// removing tells whether the run's access is being taken away.
+func (c corpse) removing(t *testing.T) bool {
+	t.Helper()
+	r, ok := c.theRun(t)
+	return ok && r.Access.Live() && r.Access.Removal.Owner != ""
+}
+
+// checkOnTime: the access was gone at its very end.
+func (c corpse) checkOnTime(t *testing.T) {
+	t.Helper()
+	r, _ := c.theRun(t)
+	if late := r.Access.Removed.Sub(r.Access.End); late > 0 {
+		t.Errorf("gone %v after its end", late)
+	}
+}
+
+// theRun reads the run, and returns false if there is none yet.
+func (c corpse) theRun(t *testing.T) (flow.Run, bool) {
+	t.Helper()
 	db, err := sqlite.Open(databaseFile(filepath.Join(c.data, "state")), time.Now)
 	if err != nil {
 		t.Fatal(err)
@@ -431,7 +492,10 @@ func (c corpse) live(t *testing.T) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return len(page.Runs) == 1 && page.Runs[0].Access.Live()
+	if len(page.Runs) == 0 {
+		return flow.Run{}, false
+	}
+	return page.Runs[0], true
 }
 
 // execute runs the process; true: it came to its end, false: it was killed.

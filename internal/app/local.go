@@ -280,7 +280,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 			return err
 		}
 	}
-	if err := runner.Recover(ctx, runs, drive); err != nil {
+	if err := runner.Recover(ctx, runs, drive, access.TakeOver); err != nil {
 		return err
 	}
 	standing := c.Standing(slack.directory)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -86,6 +87,14 @@ func TestStopWaitsForRequests(t *testing.T) {
 			break
 		}
 		conn.Close()
+	}
+	for range 1000 { // whoever does not wait is soon through
+		select {
+		case err := <-ended:
+			t.Fatalf("it ended while a request was in flight: %v", err)
+		default:
+			runtime.Gosched()
+		}
 	}
 	close(held.release)
 	if got := <-status; !strings.HasPrefix(got, "20") {

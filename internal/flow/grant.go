@@ -29,6 +29,10 @@ type Grant struct {
 	// later, or lost the answer, have it from here.
 	Output json.RawMessage `json:"output,omitempty"`
 	Lease  Lease           `json:"lease"`
+	// Stray is until when a call that removes, of a process that was killed, may
+	// still arrive at the target. It harms no other removal, but would take away
+	// what is granted before.
+	Stray time.Time `json:"stray,omitzero"`
 }
 
 // Departure is a run that may not come back.
@@ -91,9 +95,12 @@ func (g Grant) Acquire(run string, lease Lease, now time.Time) (Grant, Do, error
 	if g.leasedByOther(lease.Owner, now) {
 		return g, DoNone, &Busy{g.Lease.Until}
 	}
+	if now.Before(g.Stray) {
+		return g, DoNone, &Busy{g.Stray}
+	}
 	// Absent; or a leaseholder died while creating or removing: what it did is
 	// unknown, so the target is asked again.
-	g.State, g.Lease = GrantCreating, lease
+	g.State, g.Lease, g.Stray = GrantCreating, lease, time.Time{}
 	g.hold(run)
 	return g, DoCreate, nil
 }
@@ -145,6 +152,16 @@ func (g Grant) Yield(owner string) (Grant, error) {
 	return g, nil
 }
 
+// Orphan ends the lease of a removal whose process is known to have been killed,
+// so that another removal begins at once. Leases of grants last until their end: a
+// grant that arrives after its removal would stay.
+func (g Grant) Orphan(now time.Time) Grant {
+	if g.State == GrantRemoving && now.Before(g.Lease.Until) {
+		g.Stray, g.Lease = g.Lease.Until, Lease{}
+	}
+	return g
+}
+
 // Release takes the run off the holders; leaving and removing are one write.
 // DoRemove: the caller owns the lease and has to remove the entitlement.
 // DoNone: others hold it, or it is absent already. The error is a [Busy] while
@@ -177,7 +194,7 @@ func (g Grant) Gone(owner string) (Grant, error) {
 	if g.State != GrantRemoving || g.Lease.Owner != owner {
 		return g, busy
 	}
-	return Grant{Key: g.Key, Rev: g.Rev, Left: g.Left}, nil
+	return Grant{Key: g.Key, Rev: g.Rev, Left: g.Left, Stray: g.Stray}, nil
 }
 
 // HeldByOthers tells whether runs other than this one hold the entitlement.

@@ -186,6 +186,23 @@ Release, never joined | removing | mine   | removing; -; mine, anew; remove
 Release, never joined | removing | theirs | ! Grant:BUSY
 Release, never joined | removing | dead   | removing; -; mine, anew; remove
 
+Orphan                | absent   | free   | absent; -; free
+Orphan                | absent   | mine   | absent; -; mine
+Orphan                | absent   | theirs | absent; -; theirs
+Orphan                | absent   | dead   | absent; -; dead
+Orphan                | creating | free   | creating; me; free
+Orphan                | creating | mine   | creating; me; mine
+Orphan                | creating | theirs | creating; me; theirs
+Orphan                | creating | dead   | creating; me; dead
+Orphan                | present  | free   | present; me; free
+Orphan                | present  | mine   | present; me; mine
+Orphan                | present  | theirs | present; me; theirs
+Orphan                | present  | dead   | present; me; dead
+Orphan                | removing | free   | removing; -; free
+Orphan                | removing | mine   | removing; -; free
+Orphan                | removing | theirs | removing; -; free
+Orphan                | removing | dead   | removing; -; dead
+
 Gone                  | absent   | free   | ! Grant:BUSY
 Gone                  | absent   | mine   | ! Grant:BUSY
 Gone                  | absent   | theirs | ! Grant:BUSY
@@ -228,6 +245,7 @@ var grantInputs = map[string]struct {
 	"Release":               {[]string{"me", "it"}, func(g Grant) (Grant, Do, error) { return g.Release("me", myLease, t0) }},
 	"Release, the last":     {[]string{"me"}, func(g Grant) (Grant, Do, error) { return g.Release("me", myLease, t0) }},
 	"Release, never joined": {[]string{"it"}, func(g Grant) (Grant, Do, error) { return g.Release("me", myLease, t0) }},
+	"Orphan":                {[]string{"me"}, without(func(g Grant) (Grant, error) { return g.Orphan(t0), nil })},
 	"Gone":                  {nil, without(func(g Grant) (Grant, error) { return g.Gone("mine") })},
 }
 
@@ -311,6 +329,29 @@ func TestGrant(t *testing.T) {
 		if _, ok := grantInputs[f.Name.Name]; !ok {
 			t.Errorf("no rows for the move %s", f.Name.Name)
 		}
+	}
+}
+
+// TestGrant_Stray: what a killed process was removing is removed again at once, and
+// granted again only when its call can't arrive any more.
+func TestGrant_Stray(t *testing.T) {
+	t.Parallel()
+	g := Grant{State: GrantRemoving, Lease: leases["theirs"], Before: Absent}.Orphan(t0)
+	g, do, err := g.Release("it", leases["mine"], t0)
+	if do != DoRemove || err != nil {
+		t.Fatalf("release: %v, %v", do, err)
+	}
+	if _, _, err := g.Acquire("me", leases["mine"], t0); CodeOf(err) != CodeBusy {
+		t.Errorf("granted while it is removed: %v", err)
+	}
+	if g, err = g.Gone("mine"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := g.Acquire("me", leases["mine"], t0); CodeOf(err) != CodeBusy {
+		t.Errorf("granted while the killed process's call may arrive: %v", err)
+	}
+	if _, do, err := g.Acquire("me", leases["mine"], leases["theirs"].Until); do != DoCreate || err != nil {
+		t.Errorf("after that: %v, %v", do, err)
 	}
 }
 

@@ -98,6 +98,27 @@ func (a *Access) Deescalate(ctx context.Context, id string) error {
 	return a.Schedule.Delete(ctx, id)
 }
 
+// TakeOver ends the claim, and the leases, of a removal whose process is known to
+// have been killed, so that another one need not wait for them.
+func (a *Access) TakeOver(ctx context.Context, r flow.Run) error {
+	if !r.Access.Live() || r.Access.Removal.Owner == "" {
+		return nil
+	}
+	for _, e := range r.Access.Entitlements {
+		_, err := a.Grants.Change(ctx, e.Key, func(g flow.Grant) (flow.Grant, error) { return g.Orphan(a.Clock.Now()), nil })
+		if err != nil {
+			return err
+		}
+	}
+	_, err := a.Runs.Change(ctx, r.ID, a.Clock.Now, func(now flow.Run) (flow.Input, error) {
+		if now.Access.Removal.Owner != r.Access.Removal.Owner || !a.Clock.Now().Before(now.Access.Removal.Until) {
+			return nil, flow.ErrUnchanged
+		}
+		return flow.Claim{Owner: now.Access.Removal.Owner, Until: a.Clock.Now()}, nil
+	})
+	return err
+}
+
 // hookPatience bounds how long a removal waits for the flow's hook.
 const hookPatience = 20 * time.Second
 

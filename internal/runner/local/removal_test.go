@@ -208,7 +208,7 @@ func TestRecover(t *testing.T) {
 	}
 	r.Tasks = map[flow.Step]Task{flow.StepRoute: note, flow.StepDecide: note, flow.StepForward: note}
 	drive := workflow.Drive{Runs: runs, Runner: r, Now: clock.Now}
-	if err := r.Recover(t.Context(), runs, drive); err != nil {
+	if err := r.Recover(t.Context(), runs, drive, nobody); err != nil {
 		t.Fatal(err)
 	}
 	idle(t, e)
@@ -244,7 +244,7 @@ func TestRecover_OneFails(t *testing.T) {
 	runs := store.Runs{Store: faultyGet{memory, "run#" + runA}}
 	var j journal
 	r := &Runner{Engine: e, Enter: func(_ context.Context, id string) (flow.Step, error) { j.add(id); return flow.StepDone, nil }}
-	if err := r.Recover(t.Context(), runs, workflow.Drive{Runs: runs, Runner: r, Now: clock.Now}); err != nil {
+	if err := r.Recover(t.Context(), runs, workflow.Drive{Runs: runs, Runner: r, Now: clock.Now}, nobody); err != nil {
 		t.Fatal(err)
 	}
 	idle(t, e)
@@ -276,3 +276,6 @@ func (s listed) List(context.Context, store.Query) (store.Page, error) {
 	s.j.add("list")
 	return store.Page{}, errors.New("the store is down")
 }
+
+// nobody takes over nothing.
+func nobody(context.Context, flow.Run) error { return nil }
