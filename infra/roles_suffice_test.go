@@ -284,7 +284,7 @@ func TestRightsSuffice(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	must(api.Flows.List(ctx))(t)
-	submit := api.Submit(api.SlackDirectory(), handlers(api))
+	submit := api.Submit(api.SlackDirectory(), handlers(api), nil)
 	var byAPI []string
 	for name, target := range map[string]string{"databases": "aws_lambda_function:orders-db", "tools": "http:wiki", "tickets": "custom:support"} {
 		duration := map[string]float64{"databases": 600, "tools": 60, "tickets": 600}[name] // the one is scheduled, for the other it is too late
@@ -323,7 +323,7 @@ func TestRightsSuffice(t *testing.T) {
 	must(slack.Flows.Filter(ctx))(t)
 	report := must(slack.Flows.Latest(ctx, "report"))(t)
 	alice, bob := must(workspace.Directory.Known(ctx, "U024ALICE"))(t), must(workspace.Directory.Known(ctx, "U024BOB"))(t)
-	inSlack := slack.Submit(workspace.Directory, handlers(slack))
+	inSlack := slack.Submit(workspace.Directory, handlers(slack), nil)
 	var inForms []string
 	for _, trigger := range []string{"driven", "submitted", "clicked"} {
 		r := must(inSlack.Prompt(ctx, workflow.Prompt{RunID: flow.RunIDFrom("sym", trigger), Flow: report, Actor: alice}))(t)

@@ -172,7 +172,6 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		watched.Store = o.seams.store(db)
 	}
 	c := core.New(o.Settings, watched, o.Clock, o.Log)
-	c.Closed = l.closed
 	runs, flows := c.Runs, c.Flows
 	l.Engine, l.Tokens, l.Runs = engine, c.Tokens, runs
 	l.Audit = &audit.Files{Dir: filepath.Join(o.Data, "audit"), Now: now}
@@ -257,14 +256,14 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		{Name: notifyConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Each(notify.Handle)},
 		{Name: auditConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Batch(shipping.Handle)},
 	}
-	l.Submit = c.Submit(slack.directory, handlers)
+	l.Submit = c.Submit(slack.directory, handlers, l.closed)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", l.healthz)
 	mux.Handle("/api/v1/", (&api.API{
 		Submit: l.Submit, Runs: runs, Flows: flows, Tokens: l.Tokens, Org: o.Settings.Org, Now: now, Log: o.Log,
 		Attempts: &api.Attempts{PerMinute: badTokensPerMinute, Now: now},
 	}).Handler())
-	shown, err := c.SlackApp(core.SlackPorts{API: slack.api, APIURL: slack.apiURL, Directory: slack.directory, Handlers: handlers})
+	shown, err := c.SlackApp(core.SlackPorts{API: slack.api, APIURL: slack.apiURL, Directory: slack.directory, Handlers: handlers, Closed: l.closed})
 	if err != nil {
 		return err
 	}

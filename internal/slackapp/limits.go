@@ -65,8 +65,8 @@ func section(s string) slack.Block {
 	return slack.NewSectionBlock(mrkdwn(s, maxText), nil, nil)
 }
 
-// fit shortens a text to at most n characters, for a limit of Slack's. It does not cut a reference
-// such as <@U024BE7LH> in two.
+// fit shortens a text to at most n characters, for a limit of Slack's. It does not
+// cut a reference such as <@U024BE7LH> in two.
 func fit(s string, n int) string {
 	if utf8.RuneCountInString(s) <= n {
 		return s

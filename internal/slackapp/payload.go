@@ -47,8 +47,8 @@ type named struct {
 	ID string `json:"id"`
 }
 
-// ident is an id that comes as an object with it, or alone. Any other shape is
-// as good as none.
+// ident is an id that comes as an object with it, or alone. It is "" for any other
+// shape.
 type ident string
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -69,7 +69,7 @@ type pressed struct {
 }
 
 // message is a message of ours, as far as it says which run it shows. A message
-// that can't be read is of none.
+// that can't be read shows no run.
 type message struct {
 	buttons []string // values
 	runs    []string // that it names in its last line

@@ -528,7 +528,7 @@ func TestAccess_ClaimIsOver(t *testing.T) {
 	}
 }
 
-// TestAccess_Identity: whom access is for (product facts, §1.8).
+// TestAccess_Identity: whom access is for.
 func TestAccess_Identity(t *testing.T) {
 	t.Parallel()
 	t.Run("Stored", func(t *testing.T) {

@@ -26,8 +26,8 @@ type Unshipped struct {
 
 // AuditLog keeps audit records for good.
 type AuditLog interface {
-	// Write stores the records: all of them, or as far as it can none. The same
-	// record may be written twice.
+	// Write stores the records. If it fails, none of them should be stored, but
+	// some may be: the caller then writes all of them again.
 	Write(ctx context.Context, records []events.AuditRecord) error
 }
 

@@ -171,8 +171,8 @@ func (a *Access) onEscalate(ctx context.Context, f *flow.Flow, r flow.Run) (flow
 }
 
 // identity says who the requester is at the target: a stored identity, else
-// what a handler or the strategy finds, else the e-mail address, be it another
-// one that a handler gives (product facts, §1.8).
+// what a handler or the strategy finds, else their e-mail address, or another one
+// that a handler gives.
 func (a *Access) identity(ctx context.Context, f *flow.Flow, r flow.Run, opened strategy.Strategy) (string, error) {
 	s, who := *f.Strategy, r.Requester
 	external := ""

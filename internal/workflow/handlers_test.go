@@ -523,7 +523,7 @@ func TestHandlers_Permissions(t *testing.T) {
 }
 
 // TestHandlers_Notifications: rounds of asking, with their time-outs, and the
-// table of what a failed delivery means (product facts, §1.5).
+// table of what a failed delivery means.
 func TestHandlers_Notifications(t *testing.T) {
 	t.Parallel()
 	seconds := func(n int64) *int64 { return &n }
@@ -622,7 +622,7 @@ func TestHandlers_NobodyToAsk(t *testing.T) {
 	}
 }
 
-// TestHandlers_Identity: who somebody is at the target (product facts, §1.8).
+// TestHandlers_Identity: who somebody is at the target.
 func TestHandlers_Identity(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

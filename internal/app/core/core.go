@@ -48,9 +48,6 @@ type Core struct {
 	Values   store.Values // what handlers keep
 	Notices  store.Notices
 	Rounds   store.Rounds
-	// Closed returns why no new requests are taken just now; see
-	// workflow.Submit. Nil: they always are.
-	Closed func() error
 	// Patience is the least time for which any answer is waited for, as in
 	// config.Settings.
 	Patience time.Duration
@@ -69,9 +66,10 @@ func New(settings config.Settings, s store.Store, clock workflow.Clock, log *slo
 }
 
 // Submit builds the way in; fields gives the options that API requests are held
-// to.
-func (c Core) Submit(d workflow.Directory, fields workflow.FormHandlers) workflow.Submit {
-	return workflow.Submit{Org: c.Org, Runs: c.Runs, Flows: c.Flows, Directory: d, Fields: fields, Closed: c.Closed, Now: c.Clock.Now}
+// to, and closed says why no new requests are taken just now. Either may be nil;
+// see workflow.Submit.
+func (c Core) Submit(d workflow.Directory, fields workflow.FormHandlers, closed func() error) workflow.Submit {
+	return workflow.Submit{Org: c.Org, Runs: c.Runs, Flows: c.Flows, Directory: d, Fields: fields, Closed: closed, Now: c.Clock.Now}
 }
 
 // Approval builds the tasks that collect a decision. The error names the ports

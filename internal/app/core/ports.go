@@ -50,12 +50,15 @@ type ServicesPorts struct {
 	Functions workflow.Functions `port:"optional"`
 }
 
-// SlackPorts is what SlackApp needs beside the store. All of it is required.
+// SlackPorts is what SlackApp needs beside the store. What is not tagged as
+// optional is required.
 type SlackPorts struct {
 	API       *slack.Client
 	Directory *slackapp.Directory
 	Handlers  *sdk.Client // of forms, and of the list of flows
 	APIURL    string      `port:"optional"` // where API asks if that is not Slack
+	// Closed says why no new requests are taken just now; nil: they always are.
+	Closed func() error `port:"optional"`
 }
 
 // complete returns an error that names what is missing of the ports of a part:

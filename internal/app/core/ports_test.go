@@ -57,8 +57,8 @@ func TestPorts(t *testing.T) {
 			func(p any) error { _, err := c.Services(p.(ServicesPorts)); return err }, "Secrets Functions",
 		},
 		"the Slack app": {
-			SlackPorts{API: &slack.Client{}, Directory: directory, Handlers: handlers},
-			func(p any) error { _, err := c.SlackApp(p.(SlackPorts)); return err }, "APIURL",
+			SlackPorts{API: &slack.Client{}, Directory: directory, Handlers: handlers, Closed: func() error { return nil }},
+			func(p any) error { _, err := c.SlackApp(p.(SlackPorts)); return err }, "APIURL Closed",
 		},
 	} {
 		t.Run(part, func(t *testing.T) {
