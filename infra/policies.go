@@ -27,10 +27,31 @@ const (
 // something else was done.
 func (d *deployment) addConfigured(after awscdk.CfnResource) {
 	all, patterns := d.configuredRights(), d.options.patterns()
+	d.faults = append(d.faults, d.checkOwn(all)...)
 	d.faults = append(d.faults, checkPatterns(patterns, all)...)
 	for _, function := range slices.Sorted(maps.Keys(all)) {
 		d.addTargets(function, merge(wide(all[function], patterns)), after)
 	}
+}
+
+// checkOwn finds functions of ours that the configuration would have others invoke.
+// They take the word of who may invoke them, tokens that of its gateway.
+func (d *deployment) checkOwn(all map[string][]right) (faults []error) {
+	own := map[string]bool{}
+	for _, f := range d.functions {
+		own[*f.FunctionName()] = true
+	}
+	for _, function := range slices.Sorted(maps.Keys(all)) {
+		for _, r := range all[function] {
+			for _, arn := range r.resources {
+				_, name, _ := strings.Cut(arn, ":function:")
+				if name, _, _ = strings.Cut(name, ":"); invokes(r) && own[name] {
+					faults = append(faults, fmt.Errorf("the configuration has %s invoke %s, which is a part of this deployment: name functions of yours only", function, arn))
+				}
+			}
+		}
+	}
+	return faults
 }
 
 // addTargets gives a function's role rights: as a part of the role if that has

@@ -186,6 +186,28 @@ func TestPolicies_Many(t *testing.T) {
 	}
 }
 
+// TestPolicies_Own: nobody whom a configuration names may invoke what this deployment
+// is made of: tokens would make one for whoever says that the gateway let them in.
+func TestPolicies_Own(t *testing.T) {
+	t.Parallel()
+	dir := manyFlows(t, 1)
+	file := filepath.Join(dir, "flows.yaml")
+	written, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := strings.NewReplacer(":function:report", ":function:sym-flows-tokens", ":function:grant-database", ":function:sym-flows-publish:live").Replace(string(written))
+	if err := os.WriteFile(file, []byte(own), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err = synthesizeInto(t.TempDir(), map[string]any{"flows": dir}, standInCode)
+	for _, want := range []string{"has access invoke arn:aws:lambda:us-east-1:100000000000:function:sym-flows-publish:live", "has approval invoke", "has sdk invoke"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("no %q in: %v", want, err)
+		}
+	}
+}
+
 // TestPolicies_TooMany: what IAM would refuse in the middle of a deploy, synth
 // refuses, and says what to do.
 func TestPolicies_TooMany(t *testing.T) {
