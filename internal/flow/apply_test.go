@@ -28,7 +28,9 @@ func situations() map[string]situation {
 	prompted := started(accessFlow())
 	requested := requestedOf(accessFlow(), 1, hour)
 	partly := decide(requestedOf(accessFlow(), 2, hour), t0, ActionApprove, approver)
-	lastTier := forward(requested, t0.Add(30*time.Minute), ActionTimeout)
+	heard := must(requested, t0, Delivered{Tier: 0})
+	unheard := forward(heard, t0.Add(30*time.Minute), ActionTimeout)
+	lastTier := must(unheard, t0.Add(30*time.Minute), Delivered{Tier: 1})
 	approved := decide(requested, t0, ActionApprove, approver)
 	granting := must(approved, t0, intend)
 	escalated := must(granting, t0, Escalate{})
@@ -61,11 +63,12 @@ func situations() map[string]situation {
 		"asking":                 {must(requested, t0, click(ActionApprove, approver)), soon},
 		"partly approved":        {partly, soon},
 		"waiting":                {must(must(requested, t0, click(ActionDeny, outsider)), t0, Dispatch{}, Refuse{SignalID: EventID(runID, 3), Reason: Failure{Code: CodeForbidden}}, Wait{Attempt: 1, Token: "token"}), soon},
-		"requested, over":        {requested, t0.Add(30 * time.Minute)},
+		"requested, over":        {heard, t0.Add(30 * time.Minute)},
+		"requested, unheard":     {requested, t0.Add(DeliveryPatience)},
 		"last tier":              {lastTier, t0.Add(40 * time.Minute)},
 		"last tier, over":        {lastTier, t0.Add(90 * time.Minute)},
-		"last tier, unreachable": {forward(lastTier, t0.Add(35*time.Minute), ActionUndeliverable), t0.Add(40 * time.Minute)},
-		"delivered":              {must(requested, t0, Delivered{Tier: 0}), soon},
+		"last tier, unreachable": {forward(unheard, t0.Add(35*time.Minute), ActionUndeliverable), t0.Add(40 * time.Minute)},
+		"delivered":              {heard, soon},
 
 		// Grants that are not there yet.
 		"approval-only":             {decide(requestedOf(approvalFlow(), 1, 0), t0, ActionApprove, approver), soon},
@@ -87,7 +90,7 @@ func situations() map[string]situation {
 		// Handlers that failed.
 		"prompted, held":       {must(must(prompted, t0, submitted(hour)), t0, Fail{Step: EventRequest, SignalID: EventID(runID, 2), Reason: handlerFailed}), soon},
 		"prompted, held, over": {must(must(prompted, t0, submitted(hour)), t0, Fail{Step: EventRequest, SignalID: EventID(runID, 2), Reason: handlerFailed}), t0.Add(PromptTimeout)},
-		"requested, held":      {must(must(requested, t0.Add(30*time.Minute), news(requested, ActionTimeout)), t0.Add(30*time.Minute), Fail{Step: EventRequestForward, SignalID: EventID(runID, 3), Reason: handlerFailed}), t0.Add(40 * time.Minute)},
+		"requested, held":      {must(must(heard, t0.Add(30*time.Minute), news(requested, ActionTimeout)), t0.Add(30*time.Minute), Fail{Step: EventRequestForward, SignalID: EventID(runID, 3), Reason: handlerFailed}), t0.Add(40 * time.Minute)},
 		"coming":               {must(must(requested, t0, click(ActionApprove, approver)), t0, Decide{SignalID: EventID(runID, 3), Hooks: []string{"on_escalate"}}), soon},
 		"claimed, by an admin": {must(must(escalated, t0, click(ActionDeescalate, admin)), t0, claim), soon},
 
@@ -164,6 +167,9 @@ var inputs = map[string]func(r *Run, now time.Time) Input{
 	},
 	"reject": func(r *Run, _ time.Time) Input {
 		return Reject{SignalID: pending(r, ActionRequest, requester), Reason: Failure{Code: CodeNoApprover, Message: "nobody could approve"}}
+	},
+	"lapse": func(r *Run, _ time.Time) Input {
+		return Lapse{SignalID: pending(r, ActionRequest, requester), Reason: Failure{Code: CodeLookup, Message: "Slack does not answer"}}
 	},
 	"refuse": func(r *Run, _ time.Time) Input {
 		return Refuse{SignalID: pending(r, ActionApprove, approver), Reason: Failure{Code: CodeForbidden, Message: "no"}}
@@ -533,8 +539,9 @@ prompted                  | receive timeout             | ! Run:STALE
 prompted                  | receive undeliverable       | ! Run:STALE
 prompted                  | receive deescalate          | ! DeescalateAPI:INVALID_RUN
 prompted                  | keep                        | prompted | - | approve | +1m0s | -
-prompted                  | route                       | requested | request | - | +720h0m0s | -
+prompted                  | route                       | requested | request | - | +24h0m0s | -
 prompted                  | reject                      | denied | request deny | - | - | -
+prompted                  | lapse                       | expired | request request_expire | - | - | -
 prompted                  | refuse                      | prompted | approve/in_progress | - | +167h50m0s | -
 prompted                  | decide approve              | ! Run:ILLEGAL_MOVE
 prompted                  | decide deny                 | ! Run:ILLEGAL_MOVE
@@ -566,14 +573,15 @@ requested                 | receive deescalate          | ! DeescalateAPI:INVALI
 requested                 | keep                        | requested | - | approve | +1m0s | -
 requested                 | route                       | ! Run:ILLEGAL_MOVE
 requested                 | reject                      | ! Run:ILLEGAL_MOVE
-requested                 | refuse                      | requested | approve/in_progress | - | +20m0s | -
+requested                 | lapse                       | ! Run:ILLEGAL_MOVE
+requested                 | refuse                      | requested | approve/in_progress | - | +23h50m0s | -
 requested                 | decide approve              | approved | approve | - | +1m0s | -
 requested                 | decide deny                 | denied | deny | - | - | -
 requested                 | decide cancel               | cancelled | cancel | - | - | -
-requested                 | after                       | requested | ~request | - | +20m0s | -
-requested                 | forward timeout             | requested | request_forward | - | +1h0m0s | -
-requested                 | forward undeliverable       | requested | request_forward | - | +1h0m0s | -
-requested                 | delivered                   | requested | - | - | +20m0s | -
+requested                 | after                       | requested | ~request | - | +23h50m0s | -
+requested                 | forward timeout             | expired | request_expire | - | - | -
+requested                 | forward undeliverable       | requested | request_forward | - | +24h0m0s | -
+requested                 | delivered                   | requested | - | - | +30m0s | -
 requested                 | intend                      | ! Run:ILLEGAL_MOVE
 requested                 | escalate                    | ! Run:ILLEGAL_MOVE
 requested                 | putoff                      | ! Run:STALE
@@ -582,8 +590,8 @@ requested                 | deescalate                  | ! DeescalateAPI:INVALI
 requested                 | fail escalate               | ! Run:STALE
 requested                 | fail deescalate             | ! Run:STALE
 requested                 | retry                       | unchanged
-requested                 | dispatch                    | requested | - | - | +20m0s | 1 runs
-requested                 | wait                        | requested | - | - | +20m0s | 0 waits
+requested                 | dispatch                    | requested | - | - | +23h50m0s | 1 runs
+requested                 | wait                        | requested | - | - | +23h50m0s | 0 waits
 
 # approved
 approved                  | start                       | ! Run:ILLEGAL_MOVE
@@ -597,6 +605,7 @@ approved                  | receive deescalate          | ! DeescalateAPI:INVALI
 approved                  | keep                        | approved | - | approve | +1m0s | -
 approved                  | route                       | ! Run:ILLEGAL_MOVE
 approved                 | reject                       | ! Run:ALREADY_DECIDED
+approved                  | lapse                       | ! Run:ILLEGAL_MOVE
 approved                  | refuse                      | approved | approve/in_progress | - | +1m0s | -
 approved                  | decide approve              | ! Run:ALREADY_DECIDED
 approved                  | decide deny                 | ! Run:ALREADY_DECIDED
@@ -628,6 +637,7 @@ denied                    | receive deescalate          | ! DeescalateAPI:INVALI
 denied                    | keep                        | denied | - | approve | +1m0s | -
 denied                    | route                       | ! Run:ILLEGAL_MOVE
 denied                   | reject                       | ! Run:ALREADY_DECIDED
+denied                    | lapse                       | ! Run:ILLEGAL_MOVE
 denied                    | refuse                      | denied | approve/in_progress | - | - | -
 denied                    | decide approve              | ! Run:ALREADY_DECIDED
 denied                    | decide deny                 | ! Run:ALREADY_DECIDED
@@ -659,6 +669,7 @@ expired                   | receive deescalate          | ! DeescalateAPI:INVALI
 expired                   | keep                        | expired | - | approve | +1m0s | -
 expired                   | route                       | ! Run:ILLEGAL_MOVE
 expired                  | reject                       | ! Run:ALREADY_DECIDED
+expired                   | lapse                       | ! Run:ILLEGAL_MOVE
 expired                   | refuse                      | expired | approve/in_progress | - | - | -
 expired                   | decide approve              | ! Run:ALREADY_DECIDED
 expired                   | decide deny                 | ! Run:ALREADY_DECIDED
@@ -690,6 +701,7 @@ cancelled                 | receive deescalate          | ! DeescalateAPI:INVALI
 cancelled                 | keep                        | cancelled | - | approve | +1m0s | -
 cancelled                 | route                       | ! Run:ILLEGAL_MOVE
 cancelled                | reject                       | ! Run:ALREADY_DECIDED
+cancelled                 | lapse                       | ! Run:ILLEGAL_MOVE
 cancelled                 | refuse                      | cancelled | approve/in_progress | - | - | -
 cancelled                 | decide approve              | ! Run:ALREADY_DECIDED
 cancelled                 | decide deny                 | ! Run:ALREADY_DECIDED
@@ -721,6 +733,7 @@ escalated                 | receive deescalate          | escalated | - | deesca
 escalated                 | keep                        | escalated | - | approve | +1m0s | -
 escalated                 | route                       | ! Run:ILLEGAL_MOVE
 escalated                | reject                       | ! Run:ALREADY_DECIDED
+escalated                 | lapse                       | ! Run:ILLEGAL_MOVE
 escalated                 | refuse                      | escalated | approve/in_progress | - | +50m0s | -
 escalated                 | decide approve              | ! Run:ALREADY_DECIDED
 escalated                 | decide deny                 | ! Run:ALREADY_DECIDED
@@ -752,6 +765,7 @@ deescalated               | receive deescalate          | ! DeescalateAPI:INVALI
 deescalated               | keep                        | deescalated | - | approve | +1m0s | -
 deescalated               | route                       | ! Run:ILLEGAL_MOVE
 deescalated              | reject                       | ! Run:ALREADY_DECIDED
+deescalated               | lapse                       | ! Run:ILLEGAL_MOVE
 deescalated               | refuse                      | deescalated | approve/in_progress | - | - | -
 deescalated               | decide approve              | ! Run:ALREADY_DECIDED
 deescalated               | decide deny                 | ! Run:ALREADY_DECIDED
@@ -796,24 +810,24 @@ asking                    | receive approve             | unchanged
 asking                    | receive deny                | requested | - | approve deny | +1m0s | -
 asking                    | receive timeout             | ! Run:STALE
 asking                    | decide deny                 | ! Run:ILLEGAL_MOVE
-requested                 | ignore                      | requested | approve/intercepted | - | +20m0s | -
-requested                 | refuse timeout              | requested | - | - | +20m0s | -
+requested                 | ignore                      | requested | approve/intercepted | - | +23h50m0s | -
+requested                 | refuse timeout              | requested | - | - | +23h50m0s | -
 requested                 | decide approve, then run    | approved | approve | - | +1m0s | -
 waiting                   | receive approve             | requested | - | approve | +3m0s | 1 waits
 waiting                   | decide approve              | approved | approve | - | +6m0s | 1 runs
 waiting                   | decide deny                 | denied | deny | - | - | -
 waiting                   | wait                        | unchanged
 waiting                   | wait, outdated              | ! Run:STALE
-waiting                   | dispatch                    | requested | - | - | +20m0s | 2 runs
+waiting                   | dispatch                    | requested | - | - | +23h50m0s | 2 runs
 
 # Approvals are by distinct people, and survive a forward.
 partly approved           | receive approve             | ! Run:ALREADY_APPROVED
 partly approved           | receive deny                | requested | - | deny | +1m0s | -
 partly approved           | decide approve              | approved | approve | - | +1m0s | -
 partly approved           | decide approve again        | ! Run:ALREADY_APPROVED
-partly approved           | decide approve, dropping the first | requested | approve/in_progress | - | +20m0s | -
+partly approved           | decide approve, dropping the first | requested | approve/in_progress | - | +23h50m0s | -
 partly approved           | decide deny                 | denied | deny | - | - | -
-partly approved           | forward timeout             | requested | request_forward | - | +1h0m0s | -
+partly approved           | forward timeout             | expired | request_expire | - | - | -
 
 # Tiers.
 requested                 | receive early timeout       | ! Run:STALE
@@ -821,24 +835,27 @@ requested                 | receive early undeliverable | ! Run:STALE
 requested                 | delivered next              | unchanged
 requested, over           | receive timeout             | requested | - | timeout | +1m0s | -
 requested, over           | receive approve             | requested | - | approve | +1m0s | -
+requested, unheard        | receive timeout             | requested | - | timeout | +1m0s | -
+requested, unheard        | forward timeout             | expired | request_expire | - | - | -
+requested, unheard        | delivered                   | requested | - | - | +30m0s | -
 last tier                 | receive late timeout        | ! Run:STALE
-last tier                 | receive old undeliverable   | requested | - | - | +50m0s | -
-last tier                 | receive undeliverable       | requested | - | undeliverable | +1m0s | -
+last tier                 | receive old undeliverable   | unchanged
+last tier                 | receive undeliverable       | unchanged
 last tier                 | forward old timeout         | ! Run:STALE
-last tier                 | forward undeliverable       | requested | request_forward/in_progress | - | +50m0s | -
+last tier                 | forward undeliverable       | ! Run:STALE
 last tier, over           | receive timeout             | requested | - | timeout | +1m0s | -
 last tier, over           | receive late timeout        | ! Run:STALE
 last tier, over           | forward timeout             | expired | request_expire | - | - | -
 last tier, unreachable    | receive undeliverable       | unchanged
-last tier, unreachable    | forward undeliverable       | requested | ~request_forward/in_progress | - | +50m0s | -
+last tier, unreachable    | forward undeliverable       | requested | ~request_forward/in_progress | - | +23h50m0s | -
 last tier, unreachable    | forward timeout             | expired | request_expire | - | - | -
-last tier, unreachable    | delivered                   | requested | - | - | +50m0s | -
-last tier, unreachable    | retry                       | requested | ~request_forward/in_progress | - | +50m0s | -
+last tier, unreachable    | delivered                   | requested | - | - | +1h0m0s | -
+last tier, unreachable    | retry                       | requested | ~request_forward/in_progress | - | +24h0m0s | -
 last tier, unreachable    | decide approve              | approved | approve | - | +1m0s | -
 delivered                 | delivered                   | unchanged
 delivered                 | receive undeliverable       | unchanged
 delivered                 | forward undeliverable       | ! Run:STALE
-delivered                 | forward timeout             | requested | request_forward | - | +1h0m0s | -
+delivered                 | forward timeout             | requested | request_forward | - | +24h0m0s | -
 
 # Approval-only: approved is the end.
 approval-only             | intend                      | ! Run:ILLEGAL_MOVE
@@ -928,13 +945,13 @@ prompted                  | keep for the grant          | ! Run:STALE
 prompted                  | keep for the end            | ! Run:STALE
 requested                 | spare                       | ! DeescalateAPI:INVALID_RUN
 requested                 | fail request                | ! Run:STALE
-requested                 | fail request_forward        | requested | request_forward/in_progress | timeout | - | -
-requested                 | fail request_expire         | ! Run:STALE
+requested                 | fail request_forward        | ! Run:STALE
+requested                 | fail request_expire         | requested | request_expire/in_progress | timeout | - | -
 requested                 | route, approved             | ! Run:ILLEGAL_MOVE
 requested                 | decide approve, denied      | denied | approve/intercepted deny | - | +1m0s | -
-requested                 | forward timeout, approved   | approved | request_forward/intercepted approve | - | +1m0s | -
-requested                 | forward timeout, expired    | expired | request_forward/intercepted request_expire | - | - | -
-requested                 | ignore timeout              | requested | request_forward/intercepted | - | +30m0s | -
+requested                 | forward timeout, approved   | approved | request_expire/intercepted approve | - | +1m0s | -
+requested                 | forward timeout, expired    | ! Run:ILLEGAL_MOVE
+requested                 | ignore timeout              | requested | request_expire/intercepted | - | +24h0m0s | -
 requested                 | keep for the end            | ! Run:STALE
 approved                  | spare                       | ! DeescalateAPI:INVALID_RUN
 approved                  | fail request                | ! Run:STALE
@@ -1170,10 +1187,10 @@ func TestApply_Receive_one(t *testing.T) {
 // hide that of the next tier.
 func TestApply_Receive_tiers(t *testing.T) {
 	t.Parallel()
-	s := situations()["requested, over"]
+	s := situations()["requested, unheard"]
 	r := must(s.run, s.now, news(s.run, ActionUndeliverable), news(s.run, ActionTimeout))
 	r = must(r, s.now, Forward{SignalID: r.Signals[0].ID})
-	r = must(r, s.now.Add(time.Hour), news(r, ActionTimeout))
+	r = must(r, s.now.Add(DeliveryPatience), news(r, ActionTimeout))
 	if len(r.Signals) != 2 || r.Signals[0].Tier != 0 || r.Signals[1].Tier != 1 {
 		t.Errorf("signals = %+v", r.Signals)
 	}

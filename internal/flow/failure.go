@@ -36,6 +36,8 @@ type Fail struct {
 	// SignalID is what a request, a forward or an expiry would have taken, had
 	// a handler not failed: it waits for Retry, and nothing waits for it.
 	SignalID string
+	// Again says that a request is tried again by itself, and waits for nobody.
+	Again bool
 	// Wait is how long the target asks to be left alone; zero if it does not ask.
 	// A removal waits for that no longer than after any other failure.
 	Wait time.Duration
@@ -71,6 +73,9 @@ func (in Fail) apply(r *Run, now time.Time) error {
 			return stale
 		}
 		f.SignalID, f.RetryAt = s.ID, time.Time{}
+		if in.Again && in.Step == EventRequest {
+			f.SignalID, f.RetryAt = "", now.Add(max(in.Wait, backOff(f.Attempts, 5*time.Second, 5*time.Minute)))
+		}
 		r.Execution.Token = "" // the execution that did it moves on
 		r.recordFailure(f, s.Actor, s.Channel, now)
 		return nil
@@ -119,6 +124,7 @@ func (in Retry) apply(r *Run, now time.Time) error {
 	case EventRequestForward:
 		if r.Error.SignalID == "" {
 			r.Tiers[r.Tier].Undeliverable, r.Tiers[r.Tier].Failed = "", nil
+			r.ask(now)
 		}
 		r.Error = nil
 	default:

@@ -9,12 +9,15 @@ import (
 
 // Tier is one round of asking.
 type Tier struct {
-	Channel        string    `json:"channel,omitempty"`
-	Users          []Actor   `json:"users,omitempty"`
-	TimeoutSeconds int64     `json:"timeout_seconds"`
-	Delivered      bool      `json:"delivered,omitempty"`     // one copy at least
-	Undeliverable  string    `json:"undeliverable,omitempty"` // why none can be, fit for users' eyes
-	Deadline       time.Time `json:"deadline"`                // zero until the tier is asked
+	Channel        string  `json:"channel,omitempty"`
+	Users          []Actor `json:"users,omitempty"`
+	TimeoutSeconds int64   `json:"timeout_seconds"`
+	Delivered      bool    `json:"delivered,omitempty"`     // one copy at least
+	Undeliverable  string  `json:"undeliverable,omitempty"` // why none can be, fit for users' eyes
+	// Asked is when the tier's turn came, and Deadline when its time is over. That
+	// runs from when the first copy arrives: it is zero until then.
+	Asked    time.Time `json:"asked,omitzero"`
+	Deadline time.Time `json:"deadline"`
 	// Others are asked beside, each by a copy of their own: Sym's notifications
 	// have several destinations. Failed are the numbers of the copies that can't
 	// be delivered, 0 being the first one's.
@@ -36,6 +39,17 @@ type Recipient struct {
 // Recipients are where the copies of the tier's message go, by their numbers.
 func (t Tier) Recipients() []Recipient {
 	return append([]Recipient{{Channel: t.Channel, Users: t.Users}}, t.Others...)
+}
+
+// unheard tells whether it is the tier's turn and nobody of it has the message.
+// Runs of before Asked was kept count from when their turn came.
+func (t Tier) unheard() bool { return !t.Delivered && !t.Asked.IsZero() }
+
+func (t Tier) timeout() time.Duration {
+	if t.TimeoutSeconds <= 0 {
+		return DefaultRequestTimeout
+	}
+	return time.Duration(t.TimeoutSeconds) * time.Second
 }
 
 // CountedApproval is one counted approval.
@@ -140,7 +154,7 @@ func (in Route) apply(r *Run, now time.Time) error {
 		return Errorf(CodeIllegal, "a request needs somebody to ask, and at least one approval")
 	}
 	in.Terms.apply(r)
-	r.Status = Requested
+	r.Status, r.Error = Requested, nil
 	r.Tiers, r.Tier, r.Deciders = slices.Clone(in.Tiers), 0, in.Deciders
 	r.vouch(in.Vouched)
 	if len(r.Tiers) > 0 {
@@ -374,33 +388,73 @@ func (in Forward) apply(r *Run, now time.Time) error {
 		r.recordFailure(Failure{Code: CodeUndeliverable, Message: s.Message, Step: EventRequestForward, EventID: s.ID, Attempts: 1}, System, ChannelInternal, now)
 		return nil
 	default:
+		if t := r.Tiers[r.Tier]; t.unheard() {
+			e.Errors = []Failure{t.neverHeard()}
+		}
 		e.Name, r.Status, r.Error = EventRequestExpire, Expired, nil
 	}
 	return r.conclude(e, nil, in.Hooks, now)
 }
 
-// Delivered notes that a tier's message has arrived.
+// DeliveryPatience is how long a request may wait for its message to arrive.
+const DeliveryPatience = 24 * time.Hour
+
+// neverHeard says why a request expired that nobody was told of.
+func (t Tier) neverHeard() Failure {
+	if t.Undeliverable != "" {
+		return Failure{Code: CodeUndeliverable, Step: EventRequestExpire, Message: t.Undeliverable}
+	}
+	return Failure{Code: CodeUnreachable, Step: EventRequestExpire, Message: "Slack could not be reached for " + Words(DeliveryPatience) + ", so that nobody was told of this request: ask again"}
+}
+
+// Lapse ends a submitted request that could not even be sent.
+type Lapse struct {
+	SignalID string
+	Reason   Failure
+	Hooks    []string // those that the flow may define
+}
+
+func (in Lapse) apply(r *Run, now time.Time) error {
+	s, err := r.take(in.SignalID)
+	if err != nil {
+		return err
+	}
+	if r.Status != Prompted || s.Action != ActionRequest {
+		return Errorf(CodeIllegal, "a run that is %s can't lapse", r.Status)
+	}
+	r.record(Event{ID: s.ID, Name: EventRequest, Actor: s.Actor, Channel: s.Channel, At: s.At, State: StateCompleted})
+	e := Event{ID: r.nextID(), Name: EventRequestExpire, Actor: System, Channel: ChannelInternal, At: now, State: StateCompleted}
+	in.Reason.Step = EventRequestExpire
+	e.Errors = []Failure{in.Reason}
+	r.Status, r.Error, r.Coming = Expired, nil, nil
+	r.record(e)
+	r.then(e.Name, e.ID, in.Hooks)
+	return nil
+}
+
+// Delivered notes that a tier's message has arrived: its time begins.
 type Delivered struct{ Tier int }
 
-func (in Delivered) apply(r *Run, _ time.Time) error {
+func (in Delivered) apply(r *Run, now time.Time) error {
 	if in.Tier >= len(r.Tiers) || in.Tier > r.Tier || r.Tiers[in.Tier].Delivered {
 		return ErrUnchanged
 	}
-	r.Tiers[in.Tier].Delivered, r.Tiers[in.Tier].Undeliverable = true, ""
+	t := &r.Tiers[in.Tier]
+	t.Delivered, t.Undeliverable = true, ""
+	t.Deadline = now.Add(t.timeout())
 	if r.Error != nil && r.Error.Code == CodeUndeliverable {
 		r.Error = nil
 	}
 	return nil
 }
 
-// ask starts the clock of the current tier.
+// ask gives the current tier its turn, or its time once more.
 func (r *Run) ask(now time.Time) {
 	t := &r.Tiers[r.Tier]
-	timeout := time.Duration(t.TimeoutSeconds) * time.Second
-	if timeout <= 0 {
-		timeout = DefaultRequestTimeout
+	t.Asked, t.Deadline = now, time.Time{}
+	if t.Delivered {
+		t.Deadline = now.Add(t.timeout())
 	}
-	t.Deadline = now.Add(timeout)
 }
 
 // approvedBy tells whether an approval of the actor is counted.

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 )
@@ -116,5 +117,81 @@ func TestApply_Unreachable(t *testing.T) {
 	arrived := must(again, s.now, Delivered{Tier: 1})
 	if tier := arrived.Tiers[1]; !tier.Delivered || tier.Undeliverable != "" || arrived.Error != nil {
 		t.Errorf("after its arrival: %+v, error %+v", tier, arrived.Error)
+	}
+}
+
+// TestTimeOfTiers: a tier's time runs from when its message arrives, and a
+// request that reaches nobody expires after a day, which says why.
+func TestTimeOfTiers(t *testing.T) {
+	t.Parallel()
+	r := situations()["requested"].run
+	if got := r.Left(t0); got != 30*time.Minute {
+		t.Errorf("looks again after %v, want when its time may be over at the earliest", got)
+	}
+	late := t0.Add(20 * time.Hour)
+	if _, err := Apply(r, news(r, ActionTimeout), late); CodeOf(err) != CodeStale {
+		t.Errorf("timed out before anybody was asked: %v", err)
+	}
+	heard := must(r, late, Delivered{})
+	if got := heard.Deadline(); !got.Equal(late.Add(30 * time.Minute)) {
+		t.Errorf("the tier's time is over at %v", got)
+	}
+	passed := forward(heard, late.Add(30*time.Minute), ActionTimeout)
+	if passed.Status != Requested || passed.Tier != 1 || !passed.Deadline().Equal(late.Add(30*time.Minute+DeliveryPatience)) {
+		t.Errorf("%s, tier %d until %v", passed.Status, passed.Tier, passed.Deadline())
+	}
+	for name, c := range map[string]struct {
+		run  Run
+		code Code
+		want string
+	}{
+		"Unreachable":   {passed, CodeUnreachable, "Slack could not be reached"},
+		"Undeliverable": {forward(passed, passed.Touched, ActionUndeliverable), CodeUndeliverable, "channel #access does not exist"},
+	} {
+		over := forward(c.run, c.run.Deadline(), ActionTimeout)
+		e, _ := over.Last(EventRequestExpire)
+		if over.Status != Expired || len(e.Errors) != 1 || e.Errors[0].Code != c.code || !strings.Contains(e.Errors[0].Message, c.want) {
+			t.Errorf("%s: %s, %+v", name, over.Status, e)
+		}
+	}
+	retried := must(forward(passed, passed.Touched, ActionUndeliverable), late.Add(10*time.Hour), Retry{Actor: requester})
+	if got := retried.Deadline(); !got.Equal(late.Add(10*time.Hour + DeliveryPatience)) {
+		t.Errorf("after Retry it waits until %v", got)
+	}
+	// Runs that were asked by an earlier release keep the time they have.
+	old := r
+	old.Tiers = []Tier{{Channel: "#access", TimeoutSeconds: 1800, Deadline: t0.Add(time.Hour)}}
+	if got := old.Deadline(); !got.Equal(t0.Add(time.Hour)) {
+		t.Errorf("an old run's: %v", got)
+	}
+}
+
+// TestPausedRequest: a request that Slack keeps from being sent is tried again
+// by itself, less and less often, or when somebody presses Retry.
+func TestPausedRequest(t *testing.T) {
+	t.Parallel()
+	r := situations()["submitted"].run
+	fail := Fail{Step: EventRequest, SignalID: EventID(runID, 2), Again: true, Reason: FailureOf(Errorf(CodeLookup, "Slack does not answer"))}
+	now := t0
+	for i, want := range []time.Duration{5, 10, 20, 40, 80, 160, 300, 300} {
+		r = must(r, now, fail)
+		if at := r.PausedUntil(); !at.Equal(now.Add(want*time.Second)) || Next(r) != StepRoute || r.Error.Attempts != i+1 {
+			t.Fatalf("failure %d: until %v, then %s", i, at.Sub(now), Next(r))
+		}
+		now = r.PausedUntil()
+	}
+	if len(r.Events) != 2 || r.Events[1].Count != 8 {
+		t.Errorf("events %+v", r.Events)
+	}
+	fail.Wait = time.Hour
+	if r = must(r, now, fail); !r.PausedUntil().Equal(now.Add(time.Hour)) {
+		t.Errorf("Slack asked for an hour, and it is tried after %v", r.PausedUntil().Sub(now))
+	}
+	if retried := must(r, now, Retry{Actor: requester}); !retried.PausedUntil().IsZero() || Next(retried) != StepRoute {
+		t.Errorf("after Retry: until %v", retried.PausedUntil())
+	}
+	sent := must(r, now, Route{SignalID: r.Signals[0].ID, Tiers: []Tier{{Channel: "#access"}}, Deciders: Deciders{Members: true, Required: 1}})
+	if sent.Error != nil || sent.Status != Requested {
+		t.Errorf("sent: %s, error %+v", sent.Status, sent.Error)
 	}
 }

@@ -166,7 +166,7 @@ func (r *Run) EventOf(s Signal) EventName {
 // lastTier tells whether nobody else is asked after the current tier.
 func (r *Run) lastTier(why Action) bool {
 	t := r.Tiers[r.Tier]
-	return r.Tier+1 >= len(r.Tiers) || why == ActionTimeout && t.EndsOnTimeout || why == ActionUndeliverable && t.EndsOnFailure
+	return r.Tier+1 >= len(r.Tiers) || why == ActionTimeout && (t.EndsOnTimeout || t.unheard()) || why == ActionUndeliverable && t.EndsOnFailure
 }
 
 // Head is the oldest signal that the workflow has to take. Removals are not
@@ -237,7 +237,7 @@ func (r *Run) EndDue() (time.Time, bool) {
 }
 
 // Deadline is when the waiting that the run is in is over: that of the tier
-// being asked, or of a form never submitted. Zero: it waits for nothing, or for
+// being asked, or of the wait for its message to arrive, or of a form never submitted. Zero: it waits for nothing, or for
 // somebody to press Retry.
 func (r *Run) Deadline() time.Time {
 	stuck := slices.ContainsFunc(r.Signals, func(s Signal) bool { return s.Action == ActionTimeout && r.AwaitsRetry(s.ID) })
@@ -247,6 +247,9 @@ func (r *Run) Deadline() time.Time {
 	case r.Status == Prompted:
 		return r.Created.Add(PromptTimeout)
 	case r.Status == Requested && r.Tier < len(r.Tiers):
+		if t := r.Tiers[r.Tier]; t.unheard() {
+			return t.Asked.Add(DeliveryPatience)
+		}
 		return r.Tiers[r.Tier].Deadline
 	}
 	return time.Time{}
@@ -258,7 +261,26 @@ func (r *Run) Left(now time.Time) time.Duration {
 	if at.IsZero() { // a handler failed when time was over: until somebody decides, or presses Retry
 		return DefaultRequestTimeout
 	}
-	return max(at.Sub(now), 0)
+	left := max(at.Sub(now), 0)
+	if r.Status == Requested && r.Tiers[r.Tier].unheard() {
+		// The tier's time begins when its message arrives, which ends no waiting:
+		// look again as soon as it may be over.
+		left = min(left, max(r.Tiers[r.Tier].timeout(), time.Minute))
+	}
+	return left
+}
+
+// PausedUntil is when the step that failed is tried again by itself; zero if
+// nothing keeps the run from going on.
+func (r *Run) PausedUntil() time.Time {
+	if r.Error == nil {
+		return time.Time{}
+	}
+	switch step := Next(*r); {
+	case step == StepEscalate, step == StepRoute && r.Error.Step == EventRequest:
+		return r.Error.RetryAt
+	}
+	return time.Time{}
 }
 
 // nextLook is when the sweep has to look at the run at the latest, even if all
@@ -273,8 +295,8 @@ func nextLook(r *Run) time.Time {
 	switch step := Next(*r); {
 	case step == StepAwait, step == StepDone:
 		earliest(r.Deadline())
-	case step == StepEscalate && r.Error != nil && r.Error.RetryAt.After(r.Touched):
-		earliest(r.Error.RetryAt)
+	case r.PausedUntil().After(r.Touched):
+		earliest(r.PausedUntil())
 	case step == StepEscalate && r.Access.Live() && r.Access.LookAt.After(r.Touched):
 		earliest(r.Access.LookAt)
 	default:

@@ -90,10 +90,11 @@ func TestDeadline(t *testing.T) {
 	for name, want := range map[string]time.Duration{ // after t0; 0: nothing
 		"prompted":               PromptTimeout,
 		"submitted":              PromptTimeout,
-		"requested":              30 * time.Minute,
-		"partly approved":        30 * time.Minute,
+		"requested":              DeliveryPatience,
+		"delivered":              30 * time.Minute,
+		"partly approved":        DeliveryPatience,
 		"last tier":              90 * time.Minute,
-		"last tier, unreachable": 90 * time.Minute,
+		"last tier, unreachable": 30*time.Minute + DeliveryPatience,
 		"approved":               0, "denied": 0, "expired": 0, "cancelled": 0, "escalated": 0, "deescalated": 0, "approval-only": 0,
 	} {
 		at := time.Time{}
@@ -106,7 +107,7 @@ func TestDeadline(t *testing.T) {
 		}
 	}
 	r := must(started(accessFlow()), t0, submitted(time.Hour))
-	r = must(r, t0, Route{SignalID: r.Signals[0].ID, Tiers: []Tier{{Channel: "#access"}}, Deciders: Deciders{Members: true, Required: 1}})
+	r = must(r, t0, Route{SignalID: r.Signals[0].ID, Tiers: []Tier{{Channel: "#access"}}, Deciders: Deciders{Members: true, Required: 1}}, Delivered{})
 	if got := r.Deadline(); !got.Equal(t0.Add(30 * 24 * time.Hour)) {
 		t.Errorf("a tier without timeout: %v, want 30 days", got)
 	}
@@ -187,6 +188,7 @@ func TestDue(t *testing.T) {
 	late := must(all["escalated"].run, t0)
 	pending(&late, ActionApprove, second)
 	partly := must(all["partly approved"].run, t0, click(ActionApprove, second))
+	paused := must(all["submitted"].run, t0, Fail{Step: EventRequest, SignalID: EventID(runID, 2), Again: true, Reason: FailureOf(Errorf(CodeLookup, "Slack does not answer"))})
 	for _, c := range []struct {
 		name string
 		run  Run
@@ -195,7 +197,9 @@ func TestDue(t *testing.T) {
 		{"a form", all["prompted"].run, PromptTimeout},
 		{"a signal, nobody at it", all["submitted"].run, WatchdogAfter},
 		{"a signal, while a deadline runs", partly, WatchdogAfter},
-		{"a request", all["requested"].run, 30 * time.Minute},
+		{"a request that nobody has yet", all["requested"].run, DeliveryPatience},
+		{"a request", all["delivered"].run, 30 * time.Minute},
+		{"a request that could not be sent", paused, 5 * time.Second},
 		{"granting, nobody at it", all["approved"].run, WatchdogAfter},
 		{"granting, under way", driven, WatchdogAfter + 5*time.Minute},
 		{"granting, failed", failed, time.Minute + 2*time.Second},

@@ -40,7 +40,7 @@ func (d Drive) Run(ctx context.Context, id string, lost bool, ahead time.Duratio
 		return err
 	}
 	step := flow.Next(r)
-	if step == flow.StepDone || step == flow.StepAwait || backingOff(r, d.Now()) {
+	if step == flow.StepDone || step == flow.StepAwait || d.Now().Before(r.PausedUntil()) {
 		return nil
 	}
 	if token := r.Execution.Token; token != "" {
@@ -93,9 +93,4 @@ func timeOut(ctx context.Context, runs store.Runs, now func() time.Time, r flow.
 		}
 		return flow.Receive{Action: flow.ActionTimeout, Actor: flow.System, Channel: flow.ChannelInternal, Tier: r.Tier}, nil
 	})
-}
-
-// backingOff tells whether granting waits before it is tried again.
-func backingOff(r flow.Run, now time.Time) bool {
-	return flow.Next(r) == flow.StepEscalate && r.Error != nil && now.Before(r.Error.RetryAt)
 }
