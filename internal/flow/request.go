@@ -45,6 +45,15 @@ func (t Tier) Recipients() []Recipient {
 // Runs of before Asked was kept count from when their turn came.
 func (t Tier) unheard() bool { return !t.Delivered && !t.Asked.IsZero() }
 
+// Ends is when the tier's time is over, if its message arrives promptly; zero
+// before its turn.
+func (t Tier) Ends() time.Time {
+	if t.Deadline.IsZero() && t.unheard() {
+		return t.Asked.Add(t.timeout())
+	}
+	return t.Deadline
+}
+
 func (t Tier) timeout() time.Duration {
 	if t.TimeoutSeconds <= 0 {
 		return DefaultRequestTimeout
@@ -432,6 +441,10 @@ func (in Lapse) apply(r *Run, now time.Time) error {
 	return nil
 }
 
+// promptly is how soon a message has to arrive for the tier's time to run from
+// when it was sent: messages say when it is over, and need not be edited then.
+const promptly = 5 * time.Second
+
 // Delivered notes that a tier's message has arrived: its time begins.
 type Delivered struct{ Tier int }
 
@@ -440,8 +453,11 @@ func (in Delivered) apply(r *Run, now time.Time) error {
 		return ErrUnchanged
 	}
 	t := &r.Tiers[in.Tier]
-	t.Delivered, t.Undeliverable = true, ""
-	t.Deadline = now.Add(t.timeout())
+	from := now
+	if now.Sub(t.Asked) < promptly {
+		from = t.Asked
+	}
+	t.Delivered, t.Undeliverable, t.Deadline = true, "", from.Add(t.timeout())
 	if r.Error != nil && r.Error.Code == CodeUndeliverable {
 		r.Error = nil
 	}

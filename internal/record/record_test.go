@@ -98,8 +98,16 @@ func (s *story) decide(action flow.Action, who flow.Actor, message string) *stor
 	return s
 }
 
+// deliver has the current tier told when its turn came.
+func (s *story) deliver() {
+	s.t.Helper()
+	s.now = s.run.Tiers[s.run.Tier].Asked
+	s.apply(flow.Delivered{Tier: s.run.Tier})
+}
+
 func (s *story) timeout() *story {
 	s.t.Helper()
+	s.deliver()
 	s.now = s.run.Deadline()
 	s.apply(flow.Forward{SignalID: s.signal(flow.Receive{Action: flow.ActionTimeout, Actor: flow.System, Channel: flow.ChannelInternal, Tier: s.run.Tier})})
 	return s
@@ -283,6 +291,7 @@ func TestRecordOfRule(t *testing.T) {
 	}
 	expire := func(ruling flow.EventName) *story {
 		s := newStory(t, "expired", true).request()
+		s.deliver()
 		s.now = s.run.Deadline()
 		id := s.signal(flow.Receive{Action: flow.ActionTimeout, Actor: flow.System, Channel: flow.ChannelInternal})
 		s.apply(flow.Forward{SignalID: id, Ruling: &flow.Ruling{Event: ruling}})

@@ -287,6 +287,10 @@ func (c *card) state() string {
 	decision, _ := c.Decision()
 	switch c.Status {
 	case flow.Prompted:
+		if c.Error != nil && !c.Error.RetryAt.IsZero() {
+			line("⏳ *Not sent yet*: %s. It is tried again by itself.", safe(strings.TrimSuffix(c.Error.Message, ".")))
+			break
+		}
 		if c.Error != nil {
 			line("⚠️ *Could not be sent*. Press Retry once the flow is repaired, or ask again.")
 			break
@@ -309,6 +313,10 @@ func (c *card) state() string {
 			line("⛔ *Denied* by %s, %s", mention(decision.Actor), moment(decision.At))
 		}
 	case flow.Expired:
+		if len(decision.Errors) > 0 {
+			line("⌛ *Expired* – it could not be delivered, %s", moment(decision.At))
+			break
+		}
 		line("⌛ *Expired* – nobody decided in time, %s", moment(decision.At))
 	case flow.Cancelled:
 		line("↩️ *Withdrawn* by %s, %s", mention(decision.Actor), moment(decision.At))
@@ -392,11 +400,11 @@ func (c *card) whatNext(line func(string, ...any)) {
 		line("Asked: %s.", asked(now))
 	}
 	switch {
-	case now.Deadline.IsZero():
+	case now.Ends().IsZero():
 	case c.Tier+1 < len(c.Tiers):
-		line("If nobody decides, %s will be asked %s.", asked(c.Tiers[c.Tier+1]), moment(now.Deadline))
+		line("If nobody decides, %s will be asked %s.", asked(c.Tiers[c.Tier+1]), moment(now.Ends()))
 	default:
-		line("If nobody decides, it expires %s.", moment(now.Deadline))
+		line("If nobody decides, it expires %s.", moment(now.Ends()))
 	}
 }
 
@@ -563,6 +571,10 @@ func (c *card) outcome(e flow.Event) string {
 		text = "⚠️ Your request for " + what + " should have been passed on to the next to decide, but *a handler of the flow failed*. It is still open."
 	case e.Failed() && e.Name == flow.EventRequestForward:
 		text = "⚠️ Your request for " + what + " *could not be delivered*, so that nobody can decide it yet."
+	case e.Failed() && e.Name == flow.EventRequest && e.Errors[0].Code == flow.CodeLookup:
+		text = "⏳ Your request for " + what + " *has not been sent yet*. It is tried again by itself, for a day."
+	case e.Failed() && e.Name == flow.EventRequest && e.Errors[0].Code == flow.CodeLookupRefused:
+		text = "⚠️ Your request for " + what + " *could not be sent*. Press Retry once it is repaired."
 	case e.Failed() && e.Name == flow.EventRequest:
 		text = "⚠️ Your request for " + what + " *could not be sent*: a handler of the flow failed."
 	case e.Failed() && e.Name == flow.EventRequestExpire:
@@ -592,6 +604,8 @@ func (c *card) outcome(e flow.Event) string {
 		text = "⛔ Your request for " + what + " *" + closed(e) + "*, and was closed."
 	case e.Name == flow.EventDeny:
 		text = "⛔ " + mention(e.Actor) + " *denied* your request for " + what + "."
+	case e.Name == flow.EventRequestExpire && len(e.Errors) > 0:
+		text = "⌛ Your request for " + what + " *expired*: it could not be delivered, so that nobody has seen it. You may ask again."
 	case e.Name == flow.EventRequestExpire:
 		text = "⌛ Your request for " + what + " *expired*: nobody decided in time. You may ask again."
 	case e.Name == flow.EventCancel:

@@ -68,7 +68,8 @@ func tell(t testing.TB, f *flow.Flow, values map[string]any, tiers []flow.Tier, 
 	}
 	s.do(flow.Receive{Action: flow.ActionRequest, Actor: s.r.Requester, Channel: flow.ChannelSlack, Submission: &sub})
 	s.do(flow.Route{SignalID: s.r.Signals[0].ID, Tiers: tiers, Deciders: d})
-	s.r.Tiers[0].Delivered = true
+	first := &s.r.Tiers[0]
+	first.Delivered, first.Deadline = true, first.Ends()
 	return s
 }
 
@@ -99,9 +100,19 @@ func (s *story) refuse(code flow.Code, text string) *story {
 	return s.do(flow.Refuse{SignalID: s.r.Signals[0].ID, Reason: flow.Failure{Code: code, Message: text}})
 }
 
+// deliver has the current tier told when its turn came.
+func (s *story) deliver() {
+	s.t.Helper()
+	if tier := s.r.Tiers[s.r.Tier]; !tier.Delivered {
+		s.now = tier.Asked.Add(-time.Minute) // do lets one pass
+		s.do(flow.Delivered{Tier: s.r.Tier})
+	}
+}
+
 // timeOut lets the current tier's time pass.
 func (s *story) timeOut() *story {
 	s.t.Helper()
+	s.deliver()
 	s.now = s.r.Deadline()
 	s.do(flow.Receive{Action: flow.ActionTimeout, Actor: flow.System, Channel: flow.ChannelInternal, Tier: s.r.Tier})
 	return s.do(flow.Forward{SignalID: s.r.Signals[0].ID})
@@ -200,9 +211,17 @@ func TestRender(t *testing.T) {
 	stories["approved-by-rule"] = fresh().do(rule(flow.EventApprove))
 	stories["denied-by-rule"] = fresh().do(rule(flow.EventDeny))
 	stories["request-held"] = fresh().do(flow.Fail{Step: flow.EventRequest, SignalID: sent.r.Signals[0].ID, Reason: raised})
+	stories["request-refused"] = fresh().do(flow.Fail{Step: flow.EventRequest, SignalID: sent.r.Signals[0].ID, Reason: flow.Failure{Code: flow.CodeLookupRefused, Message: "the Slack app lacks a scope to reach the user group @platform: add it under OAuth & Permissions and install the app again"}})
+	stories["request-paused"] = fresh().do(flow.Fail{Step: flow.EventRequest, SignalID: sent.r.Signals[0].ID, Again: true, Reason: flow.Failure{Code: flow.CodeLookup, Message: "Slack does not answer", Retryable: true}})
+	stories["never-heard"] = request(t)
+	stories["never-heard"].r.Tiers[0].Delivered, stories["never-heard"].r.Tiers[0].Deadline = false, time.Time{}
+	stories["never-heard"].now = stories["never-heard"].r.Deadline()
+	stories["never-heard"].do(flow.Receive{Action: flow.ActionTimeout, Actor: flow.System, Channel: flow.ChannelInternal})
+	stories["never-heard"].do(flow.Forward{SignalID: stories["never-heard"].r.Signals[0].ID})
 	stories["ignored"] = request(t).click(flow.ActionApprove, b, "")
 	stories["ignored"].do(flow.Refuse{SignalID: stories["ignored"].r.Signals[0].ID, Ignored: true, Reason: flow.Failure{Code: flow.CodeIgnored, Message: "say why in the decision message", Handler: "on_approve"}})
 	held := request(t)
+	held.deliver()
 	held.now = held.r.Deadline()
 	held.do(flow.Receive{Action: flow.ActionTimeout, Actor: flow.System, Channel: flow.ChannelInternal})
 	stories["forward-held"] = held.do(flow.Fail{Step: flow.EventRequestForward, SignalID: held.r.Signals[0].ID, Reason: flow.Failure{Code: "SDK:TIMEOUT", Message: "on_request_forward took too long", Handler: "on_request_forward"}})

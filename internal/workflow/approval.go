@@ -17,6 +17,7 @@ type Approval struct {
 	Users     store.Users
 	Functions Functions
 	Handlers  Handlers // nil where no flow has any
+	Notices   store.Notices
 	Now       func() time.Time
 	// FunctionTimeout bounds one call of a customer's function.
 	FunctionTimeout time.Duration

@@ -62,6 +62,7 @@ type world struct {
 	slack     *slackFake
 	target    *target
 	schedule  *schedule
+	health    *workflow.Health
 	log       *strings.Builder
 
 	runs     store.Runs
@@ -98,7 +99,7 @@ type event struct {
 // newWorld makes a world with one published flow, which may be edited before.
 func newWorld(t testing.TB, edit ...func(*flow.Flow)) *world {
 	t.Helper()
-	w := &world{t: t, clock: clockwork.NewFakeClockAt(began), log: &strings.Builder{}, sweeping: true}
+	w := &world{t: t, clock: clockwork.NewFakeClockAt(began), health: &workflow.Health{}, log: &strings.Builder{}, sweeping: true}
 	w.memory = &storetest.Memory{Now: w.clock.Now}
 	w.process = &process{left: -1}
 	w.target = &target{world: w, has: map[string]bool{}, shown: map[string]shown{}, fates: map[string][]fate{}, calls: map[string]int{}}
@@ -182,7 +183,7 @@ func (w *world) boot() {
 	now := w.clock.Now
 	w.runs, w.flows, w.grants = store.Runs{Store: s}, &store.Flows{Store: s}, store.Grants{Store: s}
 	w.submit = workflow.Submit{Org: "acme", Runs: w.runs, Flows: w.flows, Directory: w.directory, Now: now}
-	w.approval = workflow.Approval{Runs: w.runs, Flows: w.flows, Directory: w.directory, Users: store.Users{Store: s}, Functions: w.functions, Handlers: w.handlers, Now: now, FunctionTimeout: time.Minute}
+	w.approval = workflow.Approval{Runs: w.runs, Flows: w.flows, Directory: w.directory, Users: store.Users{Store: s}, Functions: w.functions, Handlers: w.handlers, Notices: store.Notices{Store: s, Now: now}, Now: now, FunctionTimeout: time.Minute}
 	w.access = workflow.Access{
 		Runs: w.runs, Grants: w.grants, Flows: w.flows, Users: store.Users{Store: s},
 		Open: w.target.open, Rights: rightsOf, Handlers: w.handlers, Schedule: w.schedule, Remover: w, Clock: w.clock, Log: log,
@@ -190,7 +191,7 @@ func (w *world) boot() {
 	}
 	w.drive = workflow.Drive{Runs: w.runs, Runner: w, Remover: w, Now: now}
 	w.sweep = workflow.Sweep{Runs: w.runs, Drive: w.drive, Now: now, Log: log}
-	w.notify = workflow.Notify{Runs: w.runs, Flows: w.flows, Messages: store.Messages{Store: s}, Notices: store.Notices{Store: s, Now: now}, Slack: w.slack, Now: now, Log: log}
+	w.notify = workflow.Notify{Runs: w.runs, Flows: w.flows, Messages: store.Messages{Store: s}, Notices: store.Notices{Store: s, Now: now}, Slack: w.slack, Health: w.health, Now: now, Log: log}
 	w.forms = workflow.Forms{Runs: w.runs, Handlers: w.handlers, Now: now}
 	w.publish = workflow.Publish{Runs: w.runs, Flows: w.flows, Rights: rightsOf}
 }
@@ -297,6 +298,9 @@ func (w *world) pass(d time.Duration) {
 	}
 	for {
 		w.settle()
+		if w.arrive() {
+			continue
+		}
 		i := w.next()
 		if i < 0 || w.events[i].at.After(until) {
 			break
@@ -305,6 +309,33 @@ func (w *world) pass(d time.Duration) {
 	}
 	w.clock.Advance(until.Sub(w.clock.Now()))
 	w.settle()
+}
+
+// arrive notes that messages have reached those who are asked, as notify does
+// within seconds while Slack takes what it is sent. It says whether any has.
+func (w *world) arrive() bool {
+	if w.slack.post != nil {
+		return false
+	}
+	open, err := w.memory.List(w.t.Context(), store.Query{By: store.ByStatus, Value: string(flow.Requested)})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	runs := store.Runs{Store: &mortalStore{Memory: w.memory, process: &process{left: -1}, world: w}}
+	arrived := false
+	for _, item := range open.Items {
+		_, err := runs.Change(w.t.Context(), strings.TrimPrefix(item.Key, string(store.KindRun)), w.clock.Now, func(r flow.Run) (flow.Input, error) {
+			if t := r.Tiers[r.Tier]; t.Delivered || t.Undeliverable != "" {
+				return nil, flow.ErrUnchanged
+			}
+			arrived = true
+			return flow.Delivered{Tier: r.Tier}, nil
+		})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return arrived
 }
 
 // Start implements runner.Runner.

@@ -155,8 +155,13 @@ func TestForward_Undeliverable(t *testing.T) {
 		w.slack.post = func(workflow.Address, string) error { return gone }
 		id := w.ask(asker, "a")
 		must(t, w.tell(id))
-		w.pass(31 * time.Minute)
-		w.want(id, flow.Expired)
+		w.pass(flow.DeliveryPatience - time.Minute)
+		w.want(id, flow.Requested)
+		w.pass(2 * time.Minute)
+		r := w.want(id, flow.Expired)
+		if e, _ := r.Last(flow.EventRequestExpire); len(e.Errors) != 1 || e.Errors[0].Message != gone.Message {
+			t.Errorf("expired with %+v", e)
+		}
 	})
 }
 

@@ -594,9 +594,11 @@ func TestHandlers_Notifications(t *testing.T) {
 				must(t, w.tell(id))
 				w.settle()
 			}
-			w.pass(tc.pass)
-			must(t, w.tell(id))
-			w.settle()
+			for left := tc.pass; left > 0; left -= time.Minute {
+				w.pass(min(left, time.Minute))
+				must(t, w.tell(id))
+				w.settle()
+			}
 			w.wantHistory(id, tc.history)
 			var posted []string
 			for _, s := range w.slack.sent {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
@@ -41,8 +42,9 @@ func (n Notify) tellChannel(ctx context.Context, name string, notice store.Notic
 	if err != nil {
 		return err
 	}
-	_, _, err = n.Slack.Post(ctx, Address{Channel: channel}, body)
+	_, _, err = n.post(ctx, Address{Channel: channel}, body)
 	if flow.CodeOf(err) == flow.CodeUndeliverable { // the log has it, and says why
+		n.Health.lost(channel, err)
 		n.Log.ErrorContext(ctx, "notice can't be delivered", "channel", channel, "notice", notice.Text, "error", err)
 	} else if err != nil {
 		return err
@@ -70,4 +72,48 @@ func (n Notify) errorChannels(ctx context.Context) ([]string, error) {
 		}
 	}
 	return channels, nil
+}
+
+// configured lists those with these e-mail addresses who can press a button,
+// each once. The error channel hears of those whom Slack does not have; where
+// says what of the flow names them.
+func (a Approval) configured(ctx context.Context, f *flow.Flow, where string, emails []string, guests bool) ([]flow.Actor, error) {
+	var list []flow.Actor
+	for _, email := range emails {
+		found, err := a.people().byEmail(ctx, email)
+		if err == nil && gone(found) {
+			err = a.absent(ctx, f, where, "user:"+email)
+		}
+		if err != nil {
+			return nil, err
+		}
+		list = add(list, found, guests)
+	}
+	return list, nil
+}
+
+// gone tells whether there is none of the people who were asked for, or they
+// are deactivated all of them.
+func gone(found []store.User) bool {
+	return !slices.ContainsFunc(found, func(u store.User) bool { return u.Role != store.RoleDeactivated })
+}
+
+// absent has the error channel told of a name in the configuration that Slack
+// does not have any more.
+func (a Approval) absent(ctx context.Context, f *flow.Flow, where, name string) error {
+	text := "The flow " + f.Name + " names " + name + " in its " + where + ", and Slack has no such active user, or nobody in such a group. It counts as nobody: correct the flow."
+	return a.Notices.Tell(ctx, "flow "+f.Name+", "+where+": "+name, text, f.Environment.ErrorChannel)
+}
+
+// missed has the error channel told that the message of a tier can't reach where
+// it was to go: a request that is passed on to the next tier keeps going, but
+// the configuration should be repaired.
+func (n Notify) missed(ctx context.Context, f *flow.Flow, to Address, cause error) error {
+	name := to.Channel
+	for _, who := range to.Users {
+		name += " " + who.Display()
+	}
+	name = strings.TrimSpace(name)
+	text := "Requests of the flow " + f.Name + " can't reach " + name + ", which its approval.notify, or its code, names: " + flow.UserMessage(cause) + "."
+	return n.Notices.Tell(ctx, "flow "+f.Name+", address "+name, text, f.Environment.ErrorChannel)
 }

@@ -39,6 +39,7 @@ type Notify struct {
 	Messages store.Messages
 	Notices  store.Notices
 	Slack    Messenger
+	Health   *Health // required: how Slack takes what is sent
 	Now      func() time.Time
 	Log      *slog.Logger
 	Patience time.Duration // the least bound of what shows one message
@@ -83,7 +84,8 @@ type Messenger interface {
 	RenderNotice(n store.Notice) ([]byte, error)
 	// Post sends a message and says where it stands. The error has
 	// flow.CodeUndeliverable, with a hint of how to repair it, where trying
-	// again won't help, and is a flow.RateLimited where Slack asks to wait.
+	// again won't help, flow.CodeUnreachable where nothing reaches Slack just
+	// now, and is a flow.RateLimited where Slack asks to wait.
 	Post(ctx context.Context, to Address, body []byte) (channel, ts string, err error)
 	// Edit replaces a message, and returns nil if it is gone. Errors are as
 	// Post's.
@@ -117,7 +119,7 @@ func (n Notify) Handle(ctx context.Context, c store.Change) error {
 	}
 	var failed []error
 	for _, p := range plan(r, f.Environment.ErrorChannel) {
-		if err := n.show(ctx, r, p, copies); err != nil {
+		if err := n.show(ctx, f, r, p, copies); err != nil {
 			failed = append(failed, fmt.Errorf("message %s of run %s: %w", p.message.Key(), id, err))
 		}
 	}
@@ -177,7 +179,7 @@ func isOutcome(r flow.Run, e flow.Event) bool {
 	case flow.EventDeny, flow.EventEscalate, flow.EventDeescalate:
 		return true
 	case flow.EventRequestExpire:
-		return len(r.Tiers) > 0 // a form that was never submitted has nobody to tell
+		return len(r.Tiers) > 0 || len(e.Errors) > 0 // a form that was never submitted has nobody to tell
 	}
 	return false
 }
@@ -201,10 +203,19 @@ func isTrouble(e flow.Event) bool {
 		return false
 	}
 	switch e.Name {
-	case flow.EventRequest, flow.EventRequestForward, flow.EventEscalate, flow.EventDeescalate:
+	case flow.EventRequest:
+		// A request that Slack keeps from being sent is tried again by itself.
+		return e.Errors[0].Code != flow.CodeLookup || e.Last.Sub(e.At) >= hush
+	case flow.EventRequestForward, flow.EventEscalate, flow.EventDeescalate:
 		return true
 	}
 	return slices.ContainsFunc(e.Errors, func(f flow.Failure) bool {
+		switch f.Code {
+		case flow.CodeLookupRefused, flow.CodeUnreachable:
+			return true
+		case flow.CodeUndeliverable:
+			return e.Name == flow.EventRequestExpire
+		}
 		broken := f.Code == flow.CodeHandler || f.Code == flow.CodeUnavailable
 		return f.Handler != "" || broken && e.Name != flow.EventDeny
 	})
@@ -241,7 +252,7 @@ const showTimeout = 30 * time.Second
 
 // show posts a message that has no copy yet, and edits the copies that show
 // something else.
-func (n Notify) show(ctx context.Context, r flow.Run, p planned, copies []store.Message) error {
+func (n Notify) show(ctx context.Context, f *flow.Flow, r flow.Run, p planned, copies []store.Message) error {
 	ctx, cancel := context.WithTimeout(ctx, max(showTimeout, n.Patience))
 	defer cancel()
 	body, err := n.Slack.Render(p.message, r)
@@ -278,11 +289,15 @@ func (n Notify) show(ctx context.Context, r flow.Run, p planned, copies []store.
 	if p.to.Channel == "" && len(p.to.Users) == 0 {
 		return n.undeliverable(ctx, r.ID, p.message, flow.Errorf(flow.CodeUndeliverable, "none of the people to ask is in the workspace: correct the flow's approval.notify"))
 	}
-	channel, ts, err := n.Slack.Post(ctx, p.to, body)
+	channel, ts, err := n.post(ctx, p.to, body)
 	if flow.CodeOf(err) == flow.CodeUndeliverable {
 		n.Log.WarnContext(ctx, "message can't be delivered", "run", r.ID, "message", key, "error", err)
 		if asks {
-			return n.undeliverable(ctx, r.ID, p.message, err)
+			return errors.Join(n.missed(ctx, f, p.to, err), n.undeliverable(ctx, r.ID, p.message, err))
+		}
+		if p.message.Kind == KindError {
+			n.Health.lost(p.to.Channel, err)
+			n.Log.ErrorContext(ctx, "the error channel can't be told", "run", r.ID, "channel", p.to.Channel, "error", err)
 		}
 		channel, ts = "", "" // noted as a copy without a place, so that it is not tried for ever
 	} else if err != nil {
@@ -297,10 +312,18 @@ func (n Notify) show(ctx context.Context, r flow.Run, p planned, copies []store.
 	return n.delivered(ctx, r.ID, p.message.Tier)
 }
 
+// post sends a message, and notes how Slack took it.
+func (n Notify) post(ctx context.Context, to Address, body []byte) (channel, ts string, err error) {
+	channel, ts, err = n.Slack.Post(ctx, to, body)
+	n.Health.heard(to.Channel, err, n.Now())
+	return channel, ts, err
+}
+
 // edit makes a copy show the message as it is now. One that can't be reached
 // any more stays as it is: it is noted as done, so as not to be tried for ever.
 func (n Notify) edit(ctx context.Context, runID string, m store.Message, body []byte, digest string) error {
 	err := n.Slack.Edit(ctx, m.Channel, m.TS, body)
+	n.Health.heard(m.Channel, err, n.Now())
 	if flow.CodeOf(err) == flow.CodeUndeliverable {
 		n.Log.WarnContext(ctx, "message can't be edited", "run", runID, "message", m.Key, "error", err)
 	} else if err != nil {

@@ -321,7 +321,7 @@ func TestNotify_Forwarded(t *testing.T) {
 	// One that was never asked while it was its turn is not asked afterwards.
 	w = newWorld(t, tiers)
 	id = w.ask(asker, "a")
-	w.pass(30 * time.Minute)
+	w.pass(30 * time.Minute) // by a message that was never noted
 	must(t, w.tell(id))
 	w.told("Dfirst: request:1 requested", "Dasker: status requested")
 }

@@ -49,20 +49,6 @@ func (p People) byEmail(ctx context.Context, email string) ([]store.User, error)
 	return known(p.Directory.UserByEmail(ctx, email))
 }
 
-// able lists those with these e-mail addresses who can press a button, each
-// once.
-func (p People) able(ctx context.Context, emails []string, guests bool) ([]flow.Actor, error) {
-	var list []flow.Actor
-	for _, email := range emails {
-		found, err := p.byEmail(ctx, email)
-		if err != nil {
-			return nil, err
-		}
-		list = add(list, found, guests)
-	}
-	return list, nil
-}
-
 // bySlack looks somebody up by Slack's id or by e-mail address. It returns an
 // empty list if there is no such person.
 func (p People) bySlack(ctx context.Context, idOrEmail string) ([]store.User, error) {

@@ -2,8 +2,10 @@ package workflow
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
@@ -21,10 +23,50 @@ func (a Approval) Route(ctx context.Context, id string) (flow.Step, error) {
 		return flow.Next(r), nil
 	}
 	if r, err = a.route(ctx, r, signal); err != nil {
-		return "", again(err)
+		return a.unsent(ctx, id, signal, err)
 	}
 	return flow.Next(r), nil
 }
+
+// unsent says what becomes of a request that could not be sent. What Slack does
+// not answer now is asked again, for a day; what it will not answer until
+// somebody repairs something waits for Retry.
+func (a Approval) unsent(ctx context.Context, id string, signal flow.Signal, cause error) (flow.Step, error) {
+	code, waited := flow.CodeOf(cause), a.Now().Sub(signal.At)
+	var in flow.Input = flow.Fail{
+		Step: flow.EventRequest, SignalID: signal.ID, Reason: flow.FailureOf(cause),
+		Again: code == flow.CodeLookup, Wait: flow.AskedToWait(cause),
+	}
+	switch {
+	case code == flow.CodeLookup && waited >= flow.DeliveryPatience:
+		r, err := a.Runs.Get(ctx, id)
+		if err != nil {
+			return "", again(err)
+		}
+		f, err := a.Flows.Version(ctx, r.Flow, r.FlowVersion)
+		if err != nil {
+			return "", again(err)
+		}
+		reason := flow.FailureOf(cause)
+		reason.Code, reason.Message = flow.CodeUnreachable, "Slack could not be reached for "+flow.Words(flow.DeliveryPatience)+", so that nobody was told of this request: ask again ("+reason.Message+")"
+		in = flow.Lapse{SignalID: signal.ID, Reason: reason, Hooks: f.Hooks()}
+	case code == flow.CodeLookup && (waited >= hush || flow.AskedToWait(cause) > 0), code == flow.CodeLookupRefused:
+	default: // it most likely passes while the execution tries again
+		return "", again(cause)
+	}
+	r, err := a.Runs.Change(ctx, id, a.Now, func(flow.Run) (flow.Input, error) { return in, nil })
+	if err != nil && flow.CodeOf(err) != flow.CodeStale { // another execution was faster
+		return "", again(err)
+	}
+	if code == flow.CodeLookup && flow.Next(r) == flow.StepRoute {
+		return flow.StepDone, nil // another execution is started when it is time
+	}
+	return flow.Next(r), nil
+}
+
+// hush is how long Slack may keep a request from being sent before anybody is
+// told.
+const hush = time.Minute
 
 // requestHandlers are asked about a request, in this order.
 var requestHandlers = []string{
@@ -106,7 +148,10 @@ func (a Approval) deciders(ctx context.Context, f *flow.Flow, said flow.Answer) 
 		case "user":
 			found, err = a.people().byEmail(ctx, who)
 		}
-		if err != nil && flow.CodeOf(err) != flow.CodeUnknownUser {
+		if flow.CodeOf(err) == flow.CodeUnknownUser || err == nil && gone(found) {
+			err = a.absent(ctx, f, "approval.approvers", name)
+		}
+		if err != nil {
 			return flow.Deciders{}, err
 		}
 		d.People = add(d.People, found, p.AllowGuestInteraction)
@@ -126,7 +171,7 @@ func (a Approval) deciders(ctx context.Context, f *flow.Flow, said flow.Answer) 
 
 // admins are the people of the environment who may always decide.
 func (a Approval) admins(ctx context.Context, f *flow.Flow) ([]flow.Actor, error) {
-	return a.people().able(ctx, f.Environment.Admins, false)
+	return a.configured(ctx, f, "admins of the environment "+f.Environment.Name, f.Environment.Admins, false)
 }
 
 // permit applies what get_permissions said.
@@ -205,8 +250,8 @@ func (a Approval) tiers(ctx context.Context, f *flow.Flow, said flow.Answer) ([]
 		}
 		return tiers, nil
 	}
-	for _, n := range f.Params.Approval.Notify {
-		users, err := a.people().able(ctx, n.Users, true)
+	for i, n := range f.Params.Approval.Notify {
+		users, err := a.configured(ctx, f, fmt.Sprintf("approval.notify[%d].users", i), n.Users, true)
 		if err != nil {
 			return nil, err
 		}

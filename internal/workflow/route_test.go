@@ -184,8 +184,10 @@ func TestRoute_Tiers(t *testing.T) {
 	if want := []string{"#access//60", "/first guest/0", "//0"}; !slices.Equal(got, want) {
 		t.Errorf("tiers %q, want %q", got, want)
 	}
-	if !r.Tiers[0].Deadline.Equal(w.clock.Now().Add(time.Minute)) {
-		t.Errorf("deadline %s", r.Tiers[0].Deadline)
+	must(t, w.tell(r.ID))
+	r = w.run(r.ID)
+	if at := r.Deadline(); !at.Equal(w.clock.Now().Add(time.Minute)) {
+		t.Errorf("deadline %s", at)
 	}
 	if next, err := w.approval.Route(t.Context(), r.ID); next != flow.StepAwait || err != nil {
 		t.Errorf("routed twice: %s, %v", next, err)

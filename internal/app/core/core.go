@@ -76,7 +76,7 @@ func (c Core) Submit(d workflow.Directory, fields workflow.FormHandlers, closed 
 // that are missing.
 func (c Core) Approval(p ApprovalPorts) (workflow.Approval, error) {
 	return workflow.Approval{
-		Runs: c.Runs, Flows: c.Flows, Users: c.Users, Now: c.Clock.Now,
+		Runs: c.Runs, Flows: c.Flows, Users: c.Users, Notices: c.Notices, Now: c.Clock.Now,
 		Directory: p.Directory, Functions: p.Functions, Handlers: p.Handlers, FunctionTimeout: max(p.FunctionTimeout, c.Patience),
 	}, complete("approval", p)
 }
@@ -124,7 +124,7 @@ func (c Core) Services(p ServicesPorts) (*services.Services, error) {
 
 // Notify builds what shows runs in Slack.
 func (c Core) Notify(m workflow.Messenger) workflow.Notify {
-	return workflow.Notify{Runs: c.Runs, Flows: c.Flows, Messages: c.Messages, Notices: c.Notices, Slack: m, Now: c.Clock.Now, Log: c.Log, Patience: c.Patience}
+	return workflow.Notify{Runs: c.Runs, Flows: c.Flows, Messages: c.Messages, Notices: c.Notices, Slack: m, Health: &workflow.Health{}, Now: c.Clock.Now, Log: c.Log, Patience: c.Patience}
 }
 
 // Sweep builds what drives whatever is due; ahead is how far it looks.
