@@ -103,6 +103,23 @@ func TestSlackAsksToWait(t *testing.T) {
 	}
 }
 
+// TestSlackDown: what Slack does not take comes when it takes messages again, and
+// is counted meanwhile, by the name that an alarm looks for.
+func TestSlackDown(t *testing.T) {
+	t.Parallel()
+	a, _ := product(t)
+	a.slack.Inject("chat.postMessage", 2, slacksim.Fault{Error: "account_inactive"})
+	run := a.request("alice", "prod-access", "#access-prod", longFields)
+	a.must(a.slack.As("bob").Click("", "Deny"))
+	a.shippedFor(run, "prompt", "request", "deny")
+	a.sees("alice", "*denied*")
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.logs("notify", `"`+config.MetricSlackUnreachable+`":2`) || !a.logs("notify", `"`+config.MetricDimension+`":"sym-flows-notify"`) {
+		t.Error("notify did not count what Slack refused")
+	}
+}
+
 // TestTargetFails: a target that can't be reached is asked again, for granting by
 // the state machine, which knows the error by its type, and for removing by a
 // person here, who need not wait for the back-off.

@@ -84,6 +84,14 @@ func (d *deployment) alarmList() []alarm {
 			metrics: []metric{d.ran("IteratorAge", "notify", "Maximum")}, above: milliseconds(5 * minute), period: minute, periods: 5,
 		},
 		{
+			id: "SlackUnreachable", description: "Slack takes no messages for a quarter of an hour: it is down, or refuses the bot token. They are kept, and requests stand still, for a day. The log of notify says what Slack answers",
+			metrics: []metric{d.counted(config.MetricSlackUnreachable, "notify")}, period: 5 * minute, periods: 3,
+		},
+		{
+			id: "ErrorChannelLost", description: "An error channel can't be told of a failure: it was renamed or archived, or the bot is not in it. The log of notify has the channel, and what it was to be told",
+			metrics: []metric{d.counted(config.MetricErrorChannelLost, "notify")}, period: 5 * minute, periods: 1,
+		},
+		{
 			id: "ChangesGivenUp", description: "Changes could not be handled, and wait in the bucket of dead letters: repair the cause and redrive them",
 			metrics: []metric{
 				d.read("OnFailureDestinationDeliveredEventCount", "relay"), d.read("DroppedEventCount", "relay"),
@@ -178,6 +186,11 @@ func (d *deployment) swept(name, stat string) metric {
 // looked is one of standing's own metrics.
 func (d *deployment) looked(name, stat string) metric {
 	return metric{config.MetricNamespace, name, stat, map[string]string{config.MetricDimension: d.qualified("standing")}}
+}
+
+// counted gives a metric of our own that a function counts.
+func (d *deployment) counted(name, function string) metric {
+	return metric{config.MetricNamespace, name, "Sum", map[string]string{config.MetricDimension: d.qualified(function)}}
 }
 
 // ran gives a metric of a function.

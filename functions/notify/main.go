@@ -1,14 +1,18 @@
 // Command notify reads the table's stream and shows the runs that changed in
 // Slack. However Slack throttles, it delays messages only: removals are not its.
+// What Slack can't carry it counts by metrics, which alarms look at.
 package main
 
 import (
 	"context"
+	"os"
 
 	awsevents "github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/symflows/symflows/internal/app/core"
+	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/slackapp"
 	"github.com/symflows/symflows/internal/store/dynamo"
 	"github.com/symflows/symflows/internal/workflow"
@@ -28,6 +32,14 @@ func build(ctx context.Context, d core.Deployed) (func(context.Context, awsevent
 		failed := workflow.Each(ctx, batch.Changes, handle)
 		for _, f := range failed {
 			d.Log.WarnContext(ctx, "run could not be shown, and will be again", "key", f.Change.Key, "error", f.Cause)
+		}
+		if f := notify.Health.Take(); f != (workflow.Failures{}) {
+			err := core.Report(os.Stdout, lambdacontext.FunctionName, d.Clock.Now(), map[string]int{
+				config.MetricSlackUnreachable: f.Unreachable, config.MetricErrorChannelLost: f.Lost,
+			})
+			if err != nil {
+				return awsevents.DynamoDBEventResponse{}, err
+			}
 		}
 		return batch.Again(workflow.Changes(failed)...), nil
 	}, nil

@@ -125,5 +125,9 @@ func (l *Local) healthz(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the configuration is not in force, and no new requests are taken; what was published last is there for access to end:\n"+l.faults.Error(), http.StatusServiceUnavailable)
 		return
 	}
+	if err := l.slackHealth.Err(); err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
 	fmt.Fprintln(w, "ok")
 }

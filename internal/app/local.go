@@ -69,6 +69,8 @@ type Local struct {
 	// Slack is the simulated workspace; nil where it is a real one.
 	Slack *slacksim.Sim
 
+	slackHealth *workflow.Health
+
 	options  Options
 	isolated []string // flows whose handlers have a function of their own
 	faults   error    // of a configuration that is not in force; set before anything is served
@@ -250,6 +252,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	drive := workflow.Drive{Runs: runs, Runner: runner, Remover: remover, Now: now}
 	sweep := c.Sweep(drive, 0)
 	notify := c.Notify(slackapp.Messenger{API: slack.api})
+	l.slackHealth = notify.Health
 	shipping := workflow.Audit{Runs: runs, Log: l.Audit}
 	watched.Readers = []*local.Reader{
 		{Name: relayConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Each(workflow.Relay{Drive: drive}.Handle)},

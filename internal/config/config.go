@@ -51,9 +51,9 @@ func (a AWS) Isolated() []string {
 	return strings.Split(a.IsolatedFlows, ",")
 }
 
-// MetricNamespace holds the metrics that sweep publishes each minute, and
-// standing at each look, as counts. They have one dimension, the name of the
-// function that publishes them
+// MetricNamespace holds the metrics that sweep publishes each minute, standing at
+// each look and notify when it fails, as counts. They have one dimension, the
+// name of the function that publishes them
 // (AWS_LAMBDA_FUNCTION_NAME): deployments may share an account, and the silence
 // of one must not be hidden by another.
 const (
@@ -61,13 +61,17 @@ const (
 	MetricDimension = "FunctionName"
 )
 
-// The metrics. If one of them is missing, the sweep does not run.
+// The metrics. If one of the first three is missing, the sweep does not run.
 const (
 	MetricRemovalsOverdue = "RemovalsOverdue" // runs whose access should be gone since 90 s, and is not
 	MetricRunsDriven      = "RunsDriven"      // runs that were due, and were driven
 	MetricRunsFailed      = "RunsFailed"      // runs that were due, and could not be driven
 	MetricHoldersAsked    = "HoldersAsked"    // people with live access whom Slack was asked about, by standing
 	MetricHoldersHeld     = "HoldersHeld"     // of whom so many were deactivated at once that somebody has to confirm it
+
+	// Of notify, while there are any.
+	MetricSlackUnreachable = "SlackUnreachable" // messages that Slack did not take, whatever their destination
+	MetricErrorChannelLost = "ErrorChannelLost" // messages to error channels that can't be delivered
 )
 
 // Slack is how to reach a workspace. All empty: there is none, and local mode
