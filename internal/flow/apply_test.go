@@ -1056,7 +1056,7 @@ requested                | permit again                 | unchanged
 requested                | permit what is over          | ! Run:STALE
 requested                | reject an approval           | denied | approve/in_progress deny | - | +1m0s | -
 requested                | reject by review             | denied | deny | - | - | -
-requested                | refuse review                | requested | - | - | +20m0s | -
+requested                 | refuse review               | requested | - | - | +23h50m0s | -
 approved                 | receive review               | ! Run:STALE
 approved                 | doubt                        | approved | - | - | +1m0s | -
 approved                 | vouch                        | approved | - | - | +1m0s | -
