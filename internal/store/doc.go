@@ -9,10 +9,10 @@
 // The typed side turns our types into items, and is the same for every
 // implementation. Each has a file: [Runs], [Grants], [Messages], [Forms], [Users],
 // [Tokens], [Calls] (tokens of handlers' calls), [Values] (what handlers remember),
-// [Notices] (what administrators are told) and [Flows], which reads published
-// configuration (flows.go) and publishes it (publish.go). keys.go names the kinds of
-// items and builds their keys; change.go reads, edits and writes an item, anew after
-// each lost race.
+// [Notices] (what administrators are told), [Rounds] (how far the look at who
+// holds access has come) and [Flows], which reads published configuration (flows.go) and
+// publishes it (publish.go). keys.go names the kinds of items and builds their keys;
+// change.go reads, edits and writes an item, anew after each lost race.
 //
 // # What is elsewhere
 //
