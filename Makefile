@@ -69,7 +69,7 @@ lint: ## vet, staticcheck, gofmt, tidy modules, known vulnerabilities
 
 BENCH = @$(GO) test -run '^$$' -timeout 10m
 
-bench: ## measure latencies, throughput, listings, memory (7 minutes); see docs/benchmarks.md
+bench: ## measure latencies, throughput, listings, memory (9 minutes); see docs/benchmarks.md
 	$(BENCH) -bench Acknowledge -benchtime 2000x ./internal/app
 	$(BENCH) -bench 'SlashCommand|Button|Request' -benchtime 2000x ./internal/slackapp ./internal/api
 	$(BENCH) -bench WholeRuns -benchtime 2000x ./internal/app
@@ -77,6 +77,7 @@ bench: ## measure latencies, throughput, listings, memory (7 minutes); see docs/
 	$(BENCH) -bench Start -benchtime 10x ./internal/app
 	$(BENCH) -bench Handlers/warm -benchtime 2000x ./internal/app
 	$(BENCH) -bench Handlers/cold -benchtime 10x ./internal/app
+	$(BENCH) -bench RemovalBesideDead -benchtime 1x ./internal/app
 	$(BENCH) -bench Recover -benchtime 1x ./internal/app
 	$(BENCH) -bench . -benchtime 1000x ./internal/store/sqlite ./internal/runner/local
 	$(BENCH) -bench Targets -benchtime 20x ./internal/slackapp ./internal/catalog ./internal/flow

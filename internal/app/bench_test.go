@@ -229,6 +229,43 @@ func BenchmarkRecover(b *testing.B) {
 	}
 }
 
+// BenchmarkRemovalBesideDead is how late removals at a healthy target are while
+// those of a dead one hang, which all end at the same time; and how long a new
+// request waits for its answer then.
+func BenchmarkRemovalBesideDead(b *testing.B) {
+	for _, hanging := range []int{0, 2_500} {
+		b.Run(fmt.Sprintf("dead=%d", hanging), func(b *testing.B) {
+			const healthy = 20
+			d := deploy(b)
+			b.Cleanup(sync.OnceFunc(func() { close(d.dead) })) // before the deployment stops
+			runs := make([]string, healthy+hanging)
+			each(b, clients, len(runs), func(i int) (err error) {
+				target := deadTarget
+				if i < healthy {
+					target = "orders-db"
+				}
+				runs[i], err = d.requestAt(target)
+				return err
+			})
+			d.idle()
+			each(b, clients, len(runs), func(i int) error { return d.press(bob, flow.ActionApprove, runs[i]) })
+			d.idle()
+			b.ResetTimer()
+			d.clock.Advance(10 * time.Minute)
+			began := time.Now()
+			if _, err := d.request(); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(time.Since(began).Microseconds())/1000, "new-request-ms")
+			for _, run := range runs[:healthy] {
+				<-d.reached(removed, run)
+			}
+			b.ReportMetric(float64(time.Since(began).Microseconds())/1000, "last-removal-ms")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
 // multiply adds copies of a run that waits until there are n, and has everybody
 // seen them.
 func multiply(b *testing.B, data string, r flow.Run, n int) {

@@ -33,6 +33,8 @@ type surroundings struct {
 	slack *httptest.Server
 	flows string // folder of the configuration
 
+	dead chan struct{} // while it is open, nothing is taken away at dead-db: calls hang
+
 	calls  atomic.Int64 // of Slack
 	stages sync.Map     // stage and run → channel
 }
@@ -43,6 +45,7 @@ type stage string
 const (
 	asked   stage = "asked"   // the approver is shown the request
 	granted stage = "granted" // the server is asked to grant access
+	removed stage = "removed" // the server is asked to take it away
 )
 
 // reached gives a channel that has room for one: what is seen first.
@@ -78,10 +81,14 @@ kind: target
 name: orders-db
 type: http
 ---
+kind: target
+name: dead-db
+type: http
+---
 kind: strategy
 name: databases
 type: http
-targets: [orders-db]
+targets: [orders-db, dead-db]
 settings: {url: "%s"}
 ---
 kind: flow
@@ -99,7 +106,7 @@ params:
 
 func surround(b *testing.B) *surroundings {
 	b.Helper()
-	s := &surroundings{b: b, flows: b.TempDir()}
+	s := &surroundings{b: b, flows: b.TempDir(), dead: make(chan struct{})}
 	s.slack = httptest.NewServer(http.HandlerFunc(s.answerAsSlack))
 	b.Cleanup(s.slack.Close)
 	target := httptest.NewServer(http.HandlerFunc(s.answerAsTarget))
@@ -150,8 +157,17 @@ func (s *surroundings) answerAsTarget(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	run := record.Run.SRN[strings.LastIndexByte(record.Run.SRN, ':')+1:]
 	if record.Event.Type == string(flow.EventEscalate) {
-		s.see(granted, record.Run.SRN[strings.LastIndexByte(record.Run.SRN, ':')+1:])
+		s.see(granted, run)
+	} else {
+		if at, _ := record.Fields["target"].(map[string]any); at["name"] == deadTarget {
+			select {
+			case <-s.dead:
+			case <-r.Context().Done():
+			}
+		}
+		s.see(removed, run)
 	}
 	fmt.Fprint(w, `{"body":{}}`)
 }
@@ -189,10 +205,16 @@ func (c *caller) call(req *http.Request) ([]byte, error) {
 	return body, err
 }
 
+// deadTarget is the target whose removals hang.
+const deadTarget = "dead-db"
+
 // request asks for access by the API, and gives the id of the run.
-func (c *caller) request() (string, error) {
-	const body = `{"flow_srn":"sym:flow:prod-access:latest","user_email":"alice@example.com",
-		"flow_inputs":{"target_srn":"sym:access_target:http:orders-db:latest","duration":600,"reason":"to see why orders are late"}}`
+func (c *caller) request() (string, error) { return c.requestAt("orders-db") }
+
+// requestAt asks for access at a target.
+func (c *caller) requestAt(target string) (string, error) {
+	body := `{"flow_srn":"sym:flow:prod-access:latest","user_email":"alice@example.com",
+		"flow_inputs":{"target_srn":"sym:access_target:http:` + target + `:latest","duration":600,"reason":"to see why orders are late"}}`
 	req, err := http.NewRequest(http.MethodPost, c.url+"/api/v1/events/request", strings.NewReader(body))
 	if err != nil {
 		return "", err
