@@ -67,6 +67,11 @@ type AuditRun struct {
 	Parent string                `json:"parent,omitempty"`
 	Flow   string                `json:"flow"`   // SRN
 	Actors map[string]AuditActor `json:"actors"` // by event so far
+	// Submitter is the bot that asked for the requester, and TokenOwner the person
+	// who answers for the token that asked; nil where there is none. Sym has
+	// neither.
+	Submitter  *AuditActor `json:"submitter,omitempty"`
+	TokenOwner *AuditActor `json:"token_owner,omitempty"`
 }
 
 // AuditEvent says what happened.

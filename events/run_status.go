@@ -14,6 +14,9 @@ type RunStatus struct {
 	// Submitter is the bot that asked for the requester; nil where they asked
 	// themselves.
 	Submitter *AuditActor `json:"submitter,omitempty"`
+	// TokenOwner is the person who answers for the token that asked; nil where
+	// people asked, or it has none.
+	TokenOwner *AuditActor `json:"token_owner,omitempty"`
 	// Fields is what was asked for, as in audit records: the prompt fields,
 	// duration in seconds, target_id and target.
 	Fields    map[string]any `json:"fields"`

@@ -7,6 +7,19 @@ type CreateTokenInput struct {
 	Bot     string `json:"bot"` // name of the bot that the token stands for
 	Label   string `json:"label,omitempty"`
 	Expires string `json:"expires"` // how long it is valid: a number and s, m, h, d or mo
+	// Owner is the e-mail address of the person who answers for the token, and
+	// who counts as the requester of what is asked for with it.
+	Owner string `json:"owner"`
+	// Flows are the names of those that it may start; nil: all.
+	Flows []string `json:"flows,omitzero"`
+	// People are the e-mail addresses of those whom it may ask for; nil:
+	// everybody, empty: the bot itself only.
+	People []string `json:"people,omitzero"`
+}
+
+// SetTokenOwnerInput is the body of PUT /tokens/{id}.
+type SetTokenOwnerInput struct {
+	Owner string `json:"owner"` // e-mail address
 }
 
 // CreatedToken is the answer of POST /tokens. The value is never shown again.
@@ -26,6 +39,9 @@ type Token struct {
 	ID      string     `json:"id"`
 	Bot     string     `json:"bot,omitempty"`
 	Label   string     `json:"label,omitempty"`
+	Owner   string     `json:"owner,omitempty"` // e-mail address; "" for those made before there were owners
+	Flows   []string   `json:"flows,omitzero"`  // nil: all
+	People  []string   `json:"people,omitzero"` // nil: everybody
 	Created *time.Time `json:"created,omitempty"`
 	Expires *time.Time `json:"expires,omitempty"`
 }

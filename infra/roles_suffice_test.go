@@ -262,14 +262,15 @@ func TestRightsSuffice(t *testing.T) {
 	}
 
 	tokens := a.as("TokensRole")
-	value, _, err := tokens.Tokens.Create(ctx, "ci", "", time.Hour)
+	value, _, err := tokens.Tokens.Create(ctx, store.Token{Bot: "ci", Owner: "carol@example.com"}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, token, err := tokens.Tokens.Create(ctx, "old", "", time.Hour)
+	other, token, err := tokens.Tokens.Create(ctx, store.Token{Bot: "old", Owner: "carol@example.com"}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
+	must(tokens.Tokens.SetOwner(ctx, token.ID, "bob@example.com"))(t)
 	if err := tokens.Tokens.Revoke(ctx, token.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -289,7 +290,7 @@ func TestRightsSuffice(t *testing.T) {
 	for name, target := range map[string]string{"databases": "aws_lambda_function:orders-db", "tools": "http:wiki", "tickets": "custom:support"} {
 		duration := map[string]float64{"databases": 600, "tools": 60, "tickets": 600}[name] // the one is scheduled, for the other it is too late
 		r, _, err := submit.RequestByAPI(ctx, workflow.APIRequest{
-			Bot: bot, TokenID: token.ID, FlowSRN: "sym:flow:" + name + ":latest", UserEmail: "alice@example.com",
+			Bot: bot, Token: token, FlowSRN: "sym:flow:" + name + ":latest", UserEmail: "alice@example.com",
 			Inputs: map[string]any{"target_srn": "sym:access_target:" + target + ":latest", "duration": duration},
 		})
 		if err != nil {

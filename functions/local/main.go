@@ -19,8 +19,9 @@
 //	local try -flow NAME -as EMAIL [-event request] [-requester EMAIL] [-fields JSON] [-context JSON] [-invoke]
 //	    Ask the handlers of a flow what they would do, and do none of it.
 //
-//	local token create -bot NAME [-label TEXT] [-expires 90d] [-data DIR | -url URL]
+//	local token create -bot NAME -owner EMAIL [-flow NAME]… [-for EMAIL]… [-label TEXT] [-expires 90d] [-data DIR | -url URL]
 //	local token list [-data DIR | -url URL]
+//	local token set-owner ID EMAIL [-data DIR | -url URL]
 //	local token revoke ID [-data DIR | -url URL]
 //	    Manage the bot tokens of the Events API: here, or with AWS credentials
 //	    those of the deployment whose API is at URL.

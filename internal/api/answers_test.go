@@ -12,6 +12,7 @@ import (
 
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
 )
 
 // success is a request that must be answered 200.
@@ -211,7 +212,7 @@ func TestIdempotencyKey(t *testing.T) {
 	if a, b := f.request(accessBody), f.request(accessBody); a.RunID == b.RunID {
 		t.Error("no key gives the same run")
 	}
-	value, _, err := f.api.Tokens.Create(t.Context(), "other", "", time.Hour)
+	value, _, err := f.api.Tokens.Create(t.Context(), store.Token{Bot: "other", Owner: "bob@example.com"}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -147,7 +147,7 @@ func newFixture(t testing.TB) *fixture {
 	f := &fixture{t: t, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), log: &lines{}}
 	f.store = &storetest.Faulty{Store: &storetest.Memory{Now: f.clock}, Fault: func(int) storetest.Fault { return storetest.None }}
 	f.serve(f.store)
-	value, _, err := f.api.Tokens.Create(t.Context(), "ci", "", 24*time.Hour)
+	value, _, err := f.api.Tokens.Create(t.Context(), store.Token{Bot: "ci", Owner: "bob@example.com"}, 24*time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}

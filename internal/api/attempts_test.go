@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"github.com/symflows/symflows/internal/store"
 )
 
 // After too many bad tokens none is looked up for the rest of the minute, but
@@ -16,7 +18,7 @@ func TestAttempts(t *testing.T) {
 	status := func(token string) int {
 		return f.send(http.MethodGet, "/api/v1/flows", "", func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }).StatusCode
 	}
-	late, _, err := f.api.Tokens.Create(t.Context(), "late", "", time.Hour)
+	late, _, err := f.api.Tokens.Create(t.Context(), store.Token{Bot: "late", Owner: "bob@example.com"}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}

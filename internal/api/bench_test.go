@@ -25,7 +25,7 @@ func BenchmarkRequest(b *testing.B) {
 		}
 	})
 	f.serve(table)
-	f.token, _, err = f.api.Tokens.Create(b.Context(), "ci", "", time.Hour)
+	f.token, _, err = f.api.Tokens.Create(b.Context(), store.Token{Bot: "ci", Owner: "bob@example.com"}, time.Hour)
 	if err != nil {
 		b.Fatal(err)
 	}

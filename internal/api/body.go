@@ -164,6 +164,19 @@ func (o *object) required(name string) string {
 	return s
 }
 
+// texts reads a list of texts; nil where it is left out.
+func (o *object) texts(name string) []string {
+	v := o.raw(name)
+	if v == nil {
+		return nil
+	}
+	list := []string{}
+	if err := json.Unmarshal(v, &list); err != nil {
+		o.fault(name, "must be a list of texts")
+	}
+	return list
+}
+
 // object reads an object, empty where it is left out.
 func (o *object) object(name string) map[string]any {
 	m := map[string]any{}

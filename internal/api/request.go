@@ -26,7 +26,7 @@ func (a *API) request(r *http.Request, who caller) (any, error) {
 		return nil, err
 	}
 	run, eventID, err := a.Submit.RequestByAPI(r.Context(), workflow.APIRequest{
-		Bot: who.bot, TokenID: who.token.ID, IdempotencyKey: key,
+		Bot: who.bot, Token: who.token, IdempotencyKey: key,
 		FlowSRN: in.FlowSRN, Inputs: in.FlowInputs, Context: in.Context, UserEmail: in.UserEmail, UserID: in.UserID,
 	})
 	if err != nil {

@@ -31,6 +31,10 @@ func statusOf(r flow.Run) events.RunStatus {
 		bot := record.Actor(r.Org, *r.Submitter)
 		out.Submitter = &bot
 	}
+	if r.Owner != nil {
+		owner := record.Actor(r.Org, *r.Owner)
+		out.TokenOwner = &owner
+	}
 	if r.Access.Live() && !r.Access.End.IsZero() {
 		end := r.Access.End.UTC()
 		out.ExpiresAt = &end

@@ -23,12 +23,12 @@ type TokenAPI struct {
 
 const tokensPath = "/tokens"
 
-// Handler serves POST and GET /tokens and DELETE /tokens/{id} under [Base].
+// Handler serves POST and GET /tokens, and PUT and DELETE /tokens/{id}, under [Base].
 func (a *TokenAPI) Handler() http.Handler {
 	mux := http.NewServeMux()
 	routes := map[string]map[string]func(*http.Request) (any, error){
 		tokensPath:           {http.MethodPost: a.create, http.MethodGet: a.list},
-		tokensPath + "/{id}": {http.MethodDelete: a.revoke},
+		tokensPath + "/{id}": {http.MethodDelete: a.revoke, http.MethodPut: a.setOwner},
 	}
 	for path, methods := range routes {
 		for method, act := range methods {
@@ -65,7 +65,10 @@ func (a *TokenAPI) create(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := events.CreateTokenInput{Bot: body.required("bot"), Label: body.text("label"), Expires: body.required("expires")}
+	in := events.CreateTokenInput{
+		Bot: body.required("bot"), Label: body.text("label"), Expires: body.required("expires"),
+		Owner: body.required("owner"), Flows: body.texts("flows"), People: body.texts("people"),
+	}
 	if err := body.err(); err != nil {
 		return nil, err
 	}
@@ -73,11 +76,24 @@ func (a *TokenAPI) create(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, invalid("expires", flow.UserMessage(err))
 	}
-	value, t, err := a.Tokens.Create(r.Context(), in.Bot, in.Label, valid)
+	value, t, err := a.Tokens.Create(r.Context(), store.Token{Bot: in.Bot, Label: in.Label, Owner: in.Owner, Flows: in.Flows, People: in.People}, valid)
 	if err != nil {
 		return nil, err
 	}
 	return events.CreatedToken{Value: value, Token: shown(t)}, nil
+}
+
+func (a *TokenAPI) setOwner(r *http.Request) (any, error) {
+	body, err := readObject(r)
+	if err != nil {
+		return nil, err
+	}
+	in := events.SetTokenOwnerInput{Owner: body.required("owner")}
+	if err := body.err(); err != nil {
+		return nil, err
+	}
+	t, err := a.Tokens.SetOwner(r.Context(), r.PathValue("id"), in.Owner)
+	return shown(t), err
 }
 
 func (a *TokenAPI) list(r *http.Request) (any, error) {
@@ -98,5 +114,5 @@ func (a *TokenAPI) revoke(r *http.Request) (any, error) {
 }
 
 func shown(t store.Token) events.Token {
-	return events.Token{ID: t.ID, Bot: t.Bot, Label: t.Label, Created: &t.Created, Expires: &t.Expires}
+	return events.Token{ID: t.ID, Bot: t.Bot, Label: t.Label, Owner: t.Owner, Flows: t.Flows, People: t.People, Created: &t.Created, Expires: &t.Expires}
 }

@@ -54,7 +54,7 @@ func TestTokenAPI(t *testing.T) {
 	t.Parallel()
 	f := newTokenFixture(t)
 	var made events.CreatedToken
-	if status := f.send(operator, "POST", "/tokens", `{"bot":"ci","label":"pipeline","expires":"90d"}`, &made); status != 200 {
+	if status := f.send(operator, "POST", "/tokens", `{"bot":"ci","label":"pipeline","expires":"90d","owner":"Carol@example.com","flows":["deploy"],"people":[]}`, &made); status != 200 {
 		t.Fatalf("status %d", status)
 	}
 	if bot, _, err := f.tokens.Check(t.Context(), made.Value); err != nil || bot.Name != "ci" {
@@ -65,6 +65,13 @@ func TestTokenAPI(t *testing.T) {
 	if !strings.Contains(string(list), made.ID) || !strings.Contains(string(list), `"2026-05-31T09:00:00Z"`) || strings.Contains(string(list), made.Value) {
 		t.Errorf("list: %s", list)
 	}
+	var owned events.Token
+	if status := f.send(operator, "PUT", "/tokens/"+made.ID, `{"owner":"Lead@example.com"}`, &owned); status != 200 || owned.ID != made.ID || owned.Owner != "lead@example.com" || made.Owner != "carol@example.com" {
+		t.Errorf("status %d, %+v of %+v", status, owned, made)
+	}
+	if _, kept, err := f.tokens.Check(t.Context(), made.Value); err != nil || kept.Owner != "lead@example.com" || kept.Flows[0] != "deploy" || kept.People == nil || len(kept.People) > 0 {
+		t.Errorf("the token is %+v, %v", kept, err)
+	}
 	var revoked events.Token
 	if status := f.send(operator, "DELETE", "/tokens/"+made.ID, "", &revoked); status != 200 || revoked.ID != made.ID {
 		t.Errorf("status %d, %+v", status, revoked)
@@ -72,7 +79,7 @@ func TestTokenAPI(t *testing.T) {
 	if _, _, err := f.tokens.Check(t.Context(), made.Value); flow.CodeOf(err) != flow.CodeUnauthenticated {
 		t.Errorf("the revoked token: %v", err)
 	}
-	if log := f.log.String(); strings.Count(log, operator) != 2 || strings.Contains(log, made.Value) {
+	if log := f.log.String(); strings.Count(log, operator) != 3 || strings.Contains(log, made.Value) {
 		t.Errorf("log:\n%s", log)
 	}
 }
@@ -89,9 +96,16 @@ func TestTokenAPI_Refusals(t *testing.T) {
 		{"", "GET", "/tokens", "", 401, "AWS credentials"},
 		{"", "DELETE", "/tokens/x", "", 401, "AWS credentials"},
 		{operator, "POST", "/tokens", `{}`, 400, "bot"},
-		{operator, "POST", "/tokens", `{"bot":"ci","expires":"soon"}`, 400, "is not a duration"},
-		{operator, "POST", "/tokens", `{"bot":"alice@example.com","expires":"90d"}`, 400, "the bot's name"},
+		{operator, "POST", "/tokens", `{"bot":"ci","expires":"soon","owner":"carol@example.com"}`, 400, "is not a duration"},
+		{operator, "POST", "/tokens", `{"bot":"alice@example.com","expires":"90d","owner":"carol@example.com"}`, 400, "the bot's name"},
 		{operator, "POST", "/tokens", `{"bot":"ci","expires":"90d","scopes":[]}`, 400, "is not a field"},
+		{operator, "POST", "/tokens", `{"bot":"ci","expires":"90d"}`, 400, `"field":"owner","message":"is required"`},
+		{operator, "POST", "/tokens", `{"bot":"ci","expires":"90d","owner":"carol"}`, 400, "the person who answers for the token"},
+		{operator, "POST", "/tokens", `{"bot":"ci","expires":"90d","owner":"carol@example.com","people":["all"]}`, 400, "nobody to ask for"},
+		{operator, "POST", "/tokens", `{"bot":"ci","expires":"90d","owner":"carol@example.com","flows":"deploy"}`, 400, "must be a list of texts"},
+		{"", "PUT", "/tokens/x", `{"owner":"carol@example.com"}`, 401, "AWS credentials"},
+		{operator, "PUT", "/tokens/x", `{"owner":"carol@example.com"}`, 400, "there is no token"},
+		{operator, "PUT", "/tokens/x", `{}`, 400, "is required"},
 		{operator, "DELETE", "/tokens/x", "", 400, "there is no token"},
 		{operator, "GET", "/events", "", 404, "nothing at this path"},
 	} {

@@ -41,7 +41,7 @@ func (s *surroundings) deploy(data string) *deployment {
 	s.b.Helper()
 	clock := clockwork.NewFakeClockAt(time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC))
 	local, err := app.Open(s.b.Context(), app.Options{
-		Listen: "127.0.0.1:0", Data: data, Flows: s.flows, Settings: s.settings(),
+		Listen: "127.0.0.1:0", Data: data, Flows: s.flows, Settings: s.settings(), Owner: "carol@example.com",
 		Clock: clock, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -6,12 +6,16 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/sdk"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/store/sqlite"
 )
 
 // Main is the local command; args are without the program's name. The comment
@@ -82,7 +86,7 @@ const usage = `Usage of local:
   local [flags]                      serve until stopped
   local check [-flows DIR] [-static] find the faults of the configuration
   local try -flow F -as EMAIL        ask a flow's handlers what they would do; -help
-  local token create|list|revoke     manage the API's tokens; -help after each
+  local token create|list|set-owner|revoke  manage the API's tokens; -help after each
   local standing confirm             end access that was held back because many are gone at once
   local slack-manifest               print the manifest of the Slack app
   local redrive                      handle what functions in AWS gave up on again
@@ -95,6 +99,7 @@ func serve(ctx context.Context, args []string, settings config.Settings, out, lo
 	set.StringVar(&options.Data, "data", ".local", dataUsage)
 	set.StringVar(&options.Flows, "flows", "flows", flowsUsage)
 	set.StringVar(&options.SDK, "sdk", "", sdkUsage)
+	set.StringVar(&options.Owner, "owner", "", "e-mail address of whoever answers for the API's token that is left in -data; without it, a real workspace gets none, and the simulated one's is "+simulatedOwner+"'s")
 	set.Usage = func() {
 		fmt.Fprint(out, usage)
 		set.PrintDefaults()
@@ -113,6 +118,7 @@ func check(ctx context.Context, args []string, settings config.Settings, out io.
 	python := sdk.Here{}
 	set.StringVar(&python.Dir, "sdk", "", sdkUsage)
 	set.BoolVar(&python.Read, "static", false, "read Python and run none of it: for files that nobody has looked at yet")
+	data := set.String("data", ".local", dataUsage+", of whose tokens those without an owner are warned of")
 	if err := parse(set, args); err != nil {
 		return err
 	}
@@ -124,6 +130,11 @@ func check(ctx context.Context, args []string, settings config.Settings, out io.
 	}
 	for _, warning := range report.Warnings {
 		fmt.Fprintln(out, "warning: "+warning.String())
+	}
+	if !python.Read { // what nobody has looked at yet is no deployment's
+		if err := checkTokens(ctx, *data, settings, out); err != nil {
+			return err
+		}
 	}
 	for _, f := range loaded.Flows {
 		kind := "approval only"
@@ -137,4 +148,24 @@ func check(ctx context.Context, args []string, settings config.Settings, out io.
 	}
 	fmt.Fprintln(out, "no faults")
 	return nil
+}
+
+// checkTokens warns of the tokens of this machine that have no owner, if there
+// is any state.
+func checkTokens(ctx context.Context, data string, settings config.Settings, out io.Writer) error {
+	if _, err := os.Stat(databaseFile(data)); err != nil {
+		return nil
+	}
+	db, err := sqlite.Open(databaseFile(data), time.Now)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	list, err := store.Tokens{Store: db, Org: settings.Org, Now: core.WallClock{}.Now}.List(ctx)
+	for _, t := range list {
+		if t.Owner == "" {
+			fmt.Fprintln(out, "warning: "+unowned(described(t)))
+		}
+	}
+	return err
 }

@@ -65,7 +65,7 @@ func (c contest) round() {
 	c.Helper()
 	ctx := c.Context()
 	r, _, err := c.local.Submit.RequestByAPI(ctx, workflow.APIRequest{
-		Bot: flow.Actor{ID: flow.UserID("sym", "ci"), Kind: flow.KindBot, Name: "ci"}, TokenID: "test",
+		Bot: flow.Actor{ID: flow.UserID("sym", "ci"), Kind: flow.KindBot, Name: "ci"}, Token: store.Token{ID: "test", Owner: "carol@example.com"},
 		FlowSRN: "sym:flow:ask:latest", UserEmail: "alice@example.com", Inputs: map[string]any{"reason": "why not"},
 	})
 	if err != nil {

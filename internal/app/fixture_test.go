@@ -16,7 +16,7 @@ var testSettings = config.Settings{Org: "sym", LogFormat: "text", Patience: dead
 // apiRequest asks for access to the flow of crashFlows, for alice.
 func apiRequest(bot flow.Actor, key string) workflow.APIRequest {
 	return workflow.APIRequest{
-		Bot: bot, TokenID: "test", IdempotencyKey: key, FlowSRN: "sym:flow:prod-access:latest",
+		Bot: bot, Token: store.Token{ID: "test", Owner: "carol@example.com"}, IdempotencyKey: key, FlowSRN: "sym:flow:prod-access:latest",
 		UserEmail: "alice@example.com",
 		Inputs: map[string]any{
 			"target_srn": "sym:access_target:aws_lambda_function:orders-db:latest", "duration": 600, "reason": "fix an order",

@@ -38,10 +38,13 @@ type Options struct {
 	Flows       string // folder of the configuration
 	SDK         string // folder of the Python side; "" is the repository's
 	RealLambdas bool
-	Settings    config.Settings
-	Clock       workflow.Clock
-	Log         *slog.Logger
-	Out         io.Writer // where Serve says what to do next
+	// Owner is the e-mail address of whoever answers for the API's token in Data;
+	// "" makes none, but for the simulated Slack's.
+	Owner    string
+	Settings config.Settings
+	Clock    workflow.Clock
+	Log      *slog.Logger
+	Out      io.Writer // where Serve says what to do next
 
 	seams seams
 }
@@ -300,15 +303,27 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 // store.
 const badTokensPerMinute = 60
 
+// simulatedOwner is one of the simulation's people who approves nothing by
+// README's first steps.
+const simulatedOwner = "carol@example.com"
+
 // apiToken writes a new token to -data/token, unless the file holds a valid
-// one.
+// one. In a real workspace nobody but -owner says who answers for it.
 func (l *Local) apiToken(ctx context.Context) error {
+	owner := l.options.Owner
+	if owner == "" && l.Slack != nil {
+		owner = simulatedOwner
+	}
 	const bot, valid = "local", 365 * 24 * time.Hour
-	file := filepath.Join(l.options.Data, "token")
+	file := l.tokenFile()
 	value, err := os.ReadFile(file)
 	if err == nil {
-		if _, _, err = l.Tokens.Check(ctx, string(value)); err == nil {
-			return nil
+		var t store.Token
+		if _, t, err = l.Tokens.Check(ctx, string(value)); err == nil {
+			if t.Owner == "" && owner != "" {
+				_, err = l.Tokens.SetOwner(ctx, t.ID, owner)
+			}
+			return err
 		}
 		if flow.CodeOf(err) != flow.CodeUnauthenticated {
 			return err
@@ -316,7 +331,11 @@ func (l *Local) apiToken(ctx context.Context) error {
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	created, _, err := l.Tokens.Create(ctx, bot, "made for "+file, valid)
+	if owner == "" {
+		l.options.Log.WarnContext(ctx, "no token of the API was made: start with -owner and the e-mail address of whoever answers for it", "file", file)
+		return nil
+	}
+	created, _, err := l.Tokens.Create(ctx, store.Token{Bot: bot, Owner: owner, Label: "made for " + file}, valid)
 	if err != nil {
 		return err
 	}
@@ -326,6 +345,8 @@ func (l *Local) apiToken(ctx context.Context) error {
 	}
 	return os.WriteFile(file, []byte(created), 0o600)
 }
+
+func (l *Local) tokenFile() string { return filepath.Join(l.options.Data, "token") }
 
 // Run serves until the context ends, then lets work under way finish.
 func (l *Local) Run(ctx context.Context) error {

@@ -41,7 +41,7 @@ var address = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
 // start runs the command until it answers on /healthz.
 func start(b *testing.B, binary, flows, data string, settings config.Settings) *process {
 	b.Helper()
-	p := &process{b: b, cmd: exec.Command(binary, "-listen", "127.0.0.1:0", "-flows", flows, "-data", data)}
+	p := &process{b: b, cmd: exec.Command(binary, "-listen", "127.0.0.1:0", "-flows", flows, "-data", data, "-owner", "carol@example.com")}
 	p.cmd.Env = os.Environ()
 	for name, value := range settings.Env() {
 		p.cmd.Env = append(p.cmd.Env, name+"="+value)

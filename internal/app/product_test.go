@@ -62,7 +62,7 @@ func (p *product) start(configure func(*Options) error) error {
 		return err
 	}
 	o := Options{
-		Listen: "127.0.0.1:0", Data: p.path("data"), Flows: p.path("flows"), Settings: testSettings,
+		Listen: "127.0.0.1:0", Data: p.path("data"), Flows: p.path("flows"), Settings: testSettings, Owner: "carol@example.com",
 		Clock: p.clock, Log: slog.New(slog.NewTextHandler(log, nil)), Out: io.Discard,
 		seams: seams{http: slacksim.InProcess(p.target).Transport, within: p.bounds.Within},
 	}
@@ -231,7 +231,7 @@ func (p *product) named(text string) string {
 }
 
 func (p *product) nameOf(id string) string {
-	for _, name := range []string{"alice@example.com", "bob@example.com", "local", "orders-db"} {
+	for _, name := range []string{"alice@example.com", "bob@example.com", "carol@example.com", "local", "orders-db"} {
 		if id == flow.UserID(testSettings.Org, name) || id == flow.TargetID(testSettings.Org, name) {
 			return "id-of-" + name
 		}

@@ -1,7 +1,9 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"strings"
@@ -20,12 +22,13 @@ import (
 type tokens interface {
 	Create(ctx context.Context, in events.CreateTokenInput) (events.CreatedToken, error)
 	List(ctx context.Context) ([]events.Token, error)
+	SetOwner(ctx context.Context, id, owner string) error
 	Revoke(ctx context.Context, id string) error
 }
 
 func token(ctx context.Context, args []string, settings config.Settings, out io.Writer) error {
 	if len(args) == 0 {
-		return fmt.Errorf("token wants one of: create, list, revoke")
+		return fmt.Errorf("token wants one of: create, list, set-owner, revoke")
 	}
 	verb, args := args[0], args[1:]
 	set := flags("local token "+verb, out)
@@ -37,12 +40,27 @@ func token(ctx context.Context, args []string, settings config.Settings, out io.
 		var in events.CreateTokenInput
 		set.StringVar(&in.Bot, "bot", "", "name of the bot that the token stands for (required)")
 		set.StringVar(&in.Label, "label", "", "what the token is for")
+		set.StringVar(&in.Owner, "owner", "", "e-mail address of the person who answers for the token, and can't approve what is asked for with it (required)")
+		set.Func("flow", "name of a flow that it may start; give it once for each (default all)", func(name string) error {
+			in.Flows = append(in.Flows, name)
+			return nil
+		})
+		set.Func("for", "e-mail address of a person whom it may ask for, or \"nobody\" (but the bot itself); give it once for each (default everybody)", func(email string) error {
+			in.People = append(in.People, email)
+			return nil
+		})
 		set.StringVar(&in.Expires, "expires", "90d", "how long it is valid: a number and s, m, h, d or mo")
 		if err := parse(set, args); err != nil {
 			return err
 		}
 		if in.Bot == "" {
 			return fmt.Errorf("-bot is missing: name the bot that the token stands for, such as -bot ci")
+		}
+		if in.Owner == "" {
+			return fmt.Errorf("-owner is missing: give the e-mail address of the person who answers for the token, such as -owner you@example.com")
+		}
+		if len(in.People) == 1 && in.People[0] == "nobody" {
+			in.People = []string{}
 		}
 		if _, err := flow.ParseDuration(in.Expires); err != nil {
 			return fmt.Errorf("-expires: %w", err)
@@ -66,38 +84,55 @@ func token(ctx context.Context, args []string, settings config.Settings, out io.
 				return err
 			}
 			w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "ID\tBOT\tLABEL\tCREATED\tEXPIRES")
+			fmt.Fprintln(w, "ID\tBOT\tOWNER\tFLOWS\tFOR\tLABEL\tCREATED\tEXPIRES")
 			for _, t := range list {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", t.ID, t.Bot, t.Label, t.Created.Format(time.RFC3339), t.Expires.Format(time.RFC3339))
+				fmt.Fprintln(w, strings.Join([]string{
+					t.ID, t.Bot, cmp.Or(t.Owner, "nobody"), listed(t.Flows, "all", "none"), listed(t.People, "everybody", "itself"),
+					t.Label, t.Created.Format(time.RFC3339), t.Expires.Format(time.RFC3339),
+				}, "\t"))
 			}
-			return w.Flush()
+			if err := w.Flush(); err != nil {
+				return err
+			}
+			for _, t := range list {
+				if t.Owner == "" {
+					fmt.Fprintln(out, "warning: "+unowned(t))
+				}
+			}
+			return nil
+		}
+	case "set-owner":
+		given, err := leading(set, args, 2)
+		if err != nil {
+			return err
+		}
+		if len(given) != 2 {
+			return fmt.Errorf("token set-owner wants the token's id and the owner's e-mail address; token list shows the ids")
+		}
+		act = func(tokens tokens) error {
+			if err := tokens.SetOwner(ctx, given[0], given[1]); err != nil {
+				return err
+			}
+			fmt.Fprintf(out, "token %s is owned by %s\n", given[0], given[1])
+			return nil
 		}
 	case "revoke":
-		// The id may stand before the flags, as people write it, or after them.
-		id := ""
-		if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-			id, args = args[0], args[1:]
-		}
-		if err := set.Parse(args); err != nil {
+		given, err := leading(set, args, 1)
+		if err != nil {
 			return err
 		}
-		if id == "" && set.NArg() == 1 {
-			id = set.Arg(0)
-		} else if err := noArguments(set); err != nil {
-			return err
-		}
-		if id == "" {
+		if len(given) == 0 {
 			return fmt.Errorf("token revoke wants the token's id; token list shows it")
 		}
 		act = func(tokens tokens) error {
-			if err := tokens.Revoke(ctx, id); err != nil {
+			if err := tokens.Revoke(ctx, given[0]); err != nil {
 				return err
 			}
-			fmt.Fprintf(out, "token %s is revoked\n", id)
+			fmt.Fprintf(out, "token %s is revoked\n", given[0])
 			return nil
 		}
 	default:
-		return fmt.Errorf("token has no command %q: use create, list or revoke", verb)
+		return fmt.Errorf("token has no command %q: use create, list, set-owner or revoke", verb)
 	}
 	if *url != "" {
 		remote, err := tokensAt(ctx, *url)
@@ -114,6 +149,34 @@ func token(ctx context.Context, args []string, settings config.Settings, out io.
 	return act(storedTokens{store.Tokens{Store: db, Org: settings.Org, Now: core.WallClock{}.Now}})
 }
 
+// leading reads at most n arguments, which may stand before the flags, as people
+// write them, or after them.
+func leading(set *flag.FlagSet, args []string, n int) (given []string, err error) {
+	for len(args) > 0 && len(given) < n && !strings.HasPrefix(args[0], "-") {
+		given, args = append(given, args[0]), args[1:]
+	}
+	if err := set.Parse(args); err != nil {
+		return nil, err
+	}
+	if len(given) == 0 && set.NArg() <= n {
+		return set.Args(), nil
+	}
+	return given, noArguments(set)
+}
+
+// listed writes what a token is limited to.
+func listed(names []string, all, none string) string {
+	if names == nil {
+		return all
+	}
+	return cmp.Or(strings.Join(names, ","), none)
+}
+
+// unowned warns of a token that was made before there were owners.
+func unowned(t events.Token) string {
+	return fmt.Sprintf("token %s of bot %s has no owner, so that whoever holds it may approve what they ask for with it: token set-owner %[1]s <e-mail address>", t.ID, t.Bot)
+}
+
 // storedTokens are those of a deployment on this machine.
 type storedTokens struct{ store store.Tokens }
 
@@ -122,7 +185,7 @@ func (s storedTokens) Create(ctx context.Context, in events.CreateTokenInput) (e
 	if err != nil {
 		return events.CreatedToken{}, err
 	}
-	value, t, err := s.store.Create(ctx, in.Bot, in.Label, valid)
+	value, t, err := s.store.Create(ctx, store.Token{Bot: in.Bot, Label: in.Label, Owner: in.Owner, Flows: in.Flows, People: in.People}, valid)
 	return events.CreatedToken{Value: value, Token: described(t)}, err
 }
 
@@ -135,8 +198,13 @@ func (s storedTokens) List(ctx context.Context) ([]events.Token, error) {
 	return out, err
 }
 
+func (s storedTokens) SetOwner(ctx context.Context, id, owner string) error {
+	_, err := s.store.SetOwner(ctx, id, owner)
+	return err
+}
+
 func (s storedTokens) Revoke(ctx context.Context, id string) error { return s.store.Revoke(ctx, id) }
 
 func described(t store.Token) events.Token {
-	return events.Token{ID: t.ID, Bot: t.Bot, Label: t.Label, Created: &t.Created, Expires: &t.Expires}
+	return events.Token{ID: t.ID, Bot: t.Bot, Label: t.Label, Owner: t.Owner, Flows: t.Flows, People: t.People, Created: &t.Created, Expires: &t.Expires}
 }

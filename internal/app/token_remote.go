@@ -72,6 +72,11 @@ func (r *remoteTokens) List(ctx context.Context) ([]events.Token, error) {
 	return out.Tokens, err
 }
 
+func (r *remoteTokens) SetOwner(ctx context.Context, id, owner string) error {
+	var out events.Token
+	return r.call(ctx, http.MethodPut, "/tokens/"+url.PathEscape(id), events.SetTokenOwnerInput{Owner: owner}, &out)
+}
+
 func (r *remoteTokens) Revoke(ctx context.Context, id string) error {
 	var out events.Token
 	return r.call(ctx, http.MethodDelete, "/tokens/"+url.PathEscape(id), nil, &out)

@@ -81,7 +81,7 @@ func TestToken_Remote(t *testing.T) {
 		err := token(t.Context(), args, config.Settings{Org: "sym"}, &out)
 		return out.String(), err
 	}
-	made, err := local("create", "-bot", "ci", "-label", "pipeline", "-url", url)
+	made, err := local("create", "-bot", "ci", "-owner", "carol@example.com", "-flow", "deploy", "-for", "nobody", "-label", "pipeline", "-url", url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,8 +90,14 @@ func TestToken_Remote(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%s: %v", made, err)
 	}
-	if list, err := local("list", "-url", url+"/api/v1/"); err != nil || !strings.Contains(list, stored.ID) || !strings.Contains(list, "pipeline") {
+	if list, err := local("list", "-url", url+"/api/v1/"); err != nil || !strings.Contains(list, stored.ID) || !strings.Contains(list, "pipeline") || !strings.Contains(list, "carol@example.com  deploy  itself") {
 		t.Errorf("list: %s, %v", list, err)
+	}
+	if said, err := local("set-owner", stored.ID, "lead@example.com", "-url", url); err != nil || !strings.Contains(said, "is owned by lead@example.com") {
+		t.Errorf("set-owner: %s, %v", said, err)
+	}
+	if _, now, err := tokens.Check(t.Context(), value); err != nil || now.Owner != "lead@example.com" {
+		t.Errorf("set-owner left %+v, %v", now, err)
 	}
 	if said, err := local("revoke", stored.ID, "-url", url); err != nil || !strings.Contains(said, "is revoked") {
 		t.Errorf("revoke: %s, %v", said, err)
@@ -101,7 +107,7 @@ func TestToken_Remote(t *testing.T) {
 		want string
 	}{
 		"Unknown":          {[]string{"revoke", stored.ID, "-url", url}, "there is no token"},
-		"BadName":          {[]string{"create", "-bot", "alice@example.com", "-url", url}, "the bot's name"},
+		"BadName":          {[]string{"create", "-bot", "alice@example.com", "-owner", "carol@example.com", "-url", url}, "the bot's name"},
 		"OtherCredentials": {[]string{"list", "-url", serve("another")}, "execute-api:Invoke"},
 		"NoURL":            {[]string{"list", "-url", "abc123"}, "give the URL of the deployment's API"},
 		"InTheClear":       {[]string{"list", "-url", "http://api.example.com"}, "give the URL of the deployment's API"},

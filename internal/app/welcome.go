@@ -3,7 +3,7 @@ package app
 import (
 	"fmt"
 	"io"
-	"path/filepath"
+	"os"
 
 	"github.com/symflows/symflows/internal/config"
 )
@@ -38,9 +38,13 @@ granted ends as planned. Mend these, and start again:
 %s
 `, l.faults)
 	}
+	token := "with the token in " + l.tokenFile()
+	if _, err := os.Stat(l.tokenFile()); err != nil {
+		token = "for tokens that \"token create\" makes"
+	}
 	fmt.Fprintf(w, `
-The Events API is at %s/api/v1, with the token in %s.
+The Events API is at %s/api/v1, %s.
 State is in %s. Ctrl-C stops; nothing is lost.
 
-`, l.URL, filepath.Join(l.options.Data, "token"), l.options.Data)
+`, l.URL, token, l.options.Data)
 }

@@ -80,7 +80,7 @@ func (r *Run) AccessEvent(name EventName, id string, at time.Time) Event {
 // MayEnd returns nil if the actor may take the access away, and an error of
 // CodeForbidden if not.
 func (r *Run) MayEnd(who Actor) error {
-	if r.Requester.Same(who) || r.isAdmin(who) || r.Approver().Same(who) ||
+	if r.Asks(who) || r.isAdmin(who) || r.Approver().Same(who) ||
 		slices.ContainsFunc(r.Approvals, func(a CountedApproval) bool { return a.Actor.Same(who) }) {
 		return nil
 	}

@@ -12,6 +12,7 @@ type Start struct {
 	Flow          *Flow
 	Requester     Actor
 	Submitter     *Actor // a bot asking for a person
+	Owner         *Actor // of the bot's token
 	Source        Channel
 	SourceChannel string
 	Context       json.RawMessage
@@ -28,7 +29,7 @@ func (in Start) apply(r *Run, now time.Time) error {
 		ID: in.ID, Org: in.Flow.Org, Flow: in.Flow.Name, FlowVersion: in.Flow.Version, FlowTitle: in.Flow.Title(),
 		ApprovalOnly: in.Flow.ApprovalOnly(),
 		Created:      now, Status: Prompted,
-		Requester: in.Requester, Submitter: in.Submitter, Source: in.Source, SourceChannel: in.SourceChannel,
+		Requester: in.Requester, Submitter: in.Submitter, Owner: in.Owner, Source: in.Source, SourceChannel: in.SourceChannel,
 		Context: in.Context, RequestDigest: in.RequestDigest,
 		Form: in.Flow.shownForm(),
 	}

@@ -113,7 +113,10 @@ func (r *Run) MayDecide(who Actor, guest bool, action Action) error {
 	if guest && !d.AllowGuests {
 		return Errorf(CodeForbidden, "guests of the workspace can't decide requests of this flow")
 	}
-	if action == ActionApprove && r.Requester.Same(who) && !d.AllowSelfApproval {
+	if action == ActionApprove && r.Asks(who) && !d.AllowSelfApproval {
+		if !r.Requester.Same(who) {
+			return Errorf(CodeSelfApproval, "you can't approve what was asked for with a token of yours")
+		}
 		return Errorf(CodeSelfApproval, "you can't approve your own request")
 	}
 	if r.isAdmin(who) {

@@ -112,8 +112,11 @@ type Run struct {
 	Status    Status `json:"status"`
 	Requester Actor  `json:"requester"`
 	// Submitter is the bot that asked for a person; nil where they asked themselves.
-	Submitter *Actor  `json:"submitter,omitempty"`
-	Source    Channel `json:"source"`
+	Submitter *Actor `json:"submitter,omitempty"`
+	// Owner answers for the token that asked; nil where people asked, or for a
+	// token of before there were owners.
+	Owner  *Actor  `json:"token_owner,omitempty"`
+	Source Channel `json:"source"`
 	// SourceChannel is the Slack channel that the command was given in.
 	SourceChannel string `json:"source_channel,omitempty"`
 	// RequestDigest tells a repeated API request from another one with the
@@ -318,6 +321,12 @@ func (r *Run) AskedFor() (string, error) {
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:8]), nil
+}
+
+// Asks tells whether it is this person's own request: they made it, somebody
+// made it for them, or whoever made it has a token of theirs.
+func (r *Run) Asks(who Actor) bool {
+	return r.Requester.Same(who) || r.Owner != nil && r.Owner.Same(who)
 }
 
 func (r *Run) isAdmin(who Actor) bool { return slices.ContainsFunc(r.Deciders.Admins, who.Same) }

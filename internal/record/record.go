@@ -62,7 +62,10 @@ func recordOf(r flow.Run, e flow.Event) events.AuditRecord {
 		ID: e.ID, Type: "event",
 		Meta:  events.AuditMeta{SchemaVersion: events.AuditSchemaVersion},
 		State: events.AuditState{Errors: []events.AuditError{}},
-		Run:   events.AuditRun{SRN: r.SRN(), Flow: r.FlowSRN(), Actors: actors},
+		Run: events.AuditRun{
+			SRN: r.SRN(), Flow: r.FlowSRN(), Actors: actors,
+			Submitter: actorOrNone(r.Org, r.Submitter), TokenOwner: actorOrNone(r.Org, r.Owner),
+		},
 		Event: events.AuditEvent{
 			SRN: EventSRN(e.Name), Type: string(e.Name), Template: Template,
 			Timestamp: e.At.UTC(), Channel: Channel(e.Channel),
@@ -110,6 +113,14 @@ func Channel(c flow.Channel) string {
 		return apiChannel
 	}
 	return string(c)
+}
+
+func actorOrNone(org string, a *flow.Actor) *events.AuditActor {
+	if a == nil {
+		return nil
+	}
+	named := Actor(org, *a)
+	return &named
 }
 
 // Actor names an actor as Sym does: people by their Slack identity,

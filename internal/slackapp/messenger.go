@@ -27,8 +27,9 @@ func (Messenger) Render(m workflow.Message, r flow.Run) ([]byte, error) { return
 // RenderNotice implements [workflow.Messenger].
 func (Messenger) RenderNotice(n store.Notice) ([]byte, error) {
 	var p page
-	p.add(section(safe(n.Text)))
-	return body(safe(n.Text), p.blocks)
+	text := escape(fit(n.Text, maxValue)) // it says at its end what to do
+	p.add(section(text))
+	return body(text, p.blocks)
 }
 
 // maxGroup is how many people share a group message: Slack allows eight, the

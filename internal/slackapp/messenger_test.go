@@ -180,7 +180,7 @@ func TestMessagesThatAreNone(t *testing.T) {
 // TestRenderNotice: a notice is plain text, whatever is in it.
 func TestRenderNotice(t *testing.T) {
 	t.Parallel()
-	body, err := Messenger{}.RenderNotice(store.Notice{Text: "somebody called <!channel> left"})
+	body, err := Messenger{}.RenderNotice(store.Notice{Text: strings.Repeat("a long story, ", 50) + "somebody called <!channel> left"})
 	if err != nil || strings.Contains(string(body), "<!channel>") || !strings.Contains(string(body), "&lt;!channel&gt; left") {
 		t.Errorf("%s, %v", body, err)
 	}

@@ -2,6 +2,7 @@ package slackapp
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -97,8 +98,13 @@ func plainly(s string) string { return strings.ReplaceAll(s, "*", "") }
 func (c *card) request() string {
 	c.page.add(slack.NewHeaderBlock(plain(c.FlowTitle, maxHeader)))
 	asked := mention(c.Requester) + " asks for " + c.wish() + "."
-	if c.Submitter != nil {
+	switch {
+	case c.Submitter != nil && c.Owner != nil:
+		asked += " Sent by " + mention(*c.Submitter) + " (" + c.token() + ")."
+	case c.Submitter != nil:
 		asked += " Sent by " + mention(*c.Submitter) + "."
+	case c.Owner != nil:
+		asked += " Sent with the " + c.token() + "."
 	}
 	c.page.add(section(asked))
 	c.page.rows(append(c.fields(), c.said()...))
@@ -125,6 +131,10 @@ func (c *card) request() string {
 	c.page.buttons(c.repairs("Revoke", "This takes the access of "+c.Requester.Display()+" away now.")...)
 	return text
 }
+
+// token says whose token asked. It mentions nobody: owners need not be told of
+// all that is asked for with their tokens.
+func (c *card) token() string { return "token of " + safe(cmp.Or(c.Owner.Email, c.Owner.Display())) }
 
 // status is the message to the requester that shows where the request stands.
 func (c *card) status() string {
@@ -514,11 +524,14 @@ func (c *card) deciders() {
 		}
 		if !d.AllowSelfApproval {
 			names += " but the requester"
+			if c.Owner != nil {
+				names += " and the token's owner"
+			}
 		}
 	default:
 		if !d.AllowSelfApproval {
-			d.People = slices.DeleteFunc(slices.Clone(d.People), c.Requester.Same)
-			d.Admins = slices.DeleteFunc(slices.Clone(d.Admins), c.Requester.Same)
+			d.People = slices.DeleteFunc(slices.Clone(d.People), c.Asks)
+			d.Admins = slices.DeleteFunc(slices.Clone(d.Admins), c.Asks)
 		}
 		names = d.Names()
 		if d.Required > 1 {
@@ -757,6 +770,9 @@ func (c *card) trouble(e flow.Event) string {
 	rows := []row{
 		{"Flow", plain(c.FlowTitle, maxValue)},
 		{"Requester", plain(c.Requester.Display(), maxValue)},
+	}
+	if c.Owner != nil {
+		rows = append(rows, row{"Token", plain("of "+cmp.Or(c.Owner.Email, c.Owner.Display()), maxValue)})
 	}
 	if c.Target != nil {
 		rows = append(rows, row{"Target", plain(c.Target.Title(), maxValue)})

@@ -100,7 +100,7 @@ func TestKinds_Written(t *testing.T) {
 		"form":   func() error { return store.Forms{Store: w, Now: now}.Put(ctx, "run", flow.OpenForm{}, 0) },
 		"person": func() error { return store.Users{Store: w}.Remember(ctx, store.User{Actor: alice(), SeenAt: start}) },
 		"token": func() error {
-			_, _, err := store.Tokens{Store: w, Now: now}.Create(ctx, "ci", "", time.Hour)
+			_, _, err := store.Tokens{Store: w, Now: now}.Create(ctx, store.Token{Bot: "ci", Owner: "carol@example.com"}, time.Hour)
 			return err
 		},
 		"call":    func() error { _, err := store.Calls{Store: w, Now: now}.Begin(ctx, "run", "event"); return err },

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
@@ -25,9 +26,17 @@ type Tokens struct {
 // Token describes a token, without its value.
 type Token struct {
 	// ID names the token for listing and revoking; it is part of its hash.
-	ID      string    `json:"id"`
-	Bot     string    `json:"bot"` // name of the bot user it belongs to
-	Label   string    `json:"label,omitempty"`
+	ID    string `json:"id"`
+	Bot   string `json:"bot"` // name of the bot user it belongs to
+	Label string `json:"label,omitempty"`
+	// Owner is the e-mail address of the person who answers for it; "" for those
+	// made before there were owners.
+	Owner string `json:"owner,omitempty"`
+	// Flows are the names of those that it may start; nil: all.
+	Flows []string `json:"flows,omitzero"`
+	// People are the e-mail addresses of those whom it may ask for; nil:
+	// everybody, empty: nobody but the bot itself.
+	People  []string  `json:"people,omitzero"`
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires"`
 	Hash    string    `json:"hash"`
@@ -36,20 +45,35 @@ type Token struct {
 // tokenPrefix marks the values, so that scanners of leaked secrets can know them.
 const tokenPrefix = "symflows_"
 
-// Create makes a token for a bot, valid for the given time, and returns its
-// value, which can't be had again. The error has flow.CodeInvalid for a bot
-// whose name flow.CheckName refuses, or a time that is over at once. (An e-mail
-// address is no such name, so that no bot has the id of a person.)
-func (s Tokens) Create(ctx context.Context, bot, label string, valid time.Duration) (value string, t Token, err error) {
-	if err := flow.CheckName(bot); err != nil {
+// Create makes a token, of which it takes the bot, the label, the owner and what
+// it may do, valid for the given time. It returns its value, which can't be had
+// again. The error has flow.CodeInvalid for a bot whose name flow.CheckName
+// refuses, an owner, flow or person that can't be one, or a time that is over at
+// once. (An e-mail address is no such name, so that no bot has the id of a
+// person.)
+func (s Tokens) Create(ctx context.Context, t Token, valid time.Duration) (value string, created Token, err error) {
+	if err := flow.CheckName(t.Bot); err != nil {
 		return "", Token{}, flow.Errorf(flow.CodeInvalid, "the bot's name %s", flow.UserMessage(err))
+	}
+	if t.Owner, err = ownerOf(t.Owner); err != nil {
+		return "", Token{}, err
+	}
+	for _, name := range t.Flows {
+		if err := flow.CheckName(name); err != nil {
+			return "", Token{}, flow.Errorf(flow.CodeInvalid, "%q is no name of a flow: it %s", flow.Clip(name, 60), flow.UserMessage(err))
+		}
+	}
+	for _, email := range t.People {
+		if err := flow.CheckEmail(email); err != nil {
+			return "", Token{}, flow.Errorf(flow.CodeInvalid, "%q is nobody to ask for: it %s", flow.Clip(email, 60), flow.UserMessage(err))
+		}
 	}
 	if valid <= 0 {
 		return "", Token{}, flow.Errorf(flow.CodeInvalid, "a token must be valid for some time: give a duration such as 720h")
 	}
 	value = tokenPrefix + rand.Text()
 	now := s.Now().UTC()
-	t = Token{Bot: bot, Label: label, Created: now, Expires: now.Add(valid), Hash: hash(value)}
+	t.Created, t.Expires, t.Hash = now, now.Add(valid), hash(value)
 	t.ID = t.Hash[:12]
 	body, err := json.Marshal(t)
 	if err != nil {
@@ -85,6 +109,43 @@ func (s Tokens) Check(ctx context.Context, value string) (flow.Actor, Token, err
 	return flow.Actor{ID: flow.UserID(s.Org, t.Bot), Kind: flow.KindBot, Name: t.Bot}, t, nil
 }
 
+// ownerOf is an owner's address as it is kept.
+func ownerOf(email string) (string, error) {
+	if err := flow.CheckEmail(email); err != nil {
+		return "", flow.Errorf(flow.CodeInvalid, "the owner %s: give the e-mail address of the person who answers for the token", flow.UserMessage(err))
+	}
+	return strings.ToLower(email), nil
+}
+
+// SetOwner gives a token, by its id, another owner. The error has
+// flow.CodeInvalid if there is no such token, or the owner can't be one.
+func (s Tokens) SetOwner(ctx context.Context, id, owner string) (Token, error) {
+	owner, err := ownerOf(owner)
+	if err != nil {
+		return Token{}, err
+	}
+	t, err := s.find(ctx, id)
+	if err != nil {
+		return Token{}, err
+	}
+	item, err := s.Store.Get(ctx, KindToken.Key(t.Hash))
+	if errors.Is(err, ErrNotFound) {
+		return Token{}, noToken(id)
+	}
+	if err != nil {
+		return Token{}, fmt.Errorf("read token %s: %w", id, err)
+	}
+	t.Owner = owner
+	if item.Body, err = json.Marshal(t); err != nil {
+		return Token{}, err
+	}
+	item.Writer = NewWriter()
+	if _, err := s.Store.Put(ctx, item); err != nil {
+		return Token{}, fmt.Errorf("write token %s: %w", id, err)
+	}
+	return t, nil
+}
+
 // List gives the tokens that are valid.
 func (s Tokens) List(ctx context.Context) ([]Token, error) {
 	var out []Token
@@ -111,16 +172,29 @@ func (s Tokens) List(ctx context.Context) ([]Token, error) {
 // Revoke ends a token at once, by its id. The error has flow.CodeInvalid if
 // there is none.
 func (s Tokens) Revoke(ctx context.Context, id string) error {
-	list, err := s.List(ctx)
+	t, err := s.find(ctx, id)
 	if err != nil {
 		return err
 	}
+	return s.delete(ctx, t)
+}
+
+// find finds a token by its id.
+func (s Tokens) find(ctx context.Context, id string) (Token, error) {
+	list, err := s.List(ctx)
+	if err != nil {
+		return Token{}, err
+	}
 	for _, t := range list {
 		if t.ID == id {
-			return s.delete(ctx, t)
+			return t, nil
 		}
 	}
-	return flow.Errorf(flow.CodeInvalid, "there is no token %q: \"token list\" shows those that there are", id)
+	return Token{}, noToken(id)
+}
+
+func noToken(id string) error {
+	return flow.Errorf(flow.CodeInvalid, "there is no token %q: \"token list\" shows those that there are", flow.Clip(id, 60))
 }
 
 func (s Tokens) delete(ctx context.Context, t Token) error {

@@ -23,7 +23,7 @@ func clocked() (tokens store.Tokens, m *storetest.Memory, clock *time.Time) {
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	tokens, _, _ := clocked()
-	value, created, err := tokens.Create(t.Context(), "deploy-bot", "for the pipeline", time.Hour)
+	value, created, err := tokens.Create(t.Context(), store.Token{Bot: "deploy-bot", Label: "for the pipeline", Owner: "carol@example.com"}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func TestTokens(t *testing.T) {
 	wantSame(t, "token", created, token)
 	wantSame(t, "bot", flow.Actor{ID: flow.UserID("sym", "deploy-bot"), Kind: flow.KindBot, Name: "deploy-bot"}, who)
 
-	other, second, err := tokens.Create(t.Context(), "deploy-bot", "", time.Hour)
+	other, second, err := tokens.Create(t.Context(), store.Token{Bot: "deploy-bot", Owner: "carol@example.com"}, time.Hour)
 	if err != nil || other == value || second.ID == created.ID {
 		t.Errorf("second token %s is like the first, %v", second.ID, err)
 	}
@@ -51,11 +51,11 @@ func TestTokens_Create_Refused(t *testing.T) {
 	t.Parallel()
 	tokens, _, _ := clocked()
 	for _, bot := range []string{"", "alice@example.com", "slack:T0/U1", "a b", strings.Repeat("b", 76)} {
-		_, _, err := tokens.Create(t.Context(), bot, "", time.Hour)
+		_, _, err := tokens.Create(t.Context(), store.Token{Bot: bot, Owner: "carol@example.com"}, time.Hour)
 		wantCode(t, err, flow.CodeInvalid)
 	}
 	for _, valid := range []time.Duration{0, -time.Hour} {
-		_, _, err := tokens.Create(t.Context(), "bot", "", valid)
+		_, _, err := tokens.Create(t.Context(), store.Token{Bot: "bot", Owner: "carol@example.com"}, valid)
 		wantCode(t, err, flow.CodeInvalid)
 	}
 }
@@ -65,11 +65,11 @@ func TestTokens_Create_Refused(t *testing.T) {
 func TestTokens_Check_Refused(t *testing.T) {
 	t.Parallel()
 	tokens, _, clock := clocked()
-	expired, _, err := tokens.Create(t.Context(), "bot", "", time.Minute)
+	expired, _, err := tokens.Create(t.Context(), store.Token{Bot: "bot", Owner: "carol@example.com"}, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
-	revoked, token, err := tokens.Create(t.Context(), "bot", "", time.Hour)
+	revoked, token, err := tokens.Create(t.Context(), store.Token{Bot: "bot", Owner: "carol@example.com"}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestTokens_Check_Refused(t *testing.T) {
 		who, found, err := tokens.Check(t.Context(), value)
 		wantSame(t, name, flow.UserMessage(want), flow.UserMessage(err))
 		wantCode(t, err, flow.CodeUnauthenticated)
-		if who != (flow.Actor{}) || found != (store.Token{}) {
+		if who != (flow.Actor{}) || found.ID != "" {
 			t.Errorf("%s: refused, and yet it gave %+v, %+v", name, who, found)
 		}
 	}
@@ -100,7 +100,7 @@ func TestTokens_Check_Refused(t *testing.T) {
 func TestTokens_Check_ExpiredButThere(t *testing.T) {
 	t.Parallel()
 	tokens, _, _ := clocked()
-	value, token, err := tokens.Create(t.Context(), "bot", "", time.Minute)
+	value, token, err := tokens.Create(t.Context(), store.Token{Bot: "bot", Owner: "carol@example.com"}, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestTokens_Revoke(t *testing.T) {
 	var values []string
 	var ids []string
 	for range 60 { // more than a page
-		value, token, err := tokens.Create(t.Context(), "bot", "", time.Hour)
+		value, token, err := tokens.Create(t.Context(), store.Token{Bot: "bot", Owner: "carol@example.com"}, time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,7 +142,7 @@ func TestTokens_Revoke(t *testing.T) {
 func TestTokens_ValueIsNotStored(t *testing.T) {
 	t.Parallel()
 	tokens, m, _ := clocked()
-	value, token, err := tokens.Create(t.Context(), "bot", "label", time.Hour)
+	value, token, err := tokens.Create(t.Context(), store.Token{Bot: "bot", Label: "label", Owner: "carol@example.com"}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestTokens_ValueIsNotStored(t *testing.T) {
 func TestTokens_Faults(t *testing.T) {
 	t.Parallel()
 	tokens := store.Tokens{Store: broken(), Org: "sym", Now: now}
-	value, _, err := tokens.Create(t.Context(), "bot", "", time.Hour)
+	value, _, err := tokens.Create(t.Context(), store.Token{Bot: "bot", Owner: "carol@example.com"}, time.Hour)
 	wantFault(t, err)
 	if value != "" {
 		t.Error("a token that was not stored was given out")
@@ -183,4 +183,45 @@ func TestTokens_Faults(t *testing.T) {
 	if flow.CodeOf(err) == flow.CodeUnauthenticated {
 		t.Error("not knowing was taken for knowing that it is wrong")
 	}
+}
+
+// TestTokens_Owner: a new token has an owner, whom another may take the place of;
+// one that was made before there were owners works without.
+func TestTokens_Owner(t *testing.T) {
+	t.Parallel()
+	tokens, m, _ := clocked()
+	for _, owner := range []string{"", "carol", "U0CAROL"} {
+		_, _, err := tokens.Create(t.Context(), store.Token{Bot: "ci", Owner: owner}, time.Hour)
+		wantCode(t, err, flow.CodeInvalid)
+	}
+	for _, limits := range []store.Token{{Flows: []string{"a b"}}, {People: []string{"ci"}}} {
+		limits.Bot, limits.Owner = "ci", "carol@example.com"
+		_, _, err := tokens.Create(t.Context(), limits, time.Hour)
+		wantCode(t, err, flow.CodeInvalid)
+	}
+	value, made, err := tokens.Create(t.Context(), store.Token{Bot: "ci", Owner: "Carol@example.com", Flows: []string{"deploy"}, People: []string{}}, time.Hour)
+	if err != nil || made.Owner != "carol@example.com" {
+		t.Fatalf("%+v, %v", made, err)
+	}
+	item, err := m.Get(t.Context(), "token#"+made.Hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	item.Body, item.Writer = []byte(`{"id":"`+made.ID+`","bot":"ci","created":"2020-01-01T00:00:00Z","expires":"2100-01-01T00:00:00Z","hash":"`+made.Hash+`"}`), "test"
+	if _, err := m.Put(t.Context(), item); err != nil {
+		t.Fatal(err)
+	}
+	if _, old, err := tokens.Check(t.Context(), value); err != nil || old.Owner != "" || old.Flows != nil || old.People != nil {
+		t.Errorf("%+v, %v", old, err)
+	}
+	if _, err := tokens.SetOwner(t.Context(), made.ID, "Lead@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	if _, now, err := tokens.Check(t.Context(), value); err != nil || now.Owner != "lead@example.com" {
+		t.Errorf("%+v, %v", now, err)
+	}
+	_, err = tokens.SetOwner(t.Context(), made.ID, "lead")
+	wantCode(t, err, flow.CodeInvalid)
+	_, err = tokens.SetOwner(t.Context(), "nonsense", "lead@example.com")
+	wantCode(t, err, flow.CodeInvalid)
 }

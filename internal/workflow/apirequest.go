@@ -17,8 +17,8 @@ import (
 
 // APIRequest is a request by a program.
 type APIRequest struct {
-	Bot     flow.Actor
-	TokenID string
+	Bot   flow.Actor
+	Token store.Token // the bot's
 	// IdempotencyKey makes a repeated call the same run; "" makes each one new.
 	IdempotencyKey string
 	FlowSRN        string
@@ -37,7 +37,7 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 	}
 	id := flow.NewRunID()
 	if q.IdempotencyKey != "" {
-		id = flow.RunIDFrom(s.Org, "api", q.TokenID, q.IdempotencyKey)
+		id = flow.RunIDFrom(s.Org, "api", q.Token.ID, q.IdempotencyKey)
 		// What was accepted once is not checked again: the flow may have changed.
 		if r, err := s.Runs.Get(ctx, id); flow.CodeOf(err) != flow.CodeUnknownRun {
 			return accepted(r, digest, err)
@@ -49,6 +49,9 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 	f, err := s.flowBySRN(ctx, q.FlowSRN)
 	if err != nil {
 		return flow.Run{}, "", err
+	}
+	if named := q.Token.Flows; named != nil && !slices.ContainsFunc(named, func(name string) bool { return strings.EqualFold(name, f.Name) }) {
+		return flow.Run{}, "", flow.Errorf(flow.CodeForbidden, "this token can't start flow %q: it was made for %s only", f.Name, cmp.Or(strings.Join(named, ", "), "no flow"))
 	}
 	requester := store.User{Actor: q.Bot}
 	var submitter *flow.Actor
@@ -71,6 +74,9 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 	if err != nil {
 		return flow.Run{}, "", err
 	}
+	if named := q.Token.People; named != nil && submitter != nil && !slices.ContainsFunc(named, func(email string) bool { return strings.EqualFold(email, requester.Email) }) {
+		return flow.Run{}, "", flow.Errorf(flow.CodeForbidden, "this token can't ask for %s: it was made to ask for %s only", requester.Display(), cmp.Or(strings.Join(named, ", "), "the bot itself"))
+	}
 	if err := s.mayStart(f, flow.ChannelAPI, requester); err != nil {
 		return flow.Run{}, "", err
 	}
@@ -87,8 +93,12 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 	if err := allFaults(fault, asInputs(err)); err != nil {
 		return flow.Run{}, "", err
 	}
+	owner, err := s.owner(ctx, q.Token)
+	if err != nil {
+		return flow.Run{}, "", err
+	}
 	start := flow.Start{
-		ID: id, Flow: f, Requester: requester.Actor, Submitter: submitter, Source: flow.ChannelAPI,
+		ID: id, Flow: f, Requester: requester.Actor, Submitter: submitter, Owner: owner, Source: flow.ChannelAPI,
 		Context: q.Context, RequestDigest: digest,
 	}
 	if err := s.checkPrefetched(ctx, start, values); err != nil {
@@ -96,6 +106,30 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 	}
 	r, err := s.start(ctx, start, &flow.Receive{Action: flow.ActionRequest, Actor: requester.Actor, Channel: flow.ChannelAPI, Submission: &sub})
 	return accepted(r, digest, err)
+}
+
+// owner finds the person who answers for a token; nil if it has none, which
+// administrators are told of. The error has flow.CodeForbidden if the owner may
+// not ask any more: then they are told, too.
+func (s Submit) owner(ctx context.Context, t store.Token) (*flow.Actor, error) {
+	notices := store.Notices{Store: s.Runs.Store, Now: s.Now}
+	whose := fmt.Sprintf("The token %s of the bot %s", t.ID, t.Bot)
+	if t.Owner == "" {
+		return nil, notices.Tell(ctx, "token "+t.ID+" without owner", whose+" has no owner, so that whoever holds it may approve what they ask for with it. "+
+			"Name the person who answers for it: token set-owner "+t.ID+" <e-mail address>.", "")
+	}
+	who, err := s.Directory.UserByEmail(ctx, t.Owner)
+	if err != nil && flow.CodeOf(err) != flow.CodeUnknownUser {
+		return nil, err
+	}
+	if err == nil && MayRequest(who) == nil {
+		return &who.Actor, nil
+	}
+	if err := notices.Tell(ctx, "owner of token "+t.ID+" "+t.Owner, whose+" is refused: its owner, "+t.Owner+", is no active member of the workspace. "+
+		"Name somebody else who answers for it (token set-owner "+t.ID+" <e-mail address>), or revoke it (token revoke "+t.ID+").", ""); err != nil {
+		return nil, err
+	}
+	return nil, flow.Errorf(flow.CodeForbidden, "the owner of this token, %s, is no active member of the workspace, so that nothing can be asked for with it: have it given another owner (token set-owner)", t.Owner)
 }
 
 // checkPrefetched refuses values that are not among the options which the form
@@ -263,7 +297,7 @@ func invalid(field, message string) error {
 
 // digestOf returns a digest by which two API requests can be told apart.
 func digestOf(q APIRequest) (string, error) {
-	q.Bot, q.TokenID, q.IdempotencyKey = flow.Actor{}, "", ""
+	q.Bot, q.Token, q.IdempotencyKey = flow.Actor{}, store.Token{}, ""
 	b, err := json.Marshal(q)
 	if err != nil {
 		return "", fmt.Errorf("encode request: %w", err)

@@ -14,7 +14,7 @@ import (
 // api is a request by a program that every access flow of these tests accepts.
 func api(edit ...func(*workflow.APIRequest)) workflow.APIRequest {
 	q := workflow.APIRequest{
-		Bot: bot, TokenID: "t1", FlowSRN: "acme:flow:prod-access:latest",
+		Bot: bot, Token: store.Token{ID: "t1", Owner: "third@example.com"}, FlowSRN: "acme:flow:prod-access:latest",
 		Inputs: map[string]any{"reason": "deploy", "target_srn": "acme:access_target:fake:orders-db:latest", "duration": 600},
 	}
 	for _, e := range edit {
@@ -74,6 +74,13 @@ func TestSubmit_API(t *testing.T) {
 		"UnknownUserID":   {q: func(q *workflow.APIRequest) { q.UserID = "U0NOBODY" }, want: flow.CodeInvalid, fields: "user_id"},
 		"Both":            {q: func(q *workflow.APIRequest) { q.UserEmail, q.UserID = asker.Email, asker.SlackID }, want: flow.CodeInvalid, fields: "user_id"},
 		"ForAGuest":       {q: func(q *workflow.APIRequest) { q.UserEmail = guest.Email }, want: flow.CodeForbidden},
+		"TokenForFlow":    {q: func(q *workflow.APIRequest) { q.Token.Flows = []string{"other", "Prod-Access"} }, requester: "ci"},
+		"TokenForOthers":  {q: func(q *workflow.APIRequest) { q.Token.Flows = []string{"other"} }, want: flow.CodeForbidden},
+		"TokenForNone":    {q: func(q *workflow.APIRequest) { q.Token.Flows = []string{} }, want: flow.CodeForbidden},
+		"TokenForPerson":  {q: func(q *workflow.APIRequest) { q.Token.People, q.UserEmail = []string{"Asker@example.com"}, asker.Email }, requester: "asker"},
+		"TokenForAnother": {q: func(q *workflow.APIRequest) { q.Token.People, q.UserID = []string{"first@example.com"}, asker.SlackID }, want: flow.CodeForbidden},
+		"TokenForNobody":  {q: func(q *workflow.APIRequest) { q.Token.People, q.UserEmail = []string{}, asker.Email }, want: flow.CodeForbidden},
+		"TokenForItself":  {q: func(q *workflow.APIRequest) { q.Token.People = []string{} }, requester: "ci"},
 		"ForABotOfSlack":  {q: func(q *workflow.APIRequest) { q.UserEmail = asker.Email }, world: robots(asker), want: flow.CodeForbidden},
 		"BotOfSlackByID":  {q: func(q *workflow.APIRequest) { q.UserID = asker.SlackID }, world: robots(asker), want: flow.CodeForbidden},
 		"BotByOurUserID":  {q: func(q *workflow.APIRequest) { q.UserID = asker.ID }, world: func(w *world) { remember(asker)(w); robots(asker)(w) }, want: flow.CodeForbidden},
@@ -144,6 +151,88 @@ func largeJSON() json.RawMessage {
 	return json.RawMessage(`"` + strings.Repeat("x", flow.MaxContextBytes) + `"`)
 }
 
+// TestSubmit_Owner: whoever owns the token that asked approves nothing that was
+// asked for with it, whomever for.
+func TestSubmit_Owner(t *testing.T) {
+	t.Parallel()
+	for name, email := range map[string]string{"Itself": "", "APerson": asker.Email} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			r, _, err := w.submit.RequestByAPI(t.Context(), api(func(q *workflow.APIRequest) { q.UserEmail = email }))
+			must(t, err)
+			w.settle()
+			if r.Owner == nil || !r.Owner.Same(third.Actor) {
+				t.Fatalf("owner %+v", r.Owner)
+			}
+			if err := w.press(r.ID, flow.ActionApprove, third); flow.CodeOf(err) != flow.CodeSelfApproval {
+				t.Errorf("error %v", err)
+			}
+			w.click(r.ID, flow.ActionApprove, first)
+			w.want(r.ID, flow.Escalated)
+			w.click(r.ID, flow.ActionDeescalate, third)
+			w.want(r.ID, flow.Deescalated)
+		})
+	}
+	t.Run("OnlyApprover", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, func(f *flow.Flow) {
+			f.Params.Approval.Approvers, f.Environment.Admins = []string{"user:" + third.Email}, nil
+		})
+		r, _, err := w.submit.RequestByAPI(t.Context(), api())
+		must(t, err)
+		w.settle()
+		w.want(r.ID, flow.Denied)
+	})
+	t.Run("Allowed", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, func(f *flow.Flow) { f.Params.Approval.AllowSelfApproval = true })
+		r, _, err := w.submit.RequestByAPI(t.Context(), api())
+		must(t, err)
+		w.settle()
+		w.click(r.ID, flow.ActionApprove, third)
+		w.want(r.ID, flow.Escalated)
+	})
+}
+
+// TestSubmit_NoOwner: what a token may do when its owner is gone, can't be looked
+// up, or was never named, and who is told.
+func TestSubmit_NoOwner(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		world func(*world)
+		owner string
+		want  flow.Code
+		told  string
+	}{
+		"Deactivated": {func(w *world) { w.leave(third) }, third.Email, flow.CodeForbidden, "is no active member"},
+		"Unknown":     {nil, "nobody@example.com", flow.CodeForbidden, "is no active member"},
+		"Guest":       {nil, guest.Email, flow.CodeForbidden, "is no active member"},
+		"Bot":         {robots(third), third.Email, flow.CodeForbidden, "is no active member"},
+		"LookupFails": {func(w *world) { w.directory.fail[third.Email] = errLookup }, third.Email, flow.CodeLookup, ""},
+		"Never":       {nil, "", "", "has no owner"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			if c.world != nil {
+				c.world(w)
+			}
+			for range 2 {
+				r, _, err := w.submit.RequestByAPI(t.Context(), api(func(q *workflow.APIRequest) { q.Token.Owner = c.owner }))
+				if flow.CodeOf(err) != c.want || r.Owner != nil {
+					t.Errorf("owner %+v, error %v, want %q", r.Owner, err, c.want)
+				}
+			}
+			page, err := w.memory.List(t.Context(), store.Query{By: store.ByKind, Value: string(store.KindNotice)})
+			must(t, err)
+			if len(page.Items) != min(len(c.told), 1) || c.told != "" && !strings.Contains(string(page.Items[0].Body), c.told) {
+				t.Errorf("%d notices: %+v", len(page.Items), page.Items)
+			}
+		})
+	}
+}
+
 // TestSubmit_SelfApprovalByProxy: who asks through a bot may not approve.
 func TestSubmit_SelfApprovalByProxy(t *testing.T) {
 	t.Parallel()
@@ -175,7 +264,7 @@ func TestSubmit_Idempotency(t *testing.T) {
 	if _, _, err := w.submit.RequestByAPI(t.Context(), api(key("k"), flowSRN("acme:flow:nothing:latest"))); flow.CodeOf(err) != flow.CodeIdempotency {
 		t.Errorf("the same key, another flow: %v", err)
 	}
-	other, _, err := w.submit.RequestByAPI(t.Context(), api(key("k"), func(q *workflow.APIRequest) { q.TokenID = "t2" }))
+	other, _, err := w.submit.RequestByAPI(t.Context(), api(key("k"), func(q *workflow.APIRequest) { q.Token.ID = "t2" }))
 	if err != nil || other.ID == r.ID {
 		t.Errorf("another token's key: %s, %v", other.ID, err)
 	}

@@ -111,7 +111,7 @@ func (a Approval) route(ctx context.Context, r flow.Run, signal flow.Signal) (fl
 		SignalID: signal.ID, Tiers: tiers, Deciders: deciders,
 		Terms: v.terms, Fields: v.fields, Ruling: v.ruling, Hooks: f.Hooks(), Vouched: vouched,
 	}
-	if reason := unapprovable(deciders, r.Requester); reason != nil && v.ruling == nil {
+	if reason := unapprovable(deciders, r); reason != nil && v.ruling == nil {
 		in = flow.Reject{SignalID: signal.ID, Reason: flow.FailureOf(reason)}
 	} else if len(tiers) == 0 && v.ruling == nil {
 		return a.hold(ctx, r, e, flow.Failure{
@@ -284,14 +284,14 @@ func (a Approval) tier(ctx context.Context, to []flow.Destination, timeout *int6
 }
 
 // unapprovable returns an error that says why nobody is able to approve the
-// requester's request, or nil if somebody is.
-func unapprovable(d flow.Deciders, requester flow.Actor) error {
+// request, or nil if somebody is.
+func unapprovable(d flow.Deciders, r flow.Run) error {
 	if d.Members {
 		return nil
 	}
 	var able []flow.Actor
 	for _, who := range slices.Concat(d.People, d.Admins) {
-		if requester.Same(who) && !d.AllowSelfApproval || slices.ContainsFunc(able, who.Same) {
+		if r.Asks(who) && !d.AllowSelfApproval || slices.ContainsFunc(able, who.Same) {
 			continue
 		}
 		able = append(able, who)
@@ -301,9 +301,9 @@ func unapprovable(d flow.Deciders, requester flow.Actor) error {
 	}
 	switch {
 	case len(able) == 0 && (len(d.People) > 0 || len(d.Admins) > 0):
-		return flow.Errorf(flow.CodeNoApprover, "nobody could approve this request: the only approver is the requester, and self-approval is off; add an approver to the flow")
+		return flow.Errorf(flow.CodeNoApprover, "nobody could approve this request: the only approver is the requester, or owns the token that asked, and self-approval is off; add an approver to the flow")
 	case len(able) == 0:
 		return flow.Errorf(flow.CodeNoApprover, "nobody could approve this request: none of the flow's approvers is an active member of the workspace; correct the flow's approvers")
 	}
-	return flow.Errorf(flow.CodeNoApprover, "nobody could approve this request: it needs %d different people, and only %d may approve it (the requester does not count); add approvers to the flow", d.Required, len(able))
+	return flow.Errorf(flow.CodeNoApprover, "nobody could approve this request: it needs %d different people, and only %d may approve it (the requester, and the owner of the token that asked, do not count); add approvers to the flow", d.Required, len(able))
 }

@@ -224,7 +224,7 @@ func TestLeadingKeys(t *testing.T) {
 		}, []string{"grant#"}},
 		"Tokens": {func(t *testing.T, s store.Store) error {
 			tokens := store.Tokens{Store: s, Org: "sym", Now: now}
-			value, token, err := tokens.Create(t.Context(), "bot", "", time.Hour)
+			value, token, err := tokens.Create(t.Context(), store.Token{Bot: "bot", Owner: "carol@example.com"}, time.Hour)
 			_, _, checked := tokens.Check(t.Context(), value)
 			return errors.Join(err, checked, tokens.Revoke(t.Context(), token.ID))
 		}, []string{"token#"}},
