@@ -124,7 +124,7 @@ func (a Approval) recheck(ctx context.Context, f *flow.Flow, r flow.Run, signal 
 	if r, c.deciders, err = a.stillDeciders(ctx, f, current, r, signal); err != nil {
 		return r, c, err
 	}
-	if err := unapprovable(c.deciders, r.Requester); err != nil {
+	if err := unapprovable(c.deciders, r); err != nil {
 		return r, c, err
 	}
 	if signal.Action == flow.ActionReview {
