@@ -91,7 +91,7 @@ func TestVouch_Decision(t *testing.T) {
 	t.Run("BotAsItself", func(t *testing.T) { // is in no directory
 		t.Parallel()
 		w := newWorld(t)
-		r, _, err := w.submit.RequestByAPI(t.Context(), workflow.APIRequest{Bot: bot, TokenID: "t", FlowSRN: flow.FlowSRN("acme", w.flow.Name, flow.Latest), Inputs: inputs})
+		r, _, err := w.submit.RequestByAPI(t.Context(), workflow.APIRequest{Bot: bot, Token: store.Token{ID: "t", Owner: third.Email}, FlowSRN: flow.FlowSRN("acme", w.flow.Name, flow.Latest), Inputs: inputs})
 		must(t, err)
 		w.settle()
 		w.click(r.ID, flow.ActionApprove, first)
@@ -106,7 +106,7 @@ func TestVouch_Decision(t *testing.T) {
 			t.Errorf("form: %v", err)
 		}
 		_, _, err := w.submit.RequestByAPI(t.Context(), workflow.APIRequest{
-			Bot: bot, TokenID: "t", FlowSRN: flow.FlowSRN("acme", w.flow.Name, flow.Latest), Inputs: inputs, UserEmail: asker.Email,
+			Bot: bot, Token: store.Token{ID: "t", Owner: third.Email}, FlowSRN: flow.FlowSRN("acme", w.flow.Name, flow.Latest), Inputs: inputs, UserEmail: asker.Email,
 		})
 		if flow.CodeOf(err) != flow.CodeForbidden {
 			t.Errorf("API: %v", err)
