@@ -12,6 +12,7 @@ import (
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/slacksim"
+	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -19,7 +20,7 @@ import (
 func (c contest) ask(key string) flow.Run {
 	c.Helper()
 	r, _, err := c.local.Submit.RequestByAPI(c.Context(), workflow.APIRequest{
-		Bot: flow.Actor{ID: flow.UserID("sym", "ci"), Kind: flow.KindBot, Name: "ci"}, TokenID: "test", IdempotencyKey: key,
+		Bot: flow.Actor{ID: flow.UserID("sym", "ci"), Kind: flow.KindBot, Name: "ci"}, Token: store.Token{ID: "test", Owner: "carol@example.com"}, IdempotencyKey: key,
 		FlowSRN: "sym:flow:ask:latest", UserEmail: "alice@example.com", Inputs: map[string]any{"reason": "why not"},
 	})
 	if err != nil {
