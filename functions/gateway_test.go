@@ -62,6 +62,8 @@ func route(r *http.Request) (function, key string, parameters map[string]string)
 	id, named := strings.CutPrefix(path, "/api/v1/tokens/")
 	proxy, api := strings.CutPrefix(path, "/api/v1/")
 	switch {
+	case path == "/api/v1/identities", path == "/api/v1/users":
+		return "tokens", "ANY " + path, nil
 	case path == "/api/v1/tokens":
 		return "tokens", "ANY /api/v1/tokens", nil
 	case named && !strings.Contains(id, "/"):

@@ -22,6 +22,8 @@ var routes = []route{
 	{id: "Api", key: "ANY /api/v1/{proxy+}", function: "api"},
 	{id: "Tokens", key: "ANY /api/v1/tokens", function: "tokens", iam: true},
 	{id: "Token", key: "ANY /api/v1/tokens/{id}", function: "tokens", iam: true},
+	{id: "Identities", key: "ANY /api/v1/identities", function: "tokens", iam: true},
+	{id: "Users", key: "ANY /api/v1/users", function: "tokens", iam: true},
 }
 
 // addAPI makes the HTTP API. Paths reach the functions as they are.

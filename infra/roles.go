@@ -40,7 +40,8 @@ func (d *deployment) rights() map[string][]right {
 	}
 	return map[string][]right{
 		"slack": join(ask, []right{
-			d.items("GetItem PutItem", store.KindRun, store.KindUser, store.KindSlackUser, store.KindForm),
+			d.items("GetItem PutItem", store.KindRun, store.KindUser, store.KindMoved, store.KindSlackUser, store.KindForm),
+			d.items("GetItem", store.KindIdentity), // handlers are told who people are
 			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList, store.KindFlowsFilter),
 			d.items("PutItem", store.KindNotice),
 			readSecrets(*d.slackSecret.Ref(), *d.slackSigningSecret.Ref()),
@@ -48,7 +49,7 @@ func (d *deployment) rights() map[string][]right {
 		"api": {
 			// For the options of forms, which belong to no run and so have no token.
 			{actions: []string{"lambda:InvokeFunction"}, resources: d.handlerFunctions()},
-			d.items("GetItem PutItem", store.KindRun, store.KindUser, store.KindSlackUser),
+			d.items("GetItem PutItem", store.KindRun, store.KindUser, store.KindMoved, store.KindSlackUser),
 			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList, store.KindToken),
 			d.items("PutItem", store.KindNotice),
 			d.items("BatchGetItem", store.KindRun),
@@ -61,12 +62,16 @@ func (d *deployment) rights() map[string][]right {
 		"tokens": {
 			d.items("GetItem PutItem DeleteItem BatchGetItem", store.KindToken),
 			d.entries(store.ByKind, string(store.KindToken)),
+			// To say who people are, and to confirm accounts.
+			d.items("GetItem PutItem", store.KindUser, store.KindMoved, store.KindIdentity),
+			d.items("BatchGetItem", store.KindUser),
+			d.entries(store.ByKind, string(store.KindUser)),
 		},
 		// The functions that flows name are in ApprovalTargets.
 		"approval": join(ask, []right{
 			trace,
-			d.items("GetItem PutItem", store.KindRun, store.KindUser, store.KindSlackUser),
-			d.items("GetItem", store.KindFlow, store.KindFlowVersion),
+			d.items("GetItem PutItem", store.KindRun, store.KindUser, store.KindMoved, store.KindSlackUser),
+			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindIdentity),
 			d.items("PutItem", store.KindNotice),
 			{actions: []string{"states:SendTaskSuccess"}, resources: []string{machine}},
 			readSecrets(*d.slackSecret.Ref()),
@@ -74,7 +79,8 @@ func (d *deployment) rights() map[string][]right {
 		// What its strategies need is in AccessTargets; see addPublish.
 		"access": join(ask, []right{
 			trace,
-			d.items("GetItem PutItem", store.KindRun, store.KindGrant, store.KindUser), // identities that strategies find are kept with the user
+			d.items("GetItem PutItem", store.KindRun, store.KindGrant, store.KindIdentity), // strategies find identities, which are kept
+			d.items("GetItem", store.KindUser, store.KindSlackUser),
 			d.items("GetItem", store.KindFlowVersion),
 			d.items("GetItem", store.KindStrategies),
 			{
@@ -93,13 +99,13 @@ func (d *deployment) rights() map[string][]right {
 		pythonFunction: d.runHandlers(),
 		"services": {
 			d.items("GetItem", store.KindCall, store.KindRun, store.KindFlowVersion, store.KindMessages),
-			d.items("GetItem PutItem", store.KindUser, store.KindSlackUser, store.KindValue, store.KindFlowValue),
+			d.items("GetItem PutItem", store.KindUser, store.KindIdentity, store.KindMoved, store.KindSlackUser, store.KindValue, store.KindFlowValue),
 			d.items("PutItem", store.KindNotice),
 			// To count the runs of a person or flow, and to find people by their identities.
-			d.items("BatchGetItem", store.KindRun, store.KindUser),
+			d.items("BatchGetItem", store.KindRun, store.KindUser, store.KindIdentity),
 			d.entries(store.ByRequester, "*"),
 			d.entries(store.ByFlow, "*"),
-			d.entries(store.ByKind, string(store.KindUser)),
+			d.entries(store.ByKind, string(store.KindUser), string(store.KindIdentity)),
 			readSecrets(*d.slackSecret.Ref()),
 		},
 		"relay": join(drive, d.readStream(), []right{

@@ -28,6 +28,7 @@ import (
 	"github.com/jonboulle/clockwork"
 
 	"github.com/symflows/symflows/events"
+	adminapi "github.com/symflows/symflows/internal/api"
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/aws/auditlog"
 	"github.com/symflows/symflows/internal/aws/auditqueue"
@@ -458,16 +459,37 @@ func TestRightsSuffice(t *testing.T) {
 	a.handlersAsk(t, inForms[0])
 
 	// What belongs to no run is told.
-	for _, role := range []string{"SlackRole", "ApiRole", "ApprovalRole", "ServicesRole", "StandingRole"} {
-		if err := a.as(role).Notices.Tell(ctx, "somebody", role+" learned this", ""); err != nil { // the first of them, and others
-			t.Fatal(err)
+	var next store.User
+	roles := []string{"SlackRole", "ApiRole", "ApprovalRole", "ServicesRole"}
+	for _, role := range roles { // each sees an address pass to another account
+		one := store.User{Actor: flow.Actor{ID: flow.UserID("sym", role), Email: role, SlackID: "U1", SlackTeam: "T1"}, SeenAt: a.clock.Now()}
+		must(a.as(role).Users.Remember(ctx, one))(t)
+		next = one
+		next.SlackID, next.SlackTeam = "U2", "T2"
+		if met := must(a.as(role).Users.Remember(ctx, next))(t); !met.Unconfirmed {
+			t.Errorf("%s takes another account for the same", role)
 		}
 	}
+	if err := a.as("StandingRole").Notices.Tell(ctx, "somebody", "many left", ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := access.Users.Known(ctx, next.Actor); err != nil {
+		t.Fatal(err)
+	}
 	page := must(dynamo.New(a.owner, dynamotest.TableName, a.clock.Now).List(ctx, store.Query{By: store.ByKind, Value: string(store.KindNotice)}))(t)
-	if len(page.Items) != 1 {
+	if len(page.Items) != len(roles)+1 {
 		t.Fatalf("%d notices", len(page.Items))
 	}
 	if err := show.Handle(ctx, store.Change{Key: page.Items[0].Key, Rev: page.Items[0].Rev}); err != nil {
+		t.Fatal(err)
+	}
+
+	// An administrator says who people are.
+	people := adminapi.People{Users: tokens.Users, Org: "sym", Now: a.clock.Now}
+	if done := must(people.Confirm(ctx, events.ConfirmInput{All: true}, "operator"))(t); len(done.Claims) != len(roles) {
+		t.Errorf("confirmed %+v", done)
+	}
+	if err := people.SetIdentity(ctx, events.Identity{Email: "alice@example.com", Service: "okta", ServiceID: "o", UserID: "u"}, "operator"); err != nil {
 		t.Fatal(err)
 	}
 
@@ -504,8 +526,8 @@ func (a *account) handlersAsk(t *testing.T, run string) {
 		{Op: "event_count", Args: []byte(`{"event":"request","user_id":"` + user + `"}`)},
 		{Op: "event_count", Args: []byte(`{"event":"approve","user_id":"` + user + `"}`)},
 		{Op: "user_by_email", Args: []byte(`{"email":"alice@example.com"}`)},
-		{Op: "save_identity", Args: []byte(`{"email":"alice@example.com","service":"okta","service_id":"o","user_id":"u"}`)},
-		{Op: "users_by_identities", Args: []byte(`{"service":"okta","service_id":"o","user_ids":["u"]}`)},
+		{Op: "save_identity", Args: []byte(`{"email":"alice@example.com","service":"pagerduty","service_id":"acme.pagerduty.com","user_id":"u"}`)},
+		{Op: "users_by_identities", Args: []byte(`{"service":"pagerduty","service_id":"acme.pagerduty.com","user_ids":["u"]}`)},
 		{Op: "send_message", Args: []byte(`{"to":{"kind":"slack_channel_name","name":"#general"},"text":"hello"}`)},
 		{Op: "send_thread_message", Args: []byte(`{"text":"hello"}`)},
 	} {

@@ -251,6 +251,8 @@ func ruleFaults(all []grantedRight) []string {
 			broken("only slack reads the signing secret")
 		case strings.Contains(g.condition, "token#") && g.who != "TokensRole" && (g.who != "ApiRole" || action != "GetItem"):
 			broken("only tokens handles tokens, and api looks one up")
+		case action == "PutItem" && strings.Contains(g.condition, string(store.KindIdentity)) && !slices.Contains([]string{"ServicesRole", "TokensRole"}, g.who):
+			broken("only access, services and administrators say who people are elsewhere")
 		}
 	}
 	return faults

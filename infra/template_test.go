@@ -273,8 +273,10 @@ func TestRoutes(t *testing.T) {
 	}
 	slices.Sort(lines)
 	want := []string{
+		"ANY /api/v1/identities AWS_IAM ${TokensFunction.Arn}",
 		"ANY /api/v1/tokens AWS_IAM ${TokensFunction.Arn}",
 		"ANY /api/v1/tokens/{id} AWS_IAM ${TokensFunction.Arn}",
+		"ANY /api/v1/users AWS_IAM ${TokensFunction.Arn}",
 		"ANY /api/v1/{proxy+} NONE ${ApiFunction.Arn}",
 		"POST /slack/commands NONE ${SlackFunction.Arn}",
 		"POST /slack/events NONE ${SlackFunction.Arn}",

@@ -26,6 +26,17 @@
 //	    Manage the bot tokens of the Events API: here, or with AWS credentials
 //	    those of the deployment whose API is at URL.
 //
+//	local identity list EMAIL [-data DIR | -url URL]
+//	local identity set EMAIL -service TYPE [-service-id ID] -user-id ID [-data DIR | -url URL]
+//	local identity delete EMAIL -service TYPE [-service-id ID] [-data DIR | -url URL]
+//	    Say who somebody is in another system.
+//
+//	local user list [-data DIR | -url URL]
+//	local user confirm EMAIL | -all [-data DIR | -url URL]
+//	    List the Slack accounts that turned up behind addresses of others, and
+//	    confirm that an address belongs to the new one; or all, as those of the
+//	    same people in another workspace.
+//
 //	local slack-manifest [-url URL | -socket]
 //	    Print the manifest of the Slack app for a deployment.
 //

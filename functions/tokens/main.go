@@ -1,5 +1,6 @@
-// Command tokens makes, lists and revokes tokens of the Events API, for
-// callers whose AWS credentials may call it. Nothing else may write tokens.
+// Command tokens makes, lists and revokes tokens of the Events API, and says who
+// people are, for callers whose AWS credentials may call it. Nothing else may
+// write tokens.
 package main
 
 import (
@@ -17,7 +18,8 @@ func main() { lambda.Start(core.Start(build)) }
 
 func build(_ context.Context, d core.Deployed) (lambda.Handler, error) {
 	a := &api.TokenAPI{Tokens: d.Tokens, Caller: caller, Now: d.Clock.Now, Log: d.Log}
-	return algnhsa.New(a.Handler(), &algnhsa.Options{RequestType: algnhsa.RequestTypeAPIGatewayV2}), nil
+	people := &api.PeopleAPI{People: api.People{Users: d.Users, Org: d.Org, Now: d.Clock.Now}, Caller: caller, Log: d.Log}
+	return algnhsa.New(a.With(people), &algnhsa.Options{RequestType: algnhsa.RequestTypeAPIGatewayV2}), nil
 }
 
 // caller is whom API Gateway has authenticated. Should the route ever lose its

@@ -155,7 +155,7 @@ func newFixture(t testing.TB) *fixture {
 	if _, err := f.api.Flows.Publish(t.Context(), flows()); err != nil {
 		t.Fatal(err)
 	}
-	if err := (store.Users{Store: f.store}).Remember(t.Context(), alice); err != nil {
+	if _, err := (store.Users{Store: f.store}).Remember(t.Context(), alice); err != nil {
 		t.Fatal(err)
 	}
 	return f

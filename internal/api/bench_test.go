@@ -32,7 +32,7 @@ func BenchmarkRequest(b *testing.B) {
 	if _, err := f.api.Flows.Publish(b.Context(), flows()); err != nil {
 		b.Fatal(err)
 	}
-	if err := (store.Users{Store: table}).Remember(b.Context(), alice); err != nil {
+	if _, err := (store.Users{Store: table}).Remember(b.Context(), alice); err != nil {
 		b.Fatal(err)
 	}
 	var took []time.Duration

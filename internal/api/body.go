@@ -154,6 +154,15 @@ func (o *object) text(name string) string {
 	return s
 }
 
+// boolean reads an optional true or false.
+func (o *object) boolean(name string) bool {
+	var v bool
+	if raw := o.raw(name); raw != nil && json.Unmarshal(raw, &v) != nil {
+		o.fault(name, "must be true or false")
+	}
+	return v
+}
+
 // required reads a text that must be there.
 func (o *object) required(name string) string {
 	faults := len(o.faults)

@@ -49,6 +49,19 @@ func (a *TokenAPI) Handler() http.Handler {
 	return edge{a.Now, a.Log}.exchanges(mux)
 }
 
+// With serves people beside tokens.
+func (a *TokenAPI) With(people *PeopleAPI) http.Handler {
+	tokens, others := a.Handler(), people.Handler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case Base + identitiesPath, Base + usersPath:
+			others.ServeHTTP(w, r)
+		default:
+			tokens.ServeHTTP(w, r)
+		}
+	})
+}
+
 // tokenIn gives the id of the token that was made or revoked: never its value.
 func tokenIn(body any) string {
 	switch body := body.(type) {

@@ -40,12 +40,16 @@ func Main(ctx context.Context, args []string, getenv func(string) string, out, l
 		err = token(ctx, args, settings, out)
 	case "standing":
 		err = standing(ctx, args, out)
+	case "identity":
+		err = identity(ctx, args, settings, out)
+	case "user":
+		err = user(ctx, args, settings, out)
 	case "redrive":
 		err = redriven(ctx, args, out)
 	case "slack-manifest":
 		err = manifest(args, out)
 	default:
-		return fmt.Errorf("there is no command %q: use none (to serve), check, try, token, standing, redrive or slack-manifest", name)
+		return fmt.Errorf("there is no command %q: use none (to serve), check, try, token, identity, user, standing, redrive or slack-manifest", name)
 	}
 	if errors.Is(err, flag.ErrHelp) {
 		return nil // the flag package has printed it
@@ -87,6 +91,8 @@ const usage = `Usage of local:
   local check [-flows DIR] [-static] find the faults of the configuration
   local try -flow F -as EMAIL        ask a flow's handlers what they would do; -help
   local token create|list|set-owner|revoke  manage the API's tokens; -help after each
+  local identity list|set|delete     say who somebody is in another system; -help after each
+  local user list|confirm            confirm that an address belongs to another Slack account now
   local standing confirm             end access that was held back because many are gone at once
   local slack-manifest               print the manifest of the Slack app
   local redrive                      handle what functions in AWS gave up on again

@@ -48,6 +48,7 @@ func (l *Local) slack(ctx context.Context, c core.Core) (*slackSide, error) {
 		return nil, err
 	}
 	side.directory = c.Directory(side.api, team)
+	side.directory.Simulated = mode == config.Simulated
 	return side, nil
 }
 

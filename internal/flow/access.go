@@ -3,6 +3,7 @@ package flow
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -80,8 +81,8 @@ func (r *Run) AccessEvent(name EventName, id string, at time.Time) Event {
 // MayEnd returns nil if the actor may take the access away, and an error of
 // CodeForbidden if not.
 func (r *Run) MayEnd(who Actor) error {
-	if r.Asks(who) || r.isAdmin(who) || r.Approver().Same(who) ||
-		slices.ContainsFunc(r.Approvals, func(a CountedApproval) bool { return a.Actor.Same(who) }) {
+	if r.owns(who) || r.isAdmin(who) || r.Approver().Is(who) ||
+		slices.ContainsFunc(r.Approvals, func(a CountedApproval) bool { return a.Actor.Is(who) }) {
 		return nil
 	}
 	return Errorf(CodeForbidden, "only the requester, the approver and admins can end this access")
@@ -173,6 +174,9 @@ func (in Escalate) apply(r *Run, now time.Time) error {
 		}
 		a.End = start.Add(r.Duration())
 		fields[KeyExpiresAt] = a.End.Format(time.RFC3339Nano)
+	}
+	if !strings.EqualFold(a.Identity, r.Requester.Email) {
+		fields[KeyTargetIdentity] = a.Identity
 	}
 	if len(in.Warnings) > 0 {
 		fields[KeyWarnings] = clipWarnings(in.Warnings)

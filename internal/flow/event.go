@@ -78,6 +78,7 @@ func (e Event) happened() bool {
 const (
 	KeyTarget          = "target"           // the target itself, as records show it
 	KeyTargetSRN       = "target_srn"       // the target, as the API's callers may name it
+	KeyTargetIdentity  = "target_identity"  // who the requester is at the target, where that is not their e-mail address
 	KeyDecisionMessage = "decision_message" // what was said with a decision, or with the wish to end access
 	KeyForwardReason   = "forward_reason"   // ActionTimeout or ActionUndeliverable
 	KeyForwardMessage  = "forward_message"  // why the tier could not be reached
@@ -92,7 +93,7 @@ const (
 
 // EventKeys lists them all.
 var EventKeys = []string{
-	KeyTarget, KeyTargetSRN, KeyDecisionMessage, KeyForwardReason, KeyForwardMessage, KeyExpiresAt,
+	KeyTarget, KeyTargetSRN, KeyTargetIdentity, KeyDecisionMessage, KeyForwardReason, KeyForwardMessage, KeyExpiresAt,
 	KeyDeescalateType, KeyStillHeld, KeyKept, KeyWarnings, KeyRetriedBy, KeyRetriedAt,
 }
 

@@ -54,7 +54,7 @@ type Environment struct {
 // Administers tells whether the environment names somebody as one of its
 // admins. It names people by their e-mail addresses, in letters of any case.
 func (e Environment) Administers(who Actor) bool {
-	return who.Email != "" && slices.ContainsFunc(e.Admins, func(email string) bool { return strings.EqualFold(email, who.Email) })
+	return !who.Unconfirmed && who.Email != "" && slices.ContainsFunc(e.Admins, func(email string) bool { return strings.EqualFold(email, who.Email) })
 }
 
 // Integration is an outside system as the configuration names it.

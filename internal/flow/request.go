@@ -125,7 +125,7 @@ func (r *Run) MayDecide(who Actor, guest bool, action Action) error {
 	if d.Members && who.Kind == KindPerson { // bots are no members
 		return nil
 	}
-	if slices.ContainsFunc(d.People, who.Same) {
+	if slices.ContainsFunc(d.People, who.Is) {
 		return nil
 	}
 	return Errorf(CodeForbidden, "only %s can decide this request", d.Names())
@@ -134,7 +134,7 @@ func (r *Run) MayDecide(who Actor, guest bool, action Action) error {
 // MayCancel returns nil if the actor may withdraw the request, and an error of
 // CodeForbidden if not.
 func (r *Run) MayCancel(who Actor) error {
-	if r.Requester.Same(who) {
+	if r.Requester.Is(who) {
 		return nil
 	}
 	return Errorf(CodeForbidden, "only the requester can cancel a request")
@@ -146,6 +146,7 @@ type Route struct {
 	SignalID string
 	Tiers    []Tier
 	Deciders Deciders
+	Identity string         // Run.Identity
 	Terms    *Terms         // what a hook changed of the request
 	Fields   map[string]any // of the event, by a hook
 	Ruling   *Ruling
@@ -173,6 +174,13 @@ func (in Route) apply(r *Run, now time.Time) error {
 		r.ask(now)
 	}
 	e := Event{ID: s.ID, Name: EventRequest, Actor: s.Actor, Channel: s.Channel, At: s.At, State: StateCompleted, Fields: in.Fields}
+	if r.Identity = in.Identity; r.Identity != "" {
+		e.Fields = maps.Clone(e.Fields)
+		if e.Fields == nil {
+			e.Fields = map[string]any{}
+		}
+		e.Fields[KeyTargetIdentity] = r.Identity
+	}
 	return r.conclude(e, in.Ruling, in.Hooks, now)
 }
 

@@ -55,6 +55,9 @@ type Actor struct {
 	// Slack's ids of the person and the workspace; "" for people who have none.
 	SlackID   string `json:"slack_id,omitempty"`
 	SlackTeam string `json:"slack_team,omitempty"`
+	// Unconfirmed is set while the e-mail address belongs to another account of
+	// Slack's, as far as we know: what goes by the address is not for this one.
+	Unconfirmed bool `json:"unconfirmed,omitempty"`
 	// Hook is the hook that decided; "" where no rule did.
 	Hook string `json:"hook,omitempty"`
 }
@@ -74,6 +77,16 @@ func (r *Run) rule(asked EventName) Actor {
 func (a Actor) Same(b Actor) bool {
 	return a.ID != "" && a.ID == b.ID ||
 		a.SlackID != "" && a.SlackID == b.SlackID && a.SlackTeam == b.SlackTeam
+}
+
+// Is tells whether both are one person for certain: of people in one workspace,
+// Slack's id tells, because an e-mail address may pass to another. The question
+// is asked to let people do what they may.
+func (a Actor) Is(b Actor) bool {
+	if a.SlackID != "" && b.SlackID != "" && a.SlackTeam == b.SlackTeam {
+		return a.SlackID == b.SlackID
+	}
+	return a.Same(b)
 }
 
 // Display is how people read the actor: a name, else an e-mail address. Which
@@ -130,6 +143,11 @@ type Run struct {
 	Target          *Target         `json:"target,omitempty"`
 	DurationSeconds int64           `json:"duration_seconds,omitempty"`
 	Context         json.RawMessage `json:"context,omitempty"` // the API caller's, as given
+
+	// Identity is who the requester is at the target, by what was stored when the
+	// request was made: it is what those who decide are shown. "" where nothing
+	// was stored, or it is the e-mail address.
+	Identity string `json:"identity,omitempty"`
 
 	// Asked in this order; Tier is the one being asked now.
 	Tiers    []Tier   `json:"tiers,omitempty"`
@@ -315,7 +333,7 @@ func (r *Run) Reason() string {
 // AskedFor is a digest of what is asked for: by whom, what, and for how long.
 // Buttons carry it, so that what people decide is what they read.
 func (r *Run) AskedFor() (string, error) {
-	b, err := EncodeJSON([]any{r.Requester.ID, r.Requester.SlackID, r.Target, r.DurationSeconds, r.Fields})
+	b, err := EncodeJSON([]any{r.Requester.ID, r.Requester.SlackID, r.Identity, r.Target, r.DurationSeconds, r.Fields})
 	if err != nil {
 		return "", err
 	}
@@ -329,4 +347,9 @@ func (r *Run) Asks(who Actor) bool {
 	return r.Requester.Same(who) || r.Owner != nil && r.Owner.Same(who)
 }
 
-func (r *Run) isAdmin(who Actor) bool { return slices.ContainsFunc(r.Deciders.Admins, who.Same) }
+// owns is Asks for certain: it is asked to let people take back what is theirs.
+func (r *Run) owns(who Actor) bool {
+	return r.Requester.Is(who) || r.Owner != nil && r.Owner.Is(who)
+}
+
+func (r *Run) isAdmin(who Actor) bool { return slices.ContainsFunc(r.Deciders.Admins, who.Is) }

@@ -234,7 +234,7 @@ func (c *Client) about(ctx context.Context, op string, call workflow.HandlerCall
 		if who.ID == "" {
 			continue
 		}
-		role, identities, err := c.Users.Known(ctx, who.ID)
+		role, identities, err := c.Users.Known(ctx, who)
 		if err != nil {
 			return nil, err
 		}

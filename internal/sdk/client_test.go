@@ -182,8 +182,9 @@ func want(t *testing.T, sent map[string]any, parts map[string]any) {
 func TestClient_Handle_Message(t *testing.T) {
 	t.Parallel()
 	c, f, _ := client(t)
-	must(t, c.Users.Remember(t.Context(), store.User{Actor: bob, Role: store.RoleGuest}))
-	must(t, c.Users.SetIdentity(t.Context(), alice.ID, store.Identity{Service: "okta", ExternalID: "acme.okta.com", UserID: "00u1"}))
+	_, err := c.Users.Remember(t.Context(), store.User{Actor: bob, Role: store.RoleGuest})
+	must(t, err)
+	must(t, c.Users.SetIdentity(t.Context(), alice, store.SavedIdentity{Identity: store.Identity{Service: "okta", ExternalID: "acme.okta.com", UserID: "00u1"}}))
 	r := testRun(t)
 	e := flow.Event{
 		ID: "event-3", Name: flow.EventApprove, Actor: bob, Channel: flow.ChannelSlack, At: t0, Via: &flow.MessageRef{Channel: "C0ACCESS"},

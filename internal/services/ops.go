@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -118,7 +119,7 @@ func (c call) byEmail(ctx context.Context, email string, create bool) (record.Us
 				Actor: flow.Actor{ID: id, Kind: flow.KindPerson, Email: strings.ToLower(email)},
 				Role:  store.RoleGuest, SeenAt: c.Now().UTC(),
 			}
-			err = c.Users.Remember(ctx, u)
+			u, err = c.Users.Remember(ctx, u)
 		}
 	}
 	if err != nil {
@@ -129,7 +130,7 @@ func (c call) byEmail(ctx context.Context, email string, create bool) (record.Us
 
 // user makes the object by which handlers know a person.
 func (c call) user(ctx context.Context, u store.User) (record.User, error) {
-	identities, err := c.Users.Identities(ctx, u.ID)
+	identities, err := c.Users.Identities(ctx, u.Actor)
 	shown := record.UserOf(c.flow, u.Actor, u.Role.Outsider())
 	for _, i := range identities {
 		shown.Identities = append(shown.Identities, record.Identity(i))
@@ -355,22 +356,68 @@ func (c call) saveIdentity(ctx context.Context, raw json.RawMessage) (any, error
 	if err != nil {
 		return nil, err
 	}
-	const most = 500 // characters: ARNs are the longest
-	for _, part := range []string{a.Service, a.ServiceID, a.UserID} {
-		if len([]rune(part)) > most || part == "" {
-			return nil, flow.Errorf(flow.CodeInvalid, "an identity has a service, a service_id and a user_id, of at most %d characters each", most)
-		}
-	}
-	id := flow.UserID(c.Org, a.Email)
-	if _, err := c.Users.ByID(ctx, id); flow.CodeOf(err) == flow.CodeUnknownUser {
-		_, err = c.byEmail(ctx, a.Email, true) // users_by_identities is to find them
-		if err != nil {
-			return nil, err
-		}
-	} else if err != nil {
+	i := store.Identity{Service: a.Service, ExternalID: a.ServiceID, UserID: a.UserID}
+	if err := i.Check(); err != nil {
 		return nil, err
 	}
-	return nil, c.Users.SetIdentity(ctx, id, store.Identity{Service: a.Service, ExternalID: a.ServiceID, UserID: a.UserID})
+	if err := c.maySave(a.Email, a.Service, a.ServiceID); err != nil {
+		return nil, err
+	}
+	err = c.Users.SetIdentity(ctx, c.run.Requester, store.SavedIdentity{
+		Identity: i, By: fmt.Sprintf("handlers of flow %s, run %s", c.flow.Name, c.run.ID), At: c.Now().UTC(),
+	})
+	if err != nil {
+		return nil, identityError("NOT_YOURS", flow.UserMessage(err))
+	}
+	c.Log.InfoContext(ctx, "a handler saved an identity", "run", c.run.ID, "flow", c.flow.Name, "user", c.run.Requester.ID,
+		"service", i.Service, "external_id", i.ExternalID, "identity", i.UserID)
+	return nil, nil
+}
+
+// maySave says whether the run's handlers may save who somebody is in a system:
+// the requester alone, in what the flow is configured for. Of what else is
+// stored, other flows make grants. It returns nil if they may.
+func (c call) maySave(email, service, externalID string) error {
+	if flow.UserID(c.Org, email) != c.run.Requester.ID {
+		return identityError("NOT_THE_REQUESTER", "Handlers save who the requester of their own run is, and this is somebody else.")
+	}
+	for _, i := range c.integrations() {
+		if i.Type == service && i.ExternalID == externalID && service != string(flow.ChannelSlack) { // Slack says who people are there
+			return nil
+		}
+	}
+	return identityError("NOT_CONFIGURED", fmt.Sprintf("Flow %q has no integration of type %q with external_id %q.",
+		c.flow.Name, flow.Clip(service, maxQuoted), flow.Clip(externalID, maxQuoted)))
+}
+
+// integrations are those of the flow's environment and of its strategy, which is
+// named by its own type, too.
+func (c call) integrations() []flow.Integration {
+	all := slices.Collect(maps.Values(c.flow.Environment.Integrations))
+	for _, s := range c.strategies() {
+		if s.Integration != nil {
+			all = append(all, *s.Integration, flow.Integration{Type: s.Type, ExternalID: s.Integration.ExternalID})
+		}
+	}
+	return all
+}
+
+// strategies are the flow's, and the one that is frozen with the run's access,
+// which its removal needs.
+func (c call) strategies() []*flow.Strategy {
+	var all []*flow.Strategy
+	if c.flow.Strategy != nil {
+		all = append(all, c.flow.Strategy)
+	}
+	if c.run.Access != nil {
+		all = append(all, &c.run.Access.Strategy)
+	}
+	return all
+}
+
+// identityError is what handlers know as an IdentityError.
+func identityError(name, message string) error {
+	return &flow.Error{Code: flow.Code("Identity:" + name), Message: message}
 }
 
 // secret reads a secret that the flow's configuration names, and no other.
@@ -405,14 +452,7 @@ func (c call) secrets() []flow.SecretRef {
 	for _, i := range c.flow.Environment.Integrations {
 		add(i.Secrets)
 	}
-	strategies := []*flow.Strategy{c.flow.Strategy}
-	if c.run.Access != nil { // what a removal needs is frozen with it
-		strategies = append(strategies, &c.run.Access.Strategy)
-	}
-	for _, s := range strategies {
-		if s == nil {
-			continue
-		}
+	for _, s := range c.strategies() {
 		add(s.Secrets)
 		if s.Integration != nil {
 			add(s.Integration.Secrets)

@@ -69,9 +69,9 @@ func newWorld(t *testing.T, edit ...func(*flow.Flow)) *world {
 			Name: "main", Admins: []string{bob.Email}, LambdaARNs: []string{reportARN},
 			Integrations: map[string]flow.Integration{"pagerduty": {Name: "pd", Type: "pagerduty", Secrets: map[string]flow.SecretRef{
 				"api_token_secret": {Name: "pd", Path: "/sym/pd"},
-			}}},
+			}}, "okta": {Name: "okta", Type: "okta", ExternalID: "acme.okta.com"}, "slack": {Name: "slack", Type: "slack", ExternalID: "T0"}},
 		},
-		Strategy: &flow.Strategy{Name: "s", Type: "custom", Targets: []flow.Target{{Name: "orders", Type: "custom"}, {Name: "billing", Type: "custom"}}},
+		Strategy: &flow.Strategy{Name: "s", Type: "custom", Integration: &flow.Integration{Name: "tickets", Type: "zendesk", ExternalID: "acme"}, Targets: []flow.Target{{Name: "orders", Type: "custom"}, {Name: "billing", Type: "custom"}}},
 		Params:   flow.Params{AllowRevoke: true, ScheduleDeescalation: true},
 	}
 	f.Implementation.Handlers = []string{"on_request"}
@@ -247,7 +247,12 @@ func TestOps(t *testing.T) {
 		{"store_put", `{"path":"a","value":{"n":1}}`, `{"value":null}`},
 		{"save_identity", `{"email":"alice@example.com","service":"okta","service_id":"acme.okta.com","user_id":"00u1"}`, `{"value":null}`},
 		{"save_identity", `{"email":"alice@example.com","service":"okta"}`, `{"error":{"code":"Request:INVALID"`},
-		{"save_identity", `{"email":"down@example.com","service":"okta","service_id":"acme.okta.com","user_id":"00u1"}`, `{"error":{"code":"Slack:LOOKUP_FAILED"`},
+		{"save_identity", `{"email":"alice@example.com","service":"zendesk","service_id":"acme","user_id":"7"}`, `{"value":null}`},
+		{"save_identity", `{"email":"alice@example.com","service":"custom","service_id":"acme","user_id":"7"}`, `{"value":null}`},
+		{"save_identity", `{"email":"bob@example.com","service":"okta","service_id":"acme.okta.com","user_id":"00u1"}`, `{"error":{"code":"Identity:NOT_THE_REQUESTER"`},
+		{"save_identity", `{"email":"alice@example.com","service":"aws_sso","service_id":"acme.okta.com","user_id":"00u1"}`, `{"error":{"code":"Identity:NOT_CONFIGURED"`},
+		{"save_identity", `{"email":"alice@example.com","service":"okta","service_id":"other.okta.com","user_id":"00u1"}`, `{"error":{"code":"Identity:NOT_CONFIGURED"`},
+		{"save_identity", `{"email":"alice@example.com","service":"slack","service_id":"T0","user_id":"U0BOB"}`, `{"error":{"code":"Identity:NOT_CONFIGURED"`},
 		{"secret", `{"path":"/sym/pd","json_key":"token"}`, `{"value":"value of /sym/pd token"}`},
 		{"secret", `{"path":"/sym/other"}`, `{"error":{"code":"Auth:FORBIDDEN"`},
 		{"invoke", `{"arn":"` + reportARN + `","payload":{"a":1}}`, `{"value":{"rows":3}}`},
@@ -342,12 +347,18 @@ func TestKept(t *testing.T) {
 		}
 	}
 	w.ask("save_identity", `{"email":"ALICE@example.com","service":"okta","service_id":"acme.okta.com","user_id":"00u1"}`)
-	if got, err := w.Users.Identity(t.Context(), alice.ID, "okta", "acme.okta.com"); got != "00u1" || err != nil {
+	if got, err := w.Users.Identity(t.Context(), alice.Actor, "okta", "acme.okta.com"); got != "00u1" || err != nil {
 		t.Errorf("identity %q, %v", got, err)
 	}
-	w.ask("save_identity", `{"email":"new@example.com","service":"github","service_id":"acme","user_id":"newcomer"}`)
-	got := w.ask("users_by_identities", `{"service":"github","service_id":"acme","user_ids":["newcomer","nobody"]}`)
-	if want := `{"value":[{"id":"` + flow.UserID("acme", "new@example.com") + `"`; !strings.HasPrefix(got, want) || strings.Count(got, `"email"`) != 1 {
+	saved, err := w.Users.Saved(t.Context(), alice.Actor)
+	if err != nil || len(saved) != 1 || saved[0].By != "handlers of flow prod-access, run "+w.run.ID || !saved[0].At.Equal(t0) {
+		t.Errorf("who saved it: %+v, %v", saved, err)
+	}
+	if _, err := w.Users.Remember(t.Context(), alice); err != nil {
+		t.Fatal(err)
+	}
+	got := w.ask("users_by_identities", `{"service":"okta","service_id":"acme.okta.com","user_ids":["00u1","nobody"]}`)
+	if want := `{"value":[{"id":"` + alice.ID + `"`; !strings.HasPrefix(got, want) || strings.Count(got, `"email"`) != 1 {
 		t.Errorf("got %s, want %s…", got, want)
 	}
 	before := w.run

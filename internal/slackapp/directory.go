@@ -25,7 +25,9 @@ type Directory struct {
 	// the app is installed for all of it: see [Workspace]. People are known by it
 	// and by their own id, which is one for all workspaces of an organisation.
 	Team string
-	Now  func() time.Time
+	// Simulated says that the workspace is.
+	Simulated bool
+	Now       func() time.Time
 
 	mu     sync.Mutex
 	groups map[string]group // as found before, by handle
@@ -250,12 +252,44 @@ func (d *Directory) learn(ctx context.Context, u *slack.User, err error) (store.
 		return store.User{}, err
 	}
 	now := d.Now().UTC()
-	who := store.User{Actor: d.actor(u), Role: d.role(u), SeenAt: now}
+	who := store.User{Actor: d.actor(u), Role: d.role(u), Account: d.account(u), SeenAt: now}
 	old, err := d.Users.BySlack(ctx, d.Team, who.SlackID)
-	if err == nil && old.Actor == who.Actor && old.Role == who.Role && now.Sub(old.SeenAt) < memory/2 {
-		return who, nil // no news: spare the write
+	if err == nil && !old.Unconfirmed && now.Sub(old.SeenAt) < memory/2 {
+		if old.SeenAt = now; old == who {
+			return who, nil // no news: spare the write
+		}
 	}
-	return who, d.Users.Remember(ctx, who)
+	return d.Users.Remember(ctx, who)
+}
+
+// account is the person's account, by the ids that Slack makes for good: on
+// Enterprise Grid people belong to the organisation.
+func (d *Directory) account(u *slack.User) store.Account {
+	a := store.Account{Realm: store.RealmWorkspace, Space: d.Team, ID: u.ID}
+	if u.Enterprise.EnterpriseID != "" {
+		a.Space = u.Enterprise.EnterpriseID
+	}
+	switch {
+	case d.Simulated:
+		a.Realm = store.RealmSimulation
+	case u.IsStranger || d.elsewhere(u):
+		a.Realm = store.RealmElsewhere
+		if u.Enterprise.EnterpriseID == "" && u.TeamID != "" {
+			a.Space = u.TeamID
+		}
+	}
+	return a
+}
+
+// elsewhere tells whether a person is of another workspace. Members of a
+// workspace in an Enterprise organisation may carry the id of another one, and
+// then list ours. Where the app is installed for the organisation, its people are
+// members whichever workspace they are in.
+func (d *Directory) elsewhere(u *slack.User) bool {
+	if d.forOrganisation() {
+		return u.Enterprise.EnterpriseID != d.Team
+	}
+	return u.TeamID != "" && u.TeamID != d.Team && !slices.Contains(u.Enterprise.Teams, d.Team)
 }
 
 // actor names a person. Their id follows from the e-mail address, as that of
@@ -284,20 +318,13 @@ func robot(u *slack.User) bool { return u.IsBot || u.ID == "USLACKBOT" }
 // role says what the workspace lets a person do, by the fields of Slack's user
 // object (docs.slack.dev/reference/objects/user-object): guests are
 // single-channel and multi-channel guests, and people of other workspaces.
-// Members of a workspace in an Enterprise organisation may carry the id of
-// another one, and then list ours. Where the app is installed for the
-// organisation, its people are members whichever workspace they are in.
 func (d *Directory) role(u *slack.User) store.Role {
-	elsewhere := u.TeamID != "" && u.TeamID != d.Team && !slices.Contains(u.Enterprise.Teams, d.Team)
-	if d.forOrganisation() {
-		elsewhere = u.Enterprise.EnterpriseID != d.Team
-	}
 	switch {
 	case u.Deleted:
 		return store.RoleDeactivated
 	case robot(u):
 		return store.RoleBot
-	case u.IsRestricted || u.IsUltraRestricted || u.IsStranger || elsewhere:
+	case u.IsRestricted || u.IsUltraRestricted || u.IsStranger || d.elsewhere(u):
 		return store.RoleGuest
 	}
 	return store.RoleMember

@@ -169,6 +169,13 @@ func (c *card) fields() []row {
 	for _, f := range c.Form.Fields {
 		add(f)
 	}
+	identity := c.Identity
+	if c.Access != nil && !strings.EqualFold(c.Access.Identity, c.Requester.Email) {
+		identity = c.Access.Identity
+	}
+	if identity != "" { // whoever decides should know whose access it will be
+		out = append(out, row{label: "Account", value: plain(identity, maxValue)})
+	}
 	return out
 }
 

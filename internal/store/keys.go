@@ -15,7 +15,9 @@ const (
 	KindGrant       Kind = "grant#"           // an entitlement and who holds it, by the entitlement's key: flow.Grant
 	KindMessages    Kind = "msg#"             // the Slack messages that show a run, by its id: []Message
 	KindForm        Kind = "form#"            // an open form that handlers have a say in, by its run's id: flow.OpenForm
-	KindUser        Kind = "user#"            // a person and their identities, by our id
+	KindUser        Kind = "user#"            // a person, by our id
+	KindIdentity    Kind = "identity#"        // who a person is elsewhere, by our id
+	KindMoved       Kind = "users#moved"      // what is known of accounts that changed
 	KindSlackUser   Kind = "slackuser#"       // a person, by Slack's team and id: User
 	KindToken       Kind = "token#"           // a bot's token of the API, by its hash: Token
 	KindCall        Kind = "call#"            // the token of a handler's call, by its hash: Call
@@ -35,7 +37,7 @@ const (
 // Kinds lists all kinds.
 func Kinds() []Kind {
 	return []Kind{
-		KindRun, KindGrant, KindMessages, KindForm, KindUser, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue, KindNotice,
+		KindRun, KindGrant, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue, KindNotice,
 		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped, KindRound,
 	}
 }

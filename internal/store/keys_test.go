@@ -31,6 +31,8 @@ func TestKinds(t *testing.T) {
 		{store.KindMessages, "0D6E-0000", "msg#0d6e-0000", "0d6e-0000"},
 		{store.KindForm, "0D6E-0000", "form#0d6e-0000", "0d6e-0000"},
 		{store.KindUser, "u-1", "user#u-1", "u-1"},
+		{store.KindIdentity, "u-1", "identity#u-1", "u-1"},
+		{store.KindMoved, "", "users#moved", ""},
 		{store.KindSlackUser, "T1#U1", "slackuser#T1#U1", "T1#U1"},
 		{store.KindToken, "abc", "token#abc", "abc"},
 		{store.KindCall, "abc", "call#abc", "abc"},
@@ -97,8 +99,16 @@ func TestKinds_Written(t *testing.T) {
 		"messages": func() error {
 			return store.Messages{Store: w}.Save(ctx, "run", store.Message{MessageRef: flow.MessageRef{Channel: "C1", TS: "1.1"}})
 		},
-		"form":   func() error { return store.Forms{Store: w, Now: now}.Put(ctx, "run", flow.OpenForm{}, 0) },
-		"person": func() error { return store.Users{Store: w}.Remember(ctx, store.User{Actor: alice(), SeenAt: start}) },
+		"form": func() error { return store.Forms{Store: w, Now: now}.Put(ctx, "run", flow.OpenForm{}, 0) },
+		"person": func() error {
+			_, err := store.Users{Store: w}.Remember(ctx, store.User{Actor: alice(), SeenAt: start})
+			return err
+		},
+		"identity": func() error { return store.Users{Store: w}.SetIdentity(ctx, alice(), store.SavedIdentity{}) },
+		"moved": func() error {
+			_, err := store.Users{Store: w}.ConfirmAll(ctx, store.Confirmation{})
+			return err
+		},
 		"token": func() error {
 			_, _, err := store.Tokens{Store: w, Now: now}.Create(ctx, store.Token{Bot: "ci", Owner: "carol@example.com"}, time.Hour)
 			return err

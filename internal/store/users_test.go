@@ -13,7 +13,10 @@ import (
 func TestUsers(t *testing.T) {
 	t.Parallel()
 	users := store.Users{Store: memory()}
-	u := store.User{Actor: alice(), Role: store.RoleMember, SeenAt: start}
+	u := store.User{
+		Actor: alice(), Role: store.RoleMember, SeenAt: start,
+		Account: store.Account{Realm: store.RealmWorkspace, Space: "T1", ID: "UALICE"},
+	}
 	_, err := users.ByID(t.Context(), u.ID)
 	wantCode(t, err, flow.CodeUnknownUser)
 	_, err = users.BySlack(t.Context(), "T1", "UALICE")
@@ -21,7 +24,7 @@ func TestUsers(t *testing.T) {
 
 	known := func(want store.User) {
 		t.Helper()
-		if err := users.Remember(t.Context(), u); err != nil {
+		if _, err := users.Remember(t.Context(), u); err != nil {
 			t.Fatal(err)
 		}
 		byID, err := users.ByID(t.Context(), u.ID)
@@ -51,7 +54,7 @@ func TestUsers_WithoutSlack(t *testing.T) {
 	t.Parallel()
 	users := store.Users{Store: memory()}
 	bot := store.User{Actor: flow.Actor{ID: flow.UserID("sym", "bot"), Kind: flow.KindBot, Name: "bot"}, Role: store.RoleBot, SeenAt: start}
-	if err := users.Remember(t.Context(), bot); err != nil {
+	if _, err := users.Remember(t.Context(), bot); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := users.ByID(t.Context(), bot.ID); err != nil || got != bot {
@@ -67,13 +70,13 @@ func TestUsers_Identity(t *testing.T) {
 	id := alice().ID
 	want := func(service, external, want string) {
 		t.Helper()
-		if got, err := users.Identity(t.Context(), id, service, external); err != nil || got != want {
+		if got, err := users.Identity(t.Context(), alice(), service, external); err != nil || got != want {
 			t.Errorf("identity at %s %s: %q, %v; want %q", service, external, got, err, want)
 		}
 	}
 	set := func(service, external, userID string) {
 		t.Helper()
-		if err := users.SetIdentity(t.Context(), id, store.Identity{Service: service, ExternalID: external, UserID: userID}); err != nil {
+		if err := users.SetIdentity(t.Context(), alice(), store.SavedIdentity{Identity: store.Identity{Service: service, ExternalID: external, UserID: userID}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -85,7 +88,7 @@ func TestUsers_Identity(t *testing.T) {
 	set("okta", "b", "2")
 	set("aws_sso", "a", "3")
 	set("okta", "a", "4")
-	if err := users.Remember(t.Context(), store.User{Actor: alice(), SeenAt: start}); err != nil {
+	if _, err := users.Remember(t.Context(), store.User{Actor: alice(), SeenAt: start}); err != nil {
 		t.Fatal(err)
 	}
 	want("okta", "a", "4")
@@ -110,11 +113,11 @@ func TestUsers_ByIdentities(t *testing.T) {
 	for n := range 250 {
 		email := fmt.Sprintf("user%d@example.com", n)
 		who := flow.Actor{ID: flow.UserID("acme", email), Kind: flow.KindPerson, Email: email}
-		if err := users.Remember(t.Context(), store.User{Actor: who, Role: store.RoleMember}); err != nil {
+		if _, err := users.Remember(t.Context(), store.User{Actor: who, Role: store.RoleMember}); err != nil {
 			t.Fatal(err)
 		}
 		for _, service := range []string{"github", "okta"} {
-			if err := users.SetIdentity(t.Context(), who.ID, store.Identity{Service: service, ExternalID: "acme", UserID: fmt.Sprint(service, n)}); err != nil {
+			if err := users.SetIdentity(t.Context(), who, store.SavedIdentity{Identity: store.Identity{Service: service, ExternalID: "acme", UserID: fmt.Sprint(service, n)}}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -140,11 +143,12 @@ func TestUsers_Faults(t *testing.T) {
 	t.Parallel()
 	u := store.User{Actor: alice()}
 	users := store.Users{Store: broken()}
-	wantFault(t, users.Remember(t.Context(), u))
-	wantFault(t, users.SetIdentity(t.Context(), u.ID, store.Identity{Service: "okta"}))
-	users.Store = unreadable{memory()}
-	_, err := users.BySlack(t.Context(), "T1", "UALICE")
+	_, err := users.Remember(t.Context(), u)
 	wantFault(t, err)
-	_, err = users.Identity(t.Context(), u.ID, "okta", "a")
+	wantFault(t, users.SetIdentity(t.Context(), u.Actor, store.SavedIdentity{}))
+	users.Store = unreadable{memory()}
+	_, err = users.BySlack(t.Context(), "T1", "UALICE")
+	wantFault(t, err)
+	_, err = users.Identity(t.Context(), u.Actor, "okta", "a")
 	wantFault(t, err)
 }

@@ -528,13 +528,18 @@ func TestAccess_ClaimIsOver(t *testing.T) {
 	}
 }
 
+// saved is an identity at the target of the worlds.
+func saved(userID string) store.SavedIdentity {
+	return store.SavedIdentity{Identity: store.Identity{Service: "fake", UserID: userID}, By: "an administrator"}
+}
+
 // TestAccess_Identity: whom access is for.
 func TestAccess_Identity(t *testing.T) {
 	t.Parallel()
 	t.Run("Stored", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
-		if err := w.access.Users.SetIdentity(t.Context(), asker.ID, store.Identity{Service: "fake", UserID: "u-4711"}); err != nil {
+		if err := w.access.Users.SetIdentity(t.Context(), asker.Actor, saved("u-4711")); err != nil {
 			t.Fatal(err)
 		}
 		id := w.ask(asker, "a")
@@ -554,7 +559,7 @@ func TestAccess_Identity(t *testing.T) {
 		if r.Error == nil || r.Error.Code != flow.CodeIdentity || !strings.Contains(r.Error.Message, "Give the app the scope users:read.email") {
 			t.Fatalf("error %+v", r.Error)
 		}
-		if err := w.access.Users.SetIdentity(t.Context(), nobody.ID, store.Identity{Service: "fake", UserID: "u-1"}); err != nil {
+		if err := w.access.Users.SetIdentity(t.Context(), nobody.Actor, saved("u-1")); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := w.submit.Retry(t.Context(), id, admin); err != nil {

@@ -63,6 +63,9 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 		if flow.CodeOf(err) == flow.CodeUnknownUser {
 			err = invalid("user_email", "nobody in the workspace has this e-mail address")
 		}
+		if err == nil && requester.Unconfirmed {
+			err = invalid("user_email", "belongs to another Slack account than before: an administrator has to confirm it (local user confirm)")
+		}
 		submitter = &q.Bot
 	case q.UserID != "":
 		requester, err = s.userByID(ctx, q.UserID)

@@ -139,7 +139,10 @@ func TestSubmit_API(t *testing.T) {
 }
 
 func remember(u store.User) func(*world) {
-	return func(w *world) { must(w.t, store.Users{Store: w.runs.Store}.Remember(w.t.Context(), u)) }
+	return func(w *world) {
+		_, err := store.Users{Store: w.runs.Store}.Remember(w.t.Context(), u)
+		must(w.t, err)
+	}
 }
 
 // robots makes a person a bot of the workspace.

@@ -136,6 +136,9 @@ func (a *Access) intend(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run
 		if err != nil {
 			return r, nil, err
 		}
+		if r.Identity != "" && identity != r.Identity {
+			return r, nil, flow.Errorf(flow.CodeIdentity, "who %s is at %s has changed since this was approved: make a new request", r.Requester.Display(), target.Title())
+		}
 		entitlements, err := opened.Entitlements(target, identity, r.ID)
 		if err != nil {
 			return r, nil, err
@@ -175,11 +178,15 @@ func (a *Access) onEscalate(ctx context.Context, f *flow.Flow, r flow.Run) (flow
 // that a handler gives.
 func (a *Access) identity(ctx context.Context, f *flow.Flow, r flow.Run, opened strategy.Strategy) (string, error) {
 	s, who := *f.Strategy, r.Requester
-	external := ""
-	if s.Integration != nil {
-		external = s.Integration.ExternalID
+	service, external := systemOf(s)
+	former, err := a.Users.Former(ctx, who)
+	if err != nil {
+		return "", err
 	}
-	stored, err := a.Users.Identity(ctx, who.ID, s.Type, external)
+	if former { // the address, and what is stored for it, are somebody else's
+		return "", flow.Errorf(flow.CodeIdentity, "the e-mail address of %s belongs to another Slack account than when this was requested: make a new request", who.Display())
+	}
+	stored, err := a.Users.Identity(ctx, who, service, external)
 	if err != nil || stored != "" {
 		return stored, err
 	}
@@ -191,14 +198,21 @@ func (a *Access) identity(ctx context.Context, f *flow.Flow, r flow.Run, opened 
 			return "", noPython(f)
 		}
 		e := flow.Event{ID: r.ID, Name: flow.EventEscalate, Actor: r.Approver(), Channel: flow.ChannelInternal, At: a.Clock.Now()}
-		return a.Handlers.Identity(ctx, HandlerCall{Flow: f, Run: r, Event: e}, handler, s.Type, external)
+		return a.Handlers.Identity(ctx, HandlerCall{Flow: f, Run: r, Event: e}, handler, service, external)
 	}
 	if finder, ok := opened.(strategy.Finder); ok {
 		found, err := finder.FindIdentity(ctx, r.ID, who)
 		if err != nil || found == "" {
 			return "", cmp.Or(err, error(unknownAt(who, s)))
 		}
-		return found, a.Users.SetIdentity(ctx, who.ID, store.Identity{Service: s.Type, ExternalID: external, UserID: found})
+		err = a.Users.SetIdentity(ctx, who, store.SavedIdentity{
+			Identity: store.Identity{Service: service, ExternalID: external, UserID: found},
+			By:       fmt.Sprintf("strategy %s of flow %s, run %s", s.Name, f.Name, r.ID), At: a.Clock.Now().UTC(),
+		})
+		if flow.CodeOf(err) == flow.CodeForbidden { // not confirmed: it is found anew each time
+			err = nil
+		}
+		return found, err
 	}
 	if found, err := ask(flow.HandlerIdentity); err != nil || found != "" {
 		return found, err

@@ -138,7 +138,7 @@ func (m Forms) Change(ctx context.Context, runID string, who flow.Actor, fields 
 	if err != nil {
 		return filled, changed, err
 	}
-	if !r.Requester.Same(who) {
+	if !r.Requester.Is(who) {
 		return filled, changed, flow.Errorf(flow.CodeForbidden, "this form was opened by somebody else")
 	}
 	if r.Status != flow.Prompted {

@@ -495,7 +495,7 @@ func TestHandlers_Permissions(t *testing.T) {
 				f.Params.Approval.Approvers = []string{"user:first@example.com"} // a handler has the last word
 			})
 			for _, u := range []store.User{asker, first, second, guest, admin} {
-				must(t, store.Users{Store: w.memory}.Remember(t.Context(), u))
+				remember(u)(w)
 			}
 			w.handlers.says["get_permissions"] = []says{{answer: tc.answer}, {answer: tc.answer}} // asked again at the decision
 			id := w.ask(asker, "a")
@@ -576,7 +576,7 @@ func TestHandlers_Notifications(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, defines("get_request_notifications", "get_approvers"))
 			for _, u := range []store.User{first, second} {
-				must(t, store.Users{Store: w.memory}.Remember(t.Context(), u))
+				remember(u)(w)
 			}
 			w.handlers.says["get_request_notifications"] = []says{{answer: tc.answer}}
 			w.slack.post = func(to workflow.Address, _ string) error {
@@ -646,7 +646,9 @@ func TestHandlers_Identity(t *testing.T) {
 				f.Strategy.Integration = &flow.Integration{Name: "i", Type: "fake", ExternalID: "acme.example.com"}
 			})
 			if tc.stored != "" {
-				must(t, store.Users{Store: w.memory}.SetIdentity(t.Context(), asker.ID, store.Identity{Service: "fake", ExternalID: "acme.example.com", UserID: tc.stored}))
+				stored := saved(tc.stored)
+				stored.ExternalID = "acme.example.com"
+				must(t, store.Users{Store: w.memory}.SetIdentity(t.Context(), asker.Actor, stored))
 			}
 			for name, s := range tc.says {
 				w.handlers.says[name] = []says{s}

@@ -44,9 +44,10 @@ func known(u store.User, err error) ([]store.User, error) {
 }
 
 // byEmail looks somebody up by e-mail address. It returns an empty list if
-// there is no such person.
+// there is no such person, or the address belongs to another account.
 func (p People) byEmail(ctx context.Context, email string) ([]store.User, error) {
-	return known(p.Directory.UserByEmail(ctx, email))
+	found, err := known(p.Directory.UserByEmail(ctx, email))
+	return slices.DeleteFunc(found, func(u store.User) bool { return u.Unconfirmed }), err
 }
 
 // bySlack looks somebody up by Slack's id or by e-mail address. It returns an

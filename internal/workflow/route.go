@@ -104,11 +104,15 @@ func (a Approval) route(ctx context.Context, r flow.Run, signal flow.Signal) (fl
 	if flow.CodeOf(err) == flow.CodeHandler {
 		return a.hold(ctx, r, e, flow.FailureOf(err))
 	}
+	var identity string
+	if err == nil {
+		identity, err = shownIdentity(ctx, a.Users, f, r.Requester)
+	}
 	if err != nil {
 		return r, err
 	}
 	var in flow.Input = flow.Route{
-		SignalID: signal.ID, Tiers: tiers, Deciders: deciders,
+		SignalID: signal.ID, Tiers: tiers, Deciders: deciders, Identity: identity,
 		Terms: v.terms, Fields: v.fields, Ruling: v.ruling, Hooks: f.Hooks(), Vouched: vouched,
 	}
 	if reason := unapprovable(deciders, r); reason != nil && v.ruling == nil {

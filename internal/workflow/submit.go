@@ -101,7 +101,7 @@ func (s Submit) start(ctx context.Context, in flow.Start, receive *flow.Receive)
 // changes nothing.
 func (s Submit) Request(ctx context.Context, runID string, who flow.Actor, values map[string]any) (flow.Run, error) {
 	return s.Runs.Change(ctx, runID, s.Now, func(r flow.Run) (flow.Input, error) {
-		if !r.Requester.Same(who) {
+		if !r.Requester.Is(who) {
 			return nil, flow.Errorf(flow.CodeForbidden, "this form was opened by somebody else")
 		}
 		if r.Status != flow.Prompted {

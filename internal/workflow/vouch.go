@@ -141,6 +141,13 @@ func (a Approval) recheck(ctx context.Context, f *flow.Flow, r flow.Run, signal 
 				}
 				return err
 			}
+			former, err := a.Users.Former(ctx, who)
+			if err != nil {
+				return err
+			}
+			if former {
+				return flow.Errorf(flow.CodeForbidden, "the e-mail address with which this was decided belongs to another account now")
+			}
 		}
 		return MayClick(held, Click{Action: signal.Action, Actor: u})
 	}

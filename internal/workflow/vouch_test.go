@@ -253,7 +253,7 @@ func TestVouch_Handlers(t *testing.T) {
 	world := func(t *testing.T, later ...says) (*world, string) {
 		w := newWorld(t, defines("get_permissions"))
 		for _, u := range []store.User{asker, first, second} {
-			must(t, store.Users{Store: w.memory}.Remember(t.Context(), u))
+				remember(u)(w)
 		}
 		w.handlers.says["get_permissions"] = append([]says{permit(first.ID, second.ID)}, later...)
 		return w, w.ask(asker, "a")
@@ -381,7 +381,7 @@ func TestVouch_InForce(t *testing.T) {
 	t.Run("Permissions", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
-		must(t, store.Users{Store: w.memory}.Remember(t.Context(), second))
+		remember(second)(w)
 		id := w.ask(asker, "a")
 		publish(t, w, defines("get_permissions"))
 		only := says{answer: flow.Answer{Permissions: &flow.Permissions{ApproveDeny: flow.Permission{Users: []string{second.ID}}}}}

@@ -89,7 +89,7 @@ func (c Core) Access(p AccessPorts) (*workflow.Access, error) {
 		within = c.within
 	}
 	return &workflow.Access{
-		Runs: c.Runs, Grants: c.Grants, Flows: c.Flows, Users: c.Users, Clock: c.Clock, Log: c.Log,
+		Runs: c.Runs, Grants: c.Grants, Flows: c.Flows, Users: c.identities(), Clock: c.Clock, Log: c.Log,
 		Open: p.Open, Rights: p.Rights, Handlers: p.Handlers, Schedule: p.Schedule, Remover: p.Remover,
 		CallTimeout: p.CallTimeout, Within: within, Ahead: p.Ahead,
 	}, complete("access", p)
@@ -117,9 +117,16 @@ func (c Core) Forms(h *sdk.Client) workflow.Forms {
 // ports that are missing.
 func (c Core) Services(p ServicesPorts) (*services.Services, error) {
 	return &services.Services{
-		Org: c.Org, Calls: c.Calls, Runs: c.Runs, Flows: c.Flows, Users: c.Users, Values: c.Values, Messages: c.Messages,
+		Org: c.Org, Calls: c.Calls, Runs: c.Runs, Flows: c.Flows, Users: c.identities(), Values: c.Values, Messages: c.Messages,
 		People: p.People, Slack: p.Slack, Secrets: p.Secrets, Functions: p.Functions, Now: c.Clock.Now, Log: c.Log,
 	}, complete("services", p)
+}
+
+// identities are the people for whoever may write who they are elsewhere.
+func (c Core) identities() store.Users {
+	users := c.Users
+	users.Keeper = true
+	return users
 }
 
 // Notify builds what shows runs in Slack.

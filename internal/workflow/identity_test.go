@@ -1,0 +1,174 @@
+package workflow_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+// handOver has somebody leave, and gives their address to another account.
+func (w *world) handOver(who store.User) (next store.User) {
+	w.t.Helper()
+	users := store.Users{Store: w.memory}
+	who.SeenAt = w.clock.Now()
+	who, err := users.Remember(w.t.Context(), who)
+	must(w.t, err)
+	next = who
+	next.SlackID, next.Account.ID, next.Name = "U0NEXT", "U0NEXT", "next"
+	next, err = users.Remember(w.t.Context(), next)
+	must(w.t, err)
+	who.Role = store.RoleDeactivated
+	w.directory.users[who.SlackID] = who
+	delete(w.directory.users, who.SlackID)
+	w.directory.users[next.SlackID] = next
+	return next
+}
+
+// confirm says that somebody's address is theirs.
+func (w *world) confirm(who store.User) store.User {
+	w.t.Helper()
+	_, err := store.Users{Store: w.memory}.Confirm(w.t.Context(), who.ID, store.Confirmation{By: "operator"})
+	must(w.t, err)
+	who.Unconfirmed = false
+	w.directory.users[who.SlackID] = who
+	return who
+}
+
+// TestAddressPasses: what the configuration and handlers give to an address is
+// not for an account that got it later, until that is confirmed.
+func TestAddressPasses(t *testing.T) {
+	t.Parallel()
+	approvers := func(names ...string) func(*flow.Flow) {
+		return func(f *flow.Flow) { f.Params.Approval.Approvers, f.Environment.Admins = names, nil }
+	}
+	t.Run("Approver", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, approvers("user:first@example.com", "user:second@example.com"))
+		before := w.ask(asker, "a")
+		next := w.handOver(first)
+		if err := w.press(before, flow.ActionApprove, next); flow.CodeOf(err) != flow.CodeForbidden {
+			t.Errorf("of a request that the former was asked about: %v", err)
+		}
+		during := w.ask(asker, "b")
+		if err := w.press(during, flow.ActionApprove, next); flow.CodeOf(err) != flow.CodeForbidden {
+			t.Errorf("of a new request: %v", err)
+		}
+		next = w.confirm(next)
+		after := w.ask(asker, "c")
+		w.click(after, flow.ActionApprove, next)
+		w.want(after, flow.Escalated)
+	})
+	t.Run("Admin", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, func(f *flow.Flow) { f.Params.Approval.Approvers = []string{"user:second@example.com"} })
+		next := w.handOver(admin)
+		id := w.ask(asker, "a")
+		if err := w.press(id, flow.ActionApprove, next); flow.CodeOf(err) != flow.CodeForbidden {
+			t.Errorf("got %v", err)
+		}
+		if w.flow.Environment.Administers(next.Actor) {
+			t.Error("handlers would take them for an admin")
+		}
+	})
+	t.Run("Notify", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, func(f *flow.Flow) {
+			f.Params.Approval.Notify = []flow.Notify{{Users: []string{"first@example.com", "second@example.com"}}}
+		})
+		w.handOver(first)
+		r := w.run(w.ask(asker, "a"))
+		if asked := r.Tiers[0].Users; len(asked) != 1 || asked[0].SlackID != second.SlackID {
+			t.Errorf("asked %+v", asked)
+		}
+	})
+	t.Run("Handler", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, defines("get_permissions"))
+		next := w.handOver(first)
+		w.handlers.says["get_permissions"] = []says{{answer: flow.Answer{Permissions: &flow.Permissions{
+			ApproveDeny: flow.Permission{Users: []string{first.ID}},
+		}}}}
+		id := w.ask(asker, "a")
+		if err := w.press(id, flow.ActionApprove, next); flow.CodeOf(err) != flow.CodeForbidden && flow.CodeOf(err) != flow.CodeDecided {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("API", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.handOver(first)
+		_, _, err := w.submit.RequestByAPI(t.Context(), workflow.APIRequest{Bot: flow.Actor{ID: "b", Kind: flow.KindBot, Name: "ci"}, FlowSRN: "acme:flow:" + w.flow.Name + ":latest", UserEmail: first.Email})
+		refused, ok := errors.AsType[*flow.Error](err)
+		if !ok || len(refused.Fields) != 1 || refused.Fields[0].Field != "user_email" || !strings.Contains(refused.Fields[0].Message, "another Slack account") {
+			t.Errorf("a request for whoever had the address: %v", err)
+		}
+	})
+	t.Run("CountedApproval", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, func(f *flow.Flow) { f.Params.Approval.Required = 2 })
+		id := w.ask(asker, "a")
+		w.click(id, flow.ActionApprove, first)
+		was := w.directory.users[first.SlackID]
+		w.handOver(first)
+		w.directory.users[first.SlackID] = was // with another address now
+		w.click(id, flow.ActionApprove, second)
+		w.want(id, flow.Requested)
+		w.click(id, flow.ActionApprove, third)
+		w.want(id, flow.Escalated)
+	})
+	t.Run("Requester", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		must(t, w.access.Users.SetIdentity(t.Context(), asker.Actor, saved("u-1")))
+		id := w.ask(asker, "a")
+		next := w.handOver(asker)
+		w.click(id, flow.ActionApprove, first)
+		r := w.want(id, flow.Approved)
+		if r.Error == nil || r.Error.Code != flow.CodeIdentity || len(w.target.has) != 0 {
+			t.Errorf("%+v, %v", r.Error, w.target.has)
+		}
+		if err := r.MayEnd(next.Actor); flow.CodeOf(err) != flow.CodeForbidden {
+			t.Errorf("who has the address now may end it: %v", err)
+		}
+		w.confirm(next)
+		own := w.ask(next, "b")
+		w.click(own, flow.ActionApprove, first)
+		w.want(own, flow.Escalated)
+		w.wantPresent("db/" + asker.Email) // and not u-1
+	})
+}
+
+// TestAccess_IdentityShown: those who decide see whose account it will be, and
+// no other is granted.
+func TestAccess_IdentityShown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	must(t, w.access.Users.SetIdentity(t.Context(), asker.Actor, saved("u-4711")))
+	shown, changed := w.ask(asker, "a"), w.ask(asker, "b")
+	r := w.run(shown)
+	if requested, _ := r.Last(flow.EventRequest); r.Identity != "u-4711" || requested.Fields[flow.KeyTargetIdentity] != "u-4711" {
+		t.Errorf("shown %q, recorded %v", r.Identity, requested.Fields)
+	}
+	w.click(shown, flow.ActionApprove, first)
+	r = w.want(shown, flow.Escalated)
+	if granted, _ := r.Last(flow.EventEscalate); granted.Fields[flow.KeyTargetIdentity] != "u-4711" {
+		t.Errorf("recorded %v", granted.Fields)
+	}
+	must(t, w.access.Users.SetIdentity(t.Context(), asker.Actor, saved("attacker-admin")))
+	w.click(changed, flow.ActionApprove, first)
+	if r := w.want(changed, flow.Approved); r.Error == nil || r.Error.Code != flow.CodeIdentity {
+		t.Errorf("error %+v", r.Error)
+	}
+	w.wantPresent("db/u-4711")
+	own := w.ask(first, "c")
+	w.click(own, flow.ActionApprove, second)
+	if r := w.want(own, flow.Escalated); r.Identity != "" {
+		t.Errorf("nothing is stored of them, and %q is shown", r.Identity)
+	} else if granted, _ := r.Last(flow.EventEscalate); granted.Fields[flow.KeyTargetIdentity] != nil {
+		t.Errorf("their e-mail address is recorded as more: %v", granted.Fields)
+	}
+}
