@@ -333,7 +333,7 @@ func (r *Run) Reason() string {
 // AskedFor is a digest of what is asked for: by whom, what, and for how long.
 // Buttons carry it, so that what people decide is what they read.
 func (r *Run) AskedFor() (string, error) {
-	b, err := EncodeJSON([]any{r.Requester.ID, r.Requester.SlackID, r.Identity, r.Target, r.DurationSeconds, r.Fields})
+	b, err := EncodeJSON([]any{r.Requester.ID, r.Requester.SlackID, r.Target, r.DurationSeconds, r.Fields})
 	if err != nil {
 		return "", err
 	}

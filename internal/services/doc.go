@@ -21,7 +21,7 @@
 //	event_count {user_id, event, since, until, filter_on, include_errored}   number
 //	store_get {path}                                 the flow's value, else the shared one, else null
 //	store_put {path, value, shared: bool}            null; without shared, it is the flow's own
-//	save_identity {email, service, service_id, user_id}   null
+//	save_identity {email, service, service_id, user_id}   null; of the requester, for an integration of the flow
 //	secret {path, json_key}                          text; on this machine only
 //	invoke {arn, payload}, invoke_async {arn, payload}    what the function answered; true
 //

@@ -256,3 +256,42 @@ func TestWorkspace(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestAddressOfAnotherAccount: an account that got somebody's address is not
+// taken for them, however Slack is asked about it, until it is confirmed; and the
+// same account in other words is no other account.
+func TestAddressOfAnotherAccount(t *testing.T) {
+	t.Parallel()
+	d, s, now := newDirectory(t)
+	const email, next = "bob@example.com", "U0NEXT"
+	profile := map[string]any{"display_name": "Bob", "email": email}
+	look := func(id string, theirs bool) {
+		t.Helper()
+		*now = now.Add(time.Hour)
+		for name, ask := range map[string]func() (store.User, error){
+			"User":  func() (store.User, error) { return d.User(t.Context(), id) },
+			"Known": func() (store.User, error) { return d.Known(t.Context(), id) },
+		} {
+			if u, err := ask(); err != nil || u.Unconfirmed == theirs || u.ID != flow.UserID("sym", email) {
+				t.Errorf("%s of %s: %+v, %v", name, id, u, err)
+			}
+		}
+	}
+	look(bob, true)
+	s.people[bob]["enterprise_user"] = map[string]any{"id": bob, "enterprise_id": enterprise, "teams": []string{team}}
+	look(bob, true)
+	s.people["USTRG"] = map[string]any{"team_id": "T0THEIRS", "is_stranger": true, "profile": profile}
+	look("USTRG", false)
+	if waiting, err := d.Users.Claims(t.Context()); err != nil || len(waiting) != 0 {
+		t.Errorf("a stranger claims a member's address: %+v, %v", waiting, err)
+	}
+	s.people[bob]["deleted"] = true
+	s.people[next] = map[string]any{"team_id": team, "profile": profile, "enterprise_user": map[string]any{"id": next, "enterprise_id": enterprise, "teams": []string{team}}}
+	look(next, false)
+	look(bob, true) // who may do nothing
+	if _, err := d.Users.Confirm(t.Context(), flow.UserID("sym", email), store.Confirmation{By: "operator"}); err != nil {
+		t.Fatal(err)
+	}
+	look(next, true)
+	look(bob, false)
+}

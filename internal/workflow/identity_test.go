@@ -65,7 +65,11 @@ func TestAddressPasses(t *testing.T) {
 	t.Run("Admin", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, func(f *flow.Flow) { f.Params.Approval.Approvers = []string{"user:second@example.com"} })
+		before := w.ask(asker, "before")
 		next := w.handOver(admin)
+		if err := w.press(before, flow.ActionApprove, next); flow.CodeOf(err) != flow.CodeForbidden {
+			t.Errorf("of a request that the former could decide: %v", err)
+		}
 		id := w.ask(asker, "a")
 		if err := w.press(id, flow.ActionApprove, next); flow.CodeOf(err) != flow.CodeForbidden {
 			t.Errorf("got %v", err)
@@ -123,9 +127,11 @@ func TestAddressPasses(t *testing.T) {
 	t.Run("Requester", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
-		must(t, w.access.Users.SetIdentity(t.Context(), asker.Actor, saved("u-1")))
 		id := w.ask(asker, "a")
+		must(t, w.access.Users.SetIdentity(t.Context(), asker.Actor, saved("u-1")))
+		was := w.directory.users[asker.SlackID]
 		next := w.handOver(asker)
+		w.directory.users[asker.SlackID] = was // with another address now
 		w.click(id, flow.ActionApprove, first)
 		r := w.want(id, flow.Approved)
 		if r.Error == nil || r.Error.Code != flow.CodeIdentity || len(w.target.has) != 0 {

@@ -6,13 +6,14 @@ from sym.sdk.user import UserIdentity
 
 
 def persist_user_identity(*, email: str, service: str, service_id: str, user_id: str) -> UserIdentity:
-    """Stores who a user is in a system, in place of what was stored before, so that
-    user.identity(service, service_id) knows it from the next event on.
+    """Stores who the requester is in a system, in place of what was stored before, so
+    that user.identity(service, service_id) knows it from the next event on.
 
     Args:
-        email: the user's e-mail address.
-        service: type of the system, such as "okta", or "custom".
-        service_id: which one of that type: an integration's external_id.
+        email: the requester's e-mail address.
+        service: type of the system, such as "okta", or "custom": that of an integration
+            of the flow's environment or strategy.
+        service_id: which one of that type: the integration's external_id.
         user_id: the user there.
 
     Returns:
@@ -20,6 +21,8 @@ def persist_user_identity(*, email: str, service: str, service_id: str, user_id:
 
     Raises:
         CouldNotSaveError: an argument is empty.
+        IdentityError: it is somebody else's identity, or one in a system that the flow
+            has no integration for.
         SymException: it could not be stored.
 
     Example:
