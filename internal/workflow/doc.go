@@ -19,7 +19,8 @@
 //	               flows that have changed
 //	publish.go     makes a configuration the current one
 //	handlers.go    asks customers' handlers before a step; people.go looks up
-//	               the people whom configurations and handlers name
+//	               the people whom configurations and handlers name, identity.go
+//	               who the requester is at the target
 //
 // Interfaces to the world outside stand beside the use case that needs them, and
 // in ports.go if several do.
