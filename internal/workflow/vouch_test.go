@@ -253,7 +253,7 @@ func TestVouch_Handlers(t *testing.T) {
 	world := func(t *testing.T, later ...says) (*world, string) {
 		w := newWorld(t, defines("get_permissions"))
 		for _, u := range []store.User{asker, first, second} {
-				remember(u)(w)
+			remember(u)(w)
 		}
 		w.handlers.says["get_permissions"] = append([]says{permit(first.ID, second.ID)}, later...)
 		return w, w.ask(asker, "a")
