@@ -160,6 +160,9 @@ func (a *account) answer(operation string, input []byte) (any, error) {
 // people are alice, who asks, and bob, who decides.
 var people = map[string]string{"U024ALICE": "alice@example.com", "U024BOB": "bob@example.com"}
 
+// left is what the ids of people begin with who were deactivated.
+const left = "U0LEFT"
+
 // answerAsSlack knows people, and a user group that has bob.
 func answerAsSlack(w http.ResponseWriter, r *http.Request) {
 	var body any
@@ -168,7 +171,7 @@ func answerAsSlack(w http.ResponseWriter, r *http.Request) {
 		user = "U024ALICE"
 		fallthrough
 	case "/users.info":
-		body = map[string]any{"ok": true, "user": map[string]any{"id": user, "team_id": "T1", "profile": map[string]any{"email": people[user]}}}
+		body = map[string]any{"ok": true, "user": map[string]any{"id": user, "team_id": "T1", "deleted": strings.HasPrefix(user, left), "profile": map[string]any{"email": people[user]}}}
 	case "/usergroups.list":
 		body = map[string]any{"ok": true, "usergroups": []any{map[string]any{"id": "S1", "handle": "platform"}}}
 	case "/usergroups.users.list":
@@ -291,14 +294,13 @@ func TestRightsSuffice(t *testing.T) {
 	for name, target := range map[string]string{"databases": "aws_lambda_function:orders-db", "tools": "http:wiki", "tickets": "custom:support"} {
 		duration := map[string]float64{"databases": 600, "tools": 60, "tickets": 600}[name] // the one is scheduled, for the other it is too late
 		r, _, err := submit.RequestByAPI(ctx, workflow.APIRequest{
-			Bot: bot, Token: token, FlowSRN: "sym:flow:" + name + ":latest", UserEmail: "alice@example.com",
+			Bot: bot, Token: token, FlowSRN: "sym:flow:" + name + ":1.0.1", UserEmail: "alice@example.com",
 			Inputs: map[string]any{"target_srn": "sym:access_target:" + target + ":latest", "duration": duration},
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		byAPI = append(byAPI, r.ID)
-		must(submit.Flows.Version(ctx, name, r.FlowVersion))(t)
 		must(api.Runs.Get(ctx, r.ID))(t)
 		must(api.Users.ByID(ctx, r.Requester.ID))(t)
 		for _, q := range []store.Query{{By: store.ByRequester, Value: r.Requester.ID}, {By: store.ByFlow, Value: name}, {By: store.ByStatus, Value: string(r.Status)}} {
@@ -311,9 +313,11 @@ func TestRightsSuffice(t *testing.T) {
 		must(api.Runs.List(ctx, store.Query{By: store.ByStatus, Value: string(status)}))(t)
 	}
 
-	// It asks for the options of a form, which nobody has opened.
+	// It asks for the options of a form which nobody has opened, and says who asks.
 	choosing := must(api.Flows.Latest(ctx, "report"))(t)
-	_, _ = handlers(api).Prefetch(ctx, workflow.HandlerCall{Flow: choosing}, "table") // whatever it answers
+	asks := must(api.Runs.Get(ctx, byAPI[0]))(t)
+	asks.ID = ""
+	must(workflow.Forms{Fields: handlers(api)}.Options(ctx, choosing, asks, "table"))(t)
 
 	// People ask in Slack. Nobody will drive the second and the third.
 	slack := a.as("SlackRole")
@@ -470,8 +474,20 @@ func TestRightsSuffice(t *testing.T) {
 			t.Errorf("%s takes another account for the same", role)
 		}
 	}
-	if err := a.as("StandingRole").Notices.Tell(ctx, "somebody", "many left", ""); err != nil {
+	rounds := store.Rounds{Store: dynamo.New(a.owner, dynamotest.TableName, a.clock.Now)}
+	round, rev, err := rounds.Get(ctx)
+	if err != nil {
 		t.Fatal(err)
+	}
+	round.Held, round.Gone = a.clock.Now(), map[string][]string{}
+	for i := range 11 { // more than are ended at once
+		round.Gone[fmt.Sprintf("%s%d", left, i)] = nil
+	}
+	if err := rounds.Put(ctx, round, rev); err != nil {
+		t.Fatal(err)
+	}
+	if looked := must(look.Look(ctx))(t); looked.Held != len(round.Gone) {
+		t.Errorf("looked %+v", looked)
 	}
 	if _, _, err := access.Users.Known(ctx, next.Actor); err != nil {
 		t.Fatal(err)
