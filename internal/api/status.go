@@ -26,4 +26,5 @@ var statuses = map[flow.Code]int{
 	flow.CodeLookup:          http.StatusServiceUnavailable,
 	flow.CodeLookupRefused:   http.StatusServiceUnavailable,
 	flow.CodeConfigFaulty:    http.StatusServiceUnavailable,
+	flow.CodeDiskFull:        http.StatusServiceUnavailable,
 }

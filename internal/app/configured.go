@@ -112,7 +112,7 @@ func (l *Local) closed() error {
 	if l.faults != nil {
 		return flow.Errorf(flow.CodeConfigFaulty, "No new requests are taken just now: the configuration of Sym Flows has faults, and those who run it have to mend them first. Access that was granted ends as planned")
 	}
-	return nil
+	return l.diskFull()
 }
 
 // healthz answers 200 if all is up, and 503 with what is not.
@@ -123,6 +123,10 @@ func (l *Local) healthz(w http.ResponseWriter, r *http.Request) {
 	}
 	if l.faults != nil {
 		http.Error(w, "the configuration is not in force, and no new requests are taken; what was published last is there for access to end:\n"+l.faults.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	if !l.reserve.Kept() {
+		http.Error(w, fullNow+fullAdvice, http.StatusServiceUnavailable)
 		return
 	}
 	if err := l.slackHealth.Err(); err != nil {

@@ -205,7 +205,7 @@ func wholeRun(ctx context.Context, data string, isBlind bool, logs io.Writer, v 
 			describe: func(flow.Source) (flow.Outline, error) { // takes longer than all the rest, and is not what dies
 				return flow.Outline{Handlers: append([]string{flow.HandlerPermissions}, crashHooks...)}, nil
 			},
-			callTimeout: time.Second / 2, within: bounds.Within,
+			callTimeout: time.Second / 2, within: bounds.Within, reserve: new(disk).under,
 		},
 	})
 	if err != nil {

@@ -7,6 +7,7 @@
 //	local.go         the parts put together, served, and ended
 //	configured.go    puts the configuration in force, or leaves the last one in
 //	                 force while access that needs it is live
+//	disk.go          what happens when the disk is full
 //	slack.go         the way to a workspace; simulation.go: the simulated one,
 //	                 and what its page shows beside it
 //	functions.go     customers' functions on this machine; handlers.go: their

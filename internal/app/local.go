@@ -59,6 +59,7 @@ type seams struct {
 	callTimeout time.Duration                                                              // of targets, which leases go by
 	within      func(context.Context, time.Duration) (context.Context, context.CancelFunc) // bounds those calls
 	noSweep     bool
+	reserve     func(*sqlite.Reserve) // which is 64 MiB large otherwise
 }
 
 // Local is a whole deployment in one process.
@@ -73,6 +74,7 @@ type Local struct {
 	Slack *slacksim.Sim
 
 	slackHealth *workflow.Health
+	reserve     *sqlite.Reserve
 
 	options  Options
 	isolated []string // flows whose handlers have a function of their own
@@ -133,7 +135,11 @@ func Open(ctx context.Context, o Options) (l *Local, err error) {
 		return l, err
 	}
 	l.closers = append(l.closers, unlock)
-	db, err := sqlite.Open(databaseFile(o.Data), o.Clock.Now, relayConsumer, notifyConsumer, auditConsumer)
+	l.reserve = &sqlite.Reserve{Path: filepath.Join(o.Data, "reserve"), Size: sqlite.ReserveSize}
+	if o.seams.reserve != nil {
+		o.seams.reserve(l.reserve)
+	}
+	db, err := l.reserve.Open(databaseFile(o.Data), o.Clock.Now, relayConsumer, notifyConsumer, auditConsumer)
 	if err != nil {
 		return l, err
 	}
@@ -179,6 +185,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	c := core.New(o.Settings, watched, o.Clock, o.Log)
 	runs, flows := c.Runs, c.Flows
 	l.Engine, l.Tokens, l.Runs = engine, c.Tokens, runs
+	l.watchDisk(c.Notices)
 	l.Audit = &audit.Files{Dir: filepath.Join(o.Data, "audit"), Now: now}
 
 	functions, secrets, err := l.configure(ctx, c, configured, faults)

@@ -33,6 +33,7 @@ type product struct {
 	source string // the repository
 	clock  *clockwork.FakeClock
 	target *target
+	disk   disk
 	bounds deadline.Bounds // of calls of the target: over when it hangs
 	local  *Local          // while it runs by start
 	url    string
@@ -64,7 +65,7 @@ func (p *product) start(configure func(*Options) error) error {
 	o := Options{
 		Listen: "127.0.0.1:0", Data: p.path("data"), Flows: p.path("flows"), Settings: testSettings, Owner: "carol@example.com",
 		Clock: p.clock, Log: slog.New(slog.NewTextHandler(log, nil)), Out: io.Discard,
-		seams: seams{http: slacksim.InProcess(p.target).Transport, within: p.bounds.Within},
+		seams: seams{http: slacksim.InProcess(p.target).Transport, within: p.bounds.Within, reserve: p.disk.under},
 	}
 	if err := configure(&o); err != nil {
 		return errors.Join(err, log.Close())

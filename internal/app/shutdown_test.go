@@ -48,7 +48,8 @@ func TestStopWaitsForRequests(t *testing.T) {
 		Listen: "127.0.0.1:0", Data: filepath.Join(c.data, "state"), Flows: filepath.Join(c.data, "flows"),
 		Settings: testSettings, Clock: clock, Log: slog.New(slog.DiscardHandler),
 		seams: seams{
-			store: func(s store.Store) store.Store { held.Store = s; return held },
+			reserve: new(disk).under,
+			store:   func(s store.Store) store.Store { held.Store = s; return held },
 			open: func(strategy.Opener) strategy.Opener {
 				return func(flow.Strategy) (strategy.Strategy, error) { return opened, nil }
 			},

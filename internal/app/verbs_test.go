@@ -55,6 +55,7 @@ var verbs = map[string]verb{
 	"see":    see,
 	"at":     at,
 	"target": tellTarget,
+	"disk":   tellDisk,
 	"access": func(p *product, _ *testscript.TestScript, _ []string) (string, error) {
 		return p.target.access(), nil
 	},

@@ -53,6 +53,7 @@ const (
 	CodeMethod          Code = "Request:METHOD_NOT_ALLOWED" // no such method on this path
 	CodeMediaType       Code = "Request:MEDIA_TYPE"         // the body is not announced as JSON
 	CodeNotFound        Code = "Request:NOT_FOUND"          // no such path
+	CodeDiskFull        Code = "Data:FULL"                  // the disk of the local data directory is full
 	CodeDataDir         Code = "Data:UNUSABLE"              // the local data directory, or its database, cannot be used as it is
 )
 
@@ -152,7 +153,7 @@ func Retryable(err error) bool {
 		return true
 	}
 	switch CodeOf(err) {
-	case CodeInternal, CodeUnavailable, CodeBusy, CodeNotObserved, CodeLookup, CodeUnreachable, CodeTooManyAttempts, CodeConfigFaulty:
+	case CodeInternal, CodeUnavailable, CodeBusy, CodeNotObserved, CodeLookup, CodeUnreachable, CodeTooManyAttempts, CodeConfigFaulty, CodeDiskFull:
 		return true
 	}
 	return false

@@ -211,6 +211,7 @@ var sayings = map[flow.Code]string{
 	flow.CodeIgnored:       "",
 	flow.CodeHandler:       "",
 	flow.CodeConfigFaulty:  "",
+	flow.CodeDiskFull:      "",
 	flow.CodeUnavailable:   "The flow's own code did not answer in time, so nothing was done. Please try again.",
 	flow.CodeLookup:        "Slack could not tell who you are just now, so nothing was done. Please try again in a minute.",
 	flow.CodeLookupRefused: "",

@@ -18,7 +18,10 @@ type pending struct {
 // Writes that arrive while an earlier transaction is being committed share the
 // next one: syncing the disk is what takes long, and one sync serves them all. A
 // do that returns store.ErrConflict must have changed nothing, and the other
-// writes stand; any other error undoes the transaction and is returned to all.
+// writes stand; any other error undoes the transaction and is returned to all. If the disk is full,
+// the reserve is given up and all is done once more, so do must stand being
+// repeated after it was undone; an error of flow.CodeDiskFull says that even that
+// did not help.
 //
 // If the context ends first, write does not wait for the outcome.
 func (s *Store) write(ctx context.Context, do func(context.Context, transaction) error) error {
@@ -47,7 +50,7 @@ func (s *Store) write(ctx context.Context, do func(context.Context, transaction)
 // commit waits for the one connection that writes, and carries out the writes that
 // are pending by then.
 func (s *Store) commit() {
-	tx, err := s.writer.begin(context.Background())
+	tx, err := s.begin()
 	s.mu.Lock()
 	turn := s.pending
 	s.pending = nil
@@ -56,6 +59,13 @@ func (s *Store) commit() {
 	if err == nil {
 		err = together(tx, turn, answers)
 	}
+	if s.reserve.makesRoom(err) {
+		clear(answers)
+		if tx, err = s.begin(); err == nil {
+			err = together(tx, turn, answers)
+		}
+	}
+	err = coded(err)
 	for i, w := range turn {
 		if err != nil {
 			answers[i] = err
@@ -65,6 +75,15 @@ func (s *Store) commit() {
 	if s.commits.Add(1)%checkpointEvery == 0 {
 		s.checkpoint()
 	}
+}
+
+func (s *Store) begin() (transaction, error) {
+	if s.reserve != nil && s.reserve.Before != nil {
+		if err := s.reserve.Before(); err != nil {
+			return transaction{}, err
+		}
+	}
+	return s.writer.begin(context.Background())
 }
 
 // checkpointEvery is after how many transactions the log is carried over into

@@ -24,6 +24,8 @@ type Store struct {
 	now    func() time.Time
 	writer *pool // one connection: SQLite takes one writer at a time
 	reader *pool
+	// reserve is given up if the disk is full; nil for short commands.
+	reserve *Reserve
 
 	commits       atomic.Int64
 	checkpointing sync.Mutex
