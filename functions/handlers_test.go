@@ -228,7 +228,7 @@ func TestCustomStrategy(t *testing.T) {
 	if want := []string{`{"table": "grant with the key"}`, `{"table": "take 7"}`}; !slices.Equal(did, want) {
 		t.Errorf("the class did %q, want %q", did, want)
 	}
-	if a.countKeys("access", "dynamodb:PutItem", store.KindUser) == 0 {
+	if a.countKeys("access", "dynamodb:PutItem", store.KindIdentity) == 0 {
 		t.Error("who alice is at the target was not kept")
 	}
 }
