@@ -61,7 +61,7 @@ func (a *account) signed(r *http.Request, body []byte) {
 func (a *account) token(bot string) events.CreatedToken {
 	a.t.Helper()
 	var made events.CreatedToken
-	a.ask("POST", "/api/v1/tokens", events.CreateTokenInput{Bot: bot, Label: "tests", Expires: "1d"}, a.signed, http.StatusOK, &made)
+	a.ask("POST", "/api/v1/tokens", events.CreateTokenInput{Bot: bot, Owner: "carol@example.com", Label: "tests", Expires: "1d"}, a.signed, http.StatusOK, &made)
 	return made
 }
 
@@ -71,7 +71,7 @@ func TestAPIRun(t *testing.T) {
 	t.Parallel()
 	a, g := product(t)
 	var refused map[string]any
-	a.ask("POST", "/api/v1/tokens", events.CreateTokenInput{Bot: "ci", Expires: "1d"}, unsigned, http.StatusForbidden, &refused)
+	a.ask("POST", "/api/v1/tokens", events.CreateTokenInput{Bot: "ci", Owner: "carol@example.com", Expires: "1d"}, unsigned, http.StatusForbidden, &refused)
 	a.ask("GET", "/api/v1/tokens", nil, bearer("no-such-token"), http.StatusForbidden, &refused)
 	a.ask("GET", "/api/v1/flows", nil, bearer("no-such-token"), http.StatusUnauthorized, &refused)
 	token := a.token("ci")

@@ -64,13 +64,15 @@ func TestHistory(t *testing.T) {
 		}, []string{"request success", "deny success: nobody can approve"}},
 		{"the first tier is silent", func(f *fixture) string {
 			id := open(f)
+			f.change(id, func(flow.Run) flow.Input { return flow.Delivered{Tier: 0} })
 			f.pass(2 * time.Minute)
 			f.receive(id, flow.ActionTimeout, flow.System)
 			return id
 		}, []string{"request success", "request_forward pending"}},
 		{"the last tier is silent", func(f *fixture) string {
 			id := open(f)
-			for range 2 {
+			for tier := range 2 {
+				f.change(id, func(flow.Run) flow.Input { return flow.Delivered{Tier: tier} })
 				f.pass(2 * time.Minute)
 				f.receive(id, flow.ActionTimeout, flow.System)
 				if r := f.run(id); r.Tier == 0 {
