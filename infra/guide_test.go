@@ -20,7 +20,7 @@ func TestGuide_WritersOfRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sentence := regexp.MustCompile("\\*\\*The role of (.*)\\.\\*\\* They write runs").FindStringSubmatch(string(guide))
+	sentence := regexp.MustCompile(`\*\*The role of (.*)\.\*\* They write runs`).FindStringSubmatch(string(guide))
 	if sentence == nil {
 		t.Fatal("the guide does not say who writes runs")
 	}
