@@ -129,15 +129,15 @@ type sighted struct{ blind }
 
 var _ strategy.Observer = sighted{}
 
-func (s sighted) Observe(ctx context.Context, c strategy.Call) (flow.Presence, error) {
-	seen := flow.Absent
+func (s sighted) Observe(ctx context.Context, c strategy.Call) (strategy.Sight, error) {
+	seen := strategy.Sight{Presence: flow.Absent}
 	err := s.call(ctx, func() error {
 		s.step()
 		s.ledger.mu.Lock()
 		defer s.ledger.mu.Unlock()
 		state, err := s.read()
 		if state.Present[c.Entitlement.Key] {
-			seen = flow.Present
+			seen.Presence = flow.Present
 		}
 		return err
 	})

@@ -13,6 +13,7 @@ type Presence string
 // What a target may show.
 const (
 	Absent  Presence = "absent"
+	Invited Presence = "invited" // it is there once the person accepts it
 	Present Presence = "present"
 )
 

@@ -52,6 +52,19 @@ type Lease struct {
 	Until time.Time `json:"until,omitzero"`
 }
 
+// Operation is work that a target has accepted and goes on with by itself.
+type Operation struct {
+	ID      string    `json:"id"`   // the target's
+	Kind    string    `json:"kind"` // OperationGrant or OperationRevoke
+	Started time.Time `json:"started"`
+}
+
+// The kinds of operations.
+const (
+	OperationGrant  = "grant"
+	OperationRevoke = "revoke"
+)
+
 // GrantState is where an entitlement stands.
 type GrantState string
 

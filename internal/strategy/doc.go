@@ -1,7 +1,7 @@
 // Package strategy is the port to the systems in which access is granted: what a
 // system declares ([Type], type.go; [Rights], rights.go), what it does
-// ([Strategy], strategy.go), and the contract with customers' code that does it
-// for some of them (contract.go).
+// ([Strategy], strategy.go), how fast it may be asked ([Limiter], limiter.go), and
+// the contract with customers' code that does it for some of them (contract.go).
 //
 //	strategy/<system>          declares: Type(), and what follows from settings alone
 //	strategy/<system>/client   does the work: Open(…), linked by what grants only
@@ -19,7 +19,8 @@
 //     must say of the same one again when access is removed.
 //  2. strategy/acme/client: Open with what it works with, and a [Strategy]; an
 //     [Observer], if what was granted can be read back; an [Identifier], if people
-//     have other names there. Its test is strategytest.Run on a fake of the system
+//     have other names there; a [Follower], if the system goes on working after it
+//     has answered; a [Lingerer], [Lister] and [Discoverer], where it can tell. Its test is strategytest.Run on a fake of the system
 //     that speaks the system's protocol and fails as its documentation says.
 //  3. A line in builtin.Types and one in builtin/clients, which a test holds to
 //     each other.

@@ -3,6 +3,7 @@ package strategy
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
@@ -33,7 +34,50 @@ type Strategy interface {
 // Observer is a strategy that can read the target back. Those that can't
 // prove their work by a success answer.
 type Observer interface {
-	Observe(context.Context, Call) (flow.Presence, error)
+	Observe(context.Context, Call) (Sight, error)
+}
+
+// Sight is what a target showed of an entitlement.
+type Sight struct {
+	// Presence is that of the entitlement itself, not of access by other ways.
+	Presence flow.Presence
+	// Others say by what else the person has the same access, for people: "group
+	// Admins of the identity store". The access stays while they do.
+	Others []string
+}
+
+// Follower is a strategy whose system goes on working after it has answered:
+// Grant and Revoke may return a Result with an Operation.
+type Follower interface {
+	// Follow looks at the work that is under way for the entitlement. It returns
+	// the operation while it goes on, and nil once none does. An operation that
+	// failed is an error, with the system's reason. known is the operation that
+	// Grant or Revoke returned; its zero value says that the answer may have been
+	// lost: then Follow looks for one among those that the system lists.
+	Follow(ctx context.Context, c Call, known flow.Operation) (*flow.Operation, error)
+}
+
+// Lingerer is a strategy of a system in which sessions go on after access was
+// taken away.
+type Lingerer interface {
+	// Lingers says for how long at most, as the target is set now.
+	Lingers(ctx context.Context, target flow.Target) (time.Duration, error)
+}
+
+// Lister is a strategy that lists all who have a target's access, so that what
+// was granted is compared with what is there by one list for each target, not
+// by a look for each grant.
+type Lister interface {
+	// Holders lists the identities that the target shows, whoever granted it to
+	// them, each as [Strategy.Entitlements] takes it.
+	Holders(ctx context.Context, target flow.Target) ([]string, error)
+}
+
+// Discoverer is a strategy that lists the targets that its system has.
+type Discoverer interface {
+	// Discover returns them in a stable order. Names are made of what never
+	// changes at the system (ids), labels of what people read there.
+	Discover(context.Context) ([]flow.Target, error)
 }
 
 // Identifier is a strategy with an identity of its own for people. For the
@@ -68,6 +112,8 @@ type Call struct {
 	// Record is the step's audit record while the step is under way
 	// (state.status "processing"). Its id is the idempotency key.
 	Record events.AuditRecord
+	// Class says for whom the target is asked.
+	Class Class
 }
 
 // Result is what a target answered.
@@ -76,4 +122,7 @@ type Result struct {
 	Output json.RawMessage
 	// Warnings are shown beside the success.
 	Warnings []string
+	// Operation is the work that the target has accepted and not finished: see
+	// [Follower]. nil: it is done.
+	Operation *flow.Operation
 }

@@ -55,6 +55,16 @@ const (
 type TargetType struct {
 	Name     string // "aws_lambda_function"
 	Settings Settings
+	Habits   Habits
+}
+
+// Habits are what a system does with access of a kind, for the guide. All of
+// them are said of a type that observes.
+type Habits struct {
+	Before  string // what becomes of what was there before the first grant
+	Expiry  string // whether the system ends access by itself
+	Lingers string // how long sessions go on after the removal
+	Limit   string // how fast the system may be asked, and what keeps to that
 }
 
 // Settings is the shape of what may stand under "settings".

@@ -57,8 +57,10 @@ func (a *Access) lease() flow.Lease {
 
 func (a *Access) asker() asker { return asker{a.Runs, a.Handlers, a.Clock.Now} }
 
-func call(r flow.Run, e flow.Entitlement, record events.AuditRecord) strategy.Call {
-	return strategy.Call{RunID: r.ID, Entitlement: e, Target: r.Access.Target, Identity: r.Access.Identity, Record: record}
+func call(r flow.Run, e flow.Entitlement, record events.AuditRecord, class strategy.Class) strategy.Call {
+	return strategy.Call{
+		RunID: r.ID, Entitlement: e, Target: r.Access.Target, Identity: r.Access.Identity, Record: record, Class: class,
+	}
 }
 
 // panicked returns the error of a strategy that panicked.

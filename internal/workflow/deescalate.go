@@ -210,7 +210,7 @@ func (a *Access) removeAll(ctx context.Context, r flow.Run, lease flow.Lease) (f
 	all := make([]removal, len(r.Access.Entitlements))
 	var work sync.WaitGroup
 	for i, e := range r.Access.Entitlements {
-		work.Go(func() { all[i] = a.remove(ctx, opened, call(r, e, processing)) })
+		work.Go(func() { all[i] = a.remove(ctx, opened, call(r, e, processing, strategy.Removing)) })
 	}
 	work.Wait()
 	out := flow.Deescalate{Owner: lease.Owner}
@@ -285,7 +285,7 @@ func (a *Access) remove(ctx context.Context, opened strategy.Strategy, c strateg
 			if err != nil {
 				return removal{err: err}
 			}
-			if seen != flow.Absent {
+			if seen.Presence != flow.Absent {
 				return removal{err: flow.Errorf(flow.CodeNotObserved, "the target accepted the removal but still shows the access")}
 			}
 		}

@@ -247,7 +247,7 @@ func (a *Access) grantAll(ctx context.Context, r flow.Run, opened strategy.Strat
 	processing := record.Processing(r, flow.EventEscalate, r.Access.EventID, a.Clock.Now())
 	outputs := outputs{}
 	for _, e := range r.Access.Entitlements {
-		result, err := a.grant(ctx, opened, call(r, e, processing))
+		result, err := a.grant(ctx, opened, call(r, e, processing, strategy.Granting))
 		if err != nil {
 			return flow.Escalate{}, err
 		}
@@ -279,14 +279,14 @@ func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy
 		}
 	}()
 	observer, observes := opened.(strategy.Observer)
-	seen := flow.Absent
+	var seen strategy.Sight
 	if observes {
 		if seen, err = observer.Observe(ctx, c); err != nil {
 			return result, err
 		}
 	}
 	if do == flow.DoNone {
-		if !observes || seen == flow.Present {
+		if !observes || seen.Presence == flow.Present {
 			return strategy.Result{Output: g.Output}, nil
 		}
 		// What the run was to share has been taken away by others.
@@ -296,7 +296,7 @@ func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy
 		}
 	}
 	if g.Before != flow.Absent {
-		if g, err = a.Grants.Change(ctx, g.Key, func(g flow.Grant) (flow.Grant, error) { return g.Saw(lease.Owner, seen) }); err != nil {
+		if g, err = a.Grants.Change(ctx, g.Key, func(g flow.Grant) (flow.Grant, error) { return g.Saw(lease.Owner, cmp.Or(seen.Presence, flow.Absent)) }); err != nil {
 			return result, err
 		}
 	}
@@ -311,7 +311,7 @@ func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy
 			if seen, err = observer.Observe(ctx, c); err != nil {
 				return result, err
 			}
-			if seen != flow.Present {
+			if seen.Presence != flow.Present {
 				return result, flow.Errorf(flow.CodeNotObserved, "the target accepted the grant but does not show it yet")
 			}
 		}

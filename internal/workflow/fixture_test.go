@@ -565,9 +565,9 @@ func (g blindStrategy) Revoke(ctx context.Context, c strategy.Call) (strategy.Re
 	return strategy.Result{}, g.call(ctx, "revoke", c, false)
 }
 
-func (g seeingStrategy) Observe(ctx context.Context, c strategy.Call) (flow.Presence, error) {
+func (g seeingStrategy) Observe(ctx context.Context, c strategy.Call) (strategy.Sight, error) {
 	if err := g.call(ctx, "observe", c, false); err != nil {
-		return "", err
+		return strategy.Sight{}, err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -576,9 +576,9 @@ func (g seeingStrategy) Observe(ctx context.Context, c strategy.Call) (flow.Pres
 		has = s.was
 	}
 	if has {
-		return flow.Present, nil
+		return strategy.Sight{Presence: flow.Present}, nil
 	}
-	return flow.Absent, nil
+	return strategy.Sight{Presence: flow.Absent}, nil
 }
 
 func (g *target) call(ctx context.Context, what string, c strategy.Call, present bool) error {
