@@ -82,6 +82,40 @@ func successes() []success {
 			},
 		},
 		{
+			name: "retry", method: "POST", path: "/events/retry", body: `{"run_id":"{run}"}`, before: (*fixture).stuck,
+			check: func(t *testing.T, f *fixture, runID string, answer map[string]any) {
+				run := f.run(runID)
+				if failed, _ := run.Event(flow.EventID(runID, 2)); run.Error != nil || failed.Fields[flow.KeyRetriedBy] != "ci" {
+					t.Errorf("failed with %+v, recorded as %+v", run.Error, failed)
+				}
+				if answer["event_id"] != flow.EventID(runID, 1) || run.Signals[0].ID != answer["event_id"] {
+					t.Errorf("answered %v, want the event of the request", answer)
+				}
+			},
+		},
+		{
+			name: "retry of a removal, by a token for nothing of it", method: "POST", path: "/events/retry", body: `{"run_id":"{run}"}`,
+			before: as(func(f *fixture) string {
+				id := f.escalated()
+				f.pass(time.Hour)
+				f.claim(id)
+				f.change(id, func(flow.Run) flow.Input {
+					return flow.Fail{Step: flow.EventDeescalate, Reason: flow.FailureOf(flow.Errorf(flow.CodeUnavailable, "the target is down"))}
+				})
+				return id
+			}, store.Token{Flows: []string{}, People: []string{}}),
+			check: func(t *testing.T, f *fixture, runID string, answer map[string]any) {
+				run := f.run(runID)
+				if run.Error == nil || run.Error.RetryAt.After(f.clock()) || run.Error.EventID != answer["event_id"] {
+					t.Errorf("the removal failed with %+v, answered %v", run.Error, answer)
+				}
+				again := ok[events.RetryOutput](f, "POST", Base+"/events/retry", `{"run_id":"`+strings.ToUpper(runID)+`"}`)
+				if again.EventID != answer["event_id"] || again.RunID != runID {
+					t.Errorf("a repetition is %+v, not %v", again, answer)
+				}
+			},
+		},
+		{
 			name: "event", method: "GET", path: "/events/{run}", before: func(f *fixture) string { return strings.ToUpper(f.request(reportBody).EventID) },
 			check: func(t *testing.T, f *fixture, _ string, answer map[string]any) {
 				if answer["status"] != events.EventPending || answer["name"] != "request" {
@@ -252,17 +286,18 @@ func TestRequestID(t *testing.T) {
 func TestLogNamesTheRun(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	id := f.escalated()
-	for _, c := range []struct{ method, path, body string }{
-		{"GET", "/runs/" + id, ""},
-		{"GET", "/events/" + flow.EventID(id, 1), ""},
-		{"POST", "/events/deescalate", `{"run_id":"` + id + `"}`},
+	id, stuck := f.escalated(), f.stuck()
+	for _, c := range []struct{ method, path, body, run string }{
+		{"GET", "/runs/" + id, "", id},
+		{"GET", "/events/" + flow.EventID(id, 1), "", id},
+		{"POST", "/events/deescalate", `{"run_id":"` + id + `"}`, id},
+		{"POST", "/events/retry", `{"run_id":"` + stuck + `"}`, stuck},
 	} {
 		before := len(f.log.String())
 		if resp := f.send(c.method, Base+c.path, c.body, nil); resp.StatusCode != 200 {
 			t.Errorf("%s %s: %d", c.method, c.path, resp.StatusCode)
 		}
-		if log := f.log.String()[before:]; !strings.Contains(log, "run="+id) {
+		if log := f.log.String()[before:]; !strings.Contains(log, "run="+c.run) {
 			t.Errorf("%s %s: the log has %s", c.method, c.path, log)
 		}
 	}

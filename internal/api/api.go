@@ -55,6 +55,7 @@ func (a *API) routes() []route {
 	return []route{
 		{http.MethodPost, "/events/request", a.request},
 		{http.MethodPost, "/events/deescalate", a.deescalate},
+		{http.MethodPost, "/events/retry", a.retry},
 		{http.MethodGet, "/events/{id}", a.event},
 		{http.MethodGet, "/runs/{id}", a.run},
 		{http.MethodGet, "/runs", a.runs},
@@ -109,6 +110,8 @@ func runIn(body any) string {
 		return body.RunID
 	case events.DeescalateOutput:
 		return body.RequestBody.RunID
+	case events.RetryOutput:
+		return body.RunID
 	case events.EventStatus:
 		return body.RunID
 	case events.RunStatus:

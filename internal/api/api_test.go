@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -270,6 +271,29 @@ func (f *fixture) escalated() string {
 	f.intend(id)
 	f.change(id, func(flow.Run) flow.Input { return flow.Escalate{} })
 	return id
+}
+
+// stuck is a request that a handler failed to take. It waits for somebody to
+// have it tried again.
+func (f *fixture) stuck() string {
+	f.t.Helper()
+	out := f.request(accessBody)
+	f.change(out.RunID, func(flow.Run) flow.Input {
+		return flow.Fail{Step: flow.EventRequest, SignalID: out.EventID, Reason: flow.FailureOf(flow.Errorf(flow.CodeHandler, "the handler failed"))}
+	})
+	return out.RunID
+}
+
+// carry has the requests that follow carry a token of another bot, whose owner
+// is Bob unless it says otherwise.
+func (f *fixture) carry(t store.Token) {
+	f.t.Helper()
+	t.Bot, t.Owner = "other", cmp.Or(t.Owner, "bob@example.com")
+	value, _, err := f.api.Tokens.Create(f.t.Context(), t, time.Hour)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.token = value
 }
 
 func (f *fixture) claim(runID string) {

@@ -67,10 +67,10 @@ func TestGuide(t *testing.T) {
 	doc := readDocument(t)
 	server := httptest.NewServer(f.handler)
 	t.Cleanup(server.Close)
-	live := f.escalated()
+	live, stuck := f.escalated(), f.stuck()
 	env := map[string]string{
 		"SYM_API_URL": server.URL + Base, "SYM_JWT": f.token,
-		"RUN_ID": live, "EVENT_ID": f.run(live).Events[0].ID,
+		"EVENT_ID": f.run(live).Events[0].ID,
 	}
 	var examples []example
 	for _, block := range blockPattern.FindAllStringSubmatch(readGuide(t), -1) {
@@ -84,6 +84,10 @@ func TestGuide(t *testing.T) {
 	ran := 0
 	for _, e := range examples {
 		command, _, _ := strings.Cut(e.command, " | ")
+		env["RUN_ID"] = live
+		if strings.Contains(command, "/events/retry") {
+			env["RUN_ID"] = stuck
+		}
 		args := shellWords(command+"\n", env)
 		if args[0] != "curl" {
 			continue
@@ -108,8 +112,8 @@ func TestGuide(t *testing.T) {
 			doc.validate(t, doc.answer(t, req.Method, path, 200), []byte(e.answer))
 		}
 	}
-	if ran != 8 {
-		t.Errorf("the guide has %d commands of curl, the test knows 8", ran)
+	if ran != 9 {
+		t.Errorf("the guide has %d commands of curl, the test knows 9", ran)
 	}
 }
 

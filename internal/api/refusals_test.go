@@ -12,6 +12,7 @@ import (
 
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
 )
 
 // refusal is a request that must be refused, and how.
@@ -39,6 +40,15 @@ func inputs(flowName, json string) string {
 // access is the body of a request to the access flow with some inputs replaced.
 func access(old, replacement string) string { return strings.Replace(accessBody, old, replacement, 1) }
 
+// as has the requests that follow carry a token of another bot.
+func as(before func(*fixture) string, token store.Token) func(*fixture) string {
+	return func(f *fixture) string {
+		id := before(f)
+		f.carry(token)
+		return id
+	}
+}
+
 func refusals() []refusal {
 	const (
 		target = `"target_srn":"sym:access_target:aws_lambda_function:orders-db:latest"`
@@ -58,6 +68,9 @@ func refusals() []refusal {
 	}
 	end := func(name, body string, before func(*fixture) string, status int, code flow.Code, fields ...string) refusal {
 		return refusal{name: name, path: "/events/deescalate", body: body, before: before, status: status, code: code, fields: fields}
+	}
+	again := func(name, body string, before func(*fixture) string, status int, code flow.Code, fields ...string) refusal {
+		return refusal{name: "retry: " + name, path: "/events/retry", body: body, before: before, status: status, code: code, fields: fields}
 	}
 	list := []refusal{
 		who("no token", func(r *http.Request) { r.Header.Del("Authorization") }),
@@ -193,6 +206,25 @@ func refusals() []refusal {
 		{name: "deescalate: a form", path: "/events/deescalate", body: "run_id=x", edit: header("Content-Type", "application/x-www-form-urlencoded"), status: 415, code: flow.CodeMediaType},
 		{name: "deescalate: no token", path: "/events/deescalate", body: `{}`, edit: func(r *http.Request) { r.Header.Del("Authorization") }, status: 401, code: flow.CodeUnauthenticated},
 
+		again("no run", `{}`, nil, 400, flow.CodeInvalid, "run_id"),
+		again("an ill-typed run", `{"run_id":7}`, nil, 400, flow.CodeInvalid, "run_id"),
+		again("a field too many", `{"run_id":"`+nobody+`","force":true}`, nil, 400, flow.CodeInvalid, "force"),
+		again("half a body", `{"run_id":`, nil, 400, flow.CodeInvalid, "body"),
+		again("what is no id", `{"run_id":"../../etc"}`, nil, 404, flow.CodeUnknownRun),
+		again("an unknown run", `{"run_id":"`+nobody+`"}`, nil, 404, flow.CodeUnknownRun),
+		again("a run that goes well", `{"run_id":"{run}"}`, (*fixture).escalated, 400, flow.CodeNothingFailed),
+		again("a run that was tried again already", `{"run_id":"{run}"}`, func(f *fixture) string {
+			id := f.stuck()
+			ok[events.RetryOutput](f, "POST", Base+"/events/retry", `{"run_id":"`+id+`"}`)
+			return id
+		}, 400, flow.CodeNothingFailed),
+		again("a token for other flows", `{"run_id":"{run}"}`, as((*fixture).stuck, store.Token{Flows: []string{"run-report"}}), 403, flow.CodeForbidden),
+		again("a token for other people", `{"run_id":"{run}"}`, as((*fixture).stuck, store.Token{People: []string{"bob@example.com"}}), 403, flow.CodeForbidden),
+		again("a token whose owner can't be looked up", `{"run_id":"{run}"}`, as((*fixture).stuck, store.Token{Owner: askInVain}), 503, flow.CodeLookup),
+		again("a large body", `{"run_id":"`+strings.Repeat("x", 1<<20)+`"}`, nil, 413, flow.CodeTooLarge),
+		{name: "retry: a form", path: "/events/retry", body: "run_id=x", edit: header("Content-Type", "application/x-www-form-urlencoded"), status: 415, code: flow.CodeMediaType},
+		{name: "retry: no token", path: "/events/retry", body: `{}`, edit: func(r *http.Request) { r.Header.Del("Authorization") }, status: 401, code: flow.CodeUnauthenticated},
+
 		get("an event that is no id", "/events/7", 404, flow.CodeUnknownEvent),
 		get("an unknown event", "/events/"+nobody, 404, flow.CodeUnknownEvent),
 		get("an event id with a slash", "/events/a%2Fb", 404, flow.CodeUnknownEvent),
@@ -224,7 +256,7 @@ func refusals() []refusal {
 		f.send(http.MethodGet, "/api/v1/flows", "", header("Authorization", "Bearer guess"))
 		return ""
 	}
-	for _, path := range []string{"/events/request", "/events/deescalate"} {
+	for _, path := range []string{"/events/request", "/events/deescalate", "/events/retry"} {
 		list = append(list, refusal{name: "a bad token before " + path, path: path, body: `{}`, before: guessed, status: 429, code: flow.CodeTooManyAttempts})
 	}
 	for _, path := range []string{"/events/" + nobody, "/runs/" + nobody, "/runs?status=denied", "/flows"} {

@@ -11,6 +11,7 @@ import (
 var statuses = map[flow.Code]int{
 	flow.CodeInvalid:         http.StatusBadRequest,
 	flow.CodeInvalidRun:      http.StatusBadRequest, // Sym's
+	flow.CodeNothingFailed:   http.StatusBadRequest,
 	flow.CodeUnauthenticated: http.StatusUnauthorized,
 	flow.CodeTooManyAttempts: http.StatusTooManyRequests,
 	flow.CodeForbidden:       http.StatusForbidden,

@@ -50,8 +50,8 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 	if err != nil {
 		return flow.Run{}, "", err
 	}
-	if named := q.Token.Flows; named != nil && !slices.ContainsFunc(named, func(name string) bool { return strings.EqualFold(name, f.Name) }) {
-		return flow.Run{}, "", flow.Errorf(flow.CodeForbidden, "this token can't start flow %q: it was made for %s only", f.Name, cmp.Or(strings.Join(named, ", "), "no flow"))
+	if err := forFlow(q.Token, f.Name); err != nil {
+		return flow.Run{}, "", err
 	}
 	requester := store.User{Actor: q.Bot}
 	var submitter *flow.Actor
@@ -77,8 +77,10 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 	if err != nil {
 		return flow.Run{}, "", err
 	}
-	if named := q.Token.People; named != nil && submitter != nil && !slices.ContainsFunc(named, func(email string) bool { return strings.EqualFold(email, requester.Email) }) {
-		return flow.Run{}, "", flow.Errorf(flow.CodeForbidden, "this token can't ask for %s: it was made to ask for %s only", requester.Display(), cmp.Or(strings.Join(named, ", "), "the bot itself"))
+	if submitter != nil {
+		if err := forPerson(q.Token, requester.Actor); err != nil {
+			return flow.Run{}, "", err
+		}
 	}
 	if err := s.mayStart(f, flow.ChannelAPI, requester); err != nil {
 		return flow.Run{}, "", err
@@ -109,6 +111,57 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 	}
 	r, err := s.start(ctx, start, &flow.Receive{Action: flow.ActionRequest, Actor: requester.Actor, Channel: flow.ChannelAPI, Submission: &sub})
 	return accepted(r, digest, err)
+}
+
+// forFlow refuses a token that was made for other flows.
+func forFlow(t store.Token, name string) error {
+	if t.Flows == nil || containsFold(t.Flows, name) {
+		return nil
+	}
+	return flow.Errorf(flow.CodeForbidden, "this token can't start flow %q: it was made for %s only", name, cmp.Or(strings.Join(t.Flows, ", "), "no flow"))
+}
+
+// forPerson refuses a token that was made to ask for other people.
+func forPerson(t store.Token, who flow.Actor) error {
+	if t.People == nil || containsFold(t.People, who.Email) {
+		return nil
+	}
+	return flow.Errorf(flow.CodeForbidden, "this token can't ask for %s: it was made to ask for %s only", who.Display(), cmp.Or(strings.Join(t.People, ", "), "the bot itself"))
+}
+
+func containsFold(list []string, s string) bool {
+	return slices.ContainsFunc(list, func(each string) bool { return strings.EqualFold(each, s) })
+}
+
+// RetryByAPI asks for a run's failed step to be tried again now, as the button
+// does. A token may do so where it may ask for the same; a removal is for every
+// token to hurry, because taking away is the safe side. It returns the run and
+// the id of the event that the client knows the failure by: that of the signal
+// that waits, or of the failed attempts. The error has flow.CodeNothingFailed if
+// there is nothing to try again.
+func (s Submit) RetryByAPI(ctx context.Context, runID string, bot flow.Actor, token store.Token) (flow.Run, string, error) {
+	var eventID string
+	r, err := s.Runs.Change(ctx, runID, s.Now, func(r flow.Run) (flow.Input, error) {
+		if r.Error == nil {
+			return nil, flow.Errorf(flow.CodeNothingFailed, "nothing of this run waits to be tried again; it is %s", r.Status)
+		}
+		if r.Error.Step != flow.EventDeescalate {
+			if err := forFlow(token, r.Flow); err != nil {
+				return nil, err
+			}
+			if r.Requester.ID != bot.ID {
+				if err := forPerson(token, r.Requester); err != nil {
+					return nil, err
+				}
+			}
+			if _, err := s.owner(ctx, token); err != nil {
+				return nil, err
+			}
+		}
+		eventID = cmp.Or(r.Error.SignalID, r.Error.EventID)
+		return flow.Retry{Actor: bot}, nil
+	})
+	return r, eventID, err
 }
 
 // owner finds the person who answers for a token; nil if it has none, which

@@ -34,6 +34,58 @@ func (w *world) sentTo(place, text string) (out []string) {
 	return out
 }
 
+// TestRetryByAPI: while Slack shows no button, a program has a request tried
+// again, with a token that might have asked for it.
+func TestRetryByAPI(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		token func(*store.Token)
+		world func(*world)
+		want  flow.Code
+	}{
+		"Well":         {},
+		"ForPerson":    {token: func(t *store.Token) { t.People = []string{"ASKER@example.com"} }},
+		"ForAnother":   {token: func(t *store.Token) { t.People = []string{"first@example.com"} }, want: flow.CodeForbidden},
+		"ForFlow":      {token: func(t *store.Token) { t.Flows = []string{"Prod-Access"} }},
+		"ForOthers":    {token: func(t *store.Token) { t.Flows = []string{"other"} }, want: flow.CodeForbidden},
+		"OwnerGone":    {world: func(w *world) { w.leave(third) }, want: flow.CodeForbidden},
+		"OwnerUnknown": {world: func(w *world) { w.directory.fail[""] = errLookup }, want: flow.CodeLookup},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, byGroup)
+			w.directory.groups["platform"] = []string{first.SlackID}
+			w.directory.fail["platform"] = flow.Errorf(flow.CodeLookupRefused, "the Slack app lacks a scope: add it")
+			id := w.ask(asker, "a")
+			signal := w.want(id, flow.Prompted).Signals[0].ID
+			delete(w.directory.fail, "platform")
+			q := api()
+			if c.token != nil {
+				c.token(&q.Token)
+			}
+			if c.world != nil {
+				c.world(w)
+			}
+			_, event, err := w.submit.RetryByAPI(t.Context(), id, q.Bot, q.Token)
+			w.settle()
+			if flow.CodeOf(err) != c.want {
+				t.Fatalf("error %v, want %q", err, c.want)
+			}
+			if c.want != "" {
+				w.want(id, flow.Prompted)
+				return
+			}
+			w.want(id, flow.Requested)
+			if event != signal {
+				t.Errorf("event %s, want that of the request, %s", event, signal)
+			}
+			if _, _, err := w.submit.RetryByAPI(t.Context(), id, q.Bot, q.Token); flow.CodeOf(err) != flow.CodeNothingFailed {
+				t.Errorf("once more: %v", err)
+			}
+		})
+	}
+}
+
 // TestUnsent_Refused: what no waiting mends is told, with what to do, and waits
 // for Retry.
 func TestUnsent_Refused(t *testing.T) {
