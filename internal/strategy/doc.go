@@ -21,7 +21,8 @@
 //     [Observer], if what was granted can be read back; an [Identifier], if people
 //     have other names there; a [Follower], if the system goes on working after it
 //     has answered; a [Lingerer], [Lister] and [Discoverer], where it can tell. Its test is strategytest.Run on a fake of the system
-//     that speaks the system's protocol and fails as its documentation says.
+//     that speaks the system's protocol and fails as its documentation says: its
+//     Subject has each of strategytest.Cases, or says why that can't happen there.
 //  3. A line in builtin.Types and one in builtin/clients, which a test holds to
 //     each other.
 //  4. make docs writes its settings into docs/strategies.md; the page says what to

@@ -44,6 +44,9 @@ type Sight struct {
 	// Others say by what else the person has the same access, for people: "group
 	// Admins of the identity store". The access stays while they do.
 	Others []string
+	// Todo is what the person has to do before they have the access, for
+	// flow.Invited: "Accept the invitation of github.com/acme in your mail."
+	Todo string
 }
 
 // Follower is a strategy whose system goes on working after it has answered:

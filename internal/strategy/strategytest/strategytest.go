@@ -1,6 +1,28 @@
 // Package strategytest holds the rules of the port in internal/strategy as
 // tests. Every implementation runs them against a fake of its system that
 // speaks the system's own protocol.
+//
+// A client's test calls [Run] with a [Subject]: the implementation, opened on a
+// [System]. Beside the rules that hold everywhere, there are [Cases] of what
+// systems are documented to do (a pending answer, a stale read, a target that is
+// gone, …). For each, the System has a [Mood] or implements a small interface
+// (system.go; each case in cases.go says which), or the subject says in
+// Subject.Cannot why it can't happen at that system:
+//
+//	strategytest.Run(t, func(t *testing.T) strategytest.Subject {
+//		vendor := newVendor(t) // has SetMood, Changes, Has, Give, Take, Refused, DeleteTarget, DeletePerson
+//		return strategytest.Subject{
+//			…
+//			Cannot: map[strategytest.Case]string{
+//				strategytest.Pending:      "IAM answers when it is done",
+//				strategytest.PendingFails: "IAM answers when it is done",
+//				strategytest.Invitation:   "IAM asks nobody",
+//			},
+//		}
+//	})
+//
+// A case is never left out silently: one that is neither possible nor declared
+// fails. [Blind] declares what can't happen to a strategy that is no Observer.
 package strategytest
 
 import (
@@ -23,39 +45,6 @@ import (
 	"github.com/symflows/symflows/internal/strategy"
 )
 
-// Mood is how a fake system treats the calls that come next.
-type Mood int
-
-// The moods.
-const (
-	Willing   Mood = iota // does what it is asked
-	Refusing              // says no, for a reason that stays
-	Throttled             // asks to be left alone for Subject.Wait
-	Broken                // has a fault of its own (status 500)
-	Mute                  // does not answer until the caller gives up
-	Forgetful             // does what it is asked, but the answer is lost on the way
-)
-
-// System is a fake of the system in which a strategy grants access.
-type System interface {
-	// SetMood holds for all calls from now on.
-	SetMood(Mood)
-	// Changes lists the calls that asked for a change, whether they succeeded
-	// or not, in their order. Looking is not a change.
-	Changes() []Change
-	// Has tells whether the identity has the target's access now.
-	Has(target flow.Target, identity string) bool
-}
-
-// Change is a call of the system as the system saw it.
-type Change struct {
-	Event    string // "escalate" or "deescalate"
-	Identity string
-	// Record is the audit record that came with it; nil for systems that have
-	// protocols of their own.
-	Record []byte
-}
-
 // Subject is an implementation and the fake that it works on.
 type Subject struct {
 	Type   strategy.Type
@@ -72,6 +61,9 @@ type Subject struct {
 	Wait time.Duration
 	// Secrets are values that no error may show.
 	Secrets []string
+	// Cannot has the cases that can't happen at the system, each with why not. A
+	// case that is neither there nor possible with this System fails.
+	Cannot map[Case]string
 }
 
 const (
@@ -79,8 +71,8 @@ const (
 	runB = "0d9e8f7a-6b5c-4d3e-8f2a-1b0c9d8e0000"
 )
 
-// Run holds an implementation to the port's rules. Each of them gets a subject
-// of its own.
+// Run holds an implementation to the port's rules, and to the [Cases] of what
+// systems do. Each of them gets a subject of its own.
 func Run(t *testing.T, open func(*testing.T) Subject) {
 	for _, rule := range []struct {
 		name string
@@ -99,10 +91,25 @@ func Run(t *testing.T, open func(*testing.T) Subject) {
 		{"Deadline", testDeadline},
 		{"Cancelled", testCancelled},
 		{"Record", testRecord},
+		{"RepeatedRevoke", testRepeatedRevoke},
+		{"OverlappingRuns", testOverlappingRuns},
+		{"Declared", testDeclared},
 	} {
 		t.Run(rule.name, func(t *testing.T) {
 			t.Parallel()
 			rule.test(t, newBench(t, open(t)))
+		})
+	}
+	for _, c := range Cases {
+		t.Run(string(c), func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, open(t))
+			if why, impossible := b.Cannot[c]; impossible {
+				t.Logf("%s can't happen here: %s", c, why)
+				b.expectCannot(t, c, why)
+				return
+			}
+			tests[c](t, b)
 		})
 	}
 }
@@ -187,17 +194,37 @@ func settings(target flow.Target) map[string]any {
 	return out
 }
 
-func (b *bench) grant(t *testing.T, c strategy.Call) {
+// grant gives the entitlement, and follows the work until it is done.
+func (b *bench) grant(t *testing.T, c strategy.Call) strategy.Result {
 	t.Helper()
-	if _, err := b.Grant(t.Context(), c); err != nil {
+	result, err := b.Grant(t.Context(), c)
+	if err != nil {
 		t.Fatalf("grant: %v", err)
 	}
+	b.followed(t, c, result.Operation)
+	return result
 }
 
-func (b *bench) revoke(t *testing.T, c strategy.Call) {
+// revoke takes it away, and follows the work until it is done.
+func (b *bench) revoke(t *testing.T, c strategy.Call) strategy.Result {
 	t.Helper()
-	if _, err := b.Revoke(t.Context(), c); err != nil {
+	result, err := b.Revoke(t.Context(), c)
+	if err != nil {
 		t.Fatalf("revoke: %v", err)
+	}
+	b.followed(t, c, result.Operation)
+	return result
+}
+
+// followed looks at work under way until it is done, as long as a willing
+// system may take.
+func (b *bench) followed(t *testing.T, c strategy.Call, op *flow.Operation) {
+	t.Helper()
+	for looks := 0; op != nil; looks++ {
+		if looks == 10 {
+			t.Fatalf("the system is willing, and its work %+v goes on after %d looks", *op, looks)
+		}
+		op = b.follow(t, c, *op)
 	}
 }
 
@@ -217,6 +244,12 @@ func (b *bench) expect(t *testing.T, c strategy.Call, has bool) {
 	}
 	if got, err := observer.Observe(t.Context(), c); err != nil || got.Presence != want {
 		t.Errorf("observed %q, %v; want %q", got.Presence, err, want)
+	}
+	if lister, ok := b.Strategy.(strategy.Lister); ok {
+		holders, err := lister.Holders(t.Context(), c.Target)
+		if err != nil || slices.Contains(holders, c.Identity) != has {
+			t.Errorf("listed %q, %v; want %s among them: %t", holders, err, c.Identity, has)
+		}
 	}
 }
 
@@ -473,7 +506,7 @@ func testErrors(t *testing.T, b *bench) {
 		{"Refusing", Refusing, flow.CodeStrategy, 0},
 		{"Throttled", Throttled, flow.CodeUnavailable, b.Wait},
 		{"Broken", Broken, flow.CodeUnavailable, 0},
-		{"Forgetful", Forgetful, flow.CodeUnavailable, 0},
+		{"Forgetful", Forgetful, flow.CodeUnavailable, 0}, // last: it may have begun work
 	} {
 		b.System.SetMood(test.mood)
 		expect := func(what string, err error) {
@@ -485,6 +518,9 @@ func testErrors(t *testing.T, b *bench) {
 		}
 		_, err := b.Grant(t.Context(), b.call(t, flow.EventEscalate, runA, 0, b.Identities[0]))
 		expect("grant", err)
+		if worker, ok := b.System.(Worker); ok {
+			worker.Finish("")
+		}
 		_, err = b.Revoke(t.Context(), b.call(t, flow.EventDeescalate, runA, 0, b.Identities[0]))
 		expect("revoke", err)
 	}
@@ -509,13 +545,15 @@ func (b *bench) expectError(t *testing.T, what string, err error, code flow.Code
 	}
 }
 
-// Repeating what was done but not acknowledged ends where one call does.
+// Repeating what was done but not acknowledged ends where one call does. Work of
+// which nobody knows is found first.
 func testLostAnswer(t *testing.T, b *bench) {
 	up := b.call(t, flow.EventEscalate, runA, 0, b.Identities[0])
 	b.System.SetMood(Forgetful)
 	_, err := b.Grant(t.Context(), up)
 	b.expectError(t, "grant", err, flow.CodeUnavailable)
 	b.System.SetMood(Willing)
+	b.expectUnknown(t, up, flow.OperationGrant)
 	b.grant(t, up)
 	b.expect(t, up, true)
 
@@ -524,6 +562,7 @@ func testLostAnswer(t *testing.T, b *bench) {
 	_, err = b.Revoke(t.Context(), down)
 	b.expectError(t, "revoke", err, flow.CodeUnavailable)
 	b.System.SetMood(Willing)
+	b.expectUnknown(t, down, flow.OperationRevoke)
 	b.revoke(t, down)
 	b.expect(t, down, false)
 }

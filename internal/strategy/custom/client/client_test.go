@@ -33,6 +33,7 @@ type code struct {
 	mood    strategytest.Mood
 	changes []strategytest.Change
 	access  map[string]bool // "<identifier> <identity> <run>"
+	counted bool            // it does not tell runs apart
 }
 
 func (c *code) SetMood(m strategytest.Mood) {
@@ -81,12 +82,15 @@ func (c *code) do(method string, call strategy.Call, mood strategytest.Mood) (js
 		return nil, flow.Errorf(flow.CodeStrategy, "%s (ours.py:7): no such database", method)
 	case strategytest.Throttled: // as Lambda asks
 		return nil, &flow.RateLimited{After: 7 * time.Second, Cause: flow.Errorf(flow.CodeUnavailable, "function could not be reached")}
-	case strategytest.Broken:
+	case strategytest.Broken, strategytest.Untimed:
 		return nil, flow.Errorf(flow.CodeUnavailable, "function could not be reached")
 	case strategytest.Mute:
 		return nil, nil
 	}
 	key := fmt.Sprintf("%s %s %s", call.Target.Settings["identifier"], call.Identity, call.RunID)
+	if c.counted {
+		key = fmt.Sprintf("%s %s ", call.Target.Settings["identifier"], call.Identity)
+	}
 	if method == "escalate" {
 		c.access[key] = true
 	} else {
@@ -104,14 +108,14 @@ func TestStrategy(t *testing.T) {
 		t.Run(fmt.Sprintf("Counted=%t", counted), func(t *testing.T) {
 			t.Parallel()
 			strategytest.Run(t, func(*testing.T) strategytest.Subject {
-				system := &code{access: map[string]bool{}}
+				system := &code{access: map[string]bool{}, counted: counted}
 				s := ours()
 				if counted {
 					s.Settings = map[string]string{"counted": "true"}
 				}
 				return strategytest.Subject{
 					Type: custom.Type(), Open: client.Open(system), System: system, Strategy: s,
-					Identities: [2]string{"alice@example.com", "bob@example.com"}, Shared: counted, Wait: 7 * time.Second,
+					Identities: [2]string{"alice@example.com", "bob@example.com"}, Shared: counted, Wait: 7 * time.Second, Cannot: strategytest.Blind(),
 				}
 			})
 		})

@@ -110,6 +110,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strategytest.Throttled:
 		w.Header().Set("Retry-After", "7")
 		w.WriteHeader(http.StatusTooManyRequests)
+	case strategytest.Untimed:
+		w.WriteHeader(http.StatusTooManyRequests)
 	case strategytest.Broken:
 		w.WriteHeader(http.StatusInternalServerError)
 	case strategytest.Mute:
@@ -147,6 +149,7 @@ func TestStrategy(t *testing.T) {
 		return strategytest.Subject{
 			Type: httpstrategy.Type(), Open: client.Open(deps(listening.Client())), System: system, Strategy: grants(listening.URL),
 			Identities: [2]string{"alice@example.com", "bob@example.com"}, Wait: 7 * time.Second, Secrets: []string{secret, token},
+			Cannot: strategytest.Blind(),
 		}
 	})
 }
