@@ -289,7 +289,7 @@ func TestRightsSuffice(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	must(api.Flows.List(ctx))(t)
-	submit := api.Submit(api.SlackDirectory(), handlers(api), nil)
+	submit := api.Submit(api.SlackDirectory(), builtin.CheckBound, handlers(api), nil)
 	var byAPI []string
 	for name, target := range map[string]string{"databases": "aws_lambda_function:orders-db", "tools": "http:wiki", "tickets": "custom:support"} {
 		duration := map[string]float64{"databases": 600, "tools": 60, "tickets": 600}[name] // the one is scheduled, for the other it is too late
@@ -329,7 +329,7 @@ func TestRightsSuffice(t *testing.T) {
 	must(slack.Flows.Filter(ctx))(t)
 	report := must(slack.Flows.Latest(ctx, "report"))(t)
 	alice, bob := must(workspace.Directory.Known(ctx, "U024ALICE"))(t), must(workspace.Directory.Known(ctx, "U024BOB"))(t)
-	inSlack := slack.Submit(workspace.Directory, handlers(slack), nil)
+	inSlack := slack.Submit(workspace.Directory, builtin.CheckBound, handlers(slack), nil)
 	var inForms []string
 	for _, trigger := range []string{"driven", "submitted", "clicked"} {
 		r := must(inSlack.Prompt(ctx, workflow.Prompt{RunID: flow.RunIDFrom("sym", trigger), Flow: report, Actor: alice}))(t)
@@ -373,7 +373,7 @@ func TestRightsSuffice(t *testing.T) {
 	approval := a.as("ApprovalRole")
 	decides := must(approval.Approval(core.ApprovalPorts{
 		Directory: approval.SlackDirectory(), Functions: invoke.Functions{API: lambda.NewFromConfig(approval.AWS)},
-		Handlers: handlers(approval), FunctionTimeout: time.Second,
+		Handlers: handlers(approval), Bound: builtin.CheckBound, FunctionTimeout: time.Second,
 	}))(t)
 	approves := stepfn.Tasks{
 		Steps: map[flow.Step]stepfn.Task{flow.StepRoute: decides.Route, flow.StepDecide: decides.Decide, flow.StepForward: decides.Forward},
@@ -409,7 +409,7 @@ func TestRightsSuffice(t *testing.T) {
 		Open: clients.Open(clients.Deps{
 			Functions: invoke.Functions{API: functions}, Handlers: handlers(access), Secrets: access.Secrets, Now: a.clock.Now, HTTPClient: &http.Client{Transport: redirect(target.URL)},
 		}),
-		Rights: builtin.Rights, Handlers: handlers(access),
+		Rights: builtin.Rights, Bound: builtin.CheckBound, Handlers: handlers(access),
 		Schedule: schedule.EventBridge{
 			API: scheduler.NewFromConfig(access.AWS), Group: "sym-flows", FunctionARN: accessARN, RoleARN: roleARN, DeadLetterARN: "queue", Now: a.clock.Now,
 		},

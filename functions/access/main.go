@@ -36,7 +36,7 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, stepfn.Inp
 		Open: clients.Open(clients.Deps{
 			Functions: functions, Handlers: handlers, Secrets: d.Secrets, HTTPClient: &http.Client{}, Now: d.Clock.Now,
 		}),
-		Rights: builtin.Rights, Handlers: handlers,
+		Rights: builtin.Rights, Bound: builtin.CheckBound, Handlers: handlers,
 		Schedule: schedule.EventBridge{
 			API: scheduler.NewFromConfig(d.AWS), Group: settings.ScheduleGroup, FunctionARN: settings.AccessFunction,
 			RoleARN: settings.ScheduleRole, DeadLetterARN: settings.ScheduleDeadLetters, Now: d.Clock.Now,

@@ -16,6 +16,7 @@ import (
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/runner/stepfn"
 	"github.com/symflows/symflows/internal/sdk"
+	"github.com/symflows/symflows/internal/strategy/builtin"
 )
 
 // functionTimeout bounds one call of a customer's function.
@@ -26,7 +27,7 @@ func main() { awslambda.Start(core.Start(build)) }
 func build(_ context.Context, d core.Deployed) (func(context.Context, stepfn.Input) (stepfn.Output, error), error) {
 	functions, settings := invoke.Functions{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS
 	approval, err := d.Approval(core.ApprovalPorts{
-		Directory: d.SlackDirectory(), Functions: functions, FunctionTimeout: functionTimeout,
+		Directory: d.SlackDirectory(), Functions: functions, FunctionTimeout: functionTimeout, Bound: builtin.CheckBound,
 		Handlers: d.Handlers(functions, settings.SDKFunction, sdk.Services{Function: settings.ServicesFunction}, settings.Isolated()...),
 	})
 	if err != nil {

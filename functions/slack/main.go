@@ -12,6 +12,7 @@ import (
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/aws/invoke"
 	"github.com/symflows/symflows/internal/sdk"
+	"github.com/symflows/symflows/internal/strategy/builtin"
 )
 
 func main() { awslambda.Start(core.Start(build)) }
@@ -21,7 +22,7 @@ func build(ctx context.Context, d core.Deployed) (awslambda.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	app, err := d.SlackApp(core.SlackPorts{API: s.API, APIURL: d.Settings.Slack.APIURL, Directory: s.Directory, Handlers: d.Handlers(
+	app, err := d.SlackApp(core.SlackPorts{API: s.API, APIURL: d.Settings.Slack.APIURL, Directory: s.Directory, Bound: builtin.CheckBound, Handlers: d.Handlers(
 		invoke.Functions{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{Function: d.Settings.AWS.ServicesFunction},
 		d.Settings.AWS.Isolated()...,
 	)})

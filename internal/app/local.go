@@ -224,14 +224,14 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		scheduled = o.seams.schedule(schedule)
 	}
 	access, err = c.Access(core.AccessPorts{
-		Open: open, Rights: builtin.Rights, Handlers: handlers, Schedule: scheduled, Remover: remover,
+		Open: open, Rights: builtin.Rights, Bound: builtin.CheckBound, Handlers: handlers, Schedule: scheduled, Remover: remover,
 		CallTimeout: cmp.Or(o.seams.callTimeout, 30*time.Second), Within: o.seams.within,
 	})
 	if err != nil {
 		return err
 	}
 	approval, err := c.Approval(core.ApprovalPorts{
-		Directory: slack.directory, Functions: functions, Handlers: handlers, FunctionTimeout: 30 * time.Second,
+		Directory: slack.directory, Functions: functions, Handlers: handlers, Bound: builtin.CheckBound, FunctionTimeout: 30 * time.Second,
 	})
 	if err != nil {
 		return err
@@ -269,14 +269,14 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		{Name: notifyConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Each(notify.Handle)},
 		{Name: auditConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Batch(shipping.Handle)},
 	}
-	l.Submit = c.Submit(slack.directory, handlers, l.closed)
+	l.Submit = c.Submit(slack.directory, builtin.CheckBound, handlers, l.closed)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", l.healthz)
 	mux.Handle("/api/v1/", (&api.API{
 		Submit: l.Submit, Runs: runs, Flows: flows, Tokens: l.Tokens, Org: o.Settings.Org, Now: now, Log: o.Log,
 		Attempts: &api.Attempts{PerMinute: badTokensPerMinute, Now: now},
 	}).Handler())
-	shown, err := c.SlackApp(core.SlackPorts{API: slack.api, APIURL: slack.apiURL, Directory: slack.directory, Handlers: handlers, Closed: l.closed})
+	shown, err := c.SlackApp(core.SlackPorts{API: slack.api, APIURL: slack.apiURL, Directory: slack.directory, Handlers: handlers, Bound: builtin.CheckBound, Closed: l.closed})
 	if err != nil {
 		return err
 	}

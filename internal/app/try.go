@@ -22,6 +22,7 @@ import (
 	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/sqlite"
+	"github.com/symflows/symflows/internal/strategy/builtin"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -166,6 +167,9 @@ func (t trial) makeUp(ctx context.Context, c core.Core, configured *catalog.Cata
 		return fail(fmt.Errorf("-fields is no JSON object: %w", err))
 	}
 	sub, err := f.Submit(values)
+	if err == nil && sub.Target != nil {
+		err = builtin.CheckBound(*f.Strategy, *sub.Target)
+	}
 	if err != nil {
 		return fail(fmt.Errorf("-fields: %w", err))
 	}

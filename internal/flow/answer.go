@@ -174,10 +174,16 @@ func (f *Flow) Terms(r Run, asked EventName, h *HookAnswer) (*Terms, map[string]
 		if !ok {
 			return nil, nil, wrong("target %q, which is not one of the flow's", Clip(target, 120))
 		}
+		t.Target = &chosen
+	}
+	if t.Target == nil && r.Target != nil && slices.ContainsFunc(r.Target.FieldBindings, func(name string) bool { return t.Fields[name] != nil }) {
+		t.Target = r.Target // whose settings are to be what the fields say
+	}
+	if t.Target != nil {
 		fields := maps.Clone(r.Fields)
 		maps.Copy(fields, t.Fields)
-		chosen = chosen.Bind(fields)
-		t.Target = &chosen
+		bound := t.Target.Bind(fields)
+		t.Target = &bound
 	}
 	if h.Duration != nil {
 		d := time.Duration(*h.Duration) * time.Second

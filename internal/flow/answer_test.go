@@ -2,6 +2,7 @@ package flow
 
 import (
 	"encoding/json"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -113,6 +114,20 @@ func TestFlow_Terms(t *testing.T) {
 	}
 	if terms, rest, err := f.Terms(r, EventRequest, nil); terms != nil || rest != nil || err != nil {
 		t.Errorf("no answer: %v, %v, %v", terms, rest, err)
+	}
+}
+
+// TestFlow_TermsBind: a hook that changes a field changes what is granted by it,
+// or people would approve one thing and grant another.
+func TestFlow_TermsBind(t *testing.T) {
+	t.Parallel()
+	f := accessFlow()
+	f.Params.PromptFields = []PromptField{{Name: "schema", Type: FieldString, Visible: true}}
+	r := requestedOf(f, 1, time.Hour)
+	r.Target = &Target{Name: "orders-db", Type: "http", Settings: map[string]string{"identifier": "orders", "schema": "public"}, FieldBindings: []string{"schema"}}
+	terms, _, err := f.Terms(r, EventRequest, &HookAnswer{Event: EventRequest, Fields: map[string]any{"schema": "audit"}})
+	if err != nil || terms.Target == nil || !maps.Equal(terms.Target.Settings, map[string]string{"identifier": "orders", "schema": "audit"}) || r.Target.Settings["schema"] != "public" {
+		t.Errorf("got %+v, %v; the run's target is %v", terms, err, r.Target.Settings)
 	}
 }
 

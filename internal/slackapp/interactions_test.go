@@ -77,6 +77,13 @@ func TestFormFaults(t *testing.T) {
 			}
 		}
 	}
+	w.app.Submit.Bound = func(flow.Strategy, flow.Target) error {
+		return &flow.Error{Code: flow.CodeInvalid, Fields: []flow.FieldError{{Field: "reason", Message: "must be the 12 digits of an account"}}}
+	}
+	if got := w.interact(submission(alice, view, form())); !strings.Contains(got, `"errors":{"reason":"Must be the 12 digits of an account."}`) {
+		t.Errorf("a value that the target can't have: %s", got)
+	}
+	w.app.Submit.Bound = nil
 	r, err := w.runs.Get(t.Context(), metadataOf(received(t, view)).Run)
 	if err != nil || len(r.Signals) > 0 {
 		t.Errorf("a wrong form was taken: %v %v", r.Signals, err)

@@ -144,6 +144,33 @@ func (t Type) Check(s flow.Strategy) []flow.Fault {
 	return faults
 }
 
+// CheckBound finds what is wrong with the settings of a target that a request
+// filled in, by [flow.Target.Bind]. It returns nil if they are as the type's
+// settings are to be. The error has flow.CodeInvalid, and names the settings,
+// whose fields have the same names.
+func (t Type) CheckBound(target flow.Target) error {
+	if len(target.FieldBindings) == 0 {
+		return nil
+	}
+	tt, ok := t.Target(target.Type)
+	if !ok {
+		return flow.Errorf(flow.CodeInvalid, "%s is of type %q, which a strategy of type %s does not grant", target.Title(), target.Type, t.Name)
+	}
+	var fields []flow.FieldError
+	for _, k := range tt.Settings.Known {
+		if !slices.Contains(target.FieldBindings, k.Name) {
+			continue
+		}
+		for _, fault := range shapes([]Setting{k}, "", target.Settings, nil, nil) {
+			fields = append(fields, flow.FieldError{Field: k.Name, Message: fault.Message})
+		}
+	}
+	if len(fields) > 0 {
+		return &flow.Error{Code: flow.CodeInvalid, Message: "some fields are not right", Fields: fields}
+	}
+	return nil
+}
+
 func (t Type) checkIntegration(i *flow.Integration) []flow.Fault {
 	fault := func(format string, args ...any) []flow.Fault {
 		return []flow.Fault{{Path: "integration_id", Message: fmt.Sprintf(format, args...)}}

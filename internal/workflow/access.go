@@ -16,13 +16,16 @@ import (
 
 // Access grants and takes away. It is the only part that calls targets.
 type Access struct {
-	Runs     store.Runs
-	Grants   store.Grants
-	Flows    *store.Flows
-	Users    store.Users
-	Open     strategy.Opener
-	Rights   func(flow.Strategy) strategy.Rights // what a strategy, with its targets, needs in AWS
-	Handlers Handlers                            // nil where no flow has any
+	Runs   store.Runs
+	Grants store.Grants
+	Flows  *store.Flows
+	Users  store.Users
+	Open   strategy.Opener
+	Rights func(flow.Strategy) strategy.Rights // what a strategy, with its targets, needs in AWS
+	// Bound checks what a request filled into its target, before anything is
+	// granted by it; nil: there is nothing to check.
+	Bound    CheckBound
+	Handlers Handlers // nil where no flow has any
 	Schedule Schedule
 	Remover  Remover
 	Clock    Clock
@@ -55,7 +58,7 @@ func (a *Access) lease() flow.Lease {
 	return flow.Lease{Owner: store.NewWriter(), Until: a.Clock.Now().Add(a.CallTimeout + leaseMargin)}
 }
 
-func (a *Access) asker() asker { return asker{a.Runs, a.Handlers, a.Clock.Now} }
+func (a *Access) asker() asker { return asker{a.Runs, a.Handlers, a.Bound, a.Clock.Now} }
 
 func call(r flow.Run, e flow.Entitlement, record events.AuditRecord, class strategy.Class) strategy.Call {
 	return strategy.Call{

@@ -17,15 +17,17 @@ type Approval struct {
 	Users     store.Users
 	Functions Functions
 	Handlers  Handlers // nil where no flow has any
-	Notices   store.Notices
-	Now       func() time.Time
+	// Bound checks what hooks fill into targets; nil: there is nothing to check.
+	Bound   CheckBound
+	Notices store.Notices
+	Now     func() time.Time
 	// FunctionTimeout bounds one call of a customer's function.
 	FunctionTimeout time.Duration
 }
 
 func (a Approval) people() People { return People{a.Directory, a.Users} }
 
-func (a Approval) asker() asker { return asker{a.Runs, a.Handlers, a.Now} }
+func (a Approval) asker() asker { return asker{a.Runs, a.Handlers, a.Bound, a.Now} }
 
 // Retry is the error of a task that should be tried again soon. Its type name
 // is what the step table's retry rules match.

@@ -128,6 +128,13 @@ func (a *Access) intend(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run
 		if terms != nil && terms.Target != nil {
 			target = *terms.Target
 		}
+		// Submit has looked, and so has whoever asked a hook; but this is what
+		// counts, and the check may have changed with a build since.
+		if a.Bound != nil {
+			if err := a.Bound(*f.Strategy, target); err != nil {
+				return r, nil, fmt.Errorf("check what was asked for: %w", err)
+			}
+		}
 		opened, err := a.Open(*f.Strategy)
 		if err != nil {
 			return r, nil, err

@@ -37,7 +37,7 @@ type FormHandlers interface {
 // and the form can't be submitted any more. An error with flow.CodeUnavailable
 // is not recorded: asking again may help.
 func (m Forms) Open(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run, error) {
-	a := asker{m.Runs, m.Handlers, m.Now}
+	a := asker{runs: m.Runs, handlers: m.Handlers, now: m.Now}
 	if reason, ok := r.Dismissed(); ok {
 		return r, errorOf(reason)
 	}

@@ -19,6 +19,7 @@ const patience = 5 * time.Minute
 type asker struct {
 	runs     store.Runs
 	handlers Handlers
+	bound    CheckBound
 	now      func() time.Time
 }
 
@@ -31,7 +32,14 @@ func (a asker) hear(ctx context.Context, f *flow.Flow, r flow.Run, e flow.Event,
 	if err != nil || result == nil {
 		return r, verdict{}, err
 	}
-	return r, weigh(f, r, e.Name, *result), nil
+	v := weigh(f, r, e.Name, *result)
+	if v.terms != nil && v.terms.Target != nil && a.bound != nil {
+		if err := a.bound(*f.Strategy, *v.terms.Target); err != nil {
+			failure := failureOf(flow.Errorf(flow.CodeHandler, "%s returned what can't be granted: %s", flow.HookBefore(e.Name), flow.UserMessage(err)), e.Name)
+			v = verdict{failed: &failure}
+		}
+	}
+	return r, v, nil
 }
 
 // ask returns what the handlers answered, or nil if the flow has none of them.

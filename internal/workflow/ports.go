@@ -52,6 +52,23 @@ type Handlers interface {
 	Identity(ctx context.Context, c HandlerCall, handler, service, externalID string) (string, error)
 }
 
+// CheckBound finds what is wrong with the settings of a strategy's target that a
+// request filled in by its fields (field_bindings): requesters choose those, so
+// that the configuration's checks have not seen them. It returns nil if they are
+// right. The error has flow.CodeInvalid, and names the fields.
+type CheckBound func(flow.Strategy, flow.Target) error
+
+// submitted returns the submission if it may be asked for.
+func (check CheckBound) submitted(f *flow.Flow, sub flow.Submission, err error) (flow.Submission, error) {
+	if err == nil && sub.Target != nil && check != nil {
+		err = check(*f.Strategy, *sub.Target)
+	}
+	if err != nil {
+		return flow.Submission{}, err
+	}
+	return sub, nil
+}
+
 // Remover asks for a run's access to be taken away, and does not wait for it.
 type Remover interface {
 	Remove(ctx context.Context, runID string) error

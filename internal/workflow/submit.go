@@ -22,6 +22,8 @@ type Submit struct {
 	// Fields gives the options that API requests are held to. If it is nil, API
 	// requests of flows whose options come from handlers are refused.
 	Fields FormHandlers
+	// Bound checks what requests fill into targets; nil: there is nothing to check.
+	Bound CheckBound
 	// Closed returns why no new requests are taken just now, and nil while they
 	// are. If Closed is nil, they always are. What is under way goes on.
 	Closed func() error
@@ -139,7 +141,8 @@ func (e *Unsettled) Error() string {
 // of the form.
 func (s Submit) read(ctx context.Context, f *flow.Flow, r flow.Run, values map[string]any) (flow.Submission, error) {
 	if _, dismissed := r.Dismissed(); dismissed || !f.DynamicForm() {
-		return f.Submit(values)
+		sub, err := f.Submit(values)
+		return s.Bound.submitted(f, sub, err)
 	}
 	form, _, err := store.Forms{Store: s.Runs.Store, Now: s.Now}.Get(ctx, r.ID)
 	if err != nil {
@@ -148,7 +151,8 @@ func (s Submit) read(ctx context.Context, f *flow.Flow, r flow.Run, values map[s
 	if fields := f.Unsettled(form, values); len(fields) > 0 {
 		return flow.Submission{}, &Unsettled{fields}
 	}
-	return f.SubmitForm(form, values)
+	sub, err := f.SubmitForm(form, values)
+	return s.Bound.submitted(f, sub, err)
 }
 
 // Click is a button that somebody pressed, or an API call that means the same.

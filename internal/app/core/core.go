@@ -65,11 +65,11 @@ func New(settings config.Settings, s store.Store, clock workflow.Clock, log *slo
 	}
 }
 
-// Submit builds the way in; fields gives the options that API requests are held
-// to, and closed says why no new requests are taken just now. Either may be nil;
-// see workflow.Submit.
-func (c Core) Submit(d workflow.Directory, fields workflow.FormHandlers, closed func() error) workflow.Submit {
-	return workflow.Submit{Org: c.Org, Runs: c.Runs, Flows: c.Flows, Directory: d, Fields: fields, Closed: closed, Now: c.Clock.Now}
+// Submit builds the way in; bound checks what requests fill into targets, fields
+// gives the options that API requests are held to, and closed says why no new
+// requests are taken just now. The last two may be nil; see workflow.Submit.
+func (c Core) Submit(d workflow.Directory, bound workflow.CheckBound, fields workflow.FormHandlers, closed func() error) workflow.Submit {
+	return workflow.Submit{Org: c.Org, Runs: c.Runs, Flows: c.Flows, Directory: d, Bound: bound, Fields: fields, Closed: closed, Now: c.Clock.Now}
 }
 
 // Approval builds the tasks that collect a decision. The error names the ports
@@ -77,7 +77,7 @@ func (c Core) Submit(d workflow.Directory, fields workflow.FormHandlers, closed 
 func (c Core) Approval(p ApprovalPorts) (workflow.Approval, error) {
 	return workflow.Approval{
 		Runs: c.Runs, Flows: c.Flows, Users: c.Users, Notices: c.Notices, Now: c.Clock.Now,
-		Directory: p.Directory, Functions: p.Functions, Handlers: p.Handlers, FunctionTimeout: max(p.FunctionTimeout, c.Patience),
+		Directory: p.Directory, Functions: p.Functions, Handlers: p.Handlers, Bound: p.Bound, FunctionTimeout: max(p.FunctionTimeout, c.Patience),
 	}, complete("approval", p)
 }
 
@@ -90,7 +90,7 @@ func (c Core) Access(p AccessPorts) (*workflow.Access, error) {
 	}
 	return &workflow.Access{
 		Runs: c.Runs, Grants: c.Grants, Flows: c.Flows, Users: c.identities(), Clock: c.Clock, Log: c.Log,
-		Open: p.Open, Rights: p.Rights, Handlers: p.Handlers, Schedule: p.Schedule, Remover: p.Remover,
+		Open: p.Open, Rights: p.Rights, Bound: p.Bound, Handlers: p.Handlers, Schedule: p.Schedule, Remover: p.Remover,
 		CallTimeout: p.CallTimeout, Within: within, Ahead: p.Ahead,
 	}, complete("access", p)
 }

@@ -22,6 +22,7 @@ type ApprovalPorts struct {
 	Directory       workflow.Directory
 	Functions       workflow.Functions // of customers
 	Handlers        workflow.Handlers
+	Bound           workflow.CheckBound
 	FunctionTimeout time.Duration // of one call of a customer's function
 }
 
@@ -30,6 +31,7 @@ type ApprovalPorts struct {
 type AccessPorts struct {
 	Open        strategy.Opener
 	Rights      func(flow.Strategy) strategy.Rights
+	Bound       workflow.CheckBound
 	Handlers    workflow.Handlers
 	Schedule    workflow.Schedule
 	Remover     workflow.Remover
@@ -56,7 +58,8 @@ type SlackPorts struct {
 	API       *slack.Client
 	Directory *slackapp.Directory
 	Handlers  *sdk.Client // of forms, and of the list of flows
-	APIURL    string      `port:"optional"` // where API asks if that is not Slack
+	Bound     workflow.CheckBound
+	APIURL    string `port:"optional"` // where API asks if that is not Slack
 	// Closed says why no new requests are taken just now; nil: they always are.
 	Closed func() error `port:"optional"`
 }

@@ -34,6 +34,7 @@ func TestPorts(t *testing.T) {
 		workflow.Functions
 		services.Slack
 	}
+	bound := func(flow.Strategy, flow.Target) error { return nil }
 	handlers, directory := &sdk.Client{}, &slackapp.Directory{}
 	for part, build := range map[string]struct {
 		ports    any
@@ -41,13 +42,13 @@ func TestPorts(t *testing.T) {
 		optional string
 	}{
 		"approval": {
-			ApprovalPorts{Directory: directory, Functions: stub{}, Handlers: handlers, FunctionTimeout: time.Second},
+			ApprovalPorts{Directory: directory, Functions: stub{}, Handlers: handlers, Bound: bound, FunctionTimeout: time.Second},
 			func(p any) error { _, err := c.Approval(p.(ApprovalPorts)); return err }, "",
 		},
 		"access": {
 			AccessPorts{
 				Open:   func(flow.Strategy) (strategy.Strategy, error) { return nil, nil },
-				Rights: func(flow.Strategy) strategy.Rights { return strategy.Rights{} }, Handlers: handlers,
+				Rights: func(flow.Strategy) strategy.Rights { return strategy.Rights{} }, Bound: bound, Handlers: handlers,
 				Schedule: stub{}, Remover: stub{}, CallTimeout: time.Second, Ahead: time.Second, Within: context.WithTimeout,
 			},
 			func(p any) error { _, err := c.Access(p.(AccessPorts)); return err }, "Ahead Within",
@@ -57,7 +58,7 @@ func TestPorts(t *testing.T) {
 			func(p any) error { _, err := c.Services(p.(ServicesPorts)); return err }, "Secrets Functions",
 		},
 		"the Slack app": {
-			SlackPorts{API: &slack.Client{}, Directory: directory, Handlers: handlers, Closed: func() error { return nil }},
+			SlackPorts{API: &slack.Client{}, Directory: directory, Handlers: handlers, Bound: bound, Closed: func() error { return nil }},
 			func(p any) error { _, err := c.SlackApp(p.(SlackPorts)); return err }, "APIURL Closed",
 		},
 	} {
@@ -85,7 +86,7 @@ func TestPorts(t *testing.T) {
 			}
 		})
 	}
-	if _, err := c.Approval(ApprovalPorts{Directory: (*slackapp.Directory)(nil), Functions: stub{}, FunctionTimeout: 1}); err == nil || err.Error() != "approval can't be built: it lacks Directory, Handlers" {
+	if _, err := c.Approval(ApprovalPorts{Directory: (*slackapp.Directory)(nil), Functions: stub{}, FunctionTimeout: 1}); err == nil || err.Error() != "approval can't be built: it lacks Directory, Handlers, Bound" {
 		t.Errorf("without two ports, one of them a nil pointer: %v", err)
 	}
 }

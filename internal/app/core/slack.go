@@ -48,7 +48,7 @@ func (c Core) Directory(api *slack.Client, team string) *slackapp.Directory {
 // ports that are missing.
 func (c Core) SlackApp(p SlackPorts) (*slackapp.App, error) {
 	return &slackapp.App{
-		Submit: c.Submit(p.Directory, p.Handlers, p.Closed), Forms: c.Forms(p.Handlers), Filter: p.Handlers, Flows: c.Flows,
+		Submit: c.Submit(p.Directory, p.Bound, p.Handlers, p.Closed), Forms: c.Forms(p.Handlers), Filter: p.Handlers, Flows: c.Flows,
 		Directory: p.Directory, API: p.API, APIURL: p.APIURL, Now: c.Clock.Now, Log: c.Log, Patience: c.Patience,
 	}, complete("the Slack app", p)
 }

@@ -129,6 +129,33 @@ func TestAddStrategy(t *testing.T) {
 	}
 }
 
+// TestAddStrategy_Bound: what requesters choose is held to the settings' own
+// checks, and to nothing that is not theirs.
+func TestAddStrategy_Bound(t *testing.T) {
+	t.Parallel()
+	group := flow.Target{Name: "any", Type: "directory_group", Label: "Any group", FieldBindings: []string{"group_id"}}
+	for value, want := range map[string]string{
+		"g-1": "", "": "some fields are not right: group_id: is required: the id of the group",
+		"ops": "some fields are not right: group_id: is not of the form g-1",
+	} {
+		err := directory().CheckBound(group.Bind(map[string]any{"group_id": value}))
+		if got := flow.UserMessage(err); (err == nil) != (want == "") || err != nil && (got != want || flow.CodeOf(err) != flow.CodeInvalid) {
+			t.Errorf("%q: %v, want %q", value, err, want)
+		}
+	}
+	fixed := flow.Target{Type: "directory_group", Settings: map[string]string{"group_id": "of an older form"}}
+	if err := directory().CheckBound(fixed); err != nil {
+		t.Errorf("nothing is bound: %v", err)
+	}
+	group.Type = "directory_room"
+	if err := directory().CheckBound(group); flow.CodeOf(err) != flow.CodeInvalid {
+		t.Errorf("a target of another strategy: %v", err)
+	}
+	if err := builtin.CheckBound(flow.Strategy{Name: "people", Type: "directory"}, group); flow.CodeOf(err) != flow.CodeStrategy || !strings.Contains(err.Error(), "does not know") {
+		t.Errorf("a type that is not built in: %v", err)
+	}
+}
+
 // TestAddStrategy_Faults: each wrong line gets a fault that names it.
 func TestAddStrategy_Faults(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,9 @@
 package builtin
 
 import (
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/symflows/symflows/internal/flow"
@@ -30,3 +33,15 @@ var Types = sync.OnceValue(func() map[string]strategy.Type {
 // Rights says what a strategy, with its targets, needs in AWS. A type that is not
 // built in has none: it can't be opened either.
 func Rights(s flow.Strategy) strategy.Rights { return Types()[s.Type].RightsOf(s) }
+
+// CheckBound finds what is wrong with the settings of a strategy's target that a
+// request filled in; see [strategy.Type.CheckBound]. Those of a type that is not
+// built in can't be checked, which is an error of flow.CodeStrategy.
+func CheckBound(s flow.Strategy, target flow.Target) error {
+	t, ok := Types()[s.Type]
+	if !ok && len(target.FieldBindings) > 0 {
+		return flow.Errorf(flow.CodeStrategy, "strategy %q has type %q, which this build does not know (it knows %s), so that what is asked for can't be checked",
+			s.Name, s.Type, strings.Join(slices.Sorted(maps.Keys(Types())), ", "))
+	}
+	return t.CheckBound(target)
+}

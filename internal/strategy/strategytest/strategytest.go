@@ -340,6 +340,17 @@ func testSettings(t *testing.T, b *bench) {
 		for _, k := range typ.Settings.Known {
 			expect("a binding of "+k.Name, bind(k.Name), at+".field_bindings", !k.Bindable)
 			expect("a binding of "+k.Name, bind(k.Name), at+".settings."+k.Name, false)
+			if k.Required && k.Bindable {
+				target := right.Targets[i]
+				target.Settings, target.FieldBindings = with(target.Settings, k.Name, ""), []string{k.Name}
+				if err := b.Type.CheckBound(target); flow.CodeOf(err) != flow.CodeInvalid {
+					t.Errorf("a request without %s: %v", k.Name, err)
+				}
+				target.Settings = right.Targets[i].Settings
+				if err := b.Type.CheckBound(target); err != nil {
+					t.Errorf("a request with %s as it is right: %v", k.Name, err)
+				}
+			}
 			if k.Required {
 				expect("without "+k.Name, change(func(t *flow.Target) { t.Settings = with(t.Settings, k.Name, "") }), at+".settings."+k.Name, true)
 			}
