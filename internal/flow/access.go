@@ -38,6 +38,9 @@ type Access struct {
 	Output       json.RawMessage `json:"output,omitempty"` // of escalate; deescalate may read it
 	Removal      Removal         `json:"removal"`
 	Removed      time.Time       `json:"removed,omitzero"` // when absence was observed
+	// Lingering is when the target was seen to show the access after the run was
+	// closed, so that it is taken away once more.
+	Lingering time.Time `json:"lingering,omitzero"`
 	// BusyUntil is how long granting waits at most, because another run is
 	// changing an entitlement that this one shares; LookAt is when it looks again
 	// at the latest. Both are zero where it does not wait.
@@ -165,15 +168,20 @@ func (in Escalate) apply(r *Run, now time.Time) error {
 		return Errorf(CodeIllegal, "a run that is %s can't become escalated", r.Status)
 	}
 	a := r.Access
+	fields := map[string]any{}
+	again := !a.Seen.IsZero()
 	a.Seen, a.Output = now, clipOutput(in.Output)
 	a.BusyUntil, a.LookAt = time.Time{}, time.Time{}
-	fields := map[string]any{}
-	if r.DurationSeconds > 0 {
+	if again { // it ends when it was to end
+		fields[KeyAgain] = true
+	} else if r.DurationSeconds > 0 {
 		start := a.First.Add(GrantWindow)
 		if now.Before(start) {
 			start = now
 		}
 		a.End = start.Add(r.Duration())
+	}
+	if !a.End.IsZero() {
 		fields[KeyExpiresAt] = a.End.Format(time.RFC3339Nano)
 	}
 	if !strings.EqualFold(a.Identity, r.Requester.Email) {
@@ -207,7 +215,7 @@ func (in Claim) apply(r *Run, now time.Time) error {
 		return r.notLive()
 	}
 	asked, byHand := r.EndAsked()
-	if end := r.Access.End; !byHand && (end.IsZero() || now.Before(end)) {
+	if end := r.endsAt(); !byHand && (end.IsZero() || now.Before(end)) {
 		return Errorf(CodeIllegal, "the access is not over yet")
 	}
 	claim := &r.Access.Removal
@@ -258,6 +266,9 @@ func (in Deescalate) apply(r *Run, now time.Time) error {
 			e.Fields[KeyDecisionMessage] = asked.Message
 		}
 	}
+	if !r.Access.Lingering.IsZero() {
+		e.Fields[KeyLingering] = r.Access.Lingering.Format(time.RFC3339Nano)
+	}
 	if len(in.StillHeld) > 0 {
 		e.Fields[KeyStillHeld] = in.StillHeld
 	}
@@ -270,7 +281,7 @@ func (in Deescalate) apply(r *Run, now time.Time) error {
 	r.record(e)
 	r.then(EventDeescalate, e.ID, in.Hooks)
 	r.Status, r.Error = Deescalated, nil
-	r.Access.Removed = now
+	r.Access.Removed, r.Access.Lingering = now, time.Time{}
 	r.Access.Removal.Owner, r.Access.Removal.Until, r.Access.Removal.Result = "", time.Time{}, nil
 	return nil
 }
@@ -314,7 +325,7 @@ func (in Spare) apply(r *Run, now time.Time) error {
 // was asked for early, by somebody who is no admin.
 func (r *Run) MaySpare(now time.Time) bool {
 	asked, byHand := r.EndAsked()
-	over := !r.Access.End.IsZero() && !now.Before(r.Access.End)
+	over := !r.Access.End.IsZero() && !now.Before(r.Access.End) || !r.Access.Lingering.IsZero()
 	return byHand && !over && asked.Actor.Kind != KindSystem && !r.isAdmin(asked.Actor)
 }
 

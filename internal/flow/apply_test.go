@@ -94,6 +94,11 @@ func situations() map[string]situation {
 		"coming":               {must(must(requested, t0, click(ActionApprove, approver)), t0, Decide{SignalID: EventID(runID, 3), Hooks: []string{"on_escalate"}}), soon},
 		"claimed, by an admin": {must(must(escalated, t0, click(ActionDeescalate, admin)), t0, claim), soon},
 
+		// What targets showed meanwhile.
+		"missing":        {must(escalated, t0, Miss{}), soon},
+		"granting again": {must(escalated, t0, Miss{}, Retry{Actor: approver}), soon},
+		"lingering":      {must(must(claimed, t0, Deescalate{Owner: "worker"}), soon, Linger{}), soon},
+
 		"removal failed":      {must(claimed, t0, failing(EventDeescalate, CodeUnavailable, "the target did not answer")), t0.Add(time.Second)},
 		"removal failed, due": {must(claimed, t0, failing(EventDeescalate, CodeUnavailable, "the target did not answer")), soon},
 	}
@@ -288,13 +293,17 @@ var inputs = map[string]func(r *Run, now time.Time) Input{
 	"dismiss": func(*Run, time.Time) Input {
 		return Dismiss{Reason: Failure{Code: CodeIgnored, Message: "ask your lead"}}
 	},
-	"spare":            func(*Run, time.Time) Input { return Spare{Owner: "worker", Reason: Failure{Message: "not yet"}} },
-	"spare by another": func(*Run, time.Time) Input { return Spare{Owner: "another", Reason: Failure{Message: "not yet"}} },
-	"fail approve":     func(*Run, time.Time) Input { return failing(EventApprove, CodeHandler, "no") },
-	"retry":            func(*Run, time.Time) Input { return Retry{Actor: requester} },
-	"dispatch":         func(*Run, time.Time) Input { return Dispatch{} },
-	"wait":             func(r *Run, _ time.Time) Input { return Wait{Attempt: r.Execution.Attempt, Token: "token"} },
-	"wait, outdated":   func(r *Run, _ time.Time) Input { return Wait{Attempt: r.Execution.Attempt - 1, Token: "token"} },
+	"spare":             func(*Run, time.Time) Input { return Spare{Owner: "worker", Reason: Failure{Message: "not yet"}} },
+	"spare by another":  func(*Run, time.Time) Input { return Spare{Owner: "another", Reason: Failure{Message: "not yet"}} },
+	"fail approve":      func(*Run, time.Time) Input { return failing(EventApprove, CodeHandler, "no") },
+	"retry":             func(*Run, time.Time) Input { return Retry{Actor: requester} },
+	"retry by approver": func(*Run, time.Time) Input { return Retry{Actor: approver} },
+	"miss":              func(*Run, time.Time) Input { return Miss{} },
+	"find":              func(*Run, time.Time) Input { return Find{} },
+	"linger":            func(*Run, time.Time) Input { return Linger{} },
+	"dispatch":          func(*Run, time.Time) Input { return Dispatch{} },
+	"wait":              func(r *Run, _ time.Time) Input { return Wait{Attempt: r.Execution.Attempt, Token: "token"} },
+	"wait, outdated":    func(r *Run, _ time.Time) Input { return Wait{Attempt: r.Execution.Attempt - 1, Token: "token"} },
 }
 
 // handlerFailed is what comes of a handler that raises.
@@ -557,6 +566,9 @@ prompted                  | claim                       | ! DeescalateAPI:INVALI
 prompted                  | deescalate                  | ! DeescalateAPI:INVALID_RUN
 prompted                  | fail escalate               | ! Run:STALE
 prompted                  | fail deescalate             | ! Run:STALE
+prompted                  | miss                        | ! Run:STALE
+prompted                  | find                        | unchanged
+prompted                  | linger                      | ! DeescalateAPI:INVALID_RUN
 prompted                  | retry                       | unchanged
 prompted                  | dispatch                    | unchanged
 prompted                  | wait                        | ! Run:STALE
@@ -589,6 +601,9 @@ requested                 | claim                       | ! DeescalateAPI:INVALI
 requested                 | deescalate                  | ! DeescalateAPI:INVALID_RUN
 requested                 | fail escalate               | ! Run:STALE
 requested                 | fail deescalate             | ! Run:STALE
+requested                 | miss                        | ! Run:STALE
+requested                 | find                        | unchanged
+requested                 | linger                      | ! DeescalateAPI:INVALID_RUN
 requested                 | retry                       | unchanged
 requested                 | dispatch                    | requested | - | - | +23h50m0s | 1 runs
 requested                 | wait                        | requested | - | - | +23h50m0s | 0 waits
@@ -621,6 +636,9 @@ approved                  | claim                       | ! DeescalateAPI:INVALI
 approved                  | deescalate                  | ! DeescalateAPI:INVALID_RUN
 approved                  | fail escalate               | approved | escalate/in_progress | - | +2s | -
 approved                  | fail deescalate             | ! Run:STALE
+approved                  | miss                        | ! Run:STALE
+approved                  | find                        | unchanged
+approved                  | linger                      | ! DeescalateAPI:INVALID_RUN
 approved                  | retry                       | unchanged
 approved                  | dispatch                    | approved | - | - | +6m0s | 1 runs
 approved                  | wait                        | ! Run:STALE
@@ -653,6 +671,9 @@ denied                    | claim                       | ! DeescalateAPI:INVALI
 denied                    | deescalate                  | ! DeescalateAPI:INVALID_RUN
 denied                    | fail escalate               | ! Run:STALE
 denied                    | fail deescalate             | ! Run:STALE
+denied                    | miss                        | ! Run:STALE
+denied                    | find                        | unchanged
+denied                    | linger                      | ! DeescalateAPI:INVALID_RUN
 denied                    | retry                       | unchanged
 denied                    | dispatch                    | unchanged
 denied                    | wait                        | ! Run:STALE
@@ -685,6 +706,9 @@ expired                   | claim                       | ! DeescalateAPI:INVALI
 expired                   | deescalate                  | ! DeescalateAPI:INVALID_RUN
 expired                   | fail escalate               | ! Run:STALE
 expired                   | fail deescalate             | ! Run:STALE
+expired                   | miss                        | ! Run:STALE
+expired                   | find                        | unchanged
+expired                   | linger                      | ! DeescalateAPI:INVALID_RUN
 expired                   | retry                       | unchanged
 expired                   | dispatch                    | unchanged
 expired                   | wait                        | ! Run:STALE
@@ -717,6 +741,9 @@ cancelled                 | claim                       | ! DeescalateAPI:INVALI
 cancelled                 | deescalate                  | ! DeescalateAPI:INVALID_RUN
 cancelled                 | fail escalate               | ! Run:STALE
 cancelled                 | fail deescalate             | ! Run:STALE
+cancelled                 | miss                        | ! Run:STALE
+cancelled                 | find                        | unchanged
+cancelled                 | linger                      | ! DeescalateAPI:INVALID_RUN
 cancelled                 | retry                       | unchanged
 cancelled                 | dispatch                    | unchanged
 cancelled                 | wait                        | ! Run:STALE
@@ -749,6 +776,9 @@ escalated                 | claim                       | ! Run:ILLEGAL_MOVE
 escalated                 | deescalate                  | ! Grant:BUSY
 escalated                 | fail escalate               | ! Run:STALE
 escalated                 | fail deescalate             | ! Run:STALE
+escalated                 | miss                        | escalated | escalate/in_progress | - | +50m0s | -
+escalated                 | find                        | unchanged
+escalated                 | linger                      | unchanged
 escalated                 | retry                       | unchanged
 escalated                 | dispatch                    | unchanged
 escalated                 | wait                        | ! Run:STALE
@@ -781,6 +811,9 @@ deescalated               | claim                       | unchanged
 deescalated               | deescalate                  | unchanged
 deescalated               | fail escalate               | ! Run:STALE
 deescalated               | fail deescalate             | ! Run:STALE
+deescalated               | miss                        | ! Run:STALE
+deescalated               | find                        | unchanged
+deescalated               | linger                      | escalated | - | - | now | -
 deescalated               | retry                       | unchanged
 deescalated               | dispatch                    | unchanged
 deescalated               | wait                        | ! Run:STALE
@@ -925,6 +958,34 @@ claimed, over             | receive deescalate          | unchanged
 claimed, over             | deescalate                  | deescalated | deescalate | - | - | -
 claim is dead             | claim by another            | escalated | - | deescalate | +1m0s | -
 claim is dead             | deescalate                  | deescalated | deescalate | - | - | -
+missing                   | miss                        | unchanged
+missing                   | find                        | escalated | - | - | +50m0s | -
+missing                   | linger                      | unchanged
+missing                   | retry                       | ! Auth:FORBIDDEN
+missing                   | retry by approver           | approved | ~escalate/in_progress | - | +1m0s | -
+missing                   | escalate                    | unchanged
+missing                   | claim                       | ! Run:ILLEGAL_MOVE
+missing                   | receive deescalate          | escalated | - | deescalate | now | -
+missing                   | fail escalate               | ! Run:STALE
+granting again            | miss                        | ! Run:STALE
+granting again            | find                        | unchanged
+granting again            | linger                      | unchanged
+granting again            | retry                       | unchanged
+granting again            | retry by approver           | unchanged
+granting again            | escalate                    | escalated | escalate | - | +50m0s | -
+granting again            | claim                       | ! Run:ILLEGAL_MOVE
+granting again            | receive deescalate          | approved | - | deescalate | now | -
+granting again            | fail escalate               | approved | escalate/in_progress | - | +2s | -
+lingering                 | miss                        | ! Run:STALE
+lingering                 | find                        | unchanged
+lingering                 | linger                      | unchanged
+lingering                 | retry                       | unchanged
+lingering                 | retry by approver           | unchanged
+lingering                 | escalate                    | unchanged
+lingering                 | claim                       | escalated | - | - | +1m0s | -
+lingering                 | receive deescalate          | escalated | - | deescalate | now | -
+lingering                 | fail escalate               | ! Run:STALE
+
 removal failed            | fail deescalate             | escalated | ~deescalate/in_progress | deescalate | +10s | -
 removal failed            | fail deescalate for good    | escalated | deescalate/in_progress | deescalate | +10s | -
 removal failed            | retry                       | escalated | ~deescalate/in_progress | deescalate | now | -

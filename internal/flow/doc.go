@@ -12,7 +12,8 @@
 //     handlers.go, failure.go, execution.go.
 //   - What comes next: [Next], and the table of the workflow's steps, in steps.go.
 //   - An entitlement that several runs may share: [Grant] in grant.go, with moves
-//     of its own, because it outlives each of the runs that hold it.
+//     of its own, because it outlives each of the runs that hold it. How what a
+//     target shows differs from what is recorded of one: drift.go.
 //   - What customers' Python may answer: answer.go; the code itself: source.go,
 //     filter.go. What customers' Lambda functions are called with: payload.go.
 //   - Names and texts: id.go, srn.go, arn.go, secret.go, duration.go, suggest.go,
@@ -45,6 +46,9 @@
 //
 // What was approved is denied by the system after all if the requester may not
 // ask any more, or the flow is gone, and nothing was touched yet: standing.go.
+// Where a target shows something else than is recorded (drift.go), what is
+// missing may be granted again, and what lingers is taken away again: escalated
+// becomes approved once more, and deescalated escalated.
 //
 // A hook of customers' code may shorten the way: a request, or the time-out of
 // one, is then approved or denied by a rule. A table in answer.go says which

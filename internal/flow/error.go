@@ -43,6 +43,7 @@ const (
 	CodeStrategy        Code = "Strategy:FAILED"            // the target refused; trying again as is won't help
 	CodeUnavailable     Code = "Strategy:UNAVAILABLE"       // the target did not answer, or asked to wait: try again
 	CodeNotObserved     Code = "Strategy:NOT_OBSERVED"      // the target says done, but reading it back shows otherwise
+	CodeMissing         Code = "Grant:MISSING"              // the target does not show what was granted any more
 	CodeBusy            Code = "Grant:BUSY"                 // another run is changing this entitlement right now
 	CodeIdentity        Code = "Identity:NOT_FOUND"         // the user has no identity at the target
 	CodeLookup          Code = "Directory:LOOKUP_FAILED"    // who somebody is could not be found out

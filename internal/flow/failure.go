@@ -108,7 +108,13 @@ func (in Retry) apply(r *Run, now time.Time) error {
 	if r.Error.Step == EventDeescalate && !r.Error.RetryAt.After(now) {
 		return ErrUnchanged // it is due already
 	}
-	r.amend(r.Error.EventID, func(e *Event) {
+	failed, missing := r.Error.EventID, r.Missing()
+	if missing {
+		if err := r.grantAgain(in.Actor, now); err != nil {
+			return err
+		}
+	}
+	r.amend(failed, func(e *Event) {
 		e.Fields = maps.Clone(e.Fields)
 		if e.Fields == nil {
 			e.Fields = map[string]any{}
@@ -116,6 +122,9 @@ func (in Retry) apply(r *Run, now time.Time) error {
 		e.Fields[KeyRetriedBy] = in.Actor.Display()
 		e.Fields[KeyRetriedAt] = now.Format(time.RFC3339Nano)
 	})
+	if missing {
+		return nil
+	}
 	switch r.Error.Step {
 	case EventDeescalate:
 		r.Error.RetryAt = now

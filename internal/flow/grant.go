@@ -29,6 +29,9 @@ type Grant struct {
 	// later, or lost the answer, have it from here.
 	Output json.RawMessage `json:"output,omitempty"`
 	Lease  Lease           `json:"lease"`
+	// Ended is when the target was seen not to show it any more after a removal;
+	// zero while it is there, and where it was left alone.
+	Ended time.Time `json:"ended,omitzero"`
 	// Stray is until when a call that removes, of a process that was killed, may
 	// still arrive at the target. It harms no other removal, but would take away
 	// what is granted before.
@@ -113,7 +116,7 @@ func (g Grant) Acquire(run string, lease Lease, now time.Time) (Grant, Do, error
 	}
 	// Absent; or a leaseholder died while creating or removing: what it did is
 	// unknown, so the target is asked again.
-	g.State, g.Lease, g.Stray = GrantCreating, lease, time.Time{}
+	g.State, g.Lease, g.Stray, g.Ended = GrantCreating, lease, time.Time{}, time.Time{}
 	g.hold(run)
 	return g, DoCreate, nil
 }
@@ -203,11 +206,15 @@ func (g Grant) Release(run string, lease Lease, now time.Time) (Grant, Do, error
 }
 
 // Gone ends removing: absence was observed, or what predates us was left alone.
-func (g Grant) Gone(owner string) (Grant, error) {
+func (g Grant) Gone(owner string, now time.Time) (Grant, error) {
 	if g.State != GrantRemoving || g.Lease.Owner != owner {
 		return g, busy
 	}
-	return Grant{Key: g.Key, Rev: g.Rev, Left: g.Left, Stray: g.Stray}, nil
+	gone := Grant{Key: g.Key, Rev: g.Rev, Left: g.Left, Stray: g.Stray}
+	if g.Before == Absent {
+		gone.Ended = now
+	}
+	return gone, nil
 }
 
 // HeldByOthers tells whether runs other than this one hold the entitlement.

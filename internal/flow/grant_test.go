@@ -246,7 +246,7 @@ var grantInputs = map[string]struct {
 	"Release, the last":     {[]string{"me"}, func(g Grant) (Grant, Do, error) { return g.Release("me", myLease, t0) }},
 	"Release, never joined": {[]string{"it"}, func(g Grant) (Grant, Do, error) { return g.Release("me", myLease, t0) }},
 	"Orphan":                {[]string{"me"}, without(func(g Grant) (Grant, error) { return g.Orphan(t0), nil })},
-	"Gone":                  {nil, without(func(g Grant) (Grant, error) { return g.Gone("mine") })},
+	"Gone":                  {nil, without(func(g Grant) (Grant, error) { return g.Gone("mine", t0) })},
 }
 
 func without(move func(Grant) (Grant, error)) func(Grant) (Grant, Do, error) {
@@ -344,7 +344,7 @@ func TestGrant_Stray(t *testing.T) {
 	if _, _, err := g.Acquire("me", leases["mine"], t0); CodeOf(err) != CodeBusy {
 		t.Errorf("granted while it is removed: %v", err)
 	}
-	if g, err = g.Gone("mine"); err != nil {
+	if g, err = g.Gone("mine", t0); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := g.Acquire("me", leases["mine"], t0); CodeOf(err) != CodeBusy {
@@ -376,7 +376,7 @@ func TestGrant_Saw(t *testing.T) {
 	if err != nil || acquired.Before != Absent {
 		t.Errorf("taking over a removal forgets what was there before: %+v, %v", acquired, err)
 	}
-	gone, err := Grant{State: GrantRemoving, Lease: leases["mine"], Before: Absent}.Gone("mine")
+	gone, err := Grant{State: GrantRemoving, Lease: leases["mine"], Before: Absent}.Gone("mine", t0)
 	if err != nil || gone.Before != "" {
 		t.Errorf("after the end the next sight counts: %+v, %v", gone, err)
 	}
@@ -397,7 +397,7 @@ func TestGrant_Left(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		if do == DoRemove {
-			if left, err = left.Gone("mine"); err != nil {
+			if left, err = left.Gone("mine", t0); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
 		}

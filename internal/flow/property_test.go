@@ -22,7 +22,9 @@ var legal = map[Status]map[Status]EventName{
 	Prompted:  {Requested: EventRequest, Approved: EventApprove, Denied: EventDeny, Expired: EventRequestExpire},
 	Requested: {Approved: EventApprove, Denied: EventDeny, Cancelled: EventCancel, Expired: EventRequestExpire},
 	Approved:  {Escalated: EventEscalate, Deescalated: EventDeescalate, Denied: EventDeny},
-	Escalated: {Deescalated: EventDeescalate},
+	Escalated: {Deescalated: EventDeescalate, Approved: ""}, // what is missing at the target is granted again
+	// What lingers at the target is removed again.
+	Deescalated: {Escalated: ""},
 }
 
 // world is a run in storage, the clock, and all that was ever sent to the run:
@@ -110,7 +112,7 @@ func (w *world) draw(t *rapid.T) Input {
 		Claim{Owner: owner + "!", Until: w.now.Add(time.Minute)},
 		Deescalate{Owner: owner, Output: result.Output},
 		Fail{Step: rapid.SampledFrom([]EventName{EventEscalate, EventDeescalate, EventApprove}).Draw(t, "step"), Reason: failure, Wait: rapid.SampledFrom([]time.Duration{0, time.Minute, time.Hour}).Draw(t, "wait")},
-		Retry{Actor: who}, Dispatch{}, Wait{Attempt: w.run.Execution.Attempt, Token: "token"},
+		Retry{Actor: who}, Miss{}, Find{}, Linger{}, Dispatch{}, Wait{Attempt: w.run.Execution.Attempt, Token: "token"},
 	}).Draw(t, "input")
 }
 
@@ -296,8 +298,11 @@ func check(t *rapid.T, before, after Run, in Input, now time.Time) {
 			fail("%q became %q without an event %q", before.Status, after.Status, event)
 		}
 	}
-	if before.Final() && after.Status != before.Status {
+	if _, lingers := in.(Linger); before.Final() && after.Status != before.Status && !lingers {
 		fail("a final status was left")
+	}
+	if _, again := in.(Retry); before.Status == Escalated && after.Status == Approved && !(again && before.Missing()) {
+		fail("what is not missing is granted again")
 	}
 
 	// Events have ids of their own, of this run, with their number.
@@ -363,7 +368,10 @@ func check(t *rapid.T, before, after Run, in Input, now time.Time) {
 	if a := after.Access; a != nil {
 		if b := before.Access; b != nil {
 			facts := func(a Access) Access {
-				a.Seen, a.End, a.Output, a.Removal, a.Removed = time.Time{}, time.Time{}, nil, Removal{}, time.Time{}
+				a.Seen, a.End, a.Output, a.Removal, a.Removed, a.Lingering = time.Time{}, time.Time{}, nil, Removal{}, time.Time{}, time.Time{}
+				if before.Missing() { // a grant again has an event of its own
+					a.EventID = ""
+				}
 				return a
 			}
 			if !reflect.DeepEqual(facts(*a), facts(*b)) {
@@ -698,7 +706,7 @@ func (w *grantWorld) gone(x *grantWorker, t *rapid.T) {
 		x.done = true
 		return
 	}
-	g, err := w.grant.Gone(x.lease.Owner)
+	g, err := w.grant.Gone(x.lease.Owner, w.now)
 	if w.write(x, g, err) {
 		x.run.closed, x.done = true, true
 	}

@@ -196,10 +196,13 @@ func (r *Run) removing() bool {
 	return asked || r.Access != nil && r.Access.Removal.EventID != ""
 }
 
-// endsAt is when access is to end: at its end, or when somebody asked for it
-// before that. It returns zero if nothing ends it.
+// endsAt is when access is to end: at its end, when it was seen to linger, or when
+// somebody asked for it before that. It returns zero if nothing ends it.
 func (r *Run) endsAt() time.Time {
 	at := r.Access.End
+	if seen := r.Access.Lingering; !seen.IsZero() {
+		at = seen
+	}
 	if s, asked := r.EndAsked(); asked && (at.IsZero() || s.At.Before(at)) {
 		at = s.At
 	}

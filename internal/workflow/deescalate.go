@@ -290,7 +290,7 @@ func (a *Access) remove(ctx context.Context, opened strategy.Strategy, c strateg
 			}
 		}
 	}
-	_, done.err = a.Grants.Change(ctx, key, func(g flow.Grant) (flow.Grant, error) { return g.Gone(lease.Owner) })
+	_, done.err = a.Grants.Change(ctx, key, func(g flow.Grant) (flow.Grant, error) { return g.Gone(lease.Owner, a.Clock.Now()) })
 	done.kept = g.Before == flow.Present
 	return done
 }

@@ -1,0 +1,138 @@
+package flow
+
+import "time"
+
+// Drift is a difference between what is recorded of an entitlement and what its
+// target shows.
+type Drift struct {
+	Kind DriftKind `json:"kind"`
+	Key  string    `json:"key"` // the entitlement's
+	// Strategy and Target are names of the configuration, Title the target's as
+	// people read it.
+	Strategy string `json:"strategy"`
+	Target   string `json:"target"`
+	Title    string `json:"title"`
+	Identity string `json:"identity"`      // who it is at the target
+	Run      string `json:"run,omitempty"` // that holds the entitlement, or held it last
+	// Requester is the run's, as people read it.
+	Requester string    `json:"requester,omitempty"`
+	Since     time.Time `json:"since"` // when it was seen first
+}
+
+// DriftKind says what differs.
+type DriftKind string
+
+// The kinds.
+const (
+	// DriftLingering is access of ours that no run holds, and that was never seen
+	// absent since we created it. Its removal is taken up again.
+	DriftLingering DriftKind = "lingering"
+	// DriftMissing is access of ours that a live run holds and the target does not
+	// show: somebody else has taken it away.
+	DriftMissing DriftKind = "missing"
+	// DriftBack is access that was seen absent after we removed it, and is there
+	// again: somebody else's doing, which is never removed by us.
+	DriftBack DriftKind = "back"
+	// DriftUnknown is access that was never ours.
+	DriftUnknown DriftKind = "unknown"
+)
+
+// DriftKinds lists them all, the gravest first.
+var DriftKinds = []DriftKind{DriftLingering, DriftMissing, DriftBack, DriftUnknown}
+
+// Compare says how what the target shows of an entitlement differs from what is
+// recorded of it. live says that a run needs the access, or is just granting it
+// or taking it away. It returns "" if nothing differs, if
+// somebody is changing the entitlement, or if it was there before us.
+func (g Grant) Compare(seen Presence, live bool, now time.Time) DriftKind {
+	switch {
+	case now.Before(g.Lease.Until):
+		return ""
+	case live:
+		if seen == Absent && g.State == GrantPresent && g.Before == Absent {
+			return DriftMissing
+		}
+		return ""
+	case seen == Absent || g.Before == Present:
+		return ""
+	case g.State != GrantAbsent && g.Before == Absent:
+		return DriftLingering
+	case !g.Ended.IsZero():
+		return DriftBack
+	}
+	return DriftUnknown
+}
+
+// Held tells whether the run's access was granted, and it is not to end yet.
+func (r *Run) Held(now time.Time) bool {
+	if r.Status != Escalated || !r.Access.Live() || r.removing() {
+		return false
+	}
+	at := r.endsAt()
+	return at.IsZero() || now.Before(at)
+}
+
+// Miss notes that the target does not show access that was granted, though nobody
+// asked for its end. A person may have it granted again: [Retry].
+type Miss struct{}
+
+func (in Miss) apply(r *Run, now time.Time) error {
+	if !r.Held(now) {
+		return stale
+	}
+	if r.Missing() {
+		return ErrUnchanged
+	}
+	r.recordFailure(Failure{
+		Step: EventEscalate, Code: CodeMissing, Attempts: 1,
+		Message: "The target does not show this access any more: somebody has taken it away there. An approver or an admin can have it granted again.",
+	}, System, ChannelInternal, now)
+	return nil
+}
+
+// Find takes back that the access is missing: the target shows it.
+type Find struct{}
+
+func (in Find) apply(r *Run, now time.Time) error {
+	if !r.Missing() {
+		return ErrUnchanged
+	}
+	r.Error = nil
+	return nil
+}
+
+// Missing tells whether the target does not show access that was granted.
+func (r *Run) Missing() bool {
+	return r.Status == Escalated && r.Error != nil && r.Error.Step == EventEscalate && r.Error.Code == CodeMissing
+}
+
+// grantAgain takes the run back to its grant. Who took the access away at the
+// target may have had a reason, so the requester can't undo it alone.
+func (r *Run) grantAgain(who Actor, now time.Time) error {
+	if !r.Held(now) {
+		return stale
+	}
+	if r.MayEnd(who) != nil || r.owns(who) && !r.isAdmin(who) {
+		return Errorf(CodeForbidden, "only the approver and admins can have this access granted again")
+	}
+	r.Error = nil
+	r.Status = Approved
+	r.Access.EventID = r.nextID()
+	return nil
+}
+
+// Linger takes up the removal of access that the run has closed, and that its
+// target shows all the same.
+type Linger struct{}
+
+func (in Linger) apply(r *Run, now time.Time) error {
+	if r.Access.Live() {
+		return ErrUnchanged
+	}
+	if r.Status != Deescalated {
+		return r.notLive()
+	}
+	r.Access.Removed, r.Access.Removal, r.Access.Lingering = time.Time{}, Removal{}, now
+	r.Status = Escalated
+	return nil
+}
