@@ -408,6 +408,7 @@ func TestRightsSuffice(t *testing.T) {
 	grants := must(access.Access(core.AccessPorts{
 		Open: clients.Open(clients.Deps{
 			Functions: invoke.Functions{API: functions}, Handlers: handlers(access), Secrets: access.Secrets, Now: a.clock.Now, HTTPClient: &http.Client{Transport: redirect(target.URL)},
+			AWS: func() (aws.Config, error) { return access.AWS, nil },
 		}),
 		Rights: builtin.Rights, Bound: builtin.CheckBound, Handlers: handlers(access),
 		Schedule: schedule.EventBridge{

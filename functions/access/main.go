@@ -10,6 +10,7 @@ import (
 	"time"
 
 	awslambda "github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 
@@ -35,6 +36,7 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, stepfn.Inp
 	access, err := d.Access(core.AccessPorts{
 		Open: clients.Open(clients.Deps{
 			Functions: functions, Handlers: handlers, Secrets: d.Secrets, HTTPClient: &http.Client{}, Now: d.Clock.Now,
+			AWS: func() (aws.Config, error) { return d.AWS, nil },
 		}),
 		Rights: builtin.Rights, Bound: builtin.CheckBound, Handlers: handlers,
 		Schedule: schedule.EventBridge{

@@ -12,6 +12,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+
 	"github.com/symflows/symflows/internal/api"
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/audit"
@@ -202,7 +205,11 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	if err != nil {
 		return err
 	}
-	open := clients.Open(clients.Deps{Functions: functions, Handlers: handlers, Secrets: secrets, HTTPClient: &http.Client{Transport: o.seams.http}, Now: now})
+	open := clients.Open(clients.Deps{
+		Functions: functions, Handlers: handlers, Secrets: secrets, HTTPClient: &http.Client{Transport: o.seams.http}, Now: now,
+		// The credentials of this machine, or AWS_ENDPOINT_URL's emulator.
+		AWS: func() (aws.Config, error) { return awsconfig.LoadDefaultConfig(ctx) },
+	})
 	if o.seams.open != nil {
 		open = o.seams.open(open)
 	}

@@ -11,6 +11,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/symflows/symflows/internal/aws/account"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
 	awslambda "github.com/symflows/symflows/internal/strategy/awslambda/client"
@@ -24,7 +27,14 @@ type Deps struct {
 	Handlers   custom.Handlers     // nil where no Python can be run
 	Secrets    strategy.Secrets    // required by http
 	HTTPClient *http.Client        // required by http
-	Now        func() time.Time    // required by http
+	Now        func() time.Time    // required by http and by those of AWS
+	// AWS is how AWS is called by rights of our own. It is asked when the first
+	// strategy of AWS is opened, and required by those.
+	AWS func() (aws.Config, error)
+	// Limiter keeps the pace of systems that limit calls; nil: there is no limit.
+	Limiter strategy.Limiter
+
+	accounts func() (*account.Accounts, error)
 }
 
 // openers has a line for each strategy of package builtin.
@@ -36,6 +46,20 @@ var openers = map[string]func(Deps) strategy.Opener{
 	},
 }
 
+// inAWS gives the opener of a strategy that acts in accounts of AWS, all of which
+// share the sessions of their roles.
+func inAWS(open func(*account.Accounts) strategy.Opener) func(Deps) strategy.Opener {
+	return func(d Deps) strategy.Opener {
+		accounts, err := d.accounts()
+		if err != nil {
+			return func(s flow.Strategy) (strategy.Strategy, error) {
+				return nil, &flow.Error{Code: flow.CodeUnavailable, Message: "strategy " + s.Name + " can't be used: the configuration of AWS's clients here can't be read", Cause: err}
+			}
+		}
+		return open(accounts)
+	}
+}
+
 // Open gives the opener of every strategy of this build. A client is made when
 // the first strategy of its type is opened, and kept. A type that is not built
 // in, because the run began under another build, is an error of
@@ -43,6 +67,10 @@ var openers = map[string]func(Deps) strategy.Opener{
 func Open(d Deps) strategy.Opener { return open(openers, d) }
 
 func open(openers map[string]func(Deps) strategy.Opener, d Deps) strategy.Opener {
+	d.accounts = sync.OnceValues(func() (*account.Accounts, error) {
+		cfg, err := d.AWS()
+		return &account.Accounts{AWS: cfg, Limiter: d.Limiter, Now: d.Now}, err
+	})
 	made := map[string]func() strategy.Opener{}
 	for name, opener := range openers {
 		made[name] = sync.OnceValue(func() strategy.Opener { return opener(d) })

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/strategy"
@@ -21,7 +23,7 @@ func TestLists(t *testing.T) {
 	if !slices.Equal(declared, there) {
 		t.Errorf("declared are %q, and there are clients for %q", declared, there)
 	}
-	opener := Open(Deps{HTTPClient: http.DefaultClient, Now: time.Now, Handlers: &sdk.Client{}})
+	opener := Open(Deps{HTTPClient: http.DefaultClient, Now: time.Now, Handlers: &sdk.Client{}, AWS: func() (aws.Config, error) { return aws.Config{}, nil }})
 	for _, name := range there {
 		opened, err := opener(flow.Strategy{Name: "databases", Type: name})
 		if err != nil {
