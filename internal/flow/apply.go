@@ -67,7 +67,7 @@ type Receive struct {
 func (in Receive) apply(r *Run, now time.Time) error {
 	for _, s := range r.Signals {
 		bySystem := s.Actor.Kind == KindSystem && in.Actor.Kind == KindSystem && s.Tier == in.Tier
-		if s.Action == in.Action && (bySystem || s.Actor.Same(in.Actor)) {
+		if s.Action == in.Action && (bySystem || s.Actor.Is(in.Actor)) {
 			return ErrUnchanged
 		}
 	}

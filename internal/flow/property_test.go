@@ -346,7 +346,7 @@ func check(t *rapid.T, before, after Run, in Input, now time.Time) {
 			fail("signal %s has the id of an event", s.ID)
 		}
 		for _, other := range after.Signals[:i] {
-			if s.Action == other.Action && s.Actor.Same(other.Actor) {
+			if s.Action == other.Action && s.Actor.Is(other.Actor) {
 				fail("two signals %s of one person", s.Action)
 			}
 		}

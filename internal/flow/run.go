@@ -80,13 +80,14 @@ func (a Actor) Same(b Actor) bool {
 }
 
 // Is tells whether both are one person for certain: of people in one workspace,
-// Slack's id tells, because an e-mail address may pass to another. The question
+// Slack's id tells, because an e-mail address may pass to another. Elsewhere the
+// address tells, unless it is another account's, as far as we know. The question
 // is asked to let people do what they may.
 func (a Actor) Is(b Actor) bool {
 	if a.SlackID != "" && b.SlackID != "" && a.SlackTeam == b.SlackTeam {
 		return a.SlackID == b.SlackID
 	}
-	return a.Same(b)
+	return a.Same(b) && !a.Unconfirmed && !b.Unconfirmed
 }
 
 // Display is how people read the actor: a name, else an e-mail address. Which

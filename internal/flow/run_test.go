@@ -39,6 +39,49 @@ func TestActor_Same(t *testing.T) {
 	}
 }
 
+// TestActor_Is: an address that passed to another account makes nobody the one
+// who had it, but is enough to keep both from counting twice.
+func TestActor_Is(t *testing.T) {
+	t.Parallel()
+	former := Actor{ID: "1", SlackID: "U1", SlackTeam: "T1"}
+	next := Actor{ID: "1", SlackID: "U2", SlackTeam: "T1"}
+	moved := Actor{ID: "1", SlackID: "W1", SlackTeam: "E1"}
+	claims := Actor{ID: "1", SlackID: "W2", SlackTeam: "E1", Unconfirmed: true}
+	for _, c := range []struct {
+		name string
+		a, b Actor
+		want bool
+	}{
+		{"themselves", former, former, true},
+		{"another account with the address", former, next, false},
+		{"another address of the account", former, Actor{ID: "2", SlackID: "U1", SlackTeam: "T1"}, true},
+		{"our id only", former, Actor{ID: "1"}, true},
+		{"the workspace moved", former, moved, true},
+		{"the workspace moved, and somebody claims the address", former, claims, false},
+		{"who claims an address", claims, claims, true},
+		{"nobody", Actor{}, Actor{}, false},
+	} {
+		if got := c.a.Is(c.b); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+		if got := c.b.Is(c.a); got != c.want {
+			t.Errorf("%s, the other way round: %v", c.name, got)
+		}
+	}
+	// Whose is whose, by what depends on it.
+	r := Run{Requester: former, Deciders: Deciders{Members: true, Required: 2}, Approvals: []CountedApproval{{EventID: "e", Actor: former}}}
+	next.Kind = KindPerson
+	if err := r.MayDecide(next, false, ActionApprove); CodeOf(err) != CodeSelfApproval {
+		t.Errorf("the requester's address approves: %v", err)
+	}
+	if err := r.MayCancel(next); CodeOf(err) != CodeForbidden {
+		t.Errorf("another account cancels: %v", err)
+	}
+	if !r.approvedBy(next) {
+		t.Error("one address counts twice")
+	}
+}
+
 func TestRun_Final(t *testing.T) {
 	t.Parallel()
 	want := map[Status]bool{Denied: true, Expired: true, Cancelled: true, Deescalated: true}

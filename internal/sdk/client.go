@@ -148,7 +148,7 @@ func (c *Client) FlowsShown(ctx context.Context, filter flow.Source, vars map[st
 	if len(flows) > 0 {
 		asker = flows[0]
 	}
-	u := userOf(asker, who.Actor, map[string]person{who.ID: {Role: who.Role}})
+	u := userOf(asker, who.Actor, map[account]person{accountOf(who.Actor): {Role: who.Role}})
 	m.User = &u
 	var names []string
 	return names, c.one(ctx, m, workflow.HandlerCall{Flow: &flow.Flow{Name: filter.Name}}, flow.CodeHandler, &names)
@@ -229,7 +229,7 @@ func (c *Client) about(ctx context.Context, op string, call workflow.HandlerCall
 		code = &flow.Source{Name: call.Flow.Name + ".py"} // a custom strategy alone
 	}
 	m := c.message(op, call.Event.ID, call.Flow, code)
-	known := map[string]person{}
+	known := map[account]person{}
 	for _, who := range people(call.Run, call.Event) {
 		if who.ID == "" {
 			continue
@@ -238,7 +238,7 @@ func (c *Client) about(ctx context.Context, op string, call workflow.HandlerCall
 		if err != nil {
 			return nil, err
 		}
-		known[who.ID] = person{role, identities}
+		known[accountOf(who)] = person{role, identities}
 	}
 	m.Event = eventOf(call.Flow, call.Run, call.Event, known)
 	return m, nil

@@ -18,9 +18,14 @@ type person struct {
 	Identities []store.Identity
 }
 
+// account tells people apart who had one e-mail address one after the other.
+type account struct{ id, slackID string }
+
+func accountOf(a flow.Actor) account { return account{a.ID, a.SlackID} }
+
 // eventOf builds an event as handlers see it. It shows people who are not in
 // the map as members without identities.
-func eventOf(f *flow.Flow, r flow.Run, e flow.Event, people map[string]person) *event {
+func eventOf(f *flow.Flow, r flow.Run, e flow.Event, people map[account]person) *event {
 	out := &event{
 		Name: string(e.Name), SRN: record.EventSRN(e.Name), Template: record.Template,
 		Timestamp: e.At.UTC().Format(time.RFC3339Nano),
@@ -78,12 +83,12 @@ func people(r flow.Run, e flow.Event) []flow.Actor {
 	for _, who := range r.Actors() {
 		all = append(all, who)
 	}
-	slices.SortFunc(all, func(a, b flow.Actor) int { return strings.Compare(a.ID, b.ID) })
-	return slices.CompactFunc(all, func(a, b flow.Actor) bool { return a.ID == b.ID })
+	slices.SortFunc(all, func(a, b flow.Actor) int { return strings.Compare(a.ID+a.SlackID, b.ID+b.SlackID) })
+	return slices.CompactFunc(all, func(a, b flow.Actor) bool { return accountOf(a) == accountOf(b) })
 }
 
-func userOf(f *flow.Flow, a flow.Actor, people map[string]person) user {
-	known := people[a.ID]
+func userOf(f *flow.Flow, a flow.Actor, people map[account]person) user {
+	known := people[accountOf(a)]
 	u := record.UserOf(f, a, known.Role.Outsider())
 	for _, i := range known.Identities {
 		u.Identities = append(u.Identities, record.Identity(i))

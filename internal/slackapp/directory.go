@@ -104,10 +104,11 @@ func (d *Directory) UserByEmail(ctx context.Context, email string) (store.User, 
 }
 
 // Known says who somebody is by one read of our own store, and asks Slack only
-// about people whom we don't know or have not asked about for ten minutes.
+// about people whom we don't know, have not asked about for ten minutes, or whose
+// account waits to be confirmed.
 func (d *Directory) Known(ctx context.Context, slackID string) (store.User, error) {
 	u, err := d.Users.BySlack(ctx, d.Team, slackID)
-	if err == nil && d.Now().Sub(u.SeenAt) < memory {
+	if err == nil && !u.Unconfirmed && d.Now().Sub(u.SeenAt) < memory {
 		return u, nil
 	}
 	if err != nil && flow.CodeOf(err) != flow.CodeUnknownUser {

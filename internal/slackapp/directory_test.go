@@ -292,6 +292,9 @@ func TestAddressOfAnotherAccount(t *testing.T) {
 	if _, err := d.Users.Confirm(t.Context(), flow.UserID("sym", email), store.Confirmation{By: "operator"}); err != nil {
 		t.Fatal(err)
 	}
+	if u, err := d.Known(t.Context(), next); err != nil || u.Unconfirmed { // at once
+		t.Errorf("%+v, %v", u, err)
+	}
 	look(next, true)
 	look(bob, false)
 }

@@ -50,7 +50,7 @@ type person struct {
 	Accounts map[Realm]Account `json:"accounts,omitempty"`
 	Claims   map[Realm]Claim   `json:"claims,omitempty"`
 	// Successions counts how often the address passed to another person.
-	// Identities are of one of them.
+	// Identities, and what tokens have for an owner, are of one of them.
 	Successions int           `json:"successions,omitempty"`
 	Confirmed   *Confirmation `json:"confirmed,omitempty"` // the last one
 	// Identities are what an earlier release kept here: see [Users.Identities].
@@ -143,6 +143,21 @@ func (s Users) Former(ctx context.Context, who flow.Actor) (bool, error) {
 		}
 	}
 	return p.holds(who) != nil, nil
+}
+
+// Succession counts the people who had somebody's address before them, as far as
+// we know: 0 for the first, and for an address that we never saw. The error has
+// flow.CodeForbidden if the address belongs to another account, or another one
+// claims it.
+func (s Users) Succession(ctx context.Context, who flow.Actor) (int, error) {
+	p, err := s.person(ctx, who.ID)
+	if flow.CodeOf(err) == flow.CodeUnknownUser {
+		return 0, nil
+	}
+	if err == nil {
+		err = p.holds(who)
+	}
+	return p.Successions, err
 }
 
 // Move says that the people of one workspace or organisation have accounts in

@@ -32,6 +32,9 @@ type Token struct {
 	// Owner is the e-mail address of the person who answers for it; "" for those
 	// made before there were owners.
 	Owner string `json:"owner,omitempty"`
+	// Succession says which of the people who had that address the owner is:
+	// [Users.Succession] of when they were named.
+	Succession int `json:"succession,omitempty"`
 	// Flows are the names of those that it may start; nil: all.
 	Flows []string `json:"flows,omitzero"`
 	// People are the e-mail addresses of those whom it may ask for; nil:
@@ -49,13 +52,13 @@ const tokenPrefix = "symflows_"
 // it may do, valid for the given time. It returns its value, which can't be had
 // again. The error has flow.CodeInvalid for a bot whose name flow.CheckName
 // refuses, an owner, flow or person that can't be one, or a time that is over at
-// once. (An e-mail address is no such name, so that no bot has the id of a
-// person.)
+// once; and flow.CodeForbidden while another account claims the owner's address.
+// (An e-mail address is no such name, so that no bot has the id of a person.)
 func (s Tokens) Create(ctx context.Context, t Token, valid time.Duration) (value string, created Token, err error) {
 	if err := flow.CheckName(t.Bot); err != nil {
 		return "", Token{}, flow.Errorf(flow.CodeInvalid, "the bot's name %s", flow.UserMessage(err))
 	}
-	if t.Owner, err = ownerOf(t.Owner); err != nil {
+	if t, err = s.ownedBy(ctx, t, t.Owner); err != nil {
 		return "", Token{}, err
 	}
 	for _, name := range t.Flows {
@@ -109,22 +112,25 @@ func (s Tokens) Check(ctx context.Context, value string) (flow.Actor, Token, err
 	return flow.Actor{ID: flow.UserID(s.Org, t.Bot), Kind: flow.KindBot, Name: t.Bot}, t, nil
 }
 
-// ownerOf is an owner's address as it is kept.
-func ownerOf(email string) (string, error) {
+// ownedBy gives a token to whoever has an address now.
+func (s Tokens) ownedBy(ctx context.Context, t Token, email string) (Token, error) {
 	if err := flow.CheckEmail(email); err != nil {
-		return "", flow.Errorf(flow.CodeInvalid, "the owner %s: give the e-mail address of the person who answers for the token", flow.UserMessage(err))
+		return t, flow.Errorf(flow.CodeInvalid, "the owner %s: give the e-mail address of the person who answers for the token", flow.UserMessage(err))
 	}
-	return strings.ToLower(email), nil
+	t.Owner = strings.ToLower(email)
+	var err error
+	t.Succession, err = Users{Store: s.Store}.Succession(ctx, flow.Actor{ID: flow.UserID(s.Org, t.Owner), Email: t.Owner})
+	return t, err
 }
 
-// SetOwner gives a token, by its id, another owner. The error has
-// flow.CodeInvalid if there is no such token, or the owner can't be one.
+// SetOwner gives a token, by its id, to whoever has an address now. The error
+// has flow.CodeInvalid if there is no such token, or the owner can't be one, and
+// flow.CodeForbidden while another account claims the address.
 func (s Tokens) SetOwner(ctx context.Context, id, owner string) (Token, error) {
-	owner, err := ownerOf(owner)
-	if err != nil {
-		return Token{}, err
-	}
 	t, err := s.find(ctx, id)
+	if err == nil {
+		t, err = s.ownedBy(ctx, t, owner)
+	}
 	if err != nil {
 		return Token{}, err
 	}
@@ -135,7 +141,6 @@ func (s Tokens) SetOwner(ctx context.Context, id, owner string) (Token, error) {
 	if err != nil {
 		return Token{}, fmt.Errorf("read token %s: %w", id, err)
 	}
-	t.Owner = owner
 	if item.Body, err = json.Marshal(t); err != nil {
 		return Token{}, err
 	}

@@ -220,6 +220,25 @@ func TestTokens_Owner(t *testing.T) {
 	if _, now, err := tokens.Check(t.Context(), value); err != nil || now.Owner != "lead@example.com" {
 		t.Errorf("%+v, %v", now, err)
 	}
+	// An owner is a person: the first who has the address, or one after them.
+	users := store.Users{Store: m}
+	lead := account("lead@example.com", store.RealmWorkspace, "T1", "U1")
+	lead.ID = flow.UserID("sym", lead.Email)
+	next := lead
+	next.SlackID, next.Account.ID = "U2", "U2"
+	for _, u := range []store.User{lead, next} {
+		if _, err := users.Remember(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = tokens.SetOwner(t.Context(), made.ID, "lead@example.com")
+	wantCode(t, err, flow.CodeForbidden)
+	if _, err := users.Confirm(t.Context(), lead.ID, store.Confirmation{}); err != nil {
+		t.Fatal(err)
+	}
+	if now, err := tokens.SetOwner(t.Context(), made.ID, "lead@example.com"); err != nil || now.Succession != 1 {
+		t.Errorf("%+v, %v", now, err)
+	}
 	_, err = tokens.SetOwner(t.Context(), made.ID, "lead")
 	wantCode(t, err, flow.CodeInvalid)
 	_, err = tokens.SetOwner(t.Context(), "nonsense", "lead@example.com")

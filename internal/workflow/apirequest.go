@@ -124,7 +124,7 @@ func forFlow(t store.Token, name string) error {
 
 // forPerson refuses a token that was made to ask for other people.
 func forPerson(t store.Token, who flow.Actor) error {
-	if t.People == nil || containsFold(t.People, who.Email) {
+	if t.People == nil || !who.Unconfirmed && containsFold(t.People, who.Email) {
 		return nil
 	}
 	return flow.Errorf(flow.CodeForbidden, "this token can't ask for %s: it was made to ask for %s only", who.Display(), cmp.Or(strings.Join(t.People, ", "), "the bot itself"))
@@ -167,7 +167,8 @@ func (s Submit) RetryByAPI(ctx context.Context, runID string, bot flow.Actor, to
 
 // owner finds the person who answers for a token; nil if it has none, which
 // administrators are told of. The error has flow.CodeForbidden if the owner may
-// not ask any more: then they are told, too.
+// not ask any more, or the address of the owner is another person's now: then they
+// are told, too.
 func (s Submit) owner(ctx context.Context, t store.Token) (*flow.Actor, error) {
 	notices := store.Notices{Store: s.Runs.Store, Now: s.Now}
 	whose := fmt.Sprintf("The token %s of the bot %s", t.ID, t.Bot)
@@ -179,14 +180,22 @@ func (s Submit) owner(ctx context.Context, t store.Token) (*flow.Actor, error) {
 	if err != nil && flow.CodeOf(err) != flow.CodeUnknownUser {
 		return nil, err
 	}
+	why := "is no active member of the workspace"
 	if err == nil && MayRequest(who) == nil {
-		return &who.Actor, nil
+		theirs, err := store.Users{Store: s.Runs.Store}.Succession(ctx, who.Actor)
+		if err == nil && theirs == t.Succession {
+			return &who.Actor, nil
+		}
+		if err != nil && flow.CodeOf(err) != flow.CodeForbidden {
+			return nil, err
+		}
+		why = "has left that e-mail address, which belongs to another Slack account than before"
 	}
-	if err := notices.Tell(ctx, "owner of token "+t.ID+" "+t.Owner, whose+" is refused: its owner, "+t.Owner+", is no active member of the workspace. "+
-		"Name somebody else who answers for it (token set-owner "+t.ID+" <e-mail address>), or revoke it (token revoke "+t.ID+").", ""); err != nil {
+	if err := notices.Tell(ctx, "owner of token "+t.ID+" "+t.Owner, whose+" is refused: its owner, "+t.Owner+", "+why+". "+
+		"Name who answers for it now (token set-owner "+t.ID+" <e-mail address>), or revoke it (token revoke "+t.ID+").", ""); err != nil {
 		return nil, err
 	}
-	return nil, flow.Errorf(flow.CodeForbidden, "the owner of this token, %s, is no active member of the workspace, so that nothing can be asked for with it: have it given another owner (token set-owner)", t.Owner)
+	return nil, flow.Errorf(flow.CodeForbidden, "the owner of this token, %s, %s, so that nothing can be asked for with it: have it given another owner (token set-owner)", t.Owner, why)
 }
 
 // checkPrefetched refuses values that are not among the options which the form

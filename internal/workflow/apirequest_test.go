@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
@@ -145,6 +146,31 @@ func remember(u store.User) func(*world) {
 	}
 }
 
+// passes gives somebody's address to another account, which an administrator may
+// have confirmed.
+func passes(u store.User, confirmed bool) func(*world) {
+	return func(w *world) {
+		remember(u)(w)
+		delete(w.directory.users, u.SlackID)
+		next := u
+		next.SlackID = "U0NEXT"
+		users := store.Users{Store: w.runs.Store}
+		next, err := users.Remember(w.t.Context(), next)
+		must(w.t, err)
+		if confirmed {
+			_, err := users.Confirm(w.t.Context(), next.ID, store.Confirmation{By: "me", At: w.clock.Now()})
+			must(w.t, err)
+			next.Unconfirmed = false
+		}
+		w.directory.users[next.SlackID] = next
+		page, err := w.memory.List(w.t.Context(), store.Query{By: store.ByKind, Value: string(store.KindNotice)})
+		must(w.t, err)
+		for _, item := range page.Items { // of the claim itself
+			must(w.t, w.memory.Delete(w.t.Context(), item.Key, item.Rev))
+		}
+	}
+}
+
 // robots makes a person a bot of the workspace.
 func robots(u store.User) func(*world) {
 	return func(w *world) { w.directory.users[u.SlackID] = withRole(u, store.RoleBot) }
@@ -214,6 +240,8 @@ func TestSubmit_NoOwner(t *testing.T) {
 		"Bot":         {robots(third), third.Email, flow.CodeForbidden, "is no active member"},
 		"LookupFails": {func(w *world) { w.directory.fail[third.Email] = errLookup }, third.Email, flow.CodeLookup, ""},
 		"Never":       {nil, "", "", "has no owner"},
+		"Claimed":     {passes(third, false), third.Email, flow.CodeForbidden, "belongs to another Slack account than before"},
+		"Confirmed":   {passes(third, true), third.Email, flow.CodeForbidden, "belongs to another Slack account than before"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -233,6 +261,35 @@ func TestSubmit_NoOwner(t *testing.T) {
 				t.Errorf("%d notices: %+v", len(page.Items), page.Items)
 			}
 		})
+	}
+}
+
+// TestSubmit_OwnerNamedAgain: whoever has the address now may be named for a
+// token's owner.
+func TestSubmit_OwnerNamedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	passes(third, true)(w)
+	tokens := store.Tokens{Store: w.memory, Org: "acme", Now: w.clock.Now}
+	_, made, err := tokens.Create(t.Context(), store.Token{Bot: "ci", Owner: third.Email}, time.Hour)
+	must(t, err)
+	r, _, err := w.submit.RequestByAPI(t.Context(), api(func(q *workflow.APIRequest) { q.Token = made }))
+	if err != nil || r.Owner == nil || r.Owner.SlackID != "U0NEXT" {
+		t.Errorf("owner %+v, %v", r.Owner, err)
+	}
+}
+
+// TestSubmit_LimitedToAnAddress: what a token may do for an address is not for
+// an account that claims it.
+func TestSubmit_LimitedToAnAddress(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	passes(asker, false)(w)
+	_, _, err := w.submit.RequestByAPI(t.Context(), api(func(q *workflow.APIRequest) {
+		q.UserID, q.Token.People = "U0NEXT", []string{asker.Email}
+	}))
+	if flow.CodeOf(err) != flow.CodeForbidden || !strings.Contains(err.Error(), "this token can't ask for") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -96,7 +96,7 @@ func (p People) Recipient(ctx context.Context, d flow.Destination) (flow.Recipie
 // add appends those of the people who can press a button, each once.
 func add(list []flow.Actor, people []store.User, guests bool) []flow.Actor {
 	for _, u := range people {
-		if (u.Role == store.RoleMember || guests && u.Guest()) && !slices.ContainsFunc(list, u.Actor.Same) {
+		if (u.Role == store.RoleMember || guests && u.Guest()) && !slices.ContainsFunc(list, u.Actor.Is) {
 			list = append(list, u.Actor)
 		}
 	}

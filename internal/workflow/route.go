@@ -217,7 +217,7 @@ func (a Approval) legacyApprovers(ctx context.Context, d *flow.Deciders, said fl
 		}
 		named = named && recipient.Channel == ""
 		for _, who := range recipient.Users {
-			if !slices.ContainsFunc(people, who.Same) {
+			if !slices.ContainsFunc(people, who.Is) {
 				people = append(people, who)
 			}
 		}

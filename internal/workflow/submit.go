@@ -197,7 +197,7 @@ func (s Submit) Click(ctx context.Context, c Click) (flow.Run, string, error) {
 		return r, "", err
 	}
 	for _, sig := range r.Signals {
-		if sig.Action == c.Action && (sig.Actor.Same(c.Actor.Actor) || c.Action == flow.ActionDeescalate) {
+		if sig.Action == c.Action && (sig.Actor.Is(c.Actor.Actor) || c.Action == flow.ActionDeescalate) {
 			return r, sig.ID, nil
 		}
 	}

@@ -234,13 +234,14 @@ func (e *failedHandler) Error() string { return e.failure.Message }
 // Unwrap gives the failure as people may read it.
 func (e *failedHandler) Unwrap() error { return errorOf(e.failure) }
 
-// common gives those whom all of these let decide.
+// common gives those whom all of these let decide: each of them this very account,
+// because it is a question of what somebody may.
 func common(all []flow.Deciders) flow.Deciders {
 	if len(all) == 1 {
 		return all[0]
 	}
 	lets := func(d flow.Deciders, who flow.Actor) bool {
-		return d.Members || slices.ContainsFunc(d.People, who.Same) || slices.ContainsFunc(d.Admins, who.Same)
+		return d.Members || slices.ContainsFunc(d.People, who.Is) || slices.ContainsFunc(d.Admins, who.Is)
 	}
 	both := flow.Deciders{Members: true, AllowGuests: true, AllowSelfApproval: true}
 	for _, d := range all {
@@ -253,7 +254,7 @@ func common(all []flow.Deciders) flow.Deciders {
 	for _, d := range all {
 		for _, who := range slices.Concat(d.People, d.Admins) {
 			letsAll := !slices.ContainsFunc(all, func(other flow.Deciders) bool { return !lets(other, who) })
-			if letsAll && !slices.ContainsFunc(both.People, who.Same) {
+			if letsAll && !slices.ContainsFunc(both.People, who.Is) {
 				both.People = append(both.People, who)
 			}
 		}

@@ -391,6 +391,22 @@ func TestVouch_InForce(t *testing.T) {
 		w.click(id, flow.ActionApprove, second)
 		w.want(id, flow.Escalated)
 	})
+	t.Run("AnotherAccount", func(t *testing.T) { // of the address that the other version names
+		t.Parallel()
+		w := newWorld(t, func(f *flow.Flow) {
+			f.Params.Approval.Approvers, f.Environment.Admins = []string{"group:seniors"}, nil
+		})
+		former := first
+		former.SlackID, former.Email = "U0FORMER", "" // so that the address leads to one of them only
+		w.directory.users[former.SlackID] = former
+		w.directory.groups["seniors"] = []string{former.SlackID, second.SlackID}
+		id := w.ask(asker, "a")
+		publish(t, w, approvers("first", "second"))
+		w.click(id, flow.ActionApprove, former)
+		w.wantHistory(id, "prompt request approve!Auth:FORBIDDEN")
+		w.click(id, flow.ActionApprove, second)
+		w.want(id, flow.Escalated)
+	})
 	t.Run("NobodyLeft", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, approvers("first"))
