@@ -9,6 +9,7 @@ import (
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/workflow"
 )
 
 // People is what an administrator may say of people: who they are in other
@@ -77,9 +78,9 @@ func (p People) Claims(ctx context.Context) (events.AddressClaims, error) {
 // them; by is who confirms it. The error has flow.CodeInvalid if nobody claims
 // the one.
 func (p People) Confirm(ctx context.Context, in events.ConfirmInput, by string) (events.AddressClaims, error) {
-	c := store.Confirmation{By: by, At: p.Now().UTC()}
+	accounts := workflow.Accounts{Users: p.Users, Now: p.Now}
 	if in.All && in.Email == "" {
-		return claims(p.Users.ConfirmAll(ctx, c))
+		return claims(accounts.Confirm(ctx, store.Confirmable{All: true}, by))
 	}
 	who, err := p.named(in.Email)
 	if err == nil && in.All {
@@ -88,7 +89,7 @@ func (p People) Confirm(ctx context.Context, in events.ConfirmInput, by string) 
 	if err != nil {
 		return events.AddressClaims{}, err
 	}
-	return claims(p.Users.Confirm(ctx, who.ID, c))
+	return claims(accounts.Confirm(ctx, store.Confirmable{Person: who.ID}, by))
 }
 
 func claims(list []store.Claim, err error) (events.AddressClaims, error) {

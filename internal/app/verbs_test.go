@@ -247,6 +247,8 @@ func tellSlack(p *product, _ *testscript.TestScript, args []string) (string, err
 		return "", nil
 	case "deactivate", "reactivate":
 		return "", p.local.Slack.Deactivate(args[1], args[0] == "deactivate")
+	case "succeed":
+		return "", p.local.Slack.Succeed(args[1], args[2])
 	case "fail":
 		fault.Error = args[2]
 	case "limit":

@@ -27,9 +27,10 @@ type App struct {
 	// Filter asks customers' code which flows a person is shown. If it is nil,
 	// people are shown all.
 	Filter    FlowFilter
-	Flows     *store.Flows  // required
-	Directory *Directory    // required; its Team is the workspace, or organisation, we serve
-	API       *slack.Client // required; for Socket Mode with an app-level token
+	Accounts  workflow.Accounts // required
+	Flows     *store.Flows      // required
+	Directory *Directory        // required; its Team is the workspace, or organisation, we serve
+	API       *slack.Client     // required; for Socket Mode with an app-level token
 	// APIURL is where API asks if that is not Slack: of the simulation. What
 	// people did is answered there, and else at Slack's own hosts only.
 	APIURL string

@@ -228,6 +228,9 @@ func (a *App) click(ctx context.Context, in interaction) {
 	button := in.Actions[0]
 	switch action := flow.Action(button.ActionID); action {
 	case flow.ActionApprove, flow.ActionDeny, flow.ActionCancel, flow.ActionDeescalate, buttonRetry:
+	case buttonConfirm:
+		a.confirm(ctx, in, button.Value)
+		return
 	default: // an input that reports each change
 		a.change(ctx, in, button.BlockID)
 		return

@@ -29,6 +29,9 @@ func (Messenger) RenderNotice(n store.Notice) ([]byte, error) {
 	var p page
 	text := escape(fit(n.Text, maxValue)) // it says at its end what to do
 	p.add(section(text))
+	if n.Confirms != nil {
+		p.buttons(confirmButton(*n.Confirms))
+	}
 	return body(text, p.blocks)
 }
 

@@ -120,6 +120,11 @@ func (m message) isOf(b pressedButton) bool {
 		!slices.ContainsFunc(m.buttons, func(value string) bool { other := readButton(value); return other.run != b.run || other.key != b.key })
 }
 
+// isNotice tells whether the message is a notice with this button alone.
+func (m message) isNotice(value string) bool {
+	return len(m.runs) == 0 && len(m.buttons) == 1 && m.buttons[0] == value
+}
+
 // view is a modal as it was when it was submitted or changed.
 type view struct {
 	ID string `json:"id"`

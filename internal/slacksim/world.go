@@ -1,6 +1,7 @@
 package slacksim
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ const (
 type Profile struct {
 	Name  string // required: as shown
 	Email string // required
+	ID    string // "" for the one that the address makes
 	// Guest makes a guest of several channels, SingleChannel one of a single
 	// channel, who has no slash commands and no shortcuts.
 	Guest, SingleChannel bool
@@ -33,7 +35,7 @@ func (p Profile) handle() string {
 	return local
 }
 
-func (p Profile) id() string { return "U0" + idPart(p.handle()) }
+func (p Profile) id() string { return cmp.Or(p.ID, "U0"+idPart(p.handle())) }
 
 // Group is a user group, mentioned by its handle.
 type Group struct {
@@ -95,8 +97,8 @@ func idPart(name string) string {
 	}, name)
 }
 
-// directory is who and what the workspace has. Only people who are deactivated
-// change it.
+// directory is who and what the workspace has. It changes by people who leave,
+// and who get the address of somebody who did.
 type directory struct {
 	people []Profile
 	groups []Group
@@ -203,5 +205,44 @@ func (s *Sim) Deactivate(name string, is bool) error {
 			s.people[i].Deactivated = is
 		}
 	}
+	return nil
+}
+
+// Succeed ends the account of a person, and gives their address and their place
+// in all channels to a new one of another name, whose id is made of that.
+func (s *Sim) Succeed(name, next string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, ok := s.person(name)
+	if !ok {
+		return fmt.Errorf("nobody is %q", name)
+	}
+	left, came := p, Profile{Name: next, Email: p.Email, ID: "U0" + idPart(strings.ToLower(next)), Guest: p.Guest, SingleChannel: p.SingleChannel}
+	left.ID, left.Email, left.Deactivated = p.id(), "former-"+p.Email, true
+	if _, taken := s.person(came.ID); taken {
+		return fmt.Errorf("there is somebody called %s already", next)
+	}
+	s.people = slices.Clone(s.people)
+	for i := range s.people {
+		if s.people[i].id() == left.ID {
+			s.people[i] = left
+		}
+	}
+	s.people = append(s.people, came)
+	s.groups = slices.Clone(s.groups)
+	for i, g := range s.groups { // which have accounts
+		s.groups[i].Members = slices.Clone(g.Members)
+		for k, handle := range g.Members {
+			if handle == p.handle() {
+				s.groups[i].Members[k] = left.handle()
+			}
+		}
+	}
+	for _, c := range s.workspace.Conversations {
+		if !c.isDirect() && c.visibleTo(left.ID) {
+			c.Members = append(slices.Clone(c.Members), came.ID)
+		}
+	}
+	s.change()
 	return nil
 }

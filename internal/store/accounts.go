@@ -107,6 +107,7 @@ func (p *person) meet(u User, moves func() (moved, error)) (unconfirmed bool, er
 			}
 			return true, nil
 		}
+		delete(p.Claims, a.Realm) // made before the move was confirmed
 	default: // at first sight
 		if other, ok := p.Accounts[RealmElsewhere]; ok && other.ID != a.ID {
 			p.Successions++
@@ -195,9 +196,10 @@ func (s Users) moved(ctx context.Context) (moved, error) {
 // workspace that moved.
 const manyClaims = 10
 
-// tellOf has administrators told of a claim; and of many, that there are.
-func (s Users) tellOf(ctx context.Context, c Claim) error {
-	day, one := c.SeenAt.UTC().Format(time.DateOnly), false
+// tellOf has administrators told of a claim on the day when it is seen; and of
+// many, that there are.
+func (s Users) tellOf(ctx context.Context, c Claim, seen time.Time) error {
+	day, one := seen.UTC().Format(time.DateOnly), false
 	_, _, err := change(ctx, s.Store, KindMoved.Key(""), func(m *moved, _ int64) error {
 		if m.Day != day {
 			m.Day, m.Claimed = day, nil
@@ -210,16 +212,16 @@ func (s Users) tellOf(ctx context.Context, c Claim) error {
 	if err != nil {
 		return err
 	}
-	notices := Notices{Store: s.Store, Now: func() time.Time { return c.SeenAt }}
+	notices := Notices{Store: s.Store, Now: func() time.Time { return seen }}
 	if !one {
-		return notices.Tell(ctx, "many accounts", fmt.Sprintf("More than %d e-mail addresses belong to other Slack accounts than before. "+
-			"If your people were moved to another workspace or organisation, confirm all of them at once: local user confirm -all. "+
-			"If not, look at each: local user list. Until then, what the configuration names by these addresses is not for the new accounts.", manyClaims), "")
+		return notices.tell(ctx, Notice{About: "many accounts", Confirms: &Confirmable{All: true}, Text: fmt.Sprintf("More than %d e-mail addresses belong to other Slack accounts than before. "+
+			"If your people were moved to another workspace or organisation, confirm all of them at once: by the button, or local user confirm -all. "+
+			"If not, look at each: local user list. Until then, what the configuration names by these addresses is not for the new accounts.", manyClaims)})
 	}
-	return notices.Tell(ctx, "account "+c.ID, fmt.Sprintf("The address %s belongs to another Slack account than before: %s (%s), not %s. "+
+	return notices.tell(ctx, Notice{About: "account " + c.ID + " " + c.Account.String(), Confirms: &Confirmable{Person: c.ID, Account: c.Account}, Text: fmt.Sprintf("The address %s belongs to another Slack account than before: %s (%s), not %s. "+
 		"What goes by the address (approvers, admins, people to notify, requests by API, stored identities) is not for the new account, "+
 		"and open approvals by the former don't count. If the new account may have what the configuration gives to this address, "+
-		"confirm it: local user confirm %s", c.Email, c.Display(), c.Account, c.Former, c.Email), "")
+		"confirm it: by the button, or local user confirm %s", c.Email, c.Display(), c.Account, c.Former, c.Email)})
 }
 
 // Claims lists the accounts that wait to be confirmed.
@@ -242,15 +244,22 @@ func (s Users) Claims(ctx context.Context) ([]Claim, error) {
 
 // Confirm gives an address to the accounts that claim it: another person's, who
 // has what the configuration gives to the address from now on, and none of the
-// former's identities. The error has flow.CodeInvalid if nobody claims it.
-func (s Users) Confirm(ctx context.Context, userID string, c Confirmation) ([]Claim, error) {
-	return s.confirm(ctx, userID, c, false)
+// former's identities. With All, see confirmAll. The error has
+// flow.CodeInvalid if nobody claims the address, and flow.CodeChanged if another
+// account does than the one that is meant.
+func (s Users) Confirm(ctx context.Context, what Confirmable, c Confirmation) ([]Claim, error) {
+	if what.All {
+		return s.confirmAll(ctx, c)
+	}
+	return s.confirm(ctx, what, c, false)
 }
 
-// ConfirmAll confirms all accounts that wait for it, as those of the same people
+// confirmAll confirms all accounts that wait for it, as those of the same people
 // in another workspace or organisation: they keep their identities, and those
-// who turn up later need no confirmation.
-func (s Users) ConfirmAll(ctx context.Context, c Confirmation) ([]Claim, error) {
+// who turn up later need no confirmation. It first notes whence they moved and
+// where to, so that whoever it does not come to is settled when they are seen
+// next.
+func (s Users) confirmAll(ctx context.Context, c Confirmation) ([]Claim, error) {
 	waiting, err := s.Claims(ctx)
 	if err != nil {
 		return nil, err
@@ -270,7 +279,7 @@ func (s Users) ConfirmAll(ctx context.Context, c Confirmation) ([]Claim, error) 
 			return done, err
 		}
 		var some []Claim
-		some, err = s.confirm(ctx, w.ID, c, true)
+		some, err = s.confirm(ctx, Confirmable{Person: w.ID}, c, true)
 		if flow.CodeOf(err) == flow.CodeInvalid { // by somebody else meanwhile, or with one before
 			err = nil
 		}
@@ -279,10 +288,13 @@ func (s Users) ConfirmAll(ctx context.Context, c Confirmation) ([]Claim, error) 
 	return done, err
 }
 
-func (s Users) confirm(ctx context.Context, userID string, c Confirmation, samePerson bool) ([]Claim, error) {
+func (s Users) confirm(ctx context.Context, what Confirmable, c Confirmation, samePerson bool) ([]Claim, error) {
 	var done []Claim
-	_, _, err := change(ctx, s.Store, KindUser.Key(userID), func(p *person, _ int64) error {
+	_, _, err := change(ctx, s.Store, KindUser.Key(what.Person), func(p *person, _ int64) error {
 		done = nil
+		if a := what.Account; a != (Account{}) && len(p.Claims) > 0 && p.Claims[a.Realm].Account != a {
+			return flow.Errorf(flow.CodeChanged, "another Slack account claims this address by now than the one that you were told of: \"user list\" shows it")
+		}
 		for realm, claim := range p.Claims {
 			done = append(done, claim)
 			p.Accounts[realm] = claim.Account

@@ -128,12 +128,20 @@ func TestUsers_AddressPasses(t *testing.T) {
 		t.Errorf("told %q", told)
 	}
 
+	a.at = a.at.Add(24 * time.Hour)
+	for range 2 {
+		a.sees(next, false)
+	}
+	if told := a.told(); len(told) != 2 {
+		t.Errorf("told on two days: %q", told)
+	}
+
 	waiting, err := a.users.Claims(t.Context())
 	if err != nil || len(waiting) != 1 || waiting[0].Account != next.Account || waiting[0].Former != alice.Account {
 		t.Errorf("%+v, %v", waiting, err)
 	}
 	for range 2 {
-		done, err := a.users.Confirm(t.Context(), next.ID, store.Confirmation{By: "me", At: a.at})
+		done, err := a.users.Confirm(t.Context(), store.Confirmable{Person: next.ID}, store.Confirmation{By: "me", At: a.at})
 		if err == nil && len(done) == 1 {
 			continue
 		}
@@ -249,7 +257,7 @@ func TestUsers_Remembered(t *testing.T) {
 		a := old(t)
 		next = a.sees(next, false)
 		a.identity(next, "")
-		if _, err := a.users.Confirm(t.Context(), next.ID, store.Confirmation{}); err != nil {
+		if _, err := a.users.Confirm(t.Context(), store.Confirmable{Person: next.ID}, store.Confirmation{}); err != nil {
 			t.Fatal(err)
 		}
 		a.identity(next, "")
@@ -288,7 +296,8 @@ func TestUsers_MovedWorkspace(t *testing.T) {
 	if len(told) != 11 || many != 1 {
 		t.Errorf("told %d times, %d of them of many: %q", len(told), many, told)
 	}
-	done, err := a.users.ConfirmAll(t.Context(), store.Confirmation{By: "me", At: a.at})
+	late := at(0, "T2", "W")
+	done, err := a.users.Confirm(t.Context(), store.Confirmable{All: true}, store.Confirmation{By: "me", At: a.at})
 	if err != nil || len(done) != people-1 {
 		t.Fatalf("confirmed %d, %v", len(done), err)
 	}
@@ -297,6 +306,29 @@ func TestUsers_MovedWorkspace(t *testing.T) {
 		a.identity(u, fmt.Sprint("00u", n))
 	}
 	a.sees(at(0, "T2", "X"), false) // another account in the new workspace
+	a.sees(late, true)
+
+	// What was claimed while all were confirmed is settled when it is seen next.
+	b := newAccounts(t)
+	first, next := at(1, "T1", "U"), at(1, "T2", "W")
+	b.sees(first, true)
+	if err := b.save(first, "00u1"); err != nil {
+		t.Fatal(err)
+	}
+	b.sees(next, false)
+	item, err := a.store.Get(t.Context(), store.KindMoved.Key(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	had, err := b.store.Get(t.Context(), item.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	item.Rev, item.Writer = had.Rev, "the move"
+	if _, err := b.store.Put(t.Context(), item); err != nil {
+		t.Fatal(err)
+	}
+	b.identity(b.sees(next, true), "00u1")
 }
 
 // TestUsers_DeleteIdentity: what was deleted is gone, and what is not there is

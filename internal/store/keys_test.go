@@ -106,7 +106,7 @@ func TestKinds_Written(t *testing.T) {
 		},
 		"identity": func() error { return store.Users{Store: w}.SetIdentity(ctx, alice(), store.SavedIdentity{}) },
 		"moved": func() error {
-			_, err := store.Users{Store: w}.ConfirmAll(ctx, store.Confirmation{})
+			_, err := store.Users{Store: w}.Confirm(ctx, store.Confirmable{All: true}, store.Confirmation{})
 			return err
 		},
 		"token": func() error {

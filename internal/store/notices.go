@@ -24,6 +24,8 @@ type Notice struct {
 	// text.
 	About string `json:"about"`
 	Text  string `json:"text"` // plain text: what is wrong, and what to do
+	// Confirms is what an administrator may confirm by a button; nil if nothing.
+	Confirms *Confirmable `json:"confirms,omitempty"`
 	// Channel is an environment's error channel; "" for those of all published
 	// flows.
 	Channel string    `json:"channel,omitempty"`
@@ -32,18 +34,30 @@ type Notice struct {
 	Sent []string `json:"sent,omitempty"`
 }
 
+// Confirmable is what administrators may confirm: that an address belongs to an
+// account which claims it, or that all do that wait for it.
+type Confirmable struct {
+	All     bool    `json:"all,omitempty"`
+	Person  string  `json:"person,omitempty"` // by our id
+	Account Account `json:"account,omitzero"` // zero: whichever claims the address now
+}
+
 // noticeTime is how long a notice is kept, which is longer than its readers are
 // patient with Slack.
 const noticeTime = 7 * 24 * time.Hour
 
 // Tell has administrators told, unless they have been today.
 func (s Notices) Tell(ctx context.Context, about, text, channel string) error {
-	n := Notice{About: about, Text: text, Channel: channel, At: s.Now().UTC()}
+	return s.tell(ctx, Notice{About: about, Text: text, Channel: channel})
+}
+
+func (s Notices) tell(ctx context.Context, n Notice) error {
+	n.At = s.Now().UTC()
 	body, err := json.Marshal(n)
 	if err != nil {
 		return err
 	}
-	digest := sha256.Sum256([]byte(channel + "\n" + about))
+	digest := sha256.Sum256([]byte(n.Channel + "\n" + n.About))
 	key := KindNotice.Key(n.At.Format(time.DateOnly) + "#" + hex.EncodeToString(digest[:16]))
 	_, err = s.Store.Put(ctx, Item{Key: key, Writer: NewWriter(), Body: body, Expires: n.At.Add(noticeTime)})
 	if err != nil && !errors.Is(err, ErrConflict) {

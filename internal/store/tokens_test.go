@@ -233,7 +233,7 @@ func TestTokens_Owner(t *testing.T) {
 	}
 	_, err = tokens.SetOwner(t.Context(), made.ID, "lead@example.com")
 	wantCode(t, err, flow.CodeForbidden)
-	if _, err := users.Confirm(t.Context(), lead.ID, store.Confirmation{}); err != nil {
+	if _, err := users.Confirm(t.Context(), store.Confirmable{Person: lead.ID}, store.Confirmation{}); err != nil {
 		t.Fatal(err)
 	}
 	if now, err := tokens.SetOwner(t.Context(), made.ID, "lead@example.com"); err != nil || now.Succession != 1 {

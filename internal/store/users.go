@@ -81,7 +81,7 @@ func (s Users) Remember(ctx context.Context, u User) (User, error) {
 		return u, err
 	}
 	if claim, ok := p.Claims[u.Account.Realm]; ok && u.Unconfirmed && claim.Account == u.Account {
-		if err := s.tellOf(ctx, claim); err != nil {
+		if err := s.tellOf(ctx, claim, u.SeenAt); err != nil {
 			return u, err
 		}
 	}

@@ -158,7 +158,7 @@ func passes(u store.User, confirmed bool) func(*world) {
 		next, err := users.Remember(w.t.Context(), next)
 		must(w.t, err)
 		if confirmed {
-			_, err := users.Confirm(w.t.Context(), next.ID, store.Confirmation{By: "me", At: w.clock.Now()})
+			_, err := users.Confirm(w.t.Context(), store.Confirmable{Person: next.ID}, store.Confirmation{By: "me", At: w.clock.Now()})
 			must(w.t, err)
 			next.Unconfirmed = false
 		}

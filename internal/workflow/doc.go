@@ -13,6 +13,7 @@
 //	feed.go        reads the change feed, for drive, notify.go (Slack) and
 //	               audit.go (the audit log)
 //	notices.go     tells the error channels what belongs to no run
+//	confirm.go     lets administrators say that an address is another account's
 //	health.go      how Slack takes what it is sent, for what tells it elsewhere
 //	sweep.go       once a minute, drives what is due and was missed
 //	standing.go    now and then, looks at who holds access, and at requests of

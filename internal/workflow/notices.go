@@ -101,7 +101,7 @@ func gone(found []store.User) bool {
 // absent has the error channel told of a name in the configuration that Slack
 // does not have any more.
 func (a Approval) absent(ctx context.Context, f *flow.Flow, where, name string) error {
-	text := "The flow " + f.Name + " names " + name + " in its " + where + ", and Slack has no such active user, or nobody in such a group. It counts as nobody: correct the flow."
+	text := "The flow " + f.Name + " names " + name + " in its " + where + ", and Slack has no such active user, or nobody in such a group, or another account has the address than before. It counts as nobody: correct the flow, or confirm the account."
 	return a.Notices.Tell(ctx, "flow "+f.Name+", "+where+": "+name, text, f.Environment.ErrorChannel)
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/slackapp"
+	"github.com/symflows/symflows/internal/workflow"
 )
 
 // slackTimeout bounds one call of Slack's Web API.
@@ -49,6 +50,7 @@ func (c Core) Directory(api *slack.Client, team string) *slackapp.Directory {
 func (c Core) SlackApp(p SlackPorts) (*slackapp.App, error) {
 	return &slackapp.App{
 		Submit: c.Submit(p.Directory, p.Bound, p.Handlers, p.Closed), Forms: c.Forms(p.Handlers), Filter: p.Handlers, Flows: c.Flows,
+		Accounts:  workflow.Accounts{Users: c.Users, Flows: c.Flows, Now: c.Clock.Now},
 		Directory: p.Directory, API: p.API, APIURL: p.APIURL, Now: c.Clock.Now, Log: c.Log, Patience: c.Patience,
 	}, complete("the Slack app", p)
 }
