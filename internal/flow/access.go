@@ -171,7 +171,7 @@ func (in Escalate) apply(r *Run, now time.Time) error {
 	fields := map[string]any{}
 	again := !a.Seen.IsZero()
 	a.Seen, a.Output = now, clipOutput(in.Output)
-	a.BusyUntil, a.LookAt = time.Time{}, time.Time{}
+	a.BusyUntil, a.LookAt, r.Postponed = time.Time{}, time.Time{}, nil
 	if again { // it ends when it was to end
 		fields[KeyAgain] = true
 	} else if r.DurationSeconds > 0 {

@@ -99,6 +99,17 @@ func situations() map[string]situation {
 		"granting again": {must(escalated, t0, Miss{}, Retry{Actor: approver}), soon},
 		"lingering":      {must(must(claimed, t0, Deescalate{Owner: "worker"}), soon, Linger{}), soon},
 
+		// At a sick target.
+		"approved, sick":           {must(approved, t0, sickGrant), soon},
+		"approved, sick for long":  {must(approved, t0, sickGrant), t0.Add(SickPatience)},
+		"granting, sick":           {must(granting, t0, sickGrant, sickGrant, sickGrant, sickGrant), soon},
+		"granting, sick and over":  {must(granting, t0, sickGrant), t0.Add(hour + GrantWindow)},
+		"escalated, over, sick":    {must(escalated, t0.Add(hour), sickRemoval), t0.Add(hour + time.Minute)},
+		"escalated, over, waits":   {must(escalated, t0.Add(hour), sickRemoval), t0.Add(hour + time.Second)},
+		"removal failed at sick":   {must(claimed, t0, sickFailure(EventDeescalate)), t0.Add(time.Second)},
+		"approved, failed at sick": {must(approved, t0, sickFailure(EventEscalate)), t0.Add(time.Second)},
+		"spared after it was sick": {must(escalated, t0, click(ActionDeescalate, requester), sickRemoval, claim, Spare{Owner: "worker", Reason: Failure{Message: "not yet"}}), soon},
+
 		"removal failed":      {must(claimed, t0, failing(EventDeescalate, CodeUnavailable, "the target did not answer")), t0.Add(time.Second)},
 		"removal failed, due": {must(claimed, t0, failing(EventDeescalate, CodeUnavailable, "the target did not answer")), soon},
 	}
@@ -226,14 +237,19 @@ var inputs = map[string]func(r *Run, now time.Time) Input{
 		r.Signals[len(r.Signals)-1].Tier = 0
 		return Forward{SignalID: id}
 	},
-	"delivered":       func(r *Run, _ time.Time) Input { return Delivered{Tier: r.Tier} },
-	"delivered next":  func(r *Run, _ time.Time) Input { return Delivered{Tier: r.Tier + 1} },
-	"intend":          func(*Run, time.Time) Input { return intend },
-	"intend nothing":  func(*Run, time.Time) Input { return Intend{Strategy: intend.Strategy, Target: intend.Target} },
-	"putoff":          func(_ *Run, now time.Time) Input { return PutOff{Until: now.Add(20 * time.Second)} },
-	"putoff for long": func(_ *Run, now time.Time) Input { return PutOff{Until: now.Add(5 * time.Minute)} },
-	"escalate":        func(*Run, time.Time) Input { return Escalate{Output: []byte(`{"user":"tmp"}`)} },
-	"claim":           func(_ *Run, now time.Time) Input { return Claim{Owner: "worker", Until: now.Add(time.Minute)} },
+	"delivered":                        func(r *Run, _ time.Time) Input { return Delivered{Tier: r.Tier} },
+	"delivered next":                   func(r *Run, _ time.Time) Input { return Delivered{Tier: r.Tier + 1} },
+	"intend":                           func(*Run, time.Time) Input { return intend },
+	"intend nothing":                   func(*Run, time.Time) Input { return Intend{Strategy: intend.Strategy, Target: intend.Target} },
+	"putoff":                           func(_ *Run, now time.Time) Input { return PutOff{Until: now.Add(20 * time.Second)} },
+	"putoff for long":                  func(_ *Run, now time.Time) Input { return PutOff{Until: now.Add(5 * time.Minute)} },
+	"postpone":                         func(*Run, time.Time) Input { return sickGrant },
+	"postpone the end":                 func(*Run, time.Time) Input { return sickRemoval },
+	"postpone approve":                 func(*Run, time.Time) Input { return Postpone{Step: EventApprove} },
+	"fail deescalate at a sick target": func(*Run, time.Time) Input { return sickFailure(EventDeescalate) },
+	"fail escalate at a sick target":   func(*Run, time.Time) Input { return sickFailure(EventEscalate) },
+	"escalate":                         func(*Run, time.Time) Input { return Escalate{Output: []byte(`{"user":"tmp"}`)} },
+	"claim":                            func(_ *Run, now time.Time) Input { return Claim{Owner: "worker", Until: now.Add(time.Minute)} },
 	"claim by another": func(_ *Run, now time.Time) Input {
 		return Claim{Owner: "another", Until: now.Add(time.Minute)}
 	},
@@ -304,6 +320,18 @@ var inputs = map[string]func(r *Run, now time.Time) Input{
 	"dispatch":          func(*Run, time.Time) Input { return Dispatch{} },
 	"wait":              func(r *Run, _ time.Time) Input { return Wait{Attempt: r.Execution.Attempt, Token: "token"} },
 	"wait, outdated":    func(r *Run, _ time.Time) Input { return Wait{Attempt: r.Execution.Attempt - 1, Token: "token"} },
+}
+
+// What is put off at a sick target, and what fails there.
+var (
+	sickGrant   = Postpone{Step: EventEscalate}
+	sickRemoval = Postpone{Step: EventDeescalate}
+)
+
+func sickFailure(step EventName) Fail {
+	f := failing(step, CodeUnavailable, "the target did not answer")
+	f.Sick = true
+	return f
 }
 
 // handlerFailed is what comes of a handler that raises.
@@ -562,6 +590,7 @@ prompted                  | delivered                   | unchanged
 prompted                  | intend                      | ! Run:ILLEGAL_MOVE
 prompted                  | escalate                    | ! Run:ILLEGAL_MOVE
 prompted                  | putoff                      | ! Run:STALE
+prompted                  | postpone                    | ! Run:STALE
 prompted                  | claim                       | ! DeescalateAPI:INVALID_RUN
 prompted                  | deescalate                  | ! DeescalateAPI:INVALID_RUN
 prompted                  | fail escalate               | ! Run:STALE
@@ -597,6 +626,7 @@ requested                 | delivered                   | requested | - | - | +3
 requested                 | intend                      | ! Run:ILLEGAL_MOVE
 requested                 | escalate                    | ! Run:ILLEGAL_MOVE
 requested                 | putoff                      | ! Run:STALE
+requested                 | postpone                    | ! Run:STALE
 requested                 | claim                       | ! DeescalateAPI:INVALID_RUN
 requested                 | deescalate                  | ! DeescalateAPI:INVALID_RUN
 requested                 | fail escalate               | ! Run:STALE
@@ -632,6 +662,7 @@ approved                  | delivered                   | approved | - | - | +1m
 approved                  | intend                      | approved | - | - | +1m0s | -
 approved                  | escalate                    | ! Run:ILLEGAL_MOVE
 approved                  | putoff                      | ! Run:STALE
+approved                  | postpone                    | approved | - | - | +49.95s | -
 approved                  | claim                       | ! DeescalateAPI:INVALID_RUN
 approved                  | deescalate                  | ! DeescalateAPI:INVALID_RUN
 approved                  | fail escalate               | approved | escalate/in_progress | - | +2s | -
@@ -667,6 +698,7 @@ denied                    | delivered                   | denied | - | - | - | -
 denied                    | intend                      | ! Run:ILLEGAL_MOVE
 denied                    | escalate                    | ! Run:ILLEGAL_MOVE
 denied                    | putoff                      | ! Run:STALE
+denied                    | postpone                    | ! Run:STALE
 denied                    | claim                       | ! DeescalateAPI:INVALID_RUN
 denied                    | deescalate                  | ! DeescalateAPI:INVALID_RUN
 denied                    | fail escalate               | ! Run:STALE
@@ -702,6 +734,7 @@ expired                   | delivered                   | unchanged
 expired                   | intend                      | ! Run:ILLEGAL_MOVE
 expired                   | escalate                    | ! Run:ILLEGAL_MOVE
 expired                   | putoff                      | ! Run:STALE
+expired                   | postpone                    | ! Run:STALE
 expired                   | claim                       | ! DeescalateAPI:INVALID_RUN
 expired                   | deescalate                  | ! DeescalateAPI:INVALID_RUN
 expired                   | fail escalate               | ! Run:STALE
@@ -737,6 +770,7 @@ cancelled                 | delivered                   | cancelled | - | - | - 
 cancelled                 | intend                      | ! Run:ILLEGAL_MOVE
 cancelled                 | escalate                    | ! Run:ILLEGAL_MOVE
 cancelled                 | putoff                      | ! Run:STALE
+cancelled                 | postpone                    | ! Run:STALE
 cancelled                 | claim                       | ! DeescalateAPI:INVALID_RUN
 cancelled                 | deescalate                  | ! DeescalateAPI:INVALID_RUN
 cancelled                 | fail escalate               | ! Run:STALE
@@ -772,6 +806,7 @@ escalated                 | delivered                   | escalated | - | - | +5
 escalated                 | intend                      | ! Run:ILLEGAL_MOVE
 escalated                 | escalate                    | unchanged
 escalated                 | putoff                      | ! Run:STALE
+escalated                 | postpone                    | ! Run:STALE
 escalated                 | claim                       | ! Run:ILLEGAL_MOVE
 escalated                 | deescalate                  | ! Grant:BUSY
 escalated                 | fail escalate               | ! Run:STALE
@@ -807,6 +842,7 @@ deescalated               | delivered                   | deescalated | - | - | 
 deescalated               | intend                      | ! Run:ILLEGAL_MOVE
 deescalated               | escalate                    | ! Run:ILLEGAL_MOVE
 deescalated               | putoff                      | ! Run:STALE
+deescalated               | postpone                    | ! Run:STALE
 deescalated               | claim                       | unchanged
 deescalated               | deescalate                  | unchanged
 deescalated               | fail escalate               | ! Run:STALE
@@ -931,6 +967,41 @@ granting, claimed         | escalate                    | escalated | escalate |
 granting, claimed         | putoff                      | ! Run:STALE
 granting, claimed         | deescalate                  | deescalated | deescalate | - | - | -
 granting, claimed         | fail deescalate             | approved | deescalate/in_progress | deescalate | +5s | -
+
+# A sick target: what was put off waits, a grant no longer than it has patience.
+approved                  | postpone approve            | ! Run:ILLEGAL_MOVE
+approved                  | postpone the end            | unchanged
+approved, sick            | postpone                    | approved | - | - | +1m48.48s | -
+approved, sick            | intend                      | approved | - | - | +1m0s | -
+approved, sick            | fail escalate               | approved | escalate/in_progress | - | +2s | -
+approved, sick            | fail escalate at a sick target | approved | escalate/in_progress | - | +1m48.48s | -
+approved, sick for long   | postpone                    | approved | escalate/in_progress | - | - | -
+granting, sick            | postpone                    | approved | - | - | +2m51.15s | -
+granting, sick            | escalate                    | escalated | escalate | - | +1h0m0s | -
+granting, sick            | receive deescalate          | approved | - | deescalate | now | -
+granting, sick            | dispatch                    | approved | - | - | +6m0s | 1 runs
+granting, sick and over   | claim                       | approved | - | - | +1m0s | -
+granting, asked           | postpone                    | ! Run:STALE
+granting, asked           | postpone the end            | approved | - | deescalate | +49.95s | -
+escalated                 | postpone the end            | unchanged
+escalated, over           | postpone the end            | escalated | - | - | +49.95s | -
+escalated, over           | postpone                    | ! Run:STALE
+escalated, over, sick     | postpone the end            | escalated | - | - | +1m48.48s | -
+escalated, over, waits    | postpone the end            | escalated | - | - | +1m48.48s | -
+escalated, over, sick     | claim                       | escalated | - | - | +1m0s | -
+escalated, over, waits    | claim                       | escalated | - | - | +1m0s | -
+asked                     | postpone the end            | escalated | - | deescalate | +49.95s | -
+claimed                   | postpone the end            | unchanged
+claimed                   | fail deescalate at a sick target | escalated | deescalate/in_progress | deescalate | +49.95s | -
+removal failed at sick    | postpone the end            | escalated | - | deescalate | +1m48.48s | -
+removal failed at sick    | fail deescalate             | escalated | ~deescalate/in_progress | deescalate | +10s | -
+removal failed at sick    | retry                       | escalated | ~deescalate/in_progress | deescalate | now | -
+removal failed at sick    | claim by another            | escalated | - | deescalate | +1m0s | -
+approved, failed at sick  | postpone                    | approved | - | - | +1m48.48s | -
+approved, failed at sick  | retry                       | approved | ~escalate/in_progress | - | +1m0s | -
+spared after it was sick  | claim                       | ! Run:ILLEGAL_MOVE
+spared after it was sick  | postpone the end            | unchanged
+deescalated               | postpone the end            | unchanged
 
 # Access that ends: at its time, or because somebody asked.
 escalated, over           | claim                       | escalated | - | - | +1m0s | -

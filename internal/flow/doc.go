@@ -14,6 +14,8 @@
 //   - An entitlement that several runs may share: [Grant] in grant.go, with moves
 //     of its own, because it outlives each of the runs that hold it. How what a
 //     target shows differs from what is recorded of one: drift.go.
+//   - A target that leaves calls unanswered: [Sickness] in sick.go, which all who
+//     call it share, and what becomes of runs that wait for it.
 //   - What customers' Python may answer: answer.go; the code itself: source.go,
 //     filter.go. What customers' Lambda functions are called with: payload.go.
 //   - Names and texts: id.go, srn.go, arn.go, secret.go, duration.go, suggest.go,

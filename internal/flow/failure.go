@@ -41,6 +41,8 @@ type Fail struct {
 	// Wait is how long the target asks to be left alone; zero if it does not ask.
 	// A removal waits for that no longer than after any other failure.
 	Wait time.Duration
+	// Sick says that the target is: the next attempt waits as one that was put off.
+	Sick bool
 }
 
 func (in Fail) apply(r *Run, now time.Time) error {
@@ -82,6 +84,11 @@ func (in Fail) apply(r *Run, now time.Time) error {
 	default:
 		return Errorf(CodeIllegal, "%q is not a step that fails like this", in.Step)
 	}
+	if in.Sick {
+		r.postpone(in.Step, now)
+	} else {
+		r.Postponed = nil
+	}
 	e := r.AccessEvent(in.Step, "", now)
 	r.recordFailure(f, e.Actor, e.Channel, now)
 	return nil
@@ -105,9 +112,10 @@ func (in Retry) apply(r *Run, now time.Time) error {
 	if r.Error == nil {
 		return ErrUnchanged
 	}
-	if r.Error.Step == EventDeescalate && !r.Error.RetryAt.After(now) {
+	if r.Error.Step == EventDeescalate && !r.Error.RetryAt.After(now) && !r.PutOff(EventDeescalate) {
 		return ErrUnchanged // it is due already
 	}
+	r.Postponed = nil
 	failed, missing := r.Error.EventID, r.Missing()
 	if missing {
 		if err := r.grantAgain(in.Actor, now); err != nil {

@@ -111,7 +111,8 @@ func (w *world) draw(t *rapid.T) Input {
 		intend, Escalate{Output: result.Output},
 		Claim{Owner: owner + "!", Until: w.now.Add(time.Minute)},
 		Deescalate{Owner: owner, Output: result.Output},
-		Fail{Step: rapid.SampledFrom([]EventName{EventEscalate, EventDeescalate, EventApprove}).Draw(t, "step"), Reason: failure, Wait: rapid.SampledFrom([]time.Duration{0, time.Minute, time.Hour}).Draw(t, "wait")},
+		Fail{Step: rapid.SampledFrom([]EventName{EventEscalate, EventDeescalate, EventApprove}).Draw(t, "step"), Reason: failure, Sick: rapid.Bool().Draw(t, "sick"), Wait: rapid.SampledFrom([]time.Duration{0, time.Minute, time.Hour}).Draw(t, "wait")},
+		Postpone{Step: rapid.SampledFrom([]EventName{EventEscalate, EventDeescalate, EventApprove}).Draw(t, "put off")},
 		Retry{Actor: who}, Miss{}, Find{}, Linger{}, Dispatch{}, Wait{Attempt: w.run.Execution.Attempt, Token: "token"},
 	}).Draw(t, "input")
 }

@@ -175,6 +175,8 @@ type Run struct {
 	Access *Access `json:"access,omitempty"`
 	// Error is the failure that keeps the run from going on; nil when none.
 	Error *Failure `json:"error,omitempty"`
+	// Postponed is set while the run waits because its target is sick; nil when not.
+	Postponed *Postponed `json:"postponed,omitempty"`
 
 	Execution Execution `json:"execution"`
 	// Due is when the sweep has to look at the run at the latest; zero if never.

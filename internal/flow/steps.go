@@ -220,7 +220,8 @@ func (r *Run) Overdue(now time.Time) bool {
 }
 
 // EndDue is the time from which access has to be taken away: now if somebody
-// asked, else the access's end, pushed back while a claim or a back-off lasts.
+// asked, else the access's end, pushed back while a claim or a back-off lasts, or
+// the target is sick.
 // False says that nothing ends it.
 func (r *Run) EndDue() (time.Time, bool) {
 	if !r.Access.Live() {
@@ -235,6 +236,9 @@ func (r *Run) EndDue() (time.Time, bool) {
 	}
 	if r.Access.Removal.Until.After(at) {
 		at = r.Access.Removal.Until
+	}
+	if until := r.putOffUntil(EventDeescalate); until.After(at) {
+		at = until
 	}
 	return at, true
 }
@@ -273,17 +277,18 @@ func (r *Run) Left(now time.Time) time.Duration {
 	return left
 }
 
-// PausedUntil is when the step that failed is tried again by itself; zero if
-// nothing keeps the run from going on.
+// PausedUntil is when the step that failed, or was put off, is tried again by
+// itself; zero if nothing keeps the run from going on.
 func (r *Run) PausedUntil() time.Time {
-	if r.Error == nil {
-		return time.Time{}
+	var at time.Time
+	step := Next(*r)
+	if r.Error != nil && (step == StepEscalate || step == StepRoute && r.Error.Step == EventRequest) {
+		at = r.Error.RetryAt
 	}
-	switch step := Next(*r); {
-	case step == StepEscalate, step == StepRoute && r.Error.Step == EventRequest:
-		return r.Error.RetryAt
+	if until := r.putOffUntil(EventEscalate); step == StepEscalate && until.After(at) {
+		at = until
 	}
-	return time.Time{}
+	return at
 }
 
 // nextLook is when the sweep has to look at the run at the latest, even if all

@@ -7,7 +7,8 @@
 // embedded store.
 //
 // The typed side turns our types into items, and is the same for every
-// implementation. Each has a file: [Runs], [Grants], [Messages], [Forms], [Users]
+// implementation. Each has a file: [Runs], [Grants], [Sick] (targets that leave
+// calls unanswered), [Messages], [Forms], [Users]
 // (accounts.go: whose an address is; identities.go: who people are elsewhere),
 // [Tokens], [Calls] (tokens of handlers' calls), [Values] (what handlers remember),
 // [Notices] (what administrators are told), [Rounds] (how far the look at who

@@ -13,6 +13,7 @@ type Kind string
 const (
 	KindRun         Kind = "run#"             // a run with its events, by id: flow.Run
 	KindGrant       Kind = "grant#"           // an entitlement and who holds it, by the entitlement's key: flow.Grant
+	KindSick        Kind = "sick#"            // a target that leaves calls unanswered, by its name: flow.Sickness
 	KindMessages    Kind = "msg#"             // the Slack messages that show a run, by its id: []Message
 	KindForm        Kind = "form#"            // an open form that handlers have a say in, by its run's id: flow.OpenForm
 	KindUser        Kind = "user#"            // a person, by our id
@@ -37,7 +38,7 @@ const (
 // Kinds lists all kinds.
 func Kinds() []Kind {
 	return []Kind{
-		KindRun, KindGrant, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue, KindNotice,
+		KindRun, KindGrant, KindSick, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue, KindNotice,
 		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped, KindRound,
 	}
 }

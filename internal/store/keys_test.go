@@ -28,6 +28,7 @@ func TestKinds(t *testing.T) {
 	}{
 		{store.KindRun, "0D6E-0000", "run#0d6e-0000", "0d6e-0000"},
 		{store.KindGrant, "aws_sso/Team", "grant#aws_sso/Team", "aws_sso/Team"},
+		{store.KindSick, "http/databases/Orders-DB", "sick#http/databases/Orders-DB", "http/databases/Orders-DB"},
 		{store.KindMessages, "0D6E-0000", "msg#0d6e-0000", "0d6e-0000"},
 		{store.KindForm, "0D6E-0000", "form#0d6e-0000", "0d6e-0000"},
 		{store.KindUser, "u-1", "user#u-1", "u-1"},
@@ -94,6 +95,10 @@ func TestKinds_Written(t *testing.T) {
 				g, _, err := g.Acquire("run", flow.Lease{Owner: "run", Until: start.Add(time.Hour)}, start)
 				return g, err
 			})
+			return err
+		},
+		"sickness": func() error {
+			_, err := store.Sick{Store: w}.Change(ctx, "http/databases/db", func(s flow.Sickness) flow.Sickness { return s.TimedOut("run", true, start) })
 			return err
 		},
 		"messages": func() error {

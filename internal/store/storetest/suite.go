@@ -38,6 +38,7 @@ func Run(t *testing.T, open func(t testing.TB, now func() time.Time) store.Store
 		{"Delete", testDelete},
 		{"OneWinnerPerRevision", testOneWinnerPerRevision},
 		{"NoLostUpdate", testNoLostUpdate},
+		{"PlacesAtASickTarget", testPlaces},
 		{"SameWriterAtOnce", testSameWriterAtOnce},
 		{"Due", testDue},
 		{"NewestFirst", testNewestFirst},
@@ -403,6 +404,52 @@ func testNoLostUpdate(f *fixture) {
 		if !slices.IsSorted(mine) || len(mine) != each {
 			f.Errorf("writer %d: entries %v", n, mine)
 		}
+	}
+}
+
+// testPlaces: many attempts at a sick target ask at once, and no more get a place
+// than there are. One that is given back is there for the next.
+func testPlaces(f *fixture) {
+	const target = "http/databases/Orders DB"
+	sick := store.Sick{Store: f.Store}
+	change := func(move func(flow.Sickness) flow.Sickness) flow.Sickness {
+		s, err := sick.Change(f.Context(), target, move)
+		if err != nil {
+			f.Error(err)
+		}
+		return s
+	}
+	for range flow.SickAfter {
+		change(func(s flow.Sickness) flow.Sickness { return s.TimedOut("", true, start) })
+	}
+	take := func() int {
+		var all sync.WaitGroup
+		var placed atomic.Int64
+		for range writers {
+			owner := store.NewWriter()
+			all.Go(func() {
+				ok := false
+				change(func(s flow.Sickness) flow.Sickness {
+					s, ok = s.Take(flow.Place{Owner: owner, Run: "run", Until: start.Add(time.Minute)}, true, start)
+					return s
+				})
+				if ok {
+					placed.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		return int(placed.Load())
+	}
+	if n := take(); n != flow.SickPlaces {
+		f.Errorf("%d attempts have a place, want %d", n, flow.SickPlaces)
+	}
+	s := change(func(s flow.Sickness) flow.Sickness { return s.Leave(s.Places[0].Owner) })
+	if len(s.Places) != flow.SickPlaces-1 {
+		f.Errorf("%d places are taken after one was given back", len(s.Places))
+	}
+	if n := take(); n != 1 {
+		f.Errorf("%d attempts have the one place that was free", n)
 	}
 }
 
