@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"errors"
 	"hash/fnv"
 	"slices"
 	"time"
@@ -179,4 +180,18 @@ func (r *Run) putOffUntil(step EventName) time.Time {
 		return time.Time{}
 	}
 	return r.Postponed.Until
+}
+
+// AtSick is the error of an attempt at a sick target.
+type AtSick struct{ Cause error }
+
+func (e *AtSick) Error() string { return "at a sick target: " + e.Cause.Error() }
+
+// Unwrap gives the attempt's own error.
+func (e *AtSick) Unwrap() error { return e.Cause }
+
+// IsAtSick tells whether an error is of an attempt at a sick target.
+func IsAtSick(err error) bool {
+	_, ok := errors.AsType[*AtSick](err)
+	return ok
 }

@@ -18,6 +18,7 @@ import (
 type Access struct {
 	Runs   store.Runs
 	Grants store.Grants
+	Sick   store.Sick
 	Flows  *store.Flows
 	Users  store.Users
 	Open   strategy.Opener
@@ -90,7 +91,7 @@ func (a *Access) arm(ctx context.Context, r flow.Run) {
 		return
 	}
 	var err error
-	if at.Sub(a.Clock.Now()) < a.Ahead {
+	if at.Sub(a.Clock.Now()) < a.Ahead && !r.PutOff(flow.EventDeescalate) {
 		err = a.Remover.Remove(ctx, r.ID)
 	} else {
 		err = a.Schedule.Set(ctx, r.ID, at)

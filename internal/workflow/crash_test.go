@@ -16,7 +16,7 @@ func TestCrash(t *testing.T) {
 	t.Parallel()
 	for _, after := range []bool{false, true} {
 		for _, path := range []string{"both", "schedule", "sweep"} {
-			for _, story := range []string{"alone", "predates us", "shared", "by hand", "handlers"} {
+			for _, story := range []string{"alone", "predates us", "shared", "by hand", "handlers", "sick"} {
 				if path == "both" && story != "alone" {
 					continue // each alone is the harder case
 				}
@@ -46,6 +46,9 @@ func crashAt(t *testing.T, n int, after bool, path, story string) bool {
 	w := newWorld(t, edit...)
 	w.schedule.on, w.sweeping = path != "sweep", path != "schedule"
 	w.target.has[askerHas] = story == "predates us"
+	if story == "sick" { // well again with the grant; of the two places left, a crash may keep one
+		w.sicken(at, flow.SickPlaces-2, 24*time.Hour)
+	}
 	w.process.left, w.process.after = n, after
 	const foundOut = 6*time.Minute + 30*time.Second // enough for the slowest lost step
 	a := w.ask(asker, "a")
@@ -100,6 +103,11 @@ func crashAt(t *testing.T, n int, after bool, path, story string) bool {
 		if w.target.calls["revoke"] > 0 {
 			t.Error("revoked what was there before us")
 		}
+	case "sick":
+		w.sicken(at, 0, 0)
+		w.pass(end.Sub(w.clock.Now()))
+		w.want(a, flow.Deescalated)
+		w.wantPresent()
 	default:
 		w.pass(end.Sub(w.clock.Now()))
 		w.want(a, flow.Deescalated)

@@ -40,13 +40,18 @@ func (a *Access) Deescalate(ctx context.Context, id string) error {
 	}
 	if wait := at.Sub(a.Clock.Now()); wait > a.Ahead {
 		return a.Schedule.Set(ctx, id, at)
-	} else if wait > 0 {
+	} else if wait > 0 && !r.PutOff(flow.EventDeescalate) {
 		select {
 		case <-a.Clock.After(wait):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+	try, calling, err := a.begin(ctx, id, r.Access.At(), flow.EventDeescalate)
+	if err != nil {
+		return a.postponeRemoval(ctx, id)
+	}
+	defer try.leave(ctx)
 	lease := a.lease()
 	r, err = a.Runs.Change(ctx, id, a.Clock.Now, func(flow.Run) (flow.Input, error) {
 		return flow.Claim(lease), nil
@@ -70,7 +75,8 @@ func (a *Access) Deescalate(ctx context.Context, id string) error {
 	if r, err = a.renew(ctx, r, lease, hooks); err != nil || r.Access.Removal.Owner != lease.Owner {
 		return err // another one is at it
 	}
-	outcome, err := a.removeAll(ctx, r, lease)
+	outcome, err := a.removeAll(calling, r, lease)
+	err = try.end(ctx, err)
 	outcome.Hooks = hooks
 	var next flow.Input = outcome
 	switch {
@@ -78,7 +84,7 @@ func (a *Access) Deescalate(ctx context.Context, id string) error {
 		next = flow.Claim{Owner: lease.Owner, Until: a.Clock.Now().Add(busyPause)}
 	case err != nil:
 		a.Log.ErrorContext(ctx, "removal failed and will be repeated", "run", id, "error", err)
-		next = flow.Fail{Step: flow.EventDeescalate, Reason: flow.FailureOf(err), Wait: flow.AskedToWait(err)}
+		next = flow.Fail{Step: flow.EventDeescalate, Reason: flow.FailureOf(err), Wait: flow.AskedToWait(err), Sick: flow.IsAtSick(err)}
 	}
 	ctx, cancel := a.cleanUp(ctx)
 	defer cancel()
@@ -110,6 +116,7 @@ func (a *Access) TakeOver(ctx context.Context, r flow.Run) error {
 			return err
 		}
 	}
+	a.orphan(ctx, r)
 	_, err := a.Runs.Change(ctx, r.ID, a.Clock.Now, func(now flow.Run) (flow.Input, error) {
 		if now.Access.Removal.Owner != r.Access.Removal.Owner || !a.Clock.Now().Before(now.Access.Removal.Until) {
 			return nil, flow.ErrUnchanged
@@ -280,6 +287,7 @@ func (a *Access) remove(ctx context.Context, opened strategy.Strategy, c strateg
 		if done.result, err = opened.Revoke(ctx, c); err != nil {
 			return removal{err: err}
 		}
+		answered(ctx)
 		if observer, ok := opened.(strategy.Observer); ok {
 			seen, err := observer.Observe(ctx, c)
 			if err != nil {

@@ -35,16 +35,27 @@ func (a *Access) Escalate(ctx context.Context, id string) (flow.Step, error) {
 	if err != nil {
 		return "", again(err)
 	}
+	try, calling, err := a.begin(ctx, id, targetOf(f, r), flow.EventEscalate)
+	if err != nil {
+		return a.postponeGrant(ctx, id)
+	}
+	defer try.leave(ctx)
 	var outcome flow.Escalate
-	r, opened, err := a.intend(ctx, f, r)
+	r, opened, err := a.intend(calling, f, r)
 	if err == nil {
 		err = a.configured(ctx, r)
 	}
 	if err == nil {
-		outcome, err = a.grantAll(ctx, r, opened)
+		err = try.move(ctx, r.Access.At())
+	}
+	if err == nil {
+		outcome, err = a.grantAll(calling, r, opened)
 		outcome.Hooks = f.Hooks()
 	}
+	err = try.end(ctx, err)
 	switch {
+	case errors.Is(err, errSick):
+		return a.postponeGrant(ctx, id)
 	case flow.CodeOf(err) == flow.CodeBusy:
 		return a.putOff(ctx, id, err)
 	case flow.CodeOf(err) == flow.CodeStale:
@@ -101,12 +112,12 @@ func (a *Access) configured(ctx context.Context, r flow.Run) error {
 func (a *Access) failed(ctx context.Context, id string, cause error) (flow.Step, error) {
 	a.Log.WarnContext(ctx, "granting failed", "run", id, "error", cause)
 	r, err := a.Runs.Change(ctx, id, a.Clock.Now, func(flow.Run) (flow.Input, error) {
-		return flow.Fail{Step: flow.EventEscalate, Reason: flow.FailureOf(cause), Wait: flow.AskedToWait(cause)}, nil
+		return flow.Fail{Step: flow.EventEscalate, Reason: flow.FailureOf(cause), Wait: flow.AskedToWait(cause), Sick: flow.IsAtSick(cause)}, nil
 	})
 	if err != nil && flow.CodeOf(err) != flow.CodeStale {
 		return "", again(err)
 	}
-	if flow.AskedToWait(cause) > 0 {
+	if flow.AskedToWait(cause) > 0 || flow.IsAtSick(cause) {
 		return flow.StepDone, nil // the execution would not wait that long: another one is started then
 	}
 	if flow.Next(r) == flow.StepEscalate {
@@ -291,6 +302,7 @@ func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy
 		if seen, err = observer.Observe(ctx, c); err != nil {
 			return result, err
 		}
+		answered(ctx)
 	}
 	if do == flow.DoNone {
 		if !observes || seen.Presence == flow.Present {
@@ -314,6 +326,7 @@ func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy
 		if result, err = opened.Grant(ctx, c); err != nil {
 			return result, err
 		}
+		answered(ctx)
 		if observes {
 			if seen, err = observer.Observe(ctx, c); err != nil {
 				return result, err

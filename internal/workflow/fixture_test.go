@@ -84,6 +84,7 @@ type world struct {
 	seq      int
 	sweeping bool
 	restarts int
+	broken   string   // items whose keys begin with it can't be read or written; "": none
 	executed []string // executions that were started
 }
 
@@ -185,7 +186,7 @@ func (w *world) boot() {
 	w.submit = workflow.Submit{Org: "acme", Runs: w.runs, Flows: w.flows, Directory: w.directory, Now: now}
 	w.approval = workflow.Approval{Runs: w.runs, Flows: w.flows, Directory: w.directory, Users: store.Users{Store: s}, Functions: w.functions, Handlers: w.handlers, Notices: store.Notices{Store: s, Now: now}, Now: now, FunctionTimeout: time.Minute}
 	w.access = workflow.Access{
-		Runs: w.runs, Grants: w.grants, Flows: w.flows, Users: store.Users{Store: s},
+		Runs: w.runs, Grants: w.grants, Sick: store.Sick{Store: s}, Flows: w.flows, Users: store.Users{Store: s},
 		Open: w.target.open, Rights: rightsOf, Handlers: w.handlers, Schedule: w.schedule, Remover: w, Clock: w.clock, Log: log,
 		CallTimeout: 30 * time.Second,
 	}
@@ -469,6 +470,9 @@ func (s *mortalStore) Get(ctx context.Context, key string) (store.Item, error) {
 	if s.process.dead() {
 		return store.Item{}, errDead
 	}
+	if s.world.breaks(key) {
+		return store.Item{}, errors.New("the store can't read this")
+	}
 	return s.Memory.Get(ctx, key)
 }
 
@@ -483,6 +487,9 @@ func (s *mortalStore) Put(ctx context.Context, item store.Item) (rev int64, err 
 	if hook := s.world.target.hook; hook != nil {
 		hook(ctx)
 	}
+	if s.world.breaks(item.Key) {
+		return 0, errors.New("the store can't write this")
+	}
 	err = s.process.do(func() error {
 		var err error
 		if rev, err = s.Memory.Put(ctx, item); err == nil {
@@ -494,6 +501,8 @@ func (s *mortalStore) Put(ctx context.Context, item store.Item) (rev int64, err 
 	})
 	return rev, err
 }
+
+func (w *world) breaks(key string) bool { return w.broken != "" && strings.HasPrefix(key, w.broken) }
 
 // fate is what becomes of a call of the target.
 type fate string

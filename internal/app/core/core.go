@@ -40,6 +40,7 @@ type Core struct {
 	Log      *slog.Logger
 	Runs     store.Runs
 	Grants   store.Grants
+	Sick     store.Sick
 	Flows    *store.Flows
 	Users    store.Users
 	Messages store.Messages
@@ -57,7 +58,7 @@ type Core struct {
 func New(settings config.Settings, s store.Store, clock workflow.Clock, log *slog.Logger) Core {
 	return Core{
 		Org: settings.Org, Clock: clock, Log: log, Patience: settings.Patience,
-		Runs: store.Runs{Store: s}, Grants: store.Grants{Store: s}, Flows: &store.Flows{Store: s},
+		Runs: store.Runs{Store: s}, Grants: store.Grants{Store: s}, Sick: store.Sick{Store: s}, Flows: &store.Flows{Store: s},
 		Users: store.Users{Store: s}, Messages: store.Messages{Store: s},
 		Tokens: store.Tokens{Store: s, Org: settings.Org, Now: clock.Now},
 		Calls:  store.Calls{Store: s, Now: clock.Now}, Values: store.Values{Store: s},
@@ -89,7 +90,7 @@ func (c Core) Access(p AccessPorts) (*workflow.Access, error) {
 		within = c.within
 	}
 	return &workflow.Access{
-		Runs: c.Runs, Grants: c.Grants, Flows: c.Flows, Users: c.identities(), Clock: c.Clock, Log: c.Log,
+		Runs: c.Runs, Grants: c.Grants, Sick: c.Sick, Flows: c.Flows, Users: c.identities(), Clock: c.Clock, Log: c.Log,
 		Open: p.Open, Rights: p.Rights, Bound: p.Bound, Handlers: p.Handlers, Schedule: p.Schedule, Remover: p.Remover,
 		CallTimeout: p.CallTimeout, Within: within, Ahead: p.Ahead,
 	}, complete("access", p)
