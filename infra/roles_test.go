@@ -239,8 +239,8 @@ func ruleFaults(all []grantedRight) []string {
 			broken("services change no run, and call nobody")
 		case strings.Contains(g.condition, "kv#") && g.who != "ServicesRole":
 			broken("only services keep what handlers keep")
-		case strings.Contains(g.condition, "grant#"):
-			broken("only access touches grants")
+		case strings.Contains(g.condition, "grant#"), strings.Contains(g.condition, "sick#"):
+			broken("only access touches grants, and knows which targets are sick")
 		case table && strings.Contains(g.condition, "LeadingKeys") && (strings.HasSuffix(g.condition, " *") && !strings.Contains(g.resource, "/index/")):
 			broken("only kinds of items are allowed")
 		case strings.HasPrefix(g.action, "scheduler:"), strings.HasPrefix(g.action, "iam:"):

@@ -42,5 +42,8 @@ func statusOf(r flow.Run) events.RunStatus {
 	if r.Error != nil {
 		out.Error = &events.AuditError{Message: r.Error.Message, Code: string(r.Error.Code)}
 	}
+	if out.Error == nil && (r.PutOff(flow.EventEscalate) || r.PutOff(flow.EventDeescalate)) {
+		out.Error = &events.AuditError{Message: "the target does not answer: this waits, and is looked at again within five minutes", Code: string(flow.CodeUnavailable)}
+	}
 	return out
 }

@@ -86,6 +86,9 @@ func (in Fail) apply(r *Run, now time.Time) error {
 	}
 	if in.Sick {
 		r.postpone(in.Step, now)
+		if until := r.Postponed.Until; until.After(f.RetryAt) && !f.RetryAt.IsZero() {
+			f.RetryAt = until
+		}
 	} else {
 		r.Postponed = nil
 	}

@@ -171,7 +171,10 @@ func (r *Run) PutOff(step EventName) bool {
 	if p == nil || p.Step != step {
 		return false
 	}
-	return step != EventDeescalate || r.Access.Live() && !p.Until.Before(r.endsAt())
+	if step == EventEscalate {
+		return r.Status == Approved && !r.removing()
+	}
+	return r.Access.Live() && !p.Until.Before(r.endsAt())
 }
 
 // putOffUntil is when a step that waits is tried again; zero if it does not wait.

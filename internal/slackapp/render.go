@@ -429,6 +429,10 @@ func (c *card) whatNext(line func(string, ...any)) {
 func (c *card) granting(line func(string, ...any)) {
 	switch {
 	case c.ending(line):
+	case c.PutOff(flow.EventEscalate) && c.Error == nil:
+		line("⏳ *%s does not answer*, since %s. Access is granted when it does: that is looked at every few minutes, for a quarter of an hour.", c.target(), moment(c.Postponed.Since))
+	case c.PutOff(flow.EventEscalate):
+		line("⚠️ *Granting access failed* (%s), and %s does not answer. It is tried again within minutes.", c.attempts(), c.target())
 	case c.Error == nil && c.Access.Live() && !c.Access.BusyUntil.IsZero():
 		line("⏳ Another request is changing the same access. This one waits for it, until %s at the latest.", moment(c.Access.BusyUntil))
 	case c.Error == nil:
@@ -443,8 +447,16 @@ func (c *card) granting(line func(string, ...any)) {
 // ending says how far the removal is. It returns false if it has not begun.
 func (c *card) ending(line func(string, ...any)) bool {
 	asker, asked := c.EndAsked()
+	sick := c.PutOff(flow.EventDeescalate)
+	failed := c.Error != nil && c.Error.Step == flow.EventDeescalate
 	switch {
-	case c.Error != nil && c.Error.Step == flow.EventDeescalate:
+	case sick && failed:
+		line("⚠️ *Taking the access away failed* (%s), and %s does not answer. It is tried again every few minutes, and until it works.", c.attempts(), c.target())
+	case sick && asked:
+		line("⏳ *Ended* by %s, but %s does not answer, since %s. The access is taken away when it does: that is looked at every few minutes.", mention(asker.Actor), c.target(), moment(c.Postponed.Since))
+	case sick:
+		line("⏳ *Time is over*, but %s does not answer, since %s. The access is taken away when it does: that is looked at every few minutes.", c.target(), moment(c.Postponed.Since))
+	case failed:
 		line("⚠️ *Taking the access away failed* (%s). It is tried again %s, and until it works.", c.attempts(), moment(c.Error.RetryAt))
 	case asked:
 		line("⏳ *Ended* by %s; access is being taken away.", mention(asker.Actor))
@@ -454,6 +466,14 @@ func (c *card) ending(line func(string, ...any)) bool {
 		return false
 	}
 	return true
+}
+
+// target names what access is to, or was asked for.
+func (c *card) target() string {
+	if c.Access != nil {
+		return safe(c.Access.Target.Title())
+	}
+	return safe(c.Target.Title())
 }
 
 // attempts counts how often the failed step was tried.

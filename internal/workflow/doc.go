@@ -9,7 +9,8 @@
 //	approval.go    what the steps that collect a decision share:
 //	               route.go, forward.go, decide.go; vouch.go: who counts at a
 //	               decision and before the grant, as people are now
-//	access.go      what granting and removing share: escalate.go, deescalate.go
+//	access.go      what granting and removing share: escalate.go, deescalate.go;
+//	               sick.go puts off what would wait for a target that does not answer
 //	feed.go        reads the change feed, for drive, notify.go (Slack) and
 //	               audit.go (the audit log)
 //	notices.go     tells the error channels what belongs to no run
