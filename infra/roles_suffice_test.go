@@ -424,6 +424,7 @@ func TestRightsSuffice(t *testing.T) {
 		}
 	}
 	must(publisher.Run(ctx, published.Flows, published.Strategies))(t)
+	must(access.Sick.Change(ctx, run(byAPI[0]).Access.At(), func(s flow.Sickness) flow.Sickness { return s.TimedOut("", false, a.clock.Now()) }))(t)
 
 	// Those who hold it are looked at, and the end of it may be asked for.
 	standing := a.as("StandingRole")

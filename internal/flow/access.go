@@ -280,7 +280,7 @@ func (in Deescalate) apply(r *Run, now time.Time) error {
 	}
 	r.record(e)
 	r.then(EventDeescalate, e.ID, in.Hooks)
-	r.Status, r.Error = Deescalated, nil
+	r.Status, r.Error, r.Postponed = Deescalated, nil, nil
 	r.Access.Removed, r.Access.Lingering = now, time.Time{}
 	r.Access.Removal.Owner, r.Access.Removal.Until, r.Access.Removal.Result = "", time.Time{}, nil
 	return nil
