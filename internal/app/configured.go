@@ -28,7 +28,7 @@ func (l *Local) configure(ctx context.Context, c core.Core, configured *catalog.
 			return functions, secrets, nil
 		}
 	}
-	live, err := anyLive(ctx, c)
+	_, live, err := l.liveIn(ctx)
 	if err != nil || !live {
 		return nil, nil, errors.Join(faults, err)
 	}
@@ -99,14 +99,6 @@ func (l *Local) keptFunctions() string {
 	return filepath.Join(l.options.Data, "lambda", "functions.json")
 }
 
-// anyLive says whether there is access that has to be taken away.
-func anyLive(ctx context.Context, c core.Core) (bool, error) {
-	for _, err := range workflow.Live(ctx, c.Runs) {
-		return err == nil, err
-	}
-	return false, nil
-}
-
 // closed returns why no new requests are taken; see workflow.Submit.
 func (l *Local) closed() error {
 	if l.faults != nil {
@@ -123,6 +115,10 @@ func (l *Local) healthz(w http.ResponseWriter, r *http.Request) {
 	}
 	if l.faults != nil {
 		http.Error(w, "the configuration is not in force, and no new requests are taken; what was published last is there for access to end:\n"+l.faults.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	if err := l.refused.Err(); err != nil {
+		http.Error(w, "Slack refuses us, so that nobody can be asked; access ends as planned, and Slack is asked again every half minute:\n"+err.Error(), http.StatusServiceUnavailable)
 		return
 	}
 	if !l.reserve.Kept() {

@@ -82,6 +82,7 @@ type Local struct {
 	options  Options
 	isolated []string // flows whose handlers have a function of their own
 	faults   error    // of a configuration that is not in force; set before anything is served
+	refused  refusals
 	server   *http.Server
 	listener net.Listener
 	workers  []func(context.Context) error // run beside the engine

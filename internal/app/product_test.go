@@ -8,16 +8,20 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/jonboulle/clockwork"
 
+	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/deadline"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/slacksim"
@@ -84,6 +88,26 @@ func (p *product) start(configure func(*Options) error) error {
 		return errors.Join(<-ran, l.Close(), log.Close())
 	}
 	return p.settle()
+}
+
+// workspace makes a simulated workspace that is not the product's own, and outlives
+// it: connect has a start use it as a real one is used, by HTTP. The settings have
+// its secrets.
+func (p *product) workspace(tb testing.TB, settings config.Slack) (sim *slacksim.Sim, connect func(*Options)) {
+	tb.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { sim.ServeHTTP(w, r) }))
+	tb.Cleanup(server.Close)
+	sim, err := slacksim.New(slacksim.Config{
+		SigningSecret: settings.SigningSecret, BotToken: settings.BotToken, AppURL: "http://app.example.com", BaseURL: server.URL,
+		Clock: p.clock, Client: slacksim.InProcess(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			p.local.server.Handler.ServeHTTP(w, r)
+		})),
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	settings.APIURL = server.URL + "/api"
+	return sim, func(o *Options) { o.Settings.Slack = settings }
 }
 
 // stop ends what runs, as SIGTERM would.

@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -90,22 +89,10 @@ func TestNoSecretIsKept(t *testing.T) {
 		}
 	}
 
-	// A workspace of its own, which is connected as a real one is.
-	var sim *slacksim.Sim
-	slack := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { sim.ServeHTTP(w, r) }))
-	t.Cleanup(slack.Close)
-	sim, err := slacksim.New(slacksim.Config{
-		SigningSecret: signing, BotToken: botToken, AppURL: "http://app.example.com", BaseURL: slack.URL,
-		Clock: p.clock, Client: slacksim.InProcess(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			p.local.server.Handler.ServeHTTP(w, r)
-		})),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	sim, connect := p.workspace(t, config.Slack{BotToken: botToken, SigningSecret: signing})
 	var answers bytes.Buffer
 	if err := p.start(func(o *Options) error {
-		o.Settings.Slack = config.Slack{BotToken: botToken, SigningSecret: signing, APIURL: slack.URL + "/api"}
+		connect(o)
 		o.seams.http = signedOnly{slacksim.InProcess(p.target).Transport, granting, p.clock.Now}
 		return nil
 	}); err != nil {

@@ -25,7 +25,7 @@ type slackSide struct {
 
 // slack connects to the workspace of the settings. It asks Slack for the
 // workspace's id at once, so that the start fails with a token that does not
-// work.
+// work, unless there is access to take away.
 func (l *Local) slack(ctx context.Context, c core.Core) (*slackSide, error) {
 	settings := l.options.Settings.Slack
 	mode, err := settings.Mode()
@@ -45,7 +45,9 @@ func (l *Local) slack(ctx context.Context, c core.Core) (*slackSide, error) {
 	side.secret, side.apiURL, side.api = settings.SigningSecret, settings.APIURL, core.SlackAPI(settings, client)
 	team, err := slackapp.Workspace(ctx, core.SlackAPI(settings, asking))
 	if err != nil {
-		return nil, err
+		if team, err = l.withoutSlack(ctx, side.api, err); err != nil {
+			return nil, err
+		}
 	}
 	side.directory = c.Directory(side.api, team)
 	side.directory.Simulated = mode == config.Simulated
@@ -56,7 +58,8 @@ func (l *Local) slack(ctx context.Context, c core.Core) (*slackSide, error) {
 func (l *Local) mount(mux *http.ServeMux, side *slackSide, a *slackapp.App) {
 	switch side.mode {
 	case config.SocketMode:
-		l.workers = append(l.workers, func(ctx context.Context) error { return a.ServeSocket(ctx) })
+		a.Connected = func() { l.refused.note(theConnection, nil) }
+		l.workers = append(l.workers, func(ctx context.Context) error { return l.stayConnected(ctx, a) })
 	default:
 		mux.Handle("/slack/", a.Handler(slackapp.FixedSecret(side.secret)))
 	}

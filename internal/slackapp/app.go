@@ -38,6 +38,8 @@ type App struct {
 	Log    *slog.Logger
 	// Patience is the least bound of any work here; zero where Slack does not wait.
 	Patience time.Duration
+	// Connected, if it is not nil, is called when Socket Mode has a connection.
+	Connected func()
 
 	lists lists
 }

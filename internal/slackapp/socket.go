@@ -63,6 +63,9 @@ func (a *App) connectionEvent(ctx context.Context, event socketmode.Event) {
 	switch data := event.Data.(type) {
 	case *socketmode.ConnectedEvent:
 		a.Log.InfoContext(ctx, "connected to Slack by Socket Mode")
+		if a.Connected != nil {
+			a.Connected()
+		}
 		return
 	case *slack.InvalidAuthEvent:
 		cause = errors.New("the app-level token is refused by Slack")
