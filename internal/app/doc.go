@@ -9,7 +9,8 @@
 //	                 force while access that needs it is live
 //	disk.go          what happens when the disk is full
 //	slack.go         the way to a workspace; simulation.go: the simulated one,
-//	                 and what its page shows beside it
+//	                 and what its page shows beside it; refused.go: what happens
+//	                 when Slack refuses us
 //	functions.go     customers' functions on this machine; handlers.go: their
 //	                 Python
 //	token.go         manages API tokens here; token_remote.go: those of a
