@@ -107,10 +107,10 @@ func (l *Local) stayConnected(ctx context.Context, a *slackapp.App) error {
 		if _, live, err := l.liveIn(ctx); err != nil || !live {
 			return errors.Join(refusal, err)
 		}
-		l.options.Log.ErrorContext(ctx, "Slack refuses the connection: access that was granted ends as planned, and Slack is asked again and again", "error", refusal)
 		again := make(chan struct{})
 		l.Engine.At("connecting to Slack again", l.options.Clock.Now().Add(askAgain), func(context.Context) { close(again) })
 		l.refused.note(theConnection, refusal)
+		l.options.Log.ErrorContext(ctx, "Slack refuses the connection: access that was granted ends as planned, and Slack is asked again and again", "error", refusal)
 		select {
 		case <-ctx.Done():
 			return nil

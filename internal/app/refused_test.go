@@ -3,11 +3,11 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -210,34 +210,53 @@ func TestRefusedConnection(t *testing.T) {
 		}
 	}))
 	t.Cleanup(front.Close)
+	heard := hearing{Handler: slog.DiscardHandler, messages: make(chan string, 64)}
 	if err := c.start(func(o *Options) error {
 		connect(o)
+		o.Log = slog.New(heard)
 		o.Settings.Slack.AppToken, o.Settings.Slack.SigningSecret, o.Settings.Slack.APIURL = "xapp-real", "", front.URL+"/api"
 		return nil
 	}); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the refusal", func() bool { _, body := c.health(); return strings.Contains(body, "Socket Mode") })
+	heard.await(t, "Slack refuses the connection")
+	if status, body := c.health(); status != http.StatusServiceUnavailable || !strings.Contains(body, "connect to Slack by Socket Mode: invalid_auth") {
+		t.Errorf("health: %d %s", status, body)
+	}
 	takes.Store(true)
 	c.pass(time.Minute)
-	await(t, "a connection", func() bool { return len(connected) > 0 })
-	conn := <-connected
-	defer conn.Close()
-	if err := conn.WriteJSON(map[string]any{"type": "hello", "num_connections": 1}); err != nil {
-		t.Fatal(err)
+	heard.await(t, "connected to Slack")
+	defer (<-connected).Close()
+	if status, body := c.health(); status != http.StatusOK {
+		t.Errorf("health: %d %s", status, body)
 	}
-	await(t, "health", func() bool { status, _ := c.health(); return status == http.StatusOK })
 }
 
-// await asks until something holds, which no clock of the test's decides.
-func await(t *testing.T, what string, holds func() bool) {
+// hearing is a log whose messages a test waits for.
+type hearing struct {
+	slog.Handler
+	messages chan string
+}
+
+func (h hearing) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h hearing) Handle(_ context.Context, r slog.Record) error {
+	if strings.Contains(r.Message, "Slack") {
+		h.messages <- r.Message
+	}
+	return nil
+}
+
+func (h hearing) await(t *testing.T, beginning string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), deadline.LastResort)
-	defer cancel()
-	for !holds() {
-		if ctx.Err() != nil {
-			t.Fatal(what + ": in vain")
+	for ctx := deadline.Context(t); ; {
+		select {
+		case m := <-h.messages:
+			if strings.HasPrefix(m, beginning) {
+				return
+			}
+		case <-ctx.Done():
+			t.Fatalf("%s: in vain", beginning)
 		}
-		runtime.Gosched()
 	}
 }

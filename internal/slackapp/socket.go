@@ -62,10 +62,10 @@ func (a *App) connectionEvent(ctx context.Context, event socketmode.Event) {
 	var cause error
 	switch data := event.Data.(type) {
 	case *socketmode.ConnectedEvent:
-		a.Log.InfoContext(ctx, "connected to Slack by Socket Mode")
 		if a.Connected != nil {
 			a.Connected()
 		}
+		a.Log.InfoContext(ctx, "connected to Slack by Socket Mode")
 		return
 	case *slack.InvalidAuthEvent:
 		cause = errors.New("the app-level token is refused by Slack")
