@@ -11,8 +11,8 @@ import (
 	"github.com/symflows/symflows/internal/flow"
 )
 
-// Round is how far the look at who holds access has come, and the one at
-// requests of flows that have changed.
+// Round is how far the looks have come: at who holds access, at requests of flows
+// that have changed, and at who is left to approve.
 type Round struct {
 	// Status and Cursor are where the listing of live runs goes on.
 	Status flow.Status `json:"status,omitempty"`
@@ -34,7 +34,22 @@ type Round struct {
 	Walks    int    `json:"walks,omitempty"`
 	Requests string `json:"requests,omitempty"`
 
+	// Deciders is how far the look at those has come who may approve open
+	// requests.
+	Deciders DecidersWalk `json:"deciders,omitzero"`
+
 	read []byte // as it was read
+}
+
+// DecidersWalk is a walk through all open requests.
+type DecidersWalk struct {
+	Began  time.Time `json:"began,omitzero"`
+	Done   bool      `json:"done,omitempty"`
+	Cursor string    `json:"cursor,omitempty"`
+	// There are those, by Slack's ids, whom the directory has; Gone those who are
+	// deactivated.
+	There []string `json:"there,omitempty"`
+	Gone  []string `json:"gone,omitempty"`
 }
 
 // Rounds keeps the one round that is under way.

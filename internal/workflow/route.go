@@ -287,19 +287,25 @@ func (a Approval) tier(ctx context.Context, to []flow.Destination, timeout *int6
 	return t, nil
 }
 
+// able lists those who could approve a request, each person once, where not every
+// member may.
+func able(d flow.Deciders, r flow.Run) []flow.Actor {
+	var able []flow.Actor
+	for _, who := range slices.Concat(d.People, d.Admins) {
+		if (d.AllowSelfApproval || !r.Asks(who)) && !slices.ContainsFunc(able, who.Same) {
+			able = append(able, who)
+		}
+	}
+	return able
+}
+
 // unapprovable returns an error that says why nobody is able to approve the
 // request, or nil if somebody is.
 func unapprovable(d flow.Deciders, r flow.Run) error {
 	if d.Members {
 		return nil
 	}
-	var able []flow.Actor
-	for _, who := range slices.Concat(d.People, d.Admins) {
-		if r.Asks(who) && !d.AllowSelfApproval || slices.ContainsFunc(able, who.Same) {
-			continue
-		}
-		able = append(able, who)
-	}
+	able := able(d, r)
 	if len(able) >= d.Required {
 		return nil
 	}

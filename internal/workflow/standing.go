@@ -17,9 +17,9 @@ import (
 )
 
 // Standing looks now and then at what nobody asks about: whether those who hold
-// access are still there, and whether open requests are still of a flow that
-// there is. It asks for the end of access, and for a review of requests, and
-// does neither itself.
+// access are still there, whether open requests are still of a flow that there
+// is, and whether anybody is left to approve them. It asks for the end of access,
+// and for a review of requests, and does neither itself.
 //
 // Holders are asked about in rounds, so many at each look. Only when all were,
 // the access of those who are gone is ended: a directory that takes everybody
@@ -75,6 +75,10 @@ const (
 	// reviewWalks is how often all requests are held to new flows: an index may
 	// not have had one yet.
 	reviewWalks = 2
+	// decidersEvery is how often those who may approve open requests are asked
+	// about: they are asked again at each decision, and this is for requests that
+	// nobody decides any more.
+	decidersEvery = time.Hour
 )
 
 // Look looks once. What it did not come to is done by the next one. A look at
@@ -85,7 +89,7 @@ func (s Standing) Look(ctx context.Context) (Looked, error) {
 	if err != nil {
 		return l, err
 	}
-	err = errors.Join(s.requests(ctx, &round, &l), s.holders(ctx, &round, &l))
+	err = errors.Join(s.requests(ctx, &round, &l), s.deciders(ctx, &round, &l), s.holders(ctx, &round, &l))
 	if !round.Held.IsZero() && round.Ending.IsZero() {
 		l.Held = len(round.Gone)
 	}
@@ -322,4 +326,90 @@ func (s Standing) requests(ctx context.Context, round *store.Round, l *Looked) e
 		}
 	}
 	return nil
+}
+
+// deciders asks for a review of open requests that nobody is left to approve,
+// because those who could were deactivated: the review says so, or finds others.
+// It takes up to half of the questions of a look.
+func (s Standing) deciders(ctx context.Context, round *store.Round, l *Looked) error {
+	walk, now := &round.Deciders, s.Now().UTC()
+	if walk.Done && now.Sub(walk.Began) < decidersEvery {
+		return nil
+	}
+	if walk.Done || walk.Began.IsZero() {
+		*walk = store.DecidersWalk{Began: now}
+	}
+	list, err := s.Flows.List(ctx)
+	if err != nil {
+		return err
+	}
+	inForce := map[string]string{}
+	for _, f := range list {
+		inForce[strings.ToLower(f.Name)] = f.Version
+	}
+	most := l.Asked + max(s.AtOnce/2, 1)
+	for range reviewPages {
+		page, err := s.Runs.List(ctx, store.Query{By: store.ByStatus, Value: string(flow.Requested), Limit: 200, Cursor: walk.Cursor})
+		if err != nil {
+			return err
+		}
+		for _, hit := range page.Runs {
+			left, known := s.anyLeft(ctx, hit, walk, l, most)
+			if !known {
+				return nil // the next look goes on with this page
+			}
+			if left {
+				continue
+			}
+			_, err := s.Runs.Change(ctx, hit.ID, s.Now, func(r flow.Run) (flow.Input, error) {
+				if r.Status != flow.Requested {
+					return nil, flow.ErrUnchanged
+				}
+				return flow.Receive{Action: flow.ActionReview, Actor: flow.System, Channel: flow.ChannelInternal, Version: inForce[strings.ToLower(r.Flow)]}, nil
+			})
+			if err != nil {
+				return err
+			}
+			l.Reviewed++
+		}
+		if walk.Cursor = page.Cursor; walk.Cursor == "" {
+			walk.Done, walk.There, walk.Gone = true, nil, nil
+			return nil
+		}
+	}
+	return nil
+}
+
+// anyLeft tells whether enough of those are there who may approve a request.
+// False for known: the directory can't be asked for that in this look.
+func (s Standing) anyLeft(ctx context.Context, r flow.Run, walk *store.DecidersWalk, l *Looked, most int) (left, known bool) {
+	if r.Deciders.Members {
+		return true, true
+	}
+	there := 0
+	for _, who := range able(r.Deciders, r) {
+		id := who.SlackID
+		switch {
+		case id == "" || slices.Contains(walk.There, id):
+		case slices.Contains(walk.Gone, id):
+			continue
+		case l.Asked >= most:
+			return false, false
+		default:
+			gone, err := s.gone(ctx, id, l)
+			if err != nil { // no verdict; a later look asks again
+				s.Log.WarnContext(ctx, "the directory did not say whether somebody is still there who may approve a request", "run", r.ID, "slack_id", id, "error", err)
+				return false, false
+			}
+			if gone {
+				walk.Gone = append(walk.Gone, id)
+				continue
+			}
+			walk.There = append(walk.There, id)
+		}
+		if there++; there >= r.Deciders.Required {
+			return true, true
+		}
+	}
+	return false, true
 }

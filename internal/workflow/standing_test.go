@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
@@ -232,4 +233,103 @@ func TestStanding_Requests(t *testing.T) {
 	rounds(t, s, w)
 	w.wantClosed(id, flow.CodeWithdrawn)
 	w.wantHistory(id, "prompt request deny")
+}
+
+// TestStanding_Deciders: a request whose approvers have all left Slack closes by
+// itself, however many look-ups that takes, and no other does.
+func TestStanding_Deciders(t *testing.T) {
+	t.Parallel()
+	named := func(f *flow.Flow) {
+		f.Environment.Admins = nil
+		f.Params.Approval.Approvers = []string{"user:first@example.com", "user:second@example.com", "user:third@example.com"}
+	}
+	t.Run("AllGone", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, named)
+		id, theirs := w.ask(asker, "a"), w.ask(third, "b")
+		s, _ := w.standing(2) // one a look
+		if l := rounds(t, s, w); l.Reviewed != 0 || l.Asked != 1 {
+			t.Errorf("looked %+v", l)
+		}
+		w.as(first, store.RoleDeactivated)
+		w.as(second, store.RoleDeactivated)
+		if l := rounds(t, s, w); l.Asked != 0 {
+			t.Errorf("asked again at once: %+v", l)
+		}
+		w.clock.Advance(time.Hour)
+		if l := rounds(t, s, w); l.Reviewed != 1 || l.Asked != 3 {
+			t.Errorf("looked %+v", l)
+		}
+		w.wantClosed(theirs, flow.CodeNoApprover) // who is one of the three
+		w.wantHistory(theirs, "prompt request deny")
+		w.want(id, flow.Requested)
+		w.as(third, store.RoleDeactivated)
+		w.clock.Advance(time.Hour)
+		rounds(t, s, w)
+		w.wantClosed(id, flow.CodeNoApprover)
+	})
+	t.Run("TooFew", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, named, func(f *flow.Flow) { f.Params.Approval.Required = 2 })
+		id := w.ask(asker, "a")
+		s, _ := w.standing(50)
+		w.as(first, store.RoleDeactivated)
+		rounds(t, s, w)
+		w.want(id, flow.Requested)
+		w.as(third, store.RoleDeactivated)
+		w.clock.Advance(time.Hour)
+		rounds(t, s, w)
+		w.wantClosed(id, flow.CodeNoApprover)
+	})
+	t.Run("OthersByNow", func(t *testing.T) { // who joined the group later, and can't decide what was asked before
+		t.Parallel()
+		w := newWorld(t, func(f *flow.Flow) { f.Environment.Admins, f.Params.Approval.Approvers = nil, []string{"group:seniors"} })
+		w.directory.groups["seniors"] = []string{first.SlackID}
+		id := w.ask(asker, "a")
+		w.as(first, store.RoleDeactivated)
+		w.directory.groups["seniors"] = []string{second.SlackID}
+		s, _ := w.standing(50)
+		if l := rounds(t, s, w); l.Reviewed != 1 {
+			t.Errorf("looked %+v", l)
+		}
+		w.wantClosed(id, flow.CodeNoApprover)
+	})
+	t.Run("BackAgain", func(t *testing.T) { // by the time of the review
+		t.Parallel()
+		w := newWorld(t, func(f *flow.Flow) { f.Environment.Admins, f.Params.Approval.Approvers = nil, []string{"user:first@example.com"} })
+		id := w.ask(asker, "a")
+		w.as(first, store.RoleDeactivated)
+		s, _ := w.standing(50)
+		l, err := s.Look(t.Context())
+		must(t, err)
+		if l.Reviewed != 1 {
+			t.Errorf("looked %+v", l)
+		}
+		w.as(first, store.RoleMember)
+		w.settle()
+		w.want(id, flow.Requested)
+		w.wantHistory(id, "prompt request")
+		w.click(id, flow.ActionApprove, first)
+		w.want(id, flow.Escalated)
+	})
+	t.Run("NoVerdict", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, named)
+		id := w.ask(asker, "a")
+		w.directory.fail[""] = errLookup
+		s, _ := w.standing(50)
+		if l := rounds(t, s, w); l.Reviewed != 0 {
+			t.Errorf("looked %+v", l)
+		}
+		w.want(id, flow.Requested)
+	})
+	t.Run("Members", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.ask(asker, "a")
+		s, _ := w.standing(50)
+		if l := rounds(t, s, w); l.Reviewed != 0 || l.Asked != 0 {
+			t.Errorf("looked %+v", l)
+		}
+	})
 }

@@ -124,7 +124,8 @@ func (a Approval) recheck(ctx context.Context, f *flow.Flow, r flow.Run, signal 
 	if r, c.deciders, err = a.stillDeciders(ctx, f, current, r, signal); err != nil {
 		return r, c, err
 	}
-	if err := unapprovable(c.deciders, r); err != nil {
+	// Only those whom routing found can press the buttons.
+	if err := unapprovable(common([]flow.Deciders{c.deciders, r.Deciders}), r); err != nil {
 		return r, c, err
 	}
 	if signal.Action == flow.ActionReview {
