@@ -211,10 +211,10 @@ func (a *API) authenticate(ctx context.Context, h http.Header) (caller, error) {
 	if !strings.EqualFold(scheme, "Bearer") || value == "" {
 		return caller{}, flow.Errorf(flow.CodeUnauthenticated, "send the token as a header, Authorization: Bearer <token>")
 	}
-	if err := a.Attempts.Allow(value); err != nil {
-		return caller{}, err
-	}
-	bot, token, err := a.Tokens.Check(ctx, value)
-	a.Attempts.Note(value, err)
-	return caller{bot: bot, token: token}, err
+	var who caller
+	err := a.Attempts.Look(value, func() (err error) {
+		who.bot, who.token, err = a.Tokens.Check(ctx, value)
+		return err
+	})
+	return who, err
 }

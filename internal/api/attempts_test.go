@@ -1,10 +1,14 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 )
 
@@ -43,5 +47,33 @@ func TestAttempts(t *testing.T) {
 	f.pass(-time.Hour) // a clock that is set back must not lock anybody out
 	if got := status("guess-6"); got != 401 {
 		t.Errorf("after the clock was set back: %d", got)
+	}
+}
+
+// However many come at the same time, no more bad tokens are looked up than the
+// limit says.
+func TestAttempts_AtOnce(t *testing.T) {
+	t.Parallel()
+	const limit, callers = 20, 200
+	a := &Attempts{PerMinute: limit, Now: func() time.Time { return time.Unix(0, 0) }}
+	var looked atomic.Int32
+	var here, gone sync.WaitGroup
+	here.Add(callers)
+	for i := range callers {
+		gone.Go(func() {
+			here.Done()
+			err := a.Look(fmt.Sprint("guess-", i), func() error {
+				here.Wait() // until all are at the door
+				looked.Add(1)
+				return flow.Errorf(flow.CodeUnauthenticated, "bad")
+			})
+			if code := flow.CodeOf(err); code != flow.CodeUnauthenticated && code != flow.CodeTooManyAttempts {
+				t.Error(err)
+			}
+		})
+	}
+	gone.Wait()
+	if n := looked.Load(); n != limit {
+		t.Errorf("looked up %d, want %d", n, limit)
 	}
 }

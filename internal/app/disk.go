@@ -19,9 +19,10 @@ const (
 const diskLooksAgain = time.Minute
 
 // watchDisk tells administrators when the reserve of the disk is given up, or could
-// not be made, and makes it again when there is room.
+// not be made, and makes it again when there is room. Each time that the disk is
+// full is told, once.
 func (l *Local) watchDisk(notices store.Notices) {
-	const lane = "disk"
+	const lane, about = "disk", "the disk"
 	var looking sync.Mutex // guards told
 	told := false
 	var look func(context.Context)
@@ -34,12 +35,15 @@ func (l *Local) watchDisk(notices store.Notices) {
 				l.options.Log.InfoContext(ctx, "the disk has room again, and requests are taken")
 			}
 			told = false
+			if err := notices.Over(ctx, about, ""); err != nil {
+				l.options.Log.WarnContext(ctx, "the error channel is not told of another full disk today", "error", err)
+			}
 			return
 		}
 		l.options.Log.ErrorContext(ctx, fullNow+fullAdvice, "error", err)
 		if !told {
 			// A notice is written, which the reserve that was given up has room for.
-			if err := notices.Tell(ctx, "the disk", fullNow+fullAdvice, ""); err != nil {
+			if err := notices.Tell(ctx, about, fullNow+fullAdvice, ""); err != nil {
 				l.options.Log.WarnContext(ctx, "the error channel is not told of the full disk yet", "error", err)
 			} else {
 				told = true
@@ -48,9 +52,7 @@ func (l *Local) watchDisk(notices store.Notices) {
 		l.Engine.After(lane, diskLooksAgain, func(context.Context) { l.Engine.Go(lane, look) })
 	}
 	l.reserve.GivenUp = func() { l.Engine.Go(lane, look) }
-	if !l.reserve.Kept() {
-		l.Engine.Go(lane, look)
-	}
+	l.Engine.Go(lane, look)
 }
 
 // diskFull returns why no new requests are taken if the disk is full: they would

@@ -1,14 +1,20 @@
 package app
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"syscall"
+	"testing"
 
+	"github.com/jonboulle/clockwork"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store/sqlite"
 )
 
@@ -58,4 +64,37 @@ func tellDisk(p *product, _ *testscript.TestScript, args []string) (string, erro
 	defer p.disk.mu.Unlock()
 	p.disk.state = args[0]
 	return "", nil
+}
+
+// TestAuditMakesRoom: the audit log gives the reserve up, too, if it finds the disk
+// full before the database does; and for nothing else.
+func TestAuditMakesRoom(t *testing.T) {
+	t.Parallel()
+	c := newCorpse(t, ledgerModes[0])
+	full := &disk{state: diskOK}
+	l, err := Open(t.Context(), Options{
+		Listen: "127.0.0.1:0", Data: filepath.Join(c.data, "state"), Flows: filepath.Join(c.data, "flows"),
+		Settings: testSettings, Clock: clockwork.NewFakeClockAt(crashStart), Log: slog.New(slog.DiscardHandler), seams: seams{reserve: full.under},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	full.mu.Lock()
+	full.state = diskFull
+	full.mu.Unlock()
+	kept := func() bool { _, err := os.Stat(l.reserve.Path); return err == nil }
+	if l.Audit.MakeRoom(os.ErrPermission) || !kept() {
+		t.Error("the reserve was given up for another error")
+	}
+	if !l.Audit.MakeRoom(&os.PathError{Op: "write", Err: syscall.ENOSPC}) || kept() || flow.CodeOf(l.closed()) != flow.CodeDiskFull {
+		t.Errorf("on a full disk the reserve is kept: %t; requests: %v", kept(), l.closed())
+	}
+	if l.Audit.MakeRoom(syscall.ENOSPC) {
+		t.Error("there is nothing left to give up, and it is to be tried once more")
+	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	if err := l.Run(stopped); err != nil {
+		t.Error(err)
+	}
 }

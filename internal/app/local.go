@@ -190,7 +190,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	runs, flows := c.Runs, c.Flows
 	l.Engine, l.Tokens, l.Runs = engine, c.Tokens, runs
 	l.watchDisk(c.Notices)
-	l.Audit = &audit.Files{Dir: filepath.Join(o.Data, "audit"), Now: now}
+	l.Audit = &audit.Files{Dir: filepath.Join(o.Data, "audit"), Now: now, MakeRoom: l.reserve.MakeRoom}
 
 	functions, secrets, err := l.configure(ctx, c, configured, faults)
 	if err != nil {

@@ -24,6 +24,10 @@ import (
 type Files struct {
 	Dir string           // required; made by the first write
 	Now func() time.Time // required
+	// MakeRoom is asked, with the error, when a batch could not be written, and
+	// tells whether to try once more: it may have made room on a full disk. It may
+	// be nil.
+	MakeRoom func(error) bool
 
 	mu sync.Mutex
 	// last is the time in the newest file's name; zero until the first write
@@ -57,6 +61,14 @@ func (f *Files) Write(ctx context.Context, records []events.AuditRecord) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	err = f.write(batch)
+	if err != nil && f.MakeRoom != nil && f.MakeRoom(err) {
+		err = f.write(batch)
+	}
+	return err
+}
+
+func (f *Files) write(batch []byte) error {
 	if err := f.open(); err != nil {
 		return fmt.Errorf("open the audit log in %s: %w", f.Dir, err)
 	}

@@ -52,7 +52,7 @@ func writeForEver(dir string) {
 }
 
 // writeUntilFull tries a batch that the limit of file sizes cuts in the
-// middle, as a full disk would, and then again when there is room.
+// middle, as a full disk would, and then again while somebody makes room.
 func writeUntilFull(dir string) {
 	signal.Ignore(syscall.SIGXFSZ)
 	var limit syscall.Rlimit
@@ -69,12 +69,14 @@ func writeUntilFull(dir string) {
 	f := &Files{Dir: dir, Now: time.Now}
 	full := f.Write(context.Background(), batchOf(1))
 	left, _ := filepath.Glob(filepath.Join(dir, "*"))
-	limit.Cur = room
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
-		fmt.Println(err)
-		os.Exit(1)
+	asked := 0
+	f.MakeRoom = func(err error) bool {
+		asked++
+		limit.Cur = room
+		return errors.Is(err, syscall.EFBIG) && syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit) == nil
 	}
-	fmt.Println("full:", errors.Is(full, syscall.EFBIG), "left:", len(left), "again:", f.Write(context.Background(), batchOf(1)))
+	again := f.Write(context.Background(), batchOf(1))
+	fmt.Println("full:", errors.Is(full, syscall.EFBIG), "left:", len(left), "again:", again, "asked:", asked)
 	os.Exit(0)
 }
 
@@ -490,7 +492,7 @@ func TestDiskFull(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if got := strings.TrimSpace(string(out)); got != "full: true left: 0 again: <nil>" {
+	if got := strings.TrimSpace(string(out)); got != "full: true left: 0 again: <nil> asked: 1" {
 		t.Errorf("got %q", got)
 	}
 	if got := all(t, f); len(got) != batchSize {

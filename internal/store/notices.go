@@ -57,13 +57,34 @@ func (s Notices) tell(ctx context.Context, n Notice) error {
 	if err != nil {
 		return err
 	}
-	digest := sha256.Sum256([]byte(n.Channel + "\n" + n.About))
-	key := KindNotice.Key(n.At.Format(time.DateOnly) + "#" + hex.EncodeToString(digest[:16]))
+	key := keyOfNotice(n.At, n.About, n.Channel)
 	_, err = s.Store.Put(ctx, Item{Key: key, Writer: NewWriter(), Body: body, Expires: n.At.Add(noticeTime)})
 	if err != nil && !errors.Is(err, ErrConflict) {
 		return fmt.Errorf("write notice: %w", err)
 	}
 	return nil
+}
+
+// Over says that what a notice was about is over: should it come again today, it
+// is told again.
+func (s Notices) Over(ctx context.Context, about, channel string) error {
+	key := keyOfNotice(s.Now().UTC(), about, channel)
+	item, err := s.Store.Get(ctx, key)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		err = s.Store.Delete(ctx, key, item.Rev)
+	}
+	if err != nil && !errors.Is(err, ErrConflict) {
+		return fmt.Errorf("delete notice: %w", err)
+	}
+	return nil
+}
+
+func keyOfNotice(at time.Time, about, channel string) string {
+	digest := sha256.Sum256([]byte(channel + "\n" + about))
+	return KindNotice.Key(at.Format(time.DateOnly) + "#" + hex.EncodeToString(digest[:16]))
 }
 
 // Get reads a notice by the name that a change has of it. Returns ErrNotFound.

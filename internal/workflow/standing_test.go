@@ -296,7 +296,9 @@ func TestStanding_Deciders(t *testing.T) {
 	})
 	t.Run("BackAgain", func(t *testing.T) { // by the time of the review
 		t.Parallel()
-		w := newWorld(t, func(f *flow.Flow) { f.Environment.Admins, f.Params.Approval.Approvers = nil, []string{"user:first@example.com"} })
+		w := newWorld(t, func(f *flow.Flow) {
+			f.Environment.Admins, f.Params.Approval.Approvers = nil, []string{"user:first@example.com"}
+		})
 		id := w.ask(asker, "a")
 		w.as(first, store.RoleDeactivated)
 		s, _ := w.standing(50)

@@ -59,7 +59,7 @@ func (s *Store) commit() {
 	if err == nil {
 		err = together(tx, turn, answers)
 	}
-	if s.reserve.makesRoom(err) {
+	if s.reserve.MakeRoom(err) {
 		clear(answers)
 		if tx, err = s.begin(); err == nil {
 			err = together(tx, turn, answers)

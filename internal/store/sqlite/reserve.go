@@ -23,8 +23,9 @@ import (
 const ReserveSize = 64 << 20
 
 // Reserve is room that is kept for the day when the disk is full. The first write
-// that finds no room gives it up, so that it and those after it can be carried out;
-// Renew keeps room again when there is some.
+// that finds no room gives it up, so that it and those after it can be carried out:
+// by itself where it is the database's, else by MakeRoom. Renew keeps room again
+// when there is some.
 type Reserve struct {
 	Path string // the file; required
 	Size int64  // in bytes; required
@@ -49,7 +50,7 @@ func (r *Reserve) Open(path string, now func() time.Time, consumers ...string) (
 		r.kept.Store(true)
 	}
 	s, err := Open(path, now, consumers...)
-	if r.makesRoom(err) {
+	if r.MakeRoom(err) {
 		s, err = Open(path, now, consumers...)
 	}
 	if err != nil {
@@ -116,9 +117,9 @@ func (r *Reserve) free() (int64, error) {
 	return int64(fs.Bavail) * int64(fs.Bsize), nil
 }
 
-// makesRoom gives the reserve up if a write failed because the disk is full, and
+// MakeRoom gives the reserve up if a write failed because the disk is full, and
 // tells whether trying once more makes sense.
-func (r *Reserve) makesRoom(err error) bool {
+func (r *Reserve) MakeRoom(err error) bool {
 	if r == nil || !isFull(err) {
 		return false
 	}
