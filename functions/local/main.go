@@ -16,6 +16,12 @@
 //	    Print all faults of the configuration; exit 1 if there are any. The first
 //	    lines of its Python run, unless it is only to be read (-static).
 //
+//	local targets TYPE [-flows DIR] [-strategy NAME] [-dry-run]
+//	    Write down the targets that the strategies of a type find at their
+//	    systems, as documents of kind target: in targets-<strategy>.yaml, in which
+//	    what people have changed stays. Where there is no such strategy yet, flags
+//	    say where to look: a flag for each setting (-help).
+//
 //	local try -flow NAME -as EMAIL [-event request] [-requester EMAIL] [-fields JSON] [-context JSON] [-invoke]
 //	    Ask the handlers of a flow what they would do, and do none of it.
 //

@@ -34,6 +34,8 @@ func Main(ctx context.Context, args []string, getenv func(string) string, out, l
 		err = serve(ctx, args, settings, out, logs)
 	case "check":
 		err = check(ctx, args, settings, out)
+	case "targets":
+		err = targets(ctx, args, settings, out)
 	case "try":
 		err = try(ctx, args, settings, out)
 	case "token":
@@ -49,7 +51,7 @@ func Main(ctx context.Context, args []string, getenv func(string) string, out, l
 	case "slack-manifest":
 		err = manifest(args, out)
 	default:
-		return fmt.Errorf("there is no command %q: use none (to serve), check, try, token, identity, user, standing, redrive or slack-manifest", name)
+		return fmt.Errorf("there is no command %q: use none (to serve), check, targets, try, token, identity, user, standing, redrive or slack-manifest", name)
 	}
 	if errors.Is(err, flag.ErrHelp) {
 		return nil // the flag package has printed it
@@ -89,6 +91,7 @@ const (
 const usage = `Usage of local:
   local [flags]                      serve until stopped
   local check [-flows DIR] [-static] find the faults of the configuration
+  local targets TYPE                 write down the targets that strategies of a type find; -help after it
   local try -flow F -as EMAIL        ask a flow's handlers what they would do; -help
   local token create|list|set-owner|revoke  manage the API's tokens; -help after each
   local identity list|set|delete     say who somebody is in another system; -help after each

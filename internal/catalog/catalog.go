@@ -181,15 +181,7 @@ func LoadPart(dir string, part fs.FS, org string, types map[string]strategy.Type
 
 // LoadFS is Load for the top folder of a file system.
 func LoadFS(fsys fs.FS, org string, types map[string]strategy.Type, describe ...Describe) (*Catalog, Report) {
-	l := &loader{
-		org: org, types: types, fsys: fsys, describe: describe,
-		byName: names{}, described: map[string][]string{},
-	}
-	if err := flow.CheckName(org); err != nil {
-		l.fault("", 0, "org %s", flow.UserMessage(err))
-	}
-	l.files(fsys)
-	l.resolve()
+	l := load(fsys, org, types, describe...)
 	if len(l.report.Faults) == 0 {
 		l.findUnused()
 	}
@@ -198,6 +190,19 @@ func LoadFS(fsys fs.FS, org string, types map[string]strategy.Type, describe ...
 		return nil, l.report
 	}
 	return l.catalog(), l.report
+}
+
+func load(fsys fs.FS, org string, types map[string]strategy.Type, describe ...Describe) *loader {
+	l := &loader{
+		org: org, types: types, fsys: fsys, describe: describe,
+		byName: names{}, described: map[string][]string{}, besides: map[Fault]bool{},
+	}
+	if err := flow.CheckName(org); err != nil {
+		l.fault("", 0, "org %s", flow.UserMessage(err))
+	}
+	l.files(fsys)
+	l.resolve()
+	return l
 }
 
 // loader holds what has been read so far.
@@ -210,7 +215,8 @@ type loader struct {
 	documents []*document         // in order of file and line
 	byName    names
 	report    Report
-	suggested int // how often a name was looked for that may have been meant
+	besides   map[Fault]bool // those that discovering targets can do with
+	suggested int            // how often a name was looked for that may have been meant
 
 	// What documents mean, by their keys. Those with faults are here
 	// too, as far as they could be read.
@@ -221,6 +227,7 @@ type loader struct {
 	logDestinations map[string]LogDestination
 	targets         map[string]flow.Target
 	strategies      map[string]*flow.Strategy
+	granting        map[string]flow.Strategy // those with the targets that are gone: live access still has to be taken away
 	environments    map[string]*flow.Environment
 	flows           []*flow.Flow
 	filter          *flow.FlowsFilter

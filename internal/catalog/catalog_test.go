@@ -175,6 +175,69 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// TestLoadFS_FoundRights: live access to what is gone can still be taken away;
+// there are no rights to what nobody is to be offered.
+func TestLoadFS_FoundRights(t *testing.T) {
+	t.Parallel()
+	archive, err := txtar.ParseFile("testdata/found_targets.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fsys := fstest.MapFS{}
+	for _, f := range archive.Files[:2] {
+		fsys[f.Name] = &fstest.MapFile{Data: f.Data}
+	}
+	c, report := catalog.LoadFS(fsys, "sym", types)
+	if err := report.Err(); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, arn := range c.StrategyRights().Allow[0].Resources {
+		got = append(got, arn[strings.LastIndex(arn, ":")+1:])
+	}
+	if diff := cmp.Diff([]string{"by-hand", "prod-a", "prod-b", "prod-by-hand", "prod-gone", "prod-of-other"}, got); diff != "" {
+		t.Errorf("functions (-want +got):\n%s", diff)
+	}
+}
+
+// TestLoadForDiscovery: targets that are not there yet keep nobody from finding
+// them; what is wrong with the strategy does.
+func TestLoadForDiscovery(t *testing.T) {
+	t.Parallel()
+	const strategy = `{kind: strategy, name: b, type: http, targets: ["*"], settings: {url: "https://grants.example.com"}}`
+	for name, tc := range map[string]struct{ files, strategies, targets, fault string }{
+		"Nothing":       {files: "", strategies: ""},
+		"NoTargets":     {files: strategy + "\n---\n{kind: strategy, name: a, type: http, settings: {url: \"https://a.example.com\"}}\n---\n{kind: flow, name: f}", strategies: "a b"},
+		"WrongTarget":   {files: strategy + "\n---\n{kind: target, name: t, type: http, settings: {password_secret: x}}\n---\n{kind: target, name: f, type: aws_lambda_function}", strategies: "b", targets: "t"},
+		"OtherType":     {files: "{kind: strategy, name: c, type: aws_lambda, targets: []}", strategies: ""},
+		"WrongSetting":  {files: strings.Replace(strategy, "url", "address", 1), fault: "settings.url"},
+		"NoIntegration": {files: strings.Replace(strategy, "settings", "integration_id: none, settings", 1), fault: `no document of kind integration is named "none"`},
+		"NoYAML":        {files: "{kind", fault: "is not YAML"},
+	} {
+		fsys := fstest.MapFS{}
+		if tc.files != "" {
+			fsys["a.yaml"] = &fstest.MapFile{Data: []byte(tc.files)}
+		}
+		found, report := catalog.LoadForDiscovery(fsys, "sym", types, "http")
+		if tc.fault != "" {
+			if err := report.Err(); err == nil || !strings.Contains(err.Error(), tc.fault) {
+				t.Errorf("%s: got %v, want %q", name, err, tc.fault)
+			}
+			continue
+		}
+		var strategies, targets []string
+		for _, s := range found.Strategies {
+			strategies = append(strategies, s.Name)
+		}
+		for _, target := range found.Targets {
+			targets = append(targets, target.Name)
+		}
+		if err := report.Err(); err != nil || strings.Join(strategies, " ") != tc.strategies || strings.Join(targets, " ") != tc.targets {
+			t.Errorf("%s: strategies %q, targets %q, %v", name, strategies, targets, err)
+		}
+	}
+}
+
 func TestLoad_NoFolder(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "missing")

@@ -39,6 +39,10 @@ type document struct {
 	// from it is not reported as well.
 	faulty map[string]bool
 	used   bool // something refers to it
+	// Of targets: that nobody is to be offered it, that it is not there any more, and
+	// which strategy has found it, "" if people wrote it.
+	hidden, gone bool
+	foundBy      string
 }
 
 // files reads the documents of all files of the folder.
@@ -59,6 +63,7 @@ func (l *loader) files(fsys fs.FS) {
 	}
 	if !found {
 		l.fault("", 0, "there is no configuration: the folder needs at least one file that ends in .yaml or .yml")
+		l.besides[l.report.Faults[len(l.report.Faults)-1]] = true
 	}
 }
 
@@ -246,7 +251,11 @@ func (d *document) readable(path string) bool {
 }
 
 func (d *document) report(path, message string) {
-	d.loader.fault(d.file, locate(d.node, path), "%s", d.describe(path, message))
+	l := d.loader
+	l.fault(d.file, locate(d.node, path), "%s", d.describe(path, message))
+	if !slices.Contains(discoveryNeeds, d.kind) || d.kind == "strategy" && (path == "targets" || strings.HasPrefix(path, "targets[")) {
+		l.besides[l.report.Faults[len(l.report.Faults)-1]] = true
+	}
 }
 
 func (d *document) warn(path, format string, args ...any) {

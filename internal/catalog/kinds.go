@@ -61,6 +61,7 @@ func (l *loader) resolve() {
 	l.logDestinations = map[string]LogDestination{}
 	l.targets = map[string]flow.Target{}
 	l.strategies = map[string]*flow.Strategy{}
+	l.granting = map[string]flow.Strategy{}
 	l.environments = map[string]*flow.Environment{}
 	for _, k := range kinds {
 		for _, d := range l.documents {
@@ -96,7 +97,9 @@ func (l *loader) catalog() *Catalog {
 	var needed []strategy.Rights
 	for _, s := range byName(l.strategies) {
 		c.Strategies = append(c.Strategies, *s)
-		needed = append(needed, l.types[s.Type].RightsOf(*s))
+	}
+	for _, s := range byName(l.granting) {
+		needed = append(needed, l.types[s.Type].RightsOf(s))
 	}
 	c.rights = strategy.Join(needed...)
 	for _, e := range byName(l.environments) {
@@ -150,12 +153,22 @@ func (o *object) ref(key, kind string, must bool, types ...string) *document {
 	return o.doc.loader.refer(o.doc, o.at(key), kind, name, types...)
 }
 
-// refs reads a list of references to documents of a kind, each once.
-func (o *object) refs(key, kind string, types []string, each func(path string, d *document)) {
+// refs reads a list of references to documents of a kind, each once. Names with a
+// * stand for the documents that several finds; nil: there are no such names.
+func (o *object) refs(key, kind string, types []string, several func(path, pattern string) []*document, each func(path string, d *document)) {
 	seen := map[*document]bool{}
 	o.list(key, "a list of names", func(path string, n *yaml.Node) {
 		name, ok := o.textOf(path, n)
 		if !ok {
+			return
+		}
+		if several != nil && strings.Contains(name, "*") {
+			for _, d := range several(path, name) {
+				if !seen[d] {
+					seen[d] = true
+					each(path, d)
+				}
+			}
 			return
 		}
 		d := o.doc.loader.refer(o.doc, path, kind, name, types...)
@@ -318,6 +331,14 @@ func (d *document) target(o *object) {
 			d.follow(flow.Fault{Path: fmt.Sprintf("field_bindings[%d]", i), Message: fmt.Sprintf("%q is there twice: remove one", flow.Clip(name, maxQuoted))})
 		}
 	}
+	d.hidden = !o.flag("offered", true)
+	if found := o.child("found"); found != nil {
+		d.foundBy = found.scalar("strategy")
+		found.scalar("label") // what it was when local targets looked last
+		d.gone = found.scalar("gone") != ""
+		found.done()
+		d.used = true // it is there to be chosen from
+	}
 	d.loader.targets[d.key()] = t
 }
 
@@ -336,7 +357,8 @@ func (d *document) strategy(o *object) {
 		d.fault("implementation", "goes with %s", l.typesWithImplementation())
 	}
 	targets := map[string]*document{}
-	o.refs("targets", "target", typ.TargetNames(), func(path string, t *document) {
+	var gone, hidden []flow.Target // which nobody can ask for
+	o.refs("targets", "target", typ.TargetNames(), d.found(typ), func(path string, t *document) {
 		target := l.targets[t.key()]
 		if _, granted := typ.Target(target.Type); known && target.Type != "" && !granted {
 			d.fault(path, "target %q is of type %s, and strategies of type %s grant targets of type %s only", t.name, flow.Clip(target.Type, maxQuoted), s.Type, strings.Join(typ.TargetNames(), " or "))
@@ -345,13 +367,28 @@ func (d *document) strategy(o *object) {
 			d.fault(path, "targets %s/%s and %s/%s of one strategy have one name, and so one id: give one of them another name", first.typ, first.name, t.typ, t.name)
 		}
 		targets[t.name] = t
-		s.Targets = append(s.Targets, target)
+		switch {
+		case t.hidden:
+			hidden = append(hidden, target)
+		case t.gone:
+			gone = append(gone, target)
+		default:
+			s.Targets = append(s.Targets, target)
+		}
 	})
+	if len(s.Targets) == 0 && len(targets) > 0 {
+		d.fault("targets", "there is nothing to grant: each of them says offered: false, or is gone")
+	}
 	if node := value(o.node, "targets"); node == nil || node.Kind == yaml.SequenceNode && len(node.Content) == 0 {
 		d.fault("targets", "there is nothing to grant: list the names of documents of kind target")
 	}
+	granting := *s
+	granting.Targets = slices.Concat(s.Targets, gone)
+	l.granting[d.key()] = granting
 	if known {
-		for _, f := range typ.Check(*s) {
+		whole := granting
+		whole.Targets = slices.Concat(granting.Targets, hidden)
+		for _, f := range typ.Check(whole) {
 			at := d
 			if rest, ok := strings.CutPrefix(f.Path, "targets."); ok {
 				name, rest, _ := strings.Cut(rest, ".")
@@ -392,7 +429,7 @@ func (d *document) environment(o *object) {
 	} else if d.readable("error_logger_id") {
 		d.warn("", "has no error_logger_id: failures are shown to the requester only, and in the logs")
 	}
-	o.refs("log_destination_ids", "log_destination", nil, func(string, *document) {})
+	o.refs("log_destination_ids", "log_destination", nil, nil, func(string, *document) {})
 	e.Admins = o.texts("admins")
 	for i, email := range e.Admins {
 		if err := flow.CheckEmail(email); err != nil {

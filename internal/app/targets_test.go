@@ -1,0 +1,229 @@
+package app
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/strategy"
+)
+
+// accounts is a strategy type that finds what a test says.
+var accounts = strategy.Type{
+	Name: "accounts", About: "accounts",
+	Integration: strategy.Integration{Need: strategy.Optional, Types: []string{"cloud"}, Settings: []strategy.Setting{{Name: "region", About: "the region"}}},
+	Settings:    strategy.Settings{Known: []strategy.Setting{{Name: "instance", About: "the instance", Required: true, Check: not("wrong")}}},
+	Targets: []strategy.TargetType{{Name: "account", Settings: strategy.Settings{Known: []strategy.Setting{
+		{Name: "account_id", About: "the account", Required: true, Check: not("nowhere")},
+	}}}},
+}
+
+func not(wrong string) func(string) error {
+	return func(value string) error {
+		if value == wrong {
+			return flow.Errorf(flow.CodeInvalid, "can't be %q", wrong)
+		}
+		return nil
+	}
+}
+
+// cloud is the system of such strategies: accounts by the instance that they are
+// in. In a region called "down" it does not answer.
+type cloud struct {
+	strategy.Strategy
+	has    map[string][]flow.Target
+	opened flow.Strategy
+}
+
+func (c cloud) Discover(context.Context) ([]flow.Target, error) {
+	if c.opened.Integration != nil && c.opened.Integration.Settings["region"] == "down" {
+		return nil, flow.Errorf(flow.CodeUnavailable, "the cloud does not answer")
+	}
+	return c.has[c.opened.Settings["instance"]], nil
+}
+
+// mute is a strategy that can't list anything.
+type mute struct{ strategy.Strategy }
+
+type finder struct {
+	t   *testing.T
+	dir string
+	has map[string][]flow.Target
+}
+
+func newFinder(t *testing.T, files map[string]string) *finder {
+	f := &finder{t: t, dir: t.TempDir(), has: map[string][]flow.Target{}}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(f.dir, name), []byte(text), 0o640); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return f
+}
+
+func (f *finder) put(instance string, ids ...string) {
+	var list []flow.Target
+	for _, id := range ids {
+		list = append(list, flow.Target{Name: "a-" + id, Type: "account", Label: "Account " + id, Settings: map[string]string{"account_id": id}})
+	}
+	f.has[instance] = list
+}
+
+func (f *finder) run(args ...string) (string, error) {
+	f.t.Helper()
+	quiet := accounts
+	quiet.Name, quiet.Targets = "quiet", []strategy.TargetType{{Name: "thing"}}
+	quiet.Settings = strategy.Settings{}
+	var out strings.Builder
+	err := discover{
+		types: map[string]strategy.Type{"accounts": accounts, "quiet": quiet}, org: "sym", out: &out,
+		now: func() time.Time { return time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC) },
+		open: func(s flow.Strategy) (strategy.Strategy, error) {
+			if s.Type == "quiet" {
+				return mute{}, nil
+			}
+			return cloud{has: f.has, opened: s}, nil
+		},
+	}.run(f.t.Context(), append(args[:1:1], append([]string{"-flows", f.dir}, args[1:]...)...))
+	return strings.ReplaceAll(out.String(), f.dir, "flows"), err
+}
+
+func (f *finder) must(want string, args ...string) {
+	f.t.Helper()
+	got, err := f.run(args...)
+	if err != nil || got != want {
+		f.t.Errorf("targets %q: %v, got\n%s\nwant\n%s", args, err, got, want)
+	}
+}
+
+func (f *finder) refuse(want string, args ...string) {
+	f.t.Helper()
+	if _, err := f.run(args...); err == nil || !strings.Contains(err.Error(), want) {
+		f.t.Errorf("targets %q: got %v, want %q", args, err, want)
+	}
+}
+
+func (f *finder) read(name string) string {
+	text, err := os.ReadFile(filepath.Join(f.dir, name))
+	if err != nil && !os.IsNotExist(err) {
+		f.t.Fatal(err)
+	}
+	return string(text)
+}
+
+const aStrategy = `kind: strategy
+name: main
+type: accounts
+targets: ["*"]
+settings: {instance: one}
+`
+
+func TestTargets(t *testing.T) {
+	t.Parallel()
+	f := newFinder(t, map[string]string{"main.yaml": aStrategy})
+	f.put("one", "1", "2")
+	const first = `added    a-1: Account 1
+added    a-2: Account 2
+flows/targets-main.yaml %s: strategy main finds 2 targets; 2 added, 0 renamed, 0 gone, 0 back
+strategy main offers 2 targets; targets: ["*"] are all that were found
+`
+	f.must(strings.Replace(first, "%s", "would be written (-dry-run)", 1), "accounts", "-dry-run")
+	if f.read("targets-main.yaml") != "" {
+		t.Error("a dry run has written")
+	}
+	f.must(strings.Replace(first, "%s", "is written", 1), "accounts")
+	once := f.read("targets-main.yaml")
+	f.must("flows/targets-main.yaml: nothing has changed; strategy main finds 2 targets\n", "accounts")
+	if f.read("targets-main.yaml") != once {
+		t.Error("the second time the file has changed")
+	}
+	f.put("one", "1", "3")
+	f.has["one"][0].Label = "Production"
+	f.must(`added    a-3: Account 3
+renamed  a-1: Production, was Account 1
+gone     a-2: Account 2
+flows/targets-main.yaml is written: strategy main finds 2 targets; 1 added, 1 renamed, 1 gone, 0 back
+strategy main offers 2 targets; targets: ["*"] are all that were found
+`, "accounts")
+	f.put("one", "1", "2", "3")
+	f.has["one"][0].Label = "Production"
+	f.must(`back     a-2: Account 2
+flows/targets-main.yaml is written: strategy main finds 3 targets; 0 added, 0 renamed, 0 gone, 1 back
+strategy main offers 3 targets; targets: ["*"] are all that were found
+`, "accounts")
+	if left, err := filepath.Glob(filepath.Join(f.dir, "*.new")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %q, %v", left, err)
+	}
+}
+
+// TestTargets_Several: each strategy has a file of its own, and what is in any
+// other file is not there twice.
+func TestTargets_Several(t *testing.T) {
+	t.Parallel()
+	f := newFinder(t, map[string]string{"a.yaml": aStrategy + "---\n" + strings.NewReplacer("main", "other", "one", "two").Replace(aStrategy) +
+		"---\n{kind: target, name: by-hand, type: account, settings: {account_id: \"2\"}}\n"})
+	f.put("one", "1", "2")
+	f.put("two", "1", "4")
+	out, err := f.run("accounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	main, other := f.read("targets-main.yaml"), f.read("targets-other.yaml")
+	if strings.Count(main, "kind: target") != 1 || !strings.Contains(main, "name: a-1") || strings.Count(other, "kind: target") != 1 || !strings.Contains(other, "name: a-4") {
+		t.Errorf("%s\n%s\n%s", out, main, other)
+	}
+	f.put("two", "4", "5")
+	if out, err := f.run("accounts", "-strategy", "OTHER"); err != nil || !strings.Contains(f.read("targets-other.yaml"), "a-5") || strings.Contains(out, "targets-main") {
+		t.Errorf("of one strategy: %v\n%s", err, out)
+	}
+}
+
+// TestTargets_Begin: flags stand for a strategy that is not written yet.
+func TestTargets_Begin(t *testing.T) {
+	t.Parallel()
+	f := newFinder(t, nil)
+	f.put("one", "1")
+	f.refuse("has no strategy of type accounts", "accounts")
+	f.refuse(`-instance can't be "wrong"`, "accounts", "-instance", "wrong")
+	f.refuse("-instance is required", "accounts", "-region", "here")
+	f.refuse("the cloud does not answer", "accounts", "-instance", "one", "-region", "down")
+	f.must(`added    a-1: Account 1
+flows/targets-sso.yaml is written: strategy sso finds 1 target; 1 added, 0 renamed, 0 gone, 0 back
+to offer them, write a strategy called sso of type accounts; targets: ["*"] are all that were found
+`, "accounts", "-instance", "one", "-strategy", "sso")
+}
+
+func TestTargets_Refused(t *testing.T) {
+	t.Parallel()
+	f := newFinder(t, map[string]string{"main.yaml": aStrategy, "quiet.yaml": "{kind: strategy, name: quiet, type: quiet, targets: [t]}"})
+	f.refuse("wants a type of strategy", "-dry-run")
+	f.refuse(`there is no strategy type "account" (did you mean "accounts"?): there are accounts, quiet`, "account")
+	f.refuse("leave out the flags", "accounts", "-instance", "one")
+	f.refuse(`has no strategy of type accounts that is called "none"`, "accounts", "-strategy", "none")
+	f.refuse("strategy quiet: strategies of type quiet can't list", "quiet")
+	f.refuse("takes no argument", "accounts", "more")
+	f.put("one", "nowhere")
+	f.refuse("was not written", "accounts")
+	if text := f.read("targets-main.yaml"); text != "" {
+		t.Errorf("what has faults was written:\n%s", text)
+	}
+	f.put("one", "1")
+	f.must(`added    a-1: Account 1
+flows/targets-main.yaml is written: strategy main finds 1 target; 1 added, 0 renamed, 0 gone, 0 back
+local check finds faults still: mend them, and list what the strategy is to offer; targets: ["*"] are all that were found
+`, "accounts")
+	before := f.read("targets-main.yaml")
+	f.has["one"] = nil
+	f.refuse("nothing was found", "accounts")
+	if f.read("targets-main.yaml") != before {
+		t.Error("the file has changed")
+	}
+	if err := os.WriteFile(filepath.Join(f.dir, "main.yaml"), []byte(strings.Replace(aStrategy, "one", "wrong", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.refuse(`settings.instance: can't be "wrong"`, "accounts")
+}
