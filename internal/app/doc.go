@@ -16,6 +16,7 @@
 //	token.go         manages API tokens here; token_remote.go: those of a
 //	                 deployment in AWS
 //	people.go        says who people are, and confirms accounts, in both
+//	targets.go       writes down the targets that strategies find
 //	try.go           asks the handlers of a flow what they would do
 //	manifest.go      prints the manifest of the Slack app
 //	standing.go      confirms ends of access that were held back

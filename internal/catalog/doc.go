@@ -5,6 +5,8 @@
 //
 //	files ──▶ documents (document.go) ──▶ attributes (object.go) ──▶ what each kind means (kinds.go) ──▶ Catalog
 //
+// Whoever looks for targets reads what is there before they are (discovery.go).
+//
 // A document has a kind and the attributes of Sym's Terraform resource of that
 // kind. References are by name, whatever the case of its letters.
 //
