@@ -83,7 +83,7 @@ func (d *deployment) rights() map[string][]right {
 		// What its strategies need is in AccessTargets; see addPublish.
 		"access": join(ask, []right{
 			trace,
-			d.items("GetItem PutItem", store.KindRun, store.KindGrant, store.KindSick, store.KindIdentity), // strategies find identities, which are kept
+			d.items("GetItem PutItem", store.KindRun, store.KindGrant, store.KindSick, store.KindLimit, store.KindIdentity), // strategies find identities, which are kept
 			d.items("GetItem", store.KindUser, store.KindSlackUser),
 			d.items("GetItem", store.KindFlowVersion),
 			d.items("GetItem", store.KindStrategies),

@@ -46,6 +46,7 @@ import (
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/dynamo"
 	"github.com/symflows/symflows/internal/store/dynamo/dynamotest"
+	"github.com/symflows/symflows/internal/strategy"
 	"github.com/symflows/symflows/internal/strategy/builtin"
 	"github.com/symflows/symflows/internal/strategy/builtin/clients"
 	"github.com/symflows/symflows/internal/workflow"
@@ -422,6 +423,9 @@ func TestRightsSuffice(t *testing.T) {
 		if r := run(id); r.Status != flow.Escalated {
 			t.Fatalf("run of %s is %s: %+v", r.Flow, r.Status, r.Error)
 		}
+	}
+	if err := access.Limiter.Call(ctx, strategy.Pace{Key: "aws_sso", Calls: [3]int{5, 15, 20}}, strategy.Granting); err != nil {
+		t.Fatal(err)
 	}
 	must(publisher.Run(ctx, published.Flows, published.Strategies))(t)
 	must(access.Sick.Change(ctx, run(byAPI[0]).Access.At(), func(s flow.Sickness) flow.Sickness { return s.TimedOut("", false, a.clock.Now()) }))(t)

@@ -241,6 +241,8 @@ func ruleFaults(all []grantedRight) []string {
 			broken("only services keep what handlers keep")
 		case strings.Contains(g.condition, "grant#"), strings.Contains(g.condition, "sick#"):
 			broken("only access touches grants, and knows which targets are sick")
+		case strings.Contains(g.condition, string(store.KindLimit)):
+			broken("only access asks targets, and keeps their pace")
 		case table && strings.Contains(g.condition, "LeadingKeys") && (strings.HasSuffix(g.condition, " *") && !strings.Contains(g.resource, "/index/")):
 			broken("only kinds of items are allowed")
 		case strings.HasPrefix(g.action, "scheduler:"), strings.HasPrefix(g.action, "iam:"):

@@ -35,7 +35,7 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, stepfn.Inp
 	handlers := d.Handlers(functions, settings.SDKFunction, sdk.Services{Function: settings.ServicesFunction}, settings.Isolated()...)
 	access, err := d.Access(core.AccessPorts{
 		Open: clients.Open(clients.Deps{
-			Functions: functions, Handlers: handlers, Secrets: d.Secrets, HTTPClient: &http.Client{}, Now: d.Clock.Now,
+			Functions: functions, Handlers: handlers, Secrets: d.Secrets, HTTPClient: &http.Client{}, Now: d.Clock.Now, Limiter: d.Limiter,
 			AWS: func() (aws.Config, error) { return d.AWS, nil },
 		}),
 		Rights: builtin.Rights, Bound: builtin.CheckBound, Handlers: handlers,

@@ -207,7 +207,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		return err
 	}
 	open := clients.Open(clients.Deps{
-		Functions: functions, Handlers: handlers, Secrets: secrets, HTTPClient: &http.Client{Transport: o.seams.http}, Now: now,
+		Functions: functions, Handlers: handlers, Secrets: secrets, HTTPClient: &http.Client{Transport: o.seams.http}, Now: now, Limiter: c.Limiter,
 		// The credentials of this machine, or AWS_ENDPOINT_URL's emulator.
 		AWS: func() (aws.Config, error) { return awsconfig.LoadDefaultConfig(ctx) },
 	})

@@ -125,10 +125,12 @@ func UserMessage(err error) string {
 // MaxRetryAfter is the most that a vendor's wish to be left alone is taken for.
 const MaxRetryAfter = time.Hour
 
-// RateLimited is the error of a vendor that asks to be left alone for a time.
+// RateLimited is the error of a vendor that asks to be left alone for a time, or
+// of a line of our own before one that is asked no faster than it allows.
 type RateLimited struct {
 	After time.Duration // from when the vendor answered; from more than zero to MaxRetryAfter
 	Cause error         // the vendor's answer, of CodeUnavailable where people are to read it
+	Line  Line          // where in it; none where the vendor asks
 }
 
 func (e *RateLimited) Error() string {

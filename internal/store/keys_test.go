@@ -39,6 +39,7 @@ func TestKinds(t *testing.T) {
 		{store.KindCall, "abc", "call#abc", "abc"},
 		{store.KindValue, "Path/to", "kv#Path/to", "Path/to"},
 		{store.KindFlowValue, "prod-access#Path/to", "flowkv#prod-access#Path/to", "prod-access#Path/to"},
+		{store.KindLimit, "aws_sso/ssoins-1", "limit#aws_sso/ssoins-1", "aws_sso/ssoins-1"},
 		{store.KindNotice, "2026-03-01#ab", "notice#2026-03-01#ab", "2026-03-01#ab"},
 		{store.KindFlow, "Prod-Access", "flow#prod-access", "prod-access"},
 		{store.KindFlowVersion, "prod-access#1.0.1", "flowversion#prod-access#1.0.1", "prod-access#1.0.1"},
@@ -118,9 +119,12 @@ func TestKinds_Written(t *testing.T) {
 			_, _, err := store.Tokens{Store: w, Now: now}.Create(ctx, store.Token{Bot: "ci", Owner: "carol@example.com"}, time.Hour)
 			return err
 		},
-		"call":    func() error { _, err := store.Calls{Store: w, Now: now}.Begin(ctx, "run", "event"); return err },
-		"value":   func() error { return store.Values{Store: w}.Put(ctx, "f", "path", []byte(`1`)) },
-		"shared":  func() error { return store.Values{Store: w}.PutShared(ctx, "path", []byte(`1`)) },
+		"call":   func() error { _, err := store.Calls{Store: w, Now: now}.Begin(ctx, "run", "event"); return err },
+		"value":  func() error { return store.Values{Store: w}.Put(ctx, "f", "path", []byte(`1`)) },
+		"shared": func() error { return store.Values{Store: w}.PutShared(ctx, "path", []byte(`1`)) },
+		"limit": func() error {
+			return store.Limits{Store: w}.Try(ctx, "aws_sso", func(b *flow.Bookings) { b.Took = 1 })
+		},
 		"notice":  func() error { return store.Notices{Store: w, Now: now}.Tell(ctx, "a", "b", "") },
 		"flows":   func() error { _, err := flows.Publish(ctx, labelled(map[string]string{"f": "F"})); return err },
 		"filter":  func() error { return flows.PublishFilter(ctx, &flow.FlowsFilter{}) },

@@ -67,6 +67,12 @@ func call(r flow.Run, e flow.Entitlement, record events.AuditRecord, class strat
 	}
 }
 
+// turn marks what is done for one entitlement of a run as one piece of work, which
+// keeps its place in lines of a [strategy.Limiter] from attempt to attempt.
+func turn(ctx context.Context, c strategy.Call) context.Context {
+	return strategy.WithTurn(ctx, c.RunID+" "+c.Entitlement.Key)
+}
+
 // panicked returns the error of a strategy that panicked.
 func panicked(p any) error { return fmt.Errorf("strategy panicked: %v\n%s", p, debug.Stack()) }
 

@@ -264,6 +264,7 @@ type removal struct {
 // remove takes the run off one entitlement, and removes that from the target if
 // no other run holds it and it was not there before the first of them.
 func (a *Access) remove(ctx context.Context, opened strategy.Strategy, c strategy.Call) (done removal) {
+	ctx = turn(ctx, c)
 	key, lease := c.Entitlement.Key, a.lease()
 	var do flow.Do
 	g, err := a.Grants.Change(ctx, key, func(g flow.Grant) (moved flow.Grant, err error) {

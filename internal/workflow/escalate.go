@@ -279,6 +279,7 @@ func (a *Access) grantAll(ctx context.Context, r flow.Run, opened strategy.Strat
 // there already: because other runs hold it, or because it was there before all
 // of them.
 func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy.Call) (result strategy.Result, err error) {
+	ctx = turn(ctx, c)
 	lease := a.lease()
 	var do flow.Do
 	g, err := a.Grants.Change(ctx, c.Entitlement.Key, func(g flow.Grant) (moved flow.Grant, err error) {

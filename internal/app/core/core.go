@@ -49,6 +49,7 @@ type Core struct {
 	Values   store.Values // what handlers keep
 	Notices  store.Notices
 	Rounds   store.Rounds
+	Limiter  *workflow.Limiter // of the calls of targets
 	// Patience is the least time for which any answer is waited for, as in
 	// config.Settings.
 	Patience time.Duration
@@ -56,7 +57,7 @@ type Core struct {
 
 // New builds on a store.
 func New(settings config.Settings, s store.Store, clock workflow.Clock, log *slog.Logger) Core {
-	return Core{
+	c := Core{
 		Org: settings.Org, Clock: clock, Log: log, Patience: settings.Patience,
 		Runs: store.Runs{Store: s}, Grants: store.Grants{Store: s}, Sick: store.Sick{Store: s}, Flows: &store.Flows{Store: s},
 		Users: store.Users{Store: s}, Messages: store.Messages{Store: s},
@@ -64,6 +65,8 @@ func New(settings config.Settings, s store.Store, clock workflow.Clock, log *slo
 		Calls:  store.Calls{Store: s, Now: clock.Now}, Values: store.Values{Store: s},
 		Notices: store.Notices{Store: s, Now: clock.Now}, Rounds: store.Rounds{Store: s},
 	}
+	c.Limiter = &workflow.Limiter{Limits: store.Limits{Store: s}, Clock: clock, Log: log, Within: c.within}
+	return c
 }
 
 // Submit builds the way in; bound checks what requests fill into targets, fields
