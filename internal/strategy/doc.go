@@ -2,8 +2,9 @@
 // system declares ([Type], type.go; [Rights], rights.go), what it does
 // ([Strategy], strategy.go), how fast it may be asked ([Limiter], limiter.go;
 // turn.go tells the work apart that it is asked for), where in AWS it acts
-// ([AWSAccount], awsaccount.go), and the contract with customers' code that does it
-// for some of them (contract.go).
+// ([AWSAccount], awsaccount.go) and who people are in IAM Identity Center
+// (identitycenter.go), and the contract with customers' code that does it for some
+// of them (contract.go).
 //
 //	strategy/<system>          declares: Type(), and what follows from settings alone
 //	strategy/<system>/client   does the work: Open(…), linked by what grants only

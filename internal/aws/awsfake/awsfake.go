@@ -29,6 +29,8 @@ type Fake struct {
 	STS *STS
 	IAM *IAM
 
+	IdentityCenter *IdentityCenter
+
 	services map[string]*service // by the name that calls are signed for
 
 	mu      sync.Mutex
@@ -37,6 +39,7 @@ type Fake struct {
 	wait    time.Duration
 	behind  time.Duration
 	faults  []*planned
+	refused int
 	calls   []Call
 	changes []strategytest.Change
 }
@@ -73,10 +76,14 @@ type planned struct {
 // New gives an AWS in which the own account has nothing yet.
 func New() *Fake {
 	f := &Fake{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	f.STS, f.IAM = newSTS(f), newIAM(f)
+	f.STS, f.IAM, f.IdentityCenter = newSTS(f), newIAM(f), newIdentityCenter(f)
 	f.services = map[string]*service{
 		"sts": f.STS.service(),
 		"iam": f.IAM.service(),
+
+		"sso":            f.IdentityCenter.admin(),
+		"identitystore":  f.IdentityCenter.identityStore(),
+		"account-access": f.IdentityCenter.accountAccess(),
 	}
 	return f
 }
@@ -108,11 +115,27 @@ func (f *Fake) Advance(d time.Duration) {
 	f.now = f.now.Add(d)
 }
 
-// SetMood holds for all calls from now on, those of STS included.
+// SetMood holds for all calls from now on, those of STS included. Some time passes
+// before, so that what was done is older than what a stale read shows.
 func (f *Fake) SetMood(m strategytest.Mood) {
+	if m == strategytest.Expired {
+		f.STS.Expire()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.mood = m
+	f.now = f.now.Add(2 * lag)
+}
+
+// lag is how far reads are behind in the mood Stale.
+const lag = 30 * time.Second
+
+// Refused counts the calls that were refused because of another change, or of a
+// session that had expired.
+func (f *Fake) Refused() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.refused
 }
 
 // AskToWait has AWS say how long to wait when it throttles; 0: it does not say.
@@ -172,7 +195,13 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err != nil {
-		s.protocol.fault(w, asFault(err))
+		fault := asFault(err)
+		if fault.Code == "ExpiredToken" {
+			f.mu.Lock()
+			f.refused++
+			f.mu.Unlock()
+		}
+		s.protocol.fault(w, fault)
 		return
 	}
 	q := &request{fake: f, http: r, who: who, region: scope.region}
@@ -192,7 +221,10 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case mood == strategytest.Broken:
 		s.protocol.fault(w, s.broken)
 		return
-	case mood == strategytest.Throttled:
+	case mood == strategytest.Conflicted:
+		s.protocol.fault(w, s.conflict)
+		return
+	case mood == strategytest.Throttled, mood == strategytest.Untimed:
 		if wait > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)))
 		}
@@ -221,14 +253,27 @@ func (f *Fake) arrived(service string, op *operation, q *request) (strategytest.
 	if op.event != "" {
 		f.changes = append(f.changes, strategytest.Change{Event: op.event, Identity: op.whose(q)})
 	}
-	q.now, q.behind = f.now, f.behind
+	q.now, q.behind, q.mood = f.now, f.behind, f.mood
+	mood, wait := f.mood, f.wait
+	switch mood {
+	case strategytest.Stale:
+		q.behind = lag
+	case strategytest.Untimed:
+		wait = 0
+	case strategytest.Conflicted:
+		if op.event == "" {
+			mood = strategytest.Willing
+			break
+		}
+		f.mood, f.refused = strategytest.Willing, f.refused+1
+	}
 	for i, p := range f.faults {
 		if p.operation == op.name {
 			if p.times--; p.times == 0 {
 				f.faults = slices.Delete(f.faults, i, i+1)
 			}
-			return f.mood, f.wait, p
+			return mood, wait, p
 		}
 	}
-	return f.mood, f.wait, nil
+	return mood, wait, nil
 }

@@ -7,7 +7,7 @@
 //	signature.go  who signed a call
 //	protocol.go   the protocols: awsQuery, awsJson1_1, restJson1
 //	ledger.go     state, and what it was a while ago
-//	sts.go, …     a service each
+//	sts.go, …     a service each; identitycenter.go has the state of three
 //
 // # How to add a service
 //

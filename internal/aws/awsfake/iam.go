@@ -118,8 +118,9 @@ func (i *IAM) service() *service {
 			{name: "ListGroups", do: i.listGroups},
 			{name: "GetAccountAuthorizationDetails", do: i.getAccountAuthorizationDetails},
 		},
-		broken: &Fault{http.StatusInternalServerError, "ServiceFailure", "The request processing has failed because of an unknown error, exception or failure.", nil},
-		denied: denied("iam"),
+		broken:   &Fault{http.StatusInternalServerError, "ServiceFailure", "The request processing has failed because of an unknown error, exception or failure.", nil},
+		conflict: &Fault{http.StatusConflict, "ConcurrentModification", "The request was rejected because multiple requests to change this object were submitted simultaneously.", nil},
+		denied:   denied("iam"),
 		throttled: func(time.Duration) *Fault {
 			return &Fault{http.StatusBadRequest, "Throttling", "Rate exceeded", nil}
 		},

@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/symflows/symflows/internal/strategy/strategytest"
 )
 
 // service is what answers calls that are signed for it.
@@ -19,6 +21,7 @@ type service struct {
 	protocol   protocol
 	operations []*operation
 	broken     *Fault
+	conflict   *Fault // of a change, while another one is under way
 	denied     func(*request) *Fault
 	throttled  func(wait time.Duration) *Fault
 }
@@ -45,6 +48,7 @@ type request struct {
 	body   []byte     // the others
 	now    time.Time
 	behind time.Duration // how stale reads are
+	mood   strategytest.Mood
 }
 
 // read decodes the input of a JSON protocol.

@@ -23,8 +23,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
-// modules are the SDK's, by the names that calls are signed for.
-var modules = map[string]string{"iam": "iam", "sts": "sts"}
+// modules are the SDK's, by the names that calls are signed for. Of account-access
+// there is none to be had: accountaccess_test.go holds it to AWS's reference.
+var modules = map[string]string{"iam": "iam", "sts": "sts", "sso": "ssoadmin", "identitystore": "identitystore"}
 
 // TestRequests: the fake takes the requests that the SDK's module has as
 // snapshots, each for the operation that it is of.
@@ -32,6 +33,9 @@ func TestRequests(t *testing.T) {
 	t.Parallel()
 	f := New()
 	for name, s := range f.services {
+		if name == "account-access" {
+			continue
+		}
 		dir := module(t, modules[name])
 		for _, op := range s.operations {
 			snapshot, err := os.ReadFile(filepath.Join(dir, "request_snapshot", op.name+".request.snap"))
@@ -62,6 +66,9 @@ func TestAnswers(t *testing.T) {
 	f := New()
 	answers := recorded(t, f)
 	for name, s := range f.services {
+		if name == "account-access" {
+			continue
+		}
 		dir := module(t, modules[name])
 		for _, op := range s.operations {
 			got, ok := answers[name+" "+op.name]
@@ -136,6 +143,7 @@ func recorded(t *testing.T, f *Fake) map[string][]byte {
 	must(users.GetUser(ctx, &iam.GetUserInput{UserName: alice}))
 	must(users.GetAccountAuthorizationDetails(ctx, &iam.GetAccountAuthorizationDetailsInput{Filter: []types.EntityType{types.EntityTypeUser}, MaxItems: aws.Int32(1)}))
 	must(users.RemoveUserFromGroup(ctx, &iam.RemoveUserFromGroupInput{GroupName: ops, UserName: alice}))
+	askIdentityCenter(t, f, cfg)
 	return answers
 }
 
