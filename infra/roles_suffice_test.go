@@ -32,6 +32,7 @@ import (
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/aws/auditlog"
 	"github.com/symflows/symflows/internal/aws/auditqueue"
+	"github.com/symflows/symflows/internal/aws/awsfake"
 	"github.com/symflows/symflows/internal/aws/awstest"
 	"github.com/symflows/symflows/internal/aws/invoke"
 	"github.com/symflows/symflows/internal/aws/schedule"
@@ -64,6 +65,12 @@ const (
 	queueURL    = "https://sqs." + region + ".amazonaws.com/" + awstest.Account + "/audit"
 )
 
+// Another account, in which a role lets us act.
+const (
+	connectorAccount = "210987654321"
+	connectorARN     = "arn:aws:iam::" + connectorAccount + ":role/sym/connector"
+)
+
 // account is an AWS account in which this stack is deployed: a table, and
 // services that take every call, but only from those roles that
 // have the right to ask.
@@ -83,13 +90,22 @@ func newAccount(t *testing.T) *account {
 	t.Helper()
 	a := &account{t: t, clock: clockwork.NewFakeClockAt(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)), schedules: map[string]bool{}}
 	table, services := dynamotest.Start(t), awstest.Service(a.answer)
+	// Where a role lets us in, it is up to that account what the role may do.
+	elsewhere := awsfake.New()
+	elsewhere.STS.AddKey("AccessRole", "secret")
+	elsewhere.STS.AddRole(connectorARN, "1f0c1f0c")
+	elsewhere.IAM.AddUser(connectorAccount, "/", "alice@example.com", nil)
+	elsewhere.IAM.AddGroup(connectorAccount, "/", "ops")
 	a.guard = &awstest.Guard{
 		Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if strings.HasPrefix(r.Header.Get("X-Amz-Target"), "DynamoDB") {
+			switch {
+			case strings.HasPrefix(r.Header.Get("X-Amz-Target"), "DynamoDB"):
 				table.ServeHTTP(w, r)
-				return
+			case strings.Contains(r.Header.Get("Authorization"), "/sts/aws4_request"):
+				elsewhere.ServeHTTP(w, r)
+			default:
+				services.ServeHTTP(w, r)
 			}
-			services.ServeHTTP(w, r)
 		}),
 		Refused: func(c awstest.Call, why string) { t.Errorf("refused %+v: %s", c, why) },
 	}
@@ -110,7 +126,14 @@ func newAccount(t *testing.T) *account {
 	if err := a.guard.ReadRights(filepath.Join("testdata", "rights.txt"), values); err != nil {
 		t.Fatal(err)
 	}
-	a.cfg, a.owner = awstest.Config(t, a.guard), awstest.Config(t, table)
+	assumed := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.Header.Get("Authorization"), "Credential=ASIA") {
+			elsewhere.ServeHTTP(w, r)
+			return
+		}
+		a.guard.ServeHTTP(w, r)
+	})
+	a.cfg, a.owner = awstest.Config(t, assumed), awstest.Config(t, table)
 	server := httptest.NewServer(http.HandlerFunc(answerAsSlack))
 	t.Cleanup(server.Close)
 	a.slack = server.URL
@@ -292,8 +315,8 @@ func TestRightsSuffice(t *testing.T) {
 	must(api.Flows.List(ctx))(t)
 	submit := api.Submit(api.SlackDirectory(), builtin.CheckBound, handlers(api), nil)
 	var byAPI []string
-	for name, target := range map[string]string{"databases": "aws_lambda_function:orders-db", "tools": "http:wiki", "tickets": "custom:support"} {
-		duration := map[string]float64{"databases": 600, "tools": 60, "tickets": 600}[name] // the one is scheduled, for the other it is too late
+	for name, target := range map[string]string{"databases": "aws_lambda_function:orders-db", "tools": "http:wiki", "tickets": "custom:support", "groups": "aws_iam_group:ops"} {
+		duration := map[string]float64{"databases": 600, "tools": 60, "tickets": 600, "groups": 600}[name] // the one is scheduled, for the other it is too late
 		r, _, err := submit.RequestByAPI(ctx, workflow.APIRequest{
 			Bot: bot, Token: token, FlowSRN: "sym:flow:" + name + ":1.0.1", UserEmail: "alice@example.com",
 			Inputs: map[string]any{"target_srn": "sym:access_target:" + target + ":latest", "duration": duration},

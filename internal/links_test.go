@@ -12,10 +12,10 @@ import (
 // more is some hundred KB that each cold start loads: a function that has no
 // right to use a service (infra/roles.go) should not link its client.
 var clients = map[string]string{
-	"access":   "dynamodb lambda scheduler secretsmanager sfn sts", // sfn by runner/stepfn, which wraps its steps
+	"access":   "dynamodb iam lambda scheduler secretsmanager sfn sts", // sfn by runner/stepfn, which wraps its steps
 	"api":      "dynamodb lambda secretsmanager",
 	"approval": "dynamodb lambda secretsmanager sfn",
-	"local":    "dynamodb lambda s3 secretsmanager signin sso ssooidc sts", // for -real-lambdas and its commands
+	"local":    "dynamodb iam lambda s3 secretsmanager signin sso ssooidc sts", // for -real-lambdas and its commands
 	"notify":   "dynamodb secretsmanager",
 	"publish":  "dynamodb lambda s3 secretsmanager",
 	"relay":    "dynamodb firehose lambda secretsmanager sfn sqs",

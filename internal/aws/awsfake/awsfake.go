@@ -92,7 +92,12 @@ func New() *Fake {
 // test ends; what fails is not repeated.
 func (f *Fake) Config(t testing.TB) aws.Config {
 	t.Helper()
-	server := httptest.NewServer(f)
+	return f.serve(t, f)
+}
+
+func (f *Fake) serve(t testing.TB, h http.Handler) aws.Config {
+	t.Helper()
+	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
 	return aws.Config{
 		BaseEndpoint: aws.String(server.URL), Region: Region, HTTPClient: server.Client(),

@@ -18,6 +18,7 @@ type STS struct {
 	mu       sync.Mutex
 	roles    map[string]string // external ids, by ARN
 	sessions map[string]*assumed
+	keys     map[string]string // secrets of the own account's, by id
 }
 
 // assumed is a session, by its access key.
@@ -28,7 +29,7 @@ type assumed struct {
 }
 
 func newSTS(f *Fake) *STS {
-	return &STS{fake: f, roles: map[string]string{}, sessions: map[string]*assumed{}}
+	return &STS{fake: f, roles: map[string]string{}, sessions: map[string]*assumed{}, keys: map[string]string{ownKey: ownSecret}}
 }
 
 // AddRole makes a role that trusts the own account, if it names the external id;
@@ -37,6 +38,13 @@ func (s *STS) AddRole(arn, externalID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.roles[arn] = externalID
+}
+
+// AddKey makes another key of the own account.
+func (s *STS) AddKey(id, secret string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys[id] = secret
 }
 
 // RemoveRole has it be assumed no more. Sessions end with it.
@@ -140,18 +148,17 @@ func (s *STS) signer(r *http.Request, body []byte) (principal, scope, error) {
 		return principal{}, scope{}, fmt.Errorf("%s %s is not signed", r.Method, r.URL.Path)
 	}
 	on, key, headers := scope{m[2], m[3]}, m[1], strings.Split(m[4], ";")
-	if key == ownKey {
-		return principal{account: Own}, on, check(r, body, aws.Credentials{AccessKeyID: ownKey, SecretAccessKey: ownSecret}, on, headers)
-	}
 	now := s.fake.Now()
 	s.mu.Lock()
-	known := s.sessions[key]
+	known, secret := s.sessions[key], s.keys[key]
 	var session assumed
 	if known != nil {
 		session = *known
 	}
 	s.mu.Unlock()
 	switch {
+	case secret != "":
+		return principal{account: Own}, on, check(r, body, aws.Credentials{AccessKeyID: key, SecretAccessKey: secret}, on, headers)
 	case known == nil || session.token != r.Header.Get("X-Amz-Security-Token"):
 		return principal{}, on, &Fault{http.StatusForbidden, "InvalidClientTokenId", "The security token included in the request is invalid.", nil}
 	case !now.Before(session.until):

@@ -128,9 +128,14 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	g.Refused(call, why)
-	if strings.HasPrefix(call.Action, "s3:") { // the one that speaks XML
+	denied := fmt.Sprintf("<Error><Code>AccessDenied</Code><Message>%s</Message></Error>", why)
+	switch service, _, _ := strings.Cut(call.Action, ":"); service { // those that speak XML
+	case "iam", "sts":
+		denied = "<ErrorResponse>" + denied + "</ErrorResponse>"
+		fallthrough
+	case "s3":
 		w.WriteHeader(http.StatusForbidden)
-		fmt.Fprintf(w, "<Error><Code>AccessDenied</Code><Message>%s</Message></Error>", why)
+		io.WriteString(w, denied)
 		return
 	}
 	w.Header().Set("X-Amzn-ErrorType", "AccessDeniedException")
@@ -211,7 +216,7 @@ func callOf(r *http.Request, body []byte) (Call, error) {
 	c := Call{Role: role}
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	var in input
-	if len(body) > 0 && service != "lambda" && service != "s3" {
+	if len(body) > 0 && !slices.Contains([]string{"lambda", "s3", "iam", "sts"}, service) {
 		if err := json.Unmarshal(body, &in); err != nil {
 			return c, fmt.Errorf("%s %s: %w", service, operation, err)
 		}
@@ -251,6 +256,22 @@ func callOf(r *http.Request, body []byte) (Call, error) {
 			group = r.URL.Query().Get("groupName")
 		}
 		c.Resource = arn("schedule/" + group + "/" + path.Base(r.URL.Path))
+	case "iam", "sts": // which have no regions, and take forms
+		form, err := url.ParseQuery(string(body))
+		if err != nil {
+			return c, err
+		}
+		operation, region = form.Get("Action"), ""
+		switch {
+		case form.Has("RoleArn"):
+			c.Resource = form.Get("RoleArn")
+		case form.Has("GroupName"): // of a change of both, it is the group that counts
+			c.Resource = arn("group/" + form.Get("GroupName"))
+		case form.Has("UserName"):
+			c.Resource = arn("user/" + form.Get("UserName"))
+		default:
+			c.Resource = "*"
+		}
 	case "s3":
 		operation = map[string]string{http.MethodGet: "GetObject", http.MethodPut: "PutObject"}[r.Method]
 		c.Resource = "arn:aws:s3:::" + strings.TrimPrefix(r.URL.Path, "/")

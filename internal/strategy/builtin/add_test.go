@@ -118,9 +118,10 @@ func TestAddStrategy(t *testing.T) {
 	}
 	guide := tables(map[string]strategy.Type{"directory": directory()})
 	for _, row := range []string{
-		"| `directory` | the directory of the company | required, of type `company` | `directory_group`, `directory_seat` | no: your code's to do |",
+		"| `directory` | the directory of the company | required, of type `company` | `directory_group`, `directory_seat` |",
+		"| `directory_seat` | no | your code's | your code's | your code's | your code's |",
 		"| strategy `directory` | `instance` | which directory; required |",
-		"| its integration | `role_arn` | the role in the directory's account; required |",
+		"| integration `company` | `role_arn` | the role in the directory's account; required |",
 		"| target `directory_group` | `group_id` | the id of the group; required; may be bound to a field |",
 	} {
 		if !strings.Contains(guide, row+"\n") {

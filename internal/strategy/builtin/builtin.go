@@ -12,6 +12,7 @@ import (
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
+	"github.com/symflows/symflows/internal/strategy/awsiam"
 	"github.com/symflows/symflows/internal/strategy/awslambda"
 	"github.com/symflows/symflows/internal/strategy/custom"
 	httpstrategy "github.com/symflows/symflows/internal/strategy/http"
@@ -21,6 +22,7 @@ import (
 var Types = sync.OnceValue(func() map[string]strategy.Type {
 	types := map[string]strategy.Type{}
 	for _, t := range []strategy.Type{
+		awsiam.Type(),
 		awslambda.Type(),
 		custom.Type(),
 		httpstrategy.Type(),

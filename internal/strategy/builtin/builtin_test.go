@@ -3,6 +3,7 @@ package builtin_test
 import (
 	"testing"
 
+	"github.com/symflows/symflows/internal/strategy"
 	"github.com/symflows/symflows/internal/strategy/builtin"
 )
 
@@ -15,6 +16,16 @@ func TestTypes(t *testing.T) {
 	for name, typ := range types {
 		if typ.Name != name || typ.About == "" || len(typ.Targets) == 0 {
 			t.Errorf("%s: incomplete, or under another name: %+v", name, typ)
+		}
+		for _, target := range typ.Targets {
+			h := target.Habits
+			said := h.Before != "" && h.Expiry != "" && h.Lingers != "" && h.Limit != ""
+			if typ.Observes && !said {
+				t.Errorf("%s: it observes, and does not say all of what the system does with its access: %+v", target.Name, h)
+			}
+			if !typ.Observes && h != (strategy.Habits{}) {
+				t.Errorf("%s: it can't see what the system does, and says so: %+v", target.Name, h)
+			}
 		}
 	}
 }

@@ -50,25 +50,44 @@ func TestGuide(t *testing.T) {
 // tables writes what the guide says of types.
 func tables(types map[string]strategy.Type) string {
 	var b strings.Builder
-	fmt.Fprint(&b, "\n| type | what it calls | integration | types of targets | reads back; keeps what was there before |\n| --- | --- | --- | --- | --- |\n")
+	fmt.Fprint(&b, "\n| type | what it calls | integration | types of targets |\n| --- | --- | --- | --- |\n")
 	names := slices.Sorted(maps.Keys(types))
 	for _, name := range names {
 		typ := types[name]
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", name, typ.About, integration(typ.Integration), quoted(typ.TargetNames()), before(typ))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", name, typ.About, integration(typ.Integration), quoted(typ.TargetNames()))
+	}
+	fmt.Fprint(&b, "\n| target | observed? | what was there before? | native expiry | sessions linger | limiter |\n| --- | --- | --- | --- | --- | --- |\n")
+	for _, name := range names {
+		for _, target := range types[name].Targets {
+			habits(&b, types[name], target)
+		}
 	}
 	fmt.Fprint(&b, "\n| settings of | setting | meaning |\n| --- | --- | --- |\n")
+	integrations := map[string]bool{}
 	for _, name := range names {
 		typ := types[name]
 		rows(&b, "strategy `"+name+"`", typ.Settings)
-		if len(typ.Integration.Settings) > 0 {
-			rows(&b, "its integration", strategy.Settings{Known: typ.Integration.Settings})
-		}
 		for _, target := range typ.Targets {
 			rows(&b, "target `"+target.Name+"`", target.Settings)
+		}
+		if of := "integration " + quoted(typ.Integration.Types); len(typ.Integration.Settings) > 0 && !integrations[of] {
+			integrations[of] = true // strategies share them
+			rows(&b, of, strategy.Settings{Known: typ.Integration.Settings})
 		}
 	}
 	fmt.Fprintln(&b)
 	return b.String()
+}
+
+// habits says what a system does with access of a kind. Where customers' code is
+// the system, it is up to that.
+func habits(b *strings.Builder, t strategy.Type, target strategy.TargetType) {
+	if !t.Observes {
+		fmt.Fprintf(b, "| `%s` | no | your code's | your code's | your code's | your code's |\n", target.Name)
+		return
+	}
+	h := target.Habits
+	fmt.Fprintf(b, "| `%s` | yes | %s | %s | %s | %s |\n", target.Name, h.Before, h.Expiry, h.Lingers, h.Limit)
 }
 
 func rows(b *strings.Builder, owner string, settings strategy.Settings) {
@@ -88,13 +107,6 @@ func rows(b *strings.Builder, owner string, settings strategy.Settings) {
 	if len(settings.Known) == 0 && settings.Others == "" {
 		fmt.Fprintf(b, "| %s | none | |\n", owner)
 	}
-}
-
-func before(t strategy.Type) string {
-	if t.Observes {
-		return "yes"
-	}
-	return "no: your code's to do"
 }
 
 func integration(i strategy.Integration) string {

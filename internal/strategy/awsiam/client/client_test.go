@@ -356,3 +356,39 @@ func TestPages(t *testing.T) {
 		}
 	}
 }
+
+// TestRights: what the strategy declares suffices, and it needs all of it. Of the
+// patterns for a group's ARN, one fits: a group has one path.
+func TestRights(t *testing.T) {
+	t.Parallel()
+	for _, tag := range []string{"", "email"} {
+		sys, s, accounts := open(t, here)
+		s.Settings = map[string]string{"identity_tag": tag}
+		s.Targets = s.Targets[:1]
+		cfg, unused := sys.Restricted(t, awsiam.Type().RightsOf(s))
+		accounts.AWS = cfg
+		o := opened(t, s, accounts)
+		_, err := o.(strategy.Identifier).Identity(t.Context(), flow.Actor{Email: "alice@example.com"})
+		if flow.CodeOf(err) != flow.CodeIdentity {
+			t.Error(err)
+		}
+		c := call(s, sys.arn("alice"))
+		if _, err := o.Grant(t.Context(), c); err != nil {
+			t.Error(err)
+		}
+		if _, err := o.(strategy.Observer).Observe(t.Context(), c); err != nil {
+			t.Error(err)
+		}
+		if _, err := o.(strategy.Lister).Holders(t.Context(), s.Targets[0]); err != nil {
+			t.Error(err)
+		}
+		if _, err := o.Revoke(t.Context(), c); err != nil {
+			t.Error(err)
+		}
+		for _, line := range unused() {
+			if !strings.Contains(line, ":group/*/Ops") {
+				t.Errorf("nothing needs this: %s", line)
+			}
+		}
+	}
+}

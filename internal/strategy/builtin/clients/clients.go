@@ -16,6 +16,7 @@ import (
 	"github.com/symflows/symflows/internal/aws/account"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
+	awsiam "github.com/symflows/symflows/internal/strategy/awsiam/client"
 	awslambda "github.com/symflows/symflows/internal/strategy/awslambda/client"
 	custom "github.com/symflows/symflows/internal/strategy/custom/client"
 	httpstrategy "github.com/symflows/symflows/internal/strategy/http/client"
@@ -39,6 +40,7 @@ type Deps struct {
 
 // openers has a line for each strategy of package builtin.
 var openers = map[string]func(Deps) strategy.Opener{
+	"aws_iam":    inAWS(awsiam.Open),
 	"aws_lambda": func(d Deps) strategy.Opener { return awslambda.Open(d.Functions) },
 	"custom":     func(d Deps) strategy.Opener { return custom.Open(d.Handlers) },
 	"http": func(d Deps) strategy.Opener {
