@@ -9,13 +9,10 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/sdk"
-	"github.com/symflows/symflows/internal/store"
-	"github.com/symflows/symflows/internal/store/sqlite"
 )
 
 // Main is the local command; args are without the program's name. The comment
@@ -128,6 +125,7 @@ func check(ctx context.Context, args []string, settings config.Settings, out io.
 	set.StringVar(&python.Dir, "sdk", "", sdkUsage)
 	set.BoolVar(&python.Read, "static", false, "read Python and run none of it: for files that nobody has looked at yet")
 	data := set.String("data", ".local", dataUsage+", of whose tokens those without an owner are warned of")
+	url := set.String("url", "", "instead of -data: URL of the API of a deployment in AWS (output ApiUrl), asked with this shell's AWS credentials")
 	if err := parse(set, args); err != nil {
 		return err
 	}
@@ -141,7 +139,7 @@ func check(ctx context.Context, args []string, settings config.Settings, out io.
 		fmt.Fprintln(out, "warning: "+warning.String())
 	}
 	if !python.Read { // what nobody has looked at yet is no deployment's
-		if err := checkTokens(ctx, *data, settings, out); err != nil {
+		if err := checkTokens(ctx, *data, *url, settings, out); err != nil {
 			return err
 		}
 	}
@@ -159,22 +157,15 @@ func check(ctx context.Context, args []string, settings config.Settings, out io.
 	return nil
 }
 
-// checkTokens warns of the tokens of this machine that have no owner, if there
-// is any state.
-func checkTokens(ctx context.Context, data string, settings config.Settings, out io.Writer) error {
-	if _, err := os.Stat(databaseFile(data)); err != nil {
+// checkTokens warns of the tokens of a deployment that have no owner: of one in
+// AWS if there is a URL, else of this machine, if there is any state.
+func checkTokens(ctx context.Context, data, url string, settings config.Settings, out io.Writer) error {
+	if _, err := os.Stat(databaseFile(data)); url == "" && err != nil {
 		return nil
 	}
-	db, err := sqlite.Open(databaseFile(data), time.Now)
-	if err != nil {
+	return withTokens(ctx, data, url, settings, func(tokens tokens) error {
+		list, err := tokens.List(ctx)
+		warnUnowned(list, out)
 		return err
-	}
-	defer db.Close()
-	list, err := store.Tokens{Store: db, Org: settings.Org, Now: core.WallClock{}.Now}.List(ctx)
-	for _, t := range list {
-		if t.Owner == "" {
-			fmt.Fprintln(out, "warning: "+unowned(described(t)))
-		}
-	}
-	return err
+	})
 }

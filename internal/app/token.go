@@ -94,11 +94,7 @@ func token(ctx context.Context, args []string, settings config.Settings, out io.
 			if err := w.Flush(); err != nil {
 				return err
 			}
-			for _, t := range list {
-				if t.Owner == "" {
-					fmt.Fprintln(out, "warning: "+unowned(t))
-				}
-			}
+			warnUnowned(list, out)
 			return nil
 		}
 	case "set-owner":
@@ -134,14 +130,19 @@ func token(ctx context.Context, args []string, settings config.Settings, out io.
 	default:
 		return fmt.Errorf("token has no command %q: use create, list, set-owner or revoke", verb)
 	}
-	if *url != "" {
-		remote, err := tokensAt(ctx, *url)
+	return withTokens(ctx, *data, *url, settings, act)
+}
+
+// withTokens calls act with the tokens of a deployment: in AWS if there is a URL.
+func withTokens(ctx context.Context, data, url string, settings config.Settings, act func(tokens) error) error {
+	if url != "" {
+		remote, err := tokensAt(ctx, url)
 		if err != nil {
 			return err
 		}
 		return act(remote)
 	}
-	db, err := sqlite.Open(databaseFile(*data), time.Now)
+	db, err := sqlite.Open(databaseFile(data), time.Now)
 	if err != nil {
 		return err
 	}
@@ -172,9 +173,13 @@ func listed(names []string, all, none string) string {
 	return cmp.Or(strings.Join(names, ","), none)
 }
 
-// unowned warns of a token that was made before there were owners.
-func unowned(t events.Token) string {
-	return fmt.Sprintf("token %s of bot %s has no owner, so that whoever holds it may approve what they ask for with it: token set-owner %[1]s <e-mail address>", t.ID, t.Bot)
+// warnUnowned warns of tokens that were made before there were owners.
+func warnUnowned(list []events.Token, out io.Writer) {
+	for _, t := range list {
+		if t.Owner == "" {
+			fmt.Fprintf(out, "warning: token %s of bot %s has no owner, so that whoever holds it may approve what they ask for with it: token set-owner %[1]s <e-mail address>\n", t.ID, t.Bot)
+		}
+	}
 }
 
 // storedTokens are those of a deployment on this machine.

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -92,6 +94,30 @@ func TestToken_Remote(t *testing.T) {
 	}
 	if list, err := local("list", "-url", url+"/api/v1/"); err != nil || !strings.Contains(list, stored.ID) || !strings.Contains(list, "pipeline") || !strings.Contains(list, "carol@example.com  deploy  itself") {
 		t.Errorf("list: %s, %v", list, err)
+	}
+	// One of before there were owners is warned of, by check, too.
+	old := stored
+	old.Owner = ""
+	body, err := json.Marshal(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	item, err := tokens.Store.Get(t.Context(), store.KindToken.Key(stored.Hash))
+	if err != nil {
+		t.Fatal(err)
+	}
+	item.Body, item.Writer = body, "an earlier release"
+	if _, err := tokens.Store.Put(t.Context(), item); err != nil {
+		t.Fatal(err)
+	}
+	warning := "warning: token " + stored.ID + " of bot ci has no owner"
+	if list, err := local("list", "-url", url); err != nil || !strings.Contains(list, warning) {
+		t.Errorf("list: %s, %v", list, err)
+	}
+	var checked strings.Builder
+	err = check(t.Context(), []string{"-flows", filepath.Join("..", "..", "flows"), "-data", t.TempDir(), "-url", url}, config.Settings{Org: "sym"}, &checked)
+	if err != nil || !strings.Contains(checked.String(), warning) {
+		t.Errorf("check: %s, %v", checked.String(), err)
 	}
 	if said, err := local("set-owner", stored.ID, "lead@example.com", "-url", url); err != nil || !strings.Contains(said, "is owned by lead@example.com") {
 		t.Errorf("set-owner: %s, %v", said, err)
