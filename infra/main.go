@@ -56,8 +56,8 @@ func synth(app awscdk.App, build func(options) (dir string, err error)) error {
 	}}
 	files := uploaded{catalog.Folder(o.flows)}
 	python.Plain = catalog.Isolates(files, o.org, builtin.Types())
-	config, report := catalog.LoadPart(o.flows, files, o.org, builtin.Types(), func(s flow.Source) (flow.Outline, error) {
-		return python.Describe(context.Background(), s)
+	config, report := catalog.LoadPart(o.flows, files, o.org, builtin.Types(), func(s flow.Source, isolated string) (flow.Outline, error) {
+		return python.Describe(context.Background(), s, isolated)
 	})
 	if err := report.Err(); err != nil {
 		return err

@@ -139,7 +139,7 @@ func (d *deployment) rights() map[string][]right {
 			readSecrets(*d.slackSecret.Ref()),
 		},
 		"publish": {
-			{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN(pythonFunction)}},
+			{actions: []string{"lambda:InvokeFunction"}, resources: d.handlerFunctions()}, // which look at Python, too
 			d.items("GetItem BatchGetItem", store.KindRun),
 			d.items("GetItem PutItem DeleteItem", store.KindFlow),
 			d.items("GetItem PutItem", store.KindFlowList, store.KindFlowsFilter),

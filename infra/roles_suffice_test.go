@@ -266,8 +266,8 @@ func TestRightsSuffice(t *testing.T) {
 	a := newAccount(t)
 	ctx := t.Context()
 
-	published, faults := catalog.Load(filepath.Join("testdata", "flows"), "sym", builtin.Types(), func(s flow.Source) (flow.Outline, error) {
-		return sdk.Here{}.Describe(ctx, s)
+	published, faults := catalog.Load(filepath.Join("testdata", "flows"), "sym", builtin.Types(), func(s flow.Source, isolated string) (flow.Outline, error) {
+		return sdk.Here{}.Describe(ctx, s, isolated)
 	})
 	if err := faults.Err(); err != nil {
 		t.Fatal(err)
@@ -275,7 +275,7 @@ func TestRightsSuffice(t *testing.T) {
 	publish := a.as("PublishRole")
 	for _, f := range published.Flows {
 		if f.Implementation != nil {
-			must(handlers(publish).Describe(ctx, *f.Implementation))(t)
+			must(handlers(publish).Describe(ctx, *f.Implementation, ""))(t)
 		}
 	}
 	publisher := workflow.Publish{Runs: publish.Runs, Flows: publish.Flows, Rights: builtin.Rights}

@@ -334,7 +334,7 @@ func checkPython(t *testing.T, dir string) {
 			t.Errorf("Lambda is given %s", f)
 		}
 	}
-	found, err := sdk.Here{Dir: dir}.Describe(t.Context(), *flow.NewSource("impl.py", "from sym.sdk.annotations import hook\n@hook\ndef on_request(event): ...\n"))
+	found, err := sdk.Here{Dir: dir}.Describe(t.Context(), *flow.NewSource("impl.py", "from sym.sdk.annotations import hook\n@hook\ndef on_request(event): ...\n"), "")
 	if err != nil || !slices.Equal(found.Handlers, []string{"on_request"}) {
 		t.Errorf("it finds %q, %v", found.Handlers, err)
 	}

@@ -135,12 +135,13 @@ func (p publisher) run(ctx context.Context, bucket, key string) ([]store.FlowSum
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration s3://%s/%s: %w", bucket, key, err)
 	}
-	// Beside one another, files could change what is said of others.
+	// Beside one another, files could change what is said of others: nothing of them
+	// runs, and an isolated flow's are looked at in its own function.
 	handlers := *p.handlers
 	handlers.Read = catalog.Isolates(archive, p.org, builtin.Types())
 	var unread error // no fault of the configuration
-	configured, report := catalog.LoadFS(archive, p.org, builtin.Types(), func(s flow.Source) (flow.Outline, error) {
-		found, err := handlers.Describe(ctx, s)
+	configured, report := catalog.LoadFS(archive, p.org, builtin.Types(), func(s flow.Source, isolated string) (flow.Outline, error) {
+		found, err := handlers.Describe(ctx, s, isolated)
 		if refused(err) {
 			unread = fmt.Errorf("look at the handlers of %s: %w", s.Name, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,17 +44,17 @@ func open(t *testing.T, answer func(w http.ResponseWriter, at time.Duration)) (p
 	flows := &store.Flows{Store: kept}
 	return publisher{
 		s3: s3.NewFromConfig(awstest.Config(t, bucket), emulated), org: "sym", clock: clock, log: slog.New(slog.DiscardHandler),
-		handlers: &sdk.Client{Functions: &python{}, Log: slog.New(slog.DiscardHandler)},
+		handlers: &sdk.Client{Functions: &python{map[string][]string{}}, ARN: sharedARN, Log: slog.New(slog.DiscardHandler)},
 		publish:  workflow.Publish{Runs: store.Runs{Store: kept}, Flows: flows, Rights: builtin.Rights},
 	}, clock
 }
 
-// python stands for the function that runs handlers, and keeps what it is sent.
-type python struct{ sent []string }
+// python stands for the functions that run handlers, and keeps what each is sent.
+type python struct{ sent map[string][]string }
 
-func (p *python) Invoke(_ context.Context, _ string, payload []byte) ([]byte, error) {
-	p.sent = append(p.sent, string(payload))
-	return []byte(`{"version":1,"handlers":["on_request"],"results":[]}`), nil
+func (p *python) Invoke(_ context.Context, arn string, payload []byte) ([]byte, error) {
+	p.sent[arn] = append(p.sent[arn], string(payload))
+	return []byte(`{"version":1,"handlers":["strategy:Wiki"],"results":[]}`), nil
 }
 
 func denied(w http.ResponseWriter) {
@@ -111,25 +112,55 @@ func TestHandle_RightsArriveLate(t *testing.T) {
 	}
 }
 
+const sharedARN = "arn:aws:lambda:us-east-1:123456789012:function:sym-flows-sdk"
+
 // TestHandle_Isolated: where a flow is isolated, nobody's Python runs beside that
-// of others, not even to look at it.
+// of others, not even to look at it; and what the isolated flow has, its strategy
+// included, goes to its own function, so that no other can answer for it.
 func TestHandle_Isolated(t *testing.T) {
 	t.Parallel()
-	const flows = approvalOnly + "---\n" + `
+	const flows = approvalOnly + `---
+{kind: flow, name: open, environment_id: main, implementation: "x = 2", params: {approval: {notify: [{channel: "#general"}]}}}
+---
+{kind: target, name: wiki, type: custom, label: Wiki}
+---
+{kind: strategy, name: wiki, type: custom, targets: [wiki], implementation: "x = 3"}
+---
 kind: flow
 name: more
 environment_id: main
 implementation: "x = 1"
-params: {approval: {notify: [{channel: "#general"}]}}
+params:
+  strategy_id: wiki
+  prompt_fields: [{name: duration, type: duration, allowed_values: [1h]}]
+  approval: {notify: [{channel: "#general"}]}
 `
-	for text, read := range map[string]bool{flows: false, flows + "isolated: true\n": true} {
+	for text, want := range map[string]struct {
+		read bool
+		own  []string // what the isolated flow's function is sent
+	}{
+		flows:                       {},
+		flows + "isolated: true\n": {true, []string{"x = 1", "x = 3"}},
+	} {
 		p, _ := open(t, func(w http.ResponseWriter, _ time.Duration) { _, _ = w.Write(archive(t, text)) })
 		if _, _, err := p.handle(t.Context(), create); err != nil {
 			t.Fatal(err)
 		}
 		sent := p.handlers.Functions.(*python).sent
-		if len(sent) != 1 || strings.Contains(sent[0], `"read":true`) != read {
-			t.Errorf("asked %q, want it to be read: %t", sent, read)
+		for _, source := range []string{"x = 1", "x = 2", "x = 3"} {
+			at := sharedARN
+			if slices.Contains(want.own, source) {
+				at += "-more"
+			}
+			for arn, messages := range sent {
+				i := slices.IndexFunc(messages, func(m string) bool { return strings.Contains(m, source) })
+				if (i >= 0) != (arn == at) || i >= 0 && strings.Contains(messages[i], `"read":true`) != want.read {
+					t.Errorf("%s was sent %q, want %q of %s, to be read: %t", arn, messages, source, at, want.read)
+				}
+			}
+		}
+		if len(sent) != 1+min(len(want.own), 1) {
+			t.Errorf("asked %q", sent)
 		}
 	}
 }

@@ -202,7 +202,7 @@ func wholeRun(ctx context.Context, data string, isBlind bool, logs io.Writer, v 
 			open: func(strategy.Opener) strategy.Opener {
 				return func(flow.Strategy) (strategy.Strategy, error) { return opened, nil }
 			},
-			describe: func(flow.Source) (flow.Outline, error) { // takes longer than all the rest, and is not what dies
+			describe: func(flow.Source, string) (flow.Outline, error) { // takes longer than all the rest, and is not what dies
 				return flow.Outline{Handlers: append([]string{flow.HandlerPermissions}, crashHooks...)}, nil
 			},
 			callTimeout: time.Second / 2, within: bounds.Within, reserve: new(disk).under,

@@ -165,7 +165,7 @@ func load(ctx context.Context, dir, org string, python sdk.Here) (*catalog.Catal
 // describe is what the catalog in a folder is loaded with.
 func describe(ctx context.Context, dir, org string, python sdk.Here) catalog.Describe {
 	python.Plain = catalog.Isolates(catalog.Folder(dir), org, builtin.Types())
-	return func(s flow.Source) (flow.Outline, error) { return python.Describe(ctx, s) }
+	return func(s flow.Source, isolated string) (flow.Outline, error) { return python.Describe(ctx, s, isolated) }
 }
 
 // urlOf is where a browser on this machine finds a listening address.

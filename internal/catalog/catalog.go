@@ -195,7 +195,10 @@ func LoadFS(fsys fs.FS, org string, types map[string]strategy.Type, describe ...
 func load(fsys fs.FS, org string, types map[string]strategy.Type, describe ...Describe) *loader {
 	l := &loader{
 		org: org, types: types, fsys: fsys, describe: describe,
-		byName: names{}, described: map[string][]string{}, besides: map[Fault]bool{},
+		byName: names{}, described: map[[2]string][]string{}, besides: map[Fault]bool{},
+	}
+	if len(describe) > 0 {
+		l.apart = apart(fsys, org, types)
 	}
 	if err := flow.CheckName(org); err != nil {
 		l.fault("", 0, "org %s", flow.UserMessage(err))
@@ -205,13 +208,41 @@ func load(fsys fs.FS, org string, types map[string]strategy.Type, describe ...De
 	return l
 }
 
+// place is a document by its kind and key.
+type place struct{ kind, key string }
+
+// apart finds the documents whose Python is that of an isolated flow: the flow's
+// own, and that of its strategy, which no other flow may have. Of a configuration
+// with faults it finds none.
+func apart(fsys fs.FS, org string, types map[string]strategy.Type) map[place]string {
+	found := map[place]string{}
+	c, _ := LoadFS(fsys, org, types)
+	if c == nil {
+		return found
+	}
+	for _, f := range c.Flows {
+		if !f.Isolated {
+			continue
+		}
+		own := document{kind: "flow", name: f.Name}
+		found[place{own.kind, own.key()}] = f.Name
+		if f.Strategy != nil {
+			theirs := document{kind: "strategy", name: f.Strategy.Name, typ: f.Strategy.Type}
+			found[place{theirs.kind, theirs.key()}] = f.Name
+		}
+	}
+	return found
+}
+
 // loader holds what has been read so far.
 type loader struct {
 	org       string
 	types     map[string]strategy.Type
 	fsys      fs.FS
 	describe  []Describe
-	described map[string][]string // what sources define, by digest
+	described map[[2]string][]string // what sources define, by digest and isolated flow
+	// apart has the isolated flow of each document whose Python is one's alone.
+	apart map[place]string
 	documents []*document         // in order of file and line
 	byName    names
 	report    Report

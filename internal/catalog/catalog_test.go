@@ -71,7 +71,7 @@ var types = map[string]strategy.Type{
 
 // describe stands for the Python runner: a source defines what its lines
 // "def NAME" and "class NAME" say.
-func describe(s flow.Source) (found flow.Outline, err error) {
+func describe(s flow.Source, _ string) (found flow.Outline, err error) {
 	for i, line := range strings.Split(s.Text, "\n") {
 		switch word, rest, _ := strings.Cut(line, " "); word {
 		case "def":

@@ -112,11 +112,32 @@ func TestIsolated(t *testing.T) {
 ---
 {kind: flow, name: plain, environment_id: main, implementation: ./impl.py, params: {approval: {notify: [{channel: "#a"}]}}}
 `
-	load := func(more string) (*catalog.Catalog, catalog.Report) {
+	load := func(more string, describe ...catalog.Describe) (*catalog.Catalog, catalog.Report) {
 		python := &fstest.MapFile{Data: []byte("x = 1\n")}
-		return catalog.LoadFS(fstest.MapFS{"a.yaml": {Data: []byte(text + more)}, "impl.py": python}, "sym", types)
+		return catalog.LoadFS(fstest.MapFS{"a.yaml": {Data: []byte(text + more)}, "impl.py": python}, "sym", types, describe...)
 	}
-	c, report := load("")
+	// The text that all have is looked at for each isolated flow, that of its
+	// strategy included, and for the others. What one says is said of itself only.
+	var asked []string
+	c, report := load("", func(s flow.Source, isolated string) (flow.Outline, error) {
+		asked = append(asked, isolated)
+		if isolated == "pay" {
+			return flow.Outline{Handlers: []string{"on_request"}}, nil
+		}
+		return flow.Outline{Handlers: []string{"strategy:Wiki"}}, nil
+	})
+	if err := report.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if slices.Sort(asked); !slices.Equal(asked, []string{"", "pay", "wiki"}) {
+		t.Errorf("asked of %q", asked)
+	}
+	for _, f := range c.Flows {
+		if f.Implementation != nil && f.Implementation.Defines("on_request") != (f.Name == "pay") {
+			t.Errorf("%s defines %q", f.Name, f.Implementation.Handlers)
+		}
+	}
+	c, report = load("")
 	if err := report.Err(); err != nil {
 		t.Fatal(err)
 	}

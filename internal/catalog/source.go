@@ -10,9 +10,11 @@ import (
 )
 
 // Describe reads a source as Python and gives the handlers that it defines, as
-// the runner tells them, and what to warn of. An error is a [flow.SourceError]
-// if the source is at fault; any other means that it could not be looked at.
-type Describe func(flow.Source) (flow.Outline, error)
+// the runner tells them, and what to warn of. Isolated names the isolated flow
+// whose source it is; it is "" for those of others. A text that both have is
+// looked at for each of them. An error is a [flow.SourceError] if the source is
+// at fault; any other means that it could not be looked at.
+type Describe func(s flow.Source, isolated string) (flow.Outline, error)
 
 // source reads Python: the path of a file ending in .py, relative to the YAML
 // file, or the text itself. It returns nil if the attribute is absent. A file
@@ -64,12 +66,15 @@ func (o *object) source(key, nameless string) *flow.Source {
 	return s
 }
 
-// handlers asks what a source defines, once for each text.
+// handlers asks what a source defines, once for each text, and once more for each
+// isolated flow that has it.
 func (d *document) handlers(describe Describe, s flow.Source, at, file string) []string {
-	if known, ok := d.loader.described[s.SHA256]; ok {
+	isolated := d.loader.apart[place{d.kind, d.key()}]
+	once := [2]string{s.SHA256, isolated}
+	if known, ok := d.loader.described[once]; ok {
 		return known
 	}
-	found, err := describe(s)
+	found, err := describe(s, isolated)
 	if wrong, ok := errors.AsType[*flow.SourceError](err); ok {
 		d.faulty[at] = true
 		if file == "" {
@@ -93,6 +98,6 @@ func (d *document) handlers(describe Describe, s flow.Source, at, file string) [
 	if found.Handlers == nil {
 		found.Handlers = []string{} // it is known that there are no handlers
 	}
-	d.loader.described[s.SHA256] = found.Handlers
+	d.loader.described[once] = found.Handlers
 	return found.Handlers
 }

@@ -132,11 +132,16 @@ func TestIsolated(t *testing.T) {
 	}
 	f.to = ""
 	c.Read = true
-	if _, err := c.Describe(t.Context(), *flow.NewSource("prod-access.py", "")); err != nil {
+	if _, err := c.Describe(t.Context(), *flow.NewSource("prod-access.py", ""), ""); err != nil {
 		t.Error(err)
 	}
 	want(t, f.sent, map[string]any{"op": "describe", "read": true})
 	c.Isolated = nil
+	f.to = arn + "-Prod-Access" // of a configuration that is not in force yet
+	if _, err := c.Describe(t.Context(), *flow.NewSource("prod-access.py", ""), "Prod-Access"); err != nil {
+		t.Error(err)
+	}
+	f.to = ""
 	if _, err := c.Handle(t.Context(), call, []string{"on_request"}); err != nil {
 		t.Error(err)
 	}
@@ -497,7 +502,7 @@ func TestClient_Describe(t *testing.T) {
 	c, f, _ := client(t)
 	f.answer = `{"version":1,"handlers":["on_request","prefetch:repo"],
 		"warnings":[{"code":"SDK:NOT_DECORATED","message":"on_deny is not decorated.","hint":"Put @hook above it.","file":"impl.py","line":7}]}`
-	got, err := c.Describe(t.Context(), *flow.NewSource("impl.py", "..."))
+	got, err := c.Describe(t.Context(), *flow.NewSource("impl.py", "..."), "")
 	if err != nil || !reflect.DeepEqual(got, flow.Outline{
 		Handlers: []string{"on_request", "prefetch:repo"},
 		Warnings: []*flow.SourceError{{Line: 7, Message: "on_deny is not decorated. Put @hook above it."}},
@@ -506,12 +511,12 @@ func TestClient_Describe(t *testing.T) {
 	}
 	want(t, f.sent, map[string]any{"op": "describe", "source/name": "impl.py", "services": nil, "event": nil})
 	f.answer = `{"error":{"code":"SDK:IMPORT_ERROR","message":"invalid syntax","hint":"Close the bracket.","file":"impl.py","line":4}}`
-	_, err = c.Describe(t.Context(), *flow.NewSource("impl.py", "..."))
+	_, err = c.Describe(t.Context(), *flow.NewSource("impl.py", "..."), "")
 	if wrong, ok := errors.AsType[*flow.SourceError](err); !ok || wrong.Line != 4 || wrong.Message != "invalid syntax Close the bracket." {
 		t.Errorf("got %v", err)
 	}
 	f.err = flow.Errorf(flow.CodeHandler, "python3 can't be run")
-	if _, err = c.Describe(t.Context(), *flow.NewSource("impl.py", "...")); flow.CodeOf(err) != flow.CodeHandler {
+	if _, err = c.Describe(t.Context(), *flow.NewSource("impl.py", "..."), ""); flow.CodeOf(err) != flow.CodeHandler {
 		t.Errorf("got %v", err)
 	}
 }

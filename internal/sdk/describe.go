@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,11 +22,14 @@ import (
 )
 
 // Describe gives the handlers that a source defines. Faults of the
-// source are a flow.SourceError. It is what a catalog is loaded with.
-func (c *Client) Describe(ctx context.Context, s flow.Source) (flow.Outline, error) {
+// source are a flow.SourceError. It is what a catalog is loaded with: the source
+// of an isolated flow is looked at by that flow's function, and no other.
+func (c *Client) Describe(ctx context.Context, s flow.Source, isolated string) (flow.Outline, error) {
 	m := c.message(opDescribe, store.NewWriter(), nil, &s)
 	m.Read = c.Read
-	got, err := c.invoke(ctx, m, workflow.HandlerCall{Flow: &flow.Flow{Name: s.Name}})
+	asked := *c
+	asked.Isolated = []string{isolated} // of the configuration at hand
+	got, err := asked.invoke(ctx, m, workflow.HandlerCall{Flow: &flow.Flow{Name: cmp.Or(isolated, s.Name)}})
 	if err != nil {
 		return flow.Outline{}, err
 	}
@@ -70,7 +74,7 @@ func Unprotected(why error) string {
 }
 
 // Describe is that of a Client. It discards what the source prints.
-func (h Here) Describe(ctx context.Context, s flow.Source) (flow.Outline, error) {
+func (h Here) Describe(ctx context.Context, s flow.Source, isolated string) (flow.Outline, error) {
 	at, err := FindPython(h.Dir)
 	if err != nil {
 		return flow.Outline{}, err
@@ -79,14 +83,14 @@ func (h Here) Describe(ctx context.Context, s flow.Source) (flow.Outline, error)
 	defer cancel()
 	reader := &Client{Functions: Python{Dir: at}, Read: true, Log: slog.New(slog.DiscardHandler)}
 	if h.Read {
-		return reader.Describe(ctx, s)
+		return reader.Describe(ctx, s, isolated)
 	}
 	c := &Client{Functions: Python{Dir: at, Bare: h.Bare}, Log: reader.Log}
-	found, err := c.Describe(ctx, s)
+	found, err := c.Describe(ctx, s, isolated)
 	if err != nil || !h.Plain {
 		return found, err
 	}
-	shown, err := reader.Describe(ctx, s)
+	shown, err := reader.Describe(ctx, s, isolated)
 	if err != nil {
 		return found, err
 	}

@@ -59,15 +59,15 @@ open("`+ran+`", "w").close()
 def on_request(event): ...
 `)
 	read := Here{Dir: "../../functions/sdk", Read: true, Bare: func(why error) { t.Errorf("who only reads was told %q", why) }}
-	got, err := read.Describe(t.Context(), *source)
+	got, err := read.Describe(t.Context(), *source, "")
 	if _, gone := os.Stat(ran); err != nil || len(got.Handlers) != 1 || got.Handlers[0] != "on_request" || gone == nil {
 		t.Errorf("got %v, %v, and ran: %t", got, err, gone == nil)
 	}
-	_, err = read.Describe(t.Context(), *flow.NewSource("impl.py", "\ndef get_flows(user): ..."))
+	_, err = read.Describe(t.Context(), *flow.NewSource("impl.py", "\ndef get_flows(user): ..."), "")
 	if wrong, ok := errors.AsType[*flow.SourceError](err); !ok || wrong.Line != 2 || !strings.Contains(wrong.Message, "not decorated") {
 		t.Errorf("got %v, want a fault in line 2", err)
 	}
-	got, err = Here{Dir: "../../functions/sdk"}.Describe(t.Context(), *source)
+	got, err = Here{Dir: "../../functions/sdk"}.Describe(t.Context(), *source, "")
 	if _, gone := os.Stat(ran); err != nil || len(got.Handlers) != 1 || gone != nil {
 		t.Errorf("run: got %v, %v, %v", got, err, gone)
 	}
@@ -78,14 +78,14 @@ func TestHerePlain(t *testing.T) {
 	t.Parallel()
 	plain := Here{Dir: "../../functions/sdk", Plain: true}
 	const hook = "from sym.sdk.annotations import hook\n@hook\ndef on_request(event): ...\n"
-	if got, err := plain.Describe(t.Context(), *flow.NewSource("impl.py", hook)); err != nil || len(got.Handlers) != 1 {
+	if got, err := plain.Describe(t.Context(), *flow.NewSource("impl.py", hook), ""); err != nil || len(got.Handlers) != 1 {
 		t.Errorf("got %v, %v", got, err)
 	}
 	for python, want := range map[string]string{
 		hook + "exec('@hook\\ndef on_deny(event): ...')\n":          "on_deny is defined only when the file runs",
 		hook + "if not hook:\n  @hook\n  def on_deny(event): ...\n": "on_deny is in the text and not there once the file has run",
 	} {
-		_, err := plain.Describe(t.Context(), *flow.NewSource("impl.py", python))
+		_, err := plain.Describe(t.Context(), *flow.NewSource("impl.py", python), "")
 		if wrong, ok := errors.AsType[*flow.SourceError](err); !ok || !strings.Contains(wrong.Message, want) {
 			t.Errorf("got %v, want %s", err, want)
 		}
