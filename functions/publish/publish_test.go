@@ -139,7 +139,7 @@ params:
 		read bool
 		own  []string // what the isolated flow's function is sent
 	}{
-		flows:                       {},
+		flows:                      {},
 		flows + "isolated: true\n": {true, []string{"x = 1", "x = 3"}},
 	} {
 		p, _ := open(t, func(w http.ResponseWriter, _ time.Duration) { _, _ = w.Write(archive(t, text)) })

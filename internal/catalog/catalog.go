@@ -242,8 +242,8 @@ type loader struct {
 	describe  []Describe
 	described map[[2]string][]string // what sources define, by digest and isolated flow
 	// apart has the isolated flow of each document whose Python is one's alone.
-	apart map[place]string
-	documents []*document         // in order of file and line
+	apart     map[place]string
+	documents []*document // in order of file and line
 	byName    names
 	report    Report
 	besides   map[Fault]bool // those that discovering targets can do with
