@@ -16,7 +16,7 @@ import (
 func main() { lambda.Start(core.Start(build)) }
 
 func build(ctx context.Context, d core.Deployed) (func(context.Context, services.Request) (services.Response, error), error) {
-	s, err := d.Slack(ctx)
+	s, err := d.WaitingSlack(ctx)
 	if err != nil {
 		return nil, err
 	}

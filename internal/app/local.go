@@ -201,7 +201,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		return err
 	}
 	handlers, err := l.serveHandlers(c, functions, core.ServicesPorts{
-		People: slack.directory, Slack: slackapp.Services{API: slack.api, Directory: slack.directory}, Secrets: secrets, Functions: functions,
+		People: slack.handlers.Directory, Slack: slack.handlers, Secrets: secrets, Functions: functions,
 	})
 	if err != nil {
 		return err

@@ -21,6 +21,8 @@ type slackSide struct {
 	mode      config.Mode
 	secret    string // that requests over HTTP are signed with
 	sim       *slacksim.Sim
+	// handlers is what customers' handlers ask, with a patience of its own.
+	handlers slackapp.Services
 }
 
 // slack connects to the workspace of the settings. It asks Slack for the
@@ -49,8 +51,11 @@ func (l *Local) slack(ctx context.Context, c core.Core) (*slackSide, error) {
 			return nil, err
 		}
 	}
-	side.directory = c.Directory(side.api, team)
-	side.directory.Simulated = mode == config.Simulated
+	waiting := core.SlackAPI(settings, c.WaitingSlackHTTP())
+	side.directory, side.handlers = c.Directory(side.api, team), slackapp.Services{API: waiting, Directory: c.Directory(waiting, team)}
+	for _, d := range []*slackapp.Directory{side.directory, side.handlers.Directory} {
+		d.Simulated = mode == config.Simulated
+	}
 	return side, nil
 }
 

@@ -4,7 +4,7 @@
 // nothing on behalf of another run. The package changes no run, and gives out
 // no key of ours.
 //
-// A request is {"token", "op", "args": {…}}, an answer {"value": …} or
+// A request is {"token", "op", "args": {…}, "timeout_ms"}, an answer {"value": …} or
 // {"error": {"code", "message", "hint"}}. It comes over HTTP on the loopback
 // interface of this machine ([Services.Handler]), or as the payload of a
 // function ([Services.Handle]).

@@ -53,6 +53,9 @@ type Request struct {
 	Token string          `json:"token"`
 	Op    string          `json:"op"`
 	Args  json.RawMessage `json:"args"`
+	// TimeoutMS is how long the handler waits for the answer, in milliseconds;
+	// zero is not known.
+	TimeoutMS int64 `json:"timeout_ms,omitempty"`
 }
 
 // Response is the answer: a value, or an error.
@@ -111,6 +114,11 @@ var ops = map[string]func(call, context.Context, json.RawMessage) (any, error){
 // Handle answers a request. It always returns a nil error: failures are part of
 // the answer.
 func (s *Services) Handle(ctx context.Context, q Request) (Response, error) {
+	if q.TimeoutMS > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(min(q.TimeoutMS, store.CallTime.Milliseconds()))*time.Millisecond)
+		defer cancel()
+	}
 	value, err := s.answer(ctx, q)
 	if err == nil {
 		var b json.RawMessage

@@ -52,6 +52,7 @@ type world struct {
 	sent    []string
 	sendErr error
 	invoked chan string
+	bounded bool // Slack was asked with a deadline
 }
 
 func newWorld(t *testing.T, edit ...func(*flow.Flow)) *world {
@@ -172,7 +173,8 @@ func (s slackSide) Users(_ context.Context, activeOnly bool) ([]json.RawMessage,
 	return []json.RawMessage{json.RawMessage(fmt.Sprintf(`{"active_only":%t}`, activeOnly))}, nil
 }
 
-func (w *world) GroupMembers(_ context.Context, group string) ([]store.User, error) {
+func (w *world) GroupMembers(ctx context.Context, group string) ([]store.User, error) {
+	_, w.bounded = ctx.Deadline()
 	if group != "S0PLATFORM" {
 		return nil, flow.Errorf(flow.CodeUnknownUser, "no such group")
 	}
@@ -210,6 +212,19 @@ func (w *world) ask(op, args string) string {
 		w.t.Fatal(err)
 	}
 	return string(b)
+}
+
+// What a handler asks is bounded by the time that it has, so that a wait for Slack
+// ends before.
+func TestTimeout(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for timeout, want := range map[int64]bool{0: false, 9500: true, 1 << 62: true} {
+		answer, err := w.Handle(t.Context(), services.Request{Token: w.token, Op: "slack_group_members", Args: json.RawMessage(`{"group_id":"S0PLATFORM"}`), TimeoutMS: timeout})
+		if err != nil || answer.Error != nil || w.bounded != want {
+			t.Errorf("%d ms: bounded %t, %+v, %v", timeout, w.bounded, answer.Error, err)
+		}
+	}
 }
 
 func TestOps(t *testing.T) {

@@ -26,9 +26,23 @@ class ByHTTP(unittest.TestCase):
         with serving(answer) as url, mock.patch.dict(os.environ, {"http_proxy": "http://127.0.0.1:1"}):
             services = connect({"url": url + "/services", "token": "t0ken", "offers": ["secret"]})
             self.assertEqual(services.ask("store_get", path="a"), {"n": 1})
-        self.assertEqual(seen, [("/services", "application/json", {"token": "t0ken", "op": "store_get", "args": {"path": "a"}})])
+        [(path, kind, body)] = seen
+        self.assertEqual((path, kind), ("/services", "application/json"))
+        self.assertEqual(body, {"token": "t0ken", "op": "store_get", "args": {"path": "a"}, "timeout_ms": 30_000})
         self.assertTrue(services.offers("secret"))
         self.assertFalse(services.offers("invoke"))
+
+    def test_no_longer_than_the_handler_has(self):
+        seen = []
+
+        def answer(path, headers, body):
+            seen.append(json.loads(body)["timeout_ms"])
+            return as_json({"value": None})
+
+        for remaining in (1800.0, 12.5, -1.0):
+            with serving(answer) as url, mock.patch.object(runtime, "remaining", lambda: max(0.0, remaining)):
+                connect({"url": url, "token": "t"}).ask("slack_users", active_only=True)
+        self.assertEqual(seen, [30_000, 12_500, 100])
 
     def test_null_is_a_value(self):
         with serving(lambda *_: as_json({"value": None})) as url:
@@ -79,7 +93,7 @@ class ByLambda(unittest.TestCase):
         [(path, authorization, body)] = seen
         self.assertTrue(path.endswith("/invocations"), path)
         self.assertIn("Credential=AKIA/", authorization)
-        self.assertEqual(body, {"token": "t0ken", "op": "store_get", "args": {"path": "a"}})
+        self.assertEqual(body, {"token": "t0ken", "op": "store_get", "args": {"path": "a"}, "timeout_ms": 30_000})
 
     def test_faults(self):
         with self.assertRaises(SlackError):

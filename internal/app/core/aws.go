@@ -101,6 +101,11 @@ func (d Deployed) Slack(ctx context.Context) (Slack, error) {
 	return d.slack(ctx, d.reachSlack(ctx))
 }
 
+// WaitingSlack is Slack for customers' handlers: see WaitingSlackHTTP.
+func (d Deployed) WaitingSlack(ctx context.Context) (Slack, error) {
+	return d.slack(ctx, d.WaitingSlackHTTP())
+}
+
 // SignedSlack is Slack for functions that take Slack's requests. It also
 // returns the secret that they are signed with, which is read again every few
 // minutes. Both secrets are read at the same time.

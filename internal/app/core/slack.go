@@ -8,6 +8,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/slackapp"
 	"github.com/symflows/symflows/internal/workflow"
 )
@@ -26,6 +27,15 @@ func SlackHTTP(patience time.Duration) *http.Client {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConnsPerHost = slackConnections
 	return &http.Client{Timeout: max(slackTimeout, patience), Transport: t}
+}
+
+// WaitingSlackHTTP is SlackHTTP for what customers' handlers ask: it waits where
+// Slack asks to, within the time that the handler has.
+func (c Core) WaitingSlackHTTP() *http.Client {
+	client := SlackHTTP(c.Patience)
+	client.Timeout = max(flow.MaxHandlerTimeout, c.Patience)
+	client.Transport = slackapp.Waiting{Next: client.Transport, Clock: c.Clock}
+	return client
 }
 
 // SlackAPI builds the client of the workspace that the settings lead to.

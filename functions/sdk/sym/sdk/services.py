@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from sym.sdk.exceptions import AWSLambdaError, HTTPError, SDKError, from_code
 
 TIMEOUT = 30.0  # seconds; a handler's own deadline is nearly always sooner
+MOMENT = 0.1  # seconds; what can be answered at once is, even by a handler whose time is over
 _LIMIT = 6 * 1024 * 1024  # bytes of an answer, as of a Lambda function's
 
 
@@ -61,8 +62,10 @@ class RemoteServices:
         return op in self._offers
 
     def ask(self, op: str, **args: Any) -> Any:
-        body = json.dumps({"token": self._token, "op": op, "args": args}).encode()
-        raw = self._post(op, body) if self._url else self._invoke(op, body)
+        timeout = _patience()
+        asked = {"token": self._token, "op": op, "args": args, "timeout_ms": int(timeout * 1000)}
+        body = json.dumps(asked).encode()
+        raw = self._post(op, body, timeout) if self._url else self._invoke(op, body, timeout)
         try:
             answer = json.loads(raw)
             error = answer.get("error")
@@ -72,7 +75,7 @@ class RemoteServices:
         except (ValueError, KeyError, AttributeError, TypeError) as bad:
             raise HTTPError("BAD_ANSWER", f"The answer to {op} can't be understood.") from bad
 
-    def _post(self, op: str, body: bytes) -> bytes:
+    def _post(self, op: str, body: bytes, timeout: float) -> bytes:
         import urllib.error  # only where something is asked: importing it takes long
         import urllib.request
 
@@ -80,7 +83,7 @@ class RemoteServices:
         # Straight to it: a proxy of the environment has no business with the token.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(request, timeout=TIMEOUT) as response:
+            with opener.open(request, timeout=timeout) as response:
                 return response.read(_LIMIT)
         except urllib.error.HTTPError as refusal:  # errors have bodies of the same shape
             with refusal:
@@ -91,7 +94,7 @@ class RemoteServices:
         except OSError as error:
             raise HTTPError("NO_ANSWER", f"Sym Flows does not answer {op}: {error}") from error
 
-    def _invoke(self, op: str, body: bytes) -> bytes:
+    def _invoke(self, op: str, body: bytes, timeout: float) -> bytes:
         from sym.sdk.integrations import _aws  # which is built on this module
         from sym.sdk.integrations._http import quote
 
@@ -103,11 +106,21 @@ class RemoteServices:
             body=body,
             headers={"Content-Type": "application/json"},
             what="the services of Sym Flows",
-            timeout=TIMEOUT,
+            timeout=timeout,
         )
         if answer.headers.get("X-Amz-Function-Error"):
             raise HTTPError("BAD_STATUS", f"Sym Flows failed to answer {op}.")
         return answer.body
+
+
+def _patience() -> float:
+    """The seconds that an answer may take: what the handler has left, or TIMEOUT."""
+    from sym.sdk import runtime  # which is built on this module
+
+    try:
+        return max(MOMENT, min(TIMEOUT, runtime.remaining()))
+    except SDKError:  # no handler runs
+        return TIMEOUT
 
 
 def connect(wire: dict[str, Any] | None) -> Services:
