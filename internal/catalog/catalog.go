@@ -176,6 +176,13 @@ func LoadPart(dir string, part fs.FS, org string, types map[string]strategy.Type
 			list[i].File = filepath.Join(dir, list[i].File)
 		}
 	}
+	if c != nil {
+		for _, f := range c.Flows {
+			for path, place := range f.Places {
+				f.Places[path] = filepath.Join(filepath.Base(dir), place) // people of other machines read it
+			}
+		}
+	}
 	return c, report
 }
 

@@ -162,6 +162,11 @@ func TestLoad(t *testing.T) {
 	var names []string
 	for _, f := range c.Flows {
 		names = append(names, fmt.Sprint(f.Name, " ", f.ApprovalOnly()))
+		for path, place := range f.Places {
+			if !strings.HasPrefix(place, "flows/") {
+				t.Errorf("%s of %s is at %q", path, f.Name, place)
+			}
+		}
 	}
 	if diff := cmp.Diff([]string{"ci-gate true", "prod-access false", "run-report true", "send-report true"}, names); diff != "" {
 		t.Errorf("flows (-want +got):\n%s", diff)

@@ -490,7 +490,8 @@ func (d *document) flow(o *object) {
 	d.expandJSON()
 	f := &flow.Flow{Org: l.org, Name: d.name}
 	f.Label, _ = o.text("label")
-	if env := o.ref("environment_id", "environment", true); env != nil {
+	env := o.ref("environment_id", "environment", true)
+	if env != nil {
 		f.Environment = *l.environments[env.key()]
 	} else {
 		// What the environment allows is not known.
@@ -525,7 +526,38 @@ func (d *document) flow(o *object) {
 			d.fault("params.strategy_id", "flows %q and %q share the Python of strategy %q, and one of them is isolated: its code would run with the rights of both; give each a strategy of its own", other.Name, f.Name, shared)
 		}
 	}
+	f.Places = places(f, d, env)
 	l.flows = append(l.flows, f)
+}
+
+// places finds where the documents of a flow and of its environment name people,
+// groups and channels of Slack.
+func places(f *flow.Flow, d, env *document) map[string]string {
+	found := map[string]string{}
+	at := func(path string, doc *document, there string) {
+		found[path] = fmt.Sprintf("%s:%d", doc.file, locate(doc.node, there))
+	}
+	for i := range f.Params.Approval.Approvers {
+		path := fmt.Sprintf("approval.approvers[%d]", i)
+		at(path, d, "params."+path)
+	}
+	for i, n := range f.Params.Approval.Notify {
+		tier := fmt.Sprintf("approval.notify[%d]", i)
+		if n.Channel != "" {
+			at(tier+".channel", d, "params."+tier+".channel")
+		}
+		for j := range n.Users {
+			path := fmt.Sprintf("%s.users[%d]", tier, j)
+			at(path, d, "params."+path)
+		}
+	}
+	for i := range f.Environment.Admins {
+		if env != nil {
+			path := fmt.Sprintf("admins[%d]", i)
+			at(path, env, path)
+		}
+	}
+	return found
 }
 
 // sharesCode names the strategy whose Python two flows share of which one is

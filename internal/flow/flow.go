@@ -25,6 +25,10 @@ type Flow struct {
 	Implementation *Source `json:"implementation,omitempty"`
 	// Isolated gives the flow's Python a function and a role of its own.
 	Isolated bool `json:"isolated,omitempty"`
+	// Places says where the configuration that is in force names people, groups
+	// and channels of Slack: "approval.notify[0].channel" is at "flows/access.yaml:12".
+	// It is no part of a version: lines move without a change of the flow.
+	Places map[string]string `json:"places,omitempty"`
 }
 
 // ApprovalOnly tells whether the flow grants nothing: it has no strategy.

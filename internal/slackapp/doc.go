@@ -17,7 +17,8 @@
 // limits.go with the only ways to make a text. directory.go asks Slack who
 // people are, and services.go does in Slack what handlers ask for while they
 // run. confirm.go is the button of a notice, by which admins confirm an account.
-// payload.go reads what Slack sends, and trouble.go says what its errors
+// payload.go reads what Slack sends, waiting.go waits where it
+// asks to, and trouble.go says what its errors
 // mean. manifest.go describes the app to Slack.
 //
 // The package decides nothing about runs: it asks package workflow, and tells

@@ -54,6 +54,26 @@ func TestFlows_Read(t *testing.T) {
 	}
 }
 
+// Where a flow stands in its files is told as it is now, and is no new version.
+func TestFlows_Places(t *testing.T) {
+	t.Parallel()
+	flows := &store.Flows{Store: memory()}
+	for _, place := range []string{"flows/a.yaml:3", "flows/a.yaml:4"} {
+		f := &flow.Flow{Org: "sym", Name: "ask", Places: map[string]string{"approval.approvers[0]": place}}
+		list, err := flows.Publish(t.Context(), []*flow.Flow{f})
+		if err != nil || list[0].Version != "1.0.1" {
+			t.Errorf("%s: %+v, %v", place, list, err)
+		}
+		latest, err := flows.Latest(t.Context(), "ask")
+		if err != nil || latest.Places["approval.approvers[0]"] != place {
+			t.Errorf("%s: %+v, %v", place, latest, err)
+		}
+		if version, err := flows.Version(t.Context(), "ask", "1.0.1"); err != nil || version.Places != nil {
+			t.Errorf("the version: %+v, %v", version, err)
+		}
+	}
+}
+
 // targets makes a flow with so many targets, whose settings can't be guessed.
 func targets(n int) *flow.Flow {
 	f := &flow.Flow{Org: "sym", Name: "large", Strategy: &flow.Strategy{Name: "databases", Type: "aws_lambda"}}

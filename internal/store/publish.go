@@ -81,7 +81,9 @@ func (s *Flows) publish(ctx context.Context, f *flow.Flow) (*flow.Flow, error) {
 	}
 	published := *f
 	published.Version = version
-	body, err := pack(published)
+	content := published
+	content.Places = nil
+	body, err := pack(content)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +106,7 @@ type digests struct {
 // number gives the version of the flow's content.
 func (s *Flows) number(ctx context.Context, f *flow.Flow) (string, error) {
 	content := *f
-	content.Version = ""
+	content.Version, content.Places = "", nil
 	body, err := json.Marshal(content)
 	if err != nil {
 		return "", err

@@ -3,6 +3,7 @@ package workflow
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -76,13 +77,13 @@ func (n Notify) errorChannels(ctx context.Context) ([]string, error) {
 
 // configured lists those with these e-mail addresses who can press a button,
 // each once. The error channel hears of those whom Slack does not have; where
-// says what of the flow names them.
-func (a Approval) configured(ctx context.Context, f *flow.Flow, where string, emails []string, guests bool) ([]flow.Actor, error) {
+// says what names them, and attribute is that by its path.
+func (a Approval) configured(ctx context.Context, f *flow.Flow, where, attribute string, emails []string, guests bool) ([]flow.Actor, error) {
 	var list []flow.Actor
-	for _, email := range emails {
+	for i, email := range emails {
 		found, err := a.people().byEmail(ctx, email)
 		if err == nil && gone(found) {
-			err = a.absent(ctx, f, where, "user:"+email)
+			err = a.absent(ctx, f, where, fmt.Sprintf("%s[%d]", attribute, i), "user:"+email)
 		}
 		if err != nil {
 			return nil, err
@@ -100,9 +101,29 @@ func gone(found []store.User) bool {
 
 // absent has the error channel told of a name in the configuration that Slack
 // does not have any more.
-func (a Approval) absent(ctx context.Context, f *flow.Flow, where, name string) error {
-	text := "The flow " + f.Name + " names " + name + " in its " + where + ", and Slack has no such active user, or nobody in such a group, or another account has the address than before. It counts as nobody: correct the flow, or confirm the account."
+func (a Approval) absent(ctx context.Context, f *flow.Flow, where, path, name string) error {
+	place, err := placeOf(ctx, a.Flows, f, path)
+	if err != nil {
+		return err
+	}
+	text := "The flow " + f.Name + " names " + name + " in its " + where + place + ", and Slack has no such active user, or nobody in such a group, or another account has the address than before. It counts as nobody: correct the flow, or confirm the account."
 	return a.Notices.Tell(ctx, "flow "+f.Name+", "+where+": "+name, text, f.Environment.ErrorChannel)
+}
+
+// placeOf says in brackets where the configuration in force has an attribute of
+// a version of a flow; "" if it has another version of it, or none.
+func placeOf(ctx context.Context, flows *store.Flows, f *flow.Flow, path string) (string, error) {
+	current, err := flows.Latest(ctx, f.Name)
+	if flow.CodeOf(err) == flow.CodeUnknownFlow {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if place := current.Places[path]; place != "" && current.Version == f.Version {
+		return " (" + place + ")", nil
+	}
+	return "", nil
 }
 
 // missed has the error channel told that the message of a tier can't reach where
@@ -114,6 +135,39 @@ func (n Notify) missed(ctx context.Context, f *flow.Flow, to Address, cause erro
 		name += " " + who.Display()
 	}
 	name = strings.TrimSpace(name)
-	text := "Requests of the flow " + f.Name + " can't reach " + name + ", which its approval.notify, or its code, names: " + flow.UserMessage(cause) + "."
+	named, err := n.namedBy(ctx, f, to)
+	if err != nil {
+		return err
+	}
+	text := "Requests of the flow " + f.Name + " can't reach " + name + ", which " + named + ": " + flow.UserMessage(cause) + "."
 	return n.Notices.Tell(ctx, "flow "+f.Name+", address "+name, text, f.Environment.ErrorChannel)
+}
+
+// namedBy says what of a flow names a destination: its configuration, or else a
+// handler.
+func (n Notify) namedBy(ctx context.Context, f *flow.Flow, to Address) (string, error) {
+	for i, tier := range f.Params.Approval.Notify {
+		path := fmt.Sprintf("approval.notify[%d]", i)
+		switch {
+		case to.Channel != "" && strings.EqualFold(tier.Channel, to.Channel):
+			place, err := placeOf(ctx, n.Flows, f, path+".channel")
+			return "its " + path + " names" + place, err
+		case to.Channel == "" && namesAll(tier.Users, to.Users):
+			place, err := placeOf(ctx, n.Flows, f, path+".users[0]")
+			return "its " + path + " names" + place, err
+		}
+	}
+	for _, handler := range []string{flow.HandlerNotifications, flow.HandlerApprovers} {
+		if code := f.Implementation; code.Defines(handler) {
+			return "its " + handler + " (" + code.Name + ") names", nil
+		}
+	}
+	return "an earlier version of it named", nil
+}
+
+// namesAll tells whether these addresses are those of all of these people.
+func namesAll(emails []string, people []flow.Actor) bool {
+	return len(people) > 0 && !slices.ContainsFunc(people, func(who flow.Actor) bool {
+		return !slices.ContainsFunc(emails, func(email string) bool { return strings.EqualFold(email, who.Email) })
+	})
 }

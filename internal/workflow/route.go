@@ -142,7 +142,7 @@ func (a Approval) deciders(ctx context.Context, f *flow.Flow, said flow.Answer) 
 		AllowGuests: p.AllowGuestInteraction, AllowSelfApproval: p.Approval.AllowSelfApproval,
 		Required: max(p.Approval.Required, 1),
 	}
-	for _, name := range p.Approval.Approvers {
+	for i, name := range p.Approval.Approvers {
 		kind, who, _ := strings.Cut(name, ":")
 		var found []store.User
 		var err error
@@ -153,7 +153,7 @@ func (a Approval) deciders(ctx context.Context, f *flow.Flow, said flow.Answer) 
 			found, err = a.people().byEmail(ctx, who)
 		}
 		if flow.CodeOf(err) == flow.CodeUnknownUser || err == nil && gone(found) {
-			err = a.absent(ctx, f, "approval.approvers", name)
+			err = a.absent(ctx, f, "approval.approvers", fmt.Sprintf("approval.approvers[%d]", i), name)
 		}
 		if err != nil {
 			return flow.Deciders{}, err
@@ -175,7 +175,7 @@ func (a Approval) deciders(ctx context.Context, f *flow.Flow, said flow.Answer) 
 
 // admins are the people of the environment who may always decide.
 func (a Approval) admins(ctx context.Context, f *flow.Flow) ([]flow.Actor, error) {
-	return a.configured(ctx, f, "admins of the environment "+f.Environment.Name, f.Environment.Admins, false)
+	return a.configured(ctx, f, "admins of the environment "+f.Environment.Name, "admins", f.Environment.Admins, false)
 }
 
 // permit applies what get_permissions said.
@@ -255,7 +255,8 @@ func (a Approval) tiers(ctx context.Context, f *flow.Flow, said flow.Answer) ([]
 		return tiers, nil
 	}
 	for i, n := range f.Params.Approval.Notify {
-		users, err := a.configured(ctx, f, fmt.Sprintf("approval.notify[%d].users", i), n.Users, true)
+		where := fmt.Sprintf("approval.notify[%d].users", i)
+		users, err := a.configured(ctx, f, where, where, n.Users, true)
 		if err != nil {
 			return nil, err
 		}

@@ -256,6 +256,10 @@ func TestAbsentNames(t *testing.T) {
 		f.Environment.Admins = []string{"left@example.com", admin.Email}
 		f.Params.Approval.Approvers = []string{"group:renamed", "group:empty", "user:nobody@example.com", "user:" + first.Email}
 		f.Params.Approval.Notify = []flow.Notify{{Channel: "#renamed"}, {Users: []string{"former@example.com", first.Email}}, {Channel: "#access"}}
+		f.Places = map[string]string{
+			"admins[0]": "flows/main.yaml:4", "approval.approvers[0]": "flows/a.yaml:12", "approval.approvers[1]": "flows/a.yaml:13", "approval.approvers[2]": "flows/a.yaml:14",
+			"approval.notify[0].channel": "flows/a.yaml:17", "approval.notify[1].users[0]": "flows/a.yaml:18",
+		}
 	})
 	w.directory.groups["empty"] = nil
 	w.leave(third)
@@ -266,8 +270,9 @@ func TestAbsentNames(t *testing.T) {
 		return nil
 	}
 	names := map[string]string{
-		"left@example.com": "admins of the environment main", "group:renamed": "approval.approvers", "group:empty": "approval.approvers",
-		"user:nobody@example.com": "approval.approvers", "former@example.com": "approval.notify[1].users", "#renamed": "approval.notify",
+		"left@example.com": "admins of the environment main (flows/main.yaml:4),", "group:renamed": "approval.approvers (flows/a.yaml:12),",
+		"group:empty": "approval.approvers (flows/a.yaml:13),", "user:nobody@example.com": "approval.approvers (flows/a.yaml:14),",
+		"former@example.com": "approval.notify[1].users (flows/a.yaml:18),", "#renamed": "its approval.notify[0] names (flows/a.yaml:17):",
 	}
 	for day := 1; day <= 2; day++ {
 		for range 2 {
@@ -285,6 +290,61 @@ func TestAbsentNames(t *testing.T) {
 			t.Errorf("day %d: told %q", day, told)
 		}
 		w.clock.Advance(24 * time.Hour)
+	}
+}
+
+// TestAddressIsNamedBy: the error channel is told what names an address that can't be
+// reached: the configuration, with its place as it is now, or a handler.
+func TestAddressIsNamedBy(t *testing.T) {
+	t.Parallel()
+	place := func(at string) func(*flow.Flow) {
+		return func(f *flow.Flow) {
+			f.Params.Approval.Notify = []flow.Notify{{Channel: "#renamed"}, {Users: []string{first.Email}}}
+			f.Places = map[string]string{"approval.notify[0].channel": at}
+		}
+	}
+	for name, c := range map[string]struct {
+		edit    func(*flow.Flow)
+		answer  flow.Answer
+		publish []func(*flow.Flow) // meanwhile
+		want    string
+	}{
+		"TheConfiguration": {edit: place("flows/a.yaml:17"), want: "which its approval.notify[0] names (flows/a.yaml:17): "},
+		"OnAnotherLine":    {edit: place("flows/a.yaml:17"), publish: []func(*flow.Flow){place("flows/a.yaml:19")}, want: "which its approval.notify[0] names (flows/a.yaml:19): "},
+		"AnotherVersion": {edit: place("flows/a.yaml:17"), publish: []func(*flow.Flow){place("flows/a.yaml:19"), func(f *flow.Flow) { f.Label = "another" }},
+			want: "which its approval.notify[0] names: "},
+		"AHandler": {edit: defines("get_request_notifications"),
+			answer: flow.Answer{Notifications: []flow.Notification{{Destinations: []flow.Destination{{Kind: flow.DestinationChannelName, Name: "#renamed"}}}}},
+			want:   "which its get_request_notifications (impl.py) names: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, c.edit)
+			if c.answer.Notifications != nil {
+				w.handlers.says["get_request_notifications"] = []says{{answer: c.answer}}
+			}
+			w.slack.post = func(to workflow.Address, _ string) error {
+				if to.Channel == "#renamed" {
+					return flow.Errorf(flow.CodeUndeliverable, "Slack has no channel #renamed")
+				}
+				return nil
+			}
+			w.ask(asker, "a")
+			if c.publish != nil {
+				current, err := w.flows.Latest(t.Context(), "prod-access")
+				must(t, err)
+				f := *current
+				for _, edit := range c.publish {
+					edit(&f)
+				}
+				_, err = w.flows.Publish(t.Context(), []*flow.Flow{&f})
+				must(t, err)
+			}
+			w.tellAll()
+			if told := w.sentTo("#errors", "notice"); len(told) != 1 || !strings.Contains(told[0], c.want) {
+				t.Errorf("told %q, want %q", told, c.want)
+			}
+		})
 	}
 }
 
