@@ -12,6 +12,10 @@ type Identity struct {
 	UserID    string     `json:"user_id,omitempty"`    // the person there
 	SavedBy   string     `json:"saved_by,omitempty"`
 	SavedAt   *time.Time `json:"saved_at,omitempty"`
+	// FoundBy is there instead where nobody saved it: the strategy whose system's own
+	// directory gave it. It is asked again before a grant.
+	FoundBy string     `json:"found_by,omitempty"`
+	FoundAt *time.Time `json:"found_at,omitempty"`
 }
 
 // IdentityList is the answer of GET /identities?email=….

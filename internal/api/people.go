@@ -28,7 +28,8 @@ func (p People) named(email string) (flow.Actor, error) {
 	return flow.Actor{ID: flow.UserID(p.Org, email), Kind: flow.KindPerson, Email: email}, nil
 }
 
-// Identities lists the stored identities of whoever has an address.
+// Identities lists the stored identities of whoever has an address, and those that
+// directories gave in the last day.
 func (p People) Identities(ctx context.Context, email string) (events.IdentityList, error) {
 	out := events.IdentityList{Identities: []events.Identity{}}
 	who, err := p.named(email)
@@ -42,6 +43,15 @@ func (p People) Identities(ctx context.Context, email string) (events.IdentityLi
 			shown.SavedAt = &i.At
 		}
 		out.Identities = append(out.Identities, shown)
+	}
+	if err != nil {
+		return out, err
+	}
+	found, err := p.Users.Found(ctx, who, p.Now())
+	for _, i := range found {
+		out.Identities = append(out.Identities, events.Identity{
+			Email: email, Service: i.Service, ServiceID: i.ExternalID, UserID: i.UserID, FoundBy: i.Strategy, FoundAt: &i.At,
+		})
 	}
 	return out, err
 }

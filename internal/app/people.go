@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -93,13 +94,17 @@ func identity(ctx context.Context, args []string, settings config.Settings, out 
 				return err
 			}
 			w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "SERVICE\tSERVICE ID\tUSER ID\tSAVED BY\tSAVED AT")
+			fmt.Fprintln(w, "SERVICE\tSERVICE ID\tUSER ID\tSOURCE\tAT")
 			for _, i := range list.Identities {
-				at := ""
-				if i.SavedAt != nil {
-					at = i.SavedAt.Format(time.RFC3339)
+				source, when := "saved by "+i.SavedBy, cmp.Or(i.SavedAt, i.FoundAt)
+				if i.FoundBy != "" {
+					source = "found by strategy " + i.FoundBy + " in the system's directory"
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", i.Service, i.ServiceID, i.UserID, i.SavedBy, at)
+				at := ""
+				if when != nil {
+					at = when.Format(time.RFC3339)
+				}
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", i.Service, i.ServiceID, i.UserID, source, at)
 			}
 			return w.Flush()
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -65,6 +66,12 @@ func TestPeople_Remote(t *testing.T) {
 	run("user confirm -all", "nobody waits")
 	run("identity set "+email+" -service okta -service-id acme -user-id 00u1", "alice@example.com is 00u1 at okta acme")
 	run("identity list "+email, "arn:aws:iam::123456789012:user/operator")
+	who := flow.Actor{ID: flow.UserID("sym", email), Email: email}
+	found := store.FoundIdentity{Identity: store.Identity{Service: "aws_sso", ExternalID: "i-1", UserID: "u-1"}, Strategy: "prod", At: time.Now().UTC().Truncate(time.Second)}
+	if err := users.SetFound(t.Context(), who, found); err != nil {
+		t.Fatal(err)
+	}
+	run("identity list "+email, "aws_sso  i-1         u-1      found by strategy prod in the system's directory  "+found.At.Format(time.RFC3339))
 	run("identity delete "+email+" -service okta -service-id acme", "nothing is stored")
 	run("identity delete "+email+" -service okta -service-id acme", "refused: no identity at okta acme is stored")
 }

@@ -9,7 +9,8 @@
 // The typed side turns our types into items, and is the same for every
 // implementation. Each has a file: [Runs], [Grants], [Sick] (targets that leave
 // calls unanswered), [Messages], [Forms], [Users]
-// (accounts.go: whose an address is; identities.go: who people are elsewhere),
+// (accounts.go: whose an address is; identities.go: who people are elsewhere,
+// found.go: whom directories gave for them),
 // [Tokens], [Calls] (tokens of handlers' calls), [Values] (what handlers remember),
 // [Notices] (what administrators are told), [Rounds] (how far the look at who
 // holds access has come), [Limits] (the pace of systems) and [Flows], which reads published configuration (flows.go) and

@@ -50,6 +50,7 @@ type identities struct {
 	// address before counts for nothing.
 	Successions int             `json:"successions,omitempty"`
 	Saved       []SavedIdentity `json:"saved"`
+	Found       []FoundIdentity `json:"found,omitempty"`
 }
 
 // identitiesOf reads what is stored for whoever has the address now.
@@ -154,32 +155,34 @@ func (s Users) Identity(ctx context.Context, who flow.Actor, service, externalID
 // external id. The error has flow.CodeForbidden if the address has passed to
 // another, or another claims it.
 func (s Users) SetIdentity(ctx context.Context, who flow.Actor, i SavedIdentity) error {
-	return s.changeIdentities(ctx, who, func(saved []SavedIdentity) ([]SavedIdentity, error) {
-		for k, old := range saved {
+	return s.changeIdentities(ctx, who, func(stored *identities) error {
+		for k, old := range stored.Saved {
 			if old.Service == i.Service && old.ExternalID == i.ExternalID {
 				if old.UserID != i.UserID {
-					saved[k] = i
+					stored.Saved[k] = i
 				}
-				return saved, nil
+				return nil
 			}
 		}
-		return append(saved, i), nil
+		stored.Saved = append(stored.Saved, i)
+		return nil
 	})
 }
 
 // DeleteIdentity removes an identity. The error has flow.CodeInvalid if there
 // is none.
 func (s Users) DeleteIdentity(ctx context.Context, who flow.Actor, service, externalID string) error {
-	return s.changeIdentities(ctx, who, func(saved []SavedIdentity) ([]SavedIdentity, error) {
-		kept := slices.DeleteFunc(slices.Clone(saved), func(i SavedIdentity) bool { return i.Service == service && i.ExternalID == externalID })
-		if len(kept) == len(saved) {
-			return nil, flow.Errorf(flow.CodeInvalid, "no identity at %s %s is stored for %s: \"identity list\" shows those that are", service, externalID, who.Display())
+	return s.changeIdentities(ctx, who, func(stored *identities) error {
+		kept := slices.DeleteFunc(slices.Clone(stored.Saved), func(i SavedIdentity) bool { return i.Service == service && i.ExternalID == externalID })
+		if len(kept) == len(stored.Saved) {
+			return flow.Errorf(flow.CodeInvalid, "no identity at %s %s is stored for %s: \"identity list\" shows those that are", service, externalID, who.Display())
 		}
-		return kept, nil
+		stored.Saved = kept
+		return nil
 	})
 }
 
-func (s Users) changeIdentities(ctx context.Context, who flow.Actor, edit func([]SavedIdentity) ([]SavedIdentity, error)) error {
+func (s Users) changeIdentities(ctx context.Context, who flow.Actor, edit func(*identities) error) error {
 	p, before, err := s.identitiesOf(ctx, who.ID)
 	if err == nil {
 		err = p.holds(who)
@@ -187,15 +190,14 @@ func (s Users) changeIdentities(ctx context.Context, who flow.Actor, edit func([
 	if err != nil {
 		return err
 	}
-	_, _, err = change(ctx, s.Store, KindIdentity.Key(who.ID), func(stored *identities, rev int64) (err error) {
+	_, _, err = change(ctx, s.Store, KindIdentity.Key(who.ID), func(stored *identities, rev int64) error {
 		switch {
 		case rev == 0:
 			*stored = before
 		case stored.Successions != p.Successions:
 			*stored = identities{Successions: p.Successions}
 		}
-		stored.Saved, err = edit(stored.Saved)
-		return err
+		return edit(stored)
 	})
 	return err
 }

@@ -152,3 +152,81 @@ func TestUsers_Faults(t *testing.T) {
 	_, err = users.Identity(t.Context(), u.Actor, "okta", "a")
 	wantFault(t, err)
 }
+
+// TestUsers_Found: whom a directory gave is remembered for a day, beside what
+// people said, which goes before it, and is nobody's once the address has passed to
+// another.
+func TestUsers_Found(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	users := store.Users{Store: memory(), Keeper: true}
+	who := alice()
+	if _, err := users.Remember(ctx, store.User{Actor: who, SeenAt: start}); err != nil {
+		t.Fatal(err)
+	}
+	found := func(strategy, id string, at time.Time) store.FoundIdentity {
+		return store.FoundIdentity{Identity: store.Identity{Service: "aws_sso", ExternalID: "i-1", UserID: id}, Strategy: strategy, At: at}
+	}
+	shown := func(strategy string, after time.Duration) string {
+		t.Helper()
+		id, err := users.IdentityShown(ctx, who, "aws_sso", "i-1", strategy, start.Add(after))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	want := func(what, got, want string) {
+		t.Helper()
+		if got != want {
+			t.Errorf("%s: %q, want %q", what, got, want)
+		}
+	}
+	for _, f := range []store.FoundIdentity{found("prod", "u-0", start), found("prod", "u-1", start), found("dev", "u-2", start.Add(time.Hour))} {
+		if err := users.SetFound(ctx, who, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want("found", shown("prod", 0), "u-1")
+	want("by another strategy", shown("dev", 0), "u-2")
+	want("after a day", shown("prod", store.FoundFor), "")
+	if all, err := users.Found(ctx, who, start.Add(store.FoundFor)); err != nil || len(all) != 1 || all[0].Strategy != "dev" {
+		t.Errorf("of the last day: %+v, %v", all, err)
+	}
+	if id, err := users.Identity(ctx, who, "aws_sso", "i-1"); err != nil || id != "" {
+		t.Errorf("it is taken for stored: %q, %v", id, err)
+	}
+	if _, known, err := users.Known(ctx, who); err != nil || len(known) > 0 {
+		t.Errorf("handlers are told: %+v, %v", known, err)
+	}
+	if people, err := users.ByIdentities(ctx, "aws_sso", "i-1", []string{"u-1"}); err != nil || len(people) > 0 {
+		t.Errorf("it is a way to find people: %+v, %v", people, err)
+	}
+	saved := store.SavedIdentity{Identity: store.Identity{Service: "aws_sso", ExternalID: "i-1", UserID: "u-9"}, By: "operator", At: start}
+	if err := users.SetIdentity(ctx, who, saved); err != nil {
+		t.Fatal(err)
+	}
+	want("beside a stored one", shown("prod", 0), "u-9")
+	if err := users.DeleteIdentity(ctx, who, "aws_sso", "i-1"); err != nil {
+		t.Fatal(err)
+	}
+	want("after that was deleted", shown("prod", 0), "u-1")
+	if err := users.SetFound(ctx, who, found("prod", "", start)); err != nil {
+		t.Fatal(err)
+	}
+	want("when the directory has nobody any more", shown("prod", 0), "")
+	want("by the other strategy still", shown("dev", 0), "u-2")
+
+	next := who
+	next.SlackID = "U0NEXT"
+	if _, err := users.Remember(ctx, store.User{Actor: next, SeenAt: start.Add(time.Minute)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := users.SetFound(ctx, next, found("prod", "u-3", start)); flow.CodeOf(err) != flow.CodeForbidden {
+		t.Errorf("found for somebody who is not confirmed: %v", err)
+	}
+	if _, err := users.Confirm(ctx, store.Confirmable{Person: who.ID}, store.Confirmation{By: "operator"}); err != nil {
+		t.Fatal(err)
+	}
+	who = next
+	want("for whoever has the address now", shown("dev", 0), "")
+}

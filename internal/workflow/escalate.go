@@ -221,7 +221,7 @@ func (a *Access) identity(ctx context.Context, f *flow.Flow, r flow.Run, opened 
 	if finder, ok := opened.(strategy.Finder); ok {
 		found, err := finder.FindIdentity(ctx, r.ID, who)
 		if err != nil || found == "" {
-			return "", cmp.Or(err, error(unknownAt(who, s)))
+			return "", cmp.Or(err, error(unknownAt(who, s, fmt.Sprintf("%s is not known to %s: its fetch_remote_identity found nobody", who.Display(), s.Name), nil)))
 		}
 		err = a.Users.SetIdentity(ctx, who, store.SavedIdentity{
 			Identity: store.Identity{Service: service, ExternalID: external, UserID: found},
@@ -241,7 +241,7 @@ func (a *Access) identity(ctx context.Context, f *flow.Flow, r flow.Run, opened 
 		who.Email = email
 	}
 	if finder, ok := opened.(strategy.Identifier); ok {
-		return finder.Identity(ctx, who)
+		return a.find(ctx, finder, s, r.Requester, who.Email)
 	}
 	if who.Email != "" {
 		return who.Email, nil
@@ -250,12 +250,6 @@ func (a *Access) identity(ctx context.Context, f *flow.Flow, r flow.Run, opened 
 		return who.Name, nil
 	}
 	return "", flow.Errorf(flow.CodeIdentity, "%s is not known to %s: Slack shows this app no e-mail address of theirs. Give the app the scope users:read.email, or the person an address", who.Display(), s.Name)
-}
-
-// unknownAt returns the error for a person whom a strategy's own code does not
-// find.
-func unknownAt(who flow.Actor, s flow.Strategy) *flow.Error {
-	return flow.Errorf(flow.CodeIdentity, "%s is not known to %s: its fetch_remote_identity found nobody. Save an identity for them, or correct it", who.Display(), s.Name)
 }
 
 // grantAll creates or joins each entitlement of the run.

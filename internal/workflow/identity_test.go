@@ -1,12 +1,14 @@
 package workflow_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/strategy"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -176,5 +178,94 @@ func TestAccess_IdentityShown(t *testing.T) {
 		t.Errorf("nothing is stored of them, and %q is shown", r.Identity)
 	} else if granted, _ := r.Last(flow.EventEscalate); granted.Fields[flow.KeyTargetIdentity] != nil {
 		t.Errorf("their e-mail address is recorded as more: %v", granted.Fields)
+	}
+}
+
+// phonebook is a strategy with a directory of its own.
+type phonebook struct {
+	strategy.Strategy
+	has map[string]string // by e-mail address
+}
+
+func (p phonebook) Identity(_ context.Context, who flow.Actor) (string, error) {
+	if id := p.has[who.Email]; id != "" {
+		return id, nil
+	}
+	return "", flow.Errorf(flow.CodeIdentity, "%s is nobody in the phone book.", who.Display())
+}
+
+// withPhonebook has the target know people by ids.
+func withPhonebook(w *world, has map[string]string) {
+	w.access.Open = func(s flow.Strategy) (strategy.Strategy, error) {
+		opened, err := w.target.open(s)
+		return phonebook{opened, has}, err
+	}
+}
+
+// TestAccess_IdentityFound: whom the target's directory gave is shown to those who
+// decide next, asked for again before each grant, and no other is granted.
+func TestAccess_IdentityFound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	has := map[string]string{asker.Email: "id-1", first.Email: first.Email}
+	withPhonebook(w, has)
+	escalated := func(who store.User, name, shown, granted string) {
+		t.Helper()
+		id := w.ask(who, name)
+		if r := w.run(id); r.Identity != shown {
+			t.Errorf("%s: shown %q, want %q", name, r.Identity, shown)
+		}
+		w.click(id, flow.ActionApprove, second)
+		if r := w.want(id, flow.Escalated); r.Access.Identity != granted {
+			t.Errorf("%s: granted to %q, want %q", name, r.Access.Identity, granted)
+		}
+	}
+	escalated(asker, "never asked before", "", "id-1")
+	escalated(asker, "known since", "id-1", "id-1")
+	escalated(first, "known by the address", "", first.Email)
+	escalated(first, "known by the address since", "", first.Email)
+
+	changed := w.ask(asker, "changed meanwhile")
+	has[asker.Email] = "id-2"
+	w.click(changed, flow.ActionApprove, second)
+	if r := w.want(changed, flow.Approved); r.Error == nil || r.Error.Code != flow.CodeIdentity {
+		t.Errorf("another account than was shown: %+v", r.Error)
+	}
+	w.wantPresent("db/"+first.Email, "db/id-1")
+	escalated(asker, "as it is now", "id-2", "id-2")
+	w.clock.Advance(store.FoundFor)
+	w.settle()
+	escalated(asker, "a day later", "", "id-2")
+
+	delete(has, asker.Email)
+	gone := w.ask(asker, "gone")
+	w.click(gone, flow.ActionApprove, second)
+	r := w.want(gone, flow.Approved)
+	const want = "asker is nobody in the phone book. An administrator can say who they are there, with the command `identity set asker@example.com -service fake -user-id …`"
+	if r.Error == nil || r.Error.Code != flow.CodeIdentity || r.Error.Message != want {
+		t.Errorf("error %+v, want %s", r.Error, want)
+	}
+	if shown := w.run(w.ask(asker, "after that")).Identity; shown != "" {
+		t.Errorf("shown %q, who is not there any more", shown)
+	}
+}
+
+// TestAccess_IdentityFoundByHandler: a handler goes before the directory, so what
+// that gave for others is not shown, nor kept for a name that a handler gave.
+func TestAccess_IdentityFoundByHandler(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, defines(flow.HandlerIdentityLookup))
+	withPhonebook(w, map[string]string{asker.Email: "id-1", "other@example.com": "id-2"})
+	w.handlers.says[flow.HandlerIdentityLookup] = []says{{text: "other@example.com"}}
+	must(t, w.access.Users.SetFound(t.Context(), asker.Actor, store.FoundIdentity{
+		Identity: store.Identity{Service: "fake", UserID: "id-1"}, Strategy: "databases", At: w.clock.Now(),
+	}))
+	id := w.ask(asker, "a")
+	w.click(id, flow.ActionApprove, second)
+	if r := w.want(id, flow.Escalated); r.Identity != "" || r.Access.Identity != "id-2" {
+		t.Errorf("shown %q, granted to %q", r.Identity, r.Access.Identity)
+	}
+	if found, err := w.access.Users.Found(t.Context(), asker.Actor, w.clock.Now()); err != nil || len(found) != 1 || found[0].UserID != "id-1" {
+		t.Errorf("kept %+v, %v", found, err)
 	}
 }

@@ -106,7 +106,7 @@ func (a Approval) route(ctx context.Context, r flow.Run, signal flow.Signal) (fl
 	}
 	var identity string
 	if err == nil {
-		identity, err = shownIdentity(ctx, a.Users, f, r.Requester)
+		identity, err = shownIdentity(ctx, a.Users, f, r.Requester, a.Now())
 	}
 	if err != nil {
 		return r, err
