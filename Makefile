@@ -58,13 +58,14 @@ node_modules: package.json package-lock.json # tools that the tests run on Node
 	npm ci
 	@touch $@
 
-lint: ## vet, staticcheck, gofmt, tidy modules, known vulnerabilities
+lint: ## vet, staticcheck, gofmt, tidy modules, connectors, known vulnerabilities
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
 		if [ -n "$$unformatted" ]; then echo "not formatted, run gofmt -w: $$unformatted"; exit 1; fi
 	$(GO) mod tidy -diff
 	$(GO) test -count=1 ./internal
+	@sh .ci/connectors
 	@sh .ci/vulnerabilities
 
 BENCH = @$(GO) test -run '^$$' -timeout 10m

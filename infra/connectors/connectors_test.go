@@ -1,0 +1,551 @@
+// Package connectors_test holds the connector's two forms, for CloudFormation and
+// for Terraform, to what strategies ask for. Both are evaluated here as AWS and
+// Terraform would, from the files as they are.
+package connectors_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclparse"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
+	"github.com/zclconf/go-cty/cty/function/stdlib"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/strategy"
+	"github.com/symflows/symflows/internal/strategy/builtin"
+)
+
+const (
+	account    = "123456789012"
+	accessRole = "arn:aws:iam::210987654321:role/sym-flows-AccessRole-1A2B3C"
+	externalID = "a-text-of-nobody-elses"
+)
+
+// use is a strategy as it may be configured, and what the connector is given for
+// it.
+type use struct {
+	strategy   flow.Strategy
+	parameters map[string]string    // of CloudFormation
+	variables  map[string]cty.Value // of Terraform
+}
+
+func texts(list ...string) cty.Value {
+	var out []cty.Value
+	for _, s := range list {
+		out = append(out, cty.StringVal(s))
+	}
+	if len(out) == 0 {
+		return cty.EmptyTupleVal
+	}
+	return cty.TupleVal(out)
+}
+
+func target(typ string, settings ...string) flow.Target {
+	t := flow.Target{Name: typ, Type: typ, Settings: map[string]string{}}
+	for i := 0; i < len(settings); i += 2 {
+		t.Settings[settings[i]] = settings[i+1]
+	}
+	return t
+}
+
+// uses has those of each type of strategy that acts in accounts of AWS.
+func uses() map[string][]use {
+	const (
+		instance = "arn:aws:sso:::instance/ssoins-1234567890abcdef"
+		set      = "arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-1234567890abcdef"
+		other    = "arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-fedcba0987654321"
+		group    = "a1b2c3d4e5-11111111-2222-3333-4444-555555555555"
+		store    = "d-1234567890"
+	)
+	// A configuration names groups without their paths, so that what it asks for
+	// has a pattern beside the name. Whoever makes the connector knows the path.
+	groups := []string{"arn:aws:iam::" + account + ":group/ops", "arn:aws:iam::" + account + ":group/*/ops"}
+	sso := func(targets ...flow.Target) flow.Strategy {
+		return flow.Strategy{Type: "aws_sso", Settings: map[string]string{"instance_arn": instance, "identity_store_id": store}, Targets: targets}
+	}
+	center := map[string]string{"SsoInstanceArn": instance, "IdentityStoreId": store}
+	variables := func(sets, accounts, groups cty.Value) map[string]cty.Value {
+		return map[string]cty.Value{"aws_sso": cty.ObjectVal(map[string]cty.Value{
+			"instance_arn": cty.StringVal(instance), "identity_store_id": cty.StringVal(store),
+			"permission_set_arns": sets, "account_ids": accounts, "group_ids": groups,
+		})}
+	}
+	return map[string][]use{
+		"aws_iam": {
+			{
+				flow.Strategy{Type: "aws_iam", Targets: []flow.Target{target("aws_iam_group", "iam_group", "ops")}},
+				map[string]string{"IamGroupArns": strings.Join(groups, ",")},
+				map[string]cty.Value{"aws_iam": cty.ObjectVal(map[string]cty.Value{"group_arns": texts(groups...), "identity_tag": cty.False})},
+			},
+			{
+				flow.Strategy{Type: "aws_iam", Settings: map[string]string{"identity_tag": "email"}, Targets: []flow.Target{target("aws_iam_group", "iam_group", "ops")}},
+				map[string]string{"IamGroupArns": strings.Join(groups, ","), "IamIdentityTag": "true"},
+				map[string]cty.Value{"aws_iam": cty.ObjectVal(map[string]cty.Value{"group_arns": texts(groups...), "identity_tag": cty.True})},
+			},
+		},
+		"aws_sso": {
+			{
+				sso(target("aws_sso_permission_set", "permission_set_arn", set, "account_id", account), target("aws_sso_permission_set", "permission_set_arn", other, "account_id", "333333333333")),
+				with(center, "SsoPermissionSetArns", set+","+other, "SsoAccountArns", "arn:aws:sso:::account/"+account+",arn:aws:sso:::account/333333333333"),
+				variables(texts(set, other), texts(account, "333333333333"), texts()),
+			},
+			{
+				sso(target("aws_sso_group", "group_id", group)),
+				with(center, "SsoGroupArns", "arn:aws:identitystore:::group/"+group),
+				variables(texts(), texts(), texts(group)),
+			},
+			{ // requesters choose the account
+				sso(target("aws_sso_permission_set", "permission_set_arn", set), target("aws_sso_group", "group_id", group)),
+				with(center, "SsoPermissionSetArns", set, "SsoAccountArns", "arn:aws:sso:::account/*", "SsoGroupArns", "arn:aws:identitystore:::group/"+group),
+				variables(texts(set), texts("*"), texts(group)),
+			},
+		},
+	}
+}
+
+func with(parameters map[string]string, more ...string) map[string]string {
+	out := maps.Clone(parameters)
+	for i := 0; i < len(more); i += 2 {
+		out[more[i]] = more[i+1]
+	}
+	return out
+}
+
+// TestRights: what the connector allows is what strategies ask for where they act
+// by rights of their own, no more and no less.
+func TestRights(t *testing.T) {
+	t.Parallel()
+	here := strings.NewReplacer(strategy.Partition, "aws", strategy.Account, account, strategy.Region, "us-east-1")
+	acts := 0
+	for name, typ := range builtin.Types() {
+		if !slices.Contains(typ.Integration.Types, strategy.PermissionContext) {
+			continue
+		}
+		acts++
+		if len(uses()[name]) == 0 {
+			t.Errorf("%s: add what it asks for to the connector, and to this test", name)
+		}
+		for i, u := range uses()[name] {
+			var want []string
+			for _, a := range typ.RightsOf(u.strategy).Allow {
+				want = append(want, allowed(a.Actions, a.Resources, here.Replace)...)
+			}
+			want = sorted(want)
+			if len(want) < 3 {
+				t.Errorf("%s: use %d asks for %q only", name, i, want)
+			}
+			if diff := cmp.Diff(want, cloudFormation(t, u.parameters).rights); diff != "" {
+				t.Errorf("%s: use %d of the CloudFormation template (-asked for +allowed):\n%s", name, i, diff)
+			}
+			if diff := cmp.Diff(want, terraform(t, u.variables).rights); diff != "" {
+				t.Errorf("%s: use %d of the Terraform module (-asked for +allowed):\n%s", name, i, diff)
+			}
+		}
+	}
+	if acts == 0 {
+		t.Error("no strategy acts in accounts of AWS")
+	}
+	for form, got := range map[string]connector{"the template": cloudFormation(t, nil), "the module": terraform(t, nil)} {
+		if len(got.rights) > 0 {
+			t.Errorf("%s allows %q though nothing is named", form, got.rights)
+		}
+	}
+}
+
+// TestTrust: nobody but the access function assumes the role, and only by its
+// external id.
+func TestTrust(t *testing.T) {
+	t.Parallel()
+	want := map[string]any{"Version": "2012-10-17", "Statement": []any{map[string]any{
+		"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": map[string]any{"AWS": accessRole},
+		"Condition": map[string]any{"StringEquals": map[string]any{"sts:ExternalId": externalID}},
+	}}}
+	for form, got := range map[string]connector{"the template": cloudFormation(t, nil), "the module": terraform(t, nil)} {
+		if diff := cmp.Diff(want, got.trust); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", form, diff)
+		}
+	}
+}
+
+// TestSettings: what is pasted into an integration passes its checks.
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	for form, got := range map[string]connector{"the template": cloudFormation(t, nil), "the module": terraform(t, nil)} {
+		var settings map[string]string
+		if err := yaml.Unmarshal([]byte(got.settings), &settings); err != nil {
+			t.Errorf("%s: %v in %s", form, err, got.settings)
+		}
+		want := map[string]string{
+			"cloud": "aws", "role_arn": "arn:aws:iam::" + account + ":role/sym/sym-connector", "external_id": externalID, "account_id": account, "region": "us-east-1",
+		}
+		if diff := cmp.Diff(want, settings); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", form, diff)
+		}
+		for _, k := range strategy.AWSIntegration().Settings {
+			if err := k.Check(settings[k.Name]); err != nil {
+				t.Errorf("%s: %s: %v", form, k.Name, err)
+			}
+		}
+	}
+}
+
+// connector is what one of the forms makes.
+type connector struct {
+	rights   []string // "action resource"
+	trust    any
+	settings string // output
+}
+
+func allowed(actions, resources []string, here func(string) string) []string {
+	var out []string
+	for _, action := range actions {
+		for _, resource := range resources {
+			out = append(out, action+" "+here(resource))
+		}
+	}
+	return out
+}
+
+func sorted(list []string) []string {
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// rightsOf reads statements as JSON would have them.
+func rightsOf(t *testing.T, statements any) []string {
+	t.Helper()
+	var out []string
+	for _, s := range statements.([]any) {
+		s := s.(map[string]any)
+		if s["Effect"] != "Allow" || len(s) != 3 {
+			t.Errorf("a statement is more than what it allows: %v", s)
+		}
+		out = append(out, allowed(listOf(s["Action"]), listOf(s["Resource"]), strings.TrimSpace)...)
+	}
+	return out
+}
+
+func listOf(v any) []string {
+	if s, ok := v.(string); ok {
+		return []string{s}
+	}
+	var out []string
+	for _, item := range v.([]any) {
+		out = append(out, item.(string))
+	}
+	return out
+}
+
+// cloudFormation evaluates the template as CloudFormation does.
+func cloudFormation(t *testing.T, parameters map[string]string) connector {
+	t.Helper()
+	text, err := os.ReadFile("connector.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var template struct {
+		Parameters map[string]struct {
+			Type    string `yaml:"Type"`
+			Default string `yaml:"Default"`
+		} `yaml:"Parameters"`
+		Conditions map[string]yaml.Node `yaml:"Conditions"`
+		Resources  map[string]struct {
+			Type       string    `yaml:"Type"`
+			Properties yaml.Node `yaml:"Properties"`
+		} `yaml:"Resources"`
+		Outputs map[string]struct {
+			Value yaml.Node `yaml:"Value"`
+		} `yaml:"Outputs"`
+	}
+	if err := yaml.Unmarshal(text, &template); err != nil {
+		t.Fatal(err)
+	}
+	e := evaluation{t: t, conditions: template.Conditions, values: map[string]any{
+		"AWS::Partition": "aws", "AWS::AccountId": account, "AWS::Region": "us-east-1", "AWS::NoValue": noValue{},
+		"Connector.Arn": "arn:aws:iam::" + account + ":role/sym/sym-connector",
+	}}
+	given := with(map[string]string{"AccessRoleArn": accessRole, "ExternalId": externalID}, flat(parameters)...)
+	for name, p := range template.Parameters {
+		value, ok := given[name]
+		if !ok {
+			value = p.Default
+		}
+		delete(given, name)
+		e.values[name] = value
+		if p.Type == "CommaDelimitedList" {
+			var list []any
+			for item := range strings.SplitSeq(value, ",") {
+				list = append(list, item)
+			}
+			e.values[name] = list
+		}
+		if !regexp.MustCompile(`(Ref |\$\{)` + name + `\b`).Match(text) {
+			t.Errorf("parameter %s is not used", name)
+		}
+	}
+	if len(given) > 0 || len(template.Resources) != 1 || template.Resources["Connector"].Type != "AWS::IAM::Role" {
+		t.Fatalf("there are no parameters %v, or other resources than the role", given)
+	}
+	node := template.Resources["Connector"].Properties
+	role := e.value(&node).(map[string]any)
+	made := connector{trust: role["AssumeRolePolicyDocument"]}
+	for _, p := range role["Policies"].([]any) {
+		made.rights = append(made.rights, rightsOf(t, p.(map[string]any)["PolicyDocument"].(map[string]any)["Statement"])...)
+	}
+	made.rights = sorted(made.rights)
+	settings := template.Outputs["Settings"].Value
+	made.settings = e.value(&settings).(string)
+	return made
+}
+
+func flat(m map[string]string) []string {
+	var out []string
+	for k, v := range m {
+		out = append(out, k, v)
+	}
+	return out
+}
+
+type noValue struct{}
+
+// evaluation knows the intrinsic functions that the template uses.
+type evaluation struct {
+	t          *testing.T
+	conditions map[string]yaml.Node
+	values     map[string]any
+}
+
+var variable = regexp.MustCompile(`\$\{([A-Za-z:.]+)\}`)
+
+func (e evaluation) value(n *yaml.Node) any {
+	var args []any
+	list := func() []any {
+		for _, c := range n.Content {
+			args = append(args, e.value(c))
+		}
+		return args
+	}
+	switch n.Tag {
+	case "!Ref":
+		return e.named(n.Value, nil)
+	case "!GetAtt":
+		return e.named(n.Value, nil)
+	case "!Sub":
+		text, own := n.Value, map[string]any(nil)
+		if n.Kind == yaml.SequenceNode {
+			text, own = n.Content[0].Value, e.value(n.Content[1]).(map[string]any)
+		}
+		return variable.ReplaceAllStringFunc(text, func(v string) string { return e.named(v[2:len(v)-1], own).(string) })
+	case "!Join":
+		var texts []string
+		for _, item := range list()[1].([]any) {
+			texts = append(texts, item.(string))
+		}
+		return strings.Join(texts, args[0].(string))
+	case "!Split":
+		var out []any
+		for item := range strings.SplitSeq(list()[1].(string), args[0].(string)) {
+			out = append(out, item)
+		}
+		return out
+	case "!Equals":
+		return list()[0] == args[1]
+	case "!Not":
+		return !list()[0].(bool)
+	case "!And":
+		return !slices.Contains(list(), any(false))
+	case "!Or":
+		return slices.Contains(list(), any(true))
+	case "!Condition":
+		return e.holds(n.Value)
+	case "!If":
+		if e.holds(n.Content[0].Value) {
+			return e.value(n.Content[1])
+		}
+		return e.value(n.Content[2])
+	}
+	if strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!") {
+		e.t.Fatalf("line %d: this test does not know %s", n.Line, n.Tag)
+	}
+	switch n.Kind {
+	case yaml.SequenceNode:
+		return slices.DeleteFunc(list(), func(v any) bool { return v == any(noValue{}) })
+	case yaml.MappingNode:
+		out := map[string]any{}
+		for i := 0; i < len(n.Content); i += 2 {
+			out[n.Content[i].Value] = e.value(n.Content[i+1])
+		}
+		return out
+	}
+	return n.Value
+}
+
+func (e evaluation) named(name string, own map[string]any) any {
+	v, ok := own[name]
+	if !ok {
+		v, ok = e.values[name]
+	}
+	if !ok {
+		e.t.Fatalf("%s is not declared", name)
+	}
+	return v
+}
+
+func (e evaluation) holds(name string) bool {
+	n, ok := e.conditions[name]
+	if !ok {
+		e.t.Fatalf("condition %s is not declared", name)
+	}
+	return e.value(&n).(bool)
+}
+
+// terraform evaluates the module as Terraform does: its variables, its locals and
+// the documents of its policies.
+func terraform(t *testing.T, variables map[string]cty.Value) connector {
+	t.Helper()
+	files, err := filepath.Glob("terraform/*.tf")
+	if err != nil || len(files) < 3 {
+		t.Fatalf("%q, %v", files, err)
+	}
+	parser := hclparse.NewParser()
+	given := map[string]cty.Value{"access_role_arn": cty.StringVal(accessRole), "external_id": cty.StringVal(externalID)}
+	maps.Copy(given, variables)
+	declared, locals := map[string]cty.Value{}, map[string]hclsyntax.Expression{}
+	outputs, blocks := map[string]hclsyntax.Expression{}, map[string]*hclsyntax.Body{}
+	used := map[string]bool{}
+	for _, file := range files {
+		f, diagnostics := parser.ParseHCLFile(file)
+		if diagnostics.HasErrors() {
+			t.Fatal(diagnostics)
+		}
+		body := f.Body.(*hclsyntax.Body)
+		hclsyntax.VisitAll(body, func(n hclsyntax.Node) hcl.Diagnostics {
+			if e, ok := n.(*hclsyntax.ScopeTraversalExpr); ok && e.Traversal.RootName() == "var" && filepath.Base(file) != "variables.tf" {
+				used[e.Traversal[1].(hcl.TraverseAttr).Name] = true
+			}
+			return nil
+		})
+		for _, b := range body.Blocks {
+			switch b.Type {
+			case "variable":
+				value, ok := given[b.Labels[0]]
+				if d := b.Body.Attributes["default"]; !ok && d != nil {
+					value, ok = literal(t, d.Expr), true
+				}
+				if !ok {
+					t.Errorf("variable %s has no value", b.Labels[0])
+				}
+				declared[b.Labels[0]] = value
+			case "locals":
+				for name, a := range b.Body.Attributes {
+					locals[name] = a.Expr
+				}
+			case "output":
+				outputs[b.Labels[0]] = b.Body.Attributes["value"].Expr
+			case "resource":
+				blocks[strings.Join(b.Labels, ".")] = b.Body
+			}
+		}
+	}
+	for name := range declared {
+		if !used[name] {
+			t.Errorf("variable %s is not used", name)
+		}
+		delete(given, name)
+	}
+	if len(given) > 0 || len(blocks) != 2 {
+		t.Fatalf("there are no variables %v, or other resources than the role and its policies", given)
+	}
+	object := func(m map[string]string) cty.Value {
+		out := map[string]cty.Value{}
+		for k, v := range m {
+			out[k] = cty.StringVal(v)
+		}
+		return cty.ObjectVal(out)
+	}
+	scope := &hcl.EvalContext{
+		Functions: map[string]function.Function{"concat": stdlib.ConcatFunc, "length": stdlib.LengthFunc, "jsonencode": stdlib.JSONEncodeFunc},
+		Variables: map[string]cty.Value{
+			"var": cty.ObjectVal(declared),
+			"data": cty.ObjectVal(map[string]cty.Value{
+				"aws_caller_identity": cty.ObjectVal(map[string]cty.Value{"current": object(map[string]string{"account_id": account})}),
+				"aws_partition":       cty.ObjectVal(map[string]cty.Value{"current": object(map[string]string{"partition": "aws"})}),
+				"aws_region":          cty.ObjectVal(map[string]cty.Value{"current": object(map[string]string{"name": "us-east-1"})}),
+			}),
+			"aws_iam_role": cty.ObjectVal(map[string]cty.Value{"connector": object(map[string]string{"id": "sym-connector", "arn": "arn:aws:iam::" + account + ":role/sym/sym-connector"})}),
+		},
+	}
+	evaluate := func(e hclsyntax.Expression, scope *hcl.EvalContext) cty.Value {
+		v, diagnostics := e.Value(scope)
+		if diagnostics.HasErrors() {
+			t.Fatal(diagnostics)
+		}
+		return v
+	}
+	known := map[string]cty.Value{}
+	for len(known) < len(locals) {
+		before := len(known)
+		for name, e := range locals {
+			ready := !slices.ContainsFunc(e.Variables(), func(v hcl.Traversal) bool {
+				if v.RootName() != "local" {
+					return false
+				}
+				_, ok := known[v[1].(hcl.TraverseAttr).Name]
+				return !ok
+			})
+			if _, done := known[name]; !done && ready {
+				scope.Variables["local"] = cty.ObjectVal(known)
+				known[name] = evaluate(e, scope)
+			}
+		}
+		if len(known) == before {
+			t.Fatal("locals refer to what is not declared, or to each other")
+		}
+	}
+	scope.Variables["local"] = cty.ObjectVal(known)
+	var made connector
+	made.trust = decoded(t, evaluate(blocks["aws_iam_role.connector"].Attributes["assume_role_policy"].Expr, scope))
+	policies := blocks["aws_iam_role_policy.strategy"].Attributes
+	for _, statements := range evaluate(policies["for_each"].Expr, scope).AsValueMap() {
+		each := scope.NewChild()
+		each.Variables = map[string]cty.Value{"each": cty.ObjectVal(map[string]cty.Value{"value": statements})}
+		document := decoded(t, evaluate(policies["policy"].Expr, each)).(map[string]any)
+		made.rights = append(made.rights, rightsOf(t, document["Statement"])...)
+	}
+	made.rights = sorted(made.rights)
+	made.settings = evaluate(outputs["settings"], scope).AsString()
+	return made
+}
+
+// literal is a default: Terraform fills the optional attributes of objects, which
+// the uses spell out.
+func literal(t *testing.T, e hclsyntax.Expression) cty.Value {
+	t.Helper()
+	v, diagnostics := e.Value(nil)
+	if diagnostics.HasErrors() {
+		t.Fatal(diagnostics)
+	}
+	return v
+}
+
+func decoded(t *testing.T, v cty.Value) any {
+	t.Helper()
+	var out any
+	if err := json.Unmarshal([]byte(v.AsString()), &out); err != nil {
+		t.Fatal(fmt.Errorf("%w in %s", err, v.AsString()))
+	}
+	return out
+}

@@ -1,0 +1,46 @@
+variable "access_role_arn" {
+  description = "Output AccessRoleArn of the deployment. Nobody else may assume the role."
+  type        = string
+
+  validation {
+    condition     = can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$", var.access_role_arn))
+    error_message = "Must be the ARN of a role."
+  }
+}
+
+variable "external_id" {
+  description = "A text of your choice that is the same in the integration's settings."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9+=,.@:/_-]{16,}$", var.external_id))
+    error_message = "Must be 16 or more letters, digits and +=,.@:/_-"
+  }
+}
+
+variable "role_name" {
+  description = "Name of the role, whose path is /sym/."
+  type        = string
+  default     = "sym-connector"
+}
+
+variable "aws_iam" {
+  description = "For strategies of type aws_iam: the ARNs of the groups, with their paths, and whether the strategy has an identity_tag."
+  type = object({
+    group_arns   = list(string)
+    identity_tag = optional(bool, false)
+  })
+  default = null
+}
+
+variable "aws_sso" {
+  description = "For strategies of type aws_sso: the instance, its identity store, and what may be given: permission sets on accounts, and groups by id."
+  type = object({
+    instance_arn        = string
+    identity_store_id   = string
+    permission_set_arns = optional(list(string), [])
+    account_ids         = optional(list(string), [])
+    group_ids           = optional(list(string), [])
+  })
+  default = null
+}
