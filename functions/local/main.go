@@ -16,7 +16,7 @@
 //	    Print all faults of the configuration; exit 1 if there are any. The first
 //	    lines of its Python run, unless it is only to be read (-static).
 //
-//	local targets TYPE [-flows DIR] [-strategy NAME] [-dry-run]
+//	local targets TYPE [-flows DIR] [-strategy NAME] [-dry-run] [-assume-role]
 //	    Write down the targets that the strategies of a type find at their
 //	    systems, as documents of kind target: in targets-<strategy>.yaml, in which
 //	    what people have changed stays. Where there is no such strategy yet, flags

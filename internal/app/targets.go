@@ -8,14 +8,18 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/catalog"
@@ -29,12 +33,28 @@ import (
 
 // targets asks strategies which targets their systems have, and writes them down.
 func targets(ctx context.Context, args []string, settings config.Settings, out io.Writer) error {
+	// Listing an organisation takes many calls, and nobody waits for a form.
+	inAWS := sync.OnceValues(func() (aws.Config, error) {
+		return awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRetryer(func() aws.Retryer {
+			return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
+				o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) { o.MaxAttempts = 20 })
+			})
+		}))
+	})
 	return discover{
 		types: builtin.Types(), org: settings.Org, now: core.WallClock{}.Now, out: out,
-		open: clients.Open(clients.Deps{
-			Now: core.WallClock{}.Now,
-			AWS: func() (aws.Config, error) { return awsconfig.LoadDefaultConfig(ctx) },
-		}),
+		open: clients.Open(clients.Deps{Now: core.WallClock{}.Now, AWS: inAWS}),
+		caller: func(ctx context.Context) (string, error) {
+			cfg, err := inAWS()
+			if err != nil {
+				return "", fmt.Errorf("find AWS credentials: %w", err)
+			}
+			who, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+			if err != nil {
+				return "", fmt.Errorf("ask AWS whose credentials these are: %w", err)
+			}
+			return aws.ToString(who.Account), nil
+		},
 	}.run(ctx, args)
 }
 
@@ -42,9 +62,11 @@ func targets(ctx context.Context, args []string, settings config.Settings, out i
 type discover struct {
 	types map[string]strategy.Type
 	open  strategy.Opener
-	org   string
-	now   func() time.Time
-	out   io.Writer
+	// caller gives the account of AWS that the machine's credentials are of.
+	caller func(context.Context) (string, error)
+	org    string
+	now    func() time.Time
+	out    io.Writer
 }
 
 func (d discover) run(ctx context.Context, args []string) error {
@@ -65,6 +87,7 @@ func (d discover) run(ctx context.Context, args []string) error {
 	dir := set.String("flows", "flows", flowsUsage)
 	only := set.String("strategy", "", "name of the strategy, if not all of the type; of the one to begin with, where there is none")
 	dry := set.Bool("dry-run", false, "say what would change, and write nothing")
+	assume := set.Bool("assume-role", false, "list as the role of the strategy's integration, if it may list and trusts you, and not by the machine's credentials")
 	given := givenSettings(set, typ)
 	if err := parse(set, args); err != nil {
 		return err
@@ -93,6 +116,12 @@ func (d discover) run(ctx context.Context, args []string) error {
 	}
 	others := there.Targets // those of each strategy count as there for the next one
 	for _, s := range strategies {
+		if !*assume {
+			var err error
+			if s, err = d.asOurselves(ctx, s); err != nil {
+				return fmt.Errorf("strategy %s: %w", s.Name, err)
+			}
+		}
 		found, err := d.update(ctx, *dir, typ, s, others, *dry, begun)
 		if err != nil {
 			return fmt.Errorf("strategy %s: %w", s.Name, err)
@@ -100,6 +129,30 @@ func (d discover) run(ctx context.Context, args []string) error {
 		others = append(others, found...)
 	}
 	return nil
+}
+
+// asOurselves takes the role out of a strategy that acts as one in an account of
+// AWS: it trusts the function that grants alone, and may not list. The machine's
+// credentials must then be of that account, or all that it has would seem gone.
+func (d discover) asOurselves(ctx context.Context, s flow.Strategy) (flow.Strategy, error) {
+	account := strategy.AccountOf(s)
+	if account.Role.ARN == "" {
+		return s, nil
+	}
+	ours, err := d.caller(ctx)
+	if err != nil {
+		return s, err
+	}
+	if ours != account.ID {
+		return s, fmt.Errorf("it acts in %s, and the machine's credentials are of account %s: use some of the former (AWS_PROFILE), or -assume-role", account, ours)
+	}
+	integration := *s.Integration
+	integration.Settings = maps.Clone(integration.Settings)
+	delete(integration.Settings, strategy.SettingRoleARN)
+	delete(integration.Settings, strategy.SettingExternalID)
+	integration.Settings[strategy.SettingAccountID] = account.ID
+	s.Integration = &integration
+	return s, nil
 }
 
 // givenSettings makes a flag of each setting of a type and of its integration.

@@ -15,7 +15,7 @@ import (
 // accounts is a strategy type that finds what a test says.
 var accounts = strategy.Type{
 	Name: "accounts", About: "accounts",
-	Integration: strategy.Integration{Need: strategy.Optional, Types: []string{"cloud"}, Settings: []strategy.Setting{{Name: "region", About: "the region"}}},
+	Integration: strategy.AWSIntegration(),
 	Settings:    strategy.Settings{Known: []strategy.Setting{{Name: "instance", About: "the instance", Required: true, Check: not("wrong")}}},
 	Targets: []strategy.TargetType{{Name: "account", Settings: strategy.Settings{Known: []strategy.Setting{
 		{Name: "account_id", About: "the account", Required: true, Check: not("nowhere")},
@@ -36,12 +36,16 @@ func not(wrong string) func(string) error {
 type cloud struct {
 	strategy.Strategy
 	has    map[string][]flow.Target
+	asked  map[string]bool // as which role, in which account
 	opened flow.Strategy
 }
 
 func (c cloud) Discover(context.Context) ([]flow.Target, error) {
-	if c.opened.Integration != nil && c.opened.Integration.Settings["region"] == "down" {
-		return nil, flow.Errorf(flow.CodeUnavailable, "the cloud does not answer")
+	if i := c.opened.Integration; i != nil {
+		if i.Settings["region"] == "us-down-1" {
+			return nil, flow.Errorf(flow.CodeUnavailable, "the cloud does not answer")
+		}
+		c.asked[i.Settings["role_arn"]+i.Settings["external_id"]+" "+i.Settings["account_id"]] = true
 	}
 	return c.has[c.opened.Settings["instance"]], nil
 }
@@ -50,13 +54,14 @@ func (c cloud) Discover(context.Context) ([]flow.Target, error) {
 type mute struct{ strategy.Strategy }
 
 type finder struct {
-	t   *testing.T
-	dir string
-	has map[string][]flow.Target
+	t     *testing.T
+	dir   string
+	has   map[string][]flow.Target
+	asked map[string]bool
 }
 
 func newFinder(t *testing.T, files map[string]string) *finder {
-	f := &finder{t: t, dir: t.TempDir(), has: map[string][]flow.Target{}}
+	f := &finder{t: t, dir: t.TempDir(), has: map[string][]flow.Target{}, asked: map[string]bool{}}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(f.dir, name), []byte(text), 0o640); err != nil {
 			t.Fatal(err)
@@ -81,12 +86,13 @@ func (f *finder) run(args ...string) (string, error) {
 	var out strings.Builder
 	err := discover{
 		types: map[string]strategy.Type{"accounts": accounts, "quiet": quiet}, org: "sym", out: &out,
-		now: func() time.Time { return time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC) },
+		now:    func() time.Time { return time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC) },
+		caller: func(context.Context) (string, error) { return "123456789012", nil },
 		open: func(s flow.Strategy) (strategy.Strategy, error) {
 			if s.Type == "quiet" {
 				return mute{}, nil
 			}
-			return cloud{has: f.has, opened: s}, nil
+			return cloud{has: f.has, asked: f.asked, opened: s}, nil
 		},
 	}.run(f.t.Context(), append(args[:1:1], append([]string{"-flows", f.dir}, args[1:]...)...))
 	return strings.ReplaceAll(out.String(), f.dir, "flows"), err
@@ -189,8 +195,8 @@ func TestTargets_Begin(t *testing.T) {
 	f.put("one", "1")
 	f.refuse("has no strategy of type accounts", "accounts")
 	f.refuse(`-instance can't be "wrong"`, "accounts", "-instance", "wrong")
-	f.refuse("-instance is required", "accounts", "-region", "here")
-	f.refuse("the cloud does not answer", "accounts", "-instance", "one", "-region", "down")
+	f.refuse("-instance is required", "accounts", "-region", "us-east-1")
+	f.refuse("the cloud does not answer", "accounts", "-instance", "one", "-region", "us-down-1")
 	f.must(`added    a-1: Account 1
 flows/targets-sso.yaml is written: strategy sso finds 1 target; 1 added, 0 renamed, 0 gone, 0 back
 to offer them, write a strategy called sso of type accounts; targets: ["*"] are all that were found
@@ -226,4 +232,31 @@ local check finds faults still: mend them, and list what the strategy is to offe
 		t.Fatal(err)
 	}
 	f.refuse(`settings.instance: can't be "wrong"`, "accounts")
+}
+
+// TestTargets_Role: the role that grants trusts nobody here. What is listed is
+// listed by the machine's own credentials, if they are of that account.
+func TestTargets_Role(t *testing.T) {
+	t.Parallel()
+	const role = `
+---
+kind: integration
+name: cloud
+type: permission_context
+external_id: "%s"
+settings: {role_arn: "arn:aws:iam::%[1]s:role/sym/connector", external_id: secret}
+`
+	in := func(account string) *finder {
+		f := newFinder(t, map[string]string{"main.yaml": strings.Replace(aStrategy, "targets:", "integration_id: cloud\ntargets:", 1) + strings.ReplaceAll(strings.ReplaceAll(role, "%[1]s", account), "%s", account)})
+		f.put("one", "1")
+		return f
+	}
+	ours, theirs := in("123456789012"), in("210987654321")
+	if _, err := ours.run("accounts"); err != nil || !ours.asked[" 123456789012"] {
+		t.Errorf("asked as %v: %v", ours.asked, err)
+	}
+	theirs.refuse("it acts in account 210987654321, and the machine's credentials are of account 123456789012", "accounts")
+	if _, err := theirs.run("accounts", "-assume-role"); err != nil || !theirs.asked["arn:aws:iam::210987654321:role/sym/connectorsecret "] {
+		t.Errorf("asked as %v: %v", theirs.asked, err)
+	}
 }
