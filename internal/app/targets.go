@@ -281,8 +281,12 @@ func tell(out io.Writer, file, name string, c discovery.Changes, dry bool) {
 		fmt.Fprintf(out, "added    %s: %s\n", x.Name, x.Label)
 	}
 	for _, x := range c.Renamed {
-		if x.Kept {
+		if x.Kept && x.Label != x.Was {
 			fmt.Fprintf(out, "renamed  %s: now %s, and the label here stays yours\n", x.Name, x.Label)
+			continue
+		}
+		if x.Label == x.Was {
+			fmt.Fprintf(out, "changed  %s: %s\n", x.Name, x.Label)
 			continue
 		}
 		fmt.Fprintf(out, "renamed  %s: %s, was %s\n", x.Name, x.Label, x.Was)

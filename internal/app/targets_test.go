@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/symflows/symflows/internal/aws/awsfake"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
 )
@@ -258,5 +259,68 @@ settings: {role_arn: "arn:aws:iam::%[1]s:role/sym/connector", external_id: secre
 	theirs.refuse("it acts in account 210987654321, and the machine's credentials are of account 123456789012", "accounts")
 	if _, err := theirs.run("accounts", "-assume-role"); err != nil || !theirs.asked["arn:aws:iam::210987654321:role/sym/connectorsecret "] {
 		t.Errorf("asked as %v: %v", theirs.asked, err)
+	}
+}
+
+// inAWS has the process call a fake of AWS, as AWS_ENDPOINT_URL has it call an
+// emulator. The SDK reads the process's environment, so that tests which need this
+// run one after another.
+func inAWS(t *testing.T) *awsfake.Fake {
+	fake := awsfake.New()
+	cfg := fake.Config(t)
+	key, err := cfg.Credentials.Retrieve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL": *cfg.BaseEndpoint, "AWS_REGION": cfg.Region, "AWS_ACCESS_KEY_ID": key.AccessKeyID, "AWS_SECRET_ACCESS_KEY": key.SecretAccessKey,
+		"AWS_SESSION_TOKEN": "", "AWS_PROFILE": "", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
+	} {
+		t.Setenv(name, value)
+	}
+	return fake
+}
+
+// TestTargets_AWS asks AWS as the command does.
+func TestTargets_AWS(t *testing.T) {
+	fake, dir := inAWS(t), t.TempDir()
+	for _, name := range []string{"ops", "dev", "audit"} {
+		fake.IAM.AddGroup(awsfake.Own, "/", name)
+	}
+	run := func(args ...string) string {
+		t.Helper()
+		var out strings.Builder
+		if err := Main(t.Context(), append([]string{"targets", "aws_iam", "-flows", dir}, args...), os.Getenv, &out, &out); err != nil {
+			t.Fatalf("%v\n%s", err, out.String())
+		}
+		return out.String()
+	}
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("main.yaml", `
+{kind: strategy, name: groups, type: aws_iam, integration_id: here, targets: ["*"]}
+---
+{kind: integration, name: here, type: permission_context, external_id: "123456789012", settings: {role_arn: "arn:aws:iam::123456789012:role/sym/connector", external_id: secret-of-ours}}
+---
+{kind: environment, name: main}
+---
+{kind: flow, name: groups, environment_id: main, params: {strategy_id: groups, approval: {notify: [{channel: "#access"}], approvers: ["group:ops"]}}}
+`)
+	if out := run(); !strings.Contains(out, "3 added") || !strings.Contains(out, "strategy groups offers 3 targets") {
+		t.Error(out)
+	}
+	fake.IAM.DeleteGroup(awsfake.Own, "dev")
+	if out := run(); !strings.Contains(out, "1 gone") || !strings.Contains(out, "strategy groups offers 2 targets") {
+		t.Error(out)
+	}
+	if out := run(); !strings.Contains(out, "nothing has changed") {
+		t.Error(out)
+	}
+	var out strings.Builder
+	if err := Main(t.Context(), []string{"check", "-flows", dir, "-data", t.TempDir()}, os.Getenv, &out, &out); err != nil || !strings.Contains(out.String(), "access by aws_iam, 2 targets\nno faults\n") {
+		t.Errorf("%v\n%s", err, out.String())
 	}
 }

@@ -334,7 +334,8 @@ func (d *document) target(o *object) {
 	d.hidden = !o.flag("offered", true)
 	if found := o.child("found"); found != nil {
 		d.foundBy = found.scalar("strategy")
-		found.scalar("label") // what it was when local targets looked last
+		found.scalar("label") // this, and the settings, as they were when local targets looked last
+		found.textMap("settings")
 		d.gone = found.scalar("gone") != ""
 		found.done()
 		d.used = true // it is there to be chosen from

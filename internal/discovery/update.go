@@ -199,16 +199,50 @@ func (d document) follow(t flow.Target, there bool, now time.Time, changes *Chan
 		d.changed = true
 		changes.Back = append(changes.Back, Change{Name: name, Label: label})
 	}
-	last := text(found, "label")
-	if now := fit(t.Label); there && now != last {
-		c := Change{Name: name, Label: now, Was: last, Kept: label != last}
-		if !c.Kept {
-			set(d.attributes, "label", now)
-		}
-		set(found, "label", now)
-		d.changed = true
-		changes.Renamed = append(changes.Renamed, c)
+	if !there {
+		return
 	}
+	last, title := text(found, "label"), fit(t.Label)
+	settings := d.followSettings(t)
+	if title == last && !settings {
+		return
+	}
+	c := Change{Name: name, Label: title, Was: last, Kept: label != last}
+	if title != last {
+		if !c.Kept {
+			set(d.attributes, "label", title)
+		}
+		set(found, "label", title)
+	}
+	d.changed = true
+	changes.Renamed = append(changes.Renamed, c)
+}
+
+// followSettings has the settings that nobody has changed follow those of the
+// system, such as the name of a group that is known by its id. It tells whether the
+// system's have changed.
+func (d document) followSettings(t flow.Target) bool {
+	found, own := d.found(), get(d.attributes, "settings")
+	changed := false
+	for _, name := range slices.Sorted(maps.Keys(t.Settings)) {
+		value, last := t.Settings[name], get(found, "settings")
+		if last == nil {
+			last = pairs()
+			last.Style = yaml.FlowStyle
+			found.Content = append(found.Content, scalar("settings"), last)
+		}
+		before := text(last, name)
+		if value == before || last.Kind != yaml.MappingNode {
+			continue
+		}
+		if get(own, name) != nil && text(own, name) == before {
+			set(own, name, value)
+		}
+		set(last, name, value)
+		d.changed = true
+		changed = changed || before != "" // else nobody knows what it was
+	}
+	return changed
 }
 
 // fit shortens a label to what a menu shows.
@@ -232,8 +266,18 @@ func made(t flow.Target, strategy string) *part {
 	}
 	label := fit(t.Label)
 	attributes := pairs("kind", "target", "name", t.Name, "type", t.Type, "label", label, "settings", settings, "field_bindings", bound,
-		"found", pairs("strategy", strategy, "label", label))
+		"found", pairs("strategy", strategy, "label", label, "settings", compact(settings)))
 	return &part{separator: "---", root: &yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{attributes}}, changed: true}
+}
+
+// compact is a copy of a mapping, on one line; nil stays nil.
+func compact(m *yaml.Node) *yaml.Node {
+	if m == nil {
+		return nil
+	}
+	line := *m
+	line.Style = yaml.FlowStyle
+	return &line
 }
 
 // header is what a new file begins with.
@@ -242,7 +286,7 @@ func header(in Input) string {
 #
 #     %s
 #
-# Run it again to bring them up to date: it adds what is new, follows labels that
+# Run it again to bring them up to date: it adds what is new, follows names that
 # nobody has changed here, and marks what is gone, which is then not offered any
 # more. What you change stays, comments as well. To keep a target from being
 # offered, write offered: false; a document without found is yours alone.

@@ -43,7 +43,7 @@ const head = `# Targets that strategy main has found, written by
 #
 #     local targets accounts
 #
-# Run it again to bring them up to date: it adds what is new, follows labels that
+# Run it again to bring them up to date: it adds what is new, follows names that
 # nobody has changed here, and marks what is gone, which is then not offered any
 # more. What you change stays, comments as well. To keep a target from being
 # offered, write offered: false; a document without found is yours alone.
@@ -59,6 +59,7 @@ settings:
 found:
   strategy: main
   label: Production
+  settings: {account_id: "111111111111"}
 `
 
 const test = `---
@@ -71,6 +72,7 @@ settings:
 found:
   strategy: main
   label: Test
+  settings: {account_id: "222222222222"}
 `
 
 func names(list []discovery.Change) string {
@@ -87,7 +89,7 @@ func both(production, testing string) []flow.Target {
 
 func TestUpdate(t *testing.T) {
 	t.Parallel()
-	gone := strings.Replace(test, "  label: Test\n", "  label: Test\n  gone: \"2026-03-02\"\n", 1)
+	gone := test + "  gone: \"2026-03-02\"\n"
 	byHand := `--- # ours
 # Payments run here.
 kind: target   # of AWS
@@ -97,7 +99,7 @@ type: account
 label: 'Payments'      # what people call it
 settings: {account_id: "111111111111", note: by hand}
 offered: false
-found: {strategy: main, label: Production}
+found: {strategy: main, label: Production, settings: {account_id: "111111111111"}}
 # to the end
 `
 	for _, tc := range []struct {
@@ -132,7 +134,7 @@ type: account
 label: 'Payments' # what people call it
 settings: {account_id: "111111111111", note: by hand}
 offered: false
-found: {strategy: main, label: Live}
+found: {strategy: main, label: Live, settings: {account_id: "111111111111"}}
 # to the end
 ` + test,
 		},
@@ -165,6 +167,21 @@ found: {strategy: main, label: Live}
 				list[0].FieldBindings = []string{"role"}
 				return list
 			}(),
+		},
+		{ // a group of IAM is known by its id, and named in the settings
+			name: "SettingFollows", before: prod, has: found("a-111111111111", "Production", "999"), want: "|a-111111111111||",
+			then: strings.ReplaceAll(prod, "account_id: \"111111111111\"", "account_id: \"999\""),
+		},
+		{
+			name: "SettingByHand", before: strings.Replace(prod, "\"111111111111\"", "mine", 1), has: found("a-111111111111", "Production", "999"), want: "|a-111111111111||",
+			then: strings.Replace(strings.Replace(prod, "\"111111111111\"", "mine", 1), "\"111111111111\"", "\"999\"", 1),
+		},
+		{
+			name: "SettingTakenOut", before: strings.Replace(prod, "settings:\n  account_id: \"111111111111\"\n", "field_bindings: [account_id]\n", 1), has: found("a-111111111111", "Production", "999"), want: "|a-111111111111||",
+			then: strings.Replace(strings.Replace(prod, "settings:\n  account_id: \"111111111111\"\n", "field_bindings: [account_id]\n", 1), "\"111111111111\"", "\"999\"", 1),
+		},
+		{
+			name: "FoundWithoutSettings", before: strings.Replace(prod, "  settings: {account_id: \"111111111111\"}\n", "", 1), then: prod, has: both("Production", "")[:1], want: "|||",
 		},
 		{
 			name: "LongLabel", then: head + strings.ReplaceAll(prod, "Production", strings.Repeat("x", flow.MaxOption-1)+"…"), want: "a-111111111111|||",
