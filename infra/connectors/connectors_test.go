@@ -69,6 +69,10 @@ func uses() map[string][]use {
 		other    = "arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-fedcba0987654321"
 		group    = "a1b2c3d4e5-11111111-2222-3333-4444-555555555555"
 		store    = "d-1234567890"
+
+		application = "arn:aws:account-access:us-east-1:" + account + ":application/app-1234"
+		view        = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
+		edit        = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSEditPolicy"
 	)
 	// A configuration names groups without their paths, so that what it asks for
 	// has a pattern beside the name. Whoever makes the connector knows the path.
@@ -113,6 +117,27 @@ func uses() map[string][]use {
 				variables(texts(set), texts("*"), texts(group)),
 			},
 		},
+		"aws_account_access": {{
+			flow.Strategy{
+				Type: "aws_account_access", Settings: map[string]string{"application_arn": application, "instance_arn": instance, "identity_store_id": store},
+				Targets: []flow.Target{target("aws_account_access_role", "role_arn", "arn:aws:iam::333333333333:role/ProdAdmin")},
+			},
+			map[string]string{"AccountAccessApplicationArn": application, "IdentityStoreId": store},
+			map[string]cty.Value{"aws_account_access": cty.ObjectVal(map[string]cty.Value{"application_arn": cty.StringVal(application), "identity_store_id": cty.StringVal(store)})},
+		}},
+		"aws_eks": {{
+			flow.Strategy{
+				Type: "aws_eks", Targets: []flow.Target{
+					target("aws_eks_access_policy", "cluster", "main", "policy_arn", view, "namespaces", "orders"),
+					target("aws_eks_access_policy", "cluster", "main", "policy_arn", edit, "namespaces", "*"),
+				},
+			},
+			map[string]string{
+				"EksClusterArns": "arn:aws:eks:us-east-1:" + account + ":cluster/main", "EksAccessEntryArns": "arn:aws:eks:us-east-1:" + account + ":access-entry/main/*",
+				"EksPolicyArns": view + "," + edit,
+			},
+			map[string]cty.Value{"aws_eks": cty.ObjectVal(map[string]cty.Value{"region": cty.StringVal("us-east-1"), "cluster_names": texts("main"), "policy_arns": texts(view, edit)})},
+		}},
 	}
 }
 
@@ -141,7 +166,7 @@ func TestRights(t *testing.T) {
 		for i, u := range uses()[name] {
 			var want []string
 			for _, a := range typ.RightsOf(u.strategy).Allow {
-				want = append(want, allowed(a.Actions, a.Resources, here.Replace)...)
+				want = append(want, allowed(a.Actions, a.Resources, nil, here.Replace)...)
 			}
 			want = sorted(want)
 			if len(want) < 3 {
@@ -209,11 +234,25 @@ type connector struct {
 	settings string // output
 }
 
-func allowed(actions, resources []string, here func(string) string) []string {
+// allowed lists each action on each resource, and when: what keys of a condition
+// must be equal to.
+func allowed(actions, resources []string, when map[string][]string, here func(string) string) []string {
+	conditions := []string{""}
+	for _, key := range slices.Sorted(maps.Keys(when)) {
+		var more []string
+		for _, c := range conditions {
+			for _, value := range when[key] {
+				more = append(more, c+" if "+key+" is "+value)
+			}
+		}
+		conditions = more
+	}
 	var out []string
 	for _, action := range actions {
 		for _, resource := range resources {
-			out = append(out, action+" "+here(resource))
+			for _, c := range conditions {
+				out = append(out, action+" "+here(resource)+c)
+			}
 		}
 	}
 	return out
@@ -230,10 +269,20 @@ func rightsOf(t *testing.T, statements any) []string {
 	var out []string
 	for _, s := range statements.([]any) {
 		s := s.(map[string]any)
+		when := map[string][]string{}
+		if condition, ok := s["Condition"].(map[string]any); ok {
+			for key, values := range condition["StringEquals"].(map[string]any) {
+				when[key] = listOf(values)
+			}
+			if len(condition) != 1 {
+				t.Errorf("a condition is more than equality: %v", condition)
+			}
+			delete(s, "Condition")
+		}
 		if s["Effect"] != "Allow" || len(s) != 3 {
 			t.Errorf("a statement is more than what it allows: %v", s)
 		}
-		out = append(out, allowed(listOf(s["Action"]), listOf(s["Resource"]), strings.TrimSpace)...)
+		out = append(out, allowed(listOf(s["Action"]), listOf(s["Resource"]), when, strings.TrimSpace)...)
 	}
 	return out
 }

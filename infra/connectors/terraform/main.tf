@@ -24,6 +24,18 @@ locals {
     "arn:${local.partition}:identitystore::${local.account}:identitystore/${var.aws_sso.identity_store_id}",
     "arn:${local.partition}:identitystore:::user/*",
   ]
+  account_access_people = var.aws_account_access == null ? [] : [
+    "arn:${local.partition}:identitystore::${local.account}:identitystore/${var.aws_account_access.identity_store_id}",
+    "arn:${local.partition}:identitystore:::user/*",
+  ]
+  memberships = [
+    "arn:${local.partition}:identitystore:::group/*",
+    "arn:${local.partition}:identitystore:::membership/*",
+  ]
+
+  eks          = var.aws_eks == null ? { region = "", cluster_names = [], policy_arns = [] } : var.aws_eks
+  eks_clusters = [for name in local.eks.cluster_names : "arn:${local.partition}:eks:${local.eks.region}:${local.account}:cluster/${name}"]
+  eks_entries  = [for name in local.eks.cluster_names : "arn:${local.partition}:eks:${local.eks.region}:${local.account}:access-entry/${name}/*"]
 
   # Statements by strategy: what each strategy's type asks for, on what the variables
   # name.
@@ -102,15 +114,56 @@ locals {
         },
         # By which groups else somebody has a permission set.
         {
-          Effect = "Allow"
-          Action = ["identitystore:DescribeGroup", "identitystore:IsMemberInGroups"]
-          Resource = concat(local.sso_people, [
-            "arn:${local.partition}:identitystore:::group/*",
-            "arn:${local.partition}:identitystore:::membership/*",
-          ])
+          Effect   = "Allow"
+          Action   = ["identitystore:DescribeGroup", "identitystore:IsMemberInGroups"]
+          Resource = concat(local.sso_people, local.memberships)
         },
       ],
     )
+
+    aws_account_access = var.aws_account_access == null ? [] : [
+      {
+        Effect   = "Allow"
+        Action   = ["identitystore:DescribeUser", "identitystore:GetUserId"]
+        Resource = local.account_access_people
+      },
+      {
+        Effect   = "Allow"
+        Action   = ["account-access:CreateEntitlement", "account-access:DeleteEntitlement", "account-access:ListEntitlements"]
+        Resource = [var.aws_account_access.application_arn]
+      },
+      # By which groups else somebody has a role.
+      {
+        Effect   = "Allow"
+        Action   = ["identitystore:DescribeGroup", "identitystore:IsMemberInGroups"]
+        Resource = concat(local.account_access_people, local.memberships)
+      },
+    ]
+
+    aws_eks = [for statement in [
+      {
+        Effect   = "Allow"
+        Action   = ["eks:CreateAccessEntry", "eks:DescribeCluster", "eks:ListAccessEntries"]
+        Resource = local.eks_clusters
+      },
+      {
+        Effect = "Allow"
+        Action = [
+          "eks:DeleteAccessEntry",
+          "eks:DescribeAccessEntry",
+          "eks:DisassociateAccessPolicy",
+          "eks:ListAssociatedAccessPolicies",
+          "eks:TagResource",
+        ]
+        Resource = local.eks_entries
+      },
+      {
+        Effect    = "Allow"
+        Action    = ["eks:AssociateAccessPolicy"]
+        Resource  = local.eks_entries
+        Condition = { StringEquals = { "eks:policyArn" = local.eks.policy_arns } }
+      },
+    ] : statement if var.aws_eks != null]
   }
 }
 

@@ -44,3 +44,22 @@ variable "aws_sso" {
   })
   default = null
 }
+
+variable "aws_account_access" {
+  description = "For strategies of type aws_account_access: the application, and the identity store of its people."
+  type = object({
+    application_arn   = string
+    identity_store_id = string
+  })
+  default = null
+}
+
+variable "aws_eks" {
+  description = "For strategies of type aws_eks: the clusters of a region, and the access policies that may be given in them."
+  type = object({
+    region        = string
+    cluster_names = list(string)
+    policy_arns   = list(string)
+  })
+  default = null
+}
