@@ -27,7 +27,7 @@ func (Messenger) Render(m workflow.Message, r flow.Run) ([]byte, error) { return
 // RenderNotice implements [workflow.Messenger].
 func (Messenger) RenderNotice(n store.Notice) ([]byte, error) {
 	var p page
-	text := escape(fit(n.Text, maxValue)) // it says at its end what to do
+	text := escape(fit(n.Text, maxText)) // it says at its end what to do
 	p.add(section(text))
 	if n.Confirms != nil {
 		p.buttons(confirmButton(*n.Confirms))

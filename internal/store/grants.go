@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 
 	"github.com/symflows/symflows/internal/flow"
 )
@@ -24,4 +27,21 @@ func (s Grants) Change(ctx context.Context, key string, move func(flow.Grant) (f
 	})
 	g.Rev = rev
 	return g, err
+}
+
+// Get reads a grant; one that is absent if there is no item.
+func (s Grants) Get(ctx context.Context, key string) (flow.Grant, error) {
+	g := flow.Grant{Key: key}
+	item, err := s.Store.Get(ctx, KindGrant.Key(key))
+	if errors.Is(err, ErrNotFound) {
+		return g, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(item.Body, &g)
+	}
+	if err != nil {
+		return g, fmt.Errorf("read grant %s: %w", key, err)
+	}
+	g.Rev = item.Rev
+	return g, nil
 }

@@ -33,6 +33,7 @@ const (
 	KindFlowsFilter Kind = "flows#filter"     // the filter of the list of flows: flow.FlowsFilter
 	KindStrategies  Kind = "flows#strategies" // what the configuration has for granting and removing: []string
 	KindRound       Kind = "standing#round"   // how far the look at who holds access has come: Round
+	KindDrift       Kind = "drift#comparison" // how far the comparison with targets has come, and what the last one found: Comparison
 	KindDropped     Kind = "flows#dropped"    // what a publish that has not succeeded was about to drop of it: []string
 )
 
@@ -40,7 +41,7 @@ const (
 func Kinds() []Kind {
 	return []Kind{
 		KindRun, KindGrant, KindSick, KindLimit, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue, KindNotice,
-		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped, KindRound,
+		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped, KindRound, KindDrift,
 	}
 }
 

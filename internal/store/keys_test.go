@@ -49,6 +49,7 @@ func TestKinds(t *testing.T) {
 		{store.KindStrategies, "", "flows#strategies", ""},
 		{store.KindDropped, "", "flows#dropped", ""},
 		{store.KindRound, "", "standing#round", ""},
+		{store.KindDrift, "", "drift#comparison", ""},
 	} {
 		if key := test.kind.Key(test.of); key != test.key {
 			t.Errorf("%s of %q has the key %q, want %q", test.kind, test.of, key, test.key)

@@ -89,6 +89,22 @@ type Setting struct {
 	Bindable bool
 }
 
+// SettingExclusive is the setting of a target by which its owner says that all
+// access there is given by us: whoever else has it is then told of by name.
+const SettingExclusive = "exclusive"
+
+// Exclusive declares it; whoever lists holders ([Lister]) has it among the
+// settings of targets.
+var Exclusive = Setting{
+	Name: SettingExclusive, About: `"true": nobody is to have this access but by a request here, so that whoever else has it is reported by name; "false" unless set`,
+	Check: func(value string) error {
+		if value != "true" && value != "false" {
+			return flow.Errorf(flow.CodeInvalid, `must be "true" or "false"`)
+		}
+		return nil
+	},
+}
+
 // Target finds a type of target; false: the strategy does not grant those.
 func (t Type) Target(name string) (TargetType, bool) {
 	i := slices.IndexFunc(t.Targets, func(tt TargetType) bool { return tt.Name == name })
