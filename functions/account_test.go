@@ -147,6 +147,7 @@ func (a *account) settings() map[string]config.AWS {
 		"sdk":      {},
 		"services": {Table: all.Table, SlackSecret: all.SlackSecret},
 		"standing": {Table: all.Table, SlackSecret: all.SlackSecret},
+		"drift":    {Table: all.Table},
 	}
 }
 

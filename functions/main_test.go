@@ -18,7 +18,7 @@ import (
 )
 
 // functionNames are the folders that are functions in AWS.
-var functionNames = []string{"access", "api", "approval", "notify", "publish", "relay", "sdk", "services", "slack", "standing", "sweep", "tokens"}
+var functionNames = []string{"access", "api", "approval", "drift", "notify", "publish", "relay", "sdk", "services", "slack", "standing", "sweep", "tokens"}
 
 // pythonFunction is the one that is not built.
 const pythonFunction = "sdk"

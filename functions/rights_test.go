@@ -101,6 +101,8 @@ func TestAllowed(t *testing.T) {
 		{call{function: "sweep", action: "dynamodb:Query", resource: tableARN + "/index/kind", keys: []string{"run#"}}, false},
 		{call{function: "standing", action: "dynamodb:PutItem", resource: tableARN, keys: []string{"user#1"}}, false},
 		{call{function: "standing", action: "dynamodb:Query", resource: tableARN + "/index/status", keys: []string{"denied"}}, false},
+		{call{function: "drift", action: "dynamodb:PutItem", resource: tableARN, keys: []string{"grant#1"}}, false},
+		{call{function: "drift", action: "lambda:InvokeFunction", resource: grantARN}, false},
 		{call{function: "api", action: "secretsmanager:GetSecretValue", resource: secretARN(signingSecret)}, false},
 		{call{function: "sdk", action: "lambda:InvokeFunction", resource: reportARN}, true},
 		{call{function: "sdk", action: "lambda:InvokeFunction", resource: functionARN("services")}, true},

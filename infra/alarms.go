@@ -65,6 +65,14 @@ func (d *deployment) alarmList() []alarm {
 			metrics: []metric{d.looked(config.MetricHoldersAsked, "SampleCount")}, silence: true, period: 30 * minute, periods: 1,
 		},
 		{
+			id: "AccessLingers", description: "A target shows access that was to be gone, and that no request holds. It is being taken away; GET /drift, or the error channel, says whose and where",
+			metrics: []metric{d.compared(config.MetricDriftLingering, "Maximum")}, period: 5 * minute, periods: 1,
+		},
+		{
+			id: "DriftSilent", description: "Nobody compares what was granted with what targets show: drift has not reported for half an hour. See its log",
+			metrics: []metric{d.compared(config.MetricDriftLingering, "SampleCount")}, silence: true, period: 30 * minute, periods: 1,
+		},
+		{
 			id: "RemovalDeadLetters", description: "A removal could not be delivered to access. The sweep makes it good; the message in the queue says what was wrong",
 			metrics: []metric{queued("ApproximateNumberOfMessagesVisible", *d.removalDeadLetters.AttrQueueName())}, period: minute, periods: 1,
 		},
@@ -119,6 +127,7 @@ func (d *deployment) alarmList() []alarm {
 			}, period: 5 * minute, periods: 1,
 		},
 		failing("standing", "Whether those who hold access are still in the workspace could not be looked at. The next look, within five minutes, goes on. See the log of standing", 0),
+		failing("drift", "What was granted could not be compared with what targets show. The next look, within five minutes, goes on. See the log of drift", 0),
 		failing("slack", "Slack's requests were not answered as they should be: people see that their click or command failed. See the log of slack", 0),
 		{
 			id: "HttpErrors", description: "Requests were answered by 5xx. The access log says which",
@@ -138,7 +147,7 @@ func (d *deployment) alarmList() []alarm {
 		},
 	}
 	for _, name := range functionNames {
-		if name != "slack" && name != "publish" && name != "standing" { // which are above, or fail the deploy
+		if name != "slack" && name != "publish" && name != "standing" && name != "drift" { // which are above, or fail the deploy
 			list = append(list, failing(name, fmt.Sprintf("The function %s fails again and again. See its log", name), 3))
 		}
 	}
@@ -161,7 +170,7 @@ func milliseconds(d time.Duration) float64 { return float64(d.Milliseconds()) }
 func (d *deployment) throttled() []metric {
 	var out []metric
 	for _, name := range functionNames { // an alarm takes ten metrics
-		if name != "publish" && name != "standing" { // the one fails the deploy, the other's silence alarms
+		if name != "publish" && name != "standing" && name != "drift" { // the one fails the deploy, the others' silence alarms
 			out = append(out, d.ran("Throttles", name, "Sum"))
 		}
 	}
@@ -309,4 +318,9 @@ func (d *deployment) addAlarmTopic() {
 			TopicArn: d.alarmTopic.Ref(), Protocol: jsii.String("email"), Endpoint: jsii.String(d.options.alarmEmail),
 		})
 	}
+}
+
+// compared is one of drift's own metrics.
+func (d *deployment) compared(name, stat string) metric {
+	return metric{config.MetricNamespace, name, stat, map[string]string{config.MetricDimension: d.qualified("drift")}}
 }

@@ -191,6 +191,7 @@ func TestEnvironments(t *testing.T) {
 		"AccessFunction":     {"SYM_ACCESS_FUNCTION", "SYM_SCHEDULE_DEAD_LETTERS", "SYM_SCHEDULE_GROUP", "SYM_SCHEDULE_ROLE", "SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION"},
 		"ApiFunction":        {"SYM_SDK_FUNCTION", "SYM_SLACK_SECRET"},
 		"ApprovalFunction":   {"SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION", "SYM_SLACK_SECRET", "SYM_STATE_MACHINE"},
+		"DriftFunction":      {},
 		"NotifyFunction":     {"SYM_SLACK_SECRET"},
 		"PublishFunction":    {"SYM_SDK_FUNCTION"},
 		"RelayFunction":      {"SYM_ACCESS_FUNCTION", "SYM_AUDIT_QUEUE", "SYM_AUDIT_STREAM", "SYM_STATE_MACHINE"},

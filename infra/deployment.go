@@ -86,6 +86,7 @@ func newDeployment(app awscdk.App, o options, config *catalog.Catalog, built str
 	d.addStream()
 	d.addSweep()
 	d.addStanding()
+	d.addDrift()
 	d.addAPI()
 	d.addPublish()
 	d.addAlarms()

@@ -16,7 +16,7 @@ import (
 )
 
 // functionNames are the folders of functions/ that run in AWS.
-var functionNames = []string{"access", "api", "approval", "notify", "publish", "relay", "sdk", "services", "slack", "standing", "sweep", "tokens"}
+var functionNames = []string{"access", "api", "approval", "drift", "notify", "publish", "relay", "sdk", "services", "slack", "standing", "sweep", "tokens"}
 
 // pythonFunction runs customers' handlers, and is the only one that is not Go.
 const (
@@ -52,6 +52,7 @@ var sizes = map[string]size{
 	"notify":   {256, 2 * time.Minute},    // waits as long as Slack asks it to
 	"sweep":    {256, 5 * time.Minute},    // the next one does not wait for it
 	"sdk":      {1024, 100 * time.Second}, // approval asks up to four handlers in one call, each for up to 30 s, and ends after 110 s
+	"drift":    {512, 5 * time.Minute},    // a look ends after core.CompareFor
 	"standing": {256, 2 * time.Minute},    // asks Slack about 50 people, one after the other
 	"services": {256, 25 * time.Second},   // handlers wait for 30 s
 	"publish":  {512, 4 * time.Minute},
@@ -84,6 +85,7 @@ func (d *deployment) settings() map[string]config.AWS {
 		"publish":  {Table: table, SDKFunction: handlers},
 		"services": {Table: table, SlackSecret: slack},
 		"standing": {Table: table, SlackSecret: slack},
+		"drift":    {Table: table},
 	}
 }
 

@@ -138,6 +138,14 @@ func (d *deployment) rights() map[string][]right {
 			d.entries(store.ByStatus, string(flow.Requested), string(flow.Approved), string(flow.Escalated)),
 			readSecrets(*d.slackSecret.Ref()),
 		},
+		// It hands what lingers to the removal by a change of the run.
+		"drift": {
+			d.items("GetItem PutItem BatchGetItem", store.KindRun),
+			d.items("GetItem", store.KindGrant, store.KindFlowList, store.KindFlowVersion),
+			d.items("GetItem PutItem", store.KindDrift, store.KindLimit),
+			d.items("PutItem", store.KindNotice),
+			d.entries(store.ByStatus, string(flow.Escalated)),
+		},
 		"publish": {
 			{actions: []string{"lambda:InvokeFunction"}, resources: d.handlerFunctions()}, // which look at Python, too
 			d.items("GetItem BatchGetItem", store.KindRun),
@@ -177,6 +185,7 @@ func (d *deployment) handlerFunctions() []string {
 func (d *deployment) configuredRights() map[string][]right {
 	all := map[string][]right{
 		"access":       d.strategyRights(d.config.StrategyRights()),
+		"drift":        d.strategyRights(d.config.LookingRights()),
 		"approval":     d.strategyRights(strategy.InvokeFunctions(d.config.FlowARNs()...)),
 		pythonFunction: d.handlerRights(""),
 	}

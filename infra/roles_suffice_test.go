@@ -457,6 +457,17 @@ func TestRightsSuffice(t *testing.T) {
 	standing := a.as("StandingRole")
 	look := standing.Standing(must(standing.Slack(ctx))(t).Directory)
 	must(look.Look(ctx))(t)
+	// What they hold is compared with what targets show.
+	drift := a.as("DriftRole")
+	compare := drift.Reconcile(clients.Open(clients.Deps{AWS: func() (aws.Config, error) { return drift.AWS, nil }, Looking: true, Now: a.clock.Now, Limiter: drift.Limiter}), builtin.Observes)
+	must(compare.Look(ctx))(t)
+	must(drift.Runs.Change(ctx, byAPI[0], a.clock.Now, func(flow.Run) (flow.Input, error) { return flow.Miss{}, nil }))(t)
+	must(drift.Runs.Change(ctx, byAPI[0], a.clock.Now, func(flow.Run) (flow.Input, error) { return flow.Find{}, nil }))(t)
+	must(drift.Grants.Get(ctx, "a key"))(t)
+	if err := drift.Notices.Tell(ctx, "drift", "a difference", ""); err != nil {
+		t.Fatal(err)
+	}
+
 	must(standing.Runs.Change(ctx, byAPI[0], a.clock.Now, func(flow.Run) (flow.Input, error) {
 		return flow.Receive{Action: flow.ActionDeescalate, Actor: flow.System, Channel: flow.ChannelInternal}, nil
 	}))(t)
@@ -522,7 +533,7 @@ func TestRightsSuffice(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := must(dynamo.New(a.owner, dynamotest.TableName, a.clock.Now).List(ctx, store.Query{By: store.ByKind, Value: string(store.KindNotice)}))(t)
-	if len(page.Items) != len(roles)+1 {
+	if len(page.Items) != len(roles)+2 { // of those who are held back, and of drift
 		t.Fatalf("%d notices", len(page.Items))
 	}
 	if err := show.Handle(ctx, store.Change{Key: page.Items[0].Key, Rev: page.Items[0].Rev}); err != nil {

@@ -36,6 +36,11 @@ func (d *deployment) addStanding() {
 	d.addRule("standing", "looks at whether holders of access are still there", core.LookEvery)
 }
 
+// addDrift calls drift as often; most looks have nothing to do.
+func (d *deployment) addDrift() {
+	d.addRule("drift", "compares what was granted with what targets show", core.LookEvery)
+}
+
 // addRule calls a function again and again. A call that fails is not repeated.
 func (d *deployment) addRule(function, what string, every time.Duration) {
 	rate := fmt.Sprintf("rate(%d minutes)", int(every.Minutes()))

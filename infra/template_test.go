@@ -134,7 +134,7 @@ func TestAlarms(t *testing.T) {
 			t.Errorf("%s does not say what is wrong", id)
 		}
 		missing := "notBreaching"
-		if id == "SweepSilentAlarm" || id == "StandingSilentAlarm" {
+		if id == "SweepSilentAlarm" || id == "StandingSilentAlarm" || id == "DriftSilentAlarm" {
 			missing = "breaching"
 		}
 		if a.Properties["TreatMissingData"] != missing {

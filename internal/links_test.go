@@ -15,6 +15,7 @@ var clients = map[string]string{
 	"access":   "dynamodb iam lambda scheduler secretsmanager sfn sts", // sfn by runner/stepfn, which wraps its steps
 	"api":      "dynamodb lambda secretsmanager",
 	"approval": "dynamodb lambda secretsmanager sfn",
+	"drift":    "dynamodb iam secretsmanager sts",
 	"local":    "dynamodb iam lambda s3 secretsmanager signin sso ssooidc sts", // for -real-lambdas and its commands
 	"notify":   "dynamodb secretsmanager",
 	"publish":  "dynamodb lambda s3 secretsmanager",

@@ -39,6 +39,8 @@ func Main(ctx context.Context, args []string, getenv func(string) string, out, l
 		err = token(ctx, args, settings, out)
 	case "standing":
 		err = standing(ctx, args, out)
+	case "drift":
+		err = drift(ctx, args, settings, out)
 	case "identity":
 		err = identity(ctx, args, settings, out)
 	case "user":
@@ -48,7 +50,7 @@ func Main(ctx context.Context, args []string, getenv func(string) string, out, l
 	case "slack-manifest":
 		err = manifest(args, out)
 	default:
-		return fmt.Errorf("there is no command %q: use none (to serve), check, targets, try, token, identity, user, standing, redrive or slack-manifest", name)
+		return fmt.Errorf("there is no command %q: use none (to serve), check, targets, try, token, identity, user, standing, drift, redrive or slack-manifest", name)
 	}
 	if errors.Is(err, flag.ErrHelp) {
 		return nil // the flag package has printed it
@@ -94,6 +96,7 @@ const usage = `Usage of local:
   local identity list|set|delete     say who somebody is in another system; -help after each
   local user list|confirm            confirm that an address belongs to another Slack account now
   local standing confirm             end access that was held back because many are gone at once
+  local drift [-now]                 show where targets differ from what was granted
   local slack-manifest               print the manifest of the Slack app
   local redrive                      handle what functions in AWS gave up on again
 `

@@ -20,6 +20,7 @@
 //	try.go           asks the handlers of a flow what they would do
 //	manifest.go      prints the manifest of the Slack app
 //	standing.go      confirms ends of access that were held back
+//	drift.go         shows where targets differ from what was granted
 //	redrive.go       repeats what functions in AWS gave up on
 //
 // Parts that deployments in AWS have too are built by package core. Functions in

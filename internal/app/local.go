@@ -206,13 +206,16 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	if err != nil {
 		return err
 	}
-	open := clients.Open(clients.Deps{
+	deps := clients.Deps{
 		Functions: functions, Handlers: handlers, Secrets: secrets, HTTPClient: &http.Client{Transport: o.seams.http}, Now: now, Limiter: c.Limiter,
 		// The credentials of this machine, or AWS_ENDPOINT_URL's emulator.
 		AWS: func() (aws.Config, error) { return awsconfig.LoadDefaultConfig(ctx) },
-	})
+	}
+	open := clients.Open(deps)
+	deps.Looking = true
+	looking := clients.Open(deps)
 	if o.seams.open != nil {
-		open = o.seams.open(open)
+		open, looking = o.seams.open(open), o.seams.open(looking)
 	}
 	times := db.Times()
 	var access *workflow.Access // made below: the remover and the schedule that it needs call it in turn
@@ -306,6 +309,11 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	standing := c.Standing(slack.directory)
 	engine.Every("standing", core.LookEvery, func(ctx context.Context) error {
 		_, err := standing.Look(ctx)
+		return err
+	})
+	compare := c.Reconcile(looking, builtin.Observes)
+	engine.Every("drift", core.LookEvery, func(ctx context.Context) error {
+		_, err := compare.Look(ctx)
 		return err
 	})
 	if !o.seams.noSweep {

@@ -29,7 +29,7 @@ type Catalog struct {
 	// read.
 	Secrets []flow.SecretRef
 
-	rights strategy.Rights
+	rights, looking strategy.Rights
 }
 
 // LogDestination is a place that audit records should be sent to.
@@ -54,6 +54,10 @@ func (c *Catalog) FlowARNs() []string {
 
 // StrategyRights says what strategies need in AWS, all together.
 func (c *Catalog) StrategyRights() strategy.Rights { return c.rights }
+
+// LookingRights says what it takes of that to look at the targets that can be read
+// back.
+func (c *Catalog) LookingRights() strategy.Rights { return c.looking }
 
 // Isolated lists the flows whose Python has a function of its own.
 func (c *Catalog) Isolated() []string {

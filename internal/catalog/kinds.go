@@ -94,13 +94,17 @@ func (l *loader) catalog() *Catalog {
 	slices.SortFunc(c.Flows, func(a, b *flow.Flow) int {
 		return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name))
 	})
-	var needed []strategy.Rights
+	var needed, looking []strategy.Rights
 	for _, s := range byName(l.strategies) {
 		c.Strategies = append(c.Strategies, *s)
 	}
 	for _, s := range byName(l.granting) {
 		needed = append(needed, l.types[s.Type].RightsOf(s))
+		if l.types[s.Type].Observes {
+			looking = append(looking, l.types[s.Type].RightsOf(s).Looking())
+		}
 	}
+	c.looking = strategy.Join(looking...)
 	c.rights = strategy.Join(needed...)
 	for _, e := range byName(l.environments) {
 		c.Environments = append(c.Environments, *e)

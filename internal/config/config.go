@@ -52,7 +52,7 @@ func (a AWS) Isolated() []string {
 }
 
 // MetricNamespace holds the metrics that sweep publishes each minute, standing at
-// each look and notify when it fails, as counts. They have one dimension, the
+// each look, drift at each look and notify when it fails, as counts. They have one dimension, the
 // name of the function that publishes them
 // (AWS_LAMBDA_FUNCTION_NAME): deployments may share an account, and the silence
 // of one must not be hidden by another.
@@ -67,6 +67,7 @@ const (
 	MetricRunsDriven      = "RunsDriven"      // runs that were due, and were driven
 	MetricRunsFailed      = "RunsFailed"      // runs that were due, and could not be driven
 	MetricHoldersAsked    = "HoldersAsked"    // people with live access whom Slack was asked about, by standing
+	MetricDriftLingering  = "DriftLingering"  // access that was to be gone, as the last comparison with targets found, by drift
 	MetricHoldersHeld     = "HoldersHeld"     // of whom so many were deactivated at once that somebody has to confirm it
 
 	// Of notify, while there are any.

@@ -131,6 +131,7 @@ func TestKinds_Written(t *testing.T) {
 		"filter":  func() error { return flows.PublishFilter(ctx, &flow.FlowsFilter{}) },
 		"systems": func() error { return flows.SetStrategies(ctx, []string{"http"}) },
 		"round":   func() error { return store.Rounds{Store: w}.Put(ctx, store.Round{}, 0) },
+		"drift":   func() error { return store.Drifts{Store: w}.Put(ctx, store.Comparison{}, 0) },
 		"dropped": func() error { return flows.SetDropped(ctx, []string{"http"}) },
 	} {
 		if err := write(); err != nil {

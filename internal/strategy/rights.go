@@ -47,6 +47,30 @@ func InvokeFunctions(arns ...string) Rights {
 	return Rights{Allow: []Allow{{Actions: []string{invokeFunction}, Resources: arns}}}
 }
 
+// looks are what names of actions begin with that change nothing.
+var looks = []string{"Get", "List", "Describe", "Is"}
+
+// Looking are those of the rights that a comparison of what is recorded with what
+// targets show needs: to read, and to act where that may be done. Secrets are left
+// out: none of those who look need one.
+func (r Rights) Looking() Rights {
+	var out Rights
+	for _, a := range r.Allow {
+		var actions []string
+		for _, action := range a.Actions {
+			_, name, _ := strings.Cut(action, ":")
+			if slices.ContainsFunc(looks, func(verb string) bool { return strings.HasPrefix(name, verb) }) {
+				actions = append(actions, action)
+			}
+		}
+		if len(actions) > 0 {
+			out.Allow = append(out.Allow, Allow{actions, a.Resources})
+		}
+	}
+	out.Assume = r.Assume
+	return Join(out)
+}
+
 // RightsOf says what a strategy needs in AWS, with its targets.
 func (t Type) RightsOf(s flow.Strategy) Rights {
 	if t.Rights == nil {

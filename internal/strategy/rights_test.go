@@ -39,6 +39,10 @@ func TestJoin(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
+	looking := strategy.Rights{Allow: []strategy.Allow{{Actions: []string{"iam:GetGroup"}, Resources: []string{"arn:g1"}}}, Assume: want.Assume}
+	if diff := cmp.Diff(looking, want.Looking()); diff != "" {
+		t.Errorf("to look (-want +got):\n%s", diff)
+	}
 	names := []string{
 		"right to iam:AddUserToGroup, iam:RemoveUserFromGroup on arn:g1",
 		"right to iam:AddUserToGroup, iam:RemoveUserFromGroup on arn:g2",

@@ -26,16 +26,19 @@ import (
 // one goes on where the last one stopped, be it that its time was over or that a
 // system asked to be left alone.
 type Reconcile struct {
-	Runs    store.Runs
-	Grants  store.Grants
-	Flows   *store.Flows
-	Drifts  store.Drifts
-	Open    strategy.Opener // of strategies that may look, at least
-	Notices Notices
-	Now     func() time.Time
-	Log     *slog.Logger
-	Every   time.Duration // from the beginning of a comparison to that of the next
-	Budget  time.Duration // of one look
+	Runs   store.Runs
+	Grants store.Grants
+	Flows  *store.Flows
+	Drifts store.Drifts
+	Open   strategy.Opener // of strategies that may look, at least
+	// Observes tells whether a strategy reads its targets back. Of the others the
+	// success of their calls is all that there is to know: they are not opened.
+	Observes func(flow.Strategy) bool
+	Notices  Notices
+	Now      func() time.Time
+	Log      *slog.Logger
+	Every    time.Duration // from the beginning of a comparison to that of the next
+	Budget   time.Duration // of one look
 	// Within bounds a look; nil is context.WithTimeout.
 	Within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
 }
@@ -184,7 +187,7 @@ func (c Reconcile) places(ctx context.Context) ([]place, error) {
 		if err != nil {
 			return nil, err
 		}
-		if f.Strategy == nil {
+		if f.Strategy == nil || !c.Observes(*f.Strategy) {
 			continue
 		}
 		for _, target := range f.Strategy.Targets {
@@ -203,7 +206,7 @@ func (c Reconcile) places(ctx context.Context) ([]place, error) {
 			return nil, err
 		}
 		for _, r := range page.Runs {
-			if !r.Held(c.Now()) || r.Access.Seen.After(c.Now().Add(-settled)) {
+			if !r.Held(c.Now()) || r.Access.Seen.After(c.Now().Add(-settled)) || !c.Observes(r.Access.Strategy) {
 				continue
 			}
 			p, err := at(r.Access.Strategy, r.Access.Target)
@@ -234,7 +237,7 @@ func (c Reconcile) compare(ctx context.Context, p place) (found []flow.Drift, un
 	}
 	observer, observes := opened.(strategy.Observer)
 	if !observes {
-		return nil, 0, nil // the success of its calls is all that there is to know
+		return nil, 0, flow.Errorf(flow.CodeStrategy, "strategy %s can't read its targets back", p.strategy.Name)
 	}
 	differs := func(e flow.Entitlement, identity string) error {
 		d, err := c.differs(ctx, p, observer, e, identity)

@@ -46,7 +46,8 @@ func (w *world) reconcile(lists bool) (workflow.Reconcile, *told) {
 			}
 			return opened, err
 		},
-		Now: w.clock.Now, Log: w.sweep.Log, Every: time.Hour, Budget: time.Minute,
+		Observes: func(flow.Strategy) bool { return !w.target.blind },
+		Now:      w.clock.Now, Log: w.sweep.Log, Every: time.Hour, Budget: time.Minute,
 	}, heard
 }
 

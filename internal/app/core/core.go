@@ -7,9 +7,11 @@ import (
 	"time"
 
 	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/services"
 	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/strategy"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -33,6 +35,13 @@ const (
 	LookAtOnce = 50
 )
 
+// CompareEvery is how often what was granted is compared with what targets show,
+// and CompareFor how long one look at them lasts at most: the next one goes on.
+const (
+	CompareEvery = time.Hour
+	CompareFor   = 4 * time.Minute
+)
+
 // Core is a store as the use cases see it, and what else all of them need.
 type Core struct {
 	Org      string
@@ -50,6 +59,7 @@ type Core struct {
 	Notices  store.Notices
 	Rounds   store.Rounds
 	Limiter  *workflow.Limiter // of the calls of targets
+	Drifts   store.Drifts
 	// Patience is the least time for which any answer is waited for, as in
 	// config.Settings.
 	Patience time.Duration
@@ -63,7 +73,7 @@ func New(settings config.Settings, s store.Store, clock workflow.Clock, log *slo
 		Users: store.Users{Store: s}, Messages: store.Messages{Store: s},
 		Tokens: store.Tokens{Store: s, Org: settings.Org, Now: clock.Now},
 		Calls:  store.Calls{Store: s, Now: clock.Now}, Values: store.Values{Store: s},
-		Notices: store.Notices{Store: s, Now: clock.Now}, Rounds: store.Rounds{Store: s},
+		Notices: store.Notices{Store: s, Now: clock.Now}, Rounds: store.Rounds{Store: s}, Drifts: store.Drifts{Store: s},
 	}
 	c.Limiter = &workflow.Limiter{Limits: store.Limits{Store: s}, Clock: clock, Log: log, Within: c.within}
 	return c
@@ -147,6 +157,15 @@ func (c Core) Sweep(d workflow.Drive, ahead time.Duration) workflow.Sweep {
 // flows that have changed.
 func (c Core) Standing(r workflow.Roll) workflow.Standing {
 	return workflow.Standing{Runs: c.Runs, Flows: c.Flows, Rounds: c.Rounds, Roll: r, Notices: c.Notices, Now: c.Clock.Now, Log: c.Log, AtOnce: LookAtOnce}
+}
+
+// Reconcile builds what compares now and then what was granted with what targets
+// show, by strategies that may look at least; observes tells which can.
+func (c Core) Reconcile(open strategy.Opener, observes func(flow.Strategy) bool) workflow.Reconcile {
+	return workflow.Reconcile{
+		Runs: c.Runs, Grants: c.Grants, Flows: c.Flows, Drifts: c.Drifts, Open: open, Observes: observes, Notices: c.Notices, Now: c.Clock.Now, Log: c.Log,
+		Every: CompareEvery, Budget: CompareFor,
+	}
 }
 
 // WallClock is the time of this machine.

@@ -21,6 +21,8 @@ type Accounts struct {
 	// Limiter keeps the pace; nil: there is no limit.
 	Limiter strategy.Limiter
 	Now     func() time.Time // required
+	// Looking narrows the sessions of roles to reading, whatever the roles may do.
+	Looking bool
 
 	mu       sync.Mutex
 	sessions map[key]*session

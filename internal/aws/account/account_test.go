@@ -244,3 +244,23 @@ func TestFailure(t *testing.T) {
 		})
 	}
 }
+
+// TestConfig_Looking: who only looks has sessions that can do no more, whatever
+// their role may do.
+func TestConfig_Looking(t *testing.T) {
+	t.Parallel()
+	f, accounts := open(t)
+	accounts.Looking = true
+	cfg := accounts.Config(elsewhere(), account.Caller{})
+	if err := groups(t.Context(), cfg); err != nil {
+		t.Errorf("looking: %v", err)
+	}
+	_, err := iam.NewFromConfig(cfg).AddUserToGroup(t.Context(), &iam.AddUserToGroupInput{UserName: aws.String("alice"), GroupName: aws.String("ops")})
+	if err = account.Failure(err); flow.CodeOf(err) != flow.CodeStrategy {
+		t.Errorf("changing: %v", err)
+	}
+	accounts.Looking = false
+	if _, err := iam.NewFromConfig((&account.Accounts{AWS: f.Config(t), Now: f.Now}).Config(elsewhere(), account.Caller{})).AddUserToGroup(t.Context(), &iam.AddUserToGroupInput{UserName: aws.String("alice"), GroupName: aws.String("ops")}); err != nil {
+		t.Errorf("changing by the whole role: %v", err)
+	}
+}

@@ -22,6 +22,18 @@ const (
 	someone = "sym"
 )
 
+// reading is the policy of sessions that only look. A session may do what both
+// its role and this allow:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session.
+// It says what may be read of the services that strategies are built for.
+const reading = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":[` +
+	`"iam:Get*","iam:List*",` +
+	`"sso:Describe*","sso:Get*","sso:List*",` +
+	`"identitystore:Describe*","identitystore:Get*","identitystore:IsMemberInGroups","identitystore:List*",` +
+	`"account-access:Get*","account-access:List*",` +
+	`"eks:Describe*","eks:List*"` +
+	`],"Resource":"*"}]}`
+
 var nameOfSession = regexp.MustCompile(`^[A-Za-z0-9+=,.@_-]{2,64}$`)
 
 func sessionName(runID string) string {
@@ -97,6 +109,9 @@ func (s *session) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	}
 	in := &sts.AssumeRoleInput{
 		RoleArn: &s.key.role.ARN, RoleSessionName: &s.key.name, DurationSeconds: aws.Int32(int32(lifetime / time.Second)),
+	}
+	if s.accounts.Looking {
+		in.Policy = aws.String(reading)
 	}
 	if s.key.role.ExternalID != "" {
 		in.ExternalId = &s.key.role.ExternalID

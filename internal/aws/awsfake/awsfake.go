@@ -220,7 +220,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case plan != nil && !plan.lost:
 		s.protocol.fault(w, &plan.fault)
 		return
-	case mood == strategytest.Refusing:
+	case mood == strategytest.Refusing, !who.may(scope.service + ":" + op.name):
 		s.protocol.fault(w, s.denied(q))
 		return
 	case mood == strategytest.Broken:

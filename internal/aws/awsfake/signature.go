@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,6 +25,17 @@ type principal struct {
 	account string
 	role    string // the ARN of the role that was assumed; "" for a key of the account
 	session string
+	// policy narrows the session: patterns of the actions that it allows. nil: the
+	// role alone decides.
+	policy []string
+}
+
+// may tells whether the session's policy allows an action.
+func (p principal) may(action string) bool {
+	return p.policy == nil || slices.ContainsFunc(p.policy, func(pattern string) bool {
+		ok, _ := path.Match(pattern, action)
+		return ok
+	})
 }
 
 // scope is what a call was signed for.

@@ -1,6 +1,7 @@
 package awsfake
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -109,10 +110,14 @@ func (s *STS) assumeRole(q *request) (any, error) {
 	if !ok || want != external {
 		return nil, &Fault{http.StatusForbidden, "AccessDenied", fmt.Sprintf("User: %s is not authorized to perform: sts:AssumeRole on resource: %s", q.who.arn(), arn), nil}
 	}
+	policy, err := allowedBy(q.form.Get("Policy"))
+	if err != nil {
+		return nil, &Fault{http.StatusBadRequest, "MalformedPolicyDocument", err.Error(), nil}
+	}
 	n := len(s.sessions) + 1
 	key := fmt.Sprintf("ASIA%016d", n)
 	made := &assumed{
-		principal: principal{account: strings.Split(arn, ":")[4], role: arn, session: name},
+		principal: principal{account: strings.Split(arn, ":")[4], role: arn, session: name, policy: policy},
 		secret:    fmt.Sprintf("secret-%d", n), token: fmt.Sprintf("token-%d", n), until: q.now.Add(time.Duration(seconds) * time.Second),
 	}
 	s.sessions[key] = made
@@ -130,6 +135,31 @@ func (s *STS) assumeRole(q *request) (any, error) {
 		Credentials     credentials
 		AssumedRoleUser user
 	}{credentials{key, made.secret, made.token, made.until}, user{made.arn(), fmt.Sprintf("AROA%d:%s", n, name)}}, nil
+}
+
+// allowedBy reads the actions that a session policy allows, on all resources.
+func allowedBy(document string) ([]string, error) {
+	if document == "" {
+		return nil, nil
+	}
+	var policy struct {
+		Version   string
+		Statement []struct {
+			Effect, Resource string
+			Action           []string
+		}
+	}
+	if err := json.Unmarshal([]byte(document), &policy); err != nil {
+		return nil, err
+	}
+	allowed := []string{}
+	for _, s := range policy.Statement {
+		if s.Effect != "Allow" || s.Resource != "*" || policy.Version != "2012-10-17" {
+			return nil, fmt.Errorf("this fake reads statements that allow actions on all resources, not %+v", s)
+		}
+		allowed = append(allowed, s.Action...)
+	}
+	return allowed, nil
 }
 
 func (s *STS) getCallerIdentity(q *request) (any, error) {

@@ -36,6 +36,9 @@ var Types = sync.OnceValue(func() map[string]strategy.Type {
 // built in has none: it can't be opened either.
 func Rights(s flow.Strategy) strategy.Rights { return Types()[s.Type].RightsOf(s) }
 
+// Observes tells whether a strategy reads its targets back.
+func Observes(s flow.Strategy) bool { return Types()[s.Type].Observes }
+
 // CheckBound finds what is wrong with the settings of a strategy's target that a
 // request filled in; see [strategy.Type.CheckBound]. Those of a type that is not
 // built in can't be checked, which is an error of flow.CodeStrategy.

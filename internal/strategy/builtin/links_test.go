@@ -9,11 +9,11 @@ import (
 )
 
 // TestClientsAreLinkedWhereTheyGrant: clients of strategies, and what they bring
-// along, are in the programs that grant, and in no other.
+// along, are in the programs that grant or compare, and in no other.
 func TestClientsAreLinkedWhereTheyGrant(t *testing.T) {
 	t.Parallel()
 	const module = "github.com/symflows/symflows/"
-	granting := []string{"functions/access", "functions/local"}
+	reaching := []string{"functions/access", "functions/drift", "functions/local"}
 	list := func(format string, packages ...string) []string {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-f", format}, packages...)...)
@@ -44,7 +44,7 @@ func TestClientsAreLinkedWhereTheyGrant(t *testing.T) {
 		program = strings.TrimPrefix(program, module)
 		for _, client := range clients {
 			linked := slices.Contains(strings.Fields(deps), client)
-			if want := slices.Contains(granting, program); linked != want {
+			if want := slices.Contains(reaching, program); linked != want {
 				t.Errorf("%s links %s: %t, want %t", program, strings.TrimPrefix(client, module), linked, want)
 			}
 		}

@@ -32,6 +32,8 @@ type Deps struct {
 	// AWS is how AWS is called by rights of our own. It is asked when the first
 	// strategy of AWS is opened, and required by those.
 	AWS func() (aws.Config, error)
+	// Looking narrows what strategies sign in with to reading.
+	Looking bool
 	// Limiter keeps the pace of systems that limit calls; nil: there is no limit.
 	Limiter strategy.Limiter
 
@@ -71,7 +73,7 @@ func Open(d Deps) strategy.Opener { return open(openers, d) }
 func open(openers map[string]func(Deps) strategy.Opener, d Deps) strategy.Opener {
 	d.accounts = sync.OnceValues(func() (*account.Accounts, error) {
 		cfg, err := d.AWS()
-		return &account.Accounts{AWS: cfg, Limiter: d.Limiter, Now: d.Now}, err
+		return &account.Accounts{AWS: cfg, Limiter: d.Limiter, Now: d.Now, Looking: d.Looking}, err
 	})
 	made := map[string]func() strategy.Opener{}
 	for name, opener := range openers {

@@ -1,0 +1,86 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+
+	"github.com/symflows/symflows/internal/app/core"
+	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/store/sqlite"
+	"github.com/symflows/symflows/internal/strategy/builtin"
+	"github.com/symflows/symflows/internal/strategy/builtin/clients"
+)
+
+// drift shows how targets differ from what was granted, as the last comparison of
+// a deployment on this machine found, or compares now.
+func drift(ctx context.Context, args []string, settings config.Settings, out io.Writer) error {
+	set := flags("local drift", out)
+	data := set.String("data", ".local", dataUsage)
+	now := set.Bool("now", false, "compare now, with the credentials of this machine, instead of showing the last comparison")
+	if err := parse(set, args); err != nil {
+		return err
+	}
+	db, err := sqlite.Open(databaseFile(*data), time.Now)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	c := core.New(settings, db, core.WallClock{}, slog.New(slog.NewTextHandler(out, nil)))
+	comparison, _, err := c.Drifts.Get(ctx)
+	if err != nil {
+		return err
+	}
+	report := comparison.Last
+	if *now {
+		compare := c.Reconcile(clients.Open(clients.Deps{
+			AWS: func() (aws.Config, error) { return awsconfig.LoadDefaultConfig(ctx) }, Looking: true, Now: time.Now,
+		}), builtin.Observes)
+		compare.Every = 0
+		if report, err = compare.Look(ctx); err != nil {
+			return err
+		}
+	}
+	return showDrift(out, report)
+}
+
+// showDrift writes a report for people.
+func showDrift(out io.Writer, report store.DriftReport) error {
+	if report.Ended.IsZero() {
+		fmt.Fprintln(out, "nothing was compared yet: -now does it now")
+		return nil
+	}
+	fmt.Fprintf(out, "%d grants at %d targets were compared, %s\n", report.Grants, report.Targets, report.Ended.Format(time.RFC3339))
+	if len(report.Found) == 0 {
+		fmt.Fprintln(out, "all targets show what was granted")
+	} else {
+		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "DIFFERS\tWHO\tAT THE TARGET\tTARGET\tSINCE\tRUN")
+		for _, d := range report.Found {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", d.Kind, cmp.Or(d.Requester, "-"), d.Identity, d.Title, d.Since.Format(time.RFC3339), cmp.Or(d.Run, "-"))
+		}
+		if err := table.Flush(); err != nil {
+			return err
+		}
+	}
+	if report.More > 0 {
+		fmt.Fprintf(out, "and %d more\n", report.More)
+	}
+	for _, title := range slices.Sorted(maps.Keys(report.Unknown)) {
+		fmt.Fprintf(out, "%s: %d have access that was never ours\n", title, report.Unknown[title])
+	}
+	for _, title := range slices.Sorted(maps.Keys(report.Unseen)) {
+		fmt.Fprintf(out, "%s could not be compared: %s\n", title, report.Unseen[title])
+	}
+	return nil
+}
