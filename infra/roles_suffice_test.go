@@ -461,6 +461,9 @@ func TestRightsSuffice(t *testing.T) {
 	drift := a.as("DriftRole")
 	compare := drift.Reconcile(clients.Open(clients.Deps{AWS: func() (aws.Config, error) { return drift.AWS, nil }, Looking: true, Now: a.clock.Now, Limiter: drift.Limiter}), builtin.Observes)
 	must(compare.Look(ctx))(t)
+	if err := drift.Limiter.Call(ctx, strategy.Pace{Key: "aws_sso", Calls: [3]int{5, 15, 20}}, strategy.Looking); err != nil {
+		t.Fatal(err)
+	}
 	must(drift.Runs.Change(ctx, byAPI[0], a.clock.Now, func(flow.Run) (flow.Input, error) { return flow.Miss{}, nil }))(t)
 	must(drift.Runs.Change(ctx, byAPI[0], a.clock.Now, func(flow.Run) (flow.Input, error) { return flow.Find{}, nil }))(t)
 	must(drift.Grants.Get(ctx, "a key"))(t)
