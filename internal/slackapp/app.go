@@ -1,6 +1,7 @@
 package slackapp
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -252,14 +253,23 @@ func ephemeral(text string, blocks ...slack.Block) private {
 	return private{ResponseType: slack.ResponseTypeEphemeral, Text: fit(escape(text), maxText), Blocks: blocks}
 }
 
-// ours refuses requests from where we don't serve. Slack leaves the workspace
-// out, or names any of the organisation, if the app is installed for a whole
-// organisation.
-func (a *App) ours(o origin) error {
+// ours refuses requests from where we don't serve. Where the app is installed for
+// an organisation, Slack leaves the workspace out, or names any of those that
+// have the app; a workspace without its organisation is looked for among these,
+// and refused if Slack can't be asked for them.
+func (a *App) ours(ctx context.Context, o origin) error {
 	serves := a.Directory.Team
 	known := o.team == "" || o.team == serves || o.installed == serves
 	if a.Directory.forOrganisation() {
-		known = o.enterprise == "" || o.enterprise == serves || o.team == serves
+		switch team := cmp.Or(o.team, o.installed); {
+		case o.enterprise != "":
+			known = o.enterprise == serves || o.team == serves
+		default:
+			var err error
+			if known, err = a.Directory.serves(ctx, team); err != nil {
+				return err
+			}
+		}
 	}
 	if !known {
 		return flow.Errorf(flow.CodeForbidden, "this app serves another Slack workspace: ask an administrator to set it up for yours")

@@ -24,7 +24,7 @@ const help = "*What you can do*\n" +
 // command answers /sym.
 func (a *App) command(ctx context.Context, c slashCommand) any {
 	answer, err := guard(ctx, a, func(ctx context.Context) (any, error) {
-		if err := a.ours(c.origin()); err != nil {
+		if err := a.ours(ctx, c.origin()); err != nil {
 			return nil, err
 		}
 		words := strings.Fields(c.Text)

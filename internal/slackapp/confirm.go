@@ -45,7 +45,7 @@ func readConfirmable(value string) (store.Confirmable, bool) {
 // place.
 func (a *App) confirm(ctx context.Context, in interaction, value string) {
 	said, err := guard(ctx, a, func(ctx context.Context) (string, error) {
-		if err := a.ours(in.origin()); err != nil {
+		if err := a.ours(ctx, in.origin()); err != nil {
 			return "", err
 		}
 		what, ok := readConfirmable(value)

@@ -31,6 +31,13 @@ type Directory struct {
 
 	mu     sync.Mutex
 	groups map[string]group // as found before, by handle
+	known  installation
+}
+
+// installation is which workspaces of an organisation have the app.
+type installation struct {
+	teams []string
+	asked time.Time
 }
 
 // group is where Slack has a user group.
@@ -73,6 +80,34 @@ func (d *Directory) workspaces(ctx context.Context) ([]string, error) {
 	if !d.forOrganisation() {
 		return []string{d.Team}, nil
 	}
+	return d.installed(ctx, memory)
+}
+
+// serves tells whether we serve a workspace, or the whole organisation, of this
+// id. One that was not there a minute ago may have been given the app since.
+func (d *Directory) serves(ctx context.Context, team string) (bool, error) {
+	if team == "" || team == d.Team {
+		return team != "", nil
+	}
+	for _, age := range []time.Duration{memory, time.Minute} {
+		teams, err := d.installed(ctx, age)
+		if err != nil || slices.Contains(teams, team) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// installed lists the workspaces of the organisation that have the app. It asks
+// Slack, unless it did so less than that long ago.
+func (d *Directory) installed(ctx context.Context, age time.Duration) ([]string, error) {
+	now := d.Now()
+	d.mu.Lock()
+	known := d.known
+	d.mu.Unlock()
+	if known.teams != nil && now.Sub(known.asked) < age {
+		return known.teams, nil
+	}
 	var ids []string
 	for cursor := ""; ; {
 		teams, next, err := d.API.ListTeamsContext(ctx, slack.ListTeamsParameters{Limit: 200, Cursor: cursor})
@@ -83,6 +118,9 @@ func (d *Directory) workspaces(ctx context.Context) ([]string, error) {
 			ids = append(ids, t.ID)
 		}
 		if cursor = next; cursor == "" {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.known = installation{teams: ids, asked: now}
 			return ids, nil
 		}
 	}

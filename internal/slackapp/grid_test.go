@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
@@ -103,6 +104,44 @@ func TestOtherOrganisations(t *testing.T) {
 	}
 }
 
+// Of a request that names a workspace and no organisation, the workspace must be
+// one that has the app. Which ones do is asked of Slack, not each time; if it
+// can't be asked, the request is refused.
+func TestWorkspaceWithoutOrganisation(t *testing.T) {
+	t.Parallel()
+	w := gridWorld(t)
+	answer := func(o origin, want flow.Code) {
+		t.Helper()
+		if err := w.app.ours(t.Context(), o); flow.CodeOf(err) != want {
+			t.Errorf("%+v: %v, want %q", o, err, want)
+		}
+	}
+	asked := func() int { return len(w.slack.of("auth.teams.list")) }
+	w.slack.failing("auth.teams.list", "internal_error")
+	answer(origin{team: team}, flow.CodeLookup)
+	answer(origin{team: team, enterprise: enterprise}, "") // it need not be asked
+	w.slack.failing("auth.teams.list", "")
+	before := asked()
+	for range 3 {
+		answer(origin{team: team}, "")
+		answer(origin{team: "T0SECOND"}, "")
+		answer(origin{installed: "T0SECOND"}, "")
+		answer(origin{team: enterprise}, "")
+		answer(origin{team: "T0ALIEN"}, flow.CodeForbidden)
+		answer(origin{team: "T0ALIEN", installed: "T0SECOND"}, flow.CodeForbidden)
+		answer(origin{}, flow.CodeForbidden)
+	}
+	if n := asked() - before; n != len(w.slack.org) { // a page each
+		t.Errorf("asked %d times", n)
+	}
+	w.slack.mu.Lock()
+	w.slack.org = append(w.slack.org, "T0THIRD")
+	w.slack.mu.Unlock()
+	answer(origin{team: "T0THIRD"}, flow.CodeForbidden) // asked a moment ago
+	w.now = w.now.Add(time.Minute)
+	answer(origin{team: "T0THIRD"}, "")
+}
+
 // Of a workspace of an organisation that has the app for itself, people of its
 // other workspaces are taken where their form says that it is ours.
 func TestSharedChannels(t *testing.T) {
@@ -112,7 +151,7 @@ func TestSharedChannels(t *testing.T) {
 		{team: team}: true, {}: true, {team: "T0OTHER"}: false, {team: "T0OTHER", enterprise: enterprise}: false,
 		{team: "T0OTHER", enterprise: enterprise, installed: team}: true, {team: "T0OTHER", installed: "T0THIRD"}: false,
 	} {
-		if got := w.app.ours(o) == nil; got != want {
+		if got := w.app.ours(t.Context(), o) == nil; got != want {
 			t.Errorf("%+v is ours: %t", o, got)
 		}
 	}
@@ -149,6 +188,7 @@ func TestListsNameTheWorkspace(t *testing.T) {
 		}
 	}
 	s.failing("auth.teams.list", "missing_argument")
+	w.now = w.now.Add(memory)
 	if _, err := d.Group(t.Context(), "other"); flow.CodeOf(err) != flow.CodeLookupRefused {
 		t.Errorf("no workspaces: %v", err)
 	}

@@ -33,7 +33,7 @@ func (a *App) interaction(ctx context.Context, in interaction) any {
 // shortcut opens the flow picker.
 func (a *App) shortcut(ctx context.Context, in interaction) {
 	_, err := guard(ctx, a, func(ctx context.Context) (any, error) {
-		if err := a.ours(in.origin()); err != nil {
+		if err := a.ours(ctx, in.origin()); err != nil {
 			return nil, err
 		}
 		who, err := a.Directory.Known(ctx, in.User.ID)
@@ -53,7 +53,7 @@ func (a *App) shortcut(ctx context.Context, in interaction) {
 // submission takes a form. A nil answer closes it.
 func (a *App) submission(ctx context.Context, in interaction) any {
 	answer, err := guard(ctx, a, func(ctx context.Context) (any, error) {
-		if err := a.ours(in.origin()); err != nil {
+		if err := a.ours(ctx, in.origin()); err != nil {
 			return nil, err
 		}
 		switch in.View.CallbackID {
@@ -96,7 +96,7 @@ func (a *App) requested(ctx context.Context, in interaction) (any, error) {
 
 // change asks the handler of a field what the form is to become, and shows it.
 func (a *App) change(ctx context.Context, in interaction, field string) {
-	if in.View.CallbackID != viewRequest || a.ours(in.origin()) != nil {
+	if in.View.CallbackID != viewRequest || a.ours(ctx, in.origin()) != nil {
 		return
 	}
 	ctx, cancel := a.within(context.WithoutCancel(ctx), formTime)
@@ -247,7 +247,7 @@ func (a *App) click(ctx context.Context, in interaction) {
 }
 
 func (a *App) press(ctx context.Context, in interaction, action string, b pressedButton) (flow.Run, error) {
-	if err := a.ours(in.origin()); err != nil {
+	if err := a.ours(ctx, in.origin()); err != nil {
 		return flow.Run{}, err
 	}
 	who, err := a.Directory.Known(ctx, in.User.ID)

@@ -12,7 +12,7 @@ import (
 // options answers a picker that somebody types into.
 func (a *App) options(ctx context.Context, in interaction) any {
 	found, err := guard(ctx, a, func(ctx context.Context) ([]choice, error) {
-		if err := a.ours(in.origin()); err != nil {
+		if err := a.ours(ctx, in.origin()); err != nil {
 			return nil, err
 		}
 		if in.View.CallbackID == viewFlow {
