@@ -93,16 +93,20 @@ func (p *product) start(configure func(*Options) error) error {
 // workspace makes a simulated workspace that is not the product's own, and outlives
 // it: connect has a start use it as a real one is used, by HTTP. The settings have
 // its secrets.
-func (p *product) workspace(tb testing.TB, settings config.Slack) (sim *slacksim.Sim, connect func(*Options)) {
+func (p *product) workspace(tb testing.TB, settings config.Slack, edit ...func(*slacksim.Config)) (sim *slacksim.Sim, connect func(*Options)) {
 	tb.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { sim.ServeHTTP(w, r) }))
 	tb.Cleanup(server.Close)
-	sim, err := slacksim.New(slacksim.Config{
+	c := slacksim.Config{
 		SigningSecret: settings.SigningSecret, BotToken: settings.BotToken, AppURL: "http://app.example.com", BaseURL: server.URL,
 		Clock: p.clock, Client: slacksim.InProcess(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			p.local.server.Handler.ServeHTTP(w, r)
 		})),
-	})
+	}
+	for _, e := range edit {
+		e(&c)
+	}
+	sim, err := slacksim.New(c)
 	if err != nil {
 		tb.Fatal(err)
 	}

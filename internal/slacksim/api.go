@@ -32,6 +32,7 @@ type method struct {
 
 var methods = map[string]method{
 	"auth.test":             {true, (*Sim).authTest},
+	"auth.teams.list":       {false, (*Sim).teamList},
 	"chat.postMessage":      {true, (*Sim).postMessage},
 	"chat.postEphemeral":    {true, (*Sim).postEphemeral},
 	"chat.update":           {true, (*Sim).updateMessage},
@@ -226,8 +227,12 @@ func page[T any](items []T, args arguments) ([]T, object, *apiError) {
 }
 
 func (s *Sim) authTest(arguments) (object, *apiError) {
-	return object{
-		"url": s.config.BaseURL + "/", "team": "Local", "user": "symflows", "team_id": teamID,
-		"user_id": botUser, "bot_id": botID, "is_enterprise_install": false,
-	}, nil
+	me := object{
+		"url": s.config.BaseURL + "/", "team": "Local", "user": "symflows", "team_id": s.installedTeam(),
+		"user_id": botUser, "bot_id": botID, "is_enterprise_install": s.forOrganisation(),
+	}
+	if s.forOrganisation() {
+		me["team"], me["enterprise_id"] = organisationName, organisationID
+	}
+	return me, nil
 }

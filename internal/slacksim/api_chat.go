@@ -67,7 +67,7 @@ func (s *Sim) target(name string) (*conversation, *apiError) {
 			c, _ = s.workspace.direct([]string{name})
 		}
 	}
-	if c == nil {
+	if c == nil && !s.forOrganisation() { // whose workspaces may each have one of that name
 		c = s.workspace.named(name)
 	}
 	return c, s.mayWrite(c)
@@ -194,7 +194,10 @@ func (s *Sim) permalink(args arguments) (object, *apiError) {
 
 // wireMessage gives a message as Slack sends it to apps.
 func (s *Sim) wireMessage(m *Message) object {
-	o := object{"type": "message", "ts": m.TS, "user": m.User, "text": m.Text, "team": teamID}
+	o := object{"type": "message", "ts": m.TS, "user": m.User, "text": m.Text, "team": s.installedTeam()}
+	if p, ok := s.person(m.User); ok {
+		o["team"] = team(p.Workspace)
+	}
 	if m.User == botUser {
 		o["bot_id"], o["app_id"] = botID, appID
 	}

@@ -6,16 +6,23 @@ import (
 )
 
 func (s *Sim) wireUser(p Profile) object {
-	return object{
-		"id": p.id(), "team_id": teamID, "name": p.handle(), "real_name": p.Name, "deleted": p.Deactivated,
+	u := object{
+		"id": p.id(), "team_id": team(p.Workspace), "name": p.handle(), "real_name": p.Name, "deleted": p.Deactivated,
 		"is_bot": false, "is_app_user": false, "is_admin": false, "is_owner": false,
 		"is_restricted": p.Guest || p.SingleChannel, "is_ultra_restricted": p.SingleChannel,
 		"tz": "Etc/UTC", "tz_label": "UTC", "tz_offset": 0,
 		"profile": object{
-			"email": p.Email, "real_name": p.Name, "display_name": p.Name, "team": teamID,
+			"email": p.Email, "real_name": p.Name, "display_name": p.Name, "team": team(p.Workspace),
 			"real_name_normalized": p.Name, "display_name_normalized": p.Name,
 		},
 	}
+	if s.forOrganisation() {
+		u["enterprise_user"] = object{
+			"id": p.id(), "enterprise_id": organisationID, "enterprise_name": organisationName,
+			"is_admin": false, "is_owner": false, "teams": []string{team(p.Workspace)},
+		}
+	}
+	return u
 }
 
 // wireRobots are the users that are no people: the app's, and Slackbot, which
@@ -46,9 +53,15 @@ func (s *Sim) userInfo(args arguments) (object, *apiError) {
 }
 
 func (s *Sim) userList(args arguments) (object, *apiError) {
+	asked, missing := s.asked(args)
+	if missing != nil {
+		return nil, missing
+	}
 	users := wireRobots()
 	for _, p := range s.people {
-		users = append(users, s.wireUser(p))
+		if in(asked, p.Workspace) {
+			users = append(users, s.wireUser(p))
+		}
 	}
 	users, next, err := page(users, args)
 	if err != nil {
@@ -67,12 +80,19 @@ func (s *Sim) userByEmail(args arguments) (object, *apiError) {
 }
 
 func (s *Sim) groupList(args arguments) (object, *apiError) {
+	asked, missing := s.asked(args)
+	if missing != nil {
+		return nil, missing
+	}
 	list := []object{}
 	for _, g := range s.groups {
+		if !in(asked, g.Workspace) {
+			continue
+		}
 		// Members were checked when the workspace was made.
 		ids, _ := s.ids(g.Members)
 		o := object{
-			"id": g.id(), "team_id": teamID, "is_usergroup": true, "name": g.Handle, "handle": g.Handle,
+			"id": g.id(), "team_id": team(g.Workspace), "is_usergroup": true, "name": g.Handle, "handle": g.Handle,
 			"description": "", "date_delete": 0, "user_count": len(ids),
 		}
 		if args.flag("include_users") {
@@ -84,8 +104,12 @@ func (s *Sim) groupList(args arguments) (object, *apiError) {
 }
 
 func (s *Sim) groupUsers(args arguments) (object, *apiError) {
+	asked, missing := s.asked(args)
+	if missing != nil {
+		return nil, missing
+	}
 	g, ok := s.group(args.text("usergroup"))
-	if !ok {
+	if !ok || !in(asked, g.Workspace) {
 		return refuse("no_such_subteam")
 	}
 	ids, _ := s.ids(g.Members)
@@ -103,7 +127,7 @@ func wireConversation(c *conversation) object {
 		o["user"] = c.Members[0]
 		return o
 	}
-	o["name"], o["name_normalized"] = c.Name, c.Name
+	o["name"], o["name_normalized"], o["context_team_id"] = c.Name, c.Name, team(c.Workspace)
 	o["num_members"] = len(c.memberIDs())
 	return o
 }
@@ -174,6 +198,10 @@ func openedConversation(c *conversation, args arguments) object {
 }
 
 func (s *Sim) conversationList(args arguments) (object, *apiError) {
+	asked, missing := s.asked(args)
+	if missing != nil {
+		return nil, missing
+	}
 	types := []string{kindPublic}
 	if args.has("types") {
 		types = strings.Split(args.text("types"), ",")
@@ -185,7 +213,7 @@ func (s *Sim) conversationList(args arguments) (object, *apiError) {
 	}
 	var list []object
 	for _, c := range s.workspace.Conversations {
-		if s.knownToApp(c.ID) != nil && slices.Contains(types, c.Kind) && !(c.Archived && args.flag("exclude_archived")) {
+		if s.knownToApp(c.ID) != nil && (c.isDirect() || in(asked, c.Workspace)) && slices.Contains(types, c.Kind) && !(c.Archived && args.flag("exclude_archived")) {
 			list = append(list, wireConversation(c))
 		}
 	}

@@ -31,6 +31,7 @@ func (v values) set(block, action string, value object) values {
 type view struct {
 	id, root, previous string
 	user               string
+	team, installed    string // whose workspace it is open in, and what the app is installed for
 	hash               string
 	def                object // as the app gave it, with every id filled in
 	values             values
@@ -44,7 +45,7 @@ func (v *view) blocks() []object { return objects(v.def, "blocks") }
 // wire gives a view as Slack sends it.
 func (v *view) wire() object {
 	o := object{
-		"id": v.id, "team_id": teamID, "app_id": appID, "app_installed_team_id": teamID, "bot_id": botID,
+		"id": v.id, "team_id": v.team, "app_id": appID, "app_installed_team_id": v.installed, "bot_id": botID,
 		"hash": v.hash, "root_view_id": v.root, "previous_view_id": nil, "state": object{"values": v.values},
 		"private_metadata": "", "callback_id": "", "external_id": "", "submit": nil, "close": nil,
 		"clear_on_close": false, "notify_on_close": false,
@@ -124,7 +125,10 @@ func (s *Sim) viewBy(is func(*view) bool) *view {
 
 func (s *Sim) newView(user string, def object, below *view) *view {
 	s.views++
-	v := &view{id: fmt.Sprintf("V%04d%s", s.views, s.token(4)), user: user}
+	v := &view{id: fmt.Sprintf("V%04d%s", s.views, s.token(4)), user: user, installed: s.installedTeam()}
+	if p, ok := s.person(user); ok {
+		v.team = team(p.Workspace)
+	}
 	v.root = v.id
 	if below != nil {
 		v.root, v.previous = below.root, below.id

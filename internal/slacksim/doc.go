@@ -10,7 +10,8 @@
 // It keeps Slack's documented rules also where they hurt: a trigger works once
 // and for three seconds, a response URL five times in thirty minutes, blocks
 // have limits (limits.go), the app must be in a channel to write to it.
-// [Sim.Inject] makes it fail on demand.
+// [Sim.Inject] makes it fail on demand. It may be an organisation of several
+// workspaces (organisation.go), whose requests have shapes of their own.
 //
 // What it does not know, it refuses instead of guessing: blocks and elements
 // that are not in limits.go are invalid here, and there are no files, threads

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -145,11 +146,12 @@ func (o spot) find(blockID, actionID string) (block, element object, err error) 
 
 // payload is what all interactions have in common.
 func (p Person) payload(kind string) object {
-	return object{
-		"type": kind, "token": "deprecated", "api_app_id": appID, "enterprise": nil, "is_enterprise_install": false,
-		"team": object{"id": teamID, "domain": teamDomain},
-		"user": object{"id": p.ID(), "username": p.profile.handle(), "name": p.profile.handle(), "team_id": teamID},
+	payload := object{
+		"type": kind, "token": "deprecated", "api_app_id": appID,
+		"user": object{"id": p.ID(), "username": p.profile.handle(), "name": p.profile.handle()},
 	}
+	p.origin(payload, kind)
+	return payload
 }
 
 // place adds what an interaction says of where it happened.
@@ -202,11 +204,15 @@ func (p Person) Command(line string) error {
 	}
 	answerTo := responseURL{user: p.ID(), channel: c.ID}
 	form := url.Values{
-		"token": {"deprecated"}, "team_id": {teamID}, "team_domain": {teamDomain},
+		"token": {"deprecated"}, "team_id": {team(p.profile.Workspace)}, "team_domain": {domain(p.profile.Workspace)},
 		"channel_id": {c.ID}, "channel_name": {c.nameForApps()},
 		"user_id": {p.ID()}, "user_name": {p.profile.handle()},
-		"command": {name}, "text": {strings.TrimSpace(rest)}, "api_app_id": {appID}, "is_enterprise_install": {"false"},
+		"command": {name}, "text": {strings.TrimSpace(rest)}, "api_app_id": {appID}, "is_enterprise_install": {strconv.FormatBool(s.forOrganisation())},
 		"response_url": {s.newResponseURL(answerTo)}, "trigger_id": {s.newTrigger(p.ID(), "")},
+	}
+	if s.forOrganisation() {
+		form.Set("enterprise_id", organisationID)
+		form.Set("enterprise_name", organisationName)
 	}
 	s.mu.Unlock()
 

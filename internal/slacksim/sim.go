@@ -83,6 +83,10 @@ type Config struct {
 	Random io.Reader
 	Logger *slog.Logger // default: none
 
+	// Workspaces are names of more workspaces. With one or more, there is an
+	// organisation of them and the first one, and the app is installed for all.
+	Workspaces []string
+
 	People    []Profile // default: DefaultPeople
 	Groups    []Group   // default: DefaultGroups
 	Channels  []Channel // default: DefaultChannels

@@ -45,14 +45,16 @@ func (m *Message) allBlocks() []object {
 }
 
 type conversation struct {
-	ID       string            `json:"id"`
-	Name     string            `json:"name,omitempty"`
-	Kind     string            `json:"kind"`
-	Archived bool              `json:"archived,omitempty"`
-	Members  []string          `json:"members"`
-	App      bool              `json:"app,omitempty"` // the app is a member
-	Messages []*Message        `json:"messages,omitempty"`
-	Read     map[string]string `json:"read,omitempty"` // person → ts of the last message seen
+	ID   string `json:"id"`
+	Name string `json:"name,omitempty"`
+	// Workspace has the channel; conversations with the app are the organisation's.
+	Workspace string            `json:"workspace,omitempty"`
+	Kind      string            `json:"kind"`
+	Archived  bool              `json:"archived,omitempty"`
+	Members   []string          `json:"members"`
+	App       bool              `json:"app,omitempty"` // the app is a member
+	Messages  []*Message        `json:"messages,omitempty"`
+	Read      map[string]string `json:"read,omitempty"` // person → ts of the last message seen
 }
 
 func (c *conversation) isDirect() bool { return c.Kind == kindDirect || c.Kind == kindGroup }
@@ -105,7 +107,7 @@ type workspace struct {
 func newWorkspace(d directory, channels []Channel) (workspace, error) {
 	var w workspace
 	for _, ch := range channels {
-		c := &conversation{ID: "C0" + idPart(ch.Name), Name: ch.Name, Kind: kindPublic, Archived: ch.Archived, App: ch.App, Members: d.full()}
+		c := &conversation{ID: ch.id(), Name: ch.Name, Workspace: ch.Workspace, Kind: kindPublic, Archived: ch.Archived, App: ch.App, Members: d.full(ch.Workspace)}
 		if ch.Private {
 			c.Kind = kindPrivate
 		}

@@ -28,6 +28,8 @@ type Profile struct {
 	// channel, who has no slash commands and no shortcuts.
 	Guest, SingleChannel bool
 	Deactivated          bool
+	// Workspace is the name of theirs in an organisation; "" is the first one.
+	Workspace string
 }
 
 func (p Profile) handle() string {
@@ -41,9 +43,11 @@ func (p Profile) id() string { return cmp.Or(p.ID, "U0"+idPart(p.handle())) }
 type Group struct {
 	Handle  string   // required: without "@"
 	Members []string // handles of people
+	// Workspace is the name of its own in an organisation; "" is the first one.
+	Workspace string
 }
 
-func (g Group) id() string { return "S0" + idPart(g.Handle) }
+func (g Group) id() string { return "S0" + idPart(g.Workspace) + idPart(g.Handle) }
 
 // Channel is a channel of the workspace when it starts.
 type Channel struct {
@@ -54,7 +58,12 @@ type Channel struct {
 	Members []string
 	// App tells whether the app is a member.
 	App bool
+	// Workspace is the name of its own in an organisation; "" is the first one.
+	Workspace string
 }
+
+// id has the workspace in it, because several may have a channel of one name.
+func (c Channel) id() string { return "C0" + idPart(c.Workspace) + idPart(c.Name) }
 
 // DefaultPeople, DefaultGroups and DefaultChannels are the small workspace that
 // local mode shows.
@@ -150,11 +159,11 @@ func (d directory) ids(handles []string) ([]string, error) {
 	return ids, nil
 }
 
-// full gives the ids of everybody who is no guest.
-func (d directory) full() []string {
+// full gives the ids of everybody of a workspace who is no guest.
+func (d directory) full(workspace string) []string {
 	var ids []string
 	for _, p := range d.people {
-		if !p.Guest && !p.SingleChannel {
+		if !p.Guest && !p.SingleChannel && p.Workspace == workspace {
 			ids = append(ids, p.id())
 		}
 	}
@@ -217,7 +226,7 @@ func (s *Sim) Succeed(name, next string) error {
 	if !ok {
 		return fmt.Errorf("nobody is %q", name)
 	}
-	left, came := p, Profile{Name: next, Email: p.Email, ID: "U0" + idPart(strings.ToLower(next)), Guest: p.Guest, SingleChannel: p.SingleChannel}
+	left, came := p, Profile{Name: next, Email: p.Email, ID: "U0" + idPart(strings.ToLower(next)), Guest: p.Guest, SingleChannel: p.SingleChannel, Workspace: p.Workspace}
 	left.ID, left.Email, left.Deactivated = p.id(), "former-"+p.Email, true
 	if _, taken := s.person(came.ID); taken {
 		return fmt.Errorf("there is somebody called %s already", next)
