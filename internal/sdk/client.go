@@ -263,7 +263,11 @@ func (c *Client) one(ctx context.Context, m *request, call workflow.HandlerCall,
 		return nil
 	}
 	if failed != nil {
-		return flow.Errorf(code, "%s", failed.Message)
+		err := flow.Errorf(code, "%s", failed.Message)
+		if failed.Code == codeTimeout {
+			err.Cause = context.DeadlineExceeded
+		}
+		return err
 	}
 	if len(got.Results[0].Value) == 0 {
 		return nil
@@ -273,6 +277,9 @@ func (c *Client) one(ctx context.Context, m *request, call workflow.HandlerCall,
 	}
 	return nil
 }
+
+// codeTimeout is what a handler comes to whose time is over.
+const codeTimeout flow.Code = "SDK:TIMEOUT"
 
 // invoke sends a message with a token by which the handlers can reach us while
 // they run. It logs what they print.

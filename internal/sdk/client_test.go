@@ -492,8 +492,12 @@ func TestClient_Do(t *testing.T) {
 	}
 	want(t, f.sent, map[string]any{"method": "fetch_remote_identity", "user/email": "alice@example.com", "target_id": nil})
 	f.answer = `{"results":[{"handler":"deescalate","state":"failed","error":{"code":"AccessStrategy:NO","message":"not now"}}]}`
-	if _, err := c.Do(t.Context(), r.Access.Strategy, MethodDeescalate, call); flow.CodeOf(err) != flow.CodeStrategy || !strings.Contains(err.Error(), "not now") {
+	if _, err := c.Do(t.Context(), r.Access.Strategy, MethodDeescalate, call); flow.CodeOf(err) != flow.CodeStrategy || !strings.Contains(err.Error(), "not now") || errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a strategy that fails: %v", err)
+	}
+	f.answer = `{"results":[{"handler":"deescalate","state":"failed","error":{"code":"SDK:TIMEOUT","message":"took too long"}}]}`
+	if _, err := c.Do(t.Context(), r.Access.Strategy, MethodDeescalate, call); flow.CodeOf(err) != flow.CodeStrategy || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a strategy whose target does not answer: %v", err)
 	}
 }
 

@@ -46,10 +46,18 @@ func (f Functions) Invoke(ctx context.Context, arn string, payload []byte) ([]by
 		if json.Unmarshal(out.Payload, &said) != nil || said.Message == "" {
 			said.Message = "it gave no reason"
 		}
-		return nil, flow.Errorf(flow.CodeHandler, "function %s failed: %s", name(arn), said.Message)
+		failed := flow.Errorf(flow.CodeHandler, "function %s failed: %s", name(arn), said.Message)
+		if said.Type == timedOut {
+			failed.Cause = fmt.Errorf("%s: %w", timedOut, context.DeadlineExceeded)
+		}
+		return nil, failed
 	}
 	return out.Payload, nil
 }
+
+// timedOut is Lambda's type of error for a function that was stopped because its
+// own time was over.
+const timedOut = "Sandbox.Timedout"
 
 // where has a call go to the region that the function is in: others know nothing
 // of it.

@@ -1,7 +1,9 @@
 package invoke
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -44,12 +46,19 @@ func TestInvoke(t *testing.T) {
 		code    flow.Code
 		message string
 		after   time.Duration
+		// timedOut says that it counts as a target which does not answer.
+		timedOut bool
 	}{
 		{name: "Answer", status: 200, body: `{"rows":3}`, want: `{"rows":3}`},
 		{
 			name: "FunctionError", status: 200, headers: map[string]string{"X-Amz-Function-Error": "Unhandled"},
 			body: `{"errorMessage":"no such table","errorType":"ValueError","stackTrace":["secret place"]}`,
 			code: flow.CodeHandler, message: `function "report" failed: no such table`,
+		},
+		{
+			name: "FunctionTimedOut", status: 200, headers: map[string]string{"X-Amz-Function-Error": "Unhandled"},
+			body: `{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: 4711 Error: Task timed out after 3.00 seconds"}`,
+			code: flow.CodeHandler, message: "timed out after 3.00 seconds", timedOut: true,
 		},
 		{
 			name: "FunctionErrorWithoutReason", status: 200, headers: map[string]string{"X-Amz-Function-Error": "Unhandled"},
@@ -106,7 +115,7 @@ func TestInvoke(t *testing.T) {
 				io.WriteString(w, test.body)
 			})
 			got, err := client.Invoke(t.Context(), arn, []byte(`{"a":1}`))
-			if string(got) != test.want || flow.CodeOf(err) != test.code {
+			if string(got) != test.want || flow.CodeOf(err) != test.code || errors.Is(err, context.DeadlineExceeded) != test.timedOut {
 				t.Fatalf("got %q, %v", got, err)
 			}
 			if after := flow.AskedToWait(err); after != test.after {
