@@ -122,27 +122,28 @@ type customer func(payload []byte) ([]byte, *failure)
 // settings are what each function has to find.
 func (a *account) settings() map[string]config.AWS {
 	all := config.AWS{
-		Table: dynamotest.TableName, StateMachine: a.machine, AccessFunction: functionARN("access"),
+		Table: dynamotest.TableName, StateMachine: a.machine, RemovalFunction: functionARN("removal"),
 		ScheduleGroup: scheduleGroup, ScheduleRole: "arn:aws:iam::" + accountID + ":role/schedule", ScheduleDeadLetters: arn("sqs", "sym-flows-removals"),
 		AuditStream: auditStream, AuditQueue: auditQueue, SlackSecret: slackSecret, SlackSigningSecret: signingSecret,
 		SDKFunction: functionARN("sdk"), ServicesFunction: functionARN("services"),
+	}
+	access := config.AWS{
+		Table: all.Table, RemovalFunction: all.RemovalFunction, ScheduleGroup: all.ScheduleGroup,
+		ScheduleRole: all.ScheduleRole, ScheduleDeadLetters: all.ScheduleDeadLetters,
+		SDKFunction: all.SDKFunction, ServicesFunction: all.ServicesFunction,
 	}
 	return map[string]config.AWS{
 		"slack":    {Table: all.Table, SlackSecret: all.SlackSecret, SlackSigningSecret: all.SlackSigningSecret, SDKFunction: all.SDKFunction, ServicesFunction: all.ServicesFunction},
 		"api":      {Table: all.Table, SlackSecret: all.SlackSecret},
 		"tokens":   {Table: all.Table},
 		"approval": {Table: all.Table, SlackSecret: all.SlackSecret, StateMachine: all.StateMachine, SDKFunction: all.SDKFunction, ServicesFunction: all.ServicesFunction},
-		"access": {
-			Table: all.Table, AccessFunction: all.AccessFunction, ScheduleGroup: all.ScheduleGroup,
-			ScheduleRole: all.ScheduleRole, ScheduleDeadLetters: all.ScheduleDeadLetters,
-			SDKFunction: all.SDKFunction, ServicesFunction: all.ServicesFunction,
-		},
+		"access":   access, "removal": access,
 		"relay": {
-			Table: all.Table, StateMachine: all.StateMachine, AccessFunction: all.AccessFunction,
+			Table: all.Table, StateMachine: all.StateMachine, RemovalFunction: all.RemovalFunction,
 			AuditStream: all.AuditStream, AuditQueue: all.AuditQueue,
 		},
 		"notify":   {Table: all.Table, SlackSecret: all.SlackSecret},
-		"sweep":    {Table: all.Table, StateMachine: all.StateMachine, AccessFunction: all.AccessFunction},
+		"sweep":    {Table: all.Table, StateMachine: all.StateMachine, RemovalFunction: all.RemovalFunction},
 		"publish":  {Table: all.Table, SDKFunction: all.SDKFunction},
 		"sdk":      {},
 		"services": {Table: all.Table, SlackSecret: all.SlackSecret},
@@ -193,7 +194,7 @@ func open(t testing.TB) *account {
 			}
 			f.Python = &lambdahost.Python{File: main, Handler: "main.handler", Interpreter: "python3"}
 		} else {
-			f.Command, f.Handler = []string{bootstrap(t, name)}, "bootstrap"
+			f.Command, f.Handler = []string{bootstrap(t, folderOf(name))}, "bootstrap"
 		}
 		a.functions[functionARN(name)] = f
 	}
@@ -428,8 +429,8 @@ func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	function := ""
-	if i := slices.IndexFunc(functionNames, func(name string) bool { return keyOf(name) == signed[1] }); i >= 0 {
-		function = functionNames[i]
+	if i := slices.IndexFunc(deployed, func(name string) bool { return keyOf(name) == signed[1] }); i >= 0 {
+		function = deployed[i]
 	}
 	switch signed[2] {
 	case "dynamodb":

@@ -156,7 +156,7 @@ func TestRemovalHasTwoPaths(t *testing.T) {
 	// unarmed has a run with access whose direct call was lost.
 	unarmed := func(t *testing.T) (*account, *target, string) {
 		a, g := product(t)
-		a.fail("access", "lambda:InvokeFunction "+functionARN("access"), sdkTries, http.StatusTooManyRequests, "TooManyRequestsException")
+		a.fail("access", "lambda:InvokeFunction "+functionARN("removal"), sdkTries, http.StatusTooManyRequests, "TooManyRequestsException")
 		run := a.request("alice", "prod-access", "#access-prod", accessFields)
 		a.must(a.slack.As("bob").Click("", "Approve"))
 		a.await("access that nothing ends", func() bool { return g.holds[run] && a.logs("access", "the sweep will find it") })
@@ -168,10 +168,21 @@ func TestRemovalHasTwoPaths(t *testing.T) {
 		a.fire(run)
 		a.ended(g, run)
 	})
+	t.Run("ScheduleOfAnEarlierRelease", func(t *testing.T) { // which called access
+		t.Parallel()
+		a, g, run := unarmed(t)
+		a.mu.Lock()
+		s := a.schedules[run]
+		s.Target.Arn = functionARN("access")
+		a.schedules[run] = s
+		a.mu.Unlock()
+		a.fire(run)
+		a.ended(g, run)
+	})
 	t.Run("Sweep", func(t *testing.T) {
 		t.Parallel()
 		a, g, run := unarmed(t)
-		a.fail("access", "scheduler:DeleteSchedule", sdkTries, http.StatusInternalServerError, "InternalServerException")
+		a.fail("removal", "scheduler:DeleteSchedule", sdkTries, http.StatusInternalServerError, "InternalServerException")
 		a.sweep()
 		a.await("the end of access", func() bool { return len(g.calls) == 2 && !g.holds[run] })
 		// What could not be deleted is by Lambda's next try.

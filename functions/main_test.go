@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -19,6 +20,17 @@ import (
 
 // functionNames are the folders that are functions in AWS.
 var functionNames = []string{"access", "api", "approval", "drift", "notify", "publish", "relay", "sdk", "services", "slack", "standing", "sweep", "tokens"}
+
+// deployed are the functions of an account: removal runs the code of access, in the
+// role of access.
+var deployed = append(slices.Clone(functionNames), "removal")
+
+func folderOf(function string) string {
+	if function == "removal" {
+		return "access"
+	}
+	return function
+}
 
 // pythonFunction is the one that is not built.
 const pythonFunction = "sdk"

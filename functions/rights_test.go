@@ -64,7 +64,7 @@ func allowed(c call) (bool, error) {
 		return false, err
 	}
 	for _, r := range rights {
-		if r.function == c.function && r.action == c.action && r.resource.MatchString(c.resource) && allMatch(r.keys, c.keys) {
+		if r.function == folderOf(c.function) && r.action == c.action && r.resource.MatchString(c.resource) && allMatch(r.keys, c.keys) {
 			return true, nil
 		}
 	}
@@ -107,6 +107,9 @@ func TestAllowed(t *testing.T) {
 		{call{function: "sdk", action: "lambda:InvokeFunction", resource: reportARN}, true},
 		{call{function: "sdk", action: "lambda:InvokeFunction", resource: functionARN("services")}, true},
 		{call{function: "sdk", action: "lambda:InvokeFunction", resource: functionARN("access")}, false},
+		{call{function: "sdk", action: "lambda:InvokeFunction", resource: functionARN("removal")}, false},
+		{call{function: "removal", action: "lambda:InvokeFunction", resource: grantARN}, true},
+		{call{function: "removal", action: "dynamodb:GetItem", resource: tableARN, keys: []string{"token#1"}}, false},
 		{call{function: "sdk", action: "lambda:InvokeFunction", resource: grantARN}, false},
 		{call{function: "sdk", action: "dynamodb:GetItem", resource: tableARN, keys: []string{"kv#x"}}, false},
 		{call{function: "sdk", action: "secretsmanager:GetSecretValue", resource: secretARN(slackSecret)}, false},

@@ -288,7 +288,7 @@ func TestRevoke(t *testing.T) {
 		var input struct {
 			Run string `json:"run"`
 		}
-		if err := strictly([]byte(s.Target.Input), &input); err != nil || input.Run != run || name != run || s.Target.Arn != functionARN("access") {
+		if err := strictly([]byte(s.Target.Input), &input); err != nil || input.Run != run || name != run || s.Target.Arn != functionARN("removal") {
 			t.Errorf("schedule %s: %+v, %v", name, s, err)
 		}
 	}

@@ -49,7 +49,7 @@ func (d *deployment) alarmList() []alarm {
 	}
 	list := []alarm{
 		{
-			id: "RemovalOverdue", description: "Access should be gone since 90 s and is not. It is tried again for ever; the log of access says what fails",
+			id: "RemovalOverdue", description: "Access should be gone since 90 s and is not. It is tried again for ever; the log of removal says what fails",
 			metrics: []metric{d.swept(config.MetricRemovalsOverdue, "Maximum")}, period: minute, periods: 1,
 		},
 		{
@@ -73,14 +73,15 @@ func (d *deployment) alarmList() []alarm {
 			metrics: []metric{d.compared(config.MetricDriftLingering, "SampleCount")}, silence: true, period: 30 * minute, periods: 1,
 		},
 		{
-			id: "RemovalDeadLetters", description: "A removal could not be delivered to access. The sweep makes it good; the message in the queue says what was wrong",
+			id: "RemovalDeadLetters", description: "A removal could not be delivered. The sweep makes it good; the message in the queue says what was wrong",
 			metrics: []metric{queued("ApproximateNumberOfMessagesVisible", *d.removalDeadLetters.AttrQueueName())}, period: minute, periods: 1,
 		},
 		{
 			id: "RemovalsDropped", description: "A removal was given up on by Scheduler or Lambda, and could not even be put into the queue of dead letters. The sweep makes it good",
 			metrics: []metric{
 				d.scheduled("InvocationDroppedCount", "Sum"), d.scheduled("InvocationsFailedToBeSentToDeadLetterCount", "Sum"),
-				d.ran("AsyncEventsDropped", "access", "Sum"), d.ran("DestinationDeliveryFailures", "access", "Sum"),
+				d.ran("AsyncEventsDropped", removalFunction, "Sum"), d.ran("DestinationDeliveryFailures", removalFunction, "Sum"),
+				d.ran("AsyncEventsDropped", accessFunction, "Sum"), d.ran("DestinationDeliveryFailures", accessFunction, "Sum"), // by schedules of earlier releases
 			}, period: 5 * minute, periods: 1,
 		},
 		{
@@ -134,6 +135,10 @@ func (d *deployment) alarmList() []alarm {
 			metrics: []metric{d.served("5xx", "Sum")}, period: 5 * minute, periods: 1,
 		},
 		{
+			id: "RemovalsThrottled", description: "Removals waited for a place: the account's concurrency, or what is reserved for removal, is used up. They are called again, and by the sweep: have it raised",
+			metrics: []metric{d.ran("Throttles", removalFunction, "Sum")}, period: 5 * minute, periods: 1,
+		},
+		{
 			id: "FunctionsThrottled", description: "Functions were not run because the account's concurrency is used up: have it raised",
 			metrics: d.throttled(), period: 5 * minute, periods: 1,
 		},
@@ -146,7 +151,7 @@ func (d *deployment) alarmList() []alarm {
 			metrics: []metric{d.executed("ExecutionThrottled")}, period: 5 * minute, periods: 1,
 		},
 	}
-	for _, name := range functionNames {
+	for _, name := range deployed() {
 		if name != "slack" && name != "publish" && name != "standing" && name != "drift" { // which are above, or fail the deploy
 			list = append(list, failing(name, fmt.Sprintf("The function %s fails again and again. See its log", name), 3))
 		}
@@ -169,7 +174,7 @@ func milliseconds(d time.Duration) float64 { return float64(d.Milliseconds()) }
 
 func (d *deployment) throttled() []metric {
 	var out []metric
-	for _, name := range functionNames { // an alarm takes ten metrics
+	for _, name := range functionNames { // an alarm takes ten metrics; removal has one of its own
 		if name != "publish" && name != "standing" && name != "drift" { // the one fails the deploy, the others' silence alarms
 			out = append(out, d.ran("Throttles", name, "Sum"))
 		}

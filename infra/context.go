@@ -34,6 +34,8 @@ import (
 //	endpointUrl     none       address of an emulator, which all functions use in place of AWS
 //	functionPatterns none      ARNs that end in *, with commas between them: functions that match are allowed by them
 //	                           and not one by one, if there are more than the policies of a role can list
+//	reservedConcurrency none   how many executions Lambda keeps for removal and access, and lets them have at most, such as
+//	                           removal:100,access:50; fails where the account's limit would leave less than 100 to all others
 //	withoutRequests false      true: handlers can't import requests, and synth needs no index of Python packages
 type options struct {
 	name, org, region, flows string
@@ -45,7 +47,20 @@ type options struct {
 	rateLimit, burstLimit    int
 	withoutRequests          bool
 	functionPatterns         string // see patterns
+	reservedConcurrency      reservation
 }
+
+// reservation is how many executions are kept for a function, and are the most that
+// it has. With 0 it has what the account has left.
+type reservation struct{ removal, access int }
+
+func (r reservation) of(function string) int {
+	return map[string]int{removalFunction: r.removal, accessFunction: r.access}[function]
+}
+
+// minReserved is the least that may be reserved: one target that does not answer takes
+// flow.SickPlaces for as long as its calls are waited for, and others need as many.
+const minReserved = 2 * flow.SickPlaces
 
 // architecture is the name of one for Lambda, and for Go.
 type architecture struct{ lambda, goarch string }
@@ -118,6 +133,12 @@ func parseOptions(given map[string]any) (options, error) {
 			r.fault("functionPatterns", "%s takes in our own functions, %s*: begin it with more of the names of yours", p, own)
 		}
 	}
+	if v, set := r.value("reservedConcurrency"); set {
+		var err error
+		if o.reservedConcurrency, err = parseReservation(v); err != nil {
+			r.fault("reservedConcurrency", "%q is not right: %v", v, err)
+		}
+	}
 	o.withoutRequests = r.text("withoutRequests", "false", "write true or false", func(s string) bool { return s == "true" || s == "false" }) == "true"
 	o.objectLock = parseLock(r.text("objectLock", "", "write governance:DAYS or compliance:DAYS, such as governance:365", func(s string) bool {
 		days := parseLock(s).days
@@ -171,6 +192,26 @@ func parseLock(s string) objectLock {
 	}
 	days, _ := strconv.Atoi(m[2])
 	return objectLock{mode: strings.ToUpper(m[1]), days: days}
+}
+
+// parseReservation reads a text such as removal:100,access:50. What Lambda would
+// refuse for the account's limit, which is not known here, is left to it.
+func parseReservation(s string) (r reservation, err error) {
+	for part := range strings.SplitSeq(s, ",") {
+		name, number, _ := strings.Cut(part, ":")
+		of := map[string]*int{removalFunction: &r.removal, accessFunction: &r.access}[name]
+		n, err := strconv.Atoi(number)
+		switch {
+		case of == nil || err != nil:
+			return reservation{}, errors.New("write numbers for removal, access or both, such as removal:100,access:50")
+		case *of != 0:
+			return reservation{}, fmt.Errorf("%s is in it twice", name)
+		case n < minReserved:
+			return reservation{}, fmt.Errorf("%s needs %d at least, because the number is also the most that it has: one target that does not answer takes %d of them", name, minReserved, flow.SickPlaces)
+		}
+		*of = n
+	}
+	return r, nil
 }
 
 func positive(n int) bool { return n >= 1 }

@@ -47,6 +47,7 @@ func TestOptions(t *testing.T) {
 				"SlackFunction Environment Variables SYM_ORG":          "sym",
 				"Table TableName":                                      "null", // its name is CloudFormation's
 				"AlarmEmail Endpoint":                                  "null",
+				"RemovalFunction ReservedConcurrentExecutions":         "null",
 				"SlackFunction Environment Variables AWS_ENDPOINT_URL": "null",
 				"AuditBucket ObjectLockEnabled":                        "true",
 				"AuditBucket BucketName":                               "null",
@@ -57,6 +58,7 @@ func TestOptions(t *testing.T) {
 			context: map[string]any{
 				"org": "acme", "architecture": "x86_64", "endpointUrl": "http://host.docker.internal:4566", "alarmEmail": "ops@example.com",
 				"logRetention": "30", "auditRetention": "400", "objectLock": "compliance:365", "rateLimit": "7", "burstLimit": 9.0, "region": "eu-central-1",
+				"reservedConcurrency": "removal:100,access:50",
 			},
 			want: map[string]string{
 				"SlackFunction Architectures":                            `["x86_64"]`,
@@ -73,6 +75,9 @@ func TestOptions(t *testing.T) {
 				"ApiStage DefaultRouteSettings ThrottlingBurstLimit":          "9",
 				"DeadLetterBucket ObjectLockConfiguration":                    "null",
 				"SlackFunction FunctionName":                                  "sym-flows-slack",
+				"RemovalFunction ReservedConcurrentExecutions":                "100",
+				"AccessFunction ReservedConcurrentExecutions":                 "50",
+				"SlackFunction ReservedConcurrentExecutions":                  "null",
 				"AuditBucket LifecycleConfiguration Rules 0 ExpirationInDays": "null",
 			},
 		},
@@ -144,6 +149,15 @@ func TestOptionsFaults(t *testing.T) {
 		{"burstLimit", "none", "1 or more"},
 		{"withoutRequests", "yes", "write true or false"},
 		{"functionPatterns", "grant-*", "write ARNs such as"},
+		{"reservedConcurrency", "100", "write numbers for removal, access or both, such as removal:100,access:50"},
+		{"reservedConcurrency", "removal", "write numbers for"},
+		{"reservedConcurrency", "removal:many", "write numbers for"},
+		{"reservedConcurrency", "slack:100", "write numbers for"},
+		{"reservedConcurrency", "removal:100,", "write numbers for"},
+		{"reservedConcurrency", "removal:100,removal:200", "removal is in it twice"},
+		{"reservedConcurrency", "removal:100,access:0", "access needs 10 at least"},
+		{"reservedConcurrency", "removal:9", "removal needs 10 at least"},
+		{"reservedConcurrency", "removal:-1", "removal needs 10 at least"},
 		{"functionPatterns", "arn:aws:lambda:*:123456789012:function:grant-*", "write ARNs such as"},
 		{"functionPatterns", "arn:aws:lambda:us-east-1:123456789012:function:grant", "write ARNs such as"},
 		{"functionPatterns", "arn:aws:lambda:us-east-1:123456789012:function:*", "takes in our own functions, sym-flows-*"},
@@ -188,18 +202,18 @@ func TestEnvironments(t *testing.T) {
 	t.Parallel()
 	all := []string{"SYM_LOG_FORMAT", "SYM_ORG", "SYM_TABLE"}
 	want := map[string][]string{
-		"AccessFunction":     {"SYM_ACCESS_FUNCTION", "SYM_SCHEDULE_DEAD_LETTERS", "SYM_SCHEDULE_GROUP", "SYM_SCHEDULE_ROLE", "SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION"},
+		"AccessFunction":     {"SYM_REMOVAL_FUNCTION", "SYM_SCHEDULE_DEAD_LETTERS", "SYM_SCHEDULE_GROUP", "SYM_SCHEDULE_ROLE", "SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION"},
 		"ApiFunction":        {"SYM_SDK_FUNCTION", "SYM_SLACK_SECRET"},
 		"ApprovalFunction":   {"SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION", "SYM_SLACK_SECRET", "SYM_STATE_MACHINE"},
 		"DriftFunction":      {},
 		"NotifyFunction":     {"SYM_SLACK_SECRET"},
 		"PublishFunction":    {"SYM_SDK_FUNCTION"},
-		"RelayFunction":      {"SYM_ACCESS_FUNCTION", "SYM_AUDIT_QUEUE", "SYM_AUDIT_STREAM", "SYM_STATE_MACHINE"},
+		"RelayFunction":      {"SYM_AUDIT_QUEUE", "SYM_AUDIT_STREAM", "SYM_REMOVAL_FUNCTION", "SYM_STATE_MACHINE"},
 		"SdkFunction":        {},
 		"ServicesFunction":   {"SYM_SLACK_SECRET"},
 		"SlackFunction":      {"SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION", "SYM_SLACK_SECRET", "SYM_SLACK_SIGNING_SECRET"},
 		"StandingFunction":   {"SYM_SLACK_SECRET"},
-		"SweepFunction":      {"SYM_ACCESS_FUNCTION", "SYM_STATE_MACHINE"},
+		"SweepFunction":      {"SYM_REMOVAL_FUNCTION", "SYM_STATE_MACHINE"},
 		"TokensFunction":     {},
 		"UnansweredFunction": {},
 	}

@@ -37,15 +37,15 @@ func (d *deployment) addDashboard() {
 				d.scheduled("InvocationAttemptCount", "Sum"), d.scheduled("TargetErrorCount", "Sum"), d.scheduled("InvocationDroppedCount", "Sum")),
 		},
 		{
-			d.graph("access: calls and errors", 8, 6, "timeSeries", d.ran("Invocations", "access", "Sum"), d.ran("Errors", "access", "Sum"), d.ran("Throttles", "access", "Sum")),
-			d.graph("access: how long calls waited to be run (ms)", 8, 6, "timeSeries", d.ran("AsyncEventAge", "access", "p99"), d.ran("AsyncEventAge", "access", "Maximum")),
+			d.graph("removal: calls and errors", 8, 6, "timeSeries", d.ran("Invocations", removalFunction, "Sum"), d.ran("Errors", removalFunction, "Sum"), d.ran("Throttles", removalFunction, "Sum")),
+			d.graph("removal: how long calls waited to be run (ms)", 8, 6, "timeSeries", d.ran("AsyncEventAge", removalFunction, "p99"), d.ran("AsyncEventAge", removalFunction, "Maximum")),
 			d.graph("Dead letters", 8, 6, "timeSeries",
 				queued("ApproximateNumberOfMessagesVisible", *d.removalDeadLetters.AttrQueueName()), queued("ApproximateNumberOfMessagesVisible", *d.auditDeadLetters.AttrQueueName()),
 				d.read("OnFailureDestinationDeliveredEventCount", "relay"), d.read("OnFailureDestinationDeliveredEventCount", "notify")),
 		},
 		{widget("log", 24, 6, map[string]any{
 			"title": "What failed", "view": "table", "region": *awscdk.Aws_REGION(),
-			"query": "SOURCE '" + *d.logs["access"].Ref() + "' | SOURCE '" + *d.logs["sweep"].Ref() + "'" +
+			"query": "SOURCE '" + *d.logs[removalFunction].Ref() + "' | SOURCE '" + *d.logs[accessFunction].Ref() + "' | SOURCE '" + *d.logs["sweep"].Ref() + "'" +
 				" | fields @timestamp, msg, run, error | filter level in [\"WARN\", \"ERROR\"] | sort @timestamp desc | limit 50",
 		})},
 		{

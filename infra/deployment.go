@@ -136,8 +136,9 @@ func (d *deployment) addOutputs() {
 	d.output("AuditDeadLettersUrl", *d.auditDeadLetters.Ref(), "Queue with runs whose audit records could not be shipped")
 	d.output("RelayFunctionName", *d.functions["relay"].Ref(), "Function to redrive changes of runs to")
 	d.output("NotifyFunctionName", *d.functions["notify"].Ref(), "Function to redrive messages to")
-	d.output("AccessFunctionName", *d.functions["access"].Ref(), "Function that grants and takes away")
-	d.output("AccessRoleArn", *d.roles["access"].AttrArn(), "Role that grants: what roles in other accounts trust, for strategies that act there")
+	d.output("AccessFunctionName", *d.functions[accessFunction].Ref(), "Function that grants")
+	d.output("RemovalFunctionName", *d.functions[removalFunction].Ref(), "Function that takes away")
+	d.output("AccessRoleArn", *d.roles[accessFunction].AttrArn(), "Role that grants and takes away: what roles in other accounts trust, for strategies that act there")
 	d.output("StateMachineArn", d.machineARN(), "Request workflow")
 	d.output("DashboardName", d.options.name, "CloudWatch dashboard: is access being removed on time?")
 }

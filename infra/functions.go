@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
@@ -17,6 +19,25 @@ import (
 
 // functionNames are the folders of functions/ that run in AWS.
 var functionNames = []string{"access", "api", "approval", "drift", "notify", "publish", "relay", "sdk", "services", "slack", "standing", "sweep", "tokens"}
+
+// removalFunction takes access away. It runs the code of access in the role of
+// access, but in places of its own: grants that hang keep no removal waiting. The
+// role is one, so that what removal may do to targets never lags behind.
+const (
+	removalFunction = "removal"
+	accessFunction  = "access"
+)
+
+// deployed are the names of all functions but those of isolated flows.
+func deployed() []string { return append(slices.Clone(functionNames), removalFunction) }
+
+// folderOf gives the folder of functions/ that a function runs.
+func folderOf(function string) string {
+	if function == removalFunction {
+		return accessFunction
+	}
+	return function
+}
 
 // pythonFunction runs customers' handlers, and is the only one that is not Go.
 const (
@@ -47,7 +68,8 @@ var sizes = map[string]size{
 	"api":      {512, 20 * time.Second},
 	"tokens":   {256, 20 * time.Second},
 	"approval": {256, 110 * time.Second}, // the step table allows 2 min
-	"access":   {256, 4 * time.Minute},   // waits up to 2 min for the exact end, then calls targets; the step table allows 5 min
+	"access":   {256, 4 * time.Minute},   // calls handlers and targets; the step table allows 5 min
+	"removal":  {256, 4 * time.Minute},   // waits up to 2 min for the exact end, then calls targets
 	"relay":    {256, time.Minute},
 	"notify":   {256, 2 * time.Minute},    // waits as long as Slack asks it to
 	"sweep":    {256, 5 * time.Minute},    // the next one does not wait for it
@@ -63,25 +85,26 @@ func timeoutOf(function string) time.Duration { return sizes[function].timeout }
 // settings are the environment variables of each function, by its name.
 func (d *deployment) settings() map[string]config.AWS {
 	table, slack := *d.table.Ref(), *d.slackSecret.Ref()
-	machine, access := d.machineARN(), d.functionARN("access")
+	machine, removal := d.machineARN(), d.functionARN(removalFunction)
 	handlers, services := d.functionARN("sdk"), d.functionARN("services")
 	isolated := strings.Join(d.config.Isolated(), ",")
+	access := config.AWS{
+		Table: table, RemovalFunction: removal, ScheduleGroup: *d.scheduleGroup.Ref(),
+		ScheduleRole: *d.scheduleRole.AttrArn(), ScheduleDeadLetters: *d.removalDeadLetters.AttrArn(),
+		SDKFunction: handlers, IsolatedFlows: isolated, ServicesFunction: services,
+	}
 	return map[string]config.AWS{
-		"slack":    {Table: table, SlackSecret: slack, SlackSigningSecret: *d.slackSigningSecret.Ref(), SDKFunction: handlers, IsolatedFlows: isolated, ServicesFunction: services},
-		"api":      {Table: table, SlackSecret: slack, SDKFunction: handlers, IsolatedFlows: isolated},
-		"tokens":   {Table: table},
-		"approval": {Table: table, SlackSecret: slack, StateMachine: machine, SDKFunction: handlers, IsolatedFlows: isolated, ServicesFunction: services},
-		"access": {
-			Table: table, AccessFunction: access, ScheduleGroup: *d.scheduleGroup.Ref(),
-			ScheduleRole: *d.scheduleRole.AttrArn(), ScheduleDeadLetters: *d.removalDeadLetters.AttrArn(),
-			SDKFunction: handlers, IsolatedFlows: isolated, ServicesFunction: services,
-		},
+		"slack":        {Table: table, SlackSecret: slack, SlackSigningSecret: *d.slackSigningSecret.Ref(), SDKFunction: handlers, IsolatedFlows: isolated, ServicesFunction: services},
+		"api":          {Table: table, SlackSecret: slack, SDKFunction: handlers, IsolatedFlows: isolated},
+		"tokens":       {Table: table},
+		"approval":     {Table: table, SlackSecret: slack, StateMachine: machine, SDKFunction: handlers, IsolatedFlows: isolated, ServicesFunction: services},
+		accessFunction: access, removalFunction: access,
 		"relay": {
-			Table: table, StateMachine: machine, AccessFunction: access,
+			Table: table, StateMachine: machine, RemovalFunction: removal,
 			AuditStream: *d.auditStream.Ref(), AuditQueue: *d.auditQueue.Ref(),
 		},
 		"notify":   {Table: table, SlackSecret: slack},
-		"sweep":    {Table: table, StateMachine: machine, AccessFunction: access},
+		"sweep":    {Table: table, StateMachine: machine, RemovalFunction: removal},
 		"publish":  {Table: table, SDKFunction: handlers},
 		"services": {Table: table, SlackSecret: slack},
 		"standing": {Table: table, SlackSecret: slack},
@@ -89,32 +112,46 @@ func (d *deployment) settings() map[string]config.AWS {
 	}
 }
 
-// addFunctions makes the functions, each with a role and a log of its own.
+// addFunctions makes the functions, each with a log of its own, and a role, which
+// removal has from access.
 func (d *deployment) addFunctions() {
+	for _, name := range deployed() { // which rights name
+		d.addLogs(name, d.qualified(name))
+	}
 	rights, settings := d.rights(), d.settings()
-	for _, name := range functionNames {
-		d.functions[name] = d.addFunction(name, name, d.qualified(name), rights[name], settings[name])
+	for _, name := range deployed() {
+		d.functions[name] = d.addFunction(name, folderOf(name), d.qualified(name), rights[name], settings[name])
+	}
+	for _, caller := range []string{accessFunction, "relay", "sweep"} { // what a release calls is there before the release
+		d.functions[caller].AddDependency(d.functions[removalFunction])
 	}
 	isolated := d.config.Isolated()
 	if n := len(strings.Join(isolated, ",")); n > maxIsolated {
 		d.faults = append(d.faults, fmt.Errorf("the names of all isolated flows have %d characters, and a deployment has room for %d: shorten them, or divide the flows between deployments (-c name=…)", n, maxIsolated))
 	}
 	for _, flow := range isolated {
-		name := isolatedFunction(flow)
-		d.functions[name] = d.addFunction(name, pythonFunction, sdk.IsolatedFunction(d.qualified(pythonFunction), flow), d.runHandlers(), config.AWS{})
+		name, qualified := isolatedFunction(flow), sdk.IsolatedFunction(d.qualified(pythonFunction), flow)
+		d.addLogs(name, qualified)
+		d.functions[name] = d.addFunction(name, pythonFunction, qualified, d.runHandlers(), config.AWS{})
 	}
 	// What Scheduler, relay and the sweep call is tried for six hours, and then
-	// kept where an alarm sees it. The sweep calls anew each minute.
-	d.asynchronous("access", 6*60*60, 2, d.removalDeadLetters.AttrArn())
+	// kept where an alarm sees it. The sweep calls anew each minute. Schedules that
+	// an earlier release has made call access.
+	for _, name := range []string{removalFunction, accessFunction} {
+		d.asynchronous(name, 6*60*60, 2, d.removalDeadLetters.AttrArn())
+	}
+}
+
+// addLogs makes the log of a function.
+func (d *deployment) addLogs(name, qualified string) {
+	d.logs[name] = d.logGroup(title(name)+"Logs", "/aws/lambda/"+qualified)
 }
 
 // addFunction makes a function of the code in a folder of functions/. Name is
 // what it is called here, and qualified in the account.
 func (d *deployment) addFunction(name, folder, qualified string, rights []right, settings config.AWS) awslambda.CfnFunction {
-	logs := d.logGroup(title(name)+"Logs", "/aws/lambda/"+qualified)
-	d.logs[name] = logs
-	rights = append(rights, writeLogs(logs))
-	d.roles[name] = d.role(title(name)+"Role", "lambda.amazonaws.com", nil, rights)
+	logs := d.logs[name]
+	d.roles[name] = d.roleOf(name, rights)
 	asset := awss3assets.NewAsset(d.stack, jsii.String(title(name)+"Code"), &awss3assets.AssetProps{Path: jsii.String(code(d.built, folder))})
 	d.digests[name] = asset.AssetHash()
 	runtime, handler := "provided.al2023", "bootstrap"
@@ -144,13 +181,25 @@ func (d *deployment) addFunction(name, folder, qualified string, rights []right,
 	if folder == pythonFunction {
 		suppress(f, "AwsSolutions-L1", "What handlers may import is pinned for this version of Python, which Lambda supports until 2029; a newer one is for a release of ours, with its tests")
 	}
-	if name == "access" {
-		// A removal that has to wait or to be repeated has access call itself: each
+	if n := d.options.reservedConcurrency.of(name); n > 0 {
+		f.SetReservedConcurrentExecutions(jsii.Number(n))
+	}
+	if name == removalFunction {
+		// A removal that has to wait or to be repeated has removal call itself: each
 		// call is a new try, and Lambda must not take the row of them for a mistake.
 		// https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
 		f.SetRecursiveLoop(jsii.String("Allow"))
 	}
 	return f
+}
+
+// roleOf gives the role of a function, made for it unless it has that of another.
+func (d *deployment) roleOf(function string, rights []right) awsiam.CfnRole {
+	if shared, ok := d.roles[folderOf(function)]; ok {
+		return shared
+	}
+	rights = append(rights, writeLogs(d.logs[function]))
+	return d.role(title(function)+"Role", "lambda.amazonaws.com", nil, rights)
 }
 
 // asynchronous says how long (in seconds) and how often Lambda tries asynchronous

@@ -28,10 +28,10 @@ type right struct {
 // rights gives what each function may do, besides writing its log. They are listed
 // in testdata/rights.txt, which is reviewed: a right that is not in it fails a test.
 func (d *deployment) rights() map[string][]right {
-	machine, access := d.machineARN(), d.functionARN("access")
+	machine, removal := d.machineARN(), d.functionARN(removalFunction)
 	drive := []right{
 		{actions: []string{"states:StartExecution", "states:SendTaskSuccess"}, resources: []string{machine}},
-		{actions: []string{"lambda:InvokeFunction"}, resources: []string{access}},
+		{actions: []string{"lambda:InvokeFunction"}, resources: []string{removal}},
 	}
 	// A function that asks handlers makes a token for each call, and ends it.
 	ask := []right{
@@ -80,8 +80,8 @@ func (d *deployment) rights() map[string][]right {
 			{actions: []string{"states:SendTaskSuccess"}, resources: []string{machine}},
 			readSecrets(*d.slackSecret.Ref()),
 		}),
-		// What its strategies need is in AccessTargets; see addPublish.
-		"access": join(ask, []right{
+		// It is removal's, too. What its strategies need is in AccessTargets; see addPublish.
+		accessFunction: join(ask, []right{
 			trace,
 			d.items("GetItem PutItem", store.KindRun, store.KindGrant, store.KindSick, store.KindLimit, store.KindIdentity), // strategies find identities, which are kept
 			d.items("GetItem", store.KindUser, store.KindSlackUser),
@@ -95,8 +95,9 @@ func (d *deployment) rights() map[string][]right {
 				actions: []string{"iam:PassRole"}, resources: []string{*d.scheduleRole.AttrArn()},
 				condition: map[string]any{"StringEquals": map[string]any{"iam:PassedToService": "scheduler.amazonaws.com"}},
 			},
-			{actions: []string{"lambda:InvokeFunction"}, resources: []string{access}},
+			{actions: []string{"lambda:InvokeFunction"}, resources: []string{removal}},
 			{actions: []string{"sqs:SendMessage"}, resources: []string{*d.removalDeadLetters.AttrArn()}},
+			writeLogs(d.logs[removalFunction]),
 		}),
 		// Customers' code runs in this role: what its flows name is in SdkTargets,
 		// everything else is asked of services.
@@ -184,7 +185,7 @@ func (d *deployment) handlerFunctions() []string {
 // do to targets, which functions approval may call, and what handlers may use of what their flows name.
 func (d *deployment) configuredRights() map[string][]right {
 	all := map[string][]right{
-		"access":       d.strategyRights(d.config.StrategyRights()),
+		accessFunction: d.strategyRights(d.config.StrategyRights()),
 		"drift":        d.strategyRights(d.config.LookingRights()),
 		"approval":     d.strategyRights(strategy.InvokeFunctions(d.config.FlowARNs()...)),
 		pythonFunction: d.handlerRights(""),

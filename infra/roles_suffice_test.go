@@ -57,7 +57,7 @@ const (
 	region      = "us-east-1"
 	roleARN     = "arn:aws:iam::" + awstest.Account + ":role/schedules"
 	machineARN  = "arn:aws:states:" + region + ":" + awstest.Account + ":stateMachine:sym-flows"
-	accessARN   = "arn:aws:lambda:" + region + ":" + awstest.Account + ":function:sym-flows-access"
+	removalARN  = "arn:aws:lambda:" + region + ":" + awstest.Account + ":function:sym-flows-removal"
 	sdkARN      = "arn:aws:lambda:" + region + ":" + awstest.Account + ":function:sym-flows-sdk"
 	servicesARN = "arn:aws:lambda:" + region + ":" + awstest.Account + ":function:sym-flows-services"
 	slackARN    = "arn:aws:secretsmanager:" + region + ":" + awstest.Account + ":secret:SlackSecret-a1B2c3"
@@ -217,7 +217,7 @@ func (a *account) as(role string) core.Deployed {
 		Org: "sym", Patience: deadline.LastResort, Slack: config.Slack{APIURL: a.slack},
 		AWS: config.AWS{
 			Table: dynamotest.TableName, StateMachine: machineARN, ScheduleGroup: "sym-flows", ScheduleRole: roleARN, ScheduleDeadLetters: "queue",
-			AccessFunction: accessARN, AuditStream: "sym-flows", AuditQueue: queueURL, SlackSecret: slackARN, SlackSigningSecret: signingARN,
+			RemovalFunction: removalARN, AuditStream: "sym-flows", AuditQueue: queueURL, SlackSecret: slackARN, SlackSigningSecret: signingARN,
 		},
 	}
 	return core.Deploy(settings, cfg, a.clock, slog.New(slog.DiscardHandler))
@@ -380,7 +380,7 @@ func TestRightsSuffice(t *testing.T) {
 	relayDrives := workflow.Drive{
 		Runs: relay.Runs, Now: a.clock.Now,
 		Runner:  stepfn.Runner{API: sfn.NewFromConfig(relay.AWS), StateMachineARN: machineARN},
-		Remover: invoke.Remover{API: lambda.NewFromConfig(relay.AWS), FunctionARN: accessARN},
+		Remover: invoke.Remover{API: lambda.NewFromConfig(relay.AWS), FunctionARN: removalARN},
 	}
 	run := func(id string) flow.Run { return must(relay.Runs.Get(ctx, id))(t) }
 	changed := func(id string) store.Change { return store.Change{Key: store.KindRun.Key(id), Rev: run(id).Rev} }
@@ -436,9 +436,9 @@ func TestRightsSuffice(t *testing.T) {
 		}),
 		Rights: builtin.Rights, Bound: builtin.CheckBound, Handlers: handlers(access),
 		Schedule: schedule.EventBridge{
-			API: scheduler.NewFromConfig(access.AWS), Group: "sym-flows", FunctionARN: accessARN, RoleARN: roleARN, DeadLetterARN: "queue", Now: a.clock.Now,
+			API: scheduler.NewFromConfig(access.AWS), Group: "sym-flows", FunctionARN: removalARN, RoleARN: roleARN, DeadLetterARN: "queue", Now: a.clock.Now,
 		},
-		Remover:     invoke.Remover{API: functions, FunctionARN: accessARN},
+		Remover:     invoke.Remover{API: functions, FunctionARN: removalARN},
 		CallTimeout: time.Second, Ahead: core.Ahead,
 	}))(t)
 	for _, id := range byAPI {
@@ -481,7 +481,7 @@ func TestRightsSuffice(t *testing.T) {
 	sweeps := sweep.Sweep(workflow.Drive{
 		Runs: sweep.Runs, Now: a.clock.Now,
 		Runner:  stepfn.Runner{API: sfn.NewFromConfig(sweep.AWS), StateMachineARN: machineARN},
-		Remover: invoke.Remover{API: lambda.NewFromConfig(sweep.AWS), FunctionARN: accessARN},
+		Remover: invoke.Remover{API: lambda.NewFromConfig(sweep.AWS), FunctionARN: removalARN},
 	}, core.Ahead)
 	if swept, want := must(sweeps.Run(ctx))(t), len(byAPI)+len([]string{submitted, clicked}); swept.Driven != want || swept.Failed != 0 || swept.Overdue != len(byAPI) {
 		t.Errorf("swept %+v, not %d", swept, want)

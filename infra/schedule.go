@@ -13,14 +13,15 @@ import (
 )
 
 // addSchedule makes the group in which access keeps one schedule for each
-// grant, the role by which schedules call access, and the queue for removals
+// grant, the role by which schedules call removal, and the queue for removals
 // that could not be delivered.
 func (d *deployment) addSchedule() {
 	d.removalDeadLetters = d.queue("RemovalDeadLetters", 0, nil)
-	suppress(d.removalDeadLetters, "AwsSolutions-SQS3", "It is itself the queue of dead letters: those of Scheduler and of asynchronous calls of access")
+	suppress(d.removalDeadLetters, "AwsSolutions-SQS3", "It is itself the queue of dead letters: those of Scheduler and of asynchronous calls of removal")
 	d.scheduleGroup = awsscheduler.NewCfnScheduleGroup(d.stack, jsii.String("ScheduleGroup"), &awsscheduler.CfnScheduleGroupProps{Name: jsii.String(d.options.name)})
 	d.scheduleRole = d.role("ScheduleRole", "scheduler.amazonaws.com", only(d.arn("scheduler", "schedule-group/"+d.options.name)), []right{
-		{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN("access")}},
+		// Schedules that releases before this one have made call access.
+		{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN(removalFunction), d.functionARN(accessFunction)}},
 		{actions: []string{"sqs:SendMessage"}, resources: []string{*d.removalDeadLetters.AttrArn()}},
 	})
 }

@@ -19,7 +19,7 @@ func (d *deployment) addWorkflow() {
 	}
 	logs := d.logGroup("WorkflowLogs", "/aws/vendedlogs/states/"+d.options.name)
 	role := d.role("WorkflowRole", "states.amazonaws.com", only(d.machineARN()), []right{
-		{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN("approval"), d.functionARN("access")}},
+		{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN("approval"), d.functionARN(accessFunction)}},
 		deliverLogs, trace, sample,
 	})
 	machine := awsstepfunctions.NewCfnStateMachine(d.stack, jsii.String("Workflow"), &awsstepfunctions.CfnStateMachineProps{

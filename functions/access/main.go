@@ -1,7 +1,9 @@
-// Command access grants, and takes away. It is the only function that holds the
-// rights of strategies. Step Functions calls it for the step that grants; for
-// removals it is called, with a run's id alone, by schedules, by the sweep and
-// by functions in which somebody asked for one.
+// Command access grants, and takes away. It is the only code that holds the
+// rights of strategies. Two functions run it, so that grants that hang take no
+// places of removals: Step Functions calls access for the step that grants;
+// removal is called for removals, with a run's id alone, by schedules, by the
+// sweep, by relay, and by both of them. What an earlier release has scheduled
+// calls access, which takes that away as well.
 package main
 
 import (
@@ -40,10 +42,10 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, stepfn.Inp
 		}),
 		Rights: builtin.Rights, Bound: builtin.CheckBound, Handlers: handlers,
 		Schedule: schedule.EventBridge{
-			API: scheduler.NewFromConfig(d.AWS), Group: settings.ScheduleGroup, FunctionARN: settings.AccessFunction,
+			API: scheduler.NewFromConfig(d.AWS), Group: settings.ScheduleGroup, FunctionARN: settings.RemovalFunction,
 			RoleARN: settings.ScheduleRole, DeadLetterARN: settings.ScheduleDeadLetters, Now: d.Clock.Now,
 		},
-		Remover:     invoke.Remover{API: api, FunctionARN: settings.AccessFunction},
+		Remover:     invoke.Remover{API: api, FunctionARN: settings.RemovalFunction},
 		CallTimeout: max(callTimeout, d.Patience), Ahead: core.Ahead,
 	})
 	if err != nil {

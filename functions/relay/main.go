@@ -30,7 +30,7 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, json.RawMe
 		drive: workflow.Relay{Drive: workflow.Drive{
 			Runs: d.Runs, Now: d.Clock.Now,
 			Runner:  stepfn.Runner{API: sfn.NewFromConfig(d.AWS), StateMachineARN: settings.StateMachine},
-			Remover: invoke.Remover{API: lambda.NewFromConfig(d.AWS), FunctionARN: settings.AccessFunction},
+			Remover: invoke.Remover{API: lambda.NewFromConfig(d.AWS), FunctionARN: settings.RemovalFunction},
 		}},
 		audit: workflow.Audit{Runs: d.Runs, Log: auditlog.Firehose{API: firehose.NewFromConfig(d.AWS), Stream: settings.AuditStream, Clock: d.Clock}},
 		queue: auditqueue.Queue{API: sqs.NewFromConfig(d.AWS), URL: settings.AuditQueue},

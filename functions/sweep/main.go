@@ -26,7 +26,7 @@ func build(_ context.Context, d core.Deployed) (func(context.Context) error, err
 	sweep := d.Sweep(workflow.Drive{
 		Runs: d.Runs, Now: d.Clock.Now,
 		Runner:  stepfn.Runner{API: sfn.NewFromConfig(d.AWS), StateMachineARN: d.Settings.AWS.StateMachine},
-		Remover: invoke.Remover{API: lambda.NewFromConfig(d.AWS), FunctionARN: d.Settings.AWS.AccessFunction},
+		Remover: invoke.Remover{API: lambda.NewFromConfig(d.AWS), FunctionARN: d.Settings.AWS.RemovalFunction},
 	}, core.SweepAhead)
 	return func(ctx context.Context) error {
 		swept, err := sweep.Run(ctx)

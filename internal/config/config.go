@@ -31,9 +31,9 @@ type AWS struct {
 	Table               string // SYM_TABLE: name of the DynamoDB table
 	StateMachine        string // SYM_STATE_MACHINE: ARN of the request workflow
 	ScheduleGroup       string // SYM_SCHEDULE_GROUP: name of the group of removal schedules
-	ScheduleRole        string // SYM_SCHEDULE_ROLE: ARN of the role that Scheduler invokes access with
+	ScheduleRole        string // SYM_SCHEDULE_ROLE: ARN of the role that Scheduler invokes the removal function with
 	ScheduleDeadLetters string // SYM_SCHEDULE_DEAD_LETTERS: ARN of the queue of removals that Scheduler could not deliver
-	AccessFunction      string // SYM_ACCESS_FUNCTION: ARN of the access function
+	RemovalFunction     string // SYM_REMOVAL_FUNCTION: ARN of the function that takes access away
 	SDKFunction         string // SYM_SDK_FUNCTION: ARN of the function that runs Python handlers
 	IsolatedFlows       string // SYM_ISOLATED_FLOWS: names of the flows whose handlers have a function of their own, with commas between them
 	ServicesFunction    string // SYM_SERVICES_FUNCTION: ARN of the function that answers handlers while they run
@@ -131,7 +131,7 @@ func (s *Settings) variables() map[string]*string {
 		"SYM_SCHEDULE_GROUP":        &s.AWS.ScheduleGroup,
 		"SYM_SCHEDULE_ROLE":         &s.AWS.ScheduleRole,
 		"SYM_SCHEDULE_DEAD_LETTERS": &s.AWS.ScheduleDeadLetters,
-		"SYM_ACCESS_FUNCTION":       &s.AWS.AccessFunction,
+		"SYM_REMOVAL_FUNCTION":      &s.AWS.RemovalFunction,
 		"SYM_SDK_FUNCTION":          &s.AWS.SDKFunction,
 		"SYM_ISOLATED_FLOWS":        &s.AWS.IsolatedFlows,
 		"SYM_SERVICES_FUNCTION":     &s.AWS.ServicesFunction,
