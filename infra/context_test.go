@@ -210,6 +210,7 @@ func TestEnvironments(t *testing.T) {
 		"PublishFunction":    {"SYM_SDK_FUNCTION"},
 		"RelayFunction":      {"SYM_AUDIT_QUEUE", "SYM_AUDIT_STREAM", "SYM_REMOVAL_FUNCTION", "SYM_STATE_MACHINE"},
 		"SdkFunction":        {},
+		"RemovalFunction":    {"SYM_REMOVAL_FUNCTION", "SYM_SCHEDULE_DEAD_LETTERS", "SYM_SCHEDULE_GROUP", "SYM_SCHEDULE_ROLE", "SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION"},
 		"ServicesFunction":   {"SYM_SLACK_SECRET"},
 		"SlackFunction":      {"SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION", "SYM_SLACK_SECRET", "SYM_SLACK_SIGNING_SECRET"},
 		"StandingFunction":   {"SYM_SLACK_SECRET"},

@@ -467,15 +467,28 @@ func TestRemoval(t *testing.T) {
 	if overdue["MetricName"] != "RemovalsOverdue" || overdue["Threshold"] != 0.0 || overdue["Period"] != 60.0 || overdue["EvaluationPeriods"] != 1.0 {
 		t.Errorf("overdue removals are heard by %v", overdue)
 	}
-	calls := made.Resources["AccessAsynchronous"].Properties
-	if text(at(calls, "DestinationConfig", "OnFailure", "Destination")) != "${RemovalDeadLetters.Arn}" || calls["MaximumEventAgeInSeconds"] != 21600.0 || calls["MaximumRetryAttempts"] != 2.0 {
-		t.Errorf("calls of access are tried as %v", calls)
+	for _, called := range []string{"Removal", "Access"} { // the latter by schedules of earlier releases
+		calls := made.Resources[called+"Asynchronous"].Properties
+		if text(at(calls, "DestinationConfig", "OnFailure", "Destination")) != "${RemovalDeadLetters.Arn}" || calls["MaximumEventAgeInSeconds"] != 21600.0 || calls["MaximumRetryAttempts"] != 2.0 {
+			t.Errorf("calls of %s are tried as %v", called, calls)
+		}
 	}
-	// Access calls itself to try again: Lambda would stop that after sixteen times.
-	if got := made.Resources["AccessFunction"].Properties["RecursiveLoop"]; got != "Allow" {
-		t.Errorf("recursive calls of access: %v", got)
+	removal, access := made.Resources["RemovalFunction"], made.Resources["AccessFunction"]
+	// Removal calls itself to try again: Lambda would stop that after sixteen times.
+	if got := removal.Properties["RecursiveLoop"]; got != "Allow" {
+		t.Errorf("recursive calls of removal: %v", got)
+	}
+	for _, same := range []string{"Role", "Code", "Environment", "Handler", "Runtime"} {
+		if a, r := text(access.Properties[same]), text(removal.Properties[same]); a != r {
+			t.Errorf("%s of removal is %s, and of access %s", same, r, a)
+		}
 	}
 	for _, f := range []string{"AccessFunction", "RelayFunction", "SweepFunction"} {
+		if !slices.Contains(made.Resources[f].DependsOn, "RemovalFunction") {
+			t.Errorf("%s may be there before what it calls: it depends on %v", f, made.Resources[f].DependsOn)
+		}
+	}
+	for _, f := range []string{"RemovalFunction", "AccessFunction", "RelayFunction", "SweepFunction"} {
 		if made.Resources[f].Properties["ReservedConcurrentExecutions"] != nil {
 			t.Errorf("%s has a limit of its own", f)
 		}
