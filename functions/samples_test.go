@@ -176,7 +176,7 @@ func TestInputsAreIDs(t *testing.T) {
 	defer a.mu.Unlock()
 	var all []string
 	for _, i := range a.invocations {
-		if i.function != "approval" && i.function != "access" {
+		if !slices.Contains([]string{"approval", "access", "removal"}, i.function) {
 			continue
 		}
 		var in struct {
@@ -191,7 +191,7 @@ func TestInputsAreIDs(t *testing.T) {
 		all = append(all, i.function+" "+string(in.Step))
 	}
 	slices.Sort(all)
-	if want := []string{"access ", "access escalate", "approval await", "approval decide", "approval route"}; !slices.Equal(slices.Compact(all), want) {
+	if want := []string{"access escalate", "approval await", "approval decide", "approval route", "removal "}; !slices.Equal(slices.Compact(all), want) {
 		t.Errorf("called %v, want %v", all, want)
 	}
 	for name, e := range a.executions {
