@@ -69,6 +69,9 @@ const (
 const (
 	connectorAccount = "210987654321"
 	connectorARN     = "arn:aws:iam::" + connectorAccount + ":role/sym/connector"
+
+	managementAccount = "310987654321" // which has Identity Center
+	managementRole    = "arn:aws:iam::" + managementAccount + ":role/sym/"
 )
 
 // account is an AWS account in which this stack is deployed: a table, and
@@ -96,6 +99,13 @@ func newAccount(t *testing.T) *account {
 	elsewhere.STS.AddRole(connectorARN, "1f0c1f0c")
 	elsewhere.IAM.AddUser(connectorAccount, "/", "alice@example.com", nil)
 	elsewhere.IAM.AddGroup(connectorAccount, "/", "ops")
+	elsewhere.STS.AddRole(managementRole+"identity-center", "1f0c1f0c")
+	elsewhere.STS.AddRole(managementRole+"account-access", "1f0c1f0c")
+	center := elsewhere.IdentityCenter
+	center.AddInstance(managementAccount, "arn:aws:sso:::instance/ssoins-1234567890abcdef", "d-1234567890", "arn:aws:account-access:us-east-1:"+managementAccount+":application/app-1234")
+	center.AddUser(managementAccount, "a1b2c3d4e5-11111111-2222-3333-4444-555555555555", "alice", "alice@example.com")
+	center.AddGroup(managementAccount, "a1b2c3d4e5-aaaaaaaa-2222-3333-4444-555555555555", "On call")
+	center.AddRole(managementAccount, "arn:aws:iam::"+connectorAccount+":role/ProdAdmin")
 	a.guard = &awstest.Guard{
 		Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			switch {
@@ -315,8 +325,11 @@ func TestRightsSuffice(t *testing.T) {
 	must(api.Flows.List(ctx))(t)
 	submit := api.Submit(api.SlackDirectory(), builtin.CheckBound, handlers(api), nil)
 	var byAPI []string
-	for name, target := range map[string]string{"databases": "aws_lambda_function:orders-db", "tools": "http:wiki", "tickets": "custom:support", "groups": "aws_iam_group:ops"} {
-		duration := map[string]float64{"databases": 600, "tools": 60, "tickets": 600, "groups": 600}[name] // the one is scheduled, for the other it is too late
+	for name, target := range map[string]string{"databases": "aws_lambda_function:orders-db", "tools": "http:wiki", "tickets": "custom:support", "groups": "aws_iam_group:ops", "people": "aws_sso_group:on-call", "accounts": "aws_account_access_role:prod-admin"} {
+		duration := 600.0
+		if name == "tools" {
+			duration = 60 // which is too late for a schedule
+		}
 		r, _, err := submit.RequestByAPI(ctx, workflow.APIRequest{
 			Bot: bot, Token: token, FlowSRN: "sym:flow:" + name + ":1.0.1", UserEmail: "alice@example.com",
 			Inputs: map[string]any{"target_srn": "sym:access_target:" + target + ":latest", "duration": duration},

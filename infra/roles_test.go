@@ -342,8 +342,11 @@ func TestKindsAreGranted(t *testing.T) {
 // strategyRows are the rights that each strategy brings access, as testdata/flows
 // configures it.
 var strategyRows = map[string][]string{
+	"aws_account_access": {"sts:AssumeRole on arn:aws:iam::310987654321:role/sym/account-access if sts:ExternalId StringEquals 1f0c1f0c"},
+
 	"aws_iam":    {"sts:AssumeRole on arn:aws:iam::210987654321:role/sym/connector if sts:ExternalId StringEquals 1f0c1f0c"},
 	"aws_lambda": {"lambda:InvokeFunction on arn:aws:lambda:us-east-1:123456789012:function:grant-database"},
+	"aws_sso":    {"sts:AssumeRole on arn:aws:iam::310987654321:role/sym/identity-center if sts:ExternalId StringEquals 1f0c1f0c"},
 	"custom":     {}, // its code runs in the role of handlers
 	"http":       {"secretsmanager:GetSecretValue on arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/signing-??????"},
 }

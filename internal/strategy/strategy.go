@@ -115,6 +115,8 @@ type Call struct {
 	// Record is the step's audit record while the step is under way
 	// (state.status "processing"). Its id is the idempotency key.
 	Record events.AuditRecord
+	// Output is what Grant answered, for Revoke; nil where that was lost.
+	Output json.RawMessage
 	// Class says for whom the target is asked.
 	Class Class
 }

@@ -285,6 +285,7 @@ func (a *Access) remove(ctx context.Context, opened strategy.Strategy, c strateg
 	// Unless absence was seen before the first change, there is nothing to
 	// remove: the access was there already, or the target was never touched.
 	if g.Before == flow.Absent {
+		c.Output = g.Output
 		if done.result, err = opened.Revoke(ctx, c); err != nil {
 			return removal{err: err}
 		}

@@ -217,6 +217,11 @@ func (c *IdentityCenter) Entitle(account, role, kind, principal string) {
 	c.must(account, func(s centerState) { s.entitled[s.id("e")] = entitled{kind, principal, role, c.fake.Now()} })
 }
 
+// Disentitle takes that away, as an administrator would.
+func (c *IdentityCenter) Disentitle(account, role, kind, principal string) {
+	c.must(account, func(s centerState) { delete(s.entitled, s.entitlement(kind, principal, role)) })
+}
+
 // Entitled tells whether a principal is entitled to a role now.
 func (c *IdentityCenter) Entitled(account, role, kind, principal string) bool {
 	is := false

@@ -36,6 +36,9 @@ type Call struct {
 	Action   string   // "dynamodb:GetItem"
 	Resource string   // its ARN; "" where the call does not tell it
 	Keys     []string // of items, if it is a call of DynamoDB: leading keys
+	// Besides are the ARNs of other resources that the action is on, too: it must be
+	// allowed on each.
+	Besides []string
 }
 
 // right is a line of the list.
@@ -144,6 +147,11 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *Guard) allows(c Call) bool {
+	for _, other := range c.Besides {
+		if !g.allows(Call{Role: c.Role, Action: c.Action, Resource: other}) {
+			return false
+		}
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, r := range g.rights {
@@ -272,6 +280,26 @@ func callOf(r *http.Request, body []byte) (Call, error) {
 		default:
 			c.Resource = "*"
 		}
+	case "sso":
+		c.Resource = in.InstanceARN
+		if in.PermissionSetARN != "" {
+			c.Besides = append(c.Besides, in.PermissionSetARN)
+		}
+		if account := in.TargetID + in.AccountID; account != "" {
+			c.Besides = append(c.Besides, "arn:aws:sso:::account/"+account)
+		}
+	case "identitystore":
+		c.Resource = fmt.Sprintf("arn:aws:identitystore::%s:identitystore/%s", Account, in.IdentityStoreID)
+		for kind, ids := range map[string][]string{"user": {in.UserID, in.MemberID.UserID}, "group": append(in.GroupIDs, in.GroupID), "membership": {in.MembershipID}} {
+			for _, id := range ids {
+				if id != "" {
+					c.Besides = append(c.Besides, "arn:aws:identitystore:::"+kind+"/"+id)
+				}
+			}
+		}
+	case "account-access":
+		operation = map[string]string{"POST entitlements": "CreateEntitlement", "DELETE entitlements": "DeleteEntitlement", "POST entitlements-list": "ListEntitlements"}[r.Method+" "+strings.Split(r.URL.Path, "/")[1]]
+		c.Resource = in.ApplicationARN + r.URL.Query().Get("applicationArn")
 	case "s3":
 		operation = map[string]string{http.MethodGet: "GetObject", http.MethodPut: "PutObject"}[r.Method]
 		c.Resource = "arn:aws:s3:::" + strings.TrimPrefix(r.URL.Path, "/")
@@ -293,6 +321,20 @@ type input struct {
 	SecretID                  string `json:"SecretId"`
 	QueueURL                  string `json:"QueueUrl"`
 	GroupName                 string
+	// Of Identity Center, its identity store and the account access manager.
+	InstanceARN      string   `json:"InstanceArn"`
+	PermissionSetARN string   `json:"PermissionSetArn"`
+	TargetID         string   `json:"TargetId"`
+	AccountID        string   `json:"AccountId"`
+	IdentityStoreID  string   `json:"IdentityStoreId"`
+	UserID           string   `json:"UserId"`
+	GroupID          string   `json:"GroupId"`
+	GroupIDs         []string `json:"GroupIds"`
+	MembershipID     string   `json:"MembershipId"`
+	MemberID         struct {
+		UserID string `json:"UserId"`
+	} `json:"MemberId"`
+	ApplicationARN string `json:"applicationArn"`
 }
 
 type attribute struct{ S string }

@@ -3,6 +3,7 @@ package awstest
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -272,6 +273,35 @@ func TestGuard_ReadRights(t *testing.T) {
 		}
 		if err := (&Guard{}).ReadRights(file, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v", err)
+		}
+	}
+}
+
+// TestGuard_Besides: what is done to several things must be allowed on each.
+func TestGuard_Besides(t *testing.T) {
+	t.Parallel()
+	const instance, set, account = "arn:aws:sso:::instance/ssoins-1", "arn:aws:sso:::permissionSet/ssoins-1/ps-1", "arn:aws:sso:::account/111122223333"
+	for _, missing := range []string{"", instance, set, account} {
+		var rights strings.Builder
+		for _, on := range []string{instance, set, account} {
+			if on != missing {
+				rights.WriteString("ARole: sso:CreateAccountAssignment on " + on + "\n")
+			}
+		}
+		file := filepath.Join(t.TempDir(), "rights.txt")
+		if err := os.WriteFile(file, []byte(rights.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		var g Guard
+		if err := g.ReadRights(file, nil); err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest(http.MethodPost, "/", nil)
+		r.Header.Set("X-Amz-Target", "SWBExternalService.CreateAccountAssignment")
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=ARole/20260301/us-east-1/sso/aws4_request, SignedHeaders=host, Signature=00")
+		c, err := callOf(r, []byte(`{"InstanceArn": "`+instance+`", "PermissionSetArn": "`+set+`", "TargetId": "111122223333"}`))
+		if got := g.allows(c); err != nil || got != (missing == "") {
+			t.Errorf("without %q: allowed %t, %v: %+v", missing, got, err, c)
 		}
 	}
 }

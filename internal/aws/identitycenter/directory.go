@@ -32,6 +32,17 @@ type Directory struct {
 	AWS      aws.Config
 }
 
+// Pace is how fast Identity Center may be asked, for an instance and the account
+// from which it is. AWS counts the calls of all its APIs together, and has 15
+// changes of assignments under way at a time.
+func Pace(instance string, in strategy.AWSAccount) strategy.Pace {
+	return strategy.Pace{
+		Key:   "identity_center/" + instance + "/" + in.ID,
+		Calls: [3]int{strategy.Looking: 5, strategy.Granting: 15, strategy.Removing: 20},
+		Slots: [3]int{strategy.Granting: 12, strategy.Removing: 15},
+	}
+}
+
 // ID gives the identity store's id.
 func (d Directory) ID(ctx context.Context) (string, error) {
 	if d.Store != "" {
@@ -159,25 +170,76 @@ func (d Directory) Among(ctx context.Context, user string, groups []string) (in 
 	return in, true, nil
 }
 
-// Names tells groups to people: "group Admins of Identity Center".
-func (d Directory) Names(ctx context.Context, groups []string) ([]string, error) {
-	var names []string
-	for _, group := range groups {
-		store, err := d.ID(ctx)
-		if err != nil {
-			return nil, err
+// PerhapsOthers says that it could not be found out who else gives the same.
+const PerhapsOthers = "perhaps a group: Identity Center could not be asked who is a member"
+
+// Others names those of the groups that have the user as a member, for people, and
+// says whether there is such a user, where that matters: of one who is seen.
+func (d Directory) Others(ctx context.Context, user string, groups []string, seen flow.Presence) (names []string, there bool, err error) {
+	if len(groups) == 0 {
+		if seen == flow.Absent {
+			return nil, true, nil
 		}
-		name := group
-		out, err := d.Client().DescribeGroup(ctx, &identitystore.DescribeGroupInput{IdentityStoreId: &store, GroupId: &group})
-		switch {
-		case err == nil && aws.ToString(out.DisplayName) != "":
-			name = *out.DisplayName
-		case err != nil && !Lacks(err, types.ResourceTypeGroup):
-			return nil, Failure(err)
+		there, err = d.HasUser(ctx, user)
+		return nil, there, err
+	}
+	in, there, err := d.Among(ctx, user, groups)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, group := range in {
+		name, err := d.name(ctx, group)
+		if err != nil {
+			return nil, false, err
 		}
 		names = append(names, "group "+flow.Clip(name, 100)+" of Identity Center")
 	}
-	return names, nil
+	return names, there, nil
+}
+
+// name gives the name of a group, and its id if it has none.
+func (d Directory) name(ctx context.Context, group string) (string, error) {
+	store, err := d.ID(ctx)
+	if err != nil {
+		return "", err
+	}
+	out, err := d.Client().DescribeGroup(ctx, &identitystore.DescribeGroupInput{IdentityStoreId: &store, GroupId: &group})
+	switch {
+	case Lacks(err, types.ResourceTypeGroup):
+		return group, nil
+	case err != nil:
+		return "", Failure(err)
+	case aws.ToString(out.DisplayName) == "":
+		return group, nil
+	}
+	return *out.DisplayName, nil
+}
+
+// Group is a group of the identity store.
+type Group struct {
+	ID, Name string
+	// Foreign says that an identity provider keeps it: its members are those that
+	// the provider says.
+	Foreign bool
+}
+
+// Groups lists them all, in the order in which AWS does.
+func (d Directory) Groups(ctx context.Context) ([]Group, error) {
+	store, err := d.ID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []Group
+	for pages := identitystore.NewListGroupsPaginator(d.Client(), &identitystore.ListGroupsInput{IdentityStoreId: &store, MaxResults: aws.Int32(100)}); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, Failure(err)
+		}
+		for _, g := range page.Groups {
+			all = append(all, Group{aws.ToString(g.GroupId), aws.ToString(g.DisplayName), len(g.ExternalIds) > 0})
+		}
+	}
+	return all, nil
 }
 
 // Member names a user as a member of groups.

@@ -12,8 +12,10 @@ import (
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
+	"github.com/symflows/symflows/internal/strategy/awsaccountaccess"
 	"github.com/symflows/symflows/internal/strategy/awsiam"
 	"github.com/symflows/symflows/internal/strategy/awslambda"
+	"github.com/symflows/symflows/internal/strategy/awssso"
 	"github.com/symflows/symflows/internal/strategy/custom"
 	httpstrategy "github.com/symflows/symflows/internal/strategy/http"
 )
@@ -22,8 +24,10 @@ import (
 var Types = sync.OnceValue(func() map[string]strategy.Type {
 	types := map[string]strategy.Type{}
 	for _, t := range []strategy.Type{
+		awsaccountaccess.Type(),
 		awsiam.Type(),
 		awslambda.Type(),
+		awssso.Type(),
 		custom.Type(),
 		httpstrategy.Type(),
 	} {

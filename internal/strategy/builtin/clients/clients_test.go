@@ -66,7 +66,7 @@ func TestOpenUnknownType(t *testing.T) {
 	if !flow.Retryable(err) {
 		t.Errorf("got %v, want an error that may pass", err)
 	}
-	for _, want := range []string{`"databases"`, `"ldap"`, "aws_lambda, custom, http"} {
+	for _, want := range []string{`"databases"`, `"ldap"`, "aws_lambda, aws_sso, custom, http"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error that names %s", err, want)
 		}
