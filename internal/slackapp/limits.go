@@ -3,6 +3,7 @@ package slackapp
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -78,16 +79,27 @@ func fit(s string, n int) string {
 	return cut + "…"
 }
 
-// visible drops what can't be seen, or turns the direction of what follows,
-// but for line breaks and tabs.
+// unseen are characters that nobody sees, or that turn the direction of what
+// follows. Between others they split what would be looked for, and clients may
+// drop them. functions/sdk/sym/sdk/integrations/slack.py has the same ones.
+var unseen = [][2]rune{
+	{0xad, 0xad}, {0x34f, 0x34f}, {0x61c, 0x61c}, {0x115f, 0x1160}, {0x17b4, 0x17b5}, {0x180e, 0x180e}, {0x200b, 0x200b}, {0x200e, 0x200f}, {0x202a, 0x202e},
+	{0x2060, 0x206f}, {0x3164, 0x3164}, {0xfeff, 0xfeff}, {0xffa0, 0xffa0}, {0xfff0, 0xfffb}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
+}
+
+// visible drops what can't be seen, but for line breaks and tabs, and for joiners
+// where they belong: in words of other scripts, and in emoji.
 func visible(s string) string {
+	last := rune(0)
 	return strings.Map(func(r rune) rune {
+		joiner := r == '\u200c' || r == '\u200d'
 		switch {
 		case r == '\n' || r == '\t':
-			return r
-		case r == utf8.RuneError || unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Bidi_Control, r):
+		case r == utf8.RuneError || unicode.Is(unicode.Cc, r) || joiner && last <= unicode.MaxASCII,
+			slices.ContainsFunc(unseen, func(span [2]rune) bool { return span[0] <= r && r <= span[1] }):
 			return -1
 		}
+		last = r
 		return r
 	}, s)
 }
@@ -102,11 +114,33 @@ var escaper = strings.NewReplacer(
 	"@", "@\u2060", "://", ":\u2060//", "\n", " ", "\t", " ",
 )
 
+// upright replaces each underscore that could begin or end italics. Those inside
+// of a word, as in snake_case, don't.
+func upright(s string) string {
+	word := func(i int) bool {
+		return i >= 0 && i < len(s) && (s[i] >= '0' && s[i] <= '9' || s[i] >= 'A' && s[i] <= 'Z' || s[i] >= 'a' && s[i] <= 'z')
+	}
+	var out strings.Builder
+	for i, r := range s {
+		if r == '_' && !(word(i-1) && word(i+1)) {
+			r = 'ˍ'
+		}
+		out.WriteRune(r)
+	}
+	return out.String()
+}
+
 // maxInline is how long a name may be within a sentence.
 const maxInline = 150
 
 // escape makes text from outside fit for formatted text.
-func escape(s string) string { return escaper.Replace(strings.TrimSpace(visible(s))) }
+func escape(s string) string {
+	s = escaper.Replace(upright(strings.TrimSpace(visible(s))))
+	if strings.HasPrefix(s, "&gt;") {
+		s = "\u2060" + s // else it would make a quotation of a line that it begins
+	}
+	return s
+}
 
 // safe makes a short text from outside fit to stand in a sentence of ours.
 func safe(s string) string {

@@ -35,7 +35,19 @@ _ESCAPED = {
     "@": "@\u2060", "://": ":\u2060//",
 }
 _MARKUP = re.compile("|".join(map(re.escape, _ESCAPED)))
-_TURNS = {"\u061c", "\u200e", "\u200f", *map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}
+
+# Underscores that could begin or end italics: not those inside of a word.
+_ITALICS = re.compile("(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
+
+# Characters that nobody sees, or that turn the direction of what follows. They split
+# what is looked for, and clients may drop them.
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f-\u1160\u17b4-\u17b5\u180e\u200b\u200e-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ufffd\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+
+# Joiners belong into words of other scripts, and into emoji.
+_JOINERS = re.compile("(^|[\x00-\x7f])[\u200c\u200d]+")
 
 
 def user(identifier: Union[str, User], allow_self: bool = False, timeout: int | None = None) -> SlackUser:
@@ -94,14 +106,13 @@ def escape(text: object) -> str:
         slack.send_message(slack.channel("#ops"), f"Asked for: {slack.escape(event.payload.fields['reason'])}")
     """
     shown = "".join(one for one in ("" if text is None else str(text)) if _is_shown(one))
-    escaped = _MARKUP.sub(lambda found: _ESCAPED[found[0]], shown.strip())
+    shown = _JOINERS.sub(r"\1", _UNSEEN.sub("", shown)).strip()
+    escaped = _MARKUP.sub(lambda found: _ESCAPED[found[0]], _ITALICS.sub("\u02cd", shown))
     return re.sub(r"(?m)^(\s*)&gt;", "\\1\u2060&gt;", escaped)  # which would make a quotation of the line
 
 
 def _is_shown(character: str) -> bool:
-    if character in "\n\t":
-        return True
-    return unicodedata.category(character) not in ("Cc", "Cs") and character not in _TURNS and character != "\ufffd"
+    return character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cs")
 
 
 def channel(name: str, allow_self: bool = False, timeout: int | None = None) -> SlackChannelID | SlackChannelName:
