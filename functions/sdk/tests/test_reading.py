@@ -37,6 +37,39 @@ ALIKE = {
         @annotations.reducer
         def get_approvers(event): ...
         """,
+    "assigned names": """
+        from sym.sdk import annotations
+        d = hook
+        e = d
+        r, p = annotations.reducer, [prefetch][0]
+        repos = prefetch(field_name="repo")
+        again = repos
+        Base = AccessStrategy
+        @d
+        def on_request(event): ...
+        @e
+        def on_approve(event): ...
+        @r
+        def get_permissions(event): ...
+        @again
+        def get_repos(event): ...
+        class Tickets(Base):
+            def fetch_remote_identity(self, user): ...
+            def escalate(self, target_id, event): ...
+            def deescalate(self, target_id, event): ...
+        """,
+    "names of others": """
+        d = hook
+        d = print
+        def hook(function): return lambda event: None
+        r = reducer
+        def reducer(function): return function
+        @hook
+        def on_request(event): ...
+        @r
+        def get_permissions(event): ...
+        """,
+    "a name that is deleted": "d = hook\n@d\ndef on_request(event): ...\ndel d, hook\n",
     "with other decorators": """
         def noted(function): return function
         @noted

@@ -11,6 +11,7 @@ from sym.run.faults import Fault
 
 _DECORATORS = ("hook", "reducer", "prefetch")
 _STRATEGY = "AccessStrategy"
+_OURS = (*_DECORATORS, _STRATEGY)
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class _Reader:
     """What is known of a file's names, line by line."""
 
     def __init__(self) -> None:
-        self._ours = {name: name for name in (*_DECORATORS, _STRATEGY)}  # as the file calls it → as it is called
+        self._ours = {name: name for name in _OURS}  # as the file calls it → as it is called
+        self._made: dict[str, _Mark] = {}  # what calls of decorators of ours gave, by name
         self._marks: dict[str, _Mark] = {}  # functions
         self._bases: dict[str, set[str]] = {}  # strategies, by name, and those that they extend
         self._lines: dict[str, int] = {}
@@ -71,7 +73,7 @@ class _Reader:
         match node:
             case ast.ImportFrom(module=str(module)) if module.split(".")[0] == "sym":
                 for name in node.names:
-                    if name.name in self._ours.values():
+                    if name.name in _OURS:
                         self._ours[name.asname or name.name] = name.name
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 mark = _Mark()
@@ -83,8 +85,7 @@ class _Reader:
             case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                 for target in targets:
-                    if isinstance(target, ast.Name):
-                        self._assign(target.id, value, node.lineno)
+                    self._assign_to(target, value, node.lineno)
             case ast.Delete():
                 for target in node.targets:
                     if isinstance(target, ast.Name):
@@ -95,12 +96,34 @@ class _Reader:
         self._marks[name], self._lines[name] = mark, line
 
     def _forget(self, name: str) -> None:
-        self._marks.pop(name, None)
-        self._bases.pop(name, None)
+        for known in (self._marks, self._bases, self._ours, self._made):
+            known.pop(name, None)
+
+    def _assign_to(self, target: ast.expr, value: ast.expr, line: int) -> None:
+        """target = value, also of several names at once."""
+        match target, value:
+            case ast.Name(id=name), _:
+                self._assign(name, value, line)
+            case (ast.Tuple(elts=names) | ast.List(elts=names)), (ast.Tuple(elts=values) | ast.List(elts=values)) if len(names) == len(values):
+                for one, its in zip(names, values):
+                    self._assign_to(one, its, line)
+            case (ast.Tuple(elts=names) | ast.List(elts=names)), _:
+                for one in names:
+                    self._assign_to(one, ast.Constant(None), line)
 
     def _assign(self, name: str, value: ast.expr, line: int) -> None:
-        """name = other, name = hook(function), name = lambda event: …"""
+        """name = other, name = hook, name = hook(function), name = lambda event: …"""
         match value:
+            case ast.Name() | ast.Attribute() if ours := self._called(value):
+                self._forget(name)
+                self._ours[name] = ours
+            case ast.Name(id=other) if other in self._made:
+                made = self._made[other]
+                self._forget(name)
+                self._made[name] = made
+            case ast.Call(args=[]) if made := self._mark(value):
+                self._forget(name)
+                self._made[name] = made
             case ast.Name(id=other) if other in self._marks:
                 self._name(name, self._marks[other], line)
             case ast.Lambda():
@@ -114,6 +137,8 @@ class _Reader:
 
     def _mark(self, decorator: ast.expr) -> _Mark | None:
         """What a decorator of ours makes; None if it is somebody else's."""
+        if isinstance(decorator, ast.Name) and decorator.id in self._made:
+            return self._made[decorator.id]
         called = self._called(decorator)
         if called == "prefetch" and isinstance(decorator, ast.Call):
             for keyword in decorator.keywords:
@@ -128,7 +153,7 @@ class _Reader:
         match expression:
             case ast.Name(id=name):
                 return self._ours.get(name)
-            case ast.Attribute(attr=name) if name in self._ours.values():
+            case ast.Attribute(attr=name) if name in _OURS:
                 return name
             case ast.Call(func=function):
                 return self._called(function)
