@@ -139,6 +139,7 @@ func (d *deployment) addOutputs() {
 	d.output("AccessFunctionName", *d.functions[accessFunction].Ref(), "Function that grants")
 	d.output("RemovalFunctionName", *d.functions[removalFunction].Ref(), "Function that takes away")
 	d.output("AccessRoleArn", *d.roles[accessFunction].AttrArn(), "Role that grants and takes away: what roles in other accounts trust, for strategies that act there")
+	d.output("DriftRoleArn", *d.roles["drift"].AttrArn(), "Role that compares: what roles in other accounts trust as well, so that it can look there")
 	d.output("StateMachineArn", d.machineARN(), "Request workflow")
 	d.output("DashboardName", d.options.name, "CloudWatch dashboard: is access being removed on time?")
 }

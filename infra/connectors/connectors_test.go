@@ -31,6 +31,7 @@ import (
 const (
 	account    = "123456789012"
 	accessRole = "arn:aws:iam::210987654321:role/sym-flows-AccessRole-1A2B3C"
+	driftRole  = "arn:aws:iam::210987654321:role/sym-flows-DriftRole-1A2B3C"
 	externalID = "a-text-of-nobody-elses"
 )
 
@@ -190,16 +191,31 @@ func TestRights(t *testing.T) {
 	}
 }
 
-// TestTrust: nobody but the access function assumes the role, and only by its
-// external id.
+// TestTrust: nobody assumes the role but the function that grants, and the one that
+// compares if it is named, and only by the external id.
 func TestTrust(t *testing.T) {
 	t.Parallel()
-	want := map[string]any{"Version": "2012-10-17", "Statement": []any{map[string]any{
-		"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": map[string]any{"AWS": accessRole},
-		"Condition": map[string]any{"StringEquals": map[string]any{"sts:ExternalId": externalID}},
-	}}}
-	for form, got := range map[string]connector{"the template": cloudFormation(t, nil), "the module": terraform(t, nil)} {
-		if diff := cmp.Diff(want, got.trust); diff != "" {
+	drift := map[string]cty.Value{"drift_role_arn": cty.StringVal(driftRole)}
+	for form, c := range map[string]struct {
+		made connector
+		want []string
+	}{
+		"the template":           {cloudFormation(t, nil), []string{accessRole}},
+		"the module":             {terraform(t, nil), []string{accessRole}},
+		"the template for drift": {cloudFormation(t, map[string]string{"DriftRoleArn": driftRole}), []string{accessRole, driftRole}},
+		"the module for drift":   {terraform(t, drift), []string{accessRole, driftRole}},
+	} {
+		statement := c.made.trust.(map[string]any)["Statement"].([]any)[0].(map[string]any)
+		principal := statement["Principal"].(map[string]any)
+		if got := listOf(principal["AWS"]); !slices.Equal(got, c.want) {
+			t.Errorf("%s trusts %q, want %q", form, got, c.want)
+		}
+		delete(principal, "AWS")
+		want := map[string]any{"Version": "2012-10-17", "Statement": []any{map[string]any{
+			"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": map[string]any{},
+			"Condition": map[string]any{"StringEquals": map[string]any{"sts:ExternalId": externalID}},
+		}}}
+		if diff := cmp.Diff(want, c.made.trust); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", form, diff)
 		}
 	}

@@ -20,6 +20,7 @@ run "nothing" {
 run "everything" {
   command = plan
   variables {
+    drift_role_arn     = "arn:aws:iam::123456789012:role/sym-flows-DriftRole"
     aws_iam            = { group_arns = ["arn:aws:iam::123456789012:group/ops"], identity_tag = true }
     aws_sso            = { instance_arn = "arn:aws:sso:::instance/ssoins-1234567890abcdef", identity_store_id = "d-1234567890", permission_set_arns = ["arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-1234567890abcdef"], account_ids = ["123456789012"], group_ids = ["a1b2c3d4e5-11111111-2222-3333-4444-555555555555"] }
     aws_account_access = { application_arn = "arn:aws:account-access:us-east-1:123456789012:application/app-1234", identity_store_id = "d-1234567890" }

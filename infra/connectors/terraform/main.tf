@@ -20,6 +20,8 @@ locals {
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
 
+  trusted = [for arn in [var.access_role_arn, var.drift_role_arn] : arn if arn != null]
+
   sso_people = var.aws_sso == null ? [] : [
     "arn:${local.partition}:identitystore::${local.account}:identitystore/${var.aws_sso.identity_store_id}",
     "arn:${local.partition}:identitystore:::user/*",
@@ -177,7 +179,7 @@ resource "aws_iam_role" "connector" {
     Statement = [
       {
         Effect    = "Allow"
-        Principal = { AWS = var.access_role_arn }
+        Principal = { AWS = local.trusted }
         Action    = "sts:AssumeRole"
         Condition = { StringEquals = { "sts:ExternalId" = var.external_id } }
       },

@@ -1,9 +1,20 @@
 variable "access_role_arn" {
-  description = "Output AccessRoleArn of the deployment. Nobody else may assume the role."
+  description = "Output AccessRoleArn of the deployment. Nobody but it, and drift_role_arn, may assume the role."
   type        = string
 
   validation {
     condition     = can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$", var.access_role_arn))
+    error_message = "Must be the ARN of a role."
+  }
+}
+
+variable "drift_role_arn" {
+  description = "Output DriftRoleArn of the deployment, which looks for access that lingers; null: it does not look here."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.drift_role_arn == null || can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$", var.drift_role_arn))
     error_message = "Must be the ARN of a role."
   }
 }
