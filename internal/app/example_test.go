@@ -1,0 +1,189 @@
+package app
+
+import (
+	"bytes"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/symflows/symflows/internal/aws/awsfake"
+	"github.com/symflows/symflows/internal/flow"
+)
+
+// What docs/examples/aws-sso speaks of.
+const (
+	exampleInstance = "arn:aws:sso:::instance/ssoins-1234567890abcdef"
+	exampleAdmin    = "arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-1234567890abcdef"
+	exampleSupport  = "arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-fedcba0987654321"
+	exampleAccount  = "111111111111"
+	exampleGroup    = "a1b2c3d4e5-22222222-2222-2222-2222-222222222222"
+	exampleAlice    = "a1b2c3d4e5-11111111-1111-1111-1111-111111111111"
+)
+
+// exampleOrganization fills a fake of AWS with what the example found there.
+func exampleOrganization(fake *awsfake.Fake) {
+	c := fake.IdentityCenter
+	c.AddInstance(awsfake.Own, exampleInstance, "d-1234567890", "")
+	for _, account := range []string{awsfake.Own, exampleAccount} {
+		c.AddAccount(awsfake.Own, account)
+	}
+	c.AddPermissionSet(awsfake.Own, exampleAdmin, "AdministratorAccess", "PT4H")
+	c.AddPermissionSet(awsfake.Own, exampleSupport, "Support", "PT1H")
+	c.AddGroup(awsfake.Own, exampleGroup, "Billing")
+	c.AddUser(awsfake.Own, exampleAlice, "alice", "alice@example.com")
+	// Somebody has both somewhere, so that they are there to be found.
+	c.Assign(awsfake.Own, exampleAdmin, exampleAccount, "GROUP", exampleGroup)
+	c.Assign(awsfake.Own, exampleSupport, awsfake.Own, "GROUP", exampleGroup)
+	c.Lasts(8 * time.Second) // what is asked for is not there at once
+}
+
+// TestExample_AWS does the whole job with docs/examples/aws-sso, against an
+// emulator at AWS_ENDPOINT_URL: targets are found, access is asked for, approved,
+// seen at AWS, ended and gone there, and recorded.
+func TestExample_AWS(t *testing.T) {
+	fake := inAWS(t)
+	exampleOrganization(fake)
+	repository, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	example := filepath.Join(repository, "docs/examples/aws-sso")
+	p := newProduct(t.TempDir(), repository)
+	if err := os.CopyFS(p.path("flows"), os.DirFS(example)); err != nil {
+		t.Fatal(err)
+	}
+
+	// What it has found is what the command finds.
+	var out bytes.Buffer
+	if err := Main(t.Context(), []string{"targets", "aws_sso", "-flows", p.path("flows"), "-strategy", "identity-center"}, os.Getenv, &out, &out); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	if found := readFile(t, p.path("flows/targets-identity-center.yaml")); *update {
+		if err := os.WriteFile(filepath.Join(example, "targets-identity-center.yaml"), []byte(found), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if found != readFile(t, filepath.Join(example, "targets-identity-center.yaml")) {
+		t.Errorf("the example has not what is found (run with -update if this is right):\n%s", out.String())
+	}
+	out.Reset()
+	if err := Main(t.Context(), []string{"check", "-flows", p.path("flows"), "-data", p.path("data")}, os.Getenv, &out, &out); err != nil || strings.Contains(out.String(), "warning") {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+
+	if err := p.start(func(*Options) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	alice, bob := p.local.Slack.As("alice"), p.local.Slack.As("bob")
+	run := func(want flow.Status) flow.Run {
+		t.Helper()
+		must(p.meet())
+		r, err := p.local.Runs.Get(t.Context(), p.runs[len(p.runs)-1])
+		must(err)
+		if r.Status != want {
+			t.Fatalf("the run is %s, want %s: %+v\n%s", r.Status, want, r.Error, readFile(t, p.path("log")))
+		}
+		return r
+	}
+	// pass lets time pass here and at AWS, a few seconds at a time.
+	pass := func(d time.Duration) {
+		t.Helper()
+		for step := 5 * time.Second; d > 0; d -= step {
+			fake.Advance(step)
+			must(p.at(p.clock.Since(scriptStart) + step))
+		}
+	}
+
+	// A permission set on an account, from the list.
+	must(alice.Command("/sym req aws-access"))
+	must(alice.Fill(map[string]string{"Why do you need it?": "fix the bill", "For how long?": "30 minutes", "Target": "AdministratorAccess on " + exampleAccount}))
+	must(alice.Submit())
+	must(p.settle())
+	run(flow.Requested)
+	has := func() bool {
+		return fake.IdentityCenter.Assigned(awsfake.Own, exampleAdmin, exampleAccount, "USER", exampleAlice)
+	}
+	if has() {
+		t.Error("there is access before anybody approved")
+	}
+	must(bob.Click("", "Approve"))
+	must(p.settle())
+	pass(time.Minute)
+	r := run(flow.Escalated)
+	if !has() || r.Access.Identity != exampleAlice {
+		t.Errorf("access at AWS: %t, for %q", has(), r.Access.Identity)
+	}
+	pass(32 * time.Minute)
+	r = run(flow.Deescalated)
+	if has() {
+		t.Error("access is still there")
+	}
+	recorded := map[string]string{} // the newest record of each event
+	for record, err := range p.local.Audit.Read(t.Context(), time.Time{}, time.Time{}) {
+		must(err)
+		recorded[record.Event.Type] = record.State.Status
+	}
+	for _, event := range []string{"prompt", "request", "approve", "escalate", "deescalate"} {
+		if recorded[event] != "completed" {
+			t.Errorf("%s is recorded as %q", event, recorded[event])
+		}
+	}
+
+	// One on an account of the requester's choice.
+	must(alice.Command("/sym req aws-support"))
+	must(alice.Fill(map[string]string{"Target": "Support", "Account": "production", "Why do you need it?": "see the case", "For how long?": "30 minutes"}))
+	if err := alice.Submit(); err == nil || !strings.Contains(err.Error(), "12 digits") {
+		t.Errorf("what is no account: %v", err)
+	}
+	must(alice.Fill(map[string]string{"Account": exampleAccount}))
+	must(alice.Submit())
+	must(p.settle())
+	must(bob.Click("", "Approve"))
+	must(p.settle())
+	pass(time.Minute)
+	run(flow.Escalated)
+	if !fake.IdentityCenter.Assigned(awsfake.Own, exampleSupport, exampleAccount, "USER", exampleAlice) {
+		t.Error("no access at AWS")
+	}
+	must(alice.Click("", "End now"))
+	pass(time.Minute)
+	run(flow.Deescalated)
+
+	// By API, the same is refused with the field.
+	token, err := os.ReadFile(p.path("data/token"))
+	must(err)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+"/api/v1/events/request", strings.NewReader(
+		`{"flow_srn": "sym:flow:aws-support:latest", "user_email": "alice@example.com", "flow_inputs": {"target_srn": "sym:access_target:aws_sso_permission_set:support:latest", "account_id": "production", "reason": "see", "duration": 1800}}`))
+	must(err)
+	req.Header.Set("Authorization", "Bearer "+string(token))
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	must(err)
+	defer resp.Body.Close()
+	var body bytes.Buffer
+	if _, err := body.ReadFrom(resp.Body); err != nil || resp.StatusCode != http.StatusBadRequest || !strings.Contains(body.String(), "flow_inputs.account_id") {
+		t.Errorf("%s: %s (%v)", resp.Status, body.String(), err)
+	}
+}
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	return string(text)
+}
