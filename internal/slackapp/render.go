@@ -128,7 +128,7 @@ func (c *card) request() string {
 			c.button(string(flow.ActionDeny), "Deny", slack.StyleDanger, ""),
 		)
 	}
-	c.page.buttons(c.repairs("Revoke", "This takes the access of "+c.Requester.Display()+" away now.")...)
+	c.page.buttons(c.repairs(false)...)
 	return text
 }
 
@@ -146,7 +146,7 @@ func (c *card) status() string {
 		c.deciders()
 		c.page.buttons(c.button(string(flow.ActionCancel), "Cancel request", "", ""))
 	}
-	c.page.buttons(c.repairs("End now", "This takes your access away now. To get it back you have to ask again.")...)
+	c.page.buttons(c.repairs(true)...)
 	return "Your request for " + plainly(c.wish()) + ": " + c.word()
 }
 
@@ -253,7 +253,7 @@ func (c *card) said() []row {
 			out = append(out, row{"What went wrong", plain(problems(e.Errors), maxValue)})
 		}
 	}
-	if c.Error != nil {
+	if c.Error != nil && !c.Missing() { // which the state says
 		out = append(out, row{"What went wrong", plain(c.Error.Message, maxValue)})
 	}
 	return out
@@ -339,7 +339,13 @@ func (c *card) state() string {
 		line("↩️ *Withdrawn* by %s, %s", mention(decision.Actor), moment(decision.At))
 	case flow.Escalated:
 		line("%s, %s", c.approval(), moment(decision.At))
-		if !c.ending(line) {
+		switch {
+		case c.ending(line):
+		case c.Missing():
+			line("⚠️ *The access is not there any more*: somebody has taken it away at %s. The approver and admins can have it granted again, to end as before.", c.target())
+		case !c.Access.Lingering.IsZero():
+			line("⏳ *The access is still there*, though it was to be gone. It is being taken away.")
+		default:
 			line("🔓 *Access is live* %s", c.until())
 		}
 	case flow.Deescalated:
@@ -522,6 +528,10 @@ func (c *card) word() string {
 		return "granting access failed"
 	case c.Error != nil && c.Error.Step == flow.EventDeescalate:
 		return "taking the access away failed"
+	case c.Missing():
+		return "the access is not there any more"
+	case c.Access != nil && !c.Access.Lingering.IsZero():
+		return "the access is still there"
 	}
 	switch c.Status {
 	case flow.Requested:
@@ -574,16 +584,25 @@ func (c *card) button(action, label string, style slack.Style, ask string) slack
 }
 
 // repairs are the buttons of access that is live or stuck: to end it, where the
-// flow allows that, and to try again what failed.
-func (c *card) repairs(end, ask string) []slack.BlockElement {
+// flow allows that, and to try again what failed. own: the message is to the
+// requester, who can't undo alone what somebody did at the target.
+func (c *card) repairs(own bool) []slack.BlockElement {
 	var out []slack.BlockElement
-	if c.stuck() || c.Error != nil && c.Error.Step == flow.EventDeescalate {
-		out = append(out, c.button(buttonRetry, "Retry", slack.StylePrimary, ""))
+	end, sure := "Revoke", "This takes the access of "+c.Requester.Display()+" away now."
+	if own {
+		end, sure = "End now", "This takes your access away now. To get it back you have to ask again."
+	}
+	if again := c.stuck() || c.Error != nil && c.Error.Step == flow.EventDeescalate; again && !(own && c.Missing()) {
+		label, ask := "Retry", ""
+		if c.Missing() {
+			label, ask = "Grant again", "Somebody has taken this access away. Make sure that they do not mind."
+		}
+		out = append(out, c.button(buttonRetry, label, slack.StylePrimary, ask))
 	}
 	_, asked := c.EndAsked()
-	endable := c.Status == flow.Escalated || c.Status == flow.Approved && c.stuck() && c.Access.Live()
+	endable := c.Status == flow.Escalated && c.Access.Lingering.IsZero() || c.Status == flow.Approved && c.stuck() && c.Access.Live()
 	if endable && c.Form.AllowRevoke && !asked {
-		out = append(out, c.button(string(flow.ActionDeescalate), end, slack.StyleDanger, ask))
+		out = append(out, c.button(string(flow.ActionDeescalate), end, slack.StyleDanger, sure))
 	}
 	return out
 }
@@ -603,6 +622,8 @@ func (c *card) outcome(e flow.Event) string {
 		rows = append(rows, row{"What went wrong", plain(problems(e.Errors), maxValue)})
 	}
 	switch {
+	case missed(e):
+		text = "⚠️ Your access to " + what + " *is not there any more*: somebody has taken it away at the target."
 	case e.Failed() && e.Name == flow.EventEscalate:
 		text = "⚠️ Your request for " + what + " was approved, but *granting access failed*."
 	case e.Failed() && e.Name == flow.EventDeescalate:
@@ -672,7 +693,7 @@ func (c *card) outcome(e flow.Event) string {
 		c.page.rows(answers)
 	}
 	if e.Failed() || e.Name == flow.EventEscalate {
-		c.page.buttons(c.repairs("End now", "This takes your access away now. To get it back you have to ask again.")...)
+		c.page.buttons(c.repairs(true)...)
 	}
 	return c.notification(text)
 }
@@ -781,6 +802,11 @@ func (c *card) byHandler(e flow.Event) bool {
 	return slices.ContainsFunc(e.Errors, func(f flow.Failure) bool { return f.Handler != "" })
 }
 
+// missed tells whether the event is that access has gone missing at its target.
+func missed(e flow.Event) bool {
+	return e.Failed() && e.Errors[0].Code == flow.CodeMissing
+}
+
 // trouble tells the error channel of a failure.
 func (c *card) trouble(e flow.Event) string {
 	step := map[flow.EventName]string{
@@ -789,6 +815,9 @@ func (c *card) trouble(e flow.Event) string {
 	}[e.Name]
 	if c.byHandler(e) && (!e.Failed() || e.Name == flow.EventRequestForward || step == "" || e.Name == flow.EventApprove) {
 		step = "A handler failed"
+	}
+	if missed(e) {
+		step = "Access has gone missing"
 	}
 	if step == "" {
 		step = "A request ran into an error"
@@ -815,6 +844,6 @@ func (c *card) trouble(e flow.Event) string {
 	}
 	c.page.rows(rows)
 	c.page.add(section("*Now*\n" + c.state()))
-	c.page.buttons(c.repairs("Revoke", "This takes the access of "+c.Requester.Display()+" away now.")...)
+	c.page.buttons(c.repairs(false)...)
 	return step + ": " + safe(c.what()) + " for " + safe(c.Requester.Display())
 }
