@@ -15,6 +15,8 @@ type CreateTokenInput struct {
 	// People are the e-mail addresses of those whom it may ask for; nil:
 	// everybody, empty: the bot itself only.
 	People []string `json:"people,omitzero"`
+	// Drift lets it see where targets differ from what was granted.
+	Drift bool `json:"drift,omitempty"`
 }
 
 // SetTokenOwnerInput is the body of PUT /tokens/{id}.
@@ -42,6 +44,7 @@ type Token struct {
 	Owner   string     `json:"owner,omitempty"` // e-mail address; "" for those made before there were owners
 	Flows   []string   `json:"flows,omitzero"`  // nil: all
 	People  []string   `json:"people,omitzero"` // nil: everybody
+	Drift   bool       `json:"drift,omitempty"` // may see where targets differ from what was granted
 	Created *time.Time `json:"created,omitempty"`
 	Expires *time.Time `json:"expires,omitempty"`
 }

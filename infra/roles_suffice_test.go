@@ -323,6 +323,9 @@ func TestRightsSuffice(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	must(api.Flows.List(ctx))(t)
+	if _, _, err := api.Drifts.Get(ctx); err != nil {
+		t.Fatal(err)
+	}
 	submit := api.Submit(api.SlackDirectory(), builtin.CheckBound, handlers(api), nil)
 	var byAPI []string
 	for name, target := range map[string]string{"databases": "aws_lambda_function:orders-db", "tools": "http:wiki", "tickets": "custom:support", "groups": "aws_iam_group:ops", "people": "aws_sso_group:on-call", "accounts": "aws_account_access_role:prod-admin"} {

@@ -148,6 +148,14 @@ func successes() []success {
 			},
 		},
 		{
+			name: "drift", method: "GET", path: "/drift",
+			check: func(t *testing.T, _ *fixture, _ string, answer map[string]any) {
+				if answer["began_at"] != nil || answer["grants"] != 0.0 {
+					t.Errorf("got %+v", answer)
+				}
+			},
+		},
+		{
 			name: "flows", method: "GET", path: "/flows",
 			check: func(t *testing.T, _ *fixture, _ string, answer map[string]any) {
 				want := []any{

@@ -24,6 +24,7 @@ type API struct {
 	Runs   store.Runs
 	Flows  *store.Flows
 	Tokens store.Tokens
+	Drifts store.Drifts
 	Org    string
 	Now    func() time.Time
 	Log    *slog.Logger
@@ -60,6 +61,7 @@ func (a *API) routes() []route {
 		{http.MethodGet, "/runs/{id}", a.run},
 		{http.MethodGet, "/runs", a.runs},
 		{http.MethodGet, "/flows", a.flows},
+		{http.MethodGet, "/drift", a.drift},
 	}
 }
 

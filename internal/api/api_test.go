@@ -148,7 +148,7 @@ func newFixture(t testing.TB) *fixture {
 	f := &fixture{t: t, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), log: &lines{}}
 	f.store = &storetest.Faulty{Store: &storetest.Memory{Now: f.clock}, Fault: func(int) storetest.Fault { return storetest.None }}
 	f.serve(f.store)
-	value, _, err := f.api.Tokens.Create(t.Context(), store.Token{Bot: "ci", Owner: "bob@example.com"}, 24*time.Hour)
+	value, _, err := f.api.Tokens.Create(t.Context(), store.Token{Bot: "ci", Owner: "bob@example.com", Drift: true}, 24*time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,8 @@ func (f *fixture) serve(s store.Store) {
 	f.api = &API{
 		Submit: workflow.Submit{Org: org, Runs: runs, Flows: published, Directory: directory{}, Now: f.clock},
 		Runs:   runs, Flows: published, Tokens: store.Tokens{Store: s, Org: org, Now: f.clock},
-		Org: org, Now: f.clock, Log: slog.New(slog.NewTextHandler(f.log, nil)),
+		Drifts: store.Drifts{Store: s},
+		Org:    org, Now: f.clock, Log: slog.New(slog.NewTextHandler(f.log, nil)),
 	}
 	f.handler = f.api.Handler()
 }

@@ -318,6 +318,7 @@ func breakdowns() []breakdown {
 		{"run", "GET", "/runs/" + run, "", store.KindRun, errOut.Error()},
 		{"runs", "GET", "/runs?flow=run-report", "", store.KindFlow, errOut.Error()},
 		{"flows", "GET", "/flows", "", store.KindFlowList, errOut.Error()},
+		{"drift", "GET", "/drift", "", store.KindDrift, errOut.Error()},
 	}
 }
 

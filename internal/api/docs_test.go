@@ -112,8 +112,8 @@ func TestGuide(t *testing.T) {
 			doc.validate(t, doc.answer(t, req.Method, path, 200), []byte(e.answer))
 		}
 	}
-	if ran != 9 {
-		t.Errorf("the guide has %d commands of curl, the test knows 9", ran)
+	if ran != 10 {
+		t.Errorf("the guide has %d commands of curl, the test knows 10", ran)
 	}
 }
 

@@ -247,6 +247,14 @@ func refusals() []refusal {
 		{name: "flows by POST", method: "POST", path: "/flows", body: `{}`, status: 405, code: flow.CodeMethod},
 		get("no such path", "/approve", 404, flow.CodeNotFound),
 		get("the base", "", 404, flow.CodeNotFound),
+		{name: "drift, by a token without the right", method: "GET", path: "/drift", before: func(f *fixture) string {
+			value, _, err := f.api.Tokens.Create(f.t.Context(), store.Token{Bot: "deploys", Owner: "bob@example.com"}, time.Hour)
+			if err != nil {
+				f.t.Fatal(err)
+			}
+			f.token = value
+			return ""
+		}, status: 403, code: flow.CodeForbidden},
 		get("a slash at the end", "/flows/", 404, flow.CodeNotFound),
 		get("two slashes", "//flows", 404, flow.CodeNotFound),
 		get("a detour", "/runs/../flows", 404, flow.CodeNotFound),
@@ -259,7 +267,7 @@ func refusals() []refusal {
 	for _, path := range []string{"/events/request", "/events/deescalate", "/events/retry"} {
 		list = append(list, refusal{name: "a bad token before " + path, path: path, body: `{}`, before: guessed, status: 429, code: flow.CodeTooManyAttempts})
 	}
-	for _, path := range []string{"/events/" + nobody, "/runs/" + nobody, "/runs?status=denied", "/flows"} {
+	for _, path := range []string{"/events/" + nobody, "/runs/" + nobody, "/runs?status=denied", "/flows", "/drift"} {
 		after := get("a bad token before "+path, path, 429, flow.CodeTooManyAttempts)
 		after.before = guessed
 		list = append(list, after)

@@ -80,7 +80,7 @@ func (a *TokenAPI) create(r *http.Request) (any, error) {
 	}
 	in := events.CreateTokenInput{
 		Bot: body.required("bot"), Label: body.text("label"), Expires: body.required("expires"),
-		Owner: body.required("owner"), Flows: body.texts("flows"), People: body.texts("people"),
+		Owner: body.required("owner"), Flows: body.texts("flows"), People: body.texts("people"), Drift: body.boolean("drift"),
 	}
 	if err := body.err(); err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func (a *TokenAPI) create(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, invalid("expires", flow.UserMessage(err))
 	}
-	value, t, err := a.Tokens.Create(r.Context(), store.Token{Bot: in.Bot, Label: in.Label, Owner: in.Owner, Flows: in.Flows, People: in.People}, valid)
+	value, t, err := a.Tokens.Create(r.Context(), store.Token{Bot: in.Bot, Label: in.Label, Owner: in.Owner, Flows: in.Flows, People: in.People, Drift: in.Drift}, valid)
 	if err != nil {
 		return nil, err
 	}
@@ -127,5 +127,5 @@ func (a *TokenAPI) revoke(r *http.Request) (any, error) {
 }
 
 func shown(t store.Token) events.Token {
-	return events.Token{ID: t.ID, Bot: t.Bot, Label: t.Label, Owner: t.Owner, Flows: t.Flows, People: t.People, Created: &t.Created, Expires: &t.Expires}
+	return events.Token{ID: t.ID, Bot: t.Bot, Label: t.Label, Owner: t.Owner, Flows: t.Flows, People: t.People, Drift: t.Drift, Created: &t.Created, Expires: &t.Expires}
 }

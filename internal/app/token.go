@@ -49,6 +49,7 @@ func token(ctx context.Context, args []string, settings config.Settings, out io.
 			in.People = append(in.People, email)
 			return nil
 		})
+		set.BoolVar(&in.Drift, "drift", false, "it may see where targets differ from what was granted (GET /drift)")
 		set.StringVar(&in.Expires, "expires", "90d", "how long it is valid: a number and s, m, h, d or mo")
 		if err := parse(set, args); err != nil {
 			return err
@@ -190,7 +191,7 @@ func (s storedTokens) Create(ctx context.Context, in events.CreateTokenInput) (e
 	if err != nil {
 		return events.CreatedToken{}, err
 	}
-	value, t, err := s.store.Create(ctx, store.Token{Bot: in.Bot, Label: in.Label, Owner: in.Owner, Flows: in.Flows, People: in.People}, valid)
+	value, t, err := s.store.Create(ctx, store.Token{Bot: in.Bot, Label: in.Label, Owner: in.Owner, Flows: in.Flows, People: in.People, Drift: in.Drift}, valid)
 	return events.CreatedToken{Value: value, Token: described(t)}, err
 }
 
@@ -211,5 +212,5 @@ func (s storedTokens) SetOwner(ctx context.Context, id, owner string) error {
 func (s storedTokens) Revoke(ctx context.Context, id string) error { return s.store.Revoke(ctx, id) }
 
 func described(t store.Token) events.Token {
-	return events.Token{ID: t.ID, Bot: t.Bot, Label: t.Label, Owner: t.Owner, Flows: t.Flows, People: t.People, Created: &t.Created, Expires: &t.Expires}
+	return events.Token{ID: t.ID, Bot: t.Bot, Label: t.Label, Owner: t.Owner, Flows: t.Flows, People: t.People, Drift: t.Drift, Created: &t.Created, Expires: &t.Expires}
 }

@@ -39,7 +39,9 @@ type Token struct {
 	Flows []string `json:"flows,omitzero"`
 	// People are the e-mail addresses of those whom it may ask for; nil:
 	// everybody, empty: nobody but the bot itself.
-	People  []string  `json:"people,omitzero"`
+	People []string `json:"people,omitzero"`
+	// Drift says that it may see where targets differ from what was granted.
+	Drift   bool      `json:"drift,omitempty"`
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires"`
 	Hash    string    `json:"hash"`
