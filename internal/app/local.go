@@ -69,6 +69,7 @@ type seams struct {
 type Local struct {
 	Engine *local.Engine
 	Submit workflow.Submit
+	drifts store.Drifts
 	Runs   store.Runs
 	Tokens store.Tokens
 	Audit  *audit.Files
@@ -196,6 +197,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	if err != nil {
 		return err
 	}
+	l.drifts = c.Drifts
 	slack, err := l.slack(ctx, c)
 	if err != nil {
 		return err

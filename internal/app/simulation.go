@@ -1,7 +1,6 @@
 package app
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -21,6 +20,7 @@ import (
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/slacksim"
+	"github.com/symflows/symflows/internal/store"
 )
 
 // shortcutID is what our global shortcut is called by the manifest in
@@ -37,7 +37,7 @@ func (l *Local) simulate() (*slacksim.Sim, config.Slack, error) {
 		SigningSecret: made.SigningSecret, BotToken: made.BotToken, AppURL: l.URL, BaseURL: l.URL,
 		Clock: l.options.Clock, Logger: l.options.Log,
 		Shortcuts: []slacksim.Shortcut{{Name: "Request access", CallbackID: shortcutID}},
-		Records:   &auditPanel{files: l.Audit}, Access: l.access,
+		Records:   &auditPanel{files: l.Audit}, Access: l.access, Drift: l.drift,
 	})
 	if err != nil {
 		return nil, made, err
@@ -190,29 +190,34 @@ func written(value any) string {
 	return s
 }
 
-// access tells who has access right now, by the file that the sample function
-// grant-database grants in: an outside system that we only look at.
-func (l *Local) access(context.Context) ([]slacksim.Access, error) {
-	file, err := os.Open(filepath.Join(l.options.Data, "access.jsonl"))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	var grants []slacksim.Access
-	scanner := bufio.NewScanner(file)
-	for scanner.Scan() {
-		var row struct {
-			Username string    `json:"username"`
-			Target   string    `json:"target"`
-			Until    time.Time `json:"until"`
+// access lists the access that is live, for the simulation's page: that which the
+// targets were seen to show.
+func (l *Local) access(ctx context.Context) ([]slacksim.Access, error) {
+	var live []slacksim.Access
+	q := store.Query{By: store.ByStatus, Value: string(flow.Escalated), Limit: 200}
+	for {
+		page, err := l.Submit.Runs.List(ctx, q)
+		if err != nil {
+			return nil, err
 		}
-		if err := json.Unmarshal(scanner.Bytes(), &row); err != nil {
-			return nil, fmt.Errorf("read %s: %w", file.Name(), err)
+		for _, r := range page.Runs {
+			if r.Access.Live() && !r.Missing() {
+				live = append(live, slacksim.Access{Who: cmp.Or(r.Requester.Email, r.Requester.Display()), What: r.Access.Target.Title(), Until: r.Access.End})
+			}
 		}
-		grants = append(grants, slacksim.Access{Who: row.Username, What: row.Target, Until: row.Until})
+		if q.Cursor = page.Cursor; q.Cursor == "" {
+			return live, nil
+		}
 	}
-	return grants, scanner.Err()
+}
+
+// drift lists where targets differ from what was granted, for the simulation's
+// page.
+func (l *Local) drift(ctx context.Context) ([]slacksim.Drift, error) {
+	comparison, _, err := l.drifts.Get(ctx)
+	var found []slacksim.Drift
+	for _, d := range comparison.Last.Found {
+		found = append(found, slacksim.Drift{Kind: string(d.Kind), Who: cmp.Or(d.Requester, d.Identity), What: d.Title})
+	}
+	return found, err
 }

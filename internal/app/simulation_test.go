@@ -3,7 +3,6 @@ package app
 import (
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -12,6 +11,9 @@ import (
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/slacksim"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/store/storetest"
+	"github.com/symflows/symflows/internal/workflow"
 )
 
 // What the page says of the sample of each kind of record, and of what they
@@ -79,33 +81,44 @@ func TestTold(t *testing.T) {
 	}
 }
 
-func TestAccessPanel(t *testing.T) {
+// TestPanels: the page shows the access that is live, and where targets differ
+// from it.
+func TestPanels(t *testing.T) {
 	t.Parallel()
-	l := &Local{options: Options{Data: t.TempDir()}}
+	memory := &storetest.Memory{Now: time.Now}
+	runs := store.Runs{Store: memory}
+	l := &Local{drifts: store.Drifts{Store: memory}, Submit: workflow.Submit{Runs: runs}}
 	if got, err := l.access(t.Context()); len(got) != 0 || err != nil {
-		t.Errorf("without a file: %v, %v", got, err)
+		t.Errorf("before anything was granted: %v, %v", got, err)
 	}
-	write := func(text string) {
-		t.Helper()
-		if err := os.WriteFile(filepath.Join(l.options.Data, "access.jsonl"), []byte(text), 0o600); err != nil {
+	end := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	for name, access := range map[string]*flow.Access{
+		"live":  {Target: flow.Target{Name: "orders-db", Label: "Orders"}, End: end},
+		"ended": {Target: flow.Target{Name: "orders-db"}, Removed: end},
+	} {
+		_, err := runs.Put(t.Context(), flow.Run{
+			ID: flow.RunIDFrom("sym", name), Flow: "f", Status: flow.Escalated, Access: access, Created: end, Touched: end,
+			Requester: flow.Actor{ID: "a", Kind: flow.KindPerson, Email: "alice@example.com"},
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	write(`{"run_id":"r1","username":"alice@example.com","target":"orders-db","until":"2026-03-02T09:00:00Z"}
-{"run_id":"r2","username":"bob@example.com","target":"orders-db"}
-`)
 	got, err := l.access(t.Context())
+	if diff := cmp.Diff([]slacksim.Access{{Who: "alice@example.com", What: "Orders", Until: end}}, got); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	if got, err := l.drift(t.Context()); len(got) != 0 || err != nil {
+		t.Errorf("before a comparison: %v, %v", got, err)
+	}
+	err = l.drifts.Put(t.Context(), store.Comparison{Last: store.DriftReport{Found: []flow.Drift{
+		{Kind: flow.DriftMissing, Identity: "alice", Requester: "Alice", Title: "Orders"}, {Kind: flow.DriftUnknown, Identity: "mallory", Title: "Orders"},
+	}}}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]slacksim.Access{
-		{Who: "alice@example.com", What: "orders-db", Until: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)},
-		{Who: "bob@example.com", What: "orders-db"},
-	}, got); diff != "" {
-		t.Error(diff)
-	}
-	write("no JSON\n")
-	if _, err := l.access(t.Context()); err == nil {
-		t.Error("a spoilt file is no error")
+	differ, err := l.drift(t.Context())
+	if diff := cmp.Diff([]slacksim.Drift{{Kind: "missing", Who: "Alice", What: "Orders"}, {Kind: "unknown", Who: "mallory", What: "Orders"}}, differ); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
 	}
 }

@@ -268,7 +268,7 @@ func (s *Sim) serveStream(w http.ResponseWriter, r *http.Request) {
 	secure(w)
 	w.Header().Set("Content-Type", "text/event-stream")
 	out := http.NewResponseController(w)
-	records, access := 0, ""
+	records, access, drift := 0, "", ""
 	fmt.Sscan(r.Header.Get("Last-Event-ID"), &records)
 	send := func(event string, data any) error {
 		// Numbers, strings and raw JSON always marshal.
@@ -296,7 +296,18 @@ func (s *Sim) serveStream(w http.ResponseWriter, r *http.Request) {
 				s.config.Logger.Warn("read access for the page", "error", err)
 			} else if now := fmt.Sprint(grants); now != access {
 				access = now
-				return send("access", append([]Access{}, grants...))
+				if err := send("access", append([]Access{}, grants...)); err != nil {
+					return err
+				}
+			}
+		}
+		if s.config.Drift != nil {
+			found, err := s.config.Drift(r.Context())
+			if err != nil {
+				s.config.Logger.Warn("read drift for the page", "error", err)
+			} else if now := fmt.Sprint(found); now != drift {
+				drift = now
+				return send("drift", append([]Drift{}, found...))
 			}
 		}
 		return nil

@@ -243,6 +243,9 @@ func TestStream(t *testing.T) {
 		c.Access = func(context.Context) ([]Access, error) {
 			return []Access{{Who: "alice@example.com", What: "orders", Until: at}, {Who: "bob", What: "billing"}}, nil
 		}
+		c.Drift = func(context.Context) ([]Drift, error) {
+			return []Drift{{Kind: "missing", Who: "alice@example.com", What: "orders"}}, nil
+		}
 	})
 	url := serve(t, a)
 	connect := func(lastID string) (next func() string) {
@@ -274,6 +277,7 @@ func TestStream(t *testing.T) {
 			`{"id":"a","line":"Alice asked","note":"","mood":"plain","at":"2026-03-02T09:00:00Z","raw":{"n":1}},` +
 			`{"id":"b","line":"Bob approved","note":"slack","mood":"good","at":"2026-03-02T09:00:00Z","raw":{"n":2}}]`,
 		`id: 2 event: access data: [{"who":"alice@example.com","what":"orders","until":"2026-03-02T09:00:00Z"},{"who":"bob","what":"billing"}]`,
+		`id: 2 event: drift data: [{"kind":"missing","who":"alice@example.com","what":"orders"}]`,
 	} {
 		if got := next(); got != want {
 			t.Errorf("event %q, want %q", got, want)

@@ -56,6 +56,13 @@ type Access struct {
 	Until time.Time `json:"until,omitzero"` // zero: not known
 }
 
+// Drift is a difference between what was granted and what a target shows.
+type Drift struct {
+	Kind string `json:"kind"` // "lingering", "missing", "back" or "unknown"
+	Who  string `json:"who"`
+	What string `json:"what"` // what it opens
+}
+
 // Shortcut is a global shortcut of the app.
 type Shortcut struct {
 	Name       string // as shown
@@ -97,6 +104,8 @@ type Config struct {
 	Records Records
 	// Access tells who has access to what right now. Default: no panel.
 	Access func(context.Context) ([]Access, error)
+	// Drift tells where targets differ from what was granted. Default: no panel.
+	Drift func(context.Context) ([]Drift, error)
 }
 
 // Sim is a simulated Slack. It is an http.Handler with the Web API, response

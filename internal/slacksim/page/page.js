@@ -708,6 +708,23 @@ function showAccess() {
   countDown();
 }
 
+// What differs, as people read it.
+const differs = {
+  lingering: (d) => [d.who, " still has access to ", d.what, "It was to be gone, and is being taken away."],
+  missing: (d) => [d.who, " has lost access to ", d.what, "Somebody took it away at the target."],
+  back: (d) => [d.who, " has access to ", d.what, "It was taken away, and somebody else gave it again."],
+  unknown: (d) => [d.who, " has access to ", d.what, "Nobody asked for it here."],
+};
+
+function showDrift(found) {
+  $("drift-panel").hidden = !found.length;
+  $("drift").replaceChildren(...found.map((d) => {
+    const person = state && state.people.find((p) => p.email === d.who);
+    const [who, verb, what, why] = differs[d.kind]({ ...d, who: person ? person.name : d.who });
+    return el("li", { class: "fresh" }, el("div", {}, el("b", {}, who), verb, el("b", {}, what)), el("small", {}, why));
+  }));
+}
+
 function countDown() {
   for (const node of document.querySelectorAll("[data-until]")) {
     const left = Math.ceil((new Date(node.dataset.until) - Date.now()) / 1000);
@@ -721,6 +738,7 @@ setInterval(countDown, 1000);
 const stream = new EventSource("/sim/stream");
 stream.addEventListener("changed", refresh);
 stream.addEventListener("records", (event) => addRecords(JSON.parse(event.data)));
+stream.addEventListener("drift", (event) => showDrift(JSON.parse(event.data)));
 stream.addEventListener("access", (event) => { grants = JSON.parse(event.data); showAccess(); });
 document.addEventListener("visibilitychange", refresh);
 
