@@ -93,9 +93,9 @@ func (c *center) end(ctx context.Context, call strategy.Call) {
 }
 
 // refused frees the slot of an operation that AWS did not take on. Where AWS did
-// not answer, the operation may be under way.
+// not answer, or says that there is one, it may be under way.
 func (c *center) refused(ctx context.Context, call strategy.Call, err error) {
-	if account.Code(err) != "" {
+	if code := account.Code(err); code != "" && code != "ConflictException" {
 		c.end(ctx, call)
 	}
 }

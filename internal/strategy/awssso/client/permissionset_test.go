@@ -234,6 +234,11 @@ func TestSlots(t *testing.T) {
 	}
 	expect("lost", "begin 2 of 15")
 	c.SetMood(strategytest.Willing)
+	if _, err := o.Revoke(t.Context(), down); err == nil {
+		t.Fatal("there are two at a time")
+	}
+	expect("under way already", "begin 2 of 15")
+	c.SetMood(strategytest.Willing)
 	c.Finish("")
 	if op, err := o.Follow(t.Context(), down, flow.Operation{}); op != nil || err != nil {
 		t.Fatal(op, err)
