@@ -42,7 +42,7 @@ func (d *deployment) rights() map[string][]right {
 		"slack": join(ask, []right{
 			d.items("GetItem PutItem", store.KindRun, store.KindUser, store.KindMoved, store.KindSlackUser, store.KindForm),
 			d.items("GetItem", store.KindIdentity), // handlers are told who people are
-			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList, store.KindFlowsFilter),
+			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList, store.KindFlowsFilter, store.KindLinger),
 			d.items("PutItem", store.KindNotice),
 			// For an admin's button that confirms all accounts which wait for it.
 			d.items("BatchGetItem", store.KindUser),
@@ -75,7 +75,7 @@ func (d *deployment) rights() map[string][]right {
 		"approval": join(ask, []right{
 			trace,
 			d.items("GetItem PutItem", store.KindRun, store.KindUser, store.KindMoved, store.KindSlackUser),
-			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindIdentity),
+			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindIdentity, store.KindLinger),
 			d.items("PutItem", store.KindNotice),
 			{actions: []string{"states:SendTaskSuccess"}, resources: []string{machine}},
 			readSecrets(*d.slackSecret.Ref()),
@@ -143,7 +143,7 @@ func (d *deployment) rights() map[string][]right {
 		"drift": {
 			d.items("GetItem PutItem BatchGetItem", store.KindRun),
 			d.items("GetItem", store.KindGrant, store.KindFlowList, store.KindFlowVersion),
-			d.items("GetItem PutItem", store.KindDrift, store.KindLimit),
+			d.items("GetItem PutItem", store.KindDrift, store.KindLinger, store.KindLimit),
 			d.items("PutItem", store.KindNotice),
 			d.entries(store.ByStatus, string(flow.Escalated)),
 		},

@@ -463,6 +463,7 @@ func TestRightsSuffice(t *testing.T) {
 			t.Fatalf("run of %s is %s: %+v", r.Flow, r.Status, r.Error)
 		}
 	}
+	must(slack.Lingering.Get(ctx, report.Name))(t)
 	if err := access.Limiter.Call(ctx, strategy.Pace{Key: "aws_sso", Calls: [3]int{5, 15, 20}}, strategy.Granting); err != nil {
 		t.Fatal(err)
 	}
@@ -475,6 +476,10 @@ func TestRightsSuffice(t *testing.T) {
 	must(look.Look(ctx))(t)
 	// What they hold is compared with what targets show.
 	drift := a.as("DriftRole")
+	linger := drift.Linger(func(flow.Strategy) (strategy.Strategy, error) { return lingers{}, nil }, func(flow.Strategy) bool { return true })
+	if asked := must(linger.Ask(ctx))(t); asked == 0 {
+		t.Error("no target was asked for how long sessions go on")
+	}
 	compare := drift.Reconcile(clients.Open(clients.Deps{AWS: func() (aws.Config, error) { return drift.AWS, nil }, Looking: true, Now: a.clock.Now, Limiter: drift.Limiter}), builtin.Observes)
 	must(compare.Look(ctx))(t)
 	if err := drift.Limiter.Call(ctx, strategy.Pace{Key: "aws_sso", Calls: [3]int{5, 15, 20}}, strategy.Looking); err != nil {
@@ -580,6 +585,11 @@ func TestRightsSuffice(t *testing.T) {
 		}
 	}
 }
+
+// lingers is a strategy of a system in which sessions go on after access.
+type lingers struct{ strategy.Strategy }
+
+func (lingers) Lingers(context.Context, flow.Target) (time.Duration, error) { return time.Hour, nil }
 
 // handlersAsk does what handlers of a run may do: by themselves, as Python does
 // (functions/handlers_test.go runs that), and by what they ask of services.

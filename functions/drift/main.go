@@ -1,5 +1,5 @@
 // Command drift compares every few minutes what was granted with what targets
-// show. It may read there, and nothing else: what it finds lingering is taken away
+// show, and asks them for how long sessions go on after access. It may read there, and nothing else: what it finds lingering is taken away
 // by others. Who invokes it with {"now": true} has a new comparison begun.
 package main
 
@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,6 +22,9 @@ import (
 	"github.com/symflows/symflows/internal/strategy/builtin/clients"
 )
 
+// askFor is how long targets are asked for something else at one look.
+const askFor = 30 * time.Second
+
 // input is the schedule's event, or what an admin sends.
 type input struct {
 	Source string `json:"source"`
@@ -30,13 +34,19 @@ type input struct {
 func main() { awslambda.Start(core.Start(build)) }
 
 func build(_ context.Context, d core.Deployed) (func(context.Context, input) (store.DriftReport, error), error) {
-	compare := d.Reconcile(clients.Open(clients.Deps{
+	open := clients.Open(clients.Deps{
 		AWS: func() (aws.Config, error) { return d.AWS, nil }, Looking: true, Now: d.Clock.Now, Limiter: d.Limiter,
-	}), builtin.Observes)
+	})
+	compare, linger := d.Reconcile(open, builtin.Observes), d.Linger(open, builtin.Observes)
 	return func(ctx context.Context, in input) (store.DriftReport, error) {
 		if in.Source != "aws.events" && !in.Now {
 			return store.DriftReport{}, errors.New(`this is neither the schedule's event nor {"now": true}`)
 		}
+		asking, cancel := context.WithTimeout(ctx, askFor)
+		if _, err := linger.Ask(asking); err != nil { // which keeps nothing from being compared
+			d.Log.WarnContext(ctx, "targets were not asked for how long sessions go on, the next look does", "error", err)
+		}
+		cancel()
 		once := compare
 		if in.Now {
 			once.Every = 0

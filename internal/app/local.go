@@ -313,8 +313,15 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		_, err := standing.Look(ctx)
 		return err
 	})
-	compare := c.Reconcile(looking, builtin.Observes)
+	linger, compare := c.Linger(looking, builtin.Observes), c.Reconcile(looking, builtin.Observes)
+	look := func(ctx context.Context) {
+		if _, err := linger.Ask(ctx); err != nil {
+			o.Log.ErrorContext(ctx, "targets were not asked for how long sessions go on, the next look does", "error", err)
+		}
+	}
+	engine.Go("linger", look)
 	engine.Every("drift", core.LookEvery, func(ctx context.Context) error {
+		engine.Go("linger", look)
 		_, err := compare.Look(ctx)
 		return err
 	})

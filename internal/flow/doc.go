@@ -16,6 +16,8 @@
 //     target shows differs from what is recorded of one: drift.go.
 //   - A target that leaves calls unanswered: [Sickness] in sick.go, which all who
 //     call it share, and what becomes of runs that wait for it.
+//   - For how long sessions go on after access was taken away: [Lingering] in
+//     linger.go.
 //   - How fast one system is asked, and who waits for it: [Bookings] in pace.go.
 //   - What customers' Python may answer: answer.go; the code itself: source.go,
 //     filter.go. What customers' Lambda functions are called with: payload.go.

@@ -147,6 +147,7 @@ type Route struct {
 	Tiers    []Tier
 	Deciders Deciders
 	Identity string         // Run.Identity
+	Lingers  int64          // Run.Lingers
 	Terms    *Terms         // what a hook changed of the request
 	Fields   map[string]any // of the event, by a hook
 	Ruling   *Ruling
@@ -174,6 +175,7 @@ func (in Route) apply(r *Run, now time.Time) error {
 		r.ask(now)
 	}
 	e := Event{ID: s.ID, Name: EventRequest, Actor: s.Actor, Channel: s.Channel, At: s.At, State: StateCompleted, Fields: in.Fields}
+	r.Lingers = in.Lingers
 	if r.Identity = in.Identity; r.Identity != "" {
 		e.Fields = maps.Clone(e.Fields)
 		if e.Fields == nil {

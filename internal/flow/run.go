@@ -149,6 +149,10 @@ type Run struct {
 	// request was made: it is what those who decide are shown. "" where nothing
 	// was stored, or it is the e-mail address.
 	Identity string `json:"identity,omitempty"`
+	// Lingers is for how long sessions at the target may go on after the access, in
+	// seconds, as was known when the request was made, and those who decide are
+	// shown. 0 where they do not, or that was not known.
+	Lingers int64 `json:"lingers,omitempty"`
 
 	// Asked in this order; Tier is the one being asked now.
 	Tiers    []Tier   `json:"tiers,omitempty"`

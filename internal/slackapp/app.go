@@ -30,8 +30,9 @@ type App struct {
 	Filter    FlowFilter
 	Accounts  workflow.Accounts // required
 	Flows     *store.Flows      // required
-	Directory *Directory        // required; its Team is the workspace, or organisation, we serve
-	API       *slack.Client     // required; for Socket Mode with an app-level token
+	Lingering store.Lingering
+	Directory *Directory    // required; its Team is the workspace, or organisation, we serve
+	API       *slack.Client // required; for Socket Mode with an app-level token
 	// APIURL is where API asks if that is not Slack: of the simulation. What
 	// people did is answered there, and else at Slack's own hosts only.
 	APIURL string

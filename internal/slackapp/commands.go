@@ -52,13 +52,15 @@ func (a *App) command(ctx context.Context, c slashCommand) any {
 
 // request opens the form of the flow that is named, or else the flow picker.
 func (a *App) request(ctx context.Context, c slashCommand, args []string) error {
-	// The person and the flow are read at the same time, because somebody waits
-	// for the form.
+	// The person, the flow and what its targets have said are read at the same time,
+	// because somebody waits for the form.
 	var f *flow.Flow
+	var lingering flow.Lingering
 	var unread error
 	var reading sync.WaitGroup
 	if len(args) > 0 {
 		reading.Go(func() { f, unread = a.Flows.Latest(ctx, args[0]) })
+		reading.Go(func() { lingering = a.lingering(ctx, args[0]) })
 	}
 	who, err := a.Directory.Known(ctx, c.UserID)
 	reading.Wait()
@@ -78,7 +80,7 @@ func (a *App) request(ctx context.Context, c slashCommand, args []string) error 
 		case len(args) > 1 && !strings.EqualFold(args[1], f.Environment.Name):
 			note = "Flow “" + f.Name + "” has no environment “" + args[1] + "”; its environment is “" + f.Environment.Name + "”. Choose a flow:"
 		default:
-			w := window{app: a, trigger: c.TriggerID}
+			w := window{app: a, trigger: c.TriggerID, lingering: lingering}
 			_, err := w.prompt(ctx, f, who, c.TriggerID, c.ChannelID)
 			return err
 		}
@@ -92,6 +94,8 @@ type window struct {
 	app     *App
 	trigger string
 	view    string // id of the view, once there is one
+	// lingering is what the targets of the flow have said.
+	lingering flow.Lingering
 }
 
 // show opens the window, or changes what is in it.
@@ -110,17 +114,18 @@ func (w *window) show(ctx context.Context, view slack.ModalViewRequest) error {
 // after that are shown in the same window. The answer may then come too late
 // for Slack, but in AWS nothing can be done once it is given.
 func (w *window) prompt(ctx context.Context, f *flow.Flow, who store.User, cause, channel string) (slack.ModalViewRequest, error) {
-	a := w.app
+	make := func(ctx context.Context) (slack.ModalViewRequest, error) {
+		view, err := w.app.prompt(ctx, f, who, cause, channel)
+		return w.app.withSessions(view, f, w.lingering), err
+	}
 	if !asksFirst(f) {
-		view, err := a.prompt(ctx, f, who, cause, channel)
+		view, err := make(ctx)
 		if err == nil && w.view == "" { // else the answer shows it
 			err = w.show(ctx, view)
 		}
 		return view, err
 	}
-	return w.load(ctx, f.Title(), func(ctx context.Context) (slack.ModalViewRequest, error) {
-		return a.prompt(ctx, f, who, cause, channel)
-	})
+	return w.load(ctx, f.Title(), make)
 }
 
 // load shows "Loading…" until a view is made, and then that, or what went

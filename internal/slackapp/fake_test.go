@@ -278,9 +278,10 @@ func newWorld(t testing.TB, s store.Store, flows ...*flow.Flow) *world {
 	}
 	directory := &Directory{API: w.slack.client(), Users: store.Users{Store: s}, Org: "sym", Team: team, Now: now}
 	w.app = &App{
-		Submit:   workflow.Submit{Org: "sym", Runs: w.runs, Flows: published, Directory: directory, Now: now},
-		Accounts: workflow.Accounts{Users: store.Users{Store: s}, Flows: published, Now: now},
-		Flows:    published, Directory: directory, API: w.slack.client(), APIURL: w.slack.URL + "/api/", Now: now, Patience: deadline.LastResort,
+		Lingering: store.Lingering{Store: s},
+		Submit:    workflow.Submit{Org: "sym", Runs: w.runs, Flows: published, Directory: directory, Now: now},
+		Accounts:  workflow.Accounts{Users: store.Users{Store: s}, Flows: published, Now: now},
+		Flows:     published, Directory: directory, API: w.slack.client(), APIURL: w.slack.URL + "/api/", Now: now, Patience: deadline.LastResort,
 		Log: slog.New(slog.NewTextHandler(w.log, nil)),
 	}
 	w.http = w.app.Handler(FixedSecret(secret))

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/slack-go/slack"
 
@@ -135,13 +136,17 @@ func (a *App) changedModal(ctx context.Context, v view, filled, changed flow.Ope
 			o.actions[field.Name] = renewed(id)
 		}
 	}
-	return requestModal(f, m.Run, o), nil
+	return a.withSessions(requestModal(f, m.Run, o), f, a.lingering(ctx, f.Name)), nil
 }
 
 // picked goes on from the flow picker to the form of the flow.
 func (a *App) picked(ctx context.Context, in interaction) (any, error) {
 	chosen, _ := valuesOf(in.View)[blockFlow].(string)
+	var lingering flow.Lingering
+	var reading sync.WaitGroup
+	reading.Go(func() { lingering = a.lingering(ctx, chosen) })
 	who, err := a.Directory.Known(ctx, in.User.ID)
+	reading.Wait()
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +158,7 @@ func (a *App) picked(ctx context.Context, in interaction) (any, error) {
 	if trigger == "" {
 		trigger = in.View.ID
 	}
-	w := window{app: a, view: in.View.ID}
+	w := window{app: a, view: in.View.ID, lingering: lingering}
 	view, err := w.prompt(ctx, f, who, trigger, metadataOf(in.View).Channel)
 	if err != nil {
 		return nil, err

@@ -108,6 +108,7 @@ func (c *card) request() string {
 	}
 	c.page.add(section(asked))
 	c.page.rows(append(c.fields(), c.said()...))
+	c.sessions()
 	text := safe(c.Requester.Display()) + " asks for " + plainly(c.wish()) + ": " + c.word()
 	if passed := c.passed(); passed != "" {
 		c.page.add(section(passed))
@@ -132,6 +133,14 @@ func (c *card) request() string {
 	return text
 }
 
+// sessions says for how long sessions may go on after the access, as was known when
+// it was asked for.
+func (c *card) sessions() {
+	if c.Lingers > 0 {
+		c.page.add(slack.NewContextBlock("", plain(sessionsFor(time.Duration(c.Lingers)*time.Second), maxText)))
+	}
+}
+
 // token says whose token asked. It mentions nobody: owners need not be told of
 // all that is asked for with their tokens.
 func (c *card) token() string { return "token of " + safe(cmp.Or(c.Owner.Email, c.Owner.Display())) }
@@ -141,6 +150,7 @@ func (c *card) status() string {
 	c.page.add(slack.NewHeaderBlock(plain(c.FlowTitle, maxHeader)))
 	c.page.add(section("You asked for " + c.wish() + "."))
 	c.page.rows(append(c.fields(), c.said()...))
+	c.sessions()
 	c.page.add(section(c.state()))
 	if c.Status == flow.Requested {
 		c.deciders()

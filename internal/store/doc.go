@@ -13,7 +13,8 @@
 // found.go: whom directories gave for them),
 // [Tokens], [Calls] (tokens of handlers' calls), [Values] (what handlers remember),
 // [Notices] (what administrators are told), [Rounds] (how far the look at who
-// holds access has come), [Limits] (the pace of systems) and [Flows], which reads published configuration (flows.go) and
+// holds access has come), [Limits] (the pace of systems),
+// [Lingering] (for how long sessions go on after access) and [Flows], which reads published configuration (flows.go) and
 // publishes it (publish.go). keys.go names the kinds of items and builds their keys;
 // change.go reads, edits and writes an item, anew after each lost race.
 //

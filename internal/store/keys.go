@@ -24,6 +24,7 @@ const (
 	KindCall        Kind = "call#"            // the token of a handler's call, by its hash: Call
 	KindValue       Kind = "kv#"              // what handlers remember for all flows, by a path of their choice
 	KindFlowValue   Kind = "flowkv#"          // what handlers remember for their own flow, by its name and a path
+	KindLinger      Kind = "linger#"          // for how long sessions at a flow's targets go on, by its name: flow.Lingering
 	KindLimit       Kind = "limit#"           // the pace of one system, by what its limit is of: flow.Bookings
 	KindNotice      Kind = "notice#"          // what administrators are told, by day and digest: Notice
 	KindFlow        Kind = "flow#"            // the newest version of a flow, by name: flow.Flow
@@ -40,7 +41,7 @@ const (
 // Kinds lists all kinds.
 func Kinds() []Kind {
 	return []Kind{
-		KindRun, KindGrant, KindSick, KindLimit, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue, KindNotice,
+		KindRun, KindGrant, KindSick, KindLimit, KindLinger, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue, KindNotice,
 		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped, KindRound, KindDrift,
 	}
 }

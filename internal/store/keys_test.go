@@ -39,6 +39,7 @@ func TestKinds(t *testing.T) {
 		{store.KindCall, "abc", "call#abc", "abc"},
 		{store.KindValue, "Path/to", "kv#Path/to", "Path/to"},
 		{store.KindFlowValue, "prod-access#Path/to", "flowkv#prod-access#Path/to", "prod-access#Path/to"},
+		{store.KindLinger, "prod-access", "linger#prod-access", "prod-access"},
 		{store.KindLimit, "aws_sso/ssoins-1", "limit#aws_sso/ssoins-1", "aws_sso/ssoins-1"},
 		{store.KindNotice, "2026-03-01#ab", "notice#2026-03-01#ab", "2026-03-01#ab"},
 		{store.KindFlow, "Prod-Access", "flow#prod-access", "prod-access"},
@@ -123,6 +124,9 @@ func TestKinds_Written(t *testing.T) {
 		"call":   func() error { _, err := store.Calls{Store: w, Now: now}.Begin(ctx, "run", "event"); return err },
 		"value":  func() error { return store.Values{Store: w}.Put(ctx, "f", "path", []byte(`1`)) },
 		"shared": func() error { return store.Values{Store: w}.PutShared(ctx, "path", []byte(`1`)) },
+		"linger": func() error {
+			return store.Lingering{Store: w}.Change(ctx, "f", func(flow.Lingering) flow.Lingering { return flow.Lingering{Targets: []flow.Lingers{{Key: "k"}}} })
+		},
 		"limit": func() error {
 			return store.Limits{Store: w}.Try(ctx, "aws_sso", func(b *flow.Bookings) { b.Took = 1 })
 		},

@@ -15,6 +15,7 @@ type Approval struct {
 	Flows     *store.Flows
 	Directory Directory
 	Users     store.Users
+	Lingering store.Lingering
 	Functions Functions
 	Handlers  Handlers // nil where no flow has any
 	// Bound checks what hooks fill into targets; nil: there is nothing to check.

@@ -108,11 +108,15 @@ func (a Approval) route(ctx context.Context, r flow.Run, signal flow.Signal) (fl
 	if err == nil {
 		identity, err = shownIdentity(ctx, a.Users, f, r.Requester, a.Now())
 	}
+	var lingers int64
+	if err == nil {
+		lingers, err = a.lingers(ctx, f, r, v.terms)
+	}
 	if err != nil {
 		return r, err
 	}
 	var in flow.Input = flow.Route{
-		SignalID: signal.ID, Tiers: tiers, Deciders: deciders, Identity: identity,
+		SignalID: signal.ID, Tiers: tiers, Deciders: deciders, Identity: identity, Lingers: lingers,
 		Terms: v.terms, Fields: v.fields, Ruling: v.ruling, Hooks: f.Hooks(), Vouched: vouched,
 	}
 	if reason := unapprovable(deciders, r); reason != nil && v.ruling == nil {

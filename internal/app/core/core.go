@@ -42,6 +42,10 @@ const (
 	CompareFor   = 4 * time.Minute
 )
 
+// LingerAtOnce is how many targets are asked at once for how long sessions go on
+// there. Most looks have none to ask.
+const LingerAtOnce = 50
+
 // Core is a store as the use cases see it, and what else all of them need.
 type Core struct {
 	Org      string
@@ -60,6 +64,8 @@ type Core struct {
 	Rounds   store.Rounds
 	Limiter  *workflow.Limiter // of the calls of targets
 	Drifts   store.Drifts
+	// Lingering is for how long sessions go on at targets.
+	Lingering store.Lingering
 	// Patience is the least time for which any answer is waited for, as in
 	// config.Settings.
 	Patience time.Duration
@@ -73,7 +79,7 @@ func New(settings config.Settings, s store.Store, clock workflow.Clock, log *slo
 		Users: store.Users{Store: s}, Messages: store.Messages{Store: s},
 		Tokens: store.Tokens{Store: s, Org: settings.Org, Now: clock.Now},
 		Calls:  store.Calls{Store: s, Now: clock.Now}, Values: store.Values{Store: s},
-		Notices: store.Notices{Store: s, Now: clock.Now}, Rounds: store.Rounds{Store: s}, Drifts: store.Drifts{Store: s},
+		Notices: store.Notices{Store: s, Now: clock.Now}, Rounds: store.Rounds{Store: s}, Drifts: store.Drifts{Store: s}, Lingering: store.Lingering{Store: s},
 	}
 	c.Limiter = &workflow.Limiter{Limits: store.Limits{Store: s}, Clock: clock, Log: log, Within: c.within}
 	return c
@@ -90,7 +96,7 @@ func (c Core) Submit(d workflow.Directory, bound workflow.CheckBound, fields wor
 // that are missing.
 func (c Core) Approval(p ApprovalPorts) (workflow.Approval, error) {
 	return workflow.Approval{
-		Runs: c.Runs, Flows: c.Flows, Users: c.Users, Notices: c.Notices, Now: c.Clock.Now,
+		Runs: c.Runs, Flows: c.Flows, Users: c.Users, Lingering: c.Lingering, Notices: c.Notices, Now: c.Clock.Now,
 		Directory: p.Directory, Functions: p.Functions, Handlers: p.Handlers, Bound: p.Bound, FunctionTimeout: max(p.FunctionTimeout, c.Patience),
 	}, complete("approval", p)
 }
@@ -166,6 +172,12 @@ func (c Core) Reconcile(open strategy.Opener, observes func(flow.Strategy) bool)
 		Runs: c.Runs, Grants: c.Grants, Flows: c.Flows, Drifts: c.Drifts, Open: open, Observes: observes, Notices: c.Notices, Now: c.Clock.Now, Log: c.Log,
 		Every: CompareEvery, Budget: CompareFor,
 	}
+}
+
+// Linger builds what asks targets for how long sessions go on there, by strategies
+// that may look at least; observes tells which can.
+func (c Core) Linger(open strategy.Opener, observes func(flow.Strategy) bool) workflow.Linger {
+	return workflow.Linger{Flows: c.Flows, Lingering: c.Lingering, Open: open, Observes: observes, Now: c.Clock.Now, Log: c.Log, AtOnce: LingerAtOnce}
 }
 
 // WallClock is the time of this machine.
