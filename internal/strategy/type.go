@@ -93,8 +93,7 @@ type Setting struct {
 // access there is given by us: whoever else has it is then told of by name.
 const SettingExclusive = "exclusive"
 
-// Exclusive declares it; whoever lists holders ([Lister]) has it among the
-// settings of targets.
+// Exclusive declares it, for the targets of all types that observe.
 var Exclusive = Setting{
 	Name: SettingExclusive, About: `"true": nobody is to have this access but by a request here, so that whoever else has it is reported by name; "false" unless set`,
 	Check: func(value string) error {

@@ -20,7 +20,8 @@ import (
 	httpstrategy "github.com/symflows/symflows/internal/strategy/http"
 )
 
-// Types gives the types by their names. Callers must not change the map.
+// Types gives the types by their names. Those that observe list who has what, so
+// that their targets may be exclusive. Callers must not change the map.
 var Types = sync.OnceValue(func() map[string]strategy.Type {
 	types := map[string]strategy.Type{}
 	for _, t := range []strategy.Type{
@@ -31,6 +32,11 @@ var Types = sync.OnceValue(func() map[string]strategy.Type {
 		custom.Type(),
 		httpstrategy.Type(),
 	} {
+		for i := range t.Targets {
+			if known := &t.Targets[i].Settings.Known; t.Observes {
+				*known = append(slices.Clone(*known), strategy.Exclusive)
+			}
+		}
 		types[t.Name] = t
 	}
 	return types

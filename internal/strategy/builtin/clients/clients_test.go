@@ -31,6 +31,8 @@ func TestLists(t *testing.T) {
 		}
 		if _, observes := opened.(strategy.Observer); observes != builtin.Types()[name].Observes {
 			t.Errorf("%s: it reads targets back: %t, and declares otherwise", name, observes)
+		} else if _, lists := opened.(strategy.Lister); lists != observes {
+			t.Errorf("%s: it reads targets back: %t, and lists who has what: %t; drift needs both", name, observes, lists)
 		}
 	}
 }
