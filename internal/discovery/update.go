@@ -71,14 +71,18 @@ func Update(file []byte, in Input) ([]byte, Changes, error) {
 	changes.Present = len(in.Found)
 	at := map[int]flow.Target{} // what was found, by the document that stands for it
 	var added []flow.Target
+	here, elsewhere := newIndex(targetsOf(mine)), newIndex(in.Elsewhere)
 	for _, t := range in.Found {
-		i := match(mine, t)
+		i := here.named(t)
+		if i < 0 { // people may have given it another name
+			i = here.covering(t)
+		}
 		switch {
 		case i >= 0:
 			at[i] = t
-		case slices.ContainsFunc(in.Elsewhere, func(other flow.Target) bool { return covers(other.Type, other.Settings, t) }):
+		case elsewhere.covering(t) >= 0:
 			// Somebody has written it, or another strategy finds it, too.
-		case slices.ContainsFunc(in.Elsewhere, func(other flow.Target) bool { return sameName(other, t) }):
+		case elsewhere.named(t) >= 0:
 			changes.Taken = append(changes.Taken, Change{Name: t.Name, Label: t.Label})
 		default:
 			added = append(added, t)
@@ -111,7 +115,7 @@ func distinct(found []flow.Target) error {
 		if err := flow.CheckName(t.Name); err != nil {
 			return fmt.Errorf("a target was found whose name can't be used: %w", err)
 		}
-		key := t.Type + " " + strings.ToLower(t.Name)
+		key := nameKey(t)
 		if names[key] {
 			return flow.Errorf(flow.CodeInternal, "two targets of type %s were found under the name %q", t.Type, t.Name)
 		}
@@ -120,19 +124,58 @@ func distinct(found []flow.Target) error {
 	return nil
 }
 
-func sameName(a, b flow.Target) bool { return a.Type == b.Type && strings.EqualFold(a.Name, b.Name) }
+// index finds targets without looking at all of them.
+type index struct {
+	targets   []flow.Target
+	byName    map[string]int
+	bySetting map[string][]int
+}
 
-// covers tells whether settings name what was found; people may have added some.
-func covers(typ string, settings map[string]string, found flow.Target) bool {
-	if typ != found.Type || len(found.Settings) == 0 {
-		return false
-	}
-	for name, value := range found.Settings {
-		if settings[name] != value {
-			return false
+func newIndex(targets []flow.Target) index {
+	x := index{targets, map[string]int{}, map[string][]int{}}
+	for i, t := range targets {
+		if _, twice := x.byName[nameKey(t)]; !twice {
+			x.byName[nameKey(t)] = i
+		}
+		for name, value := range t.Settings {
+			key := settingKey(t.Type, name, value)
+			x.bySetting[key] = append(x.bySetting[key], i)
 		}
 	}
-	return true
+	return x
+}
+
+func nameKey(t flow.Target) string { return t.Type + " " + strings.ToLower(t.Name) }
+
+func settingKey(typ, name, value string) string { return typ + "\x00" + name + "\x00" + value }
+
+// named finds the target of a name and type; -1: there is none.
+func (x index) named(t flow.Target) int {
+	if i, ok := x.byName[nameKey(t)]; ok {
+		return i
+	}
+	return -1
+}
+
+// covering finds a target that has all settings of one that was found; people may
+// have added some. It returns -1 if there is none.
+func (x index) covering(found flow.Target) int {
+	var least []int
+	for name, value := range found.Settings {
+		has := x.bySetting[settingKey(found.Type, name, value)]
+		if len(has) == 0 {
+			return -1
+		}
+		if least == nil || len(has) < len(least) {
+			least = has
+		}
+	}
+	for _, i := range least {
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(found.Settings)), func(name string) bool { return x.targets[i].Settings[name] != found.Settings[name] }) {
+			return i
+		}
+	}
+	return -1
 }
 
 // document is one of kind target.
@@ -153,16 +196,13 @@ func own(parts []*part, types []string) []document {
 	return out
 }
 
-// match finds the document of a target: by its name, or under a name that people
-// have given to it, by its settings. It returns -1 if there is none.
-func match(documents []document, t flow.Target) int {
-	i := slices.IndexFunc(documents, func(d document) bool {
-		return sameName(flow.Target{Name: text(d.attributes, "name"), Type: text(d.attributes, "type")}, t)
-	})
-	if i < 0 {
-		i = slices.IndexFunc(documents, func(d document) bool { return covers(text(d.attributes, "type"), d.settings(), t) })
+// targetsOf reads what documents say.
+func targetsOf(documents []document) []flow.Target {
+	var out []flow.Target
+	for _, d := range documents {
+		out = append(out, flow.Target{Name: text(d.attributes, "name"), Type: text(d.attributes, "type"), Settings: d.settings()})
 	}
-	return i
+	return out
 }
 
 func (d document) settings() map[string]string {

@@ -1,6 +1,7 @@
 package discovery_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -282,5 +283,24 @@ func TestUpdate_AnyOrder(t *testing.T) {
 		if n := strings.Count(file, "gone:"); n != len(ever)-len(has) || strings.Count(file, "kind: target\n") != len(ever) {
 			t.Fatalf("step %d: %d are gone of %d, and there are %d: %+v\n%s", step, n, len(ever), len(has), changes, file)
 		}
+	}
+}
+
+// TestUpdate_Many: an organisation of ten thousand targets takes as many steps, not
+// a hundred million.
+func TestUpdate_Many(t *testing.T) {
+	t.Parallel()
+	var has []flow.Target
+	for i := range 10_000 {
+		id := fmt.Sprintf("%012d", i)
+		has = append(has, found("a-"+id, "Account "+id, id)...)
+	}
+	file, changes := update(t, "", has)
+	if len(changes.Added) != len(has) {
+		t.Fatalf("%d were added", len(changes.Added))
+	}
+	has[5000].Label = "Production"
+	if _, changes = update(t, file, has[1:]); names(changes.Gone) != "a-000000000000" || names(changes.Renamed) != "a-000000005000" {
+		t.Errorf("gone %q, renamed %q", names(changes.Gone), names(changes.Renamed))
 	}
 }
