@@ -156,7 +156,10 @@ func (d Directory) Among(ctx context.Context, user string, groups []string) (in 
 				in = append(in, is...)
 			}
 			continue
-		case Lacks(err, types.ResourceTypeGroup):
+		case Lacks(err, types.ResourceTypeGroup): // which says nothing of the user
+			if there, err := d.HasUser(ctx, user); err != nil || !there {
+				return nil, false, err
+			}
 			continue
 		case err != nil:
 			return nil, false, Failure(err)

@@ -452,6 +452,37 @@ func TestDirectoryOut(t *testing.T) {
 	}
 }
 
+// TestDeletedGroup: a group that is still listed and was deleted hides no other.
+func TestDeletedGroup(t *testing.T) {
+	t.Parallel()
+	c, s, accounts := open(t, true)
+	o := mustOpen(t, s, accounts)
+	const deleted = "a1b2c3d4e5-dddddddd-2222-3333-4444-555555555555"
+	c.IdentityCenter.AddGroup(c.account, deleted, "Deleted")
+	c.IdentityCenter.Assign(c.account, admin, production, "GROUP", deleted)
+	c.IdentityCenter.DeleteGroup(c.account, deleted)
+	c.Give(sets()[0], alice)
+	up := call(t, o, sets()[0], strategy.Granting)
+	if seen, err := o.Observe(t.Context(), up); err != nil || seen.Presence != flow.Present || len(seen.Others) > 0 {
+		t.Errorf("alone: %+v, %v", seen, err)
+	}
+	bobs := up
+	bobs.Identity = bob
+	c.Give(sets()[0], bob)
+	c.DeletePerson(bob)
+	if seen, err := o.Observe(t.Context(), bobs); err != nil || seen.Presence != flow.Absent {
+		t.Errorf("of somebody who was deleted as well: %+v, %v", seen, err)
+	}
+	c.GiveByway(sets()[0], alice)
+	if seen, err := o.Observe(t.Context(), up); err != nil || len(seen.Others) != 1 || seen.Others[0] != "group Admins of Identity Center" {
+		t.Errorf("among others: %+v, %v", seen, err)
+	}
+	c.DeletePerson(alice)
+	if seen, err := o.Observe(t.Context(), up); err != nil || seen.Presence != flow.Absent || len(seen.Others) > 0 {
+		t.Errorf("of somebody who was deleted: %+v, %v", seen, err)
+	}
+}
+
 func TestLingers(t *testing.T) {
 	t.Parallel()
 	c, s, accounts := open(t, true)
