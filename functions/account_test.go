@@ -28,6 +28,7 @@ import (
 	"github.com/symflows/symflows/internal/lambdahost"
 	"github.com/symflows/symflows/internal/runner/stepfn"
 	"github.com/symflows/symflows/internal/slacksim"
+	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/dynamo/dynamotest"
 )
 
@@ -46,7 +47,21 @@ func functionARN(name string) string { return arn("lambda", "function:sym-flows-
 
 func secretARN(path string) string { return arn("secretsmanager", "secret:"+path+"-AbCdEf") }
 
-var tableARN = arn("dynamodb", "table/"+dynamotest.TableName)
+// What the template names, and no call but those that AWS makes for a function.
+var (
+	tableARN           = arn("dynamodb", "table/"+dynamotest.TableName)
+	streamARN          = tableARN + "/stream/2026-01-01T00:00:00.000"
+	removalDeadLetters = arn("sqs", "sym-flows-removals")
+)
+
+const (
+	deadLetterBucket = "arn:aws:s3:::sym-flows-dead-letters"
+	scheduleRole     = "arn:aws:iam::" + accountID + ":role/sym-flows-schedule"
+)
+
+func logGroupARN(function string) string {
+	return arn("logs", "log-group:/aws/lambda/sym-flows-"+function+":*")
+}
 
 // What settings name, besides the table and the state machine.
 const (
@@ -123,7 +138,7 @@ type customer func(payload []byte) ([]byte, *failure)
 func (a *account) settings() map[string]config.AWS {
 	all := config.AWS{
 		Table: dynamotest.TableName, StateMachine: a.machine, RemovalFunction: functionARN("removal"),
-		ScheduleGroup: scheduleGroup, ScheduleRole: "arn:aws:iam::" + accountID + ":role/schedule", ScheduleDeadLetters: arn("sqs", "sym-flows-removals"),
+		ScheduleGroup: scheduleGroup, ScheduleRole: scheduleRole, ScheduleDeadLetters: removalDeadLetters,
 		AuditStream: auditStream, AuditQueue: auditQueue, SlackSecret: slackSecret, SlackSigningSecret: signingSecret,
 		SDKFunction: functionARN("sdk"), ServicesFunction: functionARN("services"),
 	}
@@ -134,7 +149,7 @@ func (a *account) settings() map[string]config.AWS {
 	}
 	return map[string]config.AWS{
 		"slack":    {Table: all.Table, SlackSecret: all.SlackSecret, SlackSigningSecret: all.SlackSigningSecret, SDKFunction: all.SDKFunction, ServicesFunction: all.ServicesFunction},
-		"api":      {Table: all.Table, SlackSecret: all.SlackSecret},
+		"api":      {Table: all.Table, SlackSecret: all.SlackSecret, SDKFunction: all.SDKFunction},
 		"tokens":   {Table: all.Table},
 		"approval": {Table: all.Table, SlackSecret: all.SlackSecret, StateMachine: all.StateMachine, SDKFunction: all.SDKFunction, ServicesFunction: all.ServicesFunction},
 		"access":   access, "removal": access,
@@ -199,8 +214,8 @@ func open(t testing.TB) *account {
 		a.functions[functionARN(name)] = f
 	}
 	a.replaceFunctions()
-	a.follow("relay", 100, 20)
-	a.follow("notify", 25, 1000)
+	a.follow("relay", 100, 20, store.KindRun)
+	a.follow("notify", 25, 1000, store.KindRun, store.KindNotice)
 	a.receive(auditQueue, "relay")
 	t.Cleanup(a.close)
 	return a
@@ -324,6 +339,9 @@ func (a *account) invoke(arn string, payload []byte) ([]byte, *failure) {
 	i := invocation{function: strings.TrimPrefix(arn, functionARN("")), payload: payload}
 	answer, err := host.Invoke(a.t.Context(), arn, payload)
 	i.answer = answer
+	for _, action := range []string{"logs:CreateLogStream", "logs:PutLogEvents"} { // of Lambda's own lines at least
+		a.inItsName(i.function, action, logGroupARN(i.function))
+	}
 	if err != nil {
 		i.failed = failureOf(err)
 	}
@@ -383,7 +401,7 @@ func (a *account) faultOf(c call) error {
 	defer a.mu.Unlock()
 	a.calls = append(a.calls, c)
 	defer a.change()
-	if may, err := allowed(c); err != nil {
+	if may, err := permit(c); err != nil {
 		return err
 	} else if !may {
 		a.t.Errorf("%s did what its role may not: %s on %s %v", c.function, c.action, c.resource, c.keys)

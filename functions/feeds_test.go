@@ -20,12 +20,16 @@ import (
 // that failed on, halved where the function itself failed, and given up after
 // some retries
 // (https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html).
-func (a *account) follow(function string, most, retries int) {
+func (a *account) follow(function string, most, retries int, kinds ...store.Kind) {
+	for _, action := range []string{"ListStreams", "DescribeStream", "GetShardIterator"} {
+		a.inItsName(function, "dynamodb:"+action, streamARN)
+	}
 	var mu sync.Mutex
 	var waiting []awsevents.DynamoDBEventRecord
 	more := make(chan struct{}, 1)
 	a.table.Subscribe(func(r awsevents.DynamoDBEventRecord) {
-		if r.EventName == "REMOVE" || !strings.HasPrefix(r.Change.Keys["key"].String(), string(store.KindRun)) {
+		isOf := func(k store.Kind) bool { return strings.HasPrefix(r.Change.Keys["key"].String(), string(k)) }
+		if r.EventName == "REMOVE" || !slices.ContainsFunc(kinds, isOf) {
 			return
 		}
 		mu.Lock()
@@ -47,6 +51,7 @@ func (a *account) follow(function string, most, retries int) {
 		for {
 			batch := take()
 			if len(batch) > 0 {
+				a.inItsName(function, "dynamodb:GetRecords", streamARN)
 				a.deliver(function, batch, retries)
 				continue
 			}
@@ -84,6 +89,8 @@ func (a *account) deliver(function string, batch []awsevents.DynamoDBEventRecord
 		}
 		if retries <= 0 {
 			rest, _ := json.Marshal(awsevents.DynamoDBEvent{Records: batch}) // as above
+			a.inItsName(function, "s3:ListBucket", deadLetterBucket)
+			a.inItsName(function, "s3:PutObject", deadLetterBucket+"/aws/lambda/"+function)
 			a.giveUp(functionARN(function), rest)
 			return
 		}
@@ -158,17 +165,27 @@ func (a *account) serveSQS(function, operation string, input []byte) (any, error
 // receive has a function take a queue's messages, as Lambda does for it. Those
 // that it does not take are hidden until reappear.
 func (a *account) receive(url, function string) {
+	queue := arn("sqs", path.Base(url))
+	a.inItsName(function, "sqs:GetQueueAttributes", queue)
 	a.work.Go(func() {
 		for {
 			a.mu.Lock()
 			changed, q := a.changed, a.queues[url]
-			batch := q.visible[:min(10, len(q.visible))]
+			batch := slices.Clone(q.visible[:min(10, len(q.visible))])
 			q.visible = q.visible[len(batch):]
+			q.hidden = append(q.hidden, batch...)
 			a.mu.Unlock()
 			if len(batch) > 0 {
+				a.inItsName(function, "sqs:ReceiveMessage", queue)
 				left := a.offer(function, batch)
+				if len(left) < len(batch) {
+					a.inItsName(function, "sqs:DeleteMessage", queue)
+				}
 				a.mu.Lock()
-				q.hidden = append(q.hidden, left...)
+				q.hidden = slices.DeleteFunc(q.hidden, func(m awsevents.SQSMessage) bool {
+					is := func(other awsevents.SQSMessage) bool { return other.MessageId == m.MessageId }
+					return slices.ContainsFunc(batch, is) && !slices.ContainsFunc(left, is)
+				})
 				a.change()
 				a.mu.Unlock()
 				continue

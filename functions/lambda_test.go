@@ -60,6 +60,12 @@ func (a *account) asynchronous(arn string, payload []byte) {
 			return
 		}
 	}
+	switch arn { // where it has what failed put
+	case functionARN("access"), functionARN("removal"):
+		a.inItsName("access", "sqs:SendMessage", removalDeadLetters)
+	case functionARN("publish"):
+		a.inItsName("publish", "lambda:InvokeFunction", functionARN("unanswered"))
+	}
 	a.giveUp(arn, payload)
 }
 

@@ -57,7 +57,35 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(scratch)
 	defer endInterpreter()
-	return m.Run()
+	code := m.Run()
+	if code == 0 && whole() {
+		return rightsAreNeeded()
+	}
+	return code
+}
+
+// whole tells whether all tests have run.
+func whole() bool {
+	for _, name := range []string{"test.run", "test.skip", "test.list"} {
+		if flag.Lookup(name).Value.String() != "" {
+			return false
+		}
+	}
+	return !testing.Short()
+}
+
+// rightsAreNeeded holds the reviewed list to what functions did: what is allowed
+// is needed by one of them, in a test of this package.
+func rightsAreNeeded() int {
+	lines, err := unneeded()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	for _, line := range lines {
+		fmt.Fprintln(os.Stderr, "no function needs this, or no test of this package has it do what it needs it for:", line)
+	}
+	return min(len(lines), 1)
 }
 
 // bootstrap gives the path of a function as it is deployed, though for this machine.

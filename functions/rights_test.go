@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,14 +14,26 @@ import (
 
 // right is something that a function's role may do.
 type right struct {
+	line             string
 	function, action string
 	resource         *regexp.Regexp
-	keys             []*regexp.Regexp // leading keys of the table; nil is any
+	keys             []*leadingKey // of the table; nil is any
+	asked            bool
 }
+
+// leadingKey is a pattern that a right is limited to.
+type leadingKey struct {
+	text    string
+	pattern *regexp.Regexp
+	asked   bool
+}
+
+// asking guards what rights and keys remember of being asked for.
+var asking sync.Mutex
 
 // reviewedRights are those of the deployment: infra's tests hold the template
 // to this list, and these tests hold the functions to it.
-var reviewedRights = sync.OnceValues(func() ([]right, error) {
+var reviewedRights = sync.OnceValues(func() ([]*right, error) {
 	text, err := os.ReadFile(filepath.Join("..", "infra", "testdata", "rights.txt"))
 	if err != nil {
 		return nil, err
@@ -29,17 +42,23 @@ var reviewedRights = sync.OnceValues(func() ([]right, error) {
 		"${AWS::Partition}", "aws", "${AWS::Region}", region, "${AWS::AccountId}", accountID,
 		"${Table.Arn}", tableARN, "${SlackSecret}", secretARN(slackSecret), "${SlackSigningSecret}", secretARN(signingSecret),
 		"${AuditStream.Arn}", arn("firehose", "deliverystream/"+auditStream), "${AuditQueue.Arn}", arn("sqs", "sym-flows-audit"),
+		"${Table.StreamArn}", streamARN, "${DeadLetterBucket.Arn}", deadLetterBucket,
+		"${RemovalDeadLetters.Arn}", removalDeadLetters, "${ScheduleRole.Arn}", scheduleRole,
 	)
-	var all []right
+	var all []*right
 	for line := range strings.Lines(string(text)) {
-		m := rightLine.FindStringSubmatch(names.Replace(strings.TrimSpace(line)))
+		line = strings.TrimSpace(line)
+		named := logGroups.ReplaceAllStringFunc(names.Replace(line), func(logs string) string {
+			return logGroupARN(strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(logs, "${"), "Logs.Arn}")))
+		})
+		m := rightLine.FindStringSubmatch(named)
 		if m == nil {
 			continue // of a role that no function has
 		}
-		r := right{function: strings.ToLower(m[1]), action: m[2], resource: glob(m[3])}
+		r := &right{line: line, function: strings.ToLower(m[1]), action: m[2], resource: glob(m[3])}
 		if m[4] != "" {
 			for key := range strings.SplitSeq(m[4], " | ") {
-				r.keys = append(r.keys, glob(key))
+				r.keys = append(r.keys, &leadingKey{text: key, pattern: glob(key)})
 			}
 		}
 		all = append(all, r)
@@ -52,36 +71,103 @@ var reviewedRights = sync.OnceValues(func() ([]right, error) {
 
 var rightLine = regexp.MustCompile(`^([A-Z][a-z]+)Role: (\S+) on (\S+)(?: if dynamodb:LeadingKeys ForAllValues:StringLike (.+)| if .+)?$`)
 
+// logGroups are those of functions, as the list names them.
+var logGroups = regexp.MustCompile(`\$\{\w+Logs\.Arn\}`)
+
 // glob reads a pattern of a policy.
 func glob(pattern string) *regexp.Regexp {
 	return regexp.MustCompile(`^` + strings.NewReplacer(`\*`, `.*`, `\?`, `.`).Replace(regexp.QuoteMeta(pattern)) + `$`)
 }
 
-// allowed tells whether the function's role lets it make a call.
-func allowed(c call) (bool, error) {
+// allowed tells whether the function's role lets it make a call. It gives the
+// right, and the leading keys of it, that do.
+func allowed(c call) (*right, []*leadingKey, error) {
 	rights, err := reviewedRights()
 	if err != nil {
-		return false, err
+		return nil, nil, err
 	}
 	for _, r := range rights {
-		if r.function == folderOf(c.function) && r.action == c.action && r.resource.MatchString(c.resource) && allMatch(r.keys, c.keys) {
-			return true, nil
+		if r.function != folderOf(c.function) || r.action != c.action || !r.resource.MatchString(c.resource) {
+			continue
+		}
+		if keys, ok := r.covers(c.keys); ok {
+			return r, keys, nil
 		}
 	}
-	return false, nil
+	return nil, nil, nil
 }
 
-func allMatch(patterns []*regexp.Regexp, keys []string) bool {
+// covers gives the patterns that match all keys of a call.
+func (r *right) covers(keys []string) (matched []*leadingKey, ok bool) {
 	for _, key := range keys {
-		matched := patterns == nil
-		for _, p := range patterns {
-			matched = matched || p.MatchString(key)
-		}
-		if !matched {
-			return false
+		i := slices.IndexFunc(r.keys, func(k *leadingKey) bool { return k.pattern.MatchString(key) })
+		if i >= 0 {
+			matched = append(matched, r.keys[i])
+		} else if r.keys != nil {
+			return nil, false
 		}
 	}
-	return true
+	return matched, true
+}
+
+// permit remembers that a function needs what it has a right to, and tells
+// whether it has one.
+func permit(c call) (bool, error) {
+	r, keys, err := allowed(c)
+	if r == nil {
+		return false, err
+	}
+	asking.Lock()
+	defer asking.Unlock()
+	r.asked = true
+	for _, k := range keys {
+		k.asked = true
+	}
+	return true, nil
+}
+
+// inItsName is a call that a service of AWS makes for a function, with its role:
+// that the function never makes it does not mean that the role need not allow it.
+func (a *account) inItsName(function, action, resource string) {
+	c := call{function: function, action: action, resource: resource}
+	if may, err := permit(c); err != nil || !may {
+		a.t.Errorf("AWS can't do this for %s: %s on %s: %v", c.function, c.action, c.resource, err)
+	}
+}
+
+// notAsked are rights which these tests can't see used: what AWS does for a
+// function or a state machine where nothing tells that it does, and what takes
+// more than these tests have (infra's TestRightsSuffice has it).
+var notAsked = regexp.MustCompile(strings.Join([]string{
+	`: xray:`,                                        // the daemon beside a function sends its traces
+	`^ScheduleRole: sqs:SendMessage`,                 // once Lambda has taken no invocation for a day
+	`^WorkflowRole: `,                                // the interpreter has none
+	`^UnansweredRole: `,                              // it is in the template: infra's tests run it
+	`^SweepRole: (states:|dynamodb:PutItem)`,         // runs that relay has not driven for a while: time is real here
+	`^AccessRole: sts:AssumeRole`,                    // vendors in other accounts
+	`: (sick|limit)#\*$`,                             // targets that don't answer, or are asked too much
+	`^StandingRole: dynamodb:PutItem .* notice#\*$`,  // many who leave at once
+	`^TokensRole: dynamodb:PutItem .*: users#moved$`, // a workspace that moved
+}, "|"))
+
+// unneeded lists the rights of functions, and of what calls them, that nothing
+// needed in all the tests of this package together, and leading keys alike.
+func unneeded() (lines []string, err error) {
+	rights, err := reviewedRights()
+	asking.Lock()
+	defer asking.Unlock()
+	for _, r := range rights {
+		if !r.asked {
+			lines = append(lines, r.line)
+			continue
+		}
+		for _, k := range r.keys {
+			if !k.asked {
+				lines = append(lines, r.line+": "+k.text)
+			}
+		}
+	}
+	return slices.DeleteFunc(lines, notAsked.MatchString), err
 }
 
 // TestAllowed: the account refuses what roles may not do.
@@ -118,9 +204,9 @@ func TestAllowed(t *testing.T) {
 		{call{function: "services", action: "secretsmanager:GetSecretValue", resource: secretARN(pagerdutySecret)}, false},
 		{call{function: "", action: "s3:GetObject", resource: "arn:aws:s3:::x/y"}, false},
 	} {
-		got, err := allowed(test.call)
-		if err != nil || got != test.want {
-			t.Errorf("%s: %t, %v; want %t", fmt.Sprint(test.function, " ", test.action, " on ", test.resource, test.keys), got, err, test.want)
+		got, _, err := allowed(test.call)
+		if err != nil || (got != nil) != test.want {
+			t.Errorf("%s: %v, %v; want it allowed: %t", fmt.Sprint(test.function, " ", test.action, " on ", test.resource, test.keys), got, err, test.want)
 		}
 	}
 }

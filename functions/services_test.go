@@ -111,6 +111,11 @@ func (a *account) serveScheduler(function, operation string, input []byte) (any,
 	if err := a.faultOf(call{function: function, action: "scheduler:" + action, resource: schedule, input: input}); err != nil {
 		return nil, err
 	}
+	if method != "DELETE" { // the schedule will have this role
+		if err := a.faultOf(call{function: function, action: "iam:PassRole", resource: in.Target.RoleArn}); err != nil {
+			return nil, err
+		}
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	_, there := a.schedules[name]
@@ -142,6 +147,7 @@ func (a *account) fire(name string) {
 	if !there || s.ActionAfterCompletion != "DELETE" {
 		a.t.Fatalf("no schedule %s that is deleted when it has fired: %+v", name, s)
 	}
+	a.inItsName("schedule", "lambda:InvokeFunction", s.Target.Arn)
 	a.work.Go(func() { a.asynchronous(s.Target.Arn, []byte(s.Target.Input)) })
 }
 
