@@ -144,7 +144,9 @@ var notAsked = regexp.MustCompile(strings.Join([]string{
 	`^WorkflowRole: `,                                // the interpreter has none
 	`^UnansweredRole: `,                              // it is in the template: infra's tests run it
 	`^SweepRole: (states:|dynamodb:PutItem)`,         // runs that relay has not driven for a while: time is real here
-	`^AccessRole: sts:AssumeRole`,                    // vendors in other accounts
+	`: sts:AssumeRole `,                              // vendors in other accounts
+	`^DriftRole: .* (run|notice)#\*$`,                // targets that can be read back, and differ
+	`^DriftRole: .*: grant#\*$`,                      // as above
 	`: (sick|limit)#\*$`,                             // targets that don't answer, or are asked too much
 	`^StandingRole: dynamodb:PutItem .* notice#\*$`,  // many who leave at once
 	`^TokensRole: dynamodb:PutItem .*: users#moved$`, // a workspace that moved
