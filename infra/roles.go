@@ -215,6 +215,17 @@ func (d *deployment) strategyRights(r strategy.Rights) []right {
 		for _, on := range a.Resources {
 			allowed.resources = append(allowed.resources, here.Replace(on))
 		}
+		if a.When != nil {
+			equal := map[string]any{}
+			for key, values := range a.When {
+				var list []any
+				for _, v := range values {
+					list = append(list, here.Replace(v))
+				}
+				equal[key] = list
+			}
+			allowed.condition = map[string]any{"StringEquals": equal}
+		}
 		out = append(out, allowed)
 	}
 	for _, role := range r.Assume {

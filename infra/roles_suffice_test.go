@@ -68,6 +68,7 @@ const (
 // Another account, in which a role lets us act.
 const (
 	connectorAccount = "210987654321"
+	personARN        = "arn:aws:iam::" + awstest.Account + ":role/alice"
 	connectorARN     = "arn:aws:iam::" + connectorAccount + ":role/sym/connector"
 
 	managementAccount = "310987654321" // which has Identity Center
@@ -106,12 +107,14 @@ func newAccount(t *testing.T) *account {
 	center.AddUser(managementAccount, "a1b2c3d4e5-11111111-2222-3333-4444-555555555555", "alice", "alice@example.com")
 	center.AddGroup(managementAccount, "a1b2c3d4e5-aaaaaaaa-2222-3333-4444-555555555555", "On call")
 	center.AddRole(managementAccount, "arn:aws:iam::"+connectorAccount+":role/ProdAdmin")
+	elsewhere.EKS.AddPrincipal(personARN)
+	elsewhere.EKS.AddCluster(awstest.Account, region, "main", "API")
 	a.guard = &awstest.Guard{
 		Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			switch {
 			case strings.HasPrefix(r.Header.Get("X-Amz-Target"), "DynamoDB"):
 				table.ServeHTTP(w, r)
-			case strings.Contains(r.Header.Get("Authorization"), "/sts/aws4_request"):
+			case regexp.MustCompile("/(sts|eks)/aws4_request").MatchString(r.Header.Get("Authorization")):
 				elsewhere.ServeHTTP(w, r)
 			default:
 				services.ServeHTTP(w, r)
@@ -313,6 +316,12 @@ func TestRightsSuffice(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	// An administrator says who somebody is where no strategy can find out.
+	people := adminapi.People{Users: tokens.Users, Org: "sym", Now: a.clock.Now}
+	if err := people.SetIdentity(ctx, events.Identity{Email: "alice@example.com", Service: "aws_eks", UserID: personARN}, "operator"); err != nil {
+		t.Fatal(err)
+	}
+
 	// A program asks for access, twice.
 	api := a.as("ApiRole")
 	bot, token, err := api.Tokens.Check(ctx, value)
@@ -328,7 +337,7 @@ func TestRightsSuffice(t *testing.T) {
 	}
 	submit := api.Submit(api.SlackDirectory(), builtin.CheckBound, handlers(api), nil)
 	var byAPI []string
-	for name, target := range map[string]string{"databases": "aws_lambda_function:orders-db", "tools": "http:wiki", "tickets": "custom:support", "groups": "aws_iam_group:ops", "people": "aws_sso_group:on-call", "accounts": "aws_account_access_role:prod-admin"} {
+	for name, target := range map[string]string{"databases": "aws_lambda_function:orders-db", "tools": "http:wiki", "tickets": "custom:support", "groups": "aws_iam_group:ops", "people": "aws_sso_group:on-call", "accounts": "aws_account_access_role:prod-admin", "clusters": "aws_eks_access_policy:main-view"} {
 		duration := 600.0
 		if name == "tools" {
 			duration = 60 // which is too late for a schedule
@@ -445,12 +454,12 @@ func TestRightsSuffice(t *testing.T) {
 	functions := lambda.NewFromConfig(access.AWS)
 	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"body": {}, "errors": []}`) }))
 	t.Cleanup(target.Close)
+	open := clients.Open(clients.Deps{
+		Functions: invoke.Functions{API: functions}, Handlers: handlers(access), Secrets: access.Secrets, Now: a.clock.Now, HTTPClient: &http.Client{Transport: redirect(target.URL)},
+		AWS: func() (aws.Config, error) { return access.AWS, nil },
+	})
 	grants := must(access.Access(core.AccessPorts{
-		Open: clients.Open(clients.Deps{
-			Functions: invoke.Functions{API: functions}, Handlers: handlers(access), Secrets: access.Secrets, Now: a.clock.Now, HTTPClient: &http.Client{Transport: redirect(target.URL)},
-			AWS: func() (aws.Config, error) { return access.AWS, nil },
-		}),
-		Rights: builtin.Rights, Bound: builtin.CheckBound, Handlers: handlers(access),
+		Open: open, Rights: builtin.Rights, Bound: builtin.CheckBound, Handlers: handlers(access),
 		Schedule: schedule.EventBridge{
 			API: scheduler.NewFromConfig(access.AWS), Group: "sym-flows", FunctionARN: removalARN, RoleARN: roleARN, DeadLetterARN: "queue", Now: a.clock.Now,
 		},
@@ -516,6 +525,10 @@ func TestRightsSuffice(t *testing.T) {
 		}
 		if r := run(id); r.Status != flow.Deescalated {
 			t.Errorf("run of %s is %s: %+v", r.Flow, r.Status, r.Error)
+		} else if r.Flow == "clusters" { // who else is there, and, after a lost answer, whether the cluster is
+			clusters := must(open(r.Access.Strategy))(t)
+			must(clusters.(strategy.Lister).Holders(ctx, r.Access.Target))(t)
+			must(clusters.Revoke(ctx, strategy.Call{Target: r.Access.Target, Identity: r.Access.Identity}))(t)
 		}
 		for _, audit.Log = range []workflow.AuditLog{auditlog.Firehose{API: firehose.NewFromConfig(relay.AWS), Stream: "sym-flows", Clock: a.clock}, fullLog{}} {
 			if err := audit.HandleOrQueue(ctx, []store.Change{changed(id)}, queue); err != nil {
@@ -571,7 +584,6 @@ func TestRightsSuffice(t *testing.T) {
 	}
 	next.SlackID, next.SlackTeam = "U3", "T3"
 	must(slack.Users.Remember(ctx, next))(t)
-	people := adminapi.People{Users: tokens.Users, Org: "sym", Now: a.clock.Now}
 	if done := must(people.Confirm(ctx, events.ConfirmInput{All: true}, "operator"))(t); len(done.Claims) != 1 {
 		t.Errorf("confirmed %+v", done)
 	}

@@ -344,6 +344,17 @@ func TestKindsAreGranted(t *testing.T) {
 var strategyRows = map[string][]string{
 	"aws_account_access": {"sts:AssumeRole on arn:aws:iam::310987654321:role/sym/account-access if sts:ExternalId StringEquals 1f0c1f0c"},
 
+	"aws_eks": {
+		"eks:AssociateAccessPolicy on arn:${AWS::Partition}:eks:${AWS::Region}:${AWS::AccountId}:access-entry/main/* if eks:policyArn StringEquals arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy",
+		"eks:CreateAccessEntry on arn:${AWS::Partition}:eks:${AWS::Region}:${AWS::AccountId}:cluster/main",
+		"eks:DeleteAccessEntry on arn:${AWS::Partition}:eks:${AWS::Region}:${AWS::AccountId}:access-entry/main/*",
+		"eks:DescribeAccessEntry on arn:${AWS::Partition}:eks:${AWS::Region}:${AWS::AccountId}:access-entry/main/*",
+		"eks:DescribeCluster on arn:${AWS::Partition}:eks:${AWS::Region}:${AWS::AccountId}:cluster/main",
+		"eks:DisassociateAccessPolicy on arn:${AWS::Partition}:eks:${AWS::Region}:${AWS::AccountId}:access-entry/main/*",
+		"eks:ListAccessEntries on arn:${AWS::Partition}:eks:${AWS::Region}:${AWS::AccountId}:cluster/main",
+		"eks:ListAssociatedAccessPolicies on arn:${AWS::Partition}:eks:${AWS::Region}:${AWS::AccountId}:access-entry/main/*",
+		"eks:TagResource on arn:${AWS::Partition}:eks:${AWS::Region}:${AWS::AccountId}:access-entry/main/*",
+	},
 	"aws_iam":    {"sts:AssumeRole on arn:aws:iam::210987654321:role/sym/connector if sts:ExternalId StringEquals 1f0c1f0c"},
 	"aws_lambda": {"lambda:InvokeFunction on arn:aws:lambda:us-east-1:123456789012:function:grant-database"},
 	"aws_sso":    {"sts:AssumeRole on arn:aws:iam::310987654321:role/sym/identity-center if sts:ExternalId StringEquals 1f0c1f0c"},
@@ -393,7 +404,9 @@ func TestStrategyRights_Statements(t *testing.T) {
 	defer jsiiTurn.Unlock()
 	const role = "arn:aws:iam::210987654321:role/sym/directory"
 	got := (&deployment{}).strategyRights(strategy.Rights{
-		Allow:   []strategy.Allow{{Actions: []string{"iam:AddUserToGroup"}, Resources: []string{"arn:{partition}:iam::{account}:group/ops", "arn:{partition}:eks:{region}:{account}:cluster/main"}}},
+		Allow: []strategy.Allow{{Actions: []string{"iam:AddUserToGroup"}, Resources: []string{"arn:{partition}:iam::{account}:group/ops", "arn:{partition}:eks:{region}:{account}:cluster/main"}}, {
+			Actions: []string{"eks:AssociateAccessPolicy"}, Resources: []string{"arn:{partition}:eks:{region}:{account}:access-entry/main/*"}, When: map[string][]string{"eks:policyArn": {"arn:{partition}:eks::aws:p"}},
+		}},
 		Assume:  []strategy.Role{{ARN: role, ExternalID: "1f0c"}, {ARN: role + "-open"}},
 		Secrets: []flow.SecretRef{{Path: "arn:aws:secretsmanager:us-east-1:123456789012:secret:/sym/okta", JSONKey: "a"}, {Path: "arn:aws:secretsmanager:us-east-1:123456789012:secret:/sym/okta", JSONKey: "b"}},
 	})
@@ -402,6 +415,11 @@ func TestStrategyRights_Statements(t *testing.T) {
 		{actions: []string{"iam:AddUserToGroup"}, resources: []string{
 			fmt.Sprintf("arn:%s:iam::%s:group/ops", partition, account), fmt.Sprintf("arn:%s:eks:%s:%s:cluster/main", partition, region, account),
 		}},
+		{
+			actions:   []string{"eks:AssociateAccessPolicy"},
+			resources: []string{fmt.Sprintf("arn:%s:eks:%s:%s:access-entry/main/*", partition, region, account)},
+			condition: map[string]any{"StringEquals": map[string]any{"eks:policyArn": []any{fmt.Sprintf("arn:%s:eks::aws:p", partition)}}},
+		},
 		{actions: []string{"sts:AssumeRole"}, resources: []string{role}, condition: map[string]any{"StringEquals": map[string]any{"sts:ExternalId": "1f0c"}}},
 		{actions: []string{"sts:AssumeRole"}, resources: []string{role + "-open"}},
 		{actions: []string{"secretsmanager:GetSecretValue"}, resources: []string{"arn:aws:secretsmanager:us-east-1:123456789012:secret:/sym/okta-??????"}},

@@ -66,8 +66,8 @@ func DirectoryRights(s flow.Strategy) (find []Allow, storeAndUsers []string) {
 	store := s.Settings[SettingIdentityStoreID]
 	if store == "" {
 		store = "*"
-		find = append(find, Allow{[]string{"sso:DescribeInstance"}, []string{instance}})
+		find = append(find, Allow{Actions: []string{"sso:DescribeInstance"}, Resources: []string{instance}})
 	}
 	storeAndUsers = []string{partition + ":identitystore::" + AccountOf(s).ID + ":identitystore/" + store, partition + ":identitystore:::user/*"}
-	return append(find, Allow{[]string{"identitystore:DescribeUser", "identitystore:GetUserId"}, storeAndUsers}), storeAndUsers
+	return append(find, Allow{Actions: []string{"identitystore:DescribeUser", "identitystore:GetUserId"}, Resources: storeAndUsers}), storeAndUsers
 }

@@ -2,6 +2,7 @@ package strategy
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -22,6 +23,9 @@ type Allow struct {
 	// Resources are ARNs. Where the configuration does not name the account, they
 	// have placeholders: "arn:{partition}:iam::{account}:group/ops".
 	Resources []string
+	// When limits it further: what a condition key of IAM ("eks:policyArn") must be
+	// equal to, one of the values; nil: nothing.
+	When map[string][]string
 }
 
 // Placeholders in ARNs, for where we run.
@@ -64,7 +68,7 @@ func (r Rights) Looking() Rights {
 			}
 		}
 		if len(actions) > 0 {
-			out.Allow = append(out.Allow, Allow{actions, a.Resources})
+			out.Allow = append(out.Allow, Allow{Actions: actions, Resources: a.Resources, When: a.When})
 		}
 	}
 	out.Assume = r.Assume
@@ -83,19 +87,26 @@ func (t Type) RightsOf(s flow.Strategy) Rights {
 // what they are, so that a policy changes only if they do.
 func Join(all ...Rights) Rights {
 	var out Rights
-	resources := map[string][]string{} // by actions
+	joined := map[string]*Allow{} // by actions and conditions
 	for _, r := range all {
 		for _, a := range r.Allow {
-			actions := strings.Join(distinct(a.Actions), " ")
-			resources[actions] = append(resources[actions], a.Resources...)
+			actions := distinct(a.Actions)
+			same := strings.Join(actions, " ") + conditions(a.When)
+			if joined[same] == nil {
+				joined[same] = &Allow{Actions: actions, When: inOrder(a.When)}
+			}
+			joined[same].Resources = append(joined[same].Resources, a.Resources...)
 		}
 		out.Assume = append(out.Assume, r.Assume...)
 		out.Secrets = append(out.Secrets, r.Secrets...)
 	}
-	for actions, on := range resources {
-		out.Allow = append(out.Allow, Allow{strings.Fields(actions), distinct(on)})
+	for _, a := range joined {
+		a.Resources = distinct(a.Resources)
+		out.Allow = append(out.Allow, *a)
 	}
-	slices.SortFunc(out.Allow, func(a, b Allow) int { return slices.Compare(a.Actions, b.Actions) })
+	slices.SortFunc(out.Allow, func(a, b Allow) int {
+		return cmp.Or(slices.Compare(a.Actions, b.Actions), strings.Compare(conditions(a.When), conditions(b.When)))
+	})
 	slices.SortFunc(out.Assume, func(a, b Role) int {
 		return cmp.Or(strings.Compare(a.ARN, b.ARN), strings.Compare(a.ExternalID, b.ExternalID))
 	})
@@ -104,6 +115,23 @@ func Join(all ...Rights) Rights {
 	})
 	out.Assume, out.Secrets = slices.Compact(out.Assume), slices.Compact(out.Secrets)
 	return out
+}
+
+func inOrder(when map[string][]string) map[string][]string {
+	when = maps.Clone(when)
+	for key, values := range when {
+		when[key] = distinct(values)
+	}
+	return when
+}
+
+// conditions tells them in one order: " if eks:policyArn is …".
+func conditions(when map[string][]string) string {
+	var b strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(when)) {
+		b.WriteString(" if " + key + " is " + strings.Join(distinct(when[key]), " or "))
+	}
+	return b.String()
 }
 
 func distinct(list []string) []string {
@@ -123,7 +151,7 @@ func (r Rights) Names() []string {
 			what = "function "
 		}
 		for _, on := range a.Resources {
-			names = append(names, what+on)
+			names = append(names, what+on+conditions(a.When))
 		}
 	}
 	for _, role := range r.Assume {

@@ -21,6 +21,8 @@ func TestJoin(t *testing.T) {
 	b := strategy.Rights{
 		Allow: []strategy.Allow{
 			{Actions: []string{"iam:GetGroup"}, Resources: []string{"arn:g1"}},
+			{Actions: []string{"iam:GetGroup"}, Resources: []string{"arn:g2"}, When: map[string][]string{"aws:x": {"2", "1"}}},
+			{Actions: []string{"iam:GetGroup"}, Resources: []string{"arn:g1"}, When: map[string][]string{"aws:x": {"1", "2"}}},
 			{Actions: []string{"iam:AddUserToGroup", "iam:RemoveUserFromGroup"}, Resources: []string{"arn:g1", "arn:g3"}},
 		},
 		Assume:  []strategy.Role{{ARN: role.ARN, ExternalID: "b-1"}, role},
@@ -30,6 +32,7 @@ func TestJoin(t *testing.T) {
 		Allow: []strategy.Allow{
 			{Actions: []string{"iam:AddUserToGroup", "iam:RemoveUserFromGroup"}, Resources: []string{"arn:g1", "arn:g2", "arn:g3"}},
 			{Actions: []string{"iam:GetGroup"}, Resources: []string{"arn:g1"}},
+			{Actions: []string{"iam:GetGroup"}, Resources: []string{"arn:g1", "arn:g2"}, When: map[string][]string{"aws:x": {"1", "2"}}},
 		},
 		Assume:  []strategy.Role{{ARN: role.ARN, ExternalID: "b-1"}, role},
 		Secrets: []flow.SecretRef{{Name: "other", Path: "/sym/other"}, token},
@@ -48,6 +51,8 @@ func TestJoin(t *testing.T) {
 		"right to iam:AddUserToGroup, iam:RemoveUserFromGroup on arn:g2",
 		"right to iam:AddUserToGroup, iam:RemoveUserFromGroup on arn:g3",
 		"right to iam:GetGroup on arn:g1",
+		"right to iam:GetGroup on arn:g1 if aws:x is 1 or 2",
+		"right to iam:GetGroup on arn:g2 if aws:x is 1 or 2",
 		"role " + role.ARN + " with external id b-1", "role " + role.ARN + " with external id c-1",
 	}
 	if diff := cmp.Diff(names, want.Names()); diff != "" {

@@ -9,7 +9,6 @@
 //	ledger.go     state, and what it was a while ago
 //	sts.go, …     a service each; identitycenter.go has the state of three
 //	rights.go     a guard that holds callers to what strategies declare
-//	sts.go, …     a service each
 //
 // # How to add a service
 //

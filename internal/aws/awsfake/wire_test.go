@@ -18,6 +18,8 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eks"
+	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -25,7 +27,7 @@ import (
 
 // modules are the SDK's, by the names that calls are signed for. Of account-access
 // there is none to be had: accountaccess_test.go holds it to AWS's reference.
-var modules = map[string]string{"iam": "iam", "sts": "sts", "sso": "ssoadmin", "identitystore": "identitystore"}
+var modules = map[string]string{"iam": "iam", "sts": "sts", "eks": "eks", "sso": "ssoadmin", "identitystore": "identitystore"}
 
 // TestRequests: the fake takes the requests that the SDK's module has as
 // snapshots, each for the operation that it is of.
@@ -143,6 +145,31 @@ func recorded(t *testing.T, f *Fake) map[string][]byte {
 	must(users.GetUser(ctx, &iam.GetUserInput{UserName: alice}))
 	must(users.GetAccountAuthorizationDetails(ctx, &iam.GetAccountAuthorizationDetailsInput{Filter: []types.EntityType{types.EntityTypeUser}, MaxItems: aws.Int32(1)}))
 	must(users.RemoveUserFromGroup(ctx, &iam.RemoveUserFromGroupInput{GroupName: ops, UserName: alice}))
+	const viewer = "arn:aws:iam::123456789012:role/viewer"
+	f.EKS.AddPrincipal(viewer)
+	for _, name := range []string{"main", "test"} {
+		f.EKS.AddCluster(Own, Region, name, "API")
+	}
+	f.EKS.AddEntry(Own, Region, "main", "arn:aws:iam::123456789012:role/admin", "admins")
+	clusters := eks.NewFromConfig(cfg)
+	cluster, principal, one := aws.String("main"), aws.String(viewer), aws.Int32(1)
+	view, edit := aws.String(AccessPolicy("AmazonEKSViewPolicy")), aws.String(AccessPolicy("AmazonEKSEditPolicy"))
+	must(clusters.CreateAccessEntry(ctx, &eks.CreateAccessEntryInput{ClusterName: cluster, PrincipalArn: principal, Tags: map[string]string{"key0": "b"}}))
+	for _, policy := range []*string{edit, view} {
+		must(clusters.AssociateAccessPolicy(ctx, &eks.AssociateAccessPolicyInput{
+			ClusterName: cluster, PrincipalArn: principal, PolicyArn: policy, AccessScope: &ekstypes.AccessScope{Type: ekstypes.AccessScopeTypeNamespace, Namespaces: []string{"orders"}},
+		}))
+	}
+	entry, err := clusters.DescribeAccessEntry(ctx, &eks.DescribeAccessEntryInput{ClusterName: cluster, PrincipalArn: principal})
+	must(entry, err)
+	must(clusters.TagResource(ctx, &eks.TagResourceInput{ResourceArn: entry.AccessEntry.AccessEntryArn, Tags: map[string]string{"key0": "c"}}))
+	must(clusters.ListAssociatedAccessPolicies(ctx, &eks.ListAssociatedAccessPoliciesInput{ClusterName: cluster, PrincipalArn: principal, MaxResults: one}))
+	must(clusters.ListAccessEntries(ctx, &eks.ListAccessEntriesInput{ClusterName: cluster, MaxResults: one}))
+	must(clusters.ListAccessPolicies(ctx, &eks.ListAccessPoliciesInput{MaxResults: one}))
+	must(clusters.ListClusters(ctx, &eks.ListClustersInput{MaxResults: one}))
+	must(clusters.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: cluster}))
+	must(clusters.DisassociateAccessPolicy(ctx, &eks.DisassociateAccessPolicyInput{ClusterName: cluster, PrincipalArn: principal, PolicyArn: view}))
+	must(clusters.DeleteAccessEntry(ctx, &eks.DeleteAccessEntryInput{ClusterName: cluster, PrincipalArn: principal}))
 	askIdentityCenter(t, f, cfg)
 	return answers
 }

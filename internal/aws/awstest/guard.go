@@ -224,7 +224,7 @@ func callOf(r *http.Request, body []byte) (Call, error) {
 	c := Call{Role: role}
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	var in input
-	if len(body) > 0 && !slices.Contains([]string{"lambda", "s3", "iam", "sts"}, service) {
+	if len(body) > 0 && !slices.Contains([]string{"lambda", "s3", "iam", "sts", "eks"}, service) {
 		if err := json.Unmarshal(body, &in); err != nil {
 			return c, fmt.Errorf("%s %s: %w", service, operation, err)
 		}
@@ -300,6 +300,8 @@ func callOf(r *http.Request, body []byte) (Call, error) {
 	case "account-access":
 		operation = map[string]string{"POST entitlements": "CreateEntitlement", "DELETE entitlements": "DeleteEntitlement", "POST entitlements-list": "ListEntitlements"}[r.Method+" "+strings.Split(r.URL.Path, "/")[1]]
 		c.Resource = in.ApplicationARN + r.URL.Query().Get("applicationArn")
+	case "eks":
+		operation, c.Resource = callOfEKS(r, arn)
 	case "s3":
 		operation = map[string]string{http.MethodGet: "GetObject", http.MethodPut: "PutObject"}[r.Method]
 		c.Resource = "arn:aws:s3:::" + strings.TrimPrefix(r.URL.Path, "/")
@@ -308,6 +310,36 @@ func callOf(r *http.Request, body []byte) (Call, error) {
 	}
 	c.Action = service + ":" + operation
 	return c, nil
+}
+
+// callOfEKS tells a call of EKS by its path, and what IAM holds it to: the cluster,
+// or the access entry.
+func callOfEKS(r *http.Request, arn func(string) string) (operation, resource string) {
+	if tagged, ok := strings.CutPrefix(r.URL.Path, "/tags/"); ok {
+		return "TagResource", tagged
+	}
+	parts := strings.Split(strings.Trim(r.URL.EscapedPath(), "/"), "/")
+	shape := parts[0]
+	for i := 2; i < len(parts); i += 2 {
+		shape += " " + parts[i]
+	}
+	if len(parts)%2 == 0 { // it ends in the name of one
+		shape += " one"
+	}
+	operation = map[string]string{
+		"GET clusters": "ListClusters", "GET clusters one": "DescribeCluster", "GET access-policies": "ListAccessPolicies",
+		"GET clusters access-entries": "ListAccessEntries", "POST clusters access-entries": "CreateAccessEntry",
+		"GET clusters access-entries one": "DescribeAccessEntry", "DELETE clusters access-entries one": "DeleteAccessEntry",
+		"GET clusters access-entries access-policies": "ListAssociatedAccessPolicies", "POST clusters access-entries access-policies": "AssociateAccessPolicy",
+		"DELETE clusters access-entries access-policies one": "DisassociateAccessPolicy",
+	}[r.Method+" "+shape]
+	switch {
+	case len(parts) < 2:
+		return operation, "*"
+	case len(parts) < 4:
+		return operation, arn("cluster/" + parts[1])
+	}
+	return operation, arn("access-entry/" + parts[1] + "/role/" + Account + "/name/7ac1") // as AWS names it
 }
 
 // input is what of a call's input names resources and items.

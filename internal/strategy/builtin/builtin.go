@@ -13,6 +13,7 @@ import (
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
 	"github.com/symflows/symflows/internal/strategy/awsaccountaccess"
+	"github.com/symflows/symflows/internal/strategy/awseks"
 	"github.com/symflows/symflows/internal/strategy/awsiam"
 	"github.com/symflows/symflows/internal/strategy/awslambda"
 	"github.com/symflows/symflows/internal/strategy/awssso"
@@ -26,6 +27,7 @@ var Types = sync.OnceValue(func() map[string]strategy.Type {
 	types := map[string]strategy.Type{}
 	for _, t := range []strategy.Type{
 		awsaccountaccess.Type(),
+		awseks.Type(),
 		awsiam.Type(),
 		awslambda.Type(),
 		awssso.Type(),

@@ -17,6 +17,7 @@ import (
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
 	awsaccountaccess "github.com/symflows/symflows/internal/strategy/awsaccountaccess/client"
+	awseks "github.com/symflows/symflows/internal/strategy/awseks/client"
 	awsiam "github.com/symflows/symflows/internal/strategy/awsiam/client"
 	awslambda "github.com/symflows/symflows/internal/strategy/awslambda/client"
 	awssso "github.com/symflows/symflows/internal/strategy/awssso/client"
@@ -45,11 +46,11 @@ type Deps struct {
 // openers has a line for each strategy of package builtin.
 var openers = map[string]func(Deps) strategy.Opener{
 	"aws_account_access": inAWS(awsaccountaccess.Open),
-
-	"aws_iam":    inAWS(awsiam.Open),
-	"aws_lambda": func(d Deps) strategy.Opener { return awslambda.Open(d.Functions) },
-	"aws_sso":    inAWS(awssso.Open),
-	"custom":     func(d Deps) strategy.Opener { return custom.Open(d.Handlers) },
+	"aws_eks":            inAWS(awseks.Open),
+	"aws_iam":            inAWS(awsiam.Open),
+	"aws_lambda":         func(d Deps) strategy.Opener { return awslambda.Open(d.Functions) },
+	"aws_sso":            inAWS(awssso.Open),
+	"custom":             func(d Deps) strategy.Opener { return custom.Open(d.Handlers) },
 	"http": func(d Deps) strategy.Opener {
 		return httpstrategy.Open(httpstrategy.Deps{Client: d.HTTPClient, Secrets: d.Secrets, Now: d.Now})
 	},
