@@ -97,6 +97,7 @@ func newAccount(t *testing.T) *account {
 	// Where a role lets us in, it is up to that account what the role may do.
 	elsewhere := awsfake.New()
 	elsewhere.STS.AddKey("AccessRole", "secret")
+	elsewhere.STS.AddKey("DriftRole", "secret")
 	elsewhere.STS.AddRole(connectorARN, "1f0c1f0c")
 	elsewhere.IAM.AddUser(connectorAccount, "/", "alice@example.com", nil)
 	elsewhere.IAM.AddGroup(connectorAccount, "/", "ops")
@@ -642,7 +643,8 @@ func (a *account) handlersAsk(t *testing.T, run string) {
 }
 
 // byLambda are rights that Lambda uses for a function, or which no call shows.
-var byLambda = regexp.MustCompile(`: (logs:|xray:|dynamodb:DescribeStream|dynamodb:GetRecords|dynamodb:GetShardIterator|dynamodb:ListStreams|s3:|` +
+// drift gets all that strategies may read, be it for grants only.
+var byLambda = regexp.MustCompile(`^DriftRole: eks:Describe|: (logs:|xray:|dynamodb:DescribeStream|dynamodb:GetRecords|dynamodb:GetShardIterator|dynamodb:ListStreams|s3:|` +
 	`sqs:ReceiveMessage|sqs:DeleteMessage|sqs:GetQueueAttributes|sqs:SendMessage on \$\{RemovalDeadLetters|iam:PassRole|lambda:InvokeFunction on .*-unanswered$)`)
 
 // redirect sends all requests to an address.
