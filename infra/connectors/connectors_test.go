@@ -167,7 +167,7 @@ func TestRights(t *testing.T) {
 		for i, u := range uses()[name] {
 			var want []string
 			for _, a := range typ.RightsOf(u.strategy).Allow {
-				want = append(want, allowed(a.Actions, a.Resources, nil, here.Replace)...)
+				want = append(want, allowed(a.Actions, a.Resources, a.When, here.Replace)...)
 			}
 			want = sorted(want)
 			if len(want) < 3 {
