@@ -114,6 +114,10 @@ func told(r events.AuditRecord) slacksim.Record {
 		out.Line = who + " opened the form of " + flowName
 	case flow.EventRequest:
 		out.Line, out.Note = called(asker)+" asked for "+what, written(r.Fields[flow.FieldNameReason])
+		if failed {
+			out.Line = whose + " could not be sent"
+			break
+		}
 		if s, ok := r.Fields[flow.FieldNameDuration].(float64); ok {
 			out.Line += " for " + flow.Words(time.Duration(s)*time.Second)
 		}

@@ -37,6 +37,7 @@ func TestTold(t *testing.T) {
 	}{
 		{"prompt", nil, plain, "Alice opened the form of prod-access", ""},
 		{"request", nil, plain, "Alice asked for Orders database for 10 minutes", "Look into late orders"},
+		{"request", failed("the handler failed"), bad, "Alice's request for Orders database could not be sent", "the handler failed"},
 		{"request", func(r *events.AuditRecord) { clear(r.Fields) }, plain, "Alice asked for prod-access", ""},
 		{"request_forward", nil, plain, "Alice's request for Orders database was passed on", ""},
 		{"request_forward", failed("no such channel"), bad, "Alice's request for Orders database could not be delivered", "no such channel"},

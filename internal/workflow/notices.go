@@ -76,14 +76,14 @@ func (n Notify) errorChannels(ctx context.Context) ([]string, error) {
 }
 
 // configured lists those with these e-mail addresses who can press a button,
-// each once. The error channel hears of those whom Slack does not have; where
-// says what names them, and attribute is that by its path.
-func (a Approval) configured(ctx context.Context, f *flow.Flow, where, attribute string, emails []string, guests bool) ([]flow.Actor, error) {
+// each once. The error channel hears of those whom Slack does not have; attribute
+// is the path of what names them.
+func (a Approval) configured(ctx context.Context, f *flow.Flow, attribute string, emails []string, guests bool) ([]flow.Actor, error) {
 	var list []flow.Actor
 	for i, email := range emails {
 		found, err := a.people().byEmail(ctx, email)
 		if err == nil && gone(found) {
-			err = a.absent(ctx, f, where, fmt.Sprintf("%s[%d]", attribute, i), "user:"+email)
+			err = a.absent(ctx, f, fmt.Sprintf("%s[%d]", attribute, i), "user:"+email)
 		}
 		if err != nil {
 			return nil, err
@@ -100,15 +100,27 @@ func gone(found []store.User) bool {
 }
 
 // absent has the error channel told of a name in the configuration that Slack
-// does not have any more.
-func (a Approval) absent(ctx context.Context, f *flow.Flow, where, path, name string) error {
+// does not have any more. What an environment names, all its flows do.
+func (a Approval) absent(ctx context.Context, f *flow.Flow, path, name string) error {
 	place, err := placeOf(ctx, a.Flows, f, path)
 	if err != nil {
 		return err
 	}
-	text := "The flow " + f.Name + " names " + name + " in its " + where + place + ", and Slack has no such active user, or nobody in such a group, or another account has the address than before. It counts as nobody: correct the flow, or confirm the account."
-	return a.Notices.Tell(ctx, "flow "+f.Name+", "+where+": "+name, text, f.Environment.ErrorChannel)
+	attribute := path[:strings.LastIndexByte(path, '[')]
+	by := "flow " + f.Name
+	if attribute == attributeAdmins {
+		by = "environment " + f.Environment.Name
+	}
+	why := "has no such active user, or another account has the address than before. It counts as nobody: correct it, or confirm the account."
+	if strings.HasPrefix(name, "group:") {
+		why = "has no such user group, or nobody active is in it. It counts as nobody: correct it, or the group."
+	}
+	text := "The " + by + " names " + name + " in its " + attribute + place + ", and Slack " + why
+	return a.Notices.Tell(ctx, by+", "+attribute+": "+name, text, f.Environment.ErrorChannel)
 }
+
+// attributeAdmins is an environment's; the other paths are of flows.
+const attributeAdmins = "admins"
 
 // placeOf says in brackets where the configuration in force has an attribute of
 // a version of a flow; "" if it has another version of it, or none.

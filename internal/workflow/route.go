@@ -157,7 +157,7 @@ func (a Approval) deciders(ctx context.Context, f *flow.Flow, said flow.Answer) 
 			found, err = a.people().byEmail(ctx, who)
 		}
 		if flow.CodeOf(err) == flow.CodeUnknownUser || err == nil && gone(found) {
-			err = a.absent(ctx, f, "approval.approvers", fmt.Sprintf("approval.approvers[%d]", i), name)
+			err = a.absent(ctx, f, fmt.Sprintf("approval.approvers[%d]", i), name)
 		}
 		if err != nil {
 			return flow.Deciders{}, err
@@ -179,7 +179,7 @@ func (a Approval) deciders(ctx context.Context, f *flow.Flow, said flow.Answer) 
 
 // admins are the people of the environment who may always decide.
 func (a Approval) admins(ctx context.Context, f *flow.Flow) ([]flow.Actor, error) {
-	return a.configured(ctx, f, "admins of the environment "+f.Environment.Name, "admins", f.Environment.Admins, false)
+	return a.configured(ctx, f, attributeAdmins, f.Environment.Admins, false)
 }
 
 // permit applies what get_permissions said.
@@ -259,8 +259,7 @@ func (a Approval) tiers(ctx context.Context, f *flow.Flow, said flow.Answer) ([]
 		return tiers, nil
 	}
 	for i, n := range f.Params.Approval.Notify {
-		where := fmt.Sprintf("approval.notify[%d].users", i)
-		users, err := a.configured(ctx, f, where, where, n.Users, true)
+		users, err := a.configured(ctx, f, fmt.Sprintf("approval.notify[%d].users", i), n.Users, true)
 		if err != nil {
 			return nil, err
 		}
