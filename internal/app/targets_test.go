@@ -11,6 +11,7 @@ import (
 	"github.com/symflows/symflows/internal/aws/awsfake"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
+	"github.com/symflows/symflows/internal/strategy/builtin"
 )
 
 // accounts is a strategy type that finds what a test says.
@@ -322,5 +323,54 @@ func TestTargets_AWS(t *testing.T) {
 	var out strings.Builder
 	if err := Main(t.Context(), []string{"check", "-flows", dir, "-data", t.TempDir()}, os.Getenv, &out, &out); err != nil || !strings.Contains(out.String(), "access by aws_iam, 2 targets\nno faults\n") {
 		t.Errorf("%v\n%s", err, out.String())
+	}
+}
+
+// TestTargets_Types: each type of strategy that finds targets at AWS begins by
+// flags, and what it has found passes check and is found again as it is.
+func TestTargets_Types(t *testing.T) {
+	fake := inAWS(t)
+	const instance, application, group = "arn:aws:sso:::instance/ssoins-1234567890abcdef", "arn:aws:account-access:us-east-1:123456789012:application/app-1234", "a1b2c3d4e5-22222222-2222-2222-2222-222222222222"
+	fake.IAM.AddGroup(awsfake.Own, "/", "ops")
+	fake.EKS.AddCluster(awsfake.Own, awsfake.Region, "main", "API")
+	c := fake.IdentityCenter
+	c.AddInstance(awsfake.Own, instance, "d-1234567890", application)
+	c.AddGroup(awsfake.Own, group, "Billing")
+	c.AddRole(awsfake.Own, "arn:aws:iam::111111111111:role/ops/ProdAdmin")
+	c.Entitle(awsfake.Own, "arn:aws:iam::111111111111:role/ops/ProdAdmin", "GROUP", group)
+	finds := 0
+	for name := range builtin.Types() {
+		flags, finder := map[string][]string{
+			"aws_iam":            {"-region", awsfake.Region},
+			"aws_sso":            {"-instance_arn", instance},
+			"aws_account_access": {"-instance_arn", instance, "-application_arn", application},
+			"aws_eks":            {"-region", awsfake.Region},
+		}[name]
+		if !finder {
+			continue
+		}
+		finds++
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "main.yaml"), []byte("{kind: environment, name: main}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		run := func(args ...string) (string, error) {
+			var out strings.Builder
+			err := Main(t.Context(), append(args, "-flows", dir), os.Getenv, &out, &out)
+			return out.String(), err
+		}
+		args := append([]string{"targets", name, "-strategy", "found"}, flags...)
+		if out, err := run(args...); err != nil || !strings.Contains(out, "added    ") {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+		if out, err := run(args...); err != nil || !strings.Contains(out, "nothing has changed") {
+			t.Errorf("%s again: %v\n%s", name, err, out)
+		}
+		if out, err := run("check", "-data", t.TempDir()); err != nil {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+	}
+	if finds != 4 {
+		t.Errorf("only %d types find targets", finds)
 	}
 }
