@@ -53,10 +53,10 @@ const (
 	bookingTime = 10 * time.Second
 	// removalPatience is how long a removal waits for what is kept before it goes
 	// ahead without.
-	removalPatience = 2 * time.Second
+	removalPatience = 5 * time.Second
 	// After a lost race, the next try is made within the pause, which doubles.
 	firstPause   = 10 * time.Millisecond
-	longestPause = time.Second
+	longestPause = 2 * time.Second
 )
 
 // Call implements strategy.Limiter.
