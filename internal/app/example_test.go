@@ -112,7 +112,9 @@ func TestExample_AWS(t *testing.T) {
 	must(alice.Fill(map[string]string{"Why do you need it?": "fix the bill", "For how long?": "30 minutes", "Target": "AdministratorAccess on " + exampleAccount}))
 	must(alice.Submit())
 	must(p.settle())
-	run(flow.Requested)
+	if r := run(flow.Requested); r.Lingers != int64((4 * time.Hour).Seconds()) {
+		t.Errorf("who decides is told that sessions go on for %d seconds, want the permission set's four hours", r.Lingers)
+	}
 	has := func() bool {
 		return fake.IdentityCenter.Assigned(awsfake.Own, exampleAdmin, exampleAccount, "USER", exampleAlice)
 	}
