@@ -71,7 +71,7 @@ const (
 func (c campaign) run(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	w := &sickWorld{
-		T: t, stop: stop, store: &storetest.Memory{Now: time.Now}, times: map[string]time.Time{}, gone: map[string]time.Time{},
+		T: t, ctx: ctx, store: &storetest.Memory{Now: time.Now}, times: map[string]time.Time{}, gone: map[string]time.Time{},
 		dead: make(chan struct{}), under: map[bool]int{}, most: map[bool]int{},
 	}
 	close(w.dead) // nothing hangs while access is granted
@@ -86,21 +86,21 @@ func (c campaign) run(t *testing.T) {
 	}
 	p.start(ctx)
 	ends := w.began.Add(accessLasts)
-	time.Sleep(time.Until(ends))
+	pass(time.Until(ends))
 	if c.crash > 0 {
-		time.Sleep(c.crash)
+		pass(c.crash)
 		p.kill()
 		p = w.boot(c)
 		p.start(ctx)
 	}
-	time.Sleep(time.Until(ends.Add(outage)))
+	pass(time.Until(ends.Add(outage)))
 	for _, id := range dead {
 		if r := w.run(id); r.Status != flow.Escalated {
 			t.Fatalf("access at a dead target was %s", r.Status)
 		}
 	}
 	close(w.dead)
-	time.Sleep(flow.MaxRemovalBackOff + time.Minute)
+	pass(flow.MaxRemovalBackOff + time.Minute)
 	stop()
 	synctest.Wait()
 
@@ -139,7 +139,7 @@ func (c campaign) run(t *testing.T) {
 // sickWorld is what outlives the processes of a campaign.
 type sickWorld struct {
 	*testing.T
-	stop  context.CancelFunc
+	ctx   context.Context // ends with the campaign
 	store *storetest.Memory
 	flow  *flow.Flow
 	began time.Time // when access was granted
@@ -163,6 +163,11 @@ func sickFlow() *flow.Flow {
 		Params:   flow.Params{AllowRevoke: true, ScheduleDeescalation: true},
 	}
 }
+
+// bubble is the clock of a campaign, whose time passes by itself.
+var bubble core.WallClock
+
+func pass(d time.Duration) { <-bubble.After(d) }
 
 // deadTarget is the target that answers nobody for a while.
 const deadTarget = "dead-db"
@@ -249,7 +254,7 @@ func (m mortal) List(ctx context.Context, q store.Query) (store.Page, error) {
 func (w *sickWorld) boot(c campaign) *process {
 	p := &process{world: w, over: make(chan struct{})}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	kernel := core.New(config.Settings{Org: "sym"}, mortal{w.store, p}, core.WallClock{}, log)
+	kernel := core.New(config.Settings{Org: "sym"}, mortal{w.store, p}, bubble, log)
 	p.access = &workflow.Access{
 		Runs: kernel.Runs, Grants: kernel.Grants, Sick: kernel.Sick, Flows: kernel.Flows, Users: kernel.Users, Clock: kernel.Clock, Log: log,
 		Open:   func(flow.Strategy) (strategy.Strategy, error) { return calls{p}, nil },
@@ -295,7 +300,7 @@ func (p *process) onThisMachine(kernel core.Core, drive workflow.Drive, log *slo
 // again, after one second, two, four, up to five minutes
 // (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html).
 func (p *process) inAWS(kernel core.Core, drive workflow.Drive, limit int) {
-	l := &functionsInAWS{process: p, places: make(chan struct{}, limit), timers: map[string]*time.Timer{}}
+	l := &functionsInAWS{process: p, places: make(chan struct{}, limit), timers: map[string]context.CancelFunc{}}
 	p.access.Schedule, p.access.Remover, drive.Remover = l, l, l
 	p.access.Ahead = core.Ahead
 	sweep := kernel.Sweep(drive, core.SweepAhead)
@@ -309,7 +314,7 @@ func (p *process) inAWS(kernel core.Core, drive workflow.Drive, limit int) {
 			for ctx.Err() == nil {
 				_, _ = sweep.Run(ctx)
 				select {
-				case <-time.After(time.Minute):
+				case <-bubble.After(time.Minute):
 				case <-ctx.Done():
 				}
 			}
@@ -324,26 +329,26 @@ type functionsInAWS struct {
 	ctx     context.Context
 
 	mu     sync.Mutex
-	timers map[string]*time.Timer
+	timers map[string]context.CancelFunc
 }
 
 func (l *functionsInAWS) Remove(_ context.Context, id string) error {
 	if l.ctx == nil {
 		return nil // nothing is due before it works
 	}
-	time.Sleep(asks)
+	pass(asks)
 	go func() {
 		for pause := time.Second; l.ctx.Err() == nil; pause = min(2*pause, 5*time.Minute) {
 			select {
 			case l.places <- struct{}{}:
 				_ = l.process.access.Deescalate(l.ctx, id) // the sweep repeats it
-				time.Sleep(ownWork)
+				pass(ownWork)
 				<-l.places
 				return
 			default:
 			}
 			select {
-			case <-time.After(pause/2 + rand.N(pause)): // not all at the same moment
+			case <-bubble.After(pause/2 + rand.N(pause)): // not all at the same moment
 			case <-l.ctx.Done():
 			}
 		}
@@ -368,17 +373,25 @@ func (l *functionsInAWS) arm(id string, at time.Time) {
 	within := time.Duration(id[0]) * time.Minute / 256
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if old := l.timers[id]; old != nil {
-		old.Stop()
+	if stop := l.timers[id]; stop != nil {
+		stop()
 	}
-	l.timers[id] = time.AfterFunc(time.Until(minute.Add(within)), func() { _ = l.Remove(context.Background(), id) })
+	ctx, stop := context.WithCancel(l.process.world.ctx)
+	l.timers[id] = stop
+	go func() {
+		select {
+		case <-bubble.After(time.Until(minute.Add(within))):
+			_ = l.Remove(ctx, id)
+		case <-ctx.Done():
+		}
+	}()
 }
 
 func (l *functionsInAWS) Delete(ctx context.Context, id string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if old := l.timers[id]; old != nil {
-		old.Stop()
+	if stop := l.timers[id]; stop != nil {
+		stop()
 	}
 	return l.process.world.Delete(ctx, id)
 }
@@ -428,7 +441,7 @@ func (c calls) Revoke(ctx context.Context, call strategy.Call) (strategy.Result,
 		}
 	}
 	select {
-	case <-time.After(answersIn):
+	case <-bubble.After(answersIn):
 	case <-ctx.Done():
 		return strategy.Result{}, ctx.Err()
 	case <-c.process.over:
