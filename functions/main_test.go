@@ -83,7 +83,7 @@ func rightsAreNeeded() int {
 		return 1
 	}
 	for _, line := range lines {
-		fmt.Fprintln(os.Stderr, "no function needs this, or no test of this package has it do what it needs it for:", line)
+		fmt.Fprintln(os.Stderr, "no function needs this, or no test of this package has it do what it needs it for (TestSeldom could; or say in notAsked why none can):", line)
 	}
 	return min(len(lines), 1)
 }

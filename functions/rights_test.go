@@ -139,18 +139,21 @@ func (a *account) inItsName(function, action, resource string) {
 // function or a state machine where nothing tells that it does, and what takes
 // more than these tests have (infra's TestRightsSuffice has it).
 var notAsked = regexp.MustCompile(strings.Join([]string{
-	`: xray:`,                                        // the daemon beside a function sends its traces
 	`^ScheduleRole: sqs:SendMessage`,                 // once Lambda has taken no invocation for a day
 	`^WorkflowRole: `,                                // the interpreter has none
 	`^UnansweredRole: `,                              // it is in the template: infra's tests run it
 	`^SweepRole: (states:|dynamodb:PutItem)`,         // runs that relay has not driven for a while: time is real here
-	`: sts:AssumeRole `,                              // vendors in other accounts
 	`^DriftRole: .* (run|notice)#\*$`,                // targets that can be read back, and differ
 	`^DriftRole: .*: grant#\*$`,                      // as above
-	`: (sick|limit)#\*$`,                             // targets that don't answer, or are asked too much
+	`: (sick|limit|linger)#\*$`,                      // targets that don't answer, are asked too much, or keep what was taken away
 	`^StandingRole: dynamodb:PutItem .* notice#\*$`,  // many who leave at once
 	`^TokensRole: dynamodb:PutItem .*: users#moved$`, // a workspace that moved
 }, "|"))
+
+// asked are the actions that there can be calls of in these tests: not those of
+// systems to which strategies give access, nor the traces that the daemon beside a
+// function sends.
+var asked = regexp.MustCompile(`: (dynamodb|firehose|iam:PassRole|lambda|logs|s3|scheduler|secretsmanager|sqs|states)\b`)
 
 // unneeded lists the rights of functions, and of what calls them, that nothing
 // needed in all the tests of this package together, and leading keys alike.
@@ -169,7 +172,7 @@ func unneeded() (lines []string, err error) {
 			}
 		}
 	}
-	return slices.DeleteFunc(lines, notAsked.MatchString), err
+	return slices.DeleteFunc(lines, func(line string) bool { return notAsked.MatchString(line) || !asked.MatchString(line) }), err
 }
 
 // TestAllowed: the account refuses what roles may not do.

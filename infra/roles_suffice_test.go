@@ -642,7 +642,8 @@ func (a *account) handlersAsk(t *testing.T, run string) {
 	}
 }
 
-// byLambda are rights that Lambda uses for a function, or which no call shows.
+// byLambda are rights that Lambda uses for a function, or which no call shows. The
+// tests of package functions have them used, by functions as they are deployed.
 // drift gets all that strategies may read, be it for grants only.
 var byLambda = regexp.MustCompile(`^DriftRole: eks:Describe|: (logs:|xray:|dynamodb:DescribeStream|dynamodb:GetRecords|dynamodb:GetShardIterator|dynamodb:ListStreams|s3:|` +
 	`sqs:ReceiveMessage|sqs:DeleteMessage|sqs:GetQueueAttributes|sqs:SendMessage on \$\{RemovalDeadLetters|iam:PassRole|lambda:InvokeFunction on .*-unanswered$)`)
