@@ -39,8 +39,8 @@ func Type() strategy.Type {
 		Targets: []strategy.TargetType{{
 			Name: TargetAccessPolicy,
 			Settings: strategy.Settings{Known: []strategy.Setting{
-				{Name: SettingCluster, About: "the name of the cluster", Required: true, Check: check(clusterName, "the name of a cluster: letters, digits, - and _")},
-				{Name: SettingPolicyARN, About: "the ARN of the access policy, like arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy", Required: true, Check: check(policyARN, "the ARN of an access policy, like arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"), Bindable: true},
+				{Name: SettingCluster, About: "the name of the cluster", Required: true, Check: check(clusterName, maxCluster, "the name of a cluster: letters, digits, - and _")},
+				{Name: SettingPolicyARN, About: "the ARN of the access policy, like arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy", Required: true, Check: check(policyARN, maxARN, "the ARN of an access policy, like arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"), Bindable: true},
 				{Name: SettingNamespaces, About: `the namespaces that it is for, like "orders, dev-*"; "*" is the whole cluster, what belongs to no namespace included`, Required: true, Check: checkNamespaces, Bindable: true},
 			}},
 			Habits: strategy.Habits{
@@ -57,16 +57,24 @@ func Type() strategy.Type {
 }
 
 var (
-	clusterName  = regexp.MustCompile(`^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$`)
+	clusterName  = regexp.MustCompile(`^[0-9A-Za-z][A-Za-z0-9_-]*$`)
 	policyARN    = regexp.MustCompile(`^arn:aws[a-z-]*:eks::aws:cluster-access-policy/[A-Za-z0-9]+$`)
-	namespace    = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,62}\*?)$`)
-	principalARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/[!-~]{1,512}$`)
+	namespace    = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*\*?$`)
+	principalARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/[!-~]+$`)
 	sessionARN   = regexp.MustCompile(`^arn:aws[a-z-]*:sts::([0-9]{12}):assumed-role/([^/]+)/`)
 )
 
-func check(form *regexp.Regexp, like string) func(string) error {
+// The limits of EKS and of Kubernetes in characters.
+const (
+	maxCluster   = 100
+	maxNamespace = 63
+	maxARN       = 2048
+	maxIdentity  = 700 // longer than any of IAM's, and short enough for the key of a grant
+)
+
+func check(form *regexp.Regexp, most int, like string) func(string) error {
 	return func(v string) error {
-		if form.MatchString(v) {
+		if len(v) <= most && form.MatchString(v) {
 			return nil
 		}
 		return flow.Errorf(flow.CodeInvalid, "must be %s", like)
@@ -78,7 +86,7 @@ func checkNamespaces(v string) error {
 		return nil
 	}
 	for part := range strings.SplitSeq(v, ",") {
-		if part = strings.TrimSpace(part); !namespace.MatchString(part) || strings.HasSuffix(part, "-") {
+		if part = strings.TrimSpace(part); len(part) > maxNamespace || !namespace.MatchString(part) || strings.HasSuffix(part, "-") {
 			return flow.Errorf(flow.CodeInvalid, `must be names of namespaces with commas between them, like "orders, dev-*", or "*" for the whole cluster: %q is none`, flow.Clip(part, 60))
 		}
 	}
@@ -147,7 +155,7 @@ func Namespaces(target flow.Target) []string {
 // CheckIdentity holds an identity to being the ARN of a role or a user. The error
 // has flow.CodeIdentity and says what to save instead.
 func CheckIdentity(identity string) error {
-	if principalARN.MatchString(identity) {
+	if len(identity) <= maxIdentity && principalARN.MatchString(identity) {
 		return nil
 	}
 	if m := sessionARN.FindStringSubmatch(identity); m != nil {

@@ -47,23 +47,30 @@ func Type() strategy.Type {
 }
 
 var (
-	name    = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,128}$`)
-	tagKey  = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+@-]{1,128}$`)
-	userARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::([0-9]{12}):user/(?:[!-~]*/)?([A-Za-z0-9_+=,.@-]{1,64})$`)
+	name    = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]+$`)
+	tagKey  = regexp.MustCompile(`^[A-Za-z0-9 _.:/=+@-]+$`)
+	userARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::([0-9]{12}):user/(?:[!-~]*/)?([A-Za-z0-9_+=,.@-]+)$`)
+)
+
+// IAM's limits in characters.
+const (
+	maxGroup  = 128
+	maxUser   = 64
+	maxTagKey = 128
 )
 
 func checkGroup(v string) error {
-	if name.MatchString(v) {
+	if len(v) <= maxGroup && name.MatchString(v) {
 		return nil
 	}
 	return flow.Errorf(flow.CodeInvalid, "must be the name of a group, without its path: letters, digits and _+=,.@- only")
 }
 
 func checkTag(v string) error {
-	if tagKey.MatchString(v) {
+	if len(v) <= maxTagKey && tagKey.MatchString(v) {
 		return nil
 	}
-	return flow.Errorf(flow.CodeInvalid, "must be the key of a tag, like email")
+	return flow.Errorf(flow.CodeInvalid, "must be the key of a tag, like email: letters, digits, spaces and _.:/=+@- only")
 }
 
 func checkEndSessions(v string) error {
@@ -117,10 +124,10 @@ func rights(s flow.Strategy) strategy.Rights {
 // User takes an identity apart, the ARN of a user or its name. The account is ""
 // for a name. The error has flow.CodeIdentity and says what to store instead.
 func User(identity string) (accountID, userName string, err error) {
-	if m := userARN.FindStringSubmatch(identity); m != nil {
+	if m := userARN.FindStringSubmatch(identity); m != nil && len(m[2]) <= maxUser {
 		return m[1], m[2], nil
 	}
-	if len(identity) <= 64 && name.MatchString(identity) {
+	if len(identity) <= maxUser && name.MatchString(identity) {
 		return "", identity, nil
 	}
 	return "", "", flow.Errorf(flow.CodeIdentity, "%s is no user of IAM: have an administrator save the user's ARN, like arn:aws:iam::123456789012:user/alice, as who they are at aws_iam", flow.Clip(identity, 100))
