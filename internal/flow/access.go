@@ -46,6 +46,8 @@ type Access struct {
 	// at the latest. Both are zero where it does not wait.
 	BusyUntil time.Time `json:"busy_until,omitzero"`
 	LookAt    time.Time `json:"look_at,omitzero"`
+	// Waiting is set while granting or taking away waits for the target.
+	Waiting *Waiting `json:"waiting,omitempty"`
 }
 
 // Live tells whether there may be something to remove.
@@ -145,6 +147,7 @@ func (in PutOff) apply(r *Run, now time.Time) error {
 	if r.Status != Approved || !r.Access.Live() || r.removing() {
 		return stale
 	}
+	r.Access.Waiting = nil
 	r.Access.BusyUntil = in.Until.UTC()
 	r.Access.LookAt = now.Add(busyLook)
 	if in.Until.After(now) && in.Until.Before(r.Access.LookAt) {
@@ -171,7 +174,7 @@ func (in Escalate) apply(r *Run, now time.Time) error {
 	fields := map[string]any{}
 	again := !a.Seen.IsZero()
 	a.Seen, a.Output = now, clipOutput(in.Output)
-	a.BusyUntil, a.LookAt, r.Postponed = time.Time{}, time.Time{}, nil
+	a.BusyUntil, a.LookAt, a.Waiting, r.Postponed = time.Time{}, time.Time{}, nil, nil
 	if again { // it ends when it was to end
 		fields[KeyAgain] = true
 	} else if r.DurationSeconds > 0 {
@@ -223,6 +226,9 @@ func (in Claim) apply(r *Run, now time.Time) error {
 		return Errorf(CodeBusy, "this access is being taken away already")
 	}
 	claim.Owner, claim.Until = in.Owner, in.Until
+	if w := r.Access.Waiting; w != nil && w.Step == EventEscalate {
+		r.Access.Waiting = nil
+	}
 	if claim.EventID == "" {
 		claim.EventID = asked.ID
 		if !byHand {
@@ -238,6 +244,8 @@ type Deescalate struct {
 	Owner     string
 	StillHeld []string // keys of entitlements that other runs hold
 	Kept      []string // keys of entitlements that predate us
+	// GrantedBy says by what else the person has the same access, for people.
+	GrantedBy []string
 	Output    json.RawMessage
 	Warnings  []string
 	Hooks     []string // those that the flow may define
@@ -275,13 +283,16 @@ func (in Deescalate) apply(r *Run, now time.Time) error {
 	if len(in.Kept) > 0 {
 		e.Fields[KeyKept] = in.Kept
 	}
+	if len(in.GrantedBy) > 0 {
+		e.Fields[KeyStillGrantedBy] = clipWarnings(in.GrantedBy)
+	}
 	if len(in.Warnings) > 0 {
 		e.Fields[KeyWarnings] = clipWarnings(in.Warnings)
 	}
 	r.record(e)
 	r.then(EventDeescalate, e.ID, in.Hooks)
 	r.Status, r.Error, r.Postponed = Deescalated, nil, nil
-	r.Access.Removed, r.Access.Lingering = now, time.Time{}
+	r.Access.Removed, r.Access.Lingering, r.Access.Waiting = now, time.Time{}, nil
 	r.Access.Removal.Owner, r.Access.Removal.Until, r.Access.Removal.Result = "", time.Time{}, nil
 	return nil
 }
@@ -314,7 +325,7 @@ func (in Spare) apply(r *Run, now time.Time) error {
 	e := asked.asEvent()
 	e.State, e.Errors = StateIntercepted, []Failure{in.Reason}
 	r.record(e)
-	r.Access.Removal = Removal{}
+	r.Access.Removal, r.Access.Waiting = Removal{}, nil
 	if r.Error != nil && r.Error.Step == EventDeescalate {
 		r.Error = nil
 	}

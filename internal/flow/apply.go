@@ -28,6 +28,10 @@ func Apply(r Run, in Input, now time.Time) (Run, error) {
 	r.After = slices.Clone(r.After)
 	if r.Access != nil {
 		access := *r.Access
+		if access.Waiting != nil {
+			waiting := *access.Waiting
+			access.Waiting = &waiting
+		}
 		r.Access = &access
 	}
 	if r.Error != nil {

@@ -76,17 +76,19 @@ func situations() map[string]situation {
 		"approved, failed":          {must(approved, t0, failing(EventEscalate, CodeUnavailable, "the target did not answer")), soon},
 		"approved, failed for good": {must(approved, t0, failing(EventEscalate, CodeIdentity, "no such user")), soon},
 		"granting":                  {granting, soon},
+		"granting, waiting":         {must(granting, soon, LookAgain{Step: EventEscalate, Text: "it works on it"}), soon},
 		"granting, over":            {granting, t0.Add(hour + GrantWindow)},
 		"granting, asked":           {must(granting, t0, click(ActionDeescalate, requester)), soon},
 		"granting, claimed":         {must(must(granting, t0, click(ActionDeescalate, requester)), t0, claim), soon},
 
 		// Access that ends.
-		"escalated, over": {escalated, t0.Add(hour)},
-		"forever":         {forever, t0.Add(1000 * hour)},
-		"asked":           {asked, soon},
-		"claimed":         {claimed, soon},
-		"claimed, over":   {must(escalated, t0.Add(hour), Claim{Owner: "worker", Until: t0.Add(hour + time.Minute)}), t0.Add(hour + 30*time.Second)},
-		"claim is dead":   {claimed, t0.Add(20 * time.Minute)},
+		"escalated, over":  {escalated, t0.Add(hour)},
+		"forever":          {forever, t0.Add(1000 * hour)},
+		"asked":            {asked, soon},
+		"claimed":          {claimed, soon},
+		"claimed, over":    {must(escalated, t0.Add(hour), Claim{Owner: "worker", Until: t0.Add(hour + time.Minute)}), t0.Add(hour + 30*time.Second)},
+		"claimed, waiting": {must(claimed, soon, LookAgain{Step: EventDeescalate, Owner: "worker", Text: "it works on it"}), soon},
+		"claim is dead":    {claimed, t0.Add(20 * time.Minute)},
 		// Handlers that failed.
 		"prompted, held":       {must(must(prompted, t0, submitted(hour)), t0, Fail{Step: EventRequest, SignalID: EventID(runID, 2), Reason: handlerFailed}), soon},
 		"prompted, held, over": {must(must(prompted, t0, submitted(hour)), t0, Fail{Step: EventRequest, SignalID: EventID(runID, 2), Reason: handlerFailed}), t0.Add(PromptTimeout)},
@@ -250,6 +252,15 @@ var inputs = map[string]func(r *Run, now time.Time) Input{
 	"fail escalate at a sick target":   func(*Run, time.Time) Input { return sickFailure(EventEscalate) },
 	"escalate":                         func(*Run, time.Time) Input { return Escalate{Output: []byte(`{"user":"tmp"}`)} },
 	"claim":                            func(_ *Run, now time.Time) Input { return Claim{Owner: "worker", Until: now.Add(time.Minute)} },
+	"lookagain":                        func(*Run, time.Time) Input { return LookAgain{Step: EventEscalate, Text: "it works on it"} },
+	"lookagain in five minutes": func(*Run, time.Time) Input {
+		return LookAgain{Step: EventEscalate, Text: "accept the invitation", Todo: true, After: 5 * time.Minute}
+	},
+	"lookagain at the end": func(_ *Run, now time.Time) Input {
+		return LookAgain{Step: EventDeescalate, Owner: "worker", Text: "it works on it", Accepted: now}
+	},
+	"lookagain by another": func(*Run, time.Time) Input { return LookAgain{Step: EventDeescalate, Owner: "another"} },
+	"lookagain at nothing": func(*Run, time.Time) Input { return LookAgain{Step: EventApprove} },
 	"claim by another": func(_ *Run, now time.Time) Input {
 		return Claim{Owner: "another", Until: now.Add(time.Minute)}
 	},
@@ -591,6 +602,7 @@ prompted                  | intend                      | ! Run:ILLEGAL_MOVE
 prompted                  | escalate                    | ! Run:ILLEGAL_MOVE
 prompted                  | putoff                      | ! Run:STALE
 prompted                  | postpone                    | ! Run:STALE
+prompted                  | lookagain                   | ! Run:STALE
 prompted                  | claim                       | ! DeescalateAPI:INVALID_RUN
 prompted                  | deescalate                  | ! DeescalateAPI:INVALID_RUN
 prompted                  | fail escalate               | ! Run:STALE
@@ -627,6 +639,7 @@ requested                 | intend                      | ! Run:ILLEGAL_MOVE
 requested                 | escalate                    | ! Run:ILLEGAL_MOVE
 requested                 | putoff                      | ! Run:STALE
 requested                 | postpone                    | ! Run:STALE
+requested                 | lookagain                   | ! Run:STALE
 requested                 | claim                       | ! DeescalateAPI:INVALID_RUN
 requested                 | deescalate                  | ! DeescalateAPI:INVALID_RUN
 requested                 | fail escalate               | ! Run:STALE
@@ -663,6 +676,7 @@ approved                  | intend                      | approved | - | - | +1m
 approved                  | escalate                    | ! Run:ILLEGAL_MOVE
 approved                  | putoff                      | ! Run:STALE
 approved                  | postpone                    | approved | - | - | +49.95s | -
+approved                  | lookagain                   | ! Run:STALE
 approved                  | claim                       | ! DeescalateAPI:INVALID_RUN
 approved                  | deescalate                  | ! DeescalateAPI:INVALID_RUN
 approved                  | fail escalate               | approved | escalate/in_progress | - | +2s | -
@@ -699,6 +713,7 @@ denied                    | intend                      | ! Run:ILLEGAL_MOVE
 denied                    | escalate                    | ! Run:ILLEGAL_MOVE
 denied                    | putoff                      | ! Run:STALE
 denied                    | postpone                    | ! Run:STALE
+denied                    | lookagain                   | ! Run:STALE
 denied                    | claim                       | ! DeescalateAPI:INVALID_RUN
 denied                    | deescalate                  | ! DeescalateAPI:INVALID_RUN
 denied                    | fail escalate               | ! Run:STALE
@@ -735,6 +750,7 @@ expired                   | intend                      | ! Run:ILLEGAL_MOVE
 expired                   | escalate                    | ! Run:ILLEGAL_MOVE
 expired                   | putoff                      | ! Run:STALE
 expired                   | postpone                    | ! Run:STALE
+expired                   | lookagain                   | ! Run:STALE
 expired                   | claim                       | ! DeescalateAPI:INVALID_RUN
 expired                   | deescalate                  | ! DeescalateAPI:INVALID_RUN
 expired                   | fail escalate               | ! Run:STALE
@@ -771,6 +787,7 @@ cancelled                 | intend                      | ! Run:ILLEGAL_MOVE
 cancelled                 | escalate                    | ! Run:ILLEGAL_MOVE
 cancelled                 | putoff                      | ! Run:STALE
 cancelled                 | postpone                    | ! Run:STALE
+cancelled                 | lookagain                   | ! Run:STALE
 cancelled                 | claim                       | ! DeescalateAPI:INVALID_RUN
 cancelled                 | deescalate                  | ! DeescalateAPI:INVALID_RUN
 cancelled                 | fail escalate               | ! Run:STALE
@@ -807,6 +824,7 @@ escalated                 | intend                      | ! Run:ILLEGAL_MOVE
 escalated                 | escalate                    | unchanged
 escalated                 | putoff                      | ! Run:STALE
 escalated                 | postpone                    | ! Run:STALE
+escalated                 | lookagain                   | ! Run:STALE
 escalated                 | claim                       | ! Run:ILLEGAL_MOVE
 escalated                 | deescalate                  | ! Grant:BUSY
 escalated                 | fail escalate               | ! Run:STALE
@@ -843,6 +861,7 @@ deescalated               | intend                      | ! Run:ILLEGAL_MOVE
 deescalated               | escalate                    | ! Run:ILLEGAL_MOVE
 deescalated               | putoff                      | ! Run:STALE
 deescalated               | postpone                    | ! Run:STALE
+deescalated               | lookagain                   | ! Run:STALE
 deescalated               | claim                       | unchanged
 deescalated               | deescalate                  | unchanged
 deescalated               | fail escalate               | ! Run:STALE
@@ -950,6 +969,30 @@ granting                  | intend                      | unchanged
 granting                  | escalate                    | escalated | escalate | - | +1h0m0s | -
 granting                  | putoff                      | approved | - | - | +20s | -
 granting                  | putoff for long             | approved | - | - | +1m15s | -
+granting                  | lookagain                   | approved | - | - | +1m5s | -
+granting                  | lookagain at the end        | ! Run:STALE
+granting                  | lookagain in five minutes   | approved | - | - | +6m0s | -
+granting                  | lookagain at nothing        | ! Run:ILLEGAL_MOVE
+
+# granting, waiting
+granting, waiting         | lookagain                   | approved | - | - | +1m10s | -
+granting, waiting         | putoff                      | approved | - | - | +20s | -
+granting, waiting         | escalate                    | escalated | escalate | - | +1h0m0s | -
+granting, waiting         | fail escalate               | approved | escalate/in_progress | - | +2s | -
+granting, waiting         | dispatch                    | approved | - | - | +1m5s | 1 runs
+granting, waiting         | claim                       | ! Run:ILLEGAL_MOVE
+granting, waiting         | receive deescalate          | approved | - | deescalate | now | -
+
+# claimed, waiting
+claimed, waiting          | lookagain at the end        | ! Grant:BUSY
+claimed, waiting          | claim                       | escalated | - | deescalate | +1m5s | -
+claimed, waiting          | claim by another            | escalated | - | deescalate | +1m5s | -
+claimed, waiting          | deescalate                  | ! Grant:BUSY
+claimed, waiting          | fail deescalate             | escalated | deescalate/in_progress | deescalate | +5s | -
+claimed, waiting          | lookagain                   | ! Run:STALE
+claimed                   | lookagain at the end        | escalated | - | deescalate | +1m5s | -
+claimed                   | lookagain by another        | ! Grant:BUSY
+
 granting                  | fail escalate               | approved | escalate/in_progress | - | +2s | -
 granting                  | receive deescalate          | approved | - | deescalate | now | -
 granting                  | claim                       | ! Run:ILLEGAL_MOVE

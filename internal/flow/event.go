@@ -86,6 +86,7 @@ const (
 	KeyDeescalateType  = "deescalate_type"  // Scheduled or Manual
 	KeyStillHeld       = "still_held"       // keys of entitlements that stay because other runs hold them
 	KeyKept            = "kept"             // keys of entitlements that stay because they predate us
+	KeyStillGrantedBy  = "still_granted_by" // what else gives the same access, for people
 	KeyLingering       = "lingering"        // when access was seen that a removal had left: this one took it away, in RFC 3339
 	KeyAgain           = "again"            // true: granted once more, because it had gone missing at the target
 	KeyWarnings        = "warnings"         // what the target said beside its success
@@ -96,7 +97,7 @@ const (
 // EventKeys lists them all.
 var EventKeys = []string{
 	KeyTarget, KeyTargetSRN, KeyTargetIdentity, KeyDecisionMessage, KeyForwardReason, KeyForwardMessage, KeyExpiresAt,
-	KeyDeescalateType, KeyStillHeld, KeyKept, KeyLingering, KeyAgain, KeyWarnings, KeyRetriedBy, KeyRetriedAt,
+	KeyDeescalateType, KeyStillHeld, KeyKept, KeyStillGrantedBy, KeyLingering, KeyAgain, KeyWarnings, KeyRetriedBy, KeyRetriedAt,
 }
 
 // The two ways in which access ends (KeyDeescalateType).

@@ -57,7 +57,7 @@ func (in Fail) apply(r *Run, now time.Time) error {
 			return stale
 		}
 		if r.Access != nil {
-			r.Access.BusyUntil, r.Access.LookAt = time.Time{}, time.Time{}
+			r.Access.BusyUntil, r.Access.LookAt, r.Access.Waiting = time.Time{}, time.Time{}, nil
 		}
 		if f.Retryable && f.Attempts < MaxGrantAttempts {
 			f.RetryAt = now.Add(max(in.Wait, backOff(f.Attempts, 2*time.Second, time.Minute)))
@@ -67,7 +67,7 @@ func (in Fail) apply(r *Run, now time.Time) error {
 			return stale
 		}
 		f.RetryAt = now.Add(max(min(in.Wait, MaxRemovalBackOff), backOff(f.Attempts, 5*time.Second, MaxRemovalBackOff)))
-		r.Access.Removal.Owner, r.Access.Removal.Until = "", time.Time{}
+		r.Access.Removal.Owner, r.Access.Removal.Until, r.Access.Waiting = "", time.Time{}, nil
 	case EventRequest, EventRequestForward, EventRequestExpire:
 		s, ok := r.Head()
 		from := map[bool]Status{true: Prompted, false: Requested}[in.Step == EventRequest]

@@ -12,6 +12,8 @@ import (
 //	absent ──Acquire──▶ creating ──Created──▶ present ──Release (last holder)──▶ removing ──Gone──▶ absent
 //	                        ▲                    │ ▲                                │
 //	                        └── lease is dead ───┘ └── another holder, lease dead ──┘
+//
+// A lease bounds one invocation; Work is what the target goes on with between them.
 type Grant struct {
 	Key string `json:"key"`
 	// Rev is the number of the write that stored this state. The store sets it.
@@ -32,6 +34,8 @@ type Grant struct {
 	// Ended is when the target was seen not to show it any more after a removal;
 	// zero while it is there, and where it was left alone.
 	Ended time.Time `json:"ended,omitzero"`
+	// Work is how far creating or removing has come.
+	Work Work `json:"work,omitzero"`
 	// Stray is until when a call that removes, of a process that was killed, may
 	// still arrive at the target. It harms no other removal, but would take away
 	// what is granted before.
@@ -54,6 +58,38 @@ type Lease struct {
 	Owner string    `json:"owner,omitempty"`
 	Until time.Time `json:"until,omitzero"`
 }
+
+// Work is how far the target has come with a change, as far as we know. It
+// outlives leases: whoever has the next one goes on with it.
+type Work struct {
+	// Operation is what may be under way at the target. One without an ID says
+	// that nobody knows: an answer was lost, or the call never began.
+	Operation *Operation `json:"operation,omitempty"`
+	// Accepted is when the target took what was asked of it, to show it later.
+	Accepted time.Time `json:"accepted,omitzero"`
+	// Missed is when a removal did not see the entitlement for the first time.
+	Missed time.Time `json:"missed,omitzero"`
+	// Output and Warnings are what the target answered so far.
+	Output   json.RawMessage `json:"output,omitempty"`
+	Warnings []string        `json:"warnings,omitempty"`
+}
+
+// IsZero tells whether nothing is known.
+func (w Work) IsZero() bool {
+	return w.Operation == nil && w.Accepted.IsZero() && w.Missed.IsZero() && len(w.Output) == 0 && len(w.Warnings) == 0
+}
+
+// taken is the work as somebody takes it over who goes on in the same direction.
+func (w Work) taken() Work {
+	if w.Operation == nil && w.Accepted.IsZero() {
+		w.Operation = &Operation{} // a call may have begun, and its end is not known
+	}
+	return w
+}
+
+// turned is the work as somebody takes it over who wants the opposite: all that
+// matters is what may be under way.
+func (w Work) turned() Work { return Work{Operation: w.taken().Operation} }
 
 // Operation is work that a target has accepted and goes on with by itself.
 type Operation struct {
@@ -114,8 +150,14 @@ func (g Grant) Acquire(run string, lease Lease, now time.Time) (Grant, Do, error
 	if now.Before(g.Stray) {
 		return g, DoNone, &Busy{g.Stray}
 	}
-	// Absent; or a leaseholder died while creating or removing: what it did is
-	// unknown, so the target is asked again.
+	// Absent; or the target works on it; or a leaseholder died while creating or
+	// removing: what it did is unknown, so the target is asked again.
+	switch g.State {
+	case GrantCreating:
+		g.Work = g.Work.taken()
+	case GrantRemoving:
+		g.Work = g.Work.turned()
+	}
 	g.State, g.Lease, g.Stray, g.Ended = GrantCreating, lease, time.Time{}, time.Time{}
 	g.hold(run)
 	return g, DoCreate, nil
@@ -144,7 +186,7 @@ func (g Grant) Created(owner string) (Grant, error) {
 	if g.State != GrantCreating || g.Lease.Owner != owner {
 		return g, busy
 	}
-	g.State, g.Lease = GrantPresent, Lease{}
+	g.State, g.Lease, g.Work = GrantPresent, Lease{}, Work{}
 	return g, nil
 }
 
@@ -155,6 +197,16 @@ func (g Grant) Lost(lease Lease) (Grant, error) {
 		return g, busy
 	}
 	g.State, g.Lease = GrantCreating, lease
+	return g, nil
+}
+
+// Pause gives the lease back because the target needs time, or a person does. The
+// next one that has it goes on with the work.
+func (g Grant) Pause(owner string, w Work) (Grant, error) {
+	if g.Lease.Owner != owner || g.State != GrantCreating && g.State != GrantRemoving {
+		return g, busy
+	}
+	g.Lease, g.Work = Lease{}, w
 	return g, nil
 }
 
@@ -200,6 +252,12 @@ func (g Grant) Release(run string, lease Lease, now time.Time) (Grant, Do, error
 		// Creating, and the leaseholder is dead: the others go on.
 		g.Holders, g.Lease = others, Lease{}
 		return g, DoNone, nil
+	}
+	switch g.State {
+	case GrantCreating:
+		g.Work = g.Work.turned()
+	case GrantRemoving:
+		g.Work = g.Work.taken()
 	}
 	g.Holders, g.State, g.Lease = nil, GrantRemoving, lease
 	return g, DoRemove, nil

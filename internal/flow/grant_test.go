@@ -118,6 +118,23 @@ Lost                  | removing | mine   | ! Grant:BUSY
 Lost                  | removing | theirs | ! Grant:BUSY
 Lost                  | removing | dead   | ! Grant:BUSY
 
+Pause                 | absent   | free   | ! Grant:BUSY
+Pause                 | absent   | mine   | ! Grant:BUSY
+Pause                 | absent   | theirs | ! Grant:BUSY
+Pause                 | absent   | dead   | ! Grant:BUSY
+Pause                 | creating | free   | ! Grant:BUSY
+Pause                 | creating | mine   | creating; me; free
+Pause                 | creating | theirs | ! Grant:BUSY
+Pause                 | creating | dead   | ! Grant:BUSY
+Pause                 | present  | free   | ! Grant:BUSY
+Pause                 | present  | mine   | ! Grant:BUSY
+Pause                 | present  | theirs | ! Grant:BUSY
+Pause                 | present  | dead   | ! Grant:BUSY
+Pause                 | removing | free   | ! Grant:BUSY
+Pause                 | removing | mine   | removing; -; free
+Pause                 | removing | theirs | ! Grant:BUSY
+Pause                 | removing | dead   | ! Grant:BUSY
+
 Yield                 | absent   | free   | ! Grant:BUSY
 Yield                 | absent   | mine   | absent; -; free
 Yield                 | absent   | theirs | ! Grant:BUSY
@@ -241,6 +258,7 @@ var grantInputs = map[string]struct {
 	"Saw":                   {[]string{"me"}, without(func(g Grant) (Grant, error) { return g.Saw("mine", Absent) })},
 	"Created":               {[]string{"me"}, without(func(g Grant) (Grant, error) { return g.Created("mine") })},
 	"Lost":                  {[]string{"me", "it"}, without(func(g Grant) (Grant, error) { return g.Lost(myLease) })},
+	"Pause":                 {[]string{"me"}, without(func(g Grant) (Grant, error) { return g.Pause("mine", Work{Accepted: t0}) })},
 	"Yield":                 {[]string{"me"}, without(func(g Grant) (Grant, error) { return g.Yield("mine") })},
 	"Release":               {[]string{"me", "it"}, func(g Grant) (Grant, Do, error) { return g.Release("me", myLease, t0) }},
 	"Release, the last":     {[]string{"me"}, func(g Grant) (Grant, Do, error) { return g.Release("me", myLease, t0) }},
@@ -323,7 +341,7 @@ func TestGrant(t *testing.T) {
 	}
 	for _, d := range parse(t, "grant.go").Decls {
 		f, ok := d.(*ast.FuncDecl)
-		if !ok || f.Recv == nil || !f.Name.IsExported() || f.Name.Name == "HeldByOthers" {
+		if !ok || f.Recv == nil || !f.Name.IsExported() || f.Name.Name == "HeldByOthers" || f.Name.Name == "IsZero" {
 			continue
 		}
 		if _, ok := grantInputs[f.Name.Name]; !ok {
@@ -379,6 +397,55 @@ func TestGrant_Saw(t *testing.T) {
 	gone, err := Grant{State: GrantRemoving, Lease: leases["mine"], Before: Absent}.Gone("mine", t0)
 	if err != nil || gone.Before != "" {
 		t.Errorf("after the end the next sight counts: %+v, %v", gone, err)
+	}
+}
+
+// TestGrant_Work: what the target works on is known to whoever has the next lease,
+// and so is that nobody knows it. Whoever turns round asks for nothing else.
+func TestGrant_Work(t *testing.T) {
+	t.Parallel()
+	unknown := Work{Operation: &Operation{}}
+	create := Work{Operation: &Operation{ID: "op-1", Kind: OperationGrant, Started: t0}, Output: []byte(`{}`)}
+	accepted := Work{Accepted: t0, Warnings: []string{"it is gone"}}
+	missed := Work{Accepted: t0, Missed: t0.Add(time.Second)}
+	acquire := func(g Grant) (Grant, Do, error) { return g.Acquire("me", myLease, t0) }
+	release := func(g Grant) (Grant, Do, error) { return g.Release("me", myLease, t0) }
+	for _, c := range []struct {
+		name  string
+		state GrantState
+		move  func(Grant) (Grant, Do, error)
+		work  Work
+		want  Work
+	}{
+		{"the first time", GrantAbsent, acquire, Work{}, Work{}},
+		{"the first time, what there was is over", GrantPresent, release, Work{}, Work{}},
+		{"a lost answer of a grant", GrantCreating, acquire, Work{}, unknown},
+		{"a lost answer of a removal", GrantRemoving, release, Work{}, unknown},
+		{"the grant goes on", GrantCreating, acquire, create, create},
+		{"the grant was accepted", GrantCreating, acquire, accepted, accepted},
+		{"the removal was accepted", GrantRemoving, release, missed, missed},
+		{"a removal finds a grant under way", GrantCreating, release, create, Work{Operation: create.Operation}},
+		{"a removal finds a lost answer", GrantCreating, release, Work{}, unknown},
+		{"a removal finds an accepted grant", GrantCreating, release, accepted, Work{}},
+		{"a grant finds a removal", GrantRemoving, acquire, missed, Work{}},
+		{"a grant finds a lost answer", GrantRemoving, acquire, Work{}, unknown},
+	} {
+		g, _, err := c.move(Grant{State: c.state, Before: Absent, Work: c.work})
+		if err != nil || !reflect.DeepEqual(g.Work, c.want) {
+			t.Errorf("%s: %+v, %v, want %+v", c.name, g.Work, err, c.want)
+		}
+	}
+	paused, err := Grant{State: GrantCreating, Lease: leases["mine"]}.Pause("mine", create)
+	if err != nil || !reflect.DeepEqual(paused.Work, create) {
+		t.Errorf("paused: %+v, %v", paused.Work, err)
+	}
+	paused.Lease = leases["mine"]
+	if created, err := paused.Created("mine"); err != nil || !created.Work.IsZero() {
+		t.Errorf("created: %+v, %v", created.Work, err)
+	}
+	paused.State = GrantRemoving
+	if gone, err := paused.Gone("mine", t0); err != nil || !gone.Work.IsZero() {
+		t.Errorf("gone: %+v, %v", gone.Work, err)
 	}
 }
 

@@ -113,6 +113,10 @@ func (w *world) draw(t *rapid.T) Input {
 		Deescalate{Owner: owner, Output: result.Output},
 		Fail{Step: rapid.SampledFrom([]EventName{EventEscalate, EventDeescalate, EventApprove}).Draw(t, "step"), Reason: failure, Sick: rapid.Bool().Draw(t, "sick"), Wait: rapid.SampledFrom([]time.Duration{0, time.Minute, time.Hour}).Draw(t, "wait")},
 		Postpone{Step: rapid.SampledFrom([]EventName{EventEscalate, EventDeescalate, EventApprove}).Draw(t, "put off")},
+		LookAgain{
+			Step: rapid.SampledFrom([]EventName{EventEscalate, EventDeescalate, EventApprove}).Draw(t, "waiting"), Owner: owner, Text: "it works on it",
+			After: rapid.SampledFrom([]time.Duration{0, 5 * time.Minute}).Draw(t, "look"), Accepted: w.vouched(t),
+		},
 		Retry{Actor: who}, Miss{}, Find{}, Linger{}, Dispatch{}, Wait{Attempt: w.run.Execution.Attempt, Token: "token"},
 	}).Draw(t, "input")
 }

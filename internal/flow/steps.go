@@ -210,18 +210,22 @@ func (r *Run) endsAt() time.Time {
 }
 
 // Overdue tells whether access is there that was to be gone for longer than
-// RemovalPromise.
+// RemovalPromise, or AcceptedPromise where the target has accepted the removal and
+// works on it.
 func (r *Run) Overdue(now time.Time) bool {
 	if !r.Access.Live() {
 		return false
 	}
 	at := r.endsAt()
+	if w := r.WaitsForTarget(EventDeescalate); w != nil && !w.Accepted.IsZero() {
+		return now.After(w.Accepted.Add(AcceptedPromise))
+	}
 	return !at.IsZero() && now.After(at.Add(RemovalPromise))
 }
 
 // EndDue is the time from which access has to be taken away: now if somebody
 // asked, else the access's end, pushed back while a claim or a back-off lasts, or
-// the target is sick.
+// a call is to look at the target again, or the target is sick.
 // False says that nothing ends it.
 func (r *Run) EndDue() (time.Time, bool) {
 	if !r.Access.Live() {
@@ -239,6 +243,9 @@ func (r *Run) EndDue() (time.Time, bool) {
 	}
 	if until := r.putOffUntil(EventDeescalate); until.After(at) {
 		at = until
+	}
+	if missed := r.missedLook(EventDeescalate); missed.After(at) {
+		at = missed
 	}
 	return at, true
 }
@@ -278,7 +285,8 @@ func (r *Run) Left(now time.Time) time.Duration {
 }
 
 // PausedUntil is when the step that failed, or was put off, is tried again by
-// itself; zero if nothing keeps the run from going on.
+// itself, or one that waits for its target is looked at although nobody has; zero
+// if nothing keeps the run from going on.
 func (r *Run) PausedUntil() time.Time {
 	var at time.Time
 	step := Next(*r)
@@ -287,6 +295,9 @@ func (r *Run) PausedUntil() time.Time {
 	}
 	if until := r.putOffUntil(EventEscalate); step == StepEscalate && until.After(at) {
 		at = until
+	}
+	if missed := r.missedLook(EventEscalate); step == StepEscalate && missed.After(at) {
+		at = missed
 	}
 	return at
 }

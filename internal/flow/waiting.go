@@ -1,0 +1,96 @@
+package flow
+
+import "time"
+
+// Waiting is that granting or taking away waits for the target, which is no
+// failed attempt: the target goes on with work that it has accepted, does not show
+// yet what it has done, or the person has to do something.
+type Waiting struct {
+	Step  EventName `json:"step"` // EventEscalate or EventDeescalate
+	Since time.Time `json:"since"`
+	Looks int       `json:"looks"` // since then
+	// LookAt is when the target is looked at again.
+	LookAt time.Time `json:"look_at"`
+	// Text says what it waits for, to people; Todo, that this is something which
+	// the requester has to do.
+	Text string `json:"text"`
+	Todo bool   `json:"todo,omitempty"`
+	// Accepted is when the target accepted to take everything away; zero until then.
+	Accepted time.Time `json:"accepted,omitzero"`
+}
+
+// Pauses between looks at a target that works on something.
+const (
+	firstLook = 5 * time.Second
+	mostLook  = time.Minute
+)
+
+// AcceptedPromise is how long a target that has accepted to take access away may
+// take for it, before somebody is told.
+const AcceptedPromise = 10 * time.Minute
+
+// LookAgain notes that granting (EventEscalate) or taking away (EventDeescalate)
+// waits for the target. The step has ended; a call that comes at Waiting.LookAt
+// begins it anew, and Due sees to it should that call be lost.
+type LookAgain struct {
+	Step EventName
+	// Owner is whose claim of the removal ends with it.
+	Owner string
+	// After is how long to wait; zero: longer from look to look.
+	After    time.Duration
+	Text     string
+	Todo     bool
+	Accepted time.Time
+}
+
+func (in LookAgain) apply(r *Run, now time.Time) error {
+	switch in.Step {
+	case EventEscalate:
+		if r.Status != Approved || !r.Access.Live() || r.removing() {
+			return stale
+		}
+		r.Access.BusyUntil, r.Access.LookAt = time.Time{}, time.Time{}
+		r.Execution.Active, r.Execution.Token = false, "" // it ends here
+	case EventDeescalate:
+		if !r.Access.Live() || !r.removing() {
+			return stale
+		}
+		if r.Access.Removal.Owner != in.Owner || in.Owner == "" {
+			return Errorf(CodeBusy, "somebody else is taking this access away")
+		}
+		r.Access.Removal.Owner, r.Access.Removal.Until = "", time.Time{}
+	default:
+		return Errorf(CodeIllegal, "%q is not a step that waits for a target", in.Step)
+	}
+	w := Waiting{Step: in.Step, Since: now}
+	if old := r.Access.Waiting; old != nil && old.Step == in.Step {
+		w.Since, w.Looks = old.Since, old.Looks
+	}
+	w.Looks++
+	w.Text, w.Todo, w.Accepted = Clip(in.Text, 500), in.Todo, in.Accepted.UTC()
+	pause := in.After
+	if pause <= 0 {
+		pause = backOff(w.Looks, firstLook, mostLook)
+	}
+	w.LookAt = now.Add(pause)
+	r.Access.Waiting, r.Postponed = &w, nil // it answers
+	return nil
+}
+
+// WaitsForTarget gives what a step of the run waits for; nil where it does not.
+func (r *Run) WaitsForTarget(step EventName) *Waiting {
+	if !r.Access.Live() || r.Access.Waiting == nil || r.Access.Waiting.Step != step {
+		return nil
+	}
+	return r.Access.Waiting
+}
+
+// missedLook is when a step that waits is driven like any other, because the call
+// that was to look again seems to be lost; zero if the step does not wait.
+func (r *Run) missedLook(step EventName) time.Time {
+	w := r.WaitsForTarget(step)
+	if w == nil {
+		return time.Time{}
+	}
+	return w.LookAt.Add(WatchdogAfter)
+}
