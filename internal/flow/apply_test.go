@@ -985,12 +985,12 @@ granting, waiting         | receive deescalate          | approved | - | deescal
 
 # claimed, waiting
 claimed, waiting          | lookagain at the end        | ! Grant:BUSY
-claimed, waiting          | claim                       | escalated | - | deescalate | +1m5s | -
-claimed, waiting          | claim by another            | escalated | - | deescalate | +1m5s | -
+claimed, waiting          | claim                       | escalated | - | deescalate | +1m0s | -
+claimed, waiting          | claim by another            | escalated | - | deescalate | +1m0s | -
 claimed, waiting          | deescalate                  | ! Grant:BUSY
 claimed, waiting          | fail deescalate             | escalated | deescalate/in_progress | deescalate | +5s | -
 claimed, waiting          | lookagain                   | ! Run:STALE
-claimed                   | lookagain at the end        | escalated | - | deescalate | +1m5s | -
+claimed                   | lookagain at the end        | escalated | - | deescalate | +20s | -
 claimed                   | lookagain by another        | ! Grant:BUSY
 
 granting                  | fail escalate               | approved | escalate/in_progress | - | +2s | -

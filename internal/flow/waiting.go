@@ -15,7 +15,8 @@ type Waiting struct {
 	// the requester has to do.
 	Text string `json:"text"`
 	Todo bool   `json:"todo,omitempty"`
-	// Accepted is when the target accepted to take everything away; zero until then.
+	// Accepted is when the target first accepted to take everything away; zero until
+	// then.
 	Accepted time.Time `json:"accepted,omitzero"`
 }
 
@@ -64,10 +65,13 @@ func (in LookAgain) apply(r *Run, now time.Time) error {
 	}
 	w := Waiting{Step: in.Step, Since: now}
 	if old := r.Access.Waiting; old != nil && old.Step == in.Step {
-		w.Since, w.Looks = old.Since, old.Looks
+		w = *old
 	}
 	w.Looks++
-	w.Text, w.Todo, w.Accepted = Clip(in.Text, 500), in.Todo, in.Accepted.UTC()
+	w.Text, w.Todo = Clip(in.Text, 500), in.Todo
+	if w.Accepted.IsZero() {
+		w.Accepted = in.Accepted.UTC()
+	}
 	pause := in.After
 	if pause <= 0 {
 		pause = backOff(w.Looks, firstLook, mostLook)
@@ -85,12 +89,19 @@ func (r *Run) WaitsForTarget(step EventName) *Waiting {
 	return r.Access.Waiting
 }
 
+// lateLook is how late a call may come that looks at a removal again.
+const lateLook = 15 * time.Second
+
 // missedLook is when a step that waits is driven like any other, because the call
-// that was to look again seems to be lost; zero if the step does not wait.
+// that was to look again seems to be lost; zero if the step does not wait. A grant
+// that is driven costs an execution, and waits longer.
 func (r *Run) missedLook(step EventName) time.Time {
 	w := r.WaitsForTarget(step)
 	if w == nil {
 		return time.Time{}
+	}
+	if step == EventDeescalate {
+		return w.LookAt.Add(lateLook)
 	}
 	return w.LookAt.Add(WatchdogAfter)
 }

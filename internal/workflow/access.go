@@ -29,10 +29,11 @@ type Access struct {
 	Handlers Handlers // nil where no flow has any
 	Schedule Schedule
 	Remover  Remover
+	Looks    Looks
 	Clock    Clock
 	Log      *slog.Logger
-	// CallTimeout bounds all calls of targets in one attempt; a lease lasts
-	// longer by leaseMargin, so that no call outlives its lease.
+	// CallTimeout bounds the calls of a target for one entitlement in one attempt;
+	// a lease lasts longer by leaseMargin, so that no call outlives its lease.
 	CallTimeout time.Duration
 	// Within bounds work, which includes those calls; nil is context.WithTimeout.
 	Within func(context.Context, time.Duration) (context.Context, context.CancelFunc)

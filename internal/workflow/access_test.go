@@ -164,6 +164,7 @@ func TestAccess_ScheduleFires(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		w.lookTwice(id)
 		w.wantHistory(id, "prompt request approve escalate deescalate")
 	})
 	t.Run("WaitsWithinAhead", func(t *testing.T) {

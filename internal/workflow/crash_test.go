@@ -64,9 +64,10 @@ func crashAt(t *testing.T, n int, after bool, path, story string) bool {
 		t.Errorf("crash %d: run is %s after %d restarts; events %s; log:\n%.2000s", n, r.Status, w.restarts, history(r), w.log)
 		return false
 	}
-	// With both paths, a crash costs at most a claim (45 s) and a sweep. Alone,
-	// the schedule may stand where it stood before the grant was seen.
-	late := 2 * time.Minute
+	// With both paths, a crash costs at most a claim (45 s) and a sweep; what is
+	// left is the second look. Alone, the schedule may stand where it stood before
+	// the grant was seen.
+	late := 2*time.Minute + 10*time.Second
 	if path == "schedule" {
 		late += flow.GrantWindow
 	}

@@ -27,8 +27,8 @@ const busyPause = 5 * time.Second
 // and when somebody asks; a call that comes too early sets the schedule anew,
 // one that comes too late does nothing. It uses what the run and its grants
 // recorded, never today's configuration. An error means that the outcome could
-// not be recorded. It returns nil if the target fails: that is recorded, and
-// tried again later.
+// not be recorded. It returns nil if the target fails, or needs time: that is
+// recorded, and tried again later.
 func (a *Access) Deescalate(ctx context.Context, id string) error {
 	r, err := a.Runs.Get(ctx, id)
 	if err != nil {
@@ -38,7 +38,11 @@ func (a *Access) Deescalate(ctx context.Context, id string) error {
 	if !ok {
 		return a.Schedule.Delete(ctx, id)
 	}
-	if wait := at.Sub(a.Clock.Now()); wait > a.Ahead {
+	wait := at.Sub(a.Clock.Now())
+	if wait > 0 && r.WaitsForTarget(flow.EventDeescalate) != nil {
+		return nil // a look is to come, or the sweep after it
+	}
+	if wait > a.Ahead {
 		return a.Schedule.Set(ctx, id, at)
 	} else if wait > 0 && !r.PutOff(flow.EventDeescalate) {
 		select {
@@ -47,6 +51,12 @@ func (a *Access) Deescalate(ctx context.Context, id string) error {
 			return ctx.Err()
 		}
 	}
+	return a.deescalate(ctx, r)
+}
+
+// deescalate takes the run's access away now, unless the target is sick.
+func (a *Access) deescalate(ctx context.Context, r flow.Run) error {
+	id := r.ID
 	try, calling, err := a.begin(ctx, id, r.Access.At(), flow.EventDeescalate)
 	if err != nil {
 		return a.postponeRemoval(ctx, id)
@@ -79,7 +89,10 @@ func (a *Access) Deescalate(ctx context.Context, id string) error {
 	err = try.end(ctx, err)
 	outcome.Hooks = hooks
 	var next flow.Input = outcome
+	w, paused := waits(err)
 	switch {
+	case paused:
+		next = flow.LookAgain{Step: flow.EventDeescalate, Owner: lease.Owner, After: w.after, Text: w.text, Todo: w.todo, Accepted: w.accepted}
 	case flow.CodeOf(err) == flow.CodeBusy:
 		next = flow.Claim{Owner: lease.Owner, Until: a.Clock.Now().Add(busyPause)}
 	case err != nil:
@@ -97,7 +110,11 @@ func (a *Access) Deescalate(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if r.Access.Live() {
+	switch {
+	case r.Access.Live() && paused:
+		a.lookLater(ctx, r, flow.EventDeescalate)
+		return nil
+	case r.Access.Live():
 		a.arm(ctx, r)
 		return nil
 	}
@@ -207,40 +224,38 @@ func (a *Access) spare(ctx context.Context, id string, in flow.Spare) (bool, err
 // removeAll takes the run off each of its entitlements, all at once: one whose
 // target hangs keeps no other from being removed.
 func (a *Access) removeAll(ctx context.Context, r flow.Run, lease flow.Lease) (flow.Deescalate, error) {
-	ctx, cancel := a.within(ctx, a.CallTimeout)
-	defer cancel()
 	opened, err := a.Open(r.Access.Strategy)
 	if err != nil {
 		return flow.Deescalate{}, err
 	}
 	processing := record.Processing(r, flow.EventDeescalate, r.Access.Removal.EventID, a.Clock.Now())
 	all := make([]removal, len(r.Access.Entitlements))
+	errs := make([]error, len(all))
 	var work sync.WaitGroup
 	for i, e := range r.Access.Entitlements {
-		work.Go(func() { all[i] = a.remove(ctx, opened, call(r, e, processing, strategy.Removing)) })
+		work.Go(func() {
+			ctx, cancel := a.within(ctx, a.CallTimeout)
+			defer cancel()
+			all[i] = a.remove(ctx, opened, call(r, e, processing, strategy.Removing))
+			errs[i] = all[i].err
+		})
 	}
 	work.Wait()
+	if err := worst(errs); err != nil {
+		return flow.Deescalate{}, err
+	}
 	out := flow.Deescalate{Owner: lease.Owner}
 	outputs := outputs{}
-	var busy error
 	for i, e := range r.Access.Entitlements {
-		switch done := all[i]; {
-		case flow.CodeOf(done.err) == flow.CodeBusy:
-			busy = done.err
-		case done.err != nil:
-			return flow.Deescalate{}, done.err
-		default:
-			if done.held {
-				out.StillHeld = append(out.StillHeld, e.Key)
-			}
-			if done.kept {
-				out.Kept = append(out.Kept, e.Key)
-			}
-			outputs.add(e.Key, done.result)
+		done := all[i]
+		if done.held {
+			out.StillHeld = append(out.StillHeld, e.Key)
 		}
-	}
-	if busy != nil {
-		return flow.Deescalate{}, busy
+		if done.kept {
+			out.Kept = append(out.Kept, e.Key)
+		}
+		out.GrantedBy = append(out.GrantedBy, done.others...)
+		outputs.add(e.Key, done.result)
 	}
 	out.Output, err = outputs.join()
 	out.Warnings = outputs.warnings
@@ -255,10 +270,11 @@ func (a *Access) cleanUp(ctx context.Context) (context.Context, context.CancelFu
 
 // removal is the outcome for one entitlement.
 type removal struct {
-	held   bool // others hold it
-	kept   bool // it was there before the run
+	held   bool     // other runs hold it
+	kept   bool     // it was there before the run
+	others []string // what else gives the same access
 	result strategy.Result
-	err    error
+	err    error // a [waiting] while the target needs time
 }
 
 // remove takes the run off one entitlement, and removes that from the target if
@@ -278,7 +294,7 @@ func (a *Access) remove(ctx context.Context, opened strategy.Strategy, c strateg
 		if p := recover(); p != nil { // it would end the process, and all other removals with it
 			done.err = panicked(p)
 		}
-		if done.err != nil {
+		if _, paused := waits(done.err); done.err != nil && !paused {
 			a.yield(ctx, key, lease)
 		}
 	}()
@@ -286,21 +302,84 @@ func (a *Access) remove(ctx context.Context, opened strategy.Strategy, c strateg
 	// remove: the access was there already, or the target was never touched.
 	if g.Before == flow.Absent {
 		c.Output = g.Output
-		if done.result, err = opened.Revoke(ctx, c); err != nil {
+		if done.result, done.others, err = a.takeAway(ctx, opened, c, lease, g.Work); err != nil {
 			return removal{err: err}
-		}
-		answered(ctx)
-		if observer, ok := opened.(strategy.Observer); ok {
-			seen, err := observer.Observe(ctx, c)
-			if err != nil {
-				return removal{err: err}
-			}
-			if seen.Presence != flow.Absent {
-				return removal{err: flow.Errorf(flow.CodeNotObserved, "the target accepted the removal but still shows the access")}
-			}
 		}
 	}
 	_, done.err = a.Grants.Change(ctx, key, func(g flow.Grant) (flow.Grant, error) { return g.Gone(lease.Owner, a.Clock.Now()) })
-	done.kept = g.Before == flow.Present
+	done.kept = g.Before == flow.Present || g.Before == flow.Invited
 	return done
+}
+
+// takeAway removes an entitlement that is ours from the target, and returns nil
+// once absence was observed, and what else gives the same access. The error is a
+// [waiting] until then, if nothing is wrong.
+func (a *Access) takeAway(ctx context.Context, opened strategy.Strategy, c strategy.Call, lease flow.Lease, work flow.Work) (strategy.Result, []string, error) {
+	key, known := c.Entitlement.Key, work.Operation
+	wait := func(w *waiting) (strategy.Result, []string, error) {
+		w.accepted = work.Accepted
+		return strategy.Result{}, nil, a.pause(ctx, key, lease, work, w)
+	}
+	fail := func(err error) (strategy.Result, []string, error) {
+		return strategy.Result{}, nil, a.pause(ctx, key, lease, flow.Work{Warnings: work.Warnings}, err)
+	}
+	// Absence means nothing while a grant is under way.
+	op, failed, err := follow(ctx, opened, c, known)
+	if err != nil {
+		return strategy.Result{}, nil, err
+	}
+	if work.Operation = op; op != nil {
+		return wait(removing(*op))
+	}
+	removed := known != nil && known.Kind == flow.OperationRevoke
+	if removed && failed != nil {
+		return fail(failed)
+	}
+	if removed {
+		work.Accepted = a.Clock.Now().UTC() // from now on it should be seen
+	}
+	var result strategy.Result
+	if work.Missed.IsZero() && !removed {
+		if result, err = opened.Revoke(ctx, c); err != nil {
+			return result, nil, err
+		}
+		answered(ctx)
+		work = noted(work, result)
+		if work.Accepted.IsZero() {
+			work.Accepted = a.Clock.Now().UTC()
+		}
+		if work.Operation = result.Operation; work.Operation != nil {
+			return wait(removing(*work.Operation))
+		}
+	}
+	answer := summed(result, work)
+	observer, ok := opened.(strategy.Observer)
+	if !ok {
+		return answer, nil, nil
+	}
+	seen, err := observer.Observe(ctx, c)
+	if err != nil {
+		return strategy.Result{}, nil, err
+	}
+	now := a.Clock.Now()
+	switch {
+	case seen.Presence != flow.Absent && now.Sub(work.Accepted) >= seenWithin:
+		return fail(flow.Errorf(flow.CodeNotObserved, "the target accepted the removal but still shows the access"))
+	case seen.Presence != flow.Absent:
+		work.Missed = time.Time{}
+		return wait(&waiting{text: "The target has accepted the removal, and still shows the access."})
+	case work.Missed.IsZero():
+		work.Missed = now.UTC()
+		return wait(&waiting{after: unseenFor, text: "The target does not show the access any more; it is looked at once more."})
+	case now.Sub(work.Missed) < unseenFor:
+		return wait(&waiting{after: unseenFor - now.Sub(work.Missed), text: "The target does not show the access any more; it is looked at once more."})
+	}
+	return answer, seen.Others, nil
+}
+
+func removing(op flow.Operation) *waiting {
+	if op.Kind == flow.OperationGrant {
+		return underWay("still setting this up, and takes it away after that", op)
+	}
+	return underWay("taking it away", op)
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
@@ -53,6 +55,9 @@ func (a *Access) Escalate(ctx context.Context, id string) (flow.Step, error) {
 		outcome.Hooks = f.Hooks()
 	}
 	err = try.end(ctx, err)
+	if w, ok := waits(err); ok {
+		return a.waitForGrant(ctx, id, w)
+	}
 	switch {
 	case errors.Is(err, errSick):
 		return a.postponeGrant(ctx, id)
@@ -89,6 +94,22 @@ func (a *Access) putOff(ctx context.Context, id string, cause error) (flow.Step,
 		return "", again(err)
 	}
 	return "", again(cause)
+}
+
+// waitForGrant ends the step, because the target works on it, or a person has to
+// do something. A look that comes later begins it anew.
+func (a *Access) waitForGrant(ctx context.Context, id string, w *waiting) (flow.Step, error) {
+	r, err := a.Runs.Change(ctx, id, a.Clock.Now, func(flow.Run) (flow.Input, error) {
+		return flow.LookAgain{Step: flow.EventEscalate, After: w.after, Text: w.text, Todo: w.todo}, nil
+	})
+	switch {
+	case flow.CodeOf(err) == flow.CodeStale:
+		return flow.StepDone, nil // ended meanwhile
+	case err != nil:
+		return "", again(err)
+	}
+	a.lookLater(ctx, r, flow.EventEscalate)
+	return flow.StepDone, nil
 }
 
 // configured says whether the configuration still has what it takes to remove
@@ -168,7 +189,7 @@ func (a *Access) intend(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run
 			return r, nil, err
 		}
 	}
-	if end := r.Access.End; !end.IsZero() {
+	if end := r.Access.End; !end.IsZero() && r.Access.Waiting == nil { // else an earlier attempt has come further than this
 		if err := a.Schedule.Set(ctx, r.ID, end); err != nil {
 			return r, nil, fmt.Errorf("schedule the removal: %w", err)
 		}
@@ -252,18 +273,27 @@ func (a *Access) identity(ctx context.Context, f *flow.Flow, r flow.Run, opened 
 	return "", flow.Errorf(flow.CodeIdentity, "%s is not known to %s: Slack shows this app no e-mail address of theirs. Give the app the scope users:read.email, or the person an address", who.Display(), s.Name)
 }
 
-// grantAll creates or joins each entitlement of the run.
+// grantAll creates or joins each entitlement of the run, all at once: what a
+// target takes its time for keeps none of the others from being begun.
 func (a *Access) grantAll(ctx context.Context, r flow.Run, opened strategy.Strategy) (flow.Escalate, error) {
-	ctx, cancel := a.within(ctx, a.CallTimeout)
-	defer cancel()
 	processing := record.Processing(r, flow.EventEscalate, r.Access.EventID, a.Clock.Now())
+	all := make([]strategy.Result, len(r.Access.Entitlements))
+	errs := make([]error, len(all))
+	var work sync.WaitGroup
+	for i, e := range r.Access.Entitlements {
+		work.Go(func() {
+			ctx, cancel := a.within(ctx, a.CallTimeout)
+			defer cancel()
+			all[i], errs[i] = a.grant(ctx, opened, call(r, e, processing, strategy.Granting))
+		})
+	}
+	work.Wait()
+	if err := worst(errs); err != nil {
+		return flow.Escalate{}, err
+	}
 	outputs := outputs{}
-	for _, e := range r.Access.Entitlements {
-		result, err := a.grant(ctx, opened, call(r, e, processing, strategy.Granting))
-		if err != nil {
-			return flow.Escalate{}, err
-		}
-		outputs.add(e.Key, result)
+	for i, e := range r.Access.Entitlements {
+		outputs.add(e.Key, all[i])
 	}
 	output, err := outputs.join()
 	return flow.Escalate{Output: output, Warnings: outputs.warnings}, err
@@ -271,7 +301,7 @@ func (a *Access) grantAll(ctx context.Context, r flow.Run, opened strategy.Strat
 
 // grant makes the run a holder of one entitlement, and creates it unless it is
 // there already: because other runs hold it, or because it was there before all
-// of them.
+// of them. The error is a [waiting] while the target, or a person, needs time.
 func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy.Call) (result strategy.Result, err error) {
 	ctx = turn(ctx, c)
 	lease := a.lease()
@@ -287,12 +317,18 @@ func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy
 		if p := recover(); p != nil { // else people would wait for a step that never reports
 			err = panicked(p)
 		}
-		if err != nil && do == flow.DoCreate {
+		if _, paused := waits(err); err != nil && !paused && do == flow.DoCreate {
 			a.yield(ctx, c.Entitlement.Key, lease)
 		}
 	}()
+	work := g.Work
+	if do == flow.DoCreate && g.Before == flow.Absent { // else nothing was asked of the target yet
+		if work, err = a.settleGrant(ctx, opened, c, lease, work); err != nil {
+			return result, err
+		}
+	}
 	observer, observes := opened.(strategy.Observer)
-	var seen strategy.Sight
+	seen := strategy.Sight{Presence: flow.Present}
 	if observes {
 		if seen, err = observer.Observe(ctx, c); err != nil {
 			return result, err
@@ -300,8 +336,8 @@ func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy
 		answered(ctx)
 	}
 	if do == flow.DoNone {
-		if !observes || seen.Presence == flow.Present {
-			return strategy.Result{Output: g.Output}, nil
+		if seen.Presence == flow.Present {
+			return strategy.Result{Output: g.Output, Warnings: besides(seen)}, nil
 		}
 		// What the run was to share has been taken away by others.
 		do = flow.DoCreate
@@ -310,33 +346,83 @@ func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy
 		}
 	}
 	if g.Before != flow.Absent {
-		if g, err = a.Grants.Change(ctx, g.Key, func(g flow.Grant) (flow.Grant, error) { return g.Saw(lease.Owner, cmp.Or(seen.Presence, flow.Absent)) }); err != nil {
+		before := flow.Absent // a target that can't be read is taken to show nothing
+		if observes {
+			before = seen.Presence
+		}
+		if g, err = a.Grants.Change(ctx, g.Key, func(g flow.Grant) (flow.Grant, error) { return g.Saw(lease.Owner, before) }); err != nil {
 			return result, err
 		}
 	}
 	// An entitlement that was not there before is asked for even if the target
 	// shows it: a removal under way may not have taken it yet, or it comes of a
 	// grant whose answer was lost.
-	if g.Before == flow.Absent {
+	if g.Before == flow.Absent && work.Accepted.IsZero() {
 		if result, err = opened.Grant(ctx, c); err != nil {
 			return result, err
 		}
 		answered(ctx)
+		work = noted(work, result)
+		if work.Operation = result.Operation; work.Operation != nil {
+			return result, a.pause(ctx, g.Key, lease, work, granting(*work.Operation))
+		}
+		work.Accepted = a.Clock.Now().UTC()
 		if observes {
 			if seen, err = observer.Observe(ctx, c); err != nil {
-				return result, err
-			}
-			if seen.Presence != flow.Present {
-				return result, flow.Errorf(flow.CodeNotObserved, "the target accepted the grant but does not show it yet")
+				// Accepted it is: the next attempt need not ask for it again.
+				return result, cmp.Or(a.pause(ctx, g.Key, lease, work, nil), err)
 			}
 		}
 	}
+	switch {
+	case seen.Presence == flow.Present:
+	case seen.Presence == flow.Invited:
+		return result, a.pause(ctx, g.Key, lease, work, &waiting{after: invitedLook, text: cmp.Or(seen.Todo, "Accept the invitation of the target."), todo: true})
+	case a.Clock.Now().Sub(work.Accepted) < seenWithin:
+		return result, a.pause(ctx, g.Key, lease, work, &waiting{text: "The target has accepted it, and does not show it yet."})
+	default:
+		return result, a.pause(ctx, g.Key, lease, flow.Work{}, flow.Errorf(flow.CodeNotObserved, "the target accepted the grant but does not show it"))
+	}
 	_, err = a.Grants.Change(ctx, g.Key, func(g flow.Grant) (flow.Grant, error) {
 		g, err := g.Created(lease.Owner)
-		if len(result.Output) <= flow.MaxOutputBytes {
-			g.Output = jsonOf(result.Output)
-		}
+		g.Output = work.Output
 		return g, err
 	})
-	return result, err
+	return summed(result, work, besides(seen)...), err
+}
+
+// settleGrant comes before anything is asked of the target that may have work under
+// way. It returns what is left to be done.
+func (a *Access) settleGrant(ctx context.Context, opened strategy.Strategy, c strategy.Call, lease flow.Lease, work flow.Work) (flow.Work, error) {
+	known := work.Operation
+	op, failed, err := follow(ctx, opened, c, known)
+	if err != nil {
+		return work, err
+	}
+	if work.Operation = op; op != nil {
+		return work, a.pause(ctx, c.Entitlement.Key, lease, work, granting(*op))
+	}
+	switch {
+	case known == nil || known.Kind != flow.OperationGrant: // a removal, however it ended, leaves all to be done
+	case failed != nil:
+		return work, a.pause(ctx, c.Entitlement.Key, lease, flow.Work{}, failed)
+	default:
+		work.Accepted = a.Clock.Now().UTC()
+	}
+	return work, nil
+}
+
+func granting(op flow.Operation) *waiting {
+	if op.Kind == flow.OperationRevoke {
+		return underWay("still removing this access for another request", op)
+	}
+	return underWay("setting this up", op)
+}
+
+// besides warns of access that the person has, too, and that will stay.
+func besides(seen strategy.Sight) []string {
+	if len(seen.Others) == 0 {
+		return nil
+	}
+	return []string{"the same access comes of something else, too, and stays when this ends: " + strings.Join(seen.Others, ", ")}
 }

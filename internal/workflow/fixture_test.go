@@ -187,7 +187,7 @@ func (w *world) boot() {
 	w.approval = workflow.Approval{Runs: w.runs, Flows: w.flows, Directory: w.directory, Users: store.Users{Store: s}, Lingering: store.Lingering{Store: s}, Functions: w.functions, Handlers: w.handlers, Notices: store.Notices{Store: s, Now: now}, Now: now, FunctionTimeout: time.Minute}
 	w.access = workflow.Access{
 		Runs: w.runs, Grants: w.grants, Sick: store.Sick{Store: s}, Flows: w.flows, Users: store.Users{Store: s},
-		Open: w.target.open, Rights: rightsOf, Handlers: w.handlers, Schedule: w.schedule, Remover: w, Clock: w.clock, Log: log,
+		Open: w.target.open, Rights: rightsOf, Handlers: w.handlers, Schedule: w.schedule, Remover: w, Looks: w, Clock: w.clock, Log: log,
 		CallTimeout: 30 * time.Second,
 	}
 	w.drive = workflow.Drive{Runs: w.runs, Runner: w, Remover: w, Now: now}
@@ -418,6 +418,12 @@ func (w *world) walk(id string, attempt int, step flow.Step, retries int) {
 // Remove implements workflow.Remover.
 func (w *world) Remove(_ context.Context, id string) error {
 	w.soon(func() { _ = w.access.Deescalate(w.t.Context(), id) }) // the sweep repeats it
+	return nil
+}
+
+// Later implements workflow.Looks. What is to come dies with the process.
+func (w *world) Later(_ context.Context, id string, at time.Time) error {
+	w.add(event{at: at, mortal: true, do: func() { _ = w.access.Look(w.t.Context(), id) }})
 	return nil
 }
 
@@ -962,9 +968,23 @@ func (w *world) run(id string) flow.Run {
 	return r
 }
 
-// want checks a run's status.
+// lookTwice lets a few seconds pass if a removal waits for its second look only.
+func (w *world) lookTwice(ids ...string) {
+	w.t.Helper()
+	for _, id := range ids {
+		r := w.run(id)
+		if look := r.WaitsForTarget(flow.EventDeescalate); look != nil {
+			w.pass(min(max(look.LookAt.Sub(w.clock.Now()), 0), 5*time.Second))
+		}
+	}
+}
+
+// want checks a run's status. What is taken away is looked at twice before.
 func (w *world) want(id string, s flow.Status) flow.Run {
 	w.t.Helper()
+	if s == flow.Deescalated {
+		w.lookTwice(id)
+	}
 	r := w.run(id)
 	if r.Status != s {
 		w.t.Fatalf("run is %s, want %s; error %+v; events %s; log:\n%.4000s", r.Status, s, r.Error, history(r), w.log)

@@ -51,6 +51,7 @@ func TestNotify_OneRun(t *testing.T) {
 		t.Errorf("shows %v", w.slack.posts)
 	}
 	w.pass(grantedFor)
+	w.lookTwice(id)
 	must(t, w.tell(id))
 	if w.slack.posts["#access 1"] != "request:0 deescalated" {
 		t.Errorf("shows %v", w.slack.posts)

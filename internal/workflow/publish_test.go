@@ -249,6 +249,7 @@ func TestPublish_Crashed(t *testing.T) {
 		}
 	}
 	w.pass(grantedFor)
+	w.lookTwice(id)
 	_, err := w.publish.Run(t.Context(), nil, nil)
 	must(t, err)
 	if dropped, err := w.flows.Dropped(t.Context()); err != nil || len(dropped) > 0 {

@@ -92,15 +92,16 @@ func (t *attempt) end(ctx context.Context, err error) error {
 	ctx, cancel := t.access.cleanUp(ctx)
 	defer cancel()
 	now, owner := t.access.Clock.Now(), t.place.Owner
+	_, paused := waits(err)
 	switch {
 	case t.calls && timedOut(err):
 		t.change(ctx, func(s flow.Sickness) flow.Sickness { return s.TimedOut(owner, t.removal, now) })
-	case err == nil && t.heard.Load():
+	case (err == nil || paused) && t.heard.Load():
 		t.change(ctx, func(s flow.Sickness) flow.Sickness { return s.Answered(owner) })
 	case t.sick:
 		t.change(ctx, func(s flow.Sickness) flow.Sickness { return s.Leave(owner) })
 	}
-	if err != nil && t.sick && flow.CodeOf(err) != flow.CodeBusy && flow.CodeOf(err) != flow.CodeStale {
+	if err != nil && !paused && t.sick && flow.CodeOf(err) != flow.CodeBusy && flow.CodeOf(err) != flow.CodeStale {
 		return &flow.AtSick{Cause: err}
 	}
 	return err

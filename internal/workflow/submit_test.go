@@ -179,6 +179,7 @@ func TestSubmit_Click(t *testing.T) {
 	over := func(w *world) string {
 		id := granted(w)
 		w.click(id, flow.ActionDeescalate, asker)
+		w.want(id, flow.Deescalated)
 		return id
 	}
 	type edit = func(*flow.Flow)
@@ -256,6 +257,7 @@ func TestSubmit_Click(t *testing.T) {
 				t.Errorf("a double click: event %q, revision %d, %v", same, again.Rev, err)
 			}
 			w.settle()
+			w.lookTwice(r.ID)
 			if e, ok := r.Event(event); ok && e.Failed() {
 				t.Errorf("accepted, and then refused: %+v", e)
 			}
