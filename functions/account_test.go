@@ -68,6 +68,8 @@ const (
 	scheduleGroup = "sym-flows"
 	auditStream   = "sym-flows"
 	auditQueue    = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-audit"
+	grantLooks    = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-grant-looks"
+	removalLooks  = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-removal-looks"
 	slackSecret   = "sym-flows/slack"
 	signingSecret = "sym-flows/slack-signing"
 )
@@ -139,12 +141,12 @@ func (a *account) settings() map[string]config.AWS {
 	all := config.AWS{
 		Table: dynamotest.TableName, StateMachine: a.machine, RemovalFunction: functionARN("removal"),
 		ScheduleGroup: scheduleGroup, ScheduleRole: scheduleRole, ScheduleDeadLetters: removalDeadLetters,
-		AuditStream: auditStream, AuditQueue: auditQueue, SlackSecret: slackSecret, SlackSigningSecret: signingSecret,
+		AuditStream: auditStream, AuditQueue: auditQueue, GrantLooks: grantLooks, RemovalLooks: removalLooks, SlackSecret: slackSecret, SlackSigningSecret: signingSecret,
 		SDKFunction: functionARN("sdk"), ServicesFunction: functionARN("services"),
 	}
 	access := config.AWS{
 		Table: all.Table, RemovalFunction: all.RemovalFunction, ScheduleGroup: all.ScheduleGroup,
-		ScheduleRole: all.ScheduleRole, ScheduleDeadLetters: all.ScheduleDeadLetters,
+		ScheduleRole: all.ScheduleRole, ScheduleDeadLetters: all.ScheduleDeadLetters, GrantLooks: all.GrantLooks, RemovalLooks: all.RemovalLooks,
 		SDKFunction: all.SDKFunction, ServicesFunction: all.ServicesFunction,
 	}
 	return map[string]config.AWS{
@@ -176,7 +178,7 @@ func open(t testing.TB) *account {
 		// The interpreter is shared: accounts are told apart by their machines.
 		machine: arn("states", "stateMachine:"+uuid.NewString()),
 		secrets: map[string]string{}, objects: map[string][]byte{}, customers: map[string]customer{},
-		executions: map[string]*execution{}, schedules: map[string]scheduled{}, queues: map[string]*queue{auditQueue: {}},
+		executions: map[string]*execution{}, schedules: map[string]scheduled{}, queues: map[string]*queue{auditQueue: {}, grantLooks: {}, removalLooks: {}},
 		deadLetters: map[string][]json.RawMessage{}, deployments: map[string]chan cloudFormationResponse{},
 	}
 	var err error

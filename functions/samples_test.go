@@ -117,6 +117,7 @@ var samples = []struct {
 	{"publish/update", []string{`""`}},
 	{"publish/delete", []string{`""`}},
 	{"approval/await", []string{`{"next":""}`}},
+	{"access/look", []string{`{"batchItemFailures":null}`}},
 	{"slack/interaction", []string{`"statusCode":200`}},
 }
 

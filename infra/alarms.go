@@ -85,6 +85,18 @@ func (d *deployment) alarmList() []alarm {
 			}, period: 5 * minute, periods: 1,
 		},
 		{
+			id: "GrantLooksDelayed", description: "Runs whose grant waits for its target are not looked at: access does not take the messages of its queue. The sweep has them go on, later. See the log of access",
+			metrics: []metric{queued("ApproximateNumberOfMessagesVisible", *d.grantLooks.AttrQueueName())}, above: 100, period: 5 * minute, periods: 3,
+		},
+		{
+			id: "RemovalLooksDelayed", description: "Runs whose removal waits for its target are not looked at: removal does not take the messages of its queue. The sweep makes it good. See the log of removal",
+			metrics: []metric{queued("ApproximateNumberOfMessagesVisible", *d.removalLooks.AttrQueueName())}, above: 100, period: 5 * minute, periods: 3,
+		},
+		{
+			id: "LookDeadLetters", description: "A target that needs time could not be looked at again. The sweep makes it good; the log of access says what was wrong",
+			metrics: []metric{queued("ApproximateNumberOfMessagesVisible", *d.lookDeadLetters.AttrQueueName())}, period: minute, periods: 1,
+		},
+		{
 			id: "RelayDelayed", description: "Changes reach workflows late: relay is behind the table's stream. See its log",
 			metrics: []metric{d.ran("IteratorAge", "relay", "Maximum")}, above: milliseconds(minute), period: minute, periods: 3,
 		},

@@ -91,6 +91,7 @@ func (d *deployment) settings() map[string]config.AWS {
 	access := config.AWS{
 		Table: table, RemovalFunction: removal, ScheduleGroup: *d.scheduleGroup.Ref(),
 		ScheduleRole: *d.scheduleRole.AttrArn(), ScheduleDeadLetters: *d.removalDeadLetters.AttrArn(),
+		GrantLooks: *d.grantLooks.Ref(), RemovalLooks: *d.removalLooks.Ref(),
 		SDKFunction: handlers, IsolatedFlows: isolated, ServicesFunction: services,
 	}
 	return map[string]config.AWS{

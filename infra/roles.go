@@ -98,6 +98,10 @@ func (d *deployment) rights() map[string][]right {
 			{actions: []string{"lambda:InvokeFunction"}, resources: []string{removal}},
 			{actions: []string{"sqs:SendMessage"}, resources: []string{*d.removalDeadLetters.AttrArn()}},
 			writeLogs(d.logs[removalFunction]),
+			{
+				actions:   []string{"sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
+				resources: []string{*d.grantLooks.AttrArn(), *d.removalLooks.AttrArn()},
+			},
 		}),
 		// Customers' code runs in this role: what its flows name is in SdkTargets,
 		// everything else is asked of services.

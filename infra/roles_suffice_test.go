@@ -35,6 +35,7 @@ import (
 	"github.com/symflows/symflows/internal/aws/awsfake"
 	"github.com/symflows/symflows/internal/aws/awstest"
 	"github.com/symflows/symflows/internal/aws/invoke"
+	lookqueues "github.com/symflows/symflows/internal/aws/looks"
 	"github.com/symflows/symflows/internal/aws/schedule"
 	"github.com/symflows/symflows/internal/catalog"
 	"github.com/symflows/symflows/internal/config"
@@ -63,6 +64,7 @@ const (
 	slackARN    = "arn:aws:secretsmanager:" + region + ":" + awstest.Account + ":secret:SlackSecret-a1B2c3"
 	signingARN  = "arn:aws:secretsmanager:" + region + ":" + awstest.Account + ":secret:SlackSigningSecret-a1B2c3"
 	queueURL    = "https://sqs." + region + ".amazonaws.com/" + awstest.Account + "/audit"
+	lookURL     = "https://sqs." + region + ".amazonaws.com/" + awstest.Account + "/looks-of-"
 )
 
 // Another account, in which a role lets us act.
@@ -125,10 +127,12 @@ func newAccount(t *testing.T) *account {
 	}
 	values := map[string]string{
 		"AWS::Partition": "aws", "AWS::Region": region, "AWS::AccountId": awstest.Account,
-		"Table.Arn":       "arn:aws:dynamodb:" + region + ":" + awstest.Account + ":table/" + dynamotest.TableName,
-		"AuditStream.Arn": "arn:aws:firehose:" + region + ":" + awstest.Account + ":deliverystream/sym-flows",
-		"AuditQueue.Arn":  "arn:aws:sqs:" + region + ":" + awstest.Account + ":audit",
-		"SlackSecret":     slackARN, "SlackSigningSecret": signingARN,
+		"Table.Arn":        "arn:aws:dynamodb:" + region + ":" + awstest.Account + ":table/" + dynamotest.TableName,
+		"AuditStream.Arn":  "arn:aws:firehose:" + region + ":" + awstest.Account + ":deliverystream/sym-flows",
+		"AuditQueue.Arn":   "arn:aws:sqs:" + region + ":" + awstest.Account + ":audit",
+		"GrantLooks.Arn":   "arn:aws:sqs:" + region + ":" + awstest.Account + ":looks-of-grants",
+		"RemovalLooks.Arn": "arn:aws:sqs:" + region + ":" + awstest.Account + ":looks-of-removals",
+		"SlackSecret":      slackARN, "SlackSigningSecret": signingARN,
 	}
 	for id, r := range standard(t).Resources { // no call names the others
 		for _, name := range []string{id, id + ".Arn", id + ".StreamArn"} {
@@ -167,6 +171,13 @@ func (a *account) answer(operation string, input []byte) (any, error) {
 			return nil, err
 		}
 		return map[string]any{"FailedPutCount": 0, "RequestResponses": slices.Repeat([]any{map[string]any{"RecordId": "1"}}, len(in.Records))}, nil
+	case "SendMessage":
+		var in struct{ MessageBody string }
+		if err := json.Unmarshal(input, &in); err != nil {
+			return nil, err
+		}
+		sum := md5.Sum([]byte(in.MessageBody))
+		return map[string]any{"MessageId": "1", "MD5OfMessageBody": hex.EncodeToString(sum[:])}, nil
 	case "SendMessageBatch":
 		var in struct {
 			Entries []struct{ ID, MessageBody string }
@@ -459,12 +470,14 @@ func TestRightsSuffice(t *testing.T) {
 		Functions: invoke.Functions{API: functions}, Handlers: handlers(access), Secrets: access.Secrets, Now: a.clock.Now, HTTPClient: &http.Client{Transport: redirect(target.URL)},
 		AWS: func() (aws.Config, error) { return access.AWS, nil },
 	})
+	later := lookqueues.Queues{API: sqs.NewFromConfig(access.AWS), Grants: lookURL + "grants", Removals: lookURL + "removals", Now: a.clock.Now}
 	grants := must(access.Access(core.AccessPorts{
 		Open: open, Rights: builtin.Rights, Bound: builtin.CheckBound, Handlers: handlers(access),
 		Schedule: schedule.EventBridge{
 			API: scheduler.NewFromConfig(access.AWS), Group: "sym-flows", FunctionARN: removalARN, RoleARN: roleARN, DeadLetterARN: "queue", Now: a.clock.Now,
 		},
 		Remover:     invoke.Remover{API: functions, FunctionARN: removalARN},
+		Looks:       later,
 		CallTimeout: time.Second, Ahead: core.Ahead,
 	}))(t)
 	for _, id := range byAPI {
@@ -479,6 +492,11 @@ func TestRightsSuffice(t *testing.T) {
 	}
 	must(publisher.Run(ctx, published.Flows, published.Strategies))(t)
 	must(access.Sick.Change(ctx, run(byAPI[0]).Access.At(), func(s flow.Sickness) flow.Sickness { return s.TimedOut("", false, a.clock.Now()) }))(t)
+	for _, step := range []flow.EventName{flow.EventEscalate, flow.EventDeescalate} { // as for a target that needs time
+		if err := later.Later(ctx, byAPI[0], step, a.clock.Now()); err != nil {
+			t.Errorf("a look for %s can't be asked for: %v", step, err)
+		}
+	}
 
 	// Those who hold it are looked at, and the end of it may be asked for.
 	standing := a.as("StandingRole")
@@ -522,6 +540,10 @@ func TestRightsSuffice(t *testing.T) {
 	for _, id := range byAPI {
 		relayed(id)
 		if err := grants.Deescalate(ctx, id); err != nil {
+			t.Fatal(err)
+		}
+		a.clock.Advance(5 * time.Second)
+		if err := grants.Look(ctx, id); err != nil { // where the target can be read, for the second time
 			t.Fatal(err)
 		}
 		if r := run(id); r.Status != flow.Deescalated {

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/symflows/symflows/internal/app/core"
@@ -24,6 +25,34 @@ func (d *deployment) addSchedule() {
 		{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN(removalFunction), d.functionARN(accessFunction)}},
 		{actions: []string{"sqs:SendMessage"}, resources: []string{*d.removalDeadLetters.AttrArn()}},
 	})
+}
+
+// lookTries is how often a look at a target is tried that fails before it could
+// record anything. The sweep sees to the run meanwhile.
+const lookTries = 3
+
+// addLooks makes the queues that call functions again for runs whose targets need
+// time, each after a delay of its own: access for grants, and removal for removals.
+func (d *deployment) addLooks() {
+	d.lookDeadLetters = d.queue("LookDeadLetters", 0, nil)
+	suppress(d.lookDeadLetters, "AwsSolutions-SQS3", "It is itself the queue of dead letters")
+	// Lambda wants six times what the function may take
+	// (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html).
+	d.grantLooks = d.queue("GrantLooks", 6*timeoutOf(accessFunction), &redrive{to: d.lookDeadLetters, after: lookTries})
+	d.removalLooks = d.queue("RemovalLooks", 6*timeoutOf(removalFunction), &redrive{to: d.lookDeadLetters, after: lookTries})
+}
+
+// addLookReaders has the functions called with each message: one at a time, for each
+// may take all of a function's time.
+func (d *deployment) addLookReaders() {
+	for function, queue := range map[string]awssqs.CfnQueue{accessFunction: d.grantLooks, removalFunction: d.removalLooks} {
+		awslambda.NewCfnEventSourceMapping(d.stack, jsii.String(title(function)+"LookReader"), &awslambda.CfnEventSourceMappingProps{
+			FunctionName:          d.functions[function].Ref(),
+			EventSourceArn:        queue.AttrArn(),
+			BatchSize:             jsii.Number(1),
+			FunctionResponseTypes: jsii.Strings("ReportBatchItemFailures"),
+		})
+	}
 }
 
 // addSweep calls the sweep each minute. One that fails is not repeated: the next

@@ -221,23 +221,24 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	}
 	times := db.Times()
 	var access *workflow.Access // made below: the remover and the schedule that it needs call it in turn
-	remover := &local.Remover{
-		Engine: engine, Deescalate: func(ctx context.Context, id string) error { return access.Deescalate(ctx, id) },
-		Target: func(ctx context.Context, id string) string {
-			r, err := runs.Get(ctx, id)
-			if err != nil || r.Access == nil {
-				return "" // its removal will say what is wrong
-			}
-			return r.Access.At()
-		},
+	targetOf := func(ctx context.Context, id string) string {
+		r, err := runs.Get(ctx, id)
+		if err != nil || r.Access == nil {
+			return "" // its removal will say what is wrong
+		}
+		return r.Access.At()
 	}
+	remover := &local.Remover{
+		Engine: engine, Target: targetOf, Deescalate: func(ctx context.Context, id string) error { return access.Deescalate(ctx, id) },
+	}
+	looks := local.Looks{Engine: engine, Target: targetOf, Look: func(ctx context.Context, id string) error { return access.Look(ctx, id) }}
 	schedule := &local.Schedule{Times: times, Remover: remover}
 	var scheduled workflow.Schedule = schedule
 	if o.seams.schedule != nil {
 		scheduled = o.seams.schedule(schedule)
 	}
 	access, err = c.Access(core.AccessPorts{
-		Open: open, Rights: builtin.Rights, Bound: builtin.CheckBound, Handlers: handlers, Schedule: scheduled, Remover: remover,
+		Open: open, Rights: builtin.Rights, Bound: builtin.CheckBound, Handlers: handlers, Schedule: scheduled, Remover: remover, Looks: looks,
 		CallTimeout: cmp.Or(o.seams.callTimeout, 30*time.Second), Within: o.seams.within,
 	})
 	if err != nil {

@@ -39,6 +39,8 @@ type AWS struct {
 	ServicesFunction    string // SYM_SERVICES_FUNCTION: ARN of the function that answers handlers while they run
 	AuditStream         string // SYM_AUDIT_STREAM: name of the Firehose stream
 	AuditQueue          string // SYM_AUDIT_QUEUE: URL of the queue of runs whose records could not be shipped
+	GrantLooks          string // SYM_GRANT_LOOKS: URL of the queue of runs whose grant waits for its target
+	RemovalLooks        string // SYM_REMOVAL_LOOKS: URL of the queue of runs whose removal does
 	SlackSecret         string // SYM_SLACK_SECRET: ARN of the secret with bot_token and, to start faster, team_id, as JSON
 	SlackSigningSecret  string // SYM_SLACK_SIGNING_SECRET: ARN of the secret that is the signing secret; only what takes Slack's requests has it
 }
@@ -137,6 +139,8 @@ func (s *Settings) variables() map[string]*string {
 		"SYM_SERVICES_FUNCTION":     &s.AWS.ServicesFunction,
 		"SYM_AUDIT_STREAM":          &s.AWS.AuditStream,
 		"SYM_AUDIT_QUEUE":           &s.AWS.AuditQueue,
+		"SYM_GRANT_LOOKS":           &s.AWS.GrantLooks,
+		"SYM_REMOVAL_LOOKS":         &s.AWS.RemovalLooks,
 		"SYM_SLACK_SECRET":          &s.AWS.SlackSecret,
 		"SYM_SLACK_SIGNING_SECRET":  &s.AWS.SlackSigningSecret,
 	}

@@ -79,9 +79,15 @@ func (w Work) IsZero() bool {
 	return w.Operation == nil && w.Accepted.IsZero() && w.Missed.IsZero() && len(w.Output) == 0 && len(w.Warnings) == 0
 }
 
+// Known tells whether it is known what the target works on, or that it works on
+// nothing.
+func (w Work) Known() bool {
+	return w.Operation != nil && w.Operation.ID != "" || w.Operation == nil && !w.Accepted.IsZero()
+}
+
 // taken is the work as somebody takes it over who goes on in the same direction.
 func (w Work) taken() Work {
-	if w.Operation == nil && w.Accepted.IsZero() {
+	if !w.Known() {
 		w.Operation = &Operation{} // a call may have begun, and its end is not known
 	}
 	return w
@@ -200,6 +206,17 @@ func (g Grant) Lost(lease Lease) (Grant, error) {
 	return g, nil
 }
 
+// Begin notes, before the target is asked for a change, that what was known of its
+// work is over: should the answer be lost, nobody knows what may be under way.
+func (g Grant) Begin(owner string, w Work) (Grant, error) {
+	if g.Lease.Owner != owner || g.State != GrantCreating && g.State != GrantRemoving {
+		return g, busy
+	}
+	w.Operation = &Operation{}
+	g.Work = w
+	return g, nil
+}
+
 // Pause gives the lease back because the target needs time, or a person does. The
 // next one that has it goes on with the work.
 func (g Grant) Pause(owner string, w Work) (Grant, error) {
@@ -255,6 +272,9 @@ func (g Grant) Release(run string, lease Lease, now time.Time) (Grant, Do, error
 	}
 	switch g.State {
 	case GrantCreating:
+		if len(g.Output) == 0 {
+			g.Output = g.Work.Output // for the removal
+		}
 		g.Work = g.Work.turned()
 	case GrantRemoving:
 		g.Work = g.Work.taken()

@@ -118,6 +118,23 @@ Lost                  | removing | mine   | ! Grant:BUSY
 Lost                  | removing | theirs | ! Grant:BUSY
 Lost                  | removing | dead   | ! Grant:BUSY
 
+Begin                 | absent   | free   | ! Grant:BUSY
+Begin                 | absent   | mine   | ! Grant:BUSY
+Begin                 | absent   | theirs | ! Grant:BUSY
+Begin                 | absent   | dead   | ! Grant:BUSY
+Begin                 | creating | free   | ! Grant:BUSY
+Begin                 | creating | mine   | creating; me; mine
+Begin                 | creating | theirs | ! Grant:BUSY
+Begin                 | creating | dead   | ! Grant:BUSY
+Begin                 | present  | free   | ! Grant:BUSY
+Begin                 | present  | mine   | ! Grant:BUSY
+Begin                 | present  | theirs | ! Grant:BUSY
+Begin                 | present  | dead   | ! Grant:BUSY
+Begin                 | removing | free   | ! Grant:BUSY
+Begin                 | removing | mine   | removing; -; mine
+Begin                 | removing | theirs | ! Grant:BUSY
+Begin                 | removing | dead   | ! Grant:BUSY
+
 Pause                 | absent   | free   | ! Grant:BUSY
 Pause                 | absent   | mine   | ! Grant:BUSY
 Pause                 | absent   | theirs | ! Grant:BUSY
@@ -258,6 +275,7 @@ var grantInputs = map[string]struct {
 	"Saw":                   {[]string{"me"}, without(func(g Grant) (Grant, error) { return g.Saw("mine", Absent) })},
 	"Created":               {[]string{"me"}, without(func(g Grant) (Grant, error) { return g.Created("mine") })},
 	"Lost":                  {[]string{"me", "it"}, without(func(g Grant) (Grant, error) { return g.Lost(myLease) })},
+	"Begin":                 {[]string{"me"}, without(func(g Grant) (Grant, error) { return g.Begin("mine", Work{Accepted: t0}) })},
 	"Pause":                 {[]string{"me"}, without(func(g Grant) (Grant, error) { return g.Pause("mine", Work{Accepted: t0}) })},
 	"Yield":                 {[]string{"me"}, without(func(g Grant) (Grant, error) { return g.Yield("mine") })},
 	"Release":               {[]string{"me", "it"}, func(g Grant) (Grant, Do, error) { return g.Release("me", myLease, t0) }},
@@ -341,7 +359,7 @@ func TestGrant(t *testing.T) {
 	}
 	for _, d := range parse(t, "grant.go").Decls {
 		f, ok := d.(*ast.FuncDecl)
-		if !ok || f.Recv == nil || !f.Name.IsExported() || f.Name.Name == "HeldByOthers" || f.Name.Name == "IsZero" {
+		if !ok || f.Recv == nil || !f.Name.IsExported() || f.Name.Name == "HeldByOthers" || f.Name.Name == "IsZero" || f.Name.Name == "Known" {
 			continue
 		}
 		if _, ok := grantInputs[f.Name.Name]; !ok {
@@ -434,6 +452,10 @@ func TestGrant_Work(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(g.Work, c.want) {
 			t.Errorf("%s: %+v, %v, want %+v", c.name, g.Work, err, c.want)
 		}
+	}
+	begun, err := Grant{State: GrantRemoving, Lease: leases["mine"], Work: create}.Begin("mine", Work{Accepted: t0})
+	if want := (Work{Accepted: t0, Operation: &Operation{}}); err != nil || !reflect.DeepEqual(begun.Work, want) || begun.Work.Known() {
+		t.Errorf("begun: %+v, %v", begun.Work, err)
 	}
 	paused, err := Grant{State: GrantCreating, Lease: leases["mine"]}.Pause("mine", create)
 	if err != nil || !reflect.DeepEqual(paused.Work, create) {

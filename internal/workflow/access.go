@@ -85,7 +85,13 @@ func (a *Access) yield(ctx context.Context, key string, lease flow.Lease) {
 	if ctx.Err() != nil {
 		return
 	}
-	if _, err := a.Grants.Change(ctx, key, func(g flow.Grant) (flow.Grant, error) { return g.Yield(lease.Owner) }); err != nil {
+	_, err := a.Grants.Change(ctx, key, func(g flow.Grant) (flow.Grant, error) {
+		if g.Lease.Owner == "" {
+			return g, nil // it was given back with how far the work has come
+		}
+		return g.Yield(lease.Owner)
+	})
+	if err != nil {
 		a.Log.WarnContext(ctx, "lease could not be given back, it ends by itself", "grant", key, "error", err)
 	}
 }

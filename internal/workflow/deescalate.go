@@ -315,7 +315,7 @@ func (a *Access) remove(ctx context.Context, opened strategy.Strategy, c strateg
 // once absence was observed, and what else gives the same access. The error is a
 // [waiting] until then, if nothing is wrong.
 func (a *Access) takeAway(ctx context.Context, opened strategy.Strategy, c strategy.Call, lease flow.Lease, work flow.Work) (strategy.Result, []string, error) {
-	key, known := c.Entitlement.Key, work.Operation
+	key, known, recorded := c.Entitlement.Key, work.Operation, work
 	wait := func(w *waiting) (strategy.Result, []string, error) {
 		w.accepted = work.Accepted
 		return strategy.Result{}, nil, a.pause(ctx, key, lease, work, w)
@@ -340,6 +340,9 @@ func (a *Access) takeAway(ctx context.Context, opened strategy.Strategy, c strat
 	}
 	var result strategy.Result
 	if work.Missed.IsZero() && !removed {
+		if err = a.beginChange(ctx, opened, key, lease, recorded, work); err != nil {
+			return result, nil, err
+		}
 		if result, err = opened.Revoke(ctx, c); err != nil {
 			return result, nil, err
 		}

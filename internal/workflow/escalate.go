@@ -358,6 +358,9 @@ func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy
 	// shows it: a removal under way may not have taken it yet, or it comes of a
 	// grant whose answer was lost.
 	if g.Before == flow.Absent && work.Accepted.IsZero() {
+		if err = a.beginChange(ctx, opened, g.Key, lease, g.Work, work); err != nil {
+			return result, err
+		}
 		if result, err = opened.Grant(ctx, c); err != nil {
 			return result, err
 		}

@@ -61,6 +61,7 @@ type world struct {
 	handlers  *handlers
 	slack     *slackFake
 	target    *target
+	vendor    *vendor // in place of the target, where there is one
 	schedule  *schedule
 	health    *workflow.Health
 	log       *strings.Builder
@@ -84,6 +85,7 @@ type world struct {
 	seq      int
 	sweeping bool
 	restarts int
+	lookless bool     // calls that are to look again get lost
 	broken   string   // items whose keys begin with it can't be read or written; "": none
 	executed []string // executions that were started
 }
@@ -182,12 +184,16 @@ func (w *world) boot() {
 	s := &mortalStore{Memory: w.memory, process: w.process, world: w}
 	log := slog.New(slog.NewTextHandler(w.log, nil))
 	now := w.clock.Now
+	open := w.target.open
+	if w.vendor != nil {
+		open = w.vendor.open
+	}
 	w.runs, w.flows, w.grants = store.Runs{Store: s}, &store.Flows{Store: s}, store.Grants{Store: s}
 	w.submit = workflow.Submit{Org: "acme", Runs: w.runs, Flows: w.flows, Directory: w.directory, Now: now}
 	w.approval = workflow.Approval{Runs: w.runs, Flows: w.flows, Directory: w.directory, Users: store.Users{Store: s}, Lingering: store.Lingering{Store: s}, Functions: w.functions, Handlers: w.handlers, Notices: store.Notices{Store: s, Now: now}, Now: now, FunctionTimeout: time.Minute}
 	w.access = workflow.Access{
 		Runs: w.runs, Grants: w.grants, Sick: store.Sick{Store: s}, Flows: w.flows, Users: store.Users{Store: s},
-		Open: w.target.open, Rights: rightsOf, Handlers: w.handlers, Schedule: w.schedule, Remover: w, Looks: w, Clock: w.clock, Log: log,
+		Open: open, Rights: rightsOf, Handlers: w.handlers, Schedule: w.schedule, Remover: w, Looks: w, Clock: w.clock, Log: log,
 		CallTimeout: 30 * time.Second,
 	}
 	w.drive = workflow.Drive{Runs: w.runs, Runner: w, Remover: w, Now: now}
@@ -422,8 +428,10 @@ func (w *world) Remove(_ context.Context, id string) error {
 }
 
 // Later implements workflow.Looks. What is to come dies with the process.
-func (w *world) Later(_ context.Context, id string, at time.Time) error {
-	w.add(event{at: at, mortal: true, do: func() { _ = w.access.Look(w.t.Context(), id) }})
+func (w *world) Later(_ context.Context, id string, _ flow.EventName, at time.Time) error {
+	if !w.lookless {
+		w.add(event{at: at, mortal: true, do: func() { _ = w.access.Look(w.t.Context(), id) }})
+	}
 	return nil
 }
 
@@ -502,6 +510,14 @@ func (s *mortalStore) Put(ctx context.Context, item store.Item) (rev int64, err 
 			s.world.target.mu.Lock()
 			defer s.world.target.mu.Unlock()
 			s.world.feed = append(s.world.feed, store.Change{Key: item.Key, Rev: rev})
+			if v := s.world.vendor; v != nil {
+				v.mu.Lock()
+				defer v.mu.Unlock()
+				v.goOn()
+				for key := range v.state {
+					v.check(key)
+				}
+			}
 		}
 		return err
 	})
@@ -1019,10 +1035,14 @@ func (w *world) wantHistory(id, want string) {
 // wantPresent checks who has what at the target, and that no rule was broken.
 func (w *world) wantPresent(keys ...string) {
 	w.t.Helper()
-	if got := w.target.present(); !slices.Equal(got, keys) {
+	got, broken := w.target.present(), w.target.broken
+	if w.vendor != nil {
+		got, broken = w.vendor.present(), w.vendor.broken
+	}
+	if !slices.Equal(got, keys) {
 		w.t.Errorf("the target shows %v, want %v", got, keys)
 	}
-	for _, b := range w.target.broken {
+	for _, b := range broken {
 		w.t.Error(b)
 	}
 }

@@ -2,7 +2,6 @@ package workflow_test
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -77,6 +76,7 @@ func TestInterleaved(t *testing.T) {
 		id := w.ask(asker, cause)
 		w.click(id, flow.ActionApprove, first)
 		if granted {
+			w.pass(w.takes())
 			w.want(id, flow.Escalated)
 		}
 		return id
@@ -141,17 +141,21 @@ func TestInterleaved(t *testing.T) {
 			return escalate(w, x), end, nil, nil
 		},
 	} {
-		for _, predates := range []bool{false, true} {
+		for _, kind := range []string{"predates=false", "predates=true", "asynchronous"} {
+			predates, asynchronous := kind == "predates=true", kind == "asynchronous"
 			if predates && (strings.HasPrefix(name, "Same") || name == "RemoveAndRemove") {
 				continue // nothing is called there
 			}
-			t.Run(fmt.Sprintf("%s/predates=%t", name, predates), func(t *testing.T) {
+			t.Run(name+"/"+kind, func(t *testing.T) {
 				t.Parallel()
 				for i := 0; ; i++ {
 					moreA := true
 					for j, moreB := 0, true; moreB; j++ {
 						w := newWorld(t)
 						w.target.has[askerHas] = predates
+						if asynchronous {
+							w.sell(10*time.Second, 2*time.Second)
+						}
 						doA, doB, live, over := prepare(w)
 						w.target.hook = pauseWorker
 						a, b := newWorker(t.Context(), doA), newWorker(t.Context(), doB)
@@ -175,6 +179,14 @@ func TestInterleaved(t *testing.T) {
 	}
 }
 
+// takes is how long a grant or removal takes, with nothing in its way.
+func (w *world) takes() time.Duration {
+	if w.vendor == nil {
+		return 0
+	}
+	return 20 * time.Second
+}
+
 // converges checks that runs come to be what they should, and then end.
 func converges(t *testing.T, w *world, live, over []string, predates bool) {
 	t.Helper()
@@ -196,7 +208,7 @@ func converges(t *testing.T, w *world, live, over []string, predates bool) {
 	} else if len(over) > 0 {
 		w.wantPresent()
 	}
-	w.pass(flow.GrantWindow + grantedFor)
+	w.pass(flow.GrantWindow + grantedFor + w.takes())
 	for _, id := range append(live, over...) {
 		w.want(id, flow.Deescalated)
 	}

@@ -14,14 +14,15 @@ import (
 // Looks has [Access.Look] called later, by which what waits for its target goes
 // on. A call may be lost, or come twice: the sweep makes up for it.
 type Looks interface {
-	// Later asks for a call for the run at a time that is at most a few minutes
-	// away, and does not wait for it.
-	Later(ctx context.Context, runID string, at time.Time) error
+	// Later asks for a call for the run, of which a step waits (flow.EventEscalate or
+	// flow.EventDeescalate), at a time that is at most a few minutes away. It does
+	// not wait for the call.
+	Later(ctx context.Context, runID string, step flow.EventName, at time.Time) error
 }
 
 // LookInput is what the function is called with that calls [Access.Look].
 type LookInput struct {
-	Run string `json:"look"`
+	Run string `json:"run"`
 }
 
 // How long is waited, and for what.
@@ -99,7 +100,7 @@ func (a *Access) lookLater(ctx context.Context, r flow.Run, step flow.EventName)
 	if w == nil {
 		return
 	}
-	if err := a.Looks.Later(ctx, r.ID, w.LookAt); err != nil {
+	if err := a.Looks.Later(ctx, r.ID, step, w.LookAt); err != nil {
 		a.Log.WarnContext(ctx, "a look at a target could not be asked for, the sweep will find the run", "run", r.ID, "at", w.LookAt, "error", err)
 	}
 }
@@ -128,6 +129,17 @@ func follow(ctx context.Context, opened strategy.Strategy, c strategy.Call, know
 		return under, nil, nil
 	}
 	return nil, err, nil
+}
+
+// beginChange comes before the target is asked for a change. What is recorded of its work
+// is over by then, and must not be taken for all that there is, should the answer be
+// lost.
+func (a *Access) beginChange(ctx context.Context, opened strategy.Strategy, key string, lease flow.Lease, recorded, now flow.Work) error {
+	if _, follows := opened.(strategy.Follower); !follows || !recorded.Known() {
+		return nil
+	}
+	_, err := a.Grants.Change(ctx, key, func(g flow.Grant) (flow.Grant, error) { return g.Begin(lease.Owner, now) })
+	return err
 }
 
 // underWay is what people read of an operation that goes on.

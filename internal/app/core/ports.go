@@ -35,7 +35,8 @@ type AccessPorts struct {
 	Handlers    workflow.Handlers
 	Schedule    workflow.Schedule
 	Remover     workflow.Remover
-	CallTimeout time.Duration // of the calls of targets in one attempt
+	Looks       workflow.Looks
+	CallTimeout time.Duration // of the calls of a target for one entitlement in one attempt
 	// Ahead is how much too early the schedule may fire; zero: it is exact.
 	Ahead time.Duration `port:"optional"`
 	// Within bounds those calls; nil: by the time of this machine.

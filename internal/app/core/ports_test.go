@@ -31,6 +31,7 @@ func TestPorts(t *testing.T) {
 	type stub struct { // of what no part calls before it has work to do
 		workflow.Schedule
 		workflow.Remover
+		workflow.Looks
 		workflow.Functions
 		services.Slack
 	}
@@ -49,7 +50,7 @@ func TestPorts(t *testing.T) {
 			AccessPorts{
 				Open:   func(flow.Strategy) (strategy.Strategy, error) { return nil, nil },
 				Rights: func(flow.Strategy) strategy.Rights { return strategy.Rights{} }, Bound: bound, Handlers: handlers,
-				Schedule: stub{}, Remover: stub{}, CallTimeout: time.Second, Ahead: time.Second, Within: context.WithTimeout,
+				Schedule: stub{}, Remover: stub{}, Looks: stub{}, CallTimeout: time.Second, Ahead: time.Second, Within: context.WithTimeout,
 			},
 			func(p any) error { _, err := c.Access(p.(AccessPorts)); return err }, "Ahead Within",
 		},
