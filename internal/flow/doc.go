@@ -14,6 +14,9 @@
 //   - An entitlement that several runs may share: [Grant] in grant.go, with moves
 //     of its own, because it outlives each of the runs that hold it. How what a
 //     target shows differs from what is recorded of one: drift.go.
+//   - A target that works on after it has answered, or shows late what it has done:
+//     [Work] in grant.go, which outlives leases, and [Waiting] in waiting.go, by which
+//     a run waits without an execution.
 //   - A target that leaves calls unanswered: [Sickness] in sick.go, which all who
 //     call it share, and what becomes of runs that wait for it.
 //   - For how long sessions go on after access was taken away: [Lingering] in

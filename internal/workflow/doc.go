@@ -10,7 +10,8 @@
 //	               route.go, forward.go, decide.go; vouch.go: who counts at a
 //	               decision and before the grant, as people are now
 //	access.go      what granting and removing share: escalate.go, deescalate.go;
-//	               sick.go puts off what would wait for a target that does not answer
+//	               sick.go puts off what would wait for a target that does not answer,
+//	               waiting.go looks again at one that needs time
 //	linger.go      asks targets for how long sessions go on after access
 //	limiter.go     keeps the pace at which targets are asked
 //	feed.go        reads the change feed, for drive, notify.go (Slack) and
