@@ -365,6 +365,33 @@ func TestForgottenOperation(t *testing.T) {
 	}
 }
 
+// TestWorksOn: AWS takes its time, which is followed from one look to the next.
+func TestWorksOn(t *testing.T) {
+	t.Parallel()
+	c, s, accounts := open(t, true)
+	o := mustOpen(t, s, accounts)
+	c.IdentityCenter.Lasts(20 * time.Second)
+	up := call(t, o, sets()[0], strategy.Granting)
+	began := c.Now()
+	result, err := o.Grant(t.Context(), up)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		after time.Duration
+		over  bool
+	}{{5 * time.Second, false}, {10 * time.Second, false}, {10 * time.Second, true}} {
+		c.Advance(step.after)
+		op, err := o.Follow(t.Context(), up, *result.Operation)
+		if err != nil || (op == nil) != step.over || op != nil && (op.ID != result.Operation.ID || !op.Started.Equal(began)) {
+			t.Errorf("after %s: %+v, %v", c.Now().Sub(began), op, err)
+		}
+		if seen, err := o.Observe(t.Context(), up); err != nil || (seen.Presence == flow.Present) != step.over {
+			t.Errorf("after %s: seen %+v, %v", c.Now().Sub(began), seen, err)
+		}
+	}
+}
+
 // TestFindAmongOthers: a change whose answer was lost is told from those of other
 // people, accounts and permission sets, however many pages they fill.
 func TestFindAmongOthers(t *testing.T) {
