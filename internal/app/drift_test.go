@@ -1,0 +1,113 @@
+package app
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/symflows/symflows/internal/aws/awsfake"
+	"github.com/symflows/symflows/internal/flow"
+)
+
+// TestDrift_AWS: access that an administrator takes away at AWS is missed within
+// two hours, told, shown by the command, and granted again by who approved it, to
+// end when it was to end; and what somebody gives again after its end is left alone.
+func TestDrift_AWS(t *testing.T) {
+	fake := inAWS(t)
+	exampleOrganization(fake)
+	repository, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newProduct(t.TempDir(), repository)
+	if err := os.CopyFS(p.path("flows"), os.DirFS(filepath.Join(repository, "docs/examples/aws-sso"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.start(func(*Options) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	pass := func(times int, d time.Duration) {
+		t.Helper()
+		for range times {
+			fake.Advance(d)
+			must(p.at(p.clock.Since(scriptStart) + d))
+		}
+	}
+	run := func(want flow.Status) flow.Run {
+		t.Helper()
+		must(p.meet())
+		r, err := p.local.Runs.Get(t.Context(), p.runs[len(p.runs)-1])
+		must(err)
+		if r.Status != want {
+			t.Fatalf("the run is %s, want %s: %+v\n%s", r.Status, want, r.Error, readFile(t, p.path("log")))
+		}
+		return r
+	}
+	told := func() string {
+		var out bytes.Buffer
+		must(Main(t.Context(), []string{"drift", "-data", p.path("data")}, os.Getenv, &out, &out))
+		return out.String()
+	}
+	set := func(has bool) {
+		change := fake.IdentityCenter.Unassign
+		if has {
+			change = fake.IdentityCenter.Assign
+		}
+		change(awsfake.Own, exampleAdmin, exampleAccount, "USER", exampleAlice)
+	}
+	alice, bob := p.local.Slack.As("alice"), p.local.Slack.As("bob")
+	must(alice.Command("/sym req aws-access"))
+	must(alice.Fill(map[string]string{"Why do you need it?": "fix the bill", "For how long?": "8 hours", "Target": "AdministratorAccess on " + exampleAccount}))
+	must(alice.Submit())
+	must(p.settle())
+	must(bob.Click("", "Approve"))
+	must(p.settle())
+	pass(12, 5*time.Second)
+	end := run(flow.Escalated).Access.End
+	pass(2, 70*time.Minute)
+	if report := told(); !strings.Contains(report, "all targets show what was granted") {
+		t.Errorf("nothing differs: %s", report)
+	}
+
+	set(false)
+	pass(2, 70*time.Minute)
+	if r := run(flow.Escalated); !r.Missing() {
+		t.Fatalf("it is not missed: %+v", r.Error)
+	}
+	if report := told(); !strings.Contains(report, "missing") || !strings.Contains(report, exampleAlice) {
+		t.Errorf("shown as %s", report)
+	}
+	must(bob.Click("", "Grant again"))
+	must(p.settle())
+	pass(12, 5*time.Second)
+	if r := run(flow.Escalated); r.Missing() || !r.Access.End.Equal(end) || !fake.IdentityCenter.Assigned(awsfake.Own, exampleAdmin, exampleAccount, "USER", exampleAlice) {
+		t.Errorf("granted again: %+v, ends %v, was to end %v", r.Error, r.Access.End, end)
+	}
+
+	pass(5, time.Hour)
+	pass(12, 5*time.Second)
+	run(flow.Deescalated)
+	set(true)
+	pass(2, 70*time.Minute)
+	if report := told(); !strings.Contains(report, "back") {
+		t.Errorf("given again by somebody else, shown as %s", report)
+	}
+	run(flow.Deescalated)
+	if !fake.IdentityCenter.Assigned(awsfake.Own, exampleAdmin, exampleAccount, "USER", exampleAlice) {
+		t.Error("what somebody else gave was taken away")
+	}
+}
