@@ -61,9 +61,8 @@ func showDrift(out io.Writer, report store.DriftReport) error {
 		return nil
 	}
 	fmt.Fprintf(out, "%d grants at %d targets were compared, %s\n", report.Grants, report.Targets, report.Ended.Format(time.RFC3339))
-	if len(report.Found) == 0 {
-		fmt.Fprintln(out, "all targets show what was granted")
-	} else {
+	switch {
+	case len(report.Found) > 0:
 		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "DIFFERS\tWHO\tAT THE TARGET\tTARGET\tSINCE\tRUN")
 		for _, d := range report.Found {
@@ -72,6 +71,8 @@ func showDrift(out io.Writer, report store.DriftReport) error {
 		if err := table.Flush(); err != nil {
 			return err
 		}
+	case len(report.Unseen) == 0:
+		fmt.Fprintln(out, "all targets show what was granted")
 	}
 	if report.More > 0 {
 		fmt.Fprintf(out, "and %d more\n", report.More)

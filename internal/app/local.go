@@ -321,6 +321,14 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		}
 	}
 	engine.Go("linger", look)
+	// Commands beside this process, drift -now and user confirm among them, write
+	// to the database and wake nobody here.
+	engine.Every("writes of others", time.Minute, func(context.Context) error {
+		for _, r := range watched.Readers {
+			r.Kick()
+		}
+		return nil
+	})
 	engine.Every("drift", core.LookEvery, func(ctx context.Context) error {
 		engine.Go("linger", look)
 		_, err := compare.Look(ctx)

@@ -184,7 +184,7 @@ func (c *card) fields() []row {
 		identity = c.Access.Identity
 	}
 	if identity != "" { // whoever decides should know whose access it will be
-		out = append(out, row{label: "Account", value: plain(identity, maxValue)})
+		out = append(out, row{label: "Identity", value: plain(identity, maxValue)})
 	}
 	return out
 }

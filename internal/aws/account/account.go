@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go/middleware"
 
+	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
 )
 
@@ -59,9 +60,24 @@ func (a *Accounts) Config(in strategy.AWSAccount, c Caller) aws.Config {
 	if in.Role.ARN != "" {
 		turn.session = a.session(in.Role, sessionName(c.RunID))
 		cfg.Credentials = turn.session
+	} else if cfg.Credentials != nil {
+		cfg.Credentials = own{cfg.Credentials}
 	}
 	cfg.APIOptions = append(cfg.APIOptions[:len(cfg.APIOptions):len(cfg.APIOptions)], turn.attach)
 	return cfg
+}
+
+// own are the credentials that we run with. Their errors say what to do: on a
+// machine they may be missing, or have expired.
+type own struct{ aws.CredentialsProvider }
+
+// Retrieve implements aws.CredentialsProvider.
+func (o own) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	c, err := o.CredentialsProvider.Retrieve(ctx)
+	if err != nil {
+		return c, &flow.Error{Code: flow.CodeUnavailable, Message: "there are no credentials for AWS here, or they have expired: sign in (aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", Cause: err}
+	}
+	return c, nil
 }
 
 // patient repeats what fails for a moment: a connection that was closed while

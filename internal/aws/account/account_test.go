@@ -264,3 +264,16 @@ func TestConfig_Looking(t *testing.T) {
 		t.Errorf("changing by the whole role: %v", err)
 	}
 }
+
+// TestConfig_NoCredentials: who has none is told what to do.
+func TestConfig_NoCredentials(t *testing.T) {
+	t.Parallel()
+	_, accounts := open(t)
+	accounts.AWS.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{}, errors.New("no EC2 IMDS role found")
+	})
+	err := groups(t.Context(), accounts.Config(strategy.AccountOf(flow.Strategy{}), account.Caller{}))
+	if flow.CodeOf(err) != flow.CodeUnavailable || !strings.Contains(flow.UserMessage(err), "aws sso login") || strings.Contains(flow.UserMessage(err), "IMDS") {
+		t.Errorf("got %v", err)
+	}
+}
