@@ -24,10 +24,20 @@ type RunStatus struct {
 	UpdatedAt time.Time      `json:"updated_at"`
 	// ExpiresAt is when live access ends; nil where there is none, or only by hand.
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	// Waiting says what granting, or taking away, waits for, while nothing is wrong.
+	Waiting *RunWaiting `json:"waiting,omitempty"`
 	// Error is the failure that keeps the run from going on.
 	Error *AuditError `json:"error,omitempty"`
 	// Events is what happened so far, oldest first. Lists of runs leave it out.
 	Events []RunEvent `json:"events,omitempty"`
+}
+
+// RunWaiting is that a step of a run waits for its target: for work that goes on
+// there, for its turn, or for something that the requester has to do.
+type RunWaiting struct {
+	Event string    `json:"event"` // escalate or deescalate
+	Since time.Time `json:"since"`
+	Text  string    `json:"text"` // for people
 }
 
 // RunEvent is one event of a run. Pending ones come last.

@@ -42,6 +42,11 @@ func statusOf(r flow.Run) events.RunStatus {
 	if r.Error != nil {
 		out.Error = &events.AuditError{Message: r.Error.Message, Code: string(r.Error.Code)}
 	}
+	for _, step := range []flow.EventName{flow.EventEscalate, flow.EventDeescalate} {
+		if w := r.WaitsForTarget(step); w != nil && out.Error == nil {
+			out.Waiting = &events.RunWaiting{Event: string(step), Since: w.Since.UTC(), Text: w.Text}
+		}
+	}
 	if out.Error == nil && (r.PutOff(flow.EventEscalate) || r.PutOff(flow.EventDeescalate)) {
 		out.Error = &events.AuditError{Message: "the target does not answer: this waits, and is looked at again within five minutes", Code: string(flow.CodeUnavailable)}
 	}

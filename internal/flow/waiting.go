@@ -15,6 +15,9 @@ type Waiting struct {
 	// the requester has to do.
 	Text string `json:"text"`
 	Todo bool   `json:"todo,omitempty"`
+	// Told is since when the text has said where in a line of ours the run stands;
+	// zero where it says something else.
+	Told time.Time `json:"told,omitzero"`
 	// Accepted is when the target first accepted to take everything away; zero until
 	// then.
 	Accepted time.Time `json:"accepted,omitzero"`
@@ -30,6 +33,10 @@ const (
 // take for it, before somebody is told.
 const AcceptedPromise = 10 * time.Minute
 
+// ToldAnew is how long a text stands that says where in a line a run stands: the
+// place may change at each look, and nobody wants to read that.
+const ToldAnew = 30 * time.Second
+
 // LookAgain notes that granting (EventEscalate) or taking away (EventDeescalate)
 // waits for the target. The step has ended; a call that comes at Waiting.LookAt
 // begins it anew, and Due sees to it should that call be lost.
@@ -41,6 +48,7 @@ type LookAgain struct {
 	After    time.Duration
 	Text     string
 	Todo     bool
+	InLine   bool // the text says where in a line of ours the run stands
 	Accepted time.Time
 }
 
@@ -68,7 +76,12 @@ func (in LookAgain) apply(r *Run, now time.Time) error {
 		w = *old
 	}
 	w.Looks++
-	w.Text, w.Todo = Clip(in.Text, 500), in.Todo
+	if !in.InLine || w.Told.IsZero() || now.Sub(w.Told) >= ToldAnew {
+		w.Text, w.Todo, w.Told = Clip(in.Text, 500), in.Todo, time.Time{}
+		if in.InLine {
+			w.Told = now
+		}
+	}
 	if w.Accepted.IsZero() {
 		w.Accepted = in.Accepted.UTC()
 	}

@@ -74,3 +74,30 @@ func TestOverdue_accepted(t *testing.T) {
 		t.Error("a removal that failed after all is not late")
 	}
 }
+
+// TestLookAgain_inLine: where in a line a run stands is told at most every half a
+// minute; what else it waits for, at once.
+func TestLookAgain_inLine(t *testing.T) {
+	t.Parallel()
+	r, now := situations()["granting"].run, t0
+	for _, look := range []struct {
+		after  time.Duration
+		text   string
+		inLine bool
+		want   string
+	}{
+		{0, "setting this up", false, "setting this up"},
+		{0, "number 3", true, "number 3"},
+		{20 * time.Second, "number 2", true, "number 3"},
+		{9 * time.Second, "number 1", true, "number 3"},
+		{time.Second, "number 1", true, "number 1"},
+		{time.Second, "setting this up", false, "setting this up"},
+		{time.Second, "number 7", true, "number 7"},
+	} {
+		now = now.Add(look.after)
+		r = must(r, now, LookAgain{Step: EventEscalate, After: time.Second, Text: look.text, InLine: look.inLine})
+		if got := r.WaitsForTarget(EventEscalate).Text; got != look.want {
+			t.Errorf("at %s it waits for %q, want %q", now.Format("15:04:05"), got, look.want)
+		}
+	}
+}

@@ -449,6 +449,8 @@ func (c *card) granting(line func(string, ...any)) {
 		line("⏳ *%s does not answer*, since %s. Access is granted when it does: that is looked at every few minutes, for a quarter of an hour.", c.target(), moment(c.Postponed.Since))
 	case c.PutOff(flow.EventEscalate):
 		line("⚠️ *Granting access failed* (%s), and %s does not answer. It is tried again within minutes.", c.attempts(), c.target())
+	case c.Error == nil && c.WaitsForTarget(flow.EventEscalate) != nil:
+		line("⏳ Access is being granted. %s", safe(c.Access.Waiting.Text))
 	case c.Error == nil && c.Access.Live() && !c.Access.BusyUntil.IsZero():
 		line("⏳ Another request is changing the same access. This one waits for it, until %s at the latest.", moment(c.Access.BusyUntil))
 	case c.Error == nil:
@@ -475,13 +477,21 @@ func (c *card) ending(line func(string, ...any)) bool {
 	case failed:
 		line("⚠️ *Taking the access away failed* (%s). It is tried again %s, and until it works.", c.attempts(), moment(c.Error.RetryAt))
 	case asked:
-		line("⏳ *Ended* by %s; access is being taken away.", mention(asker.Actor))
+		line("⏳ *Ended* by %s; access is being taken away.%s", mention(asker.Actor), c.waiting())
 	case c.Access != nil && c.Access.Removal.EventID != "":
-		line("⏳ *Time is over*; access is being taken away.")
+		line("⏳ *Time is over*; access is being taken away.%s", c.waiting())
 	default:
 		return false
 	}
 	return true
+}
+
+// waiting says what the removal waits for, after a space; "" if it does not wait.
+func (c *card) waiting() string {
+	if w := c.WaitsForTarget(flow.EventDeescalate); w != nil {
+		return " " + safe(w.Text)
+	}
+	return ""
 }
 
 // target names what access is to, or was asked for.

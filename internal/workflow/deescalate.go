@@ -92,7 +92,7 @@ func (a *Access) deescalate(ctx context.Context, r flow.Run) error {
 	w, paused := waits(err)
 	switch {
 	case paused:
-		next = flow.LookAgain{Step: flow.EventDeescalate, Owner: lease.Owner, After: w.after, Text: w.text, Todo: w.todo, Accepted: w.accepted}
+		next = flow.LookAgain{Step: flow.EventDeescalate, Owner: lease.Owner, After: w.after, Text: w.text, Todo: w.todo, InLine: w.inLine, Accepted: w.accepted}
 	case flow.CodeOf(err) == flow.CodeBusy:
 		next = flow.Claim{Owner: lease.Owner, Until: a.Clock.Now().Add(busyPause)}
 	case err != nil:
@@ -237,7 +237,7 @@ func (a *Access) removeAll(ctx context.Context, r flow.Run, lease flow.Lease) (f
 			ctx, cancel := a.within(ctx, a.CallTimeout)
 			defer cancel()
 			all[i] = a.remove(ctx, opened, call(r, e, processing, strategy.Removing))
-			errs[i] = all[i].err
+			errs[i] = a.turnOf(all[i].err)
 		})
 	}
 	work.Wait()

@@ -100,7 +100,7 @@ func (a *Access) putOff(ctx context.Context, id string, cause error) (flow.Step,
 // do something. A look that comes later begins it anew.
 func (a *Access) waitForGrant(ctx context.Context, id string, w *waiting) (flow.Step, error) {
 	r, err := a.Runs.Change(ctx, id, a.Clock.Now, func(flow.Run) (flow.Input, error) {
-		return flow.LookAgain{Step: flow.EventEscalate, After: w.after, Text: w.text, Todo: w.todo}, nil
+		return flow.LookAgain{Step: flow.EventEscalate, After: w.after, Text: w.text, Todo: w.todo, InLine: w.inLine}, nil
 	})
 	switch {
 	case flow.CodeOf(err) == flow.CodeStale:
@@ -285,6 +285,7 @@ func (a *Access) grantAll(ctx context.Context, r flow.Run, opened strategy.Strat
 			ctx, cancel := a.within(ctx, a.CallTimeout)
 			defer cancel()
 			all[i], errs[i] = a.grant(ctx, opened, call(r, e, processing, strategy.Granting))
+			errs[i] = a.turnOf(errs[i])
 		})
 	}
 	work.Wait()

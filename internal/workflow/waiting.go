@@ -45,12 +45,24 @@ type waiting struct {
 	after    time.Duration // until the next look; zero: longer each time
 	text     string        // what it waits for, for people
 	todo     bool          // the requester has to do what the text says
+	inLine   bool          // it waits for its turn, and the text says for how long
 	accepted time.Time     // when the target accepted a removal; zero: it has not
 }
 
 func (w *waiting) Error() string { return "waiting: " + w.text }
 
 func waits(err error) (*waiting, bool) { return errors.AsType[*waiting](err) }
+
+// turnOf makes an outcome of the error by which a [strategy.Limiter] sends somebody
+// away: to wait in line is no failed attempt. Other errors stay as they are.
+func (a *Access) turnOf(err error) error {
+	limited, ok := errors.AsType[*flow.RateLimited](err)
+	if !ok || limited.Line.Number == 0 {
+		return err
+	}
+	at := a.Clock.Now().Add(limited.Line.Wait).UTC().Format("15:04:05")
+	return &waiting{after: limited.After, inLine: true, text: fmt.Sprintf("Number %d in line, as the target is asked no faster than it allows. Its turn comes at about %s (UTC).", limited.Line.Number, at)}
+}
 
 // and is what several entitlements wait for: for the one that the requester has to
 // do something about, or the first. A removal counts as accepted if each part is.
