@@ -26,6 +26,8 @@
 //     has answered; a [Lingerer], [Lister] and [Discoverer], where it can tell. Its test is strategytest.Run on a fake of the system
 //     that speaks the system's protocol and fails as its documentation says: its
 //     Subject has each of strategytest.Cases, or says why that can't happen there.
+//     One that acts in AWS is opened with aws/account's Accounts, and its fake is
+//     a file of aws/awsfake.
 //  3. A line in builtin.Types and one in builtin/clients, which a test holds to
 //     each other.
 //  4. make docs writes its settings into docs/strategies.md; the page says what to
