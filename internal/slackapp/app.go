@@ -232,7 +232,7 @@ func (a *App) sorry(ctx context.Context, what string, err error) string {
 		a.Log.ErrorContext(ctx, what+" failed", "error", err)
 		return "Something went wrong on our side, and nothing may have been saved. It has been logged; please try again."
 	case text == "":
-		return sentence(flow.UserMessage(err))
+		return sentence(withoutCode(flow.UserMessage(err)))
 	case flow.CodeOf(err) == flow.CodeLookup || flow.CodeOf(err) == flow.CodeUnreachable:
 		a.Log.WarnContext(ctx, what+" failed", "error", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -264,15 +265,32 @@ func (c *card) said() []row {
 		}
 	}
 	if c.Error != nil && !c.Missing() { // which the state says
-		out = append(out, row{"What went wrong", plain(c.Error.Message, maxValue)})
+		out = append(out, row{"What went wrong", plain(withoutCode(c.Error.Message), maxValue)})
 	}
 	return out
+}
+
+// What errors of handlers tell those who wrote them: the line, and the class of the
+// exception. The error channel has both, and so have the records.
+var (
+	handlerLine    = regexp.MustCompile(`^([\w:]+) \([^()]+:\d+\): `)
+	exceptionClass = regexp.MustCompile(`^[A-Za-z_][\w.]*(Error|Exception|Warning|Exit|Interrupt): `)
+)
+
+// withoutCode is an error as people in conversations read it: which handler it was, and
+// what it said, but nothing of its code.
+func withoutCode(message string) string {
+	m := handlerLine.FindStringSubmatch(message)
+	if m == nil {
+		return message
+	}
+	return m[1] + ": " + exceptionClass.ReplaceAllString(message[len(m[0]):], "")
 }
 
 func problems(errs []flow.Failure) string {
 	var out []string
 	for _, e := range errs {
-		out = append(out, e.Message)
+		out = append(out, withoutCode(e.Message))
 	}
 	return strings.Join(out, "\n")
 }
@@ -315,7 +333,7 @@ func (c *card) state() string {
 	switch c.Status {
 	case flow.Prompted:
 		if c.Error != nil && !c.Error.RetryAt.IsZero() {
-			line("⏳ *Not sent yet*: %s. It is tried again by itself.", safe(strings.TrimSuffix(c.Error.Message, ".")))
+			line("⏳ *Not sent yet*: %s. It is tried again by itself.", safe(strings.TrimSuffix(withoutCode(c.Error.Message), ".")))
 			break
 		}
 		if c.Error != nil {

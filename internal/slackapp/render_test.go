@@ -634,3 +634,20 @@ func TestRenderAfterStorage(t *testing.T) {
 	}
 	golden(t, "every-field.json", fresh)
 }
+
+// TestWithoutCode: people in conversations read neither files nor classes.
+func TestWithoutCode(t *testing.T) {
+	t.Parallel()
+	for message, want := range map[string]string{
+		"on_request (impl.py:12): KeyError: 'team'":                 "on_request: 'team'",
+		"on_request (impl.py:12): requests.ConnectionError: gone":   "on_request: gone",
+		"prefetch:repo (impl.py:7): <!channel> is down":             "prefetch:repo: <!channel> is down",
+		"on_approve (impl.py:21): The ticket is closed. Open it.":   "on_approve: The ticket is closed. Open it.",
+		"the target answered 503 (maintenance:12): come back later": "the target answered 503 (maintenance:12): come back later",
+		"Error: the bot is not in #x":                               "Error: the bot is not in #x",
+	} {
+		if got := withoutCode(message); got != want {
+			t.Errorf("%q is shown as %q, want %q", message, got, want)
+		}
+	}
+}
