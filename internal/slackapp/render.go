@@ -467,8 +467,10 @@ func (c *card) granting(line func(string, ...any)) {
 		line("⏳ *%s does not answer*, since %s. Access is granted when it does: that is looked at every few minutes, for a quarter of an hour.", c.target(), moment(c.Postponed.Since))
 	case c.PutOff(flow.EventEscalate):
 		line("⚠️ *Granting access failed* (%s), and %s does not answer. It is tried again within minutes.", c.attempts(), c.target())
-	case c.Error == nil && c.WaitsForTarget(flow.EventEscalate) != nil:
-		line("⏳ Access is being granted. %s", safe(c.Access.Waiting.Text))
+	case c.WaitsForTarget(flow.EventEscalate) != nil && c.Access.Waiting.Todo:
+		line("👉 *Something is left to do for %s*: %s Access begins after that; it is looked at every few minutes.", mention(c.Requester), escape(sentence(c.Access.Waiting.Text)))
+	case c.WaitsForTarget(flow.EventEscalate) != nil:
+		line("⏳ Access is being granted. %s", escape(c.Access.Waiting.Text))
 	case c.Error == nil && c.Access.Live() && !c.Access.BusyUntil.IsZero():
 		line("⏳ Another request is changing the same access. This one waits for it, until %s at the latest.", moment(c.Access.BusyUntil))
 	case c.Error == nil:
@@ -507,7 +509,7 @@ func (c *card) ending(line func(string, ...any)) bool {
 // waiting says what the removal waits for, after a space; "" if it does not wait.
 func (c *card) waiting() string {
 	if w := c.WaitsForTarget(flow.EventDeescalate); w != nil {
-		return " " + safe(w.Text)
+		return " " + escape(w.Text)
 	}
 	return ""
 }
@@ -547,6 +549,9 @@ func leftovers(e flow.Event) []string {
 	}
 	if len(texts(e.Fields[flow.KeyKept])) > 0 {
 		lines = append(lines, "ℹ️ The same access was there before this request, and was left as it was.")
+	}
+	if by := texts(e.Fields[flow.KeyStillGrantedBy]); len(by) > 0 {
+		lines = append(lines, "⚠️ *The access is still there* by something else: "+safe(strings.Join(by, ", "))+".")
 	}
 	return lines
 }
