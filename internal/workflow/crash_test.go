@@ -16,9 +16,12 @@ func TestCrash(t *testing.T) {
 	t.Parallel()
 	for _, after := range []bool{false, true} {
 		for _, path := range []string{"both", "schedule", "sweep"} {
-			for _, story := range []string{"alone", "predates us", "shared", "by hand", "handlers", "sick"} {
+			for _, story := range []string{"alone", "predates us", "shared", "by hand", "handlers", "sick", "asynchronous"} {
 				if path == "both" && story != "alone" {
 					continue // each alone is the harder case
+				}
+				if path == "schedule" && story == "asynchronous" {
+					continue // a lost look at a grant is for the sweep
 				}
 				t.Run(fmt.Sprintf("%s/%s/after=%t", strings.ReplaceAll(story, " ", "_"), path, after), func(t *testing.T) {
 					t.Parallel()
@@ -46,6 +49,9 @@ func crashAt(t *testing.T, n int, after bool, path, story string) bool {
 	w := newWorld(t, edit...)
 	w.schedule.on, w.sweeping = path != "sweep", path != "schedule"
 	w.target.has[askerHas] = story == "predates us"
+	if story == "asynchronous" {
+		w.sell(20*time.Second, 3*time.Second).lax = true
+	}
 	if story == "sick" { // well again with the grant; of the two places left, a crash may keep one
 		w.sicken(at, flow.SickPlaces-2, 24*time.Hour)
 	}
@@ -59,6 +65,9 @@ func crashAt(t *testing.T, n int, after bool, path, story string) bool {
 	}
 	w.click(a, flow.ActionApprove, first)
 	w.pass(foundOut)
+	if story == "asynchronous" {
+		w.pass(2 * time.Minute)
+	}
 	r := w.run(a)
 	if r.Status != flow.Escalated {
 		t.Errorf("crash %d: run is %s after %d restarts; events %s; log:\n%.2000s", n, r.Status, w.restarts, history(r), w.log)
@@ -70,6 +79,9 @@ func crashAt(t *testing.T, n int, after bool, path, story string) bool {
 	late := 2*time.Minute + 10*time.Second
 	if path == "schedule" {
 		late += flow.GrantWindow
+	}
+	if story == "asynchronous" {
+		late += 2 * time.Minute // the vendor's time, and a sweep for each piece of it
 	}
 	end := r.Access.End.Add(late)
 	switch story {
