@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -25,6 +26,14 @@ type ledger struct {
 type ledgerState struct {
 	Present map[string]bool `json:"present"`
 	Changes []change        `json:"changes"`
+	Work    []slowWork      `json:"work,omitempty"` // of a slow ledger
+}
+
+// slowWork is a change that a slow ledger has accepted.
+type slowWork struct {
+	flow.Operation
+	Key  string `json:"key"`
+	Over bool   `json:"over"`
 }
 
 type change struct {
@@ -59,6 +68,10 @@ func (l *ledger) set(what, key string, present bool) error {
 	}
 	state.Present[key] = present
 	state.Changes = append(state.Changes, change{what, key, l.now().UTC()})
+	return l.write(state)
+}
+
+func (l *ledger) write(state ledgerState) error {
 	b, err := json.Marshal(state)
 	if err != nil {
 		return err
@@ -144,11 +157,106 @@ func (s sighted) Observe(ctx context.Context, c strategy.Call) (strategy.Sight, 
 	return seen, err
 }
 
-// openLedger gives the ledger in a file as a strategy.
-func openLedger(file string, isBlind bool, now func() time.Time, v *victim, m *mishap) strategy.Strategy {
+// slow is the ledger as one that goes on working after it has answered.
+type slow struct{ sighted }
+
+var _ strategy.Follower = slow{}
+
+// slowness is how long it works on a change.
+const slowness = 20 * time.Second
+
+func (s slow) Grant(ctx context.Context, c strategy.Call) (strategy.Result, error) {
+	result, err := s.accept(ctx, c.Entitlement.Key, flow.OperationGrant)
+	result.Output = json.RawMessage(`{"by":"` + c.Record.ID + `"}`)
+	return result, err
+}
+
+func (s slow) Revoke(ctx context.Context, c strategy.Call) (strategy.Result, error) {
+	return s.accept(ctx, c.Entitlement.Key, flow.OperationRevoke)
+}
+
+// open looks at the state, in which all work is over that should be.
+func (s slow) open(do func(*ledgerState) error) error {
+	s.step()
+	defer s.step()
+	s.ledger.mu.Lock()
+	defer s.ledger.mu.Unlock()
+	state, err := s.read()
+	if err != nil {
+		return err
+	}
+	for i := range state.Work {
+		w := &state.Work[i]
+		if ends := w.Started.Add(slowness); !w.Over && !ends.After(s.now()) {
+			w.Over, state.Present[w.Key] = true, w.Kind == flow.OperationGrant
+			state.Changes = append(state.Changes, change{w.Kind, w.Key, ends})
+		}
+	}
+	return errors.Join(do(&state), s.write(state))
+}
+
+func (s slow) accept(ctx context.Context, key, kind string) (result strategy.Result, err error) {
+	err = s.call(ctx, func() error {
+		return s.open(func(state *ledgerState) error {
+			for _, w := range state.Work {
+				if w.Key == key && !w.Over {
+					return flow.Errorf(flow.CodeUnavailable, "the ledger is still at an earlier change")
+				}
+			}
+			if state.Present[key] == (kind == flow.OperationGrant) {
+				return nil
+			}
+			op := flow.Operation{ID: fmt.Sprint("op-", len(state.Work)+1), Kind: kind, Started: s.now().UTC()}
+			state.Work = append(state.Work, slowWork{Operation: op, Key: key})
+			result.Operation = &op
+			return nil
+		})
+	})
+	if err != nil {
+		return strategy.Result{}, err
+	}
+	return result, nil
+}
+
+func (s slow) Follow(ctx context.Context, c strategy.Call, known flow.Operation) (op *flow.Operation, err error) {
+	err = s.call(ctx, func() error {
+		return s.open(func(state *ledgerState) error {
+			for _, w := range state.Work {
+				if w.Key == c.Entitlement.Key && !w.Over && (known.ID == "" || known.ID == w.ID) {
+					op = &w.Operation
+				}
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return op, nil
+}
+
+func (s slow) Observe(ctx context.Context, c strategy.Call) (strategy.Sight, error) {
+	seen := strategy.Sight{Presence: flow.Absent}
+	err := s.call(ctx, func() error {
+		return s.open(func(state *ledgerState) error {
+			if state.Present[c.Entitlement.Key] {
+				seen.Presence = flow.Present
+			}
+			return nil
+		})
+	})
+	return seen, err
+}
+
+// openLedger gives the ledger in a file as a strategy, of a kind: "blind", "slow" or
+// "" for one that can be read back and is done when it answers.
+func openLedger(file, kind string, now func() time.Time, v *victim, m *mishap) strategy.Strategy {
 	b := blind{&ledger{file: file, now: now, victim: v, mishap: m}}
-	if isBlind {
+	switch kind {
+	case "blind":
 		return b
+	case "slow":
+		return slow{sighted{b}}
 	}
 	return sighted{b}
 }

@@ -43,7 +43,7 @@ func TestStopWaitsForRequests(t *testing.T) {
 	c := newCorpse(t, ledgerModes[0])
 	clock := clockwork.NewFakeClockAt(crashStart)
 	held := heldStore{once: new(sync.Once), begun: make(chan struct{}), release: make(chan struct{})}
-	opened := openLedger(filepath.Join(c.data, "ledger.json"), false, clock.Now, &victim{}, &mishap{})
+	opened := openLedger(filepath.Join(c.data, "ledger.json"), "", clock.Now, &victim{}, &mishap{})
 	l, err := Open(t.Context(), Options{
 		Listen: "127.0.0.1:0", Data: filepath.Join(c.data, "state"), Flows: filepath.Join(c.data, "flows"),
 		Settings: testSettings, Clock: clock, Log: slog.New(slog.DiscardHandler),
