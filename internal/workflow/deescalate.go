@@ -122,9 +122,16 @@ func (a *Access) deescalate(ctx context.Context, r flow.Run) error {
 }
 
 // TakeOver ends the claim, and the leases, of a removal whose process is known to
-// have been killed, so that another one need not wait for them.
+// have been killed, so that another one need not wait for them, and has the run
+// looked at again when that process was to.
 func (a *Access) TakeOver(ctx context.Context, r flow.Run) error {
-	if !r.Access.Live() || r.Access.Removal.Owner == "" {
+	if !r.Access.Live() {
+		return nil
+	}
+	if w := r.Access.Waiting; w != nil {
+		a.lookLater(ctx, r, w.Step)
+	}
+	if r.Access.Removal.Owner == "" {
 		return nil
 	}
 	for _, e := range r.Access.Entitlements {

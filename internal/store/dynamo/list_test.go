@@ -227,7 +227,7 @@ func TestLeadingKeys(t *testing.T) {
 			value, token, err := tokens.Create(t.Context(), store.Token{Bot: "bot", Owner: "carol@example.com"}, time.Hour)
 			_, _, checked := tokens.Check(t.Context(), value)
 			return errors.Join(err, checked, tokens.Revoke(t.Context(), token.ID))
-		}, []string{"token#"}},
+		}, []string{"token#", "user#"}}, // whose the owner's address is
 		"Messages": {func(t *testing.T, s store.Store) error {
 			return store.Messages{Store: s}.Save(t.Context(), "run", store.Message{Digest: "d"})
 		}, []string{"msg#"}},
