@@ -198,7 +198,6 @@ type process struct {
 	stop  context.CancelFunc
 
 	access *workflow.Access
-	sweep  workflow.Sweep
 	begin  func(context.Context) // makes it work
 }
 

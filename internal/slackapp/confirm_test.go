@@ -99,7 +99,7 @@ func TestConfirm(t *testing.T) {
 		told   string                                 // beside the notice
 		want   bool                                   // whether it is confirmed
 	}{
-		"Admin":            {user: bob, told: "The address alice@⁠example.com belongs to UNEXT (UNEXT in T0TEAM) now, and not to U0ALICE in T0TEAM: confirmed by Bob.", want: true},
+		"Admin":            {user: bob, told: "The address alice@\u2060example.com belongs to UNEXT (UNEXT in T0TEAM) now, and not to U0ALICE in T0TEAM: confirmed by Bob.", want: true},
 		"Member":           {user: carol, told: "Only an admin can confirm this."},
 		"Guest":            {user: gus, told: "Only an admin can confirm this."},
 		"Themselves":       {user: "UNEXT", told: "Only an admin can confirm this."},

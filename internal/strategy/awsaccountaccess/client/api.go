@@ -9,9 +9,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -27,6 +27,7 @@ import (
 // fail like those of all the others.
 type api struct {
 	cfg         aws.Config
+	now         func() time.Time
 	application string // its ARN
 }
 
@@ -134,10 +135,14 @@ func (a api) call(ctx context.Context, operation, method, at string, in, out any
 			}
 			return next.HandleSerialize(ctx, s)
 		}), middleware.After),
-		smithyhttp.AddComputeContentLengthMiddleware(stack),
 		stack.Finalize.Add(retry.NewAttemptMiddleware(a.cfg.Retryer(), smithyhttp.RequestCloner), middleware.After),
 		stack.Finalize.Add(&v4.ComputePayloadSHA256{}, middleware.After),
-		stack.Finalize.Add(v4.NewSignHTTPRequestMiddleware(v4.SignHTTPRequestMiddlewareOptions{CredentialsProvider: a.cfg.Credentials, Signer: v4.NewSigner()}), middleware.After),
+		stack.Finalize.Add(middleware.FinalizeMiddlewareFunc("Sign", func(ctx context.Context, f middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+			if err := a.sign(ctx, f.Request.(*smithyhttp.Request)); err != nil {
+				return middleware.FinalizeOutput{}, middleware.Metadata{}, err
+			}
+			return next.HandleFinalize(ctx, f)
+		}), middleware.After),
 		stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("Read", func(ctx context.Context, d middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
 			answer, metadata, err := next.HandleDeserialize(ctx, d)
 			if err == nil {
@@ -154,16 +159,24 @@ func (a api) call(ctx context.Context, operation, method, at string, in, out any
 			return fmt.Errorf("prepare %s: %w", operation, err)
 		}
 	}
-	ctx = awsmiddleware.SetSigningName(awsmiddleware.SetSigningRegion(ctx, a.cfg.Region), service)
 	var sender smithyhttp.ClientDo = a.cfg.HTTPClient
 	if a.cfg.HTTPClient == nil {
 		sender = awshttp.NewBuildableClient()
 	}
-	_, _, err := middleware.DecorateHandler(smithyhttp.NewClientHandler(sender), stack).Handle(ctx, nil)
+	_, _, err := middleware.DecorateHandler(smithyhttp.NewClientHandlerWithOptions(sender), stack).Handle(ctx, nil)
 	if err != nil {
 		return &smithy.OperationError{ServiceID: "account access manager", OperationName: operation, Err: err}
 	}
 	return nil
+}
+
+// sign signs a request, whose payload's hash is in the context.
+func (a api) sign(ctx context.Context, r *smithyhttp.Request) error {
+	credentials, err := a.cfg.Credentials.Retrieve(ctx)
+	if err != nil {
+		return err
+	}
+	return v4.NewSigner().SignHTTP(ctx, credentials, r.Request, v4.GetPayloadHash(ctx), service, a.cfg.Region, a.now())
 }
 
 // write makes the request. The service has hosts of the newer form only.

@@ -54,7 +54,7 @@ func (m *manager) api(c account.Caller) api {
 	in := m.in
 	in.Region = awsaccountaccess.RegionOf(m.frozen)
 	c.Pace = m.pace()
-	return api{m.accounts.Config(in, c), m.application()}
+	return api{m.accounts.Config(in, c), m.accounts.Now, m.application()}
 }
 
 func (m *manager) directory(c account.Caller) identitycenter.Directory {
