@@ -286,7 +286,7 @@ func TestIdentity(t *testing.T) {
 		{name: "NoAddress", who: flow.Actor{Name: "Alice"}, text: "save the ARN"},
 		{name: "ByTag", tag: "email", who: alice, want: "arn:aws:iam::210987654321:user/staff/alice"},
 		{name: "ByTagFarBack", many: true, tag: "email", who: flow.Actor{Email: "u1249@example.com"}, want: "arn:aws:iam::210987654321:user/many/u1249"},
-		{name: "NoTag", tag: "email", who: flow.Actor{Email: "dave@example.com"}, text: "whose tag email is their e-mail address: make one"},
+		{name: "NoTag", tag: "email", who: flow.Actor{Email: "lead@example.com"}, text: "whose tag email is their e-mail address: make one"},
 		{name: "TwoTags", tag: "email", who: flow.Actor{Name: "Bob", Email: "bob@example.com"}, text: "2 users of IAM in account 210987654321 (arn:aws:iam::210987654321:user/staff/bob, arn:aws:iam::210987654321:user/bob-admin), by their tag email: have an administrator save which one is meant"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
