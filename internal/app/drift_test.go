@@ -3,7 +3,6 @@ package app
 import (
 	"bytes"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,47 +15,9 @@ import (
 // two hours, told, shown by the command, and granted again by who approved it, to
 // end when it was to end; and what somebody gives again after its end is left alone.
 func TestDrift_AWS(t *testing.T) {
-	fake := inAWS(t)
-	exampleOrganization(fake)
-	repository, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := newProduct(t.TempDir(), repository)
-	if err := os.CopyFS(p.path("flows"), os.DirFS(filepath.Join(repository, "docs/examples/aws-sso"))); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.start(func(*Options) error { return nil }); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	pass := func(times int, d time.Duration) {
-		t.Helper()
-		for range times {
-			fake.Advance(d)
-			must(p.at(p.clock.Since(scriptStart) + d))
-		}
-	}
-	run := func(want flow.Status) flow.Run {
-		t.Helper()
-		must(p.meet())
-		r, err := p.local.Runs.Get(t.Context(), p.runs[len(p.runs)-1])
-		must(err)
-		if r.Status != want {
-			t.Fatalf("the run is %s, want %s: %+v\n%s", r.Status, want, r.Error, readFile(t, p.path("log")))
-		}
-		return r
-	}
+	x := newExample(t)
+	x.start()
+	fake, p, must, pass, run := x.fake, x.product, x.must, x.pass, x.run
 	told := func() string {
 		var out bytes.Buffer
 		must(Main(t.Context(), []string{"drift", "-data", p.path("data")}, os.Getenv, &out, &out))

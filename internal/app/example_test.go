@@ -40,21 +40,75 @@ func exampleOrganization(fake *awsfake.Fake) {
 	c.Lasts(8 * time.Second) // what is asked for is not there at once
 }
 
-// TestExample_AWS does the whole job with docs/examples/aws-sso, against an
-// emulator at AWS_ENDPOINT_URL: targets are found, access is asked for, approved,
-// seen at AWS, ended and gone there, and recorded.
-func TestExample_AWS(t *testing.T) {
+// example is the product with docs/examples/aws-sso, and an emulator of AWS at
+// AWS_ENDPOINT_URL.
+type example struct {
+	t       *testing.T
+	fake    *awsfake.Fake
+	folder  string // of the example, whose copy the product has
+	product *product
+}
+
+func newExample(t *testing.T) *example {
+	t.Helper()
 	fake := inAWS(t)
 	exampleOrganization(fake)
 	repository, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	example := filepath.Join(repository, "docs/examples/aws-sso")
-	p := newProduct(t.TempDir(), repository)
-	if err := os.CopyFS(p.path("flows"), os.DirFS(example)); err != nil {
-		t.Fatal(err)
+	x := &example{t, fake, filepath.Join(repository, "docs/examples/aws-sso"), newProduct(t.TempDir(), repository)}
+	x.must(os.CopyFS(x.product.path("flows"), os.DirFS(x.folder)))
+	return x
+}
+
+func (x *example) must(err error) {
+	x.t.Helper()
+	if err != nil {
+		x.t.Fatal(err)
 	}
+}
+
+// start starts the product, until the test ends.
+func (x *example) start() {
+	x.t.Helper()
+	x.must(x.product.start(func(*Options) error { return nil }))
+	x.t.Cleanup(func() {
+		if err := x.product.stop(); err != nil {
+			x.t.Error(err)
+		}
+	})
+}
+
+// pass lets time pass here and at AWS, so many times that long.
+func (x *example) pass(times int, d time.Duration) {
+	x.t.Helper()
+	for range times {
+		x.fake.Advance(d)
+		x.must(x.product.at(x.product.clock.Since(scriptStart) + d))
+	}
+}
+
+// run gives the newest run, which must have the status.
+func (x *example) run(want flow.Status) flow.Run {
+	x.t.Helper()
+	p := x.product
+	x.must(p.meet())
+	r, err := p.local.Runs.Get(x.t.Context(), p.runs[len(p.runs)-1])
+	x.must(err)
+	if r.Status != want {
+		x.t.Fatalf("the run is %s, want %s: %+v\n%s", r.Status, want, r.Error, readFile(x.t, p.path("log")))
+	}
+	return r
+}
+
+// TestExample_AWS does the whole job with docs/examples/aws-sso, against an
+// emulator at AWS_ENDPOINT_URL: targets are found, access is asked for, approved,
+// seen at AWS, ended and gone there, and recorded.
+func TestExample_AWS(t *testing.T) {
+	x := newExample(t)
+	fake, p := x.fake, x.product
+	must := x.must
 
 	// What it has found is what the command finds.
 	var out bytes.Buffer
@@ -62,10 +116,10 @@ func TestExample_AWS(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 	if found := readFile(t, p.path("flows/targets-identity-center.yaml")); *update {
-		if err := os.WriteFile(filepath.Join(example, "targets-identity-center.yaml"), []byte(found), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(x.folder, "targets-identity-center.yaml"), []byte(found), 0o644); err != nil {
 			t.Fatal(err)
 		}
-	} else if found != readFile(t, filepath.Join(example, "targets-identity-center.yaml")) {
+	} else if found != readFile(t, filepath.Join(x.folder, "targets-identity-center.yaml")) {
 		t.Errorf("the example has not what is found (run with -update if this is right):\n%s", out.String())
 	}
 	out.Reset()
@@ -73,38 +127,13 @@ func TestExample_AWS(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 
-	if err := p.start(func(*Options) error { return nil }); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	x.start()
 	alice, bob := p.local.Slack.As("alice"), p.local.Slack.As("bob")
-	run := func(want flow.Status) flow.Run {
-		t.Helper()
-		must(p.meet())
-		r, err := p.local.Runs.Get(t.Context(), p.runs[len(p.runs)-1])
-		must(err)
-		if r.Status != want {
-			t.Fatalf("the run is %s, want %s: %+v\n%s", r.Status, want, r.Error, readFile(t, p.path("log")))
-		}
-		return r
-	}
+	run := x.run
 	// pass lets time pass here and at AWS, a few seconds at a time.
 	pass := func(d time.Duration) {
 		t.Helper()
-		for step := 5 * time.Second; d > 0; d -= step {
-			fake.Advance(step)
-			must(p.at(p.clock.Since(scriptStart) + step))
-		}
+		x.pass(int(d/(5*time.Second)), 5*time.Second)
 	}
 
 	// A permission set on an account, from the list.

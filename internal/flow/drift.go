@@ -53,7 +53,7 @@ func (g Grant) Compare(seen Presence, live bool, now time.Time) DriftKind {
 			return DriftMissing
 		}
 		return ""
-	case seen == Absent || g.Before == Present:
+	case seen == Absent || g.Before == Present || g.Before == Invited:
 		return ""
 	case g.State != GrantAbsent && g.Before == Absent:
 		return DriftLingering

@@ -29,6 +29,7 @@ func TestGrant_Compare(t *testing.T) {
 		{"a removal whose process died", Grant{State: GrantRemoving, Before: Absent, Lease: leases["dead"]}, false, Present, DriftLingering},
 		{"a removal that its run repeats", Grant{State: GrantRemoving, Before: Absent}, true, Present, ""},
 		{"never touched", Grant{State: GrantCreating, Lease: leases["dead"]}, false, Present, DriftUnknown},
+		{"an invitation before us, accepted, and closed", Grant{State: GrantPresent, Before: Invited}, false, Present, ""},
 		{"there before us, and closed", Grant{State: GrantPresent, Before: Present}, false, Present, ""},
 		{"removed, and there again", Grant{Ended: ended}, false, Present, DriftBack},
 		{"removed", Grant{Ended: ended}, false, Absent, ""},
