@@ -153,6 +153,9 @@ func told(r events.AuditRecord) slacksim.Record {
 		}
 		if failed {
 			out.Line = "Granting " + called(asker) + " access to " + what + " failed"
+			if r.State.Errors[0].Code == string(flow.CodeMissing) {
+				out.Line = called(asker) + "'s access to " + what + " has gone missing"
+			}
 		}
 	case flow.EventDeescalate:
 		out.Line = called(asker) + "'s access to " + what + " ended: its time was up"

@@ -54,6 +54,9 @@ func TestTold(t *testing.T) {
 		{"cancel", failed("too late"), bad, "Alice's withdrawal of the request for Orders database did not count", "too late"},
 		{"escalate", nil, good, "Alice got access to Orders database", "until 09:10:30 UTC"},
 		{"escalate_failed", nil, bad, "Granting Alice access to Orders database failed (3 times)", "the function did not answer within 30 seconds"},
+		{"escalate", func(r *events.AuditRecord) {
+			r.State = events.AuditState{Status: events.StatusInProgress, Errors: []events.AuditError{{Message: "somebody took it away", Code: string(flow.CodeMissing)}}}
+		}, bad, "Alice's access to Orders database has gone missing", "somebody took it away"},
 		{"deescalate", nil, plain, "Alice's access to Orders database ended: its time was up", ""},
 		{"deescalate", func(r *events.AuditRecord) { r.Fields["deescalate_type"] = "manual" }, plain, "Bob ended Alice's access to Orders database", ""},
 		{"deescalate", failed("down"), bad, "Taking away Alice's access to Orders database failed", "down"},
