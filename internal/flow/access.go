@@ -20,7 +20,10 @@ const (
 // Entitlement is one thing that a grant means at the target, for one identity.
 type Entitlement struct {
 	// Key names it for all runs alike: grants are counted by it.
-	Key      string            `json:"key"`
+	Key string `json:"key"`
+	// Value is the one that is asked for, where the system keeps one value for each
+	// person and thing (a permission, a role), so that the key is without it.
+	Value    string            `json:"value,omitempty"`
 	Settings map[string]string `json:"settings,omitempty"` // what the strategy needs for this one
 }
 

@@ -41,6 +41,11 @@ type Observer interface {
 type Sight struct {
 	// Presence is that of the entitlement itself, not of access by other ways.
 	Presence flow.Presence
+	// Value is the one that the person has, where the system keeps one for each
+	// person and thing: see [TargetType.Values]. "" if none.
+	Value string
+	// Until is when the system ends the entitlement by itself; zero: it doesn't.
+	Until time.Time
 	// Others say by what else the person has the same access, for people: "group
 	// Admins of the identity store". The access stays while they do.
 	Others []string
@@ -115,6 +120,17 @@ type Call struct {
 	// Record is the step's audit record while the step is under way
 	// (state.status "processing"). Its id is the idempotency key.
 	Record events.AuditRecord
+	// Value is the one that the person is to have from now on, where the system
+	// keeps one for each person and thing: Grant sets it, be it more or less than
+	// what they have. It is the highest of what was there before and of what all
+	// runs want, so that it is not always the target's. "" in all other systems.
+	Value string
+	// Before is the value that was there before the first grant; "" if none.
+	Before string
+	// Until is when the system is to end the entitlement by itself, if the target's
+	// type Expires: Grant sets that, be it earlier or later than what is set. Zero:
+	// never, so that an end which is set is taken away.
+	Until time.Time
 	// Output is what Grant answered, for Revoke; nil where that was lost.
 	Output json.RawMessage
 	// Class says for whom the target is asked.

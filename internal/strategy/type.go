@@ -55,7 +55,15 @@ const (
 type TargetType struct {
 	Name     string // "aws_lambda_function"
 	Settings Settings
-	Habits   Habits
+	// Values are what a person can have of a thing, in a system that keeps one of
+	// them for each person: a permission, a role. They go from the least to the
+	// most. The entitlement of such a target is the thing, whatever the value, and
+	// has the value that the target asks for. Empty: they have it or not.
+	Values []string
+	// Expires says that the system ends access by itself when it is told to:
+	// Grant sets Call.Until, and a Sight has what is set.
+	Expires bool
+	Habits  Habits
 }
 
 // Habits are what a system does with access of a kind, for the guide. All of
