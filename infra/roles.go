@@ -220,15 +220,7 @@ func (d *deployment) strategyRights(r strategy.Rights) []right {
 			allowed.resources = append(allowed.resources, here.Replace(on))
 		}
 		if a.When != nil {
-			equal := map[string]any{}
-			for key, values := range a.When {
-				var list []any
-				for _, v := range values {
-					list = append(list, here.Replace(v))
-				}
-				equal[key] = list
-			}
-			allowed.condition = map[string]any{"StringEquals": equal}
+			allowed.condition = when(a.When, here)
 		}
 		out = append(out, allowed)
 	}
@@ -248,6 +240,33 @@ func (d *deployment) strategyRights(r strategy.Rights) []right {
 		out = append(out, readSecrets(secrets...))
 	}
 	return out
+}
+
+// when writes what condition keys must be equal to. Where a call may have several
+// values of a key, each must be one of these, and there must be one.
+func when(equal map[string][]string, here *strings.Replacer) map[string]any {
+	condition := map[string]any{}
+	say := func(operator, key string, value any) {
+		keys, ok := condition[operator].(map[string]any)
+		if !ok {
+			keys = map[string]any{}
+			condition[operator] = keys
+		}
+		keys[key] = value
+	}
+	for key, values := range equal {
+		var list []any
+		for _, v := range values {
+			list = append(list, here.Replace(v))
+		}
+		if strategy.Multivalued(key) {
+			say("ForAllValues:StringEquals", key, list)
+			say("Null", key, "false")
+			continue
+		}
+		say("StringEquals", key, list)
+	}
+	return condition
 }
 
 // items allows actions on the items of some kinds. It is safe that the condition

@@ -155,7 +155,11 @@ var noResource = []string{
 	"xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets",
 	"logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", "logs:ListLogDeliveries",
 	"logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups",
+	identityToken,
 }
+
+// identityToken is limited by who a token is for.
+const identityToken = "sts:GetWebIdentityToken"
 
 // looks matches actions that change nothing.
 var looks = regexp.MustCompile(`:(Get|List|Describe|Is)`)
@@ -204,8 +208,11 @@ func ruleFaults(all []grantedRight) []string {
 		case table && !strings.HasPrefix(g.condition, "dynamodb:LeadingKeys ForAllValues:StringLike "):
 			broken("rights on the table are limited by leading key")
 		}
-		if strings.HasSuffix(g.resource, "*") && (strings.HasPrefix(g.action, "lambda:") || strings.HasPrefix(g.action, "sts:")) || g.action == "iam:PassRole" && g.condition == "" {
+		if strings.HasSuffix(g.resource, "*") && (strings.HasPrefix(g.action, "lambda:") || strings.HasPrefix(g.action, "sts:") && g.action != identityToken) || g.action == "iam:PassRole" && g.condition == "" {
 			broken("functions and roles are named one by one")
+		}
+		if g.action == identityToken && !strings.HasPrefix(g.condition, "sts:IdentityTokenAudience ForAllValues:StringEquals ") {
+			broken("we say who we are to named systems only")
 		}
 		own := strings.HasPrefix(g.resource, ours)
 		if g.who == "SdkRole" { // customers' code
@@ -281,6 +288,7 @@ func TestRulesFind(t *testing.T) {
 		{"AccessRole", "iam:PassRole", "${ScheduleRole.Arn}", ""},
 		{"AccessRole", "sts:AssumeRole", "arn:aws:iam::123456789012:role/sym/*", ""},
 		{"ApprovalRole", "sts:AssumeRole", "arn:aws:iam::123456789012:role/sym/directory", ""},
+		{"AccessRole", identityToken, "*", ""},
 		{"SlackRole", "dynamodb:GetItem", "${Table.Arn}", keys + "run#* | grant#*"},
 		{"SlackRole", "dynamodb:GetItem", "${Table.Arn}", keys + "*"},
 		{"ApiRole", "lambda:InvokeFunction", target, ""},
@@ -406,7 +414,7 @@ func TestStrategyRights_Statements(t *testing.T) {
 	got := (&deployment{}).strategyRights(strategy.Rights{
 		Allow: []strategy.Allow{{Actions: []string{"iam:AddUserToGroup"}, Resources: []string{"arn:{partition}:iam::{account}:group/ops", "arn:{partition}:eks:{region}:{account}:cluster/main"}}, {
 			Actions: []string{"eks:AssociateAccessPolicy"}, Resources: []string{"arn:{partition}:eks:{region}:{account}:access-entry/main/*"}, When: map[string][]string{"eks:policyArn": {"arn:{partition}:eks::aws:p"}},
-		}},
+		}, strategy.IdentityTokens("api://a", "api://b").Allow[0]},
 		Assume:  []strategy.Role{{ARN: role, ExternalID: "1f0c"}, {ARN: role + "-open"}},
 		Secrets: []flow.SecretRef{{Path: "arn:aws:secretsmanager:us-east-1:123456789012:secret:/sym/okta", JSONKey: "a"}, {Path: "arn:aws:secretsmanager:us-east-1:123456789012:secret:/sym/okta", JSONKey: "b"}},
 	})
@@ -420,6 +428,10 @@ func TestStrategyRights_Statements(t *testing.T) {
 			resources: []string{fmt.Sprintf("arn:%s:eks:%s:%s:access-entry/main/*", partition, region, account)},
 			condition: map[string]any{"StringEquals": map[string]any{"eks:policyArn": []any{fmt.Sprintf("arn:%s:eks::aws:p", partition)}}},
 		},
+		{actions: []string{"sts:GetWebIdentityToken"}, resources: []string{"*"}, condition: map[string]any{
+			"ForAllValues:StringEquals": map[string]any{"sts:IdentityTokenAudience": []any{"api://a", "api://b"}},
+			"Null":                      map[string]any{"sts:IdentityTokenAudience": "false"},
+		}},
 		{actions: []string{"sts:AssumeRole"}, resources: []string{role}, condition: map[string]any{"StringEquals": map[string]any{"sts:ExternalId": "1f0c"}}},
 		{actions: []string{"sts:AssumeRole"}, resources: []string{role + "-open"}},
 		{actions: []string{"secretsmanager:GetSecretValue"}, resources: []string{"arn:aws:secretsmanager:us-east-1:123456789012:secret:/sym/okta-??????"}},

@@ -51,6 +51,22 @@ func InvokeFunctions(arns ...string) Rights {
 	return Rights{Allow: []Allow{{Actions: []string{invokeFunction}, Resources: arns}}}
 }
 
+// audience is the condition key of who a token is for.
+const audience = "sts:IdentityTokenAudience"
+
+// IdentityTokens is the right to have AWS sign who we are, for the vendors whose
+// audiences these are: see aws/webidentity. There is no resource that it is on.
+func IdentityTokens(audiences ...string) Rights {
+	if len(audiences) == 0 {
+		return Rights{}
+	}
+	return Rights{Allow: []Allow{{Actions: []string{"sts:GetWebIdentityToken"}, Resources: []string{"*"}, When: map[string][]string{audience: audiences}}}}
+}
+
+// Multivalued tells whether calls may have several values of a condition key, so
+// that each of them must be allowed.
+func Multivalued(key string) bool { return key == audience }
+
 // looks are what names of actions begin with that change nothing.
 var looks = []string{"Get", "List", "Describe", "Is"}
 

@@ -20,6 +20,7 @@ type STS struct {
 	roles    map[string]string // external ids, by ARN
 	sessions map[string]*assumed
 	keys     map[string]string // secrets of the own account's, by id
+	issuing  bool              // identity tokens for others than AWS
 }
 
 // assumed is a session, by its access key.
@@ -75,6 +76,7 @@ func (s *STS) service() *service {
 		operations: []*operation{
 			{name: "AssumeRole", do: s.assumeRole},
 			{name: "GetCallerIdentity", do: s.getCallerIdentity},
+			{name: "GetWebIdentityToken", do: s.getWebIdentityToken},
 		},
 		broken: &Fault{http.StatusInternalServerError, "InternalFailure", "The request processing has failed.", nil},
 		denied: denied("sts"),

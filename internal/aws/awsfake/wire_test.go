@@ -129,6 +129,8 @@ func recorded(t *testing.T, f *Fake) map[string][]byte {
 	roles := sts.NewFromConfig(cfg)
 	must(roles.AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String("sym"), DurationSeconds: aws.Int32(900)}))
 	must(roles.GetCallerIdentity(ctx, nil))
+	f.STS.FederateOutbound()
+	must(roles.GetWebIdentityToken(ctx, &sts.GetWebIdentityTokenInput{Audience: []string{"api.example.com"}, SigningAlgorithm: aws.String("RS256"), DurationSeconds: aws.Int32(60)}))
 	for _, name := range []string{"alice", "bob"} {
 		f.IAM.AddUser(Own, "/staff/", name, map[string]string{"email": name + "@example.com"})
 	}
