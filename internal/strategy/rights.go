@@ -14,7 +14,7 @@ import (
 type Rights struct {
 	Allow   []Allow          // in the account that we run in, or that lets us in by itself
 	Assume  []Role           // to act where these may
-	Secrets []flow.SecretRef // read by the strategy; not those that handlers read
+	Secrets []flow.SecretRef // read by the strategy: see [Type.RightsOf]; not those that handlers read
 }
 
 // Allow is a right to do things to resources.
@@ -67,12 +67,12 @@ func IdentityTokens(audiences ...string) Rights {
 // that each of them must be allowed.
 func Multivalued(key string) bool { return key == audience }
 
-// looks are what names of actions begin with that change nothing.
-var looks = []string{"Get", "List", "Describe", "Is"}
+// looks are what names of actions begin with that change nothing. Signing is among
+// them: it is how systems outside of AWS are signed in to.
+var looks = []string{"Get", "List", "Describe", "Is", "Sign"}
 
 // Looking are those of the rights that a comparison of what is recorded with what
-// targets show needs: to read, and to act where that may be done. Secrets are left
-// out: none of those who look need one.
+// targets show needs: to read, to act where that may be done, and to sign in.
 func (r Rights) Looking() Rights {
 	var out Rights
 	for _, a := range r.Allow {
@@ -87,16 +87,32 @@ func (r Rights) Looking() Rights {
 			out.Allow = append(out.Allow, Allow{Actions: actions, Resources: a.Resources, When: a.When})
 		}
 	}
-	out.Assume = r.Assume
+	out.Assume, out.Secrets = r.Assume, r.Secrets
 	return Join(out)
 }
 
-// RightsOf says what a strategy needs in AWS, with its targets.
+// RightsOf says what a strategy needs in AWS, with its targets: what the type's
+// Rights say, and to read the secrets that settings which it declares name, its own
+// and its integration's.
 func (t Type) RightsOf(s flow.Strategy) Rights {
-	if t.Rights == nil {
-		return Rights{}
+	rights := []Rights{{Secrets: secrets(t.Settings.Known, s.Secrets)}}
+	if s.Integration != nil {
+		rights = append(rights, Rights{Secrets: secrets(t.Integration.Settings, s.Integration.Secrets)})
 	}
-	return Join(t.Rights(s))
+	if t.Rights != nil {
+		rights = append(rights, t.Rights(s))
+	}
+	return Join(rights...)
+}
+
+func secrets(known []Setting, refs map[string]flow.SecretRef) []flow.SecretRef {
+	var out []flow.SecretRef
+	for _, k := range known {
+		if ref, ok := refs[k.Name]; ok {
+			out = append(out, ref)
+		}
+	}
+	return out
 }
 
 // Join puts rights together: each once, and in an order that only depends on

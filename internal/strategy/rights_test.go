@@ -42,7 +42,7 @@ func TestJoin(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
-	looking := strategy.Rights{Allow: want.Allow[1:], Assume: want.Assume}
+	looking := strategy.Rights{Allow: want.Allow[1:], Assume: want.Assume, Secrets: want.Secrets}
 	if diff := cmp.Diff(looking, want.Looking()); diff != "" {
 		t.Errorf("to look (-want +got):\n%s", diff)
 	}
@@ -63,5 +63,38 @@ func TestJoin(t *testing.T) {
 	}
 	if diff := cmp.Diff(strategy.Rights{}, strategy.Join(strategy.InvokeFunctions())); diff != "" {
 		t.Errorf("of no functions (-want +got):\n%s", diff)
+	}
+}
+
+// TestRightsOf: secrets are read that settings name which the type declares, and no
+// others: an integration has those of handlers, too.
+func TestRightsOf(t *testing.T) {
+	t.Parallel()
+	key, token, wiki := flow.SecretRef{Name: "key", Path: "/sym/key"}, flow.SecretRef{Name: "token", Path: "/sym/token"}, flow.SecretRef{Name: "wiki", Path: "/sym/wiki"}
+	typ := strategy.Type{
+		Name: "acme", Settings: strategy.Settings{Known: []strategy.Setting{{Name: "signing_secret_id"}}},
+		Integration: strategy.Integration{Settings: []strategy.Setting{{Name: "api_token_secret"}, {Name: "private_key_secret"}}},
+		Rights: func(flow.Strategy) strategy.Rights {
+			return strategy.Rights{Allow: []strategy.Allow{{Actions: []string{"kms:Sign"}, Resources: []string{"arn:k"}}}}
+		},
+	}
+	s := flow.Strategy{
+		Secrets:     map[string]flow.SecretRef{"signing_secret_id": key, "other_secret": wiki},
+		Integration: &flow.Integration{Secrets: map[string]flow.SecretRef{"api_token_secret": token, "wiki_secret": wiki}},
+	}
+	want := strategy.Rights{
+		Allow:   []strategy.Allow{{Actions: []string{"kms:Sign"}, Resources: []string{"arn:k"}}},
+		Secrets: []flow.SecretRef{key, token},
+	}
+	if diff := cmp.Diff(want, typ.RightsOf(s)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if diff := cmp.Diff(want, typ.RightsOf(s).Looking()); diff != "" {
+		t.Errorf("to look (-want +got):\n%s", diff)
+	}
+	s.Integration, s.Secrets = nil, nil
+	want.Secrets = nil
+	if diff := cmp.Diff(want, typ.RightsOf(s)); diff != "" {
+		t.Errorf("without secrets (-want +got):\n%s", diff)
 	}
 }

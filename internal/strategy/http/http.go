@@ -36,8 +36,7 @@ func Type() strategy.Type {
 				Others: "what the server is to know",
 			},
 		}},
-		Rules:  rules,
-		Rights: rights,
+		Rules: rules,
 	}
 }
 
@@ -48,13 +47,6 @@ func rules(s flow.Strategy) []flow.Fault {
 		return []flow.Fault{{Path: "settings." + settingURL, Message: "is required, here or on each target: the address of the server, like https://grants.example.com/sym"}}
 	}
 	return nil
-}
-
-func rights(s flow.Strategy) strategy.Rights {
-	if secret, ok := s.Secrets[SettingSecret]; ok {
-		return strategy.Rights{Secrets: []flow.SecretRef{secret}}
-	}
-	return strategy.Rights{}
 }
 
 func checkURL(text string) error {

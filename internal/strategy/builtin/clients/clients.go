@@ -29,9 +29,9 @@ import (
 type Deps struct {
 	Functions  awslambda.Functions // required by aws_lambda
 	Handlers   custom.Handlers     // nil where no Python can be run
-	Secrets    strategy.Secrets    // required by http
-	HTTPClient *http.Client        // required by http
-	Now        func() time.Time    // required by http and by those of AWS
+	Secrets    strategy.Secrets    // required by http and by those of vendors
+	HTTPClient *http.Client        // required by http and by those of vendors
+	Now        func() time.Time    // required by all but aws_lambda and custom
 	// AWS is how AWS is called by rights of our own. It is asked when the first
 	// strategy of AWS is opened, and required by those.
 	AWS func() (aws.Config, error)

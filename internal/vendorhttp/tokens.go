@@ -1,0 +1,72 @@
+package vendorhttp
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+)
+
+// early is how long before its end a token is not used any more: a call that is
+// under way with it is to arrive before.
+const early = time.Minute
+
+// Token is what a vendor gave for signing in.
+type Token struct {
+	// Header is the value of the Authorization header: "Bearer …".
+	Header string
+	// Until is when it ends.
+	Until time.Time
+}
+
+// Tokens keeps tokens no longer than they live, for all calls of a process. Its
+// methods are safe for concurrent use.
+type Tokens struct {
+	Now func() time.Time // required
+
+	mu   sync.Mutex
+	kept map[string]*keptToken
+}
+
+// keptToken is the token of one sign-in. Who holds turn asks for it.
+type keptToken struct {
+	turn  chan struct{}
+	token Token
+}
+
+// Authorize gives what [Client.Authorize] is to be, for one sign-in. The key tells
+// sign-ins apart: whatever sign depends on (address, account, scopes) must be in it,
+// and secrets must not. Many that need a token at once wait for one that asks for it.
+func (t *Tokens) Authorize(key string, sign func(context.Context) (Token, error)) func(ctx context.Context, refused string) (string, error) {
+	return func(ctx context.Context, refused string) (string, error) {
+		k := t.at(key)
+		select {
+		case k.turn <- struct{}{}:
+		case <-ctx.Done():
+			return "", &flow.Error{Code: flow.CodeUnavailable, Message: "signing in took too long", Cause: ctx.Err()}
+		}
+		defer func() { <-k.turn }()
+		if k.token.Header != "" && k.token.Header != refused && t.Now().Add(early).Before(k.token.Until) {
+			return k.token.Header, nil
+		}
+		got, err := sign(ctx)
+		if err != nil {
+			return "", err
+		}
+		k.token = got
+		return got.Header, nil
+	}
+}
+
+func (t *Tokens) at(key string) *keptToken {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.kept == nil {
+		t.kept = map[string]*keptToken{}
+	}
+	if t.kept[key] == nil {
+		t.kept[key] = &keptToken{turn: make(chan struct{}, 1)}
+	}
+	return t.kept[key]
+}
