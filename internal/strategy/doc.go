@@ -3,7 +3,8 @@
 // ([Strategy], strategy.go), how fast it may be asked ([Limiter], limiter.go;
 // turn.go tells the work apart that it is asked for), where in AWS it acts
 // ([AWSAccount], awsaccount.go) and who people are in IAM Identity Center
-// (identitycenter.go), where the API of a vendor is (vendor.go), and the contract
+// (identitycenter.go), where the API of a vendor is (vendor.go), how apps sign in to it by a private
+// key (privatekey.go), and the contract
 // with customers' code that does it for some of them (contract.go).
 //
 //	strategy/<system>          declares: Type(), and what follows from settings alone

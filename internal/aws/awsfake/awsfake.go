@@ -29,6 +29,7 @@ type Fake struct {
 	STS *STS
 	IAM *IAM
 	EKS *EKS
+	KMS *KMS
 
 	IdentityCenter *IdentityCenter
 
@@ -77,11 +78,12 @@ type planned struct {
 // New gives an AWS in which the own account has nothing yet.
 func New() *Fake {
 	f := &Fake{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	f.STS, f.IAM, f.EKS, f.IdentityCenter = newSTS(f), newIAM(f), newEKS(f), newIdentityCenter(f)
+	f.STS, f.IAM, f.EKS, f.KMS, f.IdentityCenter = newSTS(f), newIAM(f), newEKS(f), newKMS(), newIdentityCenter(f)
 	f.services = map[string]*service{
 		"sts": f.STS.service(),
 		"iam": f.IAM.service(),
 		"eks": f.EKS.service(),
+		"kms": f.KMS.service(),
 
 		"sso":            f.IdentityCenter.admin(),
 		"identitystore":  f.IdentityCenter.identityStore(),

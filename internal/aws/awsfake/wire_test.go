@@ -2,6 +2,8 @@ package awsfake
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -22,12 +24,14 @@ import (
 	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
 // modules are the SDK's, by the names that calls are signed for. Of account-access
 // there is none to be had: accountaccess_test.go holds it to AWS's reference.
-var modules = map[string]string{"iam": "iam", "sts": "sts", "eks": "eks", "sso": "ssoadmin", "identitystore": "identitystore"}
+var modules = map[string]string{"iam": "iam", "sts": "sts", "eks": "eks", "kms": "kms", "sso": "ssoadmin", "identitystore": "identitystore"}
 
 // TestRequests: the fake takes the requests that the SDK's module has as
 // snapshots, each for the operation that it is of.
@@ -172,6 +176,13 @@ func recorded(t *testing.T, f *Fake) map[string][]byte {
 	must(clusters.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: cluster}))
 	must(clusters.DisassociateAccessPolicy(ctx, &eks.DisassociateAccessPolicyInput{ClusterName: cluster, PrincipalArn: principal, PolicyArn: view}))
 	must(clusters.DeleteAccessEntry(ctx, &eks.DeleteAccessEntryInput{ClusterName: cluster, PrincipalArn: principal}))
+	const signing = "arn:aws:kms:us-east-1:123456789012:key/1"
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	must(private, err)
+	f.KMS.AddKey(signing, private)
+	must(kms.NewFromConfig(cfg).Sign(ctx, &kms.SignInput{
+		KeyId: aws.String(signing), Message: make([]byte, 32), MessageType: kmstypes.MessageTypeDigest, SigningAlgorithm: kmstypes.SigningAlgorithmSpecRsassaPkcs1V15Sha256,
+	}))
 	askIdentityCenter(t, f, cfg)
 	return answers
 }
