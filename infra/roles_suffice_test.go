@@ -472,7 +472,7 @@ func TestRightsSuffice(t *testing.T) {
 	})
 	later := lookqueues.Queues{API: sqs.NewFromConfig(access.AWS), Grants: lookURL + "grants", Removals: lookURL + "removals", Now: a.clock.Now}
 	grants := must(access.Access(core.AccessPorts{
-		Open: open, Rights: builtin.Rights, Bound: builtin.CheckBound, Handlers: handlers(access),
+		Open: open, Rights: builtin.Rights, TargetType: builtin.TargetType, Bound: builtin.CheckBound, Handlers: handlers(access),
 		Schedule: schedule.EventBridge{
 			API: scheduler.NewFromConfig(access.AWS), Group: "sym-flows", FunctionARN: removalARN, RoleARN: roleARN, DeadLetterARN: "queue", Now: a.clock.Now,
 		},

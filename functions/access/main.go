@@ -46,7 +46,7 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, input) (an
 			Functions: functions, Handlers: handlers, Secrets: d.Secrets, HTTPClient: &http.Client{}, Now: d.Clock.Now, Limiter: d.Limiter,
 			AWS: func() (aws.Config, error) { return d.AWS, nil },
 		}),
-		Rights: builtin.Rights, Bound: builtin.CheckBound, Handlers: handlers,
+		Rights: builtin.Rights, TargetType: builtin.TargetType, Bound: builtin.CheckBound, Handlers: handlers,
 		Schedule: schedule.EventBridge{
 			API: scheduler.NewFromConfig(d.AWS), Group: settings.ScheduleGroup, FunctionARN: settings.RemovalFunction,
 			RoleARN: settings.ScheduleRole, DeadLetterARN: settings.ScheduleDeadLetters, Now: d.Clock.Now,

@@ -238,7 +238,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		scheduled = o.seams.schedule(schedule)
 	}
 	access, err = c.Access(core.AccessPorts{
-		Open: open, Rights: builtin.Rights, Bound: builtin.CheckBound, Handlers: handlers, Schedule: scheduled, Remover: remover, Looks: looks,
+		Open: open, Rights: builtin.Rights, TargetType: builtin.TargetType, Bound: builtin.CheckBound, Handlers: handlers, Schedule: scheduled, Remover: remover, Looks: looks,
 		CallTimeout: cmp.Or(o.seams.callTimeout, 30*time.Second), Within: o.seams.within,
 	})
 	if err != nil {

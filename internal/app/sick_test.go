@@ -258,6 +258,7 @@ func (w *sickWorld) boot(c campaign) *process {
 		Runs: kernel.Runs, Grants: kernel.Grants, Sick: kernel.Sick, Flows: kernel.Flows, Users: kernel.Users, Clock: kernel.Clock, Log: log,
 		Open:   func(flow.Strategy) (strategy.Strategy, error) { return calls{p}, nil },
 		Rights: func(flow.Strategy) strategy.Rights { return strategy.Rights{} }, CallTimeout: 30 * time.Second,
+		TargetType: func(flow.Strategy, flow.Target) strategy.TargetType { return strategy.TargetType{} },
 	}
 	drive := workflow.Drive{Runs: kernel.Runs, Now: time.Now}
 	if c.limit == 0 {

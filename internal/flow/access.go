@@ -23,7 +23,12 @@ type Entitlement struct {
 	Key string `json:"key"`
 	// Value is the one that is asked for, where the system keeps one value for each
 	// person and thing (a permission, a role), so that the key is without it.
-	Value    string            `json:"value,omitempty"`
+	Value string `json:"value,omitempty"`
+	// Values has all that there are, from the least to the most, and Expires says that
+	// the system ends access by itself when it is told to. The run freezes both, as the
+	// target's type has them.
+	Values   []string          `json:"values,omitempty"`
+	Expires  bool              `json:"expires,omitempty"`
 	Settings map[string]string `json:"settings,omitempty"` // what the strategy needs for this one
 }
 
@@ -55,6 +60,15 @@ type Access struct {
 
 // Live tells whether there may be something to remove.
 func (a *Access) Live() bool { return a != nil && a.Removed.IsZero() }
+
+// Holder is the run as one that needs an entitlement of its access.
+func (r *Run) Holder(e Entitlement) Holder {
+	h := Holder{Run: r.ID, Value: e.Value}
+	if e.Expires {
+		h.End = r.Access.End
+	}
+	return h
+}
 
 // At names the target that the access is at, for what keeps targets apart.
 func (a *Access) At() string {

@@ -12,7 +12,8 @@
 //     handlers.go, failure.go, execution.go.
 //   - What comes next: [Next], and the table of the workflow's steps, in steps.go.
 //   - An entitlement that several runs may share: [Grant] in grant.go, with moves
-//     of its own, because it outlives each of the runs that hold it. How what a
+//     of its own, because it outlives each of the runs that hold it. How much of it
+//     the target is to show, where runs need different things: goal.go. How what a
 //     target shows differs from what is recorded of one: drift.go.
 //   - A target that works on after it has answered, or shows late what it has done:
 //     [Work] in grant.go, which outlives leases, and [Waiting] in waiting.go, by which

@@ -40,20 +40,31 @@ const (
 // DriftKinds lists them all, the gravest first.
 var DriftKinds = []DriftKind{DriftLingering, DriftMissing, DriftBack, DriftUnknown}
 
-// Compare says how what the target shows of an entitlement differs from what is
-// recorded of it. live says that a run needs the access, or is just granting it
-// or taking it away. It returns "" if nothing differs, if
-// somebody is changing the entitlement, or if it was there before us.
-func (g Grant) Compare(seen Presence, live bool, now time.Time) DriftKind {
+// Compare says how what the target shows of an entitlement, and which value, differs
+// from what is recorded of it. live says that a run needs the access, or is just
+// granting it or taking it away; leaving, that one is just taking it away. It returns
+// "" if nothing differs, if somebody is changing the entitlement, or if it was there
+// before us.
+func (g Grant) Compare(seen Presence, value string, live, leaving bool, now time.Time) DriftKind {
+	if seen == Absent {
+		value = ""
+	}
 	switch {
 	case now.Before(g.Lease.Until):
 		return ""
+	case g.Above(value) && g.rank(value) > g.rank(g.Top): // nobody ever asked for that much
+		return DriftUnknown
+	case g.Above(value) && leaving:
+		return ""
+	case g.Above(value):
+		return DriftLingering
 	case live:
-		if seen == Absent && g.State == GrantPresent && g.Before == Absent {
+		settled := g.State != GrantAbsent && g.Reached(g.Value) // else more is just being granted
+		if settled && (seen == Absent && g.Before == Absent || g.Ours() && !g.Reached(value)) {
 			return DriftMissing
 		}
 		return ""
-	case seen == Absent || g.Before == Present || g.Before == Invited:
+	case seen == Absent || g.Predates():
 		return ""
 	case g.State != GrantAbsent && g.Before == Absent:
 		return DriftLingering

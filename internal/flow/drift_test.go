@@ -10,7 +10,7 @@ import (
 func TestGrant_Compare(t *testing.T) {
 	t.Parallel()
 	ended := t0.Add(-time.Hour)
-	ours := Grant{State: GrantPresent, Holders: []string{"me"}, Before: Absent}
+	ours := Grant{State: GrantPresent, Holders: []Holder{{Run: "me"}}, Before: Absent}
 	for _, c := range []struct {
 		name  string
 		grant Grant
@@ -37,7 +37,7 @@ func TestGrant_Compare(t *testing.T) {
 		{"never ours", Grant{}, false, Present, DriftUnknown},
 		{"an invitation never ours", Grant{}, false, Invited, DriftUnknown},
 	} {
-		if got := c.grant.Compare(c.seen, c.live, t0); got != c.want {
+		if got := c.grant.Compare(c.seen, "", c.live, false, t0); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
@@ -52,7 +52,7 @@ func TestGrant_Ended(t *testing.T) {
 	if err != nil || !gone.Ended.Equal(t0) {
 		t.Errorf("removed: %+v, %v", gone, err)
 	}
-	if again, _, err := gone.Acquire("me", myLease, t0); err != nil || !again.Ended.IsZero() {
+	if again, _, err := gone.Acquire(Holder{Run: "me"}, nil, myLease, t0); err != nil || !again.Ended.IsZero() {
 		t.Errorf("granted again: %+v, %v", again, err)
 	}
 	removing.Before = Present

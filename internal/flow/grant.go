@@ -13,6 +13,11 @@ import (
 //	                        ▲                    │ ▲                                │
 //	                        └── lease is dead ───┘ └── another holder, lease dead ──┘
 //
+// Where a target keeps one value for each person and thing, or ends access by itself,
+// holders need different things of it: goal.go. Who needs more than is set takes a
+// present grant back to creating; who leaves, and had more than others need, takes it
+// to removing, and what remains is present again.
+//
 // A lease bounds one invocation; Work is what the target goes on with between them.
 type Grant struct {
 	Key string `json:"key"`
@@ -20,13 +25,23 @@ type Grant struct {
 	Rev   int64      `json:"-"`
 	State GrantState `json:"state"`
 	// Holders are the runs that need the entitlement.
-	Holders []string `json:"holders,omitempty"`
+	Holders []Holder `json:"holders,omitempty"`
 	// Left are the runs that were taken off lately, whether they had come to
 	// hold the entitlement or not: a slow attempt at granting that comes after
 	// the removal of its own run finds itself here, and is refused.
 	Left []Departure `json:"left,omitempty"`
 	// Before is what the target showed before we first touched it; "" until seen.
 	Before Presence `json:"before,omitempty"`
+	// BeforeValue is the value that it showed then, which is set again at the end.
+	BeforeValue string `json:"before_value,omitempty"`
+	// Order has the values that a person may have, from the least to the most; empty
+	// where they have the entitlement or not.
+	Order []string `json:"order,omitempty"`
+	// Value and Until are the goal that was seen last: what a person had at least.
+	Value string    `json:"value,omitempty"`
+	Until time.Time `json:"until,omitzero"`
+	// Top is the highest value that the target may show because of us.
+	Top string `json:"top,omitempty"`
 	// Output is what the target answered when it was created: runs that join
 	// later, or lost the answer, have it from here.
 	Output json.RawMessage `json:"output,omitempty"`
@@ -65,6 +80,9 @@ type Work struct {
 	// Operation is what may be under way at the target. One without an ID says
 	// that nobody knows: an answer was lost, or the call never began.
 	Operation *Operation `json:"operation,omitempty"`
+	// Former says that the operation is none for what is wanted now: when it is over,
+	// all is left to be done.
+	Former bool `json:"former,omitempty"`
 	// Accepted is when the target took what was asked of it, to show it later.
 	Accepted time.Time `json:"accepted,omitzero"`
 	// Missed is when a removal did not see the entitlement for the first time.
@@ -76,7 +94,7 @@ type Work struct {
 
 // IsZero tells whether nothing is known.
 func (w Work) IsZero() bool {
-	return w.Operation == nil && w.Accepted.IsZero() && w.Missed.IsZero() && len(w.Output) == 0 && len(w.Warnings) == 0
+	return w.Operation == nil && !w.Former && w.Accepted.IsZero() && w.Missed.IsZero() && len(w.Output) == 0 && len(w.Warnings) == 0
 }
 
 // Known tells whether it is known what the target works on, or that it works on
@@ -95,7 +113,10 @@ func (w Work) taken() Work {
 
 // turned is the work as somebody takes it over who wants the opposite: all that
 // matters is what may be under way.
-func (w Work) turned() Work { return Work{Operation: w.taken().Operation} }
+func (w Work) turned() Work {
+	op := w.taken().Operation
+	return Work{Operation: op, Former: op != nil}
+}
 
 // Operation is work that a target has accepted and goes on with by itself.
 type Operation struct {
@@ -126,8 +147,8 @@ type Do string
 
 // What Acquire and Release answer.
 const (
-	DoCreate Do = "create" // observe, save what was there before, call the target, then Created
-	DoRemove Do = "remove" // if absence was seen Before: call the target and observe; then Gone
+	DoCreate Do = "create" // observe, save what was there before, ask for the Goal, then Created
+	DoRemove Do = "remove" // take away what is more than the Goal, and observe; then Gone
 	DoNone   Do = "none"   // nothing: others see to it, or it is so already
 )
 
@@ -138,26 +159,30 @@ func (g Grant) leasedByOther(owner string, now time.Time) bool {
 	return g.Lease.Owner != "" && g.Lease.Owner != owner && now.Before(g.Lease.Until)
 }
 
-// Acquire makes the run a holder. DoCreate: the caller owns the lease and has
-// to create the entitlement. DoNone: it is present, and shared. The error is a
-// [Busy] while somebody else is changing it.
-func (g Grant) Acquire(run string, lease Lease, now time.Time) (Grant, Do, error) {
-	g.Holders = slices.Clone(g.Holders)
-	if slices.ContainsFunc(g.Left, func(d Departure) bool { return d.Run == run }) {
+// Acquire makes a run a holder, or has one that is a holder need something else.
+// order has the values that a person may have, from the least to the most. DoCreate:
+// the caller owns the lease and has to bring the target to the [Grant.Goal]. DoNone:
+// it is there, and shared. The error is a [Busy] while somebody else is changing it.
+func (g Grant) Acquire(h Holder, order []string, lease Lease, now time.Time) (Grant, Do, error) {
+	if slices.ContainsFunc(g.Left, func(d Departure) bool { return d.Run == h.Run }) {
 		return g, DoNone, Errorf(CodeStale, "this access was ended before it was granted")
 	}
-	if g.State == GrantPresent {
-		g.hold(run)
+	was := g
+	if len(order) > 0 {
+		g.Order = order
+	}
+	g.hold(h)
+	if g.State == GrantPresent && g.satisfied() {
 		return g, DoNone, nil
 	}
 	if g.leasedByOther(lease.Owner, now) {
-		return g, DoNone, &Busy{g.Lease.Until}
+		return was, DoNone, &Busy{g.Lease.Until}
 	}
 	if now.Before(g.Stray) {
-		return g, DoNone, &Busy{g.Stray}
+		return was, DoNone, &Busy{g.Stray}
 	}
-	// Absent; or the target works on it; or a leaseholder died while creating or
-	// removing: what it did is unknown, so the target is asked again.
+	// Absent; or more is needed; or the target works on it; or a leaseholder died
+	// while creating or removing: what it did is unknown, so the target is asked again.
 	switch g.State {
 	case GrantCreating:
 		g.Work = g.Work.taken()
@@ -165,39 +190,56 @@ func (g Grant) Acquire(run string, lease Lease, now time.Time) (Grant, Do, error
 		g.Work = g.Work.turned()
 	}
 	g.State, g.Lease, g.Stray, g.Ended = GrantCreating, lease, time.Time{}, time.Time{}
-	g.hold(run)
+	g.retarget(was.Goal())
+	g.intend()
 	return g, DoCreate, nil
 }
 
-func (g *Grant) hold(run string) {
-	if !slices.Contains(g.Holders, run) {
-		g.Holders = append(g.Holders, run)
+func (g *Grant) hold(h Holder) {
+	g.Holders = slices.Clone(g.Holders)
+	i := slices.IndexFunc(g.Holders, func(other Holder) bool { return other.Run == h.Run })
+	if i < 0 {
+		g.Holders = append(g.Holders, h)
+		return
 	}
+	g.Holders[i] = h
 }
 
 // Saw notes what the target showed before the first change. Once absence was
-// seen, whatever is there is ours: later sights are not kept.
-func (g Grant) Saw(owner string, p Presence) (Grant, error) {
+// seen, whatever is there is ours: later sights are not kept. Neither are values that
+// may be ours.
+func (g Grant) Saw(owner string, p Presence, value string) (Grant, error) {
 	if g.State != GrantCreating || g.Lease.Owner != owner {
 		return g, busy
 	}
-	if g.Before != Absent {
-		g.Before = p
+	former := g.Goal()
+	if p == Absent {
+		g.Before, g.BeforeValue = Absent, ""
+	} else if !g.Ours() {
+		g.Before, g.BeforeValue = p, value
 	}
+	g.retarget(former)
+	g.intend()
 	return g, nil
 }
 
-// Created ends creating: the entitlement was observed.
+// Created ends creating: the goal was observed.
 func (g Grant) Created(owner string) (Grant, error) {
 	if g.State != GrantCreating || g.Lease.Owner != owner {
 		return g, busy
 	}
-	g.State, g.Lease, g.Work = GrantPresent, Lease{}, Work{}
+	g.settle()
 	return g, nil
 }
 
+func (g *Grant) settle() {
+	goal := g.Goal()
+	g.State, g.Lease, g.Work = GrantPresent, Lease{}, Work{}
+	g.Value, g.Until = goal.Value, goal.Until
+}
+
 // Lost makes a present entitlement one to create again, under the lease: the
-// target does not show it, though no run removed it.
+// target does not show it, or less than the goal, though no run removed it.
 func (g Grant) Lost(lease Lease) (Grant, error) {
 	if g.State != GrantPresent {
 		return g, busy
@@ -239,35 +281,40 @@ func (g Grant) Yield(owner string) (Grant, error) {
 
 // Orphan ends the lease of a removal whose process is known to have been killed,
 // so that another removal begins at once. Leases of grants last until their end: a
-// grant that arrives after its removal would stay.
+// grant that arrives after its removal would stay. So do those of removals that leave
+// something, which are grants for the target.
 func (g Grant) Orphan(now time.Time) Grant {
-	if g.State == GrantRemoving && now.Before(g.Lease.Until) {
+	sets := g.Ours() && !g.Goal().None
+	if g.State == GrantRemoving && !sets && now.Before(g.Lease.Until) {
 		g.Stray, g.Lease = g.Lease.Until, Lease{}
 	}
 	return g
 }
 
 // Release takes the run off the holders; leaving and removing are one write.
-// DoRemove: the caller owns the lease and has to remove the entitlement.
-// DoNone: others hold it, or it is absent already. The error is a [Busy] while
-// somebody else is changing it.
+// DoRemove: the caller owns the lease and has to take away from the target what is
+// more than the [Grant.Goal]. DoNone: others hold all of it, or it is absent already.
+// The error is a [Busy] while somebody else is changing it.
 func (g Grant) Release(run string, lease Lease, now time.Time) (Grant, Do, error) {
-	others := slices.DeleteFunc(slices.Clone(g.Holders), func(h string) bool { return h == run })
+	former := g.Goal()
 	g.Left = slices.DeleteFunc(slices.Clone(g.Left), func(d Departure) bool {
 		return d.Run == run || now.Sub(d.At) > rememberLeft
 	})
 	g.Left = append(g.Left, Departure{Run: run, At: now})
-	switch {
-	case g.State == GrantAbsent:
+	if g.State == GrantAbsent {
 		return g, DoNone, nil
-	case len(others) > 0 && g.State != GrantCreating:
-		g.Holders = others
+	}
+	was := g
+	g.Holders = slices.DeleteFunc(slices.Clone(g.Holders), func(h Holder) bool { return h.Run == run })
+	shared := len(g.Holders) > 0 && !g.settlesLess(former)
+	switch {
+	case shared && g.State != GrantCreating:
 		return g, DoNone, nil
 	case g.leasedByOther(lease.Owner, now):
-		return g, DoNone, &Busy{g.Lease.Until}
-	case len(others) > 0:
+		return was, DoNone, &Busy{g.Lease.Until}
+	case shared:
 		// Creating, and the leaseholder is dead: the others go on.
-		g.Holders, g.Lease = others, Lease{}
+		g.Lease = Lease{}
 		return g, DoNone, nil
 	}
 	switch g.State {
@@ -279,14 +326,33 @@ func (g Grant) Release(run string, lease Lease, now time.Time) (Grant, Do, error
 	case GrantRemoving:
 		g.Work = g.Work.taken()
 	}
-	g.Holders, g.State, g.Lease = nil, GrantRemoving, lease
+	if len(g.Holders) == 0 {
+		g.Holders = nil
+	}
+	g.State, g.Lease = GrantRemoving, lease
+	g.retarget(former)
 	return g, DoRemove, nil
 }
 
-// Gone ends removing: absence was observed, or what predates us was left alone.
+// settlesLess tells whether the target has to be asked because a run has left that
+// shared the entitlement with others, when the goal was former.
+func (g Grant) settlesLess(former Goal) bool {
+	if g.Before == "" { // the target was never touched
+		return false
+	}
+	return g.State == GrantRemoving || g.Exceeds() || !g.Goal().Same(former)
+}
+
+// Gone ends removing: it was observed that nothing is left but the goal, or what
+// predates us was left alone.
 func (g Grant) Gone(owner string, now time.Time) (Grant, error) {
 	if g.State != GrantRemoving || g.Lease.Owner != owner {
 		return g, busy
+	}
+	if len(g.Holders) > 0 {
+		g.settle()
+		g.Top = g.Value
+		return g, nil
 	}
 	gone := Grant{Key: g.Key, Rev: g.Rev, Left: g.Left, Stray: g.Stray}
 	if g.Before == Absent {
@@ -297,5 +363,5 @@ func (g Grant) Gone(owner string, now time.Time) (Grant, error) {
 
 // HeldByOthers tells whether runs other than this one hold the entitlement.
 func (g Grant) HeldByOthers(run string) bool {
-	return slices.ContainsFunc(g.Holders, func(h string) bool { return h != run })
+	return slices.ContainsFunc(g.Holders, func(h Holder) bool { return h.Run != run })
 }

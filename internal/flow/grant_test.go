@@ -269,10 +269,10 @@ var grantInputs = map[string]struct {
 	holders []string
 	move    func(Grant) (Grant, Do, error)
 }{
-	"Acquire":               {[]string{"it"}, func(g Grant) (Grant, Do, error) { return g.Acquire("me", myLease, t0) }},
-	"Acquire, alone":        {nil, func(g Grant) (Grant, Do, error) { return g.Acquire("me", myLease, t0) }},
-	"Acquire, again":        {[]string{"me", "it"}, func(g Grant) (Grant, Do, error) { return g.Acquire("me", myLease, t0) }},
-	"Saw":                   {[]string{"me"}, without(func(g Grant) (Grant, error) { return g.Saw("mine", Absent) })},
+	"Acquire":               {[]string{"it"}, func(g Grant) (Grant, Do, error) { return g.Acquire(Holder{Run: "me"}, nil, myLease, t0) }},
+	"Acquire, alone":        {nil, func(g Grant) (Grant, Do, error) { return g.Acquire(Holder{Run: "me"}, nil, myLease, t0) }},
+	"Acquire, again":        {[]string{"me", "it"}, func(g Grant) (Grant, Do, error) { return g.Acquire(Holder{Run: "me"}, nil, myLease, t0) }},
+	"Saw":                   {[]string{"me"}, without(func(g Grant) (Grant, error) { return g.Saw("mine", Absent, "") })},
 	"Created":               {[]string{"me"}, without(func(g Grant) (Grant, error) { return g.Created("mine") })},
 	"Lost":                  {[]string{"me", "it"}, without(func(g Grant) (Grant, error) { return g.Lost(myLease) })},
 	"Begin":                 {[]string{"me"}, without(func(g Grant) (Grant, error) { return g.Begin("mine", Work{Accepted: t0}) })},
@@ -290,6 +290,23 @@ func without(move func(Grant) (Grant, error)) func(Grant) (Grant, Do, error) {
 		g, err := move(g)
 		return g, "", err
 	}
+}
+
+// holding are runs that need an entitlement as such.
+func holding(runs ...string) []Holder {
+	var out []Holder
+	for _, run := range runs {
+		out = append(out, Holder{Run: run})
+	}
+	return out
+}
+
+func runsOf(holders []Holder) []string {
+	var out []string
+	for _, h := range holders {
+		out = append(out, h.Run)
+	}
+	return out
 }
 
 func grantOutcome(g Grant, do Do, err error) string {
@@ -311,7 +328,7 @@ func grantOutcome(g Grant, do Do, err error) string {
 			}
 		}
 	}
-	return strings.TrimSuffix(strings.Join([]string{state, orDash(g.Holders), lease, string(do)}, "; "), "; ")
+	return strings.TrimSuffix(strings.Join([]string{state, orDash(runsOf(g.Holders)), lease, string(do)}, "; "), "; ")
 }
 
 func TestGrant(t *testing.T) {
@@ -333,7 +350,7 @@ func TestGrant(t *testing.T) {
 		}
 		g := Grant{Key: "k", Rev: 7, State: states[state], Lease: leases[lease], Before: Present}
 		if g.State != GrantAbsent && g.State != GrantRemoving {
-			g.Holders = in.holders
+			g.Holders = holding(in.holders...)
 		}
 		before := g
 		before.Holders = slices.Clone(g.Holders)
@@ -377,16 +394,16 @@ func TestGrant_Stray(t *testing.T) {
 	if do != DoRemove || err != nil {
 		t.Fatalf("release: %v, %v", do, err)
 	}
-	if _, _, err := g.Acquire("me", leases["mine"], t0); CodeOf(err) != CodeBusy {
+	if _, _, err := g.Acquire(Holder{Run: "me"}, nil, leases["mine"], t0); CodeOf(err) != CodeBusy {
 		t.Errorf("granted while it is removed: %v", err)
 	}
 	if g, err = g.Gone("mine", t0); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := g.Acquire("me", leases["mine"], t0); CodeOf(err) != CodeBusy {
+	if _, _, err := g.Acquire(Holder{Run: "me"}, nil, leases["mine"], t0); CodeOf(err) != CodeBusy {
 		t.Errorf("granted while the killed process's call may arrive: %v", err)
 	}
-	if _, do, err := g.Acquire("me", leases["mine"], leases["theirs"].Until); do != DoCreate || err != nil {
+	if _, do, err := g.Acquire(Holder{Run: "me"}, nil, leases["mine"], leases["theirs"].Until); do != DoCreate || err != nil {
 		t.Errorf("after that: %v, %v", do, err)
 	}
 }
@@ -403,12 +420,12 @@ func TestGrant_Saw(t *testing.T) {
 		{Present, Present, Present},
 		{Present, Absent, Absent},
 	} {
-		g, err := Grant{State: GrantCreating, Lease: leases["mine"], Before: c.before}.Saw("mine", c.seen)
+		g, err := Grant{State: GrantCreating, Lease: leases["mine"], Before: c.before}.Saw("mine", c.seen, "")
 		if err != nil || g.Before != c.want {
 			t.Errorf("before %q, seen %q: %q, %v, want %q", c.before, c.seen, g.Before, err, c.want)
 		}
 	}
-	acquired, _, err := Grant{State: GrantRemoving, Lease: leases["dead"], Before: Absent}.Acquire("me", myLease, t0)
+	acquired, _, err := Grant{State: GrantRemoving, Lease: leases["dead"], Before: Absent}.Acquire(Holder{Run: "me"}, nil, myLease, t0)
 	if err != nil || acquired.Before != Absent {
 		t.Errorf("taking over a removal forgets what was there before: %+v, %v", acquired, err)
 	}
@@ -422,11 +439,11 @@ func TestGrant_Saw(t *testing.T) {
 // and so is that nobody knows it. Whoever turns round asks for nothing else.
 func TestGrant_Work(t *testing.T) {
 	t.Parallel()
-	unknown := Work{Operation: &Operation{}}
+	unknown, former := Work{Operation: &Operation{}}, Work{Operation: &Operation{}, Former: true}
 	create := Work{Operation: &Operation{ID: "op-1", Kind: OperationGrant, Started: t0}, Output: []byte(`{}`)}
 	accepted := Work{Accepted: t0, Warnings: []string{"it is gone"}}
 	missed := Work{Accepted: t0, Missed: t0.Add(time.Second)}
-	acquire := func(g Grant) (Grant, Do, error) { return g.Acquire("me", myLease, t0) }
+	acquire := func(g Grant) (Grant, Do, error) { return g.Acquire(Holder{Run: "me"}, nil, myLease, t0) }
 	release := func(g Grant) (Grant, Do, error) { return g.Release("me", myLease, t0) }
 	for _, c := range []struct {
 		name  string
@@ -442,13 +459,17 @@ func TestGrant_Work(t *testing.T) {
 		{"the grant goes on", GrantCreating, acquire, create, create},
 		{"the grant was accepted", GrantCreating, acquire, accepted, accepted},
 		{"the removal was accepted", GrantRemoving, release, missed, missed},
-		{"a removal finds a grant under way", GrantCreating, release, create, Work{Operation: create.Operation}},
-		{"a removal finds a lost answer", GrantCreating, release, Work{}, unknown},
+		{"a removal finds a grant under way", GrantCreating, release, create, Work{Operation: create.Operation, Former: true}},
+		{"a removal finds a lost answer", GrantCreating, release, Work{}, former},
 		{"a removal finds an accepted grant", GrantCreating, release, accepted, Work{}},
 		{"a grant finds a removal", GrantRemoving, acquire, missed, Work{}},
-		{"a grant finds a lost answer", GrantRemoving, acquire, Work{}, unknown},
+		{"a grant finds a lost answer", GrantRemoving, acquire, Work{}, former},
 	} {
-		g, _, err := c.move(Grant{State: c.state, Before: Absent, Work: c.work})
+		grant := Grant{State: c.state, Before: Absent, Work: c.work}
+		if c.state == GrantCreating {
+			grant.Holders = holding("me")
+		}
+		g, _, err := c.move(grant)
 		if err != nil || !reflect.DeepEqual(g.Work, c.want) {
 			t.Errorf("%s: %+v, %v, want %+v", c.name, g.Work, err, c.want)
 		}
@@ -477,9 +498,9 @@ func TestGrant_Left(t *testing.T) {
 	t.Parallel()
 	for name, g := range map[string]Grant{
 		"absent":               {},
-		"present":              {State: GrantPresent, Holders: []string{"me"}},
-		"present, with others": {State: GrantPresent, Holders: []string{"me", "it"}},
-		"never joined":         {State: GrantPresent, Holders: []string{"it"}},
+		"present":              {State: GrantPresent, Holders: holding("me")},
+		"present, with others": {State: GrantPresent, Holders: holding("me", "it")},
+		"never joined":         {State: GrantPresent, Holders: holding("it")},
 	} {
 		left, do, err := g.Release("me", myLease, t0)
 		if err != nil {
@@ -490,10 +511,10 @@ func TestGrant_Left(t *testing.T) {
 				t.Fatalf("%s: %v", name, err)
 			}
 		}
-		if _, _, err := left.Acquire("me", myLease, t0); CodeOf(err) != CodeStale {
+		if _, _, err := left.Acquire(Holder{Run: "me"}, nil, myLease, t0); CodeOf(err) != CodeStale {
 			t.Errorf("%s: coming back: %v", name, err)
 		}
-		if _, _, err := left.Acquire("another", myLease, t0); err != nil {
+		if _, _, err := left.Acquire(Holder{Run: "another"}, nil, myLease, t0); err != nil {
 			t.Errorf("%s: another: %v", name, err)
 		}
 	}
@@ -511,7 +532,7 @@ func TestGrant_Left(t *testing.T) {
 	if n := len(slices.DeleteFunc(slices.Clone(g.Left), func(d Departure) bool { return d.Run != "again" })); n != 1 {
 		t.Errorf("one run has %d departures", n)
 	}
-	busy, _, err := Grant{State: GrantCreating, Holders: []string{"it"}, Lease: leases["theirs"]}.Release("me", myLease, t0)
+	busy, _, err := Grant{State: GrantCreating, Holders: holding("it"), Lease: leases["theirs"]}.Release("me", myLease, t0)
 	if CodeOf(err) != CodeBusy {
 		t.Fatalf("a release while another creates: %+v, %v", busy, err)
 	}
@@ -523,7 +544,7 @@ func TestGrant_Held(t *testing.T) {
 		holders []string
 		want    bool
 	}{{nil, false}, {[]string{"me"}, false}, {[]string{"it"}, true}, {[]string{"me", "it"}, true}} {
-		if got := (Grant{Holders: c.holders}).HeldByOthers("me"); got != c.want {
+		if got := (Grant{Holders: holding(c.holders...)}).HeldByOthers("me"); got != c.want {
 			t.Errorf("held by %v: %v", c.holders, got)
 		}
 	}

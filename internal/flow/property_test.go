@@ -602,7 +602,7 @@ func (w *grantWorld) write(x *grantWorker, g Grant, err error) bool {
 
 func (w *grantWorld) acquire(x *grantWorker, _ *rapid.T) {
 	x.lease.Until = w.now.Add(leaseLasts)
-	g, do, err := w.grant.Acquire(x.run.id, x.lease, w.now)
+	g, do, err := w.grant.Acquire(Holder{Run: x.run.id}, nil, x.lease, w.now)
 	if !w.write(x, g, err) {
 		return
 	}
@@ -639,7 +639,7 @@ func (w *grantWorld) observe(x *grantWorker, _ *rapid.T) {
 }
 
 func (w *grantWorld) saw(x *grantWorker, _ *rapid.T) {
-	g, err := w.grant.Saw(x.lease.Owner, x.seen)
+	g, err := w.grant.Saw(x.lease.Owner, x.seen, "")
 	if w.write(x, g, err) {
 		x.step = w.create
 	}
@@ -737,7 +737,7 @@ func (x *grantWorker) leased() bool { return !x.done && x.mine.Lease.Owner == x.
 
 // check says what holds at every moment.
 func (w *grantWorld) check(t *rapid.T) {
-	holders := slices.Clone(w.grant.Holders)
+	holders := runsOf(w.grant.Holders)
 	slices.Sort(holders)
 	if len(slices.Compact(holders)) != len(w.grant.Holders) {
 		t.Fatalf("holders repeat: %v", w.grant.Holders)
@@ -757,7 +757,7 @@ func (w *grantWorld) check(t *rapid.T) {
 		}
 	}
 	for _, r := range w.runs {
-		if r.granted && !r.ending && (!w.present && !w.taken || !slices.Contains(w.grant.Holders, r.id)) {
+		if r.granted && !r.ending && (!w.present && !w.taken || !slices.Contains(runsOf(w.grant.Holders), r.id)) {
 			t.Fatalf("%s was granted: present %v, holders %v", r.id, w.present, w.grant.Holders)
 		}
 	}

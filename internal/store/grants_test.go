@@ -33,7 +33,7 @@ func TestGrants_Change_Contention(t *testing.T) {
 		for {
 			var do flow.Do
 			_, err := grants.Change(t.Context(), "db", func(g flow.Grant) (_ flow.Grant, err error) {
-				g, do, err = g.Acquire(run, lease, start)
+				g, do, err = g.Acquire(flow.Holder{Run: run}, nil, lease, start)
 				return g, err
 			})
 			if flow.CodeOf(err) == flow.CodeBusy {
@@ -83,12 +83,12 @@ func TestGrants_Change(t *testing.T) {
 		if g.Key != "db" {
 			t.Errorf("grant is called %q", g.Key)
 		}
-		g.State, g.Holders = flow.GrantPresent, []string{"run"}
+		g.State, g.Holders = flow.GrantPresent, []flow.Holder{{Run: "run"}}
 		return g, nil
 	}
 	for _, name := range []string{"first", "again"} { // the second changes nothing
 		g, err := grants.Change(t.Context(), "db", hold)
-		if err != nil || g.Rev != 1 || g.Key != "db" || !slices.Equal(g.Holders, []string{"run"}) {
+		if err != nil || g.Rev != 1 || g.Key != "db" || !slices.Equal(g.Holders, []flow.Holder{{Run: "run"}}) {
 			t.Errorf("%s: %+v, %v", name, g, err)
 		}
 	}

@@ -95,7 +95,7 @@ func TestKinds_Written(t *testing.T) {
 	for name, write := range map[string]func() error{
 		"grant": func() error {
 			_, err := store.Grants{Store: w}.Change(ctx, "db", func(g flow.Grant) (flow.Grant, error) {
-				g, _, err := g.Acquire("run", flow.Lease{Owner: "run", Until: start.Add(time.Hour)}, start)
+				g, _, err := g.Acquire(flow.Holder{Run: "run"}, nil, flow.Lease{Owner: "run", Until: start.Add(time.Hour)}, start)
 				return g, err
 			})
 			return err

@@ -23,6 +23,8 @@ type Access struct {
 	Users  store.Users
 	Open   strategy.Opener
 	Rights func(flow.Strategy) strategy.Rights // what a strategy, with its targets, needs in AWS
+	// TargetType says what is known of a target's type.
+	TargetType func(flow.Strategy, flow.Target) strategy.TargetType
 	// Bound checks what a request filled into its target, before anything is
 	// granted by it; nil: there is nothing to check.
 	Bound    CheckBound
@@ -66,6 +68,13 @@ func call(r flow.Run, e flow.Entitlement, record events.AuditRecord, class strat
 	return strategy.Call{
 		RunID: r.ID, Entitlement: e, Target: r.Access.Target, Identity: r.Access.Identity, Record: record, Class: class,
 	}
+}
+
+// toward is a call of which the target is asked for the goal of the grant.
+func toward(c strategy.Call, g flow.Grant) strategy.Call {
+	goal := g.Goal()
+	c.Value, c.Before, c.Until = goal.Value, g.BeforeValue, goal.Until
+	return c
 }
 
 // turn marks what is done for one entitlement of a run as one piece of work, which

@@ -578,7 +578,7 @@ func TestAccess_LeaseKeepsOthersOut(t *testing.T) {
 	id := w.ask(asker, "a")
 	foreign := flow.Lease{Owner: "a run elsewhere", Until: w.clock.Now().Add(20 * time.Second)}
 	if _, err := w.grants.Change(t.Context(), askerHas, func(g flow.Grant) (flow.Grant, error) {
-		g, _, err := g.Acquire("elsewhere", foreign, w.clock.Now())
+		g, _, err := g.Acquire(flow.Holder{Run: "elsewhere"}, nil, foreign, w.clock.Now())
 		return g, err
 	}); err != nil {
 		t.Fatal(err)

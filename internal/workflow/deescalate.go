@@ -284,8 +284,8 @@ type removal struct {
 	err    error // a [waiting] while the target needs time
 }
 
-// remove takes the run off one entitlement, and removes that from the target if
-// no other run holds it and it was not there before the first of them.
+// remove takes the run off one entitlement, and from the target what was more than
+// other runs need, and what was there before the first of them.
 func (a *Access) remove(ctx context.Context, opened strategy.Strategy, c strategy.Call) (done removal) {
 	ctx = turn(ctx, c)
 	key, lease := c.Entitlement.Key, a.lease()
@@ -305,23 +305,25 @@ func (a *Access) remove(ctx context.Context, opened strategy.Strategy, c strateg
 			a.yield(ctx, key, lease)
 		}
 	}()
-	// Unless absence was seen before the first change, there is nothing to
-	// remove: the access was there already, or the target was never touched.
-	if g.Before == flow.Absent {
+	// Unless something of ours may be there, there is nothing to take away: the access
+	// was there already, or the target was never touched.
+	if g.Ours() {
+		c = toward(c, g)
 		c.Output = g.Output
-		if done.result, done.others, err = a.takeAway(ctx, opened, c, lease, g.Work); err != nil {
+		if done.result, done.others, err = a.takeAway(ctx, opened, c, lease, g); err != nil {
 			return removal{err: err}
 		}
 	}
 	_, done.err = a.Grants.Change(ctx, key, func(g flow.Grant) (flow.Grant, error) { return g.Gone(lease.Owner, a.Clock.Now()) })
-	done.kept = g.Before == flow.Present || g.Before == flow.Invited
+	done.held, done.kept = len(g.Holders) > 0, g.Predates()
 	return done
 }
 
-// takeAway removes an entitlement that is ours from the target, and returns nil
-// once absence was observed, and what else gives the same access. The error is a
-// [waiting] until then, if nothing is wrong.
-func (a *Access) takeAway(ctx context.Context, opened strategy.Strategy, c strategy.Call, lease flow.Lease, work flow.Work) (strategy.Result, []string, error) {
+// takeAway removes from the target what is ours and more than what is to remain there,
+// which may be nothing, and returns nil once that was observed, and what else gives
+// the same access. The error is a [waiting] until then, if nothing is wrong.
+func (a *Access) takeAway(ctx context.Context, opened strategy.Strategy, c strategy.Call, lease flow.Lease, g flow.Grant) (strategy.Result, []string, error) {
+	work := g.Work
 	key, known, recorded := c.Entitlement.Key, work.Operation, work
 	wait := func(w *waiting) (strategy.Result, []string, error) {
 		w.accepted = work.Accepted
@@ -329,6 +331,10 @@ func (a *Access) takeAway(ctx context.Context, opened strategy.Strategy, c strat
 	}
 	fail := func(err error) (strategy.Result, []string, error) {
 		return strategy.Result{}, nil, a.pause(ctx, key, lease, flow.Work{Warnings: work.Warnings}, err)
+	}
+	ask, kind := opened.Revoke, flow.OperationRevoke
+	if !g.Goal().None { // what remains is set
+		ask, kind = opened.Grant, flow.OperationGrant
 	}
 	// Absence means nothing while a grant is under way.
 	op, failed, err := follow(ctx, opened, c, known)
@@ -338,19 +344,36 @@ func (a *Access) takeAway(ctx context.Context, opened strategy.Strategy, c strat
 	if work.Operation = op; op != nil {
 		return wait(removing(*op))
 	}
-	removed := known != nil && known.Kind == flow.OperationRevoke
+	removed := known != nil && known.Kind == kind && !work.Former
 	if removed && failed != nil {
 		return fail(failed)
 	}
 	if removed {
 		work.Accepted = a.Clock.Now().UTC() // from now on it should be seen
 	}
+	observer, observes := opened.(strategy.Observer)
+	look := func() (seen strategy.Sight, gone bool, err error) {
+		seen, err = observer.Observe(ctx, c)
+		return seen, seen.Presence == flow.Absent || !g.Goal().None && !g.Above(seen.Value), err
+	}
+	asked := !work.Missed.IsZero() || removed
+	if !asked && observes && !g.Goal().None && g.Confirmed() {
+		// Somebody else may have taken it away: what remains is not given back to them.
+		seen, gone, err := look()
+		if err != nil {
+			return strategy.Result{}, nil, err
+		}
+		if asked = gone && !g.Reached(seen.Value); asked {
+			work.Accepted = a.Clock.Now().UTC()
+		}
+	}
 	var result strategy.Result
-	if work.Missed.IsZero() && !removed {
+	if !asked {
+		work.Former = false
 		if err = a.beginChange(ctx, opened, key, lease, recorded, work); err != nil {
 			return result, nil, err
 		}
-		if result, err = opened.Revoke(ctx, c); err != nil {
+		if result, err = ask(ctx, c); err != nil {
 			return result, nil, err
 		}
 		answered(ctx)
@@ -363,19 +386,18 @@ func (a *Access) takeAway(ctx context.Context, opened strategy.Strategy, c strat
 		}
 	}
 	answer := summed(result, work)
-	observer, ok := opened.(strategy.Observer)
-	if !ok {
+	if !observes || !g.Goal().None && !g.Exceeds() { // only the end was moved
 		return answer, nil, nil
 	}
-	seen, err := observer.Observe(ctx, c)
+	seen, gone, err := look()
 	if err != nil {
 		return strategy.Result{}, nil, err
 	}
 	now := a.Clock.Now()
 	switch {
-	case seen.Presence != flow.Absent && now.Sub(work.Accepted) >= seenWithin:
+	case !gone && now.Sub(work.Accepted) >= seenWithin:
 		return fail(flow.Errorf(flow.CodeNotObserved, "the target accepted the removal but still shows the access"))
-	case seen.Presence != flow.Absent:
+	case !gone:
 		work.Missed = time.Time{}
 		return wait(&waiting{text: "The target has accepted the removal, and still shows the access."})
 	case work.Missed.IsZero():

@@ -68,12 +68,36 @@ func (a *Access) Escalate(ctx context.Context, id string) (flow.Step, error) {
 	case err != nil:
 		return a.failed(ctx, id, err)
 	}
+	told := r.Access.End
 	r, err = a.Runs.Change(ctx, id, a.Clock.Now, func(flow.Run) (flow.Input, error) { return outcome, nil })
 	if err != nil {
 		return "", again(err)
 	}
 	a.arm(ctx, r)
+	if !r.Access.End.Equal(told) {
+		a.expire(ctx, opened, r)
+	}
 	return flow.Next(r), nil
+}
+
+// expire tells targets which end access by themselves when that is to be, once it is
+// known. Should that fail, they end it when they were told at first, which is later.
+func (a *Access) expire(ctx context.Context, opened strategy.Strategy, r flow.Run) {
+	processing := record.Processing(r, flow.EventEscalate, r.Access.EventID, a.Clock.Now())
+	var work sync.WaitGroup
+	for _, e := range r.Access.Entitlements {
+		if !e.Expires {
+			continue
+		}
+		work.Go(func() {
+			ctx, cancel := a.within(ctx, a.CallTimeout)
+			defer cancel()
+			if _, err := a.grant(ctx, opened, call(r, e, processing, strategy.Granting), r.Holder(e)); err != nil {
+				a.Log.WarnContext(ctx, "the target was not told when the access ends, and ends it later by itself", "run", r.ID, "entitlement", e.Key, "error", err)
+			}
+		})
+	}
+	work.Wait()
 }
 
 // putOff has the grant wait until another run is done with the entitlement, which
@@ -182,6 +206,9 @@ func (a *Access) intend(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run
 		if err != nil {
 			return r, nil, err
 		}
+		if err := a.freeze(*f.Strategy, target, entitlements); err != nil {
+			return r, nil, err
+		}
 		r, err = a.Runs.Change(ctx, r.ID, a.Clock.Now, func(flow.Run) (flow.Input, error) {
 			return flow.Intend{Strategy: *f.Strategy, Target: target, Identity: identity, Entitlements: entitlements, Terms: terms}, nil
 		})
@@ -196,6 +223,21 @@ func (a *Access) intend(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run
 	}
 	opened, err := a.Open(r.Access.Strategy)
 	return r, opened, err
+}
+
+// freeze notes with entitlements what is known of the type of their target.
+func (a *Access) freeze(s flow.Strategy, target flow.Target, entitlements []flow.Entitlement) error {
+	known := a.TargetType(s, target)
+	for i := range entitlements {
+		e := &entitlements[i]
+		if e.Expires = known.Expires; e.Value == "" {
+			continue
+		}
+		if e.Values = known.Values; !slices.Contains(e.Values, e.Value) {
+			return flow.Errorf(flow.CodeStrategy, "%s asks for %q, which is none of %s", target.Title(), e.Value, strings.Join(e.Values, ", "))
+		}
+	}
+	return nil
 }
 
 // onEscalate asks the flow's hook before anything is granted. It returns nil
@@ -284,7 +326,7 @@ func (a *Access) grantAll(ctx context.Context, r flow.Run, opened strategy.Strat
 		work.Go(func() {
 			ctx, cancel := a.within(ctx, a.CallTimeout)
 			defer cancel()
-			all[i], errs[i] = a.grant(ctx, opened, call(r, e, processing, strategy.Granting))
+			all[i], errs[i] = a.grant(ctx, opened, call(r, e, processing, strategy.Granting), r.Holder(e))
 			errs[i] = a.turnOf(errs[i])
 		})
 	}
@@ -300,15 +342,16 @@ func (a *Access) grantAll(ctx context.Context, r flow.Run, opened strategy.Strat
 	return flow.Escalate{Output: output, Warnings: outputs.warnings}, err
 }
 
-// grant makes the run a holder of one entitlement, and creates it unless it is
-// there already: because other runs hold it, or because it was there before all
-// of them. The error is a [waiting] while the target, or a person, needs time.
-func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy.Call) (result strategy.Result, err error) {
+// grant makes the run a holder of one entitlement, and brings the target to what all
+// holders need, unless it is there already: because other runs have it, or because it
+// was there before all of them. The error is a [waiting] while the target, or a
+// person, needs time.
+func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy.Call, h flow.Holder) (result strategy.Result, err error) {
 	ctx = turn(ctx, c)
 	lease := a.lease()
 	var do flow.Do
 	g, err := a.Grants.Change(ctx, c.Entitlement.Key, func(g flow.Grant) (moved flow.Grant, err error) {
-		moved, do, err = g.Acquire(c.RunID, lease, a.Clock.Now())
+		moved, do, err = g.Acquire(h, c.Entitlement.Values, lease, a.Clock.Now())
 		return moved, err
 	})
 	if err != nil {
@@ -322,43 +365,51 @@ func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy
 			a.yield(ctx, c.Entitlement.Key, lease)
 		}
 	}()
+	c = toward(c, g)
 	work := g.Work
-	if do == flow.DoCreate && g.Before == flow.Absent { // else nothing was asked of the target yet
+	if do == flow.DoCreate && g.Ours() { // else nothing was asked of the target yet
 		if work, err = a.settleGrant(ctx, opened, c, lease, work); err != nil {
 			return result, err
 		}
 	}
 	observer, observes := opened.(strategy.Observer)
-	seen := strategy.Sight{Presence: flow.Present}
+	seen := strategy.Sight{Presence: flow.Present, Value: c.Value, Until: c.Until}
 	if observes {
 		if seen, err = observer.Observe(ctx, c); err != nil {
 			return result, err
 		}
 		answered(ctx)
 	}
+	if seen.Presence != flow.Absent && !g.Understands(seen.Value) {
+		return result, flow.Errorf(flow.CodeStrategy, "the target shows %q, which is none of %s and could not be given back: nothing is changed there", seen.Value, strings.Join(g.Order, ", "))
+	}
 	if do == flow.DoNone {
-		if seen.Presence == flow.Present {
+		if seen.Presence == flow.Present && g.Reached(seen.Value) && !moved(g, c, seen) {
 			return strategy.Result{Output: g.Output, Warnings: besides(seen)}, nil
 		}
-		// What the run was to share has been taken away by others.
+		// What the run was to share has been taken away, or changed, by others.
 		do = flow.DoCreate
 		if g, err = a.Grants.Change(ctx, g.Key, func(g flow.Grant) (flow.Grant, error) { return g.Lost(lease) }); err != nil {
 			return result, err
 		}
 	}
 	if g.Before != flow.Absent {
-		before := flow.Absent // a target that can't be read is taken to show nothing
+		before := strategy.Sight{Presence: flow.Absent} // a target that can't be read is taken to show nothing
 		if observes {
-			before = seen.Presence
+			before = seen
 		}
-		if g, err = a.Grants.Change(ctx, g.Key, func(g flow.Grant) (flow.Grant, error) { return g.Saw(lease.Owner, before) }); err != nil {
+		goal := g.Goal()
+		if g, err = a.Grants.Change(ctx, g.Key, func(g flow.Grant) (flow.Grant, error) {
+			return g.Saw(lease.Owner, before.Presence, before.Value)
+		}); err != nil {
 			return result, err
 		}
+		if c = toward(c, g); !g.Goal().Same(goal) {
+			work = flow.Work{} // which was for another one, and is over
+		}
 	}
-	// An entitlement that was not there before is asked for even if the target
-	// shows it: a removal under way may not have taken it yet, or it comes of a
-	// grant whose answer was lost.
-	if g.Before == flow.Absent && work.Accepted.IsZero() {
+	if g.Asks(seen.Value) && work.Accepted.IsZero() {
+		work.Former = false
 		if err = a.beginChange(ctx, opened, g.Key, lease, g.Work, work); err != nil {
 			return result, err
 		}
@@ -378,21 +429,47 @@ func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy
 			}
 		}
 	}
+	there := seen.Presence == flow.Present && g.Reached(seen.Value)
+	early := there && endsEarly(g, h, c, seen)
+	late := a.Clock.Now().Sub(work.Accepted) >= seenWithin
 	switch {
-	case seen.Presence == flow.Present:
+	case there && !early, there && late:
 	case seen.Presence == flow.Invited:
 		return result, a.pause(ctx, g.Key, lease, work, &waiting{after: invitedLook, text: cmp.Or(seen.Todo, "Accept the invitation of the target."), todo: true})
-	case a.Clock.Now().Sub(work.Accepted) < seenWithin:
+	case !late:
 		return result, a.pause(ctx, g.Key, lease, work, &waiting{text: "The target has accepted it, and does not show it yet."})
 	default:
 		return result, a.pause(ctx, g.Key, lease, flow.Work{}, flow.Errorf(flow.CodeNotObserved, "the target accepted the grant but does not show it"))
 	}
 	_, err = a.Grants.Change(ctx, g.Key, func(g flow.Grant) (flow.Grant, error) {
 		g, err := g.Created(lease.Owner)
-		g.Output = work.Output
+		if len(work.Output) > 0 || len(g.Output) == 0 {
+			g.Output = work.Output
+		}
 		return g, err
 	})
-	return summed(result, work, besides(seen)...), err
+	warnings := besides(seen)
+	if early {
+		warnings = append(warnings, fmt.Sprintf("the target ends this access by itself at %s (UTC), before its time is over", seen.Until.UTC().Format(time.DateTime)))
+	}
+	return summed(result, work, warnings...), err
+}
+
+// moved tells whether the target shows another end than it was told.
+func moved(g flow.Grant, c strategy.Call, seen strategy.Sight) bool {
+	if !c.Entitlement.Expires || g.Predates() || seen.Until.IsZero() && c.Until.IsZero() {
+		return false
+	}
+	return seen.Until.IsZero() != c.Until.IsZero() || seen.Until.Sub(c.Until).Abs() >= time.Minute // systems round
+}
+
+// endsEarly tells whether the target would end the access by itself before the
+// holder needs it no more.
+func endsEarly(g flow.Grant, h flow.Holder, c strategy.Call, seen strategy.Sight) bool {
+	if !c.Entitlement.Expires || g.Predates() || seen.Until.IsZero() {
+		return false
+	}
+	return h.End.IsZero() || seen.Until.Before(h.End)
 }
 
 // settleGrant comes before anything is asked of the target that may have work under
@@ -407,7 +484,7 @@ func (a *Access) settleGrant(ctx context.Context, opened strategy.Strategy, c st
 		return work, a.pause(ctx, c.Entitlement.Key, lease, work, granting(*op))
 	}
 	switch {
-	case known == nil || known.Kind != flow.OperationGrant: // a removal, however it ended, leaves all to be done
+	case known == nil || known.Kind != flow.OperationGrant || work.Former: // what is to be is still to be asked for
 	case failed != nil:
 		return work, a.pause(ctx, c.Entitlement.Key, lease, flow.Work{}, failed)
 	default:

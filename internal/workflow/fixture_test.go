@@ -193,7 +193,7 @@ func (w *world) boot() {
 	w.approval = workflow.Approval{Runs: w.runs, Flows: w.flows, Directory: w.directory, Users: store.Users{Store: s}, Lingering: store.Lingering{Store: s}, Functions: w.functions, Handlers: w.handlers, Notices: store.Notices{Store: s, Now: now}, Now: now, FunctionTimeout: time.Minute}
 	w.access = workflow.Access{
 		Runs: w.runs, Grants: w.grants, Sick: store.Sick{Store: s}, Flows: w.flows, Users: store.Users{Store: s},
-		Open: open, Rights: rightsOf, Handlers: w.handlers, Schedule: w.schedule, Remover: w, Looks: w, Clock: w.clock, Log: log,
+		Open: open, Rights: rightsOf, TargetType: w.targetType, Handlers: w.handlers, Schedule: w.schedule, Remover: w, Looks: w, Clock: w.clock, Log: log,
 		CallTimeout: 30 * time.Second,
 	}
 	w.drive = workflow.Drive{Runs: w.runs, Runner: w, Remover: w, Now: now}
@@ -201,6 +201,14 @@ func (w *world) boot() {
 	w.notify = workflow.Notify{Runs: w.runs, Flows: w.flows, Messages: store.Messages{Store: s}, Notices: store.Notices{Store: s, Now: now}, Slack: w.slack, Health: w.health, Now: now, Log: log}
 	w.forms = workflow.Forms{Runs: w.runs, Handlers: w.handlers, Now: now}
 	w.publish = workflow.Publish{Runs: w.runs, Flows: w.flows, Rights: rightsOf}
+}
+
+// targetType is that of all of a world's targets.
+func (w *world) targetType(flow.Strategy, flow.Target) strategy.TargetType {
+	if w.vendor != nil {
+		return w.vendor.kind
+	}
+	return strategy.TargetType{}
 }
 
 // rightsOf gives those of the worlds' strategies: to invoke functions.

@@ -275,12 +275,13 @@ func (c Reconcile) compare(ctx context.Context, p place) (found []flow.Drift, un
 	}
 	for _, key := range slices.Sorted(maps.Keys(p.granted)) {
 		g := p.granted[key]
-		if there[key] && g.missing {
+		alone := len(g.entitlement.Values) == 0 // a list does not say which value somebody has
+		if there[key] && alone && g.missing {
 			if err := c.note(ctx, g.run, flow.Find{}); err != nil {
 				return nil, 0, err
 			}
 		}
-		if there[key] {
+		if there[key] && alone {
 			continue
 		}
 		if err := differs(g.entitlement, g.identity); err != nil {
@@ -298,14 +299,16 @@ func (c Reconcile) differs(ctx context.Context, p place, observer strategy.Obser
 	if err != nil {
 		return d, err
 	}
-	var last *flow.Run // that holds it, or held it last
-	live, held := false, false
-	runs := slices.Clone(g.Holders)
-	for _, left := range g.Left {
-		runs = append(runs, left.Run)
+	var runs []holding // that hold it, or held it lately
+	for _, h := range g.Holders {
+		runs = append(runs, holding{Holder: h})
 	}
-	for _, id := range runs {
-		r, err := c.Runs.Get(ctx, id)
+	for _, left := range g.Left {
+		runs = append(runs, holding{Holder: flow.Holder{Run: left.Run}, left: true})
+	}
+	live, leaving := false, false
+	for i, h := range runs {
+		r, err := c.Runs.Get(ctx, h.Run)
 		if flow.CodeOf(err) == flow.CodeUnknownRun {
 			continue
 		}
@@ -316,32 +319,62 @@ func (c Reconcile) differs(ctx context.Context, p place, observer strategy.Obser
 		if !mine {
 			continue
 		}
-		if last == nil || r.Access.First.After(last.Access.First) {
-			last = &r
-		}
+		runs[i].run = &r
 		live = live || r.Access.Live()
-		held = held || r.Held(c.Now()) && !r.Access.Seen.After(c.Now().Add(-settled))
+		leaving = leaving || h.left && r.Access.Live()
 	}
+	last := func(which func(holding) bool) *flow.Run { // of some, the one that began last
+		var last *flow.Run
+		for _, h := range runs {
+			if h.run != nil && which(h) && (last == nil || h.run.Access.First.After(last.Access.First)) {
+				last = h.run
+			}
+		}
+		return last
+	}
+	who := last(func(holding) bool { return true })
 	seen, err := observer.Observe(ctx, strategy.Call{
-		RunID: idOf(last), Entitlement: e, Target: p.target, Identity: identity, Class: strategy.Looking, Record: events.AuditRecord{},
+		RunID: idOf(who), Entitlement: e, Target: p.target, Identity: identity, Class: strategy.Looking, Record: events.AuditRecord{},
 	})
 	if err != nil {
 		return d, err
 	}
-	if last != nil {
-		d.Run, d.Requester = last.ID, last.Requester.Display()
+	has := func(h holding) bool {
+		return seen.Presence == flow.Present && g.Covers(seen.Value, h.Value)
 	}
-	switch d.Kind = g.Compare(seen.Presence, live, c.Now()); {
-	case d.Kind == flow.DriftMissing && !held: // being granted, or its end has come
-		d.Kind = ""
-	case d.Kind == flow.DriftMissing:
-		err = c.note(ctx, d.Run, flow.Miss{})
-	case d.Kind == flow.DriftLingering && last != nil:
-		err = c.note(ctx, d.Run, flow.Linger{})
-	case d.Kind == "" && seen.Presence == flow.Present && last != nil && last.Missing():
-		err = c.note(ctx, d.Run, flow.Find{})
+	switch d.Kind = g.Compare(seen.Presence, seen.Value, live, leaving, c.Now()); d.Kind {
+	case flow.DriftMissing:
+		who = last(func(h holding) bool {
+			return h.run.Held(c.Now()) && !h.run.Access.Seen.After(c.Now().Add(-settled)) && !has(h)
+		})
+		if who == nil { // being granted, or its end has come
+			d.Kind = ""
+			return d, nil
+		}
+		err = c.note(ctx, who.ID, flow.Miss{})
+	case flow.DriftLingering:
+		if closed := last(func(h holding) bool { return !h.run.Access.Live() }); closed != nil {
+			who = closed
+			err = c.note(ctx, who.ID, flow.Linger{})
+		}
+	case "":
+		for _, h := range runs {
+			if h.run != nil && h.run.Missing() && has(h) && err == nil {
+				err = c.note(ctx, h.run.ID, flow.Find{})
+			}
+		}
+	}
+	if who != nil {
+		d.Run, d.Requester = who.ID, who.Requester.Display()
 	}
 	return d, err
+}
+
+// holding is a run that holds an entitlement, or has left it.
+type holding struct {
+	flow.Holder
+	left bool
+	run  *flow.Run // nil: it is unknown, or does not have the entitlement
 }
 
 func idOf(r *flow.Run) string {

@@ -168,7 +168,7 @@ func TestReconcile_Lingering(t *testing.T) {
 	w.want(id, flow.Deescalated)
 	// As a build that saw to it less closely would have left it.
 	_, err := w.grants.Change(t.Context(), "db/"+asker.Email, func(g flow.Grant) (flow.Grant, error) {
-		g.State, g.Before, g.Holders, g.Ended = flow.GrantPresent, flow.Absent, []string{id}, time.Time{}
+		g.State, g.Before, g.Holders, g.Ended = flow.GrantPresent, flow.Absent, []flow.Holder{{Run: id}}, time.Time{}
 		return g, nil
 	})
 	must(t, err)

@@ -24,7 +24,8 @@ type vendor struct {
 	takes   time.Duration // how long its work goes on after it has answered
 	late    time.Duration // how old what it shows is
 	invites bool          // people are asked whether they want what they are granted
-	lax     bool          // it says that there is nothing to remove while it is still making that
+	kind    strategy.TargetType
+	lax     bool // it says that there is nothing to remove while it is still making that
 
 	mu      sync.Mutex
 	state   map[string]flow.Presence

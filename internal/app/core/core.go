@@ -110,7 +110,7 @@ func (c Core) Access(p AccessPorts) (*workflow.Access, error) {
 	}
 	return &workflow.Access{
 		Runs: c.Runs, Grants: c.Grants, Sick: c.Sick, Flows: c.Flows, Users: c.identities(), Clock: c.Clock, Log: c.Log,
-		Open: p.Open, Rights: p.Rights, Bound: p.Bound, Handlers: p.Handlers, Schedule: p.Schedule, Remover: p.Remover, Looks: p.Looks,
+		Open: p.Open, Rights: p.Rights, TargetType: p.TargetType, Bound: p.Bound, Handlers: p.Handlers, Schedule: p.Schedule, Remover: p.Remover, Looks: p.Looks,
 		CallTimeout: p.CallTimeout, Within: within, Ahead: p.Ahead,
 	}, complete("access", p)
 }

@@ -31,6 +31,7 @@ type ApprovalPorts struct {
 type AccessPorts struct {
 	Open        strategy.Opener
 	Rights      func(flow.Strategy) strategy.Rights
+	TargetType  func(flow.Strategy, flow.Target) strategy.TargetType
 	Bound       workflow.CheckBound
 	Handlers    workflow.Handlers
 	Schedule    workflow.Schedule

@@ -48,8 +48,9 @@ func TestPorts(t *testing.T) {
 		},
 		"access": {
 			AccessPorts{
-				Open:   func(flow.Strategy) (strategy.Strategy, error) { return nil, nil },
-				Rights: func(flow.Strategy) strategy.Rights { return strategy.Rights{} }, Bound: bound, Handlers: handlers,
+				Open:       func(flow.Strategy) (strategy.Strategy, error) { return nil, nil },
+				Rights:     func(flow.Strategy) strategy.Rights { return strategy.Rights{} },
+				TargetType: func(flow.Strategy, flow.Target) strategy.TargetType { return strategy.TargetType{} }, Bound: bound, Handlers: handlers,
 				Schedule: stub{}, Remover: stub{}, Looks: stub{}, CallTimeout: time.Second, Ahead: time.Second, Within: context.WithTimeout,
 			},
 			func(p any) error { _, err := c.Access(p.(AccessPorts)); return err }, "Ahead Within",

@@ -51,6 +51,13 @@ func Rights(s flow.Strategy) strategy.Rights { return Types()[s.Type].RightsOf(s
 // Observes tells whether a strategy reads its targets back.
 func Observes(s flow.Strategy) bool { return Types()[s.Type].Observes }
 
+// TargetType says what is known of the type of a strategy's target: nothing, if it is
+// not built in.
+func TargetType(s flow.Strategy, target flow.Target) strategy.TargetType {
+	known, _ := Types()[s.Type].Target(target.Type)
+	return known
+}
+
 // CheckBound finds what is wrong with the settings of a strategy's target that a
 // request filled in; see [strategy.Type.CheckBound]. Those of a type that is not
 // built in can't be checked, which is an error of flow.CodeStrategy.
