@@ -87,6 +87,7 @@ type account struct {
 	owner aws.Config // of whoever owns the account, to see what is in the table
 	slack string     // address of Slack's Web API
 	clock *clockwork.FakeClock
+	vendors
 
 	mu        sync.Mutex
 	schedules map[string]bool
@@ -94,7 +95,7 @@ type account struct {
 
 func newAccount(t *testing.T) *account {
 	t.Helper()
-	a := &account{t: t, clock: clockwork.NewFakeClockAt(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)), schedules: map[string]bool{}}
+	a := &account{t: t, vendors: newVendors(t), clock: clockwork.NewFakeClockAt(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)), schedules: map[string]bool{}}
 	table, services := dynamotest.Start(t), awstest.Service(a.answer)
 	// Where a role lets us in, it is up to that account what the role may do.
 	elsewhere := awsfake.New()
@@ -164,6 +165,13 @@ func (a *account) answer(operation string, input []byte) (any, error) {
 	case "StartExecution":
 		return map[string]any{"executionArn": "arn", "startDate": 0}, nil
 	case "GetSecretValue":
+		var in struct{ SecretId string }
+		if err := json.Unmarshal(input, &in); err != nil {
+			return nil, err
+		}
+		if value, ok := a.secret(in.SecretId); ok {
+			return map[string]any{"SecretString": value}, nil
+		}
 		return map[string]any{"SecretString": `{"bot_token":"xoxb-test","team_id":"T1"}`}, nil
 	case "PutRecordBatch":
 		var in struct{ Records []any }
@@ -349,7 +357,7 @@ func TestRightsSuffice(t *testing.T) {
 	}
 	submit := api.Submit(api.SlackDirectory(), builtin.CheckBound, handlers(api), nil)
 	var byAPI []string
-	for name, target := range map[string]string{"databases": "aws_lambda_function:orders-db", "tools": "http:wiki", "tickets": "custom:support", "groups": "aws_iam_group:ops", "people": "aws_sso_group:on-call", "accounts": "aws_account_access_role:prod-admin", "clusters": "aws_eks_access_policy:main-view"} {
+	for name, target := range map[string]string{"databases": "aws_lambda_function:orders-db", "tools": "http:wiki", "tickets": "custom:support", "groups": "aws_iam_group:ops", "people": "aws_sso_group:on-call", "accounts": "aws_account_access_role:prod-admin", "clusters": "aws_eks_access_policy:main-view", "onelogin": "onelogin_role:onelogin-production"} {
 		duration := 600.0
 		if name == "tools" {
 			duration = 60 // which is too late for a schedule
@@ -466,8 +474,10 @@ func TestRightsSuffice(t *testing.T) {
 	functions := lambda.NewFromConfig(access.AWS)
 	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"body": {}, "errors": []}`) }))
 	t.Cleanup(target.Close)
+	a.vendors.addresses[""] = target.URL
+	outside := &http.Client{Transport: a.vendors}
 	open := clients.Open(clients.Deps{
-		Functions: invoke.Functions{API: functions}, Handlers: handlers(access), Secrets: access.Secrets, Now: a.clock.Now, HTTPClient: &http.Client{Transport: redirect(target.URL)},
+		Functions: invoke.Functions{API: functions}, Handlers: handlers(access), Secrets: access.Secrets, Now: a.clock.Now, HTTPClient: outside,
 		AWS: func() (aws.Config, error) { return access.AWS, nil },
 	})
 	later := lookqueues.Queues{API: sqs.NewFromConfig(access.AWS), Grants: lookURL + "grants", Removals: lookURL + "removals", Now: a.clock.Now}
@@ -508,7 +518,7 @@ func TestRightsSuffice(t *testing.T) {
 	if asked := must(linger.Ask(ctx))(t); asked == 0 {
 		t.Error("no target was asked for how long sessions go on")
 	}
-	compare := drift.Reconcile(clients.Open(clients.Deps{AWS: func() (aws.Config, error) { return drift.AWS, nil }, Looking: true, Now: a.clock.Now, Limiter: drift.Limiter}), builtin.Observes)
+	compare := drift.Reconcile(clients.Open(clients.Deps{AWS: func() (aws.Config, error) { return drift.AWS, nil }, Looking: true, Now: a.clock.Now, Limiter: drift.Limiter, Secrets: drift.Secrets, HTTPClient: outside}), builtin.Observes)
 	must(compare.Look(ctx))(t)
 	if err := drift.Limiter.Call(ctx, strategy.Pace{Key: "aws_sso", Calls: [3]int{5, 15, 20}}, strategy.Looking); err != nil {
 		t.Fatal(err)
@@ -669,12 +679,3 @@ func (a *account) handlersAsk(t *testing.T, run string) {
 // drift gets all that strategies may read, be it for grants only.
 var byLambda = regexp.MustCompile(`^DriftRole: eks:Describe|: (logs:|xray:|dynamodb:DescribeStream|dynamodb:GetRecords|dynamodb:GetShardIterator|dynamodb:ListStreams|s3:|` +
 	`sqs:ReceiveMessage|sqs:DeleteMessage|sqs:GetQueueAttributes|sqs:SendMessage on \$\{RemovalDeadLetters|iam:PassRole|lambda:InvokeFunction on .*-unanswered$)`)
-
-// redirect sends all requests to an address.
-type redirect string
-
-func (to redirect) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	r.URL.Scheme, r.URL.Host = "http", strings.TrimPrefix(string(to), "http://")
-	return http.DefaultTransport.RoundTrip(r)
-}

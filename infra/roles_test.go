@@ -239,13 +239,14 @@ func ruleFaults(all []grantedRight) []string {
 		if g.who == "AccessRole" {
 			continue
 		}
+		signing := strings.Contains(g.resource, ":secret:/sym/main/signing")
 		switch {
 		case target && strings.HasSuffix(g.resource, ":grant-database"):
 			broken("only access invokes what strategies invoke")
 		case target && g.who != "ApprovalRole":
 			broken("only approval invokes what flows invoke")
-		case secret:
-			broken("only access reads the secrets of integrations")
+		case secret && (g.who != "DriftRole" || signing):
+			broken("only access reads the secrets of integrations, and drift those that it signs in with")
 		case g.who == "ServicesRole" && strings.Contains(g.condition, "run#") && action == "PutItem", g.who == "ServicesRole" && own:
 			broken("services change no run, and call nobody")
 		case strings.Contains(g.condition, "kv#") && g.who != "ServicesRole":
@@ -368,6 +369,7 @@ var strategyRows = map[string][]string{
 	"aws_sso":    {"sts:AssumeRole on arn:aws:iam::310987654321:role/sym/identity-center if sts:ExternalId StringEquals 1f0c1f0c"},
 	"custom":     {}, // its code runs in the role of handlers
 	"http":       {"secretsmanager:GetSecretValue on arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/signing-??????"},
+	"onelogin":   {"secretsmanager:GetSecretValue on arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/onelogin-??????"},
 }
 
 // TestStrategyRights: access has the rights that its strategies need and no

@@ -95,9 +95,9 @@ func isolatedFlows(ctx context.Context, c core.Core) (names []string, err error)
 }
 
 // keptFunctions is the file that has local.yaml as it was published last.
-func (l *Local) keptFunctions() string {
-	return filepath.Join(l.options.Data, "lambda", "functions.json")
-}
+func (l *Local) keptFunctions() string { return keptFunctionsIn(l.options.Data) }
+
+func keptFunctionsIn(data string) string { return filepath.Join(data, "lambda", "functions.json") }
 
 // closed returns why no new requests are taken; see workflow.Submit.
 func (l *Local) closed() error {

@@ -3,10 +3,13 @@ package app
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
+	"net/http"
+	"os"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -16,6 +19,7 @@ import (
 
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/lambdahost"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/sqlite"
 	"github.com/symflows/symflows/internal/strategy/builtin"
@@ -43,8 +47,13 @@ func drift(ctx context.Context, args []string, settings config.Settings, out io.
 	}
 	report := comparison.Last
 	if *now {
+		kept, err := lambdahost.Restore(keptFunctionsIn(*data))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
 		compare := c.Reconcile(clients.Open(clients.Deps{
 			AWS: func() (aws.Config, error) { return awsconfig.LoadDefaultConfig(ctx) }, Looking: true, Now: time.Now,
+			Secrets: kept.Secrets, HTTPClient: &http.Client{},
 		}), builtin.Observes)
 		compare.Every = 0
 		if report, err = compare.Look(ctx); err != nil {

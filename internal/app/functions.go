@@ -53,8 +53,10 @@ func (l *Local) functions(ctx context.Context, configured *catalog.Catalog, mapp
 }
 
 // mapping reads local.yaml, if the configuration has one.
-func (l *Local) mapping() (lambdahost.Config, error) {
-	config, err := lambdahost.Load(filepath.Join(l.options.Flows, "local.yaml"))
+func (l *Local) mapping() (lambdahost.Config, error) { return mappingIn(l.options.Flows) }
+
+func mappingIn(flows string) (lambdahost.Config, error) {
+	config, err := lambdahost.Load(filepath.Join(flows, "local.yaml"))
 	if errors.Is(err, os.ErrNotExist) {
 		err = nil
 	}

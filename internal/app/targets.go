@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -43,7 +44,10 @@ func targets(ctx context.Context, args []string, settings config.Settings, out i
 	})
 	return discover{
 		types: builtin.Types(), org: settings.Org, now: core.WallClock{}.Now, out: out,
-		open: clients.Open(clients.Deps{Now: core.WallClock{}.Now, AWS: inAWS}),
+		open: func(flows string) (strategy.Opener, error) {
+			mapping, err := mappingIn(flows)
+			return clients.Open(clients.Deps{Now: core.WallClock{}.Now, AWS: inAWS, Secrets: mapping.Secrets, HTTPClient: &http.Client{}}), err
+		},
 		caller: func(ctx context.Context) (string, error) {
 			cfg, err := inAWS()
 			if err != nil {
@@ -61,7 +65,9 @@ func targets(ctx context.Context, args []string, settings config.Settings, out i
 // discover is the command "targets".
 type discover struct {
 	types map[string]strategy.Type
-	open  strategy.Opener
+	// open gives the strategies, with the secrets that the local.yaml of a folder of
+	// flows maps.
+	open func(flows string) (strategy.Opener, error)
 	// caller gives the account of AWS that the machine's credentials are of.
 	caller func(context.Context) (string, error)
 	org    string
@@ -106,6 +112,8 @@ func (d discover) run(ctx context.Context, args []string) error {
 		return fmt.Errorf("strategy %q says what its system is: leave out the flags for that, or name another -strategy", strategies[0].Name)
 	case len(strategies) == 0 && *only != "" && !any:
 		return fmt.Errorf("%s has no strategy of type %s that is called %q", *dir, name, *only)
+	case len(strategies) == 0 && signsIn(typ):
+		return fmt.Errorf("%s has no strategy of type %s: write one first, with its integration, which says how to sign in", *dir, name)
 	case len(strategies) == 0 && !any && needsSettings(typ):
 		return fmt.Errorf("%s has no strategy of type %s: write one, or say by flags where to look (local targets %[2]s -help)", *dir, name)
 	case len(strategies) == 0:
@@ -161,7 +169,7 @@ func givenSettings(set *flag.FlagSet, typ strategy.Type) func(name string) (flow
 	own, integration := map[string]string{}, map[string]string{}
 	add := func(settings []strategy.Setting, to map[string]string, whose string) {
 		for _, k := range settings {
-			if set.Lookup(k.Name) == nil {
+			if set.Lookup(k.Name) == nil && !signsIn(typ) {
 				set.Func(k.Name, k.About+" ("+whose+"; where there is no strategy yet)", func(v string) error { to[k.Name] = v; return nil })
 			}
 		}
@@ -181,6 +189,12 @@ func givenSettings(set *flag.FlagSet, typ strategy.Type) func(name string) (flow
 		}
 		return s, len(own)+len(integration) > 0
 	}
+}
+
+// signsIn tells whether the type's integration says how to sign in, which flags
+// can't.
+func signsIn(typ strategy.Type) bool {
+	return typ.Integration.Need == strategy.Required && !slices.Contains(typ.Integration.Types, strategy.PermissionContext)
 }
 
 func needsSettings(typ strategy.Type) bool {
@@ -203,7 +217,11 @@ func checkBegun(typ strategy.Type, s flow.Strategy) error {
 // update brings the file of one strategy up to date, and returns what it found.
 // Others are the targets that the folder has.
 func (d discover) update(ctx context.Context, dir string, typ strategy.Type, s flow.Strategy, others []catalog.PlacedTarget, dry, begun bool) ([]catalog.PlacedTarget, error) {
-	opened, err := d.open(s)
+	open, err := d.open(dir)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := open(s)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
 	"github.com/symflows/symflows/internal/strategy/builtin"
+	"github.com/symflows/symflows/internal/strategy/onelogin/oneloginfake"
 )
 
 // accounts is a strategy type that finds what a test says.
@@ -90,11 +92,13 @@ func (f *finder) run(args ...string) (string, error) {
 		types: map[string]strategy.Type{"accounts": accounts, "quiet": quiet}, org: "sym", out: &out,
 		now:    func() time.Time { return time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC) },
 		caller: func(context.Context) (string, error) { return "123456789012", nil },
-		open: func(s flow.Strategy) (strategy.Strategy, error) {
-			if s.Type == "quiet" {
-				return mute{}, nil
-			}
-			return cloud{has: f.has, asked: f.asked, opened: s}, nil
+		open: func(string) (strategy.Opener, error) {
+			return func(s flow.Strategy) (strategy.Strategy, error) {
+				if s.Type == "quiet" {
+					return mute{}, nil
+				}
+				return cloud{has: f.has, asked: f.asked, opened: s}, nil
+			}, nil
 		},
 	}.run(f.t.Context(), append(args[:1:1], append([]string{"-flows", f.dir}, args[1:]...)...))
 	return strings.ReplaceAll(out.String(), f.dir, "flows"), err
@@ -372,5 +376,57 @@ func TestTargets_Types(t *testing.T) {
 	}
 	if finds != 4 {
 		t.Errorf("only %d types find targets", finds)
+	}
+}
+
+// TestTargets_SignsIn: where the integration says how to sign in, the secret is the
+// one that local.yaml maps, and flags are no strategy.
+func TestTargets_SignsIn(t *testing.T) {
+	t.Parallel()
+	fake := oneloginfake.New(t)
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func(args ...string) (string, error) {
+		t.Helper()
+		var out bytes.Buffer
+		err := Main(t.Context(), append([]string{"targets", "onelogin", "-flows", dir}, args...), os.Getenv, &out, &out)
+		return out.String(), err
+	}
+	if out, err := run(); err == nil || !strings.Contains(err.Error(), "has no strategy of type onelogin: write one first, with its integration") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	write("onelogin.yaml", `kind: secrets
+name: vault
+type: aws_secrets_manager
+---
+kind: secret
+name: pair
+source_id: vault
+path: /sym/main/onelogin
+---
+kind: integration
+name: onelogin
+type: onelogin
+external_id: acme.onelogin.com
+settings: {client_id: `+oneloginfake.ClientID+`, client_secret: pair, api_url: "`+fake.URL+`"}
+---
+kind: strategy
+name: onelogin
+type: onelogin
+integration_id: onelogin
+targets: ["*"]
+`)
+	if out, err := run(); err == nil || !strings.Contains(err.Error(), `secret "pair" is not mapped in local.yaml`) {
+		t.Errorf("%v\n%s", err, out)
+	}
+	write("local.yaml", "secrets:\n  /sym/main/onelogin: {file: ./pair}\n")
+	write("pair", oneloginfake.ClientSecret+"\n")
+	if out, err := run(); err != nil || !strings.Contains(out, "added    onelogin_role-123456: Production\n") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -75,18 +75,3 @@ func CheckExternalID(s flow.Strategy, check func(string) error) []flow.Fault {
 	}
 	return nil
 }
-
-// IntegrationSecrets are the rights to read secrets of the strategy's integration,
-// by the names of its settings.
-func IntegrationSecrets(s flow.Strategy, settings ...string) Rights {
-	var r Rights
-	if s.Integration == nil {
-		return r
-	}
-	for _, name := range settings {
-		if ref, ok := s.Integration.Secrets[name]; ok {
-			r.Secrets = append(r.Secrets, ref)
-		}
-	}
-	return r
-}

@@ -3,8 +3,6 @@ package strategy
 import (
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/symflows/symflows/internal/flow"
 )
 
@@ -39,10 +37,8 @@ func TestVendor(t *testing.T) {
 			t.Errorf("%q: %v, want it to be a domain: %t", text, err, right)
 		}
 	}
-	secret := flow.SecretRef{Name: "token", Path: "/sym/token"}
 	s := flow.Strategy{Integration: &flow.Integration{
 		ExternalID: "https://Acme.example.com/", Settings: map[string]string{SettingAPIURL: "http://127.0.0.1:9200/"},
-		Secrets: map[string]flow.SecretRef{"token_secret": secret, "other_secret": {Name: "other"}},
 	}}
 	if got := Domain(s.Integration); got != "acme.example.com" {
 		t.Errorf("the domain is %q", got)
@@ -52,14 +48,6 @@ func TestVendor(t *testing.T) {
 	}
 	if got := Address(&flow.Integration{}, "https://acme.example.com/"); got != "https://acme.example.com" {
 		t.Errorf("without api_url the address is %q", got)
-	}
-	if diff := cmp.Diff(Rights{Secrets: []flow.SecretRef{secret}}, IntegrationSecrets(s, "token_secret", "none_secret")); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
-	}
-	for _, empty := range []flow.Strategy{{}, {Integration: &flow.Integration{}}} {
-		if got := len(IntegrationSecrets(empty, "token_secret").Secrets); got > 0 {
-			t.Errorf("%d secrets of nothing", got)
-		}
 	}
 	if faults := CheckExternalID(flow.Strategy{}, CheckDomain); len(faults) > 0 {
 		t.Errorf("without an integration: %v", faults)

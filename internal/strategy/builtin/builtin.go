@@ -19,6 +19,7 @@ import (
 	"github.com/symflows/symflows/internal/strategy/awssso"
 	"github.com/symflows/symflows/internal/strategy/custom"
 	httpstrategy "github.com/symflows/symflows/internal/strategy/http"
+	"github.com/symflows/symflows/internal/strategy/onelogin"
 )
 
 // Types gives the types by their names. Those that observe list who has what, so
@@ -33,6 +34,7 @@ var Types = sync.OnceValue(func() map[string]strategy.Type {
 		awssso.Type(),
 		custom.Type(),
 		httpstrategy.Type(),
+		onelogin.Type(),
 	} {
 		for i := range t.Targets {
 			if known := &t.Targets[i].Settings.Known; t.Observes {

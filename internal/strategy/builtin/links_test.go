@@ -32,10 +32,16 @@ func TestClientsAreLinkedWhereTheyGrant(t *testing.T) {
 	if len(clients) < 4 {
 		t.Fatalf("there are only %q", clients)
 	}
+	var fakes []string
 	for _, pkg := range list("{{.ImportPath}}", "./internal/strategy/...") {
 		system, below := path.Split(pkg)
-		if path.Dir(path.Clean(system)) == module+"internal/strategy" && below != "client" && below != "clients" {
-			t.Errorf("%s: what lies below a system is its client, and is called that", pkg)
+		system = path.Clean(system)
+		switch {
+		case path.Dir(system) != module+"internal/strategy" || below == "client" || below == "clients":
+		case below == path.Base(system)+"fake":
+			fakes = append(fakes, pkg)
+		default:
+			t.Errorf("%s: what lies below a system is its client, or its fake for tests, and is called so", pkg)
 		}
 	}
 	seen := 0
@@ -46,6 +52,11 @@ func TestClientsAreLinkedWhereTheyGrant(t *testing.T) {
 		}
 		seen++
 		program = strings.TrimPrefix(program, module)
+		for _, fake := range fakes {
+			if slices.Contains(strings.Fields(deps), fake) {
+				t.Errorf("%s links %s, which is for tests", program, strings.TrimPrefix(fake, module))
+			}
+		}
 		for _, client := range clients {
 			linked := slices.Contains(strings.Fields(deps), client)
 			if want := slices.Contains(reaching, program); linked != want {

@@ -52,7 +52,6 @@ func Type() strategy.Type {
 		}},
 		Observes: true,
 		Rules:    func(s flow.Strategy) []flow.Fault { return strategy.CheckExternalID(s, strategy.CheckDomain) },
-		Rights:   func(s flow.Strategy) strategy.Rights { return strategy.IntegrationSecrets(s, SettingClientSecret) },
 	}
 }
 

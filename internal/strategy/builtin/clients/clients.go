@@ -23,6 +23,7 @@ import (
 	awssso "github.com/symflows/symflows/internal/strategy/awssso/client"
 	custom "github.com/symflows/symflows/internal/strategy/custom/client"
 	httpstrategy "github.com/symflows/symflows/internal/strategy/http/client"
+	onelogin "github.com/symflows/symflows/internal/strategy/onelogin/client"
 )
 
 // Deps is what strategies work with.
@@ -53,6 +54,9 @@ var openers = map[string]func(Deps) strategy.Opener{
 	"custom":             func(d Deps) strategy.Opener { return custom.Open(d.Handlers) },
 	"http": func(d Deps) strategy.Opener {
 		return httpstrategy.Open(httpstrategy.Deps{Client: d.HTTPClient, Secrets: d.Secrets, Now: d.Now})
+	},
+	"onelogin": func(d Deps) strategy.Opener {
+		return onelogin.Open(onelogin.Deps{HTTP: d.HTTPClient, Secrets: d.Secrets, Now: d.Now})
 	},
 }
 

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/symflows/symflows/internal/strategy/onelogin/oneloginfake"
+)
+
+// vendors are fakes of the systems outside of AWS that testdata/flows names.
+type vendors struct {
+	addresses map[string]string // by the names of hosts; "": of all others
+	secrets   map[string]string // with which they are signed in to, by path
+}
+
+func newVendors(t *testing.T) vendors {
+	t.Helper()
+	return vendors{
+		addresses: map[string]string{"acme.onelogin.com": oneloginfake.New(t).URL},
+		secrets:   map[string]string{"/sym/main/onelogin": oneloginfake.ClientSecret},
+	}
+}
+
+// RoundTrip sends a request to the fake of the host that it is for.
+func (v vendors) RoundTrip(r *http.Request) (*http.Response, error) {
+	to, ok := v.addresses[r.URL.Host]
+	if !ok {
+		to = v.addresses[""]
+	}
+	r = r.Clone(r.Context())
+	r.URL.Scheme, r.URL.Host = "http", strings.TrimPrefix(to, "http://")
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// secret gives a secret by its ARN.
+func (v vendors) secret(arn string) (value string, ok bool) {
+	for path, value := range v.secrets {
+		if strings.Contains(arn, path) {
+			return value, true
+		}
+	}
+	return "", false
+}
