@@ -2,9 +2,11 @@ package strategytest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
@@ -52,18 +54,53 @@ const (
 	// Invitation (Inviter, Inviting): flow.Invited until it is accepted, with what
 	// the person has to do in Sight.Todo; removing takes an invitation back.
 	Invitation Case = "Invitation"
+
+	// The cases that follow are held by what the target's type declares: there is
+	// nothing to declare in Cannot.
+
+	// OneValue (Valuer), for a type with Values: entitlements differ by person and
+	// thing only, and say which value is asked for. Grant sets Call.Value, up and
+	// down, by one call each, and the entitlement's where that is empty; Sight.Value
+	// shows it. Revoke takes it away altogether.
+	OneValue Case = "OneValue"
+	// Demotion (Valuer), for a type with Values: what was there before is seen, with
+	// its value, stays as it is where somebody else gave it in vain, and is there
+	// again after a run wanted more.
+	Demotion Case = "Demotion"
+	// Expiry (Expirer), for a type that Expires: Grant sets Call.Until, moves it, later
+	// and earlier, and clears it; Sight.Until shows it; and what was there before us
+	// has none after a Grant without one.
+	Expiry Case = "Expiry"
 )
 
 // Cases lists them all.
 var Cases = []Case{
 	AlreadyThere, NotThere, Pending, PendingFails, ConcurrentEdit, StaleRead, ExpiredToken, TargetGone, PersonGone,
-	OtherAuthority, ThrottledWithoutTime, Invitation,
+	OtherAuthority, ThrottledWithoutTime, Invitation, OneValue, Demotion, Expiry,
 }
 
 var tests = map[Case]func(*testing.T, *bench){
 	AlreadyThere: testAlreadyThere, NotThere: testNotThere, Pending: testPending, PendingFails: testPendingFails,
 	ConcurrentEdit: testConcurrentEdit, StaleRead: testStaleRead, ExpiredToken: testExpiredToken, TargetGone: testTargetGone,
 	PersonGone: testPersonGone, OtherAuthority: testOtherAuthority, ThrottledWithoutTime: testUntimed, Invitation: testInvitation,
+	OneValue: testOneValue, Demotion: testDemotion, Expiry: testExpiry,
+}
+
+// declared gives the type of the target of which cases are told.
+func (b *bench) declared() strategy.TargetType {
+	known, _ := b.Type.Target(b.Subject.Strategy.Targets[0].Type)
+	return known
+}
+
+// concerns tells whether a case can be one of the target's type.
+func (b *bench) concerns(c Case) bool {
+	switch c {
+	case OneValue, Demotion:
+		return len(b.declared().Values) > 0
+	case Expiry:
+		return b.declared().Expires
+	}
+	return true
 }
 
 // Blind declares for a strategy that can't read its target back that nothing of
@@ -97,6 +134,9 @@ func (b *bench) expectCannot(t *testing.T, c Case, why string) {
 	}
 	if _, follows := b.Strategy.(strategy.Follower); follows && (c == Pending || c == PendingFails) {
 		t.Errorf("the strategy is a Follower, so that %s can happen", c)
+	}
+	if kind := b.declared(); (c == OneValue || c == Demotion) && len(kind.Values) > 0 || c == Expiry && kind.Expires {
+		t.Errorf("targets of type %s declare it, so that %s can happen", kind.Name, c)
 	}
 	if _, observes := b.Strategy.(strategy.Observer); observes && (c == AlreadyThere || c == NotThere) {
 		t.Errorf("the strategy is an Observer, so that %s can happen", c)
@@ -450,4 +490,122 @@ func testOverlappingRuns(t *testing.T, b *bench) {
 	b.expect(t, up, !b.Shared)
 	b.revoke(t, b.call(t, flow.EventDeescalate, runB, 0, b.Identities[0]))
 	b.expect(t, up, false)
+}
+
+// expectValue holds the system, and what the strategy observes of it, to a value.
+func (b *bench) expectValue(t *testing.T, what string, c strategy.Call, want string) {
+	t.Helper()
+	if got := can[Valuer](t, b).Value(c.Target, c.Identity); got != want {
+		t.Errorf("%s: %s has %q, want %q", what, c.Identity, got, want)
+	}
+	if want == "" {
+		b.expectSeen(t, c, flow.Absent)
+	} else if seen := b.expectSeen(t, c, flow.Present); seen.Value != want {
+		t.Errorf("%s: observed value %q, want %q", what, seen.Value, want)
+	}
+}
+
+func testOneValue(t *testing.T, b *bench) {
+	up, down := b.call(t, flow.EventEscalate, runA, 0, b.Identities[0]), b.call(t, flow.EventDeescalate, runA, 0, b.Identities[0])
+	values, asked := b.declared().Values, up.Entitlement.Value
+	if len(values) < 2 || !slices.Contains(values, asked) {
+		t.Fatalf("the target asks for %q of %q: want one of at least two", asked, values)
+	}
+	for _, value := range values {
+		target := up.Target
+		target.Settings = maps.Clone(target.Settings)
+		for name, set := range target.Settings {
+			if set == asked {
+				target.Settings[name] = value
+			}
+		}
+		entitlements, err := b.Entitlements(target, up.Identity, runA)
+		if err != nil || len(entitlements) != 1 || entitlements[0].Key != up.Entitlement.Key || entitlements[0].Value != value {
+			t.Errorf("asking for %q gives %+v, %v; want the key %s and that value", value, entitlements, err, up.Entitlement.Key)
+		}
+	}
+	b.expectValue(t, "at first", up, "")
+	least, most := values[0], values[len(values)-1]
+	for _, value := range append(slices.Clone(values), least, most, asked) {
+		c := up
+		c.Value = value
+		b.grant(t, c)
+		b.expectValue(t, "set to "+value, c, value)
+	}
+	c := down // a removal that leaves something
+	c.Value, c.Class = least, strategy.Removing
+	b.grant(t, c)
+	b.expectValue(t, "set to what remains", c, least)
+	b.grant(t, up)
+	b.expectValue(t, "without a value in the call", up, asked)
+	b.revoke(t, down)
+	b.expectValue(t, "after the removal", down, "")
+}
+
+func testDemotion(t *testing.T, b *bench) {
+	values := b.declared().Values
+	least, most := values[0], values[len(values)-1]
+	up, down := b.call(t, flow.EventEscalate, runA, 0, b.Identities[0]), b.call(t, flow.EventDeescalate, runA, 0, b.Identities[0])
+	other := b.call(t, flow.EventEscalate, runB, 0, b.Identities[1])
+	valuer := can[Valuer](t, b)
+	valuer.GiveValue(up.Target, up.Identity, least)
+	valuer.GiveValue(other.Target, other.Identity, most)
+	b.expectValue(t, "before", up, least)
+	b.expectValue(t, "before, another", other, most)
+	up.Value, up.Before = most, least
+	b.grant(t, up)
+	b.expectValue(t, "raised", up, most)
+	down.Value, down.Before, down.Class = least, least, strategy.Removing
+	b.grant(t, down)
+	b.expectValue(t, "restored", down, least)
+	b.grant(t, down) // whose answer was lost
+	b.expectValue(t, "restored again", down, least)
+	b.expectValue(t, "after, another", other, most)
+	other.Value, other.Before = most, most // what was there before is more than is asked for
+	b.grant(t, other)
+	b.expectValue(t, "not demoted", other, most)
+}
+
+// aboutSame is by how much ends may differ: systems round, and take durations.
+const aboutSame = 30 * time.Second
+
+func testExpiry(t *testing.T, b *bench) {
+	system := can[Expirer](t, b)
+	up, down := b.call(t, flow.EventEscalate, runA, 0, b.Identities[0]), b.call(t, flow.EventDeescalate, runA, 0, b.Identities[0])
+	expect := func(what string, c strategy.Call) {
+		t.Helper()
+		same := func(got time.Time) bool {
+			return got.IsZero() == c.Until.IsZero() && (got.IsZero() || got.Sub(c.Until).Abs() <= aboutSame)
+		}
+		if got := system.Until(c.Target, c.Identity); !same(got) {
+			t.Errorf("%s: the system ends it at %v, want %v", what, got, c.Until)
+		}
+		if seen := b.expectSeen(t, c, flow.Present); !same(seen.Until) {
+			t.Errorf("%s: observed until %v, want %v", what, seen.Until, c.Until)
+		}
+	}
+	now := system.Now().UTC().Truncate(time.Second)
+	for _, step := range []struct {
+		what  string
+		until time.Time
+	}{
+		{"set", now.Add(2 * time.Hour)},
+		{"set again", now.Add(2 * time.Hour)},
+		{"later", now.Add(3 * time.Hour)},
+		{"earlier", now.Add(time.Hour)},
+		{"cleared", time.Time{}},
+		{"set after it was cleared", now.Add(time.Hour)},
+	} {
+		up.Until = step.until
+		b.grant(t, up)
+		expect(step.what, up)
+	}
+	b.revoke(t, down)
+	b.expect(t, down, false)
+
+	other := b.call(t, flow.EventEscalate, runB, 0, b.Identities[1])
+	can[Outsider](t, b).Give(other.Target, other.Identity)
+	expect("before", other)
+	b.grant(t, other)
+	expect("what was there before", other)
 }

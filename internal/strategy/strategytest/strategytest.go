@@ -22,7 +22,9 @@
 //	})
 //
 // A case is never left out silently: one that is neither possible nor declared
-// fails. [Blind] declares what can't happen to a strategy that is no Observer.
+// fails. Those of values and of ends ([OneValue], [Demotion], [Expiry]) follow from
+// what the type of the first target declares. A strategy with several types of targets
+// runs the suite with a subject for each. [Blind] declares what can't happen to a strategy that is no Observer.
 package strategytest
 
 import (
@@ -107,6 +109,10 @@ func Run(t *testing.T, open func(*testing.T) Subject) {
 			if why, impossible := b.Cannot[c]; impossible {
 				t.Logf("%s can't happen here: %s", c, why)
 				b.expectCannot(t, c, why)
+				return
+			}
+			if !b.concerns(c) {
+				t.Logf("targets of type %s have nothing of %s", b.declared().Name, c)
 				return
 			}
 			tests[c](t, b)

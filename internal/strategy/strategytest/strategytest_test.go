@@ -28,6 +28,8 @@ type office struct {
 	changes []strategytest.Change
 	state   map[string]flow.Presence // by key
 	was     map[string]flow.Presence // what it shows while it is Stale
+	value   map[string]string        // by key
+	until   map[string]time.Time     // by key
 	byway   map[string]bool
 	gone    map[string]bool // targets and people
 	work    map[string]*work
@@ -40,6 +42,7 @@ type office struct {
 type work struct {
 	op     flow.Operation
 	key    string
+	call   strategy.Call
 	slow   bool // until Finish
 	over   bool
 	failed string
@@ -73,8 +76,36 @@ func keyOf(target flow.Target, identity string) string {
 func (o *office) set(target flow.Target, identity string, p flow.Presence) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.state[keyOf(target, identity)] = p
+	key := keyOf(target, identity)
+	o.state[key] = p
+	if p == flow.Present && o.value[key] == "" {
+		o.value[key] = target.Settings["badge"]
+	}
 }
+
+func (o *office) Value(target flow.Target, identity string) string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if key := keyOf(target, identity); o.state[key] == flow.Present {
+		return o.value[key]
+	}
+	return ""
+}
+
+func (o *office) GiveValue(target flow.Target, identity, value string) {
+	o.set(target, identity, flow.Present)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.value[keyOf(target, identity)] = value
+}
+
+func (o *office) Until(target flow.Target, identity string) time.Time {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.until[keyOf(target, identity)]
+}
+
+func (o *office) Now() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 
 func (o *office) Give(target flow.Target, identity string) { o.set(target, identity, flow.Present) }
 func (o *office) Take(target flow.Target, identity string) { o.set(target, identity, flow.Absent) }
@@ -114,9 +145,32 @@ func (o *office) Finish(reason string) {
 func (o *office) end(w *work) {
 	w.over = true
 	if w.failed == "" {
+		if w.op.Kind == flow.OperationGrant {
+			o.give(w.call)
+		} else {
+			delete(o.value, w.key)
+			delete(o.until, w.key)
+		}
 		o.state[w.key] = map[string]flow.Presence{flow.OperationGrant: flow.Present, flow.OperationRevoke: flow.Absent}[w.op.Kind]
 	}
 }
+
+// give sets what a call asks for.
+func (o *office) give(c strategy.Call) {
+	key, value := c.Entitlement.Key, c.Value
+	if value == "" || o.bug == "gives what its target asks for" {
+		value = c.Entitlement.Value
+	}
+	if o.bug != "only raises" || slices.Index(badges, value) > slices.Index(badges, o.value[key]) {
+		o.value[key] = value
+	}
+	if o.bug != "keeps the first end" || o.until[key].IsZero() {
+		o.until[key] = c.Until
+	}
+}
+
+// badges are the values of a room, of which a person has one.
+var badges = []string{"visitor", "staff", "owner"}
 
 func (o *office) Refused() int {
 	o.mu.Lock()
@@ -133,13 +187,20 @@ type clerk struct {
 func clerkType() strategy.Type {
 	return strategy.Type{
 		Name: "office", About: "a desk that opens rooms", Observes: true, Targets: []strategy.TargetType{{
-			Name: "room", Settings: strategy.Settings{Known: []strategy.Setting{{Name: "room", About: "its number", Required: true}}},
+			Name: "room", Settings: strategy.Settings{Known: []strategy.Setting{
+				{Name: "room", About: "its number", Required: true}, {Name: "badge", About: "what one may do there", Required: true},
+			}},
+			Values: badges, Expires: true,
 		}},
 	}
 }
 
 func (c *clerk) Entitlements(target flow.Target, identity, _ string) ([]flow.Entitlement, error) {
-	return []flow.Entitlement{{Key: keyOf(target, identity)}}, nil
+	key := keyOf(target, identity)
+	if c.bug == "counts by value" {
+		key += "/" + target.Settings["badge"]
+	}
+	return []flow.Entitlement{{Key: key, Value: target.Settings["badge"]}}, nil
 }
 
 // ask is a call of the office. It signs in again where that is all it takes.
@@ -198,6 +259,7 @@ func (c *clerk) change(ctx context.Context, call strategy.Call, kind string) (re
 			return flow.Errorf(flow.CodeStrategy, "not there")
 		}
 		if c.mood == strategytest.Inviting && kind == flow.OperationGrant && c.state[key] != flow.Present {
+			c.give(call)
 			c.state[key] = flow.Invited
 			return nil
 		}
@@ -207,7 +269,7 @@ func (c *clerk) change(ctx context.Context, call strategy.Call, kind string) (re
 			}
 		}
 		c.n++
-		w := &work{key: key, op: flow.Operation{ID: fmt.Sprint("op-", c.n), Kind: kind, Started: time.Unix(int64(c.n), 0)}}
+		w := &work{key: key, call: call, op: flow.Operation{ID: fmt.Sprint("op-", c.n), Kind: kind, Started: time.Unix(int64(c.n), 0)}}
 		w.slow = c.mood == strategytest.Slow || c.mood == strategytest.Forgetful
 		c.work[w.op.ID] = w
 		if c.mood == strategytest.Forgetful {
@@ -264,6 +326,9 @@ func (c *clerk) Observe(ctx context.Context, call strategy.Call) (seen strategy.
 		if p := shown[key]; p != "" {
 			seen.Presence = p
 		}
+		if seen.Presence != flow.Absent {
+			seen.Value, seen.Until = c.value[key], c.until[key]
+		}
 		if c.byway[key] && c.bug == "counts another way" {
 			seen.Presence = flow.Present
 		} else if c.byway[key] {
@@ -291,14 +356,14 @@ func (c *clerk) Holders(ctx context.Context, target flow.Target) (who []string, 
 
 func subject(bug string) strategytest.Subject {
 	o := &office{
-		bug: bug, state: map[string]flow.Presence{}, byway: map[string]bool{}, gone: map[string]bool{}, work: map[string]*work{},
+		bug: bug, state: map[string]flow.Presence{}, value: map[string]string{}, until: map[string]time.Time{}, byway: map[string]bool{}, gone: map[string]bool{}, work: map[string]*work{},
 	}
 	return strategytest.Subject{
 		Type: clerkType(), System: o,
 		Open: func(flow.Strategy) (strategy.Strategy, error) { return &clerk{office: o}, nil },
 		Strategy: flow.Strategy{Name: "rooms", Type: "office", Targets: []flow.Target{
-			{Name: "vault", Type: "room", Settings: map[string]string{"room": "1"}},
-			{Name: "attic", Type: "room", Settings: map[string]string{"room": "2"}},
+			{Name: "vault", Type: "room", Settings: map[string]string{"room": "1", "badge": "staff"}},
+			{Name: "attic", Type: "room", Settings: map[string]string{"room": "2", "badge": "staff"}},
 		}},
 		Identities: [2]string{"alice", "bob"}, Shared: true, Wait: 7 * time.Second,
 	}
@@ -319,15 +384,19 @@ func TestRunFindsBugs(t *testing.T) {
 		return // this is that process
 	}
 	for bug, rule := range map[string]string{
-		"fails on what is there":  "AlreadyThere",
-		"fails on what is absent": "NotThere",
-		"finds nothing":           "Pending",
-		"keeps its token":         "ExpiredToken",
-		"hides what is gone":      "TargetGone",
-		"counts another way":      "OtherAuthority",
-		"leaves people alone":     "Invitation",
+		"only raises":                    "OneValue",
+		"counts by value":                "OneValue",
+		"gives what its target asks for": "Demotion",
+		"keeps the first end":            "Expiry",
+		"fails on what is there":         "AlreadyThere",
+		"fails on what is absent":        "NotThere",
+		"finds nothing":                  "Pending",
+		"keeps its token":                "ExpiredToken",
+		"hides what is gone":             "TargetGone",
+		"counts another way":             "OtherAuthority",
+		"leaves people alone":            "Invitation",
 	} {
-		t.Run(rule, func(t *testing.T) {
+		t.Run(bug, func(t *testing.T) {
 			t.Parallel()
 			c := exec.CommandContext(deadline.Context(t), os.Args[0], "-test.run=^TestRun$/^"+rule+"$")
 			c.Env = append(os.Environ(), bugKey+"="+bug)

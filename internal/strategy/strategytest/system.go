@@ -1,6 +1,8 @@
 package strategytest
 
 import (
+	"time"
+
 	"github.com/symflows/symflows/internal/flow"
 )
 
@@ -34,7 +36,8 @@ type System interface {
 	// Changes lists the calls that asked for a change, whether they succeeded
 	// or not, in their order. Looking is not a change.
 	Changes() []Change
-	// Has tells whether the identity has the target's access now.
+	// Has tells whether the identity has the target's access now; of a type with
+	// Values, whether it has any.
 	Has(target flow.Target, identity string) bool
 }
 
@@ -47,7 +50,8 @@ type Change struct {
 	Record []byte
 }
 
-// Outsider is a System in which others than we give and take access, too.
+// Outsider is a System in which others than we give and take access, too. Of a type
+// with Values, Give gives the one that the target asks for.
 type Outsider interface {
 	Give(target flow.Target, identity string)
 	Take(target flow.Target, identity string)
@@ -86,4 +90,23 @@ type Byway interface {
 type Inviter interface {
 	// Accept has the identity accept the invitation to the target.
 	Accept(target flow.Target, identity string)
+}
+
+// Valuer is a System that keeps one value for each person and thing. One whose
+// target's type has Values must be one: OneValue, Demotion.
+type Valuer interface {
+	// Value is the one that the identity has of the target's thing; "" if none. The
+	// value that the target asks for plays no part.
+	Value(target flow.Target, identity string) string
+	// GiveValue has somebody else give the identity one, whatever it has.
+	GiveValue(target flow.Target, identity, value string)
+}
+
+// Expirer is a System that ends access by itself. One whose target's type Expires
+// must be one: Expiry.
+type Expirer interface {
+	// Until is when it ends the identity's access to the target; zero: it doesn't.
+	Until(target flow.Target, identity string) time.Time
+	// Now is the time that the system has.
+	Now() time.Time
 }
