@@ -370,6 +370,7 @@ var strategyRows = map[string][]string{
 	"custom":     {}, // its code runs in the role of handlers
 	"http":       {"secretsmanager:GetSecretValue on arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/signing-??????"},
 	"onelogin":   {"secretsmanager:GetSecretValue on arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/onelogin-??????"},
+	"okta":       {"secretsmanager:GetSecretValue on arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/okta-key-??????"},
 }
 
 // TestStrategyRights: access has the rights that its strategies need and no

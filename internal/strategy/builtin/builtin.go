@@ -20,6 +20,7 @@ import (
 	"github.com/symflows/symflows/internal/strategy/custom"
 	httpstrategy "github.com/symflows/symflows/internal/strategy/http"
 	"github.com/symflows/symflows/internal/strategy/onelogin"
+	"github.com/symflows/symflows/internal/strategy/okta"
 )
 
 // Types gives the types by their names. Those that observe list who has what, so
@@ -35,6 +36,7 @@ var Types = sync.OnceValue(func() map[string]strategy.Type {
 		custom.Type(),
 		httpstrategy.Type(),
 		onelogin.Type(),
+		okta.Type(),
 	} {
 		for i := range t.Targets {
 			if known := &t.Targets[i].Settings.Known; t.Observes {

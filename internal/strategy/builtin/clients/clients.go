@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/symflows/symflows/internal/appkey"
 	"github.com/symflows/symflows/internal/aws/account"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
@@ -24,6 +25,7 @@ import (
 	custom "github.com/symflows/symflows/internal/strategy/custom/client"
 	httpstrategy "github.com/symflows/symflows/internal/strategy/http/client"
 	onelogin "github.com/symflows/symflows/internal/strategy/onelogin/client"
+	okta "github.com/symflows/symflows/internal/strategy/okta/client"
 )
 
 // Deps is what strategies work with.
@@ -58,7 +60,13 @@ var openers = map[string]func(Deps) strategy.Opener{
 	"onelogin": func(d Deps) strategy.Opener {
 		return onelogin.Open(onelogin.Deps{HTTP: d.HTTPClient, Secrets: d.Secrets, Now: d.Now})
 	},
+	"okta": func(d Deps) strategy.Opener {
+		return okta.Open(okta.Deps{HTTP: d.HTTPClient, Secrets: d.Secrets, Keys: d.keys(), Now: d.Now, Looking: d.Looking})
+	},
 }
+
+// keys are the private keys with which apps sign in to vendors.
+func (d Deps) keys() appkey.Keys { return appkey.Keys{Secrets: d.Secrets, Accounts: d.accounts} }
 
 // inAWS gives the opener of a strategy that acts in accounts of AWS, all of which
 // share the sessions of their roles.

@@ -25,7 +25,11 @@ func TestLists(t *testing.T) {
 	}
 	opener := Open(Deps{HTTPClient: http.DefaultClient, Now: time.Now, Handlers: &sdk.Client{}, AWS: func() (aws.Config, error) { return aws.Config{}, nil }})
 	for _, name := range there {
-		opened, err := opener(flow.Strategy{Name: "databases", Type: name})
+		s := flow.Strategy{Name: "databases", Type: name}
+		if builtin.Types()[name].Integration.Need == strategy.Required {
+			s.Integration = &flow.Integration{Name: "it", Type: name, ExternalID: "example.com"}
+		}
+		opened, err := opener(s)
 		if err != nil {
 			t.Errorf("%s: does not open: %v", name, err)
 		}
@@ -68,7 +72,7 @@ func TestOpenUnknownType(t *testing.T) {
 	if !flow.Retryable(err) {
 		t.Errorf("got %v, want an error that may pass", err)
 	}
-	for _, want := range []string{`"databases"`, `"ldap"`, "aws_lambda, aws_sso, custom, http"} {
+	for _, want := range []string{`"databases"`, `"ldap"`, "aws_lambda, aws_sso, custom, http, okta"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error that names %s", err, want)
 		}
