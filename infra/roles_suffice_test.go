@@ -51,6 +51,7 @@ import (
 	"github.com/symflows/symflows/internal/strategy"
 	"github.com/symflows/symflows/internal/strategy/builtin"
 	"github.com/symflows/symflows/internal/strategy/builtin/clients"
+	"github.com/symflows/symflows/internal/strategy/okta/oktafake"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -95,7 +96,8 @@ type account struct {
 
 func newAccount(t *testing.T) *account {
 	t.Helper()
-	a := &account{t: t, vendors: newVendors(t), clock: clockwork.NewFakeClockAt(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)), schedules: map[string]bool{}}
+	clock := clockwork.NewFakeClockAt(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC))
+	a := &account{t: t, vendors: newVendors(t, clock.Now), clock: clock, schedules: map[string]bool{}}
 	table, services := dynamotest.Start(t), awstest.Service(a.answer)
 	// Where a role lets us in, it is up to that account what the role may do.
 	elsewhere := awsfake.New()
@@ -111,6 +113,7 @@ func newAccount(t *testing.T) *account {
 	center.AddUser(managementAccount, "a1b2c3d4e5-11111111-2222-3333-4444-555555555555", "alice", "alice@example.com")
 	center.AddGroup(managementAccount, "a1b2c3d4e5-aaaaaaaa-2222-3333-4444-555555555555", "On call")
 	center.AddRole(managementAccount, "arn:aws:iam::"+connectorAccount+":role/ProdAdmin")
+	elsewhere.KMS.AddKey("arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab", oktafake.Key())
 	elsewhere.EKS.AddPrincipal(personARN)
 	elsewhere.EKS.AddCluster(awstest.Account, region, "main", "API")
 	a.guard = &awstest.Guard{
@@ -118,7 +121,7 @@ func newAccount(t *testing.T) *account {
 			switch {
 			case strings.HasPrefix(r.Header.Get("X-Amz-Target"), "DynamoDB"):
 				table.ServeHTTP(w, r)
-			case regexp.MustCompile("/(sts|eks)/aws4_request").MatchString(r.Header.Get("Authorization")):
+			case regexp.MustCompile("/(sts|eks|kms)/aws4_request").MatchString(r.Header.Get("Authorization")):
 				elsewhere.ServeHTTP(w, r)
 			default:
 				services.ServeHTTP(w, r)
@@ -357,7 +360,7 @@ func TestRightsSuffice(t *testing.T) {
 	}
 	submit := api.Submit(api.SlackDirectory(), builtin.CheckBound, handlers(api), nil)
 	var byAPI []string
-	for name, target := range map[string]string{"databases": "aws_lambda_function:orders-db", "tools": "http:wiki", "tickets": "custom:support", "groups": "aws_iam_group:ops", "people": "aws_sso_group:on-call", "accounts": "aws_account_access_role:prod-admin", "clusters": "aws_eks_access_policy:main-view", "onelogin": "onelogin_role:onelogin-production"} {
+	for name, target := range map[string]string{"databases": "aws_lambda_function:orders-db", "tools": "http:wiki", "tickets": "custom:support", "groups": "aws_iam_group:ops", "people": "aws_sso_group:on-call", "accounts": "aws_account_access_role:prod-admin", "clusters": "aws_eks_access_policy:main-view", "onelogin": "onelogin_role:onelogin-production", "okta-groups": "okta_group:okta-ops"} {
 		duration := 600.0
 		if name == "tools" {
 			duration = 60 // which is too late for a schedule

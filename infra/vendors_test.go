@@ -4,7 +4,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/symflows/symflows/internal/strategy/okta/oktafake"
 	"github.com/symflows/symflows/internal/strategy/onelogin/oneloginfake"
 )
 
@@ -14,10 +16,12 @@ type vendors struct {
 	secrets   map[string]string // with which they are signed in to, by path
 }
 
-func newVendors(t *testing.T) vendors {
+func newVendors(t *testing.T, now func() time.Time) vendors {
 	t.Helper()
+	okta := oktafake.New(t)
+	okta.GoBy(now)
 	return vendors{
-		addresses: map[string]string{"acme.onelogin.com": oneloginfake.New(t).URL},
+		addresses: map[string]string{"acme.onelogin.com": oneloginfake.New(t).URL, oktafake.Domain: okta.URL},
 		secrets:   map[string]string{"/sym/main/onelogin": oneloginfake.ClientSecret},
 	}
 }

@@ -300,6 +300,8 @@ func callOf(r *http.Request, body []byte) (Call, error) {
 	case "account-access":
 		operation = map[string]string{"POST entitlements": "CreateEntitlement", "DELETE entitlements": "DeleteEntitlement", "POST entitlements-list": "ListEntitlements"}[r.Method+" "+strings.Split(r.URL.Path, "/")[1]]
 		c.Resource = in.ApplicationARN + r.URL.Query().Get("applicationArn")
+	case "kms":
+		c.Resource = in.KeyID
 	case "eks":
 		operation, c.Resource = callOfEKS(r, arn)
 	case "s3":
@@ -367,6 +369,7 @@ type input struct {
 		UserID string `json:"UserId"`
 	} `json:"MemberId"`
 	ApplicationARN string `json:"applicationArn"`
+	KeyID          string `json:"KeyId"` // of KMS
 }
 
 type attribute struct{ S string }

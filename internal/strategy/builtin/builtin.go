@@ -19,8 +19,8 @@ import (
 	"github.com/symflows/symflows/internal/strategy/awssso"
 	"github.com/symflows/symflows/internal/strategy/custom"
 	httpstrategy "github.com/symflows/symflows/internal/strategy/http"
-	"github.com/symflows/symflows/internal/strategy/onelogin"
 	"github.com/symflows/symflows/internal/strategy/okta"
+	"github.com/symflows/symflows/internal/strategy/onelogin"
 )
 
 // Types gives the types by their names. Those that observe list who has what, so

@@ -24,8 +24,8 @@ import (
 	awssso "github.com/symflows/symflows/internal/strategy/awssso/client"
 	custom "github.com/symflows/symflows/internal/strategy/custom/client"
 	httpstrategy "github.com/symflows/symflows/internal/strategy/http/client"
-	onelogin "github.com/symflows/symflows/internal/strategy/onelogin/client"
 	okta "github.com/symflows/symflows/internal/strategy/okta/client"
+	onelogin "github.com/symflows/symflows/internal/strategy/onelogin/client"
 )
 
 // Deps is what strategies work with.

@@ -23,7 +23,7 @@ func (f *Fake) token(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.mu.Lock()
-	now, granted, dpop := f.now, f.granted, f.dpop
+	now, granted, dpop := f.clock(), f.granted, f.dpop
 	f.mu.Unlock()
 	if r.PostForm.Get("grant_type") != "client_credentials" || r.PostForm.Get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" {
 		refuse(http.StatusBadRequest, "invalid_request", "The grant type, or the type of the client assertion, is not supported.")

@@ -67,7 +67,7 @@ type Fake struct {
 	URL string
 
 	mu      sync.Mutex
-	now     time.Time
+	clock   func() time.Time
 	users   map[string]user
 	groups  map[string]group
 	members map[string]bool // "group user"
@@ -94,7 +94,7 @@ type rule struct {
 // bob, served until the test ends.
 func New(t testing.TB) *Fake {
 	f := &Fake{
-		now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), users: map[string]user{}, groups: map[string]group{}, members: map[string]bool{},
+		clock: func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }, users: map[string]user{}, groups: map[string]group{}, members: map[string]bool{},
 		rules: map[string]rule{}, granted: "okta.groups.manage okta.groups.read okta.users.read", scopes: map[string]string{}, used: map[string]bool{}, perPage: 2,
 	}
 	f.Front = f.front()
@@ -112,7 +112,14 @@ func New(t testing.TB) *Fake {
 func (f *Fake) Now() time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.now
+	return f.clock()
+}
+
+// GoBy has Okta go by another clock.
+func (f *Fake) GoBy(now func() time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.clock = now
 }
 
 // AddUser makes a user, or changes one.
