@@ -105,8 +105,14 @@ func (g Grant) Ours() bool {
 	return g.Before == Absent || g.rank(g.Top) > g.rank(g.BeforeValue)
 }
 
-// Confirmed tells whether more than the goal was given by us, and seen.
-func (g Grant) Confirmed() bool { return g.Exceeds() && g.Value == g.Top }
+// trusted is how long after a grant was seen a sight of less is taken to be newer.
+const trusted = 2 * time.Minute
+
+// Raised tells whether more than the goal was given by us, and seen so long ago that
+// whatever is seen now has come after it.
+func (g Grant) Raised(now time.Time) bool {
+	return g.Exceeds() && g.Value == g.Top && now.Sub(g.Since) >= trusted
+}
 
 // Asks tells whether a grant has to ask the target for the goal, which shows a value
 // now. What was not there before is asked for even if it is shown: a removal under

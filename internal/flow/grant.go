@@ -38,8 +38,10 @@ type Grant struct {
 	// where they have the entitlement or not.
 	Order []string `json:"order,omitempty"`
 	// Value and Until are the goal that was seen last: what a person had at least.
+	// Since is when that was.
 	Value string    `json:"value,omitempty"`
 	Until time.Time `json:"until,omitzero"`
+	Since time.Time `json:"since,omitzero"`
 	// Top is the highest value that the target may show because of us.
 	Top string `json:"top,omitempty"`
 	// Output is what the target answered when it was created: runs that join
@@ -224,18 +226,18 @@ func (g Grant) Saw(owner string, p Presence, value string) (Grant, error) {
 }
 
 // Created ends creating: the goal was observed.
-func (g Grant) Created(owner string) (Grant, error) {
+func (g Grant) Created(owner string, now time.Time) (Grant, error) {
 	if g.State != GrantCreating || g.Lease.Owner != owner {
 		return g, busy
 	}
-	g.settle()
+	g.settle(now)
 	return g, nil
 }
 
-func (g *Grant) settle() {
+func (g *Grant) settle(now time.Time) {
 	goal := g.Goal()
 	g.State, g.Lease, g.Work = GrantPresent, Lease{}, Work{}
-	g.Value, g.Until = goal.Value, goal.Until
+	g.Value, g.Until, g.Since = goal.Value, goal.Until, now
 }
 
 // Lost makes a present entitlement one to create again, under the lease: the
@@ -350,7 +352,7 @@ func (g Grant) Gone(owner string, now time.Time) (Grant, error) {
 		return g, busy
 	}
 	if len(g.Holders) > 0 {
-		g.settle()
+		g.settle(now)
 		g.Top = g.Value
 		return g, nil
 	}

@@ -273,7 +273,7 @@ var grantInputs = map[string]struct {
 	"Acquire, alone":        {nil, func(g Grant) (Grant, Do, error) { return g.Acquire(Holder{Run: "me"}, nil, myLease, t0) }},
 	"Acquire, again":        {[]string{"me", "it"}, func(g Grant) (Grant, Do, error) { return g.Acquire(Holder{Run: "me"}, nil, myLease, t0) }},
 	"Saw":                   {[]string{"me"}, without(func(g Grant) (Grant, error) { return g.Saw("mine", Absent, "") })},
-	"Created":               {[]string{"me"}, without(func(g Grant) (Grant, error) { return g.Created("mine") })},
+	"Created":               {[]string{"me"}, without(func(g Grant) (Grant, error) { return g.Created("mine", t0) })},
 	"Lost":                  {[]string{"me", "it"}, without(func(g Grant) (Grant, error) { return g.Lost(myLease) })},
 	"Begin":                 {[]string{"me"}, without(func(g Grant) (Grant, error) { return g.Begin("mine", Work{Accepted: t0}) })},
 	"Pause":                 {[]string{"me"}, without(func(g Grant) (Grant, error) { return g.Pause("mine", Work{Accepted: t0}) })},
@@ -483,7 +483,7 @@ func TestGrant_Work(t *testing.T) {
 		t.Errorf("paused: %+v, %v", paused.Work, err)
 	}
 	paused.Lease = leases["mine"]
-	if created, err := paused.Created("mine"); err != nil || !created.Work.IsZero() {
+	if created, err := paused.Created("mine", t0); err != nil || !created.Work.IsZero() {
 		t.Errorf("created: %+v, %v", created.Work, err)
 	}
 	paused.State = GrantRemoving

@@ -663,7 +663,7 @@ func (w *grantWorld) created(x *grantWorker, t *rapid.T) {
 		x.done = true
 		return
 	}
-	g, err := w.grant.Created(x.lease.Owner)
+	g, err := w.grant.Created(x.lease.Owner, w.now)
 	if w.write(x, g, err) {
 		x.run.granted, x.done = true, true
 	}

@@ -46,7 +46,7 @@ func TestGrants_Change_Contention(t *testing.T) {
 				return
 			}
 			creators.Add(1)
-			if _, err := grants.Change(t.Context(), "db", func(g flow.Grant) (flow.Grant, error) { return g.Created(run) }); err != nil {
+			if _, err := grants.Change(t.Context(), "db", func(g flow.Grant) (flow.Grant, error) { return g.Created(run, start) }); err != nil {
 				t.Error(err)
 			}
 			return

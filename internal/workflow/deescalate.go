@@ -357,7 +357,7 @@ func (a *Access) takeAway(ctx context.Context, opened strategy.Strategy, c strat
 		return seen, seen.Presence == flow.Absent || !g.Goal().None && !g.Above(seen.Value), err
 	}
 	asked := !work.Missed.IsZero() || removed
-	if !asked && observes && !g.Goal().None && g.Confirmed() {
+	if !asked && observes && !g.Goal().None && g.Raised(a.Clock.Now()) {
 		// Somebody else may have taken it away: what remains is not given back to them.
 		seen, gone, err := look()
 		if err != nil {

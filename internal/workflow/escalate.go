@@ -442,7 +442,7 @@ func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy
 		return result, a.pause(ctx, g.Key, lease, flow.Work{}, flow.Errorf(flow.CodeNotObserved, "the target accepted the grant but does not show it"))
 	}
 	_, err = a.Grants.Change(ctx, g.Key, func(g flow.Grant) (flow.Grant, error) {
-		g, err := g.Created(lease.Owner)
+		g, err := g.Created(lease.Owner, a.Clock.Now())
 		if len(work.Output) > 0 || len(g.Output) == 0 {
 			g.Output = work.Output
 		}

@@ -85,6 +85,7 @@ type world struct {
 	seq      int
 	sweeping bool
 	restarts int
+	lasts    string   // for how long access is asked for; "": 10m
 	lookless bool     // calls that are to look again get lost
 	broken   string   // items whose keys begin with it can't be read or written; "": none
 	executed []string // executions that were started
@@ -921,7 +922,7 @@ func (w *world) form() map[string]any {
 	if !w.flow.ApprovalOnly() {
 		values["target_id"] = "orders-db"
 		if w.flow.Params.ScheduleDeescalation {
-			values["duration"] = "10m"
+			values["duration"] = cmp.Or(w.lasts, "10m")
 		}
 	}
 	return values

@@ -25,10 +25,12 @@ type vendor struct {
 	late    time.Duration // how old what it shows is
 	invites bool          // people are asked whether they want what they are granted
 	kind    strategy.TargetType
-	lax     bool // it says that there is nothing to remove while it is still making that
+	most    time.Duration // after which it ends access at the latest; 0: when it is told to
+	lax     bool          // it says that there is nothing to remove while it is still making that
 
 	mu      sync.Mutex
-	state   map[string]flow.Presence
+	state   map[string]kept
+	want    map[string]string // which value a run asks for, where there are several
 	changes []change
 	work    []*work
 	others  map[string][]string
@@ -38,16 +40,24 @@ type vendor struct {
 	broken  []string // rules that were broken
 }
 
+// kept is what the vendor keeps of an entitlement.
+type kept struct {
+	presence flow.Presence
+	value    string
+	until    time.Time
+}
+
 // change is one of what the vendor has.
 type change struct {
 	key string
-	was flow.Presence
+	was kept
 	at  time.Time
 }
 
 type work struct {
 	flow.Operation
 	key     string
+	call    strategy.Call
 	ends    time.Time
 	failing bool
 	over    bool
@@ -56,8 +66,8 @@ type work struct {
 // sell has the world's targets be a vendor's.
 func (w *world) sell(takes, late time.Duration) *vendor {
 	w.vendor = &vendor{
-		world: w, takes: takes, late: late, state: map[string]flow.Presence{}, others: map[string][]string{}, gone: map[string]bool{},
-		fates: map[string][]fate{}, calls: map[string]int{},
+		world: w, takes: takes, late: late, state: map[string]kept{}, others: map[string][]string{}, gone: map[string]bool{},
+		fates: map[string][]fate{}, calls: map[string]int{}, want: map[string]string{},
 	}
 	w.boot()
 	return w.vendor
@@ -66,32 +76,36 @@ func (w *world) sell(takes, late time.Duration) *vendor {
 func (v *vendor) open(flow.Strategy) (strategy.Strategy, error) { return v, nil }
 
 func (v *vendor) Entitlements(target flow.Target, identity, runID string) ([]flow.Entitlement, error) {
-	return blindStrategy{v.world.target}.Entitlements(target, identity, runID)
+	all, err := blindStrategy{v.world.target}.Entitlements(target, identity, runID)
+	for i := range all {
+		all[i].Value = v.want[runID]
+	}
+	return all, err
 }
 
 // set changes what the vendor has. With the lock held.
-func (v *vendor) set(key string, p flow.Presence, at time.Time) {
+func (v *vendor) set(key string, now kept, at time.Time) {
 	was := v.has(key)
-	if was == p {
+	if was == now {
 		return
 	}
 	v.changes = append(v.changes, change{key, was, at})
-	v.state[key] = p
+	v.state[key] = now
 	v.check(key)
 }
 
-func (v *vendor) has(key string) flow.Presence {
-	if p := v.state[key]; p != "" {
-		return p
+func (v *vendor) has(key string) kept {
+	if has, ok := v.state[key]; ok {
+		return has
 	}
-	return flow.Absent
+	return kept{presence: flow.Absent}
 }
 
-// check notes if somebody lacks access that they were told they have.
+func (v *vendor) rank(value string) int { return slices.Index(v.kind.Values, value) }
+
+// check notes if somebody lacks access that they were told they have, or has less
+// of it, or would lose it too early.
 func (v *vendor) check(key string) {
-	if v.has(key) == flow.Present {
-		return
-	}
 	page, err := v.world.memory.List(context.Background(), store.Query{By: store.ByStatus, Value: string(flow.Escalated)})
 	if err != nil {
 		v.broken = append(v.broken, err.Error())
@@ -102,42 +116,63 @@ func (v *vendor) check(key string) {
 			v.broken = append(v.broken, err.Error())
 			continue
 		}
-		holds := slices.ContainsFunc(r.Access.Entitlements, func(e flow.Entitlement) bool { return e.Key == key })
-		if holds && r.Held(v.world.clock.Now()) && !v.gone[key] {
-			v.broken = append(v.broken, fmt.Sprintf("%s is %s at %s while run %s holds it", key, v.has(key), v.world.clock.Now().Sub(began), r.ID))
+		if v.gone[key] || !r.Held(v.world.clock.Now()) {
+			continue
+		}
+		for _, e := range r.Access.Entitlements {
+			has := v.has(key)
+			early := !has.until.IsZero() && (r.Access.End.IsZero() || has.until.Before(r.Access.End))
+			if e.Key == key && (has.presence != flow.Present || v.rank(has.value) < v.rank(e.Value) || early) {
+				v.broken = append(v.broken, fmt.Sprintf("%s is %+v at %s while run %s holds %q of it until %s", key, has, v.world.clock.Now().Sub(began), r.ID, e.Value, r.Access.End))
+			}
 		}
 	}
 }
 
 // goOn does what the vendor has done by now.
 func (v *vendor) goOn() {
+	now := v.world.clock.Now()
 	for _, w := range v.work {
-		if w.over || w.ends.After(v.world.clock.Now()) {
+		if w.over || w.ends.After(now) {
 			continue
 		}
 		w.over = true
 		if !w.failing {
-			v.do(w.Kind, w.key, w.ends)
+			v.do(w.Kind, w.call, w.ends)
+		}
+	}
+	for key, has := range v.state {
+		if !has.until.IsZero() && !now.Before(has.until) {
+			v.set(key, kept{presence: flow.Absent}, has.until)
 		}
 	}
 }
 
-func (v *vendor) do(kind, key string, at time.Time) {
-	p := flow.Absent
+func (v *vendor) do(kind string, c strategy.Call, at time.Time) {
+	key, now := c.Entitlement.Key, kept{presence: flow.Absent}
 	if kind == flow.OperationGrant {
-		if p = flow.Present; v.invites && v.has(key) != flow.Present {
-			p = flow.Invited
+		if now.presence = flow.Present; v.invites && v.has(key).presence != flow.Present {
+			now.presence = flow.Invited
+		}
+		now.value = c.Value
+		if v.kind.Expires {
+			now.until = c.Until
+			if most := v.world.clock.Now().Add(v.most); v.most > 0 && most.Before(now.until) {
+				now.until = most
+			}
 		}
 	}
-	v.set(key, p, at)
+	v.set(key, now, at)
 }
 
-// Give, take and accept are done by others.
-func (v *vendor) give(key string, p flow.Presence) {
+// give has somebody else change what the vendor has.
+func (v *vendor) give(key string, p flow.Presence) { v.giveValue(key, kept{presence: p}) }
+
+func (v *vendor) giveValue(key string, now kept) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.goOn()
-	v.set(key, p, v.world.clock.Now())
+	v.set(key, now, v.world.clock.Now())
 }
 
 // call is one of the vendor's API: effect is done under the lock, and f is what
@@ -183,22 +218,22 @@ func (v *vendor) ask(ctx context.Context, c strategy.Call, what, kind string) (r
 			result.Warnings = []string{"the group was deleted, and the access with it"}
 			return nil
 		}
-		lax := v.lax && kind == flow.OperationRevoke && v.has(key) == flow.Absent
+		lax := v.lax && kind == flow.OperationRevoke && v.has(key).presence == flow.Absent
 		if !lax && slices.ContainsFunc(v.work, func(w *work) bool { return w.key == key && !w.over }) {
 			return flow.Errorf(flow.CodeUnavailable, "another change of the same thing is under way")
 		}
 		now := v.world.clock.Now()
-		if kind == flow.OperationRevoke && v.has(key) == flow.Absent {
+		if kind == flow.OperationRevoke && v.has(key).presence == flow.Absent {
 			return nil // as if it were done
 		}
 		if kind == flow.OperationGrant {
 			result.Output = []byte(`{"account":"made for ` + c.Identity + `"}`)
 		}
 		if v.takes == 0 && f != fails {
-			v.do(kind, key, now)
+			v.do(kind, c, now)
 			return nil
 		}
-		w := &work{key: key, ends: now.Add(v.takes), failing: f == fails}
+		w := &work{key: key, call: c, ends: now.Add(v.takes), failing: f == fails}
 		w.Operation = flow.Operation{ID: fmt.Sprint("op-", len(v.work)+1), Kind: kind, Started: now}
 		v.work = append(v.work, w)
 		op := w.Operation
@@ -242,12 +277,13 @@ func (v *vendor) Follow(ctx context.Context, c strategy.Call, known flow.Operati
 func (v *vendor) Observe(ctx context.Context, c strategy.Call) (seen strategy.Sight, err error) {
 	key := c.Entitlement.Key
 	err = v.call(ctx, "observe", func(fate) error {
-		seen.Presence = v.has(key)
+		has := v.has(key)
 		for _, c := range slices.Backward(v.changes) { // back to how it was then
 			if c.key == key && c.at.After(v.world.clock.Now().Add(-v.late)) {
-				seen.Presence = c.was
+				has = c.was
 			}
 		}
+		seen.Presence, seen.Value, seen.Until = has.presence, has.value, has.until
 		if v.gone[key] {
 			seen.Presence = flow.Absent
 		}
@@ -266,7 +302,7 @@ func (v *vendor) present() []string {
 	v.goOn()
 	var out []string
 	for _, key := range slices.Sorted(maps.Keys(v.state)) {
-		if v.state[key] != flow.Absent {
+		if v.state[key].presence != flow.Absent {
 			out = append(out, key)
 		}
 	}
