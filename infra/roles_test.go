@@ -365,13 +365,14 @@ var strategyRows = map[string][]string{
 		"eks:ListAssociatedAccessPolicies on arn:${AWS::Partition}:eks:${AWS::Region}:${AWS::AccountId}:access-entry/main/*",
 		"eks:TagResource on arn:${AWS::Partition}:eks:${AWS::Region}:${AWS::AccountId}:access-entry/main/*",
 	},
-	"aws_iam":    {"sts:AssumeRole on arn:aws:iam::210987654321:role/sym/connector if sts:ExternalId StringEquals 1f0c1f0c"},
-	"aws_lambda": {"lambda:InvokeFunction on arn:aws:lambda:us-east-1:123456789012:function:grant-database"},
-	"aws_sso":    {"sts:AssumeRole on arn:aws:iam::310987654321:role/sym/identity-center if sts:ExternalId StringEquals 1f0c1f0c"},
-	"custom":     {}, // its code runs in the role of handlers
-	"http":       {"secretsmanager:GetSecretValue on arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/signing-??????"},
-	"onelogin":   {"secretsmanager:GetSecretValue on arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/onelogin-??????"},
-	"okta":       {"kms:Sign on arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab if kms:SigningAlgorithm StringEquals RSASSA_PKCS1_V1_5_SHA_256"},
+	"aws_iam":      {"sts:AssumeRole on arn:aws:iam::210987654321:role/sym/connector if sts:ExternalId StringEquals 1f0c1f0c"},
+	"aws_lambda":   {"lambda:InvokeFunction on arn:aws:lambda:us-east-1:123456789012:function:grant-database"},
+	"aws_sso":      {"sts:AssumeRole on arn:aws:iam::310987654321:role/sym/identity-center if sts:ExternalId StringEquals 1f0c1f0c"},
+	"custom":       {}, // its code runs in the role of handlers
+	"google_group": {}, // AWS signs who we are, which takes no right
+	"http":         {"secretsmanager:GetSecretValue on arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/signing-??????"},
+	"onelogin":     {"secretsmanager:GetSecretValue on arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/onelogin-??????"},
+	"okta":         {"kms:Sign on arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab if kms:SigningAlgorithm StringEquals RSASSA_PKCS1_V1_5_SHA_256"},
 }
 
 // TestStrategyRights: access has the rights that its strategies need and no

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/symflows/symflows/internal/google/googlefake"
 	"github.com/symflows/symflows/internal/strategy/okta/oktafake"
 	"github.com/symflows/symflows/internal/strategy/onelogin/oneloginfake"
 )
@@ -20,10 +21,20 @@ func newVendors(t *testing.T, now func() time.Time) vendors {
 	t.Helper()
 	okta := oktafake.New(t)
 	okta.GoBy(now)
-	return vendors{
+	google := googlefake.New(t)
+	google.GoBy(now)
+	google.TrustAWS("AccessRole", "secret")
+	google.TrustAWS("DriftRole", "secret")
+	google.AddUser("alice@example.com")
+	google.AddGroup("oncall@example.com", "On call")
+	v := vendors{
 		addresses: map[string]string{"acme.onelogin.com": oneloginfake.New(t).URL, oktafake.Domain: okta.URL},
 		secrets:   map[string]string{"/sym/main/onelogin": oneloginfake.ClientSecret},
 	}
+	for _, host := range []string{"sts", "iamcredentials", "cloudidentity", "admin", "cloudresourcemanager"} {
+		v.addresses[host+".googleapis.com"] = google.URL()
+	}
+	return v
 }
 
 // RoundTrip sends a request to the fake of the host that it is for.

@@ -4,7 +4,7 @@
 // turn.go tells the work apart that it is asked for), where in AWS it acts
 // ([AWSAccount], awsaccount.go) and who people are in IAM Identity Center
 // (identitycenter.go), where the API of a vendor is (vendor.go), how apps sign in to it by a private
-// key (privatekey.go), and the contract
+// key (privatekey.go), who we are at Google (google.go), and the contract
 // with customers' code that does it for some of them (contract.go).
 //
 //	strategy/<system>          declares: Type(), and what follows from settings alone

@@ -18,6 +18,7 @@ import (
 	"github.com/symflows/symflows/internal/strategy/awslambda"
 	"github.com/symflows/symflows/internal/strategy/awssso"
 	"github.com/symflows/symflows/internal/strategy/custom"
+	"github.com/symflows/symflows/internal/strategy/googlegroup"
 	httpstrategy "github.com/symflows/symflows/internal/strategy/http"
 	"github.com/symflows/symflows/internal/strategy/okta"
 	"github.com/symflows/symflows/internal/strategy/onelogin"
@@ -34,6 +35,7 @@ var Types = sync.OnceValue(func() map[string]strategy.Type {
 		awslambda.Type(),
 		awssso.Type(),
 		custom.Type(),
+		googlegroup.Type(),
 		httpstrategy.Type(),
 		onelogin.Type(),
 		okta.Type(),

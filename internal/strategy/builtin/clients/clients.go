@@ -4,6 +4,7 @@
 package clients
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"slices"
@@ -15,7 +16,9 @@ import (
 
 	"github.com/symflows/symflows/internal/appkey"
 	"github.com/symflows/symflows/internal/aws/account"
+	"github.com/symflows/symflows/internal/aws/webidentity"
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/google"
 	"github.com/symflows/symflows/internal/strategy"
 	awsaccountaccess "github.com/symflows/symflows/internal/strategy/awsaccountaccess/client"
 	awseks "github.com/symflows/symflows/internal/strategy/awseks/client"
@@ -23,6 +26,7 @@ import (
 	awslambda "github.com/symflows/symflows/internal/strategy/awslambda/client"
 	awssso "github.com/symflows/symflows/internal/strategy/awssso/client"
 	custom "github.com/symflows/symflows/internal/strategy/custom/client"
+	googlegroup "github.com/symflows/symflows/internal/strategy/googlegroup/client"
 	httpstrategy "github.com/symflows/symflows/internal/strategy/http/client"
 	okta "github.com/symflows/symflows/internal/strategy/okta/client"
 	onelogin "github.com/symflows/symflows/internal/strategy/onelogin/client"
@@ -44,6 +48,7 @@ type Deps struct {
 	Limiter strategy.Limiter
 
 	accounts func() (*account.Accounts, error)
+	google   func() *google.APIs // all strategies of Google share the tokens
 }
 
 // openers has a line for each strategy of package builtin.
@@ -54,6 +59,7 @@ var openers = map[string]func(Deps) strategy.Opener{
 	"aws_lambda":         func(d Deps) strategy.Opener { return awslambda.Open(d.Functions) },
 	"aws_sso":            inAWS(awssso.Open),
 	"custom":             func(d Deps) strategy.Opener { return custom.Open(d.Handlers) },
+	"google_group":       func(d Deps) strategy.Opener { return googlegroup.Open(d.google()) },
 	"http": func(d Deps) strategy.Opener {
 		return httpstrategy.Open(httpstrategy.Deps{Client: d.HTTPClient, Secrets: d.Secrets, Now: d.Now})
 	},
@@ -82,6 +88,25 @@ func inAWS(open func(*account.Accounts) strategy.Opener) func(Deps) strategy.Ope
 	}
 }
 
+// inGoogle signs in to Google, by AWS's word on who we are or by a private key.
+func inGoogle(d Deps) *google.APIs {
+	word := sync.OnceValues(func() (*webidentity.Tokens, error) {
+		accounts, err := d.accounts()
+		return &webidentity.Tokens{Accounts: accounts}, err
+	})
+	return &google.APIs{
+		HTTP: d.HTTPClient, Now: d.Now, Looking: d.Looking, Accounts: d.accounts,
+		Sign: appkey.Keys{Secrets: d.Secrets, Accounts: d.accounts}.Sign,
+		IdentityToken: func(ctx context.Context, audience string) (string, error) {
+			tokens, err := word()
+			if err != nil {
+				return "", &flow.Error{Code: flow.CodeUnavailable, Message: "the configuration of AWS's clients here can't be read, by which we sign in to Google", Cause: err}
+			}
+			return tokens.Token(ctx, audience)
+		},
+	}
+}
+
 // Open gives the opener of every strategy of this build. A client is made when
 // the first strategy of its type is opened, and kept. A type that is not built
 // in, because the run began under another build, is an error of
@@ -93,6 +118,7 @@ func open(openers map[string]func(Deps) strategy.Opener, d Deps) strategy.Opener
 		cfg, err := d.AWS()
 		return &account.Accounts{AWS: cfg, Limiter: d.Limiter, Now: d.Now, Looking: d.Looking}, err
 	})
+	d.google = sync.OnceValue(func() *google.APIs { return inGoogle(d) })
 	made := map[string]func() strategy.Opener{}
 	for name, opener := range openers {
 		made[name] = sync.OnceValue(func() strategy.Opener { return opener(d) })
