@@ -63,6 +63,9 @@ type TargetType struct {
 	// Expires says that the system ends access by itself when it is told to:
 	// Grant sets Call.Until, and a Sight has what is set.
 	Expires bool
+	// Caution is what the end of access does at the system besides: people read it
+	// where they ask, and before they decide. "": nothing.
+	Caution string
 	Habits  Habits
 }
 

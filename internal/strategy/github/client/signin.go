@@ -1,0 +1,148 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/strategy/github"
+	"github.com/symflows/symflows/internal/vendorhttp"
+)
+
+// purpose is what a sign-in of an app is for: its tokens have the permissions that
+// this takes, and no others.
+type purpose string
+
+const (
+	repositories purpose = "repositories" // collaborators and invitations
+	people       purpose = "people"       // members of teams and of the organization
+	names        purpose = "names"        // which repositories and teams there are, and whose a login is
+)
+
+// permissions are those that tokens for a purpose have. Where strategies only look,
+// none changes anything.
+func (h *hub) permissions(p purpose) map[string]string {
+	change := "write"
+	if h.deps.Looking {
+		change = "read"
+	}
+	switch p {
+	case repositories:
+		return map[string]string{"administration": change, "members": "read", "metadata": "read"}
+	case people:
+		return map[string]string{"members": change, "metadata": "read"}
+	}
+	return map[string]string{"members": "read", "metadata": "read"}
+}
+
+// asApp tells whether a GitHub App signs in.
+func (h *hub) asApp() bool {
+	return h.frozen.Integration != nil && h.frozen.Integration.Settings[github.SettingApp] != ""
+}
+
+// api is GitHub's API, for one purpose.
+func (h *hub) api(p purpose) *vendorhttp.Client {
+	api := h.anonymous()
+	api.Authorize = h.authorizeByToken
+	if h.asApp() {
+		i := h.frozen.Integration
+		key := fmt.Sprint(github.API(h.frozen), " app ", i.Settings[github.SettingApp], " installation ", i.Settings[github.SettingInstallation], " ", h.permissions(p))
+		api.Authorize = h.tokens.Authorize(key, func(ctx context.Context) (vendorhttp.Token, error) { return h.installationToken(ctx, h.permissions(p)) })
+	}
+	return api
+}
+
+func (h *hub) anonymous() *vendorhttp.Client {
+	return &vendorhttp.Client{
+		Vendor: "GitHub", Base: github.API(h.frozen), HTTP: h.deps.HTTP, Now: h.deps.Now, Limited: limited, Reason: reason,
+		Header: http.Header{"Accept": {"application/vnd.github+json"}, "X-Github-Api-Version": {"2022-11-28"}},
+	}
+}
+
+// authorizeByToken signs in with the token that is in a secret, which may have been
+// renewed since it was refused.
+func (h *hub) authorizeByToken(ctx context.Context, _ string) (string, error) {
+	token, err := h.secret(ctx, github.SettingToken)
+	return "Bearer " + token, err
+}
+
+// secret reads a secret of the integration.
+func (h *hub) secret(ctx context.Context, setting string) (string, error) {
+	i := h.frozen.Integration
+	if i == nil {
+		return "", flow.Errorf(flow.CodeStrategy, "strategy %s has no integration: nothing says how to sign in to GitHub", h.frozen.Name)
+	}
+	ref, ok := i.Secrets[setting]
+	if !ok {
+		return "", flow.Errorf(flow.CodeStrategy, "integration %s has no %s: nothing says how to sign in to GitHub", i.Name, setting)
+	}
+	value, err := h.deps.Secrets.Value(ctx, ref)
+	if err == nil && value == "" {
+		err = flow.Errorf(flow.CodeStrategy, "secret %s is empty: give it a value", ref)
+	}
+	return value, err
+}
+
+// GitHub takes the word of an app for ten minutes at most, and not that of a clock
+// which is ahead of its own.
+const (
+	appLife = 5 * time.Minute
+	appSlow = time.Minute
+)
+
+// installationToken signs in as the app, and takes a token of its installation.
+func (h *hub) installationToken(ctx context.Context, permissions map[string]string) (vendorhttp.Token, error) {
+	i, now := h.frozen.Integration, h.deps.Now()
+	word, err := h.deps.Keys.Sign(ctx, i, "", map[string]any{
+		"iss": i.Settings[github.SettingApp], "iat": now.Add(-appSlow).Unix(), "exp": now.Add(appLife).Unix(),
+	})
+	if err != nil {
+		return vendorhttp.Token{}, err
+	}
+	api := h.anonymous()
+	got, err := api.Send(ctx, vendorhttp.Request{
+		Method: http.MethodPost, Path: vendorhttp.Path("app", "installations", i.Settings[github.SettingInstallation], "access_tokens"),
+		Header: http.Header{"Authorization": {"Bearer " + word}}, Hide: []string{word}, Body: map[string]any{"permissions": permissions},
+	})
+	if err != nil {
+		return vendorhttp.Token{}, h.noToken(err, permissions)
+	}
+	var token struct {
+		Token     string    `json:"token"`
+		ExpiresAt time.Time `json:"expires_at"`
+	}
+	if err := api.Decode(got, &token); err != nil {
+		return vendorhttp.Token{}, err
+	}
+	return vendorhttp.Token{Header: "Bearer " + token.Token, Until: token.ExpiresAt}, nil
+}
+
+// noToken says why an app can't sign in, and what to do about it.
+func (h *hub) noToken(err error, permissions map[string]string) error {
+	app := "the GitHub App of integration " + h.frozen.Integration.Name
+	say := func(text string) error {
+		return &flow.Error{Code: flow.CodeStrategy, Message: text, Cause: err}
+	}
+	switch vendorhttp.StatusOf(err) {
+	case http.StatusUnauthorized:
+		return say("GitHub does not know " + app + " by its private key: correct app_id, or have GitHub make another key and store it")
+	case http.StatusForbidden:
+		if flow.CodeOf(err) == flow.CodeStrategy {
+			return say(app + " may not act in " + h.frozen.Integration.ExternalID + ": its installation is suspended, or not of this app")
+		}
+	case http.StatusNotFound:
+		return say(app + " is not installed in " + h.frozen.Integration.ExternalID + " by this installation_id: install it, and correct the integration")
+	case http.StatusUnprocessableEntity:
+		var lacks []string
+		for name, change := range permissions {
+			lacks = append(lacks, name+": "+change)
+		}
+		slices.Sort(lacks)
+		return say(app + " lacks permissions: give it " + strings.Join(lacks, ", ") + ", and have an owner accept them in the installation's settings")
+	}
+	return err
+}
