@@ -360,7 +360,7 @@ func TestRightsSuffice(t *testing.T) {
 	}
 	submit := api.Submit(api.SlackDirectory(), builtin.CheckBound, handlers(api), nil)
 	var byAPI []string
-	for name, target := range map[string]string{"databases": "aws_lambda_function:orders-db", "tools": "http:wiki", "tickets": "custom:support", "groups": "aws_iam_group:ops", "people": "aws_sso_group:on-call", "accounts": "aws_account_access_role:prod-admin", "clusters": "aws_eks_access_policy:main-view", "google-groups": "google_group:google-oncall", "onelogin": "onelogin_role:onelogin-production", "okta-groups": "okta_group:okta-ops"} {
+	for name, target := range map[string]string{"databases": "aws_lambda_function:orders-db", "tools": "http:wiki", "tickets": "custom:support", "groups": "aws_iam_group:ops", "people": "aws_sso_group:on-call", "accounts": "aws_account_access_role:prod-admin", "clusters": "aws_eks_access_policy:main-view", "code": "github_repo:orders-code", "google-groups": "google_group:google-oncall", "onelogin": "onelogin_role:onelogin-production", "okta-groups": "okta_group:okta-ops"} {
 		duration := 600.0
 		if name == "tools" {
 			duration = 60 // which is too late for a schedule

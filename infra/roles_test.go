@@ -370,6 +370,7 @@ var strategyRows = map[string][]string{
 	"aws_sso":      {"sts:AssumeRole on arn:aws:iam::310987654321:role/sym/identity-center if sts:ExternalId StringEquals 1f0c1f0c"},
 	"custom":       {}, // its code runs in the role of handlers
 	"google_group": {}, // AWS signs who we are, which takes no right
+	"github":       {"secretsmanager:GetSecretValue on arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/github-??????"},
 	"http":         {"secretsmanager:GetSecretValue on arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/signing-??????"},
 	"onelogin":     {"secretsmanager:GetSecretValue on arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/onelogin-??????"},
 	"okta":         {"kms:Sign on arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab if kms:SigningAlgorithm StringEquals RSASSA_PKCS1_V1_5_SHA_256"},

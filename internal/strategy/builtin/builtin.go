@@ -18,6 +18,7 @@ import (
 	"github.com/symflows/symflows/internal/strategy/awslambda"
 	"github.com/symflows/symflows/internal/strategy/awssso"
 	"github.com/symflows/symflows/internal/strategy/custom"
+	"github.com/symflows/symflows/internal/strategy/github"
 	"github.com/symflows/symflows/internal/strategy/googlegroup"
 	httpstrategy "github.com/symflows/symflows/internal/strategy/http"
 	"github.com/symflows/symflows/internal/strategy/okta"
@@ -36,6 +37,7 @@ var Types = sync.OnceValue(func() map[string]strategy.Type {
 		awssso.Type(),
 		custom.Type(),
 		googlegroup.Type(),
+		github.Type(),
 		httpstrategy.Type(),
 		onelogin.Type(),
 		okta.Type(),

@@ -26,6 +26,7 @@ import (
 	awslambda "github.com/symflows/symflows/internal/strategy/awslambda/client"
 	awssso "github.com/symflows/symflows/internal/strategy/awssso/client"
 	custom "github.com/symflows/symflows/internal/strategy/custom/client"
+	github "github.com/symflows/symflows/internal/strategy/github/client"
 	googlegroup "github.com/symflows/symflows/internal/strategy/googlegroup/client"
 	httpstrategy "github.com/symflows/symflows/internal/strategy/http/client"
 	okta "github.com/symflows/symflows/internal/strategy/okta/client"
@@ -60,6 +61,9 @@ var openers = map[string]func(Deps) strategy.Opener{
 	"aws_sso":            inAWS(awssso.Open),
 	"custom":             func(d Deps) strategy.Opener { return custom.Open(d.Handlers) },
 	"google_group":       func(d Deps) strategy.Opener { return googlegroup.Open(d.google()) },
+	"github": func(d Deps) strategy.Opener {
+		return github.Open(github.Deps{HTTP: d.HTTPClient, Secrets: d.Secrets, Keys: d.keys(), Now: d.Now, Looking: d.Looking})
+	},
 	"http": func(d Deps) strategy.Opener {
 		return httpstrategy.Open(httpstrategy.Deps{Client: d.HTTPClient, Secrets: d.Secrets, Now: d.Now})
 	},
