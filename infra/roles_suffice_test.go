@@ -360,14 +360,18 @@ func TestRightsSuffice(t *testing.T) {
 	}
 	submit := api.Submit(api.SlackDirectory(), builtin.CheckBound, handlers(api), nil)
 	var byAPI []string
-	for name, target := range map[string]string{"databases": "aws_lambda_function:orders-db", "tools": "http:wiki", "tickets": "custom:support", "groups": "aws_iam_group:ops", "people": "aws_sso_group:on-call", "accounts": "aws_account_access_role:prod-admin", "clusters": "aws_eks_access_policy:main-view", "code": "github_repo:orders-code", "google-groups": "google_group:google-oncall", "onelogin": "onelogin_role:onelogin-production", "okta-groups": "okta_group:okta-ops"} {
+	for _, f := range published.Flows {
+		if f.Strategy == nil {
+			continue
+		}
+		name, target := f.Name, f.Strategy.Targets[0]
 		duration := 600.0
 		if name == "tools" {
 			duration = 60 // which is too late for a schedule
 		}
 		r, _, err := submit.RequestByAPI(ctx, workflow.APIRequest{
 			Bot: bot, Token: token, FlowSRN: "sym:flow:" + name + ":1.0.1", UserEmail: "alice@example.com",
-			Inputs: map[string]any{"target_srn": "sym:access_target:" + target + ":latest", "duration": duration},
+			Inputs: map[string]any{"target_srn": "sym:access_target:" + target.Type + ":" + target.Name + ":latest", "duration": duration},
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -368,6 +368,7 @@ var strategyRows = map[string][]string{
 	"aws_iam":      {"sts:AssumeRole on arn:aws:iam::210987654321:role/sym/connector if sts:ExternalId StringEquals 1f0c1f0c"},
 	"aws_lambda":   {"lambda:InvokeFunction on arn:aws:lambda:us-east-1:123456789012:function:grant-database"},
 	"aws_sso":      {"sts:AssumeRole on arn:aws:iam::310987654321:role/sym/identity-center if sts:ExternalId StringEquals 1f0c1f0c"},
+	"boundary":     {"secretsmanager:GetSecretValue on arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/boundary-??????"},
 	"custom":       {}, // its code runs in the role of handlers
 	"google_group": {}, // AWS signs who we are, which takes no right
 	"github":       {"secretsmanager:GetSecretValue on arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/github-??????"},

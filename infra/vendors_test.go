@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/symflows/symflows/internal/google/googlefake"
+	"github.com/symflows/symflows/internal/strategy/boundary/boundaryfake"
 	"github.com/symflows/symflows/internal/strategy/github/githubfake"
 	"github.com/symflows/symflows/internal/strategy/okta/oktafake"
 	"github.com/symflows/symflows/internal/strategy/onelogin/oneloginfake"
@@ -29,8 +30,17 @@ func newVendors(t *testing.T, now func() time.Time) vendors {
 	google.AddUser("alice@example.com")
 	google.AddGroup("oncall@example.com", "On call")
 	v := vendors{
-		addresses: map[string]string{"acme.onelogin.com": oneloginfake.New(t).URL, "api.github.com": githubfake.New(t).URL, oktafake.Domain: okta.URL},
-		secrets:   map[string]string{"/sym/main/onelogin": oneloginfake.ClientSecret, "/sym/main/github": githubfake.Token},
+		addresses: map[string]string{
+			"acme.onelogin.com":    oneloginfake.New(t).URL,
+			"boundary.example.com": boundaryfake.New(t).URL,
+			"api.github.com":       githubfake.New(t).URL,
+			oktafake.Domain:        okta.URL,
+		},
+		secrets: map[string]string{
+			"/sym/main/boundary": boundaryfake.Password,
+			"/sym/main/github":   githubfake.Token,
+			"/sym/main/onelogin": oneloginfake.ClientSecret,
+		},
 	}
 	for _, host := range []string{"sts", "iamcredentials", "cloudidentity", "admin", "cloudresourcemanager"} {
 		v.addresses[host+".googleapis.com"] = google.URL()

@@ -17,6 +17,7 @@ import (
 	"github.com/symflows/symflows/internal/strategy/awsiam"
 	"github.com/symflows/symflows/internal/strategy/awslambda"
 	"github.com/symflows/symflows/internal/strategy/awssso"
+	"github.com/symflows/symflows/internal/strategy/boundary"
 	"github.com/symflows/symflows/internal/strategy/custom"
 	"github.com/symflows/symflows/internal/strategy/github"
 	"github.com/symflows/symflows/internal/strategy/googlegroup"
@@ -35,6 +36,7 @@ var Types = sync.OnceValue(func() map[string]strategy.Type {
 		awsiam.Type(),
 		awslambda.Type(),
 		awssso.Type(),
+		boundary.Type(),
 		custom.Type(),
 		googlegroup.Type(),
 		github.Type(),

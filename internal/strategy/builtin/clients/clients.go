@@ -25,6 +25,7 @@ import (
 	awsiam "github.com/symflows/symflows/internal/strategy/awsiam/client"
 	awslambda "github.com/symflows/symflows/internal/strategy/awslambda/client"
 	awssso "github.com/symflows/symflows/internal/strategy/awssso/client"
+	boundary "github.com/symflows/symflows/internal/strategy/boundary/client"
 	custom "github.com/symflows/symflows/internal/strategy/custom/client"
 	github "github.com/symflows/symflows/internal/strategy/github/client"
 	googlegroup "github.com/symflows/symflows/internal/strategy/googlegroup/client"
@@ -59,8 +60,11 @@ var openers = map[string]func(Deps) strategy.Opener{
 	"aws_iam":            inAWS(awsiam.Open),
 	"aws_lambda":         func(d Deps) strategy.Opener { return awslambda.Open(d.Functions) },
 	"aws_sso":            inAWS(awssso.Open),
-	"custom":             func(d Deps) strategy.Opener { return custom.Open(d.Handlers) },
-	"google_group":       func(d Deps) strategy.Opener { return googlegroup.Open(d.google()) },
+	"boundary": func(d Deps) strategy.Opener {
+		return boundary.Open(boundary.Deps{HTTP: d.HTTPClient, Secrets: d.Secrets, Now: d.Now})
+	},
+	"custom":       func(d Deps) strategy.Opener { return custom.Open(d.Handlers) },
+	"google_group": func(d Deps) strategy.Opener { return googlegroup.Open(d.google()) },
 	"github": func(d Deps) strategy.Opener {
 		return github.Open(github.Deps{HTTP: d.HTTPClient, Secrets: d.Secrets, Keys: d.keys(), Now: d.Now, Looking: d.Looking})
 	},
