@@ -3,12 +3,13 @@
 // ([Strategy], strategy.go), how fast it may be asked ([Limiter], limiter.go;
 // turn.go tells the work apart that it is asked for), where in AWS it acts
 // ([AWSAccount], awsaccount.go) and who people are in IAM Identity Center
-// (identitycenter.go), where the API of a vendor is (vendor.go), how apps sign in to it by a private
-// key (privatekey.go), who we are at Google (google.go), and the contract
+// (identitycenter.go), where the API of a vendor is (vendor.go), how apps sign in to
+// it by a private key (privatekey.go) and how at Google (google.go), and the contract
 // with customers' code that does it for some of them (contract.go).
 //
 //	strategy/<system>          declares: Type(), and what follows from settings alone
 //	strategy/<system>/client   does the work: Open(…), linked by what grants only
+//	strategy/<system>/<system>fake  stands for a vendor in tests; no program links it
 //	strategy/builtin           lists what is declared; builtin/clients, what does the work
 //	strategy/strategytest      the rules of the port as tests, which every client runs
 //

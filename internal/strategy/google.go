@@ -50,7 +50,11 @@ func GoogleIntegration() Integration {
 		{Name: SettingGoogleAccount, About: "with a key, instead of audience: the address of the service account, like sym@acme.iam.gserviceaccount.com", Check: CheckGoogleAddress},
 	}
 	settings = append(settings, PrivateKey("which is private_key in the file that Google gives")...)
-	return Integration{Need: Required, Types: []string{Google}, Settings: append(settings, APIURL("Google's"))}
+	return Integration{Need: Required, Types: []string{Google}, Settings: append(settings, APIURL("Google's")), SignIns: []SignIn{
+		{By: "a service account, by AWS's word on who we are (workload identity federation)"},
+		{By: "a service account whose key is in AWS KMS and never leaves it"},
+		{By: "a service account with a key", Secret: SettingPrivateKey, Why: "only where Google may not trust AWS's word"},
+	}}
 }
 
 func checkSubjectToken(v string) error {

@@ -111,6 +111,13 @@ type Secrets interface {
 	Value(ctx context.Context, ref flow.SecretRef) (string, error)
 }
 
+// Forgetter is implemented by Secrets that remember values.
+type Forgetter interface {
+	// Forget has the secret be read anew when it is asked for next: a system does not
+	// accept what it was.
+	Forget(ref flow.SecretRef)
+}
+
 // Call is one thing to do at a target.
 type Call struct {
 	RunID       string

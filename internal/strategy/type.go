@@ -39,6 +39,17 @@ type Integration struct {
 	// Settings are those that the strategy looks at. There may be others: an
 	// integration serves handlers, too.
 	Settings []Setting
+	// SignIns are the ways to sign in to a vendor, the one to prefer first, for the
+	// guide.
+	SignIns []SignIn
+}
+
+// SignIn is a way to sign in to a vendor.
+type SignIn struct {
+	By string // "an app with a private key in AWS KMS"
+	// Secret is the setting that names the secret which is kept for it, "" if none
+	// is, and Why says why it has to be.
+	Secret, Why string
 }
 
 // Need says whether something must be there.

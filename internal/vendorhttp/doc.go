@@ -2,7 +2,8 @@
 //
 //	client.go  Client: one vendor's API. Send and Do make a call
 //	pages.go   Pages: lists that go on under a Link header
-//	tokens.go  Tokens: tokens of sign-ins, kept no longer than they live
+//	tokens.go  Tokens: tokens of sign-ins, kept no longer than they live; Secret: one
+//	           that a secret is
 //	limits.go  what vendors say of how long to wait, as durations
 //	errors.go  Error: what a vendor answered, as errors of package flow
 //

@@ -2,10 +2,12 @@ package vendorhttp
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/strategy"
 )
 
 // early is how long before its end a token is not used any more: a call that is
@@ -56,6 +58,25 @@ func (t *Tokens) Authorize(key string, sign func(context.Context) (Token, error)
 		}
 		k.token = got
 		return got.Header, nil
+	}
+}
+
+// Secret gives what [Client.Authorize] is to be where a secret is all that it takes:
+// the header is made of its value, without space around it, which people paste along.
+// A value that was refused is read anew, in case that it was rotated just now.
+func Secret(secrets strategy.Secrets, ref flow.SecretRef, header func(value string) string) func(ctx context.Context, refused string) (string, error) {
+	return func(ctx context.Context, refused string) (string, error) {
+		if forgetter, ok := secrets.(strategy.Forgetter); ok && refused != "" {
+			forgetter.Forget(ref)
+		}
+		value, err := secrets.Value(ctx, ref)
+		if err != nil {
+			return "", err
+		}
+		if value = strings.TrimSpace(value); value == "" {
+			return "", flow.Errorf(flow.CodeStrategy, "secret %q is empty: give it a value", ref.Name)
+		}
+		return header(value), nil
 	}
 }
 

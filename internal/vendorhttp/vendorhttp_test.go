@@ -356,6 +356,36 @@ func TestTokens_Same(t *testing.T) {
 	}
 }
 
+// rotated is a secret that was rotated, and is remembered as it was.
+type rotated struct{ remembered, current string }
+
+func (r *rotated) Value(context.Context, flow.SecretRef) (string, error) { return r.remembered, nil }
+func (r *rotated) Forget(flow.SecretRef)                                 { r.remembered = r.current }
+
+// TestSecret: a secret that was rotated is read anew when the vendor refuses what it
+// was.
+func TestSecret(t *testing.T) {
+	t.Parallel()
+	c := open(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Key new" {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	})
+	s := &rotated{"old", "new\n"}
+	c.Authorize = vendorhttp.Secret(s, flow.SecretRef{Name: "key"}, func(value string) string { return "Key " + value })
+	if err := c.Do(t.Context(), "PUT", "/users", nil, nil, nil); err != nil {
+		t.Error(err)
+	}
+	s.remembered, s.current = "old", "old"
+	if err := c.Do(t.Context(), "PUT", "/users", nil, nil, nil); vendorhttp.StatusOf(err) != http.StatusUnauthorized {
+		t.Errorf("one that is not accepted: %v", err)
+	}
+	s.remembered = " \n"
+	if err := c.Do(t.Context(), "PUT", "/users", nil, nil, nil); flow.CodeOf(err) != flow.CodeStrategy || !strings.Contains(flow.UserMessage(err), `secret "key" is empty`) {
+		t.Errorf("an empty one: %v", err)
+	}
+}
+
 // TestTokens_AtOnce: many that need a token, or whose token was refused, ask for one.
 func TestTokens_AtOnce(t *testing.T) {
 	t.Parallel()

@@ -104,6 +104,14 @@ func (v *Values) get(ctx context.Context, path string) (*secretsmanager.GetSecre
 	return found, nil
 }
 
+// Forget implements strategy.Forgetter.
+func (v *Values) Forget(ref flow.SecretRef) {
+	known := v.at(ref.Path)
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	known.until = time.Time{}
+}
+
 func (v *Values) at(path string) *value {
 	v.mu.Lock()
 	defer v.mu.Unlock()

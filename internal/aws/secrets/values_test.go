@@ -129,6 +129,28 @@ func TestValuesValue_rotated(t *testing.T) {
 	}
 }
 
+// TestValuesForget: what is forgotten is read anew, once.
+func TestValuesForget(t *testing.T) {
+	t.Parallel()
+	values, m, _ := open(t)
+	ref := flow.SecretRef{Name: "hmac", Path: "sym/hmac"}
+	values.Forget(ref) // which is not known yet
+	for _, want := range []string{"s3cret-hmac", "s3cret-rotated", "s3cret-rotated"} {
+		if got, err := values.Value(t.Context(), ref); err != nil || got != want {
+			t.Errorf("got %q, %v; want %q", got, err, want)
+		}
+		m.mu.Lock()
+		if m.kept["sym/hmac"] != "s3cret-rotated" {
+			m.kept["sym/hmac"] = "s3cret-rotated"
+			values.Forget(ref)
+		}
+		m.mu.Unlock()
+	}
+	if m.asked["sym/hmac"] != 2 {
+		t.Errorf("asked %d times, want 2", m.asked["sym/hmac"])
+	}
+}
+
 func TestValuesValue_errors(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

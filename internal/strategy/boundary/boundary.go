@@ -34,6 +34,8 @@ func Type() strategy.Type {
 			{Name: SettingLogin, About: "the login name of an account of that auth method", Required: true},
 			{Name: SettingPassword, About: "the name of the secret with the account's password", Required: true},
 			strategy.APIURL("the controller's address in external_id"),
+		}, SignIns: []strategy.SignIn{
+			{By: "an account of an auth method of type password or ldap", Secret: SettingPassword, Why: "Boundary's auth methods by OpenID Connect are for people at a browser"},
 		}},
 		Settings: strategy.Settings{Known: []strategy.Setting{
 			{Name: SettingEndSessions, About: `"true": with the membership, the person's sessions in the group's scope and below are cancelled; "false" unless set`, Check: form(boolean, `"true" or "false"`)},

@@ -62,6 +62,14 @@ func tables(types map[string]strategy.Type) string {
 			habits(&b, types[name], target)
 		}
 	}
+	fmt.Fprint(&b, "\n| integration | signs in as, the best way first | secret that is kept | why |\n| --- | --- | --- | --- |\n")
+	signedIn := map[string]bool{}
+	for _, name := range names {
+		if i := types[name].Integration; !signedIn[quoted(i.Types)] {
+			signedIn[quoted(i.Types)] = true // strategies share them
+			signIns(&b, i)
+		}
+	}
 	fmt.Fprint(&b, "\n| settings of | setting | meaning |\n| --- | --- | --- |\n")
 	integrations := map[string]bool{}
 	for _, name := range names {
@@ -88,6 +96,58 @@ func habits(b *strings.Builder, t strategy.Type, target strategy.TargetType) {
 	}
 	h := target.Habits
 	fmt.Fprintf(b, "| `%s` | yes | %s | %s | %s | %s |\n", target.Name, h.Before, h.Expiry, h.Lingers, h.Limit)
+}
+
+func signIns(b *strings.Builder, i strategy.Integration) {
+	for _, s := range i.SignIns {
+		secret := "none"
+		if s.Secret != "" {
+			secret = "`" + s.Secret + "`"
+		}
+		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", quoted(i.Types), s.By, secret, s.Why)
+	}
+}
+
+// TestSignIns: each vendor's type says how it is signed in to, and of each secret
+// that its integration keeps, why.
+func TestSignIns(t *testing.T) {
+	t.Parallel()
+	for name, typ := range builtin.Types() {
+		i := typ.Integration
+		if i.Need == strategy.Required && len(i.SignIns) == 0 {
+			t.Errorf("%s does not say how it is signed in to: set Integration.SignIns", name)
+		}
+		kept := map[string]bool{}
+		for _, s := range i.SignIns {
+			if s.By == "" || (s.Secret == "") != (s.Why == "") {
+				t.Errorf("%s: %+v lacks how, or why the secret is kept", name, s)
+			}
+			kept[s.Secret] = true
+		}
+		for _, k := range i.Settings {
+			if isSecret := strings.HasSuffix(k.Name, "_secret") || strings.HasSuffix(k.Name, "_secret_id"); isSecret != kept[k.Name] {
+				t.Errorf("%s: the integration's %s names a secret: %t, which SignIns say is kept: %t", name, k.Name, isSecret, kept[k.Name])
+			}
+			delete(kept, k.Name)
+		}
+		delete(kept, "")
+		for setting := range kept {
+			t.Errorf("%s: SignIns speak of %s, which is no setting of the integration", name, setting)
+		}
+	}
+}
+
+// TestExpiry: the guide says that a system ends access by itself where grants are told
+// when, and nowhere else.
+func TestExpiry(t *testing.T) {
+	t.Parallel()
+	for name, typ := range builtin.Types() {
+		for _, target := range typ.Targets {
+			if says := typ.Observes && !strings.HasPrefix(target.Habits.Expiry, "no"); says != target.Expires {
+				t.Errorf("%s: target %s expires: %t, and the guide's table says %q", name, target.Name, target.Expires, target.Habits.Expiry)
+			}
+		}
+	}
 }
 
 func rows(b *strings.Builder, owner string, settings strategy.Settings) {

@@ -65,7 +65,11 @@ func Type() strategy.Type {
 			},
 			strategy.PrivateKey("as GitHub gave it"),
 			[]strategy.Setting{strategy.APIURL(publicAPI + "; of GitHub Enterprise Server it is https://github.example.com/api/v3")},
-		)},
+		), SignIns: []strategy.SignIn{
+			{By: "a GitHub App whose private key is in AWS KMS and never leaves it"},
+			{By: "a GitHub App with a private key", Secret: strategy.SettingPrivateKey, Why: "GitHub takes the signature of an app's own key only, nobody else's word"},
+			{By: "a token of an owner", Secret: SettingToken, Why: "it is a person's, and may do all that they may"},
+		}},
 		Targets: []strategy.TargetType{
 			{
 				Name: Repo,

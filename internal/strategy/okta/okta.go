@@ -37,7 +37,11 @@ func Type() strategy.Type {
 	)
 	return strategy.Type{
 		Name: typeName, About: "Okta: membership in groups",
-		Integration: strategy.Integration{Need: strategy.Required, Types: []string{typeName}, Settings: settings},
+		Integration: strategy.Integration{Need: strategy.Required, Types: []string{typeName}, Settings: settings, SignIns: []strategy.SignIn{
+			{By: "an app whose private key is in AWS KMS and never leaves it"},
+			{By: "an app with a private key", Secret: strategy.SettingPrivateKey, Why: "Okta takes the signature of an app's own key only, nobody else's word"},
+			{By: "an API token, as at Sym", Secret: SettingToken, Why: "it is an administrator's; Okta can't narrow it"},
+		}},
 		Targets: []strategy.TargetType{{
 			Name: TargetGroup,
 			Settings: strategy.Settings{Known: []strategy.Setting{

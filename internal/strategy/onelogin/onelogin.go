@@ -36,6 +36,8 @@ func Type() strategy.Type {
 			{Name: SettingClientID, About: "the client id of the API credential pair", Required: true, Check: form(pair, "the client id that OneLogin shows: letters and digits only")},
 			{Name: SettingClientSecret, About: "the name of the secret with the client secret of the pair", Required: true},
 			strategy.APIURL("the domain in external_id"),
+		}, SignIns: []strategy.SignIn{
+			{By: "a pair of API credentials", Secret: SettingClientSecret, Why: "OneLogin takes no signed token in its place"},
 		}},
 		Targets: []strategy.TargetType{{
 			Name: TargetRole,

@@ -46,10 +46,7 @@ func (d Deps) api(i *flow.Integration, tokens *vendorhttp.Tokens) api {
 		Vendor: vendor, Base: strategy.Address(i, "https://"+strategy.Domain(i)), HTTP: d.HTTP, Now: d.Now, Limited: limited, Reason: reason,
 	}
 	if ref, ok := i.Secrets[okta.SettingToken]; ok {
-		c.Authorize = func(ctx context.Context, _ string) (string, error) {
-			token, err := d.Secrets.Value(ctx, ref)
-			return "SSWS " + strings.TrimSpace(token), err
-		}
+		c.Authorize = vendorhttp.Secret(d.Secrets, ref, func(token string) string { return "SSWS " + token })
 		return api{c}
 	}
 	scope := scopes(d.Looking)
@@ -70,7 +67,7 @@ func (d Deps) signIn(ctx context.Context, c *vendorhttp.Client, i *flow.Integrat
 		return vendorhttp.Token{}, err
 	}
 	got, err := c.Send(ctx, vendorhttp.Request{
-		Method: http.MethodPost, Path: "/oauth2/v1/token", Hide: []string{signed}, Reads: true,
+		Method: http.MethodPost, Path: "/oauth2/v1/token", Hide: []string{signed},
 		Body: url.Values{
 			"grant_type": {"client_credentials"}, "scope": {scope},
 			"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}, "client_assertion": {signed},
