@@ -52,6 +52,7 @@ import (
 	"github.com/symflows/symflows/internal/strategy/builtin"
 	"github.com/symflows/symflows/internal/strategy/builtin/clients"
 	"github.com/symflows/symflows/internal/strategy/okta/oktafake"
+	"github.com/symflows/symflows/internal/strategy/postgres/postgresfake"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -116,12 +117,14 @@ func newAccount(t *testing.T) *account {
 	elsewhere.KMS.AddKey("arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab", oktafake.Key())
 	elsewhere.EKS.AddPrincipal(personARN)
 	elsewhere.EKS.AddCluster(awstest.Account, region, "main", "API")
+	elsewhere.RDSData.AddCluster("arn:aws:rds:"+region+":"+awstest.Account+":cluster:orders", postgresfake.New(180004))
+	elsewhere.RDSData.AddSecret("arn:aws:secretsmanager:"+region+":"+awstest.Account+":secret:/sym/main/postgres-a1B2c3", postgresfake.Login)
 	a.guard = &awstest.Guard{
 		Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			switch {
 			case strings.HasPrefix(r.Header.Get("X-Amz-Target"), "DynamoDB"):
 				table.ServeHTTP(w, r)
-			case regexp.MustCompile("/(sts|eks|kms)/aws4_request").MatchString(r.Header.Get("Authorization")):
+			case regexp.MustCompile("/(sts|eks|kms|rds-data)/aws4_request").MatchString(r.Header.Get("Authorization")):
 				elsewhere.ServeHTTP(w, r)
 			default:
 				services.ServeHTTP(w, r)
@@ -683,6 +686,7 @@ func (a *account) handlersAsk(t *testing.T, run string) {
 
 // byLambda are rights that Lambda uses for a function, or which no call shows. The
 // tests of package functions have them used, by functions as they are deployed.
-// drift gets all that strategies may read, be it for grants only.
-var byLambda = regexp.MustCompile(`^DriftRole: eks:Describe|: (logs:|xray:|dynamodb:DescribeStream|dynamodb:GetRecords|dynamodb:GetShardIterator|dynamodb:ListStreams|s3:|` +
+// drift gets all that strategies may read, be it for grants only. A secret's ARN
+// that ends in six letters brings two rights, one of which is of use.
+var byLambda = regexp.MustCompile(`^DriftRole: eks:Describe|-[A-Za-z0-9]{6}-[?]{6}$|: (logs:|xray:|dynamodb:DescribeStream|dynamodb:GetRecords|dynamodb:GetShardIterator|dynamodb:ListStreams|s3:|` +
 	`sqs:ReceiveMessage|sqs:DeleteMessage|sqs:GetQueueAttributes|sqs:SendMessage on \$\{RemovalDeadLetters|iam:PassRole|lambda:InvokeFunction on .*-unanswered$)`)

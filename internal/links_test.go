@@ -12,11 +12,11 @@ import (
 // more is some hundred KB that each cold start loads: a function that has no
 // right to use a service (infra/roles.go) should not link its client.
 var clients = map[string]string{
-	"access":   "dynamodb eks iam identitystore kms lambda scheduler secretsmanager sfn sqs ssoadmin sts", // sfn by runner/stepfn, which wraps its steps
+	"access":   "dynamodb eks iam identitystore kms lambda rdsdata scheduler secretsmanager sfn sqs ssoadmin sts", // sfn by runner/stepfn, which wraps its steps
 	"api":      "dynamodb lambda secretsmanager",
 	"approval": "dynamodb lambda secretsmanager sfn",
-	"drift":    "dynamodb eks iam identitystore kms secretsmanager ssoadmin sts",
-	"local":    "dynamodb eks iam identitystore kms lambda s3 secretsmanager signin sso ssoadmin ssooidc sts", // for -real-lambdas and its commands
+	"drift":    "dynamodb eks iam identitystore kms rdsdata secretsmanager ssoadmin sts",
+	"local":    "dynamodb eks iam identitystore kms lambda rdsdata s3 secretsmanager signin sso ssoadmin ssooidc sts", // for -real-lambdas and its commands
 	"notify":   "dynamodb secretsmanager",
 	"publish":  "dynamodb lambda s3 secretsmanager",
 	"relay":    "dynamodb firehose lambda secretsmanager sfn sqs",

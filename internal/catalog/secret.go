@@ -48,5 +48,5 @@ func redact(s string) string {
 
 // namesSecret tells whether a setting holds the name of a secret.
 func namesSecret(setting string) bool {
-	return strings.HasSuffix(setting, "_secret") || strings.HasSuffix(setting, "_secret_id")
+	return strings.HasSuffix(setting, "_secret") || strings.HasSuffix("_"+setting, "_secret_id")
 }

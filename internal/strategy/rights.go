@@ -68,8 +68,9 @@ func IdentityTokens(audiences ...string) Rights {
 func Multivalued(key string) bool { return key == audience }
 
 // looks are what names of actions begin with that change nothing. Signing is among
-// them: it is how systems outside of AWS are signed in to.
-var looks = []string{"Get", "List", "Describe", "Is", "Sign"}
+// them: it is how systems outside of AWS are signed in to; and so are statements,
+// by which alone databases can be looked at.
+var looks = []string{"Get", "List", "Describe", "Is", "Sign", "ExecuteStatement"}
 
 // Looking are those of the rights that a comparison of what is recorded with what
 // targets show needs: to read, to act where that may be done, and to sign in.

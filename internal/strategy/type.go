@@ -98,7 +98,7 @@ type Settings struct {
 
 // Setting is one of the settings that a strategy knows.
 type Setting struct {
-	Name string // one that ends in _secret or _secret_id names a secret
+	Name string // one that ends in _secret or secret_id names a secret
 	// About says what it is, for error messages and the guide: "the ARN of the
 	// function that grants this target".
 	About    string

@@ -31,7 +31,8 @@ const reading = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action"
 	`"sso:Describe*","sso:Get*","sso:List*",` +
 	`"identitystore:Describe*","identitystore:Get*","identitystore:IsMemberInGroups","identitystore:List*",` +
 	`"account-access:Get*","account-access:List*",` +
-	`"eks:Describe*","eks:List*"` +
+	`"eks:Describe*","eks:List*",` +
+	`"rds-data:ExecuteStatement","secretsmanager:GetSecretValue"` + // statements are all that there is to look by
 	`],"Resource":"*"}]}`
 
 var nameOfSession = regexp.MustCompile(`^[A-Za-z0-9+=,.@_-]{2,64}$`)

@@ -31,6 +31,8 @@ type Fake struct {
 	EKS *EKS
 	KMS *KMS
 
+	RDSData *RDSData
+
 	IdentityCenter *IdentityCenter
 
 	services map[string]*service // by the name that calls are signed for
@@ -79,11 +81,14 @@ type planned struct {
 func New() *Fake {
 	f := &Fake{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	f.STS, f.IAM, f.EKS, f.KMS, f.IdentityCenter = newSTS(f), newIAM(f), newEKS(f), newKMS(), newIdentityCenter(f)
+	f.RDSData = newRDSData()
 	f.services = map[string]*service{
 		"sts": f.STS.service(),
 		"iam": f.IAM.service(),
 		"eks": f.EKS.service(),
 		"kms": f.KMS.service(),
+
+		"rds-data": f.RDSData.service(),
 
 		"sso":            f.IdentityCenter.admin(),
 		"identitystore":  f.IdentityCenter.identityStore(),

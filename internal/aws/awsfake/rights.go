@@ -30,6 +30,9 @@ func (f *Fake) Restricted(t *testing.T, rights strategy.Rights) (cfg aws.Config,
 			}
 		}
 	}
+	for _, ref := range rights.Secrets {
+		line("secretsmanager:GetSecretValue", ref.Path)
+	}
 	for _, role := range rights.Assume {
 		line("sts:AssumeRole", role.ARN)
 	}

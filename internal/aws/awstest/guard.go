@@ -39,6 +39,9 @@ type Call struct {
 	// Besides are the ARNs of other resources that the action is on, too: it must be
 	// allowed on each.
 	Besides []string
+	// Reads is the ARN of a secret that the service reads for the call, by the rights
+	// of its caller; "" for none.
+	Reads string
 }
 
 // right is a line of the list.
@@ -151,6 +154,9 @@ func (g *Guard) allows(c Call) bool {
 		if !g.allows(Call{Role: c.Role, Action: c.Action, Resource: other}) {
 			return false
 		}
+	}
+	if c.Reads != "" && !g.allows(Call{Role: c.Role, Action: "secretsmanager:GetSecretValue", Resource: c.Reads}) {
+		return false
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -302,6 +308,8 @@ func callOf(r *http.Request, body []byte) (Call, error) {
 		c.Resource = in.ApplicationARN + r.URL.Query().Get("applicationArn")
 	case "kms":
 		c.Resource = in.KeyID
+	case "rds-data":
+		operation, c.Resource, c.Reads = map[string]string{"/Execute": "ExecuteStatement"}[r.URL.Path], in.ResourceARN, in.SecretARN
 	case "eks":
 		operation, c.Resource = callOfEKS(r, arn)
 	case "s3":
@@ -370,6 +378,9 @@ type input struct {
 	} `json:"MemberId"`
 	ApplicationARN string `json:"applicationArn"`
 	KeyID          string `json:"KeyId"` // of KMS
+	// Of the RDS Data API.
+	ResourceARN string `json:"resourceArn"`
+	SecretARN   string `json:"secretArn"`
 }
 
 type attribute struct{ S string }

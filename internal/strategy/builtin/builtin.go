@@ -24,6 +24,7 @@ import (
 	httpstrategy "github.com/symflows/symflows/internal/strategy/http"
 	"github.com/symflows/symflows/internal/strategy/okta"
 	"github.com/symflows/symflows/internal/strategy/onelogin"
+	"github.com/symflows/symflows/internal/strategy/postgres"
 )
 
 // Types gives the types by their names. Those that observe list who has what, so
@@ -43,6 +44,7 @@ var Types = sync.OnceValue(func() map[string]strategy.Type {
 		httpstrategy.Type(),
 		onelogin.Type(),
 		okta.Type(),
+		postgres.Type(),
 	} {
 		for i := range t.Targets {
 			if known := &t.Targets[i].Settings.Known; t.Observes {

@@ -32,6 +32,7 @@ import (
 	httpstrategy "github.com/symflows/symflows/internal/strategy/http/client"
 	okta "github.com/symflows/symflows/internal/strategy/okta/client"
 	onelogin "github.com/symflows/symflows/internal/strategy/onelogin/client"
+	postgres "github.com/symflows/symflows/internal/strategy/postgres/client"
 )
 
 // Deps is what strategies work with.
@@ -76,6 +77,9 @@ var openers = map[string]func(Deps) strategy.Opener{
 	},
 	"okta": func(d Deps) strategy.Opener {
 		return okta.Open(okta.Deps{HTTP: d.HTTPClient, Secrets: d.Secrets, Keys: d.keys(), Now: d.Now, Looking: d.Looking})
+	},
+	"postgres": func(d Deps) strategy.Opener {
+		return postgres.Open(postgres.Deps{Secrets: d.Secrets, Accounts: d.accounts, Looking: d.Looking})
 	},
 }
 
