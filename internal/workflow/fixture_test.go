@@ -62,6 +62,7 @@ type world struct {
 	slack     *slackFake
 	target    *target
 	vendor    *vendor // in place of the target, where there is one
+	system    *system // the same, on the fake of a real one
 	schedule  *schedule
 	health    *workflow.Health
 	log       *strings.Builder
@@ -85,10 +86,12 @@ type world struct {
 	seq      int
 	sweeping bool
 	restarts int
+	at       string   // which target is asked for; "": the first
 	lasts    string   // for how long access is asked for; "": 10m
 	lookless bool     // calls that are to look again get lost
 	broken   string   // items whose keys begin with it can't be read or written; "": none
 	executed []string // executions that were started
+	asked    []string // runs, in the order of their requests
 }
 
 // event is something to come.
@@ -186,8 +189,11 @@ func (w *world) boot() {
 	log := slog.New(slog.NewTextHandler(w.log, nil))
 	now := w.clock.Now
 	open := w.target.open
-	if w.vendor != nil {
+	switch {
+	case w.vendor != nil:
 		open = w.vendor.open
+	case w.system != nil:
+		open = w.system.open
 	}
 	w.runs, w.flows, w.grants = store.Runs{Store: s}, &store.Flows{Store: s}, store.Grants{Store: s}
 	w.submit = workflow.Submit{Org: "acme", Runs: w.runs, Flows: w.flows, Directory: w.directory, Now: now}
@@ -205,11 +211,14 @@ func (w *world) boot() {
 }
 
 // targetType is that of all of a world's targets.
-func (w *world) targetType(flow.Strategy, flow.Target) strategy.TargetType {
-	if w.vendor != nil {
-		return w.vendor.kind
+func (w *world) targetType(_ flow.Strategy, target flow.Target) (known strategy.TargetType) {
+	switch {
+	case w.vendor != nil:
+		known = w.vendor.kind
+	case w.system != nil:
+		known, _ = w.system.Type.Target(target.Type)
 	}
-	return strategy.TargetType{}
+	return known
 }
 
 // rightsOf gives those of the worlds' strategies: to invoke functions.
@@ -526,6 +535,9 @@ func (s *mortalStore) Put(ctx context.Context, item store.Item) (rev int64, err 
 				for key := range v.state {
 					v.check(key)
 				}
+			}
+			if w := s.world.system; w != nil {
+				w.check()
 			}
 		}
 		return err
@@ -920,7 +932,7 @@ func defines(names ...string) func(*flow.Flow) {
 func (w *world) form() map[string]any {
 	values := map[string]any{"reason": "incident"}
 	if !w.flow.ApprovalOnly() {
-		values["target_id"] = "orders-db"
+		values["target_id"] = cmp.Or(w.at, w.flow.Strategy.Targets[0].Name)
 		if w.flow.Params.ScheduleDeescalation {
 			values["duration"] = cmp.Or(w.lasts, "10m")
 		}
@@ -946,6 +958,7 @@ func (w *world) must(what string, do func() error) {
 func (w *world) ask(who store.User, cause string) string {
 	w.t.Helper()
 	id := flow.RunIDFrom("acme", cause)
+	w.asked = append(w.asked, id)
 	w.must("prompt", func() error {
 		_, err := w.submit.Prompt(w.t.Context(), workflow.Prompt{RunID: id, Flow: w.flow, Actor: who})
 		return err
@@ -963,6 +976,11 @@ func (w *world) ask(who store.User, cause string) string {
 	})
 	w.settle()
 	return id
+}
+
+// stored reads a run as it is stored, whatever becomes of the process.
+func (w *world) stored(id string) (flow.Run, error) {
+	return store.Runs{Store: w.memory}.Get(w.t.Context(), id)
 }
 
 // press clicks a button; nothing follows from it before settle.
@@ -986,7 +1004,7 @@ func (w *world) click(id string, action flow.Action, who store.User) {
 
 func (w *world) run(id string) flow.Run {
 	w.t.Helper()
-	r, err := store.Runs{Store: w.memory}.Get(w.t.Context(), id)
+	r, err := w.stored(id)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -505,6 +505,18 @@ func (b *bench) expectValue(t *testing.T, what string, c strategy.Call, want str
 	}
 }
 
+// AskingFor gives a target that asks for a value of its type as one that asks for
+// another, of the same thing.
+func AskingFor(target flow.Target, asked, value string) flow.Target {
+	target.Settings = maps.Clone(target.Settings)
+	for name, set := range target.Settings {
+		if set == asked {
+			target.Settings[name] = value
+		}
+	}
+	return target
+}
+
 func testOneValue(t *testing.T, b *bench) {
 	up, down := b.call(t, flow.EventEscalate, runA, 0, b.Identities[0]), b.call(t, flow.EventDeescalate, runA, 0, b.Identities[0])
 	values, asked := b.declared().Values, up.Entitlement.Value
@@ -512,13 +524,7 @@ func testOneValue(t *testing.T, b *bench) {
 		t.Fatalf("the target asks for %q of %q: want one of at least two", asked, values)
 	}
 	for _, value := range values {
-		target := up.Target
-		target.Settings = maps.Clone(target.Settings)
-		for name, set := range target.Settings {
-			if set == asked {
-				target.Settings[name] = value
-			}
-		}
+		target := AskingFor(up.Target, asked, value)
 		entitlements, err := b.Entitlements(target, up.Identity, runA)
 		if err != nil || len(entitlements) != 1 || entitlements[0].Key != up.Entitlement.Key || entitlements[0].Value != value {
 			t.Errorf("asking for %q gives %+v, %v; want the key %s and that value", value, entitlements, err, up.Entitlement.Key)
