@@ -24,6 +24,9 @@ type RunStatus struct {
 	UpdatedAt time.Time      `json:"updated_at"`
 	// ExpiresAt is when live access ends; nil where there is none, or only by hand.
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	// Entitlements says how each stands of several targets that were asked for by
+	// lists; nil where it was one, and before they are granted.
+	Entitlements []RunEntitlement `json:"entitlements,omitempty"`
 	// Waiting says what granting, or taking away, waits for, while nothing is wrong.
 	Waiting *RunWaiting `json:"waiting,omitempty"`
 	// Error is the failure that keeps the run from going on.
@@ -38,6 +41,14 @@ type RunWaiting struct {
 	Event string    `json:"event"` // escalate or deescalate
 	Since time.Time `json:"since"`
 	Text  string    `json:"text"` // for people
+}
+
+// RunEntitlement is how one of several targets of a run stands.
+type RunEntitlement struct {
+	Settings map[string]string `json:"settings"` // those that lists of the form filled in
+	State    string            `json:"state"`    // waiting, granted, failed, missing, removed or kept
+	Error    string            `json:"error,omitempty"`
+	Waiting  string            `json:"waiting,omitempty"` // what it waits for, for people
 }
 
 // RunEvent is one event of a run. Pending ones come last.

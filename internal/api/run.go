@@ -42,6 +42,11 @@ func statusOf(r flow.Run) events.RunStatus {
 	if r.Error != nil {
 		out.Error = &events.AuditError{Message: r.Error.Message, Code: string(r.Error.Code)}
 	}
+	if r.Access.Listed() {
+		for _, p := range r.Access.Entitlements {
+			out.Entitlements = append(out.Entitlements, entitlement(p))
+		}
+	}
 	for _, step := range []flow.EventName{flow.EventEscalate, flow.EventDeescalate} {
 		if w := r.WaitsForTarget(step); w != nil && out.Error == nil {
 			out.Waiting = &events.RunWaiting{Event: string(step), Since: w.Since.UTC(), Text: w.Text}
@@ -49,6 +54,21 @@ func statusOf(r flow.Run) events.RunStatus {
 	}
 	if out.Error == nil && (r.PutOff(flow.EventEscalate) || r.PutOff(flow.EventDeescalate)) {
 		out.Error = &events.AuditError{Message: "the target does not answer: this waits, and is looked at again within five minutes", Code: string(flow.CodeUnavailable)}
+	}
+	return out
+}
+
+// entitlement describes one of several targets of a run.
+func entitlement(p flow.Part) events.RunEntitlement {
+	out := events.RunEntitlement{Settings: p.Settings, State: string(p.State())}
+	if out.Settings == nil {
+		out.Settings = map[string]string{}
+	}
+	if p.Error != nil {
+		out.Error = p.Error.Message
+	}
+	if p.Waiting != nil {
+		out.Waiting = p.Waiting.Text
 	}
 	return out
 }

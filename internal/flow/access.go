@@ -39,7 +39,7 @@ type Access struct {
 	Strategy     Strategy        `json:"strategy"` // without its targets
 	Target       Target          `json:"target"`   // with its bindings
 	Identity     string          `json:"identity"`
-	Entitlements []Entitlement   `json:"entitlements"`
+	Entitlements []Part          `json:"entitlements"`
 	First        time.Time       `json:"first"`            // when granting began
 	Seen         time.Time       `json:"seen,omitzero"`    // when the access was observed
 	End          time.Time       `json:"end,omitzero"`     // zero: only by hand
@@ -142,9 +142,9 @@ func (in Intend) apply(r *Run, now time.Time) error {
 	} else {
 		id = r.nextID()
 	}
-	r.Access = &Access{
-		EventID: id, Strategy: in.Strategy, Target: in.Target, Identity: in.Identity,
-		Entitlements: in.Entitlements, First: now,
+	r.Access = &Access{EventID: id, Strategy: in.Strategy, Target: in.Target, Identity: in.Identity, First: now}
+	for _, e := range in.Entitlements {
+		r.Access.Entitlements = append(r.Access.Entitlements, Part{Entitlement: e})
 	}
 	if r.DurationSeconds > 0 {
 		r.Access.End = now.Add(GrantWindow + r.Duration())
@@ -188,18 +188,21 @@ func (in Escalate) apply(r *Run, now time.Time) error {
 		return Errorf(CodeIllegal, "a run that is %s can't become escalated", r.Status)
 	}
 	a := r.Access
+	if len(a.Entitlements) > 1 && a.count(PartGranted) == 0 {
+		return Errorf(CodeIllegal, "none of %d entitlements was seen", len(a.Entitlements))
+	}
 	fields := map[string]any{}
-	again := !a.Seen.IsZero()
-	a.Seen, a.Output = now, clipOutput(in.Output)
+	if len(a.Entitlements) == 1 {
+		p := &a.Entitlements[0]
+		p.Seen, p.Lost, p.Waiting, p.Error = now, time.Time{}, nil, nil
+	}
+	if r.begins(now); len(a.Entitlements) == 1 {
+		a.Seen = now // once more, if it was missing
+	}
+	a.Output = clipOutput(in.Output)
 	a.BusyUntil, a.LookAt, a.Waiting, r.Postponed = time.Time{}, time.Time{}, nil, nil
-	if again { // it ends when it was to end
+	if _, again := r.Last(EventEscalate); again {
 		fields[KeyAgain] = true
-	} else if r.DurationSeconds > 0 {
-		start := a.First.Add(GrantWindow)
-		if now.Before(start) {
-			start = now
-		}
-		a.End = start.Add(r.Duration())
 	}
 	if !a.End.IsZero() {
 		fields[KeyExpiresAt] = a.End.Format(time.RFC3339Nano)
@@ -211,12 +214,12 @@ func (in Escalate) apply(r *Run, now time.Time) error {
 		fields[KeyWarnings] = clipWarnings(in.Warnings)
 	}
 	e := r.AccessEvent(EventEscalate, a.EventID, now)
-	e.State, e.Fields, e.Output = StateCompleted, fields, a.Output
+	e.State, e.Fields, e.Output = StateCompleted, r.withListing(fields), a.Output
 	r.record(e)
 	r.then(EventEscalate, a.EventID, in.Hooks)
 	r.Status = Escalated
-	if r.Error != nil && r.Error.Step == EventEscalate { // not a failure to take away, which goes on
-		r.Error = nil
+	if r.Error == nil || r.Error.Step == EventEscalate { // not a failure to take away, which goes on
+		r.Error = r.shortfall()
 	}
 	return nil
 }
@@ -246,6 +249,7 @@ func (in Claim) apply(r *Run, now time.Time) error {
 	if w := r.Access.Waiting; w != nil && w.Step == EventEscalate {
 		r.Access.Waiting = nil
 	}
+	r.Access.forget(EventEscalate, func(p *Part) { p.Waiting = nil })
 	if claim.EventID == "" {
 		claim.EventID = asked.ID
 		if !byHand {
@@ -306,6 +310,12 @@ func (in Deescalate) apply(r *Run, now time.Time) error {
 	if len(in.Warnings) > 0 {
 		e.Fields[KeyWarnings] = clipWarnings(in.Warnings)
 	}
+	for i := range r.Access.Entitlements {
+		if p := &r.Access.Entitlements[i]; p.Removed.IsZero() {
+			p.Removed = now
+		}
+	}
+	e.Fields = r.withListing(e.Fields)
 	r.record(e)
 	r.then(EventDeescalate, e.ID, in.Hooks)
 	r.Status, r.Error, r.Postponed = Deescalated, nil, nil
@@ -343,8 +353,9 @@ func (in Spare) apply(r *Run, now time.Time) error {
 	e.State, e.Errors = StateIntercepted, []Failure{in.Reason}
 	r.record(e)
 	r.Access.Removal, r.Access.Waiting = Removal{}, nil
+	r.Access.forget(EventDeescalate, func(p *Part) { p.Waiting, p.Error = nil, nil })
 	if r.Error != nil && r.Error.Step == EventDeescalate {
-		r.Error = nil
+		r.Error = r.shortfall()
 	}
 	return nil
 }

@@ -183,6 +183,9 @@ func (f *Flow) Terms(r Run, asked EventName, h *HookAnswer) (*Terms, map[string]
 		fields := maps.Clone(r.Fields)
 		maps.Copy(fields, t.Fields)
 		bound := t.Target.Bind(fields)
+		if err := bound.checkMany(); err != nil {
+			return nil, nil, wrong("fields whose request %s", UserMessage(err))
+		}
 		t.Target = &bound
 	}
 	if h.Duration != nil {

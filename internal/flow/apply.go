@@ -32,6 +32,7 @@ func Apply(r Run, in Input, now time.Time) (Run, error) {
 			waiting := *access.Waiting
 			access.Waiting = &waiting
 		}
+		access.cloneParts()
 		r.Access = &access
 	}
 	if r.Error != nil {

@@ -81,6 +81,15 @@ func situations() map[string]situation {
 		"granting, asked":           {must(granting, t0, click(ActionDeescalate, requester)), soon},
 		"granting, claimed":         {must(must(granting, t0, click(ActionDeescalate, requester)), t0, claim), soon},
 
+		// Several targets on one run.
+		"several":          {must(approved, t0, intendSeveral), t0},
+		"several, some":    {must(approved, t0, intendSeveral, tried(EventEscalate, done("a", t0), waits("b"), fails("c", CodeStrategy))), t0.Add(5 * time.Second)},
+		"several, late":    {must(approved, t0, intendSeveral, tried(EventEscalate, done("a", t0), waits("b"), fails("c", CodeStrategy))), t0.Add(GrantWindow)},
+		"several, failed":  {must(approved, t0, intendSeveral, tried(EventEscalate, fails("a", CodeStrategy), fails("b", CodeStrategy), fails("c", CodeStrategy))), soon},
+		"several, short":   {must(approved, t0, intendSeveral, tried(EventEscalate, done("a", t0), done("b", t0), fails("c", CodeStrategy))), soon},
+		"several, missing": {must(approved, t0, intendSeveral, tried(EventEscalate, done("a", t0), done("b", t0), done("c", t0)), Miss{Key: "b"}), soon},
+		"several, claimed": {must(must(approved, t0, intendSeveral, tried(EventEscalate, done("a", t0), done("b", t0), done("c", t0))), t0, click(ActionDeescalate, requester), claim), soon},
+
 		// Access that ends.
 		"escalated, over":  {escalated, t0.Add(hour)},
 		"forever":          {forever, t0.Add(1000 * hour)},
@@ -260,6 +269,32 @@ var inputs = map[string]func(r *Run, now time.Time) Input{
 		return LookAgain{Step: EventDeescalate, Owner: "worker", Text: "it works on it", Accepted: now}
 	},
 	"lookagain by another": func(*Run, time.Time) Input { return LookAgain{Step: EventDeescalate, Owner: "another"} },
+	"attempted":            func(_ *Run, now time.Time) Input { return tried(EventEscalate, done("", now)) },
+	"attempted, all": func(_ *Run, now time.Time) Input {
+		return tried(EventEscalate, done("a", now), done("b", now), done("c", now))
+	},
+	"attempted, one": func(_ *Run, now time.Time) Input { return tried(EventEscalate, done("b", now)) },
+	"attempted, none": func(*Run, time.Time) Input {
+		return tried(EventEscalate, fails("a", CodeUnavailable), waits("b"), waits("c"))
+	},
+	"attempted, failed": func(*Run, time.Time) Input { return tried(EventEscalate, fails("b", CodeStrategy)) },
+	"attempted, busy": func(_ *Run, now time.Time) Input {
+		return tried(EventEscalate, Outcome{Key: "b", Not: PutOff{Until: now.Add(20 * time.Second)}})
+	},
+	"attempted at the end": func(_ *Run, now time.Time) Input {
+		return tried(EventDeescalate, done("a", now), done("b", now), done("c", now))
+	},
+	"attempted at the end, one": func(_ *Run, now time.Time) Input {
+		return tried(EventDeescalate, done("a", now), waits("b"), fails("c", CodeUnavailable))
+	},
+	"attempted at the end by another": func(*Run, time.Time) Input { return Attempted{Step: EventDeescalate, Owner: "another"} },
+	"attempted at nothing":            func(*Run, time.Time) Input { return Attempted{Step: EventApprove} },
+	"attempted of another": func(_ *Run, now time.Time) Input {
+		return tried(EventEscalate, done("d", now))
+	},
+	"miss b":               func(*Run, time.Time) Input { return Miss{Key: "b"} },
+	"miss c":               func(*Run, time.Time) Input { return Miss{Key: "c"} },
+	"find b":               func(*Run, time.Time) Input { return Find{Key: "b"} },
 	"lookagain at nothing": func(*Run, time.Time) Input { return LookAgain{Step: EventApprove} },
 	"claim by another": func(_ *Run, now time.Time) Input {
 		return Claim{Owner: "another", Until: now.Add(time.Minute)}
@@ -603,6 +638,7 @@ prompted                  | escalate                    | ! Run:ILLEGAL_MOVE
 prompted                  | putoff                      | ! Run:STALE
 prompted                  | postpone                    | ! Run:STALE
 prompted                  | lookagain                   | ! Run:STALE
+prompted                  | attempted                   | ! Run:STALE
 prompted                  | claim                       | ! DeescalateAPI:INVALID_RUN
 prompted                  | deescalate                  | ! DeescalateAPI:INVALID_RUN
 prompted                  | fail escalate               | ! Run:STALE
@@ -640,6 +676,7 @@ requested                 | escalate                    | ! Run:ILLEGAL_MOVE
 requested                 | putoff                      | ! Run:STALE
 requested                 | postpone                    | ! Run:STALE
 requested                 | lookagain                   | ! Run:STALE
+requested                 | attempted                   | ! Run:STALE
 requested                 | claim                       | ! DeescalateAPI:INVALID_RUN
 requested                 | deescalate                  | ! DeescalateAPI:INVALID_RUN
 requested                 | fail escalate               | ! Run:STALE
@@ -677,6 +714,7 @@ approved                  | escalate                    | ! Run:ILLEGAL_MOVE
 approved                  | putoff                      | ! Run:STALE
 approved                  | postpone                    | approved | - | - | +49.95s | -
 approved                  | lookagain                   | ! Run:STALE
+approved                  | attempted                   | ! Run:STALE
 approved                  | claim                       | ! DeescalateAPI:INVALID_RUN
 approved                  | deescalate                  | ! DeescalateAPI:INVALID_RUN
 approved                  | fail escalate               | approved | escalate/in_progress | - | +2s | -
@@ -714,6 +752,7 @@ denied                    | escalate                    | ! Run:ILLEGAL_MOVE
 denied                    | putoff                      | ! Run:STALE
 denied                    | postpone                    | ! Run:STALE
 denied                    | lookagain                   | ! Run:STALE
+denied                    | attempted                   | ! Run:STALE
 denied                    | claim                       | ! DeescalateAPI:INVALID_RUN
 denied                    | deescalate                  | ! DeescalateAPI:INVALID_RUN
 denied                    | fail escalate               | ! Run:STALE
@@ -751,6 +790,7 @@ expired                   | escalate                    | ! Run:ILLEGAL_MOVE
 expired                   | putoff                      | ! Run:STALE
 expired                   | postpone                    | ! Run:STALE
 expired                   | lookagain                   | ! Run:STALE
+expired                   | attempted                   | ! Run:STALE
 expired                   | claim                       | ! DeescalateAPI:INVALID_RUN
 expired                   | deescalate                  | ! DeescalateAPI:INVALID_RUN
 expired                   | fail escalate               | ! Run:STALE
@@ -788,6 +828,7 @@ cancelled                 | escalate                    | ! Run:ILLEGAL_MOVE
 cancelled                 | putoff                      | ! Run:STALE
 cancelled                 | postpone                    | ! Run:STALE
 cancelled                 | lookagain                   | ! Run:STALE
+cancelled                 | attempted                   | ! Run:STALE
 cancelled                 | claim                       | ! DeescalateAPI:INVALID_RUN
 cancelled                 | deescalate                  | ! DeescalateAPI:INVALID_RUN
 cancelled                 | fail escalate               | ! Run:STALE
@@ -825,6 +866,7 @@ escalated                 | escalate                    | unchanged
 escalated                 | putoff                      | ! Run:STALE
 escalated                 | postpone                    | ! Run:STALE
 escalated                 | lookagain                   | ! Run:STALE
+escalated                 | attempted                   | unchanged
 escalated                 | claim                       | ! Run:ILLEGAL_MOVE
 escalated                 | deescalate                  | ! Grant:BUSY
 escalated                 | fail escalate               | ! Run:STALE
@@ -862,6 +904,7 @@ deescalated               | escalate                    | ! Run:ILLEGAL_MOVE
 deescalated               | putoff                      | ! Run:STALE
 deescalated               | postpone                    | ! Run:STALE
 deescalated               | lookagain                   | ! Run:STALE
+deescalated               | attempted                   | ! Run:STALE
 deescalated               | claim                       | unchanged
 deescalated               | deescalate                  | unchanged
 deescalated               | fail escalate               | ! Run:STALE
@@ -973,6 +1016,46 @@ granting                  | lookagain                   | approved | - | - | +1m
 granting                  | lookagain at the end        | ! Run:STALE
 granting                  | lookagain in five minutes   | approved | - | - | +6m0s | -
 granting                  | lookagain at nothing        | ! Run:ILLEGAL_MOVE
+
+# several targets on one run
+several                   | attempted                   | ! Run:ILLEGAL_MOVE
+several                   | attempted, all              | escalated | escalate | - | +1h0m0s | -
+several                   | attempted, none             | approved | escalate/in_progress | - | +1m2s | -
+several                   | attempted, busy             | approved | - | - | +1m1s | -
+several                   | attempted at the end        | ! Grant:BUSY
+several                   | attempted at nothing        | ! Run:ILLEGAL_MOVE
+several                   | attempted of another        | ! Run:ILLEGAL_MOVE
+several                   | escalate                    | ! Run:ILLEGAL_MOVE
+several                   | receive deescalate          | approved | - | deescalate | now | -
+several, some             | attempted, one              | escalated | escalate | - | +59m55s | -
+several, some             | attempted, failed           | escalated | ~escalate/in_progress escalate | - | +59m55s | -
+several, some             | attempted, busy             | approved | - | - | +1m20s | -
+several, some             | fail escalate for good      | escalated | ~escalate/in_progress escalate | - | +59m55s | -
+several, some             | fail escalate               | approved | escalate/in_progress | - | +2s | -
+several, some             | postpone                    | approved | - | - | +1m0s | -
+several, some             | receive deescalate          | approved | - | deescalate | now | -
+several, some             | miss b                      | ! Run:STALE
+several, some             | retry                       | unchanged
+several, late             | attempted, one              | escalated | escalate | - | +45m0s | -
+several, late             | attempted, busy             | escalated | escalate/in_progress escalate | - | +45m0s | -
+several, failed           | attempted, all              | escalated | escalate | - | +1h0m0s | -
+several, failed           | retry                       | approved | ~escalate/in_progress | - | +1m0s | -
+several, short            | retry                       | approved | ~escalate/in_progress | - | +1m0s | -
+several, short            | retry by approver           | approved | ~escalate/in_progress | - | +1m0s | -
+several, short            | miss b                      | escalated | escalate/in_progress | - | +50m0s | -
+several, short            | miss c                      | ! Run:STALE
+several, short            | find b                      | unchanged
+several, short            | attempted, one              | ! Run:STALE
+several, short            | receive deescalate          | escalated | - | deescalate | now | -
+several, missing          | retry                       | ! Auth:FORBIDDEN
+several, missing          | retry by approver           | approved | ~escalate/in_progress | - | +1m0s | -
+several, missing          | miss b                      | unchanged
+several, missing          | miss c                      | escalated | ~escalate/in_progress | - | +50m0s | -
+several, missing          | find b                      | escalated | - | - | +50m0s | -
+several, claimed          | attempted at the end        | deescalated | deescalate | - | - | -
+several, claimed          | attempted at the end, one   | escalated | deescalate/in_progress | deescalate | +20s | -
+several, claimed          | attempted at the end by another | ! Grant:BUSY
+several, claimed          | attempted, one              | ! Run:STALE
 
 # granting, waiting
 granting, waiting         | lookagain                   | approved | - | - | +1m10s | -

@@ -83,52 +83,69 @@ func (r *Run) Held(now time.Time) bool {
 	return at.IsZero() || now.Before(at)
 }
 
-// Miss notes that the target does not show access that was granted, though nobody
-// asked for its end. A person may have it granted again: [Retry].
-type Miss struct{}
+// Miss notes that the target does not show an entitlement that was granted, though
+// nobody asked for its end. A person may have it granted again: [Retry]. The run
+// goes on: other entitlements of it are there.
+type Miss struct{ Key string } // "" is the only one
 
 func (in Miss) apply(r *Run, now time.Time) error {
 	if !r.Held(now) {
 		return stale
 	}
-	if r.Missing() {
+	p := r.Access.part(in.Key)
+	if p == nil || len(r.Access.Entitlements) > 1 && p.Seen.IsZero() {
+		return stale
+	}
+	if !p.Lost.IsZero() {
 		return ErrUnchanged
 	}
-	r.recordFailure(Failure{
-		Step: EventEscalate, Code: CodeMissing, Attempts: 1,
-		Message: "The target does not show this access any more: somebody has taken it away there. An approver or an admin can have it granted again.",
-	}, System, ChannelInternal, now)
+	p.Lost = now
+	r.recordFailure(*r.shortfall(), System, ChannelInternal, now)
+	r.amend(r.Error.EventID, func(e *Event) { e.Fields = r.withListing(e.Fields) })
 	return nil
 }
 
-// Find takes back that the access is missing: the target shows it.
-type Find struct{}
+// Find takes back that an entitlement is missing: the target shows it.
+type Find struct{ Key string } // "" is the only one
 
-func (in Find) apply(r *Run, now time.Time) error {
+func (in Find) apply(r *Run, _ time.Time) error {
 	if !r.Missing() {
 		return ErrUnchanged
 	}
-	r.Error = nil
+	p := r.Access.part(in.Key)
+	if p == nil || p.Lost.IsZero() && len(r.Access.Entitlements) > 1 {
+		return ErrUnchanged
+	}
+	p.Lost = time.Time{}
+	r.Error = r.shortfall()
 	return nil
+}
+
+// Short tells whether the access is there in part only: some of it was not
+// granted, or is missing at the target.
+func (r *Run) Short() bool {
+	return r.Status == Escalated && r.Error != nil && r.Error.Step == EventEscalate
 }
 
 // Missing tells whether the target does not show access that was granted.
 func (r *Run) Missing() bool {
-	return r.Status == Escalated && r.Error != nil && r.Error.Step == EventEscalate && r.Error.Code == CodeMissing
+	return r.Short() && r.Error.Code == CodeMissing
 }
 
-// grantAgain takes the run back to its grant. Who took the access away at the
-// target may have had a reason, so the requester can't undo it alone.
+// grantAgain takes the run back to its grant, of what is not there. Who took
+// access away at the target may have had a reason, so the requester can't undo that
+// alone.
 func (r *Run) grantAgain(who Actor, now time.Time) error {
 	if !r.Held(now) {
 		return stale
 	}
-	if r.MayEnd(who) != nil || r.owns(who) && !r.isAdmin(who) {
+	if r.Missing() && (r.MayEnd(who) != nil || r.owns(who) && !r.isAdmin(who)) {
 		return Errorf(CodeForbidden, "only the approver and admins can have this access granted again")
 	}
 	r.Error = nil
 	r.Status = Approved
 	r.Access.EventID = r.nextID()
+	r.Access.again()
 	return nil
 }
 
@@ -144,6 +161,10 @@ func (in Linger) apply(r *Run, now time.Time) error {
 		return r.notLive()
 	}
 	r.Access.Removed, r.Access.Removal, r.Access.Lingering = time.Time{}, Removal{}, now
+	for i := range r.Access.Entitlements {
+		p := &r.Access.Entitlements[i]
+		p.Removed, p.StillHeld, p.Kept, p.GrantedBy, p.Waiting, p.Error = time.Time{}, false, false, nil, nil, nil
+	}
 	r.Status = Escalated
 	return nil
 }

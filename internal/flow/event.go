@@ -90,6 +90,7 @@ const (
 	KeyLingering       = "lingering"        // when access was seen that a removal had left: this one took it away, in RFC 3339
 	KeyAgain           = "again"            // true: granted once more, because it had gone missing at the target
 	KeyWarnings        = "warnings"         // what the target said beside its success
+	KeyEntitlements    = "entitlements"     // how each of several targets stands: its settings, state and error
 	KeyRetriedBy       = "retried_by"       // who pressed Retry, as people read it
 	KeyRetriedAt       = "retried_at"       // when, in RFC 3339
 )
@@ -97,7 +98,7 @@ const (
 // EventKeys lists them all.
 var EventKeys = []string{
 	KeyTarget, KeyTargetSRN, KeyTargetIdentity, KeyDecisionMessage, KeyForwardReason, KeyForwardMessage, KeyExpiresAt,
-	KeyDeescalateType, KeyStillHeld, KeyKept, KeyStillGrantedBy, KeyLingering, KeyAgain, KeyWarnings, KeyRetriedBy, KeyRetriedAt,
+	KeyDeescalateType, KeyStillHeld, KeyKept, KeyStillGrantedBy, KeyLingering, KeyAgain, KeyWarnings, KeyEntitlements, KeyRetriedBy, KeyRetriedAt,
 }
 
 // The two ways in which access ends (KeyDeescalateType).

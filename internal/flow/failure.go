@@ -42,7 +42,8 @@ type Fail struct {
 	// A removal waits for that no longer than after any other failure.
 	Wait time.Duration
 	// Sick says that the target is: the next attempt waits as one that was put off.
-	Sick bool
+	Sick  bool
+	Hooks []string // those that the flow may define
 }
 
 func (in Fail) apply(r *Run, now time.Time) error {
@@ -61,6 +62,8 @@ func (in Fail) apply(r *Run, now time.Time) error {
 		}
 		if f.Retryable && f.Attempts < MaxGrantAttempts {
 			f.RetryAt = now.Add(max(in.Wait, backOff(f.Attempts, 2*time.Second, time.Minute)))
+		} else if done, err := r.giveUp(f, in.Hooks, now); done {
+			return err
 		}
 	case EventDeescalate:
 		if !r.Access.Live() || !r.removing() {
@@ -119,7 +122,7 @@ func (in Retry) apply(r *Run, now time.Time) error {
 		return ErrUnchanged // it is due already
 	}
 	r.Postponed = nil
-	failed, missing := r.Error.EventID, r.Missing()
+	failed, missing := r.Error.EventID, r.Status == Escalated && r.Error.Step == EventEscalate
 	if missing {
 		if err := r.grantAgain(in.Actor, now); err != nil {
 			return err
@@ -139,8 +142,16 @@ func (in Retry) apply(r *Run, now time.Time) error {
 	switch r.Error.Step {
 	case EventDeescalate:
 		r.Error.RetryAt = now
+		r.Access.forget(EventDeescalate, func(p *Part) {
+			if p.Error != nil {
+				p.Error.RetryAt = now
+			}
+		})
 	case EventEscalate:
 		r.Standing.Since, r.Error = time.Time{}, nil
+		if r.Access != nil {
+			r.Access.again()
+		}
 	case EventRequestForward:
 		if r.Error.SignalID == "" {
 			r.Tiers[r.Tier].Undeliverable, r.Tiers[r.Tier].Failed = "", nil
@@ -159,11 +170,8 @@ func (in Retry) apply(r *Run, now time.Time) error {
 func (r *Run) recordFailure(f Failure, actor Actor, channel Channel, now time.Time) {
 	shown := f
 	shown.EventID, shown.SignalID, shown.Attempts, shown.RetryAt = "", "", 0, time.Time{}
-	same := func(e Event) bool {
-		return e.Name == f.Step && e.Count > 0 && e.Errors[0].Code == f.Code
-	}
-	if i := slices.IndexFunc(r.Events, same); i >= 0 {
-		f.EventID = r.Events[i].ID
+	if known := r.failureEvent(f.Step, f.Code); known != "" {
+		f.EventID = known
 		r.amend(f.EventID, func(e *Event) { e.Errors, e.Count, e.Last = []Failure{shown}, e.Count+1, now })
 	} else {
 		if f.EventID == "" {
@@ -175,4 +183,14 @@ func (r *Run) recordFailure(f Failure, actor Actor, channel Channel, now time.Ti
 		})
 	}
 	r.Error = &f
+}
+
+// failureEvent finds the event that has the failures of a step with one code; "" if
+// there is none.
+func (r *Run) failureEvent(step EventName, code Code) string {
+	same := func(e Event) bool { return e.Name == step && e.Count > 0 && e.Errors[0].Code == code }
+	if i := slices.IndexFunc(r.Events, same); i >= 0 {
+		return r.Events[i].ID
+	}
+	return ""
 }

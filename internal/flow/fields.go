@@ -126,6 +126,15 @@ func (f *Flow) checkFields(fields []PromptField, values map[string]any, faults [
 	}
 	if sub.Target != nil {
 		bound := sub.Target.Bind(sub.Fields)
+		if err := bound.checkMany(); err != nil {
+			e := &Error{Code: CodeInvalid, Message: "some fields are not right"}
+			for _, name := range bound.FieldBindings {
+				if _, several := valuesOf(sub.Fields[name]); several {
+					e.Fields = append(e.Fields, FieldError{Field: name, Message: UserMessage(err)})
+				}
+			}
+			return Submission{}, e
+		}
 		sub.Target = &bound
 	}
 	return sub, nil
@@ -328,14 +337,29 @@ func text(v any) string {
 	switch v := v.(type) {
 	case string:
 		return v
-	case []string:
-		return strings.Join(v, ",")
-	case []int64:
-		texts := make([]string, len(v))
-		for i, n := range v {
-			texts[i] = strconv.FormatInt(n, 10)
-		}
-		return strings.Join(texts, ",")
+	case float64: // a number that was stored
+		return strconv.FormatFloat(v, 'f', -1, 64)
 	}
 	return fmt.Sprint(v)
+}
+
+// valuesOf writes the values of a list as the texts that settings hold. False: it is
+// a single value. Values are normalised, or as JSON has them once they were stored.
+func valuesOf(v any) ([]string, bool) {
+	var texts []string
+	switch v := v.(type) {
+	case []string:
+		return v, true
+	case []int64:
+		for _, n := range v {
+			texts = append(texts, text(n))
+		}
+	case []any:
+		for _, one := range v {
+			texts = append(texts, text(one))
+		}
+	default:
+		return nil, false
+	}
+	return texts, true
 }

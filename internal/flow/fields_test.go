@@ -287,9 +287,13 @@ func TestFlow_SubmitBindsTarget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"schema": "audit", "host": "db.example.com", "rows": "9007199254740991", "wide": "true", "ports": "80,443", "tags": "a,b"}
+	want := map[string]string{"schema": "audit", "host": "db.example.com", "rows": "9007199254740991", "wide": "true"}
 	if diff := cmp.Diff(want, sub.Target.Settings); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)
+	}
+	each := []map[string]string{{"ports": "80", "tags": "a"}, {"ports": "80", "tags": "b"}, {"ports": "443", "tags": "a"}, {"ports": "443", "tags": "b"}}
+	if diff := cmp.Diff(each, sub.Target.Each); diff != "" {
+		t.Errorf("targets (-want +got):\n%s", diff)
 	}
 	if got := f.Strategy.Targets[0].Settings["schema"]; got != "public" {
 		t.Errorf("the flow's own target changed: schema is %q", got)

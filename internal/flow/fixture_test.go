@@ -112,6 +112,35 @@ var intend = Intend{
 	Entitlements: []Entitlement{{Key: "http:orders:requester@example.com"}},
 }
 
+// accounts is a target by lists: several accounts on one approval.
+var accounts = Target{
+	Name: "accounts", Type: "http", Label: "Accounts", FieldBindings: []string{"account_id"},
+	Each: []map[string]string{{"account_id": "111111111111"}, {"account_id": "222222222222"}, {"account_id": "333333333333"}},
+}
+
+// intendSeveral begins the grant of accounts.
+var intendSeveral = Intend{
+	Strategy: *accessFlow().Strategy, Target: accounts, Identity: "requester@example.com",
+	Entitlements: []Entitlement{
+		{Key: "a", Settings: accounts.Each[0]}, {Key: "b", Settings: accounts.Each[1]}, {Key: "c", Settings: accounts.Each[2]},
+	},
+}
+
+// tried is an attempt at a step for several entitlements; what is not among the
+// outcomes of the keys is not about it.
+func tried(step EventName, outcomes ...Outcome) Attempted {
+	return Attempted{Step: step, Owner: "worker", Outcomes: outcomes}
+}
+
+// What may come of an entitlement.
+func done(key string, at time.Time) Outcome { return Outcome{Key: key, Done: at} }
+func waits(key string) Outcome {
+	return Outcome{Key: key, Not: LookAgain{Step: EventEscalate, Text: "It works on it."}}
+}
+func fails(key string, code Code) Outcome {
+	return Outcome{Key: key, Not: failing(EventEscalate, code, "no such account")}
+}
+
 func failing(step EventName, code Code, message string) Fail {
 	return Fail{Step: step, Reason: FailureOf(Errorf(code, "%s", message))}
 }

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -120,7 +121,14 @@ type Target struct {
 	// FieldBindings are the keys of Settings that the request's fields of the
 	// same name fill in.
 	FieldBindings []string `json:"field_bindings,omitempty"`
+	// Each has the settings that fields of lists fill in, once for each of the
+	// several targets that a request is for by them: see [Target.All]. It is empty
+	// where the request is for one.
+	Each []map[string]string `json:"each,omitempty"`
 }
+
+// MaxTargets is how many targets one request may be for.
+const MaxTargets = 50
 
 // Title is what people read: the label, or the name where there is none.
 func (t Target) Title() string {
@@ -131,19 +139,86 @@ func (t Target) Title() string {
 }
 
 // Bind gives the target with the settings that fields fill in. Fields that
-// are absent leave the setting as it is.
+// are absent leave the setting as it is. A list asks for a target by each of its
+// values, and several lists for one by each combination.
 func (t Target) Bind(fields map[string]any) Target {
-	settings := make(map[string]string, len(t.Settings)+len(t.FieldBindings))
-	for k, v := range t.Settings {
-		settings[k] = v
+	settings := maps.Clone(t.Settings)
+	if settings == nil {
+		settings = map[string]string{}
 	}
+	t.Each = nil
 	for _, name := range t.FieldBindings {
-		if v, ok := fields[name]; ok {
-			settings[name] = text(v)
+		v, ok := fields[name]
+		if !ok {
+			continue
 		}
+		values, several := valuesOf(v)
+		if !several {
+			settings[name] = text(v)
+			continue
+		}
+		delete(settings, name)
+		t.Each = combine(t.Each, name, values)
 	}
 	t.Settings = settings
 	return t
+}
+
+// combine gives each of the settings once with each of the values, and stops a
+// little above MaxTargets: so many are refused.
+func combine(each []map[string]string, name string, values []string) []map[string]string {
+	if len(each) == 0 {
+		each = []map[string]string{nil}
+	}
+	var out []map[string]string
+	for _, settings := range each {
+		for i, value := range values {
+			if slices.Index(values, value) < i {
+				continue
+			}
+			one := maps.Clone(settings)
+			if one == nil {
+				one = map[string]string{}
+			}
+			one[name] = value
+			if out = append(out, one); len(out) > MaxTargets {
+				return out
+			}
+		}
+	}
+	return out
+}
+
+// All lists the targets that a request is for, each with its settings: t alone,
+// unless fields of lists fill in some.
+func (t Target) All() []Target {
+	if len(t.Each) == 0 {
+		return []Target{t}
+	}
+	out := make([]Target, len(t.Each))
+	for i, settings := range t.Each {
+		out[i] = t.With(settings)
+	}
+	return out
+}
+
+// With gives one of the targets that t stands for: by its own settings, and these.
+func (t Target) With(settings map[string]string) Target {
+	own := maps.Clone(t.Settings)
+	if own == nil {
+		own = map[string]string{}
+	}
+	maps.Copy(own, settings)
+	t.Settings, t.Each = own, nil
+	return t
+}
+
+// checkMany refuses a request for too many targets at once.
+func (t Target) checkMany() error {
+	if len(t.Each) > MaxTargets {
+		return Errorf(CodeInvalid, "asks for more than %d targets at once: choose fewer, and make another request for the others", MaxTargets)
+	}
+	return nil
 }
 
 // Params are Sym's flow params with defaults applied, and ours.

@@ -70,6 +70,12 @@ func EventID(runID string, n int) string {
 	return fmt.Sprintf("%s%04x", runID[:len(runID)-4], n)
 }
 
+// CallID is the id of what one event asks of one of several targets, each by the key
+// of its entitlement: always the same, and no event's.
+func CallID(eventID, key string) string {
+	return format(uuid5(uuid5(namespaceDNS, "call:"+strings.ToLower(eventID)), key))
+}
+
 // RunOf gives the id of the run that an event belongs to.
 func RunOf(eventID string) (string, error) {
 	if !uuidPattern.MatchString(eventID) {

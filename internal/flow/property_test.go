@@ -108,7 +108,7 @@ func (w *world) draw(t *rapid.T) Input {
 		Spare{Owner: owner, Reason: failure}, Dismiss{Reason: failure},
 		w.failing(t, id, failure), ruled(t, w, id),
 		Doubt{}, Vouch{At: w.now}, Withhold{Reason: failure, Hooks: w.hooks(t)}, Permit{SignalID: id, Version: "1.0.4", Answer: Answer{}},
-		intend, Escalate{Output: result.Output},
+		intend, intendSeveral, Escalate{Output: result.Output}, w.attempted(t, owner, failure),
 		Claim{Owner: owner + "!", Until: w.now.Add(time.Minute)},
 		Deescalate{Owner: owner, Output: result.Output},
 		Fail{Step: rapid.SampledFrom([]EventName{EventEscalate, EventDeescalate, EventApprove}).Draw(t, "step"), Reason: failure, Sick: rapid.Bool().Draw(t, "sick"), Wait: rapid.SampledFrom([]time.Duration{0, time.Minute, time.Hour}).Draw(t, "wait")},
@@ -117,8 +117,40 @@ func (w *world) draw(t *rapid.T) Input {
 			Step: rapid.SampledFrom([]EventName{EventEscalate, EventDeescalate, EventApprove}).Draw(t, "waiting"), Owner: owner, Text: "it works on it",
 			After: rapid.SampledFrom([]time.Duration{0, 5 * time.Minute}).Draw(t, "look"), Accepted: w.vouched(t),
 		},
-		Retry{Actor: who}, Miss{}, Find{}, Linger{}, Dispatch{}, Wait{Attempt: w.run.Execution.Attempt, Token: "token"},
+		Retry{Actor: who}, Miss{}, Find{}, Miss{Key: "b"}, Find{Key: "b"}, Linger{}, Dispatch{}, Wait{Attempt: w.run.Execution.Attempt, Token: "token"},
 	}).Draw(t, "input")
+}
+
+// attempted is what may come of an attempt, for some of the run's entitlements.
+func (w *world) attempted(t *rapid.T, owner string, failure Failure) Input {
+	in := Attempted{
+		Step:  rapid.SampledFrom([]EventName{EventEscalate, EventEscalate, EventDeescalate, EventApprove}).Draw(t, "attempted"),
+		Owner: owner, Sick: rapid.IntRange(0, 5).Draw(t, "sick") == 0, Hooks: w.hooks(t),
+	}
+	keys := []string{"a", "b", "c"}
+	if a := w.run.Access; a != nil {
+		keys = nil
+		for _, e := range a.Ready(in.Step, w.now) {
+			keys = append(keys, e.Key)
+		}
+	}
+	for _, key := range keys {
+		o := Outcome{Key: key, Output: []byte(`{"ok":true}`)}
+		switch rapid.IntRange(0, 4).Draw(t, "outcome") {
+		case 0:
+			o.Not = LookAgain{Step: in.Step, Text: "it works on it", InLine: rapid.Bool().Draw(t, "in line"), Accepted: w.vouched(t)}
+		case 1:
+			o.Not = PutOff{Until: w.now.Add(20 * time.Second)}
+		case 2:
+			o.Not = Fail{Step: in.Step, Reason: failure, Wait: rapid.SampledFrom([]time.Duration{0, time.Minute}).Draw(t, "wait")}
+		case 3:
+			continue // not tried
+		default:
+			o.Done = w.now
+		}
+		in.Outcomes = append(in.Outcomes, o)
+	}
+	return in
 }
 
 // hooks are those that a flow may define.
@@ -182,7 +214,7 @@ func (w *world) work(owner string) Input {
 		return Claim{Owner: owner, Until: w.now.Add(time.Minute)}
 	}
 	if r.Access.Live() && r.Access.Removal.Owner == owner {
-		return Deescalate{Owner: owner}
+		return w.allDone(EventDeescalate, owner)
 	}
 	if at := r.Deadline(); !at.IsZero() && !w.now.Before(at) {
 		if _, busy := r.Head(); !busy {
@@ -211,12 +243,21 @@ func (w *world) work(owner string) Input {
 		if r.Access == nil {
 			return intend
 		}
-		return Escalate{}
+		return w.allDone(EventEscalate, owner)
 	default:
 		return nil
 	}
 	if _, err := Apply(r, in, w.now); err != nil {
 		return Refuse{SignalID: head.ID, Reason: FailureOf(err)}
+	}
+	return in
+}
+
+// allDone is an attempt at a step that succeeds.
+func (w *world) allDone(step EventName, owner string) Input {
+	in := Attempted{Step: step, Owner: owner}
+	for _, e := range w.run.Access.Ready(step, w.now) {
+		in.Outcomes = append(in.Outcomes, done(e.Key, w.now))
 	}
 	return in
 }
@@ -374,7 +415,11 @@ func check(t *rapid.T, before, after Run, in Input, now time.Time) {
 		if b := before.Access; b != nil {
 			facts := func(a Access) Access {
 				a.Seen, a.End, a.Output, a.Removal, a.Removed, a.Lingering = time.Time{}, time.Time{}, nil, Removal{}, time.Time{}, time.Time{}
-				if before.Missing() { // a grant again has an event of its own
+				a.Entitlements = slices.Clone(a.Entitlements)
+				for i, p := range a.Entitlements { // how they stand is none
+					a.Entitlements[i] = Part{Entitlement: p.Entitlement}
+				}
+				if before.Short() { // a grant again has an event of its own
 					a.EventID = ""
 				}
 				return a
@@ -391,6 +436,7 @@ func check(t *rapid.T, before, after Run, in Input, now time.Time) {
 		}
 	}
 
+	checkParts(fail, before, after, now)
 	checkDue(fail, after, now)
 	checkRemovable(fail, after, now)
 	if x := after.Execution; x.Token != "" && !x.Active || Next(after) == StepDone && x.Active {
@@ -451,6 +497,40 @@ func checkRemovable(fail func(string, ...any), r Run, now time.Time) {
 	gone, err := Apply(claimed, Deescalate{Owner: "checker"}, at)
 	if err != nil || gone.Status != Deescalated || gone.Access.Live() {
 		fail("live access can't be taken away when it is due: %v", err)
+	}
+}
+
+// checkParts: of several targets each stands by itself. A run has access once one is
+// seen, and not before nothing else is tried; it has none when all are gone.
+func checkParts(fail func(string, ...any), before, after Run, now time.Time) {
+	a := after.Access
+	if a == nil || len(a.Entitlements) < 2 {
+		return
+	}
+	for i, p := range a.Entitlements {
+		if after.Status == Deescalated && p.Removed.IsZero() {
+			fail("closed, and %s was not removed", p.Key)
+		}
+		if after.Status == Escalated && p.goesOn(EventEscalate) && p.Lost.IsZero() && !after.removing() && a.Lingering.IsZero() {
+			fail("granted, and %s is still to be", p.Key)
+		}
+		if b := before.Access; b != nil && !b.Entitlements[i].Seen.IsZero() && p.Seen.IsZero() && before.Status != Escalated {
+			fail("%s was seen, and is not any more", p.Key)
+		}
+	}
+	if after.Status == Escalated && before.Status == Approved {
+		if a.count(PartGranted) == 0 {
+			fail("granted, and nothing was seen")
+		}
+		if short := a.count(PartFailed) > 0; short != (after.Error != nil) {
+			fail("parts failed: %t, error %+v", short, after.Error)
+		}
+	}
+	if after.Status == Approved && !after.removing() && after.Error == nil && Next(after) == StepDone {
+		fail("nothing is done about what is not granted")
+	}
+	if !a.Seen.IsZero() && after.DurationSeconds > 0 && before.Access != nil && before.Access.Seen.IsZero() && a.End.After(now.Add(after.Duration())) {
+		fail("it ends at %v, and was seen before %v", a.End, now)
 	}
 }
 

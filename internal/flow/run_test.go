@@ -203,6 +203,12 @@ func wholeRun() Run {
 	r.Signals = append(r.Signals, Signal{ID: r.nextID(), Action: ActionUndeliverable, Actor: System, Channel: ChannelInternal, At: now, Tier: 1, Message: "no such user", Result: &Result{Output: json.RawMessage(`{}`)}})
 	r.Tiers[1].Undeliverable = "no such user"
 	r.Access.Removal.Owner, r.Access.Removal.Until = "worker", now.Add(time.Minute)
+	r.Access.Target.Each = accounts.Each
+	r.Access.Entitlements = append(r.Access.Entitlements, Part{
+		Entitlement: intendSeveral.Entitlements[0], Began: now, Seen: now, Lost: now, StillHeld: true, Kept: true, GrantedBy: []string{"group Admins"},
+		Waiting: &Waiting{Step: EventDeescalate, Since: now, Looks: 1, LookAt: now, Text: "It works on it."},
+		Error:   failure, Output: json.RawMessage(`{"ok":true}`), Warnings: []string{"slow"},
+	})
 	r.Execution.Token = "token"
 	return r
 }

@@ -121,7 +121,10 @@ const SickPatience = 15 * time.Minute
 // Postpone puts off granting (EventEscalate) or taking away (EventDeescalate),
 // because the target is sick. That is no attempt. A removal waits for ever, a grant
 // no longer than SickPatience: then it fails, and waits for somebody to press Retry.
-type Postpone struct{ Step EventName }
+type Postpone struct {
+	Step  EventName
+	Hooks []string // those that the flow may define
+}
 
 func (in Postpone) apply(r *Run, now time.Time) error {
 	switch in.Step {
@@ -130,7 +133,7 @@ func (in Postpone) apply(r *Run, now time.Time) error {
 			return stale
 		}
 		if p := r.Postponed; p != nil && p.Step == in.Step && now.Sub(p.Since) >= SickPatience {
-			return Fail{Step: in.Step, Reason: Failure{
+			return Fail{Step: in.Step, Hooks: in.Hooks, Reason: Failure{
 				Code: CodeUnavailable, Message: "the target does not answer, and has not since " + p.Since.Format("15:04") + " (UTC): nothing was tried",
 			}}.apply(r, now)
 		}

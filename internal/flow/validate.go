@@ -402,8 +402,6 @@ func (v *validator) bindings() {
 				continue
 			case i < 0:
 				v.fault("params.prompt_fields", "target %q binds its setting %q to the field of that name: add a prompt field %q", t.Name, name, name)
-			case v.Params.PromptFields[i].Type.List():
-				v.fault(fieldPath(i, "type"), "target %q binds its setting %q to this field, and a list would grant several targets at once, which is not supported: use a type of single values", t.Name, name)
 			case !fallback && v.Params.PromptFields[i].Default == "" && !(v.Params.PromptFields[i].Required && v.Params.PromptFields[i].Visible):
 				v.fault(fieldPath(i, "required"), "target %q binds its setting %q to this field, and has no value of its own for it: set required and visible to true, or give a default", t.Name, name)
 			default:

@@ -71,8 +71,16 @@ func (in LookAgain) apply(r *Run, now time.Time) error {
 	default:
 		return Errorf(CodeIllegal, "%q is not a step that waits for a target", in.Step)
 	}
+	w := in.after(r.Access.Waiting, now)
+	r.Access.Waiting, r.Postponed = &w, nil // it answers
+	return nil
+}
+
+// after is the waiting once it was looked; old is what it was until then, which may
+// be nil.
+func (in LookAgain) after(old *Waiting, now time.Time) Waiting {
 	w := Waiting{Step: in.Step, Since: now}
-	if old := r.Access.Waiting; old != nil && old.Step == in.Step {
+	if old != nil && old.Step == in.Step {
 		w = *old
 	}
 	w.Looks++
@@ -90,8 +98,7 @@ func (in LookAgain) apply(r *Run, now time.Time) error {
 		pause = backOff(w.Looks, firstLook, mostLook)
 	}
 	w.LookAt = now.Add(pause)
-	r.Access.Waiting, r.Postponed = &w, nil // it answers
-	return nil
+	return w
 }
 
 // WaitsForTarget gives what a step of the run waits for; nil where it does not.

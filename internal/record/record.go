@@ -43,11 +43,16 @@ func Of(r flow.Run, e flow.Event) events.AuditRecord {
 	return record
 }
 
-// Processing gives the record that a strategy is called with while its step,
-// EventEscalate or EventDeescalate, is under way. The id is that of the event
-// which the step will become, the same for every attempt.
-func Processing(r flow.Run, name flow.EventName, id string, now time.Time) events.AuditRecord {
+// Processing gives the record that a strategy is called with for an entitlement while
+// its step, EventEscalate or EventDeescalate, is under way. The id is that of the
+// event which the step will become, the same for every attempt. Where the run asks
+// for several targets, the record has the settings of this one, and an id of its own.
+func Processing(r flow.Run, name flow.EventName, id string, e flow.Entitlement, now time.Time) events.AuditRecord {
 	record := recordOf(r, r.AccessEvent(name, id, now))
+	if r.Access != nil && len(r.Access.Target.Each) > 0 {
+		record.ID = flow.CallID(id, e.Key)
+		record.Fields[flow.KeyTarget] = targetOf(r.Org, r.Access.TargetOf(e))
+	}
 	record.State.Status = events.StatusProcessing
 	record.Run.Actors[string(name)] = record.Actor
 	return record
@@ -96,15 +101,19 @@ func Fields(r flow.Run) map[string]any {
 		fields[flow.FieldNameDuration] = r.DurationSeconds
 	}
 	if t := r.Target; t != nil {
-		settings := map[string]string{}
-		maps.Copy(settings, t.Settings)
 		fields[flow.FieldNameTarget] = flow.TargetID(r.Org, t.Name)
-		fields[flow.KeyTarget] = events.AuditTarget{
-			Name: t.Name, SRN: flow.TargetSRN(r.Org, t.Type, t.Name, flow.Latest), Type: t.Type, Label: t.Label,
-			Settings: settings,
-		}
+		fields[flow.KeyTarget] = targetOf(r.Org, *t)
 	}
 	return fields
+}
+
+func targetOf(org string, t flow.Target) events.AuditTarget {
+	settings := map[string]string{}
+	maps.Copy(settings, t.Settings)
+	return events.AuditTarget{
+		Name: t.Name, SRN: flow.TargetSRN(org, t.Type, t.Name, flow.Latest), Type: t.Type, Label: t.Label,
+		Settings: settings,
+	}
 }
 
 // Channel names a channel as Sym does.

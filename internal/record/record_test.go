@@ -427,7 +427,7 @@ func TestProcessing(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			now := tc.run.Touched.Add(time.Second)
-			got := record.Processing(tc.run, tc.step, tc.id, now)
+			got := record.Processing(tc.run, tc.step, tc.id, tc.run.Access.Entitlements[0].Entitlement, now)
 			validate(t, schema, got)
 			actor := record.Actor("acme", tc.actor)
 			want := events.AuditEvent{

@@ -475,7 +475,7 @@ func TestClient_Do(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.answer = `{"results":[{"handler":"escalate","state":"returned","value":{"user":"tmp"}}]}`
-	call := ports.Call{RunID: r.ID, Target: r.Access.Target, Record: record.Processing(r, flow.EventEscalate, r.Access.EventID, t0)}
+	call := ports.Call{RunID: r.ID, Target: r.Access.Target, Record: record.Processing(r, flow.EventEscalate, r.Access.EventID, flow.Entitlement{}, t0)}
 	out, err := c.Do(t.Context(), r.Access.Strategy, MethodEscalate, call)
 	if err != nil || string(out) != `{"user":"tmp"}` {
 		t.Errorf("answer %s, %v", out, err)

@@ -182,9 +182,9 @@ func (t Type) Check(s flow.Strategy) []flow.Fault {
 }
 
 // CheckBound finds what is wrong with the settings of a target that a request
-// filled in, by [flow.Target.Bind]. It returns nil if they are as the type's
-// settings are to be. The error has flow.CodeInvalid, and names the settings,
-// whose fields have the same names.
+// filled in, by [flow.Target.Bind], of each where there are several. It returns nil
+// if they are as the type's settings are to be. The error has flow.CodeInvalid, and
+// names the settings, whose fields have the same names.
 func (t Type) CheckBound(target flow.Target) error {
 	if len(target.FieldBindings) == 0 {
 		return nil
@@ -198,8 +198,22 @@ func (t Type) CheckBound(target flow.Target) error {
 		if !slices.Contains(target.FieldBindings, k.Name) {
 			continue
 		}
-		for _, fault := range shapes([]Setting{k}, "", target.Settings, nil, nil) {
-			fields = append(fields, flow.FieldError{Field: k.Name, Message: fault.Message})
+		var checked []string // several targets may have a value
+		for _, one := range target.All() {
+			value := one.Settings[k.Name]
+			if slices.Contains(checked, value) {
+				continue
+			}
+			checked = append(checked, value)
+			for _, fault := range shapes([]Setting{k}, "", one.Settings, nil, nil) {
+				message := fault.Message
+				if _, listed := target.Settings[k.Name]; !listed && len(target.Each) > 0 {
+					message = fmt.Sprintf("%q %s", flow.Clip(value, maxQuoted), message)
+				}
+				if len(fields) < maxFaults {
+					fields = append(fields, flow.FieldError{Field: k.Name, Message: message})
+				}
+			}
 		}
 	}
 	if len(fields) > 0 {
@@ -207,6 +221,12 @@ func (t Type) CheckBound(target flow.Target) error {
 	}
 	return nil
 }
+
+// What people are told of the values that they have written.
+const (
+	maxQuoted = 60 // characters of one
+	maxFaults = 10
+)
 
 func (t Type) checkIntegration(i *flow.Integration) []flow.Fault {
 	fault := func(format string, args ...any) []flow.Fault {

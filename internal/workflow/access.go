@@ -2,14 +2,15 @@ package workflow
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"sync"
 	"time"
 
-	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/record"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/strategy"
 )
@@ -64,10 +65,58 @@ func (a *Access) lease() flow.Lease {
 
 func (a *Access) asker() asker { return asker{a.Runs, a.Handlers, a.Bound, a.Clock.Now} }
 
-func call(r flow.Run, e flow.Entitlement, record events.AuditRecord, class strategy.Class) strategy.Call {
-	return strategy.Call{
-		RunID: r.ID, Entitlement: e, Target: r.Access.Target, Identity: r.Access.Identity, Record: record, Class: class,
+// call is what a step asks of a target for one of the run's entitlements.
+func (a *Access) call(r flow.Run, e flow.Entitlement, step flow.EventName) strategy.Call {
+	id, class := r.Access.EventID, strategy.Granting
+	if step == flow.EventDeescalate {
+		id, class = r.Access.Removal.EventID, strategy.Removing
 	}
+	return strategy.Call{
+		RunID: r.ID, Entitlement: e, Target: r.Access.TargetOf(e), Identity: r.Access.Identity,
+		Record: record.Processing(r, step, id, e, a.Clock.Now()), Class: class,
+	}
+}
+
+// all does something for each entitlement of the run that a step has to go on with
+// now, all at once, and says what came of each. The error is the one that decides
+// what becomes of the step.
+func (a *Access) all(ctx context.Context, r flow.Run, step flow.EventName, do func(context.Context, flow.Entitlement) (flow.Outcome, error)) ([]flow.Outcome, error) {
+	ready := r.Access.Ready(step, a.Clock.Now())
+	outcomes, errs := make([]flow.Outcome, len(ready)), make([]error, len(ready))
+	var work sync.WaitGroup
+	for i, e := range ready {
+		work.Go(func() {
+			ctx, cancel := a.within(ctx, a.CallTimeout)
+			defer cancel()
+			o, err := do(ctx, e)
+			errs[i] = a.turnOf(err)
+			o.Key = e.Key
+			if o.Not = notDone(step, errs[i]); o.Not == nil {
+				o.Done = a.Clock.Now()
+			}
+			outcomes[i] = o
+		})
+	}
+	work.Wait()
+	return outcomes, worst(errs)
+}
+
+// notDone is what follows for an entitlement from the error of an attempt; nil if
+// there is none.
+func notDone(step flow.EventName, err error) flow.Input {
+	if err == nil {
+		return nil
+	}
+	if w, ok := waits(err); ok {
+		return flow.LookAgain{Step: step, After: w.after, Text: w.text, Todo: w.todo, InLine: w.inLine, Accepted: w.accepted}
+	}
+	if busy, ok := errors.AsType[*flow.Busy](err); ok {
+		return flow.PutOff{Until: busy.Until}
+	}
+	if flow.CodeOf(err) == flow.CodeBusy { // another run has taken a lease of ours over
+		return flow.PutOff{}
+	}
+	return flow.Fail{Step: step, Reason: flow.FailureOf(err), Wait: flow.AskedToWait(err)}
 }
 
 // toward is a call of which the target is asked for the goal of the grant.
@@ -121,35 +170,6 @@ func (a *Access) arm(ctx context.Context, r flow.Run) {
 	if err != nil {
 		a.Log.ErrorContext(ctx, "removal could not be scheduled, the sweep will find it", "run", r.ID, "end", at, "error", err)
 	}
-}
-
-// outputs collects what targets answered, by entitlement.
-type outputs struct {
-	keys     []string
-	byKey    []json.RawMessage
-	warnings []string
-}
-
-func (o *outputs) add(key string, r strategy.Result) {
-	o.warnings = append(o.warnings, r.Warnings...)
-	if len(r.Output) > 0 {
-		o.keys, o.byKey = append(o.keys, key), append(o.byKey, jsonOf(r.Output))
-	}
-}
-
-// join returns a single answer as it is, and several by their keys.
-func (o *outputs) join() (json.RawMessage, error) {
-	switch len(o.keys) {
-	case 0:
-		return nil, nil
-	case 1:
-		return o.byKey[0], nil
-	}
-	m := map[string]json.RawMessage{}
-	for i, k := range o.keys {
-		m[k] = o.byKey[i]
-	}
-	return flow.EncodeJSON(m)
 }
 
 func (a *Access) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {

@@ -3,11 +3,9 @@ package workflow
 import (
 	"context"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
-	"github.com/symflows/symflows/internal/record"
 	"github.com/symflows/symflows/internal/strategy"
 )
 
@@ -17,10 +15,6 @@ import (
 type DeescalateInput struct {
 	Run string `json:"run"`
 }
-
-// busyPause is how soon a removal looks again when another run is changing the
-// same entitlement.
-const busyPause = 5 * time.Second
 
 // Deescalate takes the run's access away, if that is due now or within Ahead:
 // then it waits for the exact end. It is called by the schedule, by the sweep
@@ -85,19 +79,15 @@ func (a *Access) deescalate(ctx context.Context, r flow.Run) error {
 	if r, err = a.renew(ctx, r, lease, hooks); err != nil || r.Access.Removal.Owner != lease.Owner {
 		return err // another one is at it
 	}
-	outcome, err := a.removeAll(calling, r, lease)
+	outcomes, err := a.removeAll(calling, r)
 	err = try.end(ctx, err)
-	outcome.Hooks = hooks
-	var next flow.Input = outcome
-	w, paused := waits(err)
-	switch {
-	case paused:
-		next = flow.LookAgain{Step: flow.EventDeescalate, Owner: lease.Owner, After: w.after, Text: w.text, Todo: w.todo, InLine: w.inLine, Accepted: w.accepted}
-	case flow.CodeOf(err) == flow.CodeBusy:
-		next = flow.Claim{Owner: lease.Owner, Until: a.Clock.Now().Add(busyPause)}
-	case err != nil:
+	_, paused := waits(err)
+	if err != nil && !paused && flow.CodeOf(err) != flow.CodeBusy {
 		a.Log.ErrorContext(ctx, "removal failed and will be repeated", "run", id, "error", err)
-		next = flow.Fail{Step: flow.EventDeescalate, Reason: flow.FailureOf(err), Wait: flow.AskedToWait(err), Sick: flow.IsAtSick(err)}
+	}
+	var next flow.Input = flow.Attempted{Step: flow.EventDeescalate, Owner: lease.Owner, Outcomes: outcomes, Sick: flow.IsAtSick(err), Hooks: hooks}
+	if outcomes == nil && err != nil {
+		next = flow.Fail{Step: flow.EventDeescalate, Reason: flow.FailureOf(err), Sick: flow.IsAtSick(err)}
 	}
 	ctx, cancel := a.cleanUp(ctx)
 	defer cancel()
@@ -111,7 +101,7 @@ func (a *Access) deescalate(ctx context.Context, r flow.Run) error {
 		return err
 	}
 	switch {
-	case r.Access.Live() && paused:
+	case r.WaitsForTarget(flow.EventDeescalate) != nil:
 		a.lookLater(ctx, r, flow.EventDeescalate)
 		return nil
 	case r.Access.Live():
@@ -228,45 +218,20 @@ func (a *Access) spare(ctx context.Context, id string, in flow.Spare) (bool, err
 	return true, err
 }
 
-// removeAll takes the run off each of its entitlements, all at once: one whose
-// target hangs keeps no other from being removed.
-func (a *Access) removeAll(ctx context.Context, r flow.Run, lease flow.Lease) (flow.Deescalate, error) {
+// removeAll takes the run off the entitlements that it is time for, all at once: one
+// whose target hangs keeps no other from being removed. It returns nil outcomes if
+// nothing could be asked of the target at all.
+func (a *Access) removeAll(ctx context.Context, r flow.Run) ([]flow.Outcome, error) {
 	opened, err := a.Open(r.Access.Strategy)
 	if err != nil {
-		return flow.Deescalate{}, err
+		return nil, err
 	}
-	processing := record.Processing(r, flow.EventDeescalate, r.Access.Removal.EventID, a.Clock.Now())
-	all := make([]removal, len(r.Access.Entitlements))
-	errs := make([]error, len(all))
-	var work sync.WaitGroup
-	for i, e := range r.Access.Entitlements {
-		work.Go(func() {
-			ctx, cancel := a.within(ctx, a.CallTimeout)
-			defer cancel()
-			all[i] = a.remove(ctx, opened, call(r, e, processing, strategy.Removing))
-			errs[i] = a.turnOf(all[i].err)
-		})
-	}
-	work.Wait()
-	if err := worst(errs); err != nil {
-		return flow.Deescalate{}, err
-	}
-	out := flow.Deescalate{Owner: lease.Owner}
-	outputs := outputs{}
-	for i, e := range r.Access.Entitlements {
-		done := all[i]
-		if done.held {
-			out.StillHeld = append(out.StillHeld, e.Key)
-		}
-		if done.kept {
-			out.Kept = append(out.Kept, e.Key)
-		}
-		out.GrantedBy = append(out.GrantedBy, done.others...)
-		outputs.add(e.Key, done.result)
-	}
-	out.Output, err = outputs.join()
-	out.Warnings = outputs.warnings
-	return out, err
+	return a.all(ctx, r, flow.EventDeescalate, func(ctx context.Context, e flow.Entitlement) (flow.Outcome, error) {
+		done := a.remove(ctx, opened, a.call(r, e, flow.EventDeescalate))
+		return flow.Outcome{
+			StillHeld: done.held, Kept: done.kept, GrantedBy: done.others, Output: done.result.Output, Warnings: done.result.Warnings,
+		}, done.err
+	})
 }
 
 // cleanUp returns a context that outlives the given one, for the writes that

@@ -5,13 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
-	"github.com/symflows/symflows/internal/record"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/strategy"
 )
@@ -39,10 +39,10 @@ func (a *Access) Escalate(ctx context.Context, id string) (flow.Step, error) {
 	}
 	try, calling, err := a.begin(ctx, id, targetOf(f, r), flow.EventEscalate)
 	if err != nil {
-		return a.postponeGrant(ctx, id)
+		return a.postponeGrant(ctx, id, f.Hooks())
 	}
 	defer try.leave(ctx)
-	var outcome flow.Escalate
+	var outcomes []flow.Outcome
 	r, opened, err := a.intend(calling, f, r)
 	if err == nil {
 		err = a.configured(ctx, r)
@@ -50,32 +50,64 @@ func (a *Access) Escalate(ctx context.Context, id string) (flow.Step, error) {
 	if err == nil {
 		err = try.move(ctx, r.Access.At())
 	}
-	if err == nil {
-		outcome, err = a.grantAll(calling, r, opened)
-		outcome.Hooks = f.Hooks()
+	begun := err == nil
+	if begun {
+		outcomes, err = a.grantAll(calling, r, opened)
 	}
 	err = try.end(ctx, err)
-	if w, ok := waits(err); ok {
-		return a.waitForGrant(ctx, id, w)
-	}
 	switch {
 	case errors.Is(err, errSick):
-		return a.postponeGrant(ctx, id)
-	case flow.CodeOf(err) == flow.CodeBusy:
-		return a.putOff(ctx, id, err)
+		return a.postponeGrant(ctx, id, f.Hooks())
 	case flow.CodeOf(err) == flow.CodeStale:
 		return flow.StepDone, nil // ended meanwhile
-	case err != nil:
-		return a.failed(ctx, id, err)
+	case !begun:
+		next, _, err := a.note(ctx, id, err, flow.Fail{Step: flow.EventEscalate, Reason: flow.FailureOf(err), Wait: flow.AskedToWait(err), Sick: flow.IsAtSick(err), Hooks: f.Hooks()})
+		return next, err
 	}
 	told := r.Access.End
-	r, err = a.Runs.Change(ctx, id, a.Clock.Now, func(flow.Run) (flow.Input, error) { return outcome, nil })
-	if err != nil {
-		return "", again(err)
-	}
-	a.arm(ctx, r)
-	if !r.Access.End.Equal(told) {
+	next, r, err := a.note(ctx, id, err, flow.Attempted{Step: flow.EventEscalate, Outcomes: outcomes, Sick: flow.IsAtSick(err), Hooks: f.Hooks()})
+	if r.Access.Live() && !r.Access.End.Equal(told) {
 		a.expire(ctx, opened, r)
+	}
+	return next, err
+}
+
+// note records what came of an attempt at granting, and says how the run goes on.
+// cause is the error that decides, where it is not granted.
+func (a *Access) note(ctx context.Context, id string, cause error, in flow.Input) (flow.Step, flow.Run, error) {
+	if _, paused := waits(cause); cause != nil && !paused && flow.CodeOf(cause) != flow.CodeBusy {
+		a.Log.WarnContext(ctx, "granting failed", "run", id, "error", cause)
+	}
+	r, err := a.Runs.Change(ctx, id, a.Clock.Now, func(flow.Run) (flow.Input, error) { return in, nil })
+	switch {
+	case flow.CodeOf(err) == flow.CodeStale && cause != nil:
+		return flow.StepDone, flow.Run{}, nil // ended meanwhile
+	case err != nil:
+		return "", flow.Run{}, again(err)
+	}
+	if r.Access.Live() && !r.Access.Seen.IsZero() {
+		a.arm(ctx, r)
+	}
+	next, err := a.goOn(ctx, r, cause)
+	return next, r, err
+}
+
+// goOn says how the run goes on after an attempt at granting.
+func (a *Access) goOn(ctx context.Context, r flow.Run, cause error) (flow.Step, error) {
+	switch {
+	case r.Status == flow.Escalated:
+		return flow.Next(r), nil
+	case r.WaitsForTarget(flow.EventEscalate) != nil:
+		// The target works on it, or a person has to do something. A look that comes
+		// later begins the step anew.
+		a.lookLater(ctx, r, flow.EventEscalate)
+		return flow.StepDone, nil
+	case flow.AskedToWait(cause) > 0 || flow.IsAtSick(cause):
+		return flow.StepDone, nil // the execution would not wait that long: another one is started then
+	case flow.Next(r) == flow.StepEscalate:
+		// It failed, or another run is changing the entitlement: the execution tries
+		// again for a minute. After that the run is due, and another one goes on.
+		return "", again(cause)
 	}
 	return flow.Next(r), nil
 }
@@ -83,57 +115,20 @@ func (a *Access) Escalate(ctx context.Context, id string) (flow.Step, error) {
 // expire tells targets which end access by themselves when that is to be, once it is
 // known. Should that fail, they end it when they were told at first, which is later.
 func (a *Access) expire(ctx context.Context, opened strategy.Strategy, r flow.Run) {
-	processing := record.Processing(r, flow.EventEscalate, r.Access.EventID, a.Clock.Now())
 	var work sync.WaitGroup
 	for _, e := range r.Access.Entitlements {
-		if !e.Expires {
+		if !e.Expires || e.Seen.IsZero() { // what is still being granted is told then
 			continue
 		}
 		work.Go(func() {
 			ctx, cancel := a.within(ctx, a.CallTimeout)
 			defer cancel()
-			if _, err := a.grant(ctx, opened, call(r, e, processing, strategy.Granting), r.Holder(e)); err != nil {
+			if _, err := a.grant(ctx, opened, a.call(r, e.Entitlement, flow.EventEscalate), r.Holder(e.Entitlement)); err != nil {
 				a.Log.WarnContext(ctx, "the target was not told when the access ends, and ends it later by itself", "run", r.ID, "entitlement", e.Key, "error", err)
 			}
 		})
 	}
 	work.Wait()
-}
-
-// putOff has the grant wait until another run is done with the entitlement, which
-// is no failure. The execution looks again for a minute; after that the run is
-// due, and another execution goes on.
-func (a *Access) putOff(ctx context.Context, id string, cause error) (flow.Step, error) {
-	var until time.Time // not known, where another run has taken a lease of ours over
-	if busy, ok := errors.AsType[*flow.Busy](cause); ok {
-		until = busy.Until
-	}
-	_, err := a.Runs.Change(ctx, id, a.Clock.Now, func(flow.Run) (flow.Input, error) {
-		return flow.PutOff{Until: until}, nil
-	})
-	switch {
-	case flow.CodeOf(err) == flow.CodeStale:
-		return flow.StepDone, nil // ended meanwhile
-	case err != nil:
-		return "", again(err)
-	}
-	return "", again(cause)
-}
-
-// waitForGrant ends the step, because the target works on it, or a person has to
-// do something. A look that comes later begins it anew.
-func (a *Access) waitForGrant(ctx context.Context, id string, w *waiting) (flow.Step, error) {
-	r, err := a.Runs.Change(ctx, id, a.Clock.Now, func(flow.Run) (flow.Input, error) {
-		return flow.LookAgain{Step: flow.EventEscalate, After: w.after, Text: w.text, Todo: w.todo, InLine: w.inLine}, nil
-	})
-	switch {
-	case flow.CodeOf(err) == flow.CodeStale:
-		return flow.StepDone, nil // ended meanwhile
-	case err != nil:
-		return "", again(err)
-	}
-	a.lookLater(ctx, r, flow.EventEscalate)
-	return flow.StepDone, nil
 }
 
 // configured says whether the configuration still has what it takes to remove
@@ -151,24 +146,6 @@ func (a *Access) configured(ctx context.Context, r flow.Run) error {
 		}
 	}
 	return nil
-}
-
-// failed records a failed attempt at granting.
-func (a *Access) failed(ctx context.Context, id string, cause error) (flow.Step, error) {
-	a.Log.WarnContext(ctx, "granting failed", "run", id, "error", cause)
-	r, err := a.Runs.Change(ctx, id, a.Clock.Now, func(flow.Run) (flow.Input, error) {
-		return flow.Fail{Step: flow.EventEscalate, Reason: flow.FailureOf(cause), Wait: flow.AskedToWait(cause), Sick: flow.IsAtSick(cause)}, nil
-	})
-	if err != nil && flow.CodeOf(err) != flow.CodeStale {
-		return "", again(err)
-	}
-	if flow.AskedToWait(cause) > 0 || flow.IsAtSick(cause) {
-		return flow.StepDone, nil // the execution would not wait that long: another one is started then
-	}
-	if flow.Next(r) == flow.StepEscalate {
-		return "", again(cause)
-	}
-	return flow.Next(r), nil
 }
 
 // intend writes down what is about to be granted and schedules its removal,
@@ -202,7 +179,7 @@ func (a *Access) intend(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run
 		if r.Identity != "" && identity != r.Identity {
 			return r, nil, flow.Errorf(flow.CodeIdentity, "who %s is at %s has changed since this was approved: make a new request", r.Requester.Display(), target.Title())
 		}
-		entitlements, err := opened.Entitlements(target, identity, r.ID)
+		entitlements, err := entitlementsOf(opened, target, identity, r.ID)
 		if err != nil {
 			return r, nil, err
 		}
@@ -210,7 +187,7 @@ func (a *Access) intend(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run
 			return r, nil, err
 		}
 		r, err = a.Runs.Change(ctx, r.ID, a.Clock.Now, func(flow.Run) (flow.Input, error) {
-			return flow.Intend{Strategy: *f.Strategy, Target: target, Identity: identity, Entitlements: entitlements, Terms: terms}, nil
+			return flow.Intend{Strategy: *f.Strategy, Target: target, Identity: identity, Entitlements: distinct(entitlements), Terms: terms}, nil
 		})
 		if err != nil {
 			return r, nil, err
@@ -238,6 +215,45 @@ func (a *Access) freeze(s flow.Strategy, target flow.Target, entitlements []flow
 		}
 	}
 	return nil
+}
+
+// entitlementsOf gives what a target means, which may be several by its bindings:
+// then each entitlement has the settings that are its own.
+func entitlementsOf(opened strategy.Strategy, target flow.Target, identity, runID string) ([]flow.Entitlement, error) {
+	var all []flow.Entitlement
+	for i, one := range target.All() {
+		entitlements, err := opened.Entitlements(one, identity, runID)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entitlements {
+			if len(target.Each) > 0 {
+				e.Settings = maps.Clone(e.Settings)
+				if e.Settings == nil {
+					e.Settings = map[string]string{}
+				}
+				maps.Copy(e.Settings, target.Each[i])
+			}
+			all = append(all, e)
+		}
+	}
+	return all, nil
+}
+
+// distinct leaves out what is there twice: two ways to write one thing, or two values
+// of which a person has one. Then the higher is what they get.
+func distinct(entitlements []flow.Entitlement) []flow.Entitlement {
+	var out []flow.Entitlement
+	for _, e := range entitlements {
+		i := slices.IndexFunc(out, func(other flow.Entitlement) bool { return other.Key == e.Key })
+		switch {
+		case i < 0:
+			out = append(out, e)
+		case slices.Index(e.Values, e.Value) > slices.Index(e.Values, out[i].Value):
+			out[i] = e
+		}
+	}
+	return out
 }
 
 // onEscalate asks the flow's hook before anything is granted. It returns nil
@@ -315,31 +331,14 @@ func (a *Access) identity(ctx context.Context, f *flow.Flow, r flow.Run, opened 
 	return "", flow.Errorf(flow.CodeIdentity, "%s is not known to %s: Slack shows this app no e-mail address of theirs. Give the app the scope users:read.email, or the person an address", who.Display(), s.Name)
 }
 
-// grantAll creates or joins each entitlement of the run, all at once: what a
-// target takes its time for keeps none of the others from being begun.
-func (a *Access) grantAll(ctx context.Context, r flow.Run, opened strategy.Strategy) (flow.Escalate, error) {
-	processing := record.Processing(r, flow.EventEscalate, r.Access.EventID, a.Clock.Now())
-	all := make([]strategy.Result, len(r.Access.Entitlements))
-	errs := make([]error, len(all))
-	var work sync.WaitGroup
-	for i, e := range r.Access.Entitlements {
-		work.Go(func() {
-			ctx, cancel := a.within(ctx, a.CallTimeout)
-			defer cancel()
-			all[i], errs[i] = a.grant(ctx, opened, call(r, e, processing, strategy.Granting), r.Holder(e))
-			errs[i] = a.turnOf(errs[i])
-		})
-	}
-	work.Wait()
-	if err := worst(errs); err != nil {
-		return flow.Escalate{}, err
-	}
-	outputs := outputs{}
-	for i, e := range r.Access.Entitlements {
-		outputs.add(e.Key, all[i])
-	}
-	output, err := outputs.join()
-	return flow.Escalate{Output: output, Warnings: outputs.warnings}, err
+// grantAll creates or joins the entitlements of the run that it is time for, all at
+// once: one that fails, or that its target takes its time for, keeps none of the
+// others. The error is the one that decides what becomes of the step.
+func (a *Access) grantAll(ctx context.Context, r flow.Run, opened strategy.Strategy) ([]flow.Outcome, error) {
+	return a.all(ctx, r, flow.EventEscalate, func(ctx context.Context, e flow.Entitlement) (flow.Outcome, error) {
+		result, err := a.grant(ctx, opened, a.call(r, e, flow.EventEscalate), r.Holder(e))
+		return flow.Outcome{Output: result.Output, Warnings: result.Warnings}, err
+	})
 }
 
 // grant makes the run a holder of one entitlement, and brings the target to what all

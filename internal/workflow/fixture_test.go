@@ -708,7 +708,7 @@ func (g *target) check(key string) {
 			continue
 		}
 		_, asked := r.EndAsked()
-		holds := slices.ContainsFunc(r.Access.Entitlements, func(e flow.Entitlement) bool { return e.Key == key })
+		holds := slices.ContainsFunc(r.Access.Entitlements, func(e flow.Part) bool { return e.Key == key })
 		if holds && !asked && r.Access.Removal.EventID == "" {
 			g.broken = append(g.broken, fmt.Sprintf("%s was removed while run %s holds it", key, r.ID))
 		}

@@ -171,7 +171,7 @@ const needsForm = "needs, first form"
 // run's own target only.
 func needsOf(r flow.Run, rights func(flow.Strategy) strategy.Rights) []string {
 	s := r.Access.Strategy
-	s.Targets = []flow.Target{r.Access.Target}
+	s.Targets = r.Access.Target.All()
 	return needs(s, rights)
 }
 

@@ -206,15 +206,18 @@ func (c Reconcile) places(ctx context.Context) ([]place, error) {
 			return nil, err
 		}
 		for _, r := range page.Runs {
-			if !r.Held(c.Now()) || r.Access.Seen.After(c.Now().Add(-settled)) || !c.Observes(r.Access.Strategy) {
+			if !r.Held(c.Now()) || !c.Observes(r.Access.Strategy) {
 				continue
 			}
-			p, err := at(r.Access.Strategy, r.Access.Target)
-			if err != nil {
-				return nil, err
-			}
 			for _, e := range r.Access.Entitlements {
-				p.granted[e.Key] = granted{r.ID, r.Missing(), e, r.Access.Identity}
+				if seen := r.Access.SeenAt(e.Key); seen.IsZero() || seen.After(c.Now().Add(-settled)) {
+					continue
+				}
+				p, err := at(r.Access.Strategy, r.Access.TargetOf(e.Entitlement))
+				if err != nil {
+					return nil, err
+				}
+				p.granted[e.Key] = granted{r.ID, e.State() == flow.PartMissing || len(r.Access.Entitlements) == 1 && r.Missing(), e.Entitlement, r.Access.Identity}
 			}
 		}
 		if q.Cursor = page.Cursor; q.Cursor == "" {
@@ -277,7 +280,7 @@ func (c Reconcile) compare(ctx context.Context, p place) (found []flow.Drift, un
 		g := p.granted[key]
 		alone := len(g.entitlement.Values) == 0 // a list does not say which value somebody has
 		if there[key] && alone && g.missing {
-			if err := c.note(ctx, g.run, flow.Find{}); err != nil {
+			if err := c.note(ctx, g.run, flow.Find{Key: key}); err != nil {
 				return nil, 0, err
 			}
 		}
@@ -315,7 +318,7 @@ func (c Reconcile) differs(ctx context.Context, p place, observer strategy.Obser
 		if err != nil {
 			return d, err
 		}
-		mine := r.Access != nil && slices.ContainsFunc(r.Access.Entitlements, func(other flow.Entitlement) bool { return other.Key == e.Key })
+		mine := r.Access != nil && slices.ContainsFunc(r.Access.Entitlements, func(other flow.Part) bool { return other.Key == e.Key })
 		if !mine {
 			continue
 		}
@@ -345,13 +348,13 @@ func (c Reconcile) differs(ctx context.Context, p place, observer strategy.Obser
 	switch d.Kind = g.Compare(seen.Presence, seen.Value, live, leaving, c.Now()); d.Kind {
 	case flow.DriftMissing:
 		who = last(func(h holding) bool {
-			return h.run.Held(c.Now()) && !h.run.Access.Seen.After(c.Now().Add(-settled)) && !has(h)
+			return h.run.Held(c.Now()) && !h.run.Access.SeenAt(e.Key).After(c.Now().Add(-settled)) && !has(h)
 		})
 		if who == nil { // being granted, or its end has come
 			d.Kind = ""
 			return d, nil
 		}
-		err = c.note(ctx, who.ID, flow.Miss{})
+		err = c.note(ctx, who.ID, flow.Miss{Key: e.Key})
 	case flow.DriftLingering:
 		if closed := last(func(h holding) bool { return !h.run.Access.Live() }); closed != nil {
 			who = closed
@@ -360,7 +363,7 @@ func (c Reconcile) differs(ctx context.Context, p place, observer strategy.Obser
 	case "":
 		for _, h := range runs {
 			if h.run != nil && h.run.Missing() && has(h) && err == nil {
-				err = c.note(ctx, h.run.ID, flow.Find{})
+				err = c.note(ctx, h.run.ID, flow.Find{Key: e.Key})
 			}
 		}
 	}

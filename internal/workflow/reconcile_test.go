@@ -357,7 +357,7 @@ func BenchmarkReconcile(b *testing.B) {
 		r.Access = &access
 		r.ID, r.Rev = flow.RunIDFrom("acme", fmt.Sprint("grant", i)), 0
 		r.Access.Identity = fmt.Sprintf("holder%d@example.com", i)
-		r.Access.Entitlements = []flow.Entitlement{{Key: "db/" + r.Access.Identity}}
+		r.Access.Entitlements = []flow.Part{{Entitlement: flow.Entitlement{Key: "db/" + r.Access.Identity}}}
 		r.Access.Target.Settings = map[string]string{"n": fmt.Sprint(i % targets)}
 		_, err := w.runs.Put(b.Context(), r)
 		must(b, err)

@@ -135,12 +135,18 @@ func timedOut(err error) bool {
 }
 
 // postponeGrant puts a grant off: another execution begins when it is due.
-func (a *Access) postponeGrant(ctx context.Context, id string) (flow.Step, error) {
-	_, err := a.Runs.Change(ctx, id, a.Clock.Now, func(flow.Run) (flow.Input, error) {
-		return flow.Postpone{Step: flow.EventEscalate}, nil
+func (a *Access) postponeGrant(ctx context.Context, id string, hooks []string) (flow.Step, error) {
+	r, err := a.Runs.Change(ctx, id, a.Clock.Now, func(flow.Run) (flow.Input, error) {
+		return flow.Postpone{Step: flow.EventEscalate, Hooks: hooks}, nil
 	})
-	if err != nil && flow.CodeOf(err) != flow.CodeStale { // ended meanwhile
+	switch {
+	case flow.CodeOf(err) == flow.CodeStale:
+		return flow.StepDone, nil // ended meanwhile
+	case err != nil:
 		return "", again(err)
+	case r.Status == flow.Escalated: // with what is there: the others are given up
+		a.arm(ctx, r)
+		return flow.Next(r), nil
 	}
 	return flow.StepDone, nil
 }

@@ -43,7 +43,7 @@ func run(n int) store.Item {
 		Access: &flow.Access{
 			Strategy: flow.Strategy{Name: "databases", Type: "http", Settings: map[string]string{"url": "https://grants.example.com/sym"}},
 			Target:   flow.Target{Name: "orders-db", Type: "http", Settings: map[string]string{"identifier": "orders"}},
-			Identity: requester.Email, Entitlements: []flow.Entitlement{{Key: "http/orders/" + id}}, First: created, End: created.Add(time.Hour),
+			Identity: requester.Email, Entitlements: []flow.Part{{Entitlement: flow.Entitlement{Key: "http/orders/" + id}}}, First: created, End: created.Add(time.Hour),
 		},
 	}
 	for i, name := range []flow.EventName{flow.EventPrompt, flow.EventRequest, flow.EventApprove, flow.EventEscalate, flow.EventDeescalate} {
