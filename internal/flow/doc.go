@@ -15,6 +15,8 @@
 //     of its own, because it outlives each of the runs that hold it. How much of it
 //     the target is to show, where runs need different things: goal.go. How what a
 //     target shows differs from what is recorded of one: drift.go.
+//   - Several targets on one run: how each stands, [Part] in parts.go, and what an
+//     attempt for several comes to, [Attempted] in attempted.go.
 //   - A target that works on after it has answered, or shows late what it has done:
 //     [Work] in grant.go, which outlives leases, and [Waiting] in waiting.go, by which
 //     a run waits without an execution.

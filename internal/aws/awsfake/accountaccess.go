@@ -162,11 +162,10 @@ func (c *IdentityCenter) listEntitlements(q *request) (out any, err error) {
 			err = bad
 			return
 		}
-		m := map[string]any{"entitlements": page}
-		if next != nil {
-			m["nextToken"] = *next
-		}
-		out = m
+		out = struct {
+			Entitlements []map[string]any `json:"entitlements"`
+			NextToken    *string          `json:"nextToken,omitempty"`
+		}{page, next}
 	})
 	return out, err
 }
