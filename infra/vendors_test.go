@@ -29,6 +29,7 @@ func newVendors(t *testing.T, now func() time.Time) vendors {
 	google.TrustAWS("DriftRole", "secret")
 	google.AddUser("alice@example.com")
 	google.AddGroup("oncall@example.com", "On call")
+	google.AddProject("acme-production", "Production")
 	v := vendors{
 		addresses: map[string]string{
 			"acme.onelogin.com":    oneloginfake.New(t).URL,

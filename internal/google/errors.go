@@ -101,3 +101,12 @@ func Failure(err error, api API) error {
 		Message: api.Name + " is not enabled in the project of the service account: enable " + strings.TrimPrefix(api.Base, "https://") + " there",
 	}
 }
+
+// AsGone finds a [Gone] behind an error.
+func AsGone(err error) (*Gone, bool) { return errors.AsType[*Gone](err) }
+
+// Forbidden tells whether Google has refused something to us; of what is not there,
+// it says the same.
+func Forbidden(err error) bool {
+	return vendorhttp.StatusOf(err) == http.StatusForbidden && !Disabled(err) && flow.CodeOf(err) == flow.CodeStrategy
+}

@@ -31,9 +31,9 @@ type APIs struct {
 	// Sign signs claims by the private key of an integration, for those that have one:
 	// appkey.Keys.
 	Sign func(ctx context.Context, i *flow.Integration, id string, claims map[string]any) (string, error)
-	// Accounts says how AWS signs for us. It is asked at the first sign-in by AWS, and
+	// AWS says how AWS signs for us. It is asked at the first sign-in by AWS, and
 	// required by those.
-	Accounts func() (*account.Accounts, error)
+	AWS func() (*account.Accounts, error)
 	// IdentityToken gives AWS's own word on who we are, for an audience, for integrations
 	// that sign in by it: webidentity.Tokens.
 	IdentityToken func(ctx context.Context, audience string) (string, error)
@@ -75,4 +75,17 @@ func (s signIn) key() string {
 		set[strategy.SettingGoogleAccount], set[strategy.SettingPrivateKeyKMS], s.to.Secrets[strategy.SettingPrivateKey].Path,
 		s.to.Secrets[strategy.SettingPrivateKey].JSONKey, strings.Join(s.scopes, " "),
 	}, "\n")
+}
+
+// Pages reads a list to its end. read gives the token of the page after.
+func Pages(read func(token string) (string, error)) error {
+	const most = 1000
+	token := ""
+	for range most {
+		var err error
+		if token, err = read(token); err != nil || token == "" {
+			return err
+		}
+	}
+	return flow.Errorf(flow.CodeStrategy, "Google has a list of more than %d pages, which is not read", most)
 }

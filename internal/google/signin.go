@@ -94,7 +94,7 @@ func (s signIn) exchange(ctx context.Context) (header string, err error) {
 // sends it, and believes what AWS answers
 // (https://cloud.google.com/iam/docs/workload-identity-federation-with-other-clouds#advanced_scenarios).
 func (s signIn) signedByAWS(ctx context.Context, audience string) (string, error) {
-	accounts, err := s.apis.Accounts()
+	accounts, err := s.apis.AWS()
 	if err != nil {
 		return "", &flow.Error{Code: flow.CodeUnavailable, Message: "the configuration of AWS's clients here can't be read, by which we sign in to Google", Cause: err}
 	}

@@ -52,7 +52,7 @@ func New(t testing.TB) *Fake {
 	t.Helper()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	f := &Fake{
-		clock: func() time.Time { return now }, keys: map[string]string{awsKeyID: awsSecret}, tokens: map[string]token{}, state: state{groups: map[string]*group{}, users: map[string]*user{}},
+		clock: func() time.Time { return now }, keys: map[string]string{awsKeyID: awsSecret}, tokens: map[string]token{}, state: state{groups: map[string]*group{}, users: map[string]*user{}, projects: map[string]*project{}},
 		edition: true, enabled: true,
 	}
 	f.Front = &strategytest.Front{
@@ -182,7 +182,7 @@ type route struct {
 
 func at(pattern string) *regexp.Regexp { return regexp.MustCompile("^" + pattern + "$") }
 
-var routes = slices.Concat(signInRoutes, cloudIdentityRoutes, directoryRoutes)
+var routes = slices.Concat(signInRoutes, cloudIdentityRoutes, directoryRoutes, resourceManagerRoutes)
 
 // find gives the method that is called; nil if there is none.
 func find(r *http.Request) (*route, *call) {

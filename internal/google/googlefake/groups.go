@@ -16,10 +16,11 @@ const (
 	Customer = "C046psxkn"
 )
 
-// state is all groups and accounts, by address in lower case.
+// state is all groups and accounts, by address in lower case, and projects.
 type state struct {
-	groups map[string]*group
-	users  map[string]*user
+	groups   map[string]*group
+	users    map[string]*user
+	projects map[string]*project // by id
 }
 
 type group struct {
@@ -41,7 +42,7 @@ type user struct {
 }
 
 func (s state) copy() state {
-	c := state{map[string]*group{}, maps.Clone(s.users)}
+	c := state{map[string]*group{}, maps.Clone(s.users), map[string]*project{}}
 	for address, g := range s.groups {
 		copied := *g
 		copied.members = map[string]*member{}
@@ -50,6 +51,10 @@ func (s state) copy() state {
 			copied.members[who] = &one
 		}
 		c.groups[address] = &copied
+	}
+	for id, p := range s.projects {
+		copied := *p
+		c.projects[id] = &copied
 	}
 	return c
 }
@@ -145,6 +150,9 @@ func (f *Fake) DeleteUser(address string) {
 func (s *state) forget(address string) {
 	for _, g := range s.groups {
 		delete(g.members, strings.ToLower(address))
+	}
+	for _, p := range s.projects {
+		p.forget(address)
 	}
 }
 

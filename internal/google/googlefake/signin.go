@@ -254,7 +254,7 @@ func (f *Fake) APIs() *google.APIs {
 	cfg := aws.Config{Region: "eu-west-1", Credentials: credentials.NewStaticCredentialsProvider(awsKeyID, awsSecret, awsToken)}
 	return &google.APIs{
 		HTTP: f.server.Client(), Now: f.Now, Sign: appkey.Keys{Secrets: secrets{}}.Sign,
-		Accounts:      func() (*account.Accounts, error) { return &account.Accounts{AWS: cfg, Now: f.Now}, nil },
+		AWS:           func() (*account.Accounts, error) { return &account.Accounts{AWS: cfg, Now: f.Now}, nil },
 		IdentityToken: func(_ context.Context, audience string) (string, error) { return identityToken + audience, nil },
 	}
 }

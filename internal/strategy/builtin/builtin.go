@@ -19,6 +19,7 @@ import (
 	"github.com/symflows/symflows/internal/strategy/awssso"
 	"github.com/symflows/symflows/internal/strategy/boundary"
 	"github.com/symflows/symflows/internal/strategy/custom"
+	"github.com/symflows/symflows/internal/strategy/gcpiam"
 	"github.com/symflows/symflows/internal/strategy/github"
 	"github.com/symflows/symflows/internal/strategy/googlegroup"
 	httpstrategy "github.com/symflows/symflows/internal/strategy/http"
@@ -39,6 +40,7 @@ var Types = sync.OnceValue(func() map[string]strategy.Type {
 		awssso.Type(),
 		boundary.Type(),
 		custom.Type(),
+		gcpiam.Type(),
 		googlegroup.Type(),
 		github.Type(),
 		httpstrategy.Type(),

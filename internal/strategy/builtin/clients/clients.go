@@ -27,6 +27,7 @@ import (
 	awssso "github.com/symflows/symflows/internal/strategy/awssso/client"
 	boundary "github.com/symflows/symflows/internal/strategy/boundary/client"
 	custom "github.com/symflows/symflows/internal/strategy/custom/client"
+	gcpiam "github.com/symflows/symflows/internal/strategy/gcpiam/client"
 	github "github.com/symflows/symflows/internal/strategy/github/client"
 	googlegroup "github.com/symflows/symflows/internal/strategy/googlegroup/client"
 	httpstrategy "github.com/symflows/symflows/internal/strategy/http/client"
@@ -65,6 +66,7 @@ var openers = map[string]func(Deps) strategy.Opener{
 		return boundary.Open(boundary.Deps{HTTP: d.HTTPClient, Secrets: d.Secrets, Now: d.Now})
 	},
 	"custom":       func(d Deps) strategy.Opener { return custom.Open(d.Handlers) },
+	"gcp_iam":      func(d Deps) strategy.Opener { return gcpiam.Open(d.google()) },
 	"google_group": func(d Deps) strategy.Opener { return googlegroup.Open(d.google()) },
 	"github": func(d Deps) strategy.Opener {
 		return github.Open(github.Deps{HTTP: d.HTTPClient, Secrets: d.Secrets, Keys: d.keys(), Now: d.Now, Looking: d.Looking})
@@ -107,7 +109,7 @@ func inGoogle(d Deps) *google.APIs {
 		return &webidentity.Tokens{Accounts: accounts}, err
 	})
 	return &google.APIs{
-		HTTP: d.HTTPClient, Now: d.Now, Looking: d.Looking, Accounts: d.accounts,
+		HTTP: d.HTTPClient, Now: d.Now, Looking: d.Looking, AWS: d.accounts,
 		Sign: appkey.Keys{Secrets: d.Secrets, Accounts: d.accounts}.Sign,
 		IdentityToken: func(ctx context.Context, audience string) (string, error) {
 			tokens, err := word()

@@ -22,15 +22,15 @@ const maxNested = 20
 func Open(apis *google.APIs) strategy.Opener {
 	return func(s flow.Strategy) (strategy.Strategy, error) {
 		directory := newDirectory(apis, s.Integration)
-		g := &strategyOf{frozen: s, accounts: directory, groups: directory}
+		g := &strategyOf{frozen: s, accounts: apis.Accounts(s.Integration), groups: directory}
 		if cmp.Or(s.Settings[googlegroup.SettingAPI], googlegroup.CloudIdentity) == googlegroup.CloudIdentity {
-			g.groups = newCloudIdentity(apis, s.Integration, directory)
+			g.groups = newCloudIdentity(apis, s.Integration, directory, g.accounts)
 		}
 		return g, nil
 	}
 }
 
-// groups are Google's, by one of its APIs. Errors are a gone where the group or the
+// groups are Google's, by one of its APIs. Errors are a google.Gone where the group or the
 // account is not there.
 type groups interface {
 	// find looks for a place of a person in a group. The place of somebody who has
@@ -63,21 +63,11 @@ type place struct {
 	nested        bool      // it is a group's
 }
 
-// gone says that Google has no such group or account.
-type gone struct{ what, name string }
-
-const (
-	aGroup    = "group"
-	anAccount = "account"
-)
-
-func (g *gone) Error() string { return fmt.Sprintf("Google has no %s %s", g.what, g.name) }
-
 // strategyOf is a strategy whose targets are groups.
 type strategyOf struct {
 	frozen   flow.Strategy
 	groups   groups
-	accounts *directory
+	accounts *google.Accounts
 }
 
 // Entitlements implements strategy.Strategy.
@@ -99,7 +89,7 @@ func (s *strategyOf) Grant(ctx context.Context, c strategy.Call) (strategy.Resul
 	if google.Exists(err) {
 		err = s.change(ctx, c, role, until)
 	}
-	if isForbidden(err) && !until.IsZero() { // as of an edition that has no ends: the other calls tell if it is more than that
+	if google.Forbidden(err) && !until.IsZero() { // as of an edition that has no ends: the other calls tell if it is more than that
 		if err = s.groups.add(ctx, group, c.Identity, role, time.Time{}); google.Exists(err) {
 			err = s.change(ctx, c, role, time.Time{})
 		}
@@ -142,9 +132,9 @@ func (s *strategyOf) Revoke(ctx context.Context, c strategy.Call) (strategy.Resu
 	if err == nil && found.role != "" {
 		err = s.groups.remove(ctx, found)
 	} else if err == nil {
-		err = s.accounts.exists(ctx, c.Identity)
+		err = s.accounts.Exists(ctx, c.Identity)
 	}
-	if g, is := asGone(err); is {
+	if g, is := google.AsGone(err); is {
 		return strategy.Result{Warnings: []string{g.Error() + " any more: the access counts as removed"}}, nil
 	}
 	return strategy.Result{}, err
@@ -155,7 +145,7 @@ func (s *strategyOf) Revoke(ctx context.Context, c strategy.Call) (strategy.Resu
 func (s *strategyOf) Observe(ctx context.Context, c strategy.Call) (strategy.Sight, error) {
 	seen := strategy.Sight{Presence: flow.Absent}
 	found, err := s.groups.find(ctx, groupOf(c.Target), c.Identity)
-	if _, is := asGone(err); is {
+	if _, is := google.AsGone(err); is {
 		return seen, nil
 	} else if err != nil {
 		return strategy.Sight{}, err
@@ -181,7 +171,7 @@ func (s *strategyOf) others(ctx context.Context, group, person string) ([]string
 		}
 		asked++
 		in, err := s.groups.within(ctx, m.person, person)
-		if _, is := asGone(err); is || isForbidden(err) { // of another Workspace, as a rule
+		if _, is := google.AsGone(err); is || google.Forbidden(err) { // of another Workspace, as a rule
 			continue
 		} else if err != nil {
 			return nil, err
@@ -197,7 +187,7 @@ func (s *strategyOf) others(ctx context.Context, group, person string) ([]string
 // there. A group that is gone has none.
 func (s *strategyOf) Holders(ctx context.Context, target flow.Target) ([]string, error) {
 	members, err := s.groups.members(ctx, groupOf(target))
-	if _, is := asGone(err); is {
+	if _, is := google.AsGone(err); is {
 		return nil, nil
 	} else if err != nil {
 		return nil, err
@@ -213,12 +203,17 @@ func (s *strategyOf) Holders(ctx context.Context, target flow.Target) ([]string,
 
 // refusal says what a grant's error means.
 func refusal(err error) error {
-	g, is := asGone(err)
+	g, is := google.AsGone(err)
 	switch {
-	case is && g.what == aGroup:
+	case is && g.What == google.Group:
 		return flow.Errorf(flow.CodeStrategy, "%s: make it there, or correct the target", g)
 	case is:
 		return flow.Errorf(flow.CodeIdentity, "%s: have an administrator save the address of their account as who they are at google_group", g)
 	}
 	return err
+}
+
+// Identity implements strategy.Identifier.
+func (s *strategyOf) Identity(ctx context.Context, who flow.Actor) (string, error) {
+	return s.accounts.Identity(ctx, who, s.frozen.Type)
 }

@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -34,12 +33,13 @@ const dynamic = "cloudidentity.googleapis.com/groups.dynamic"
 // told by another call, which would be refused in the second case only.
 type cloudIdentity struct {
 	api      *vendorhttp.Client
-	others   *directory
+	groups   *directory // what else tells of a group
+	accounts *google.Accounts
 	customer string
 }
 
-func newCloudIdentity(apis *google.APIs, i *flow.Integration, d *directory) *cloudIdentity {
-	return &cloudIdentity{api: apis.Client(i, cloudIdentityAPI), others: d, customer: customerOf(i)}
+func newCloudIdentity(apis *google.APIs, i *flow.Integration, d *directory, a *google.Accounts) *cloudIdentity {
+	return &cloudIdentity{api: apis.Client(i, cloudIdentityAPI), groups: d, accounts: a, customer: customerOf(i)}
 }
 
 type entityKey struct {
@@ -74,15 +74,15 @@ type operation struct {
 func (c *cloudIdentity) name(ctx context.Context, group string) (string, error) {
 	var got struct{ Name string }
 	err := c.do(ctx, http.MethodGet, "/v1/groups:lookup", url.Values{"groupKey.id": {group}}, nil, &got)
-	if isForbidden(err) {
-		_, e := c.others.group(ctx, group)
-		if _, is := asGone(e); is {
+	if google.Forbidden(err) {
+		_, e := c.groups.group(ctx, group)
+		if _, is := google.AsGone(e); is {
 			return "", e
 		}
 		return "", err
 	}
 	if vendorhttp.StatusOf(err) == http.StatusNotFound {
-		return "", &gone{aGroup, group}
+		return "", &google.Gone{What: google.Group, Name: group}
 	}
 	if err == nil && !strings.HasPrefix(got.Name, "groups/") {
 		return "", flow.Errorf(flow.CodeUnavailable, "Google has not said which group %s is", group)
@@ -103,7 +103,7 @@ func (c *cloudIdentity) find(ctx context.Context, group, person string) (place, 
 	switch {
 	case vendorhttp.StatusOf(err) == http.StatusNotFound:
 		return place{group: group, person: person}, nil
-	case isForbidden(err): // as of who is not in it: the list tells
+	case google.Forbidden(err): // as of who is not in it: the list tells
 		all, err := c.list(ctx, name, group)
 		if err != nil {
 			return place{}, err
@@ -161,13 +161,11 @@ func (c *cloudIdentity) add(ctx context.Context, group, person, role string, unt
 	var op operation
 	err = c.do(ctx, http.MethodPost, "/v1/"+name+"/memberships", nil, membership{Member: entityKey{person}, Roles: roles(role, until)}, &op)
 	if vendorhttp.StatusOf(err) == http.StatusNotFound {
-		return &gone{anAccount, person}
+		return &google.Gone{What: google.Account, Name: person}
 	}
-	if isForbidden(err) { // as of an account that is not there
-		if e := c.others.exists(ctx, person); e != nil {
-			if _, is := asGone(e); is {
-				return e
-			}
+	if google.Forbidden(err) { // as of an account that is not there
+		if e := c.accounts.Exists(ctx, person); e != nil {
+			return e
 		}
 	}
 	if err != nil {
@@ -250,7 +248,7 @@ func (c *cloudIdentity) members(ctx context.Context, group string) ([]place, err
 
 func (c *cloudIdentity) list(ctx context.Context, name, group string) ([]place, error) {
 	var all []place
-	err := pages(func(token string) (string, error) {
+	err := google.Pages(func(token string) (string, error) {
 		var got struct {
 			Memberships   []membership
 			NextPageToken string
@@ -273,7 +271,7 @@ func (c *cloudIdentity) within(ctx context.Context, group, person string) (bool,
 	}
 	var got struct{ HasMembership bool }
 	err = c.do(ctx, http.MethodGet, "/v1/"+name+"/memberships:checkTransitiveMembership", url.Values{"query": {"member_key_id == " + quoted(person)}}, nil, &got)
-	if !isForbidden(err) {
+	if !google.Forbidden(err) {
 		return got.HasMembership, err
 	}
 	found, err := c.find(ctx, group, person)
@@ -291,7 +289,7 @@ func (c *cloudIdentity) all(ctx context.Context) ([]flow.Target, error) {
 		return nil, flow.Errorf(flow.CodeStrategy, "which Workspace's groups are to be listed is not said: set %s in the integration, like C046psxkn", strategy.SettingGoogleCustomer)
 	}
 	var found []flow.Target
-	err := pages(func(token string) (string, error) {
+	err := google.Pages(func(token string) (string, error) {
 		var got struct {
 			Groups []struct {
 				Name, DisplayName string
@@ -317,21 +315,6 @@ func (c *cloudIdentity) do(ctx context.Context, method, path string, query url.V
 	return google.Failure(c.api.Do(ctx, method, path, query, body, answer), cloudIdentityAPI)
 }
 
-// pages reads a list to its end. read gives the token of the page after.
-func pages(read func(token string) (string, error)) error {
-	token := ""
-	for range maxPages {
-		var err error
-		if token, err = read(token); err != nil || token == "" {
-			return err
-		}
-	}
-	return flow.Errorf(flow.CodeStrategy, "Google has a list of more than %d pages, which is not read", maxPages)
-}
-
-// maxPages is of lists; Google has pages of up to 500.
-const maxPages = 1000
-
 // query makes one of names and values, without those that are empty.
 func query(pairs ...string) url.Values {
 	q := url.Values{}
@@ -341,12 +324,4 @@ func query(pairs ...string) url.Values {
 		}
 	}
 	return q
-}
-
-func asGone(err error) (*gone, bool) { return errors.AsType[*gone](err) }
-
-// isForbidden tells whether Google has refused something to us, or says so of what is
-// not there.
-func isForbidden(err error) bool {
-	return vendorhttp.StatusOf(err) == http.StatusForbidden && !google.Disabled(err) && flow.CodeOf(err) == flow.CodeStrategy
 }

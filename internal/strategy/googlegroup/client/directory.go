@@ -15,32 +15,28 @@ import (
 const (
 	scopeGroups  = "https://www.googleapis.com/auth/admin.directory.group.readonly"
 	scopeMembers = "https://www.googleapis.com/auth/admin.directory.group.member"
-	scopeUsers   = "https://www.googleapis.com/auth/admin.directory.user.readonly"
 
 	base       = "https://admin.googleapis.com"
 	root       = "/admin/directory/v1"
 	myCustomer = "my_customer"
 )
 
-// The Directory API is signed in to for the groups and for the accounts apart:
-// where an administrator has delegated one and not the other, one token for both
-// would be refused.
+// For members and groups, and for groups alone.
 var (
-	membersAPI  = google.API{Name: "Google's Admin SDK API", Base: base, Scopes: []string{scopeGroups, scopeMembers}, Reading: []string{scopeGroups, scopeMembers + ".readonly"}}
-	groupsAPI   = google.API{Name: "Google's Admin SDK API", Base: base, Scopes: []string{scopeGroups}, Reading: []string{scopeGroups}}
-	accountsAPI = google.API{Name: "Google's Admin SDK API", Base: base, Scopes: []string{scopeUsers}, Reading: []string{scopeUsers}}
+	membersAPI = google.API{Name: "Google's Admin SDK API", Base: base, Scopes: []string{scopeGroups, scopeMembers}, Reading: []string{scopeGroups, scopeMembers + ".readonly"}}
+	groupsAPI  = google.API{Name: "Google's Admin SDK API", Base: base, Scopes: []string{scopeGroups}, Reading: []string{scopeGroups}}
 )
 
-// directory has the groups and the accounts by the Directory API of the Admin SDK
+// directory has the groups by the Directory API of the Admin SDK
 // (https://developers.google.com/workspace/admin/directory/reference/rest).
 type directory struct {
-	memberAPI, groupAPI, accountAPI *vendorhttp.Client
-	customer                        string
+	memberAPI, groupAPI *vendorhttp.Client
+	customer            string
 }
 
 func newDirectory(apis *google.APIs, i *flow.Integration) *directory {
 	return &directory{
-		memberAPI: apis.Client(i, membersAPI), groupAPI: apis.Client(i, groupsAPI), accountAPI: apis.Client(i, accountsAPI), customer: customerOf(i),
+		memberAPI: apis.Client(i, membersAPI), groupAPI: apis.Client(i, groupsAPI), customer: customerOf(i),
 	}
 }
 
@@ -65,13 +61,13 @@ func membersPath(group string, more ...string) string {
 	return root + vendorhttp.Path(append([]string{"groups", group, "members"}, more...)...)
 }
 
-// group looks for a group. The error is a gone if it is not there, which Google says
+// group looks for a group. The error is a google.Gone if it is not there, which Google says
 // to those only who may see groups.
 func (d *directory) group(ctx context.Context, group string) (id string, err error) {
 	var got struct{ ID string }
 	err = d.do(ctx, d.groupAPI, http.MethodGet, root+vendorhttp.Path("groups", group), nil, nil, &got)
 	if vendorhttp.StatusOf(err) == http.StatusNotFound {
-		return "", &gone{aGroup, group}
+		return "", &google.Gone{What: google.Group, Name: group}
 	}
 	return got.ID, err
 }
@@ -81,7 +77,7 @@ func (d *directory) missing(ctx context.Context, group, person string) error {
 	if _, err := d.group(ctx, group); err != nil {
 		return err
 	}
-	return &gone{anAccount, person}
+	return &google.Gone{What: google.Account, Name: person}
 }
 
 func (d *directory) find(ctx context.Context, group, person string) (place, error) {
@@ -121,7 +117,7 @@ func (d *directory) remove(ctx context.Context, found place) error {
 
 func (d *directory) members(ctx context.Context, group string) ([]place, error) {
 	var all []place
-	err := pages(func(token string) (string, error) {
+	err := google.Pages(func(token string) (string, error) {
 		var got struct {
 			Members       []member
 			NextPageToken string
@@ -135,7 +131,7 @@ func (d *directory) members(ctx context.Context, group string) ([]place, error) 
 		return got.NextPageToken, err
 	})
 	if vendorhttp.StatusOf(err) == http.StatusNotFound {
-		return nil, &gone{aGroup, group}
+		return nil, &google.Gone{What: google.Group, Name: group}
 	}
 	return all, err
 }
@@ -161,7 +157,7 @@ func (d *directory) all(ctx context.Context) ([]flow.Target, error) {
 		customer = myCustomer
 	}
 	var found []flow.Target
-	err := pages(func(token string) (string, error) {
+	err := google.Pages(func(token string) (string, error) {
 		var got struct {
 			Groups        []struct{ ID, Email, Name string }
 			NextPageToken string
@@ -173,33 +169,6 @@ func (d *directory) all(ctx context.Context) ([]flow.Target, error) {
 		return got.NextPageToken, err
 	})
 	return found, err
-}
-
-// account is somebody's at Google.
-type account struct {
-	PrimaryEmail        string
-	Suspended, Archived bool
-}
-
-// account looks for an account. readable is false where we may not see accounts; the
-// error is a gone if there is none.
-func (d *directory) account(ctx context.Context, address string) (a account, readable bool, err error) {
-	err = d.do(ctx, d.accountAPI, http.MethodGet, root+vendorhttp.Path("users", address), query("projection", "basic"), nil, &a)
-	switch vendorhttp.StatusOf(err) {
-	case http.StatusNotFound:
-		return account{}, true, &gone{anAccount, address}
-	case http.StatusUnauthorized, http.StatusForbidden: // not allowed, not delegated, not enabled
-		if flow.CodeOf(err) == flow.CodeStrategy {
-			return account{}, false, nil
-		}
-	}
-	return a, true, err
-}
-
-// exists returns a gone if we may see accounts, and there is none.
-func (d *directory) exists(ctx context.Context, address string) error {
-	_, _, err := d.account(ctx, address)
-	return err
 }
 
 func (d *directory) do(ctx context.Context, c *vendorhttp.Client, method, path string, query url.Values, body, answer any) error {

@@ -3,6 +3,5 @@
 //	client.go         Open; grants, removes, reads back, in the words of both APIs
 //	cloudidentity.go  the groups by the Cloud Identity API, with ends of memberships
 //	directory.go      the groups by the Directory API of the Admin SDK, without
-//	identity.go       who people are: by their address, if the account is active
 //	discover.go       the groups that there are
 package client
