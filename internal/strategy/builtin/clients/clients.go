@@ -110,7 +110,7 @@ func inGoogle(d Deps) *google.APIs {
 	})
 	return &google.APIs{
 		HTTP: d.HTTPClient, Now: d.Now, Looking: d.Looking, AWS: d.accounts,
-		Sign: appkey.Keys{Secrets: d.Secrets, Accounts: d.accounts}.Sign,
+		Sign: d.keys().Sign,
 		IdentityToken: func(ctx context.Context, audience string) (string, error) {
 			tokens, err := word()
 			if err != nil {
