@@ -25,15 +25,19 @@
 //  2. strategy/acme/client: Open with what it works with, and a [Strategy]; an
 //     [Observer], if what was granted can be read back; an [Identifier], if people
 //     have other names there; a [Follower], if the system goes on working after it
-//     has answered; a [Lingerer], [Lister] and [Discoverer], where it can tell. Its test is strategytest.Run on a fake of the system
-//     that speaks the system's protocol and fails as its documentation says: its
-//     Subject has each of strategytest.Cases, or says why that can't happen there.
-//     One that acts in AWS is opened with aws/account's Accounts, and its fake is
-//     a file of aws/awsfake.
+//     has answered; a [Lingerer], [Lister] and [Discoverer], where it can tell. What
+//     is called by HTTP is called through package vendorhttp. Its test is
+//     strategytest.Run on a fake of the system that speaks the system's protocol and
+//     fails as its documentation says: its Subject has each of strategytest.Cases,
+//     or says why that can't happen there. The fake of a vendor is the package
+//     acmefake, behind a strategytest.Front. One that acts in AWS is opened with
+//     aws/account's Accounts, and its fake is a file of aws/awsfake.
 //  3. A line in builtin.Types and one in builtin/clients, which a test holds to
 //     each other.
-//  4. make docs writes its settings into docs/strategies.md; the page says what to
-//     create in the system, and what each failure looks like.
+//  4. make docs writes its settings, and how it is signed in to, into
+//     docs/strategies.md; the page says what to create in the system, and what each
+//     failure looks like. docs/examples/acme is a folder of flows, which a row of
+//     app's TestExamples_Vendors runs whole.
 //  5. A strategy of the type in infra/testdata/flows and its row in infra's
 //     strategyRows: which rights that gives the function that grants. Tests name
 //     both if they are missing.

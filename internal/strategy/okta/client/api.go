@@ -182,7 +182,7 @@ func (a api) change(ctx context.Context, method, group, user string) error {
 // member tells whether Okta shows the person in the group, by their own groups:
 // these are fewer than the members of a group may be.
 func (a api) member(ctx context.Context, groupID, user string) (bool, error) {
-	for page, err := range vendorhttp.Pages[[]group](ctx, a.http, vendorhttp.Path("api", "v1", "users", user, "groups"), url.Values{"limit": {perPage}}) {
+	for page, err := range vendorhttp.Pages[[]group](ctx, a.http, vendorhttp.Path("api", "v1", "users", user, "groups"), nil) {
 		if err != nil {
 			return false, err
 		}

@@ -78,13 +78,13 @@ func (f *Fake) api() http.Handler {
 	handle("POST /oauth2/v1/token", "", nil, f.token)
 	handle("GET /api/v1/users", "okta.users.read", append(paged, "search"), f.searchUsers)
 	handle("GET /api/v1/users/{user}", "okta.users.read", nil, f.getUser)
-	handle("GET /api/v1/users/{user}/groups", "okta.users.read", paged, f.userGroups)
+	handle("GET /api/v1/users/{user}/groups", "okta.users.read", []string{"after"}, f.userGroups)
 	handle("GET /api/v1/groups", "okta.groups.read", append(paged, "filter"), f.listGroups)
 	handle("GET /api/v1/groups/{group}", "okta.groups.read", nil, f.getGroup)
 	handle("GET /api/v1/groups/{group}/users", "okta.groups.read", paged, f.groupUsers)
 	handle("PUT /api/v1/groups/{group}/users/{user}", "okta.groups.manage", nil, f.change)
 	handle("DELETE /api/v1/groups/{group}/users/{user}", "okta.groups.manage", nil, f.change)
-	handle("GET /api/v1/groups/{group}/users/{user}/group-rules", "okta.groups.read", paged, f.rulesOf)
+	handle("GET /api/v1/groups/{group}/users/{user}/group-rules", "okta.groups.read", []string{"after"}, f.rulesOf)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		refuse(w, http.StatusMethodNotAllowed, "E0000022", "The endpoint does not support the provided HTTP method")
 	})
@@ -112,12 +112,20 @@ func missing(w http.ResponseWriter, id, kind string) {
 	refuse(w, http.StatusNotFound, "E0000007", fmt.Sprintf("Not found: Resource not found: %s (%s)", id, kind))
 }
 
+const created = "2026-01-01T00:00:00.000Z"
+
 func (u user) shown() map[string]any {
-	return map[string]any{"id": u.ID, "status": u.Status, "profile": map[string]string{"login": u.Login, "email": u.Email}}
+	return map[string]any{
+		"id": u.ID, "status": u.Status, "created": created, "lastUpdated": created, "profile": map[string]string{"login": u.Login, "email": u.Email},
+		"_links": map[string]any{"self": map[string]string{"href": "https://" + Domain + "/api/v1/users/" + u.ID}},
+	}
 }
 
 func (g group) shown() map[string]any {
-	return map[string]any{"id": g.ID, "type": g.Type, "profile": map[string]string{"name": g.Name, "description": ""}}
+	return map[string]any{
+		"id": g.ID, "type": g.Type, "created": created, "lastUpdated": created, "lastMembershipUpdated": created, "objectClass": []string{"okta:user_group"},
+		"profile": map[string]any{"name": g.Name, "description": nil}, "_links": map[string]any{},
+	}
 }
 
 // page answers with a part of a list, in the order of ids, and says where the next
@@ -296,7 +304,14 @@ func (f *Fake) rulesOf(w http.ResponseWriter, r *http.Request) {
 	found := map[string]map[string]any{}
 	for _, rule := range f.rules {
 		if rule.Group == group && rule.holds[id] {
-			found[rule.ID] = map[string]any{"id": rule.ID, "name": rule.Name, "status": "ACTIVE", "type": "group_rule"}
+			found[rule.ID] = map[string]any{
+				"id": rule.ID, "name": rule.Name, "status": "ACTIVE", "type": "group_rule", "created": created, "lastUpdated": created,
+				"conditions": map[string]any{
+					"expression": map[string]string{"type": "urn:okta:expression:1.0", "value": "user.department==\"ops\""},
+					"people":     map[string]any{"users": map[string]any{"exclude": slices.Sorted(maps.Keys(rule.excluded))}},
+				},
+				"actions": map[string]any{"assignUserToGroups": map[string]any{"groupIds": []string{group}}},
+			}
 		}
 	}
 	f.page(w, r, found)
