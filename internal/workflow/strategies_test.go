@@ -10,9 +10,15 @@ import (
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/google/googlefake"
 	"github.com/symflows/symflows/internal/strategy"
+	"github.com/symflows/symflows/internal/strategy/boundary/boundaryfake"
+	"github.com/symflows/symflows/internal/strategy/github"
+	"github.com/symflows/symflows/internal/strategy/github/githubfake"
+	"github.com/symflows/symflows/internal/strategy/googlegroup"
 	"github.com/symflows/symflows/internal/strategy/okta/oktafake"
 	"github.com/symflows/symflows/internal/strategy/onelogin/oneloginfake"
+	"github.com/symflows/symflows/internal/strategy/postgres/postgresfake"
 	"github.com/symflows/symflows/internal/strategy/strategytest"
 )
 
@@ -20,8 +26,38 @@ import (
 // that behaves as the system is documented to. [TestStrategies] lets them grant in a
 // world whose processes die and whose systems fail.
 var strategies = map[string]func(testing.TB) strategytest.Subject{
+	"boundary":    boundaryfake.Subject,
+	"github_repo": githubOf(github.Repo),
+	"github_team": githubOf(github.Team),
+	"github_org":  githubOf(github.Org),
+	"postgres 14": func(t testing.TB) strategytest.Subject { return postgresfake.Subject(t, 14) },
+	"postgres 17": func(t testing.TB) strategytest.Subject { return postgresfake.Subject(t, 17) },
+	"google_group by Cloud Identity": func(t testing.TB) strategytest.Subject {
+		return googlefake.GroupSubject(t, googlegroup.CloudIdentity)
+	},
+	"google_group by Directory": func(t testing.TB) strategytest.Subject {
+		return googlefake.GroupSubject(t, googlegroup.Directory)
+	},
 	"okta":     oktafake.Subject,
 	"onelogin": oneloginfake.Subject,
+}
+
+// githubOf gives GitHub's strategy with a target of a type as the first, and two
+// people who are in no organization.
+func githubOf(kind string) func(testing.TB) strategytest.Subject {
+	return func(t testing.TB) strategytest.Subject {
+		g := githubfake.New(t)
+		if kind == github.Org {
+			g.Manage()
+			g.RemoveMember("alice")
+			g.RemoveMember("bob")
+		}
+		s := g.Subject()
+		all := s.Strategy.Targets
+		i := slices.IndexFunc(all, func(target flow.Target) bool { return target.Type == kind })
+		s.Strategy.Targets = append([]flow.Target{all[i]}, slices.Delete(slices.Clone(all), i, i+1)...)
+		return s
+	}
 }
 
 // How much of each strategy is tried in one run of the tests. The rest is tried
@@ -70,7 +106,9 @@ func newSystem(t *testing.T, open func(testing.TB) strategytest.Subject, edit ..
 			targets = append(targets, target)
 		}
 	}
-	s.before = make([]has, len(s.things))
+	for i := range s.things {
+		s.before = append(s.before, s.now(i))
+	}
 	w := newWorld(t, append([]func(*flow.Flow){func(f *flow.Flow) {
 		f.Strategy = &flow.Strategy{Name: s.Strategy.Name, Type: s.Strategy.Type, Targets: targets}
 	}}, edit...)...)
@@ -382,6 +420,7 @@ func dieAt(t *testing.T, open func(testing.TB) strategytest.Subject, at int, aft
 	granted := func(cause string, target int) string {
 		w.at = w.flow.Strategy.Targets[target].Name
 		id := w.ask(asker, cause)
+		s.pass(foundOut)
 		w.click(id, flow.ActionApprove, first)
 		s.pass(foundOut)
 		w.want(id, flow.Escalated)
