@@ -16,7 +16,9 @@ import (
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
+	"github.com/symflows/symflows/internal/strategy/boundary/boundaryfake"
 	"github.com/symflows/symflows/internal/strategy/okta/oktafake"
+	"github.com/symflows/symflows/internal/strategy/onelogin/oneloginfake"
 	"github.com/symflows/symflows/internal/strategy/postgres/postgresfake"
 	"github.com/symflows/symflows/internal/strategy/strategytest"
 )
@@ -41,6 +43,20 @@ type vendorSystem struct {
 }
 
 var vendorExamples = []vendorExample{
+	{
+		strategy: "boundary", flow: "boundary", fill: map[string]string{"Target": "Operators"},
+		open: func(t *testing.T, _ func() time.Time) vendorSystem {
+			fake := boundaryfake.New(t)
+			return vendorSystem{fake, fake.URL, map[string]string{"/sym/main/boundary": boundaryfake.Password}}
+		},
+	},
+	{
+		strategy: "onelogin", flow: "onelogin", fill: map[string]string{"Target": "Support, its administrator"},
+		open: func(t *testing.T, _ func() time.Time) vendorSystem {
+			fake := oneloginfake.New(t)
+			return vendorSystem{fake, fake.URL, map[string]string{"/sym/main/onelogin": oneloginfake.ClientSecret}}
+		},
+	},
 	{
 		strategy: "okta", flow: "okta-access", fill: map[string]string{"Target": "Operations"}, found: "targets-okta.yaml",
 		open: func(t *testing.T, now func() time.Time) vendorSystem {
