@@ -2,6 +2,8 @@ package vendorhttp
 
 import (
 	"context"
+	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -61,23 +63,63 @@ func (t *Tokens) Authorize(key string, sign func(context.Context) (Token, error)
 	}
 }
 
+// WithSecrets signs in with the values of secrets. If the vendor refuses them (with
+// status 400 or 401), they are read anew, in case that one was rotated just now, and
+// it signs in with those that they are then.
+func WithSecrets(ctx context.Context, secrets strategy.Secrets, sign func(context.Context, []string) (Token, error), refs ...flow.SecretRef) (Token, error) {
+	var token Token
+	var refusal error
+	var before []string
+	for {
+		var values []string
+		for _, ref := range refs {
+			value, err := valueOf(ctx, secrets, ref)
+			if err != nil {
+				return Token{}, err
+			}
+			values = append(values, value)
+		}
+		if slices.Equal(values, before) {
+			return token, refusal
+		}
+		token, refusal = sign(ctx, values)
+		forgetter, ok := secrets.(strategy.Forgetter)
+		if status := StatusOf(refusal); !ok || before != nil || status != http.StatusBadRequest && status != http.StatusUnauthorized {
+			return token, refusal
+		}
+		before = values
+		for _, ref := range refs {
+			forgetter.Forget(ref)
+		}
+	}
+}
+
 // Secret gives what [Client.Authorize] is to be where a secret is all that it takes:
-// the header is made of its value, without space around it, which people paste along.
-// A value that was refused is read anew, in case that it was rotated just now.
+// the header is made of its value. A value that was refused is read anew, in case that it was rotated just now.
 func Secret(secrets strategy.Secrets, ref flow.SecretRef, header func(value string) string) func(ctx context.Context, refused string) (string, error) {
 	return func(ctx context.Context, refused string) (string, error) {
 		if forgetter, ok := secrets.(strategy.Forgetter); ok && refused != "" {
 			forgetter.Forget(ref)
 		}
-		value, err := secrets.Value(ctx, ref)
+		value, err := valueOf(ctx, secrets, ref)
 		if err != nil {
 			return "", err
 		}
-		if value = strings.TrimSpace(value); value == "" {
-			return "", flow.Errorf(flow.CodeStrategy, "secret %q is empty: give it a value", ref.Name)
-		}
 		return header(value), nil
 	}
+}
+
+// valueOf gives the value of a secret without space around it, which people paste
+// along.
+func valueOf(ctx context.Context, secrets strategy.Secrets, ref flow.SecretRef) (string, error) {
+	value, err := secrets.Value(ctx, ref)
+	if err != nil {
+		return "", err
+	}
+	if value = strings.TrimSpace(value); value == "" {
+		return "", flow.Errorf(flow.CodeStrategy, "secret %q is empty: give it a value", ref.Name)
+	}
+	return value, nil
 }
 
 func (t *Tokens) at(key string) *keptToken {

@@ -386,6 +386,44 @@ func TestSecret(t *testing.T) {
 	}
 }
 
+// TestWithSecrets: what is signed in with is read anew when the vendor refuses what
+// it was, once, and not for other faults.
+func TestWithSecrets(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, remembered, current string
+		status                    int // of what is not "new"
+		code                      flow.Code
+		asked                     string
+	}{
+		{"Right", "new", "new", 401, "", "new"},
+		{"Rotated", "old", "new\n", 401, "", "old new"},
+		{"RotatedAndRefusedByOAuth", "old", "new", 400, "", "old new"},
+		{"Wrong", "old", "old", 401, flow.CodeStrategy, "old"},
+		{"WrongStill", "old", "older", 401, flow.CodeStrategy, "old older"},
+		{"OutOfOrder", "old", "new", 500, flow.CodeUnavailable, "old"},
+		{"Empty", " ", "new", 401, flow.CodeStrategy, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			c := open(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Query().Get("password") != "new" {
+					w.WriteHeader(test.status)
+				}
+			})
+			var asked []string
+			sign := func(ctx context.Context, values []string) (vendorhttp.Token, error) {
+				asked = append(asked, values...)
+				return vendorhttp.Token{Header: "Bearer t"}, c.Do(ctx, "POST", "/tokens", url.Values{"password": values}, nil, nil)
+			}
+			_, err := vendorhttp.WithSecrets(t.Context(), &rotated{test.remembered, test.current}, sign, flow.SecretRef{Name: "key"})
+			if flow.CodeOf(err) != test.code || strings.Join(asked, " ") != test.asked {
+				t.Errorf("asked with %q: %v; want %q, and %q", asked, err, test.asked, test.code)
+			}
+		})
+	}
+}
+
 // TestTokens_AtOnce: many that need a token, or whose token was refused, ask for one.
 func TestTokens_AtOnce(t *testing.T) {
 	t.Parallel()
