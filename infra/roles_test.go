@@ -353,6 +353,7 @@ func TestKindsAreGranted(t *testing.T) {
 // strategyRows are the rights that each strategy brings access, as testdata/flows
 // configures it.
 var strategyRows = map[string][]string{
+	"aptible":            {"secretsmanager:GetSecretValue on arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/aptible-??????"},
 	"aws_account_access": {"sts:AssumeRole on arn:aws:iam::310987654321:role/sym/account-access if sts:ExternalId StringEquals 1f0c1f0c"},
 
 	"aws_eks": {

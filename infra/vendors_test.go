@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/symflows/symflows/internal/google/googlefake"
+	"github.com/symflows/symflows/internal/strategy/aptible/aptiblefake"
 	"github.com/symflows/symflows/internal/strategy/boundary/boundaryfake"
 	"github.com/symflows/symflows/internal/strategy/github/githubfake"
 	"github.com/symflows/symflows/internal/strategy/okta/oktafake"
@@ -32,12 +33,14 @@ func newVendors(t *testing.T, now func() time.Time) vendors {
 	google.AddProject("acme-production", "Production")
 	v := vendors{
 		addresses: map[string]string{
+			"auth.aptible.com":     aptiblefake.New(t).URL,
 			"acme.onelogin.com":    oneloginfake.New(t).URL,
 			"boundary.example.com": boundaryfake.New(t).URL,
 			"api.github.com":       githubfake.New(t).URL,
 			oktafake.Domain:        okta.URL,
 		},
 		secrets: map[string]string{
+			"/sym/main/aptible":  aptiblefake.Secret,
 			"/sym/main/boundary": boundaryfake.Password,
 			"/sym/main/github":   githubfake.Token,
 			"/sym/main/onelogin": oneloginfake.ClientSecret,

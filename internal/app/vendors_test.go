@@ -16,6 +16,7 @@ import (
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
+	"github.com/symflows/symflows/internal/strategy/aptible/aptiblefake"
 	"github.com/symflows/symflows/internal/strategy/boundary/boundaryfake"
 	"github.com/symflows/symflows/internal/strategy/okta/oktafake"
 	"github.com/symflows/symflows/internal/strategy/onelogin/oneloginfake"
@@ -43,6 +44,13 @@ type vendorSystem struct {
 }
 
 var vendorExamples = []vendorExample{
+	{
+		strategy: "aptible", flow: "aptible", fill: map[string]string{"Target": "Production"},
+		open: func(t *testing.T, _ func() time.Time) vendorSystem {
+			fake := aptiblefake.New(t)
+			return vendorSystem{fake, fake.URL, map[string]string{"/sym/main/aptible": aptiblefake.Secret}}
+		},
+	},
 	{
 		strategy: "boundary", flow: "boundary", fill: map[string]string{"Target": "Operators"},
 		open: func(t *testing.T, _ func() time.Time) vendorSystem {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
+	"github.com/symflows/symflows/internal/strategy/aptible"
 	"github.com/symflows/symflows/internal/strategy/awsaccountaccess"
 	"github.com/symflows/symflows/internal/strategy/awseks"
 	"github.com/symflows/symflows/internal/strategy/awsiam"
@@ -33,6 +34,7 @@ import (
 var Types = sync.OnceValue(func() map[string]strategy.Type {
 	types := map[string]strategy.Type{}
 	for _, t := range []strategy.Type{
+		aptible.Type(),
 		awsaccountaccess.Type(),
 		awseks.Type(),
 		awsiam.Type(),

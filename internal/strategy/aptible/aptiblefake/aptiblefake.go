@@ -28,6 +28,7 @@ import (
 const (
 	Username     = "robot@example.com"
 	Password     = "apt1ble-pass"
+	Secret       = `{"username": "` + Username + `", "password": "` + Password + `"}` // both, by keys
 	Organization = "0f0f0f0f-0000-4000-8000-000000000001"
 	Alice        = "aaaaaaaa-0000-4000-8000-000000000001"
 	Bob          = "bbbbbbbb-0000-4000-8000-000000000002"
@@ -96,10 +97,8 @@ func New(t testing.TB) *Fake {
 	return f
 }
 
-// Secrets are the robot user's, by path. One has both, by keys.
-func Secrets() strategytest.Vault {
-	return strategytest.Vault{"/sym/aptible": fmt.Sprintf(`{"username": %q, "password": %q}`, Username, Password)}
-}
+// Secrets are the robot user's, by path.
+func Secrets() strategytest.Vault { return strategytest.Vault{"/sym/aptible": Secret} }
 
 // Subject is the strategy over a new one.
 func Subject(t testing.TB) strategytest.Subject {

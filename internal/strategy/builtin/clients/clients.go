@@ -20,6 +20,7 @@ import (
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/google"
 	"github.com/symflows/symflows/internal/strategy"
+	aptible "github.com/symflows/symflows/internal/strategy/aptible/client"
 	awsaccountaccess "github.com/symflows/symflows/internal/strategy/awsaccountaccess/client"
 	awseks "github.com/symflows/symflows/internal/strategy/awseks/client"
 	awsiam "github.com/symflows/symflows/internal/strategy/awsiam/client"
@@ -57,6 +58,9 @@ type Deps struct {
 
 // openers has a line for each strategy of package builtin.
 var openers = map[string]func(Deps) strategy.Opener{
+	"aptible": func(d Deps) strategy.Opener {
+		return aptible.Open(aptible.Deps{HTTP: d.HTTPClient, Secrets: d.Secrets, Now: d.Now, Looking: d.Looking})
+	},
 	"aws_account_access": inAWS(awsaccountaccess.Open),
 	"aws_eks":            inAWS(awseks.Open),
 	"aws_iam":            inAWS(awsiam.Open),
