@@ -208,8 +208,17 @@ func (l *Local) access(ctx context.Context) ([]slacksim.Access, error) {
 			return nil, err
 		}
 		for _, r := range page.Runs {
-			if r.Access.Live() && !r.Missing() {
-				live = append(live, slacksim.Access{Who: cmp.Or(r.Requester.Email, r.Requester.Display()), What: r.Access.Target.Title(), Until: r.Access.End})
+			one := slacksim.Access{Who: cmp.Or(r.Requester.Email, r.Requester.Display()), What: r.Access.Target.Title(), Until: r.Access.End}
+			switch {
+			case r.Access.Live() && r.Access.Listed():
+				for _, p := range r.Access.Entitlements {
+					if p.State() == flow.PartGranted {
+						one.What = r.Access.Target.Title() + ": " + p.Title()
+						live = append(live, one)
+					}
+				}
+			case r.Access.Live() && !r.Missing():
+				live = append(live, one)
 			}
 		}
 		if q.Cursor = page.Cursor; q.Cursor == "" {

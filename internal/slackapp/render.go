@@ -83,6 +83,9 @@ func (c *card) what() string {
 // wish names the thing that is asked for, and for how long.
 func (c *card) wish() string {
 	s := "*" + safe(c.what()) + "*"
+	if c.several() {
+		s += " (" + count(c.many(), "target") + ")"
+	}
 	switch {
 	case c.ApprovalOnly:
 		return "approval of " + s
@@ -116,6 +119,7 @@ func (c *card) request() string {
 		return text
 	}
 	c.page.add(section(c.state()))
+	c.targets()
 	if c.Status == flow.Requested {
 		c.deciders()
 		if c.Form.IncludeDecision {
@@ -153,6 +157,7 @@ func (c *card) status() string {
 	c.page.rows(append(c.fields(), c.said()...))
 	c.sessions()
 	c.page.add(section(c.state()))
+	c.targets()
 	if c.Status == flow.Requested {
 		c.deciders()
 		c.page.buttons(c.button(string(flow.ActionCancel), "Cancel request", "", ""))
@@ -264,7 +269,7 @@ func (c *card) said() []row {
 			out = append(out, row{"What went wrong", plain(problems(e.Errors), maxValue)})
 		}
 	}
-	if c.Error != nil && !c.Missing() { // which the state says
+	if c.Error != nil && !c.Missing() && !c.failedParts() { // which the state says
 		out = append(out, row{"What went wrong", plain(withoutCode(c.Error.Message), maxValue)})
 	}
 	return out
@@ -369,10 +374,15 @@ func (c *card) state() string {
 		line("%s, %s", c.approval(), moment(decision.At))
 		switch {
 		case c.ending(line):
+		case c.Missing() && c.several():
+			line("⚠️ *Some of the access is not there any more*: somebody has taken it away at %s. The approver and admins can have it granted again, to end as before.", c.target())
+			line("🔓 *%s live* %s", c.live(), c.until())
 		case c.Missing():
 			line("⚠️ *The access is not there any more*: somebody has taken it away at %s. The approver and admins can have it granted again, to end as before.", c.target())
 		case !c.Access.Lingering.IsZero():
 			line("⏳ *The access is still there*, though it was to be gone. It is being taken away.")
+		case c.Short():
+			line("🔓 *Access is live* to %s, %s Retry grants the others.", c.live(), c.until())
 		default:
 			line("🔓 *Access is live* %s", c.until())
 		}
@@ -469,6 +479,8 @@ func (c *card) granting(line func(string, ...any)) {
 		line("⚠️ *Granting access failed* (%s), and %s does not answer. It is tried again within minutes.", c.attempts(), c.target())
 	case c.WaitsForTarget(flow.EventEscalate) != nil && c.Access.Waiting.Todo:
 		line("👉 *Something is left to do for %s*: %s Access begins after that; it is looked at every few minutes.", mention(c.Requester), escape(sentence(c.Access.Waiting.Text)))
+	case c.WaitsForTarget(flow.EventEscalate) != nil && c.several(): // each says what it waits for
+		line("⏳ Access is being granted, to %s so far.", cmp.Or(c.live(), "all"))
 	case c.WaitsForTarget(flow.EventEscalate) != nil:
 		line("⏳ Access is being granted. %s", escape(c.Access.Waiting.Text))
 	case c.Error == nil && c.Access.Live() && !c.Access.BusyUntil.IsZero():
@@ -571,8 +583,12 @@ func (c *card) word() string {
 		return "granting access failed"
 	case c.Error != nil && c.Error.Step == flow.EventDeescalate:
 		return "taking the access away failed"
+	case c.Missing() && c.several():
+		return "some of the access is not there any more"
 	case c.Missing():
 		return "the access is not there any more"
+	case c.Short():
+		return "access is live to " + c.live()
 	case c.Access != nil && !c.Access.Lingering.IsZero():
 		return "the access is still there"
 	}
@@ -643,7 +659,8 @@ func (c *card) repairs(own bool) []slack.BlockElement {
 		out = append(out, c.button(buttonRetry, label, slack.StylePrimary, ask))
 	}
 	_, asked := c.EndAsked()
-	endable := c.Status == flow.Escalated && c.Access.Lingering.IsZero() || c.Status == flow.Approved && c.stuck() && c.Access.Live()
+	some := c.several() && c.Access.Live() && !c.Access.Seen.IsZero() // is there, though others are not yet
+	endable := c.Status == flow.Escalated && c.Access.Lingering.IsZero() || c.Status == flow.Approved && c.Access.Live() && (c.stuck() || some)
 	if endable && c.Form.AllowRevoke && !asked {
 		out = append(out, c.button(string(flow.ActionDeescalate), end, slack.StyleDanger, sure))
 	}
@@ -665,8 +682,12 @@ func (c *card) outcome(e flow.Event) string {
 		rows = append(rows, row{"What went wrong", plain(problems(e.Errors), maxValue)})
 	}
 	switch {
+	case missed(e) && c.several():
+		text = "⚠️ Some of your access to " + what + " *is not there any more*: somebody has taken it away at the target."
 	case missed(e):
 		text = "⚠️ Your access to " + what + " *is not there any more*: somebody has taken it away at the target."
+	case e.Failed() && e.Name == flow.EventEscalate && c.several() && !(c.Status == flow.Approved && c.stuck()):
+		text = "⚠️ Your request for " + what + " was approved, but *granting some of it failed*."
 	case e.Failed() && e.Name == flow.EventEscalate:
 		text = "⚠️ Your request for " + what + " was approved, but *granting access failed*."
 	case e.Failed() && e.Name == flow.EventDeescalate:
@@ -719,7 +740,11 @@ func (c *card) outcome(e flow.Event) string {
 		if ended, ok := c.Last(flow.EventDeescalate); ok && c.Status == flow.Deescalated {
 			text += "You had access until " + moment(ended.At) + "."
 		} else {
-			text += "*You have access* " + c.until()
+			text += "*You have access* "
+			if some := c.live(); some != "" {
+				text += "to " + some + ", "
+			}
+			text += c.until()
 		}
 		rows = append(rows, warnings(e)...)
 	case e.Name == flow.EventDeescalate:
@@ -731,6 +756,9 @@ func (c *card) outcome(e flow.Event) string {
 	}
 	c.page.add(section(strings.Join(append([]string{text}, more...), "\n")))
 	c.page.rows(rows)
+	if e.Name == flow.EventEscalate {
+		c.targets()
+	}
 	if len(answers) > 0 {
 		c.page.add(section("*Result*"))
 		c.page.rows(answers)
@@ -887,6 +915,7 @@ func (c *card) trouble(e flow.Event) string {
 	}
 	c.page.rows(rows)
 	c.page.add(section("*Now*\n" + c.state()))
+	c.targets()
 	c.page.buttons(c.repairs(false)...)
 	return step + ": " + safe(c.what()) + " for " + safe(c.Requester.Display())
 }

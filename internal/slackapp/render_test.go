@@ -144,6 +144,40 @@ func request(t testing.TB) *story {
 		flow.Deciders{People: []flow.Actor{person(bob, "Bob"), person(carol, "Carol")}, Required: 1})
 }
 
+// accounts is a request for three targets at once, and several what comes of an
+// attempt at them.
+func accounts(t testing.TB) *story {
+	f := accessFlow()
+	f.Strategy.Targets = []flow.Target{{Name: "admin", Type: "http", Label: "Admin <!here>", FieldBindings: []string{"account_id"}}}
+	f.Params.PromptFields = append(f.Params.PromptFields, flow.PromptField{Name: "account_id", Type: flow.FieldStringList, Label: "Accounts", Required: true, Visible: true})
+	return tell(t, f, map[string]any{"target_id": "admin", "reason": "rotate keys", "duration": "1h", "account_id": []any{"111111111111", "222222222222", "333333333333"}},
+		[]flow.Tier{{Channel: "#access-prod"}}, flow.Deciders{People: []flow.Actor{person(bob, "Bob")}, Required: 1})
+}
+
+func (s *story) intendAll() *story {
+	s.t.Helper()
+	s.click(flow.ActionApprove, person(bob, "Bob"), "").decide()
+	in := flow.Intend{Strategy: *accessFlow().Strategy, Target: *s.r.Target, Identity: "alice@example.com"}
+	for i, settings := range s.r.Target.Each {
+		in.Entitlements = append(in.Entitlements, flow.Entitlement{Key: []string{"a", "b", "c"}[i], Settings: settings})
+	}
+	return s.do(in)
+}
+
+// attempt says for each entitlement what comes of it: nil is success.
+func (s *story) attempt(step flow.EventName, a, b, c flow.Input) *story {
+	s.t.Helper()
+	in := flow.Attempted{Step: step, Owner: "w"}
+	for i, not := range []flow.Input{a, b, c} {
+		o := flow.Outcome{Key: []string{"a", "b", "c"}[i], Not: not}
+		if not == nil {
+			o.Done = s.now
+		}
+		in.Outcomes = append(in.Outcomes, o)
+	}
+	return s.do(in)
+}
+
 func report(t testing.TB) *story {
 	return tell(t, reportFlow(), map[string]any{"table": "orders"}, []flow.Tier{{Channel: "C0REPORTS"}}, flow.Deciders{Members: true, Required: 2})
 }
@@ -188,6 +222,13 @@ func TestRender(t *testing.T) {
 		"ended-by-hand":     escalated(t).click(flow.ActionDeescalate, b, "").end(flow.Deescalate{}),
 		"still-held":        escalated(t).end(flow.Deescalate{StillHeld: []string{"k"}}),
 		"kept":              escalated(t).end(flow.Deescalate{Kept: []string{"k"}}),
+		"several-requested": accounts(t),
+		"several-granting":  accounts(t).intendAll().attempt(flow.EventEscalate, nil, flow.LookAgain{Text: "Number 3 in line, as the target is asked no faster than it allows. Its turn comes at about 09:00:20 (UTC)."}, flow.Fail{Reason: unavailable}),
+		"several-failed":    accounts(t).intendAll().attempt(flow.EventEscalate, flow.Fail{Reason: hopeless}, flow.Fail{Reason: hopeless}, flow.Fail{Reason: hopeless}),
+		"several-short":     accounts(t).intendAll().attempt(flow.EventEscalate, nil, nil, flow.Fail{Reason: hopeless}),
+		"several-missing":   accounts(t).intendAll().attempt(flow.EventEscalate, nil, nil, nil).do(flow.Miss{Key: "b"}),
+		"several-ending": accounts(t).intendAll().attempt(flow.EventEscalate, nil, nil, nil).click(flow.ActionDeescalate, b, "").do(flow.Claim{Owner: "w", Until: start.Add(time.Hour)}).
+			attempt(flow.EventDeescalate, nil, flow.LookAgain{Text: "The target does not show the access any more; it is looked at once more."}, flow.Fail{Reason: unavailable}),
 		"one-of-two":        report(t).click(flow.ActionApprove, b, "").decide(),
 		"approval-only":     report(t).click(flow.ActionApprove, b, "").decide().click(flow.ActionApprove, c, "go").decide(),
 		"after-failed":      nil,
