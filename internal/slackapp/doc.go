@@ -12,7 +12,8 @@
 // (store.Forms), never in the view. filter.go asks them which flows to list.
 //
 // Runs go out by two files: render.go writes a run as a message, as a pure
-// function, and messenger.go posts and edits it. page.go puts the texts of a
+// function, targets.go how each stands where one asks for several targets, and
+// messenger.go posts and edits it. page.go puts the texts of a
 // message together so that it keeps within Slack's limits, which are in
 // limits.go with the only ways to make a text. directory.go asks Slack who
 // people are, and services.go does in Slack what handlers ask for while they
