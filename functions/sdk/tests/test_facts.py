@@ -119,7 +119,10 @@ NAMES = {
 }
 
 # The same, of sym.sdk.integrations.
-ON_CALL = "(user, *, escalation_policy_name=None, escalation_policy_id=None, schedule_name=None, schedule_id=None)"
+ON_CALL = (
+    "(user, *, escalation_policy_name=None, escalation_policy_id=None, schedule_name=None, schedule_id=None,"
+    " escalation_level=None)"
+)
 INCIDENTS = "(*, assignees=None, service_ids=None, statuses=None, urgencies=None, since=None, until=None)"
 INTEGRATIONS = {
     "slack": {
@@ -139,7 +142,7 @@ INTEGRATIONS = {
     "pagerduty": {
         "is_on_call": ON_CALL,
         "users_on_call": ON_CALL.replace("user, ", ""),
-        "users_for_schedule": "(*, schedule_name=None, schedule_id=None)",
+        "users_for_schedule": "(*, schedule_name=None, schedule_id=None, escalation_level=None)",
         "get_incidents": INCIDENTS,
         "has_incident": INCIDENTS,
     },

@@ -17,8 +17,22 @@ USERS = [
     {"id": "PCAROL", "name": "Carol", "email": "carol@example.com"},
     {"id": "PLEFT", "name": "Left", "email": "left@example.com", "deleted_at": "2026-01-01T00:00:00Z"},
 ]
-POLICIES = [{"id": "PP1", "name": "SRE"}, {"id": "PP2", "name": "SRE night"}]
-SCHEDULES = [{"id": "PS1", "name": "Primary"}, {"id": "PS2", "name": "Primary EU"}]
+POLICIES = [
+    {
+        "id": "PP1",
+        "name": "SRE",
+        "escalation_rules": [
+            {"targets": [{"id": "PS1", "type": "schedule_reference"}, {"id": "PBOB", "type": "user_reference"}]},
+            {"targets": [{"id": "PCAROL", "type": "user_reference"}]},
+        ],
+    },
+    {"id": "PP2", "name": "SRE night", "escalation_rules": [{"targets": [{"id": "PS2", "type": "schedule_reference"}]}]},
+]
+SCHEDULES = [
+    {"id": "PS1", "name": "Primary", "escalation_policies": [{"id": "PP0"}, {"id": "PP1"}]},
+    {"id": "PS2", "name": "Primary EU", "escalation_policies": [{"id": "PP2"}]},
+    {"id": "PS3", "name": "Spare", "escalation_policies": []},
+]
 ON_CALLS = [
     {"user": "PCAROL", "policy": "PP1", "schedule": None, "level": 2},
     {"user": "PALICE", "policy": "PP1", "schedule": "PS1", "level": 1},
@@ -104,6 +118,11 @@ class PagerDutyTest(Faults, IntegrationTest):
             (bob, {"escalation_policy_name": "SRE night", "schedule_name": "Primary EU"}, True),
             (user("carol@example.com"), {"escalation_policy_name": "SRE"}, True),
             (user("left@example.com", ("pagerduty", "acme.pagerduty.com", "PLEFT")), {}, False),
+            (alice, {"escalation_policy_name": "SRE", "escalation_level": 1}, True),
+            (alice, {"escalation_policy_name": "SRE", "escalation_level": 2}, False),
+            (user("carol@example.com"), {"escalation_level": 1}, False),
+            (user("carol@example.com"), {"escalation_level": 2}, True),
+            (user("carol@example.com"), {"escalation_level": 3}, False),
         ]:
             with self.subTest(user=who, where=where):
                 self.assertIs(pagerduty.is_on_call(who, **where), want)
@@ -122,11 +141,26 @@ class PagerDutyTest(Faults, IntegrationTest):
             self.emails(pagerduty.users_on_call(escalation_policy_name="SRE")), ["alice@example.com", "carol@example.com"]
         )
         self.assertEqual(self.emails(pagerduty.users_on_call(schedule_id="PS2")), ["bob@example.com"])
+        self.assertEqual(
+            self.emails(pagerduty.users_on_call(escalation_policy_name="SRE", escalation_level=1)), ["alice@example.com"]
+        )
+        self.assertEqual(self.emails(pagerduty.users_on_call(escalation_level=2)), ["carol@example.com"])
+        self.assertEqual(pagerduty.users_on_call(escalation_level=3), [])
+
+    def test_levels_count_from_one(self) -> None:
+        for level in (0, -1, "1", True, 1.5):
+            with self.subTest(level=level):
+                self.fails("BAD_ARGUMENT", lambda: pagerduty.is_on_call(user(), escalation_level=level))
+                self.fails("BAD_ARGUMENT", lambda: pagerduty.users_on_call(escalation_level=level))
+                self.fails("BAD_ARGUMENT", lambda: pagerduty.users_for_schedule(schedule_id="PS1", escalation_level=level))
 
     def test_users_for_schedule(self) -> None:
         want = ["alice@example.com", "bob@example.com"]  # the third left PagerDuty
         self.assertEqual(self.emails(pagerduty.users_for_schedule(schedule_name="Primary")), want)
         self.assertEqual(self.emails(pagerduty.users_for_schedule(schedule_id="PS1")), want)
+        self.assertEqual(self.emails(pagerduty.users_for_schedule(schedule_id="PS1", escalation_level=1)), want)
+        for schedule, level in [("PS1", 2), ("PS1", 3), ("PS3", 1)]:
+            self.assertEqual(pagerduty.users_for_schedule(schedule_id=schedule, escalation_level=level), [])
         self.fails("NOT_FOUND", lambda: pagerduty.users_for_schedule(schedule_id="PS9"))
         self.fails("MISSING_ARGUMENT", pagerduty.users_for_schedule, MissingArgument)
 

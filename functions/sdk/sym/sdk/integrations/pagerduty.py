@@ -44,8 +44,9 @@ def is_on_call(
     escalation_policy_id: str | None = None,
     schedule_name: str | None = None,
     schedule_id: str | None = None,
+    escalation_level: int | None = None,
 ) -> bool:
-    """Whether a user is on call now, at any level.
+    """Whether a user is on call now.
 
     Args:
         user: whom to look for.
@@ -53,6 +54,9 @@ def is_on_call(
             compared as they are written.
         schedule_name, schedule_id: only for this schedule. Without any of the four:
             for whatever there is.
+        escalation_level: only at this level of an escalation policy: who is on the first
+            is called first. None: at any, the last among them, which is often a whole
+            team that is always on call.
 
     Raises:
         PagerDutyError: there is no such policy or schedule (PagerDuty:NOT_FOUND), or
@@ -60,13 +64,15 @@ def is_on_call(
         IdentityNotFound: PagerDuty knows nobody with the user's stored identity or e-mail.
 
     Example:
-        if pagerduty.is_on_call(event.user, schedule_name="Primary"):
+        if pagerduty.is_on_call(event.user, escalation_policy_name="SRE", escalation_level=1):
             return ApprovalTemplate.approve(reason="On call")
     """
+    level = _level(escalation_level)
     pagerduty, integration = _connect()
     where = _where(pagerduty, escalation_policy_name, escalation_policy_id, schedule_name, schedule_id)
     params = {**where, "user_ids[]": _user_id(pagerduty, integration, user), "include[]": "users"}
-    return any(_person(on_call) for on_call in _list(pagerduty, "/oncalls", "oncalls", params))
+    on_calls = _list(pagerduty, "/oncalls", "oncalls", params)
+    return any(_person(on_call) for on_call in on_calls if _at(level, on_call))
 
 
 def users_on_call(
@@ -75,9 +81,10 @@ def users_on_call(
     escalation_policy_id: str | None = None,
     schedule_name: str | None = None,
     schedule_id: str | None = None,
+    escalation_level: int | None = None,
 ) -> list[User]:
-    """Who is on call now, at any level, as our users, matched by e-mail; those of
-    the first level first.
+    """Who is on call now, as our users, matched by e-mail; those of the first level
+    first.
 
     Args: as of is_on_call.
 
@@ -85,20 +92,26 @@ def users_on_call(
         PagerDutyError: as of is_on_call.
 
     Example:
-        return slack.group(pagerduty.users_on_call(escalation_policy_name="SRE"))
+        return slack.group(pagerduty.users_on_call(escalation_policy_name="SRE", escalation_level=1))
     """
+    level = _level(escalation_level)
     pagerduty, _ = _connect()
     where = _where(pagerduty, escalation_policy_name, escalation_policy_id, schedule_name, schedule_id)
-    on_calls = list(_list(pagerduty, "/oncalls", "oncalls", {**where, "include[]": "users"}))
+    listed = _list(pagerduty, "/oncalls", "oncalls", {**where, "include[]": "users"})
+    on_calls = [on_call for on_call in listed if _at(level, on_call)]
     on_calls.sort(key=lambda on_call: on_call.get("escalation_level") or 0)
     return _lookup.users(PagerDutyError, (_person(on_call).get("email") for on_call in on_calls))
 
 
-def users_for_schedule(*, schedule_name: str | None = None, schedule_id: str | None = None) -> list[User]:
+def users_for_schedule(
+    *, schedule_name: str | None = None, schedule_id: str | None = None, escalation_level: int | None = None
+) -> list[User]:
     """All who are part of a schedule, on call now or not, as our users, matched by e-mail.
 
     Args:
         schedule_name, schedule_id: which schedule. One of them is needed.
+        escalation_level: nobody, unless an escalation policy has the schedule at this
+            level. None: whether and wherever policies have it.
 
     Raises:
         PagerDutyError: there is no such schedule (PagerDuty:NOT_FOUND), or PagerDuty
@@ -109,10 +122,14 @@ def users_for_schedule(*, schedule_name: str | None = None, schedule_id: str | N
         approve_deny=user_ids(pagerduty.users_for_schedule(schedule_name="Database"))
     """
     _lookup.needed("schedule_name or schedule_id", schedule_name or schedule_id)
+    level = _level(escalation_level)
     pagerduty, _ = _connect()
     schedule_id = schedule_id or _id_of(pagerduty, "schedules", schedule_name or "")
     # Without since and until, PagerDuty tells only who is on call at this moment.
     schedule = pagerduty.get(f"/schedules/{quote(schedule_id)}", what=f"schedule {schedule_id}").get("schedule") or {}
+    policies = schedule.get("escalation_policies") or []
+    if level and not any(_has(pagerduty, policy["id"], level, schedule_id) for policy in policies):
+        return []
     ids = [person["id"] for person in schedule.get("users") or [] if not person.get("deleted_at")]
     found = (pagerduty.find(f"/users/{quote(id)}") for id in dict.fromkeys(ids))
     return _lookup.users(PagerDutyError, (_person(one).get("email") for one in found if one))
@@ -219,6 +236,28 @@ def _where(
     elif schedule_name:
         schedule_id = _id_of(pagerduty, "schedules", schedule_name)
     return {"escalation_policy_ids[]": policy_id or None, "schedule_ids[]": schedule_id or None}
+
+
+def _level(given: int | None) -> int | None:
+    """The level that is asked for, from 1 on."""
+    if given is not None and (isinstance(given, bool) or not isinstance(given, int) or given < 1):
+        raise PagerDutyError(
+            "BAD_ARGUMENT", f"{given!r} is no escalation level.", "Pass a number from 1 on, or leave it out for all levels."
+        )
+    return given
+
+
+def _at(level: int | None, on_call: dict[str, Any]) -> bool:
+    return level is None or on_call.get("escalation_level") == level
+
+
+def _has(pagerduty: Client, policy_id: str, level: int, schedule_id: str) -> bool:
+    """Whether an escalation policy has a schedule at a level: its rules are in the order
+    of levels. One that is not there any more has none."""
+    policy = (pagerduty.find(f"/escalation_policies/{quote(policy_id)}") or {}).get("escalation_policy") or {}
+    rules = policy.get("escalation_rules") or []
+    targets = rules[level - 1].get("targets") or [] if level <= len(rules) else []
+    return any(target.get("id") == schedule_id for target in targets)
 
 
 def _person(about: dict[str, Any]) -> dict[str, Any]:
