@@ -12,7 +12,7 @@ import unittest
 
 from sym.sdk import integrations
 
-WHERE = "escalation_policy_name=None, escalation_policy_id=None, schedule_name=None, schedule_id=None"
+WHERE = "escalation_policy_name=None, escalation_policy_id=None, schedule_name=None, schedule_id=None, escalation_level=None"
 INCIDENTS = "*, assignees=None, service_ids=None, statuses=None, urgencies=None, since=None, until=None"
 
 SIGNATURES = {
@@ -33,7 +33,7 @@ SIGNATURES = {
     "pagerduty": {
         "is_on_call": f"user, *, {WHERE}",
         "users_on_call": f"*, {WHERE}",
-        "users_for_schedule": "*, schedule_name=None, schedule_id=None",
+        "users_for_schedule": "*, schedule_name=None, schedule_id=None, escalation_level=None",
         "get_incidents": INCIDENTS,
         "has_incident": INCIDENTS,
     },
