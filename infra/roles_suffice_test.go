@@ -117,7 +117,7 @@ func newAccount(t *testing.T) *account {
 	elsewhere.KMS.AddKey("arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab", oktafake.Key())
 	elsewhere.EKS.AddPrincipal(personARN)
 	elsewhere.EKS.AddCluster(awstest.Account, region, "main", "API")
-	elsewhere.RDSData.AddCluster("arn:aws:rds:"+region+":"+awstest.Account+":cluster:orders", postgresfake.New(180004))
+	elsewhere.RDSData.AddCluster("arn:aws:rds:"+region+":"+awstest.Account+":cluster:orders", postgresfake.New(18))
 	elsewhere.RDSData.AddSecret("arn:aws:secretsmanager:"+region+":"+awstest.Account+":secret:/sym/main/postgres-a1B2c3", postgresfake.Login)
 	a.guard = &awstest.Guard{
 		Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -76,7 +76,7 @@ var vendorExamples = []vendorExample{
 	{
 		strategy: "postgres", flow: "databases", fill: map[string]string{"Target": "app_rw on orders"}, found: "targets-databases.yaml",
 		open: func(t *testing.T, _ func() time.Time) vendorSystem {
-			server := postgresfake.New(180004)
+			server := postgresfake.New(18)
 			serving := server.Serve(t, false)
 			return vendorSystem{server, "", map[string]string{"/sym/main/postgres": serving.DSN(), "/sym/main/postgres-ca": serving.CA}}
 		},

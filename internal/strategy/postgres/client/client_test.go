@@ -22,8 +22,8 @@ import (
 
 // The versions that behave differently.
 const (
-	before16 = 150018
-	since16  = 180004
+	before16 = 15
+	since16  = 18
 )
 
 var versions = map[string]int{"15": before16, "18": since16}

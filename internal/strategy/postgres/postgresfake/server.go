@@ -55,10 +55,10 @@ type membership struct {
 // Session is one of somebody's at a database.
 type Session struct{ User, Database string }
 
-// New gives a server of a version (150018) with databases orders and billing,
+// New gives a server of a version (18) with databases orders and billing,
 // roles app_rw and app_ro, role team in app_rw, users alice@example.com and bob.
 func New(version int) *Server {
-	s := &Server{version: version, roles: map[string]*role{}, databases: map[string]int{}, numbers: 16384, fail: map[string][2]string{}}
+	s := &Server{version: version * 10000, roles: map[string]*role{}, databases: map[string]int{}, numbers: 16384, fail: map[string][2]string{}}
 	s.roles[superuser] = &role{number: 10, login: true, superuser: true}
 	for _, name := range []string{"app_rw", "app_ro", "team", "pg_signal_backend"} {
 		s.AddRole(name)

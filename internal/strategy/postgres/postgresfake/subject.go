@@ -54,7 +54,7 @@ func Cannot() map[strategytest.Case]string {
 	}
 }
 
-// Subject is the strategy on a new server of a version, by a connection.
+// Subject is the strategy on a new server of a version (18), by a connection.
 func Subject(t testing.TB, version int) strategytest.Subject {
 	server := New(version)
 	s, deps := server.Strategy(t)
