@@ -378,6 +378,7 @@ var strategyRows = map[string][]string{
 	"http":         {"secretsmanager:GetSecretValue on arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/signing-??????"},
 	"onelogin":     {"secretsmanager:GetSecretValue on arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/onelogin-??????"},
 	"okta":         {"kms:Sign on arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab if kms:SigningAlgorithm StringEquals RSASSA_PKCS1_V1_5_SHA_256"},
+	"tailscale":    {"sts:GetWebIdentityToken on * if sts:IdentityTokenAudience ForAllValues:StringEquals api.tailscale.com/kidentity1CNTRL and sts:IdentityTokenAudience Null false"},
 	"postgres": {
 		"rds-data:ExecuteStatement on arn:aws:rds:us-east-1:123456789012:cluster:orders",
 		"secretsmanager:GetSecretValue on arn:aws:secretsmanager:us-east-1:123456789012:secret:/sym/main/postgres-a1B2c3",

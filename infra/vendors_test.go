@@ -12,12 +12,14 @@ import (
 	"github.com/symflows/symflows/internal/strategy/github/githubfake"
 	"github.com/symflows/symflows/internal/strategy/okta/oktafake"
 	"github.com/symflows/symflows/internal/strategy/onelogin/oneloginfake"
+	"github.com/symflows/symflows/internal/strategy/tailscale/tailscalefake"
 )
 
 // vendors are fakes of the systems outside of AWS that testdata/flows names.
 type vendors struct {
 	addresses map[string]string // by the names of hosts; "": of all others
 	secrets   map[string]string // with which they are signed in to, by path
+	tailscale *tailscalefake.Fake
 }
 
 func newVendors(t *testing.T, now func() time.Time) vendors {
@@ -31,7 +33,10 @@ func newVendors(t *testing.T, now func() time.Time) vendors {
 	google.AddUser("alice@example.com")
 	google.AddGroup("oncall@example.com", "On call")
 	google.AddProject("acme-production", "Production")
+	tailnet := tailscalefake.WithPeople()
+	_, there := tailnet.Serve(t, tailscalefake.ByIdentity)
 	v := vendors{
+		tailscale: tailnet,
 		addresses: map[string]string{
 			"auth.aptible.com":     aptiblefake.New(t).URL,
 			"acme.onelogin.com":    oneloginfake.New(t).URL,
@@ -49,6 +54,7 @@ func newVendors(t *testing.T, now func() time.Time) vendors {
 	for _, host := range []string{"sts", "iamcredentials", "cloudidentity", "admin", "cloudresourcemanager"} {
 		v.addresses[host+".googleapis.com"] = google.URL()
 	}
+	v.addresses["api.tailscale.com"] = there.Settings["api_url"]
 	return v
 }
 

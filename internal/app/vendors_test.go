@@ -22,6 +22,7 @@ import (
 	"github.com/symflows/symflows/internal/strategy/onelogin/oneloginfake"
 	"github.com/symflows/symflows/internal/strategy/postgres/postgresfake"
 	"github.com/symflows/symflows/internal/strategy/strategytest"
+	"github.com/symflows/symflows/internal/strategy/tailscale/tailscalefake"
 )
 
 // vendorExample is a folder of docs/examples that grants something at a vendor.
@@ -81,6 +82,15 @@ var vendorExamples = []vendorExample{
 			return vendorSystem{server, "", map[string]string{"/sym/main/postgres": serving.DSN(), "/sym/main/postgres-ca": serving.CA}}
 		},
 	},
+	{strategy: "tailscale", flow: "network", fill: map[string]string{"Target": "Network of staging"}, open: tailnet},
+	{strategy: "tailscale", flow: "network", fill: map[string]string{"Target": "Network of production"}, open: tailnet},
+}
+
+func tailnet(t *testing.T, now func() time.Time) vendorSystem {
+	fake := tailscalefake.WithPeople()
+	fake.GoBy(now)
+	_, there := fake.Serve(t, tailscalefake.ByClient)
+	return vendorSystem{fake, there.Settings[strategy.SettingAPIURL], map[string]string{"/sym/main/tailscale-client": tailscalefake.ClientSecret}}
 }
 
 // TestExamples_Vendors runs each folder as it is, against a fake of its vendor at the

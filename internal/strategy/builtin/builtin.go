@@ -27,6 +27,7 @@ import (
 	"github.com/symflows/symflows/internal/strategy/okta"
 	"github.com/symflows/symflows/internal/strategy/onelogin"
 	"github.com/symflows/symflows/internal/strategy/postgres"
+	"github.com/symflows/symflows/internal/strategy/tailscale"
 )
 
 // Types gives the types by their names. Those that observe list who has what, so
@@ -49,6 +50,7 @@ var Types = sync.OnceValue(func() map[string]strategy.Type {
 		onelogin.Type(),
 		okta.Type(),
 		postgres.Type(),
+		tailscale.Type(),
 	} {
 		for i := range t.Targets {
 			if known := &t.Targets[i].Settings.Known; t.Observes {

@@ -35,6 +35,7 @@ import (
 	okta "github.com/symflows/symflows/internal/strategy/okta/client"
 	onelogin "github.com/symflows/symflows/internal/strategy/onelogin/client"
 	postgres "github.com/symflows/symflows/internal/strategy/postgres/client"
+	tailscale "github.com/symflows/symflows/internal/strategy/tailscale/client"
 )
 
 // Deps is what strategies work with.
@@ -54,6 +55,8 @@ type Deps struct {
 
 	accounts func() (*account.Accounts, error)
 	google   func() *google.APIs // all strategies of Google share the tokens
+	// identityToken gives AWS's word on who we are, for vendors that take it.
+	identityToken func(ctx context.Context, audience string) (string, error)
 }
 
 // openers has a line for each strategy of package builtin.
@@ -87,6 +90,9 @@ var openers = map[string]func(Deps) strategy.Opener{
 	"postgres": func(d Deps) strategy.Opener {
 		return postgres.Open(postgres.Deps{Secrets: d.Secrets, Accounts: d.accounts, Looking: d.Looking})
 	},
+	"tailscale": func(d Deps) strategy.Opener {
+		return tailscale.Open(tailscale.Deps{HTTP: d.HTTPClient, Secrets: d.Secrets, Now: d.Now, IdentityToken: d.identityToken, Looking: d.Looking})
+	},
 }
 
 // keys are the private keys with which apps sign in to vendors.
@@ -106,22 +112,27 @@ func inAWS(open func(*account.Accounts) strategy.Opener) func(Deps) strategy.Ope
 	}
 }
 
+// wordOfAWS asks AWS who we are, once for all strategies.
+func wordOfAWS(accounts func() (*account.Accounts, error)) func(ctx context.Context, audience string) (string, error) {
+	tokens := sync.OnceValues(func() (*webidentity.Tokens, error) {
+		a, err := accounts()
+		return &webidentity.Tokens{Accounts: a}, err
+	})
+	return func(ctx context.Context, audience string) (string, error) {
+		from, err := tokens()
+		if err != nil {
+			return "", &flow.Error{Code: flow.CodeUnavailable, Message: "the configuration of AWS's clients here can't be read, by which we sign in elsewhere", Cause: err}
+		}
+		return from.Token(ctx, audience)
+	}
+}
+
 // inGoogle signs in to Google, by AWS's word on who we are or by a private key.
 func inGoogle(d Deps) *google.APIs {
-	word := sync.OnceValues(func() (*webidentity.Tokens, error) {
-		accounts, err := d.accounts()
-		return &webidentity.Tokens{Accounts: accounts}, err
-	})
 	return &google.APIs{
 		HTTP: d.HTTPClient, Now: d.Now, Looking: d.Looking, AWS: d.accounts,
-		Sign: d.keys().Sign,
-		IdentityToken: func(ctx context.Context, audience string) (string, error) {
-			tokens, err := word()
-			if err != nil {
-				return "", &flow.Error{Code: flow.CodeUnavailable, Message: "the configuration of AWS's clients here can't be read, by which we sign in to Google", Cause: err}
-			}
-			return tokens.Token(ctx, audience)
-		},
+		Sign:          d.keys().Sign,
+		IdentityToken: d.identityToken,
 	}
 }
 
@@ -136,6 +147,7 @@ func open(openers map[string]func(Deps) strategy.Opener, d Deps) strategy.Opener
 		cfg, err := d.AWS()
 		return &account.Accounts{AWS: cfg, Limiter: d.Limiter, Now: d.Now, Looking: d.Looking}, err
 	})
+	d.identityToken = wordOfAWS(d.accounts)
 	d.google = sync.OnceValue(func() *google.APIs { return inGoogle(d) })
 	made := map[string]func() strategy.Opener{}
 	for name, opener := range openers {

@@ -59,7 +59,7 @@ func (f *Fake) Set(id, name string, value any, until time.Time) {
 func (f *Fake) Attribute(id, name string) (value any, until time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	a := f.devices[id].at(f.now)[name]
+	a := f.devices[id].at(f.time())[name]
 	return a.Value, a.Expiry
 }
 
@@ -113,7 +113,7 @@ func (f *Fake) getAttributes(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	attributes, expiries := map[string]any{"node:os": "linux", "node:tsVersion": "1.90.1"}, map[string]any{}
-	for name, a := range d.at(f.now) {
+	for name, a := range d.at(f.time()) {
 		attributes[name] = a.Value
 		if !a.Expiry.IsZero() {
 			expiries[name] = a.Expiry.Format(time.RFC3339)
@@ -141,7 +141,7 @@ func (f *Fake) setAttribute(w http.ResponseWriter, r *http.Request) {
 		bad("invalid attribute key")
 	case d.External:
 		bad("attributes of a device that is shared can't be set")
-	case !in.Expiry.IsZero() && !in.Expiry.After(f.now):
+	case !in.Expiry.IsZero() && !in.Expiry.After(f.time()):
 		bad("expiry must be in the future")
 	case !f.fits(name, in.Value):
 		bad("the value must be of the type that the attribute has on other devices, and its name of the same case")
@@ -165,7 +165,7 @@ func (f *Fake) fits(name string, value any) bool {
 		return ""
 	}
 	for _, d := range f.devices {
-		for other, a := range d.at(f.now) {
+		for other, a := range d.at(f.time()) {
 			if strings.EqualFold(other, name) && (other != name || kind(a.Value) != kind(value)) {
 				return false
 			}
@@ -180,7 +180,7 @@ func (f *Fake) deleteAttribute(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "no such device")
 		return
 	}
-	if _, there := d.at(f.now)[r.PathValue("name")]; !there {
+	if _, there := d.at(f.time())[r.PathValue("name")]; !there {
 		refuse(w, http.StatusNotFound, "no such attribute")
 		return
 	}
@@ -194,7 +194,7 @@ func (f *Fake) Until(target flow.Target, identity string) time.Time {
 	defer f.mu.Unlock()
 	var until time.Time
 	for _, d := range f.devices {
-		if a := d.at(f.now)[tailscale.Attribute(target)]; d.User == identity && a.Expiry.After(until) {
+		if a := d.at(f.time())[tailscale.Attribute(target)]; d.User == identity && a.Expiry.After(until) {
 			until = a.Expiry
 		}
 	}

@@ -34,8 +34,9 @@ type Fake struct {
 	*strategytest.Front
 
 	mu      sync.Mutex
-	now     time.Time
-	file    string // the policy file
+	clock   func() time.Time
+	passed  time.Duration // besides
+	file    string        // the policy file
 	users   []user
 	devices map[string]*device
 	shown   map[string]*device // what there was before the reads were Stale
@@ -60,7 +61,8 @@ var scopesOf = []string{"policy_file", "users:read", "feature_settings:read", "d
 
 // New makes a tailnet without users, and with a policy file.
 func New(file string) *Fake {
-	f := &Fake{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), file: file, devices: map[string]*device{}, scopes: map[string][]string{}}
+	begin := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	f := &Fake{clock: func() time.Time { return begin }, file: file, devices: map[string]*device{}, scopes: map[string][]string{}}
 	message := func(status int, text string) func(http.ResponseWriter) {
 		return func(w http.ResponseWriter) { answer(w, status, map[string]any{"message": text}) }
 	}
@@ -78,18 +80,28 @@ func New(file string) *Fake {
 	return f
 }
 
+// GoBy has Tailscale go by a clock, in place of its own, which stands still.
+func (f *Fake) GoBy(now func() time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.clock = now
+}
+
+// time is the time that Tailscale has. The lock is held.
+func (f *Fake) time() time.Time { return f.clock().Add(f.passed) }
+
 // Now is the time that Tailscale has.
 func (f *Fake) Now() time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.now
+	return f.time()
 }
 
 // Advance lets time pass.
 func (f *Fake) Advance(d time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.now = f.now.Add(d)
+	f.passed += d
 }
 
 // Trust has the federated identity be let in on words that are taken for those of
@@ -121,7 +133,7 @@ func (f *Fake) Has(target flow.Target, identity string) bool {
 	there := slices.ContainsFunc(f.users, func(u user) bool { return u.LoginName == identity })
 	if target.Type == tailscale.TargetPosture {
 		return there && slices.ContainsFunc(slices.Collect(maps.Values(f.devices)), func(d *device) bool {
-			return d.User == identity && d.at(f.now)[tailscale.Attribute(target)].Value == true
+			return d.User == identity && d.at(f.time())[tailscale.Attribute(target)].Value == true
 		})
 	}
 	return there && slices.Contains(groups(f.file)[tailscale.Group(target)], identity)
