@@ -43,6 +43,10 @@ func Type() strategy.Type {
 			{Name: SettingAudience, About: "whom AWS's identity token is for, if the federated identity has an audience of its own; " + audienceOf("the client id") + " unless set", Check: form(audience, "the audience of the federated identity, without spaces")},
 			{Name: SettingToken, About: "instead of client_id: the name of the secret that has an API access token, which ends after 90 days at most"},
 			strategy.APIURL(Server),
+		}, SignIns: []strategy.SignIn{
+			{By: "a federated identity: AWS's word on who we are"},
+			{By: "an OAuth client", Secret: SettingClientSecret, Why: "where AWS gives no word on who we are, as on a machine of yours"},
+			{By: "an API access token", Secret: SettingToken, Why: "as it was with Sym: it may do everything, and ends after 90 days at most"},
 		}},
 		Targets: []strategy.TargetType{
 			{
