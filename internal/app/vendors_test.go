@@ -18,6 +18,7 @@ import (
 	"github.com/symflows/symflows/internal/strategy"
 	"github.com/symflows/symflows/internal/strategy/aptible/aptiblefake"
 	"github.com/symflows/symflows/internal/strategy/boundary/boundaryfake"
+	"github.com/symflows/symflows/internal/strategy/github/githubfake"
 	"github.com/symflows/symflows/internal/strategy/okta/oktafake"
 	"github.com/symflows/symflows/internal/strategy/onelogin/oneloginfake"
 	"github.com/symflows/symflows/internal/strategy/postgres/postgresfake"
@@ -64,6 +65,14 @@ var vendorExamples = []vendorExample{
 		open: func(t *testing.T, _ func() time.Time) vendorSystem {
 			fake := oneloginfake.New(t)
 			return vendorSystem{fake, fake.URL, map[string]string{"/sym/main/onelogin": oneloginfake.ClientSecret}}
+		},
+	},
+	{
+		strategy: "github", flow: "github-access", fill: map[string]string{"Target": "Maintain orders"},
+		open: func(t *testing.T, now func() time.Time) vendorSystem {
+			fake := githubfake.New(t)
+			fake.GoBy(now)
+			return vendorSystem{fake, fake.URL, map[string]string{"/sym/main/github-app-key": fake.PrivateKey()}}
 		},
 	},
 	{

@@ -198,7 +198,11 @@ func (g *GitHub) PrivateKey() string {
 }
 
 // GoBy has GitHub go by a clock; else it goes by the machine's.
-func (g *GitHub) GoBy(now func() time.Time) { g.clock = now }
+func (g *GitHub) GoBy(now func() time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.clock = now
+}
 
 // SetMood implements strategytest.System.
 func (g *GitHub) SetMood(m strategytest.Mood) {
