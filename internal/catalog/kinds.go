@@ -365,7 +365,9 @@ func (d *document) strategy(o *object) {
 	var gone, hidden []flow.Target // which nobody can ask for
 	o.refs("targets", "target", typ.TargetNames(), d.found(typ), func(path string, t *document) {
 		target := l.targets[t.key()]
-		if _, granted := typ.Target(target.Type); known && target.Type != "" && !granted {
+		declared, granted := typ.Target(target.Type)
+		target.Caution = declared.Caution
+		if known && target.Type != "" && !granted {
 			d.fault(path, "target %q is of type %s, and strategies of type %s grant targets of type %s only", t.name, flow.Clip(target.Type, maxQuoted), s.Type, strings.Join(typ.TargetNames(), " or "))
 		}
 		if first := targets[t.name]; first != nil {

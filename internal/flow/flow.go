@@ -125,6 +125,9 @@ type Target struct {
 	// several targets that a request is for by them: see [Target.All]. It is empty
 	// where the request is for one.
 	Each []map[string]string `json:"each,omitempty"`
+	// Caution is what the end of access does at the system besides: people read it
+	// before they ask and before they decide. "": nothing. It is the type's.
+	Caution string `json:"caution,omitempty"`
 }
 
 // MaxTargets is how many targets one request may be for.

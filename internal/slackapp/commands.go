@@ -116,7 +116,7 @@ func (w *window) show(ctx context.Context, view slack.ModalViewRequest) error {
 func (w *window) prompt(ctx context.Context, f *flow.Flow, who store.User, cause, channel string) (slack.ModalViewRequest, error) {
 	make := func(ctx context.Context) (slack.ModalViewRequest, error) {
 		view, err := w.app.prompt(ctx, f, who, cause, channel)
-		return w.app.withSessions(view, f, w.lingering), err
+		return w.app.withEnd(view, f, w.lingering), err
 	}
 	if !asksFirst(f) {
 		view, err := make(ctx)

@@ -136,7 +136,7 @@ func (a *App) changedModal(ctx context.Context, v view, filled, changed flow.Ope
 			o.actions[field.Name] = renewed(id)
 		}
 	}
-	return a.withSessions(requestModal(f, m.Run, o), f, a.lingering(ctx, f.Name)), nil
+	return a.withEnd(requestModal(f, m.Run, o), f, a.lingering(ctx, f.Name)), nil
 }
 
 // picked goes on from the flow picker to the form of the flow.

@@ -112,7 +112,7 @@ func (c *card) request() string {
 	}
 	c.page.add(section(asked))
 	c.page.rows(append(c.fields(), c.said()...))
-	c.sessions()
+	c.end()
 	text := safe(c.Requester.Display()) + " asks for " + plainly(c.wish()) + ": " + c.word()
 	if passed := c.passed(); passed != "" {
 		c.page.add(section(passed))
@@ -138,9 +138,12 @@ func (c *card) request() string {
 	return text
 }
 
-// sessions says for how long sessions may go on after the access, as was known when
-// it was asked for.
-func (c *card) sessions() {
+// end says what is to be known of the end of access: what else happens then, and for
+// how long sessions may go on, as was known when it was asked for.
+func (c *card) end() {
+	if c.Target != nil && c.Target.Caution != "" {
+		c.page.add(slack.NewContextBlock("", plain(c.Target.Caution, maxText)))
+	}
 	if c.Lingers > 0 {
 		c.page.add(slack.NewContextBlock("", plain(sessionsFor(time.Duration(c.Lingers)*time.Second), maxText)))
 	}
@@ -155,7 +158,7 @@ func (c *card) status() string {
 	c.page.add(slack.NewHeaderBlock(plain(c.FlowTitle, maxHeader)))
 	c.page.add(section("You asked for " + c.wish() + "."))
 	c.page.rows(append(c.fields(), c.said()...))
-	c.sessions()
+	c.end()
 	c.page.add(section(c.state()))
 	c.targets()
 	if c.Status == flow.Requested {

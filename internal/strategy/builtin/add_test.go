@@ -37,7 +37,7 @@ func directory() strategy.Type {
 		}},
 		Settings: strategy.Settings{Known: []strategy.Setting{{Name: "instance", About: "which directory", Required: true}}},
 		Targets: []strategy.TargetType{
-			{Name: "directory_group", Settings: strategy.Settings{Known: []strategy.Setting{
+			{Name: "directory_group", Caution: "When it ends, people hear of it.", Settings: strategy.Settings{Known: []strategy.Setting{
 				{Name: "group_id", About: "the id of the group", Required: true, Check: id("^g-[0-9]+$", "g-1"), Bindable: true},
 			}}},
 			{Name: "directory_seat", Settings: strategy.Settings{Known: []strategy.Setting{
@@ -115,6 +115,11 @@ func TestAddStrategy(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, c.StrategyRights()); diff != "" {
 		t.Errorf("rights (-want +got):\n%s", diff)
+	}
+	for _, target := range c.Flows[0].Strategy.Targets {
+		if want := map[string]string{"directory_group": "When it ends, people hear of it."}[target.Type]; target.Caution != want {
+			t.Errorf("%s: those who ask and decide are told %q, want %q", target.Name, target.Caution, want)
+		}
 	}
 	guide := tables(map[string]strategy.Type{"directory": directory()})
 	for _, row := range []string{

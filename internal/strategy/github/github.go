@@ -78,8 +78,8 @@ func Type() strategy.Type {
 					{Name: SettingPermission, About: "what they may do there: pull, triage, push, maintain or admin; push unless set", Bindable: true, Check: oneOf(Permissions)},
 				}},
 				Values: Permissions,
-				Caution: "When it ends, GitHub also deletes the person's forks of the repository if it is private, takes them off its issues, " +
-					"and declines their open pull requests from forks: have them save what they need.",
+				Caution: "When access to a repository ends, GitHub deletes the person's forks of it if it is private, takes them off its issues " +
+					"and declines their open pull requests from forks: save what is needed before.",
 				Habits: strategy.Habits{
 					Before:  "read first, and restored; a role that the organization has made itself is not touched",
 					Expiry:  "no",
@@ -95,7 +95,7 @@ func Type() strategy.Type {
 					{Name: SettingRole, About: "member or maintainer; member unless set", Bindable: true, Check: oneOf([]string{RoleMember, RoleMaintainer})},
 				}},
 				Values:  []string{RoleMember, RoleMaintainer},
-				Caution: "When it ends, GitHub also deletes the person's forks of private repositories that they saw by the team alone: have them save what they need.",
+				Caution: "When membership of a team ends, GitHub deletes the person's forks of private repositories that they saw by the team alone: save what is needed before.",
 				Habits: strategy.Habits{
 					Before:  "read first, and restored: a maintainer stays one",
 					Expiry:  "no",
@@ -110,8 +110,8 @@ func Type() strategy.Type {
 					{Name: SettingRole, About: "member, or admin, who is an owner; member unless set", Check: oneOf([]string{RoleMember, RoleOwner})},
 				}},
 				Values: []string{RoleMember, RoleOwner},
-				Caution: "When it ends, the person leaves the organization with all its teams: GitHub deletes their forks of its private repositories, " +
-					"takes them off issues there, and writes to them. Have them save what they need.",
+				Caution: "When membership of an organization ends, GitHub takes the person out of its teams and off its issues, " +
+					"deletes their forks of its private repositories, and writes to them: save what is needed before.",
 				Habits: strategy.Habits{
 					Before:  "read first, and restored: an owner stays one",
 					Expiry:  "no",

@@ -3,6 +3,7 @@ package slackapp
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -20,15 +21,33 @@ func (a *App) lingering(ctx context.Context, flowName string) flow.Lingering {
 	return l
 }
 
-// withSessions adds to a form for how long sessions may go on after access, where
-// that is known.
-func (a *App) withSessions(v slack.ModalViewRequest, f *flow.Flow, l flow.Lingering) slack.ModalViewRequest {
-	text := sessionsOf(f, l, a.Now())
-	if text == "" || len(v.Blocks.BlockSet) == 0 || len(v.Blocks.BlockSet) >= maxViewBlocks {
-		return v
+// withEnd adds to a form what people are to know of the end of access before they
+// ask for it: for how long sessions may go on, where that is known, and what else
+// happens then.
+func (a *App) withEnd(v slack.ModalViewRequest, f *flow.Flow, l flow.Lingering) slack.ModalViewRequest {
+	blocks := slices.Clone(v.Blocks.BlockSet)
+	for _, text := range []string{cautionsOf(f), sessionsOf(f, l, a.Now())} {
+		if text != "" && len(blocks) > 0 && len(blocks) < maxViewBlocks {
+			blocks = slices.Insert(blocks, 1, slack.Block(slack.NewContextBlock("", plain(text, maxText))))
+		}
 	}
-	v.Blocks.BlockSet = slices.Insert(slices.Clone(v.Blocks.BlockSet), 1, slack.Block(slack.NewContextBlock("", plain(text, maxText))))
+	v.Blocks.BlockSet = blocks
 	return v
+}
+
+// cautionsOf says what the end of access does besides, at the targets of a flow:
+// each thing once, a line each.
+func cautionsOf(f *flow.Flow) string {
+	if f.Strategy == nil {
+		return ""
+	}
+	var cautions []string
+	for _, t := range f.Strategy.Targets {
+		if t.Caution != "" && !slices.Contains(cautions, t.Caution) {
+			cautions = append(cautions, t.Caution)
+		}
+	}
+	return strings.Join(cautions, "\n")
 }
 
 // sessionsOf says for how long sessions at the targets of a flow may go on. It

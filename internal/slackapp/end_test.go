@@ -87,7 +87,7 @@ func TestSessions_Forms(t *testing.T) {
 		t.Errorf("chosen from the list: %s", got)
 	}
 	view := requestModal(f, "run-1", nil)
-	with := w.app.withSessions(view, f, w.app.lingering(t.Context(), strings.ToUpper(f.Name)))
+	with := w.app.withEnd(view, f, w.app.lingering(t.Context(), strings.ToUpper(f.Name)))
 	body, err := json.Marshal(with)
 	must(err)
 	if !strings.Contains(string(body), sentence) || len(with.Blocks.BlockSet) != len(view.Blocks.BlockSet)+1 {
@@ -100,7 +100,7 @@ func TestSessions_Forms(t *testing.T) {
 	for len(many.Blocks.BlockSet) < maxViewBlocks {
 		many.Blocks.BlockSet = append(many.Blocks.BlockSet, view.Blocks.BlockSet[0])
 	}
-	if got := w.app.withSessions(many, f, said(f, start, targets...)); len(got.Blocks.BlockSet) != maxViewBlocks {
+	if got := w.app.withEnd(many, f, said(f, start, targets...)); len(got.Blocks.BlockSet) != maxViewBlocks {
 		t.Errorf("the form has %d blocks", len(got.Blocks.BlockSet))
 	}
 }
@@ -129,4 +129,29 @@ func written(t *testing.T, r flow.Run, kind workflow.Kind) string {
 		t.Fatal(err)
 	}
 	return string(body)
+}
+
+// TestCautions: what the end of access does besides is in the form, once each, and in
+// the messages to those who decide and who asked.
+func TestCautions(t *testing.T) {
+	t.Parallel()
+	const forks, teams = "When access to a repository ends, forks are deleted.", "When membership ends, teams are left."
+	f := accessFlow()
+	f.Strategy.Targets = []flow.Target{{Name: "a", Caution: forks}, {Name: "b"}, {Name: "c", Caution: forks}, {Name: "d", Caution: teams}}
+	w := memoryWorld(t, f)
+	w.command(alice, "req "+f.Name)
+	if shown := textOf(w.opened().Blocks.BlockSet); !strings.Contains(shown, forks+"\n"+teams) || strings.Count(shown, forks) != 1 {
+		t.Errorf("the form shows %s", shown)
+	}
+	if got := cautionsOf(reportFlow()); got != "" {
+		t.Errorf("of an approval: %q", got)
+	}
+	for i, want := range []int{1, 0} {
+		r := flow.Run{ID: "r", Status: flow.Requested, Target: &f.Strategy.Targets[i]}
+		for _, kind := range []workflow.Kind{workflow.KindRequest, workflow.KindStatus} {
+			if text := written(t, r, kind); strings.Count(text, forks) != want {
+				t.Errorf("%s: the caution is there %d times, want %d: %s", kind, strings.Count(text, forks), want, text)
+			}
+		}
+	}
 }
