@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/symflows/symflows/internal/aws/awsfake"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/google/googlefake"
 	"github.com/symflows/symflows/internal/strategy"
@@ -26,12 +27,19 @@ import (
 // that behaves as the system is documented to. [TestStrategies] lets them grant in a
 // world whose processes die and whose systems fail.
 var strategies = map[string]func(testing.TB) strategytest.Subject{
-	"boundary":    boundaryfake.Subject,
-	"github_repo": githubOf(github.Repo),
-	"github_team": githubOf(github.Team),
-	"github_org":  githubOf(github.Org),
-	"postgres 14": func(t testing.TB) strategytest.Subject { return postgresfake.Subject(t, 14) },
-	"postgres 17": func(t testing.TB) strategytest.Subject { return postgresfake.Subject(t, 17) },
+	"aws_account_access": awsfake.AccountAccessSubject,
+	"aws_eks":            func(t testing.TB) strategytest.Subject { return awsfake.EKSSubject(t, true) },
+	"aws_iam":            func(t testing.TB) strategytest.Subject { return awsfake.IAMSubject(t, true) },
+	"aws_sso permission sets": func(t testing.TB) strategytest.Subject {
+		return awsfake.PermissionSetSubject(t, true)
+	},
+	"aws_sso groups": awsfake.StoreGroupSubject,
+	"boundary":       boundaryfake.Subject,
+	"github_repo":    githubOf(github.Repo),
+	"github_team":    githubOf(github.Team),
+	"github_org":     githubOf(github.Org),
+	"postgres 14":    func(t testing.TB) strategytest.Subject { return postgresfake.Subject(t, 14) },
+	"postgres 17":    func(t testing.TB) strategytest.Subject { return postgresfake.Subject(t, 17) },
 	"google_group by Cloud Identity": func(t testing.TB) strategytest.Subject {
 		return googlefake.GroupSubject(t, googlegroup.CloudIdentity)
 	},
@@ -472,8 +480,9 @@ func driftOf(t *testing.T, open func(testing.TB) strategytest.Subject) {
 	}
 	most := w.flow.Strategy.Targets[max(len(s.values())-1, 0)]
 	w.at = most.Name
-	id := w.granted(asker)
+	id := w.approved("a")
 	s.pass(5 * time.Minute)
+	w.want(id, flow.Escalated)
 	expect("granted")
 	s.taken = true
 	outsider.Take(most, s.Identities[0])

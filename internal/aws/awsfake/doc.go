@@ -8,6 +8,8 @@
 //	protocol.go   the protocols: awsQuery, awsJson1_1, restJson1
 //	ledger.go     state, and what it was a while ago
 //	sts.go, …     a service each; identitycenter.go has the state of three
+//	…_subject.go  a strategy each, opened on an account of its own, as a subject
+//	              of strategytest
 //	rights.go     a guard that holds callers to what strategies declare
 //
 // # How to add a service

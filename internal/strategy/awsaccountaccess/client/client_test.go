@@ -27,89 +27,30 @@ import (
 
 const (
 	run         = "5f0c2a52-3f68-4f7e-9b1d-6a5d3c2b0000"
-	management  = "210987654321"
-	connector   = "arn:aws:iam::210987654321:role/sym/connector"
-	instance    = "arn:aws:sso:::instance/ssoins-1234567890abcdef"
-	application = "arn:aws:account-access:eu-west-1:210987654321:application/app-1234"
-	admin       = "arn:aws:iam::111122223333:role/ProdAdmin"
-	reader      = "arn:aws:iam::111122223333:role/teams/data/Reader"
-	alice       = "a1b2c3d4e5-11111111-2222-3333-4444-555555555555"
-	bob         = "a1b2c3d4e5-99999999-2222-3333-4444-555555555555"
-	admins      = "a1b2c3d4e5-bbbbbbbb-2222-3333-4444-555555555555"
+	management  = awsfake.Other
+	connector   = awsfake.ConnectorRole
+	instance    = awsfake.Instance
+	application = awsfake.Application
+	admin       = awsfake.AdminRole
+	reader      = awsfake.ReaderRole
+	alice       = awsfake.Alice
+	bob         = awsfake.Bob
+	admins      = awsfake.Admins
 )
 
 // manager is an account access manager with the Identity Center that it has its
 // people from.
-type manager struct{ *awsfake.Fake }
-
-func (m manager) Has(target flow.Target, user string) bool {
-	return m.IdentityCenter.Entitled(management, target.Settings["role_arn"], "USER", user)
-}
-
-func (m manager) Give(target flow.Target, user string) {
-	m.IdentityCenter.Entitle(management, target.Settings["role_arn"], "USER", user)
-}
-
-func (m manager) Take(target flow.Target, user string) {
-	m.IdentityCenter.Disentitle(management, target.Settings["role_arn"], "USER", user)
-}
-
-func (m manager) DeleteTarget(target flow.Target) {
-	m.IdentityCenter.RemoveRole(management, target.Settings["role_arn"])
-}
-
-func (m manager) DeletePerson(user string) { m.IdentityCenter.DeleteUser(management, user) }
-
-func (m manager) GiveByway(target flow.Target, user string) {
-	m.IdentityCenter.Entitle(management, target.Settings["role_arn"], "GROUP", admins)
-	m.IdentityCenter.Join(management, admins, user)
-}
+type manager struct{ awsfake.Manager }
 
 func open(t *testing.T) (manager, flow.Strategy, *account.Accounts) {
 	t.Helper()
-	m := manager{awsfake.New()}
-	m.STS.AddRole(connector, "1f0c1f0c")
-	all := m.IdentityCenter
-	all.AddInstance(management, instance, "d-1234567890", application)
-	all.AddUser(management, alice, "alice", "alice@example.com")
-	all.AddUser(management, bob, "bob", "bob@example.com")
-	all.AddGroup(management, admins, "Admins")
-	all.AddRole(management, admin)
-	all.AddRole(management, reader)
-	s := flow.Strategy{
-		Name: "roles", Type: "aws_account_access", Settings: map[string]string{"application_arn": application, "instance_arn": instance},
-		Integration: &flow.Integration{Name: "management", Type: "permission_context", ExternalID: instance, Settings: map[string]string{
-			"role_arn": connector, "external_id": "1f0c1f0c",
-		}},
-		Targets: []flow.Target{
-			{Name: "admin", Type: "aws_account_access_role", Settings: map[string]string{"role_arn": admin}},
-			{Name: "reader", Type: "aws_account_access_role", Settings: map[string]string{"role_arn": reader}},
-		},
-	}
-	accounts := &account.Accounts{AWS: m.Config(t), Now: m.Now}
-	// The role is assumed already, so that what happens next happens to the manager.
-	if _, err := accounts.Config(strategy.AccountOf(s), account.Caller{RunID: run}).Credentials.Retrieve(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return m, s, accounts
+	m, s, accounts := awsfake.NewManager(t)
+	return manager{m}, s, accounts
 }
 
 func TestStrategy(t *testing.T) {
 	t.Parallel()
-	const atOnce = "the manager answers when it is done"
-	strategytest.Run(t, func(t *testing.T) strategytest.Subject {
-		m, s, accounts := open(t)
-		m.AskToWait(7 * time.Second)
-		return strategytest.Subject{
-			Type: awsaccountaccess.Type(), Open: client.Open(accounts), System: m, Strategy: s, Identities: [2]string{alice, bob},
-			Shared: true, Wait: 7 * time.Second,
-			Cannot: map[strategytest.Case]string{
-				strategytest.Invitation: "nobody is asked whether they want what they are given",
-				strategytest.Pending:    atOnce, strategytest.PendingFails: atOnce,
-				strategytest.TargetGone: "the manager keeps entitlements to roles that are gone, and tells nothing of roles: those are removed like all others",
-			},
-		}
-	})
+	strategytest.Run(t, func(t *testing.T) strategytest.Subject { return awsfake.AccountAccessSubject(t) })
 }
 
 // opened is the strategy, with all that it can do.

@@ -18,23 +18,24 @@ import (
 )
 
 const (
-	other    = "210987654321"
-	roleARN  = "arn:aws:iam::210987654321:role/sym/connector"
-	external = "1f0c1f0c"
+	other    = awsfake.Other
+	roleARN  = awsfake.ConnectorRole
+	external = awsfake.ExternalID
 	run      = "5f0c2a52-3f68-4f7e-9b1d-6a5d3c2b0000"
 )
 
 // place is where a strategy acts.
-type place struct{ name, account, region string }
+type place struct {
+	name string
+	awsfake.Place
+}
 
 var (
-	here      = place{"Here", awsfake.Own, awsfake.Region} // in our own account, by our own rights
-	elsewhere = place{"Elsewhere", other, "eu-west-1"}     // in another one, by a role
+	here      = place{"Here", awsfake.Place{Account: awsfake.Own, Region: awsfake.Region}} // in our own account, by our own rights
+	elsewhere = place{"Elsewhere", awsfake.Place{Account: other, Region: "eu-west-1"}}     // in another one, by a role
 )
 
-func (p place) role(name string) string {
-	return "arn:aws:iam::" + p.account + ":role/aws-reserved/sso.amazonaws.com/" + name
-}
+func (p place) role(name string) string { return p.Role(name) }
 
 var (
 	view  = awsfake.AccessPolicy("AmazonEKSViewPolicy")
@@ -43,68 +44,21 @@ var (
 )
 
 // system is EKS as one account has it in a region.
-type system struct {
-	*awsfake.Fake
-	place
-}
-
-func settings(target flow.Target) (cluster, policy string) {
-	return target.Settings["cluster"], target.Settings["policy_arn"]
-}
-
-func (s system) Has(target flow.Target, identity string) bool {
-	cluster, policy := settings(target)
-	got, has := s.EKS.Has(s.account, s.region, cluster, identity, policy)
-	return has && cmp.Equal(got, awseks.Namespaces(target))
-}
-
-func (s system) Give(target flow.Target, identity string) {
-	cluster, policy := settings(target)
-	s.EKS.Associate(s.account, s.region, cluster, identity, policy, awseks.Namespaces(target)...)
-}
-
-func (s system) Take(target flow.Target, identity string) {
-	cluster, policy := settings(target)
-	s.EKS.Disassociate(s.account, s.region, cluster, identity, policy)
-}
-
-func (s system) GiveByway(target flow.Target, identity string) {
-	s.EKS.Associate(s.account, s.region, target.Settings["cluster"], identity, admin)
-}
-
-func (s system) DeleteTarget(target flow.Target) {
-	s.EKS.DeleteCluster(s.account, s.region, target.Settings["cluster"])
-}
-
-// DeletePerson does nothing: EKS does not hear of a role that is deleted.
-func (s system) DeletePerson(string) {}
+type system struct{ awsfake.Clusters }
 
 func (s system) has(identity, policy string) bool {
-	_, has := s.EKS.Has(s.account, s.region, "main", identity, policy)
+	_, has := s.EKS.Has(s.Account, s.Region, "main", identity, policy)
 	return has
 }
 
-func target(cluster, policy, namespaces string) flow.Target {
-	return flow.Target{Name: cluster + "-" + policy[strings.LastIndex(policy, "/")+1:], Type: "aws_eks_access_policy", Settings: map[string]string{"cluster": cluster, "policy_arn": policy, "namespaces": namespaces}}
-}
+var target = awsfake.ClusterTarget
 
 // open gives a strategy with two targets on a cluster, and the account and region
 // that it acts in.
 func open(t *testing.T, where place) (system, flow.Strategy, *account.Accounts) {
 	t.Helper()
-	sys := system{awsfake.New(), where}
-	s := flow.Strategy{Name: "clusters", Type: "aws_eks", Targets: []flow.Target{target("main", view, "orders, billing"), target("main", edit, "*")}}
-	if where == elsewhere {
-		sys.STS.AddRole(roleARN, external)
-		s.Integration = &flow.Integration{Name: "aws", Type: "permission_context", ExternalID: other, Settings: map[string]string{
-			"cloud": "aws", "role_arn": roleARN, "external_id": external, "account_id": other, "region": where.region,
-		}}
-	}
-	for _, name := range []string{"alice", "bob"} {
-		sys.EKS.AddPrincipal(where.role(name))
-	}
-	sys.EKS.AddCluster(where.account, where.region, "main", "API_AND_CONFIG_MAP")
-	return sys, s, &account.Accounts{AWS: sys.Config(t), Now: sys.Now}
+	clusters, s, accounts := awsfake.NewClusters(t, where == elsewhere)
+	return system{clusters}, s, accounts
 }
 
 func TestStrategy(t *testing.T) {
@@ -112,22 +66,7 @@ func TestStrategy(t *testing.T) {
 	for _, where := range []place{here, elsewhere} {
 		t.Run(where.name, func(t *testing.T) {
 			t.Parallel()
-			strategytest.Run(t, func(t *testing.T) strategytest.Subject {
-				sys, s, accounts := open(t, where)
-				cannot := map[strategytest.Case]string{
-					strategytest.Pending:      "EKS answers when it is done",
-					strategytest.PendingFails: "EKS answers when it is done",
-					strategytest.Invitation:   "EKS asks nobody",
-					strategytest.PersonGone:   "EKS keeps the access entry of a role that is gone, and takes it for one that is there",
-				}
-				if where == here {
-					cannot[strategytest.ExpiredToken] = "our own credentials are Lambda's to renew"
-				}
-				return strategytest.Subject{
-					Type: awseks.Type(), Open: client.Open(accounts), System: sys, Strategy: s,
-					Identities: [2]string{where.role("alice"), where.role("bob")}, Shared: true, Cannot: cannot,
-				}
-			})
+			strategytest.Run(t, func(t *testing.T) strategytest.Subject { return awsfake.EKSSubject(t, where == elsewhere) })
 		})
 	}
 }
@@ -196,13 +135,13 @@ func TestEntry(t *testing.T) {
 		stays  bool
 	}{
 		{name: "Ours", before: func(system) {}, during: func(system) {}},
-		{name: "ThereBefore", stays: true, before: func(s system) { s.EKS.AddEntry(s.account, s.region, "main", alice) }, during: func(system) {}},
-		{name: "WithGroups", stays: true, before: func(s system) { s.EKS.AddEntry(s.account, s.region, "main", alice, "viewers") }, during: func(system) {}},
-		{name: "WithOtherPolicy", stays: true, before: func(s system) { s.EKS.Associate(s.account, s.region, "main", alice, edit) }, during: func(system) {}},
-		{name: "OtherPolicyComesAlong", stays: true, before: func(system) {}, during: func(s system) { s.EKS.Associate(s.account, s.region, "main", alice, edit, "orders") }},
+		{name: "ThereBefore", stays: true, before: func(s system) { s.EKS.AddEntry(s.Account, s.Region, "main", alice) }, during: func(system) {}},
+		{name: "WithGroups", stays: true, before: func(s system) { s.EKS.AddEntry(s.Account, s.Region, "main", alice, "viewers") }, during: func(system) {}},
+		{name: "WithOtherPolicy", stays: true, before: func(s system) { s.EKS.Associate(s.Account, s.Region, "main", alice, edit) }, during: func(system) {}},
+		{name: "OtherPolicyComesAlong", stays: true, before: func(system) {}, during: func(s system) { s.EKS.Associate(s.Account, s.Region, "main", alice, edit, "orders") }},
 		{name: "DeletedMeanwhile", before: func(system) {}, during: func(s system) {
-			s.EKS.DeleteCluster(s.account, s.region, "main")
-			s.EKS.AddCluster(s.account, s.region, "main", "API")
+			s.EKS.DeleteCluster(s.Account, s.Region, "main")
+			s.EKS.AddCluster(s.Account, s.Region, "main", "API")
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -216,7 +155,7 @@ func TestEntry(t *testing.T) {
 			test.during(sys)
 			others = others || sys.has(alice, edit)
 			revoke(t, o, c)
-			if got := sys.EKS.Entry(sys.account, sys.region, "main", alice); got != test.stays {
+			if got := sys.EKS.Entry(sys.Account, sys.Region, "main", alice); got != test.stays {
 				t.Errorf("the entry is there: %t, want %t", got, test.stays)
 			}
 			if sys.has(alice, view) || sys.has(alice, edit) != others {
@@ -281,7 +220,7 @@ func TestTwoPoliciesOnOneEntry(t *testing.T) {
 			t.Errorf("at call %d: view %t, edit %t; want the second only", at, sys.has(alice, view), sys.has(alice, edit))
 		}
 		settle(t, o, second, flow.Absent)
-		if sys.EKS.Entry(sys.account, sys.region, "main", alice) {
+		if sys.EKS.Entry(sys.Account, sys.Region, "main", alice) {
 			t.Errorf("at call %d: the entry stays", at)
 		}
 		if !came {
@@ -319,7 +258,7 @@ func TestTwoPoliciesOnOneEntry(t *testing.T) {
 			t.Errorf("at call %d: view %t, edit %t; want the second only", at, sys.has(alice, view), sys.has(alice, edit))
 		}
 		settle(t, o, second, flow.Absent)
-		if sys.EKS.Entry(sys.account, sys.region, "main", alice) {
+		if sys.EKS.Entry(sys.Account, sys.Region, "main", alice) {
 			t.Errorf("at call %d: the entry stays", at)
 		}
 	}
@@ -384,7 +323,7 @@ func TestScopes(t *testing.T) {
 			sys, s, accounts := open(t, here)
 			o := opened(t, s, accounts)
 			alice, ours := here.role("alice"), target("main", view, test.ours)
-			sys.EKS.Associate(sys.account, sys.region, "main", alice, view, test.theirs...)
+			sys.EKS.Associate(sys.Account, sys.Region, "main", alice, view, test.theirs...)
 			c := call(ours, alice)
 			seen, err := o.(strategy.Observer).Observe(t.Context(), c)
 			if err != nil || (seen.Presence == flow.Present) != test.same || len(seen.Others) != test.others {
@@ -397,7 +336,7 @@ func TestScopes(t *testing.T) {
 				t.Errorf("granted: %v", err)
 			}
 			revoke(t, o, c)
-			if got, has := sys.EKS.Has(sys.account, sys.region, "main", alice, view); !has || !cmp.Equal(got, test.theirs) {
+			if got, has := sys.EKS.Has(sys.Account, sys.Region, "main", alice, view); !has || !cmp.Equal(got, test.theirs) {
 				t.Errorf("theirs is now %v, %t", got, has)
 			}
 		})
@@ -419,8 +358,8 @@ func TestErrors(t *testing.T) {
 		code     flow.Code
 		text     string
 	}{
-		{name: "NoCluster", when: func(s system) { s.EKS.DeleteCluster(s.account, s.region, "main") }, code: flow.CodeStrategy, text: "there is no cluster main"},
-		{name: "ConfigMap", when: func(s system) { s.EKS.AddCluster(s.account, s.region, "main", "CONFIG_MAP") }, code: flow.CodeStrategy, text: "set its authentication mode to API_AND_CONFIG_MAP"},
+		{name: "NoCluster", when: func(s system) { s.EKS.DeleteCluster(s.Account, s.Region, "main") }, code: flow.CodeStrategy, text: "there is no cluster main"},
+		{name: "ConfigMap", when: func(s system) { s.EKS.AddCluster(s.Account, s.Region, "main", "CONFIG_MAP") }, code: flow.CodeStrategy, text: "set its authentication mode to API_AND_CONFIG_MAP"},
 		{name: "NoSuchRole", identity: elsewhere.role("carol"), when: func(system) {}, code: flow.CodeIdentity, text: "AWS knows no " + elsewhere.role("carol")},
 		{name: "NodeRole", when: fault("AssociateAccessPolicy", 400, "InvalidRequestException"), code: flow.CodeStrategy, text: "entries of nodes have none"},
 		{name: "Policy", when: fault("AssociateAccessPolicy", 400, "InvalidParameterException"), code: flow.CodeStrategy, text: "does not take access policy AmazonEKSViewPolicy"},
@@ -473,9 +412,9 @@ func TestPages(t *testing.T) {
 		} else {
 			want = append(want, principal)
 		}
-		sys.EKS.Associate(sys.account, sys.region, "main", principal, view, namespaces...)
+		sys.EKS.Associate(sys.Account, sys.Region, "main", principal, view, namespaces...)
 	}
-	sys.EKS.Associate(sys.account, sys.region, "main", elsewhere.role("editor"), edit)
+	sys.EKS.Associate(sys.Account, sys.Region, "main", elsewhere.role("editor"), edit)
 	holders, err := o.(strategy.Lister).Holders(t.Context(), s.Targets[0])
 	if diff := cmp.Diff(want, holders); err != nil || diff != "" {
 		t.Errorf("%v, -want +got:\n%s", err, diff)
@@ -490,9 +429,9 @@ func TestPages(t *testing.T) {
 	}
 	long := strings.Repeat("x", 99)
 	for i := range 110 {
-		sys.EKS.AddCluster(sys.account, sys.region, fmt.Sprintf("c%03d", i), "API")
+		sys.EKS.AddCluster(sys.Account, sys.Region, fmt.Sprintf("c%03d", i), "API")
 	}
-	sys.EKS.AddCluster(sys.account, sys.region, long, "API")
+	sys.EKS.AddCluster(sys.Account, sys.Region, long, "API")
 	found, err := o.(strategy.Discoverer).Discover(t.Context())
 	if err != nil || len(found) != 112*len(awsfake.AccessPolicies) {
 		t.Fatalf("found %d: %v", len(found), err)

@@ -18,43 +18,14 @@ import (
 )
 
 const (
-	other    = "210987654321"
-	roleARN  = "arn:aws:iam::210987654321:role/sym/connector"
-	external = "1f0c1f0c"
+	other    = awsfake.Other
+	roleARN  = awsfake.ConnectorRole
+	external = awsfake.ExternalID
 	run      = "5f0c2a52-3f68-4f7e-9b1d-6a5d3c2b0000"
 )
 
 // system is IAM as one account has it.
-type system struct {
-	*awsfake.Fake
-	account string
-}
-
-func group(target flow.Target) string { return target.Settings["iam_group"] }
-func user(identity string) string     { return identity[strings.LastIndex(identity, "/")+1:] }
-
-func (s system) Has(target flow.Target, identity string) bool {
-	return s.IAM.In(s.account, group(target), user(identity))
-}
-func (s system) Give(target flow.Target, identity string) {
-	s.IAM.Join(s.account, group(target), user(identity))
-}
-func (s system) Take(target flow.Target, identity string) {
-	s.IAM.Leave(s.account, group(target), user(identity))
-}
-func (s system) DeleteTarget(target flow.Target) { s.IAM.DeleteGroup(s.account, group(target)) }
-func (s system) DeletePerson(identity string)    { s.IAM.DeleteUser(s.account, user(identity)) }
-
-// Changes names people as the strategy does.
-func (s system) Changes() []strategytest.Change {
-	changes := s.Fake.Changes()
-	for i, c := range changes {
-		changes[i].Identity = s.arn(c.Identity)
-	}
-	return changes
-}
-
-func (s system) arn(user string) string { return "arn:aws:iam::" + s.account + ":user/staff/" + user }
+type system struct{ awsfake.Groups }
 
 // place is where a strategy acts.
 type place string
@@ -68,24 +39,8 @@ const (
 // has the users alice and bob.
 func open(t *testing.T, where place) (system, flow.Strategy, *account.Accounts) {
 	t.Helper()
-	sys := system{awsfake.New(), awsfake.Own}
-	s := flow.Strategy{Name: "groups", Type: "aws_iam", Targets: []flow.Target{
-		{Name: "ops", Type: "aws_iam_group", Settings: map[string]string{"iam_group": "Ops"}},
-		{Name: "dev", Type: "aws_iam_group", Settings: map[string]string{"iam_group": "dev"}},
-	}}
-	if where == elsewhere {
-		sys.account = other
-		sys.STS.AddRole(roleARN, external)
-		s.Integration = &flow.Integration{Name: "aws", Type: "permission_context", ExternalID: other, Settings: map[string]string{
-			"cloud": "aws", "role_arn": roleARN, "external_id": external, "account_id": other, "region": "eu-west-1",
-		}}
-	}
-	for _, name := range []string{"alice", "bob"} {
-		sys.IAM.AddUser(sys.account, "/staff/", name, nil)
-	}
-	sys.IAM.AddGroup(sys.account, "/", "dev")
-	sys.IAM.AddGroup(sys.account, "/teams/", "Ops")
-	return sys, s, &account.Accounts{AWS: sys.Config(t), Now: sys.Now}
+	groups, s, accounts := awsfake.NewGroups(t, where == elsewhere)
+	return system{groups}, s, accounts
 }
 
 func TestStrategy(t *testing.T) {
@@ -93,22 +48,7 @@ func TestStrategy(t *testing.T) {
 	for _, where := range []place{here, elsewhere} {
 		t.Run(string(where), func(t *testing.T) {
 			t.Parallel()
-			strategytest.Run(t, func(t *testing.T) strategytest.Subject {
-				sys, s, accounts := open(t, where)
-				cannot := map[strategytest.Case]string{
-					strategytest.Pending:        "IAM answers when it is done",
-					strategytest.PendingFails:   "IAM answers when it is done",
-					strategytest.Invitation:     "IAM asks nobody",
-					strategytest.OtherAuthority: "a group is no member of another: there is one way to be in it",
-				}
-				if where == here {
-					cannot[strategytest.ExpiredToken] = "our own credentials are Lambda's to renew"
-				}
-				return strategytest.Subject{
-					Type: awsiam.Type(), Open: client.Open(accounts), System: sys, Strategy: s,
-					Identities: [2]string{sys.arn("alice"), sys.arn("bob")}, Shared: true, Cannot: cannot,
-				}
-			})
+			strategytest.Run(t, func(t *testing.T) strategytest.Subject { return awsfake.IAMSubject(t, where == elsewhere) })
 		})
 	}
 }
@@ -141,10 +81,10 @@ func TestWhoActs(t *testing.T) {
 			t.Parallel()
 			sys, s, accounts := open(t, where)
 			o := opened(t, s, accounts)
-			if _, err := o.Grant(t.Context(), call(s, sys.arn("alice"))); err != nil {
+			if _, err := o.Grant(t.Context(), call(s, sys.ARN("alice"))); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := o.(strategy.Observer).Observe(t.Context(), call(s, sys.arn("alice"))); err != nil {
+			if _, err := o.(strategy.Observer).Observe(t.Context(), call(s, sys.ARN("alice"))); err != nil {
 				t.Fatal(err)
 			}
 			var calls []string
@@ -190,11 +130,11 @@ func TestErrors(t *testing.T) {
 				do = o.Revoke
 			}
 			sys.Fail(test.operation, 1, test.fault)
-			_, err := do(t.Context(), call(s, sys.arn("alice")))
+			_, err := do(t.Context(), call(s, sys.ARN("alice")))
 			if flow.CodeOf(err) != test.code || !strings.Contains(flow.UserMessage(err), test.text) || flow.AskedToWait(err) != test.wait {
 				t.Errorf("got %v of %s, asking for %s; want %q of %s, asking for %s", err, flow.CodeOf(err), flow.AskedToWait(err), test.text, test.code, test.wait)
 			}
-			if _, err := do(t.Context(), call(s, sys.arn("alice"))); err != nil {
+			if _, err := do(t.Context(), call(s, sys.ARN("alice"))); err != nil {
 				t.Errorf("again: %v", err)
 			}
 		})
@@ -207,10 +147,10 @@ func TestQuota(t *testing.T) {
 	sys, s, accounts := open(t, here)
 	for i := range 10 {
 		name := fmt.Sprintf("team-%d", i)
-		sys.IAM.AddGroup(sys.account, "/", name)
-		sys.IAM.Join(sys.account, name, "alice")
+		sys.IAM.AddGroup(sys.Account, "/", name)
+		sys.IAM.Join(sys.Account, name, "alice")
 	}
-	_, err := opened(t, s, accounts).Grant(t.Context(), call(s, sys.arn("alice")))
+	_, err := opened(t, s, accounts).Grant(t.Context(), call(s, sys.ARN("alice")))
 	if flow.CodeOf(err) != flow.CodeStrategy {
 		t.Errorf("got %v", err)
 	}
@@ -227,24 +167,24 @@ func TestNoSuchEntity(t *testing.T) {
 	}{
 		{name: "NoMember", before: func(system) {}},
 		{name: "ShownForAWhile", before: func(s system) {
-			s.IAM.Join(s.account, "Ops", "alice")
+			s.IAM.Join(s.Account, "Ops", "alice")
 			s.Advance(time.Hour)
-			s.IAM.Leave(s.account, "Ops", "alice")
+			s.IAM.Leave(s.Account, "Ops", "alice")
 			s.Stale(time.Minute)
 		}},
 		{name: "NoUser", before: func(s system) { s.DeletePerson("alice") }, grant: "Identity:NOT_FOUND", warning: "IAM has no user alice any more: the access counts as removed"},
-		{name: "NoGroup", before: func(s system) { s.IAM.DeleteGroup(s.account, "Ops") }, grant: "Strategy:FAILED", warning: "IAM has no group Ops any more: the access counts as removed"},
+		{name: "NoGroup", before: func(s system) { s.IAM.DeleteGroup(s.Account, "Ops") }, grant: "Strategy:FAILED", warning: "IAM has no group Ops any more: the access counts as removed"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			sys, s, accounts := open(t, elsewhere)
 			o := opened(t, s, accounts)
 			test.before(sys)
-			result, err := o.Revoke(t.Context(), call(s, sys.arn("alice")))
+			result, err := o.Revoke(t.Context(), call(s, sys.ARN("alice")))
 			if got := strings.Join(result.Warnings, "; "); err != nil || got != test.warning {
 				t.Errorf("got %q, %v; want %q", got, err, test.warning)
 			}
-			if _, err := o.Grant(t.Context(), call(s, sys.arn("alice"))); string(flow.CodeOf(err)) != test.grant {
+			if _, err := o.Grant(t.Context(), call(s, sys.ARN("alice"))); string(flow.CodeOf(err)) != test.grant {
 				t.Errorf("granting: got %v, want %q", err, test.grant)
 			}
 		})
@@ -257,14 +197,14 @@ func TestSameName(t *testing.T) {
 	sys, s, accounts := open(t, here)
 	o := opened(t, s, accounts)
 	for _, identity := range []string{"arn:aws:iam::" + other + ":user/alice", "arn:aws:iam::" + awsfake.Own + ":user/former/alice"} {
-		sys.IAM.Join(sys.account, "Ops", "alice")
+		sys.IAM.Join(sys.Account, "Ops", "alice")
 		if seen, err := o.(strategy.Observer).Observe(t.Context(), call(s, identity)); err != nil || seen.Presence != flow.Absent {
 			t.Errorf("%s: observed %v, %v", identity, seen, err)
 		}
 		if _, err := o.Grant(t.Context(), call(s, identity)); flow.CodeOf(err) != flow.CodeIdentity {
 			t.Errorf("%s: granted: %v", identity, err)
 		}
-		if result, err := o.Revoke(t.Context(), call(s, identity)); err != nil || len(result.Warnings) != 1 || !sys.IAM.In(sys.account, "Ops", "alice") {
+		if result, err := o.Revoke(t.Context(), call(s, identity)); err != nil || len(result.Warnings) != 1 || !sys.IAM.In(sys.Account, "Ops", "alice") {
 			t.Errorf("%s: removed: %v, %v", identity, result, err)
 		}
 	}
@@ -322,7 +262,7 @@ func TestPages(t *testing.T) {
 		name := fmt.Sprintf("u%03d", i)
 		sys.IAM.AddUser(other, "/staff/", name, nil)
 		sys.IAM.Join(other, "Ops", name)
-		users = append(users, sys.arn(name))
+		users = append(users, sys.ARN(name))
 	}
 	o := opened(t, s, accounts)
 	holders, err := o.(strategy.Lister).Holders(t.Context(), s.Targets[0])
@@ -372,7 +312,7 @@ func TestRights(t *testing.T) {
 		if flow.CodeOf(err) != flow.CodeIdentity {
 			t.Error(err)
 		}
-		c := call(s, sys.arn("alice"))
+		c := call(s, sys.ARN("alice"))
 		if _, err := o.Grant(t.Context(), c); err != nil {
 			t.Error(err)
 		}

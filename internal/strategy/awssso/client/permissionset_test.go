@@ -107,7 +107,7 @@ func TestCalls(t *testing.T) {
 			t.Parallel()
 			c, s, accounts := open(t, true)
 			if test.byway {
-				c.IdentityCenter.Assign(c.account, admin, production, "GROUP", admins)
+				c.IdentityCenter.Assign(c.Account, admin, production, "GROUP", admins)
 			}
 			o := mustOpen(t, s, accounts)
 			up := call(t, o, test.target, strategy.Granting)
@@ -429,7 +429,7 @@ func TestGone(t *testing.T) {
 		code    flow.Code
 		text    string
 	}{
-		{"Account", func(c center) { c.IdentityCenter.RemoveAccount(c.account, production) }, "AWS does not have account 111122223333 any more", flow.CodeStrategy, "AWS does not have account 111122223333 of admin-prod"},
+		{"Account", func(c center) { c.IdentityCenter.RemoveAccount(c.Account, production) }, "AWS does not have account 111122223333 any more", flow.CodeStrategy, "AWS does not have account 111122223333 of admin-prod"},
 		{"PermissionSet", func(c center) { c.DeleteTarget(sets()[0]) }, "AWS does not have the permission set any more", flow.CodeStrategy, "the permission set of admin-prod"},
 		{"User", func(c center) { c.DeletePerson(alice) }, "does not have the user any more: the access counts as removed", flow.CodeIdentity, "have an administrator save"},
 		{"Assignment", func(c center) { c.Take(sets()[0], alice) }, "", "", ""},
@@ -485,9 +485,9 @@ func TestDeletedGroup(t *testing.T) {
 	c, s, accounts := open(t, true)
 	o := mustOpen(t, s, accounts)
 	const deleted = "a1b2c3d4e5-dddddddd-2222-3333-4444-555555555555"
-	c.IdentityCenter.AddGroup(c.account, deleted, "Deleted")
-	c.IdentityCenter.Assign(c.account, admin, production, "GROUP", deleted)
-	c.IdentityCenter.DeleteGroup(c.account, deleted)
+	c.IdentityCenter.AddGroup(c.Account, deleted, "Deleted")
+	c.IdentityCenter.Assign(c.Account, admin, production, "GROUP", deleted)
+	c.IdentityCenter.DeleteGroup(c.Account, deleted)
 	c.Give(sets()[0], alice)
 	up := call(t, o, sets()[0], strategy.Granting)
 	if seen, err := o.Observe(t.Context(), up); err != nil || seen.Presence != flow.Present || len(seen.Others) > 0 {
@@ -515,7 +515,7 @@ func TestLingers(t *testing.T) {
 	c, s, accounts := open(t, true)
 	o := mustOpen(t, s, accounts)
 	const odd = "arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-0000000000000000"
-	c.IdentityCenter.AddPermissionSet(c.account, odd, "Odd", "P1D")
+	c.IdentityCenter.AddPermissionSet(c.Account, odd, "Odd", "P1D")
 	for i, want := range []time.Duration{90 * time.Minute, time.Hour, 90 * time.Minute} {
 		if got, err := o.Lingers(t.Context(), sets()[i]); err != nil || got != want {
 			t.Errorf("%s: %s, %v; want %s", sets()[i].Name, got, err, want)
@@ -593,11 +593,11 @@ func TestDiscover(t *testing.T) {
 	o := mustOpen(t, s, accounts)
 	for i := range 7 {
 		number := fmt.Sprintf("%012d", 900000000000+i)
-		c.IdentityCenter.AddAccount(c.account, number)
-		c.IdentityCenter.Assign(c.account, admin, number, "USER", bob)
+		c.IdentityCenter.AddAccount(c.Account, number)
+		c.IdentityCenter.Assign(c.Account, admin, number, "USER", bob)
 	}
-	c.IdentityCenter.Assign(c.account, reader, staging, "GROUP", admins)
-	c.IdentityCenter.AddGroup(c.account, "a1b2c3d4e5-cccccccc-2222-3333-4444-555555555555", "Everybody@idp")
+	c.IdentityCenter.Assign(c.Account, reader, staging, "GROUP", admins)
+	c.IdentityCenter.AddGroup(c.Account, "a1b2c3d4e5-cccccccc-2222-3333-4444-555555555555", "Everybody@idp")
 	found, err := o.Discover(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -633,7 +633,7 @@ func TestHolders(t *testing.T) {
 	var want []string
 	for i := range 9 {
 		id := fmt.Sprintf("a1b2c3d4e5-%08d-2222-3333-4444-555555555555", i)
-		c.IdentityCenter.AddUser(c.account, id, id, id+"@example.com")
+		c.IdentityCenter.AddUser(c.Account, id, id, id+"@example.com")
 		c.Give(sets()[0], id)
 		c.Give(groups()[0], id)
 		want = append(want, id)
@@ -660,8 +660,8 @@ func TestRights(t *testing.T) {
 	if _, err := o.Identity(t.Context(), flow.Actor{Email: "alice@example.com"}); err != nil {
 		t.Fatal(err)
 	}
-	c.IdentityCenter.Assign(c.account, admin, production, "GROUP", admins)
-	c.IdentityCenter.Join(c.account, admins, alice)
+	c.IdentityCenter.Assign(c.Account, admin, production, "GROUP", admins)
+	c.IdentityCenter.Join(c.Account, admins, alice)
 	for _, target := range s.Targets {
 		up := call(t, o, target, strategy.Granting)
 		if _, err := o.Lingers(t.Context(), target); err != nil {
