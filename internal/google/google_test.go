@@ -33,7 +33,7 @@ func ways(f *googlefake.Fake) map[string]*flow.Integration {
 	return map[string]*flow.Integration{
 		"AWS":           f.Integration(),
 		"IdentityToken": with(f.Integration(), "subject_token_type", "urn:ietf:params:oauth:token-type:jwt"),
-		"TokenURL":      with(f.Integration(), "token_url", f.URL()+"/v1/token"),
+		"TokenURL":      with(f.Integration(), "token_url", "https://sts.googleapis.com/v1/token"),
 		"Delegated":     with(f.Integration(), "subject", admin),
 		"Key":           f.KeyIntegration(),
 		"KeyDelegated":  with(f.KeyIntegration(), "subject", admin),
@@ -148,7 +148,7 @@ func TestRefused(t *testing.T) {
 	}
 	f := googlefake.New(t)
 	i := f.Integration()
-	i.Settings["service_account_impersonation_url"] = f.URL() + "/v1/projects/-/serviceAccounts/other@acme.iam.gserviceaccount.com:generateAccessToken"
+	i.Settings["service_account_impersonation_url"] = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/other@acme.iam.gserviceaccount.com:generateAccessToken"
 	if err := lookup(t.Context(), f.APIs(), i); flow.CodeOf(err) != flow.CodeStrategy || !strings.Contains(flow.UserMessage(err), "roles/iam.workloadIdentityUser on service account other@acme") {
 		t.Errorf("a service account that does not let us in: %v", err)
 	}

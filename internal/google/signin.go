@@ -74,8 +74,8 @@ func (s signIn) exchange(ctx context.Context) (header string, err error) {
 	if err != nil {
 		return "", err
 	}
-	base, path := split(cmp.Or(settings[strategy.SettingGoogleTokenURL], strategy.Address(s.to, stsBase)+tokenPath))
-	sts := s.apis.anonymous(base)
+	base, path := split(cmp.Or(settings[strategy.SettingGoogleTokenURL], stsBase+tokenPath))
+	sts := s.apis.anonymous(strategy.Address(s.to, base))
 	got, err := sts.Send(ctx, vendorhttp.Request{
 		Method: http.MethodPost, Path: path, Hide: []string{word}, Reads: true,
 		Body: url.Values{
@@ -178,7 +178,7 @@ func (s signIn) byKey(ctx context.Context) (vendorhttp.Token, error) {
 func (s signIn) asServiceAccount(ctx context.Context, federated, method string, body, answer any) error {
 	base, path := split(s.to.Settings[strategy.SettingGoogleImpersonation])
 	path = strings.TrimSuffix(path, "generateAccessToken") + method
-	c := s.apis.anonymous(base)
+	c := s.apis.anonymous(strategy.Address(s.to, base))
 	_, secret, _ := strings.Cut(federated, " ")
 	got, err := c.Send(ctx, vendorhttp.Request{
 		Method: http.MethodPost, Path: path, Body: body, Header: http.Header{"Authorization": {federated}}, Reads: true, Hide: []string{secret},

@@ -32,7 +32,8 @@ type Fake struct {
 	keys   map[string]string // of AWS: secrets by id
 
 	state  state
-	before *state // what is shown while the mood is Stale
+	before *state               // what is shown while the mood is Stale
+	taken  map[string][]Binding // by Projects.Take
 
 	edition   bool     // ends of memberships, and memberships by other groups
 	hidden    bool     // accounts are not shown to us
@@ -53,7 +54,7 @@ func New(t testing.TB) *Fake {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	f := &Fake{
 		clock: func() time.Time { return now }, keys: map[string]string{awsKeyID: awsSecret}, tokens: map[string]token{}, state: state{groups: map[string]*group{}, users: map[string]*user{}, projects: map[string]*project{}},
-		edition: true, enabled: true,
+		taken: map[string][]Binding{}, edition: true, enabled: true,
 	}
 	f.Front = &strategytest.Front{
 		API: http.HandlerFunc(f.serve), Change: f.change, Wait: Wait,

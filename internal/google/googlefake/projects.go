@@ -295,8 +295,20 @@ func (p Projects) Until(target flow.Target, identity string) time.Time {
 	return until
 }
 
-// Give implements strategytest.Outsider.
+// Give implements strategytest.Outsider: it gives back what Take took, as who puts an
+// older policy back; or else, for good.
 func (p Projects) Give(target flow.Target, identity string) {
+	key := projectOf(target) + " " + target.Settings["role"] + " " + identity
+	p.mu.Lock()
+	was := p.taken[key]
+	delete(p.taken, key)
+	p.mu.Unlock()
+	for _, b := range was {
+		p.Bind(projectOf(target), b)
+	}
+	if len(was) > 0 {
+		return
+	}
 	p.Bind(projectOf(target), Binding{Role: target.Settings["role"], Members: []string{"user:" + identity}})
 }
 
@@ -304,8 +316,13 @@ func (p Projects) Give(target flow.Target, identity string) {
 func (p Projects) Take(target flow.Target, identity string) {
 	p.set(func() {
 		of := p.state.projects[projectOf(target)]
+		key := projectOf(target) + " " + target.Settings["role"] + " " + identity
 		of.bindings = slices.DeleteFunc(slices.Clone(of.bindings), func(b Binding) bool {
-			return b.Role == target.Settings["role"] && slices.Contains(b.Members, "user:"+identity)
+			is := b.Role == target.Settings["role"] && slices.Contains(b.Members, "user:"+identity)
+			if is {
+				p.taken[key] = append(p.taken[key], b)
+			}
+			return is
 		})
 		of.generation++
 	})

@@ -263,7 +263,7 @@ func (f *Fake) APIs() *google.APIs {
 func (f *Fake) Integration() *flow.Integration {
 	return &flow.Integration{Name: "google", Type: "google", ExternalID: Domain, Settings: map[string]string{
 		"type": "external_account", "audience": Audience, "subject_token_type": "urn:ietf:params:aws:token-type:aws4_request", "customer_id": Customer,
-		"service_account_impersonation_url": f.URL() + "/v1/projects/-/serviceAccounts/" + ServiceAccount + ":generateAccessToken", "api_url": f.URL(),
+		"service_account_impersonation_url": "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/" + ServiceAccount + ":generateAccessToken", "api_url": f.URL(),
 	}}
 }
 
