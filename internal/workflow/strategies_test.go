@@ -40,6 +40,7 @@ var strategies = map[string]func(testing.TB) strategytest.Subject{
 	"github_org":     githubOf(github.Org),
 	"postgres 14":    func(t testing.TB) strategytest.Subject { return postgresfake.Subject(t, 14) },
 	"postgres 17":    func(t testing.TB) strategytest.Subject { return postgresfake.Subject(t, 17) },
+	"gcp_iam":        googlefake.ProjectSubject,
 	"google_group by Cloud Identity": func(t testing.TB) strategytest.Subject {
 		return googlefake.GroupSubject(t, googlegroup.CloudIdentity)
 	},
@@ -121,6 +122,12 @@ func newSystem(t *testing.T, open func(testing.TB) strategytest.Subject, edit ..
 		f.Strategy = &flow.Strategy{Name: s.Strategy.Name, Type: s.Strategy.Type, Targets: targets}
 	}}, edit...)...)
 	s.world, w.system, w.lasts = w, s, "1h"
+	if ending, ok := s.System.(interface {
+		strategytest.Expirer
+		GoBy(now func() time.Time)
+	}); ok {
+		ending.GoBy(w.clock.Now) // so that it ends access by itself
+	}
 	w.boot()
 	return s
 }
