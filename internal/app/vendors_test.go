@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/google/googlefake"
 	"github.com/symflows/symflows/internal/strategy"
 	"github.com/symflows/symflows/internal/strategy/aptible/aptiblefake"
 	"github.com/symflows/symflows/internal/strategy/boundary/boundaryfake"
@@ -28,7 +30,8 @@ import (
 
 // vendorExample is a folder of docs/examples that grants something at a vendor.
 type vendorExample struct {
-	strategy string // its type, after which the folder is called
+	strategy    string // its type, after which the folder is called
+	integration string // the type of its integration; "": that of the strategy
 	// open gives a fake of the vendor that has what the example speaks of, and alice
 	// as a person. It goes by the clock.
 	open func(t *testing.T, now func() time.Time) vendorSystem
@@ -102,6 +105,44 @@ func tailnet(t *testing.T, now func() time.Time) vendorSystem {
 	return vendorSystem{fake, there.Settings[strategy.SettingAPIURL], map[string]string{"/sym/main/tailscale-client": tailscalefake.ClientSecret}}
 }
 
+// googleExamples are those of Google, which are signed in to by a request that AWS
+// signs.
+var googleExamples = []vendorExample{
+	{
+		strategy: "google_group", integration: "google", flow: "google", fill: map[string]string{"Target": "Super Users"},
+		open: func(t *testing.T, now func() time.Time) vendorSystem {
+			fake := googleOf(t, now)
+			fake.AddGroup("super-users@example.com", "Super Users")
+			return vendorSystem{googlefake.Groups{Fake: fake}, fake.URL(), nil}
+		},
+	},
+	{
+		strategy: "gcp_iam", integration: "google", flow: "google-cloud", fill: map[string]string{"Target": "Cloud SQL in production"},
+		open: func(t *testing.T, now func() time.Time) vendorSystem {
+			fake := googleOf(t, now)
+			fake.AddProject("acme-production", "Production")
+			return vendorSystem{googlefake.Projects{Fake: fake}, fake.URL(), nil}
+		},
+	},
+}
+
+func googleOf(t *testing.T, now func() time.Time) *googlefake.Fake {
+	fake := googlefake.New(t)
+	fake.GoBy(now)
+	fake.TrustAWS(os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"))
+	fake.AddUser("alice@example.com")
+	return fake
+}
+
+// TestExamples_Google does the same as [TestExamples_Vendors], with credentials of AWS
+// as a machine has them.
+func TestExamples_Google(t *testing.T) {
+	inAWS(t)
+	for _, x := range googleExamples {
+		t.Run(x.strategy, func(t *testing.T) { runVendorExample(t, x) })
+	}
+}
+
 // TestExamples_Vendors runs each folder as it is, against a fake of its vendor at the
 // integration's api_url: what is found there is what the example has, access is asked
 // for, approved, there at the vendor, ended, gone there, and recorded.
@@ -126,7 +167,7 @@ func runVendorExample(t *testing.T, x vendorExample) {
 			t.Fatal(err)
 		}
 	}
-	folder := filepath.Join(repository, "docs/examples", x.strategy)
+	folder := filepath.Join(repository, "docs/examples", strings.ReplaceAll(x.strategy, "_", "-"))
 	p := newProduct(t.TempDir(), repository)
 	must(os.CopyFS(p.path("flows"), os.DirFS(folder)))
 	var runs atomic.Bool // by its own clock; commands go by the machine's
@@ -136,7 +177,7 @@ func runVendorExample(t *testing.T, x vendorExample) {
 		}
 		return time.Now()
 	})
-	pointAt(t, p.path("flows"), x.strategy, vendor)
+	pointAt(t, p.path("flows"), cmp.Or(x.integration, x.strategy), vendor)
 
 	command := func(args ...string) string {
 		t.Helper()

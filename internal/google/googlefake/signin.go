@@ -37,7 +37,7 @@ const (
 	// ServiceAccount is whom we act as.
 	ServiceAccount = "sym@acme.iam.gserviceaccount.com"
 
-	awsKeyID  = "AKIAIOSFODNN7EXAMPLE"
+	awsKeyID  = "ASIAIOSFODNN7EXAMPLE"
 	awsSecret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 	awsToken  = "session-token-of-aws"
 	keyID     = "key-1"
