@@ -13,6 +13,7 @@ import (
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/google/googlefake"
 	"github.com/symflows/symflows/internal/strategy"
+	"github.com/symflows/symflows/internal/strategy/aptible/aptiblefake"
 	"github.com/symflows/symflows/internal/strategy/boundary/boundaryfake"
 	"github.com/symflows/symflows/internal/strategy/github"
 	"github.com/symflows/symflows/internal/strategy/github/githubfake"
@@ -27,6 +28,7 @@ import (
 // that behaves as the system is documented to. [TestStrategies] lets them grant in a
 // world whose processes die and whose systems fail.
 var strategies = map[string]func(testing.TB) strategytest.Subject{
+	"aptible":            aptiblefake.Subject,
 	"aws_account_access": awsfake.AccountAccessSubject,
 	"aws_eks":            func(t testing.TB) strategytest.Subject { return awsfake.EKSSubject(t, true) },
 	"aws_iam":            func(t testing.TB) strategytest.Subject { return awsfake.IAMSubject(t, true) },
