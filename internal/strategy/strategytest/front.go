@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"crypto/rand"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"sync"
+	"testing"
 	"time"
 )
 
@@ -33,6 +35,9 @@ type Front struct {
 	Unauthorized func(http.ResponseWriter)
 	// Wait is what a Throttled vendor asks for.
 	Wait time.Duration
+	// Shapes are what calls and answers are held to, by the test T; nil: nothing.
+	Shapes *Shapes
+	T      testing.TB
 
 	mu      sync.Mutex
 	mood    Mood
@@ -151,10 +156,20 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			f.Unauthorized(w)
 			return
 		}
+		if f.Shapes == nil && !(mood == Forgetful && changes) {
+			f.API.ServeHTTP(w, r)
+			return
+		}
+		answer := httptest.NewRecorder()
+		f.API.ServeHTTP(answer, r)
+		if f.Shapes != nil {
+			f.Shapes.hold(f.T, r, body, answer.Code, answer.Body.Bytes())
+		}
 		if mood == Forgetful && changes {
-			f.API.ServeHTTP(httptest.NewRecorder(), r)
 			panic(http.ErrAbortHandler) // closes the connection
 		}
-		f.API.ServeHTTP(w, r)
+		maps.Copy(w.Header(), answer.Header())
+		w.WriteHeader(answer.Code)
+		w.Write(answer.Body.Bytes())
 	}
 }

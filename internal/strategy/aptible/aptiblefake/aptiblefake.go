@@ -74,7 +74,7 @@ func New(t testing.TB) *Fake {
 		roles: map[string]string{Production: "Production", Support: "Support"},
 	}
 	f.Front = strategytest.Front{
-		API: f.api(), Change: f.change, Wait: 7 * time.Second,
+		API: f.api(), Change: f.change, Wait: 7 * time.Second, Shapes: shapes, T: t,
 		Token: func(r *http.Request) (string, bool) {
 			return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), r.URL.Path != "/tokens"
 		},

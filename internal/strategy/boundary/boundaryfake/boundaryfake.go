@@ -86,7 +86,7 @@ func New(t testing.TB) *Fake {
 		sessions: map[string]*session{}, targets: map[string]int64{"ttcp_1234567890": 4 * 3600, "tssh_1234567890": 3600},
 	}
 	f.Front = strategytest.Front{
-		API: f.api(), Change: change, Wait: 7 * time.Second,
+		API: f.api(), Change: change, Wait: 7 * time.Second, Shapes: shapes, T: t,
 		Token: func(r *http.Request) (string, bool) {
 			return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), !strings.HasSuffix(r.URL.Path, ":authenticate")
 		},

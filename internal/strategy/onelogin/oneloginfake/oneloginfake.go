@@ -79,7 +79,7 @@ func New(t testing.TB) *Fake {
 	t.Helper()
 	f := &Fake{users: map[string]user{}, roles: map[string]role{}}
 	f.Front = strategytest.Front{
-		API: f.api(), Change: change, Wait: 7 * time.Second,
+		API: f.api(), Change: change, Wait: 7 * time.Second, Shapes: shapes, T: t,
 		Token: func(r *http.Request) (string, bool) {
 			return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), strings.HasPrefix(r.URL.Path, "/api/")
 		},
@@ -344,22 +344,27 @@ func (f *Fake) listHolders(w http.ResponseWriter, r *http.Request) {
 func (f *Fake) change(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	// What is not there is told by another status when something is added to it.
+	missing := http.StatusUnprocessableEntity
+	if r.Method == http.MethodDelete {
+		missing = http.StatusNotFound
+	}
 	on, ok := f.roles[r.PathValue("id")].lists[r.PathValue("list")]
 	if !ok {
-		fail(w, http.StatusNotFound, "Role not found")
+		fail(w, missing, "Role not found")
 		return
 	}
 	var ids []json.Number
 	d := json.NewDecoder(r.Body)
 	d.UseNumber()
 	if err := d.Decode(&ids); err != nil || len(ids) == 0 || !sendsJSON(r) || len(r.URL.RawQuery) > 0 {
-		fail(w, http.StatusBadRequest, "Invalid request body")
+		fail(w, http.StatusUnprocessableEntity, "Invalid request body")
 		return
 	}
 	var done []map[string]any
 	for _, id := range ids {
 		if _, known := f.users[id.String()]; !known && !(f.silent && r.Method == http.MethodDelete) {
-			fail(w, http.StatusUnprocessableEntity, "Validation failed: The user with ID "+id.String()+" could not be found")
+			fail(w, missing, "Validation failed: The user with ID "+id.String()+" could not be found")
 			return
 		}
 		done = append(done, map[string]any{"id": id})
