@@ -147,12 +147,12 @@ func told(r events.AuditRecord) slacksim.Record {
 			out.Line = who + "'s withdrawal of the request for " + what + " did not count"
 		}
 	case flow.EventEscalate:
-		out.Line, out.Mood = called(asker)+" got access to "+what, good
+		out.Line, out.Mood = called(asker)+" got access to "+what+inPart(r), good
 		if end, err := time.Parse(time.RFC3339, written(r.Fields[flow.KeyExpiresAt])); err == nil {
 			out.Note = "until " + end.Format("15:04:05 UTC")
 		}
 		if failed {
-			out.Line = "Granting " + called(asker) + " access to " + what + " failed"
+			out.Line = "Granting " + called(asker) + " access to " + what + " failed" + inPart(r)
 			if r.State.Errors[0].Code == string(flow.CodeMissing) {
 				out.Line = called(asker) + "'s access to " + what + " has gone missing"
 			}
@@ -178,6 +178,22 @@ func told(r events.AuditRecord) slacksim.Record {
 		out.Line += fmt.Sprintf(" (%d times)", r.State.Attempts)
 	}
 	return out
+}
+
+// inPart says which part of several targets a record tells of as granted, after a
+// space; "" where it is one target, or all are.
+func inPart(r events.AuditRecord) string {
+	list, _ := r.Fields[flow.KeyEntitlements].([]any)
+	granted := 0
+	for _, one := range list {
+		if one, ok := one.(map[string]any); ok && one["state"] == string(flow.PartGranted) {
+			granted++
+		}
+	}
+	if granted == len(list) {
+		return ""
+	}
+	return fmt.Sprintf(" (%d of %d are there)", granted, len(list))
 }
 
 // called is what people call an actor.

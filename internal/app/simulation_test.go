@@ -53,6 +53,9 @@ func TestTold(t *testing.T) {
 		{"cancel", nil, plain, "Alice withdrew the request for Orders database", ""},
 		{"cancel", failed("too late"), bad, "Alice's withdrawal of the request for Orders database did not count", "too late"},
 		{"escalate", nil, good, "Alice got access to Orders database", "until 09:10:30 UTC"},
+		{"escalate", func(r *events.AuditRecord) {
+			r.Fields["entitlements"] = []any{map[string]any{"state": "granted"}, map[string]any{"state": "failed", "error": "no"}}
+		}, good, "Alice got access to Orders database (1 of 2 are there)", "until 09:10:30 UTC"},
 		{"escalate_failed", nil, bad, "Granting Alice access to Orders database failed (3 times)", "the function did not answer within 30 seconds"},
 		{"escalate", func(r *events.AuditRecord) {
 			r.State = events.AuditState{Status: events.StatusInProgress, Errors: []events.AuditError{{Message: "somebody took it away", Code: string(flow.CodeMissing)}}}

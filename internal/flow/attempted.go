@@ -193,9 +193,16 @@ func (a *Access) keepOutput(p *Part, output json.RawMessage) {
 }
 
 // joined gives what the targets of all parts answered, by the parts' titles, and
-// forgets it. Warnings say of which part they are.
-func (a *Access) joined() (output json.RawMessage, warnings []string) {
-	all := map[string]json.RawMessage{}
+// forgets it; earlier is what those had answered that are not asked again. Warnings
+// say of which part they are.
+func (a *Access) joined(earlier json.RawMessage) (output json.RawMessage, warnings []string) {
+	all, before := map[string]json.RawMessage{}, map[string]json.RawMessage{}
+	_ = json.Unmarshal(earlier, &before) // else there is none, or it was too long to keep
+	for _, p := range a.Entitlements {
+		if known, ok := before[p.Title()]; ok && !p.Seen.IsZero() {
+			all[p.Title()] = known
+		}
+	}
 	for i := range a.Entitlements {
 		p := &a.Entitlements[i]
 		if len(p.Output) > 0 {
@@ -304,7 +311,7 @@ func (r *Run) settleGrants(hooks []string, now time.Time) error {
 		}
 		r.Postponed = postponed
 	case !first.IsZero():
-		output, warnings := a.joined()
+		output, warnings := a.joined(a.Output)
 		return Escalate{Output: output, Warnings: warnings, Hooks: hooks}.apply(r, now)
 	default:
 		a.Waiting, r.Postponed = nil, nil
@@ -452,7 +459,7 @@ func (r *Run) settleRemoval(owner string, hooks []string, now time.Time) error {
 				}
 			}
 		}
-		done.Output, done.Warnings = a.joined()
+		done.Output, done.Warnings = a.joined(nil)
 		return done.apply(r, now)
 	}
 	look := a.waitFor(EventDeescalate, left, now)

@@ -160,7 +160,7 @@ func TestAttempted_Apart(t *testing.T) {
 // where others are; Retry takes up what is missing, and the end stays.
 func TestAttempted_Late(t *testing.T) {
 	t.Parallel()
-	r := must(severalTargets(), t0, tried(EventEscalate, waits("a"), waits("b"), done("c", t0)))
+	r := must(severalTargets(), t0, tried(EventEscalate, waits("a"), waits("b"), Outcome{Key: "c", Done: t0, Output: json.RawMessage(`{"user":"c"}`)}))
 	for at := t0; r.Status == Approved; {
 		at = r.WaitsForTarget(EventEscalate).LookAt
 		if at.After(t0.Add(GrantWindow)) {
@@ -183,7 +183,10 @@ func TestAttempted_Late(t *testing.T) {
 	if r.Status != Approved || stands(r) != "a waiting, b waiting, c granted" {
 		t.Fatalf("%s, %s", r.Status, stands(r))
 	}
-	r = must(r, t0.Add(20*time.Minute), tried(EventEscalate, done("a", t0), fails("b", CodeStrategy)))
+	r = must(r, t0.Add(20*time.Minute), tried(EventEscalate, Outcome{Key: "a", Done: t0, Output: json.RawMessage(`{"user":"a"}`)}, fails("b", CodeStrategy)))
+	if out := string(r.Access.Output); out != `{"111111111111":{"user":"a"},"333333333333":{"user":"c"}}` {
+		t.Errorf("what the targets answered: %s", out)
+	}
 	e, _ := r.Last(EventEscalate)
 	if r.Status != Escalated || e.Fields[KeyAgain] != true || !r.Access.End.Equal(end) || stands(r) != "a granted, b failed, c granted" {
 		t.Errorf("%s, %s, end %v, %v", r.Status, stands(r), r.Access.End, e.Fields)
