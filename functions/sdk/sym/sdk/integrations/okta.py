@@ -42,7 +42,7 @@ def is_user_in_group(user: User, *, group_id: str) -> bool:
     found = _user(okta, integration, user)
     if not _lookup.active(found, "status", "ACTIVE"):
         return False
-    groups = okta.pages_by_link(f"/api/v1/users/{quote(found['id'])}/groups", {"limit": _PAGE})
+    groups = okta.pages_by_link(f"/api/v1/users/{quote(found['id'])}/groups")  # which takes no limit
     return any(group["id"] == group_id for group in groups)
 
 
