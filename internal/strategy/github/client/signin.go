@@ -47,7 +47,7 @@ func (h *hub) asApp() bool {
 // api is GitHub's API, for one purpose.
 func (h *hub) api(p purpose) *vendorhttp.Client {
 	api := h.anonymous()
-	api.Authorize = h.authorizeByToken
+	api.Authorize = h.token
 	if h.asApp() {
 		i := h.frozen.Integration
 		key := fmt.Sprint(github.API(h.frozen), " app ", i.Settings[github.SettingApp], " installation ", i.Settings[github.SettingInstallation], " ", h.permissions(p))
@@ -63,28 +63,17 @@ func (h *hub) anonymous() *vendorhttp.Client {
 	}
 }
 
-// authorizeByToken signs in with the token that is in a secret, which may have been
-// renewed since it was refused.
-func (h *hub) authorizeByToken(ctx context.Context, _ string) (string, error) {
-	token, err := h.secret(ctx, github.SettingToken)
-	return "Bearer " + token, err
-}
-
-// secret reads a secret of the integration.
-func (h *hub) secret(ctx context.Context, setting string) (string, error) {
+// token signs in with the token that is in a secret.
+func (h *hub) token(ctx context.Context, refused string) (string, error) {
 	i := h.frozen.Integration
 	if i == nil {
 		return "", flow.Errorf(flow.CodeStrategy, "strategy %s has no integration: nothing says how to sign in to GitHub", h.frozen.Name)
 	}
-	ref, ok := i.Secrets[setting]
+	ref, ok := i.Secrets[github.SettingToken]
 	if !ok {
-		return "", flow.Errorf(flow.CodeStrategy, "integration %s has no %s: nothing says how to sign in to GitHub", i.Name, setting)
+		return "", flow.Errorf(flow.CodeStrategy, "integration %s has no %s: nothing says how to sign in to GitHub", i.Name, github.SettingToken)
 	}
-	value, err := h.deps.Secrets.Value(ctx, ref)
-	if err == nil && value == "" {
-		err = flow.Errorf(flow.CodeStrategy, "secret %s is empty: give it a value", ref)
-	}
-	return value, err
+	return vendorhttp.Secret(h.deps.Secrets, ref, func(token string) string { return "Bearer " + token })(ctx, refused)
 }
 
 // GitHub takes the word of an app for ten minutes at most, and not that of a clock

@@ -54,6 +54,8 @@ type GitHub struct {
 	limit   map[string]string // headers that each answer has
 	lacks   map[string]bool   // permissions that the app was not given
 	refusal *refusal          // of the next change
+	failed  *graphError       // of the next query
+	tokens  []map[string]string
 }
 
 type refusal struct {
@@ -319,7 +321,21 @@ func (g *GitHub) Lack(permission string) {
 func (g *GitHub) RefuseNext(status int, message string, details ...string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.refusal = &refusal{status, map[string]any{"message": message, "documentation_url": documentation, "errors": details}}
+	g.refusal = &refusal{status, map[string]any{"message": message, "documentation_url": documentation, "errors": append([]string{}, details...)}}
+}
+
+// FailQuery has the next query fail, in an answer of status 200.
+func (g *GitHub) FailQuery(kind, message string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.failed = &graphError{kind, message}
+}
+
+// Tokens lists the permissions of the tokens that the app has taken.
+func (g *GitHub) Tokens() []map[string]string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.tokens)
 }
 
 // SetLimit sets headers of limits that each answer has, and refuses what comes while

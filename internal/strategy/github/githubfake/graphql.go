@@ -57,6 +57,11 @@ func (c *call) graphql() {
 		c.write(nil, &graphError{"", err.Error()})
 		return
 	}
+	if failed := c.g.failed; failed != nil {
+		c.g.failed = nil
+		c.write(nil, failed)
+		return
+	}
 	q := query{variables: variables}
 	data := q.fields(operation.SelectionSet, c.root(&q))
 	c.write(data, q.failed)

@@ -252,6 +252,7 @@ func (c *call) createToken() {
 	}
 	token := "ghs_" + App + "_" + c.g.Issue() + "." + strings.Repeat("x", 200)
 	c.g.scopes[token] = body.Permissions
+	c.g.tokens = append(c.g.tokens, body.Permissions)
 	c.answer(http.StatusCreated, "installation-token", struct {
 		Token       string            `json:"token"`
 		ExpiresAt   time.Time         `json:"expires_at"`
