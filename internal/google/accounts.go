@@ -69,10 +69,9 @@ func (a *Accounts) Exists(ctx context.Context, address string) error {
 
 // Identity is a person's address at Google: the account's own one where we may see
 // accounts, and only if the account is active; else the one that they have here. The
-// error has flow.CodeIdentity if there is none, and says what to save for the
-// strategy of the type.
-func (a *Accounts) Identity(ctx context.Context, who flow.Actor, typ string) (string, error) {
-	save := "have an administrator save the address of their account as who they are at " + typ
+// error has flow.CodeIdentity if there is none, and says what to save.
+func (a *Accounts) Identity(ctx context.Context, who flow.Actor) (string, error) {
+	const save = "have an administrator save the address of their account as who they are at Google"
 	if strategy.CheckGoogleAddress(who.Email) != nil {
 		return "", flow.Errorf(flow.CodeIdentity, "%s has no e-mail address here by which Google could know them: %s", who.Display(), save)
 	}

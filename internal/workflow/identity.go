@@ -11,12 +11,15 @@ import (
 )
 
 // systemOf names the system to which a strategy gives access, as stored
-// identities do.
+// identities do. At Google people are the same for all strategies, and for handlers.
 func systemOf(s flow.Strategy) (service, externalID string) {
-	if s.Integration != nil {
-		externalID = s.Integration.ExternalID
+	service = s.Type
+	if i := s.Integration; i != nil {
+		if externalID = i.ExternalID; i.Type == strategy.Google {
+			service = i.Type
+		}
 	}
-	return s.Type, externalID
+	return service, externalID
 }
 
 // shownIdentity is who the requester is at the target, as those who decide are

@@ -7,9 +7,6 @@
 //	cloudidentity.go  groups by the Cloud Identity API
 //	directory.go      groups and accounts by the Admin SDK
 //	projects.go       projects and their policies, by the Resource Manager API
+//	shapes.go         Google's own descriptions of its methods
 //	subject.go        strategies opened on it, for strategytest
-//
-// Shapes are those of the descriptions in google.golang.org/api v0.312.0
-// (cloudidentity/v1, admin/directory/v1, cloudresourcemanager/v3, sts/v1,
-// iamcredentials/v1).
 package googlefake

@@ -57,7 +57,7 @@ func New(t testing.TB) *Fake {
 		taken: map[string][]Binding{}, edition: true, enabled: true,
 	}
 	f.Front = &strategytest.Front{
-		API: http.HandlerFunc(f.serve), Change: f.change, Wait: Wait,
+		API: http.HandlerFunc(f.serve), Change: f.change, Wait: Wait, Shapes: shapes, T: t,
 		Token: func(r *http.Request) (string, bool) {
 			route, _ := find(r)
 			return bearer(r), route != nil && route.scopes != nil

@@ -92,7 +92,7 @@ func rules(s flow.Strategy) []flow.Fault {
 // the case of addresses.
 func Entitlements(target flow.Target, identity string) ([]flow.Entitlement, error) {
 	if strategy.CheckGoogleAddress(identity) != nil {
-		return nil, flow.Errorf(flow.CodeIdentity, "%q is no account of Google: have an administrator save the address of theirs, like alice@example.com, as who they are at gcp_iam", flow.Clip(identity, 100))
+		return nil, flow.Errorf(flow.CodeIdentity, "%q is no account of Google: have an administrator save the address of theirs, like alice@example.com, as who they are at Google", flow.Clip(identity, 100))
 	}
 	return []flow.Entitlement{{
 		Key: strings.Join([]string{"gcp_iam", target.Settings[SettingProject], target.Settings[SettingRole], strings.ToLower(identity)}, "/"),

@@ -80,7 +80,7 @@ func checkRole(v string) error {
 // the role as its value. Google takes no notice of the case of addresses.
 func Entitlements(target flow.Target, identity string) ([]flow.Entitlement, error) {
 	if strategy.CheckGoogleAddress(identity) != nil {
-		return nil, flow.Errorf(flow.CodeIdentity, "%q is no account of Google: have an administrator save the address of theirs, like alice@example.com, as who they are at google_group", flow.Clip(identity, 100))
+		return nil, flow.Errorf(flow.CodeIdentity, "%q is no account of Google: have an administrator save the address of theirs, like alice@example.com, as who they are at Google", flow.Clip(identity, 100))
 	}
 	return []flow.Entitlement{{
 		Key:   strings.Join([]string{"google_group", strings.ToLower(target.Settings[SettingGroup]), strings.ToLower(identity)}, "/"),

@@ -48,7 +48,7 @@ func (r *roles) Entitlements(target flow.Target, identity, _ string) ([]flow.Ent
 
 // Identity implements strategy.Identifier.
 func (r *roles) Identity(ctx context.Context, who flow.Actor) (string, error) {
-	return r.accounts.Identity(ctx, who, r.frozen.Type)
+	return r.accounts.Identity(ctx, who)
 }
 
 func projectOf(t flow.Target) string { return t.Settings[gcpiam.SettingProject] }
@@ -74,7 +74,7 @@ func (r *roles) Grant(ctx context.Context, c strategy.Call) (strategy.Result, er
 		err = cmp.Or(r.accounts.Exists(ctx, c.Identity), err)
 	}
 	if g, is := google.AsGone(err); is && g.What == google.Account {
-		return strategy.Result{}, flow.Errorf(flow.CodeIdentity, "%s: have an administrator save the address of their account as who they are at gcp_iam", g)
+		return strategy.Result{}, flow.Errorf(flow.CodeIdentity, "%s: have an administrator save the address of their account as who they are at Google", g)
 	} else if is {
 		return strategy.Result{}, flow.Errorf(flow.CodeStrategy, "%s any more: correct the target", g)
 	}

@@ -424,7 +424,7 @@ func TestIdentity(t *testing.T) {
 	if got, err := find(t.Context(), flow.Actor{Email: "Alice@example.com"}); err != nil || got != alice {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if _, err := find(t.Context(), flow.Actor{Email: "nobody@example.com"}); flow.CodeOf(err) != flow.CodeIdentity || !strings.Contains(flow.UserMessage(err), "as who they are at gcp_iam") {
+	if _, err := find(t.Context(), flow.Actor{Email: "nobody@example.com"}); flow.CodeOf(err) != flow.CodeIdentity || !strings.Contains(flow.UserMessage(err), "as who they are at Google") {
 		t.Errorf("got %v", err)
 	}
 }

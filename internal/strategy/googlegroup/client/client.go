@@ -208,12 +208,12 @@ func refusal(err error) error {
 	case is && g.What == google.Group:
 		return flow.Errorf(flow.CodeStrategy, "%s: make it there, or correct the target", g)
 	case is:
-		return flow.Errorf(flow.CodeIdentity, "%s: have an administrator save the address of their account as who they are at google_group", g)
+		return flow.Errorf(flow.CodeIdentity, "%s: have an administrator save the address of their account as who they are at Google", g)
 	}
 	return err
 }
 
 // Identity implements strategy.Identifier.
 func (s *strategyOf) Identity(ctx context.Context, who flow.Actor) (string, error) {
-	return s.accounts.Identity(ctx, who, s.frozen.Type)
+	return s.accounts.Identity(ctx, who)
 }

@@ -216,7 +216,7 @@ func TestIdentity(t *testing.T) {
 			"Alice@example.com": alice, "robert@example.com": "bob@example.com", "carol@example.com": "", "nobody@example.com": "", "": "", "no address": "",
 		} {
 			got, err := find(t.Context(), flow.Actor{Email: email})
-			if got != want || want == "" && (flow.CodeOf(err) != flow.CodeIdentity || !strings.Contains(flow.UserMessage(err), "as who they are at google_group")) {
+			if got != want || want == "" && (flow.CodeOf(err) != flow.CodeIdentity || !strings.Contains(flow.UserMessage(err), "as who they are at Google")) {
 				t.Errorf("%q is %q, %v; want %q", email, got, err, want)
 			}
 		}
