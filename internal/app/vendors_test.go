@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	"github.com/symflows/symflows/internal/strategy"
 	"github.com/symflows/symflows/internal/strategy/aptible/aptiblefake"
 	"github.com/symflows/symflows/internal/strategy/boundary/boundaryfake"
+	"github.com/symflows/symflows/internal/strategy/builtin"
 	"github.com/symflows/symflows/internal/strategy/github/githubfake"
 	"github.com/symflows/symflows/internal/strategy/okta/oktafake"
 	"github.com/symflows/symflows/internal/strategy/onelogin/oneloginfake"
@@ -153,6 +155,17 @@ func TestExamples_Vendors(t *testing.T) {
 			t.Parallel()
 			runVendorExample(t, x)
 		})
+	}
+}
+
+// TestExamples_Complete: each strategy over a vendor has a folder that is run.
+func TestExamples_Complete(t *testing.T) {
+	t.Parallel()
+	for name, typ := range builtin.Types() {
+		has := slices.ContainsFunc(slices.Concat(vendorExamples, googleExamples), func(x vendorExample) bool { return x.strategy == name })
+		if len(typ.Integration.SignIns) > 0 && !has {
+			t.Errorf("no folder of docs/examples is run for %s: add it, and its row in vendorExamples", name)
+		}
 	}
 }
 

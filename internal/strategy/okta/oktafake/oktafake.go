@@ -6,6 +6,7 @@
 //	oktafake.go  Fake: what the organisation has; Subject
 //	api.go       the calls
 //	oauth.go     how apps sign in
+//	shapes.go    what of it Okta's own description has
 package oktafake
 
 import (
@@ -98,6 +99,7 @@ func New(t testing.TB) *Fake {
 		rules: map[string]rule{}, granted: "okta.groups.manage okta.groups.read okta.users.read", scopes: map[string]string{}, used: map[string]bool{}, perPage: 2,
 	}
 	f.Front = f.front()
+	f.Front.Shapes, f.Front.T = shapes, t
 	f.AddGroup(Ops, "Operations", "OKTA_GROUP")
 	f.AddGroup(Dev, "Developers", "OKTA_GROUP")
 	f.AddUser(Alice, "alice@example.com", "alice@example.com", "ACTIVE")
