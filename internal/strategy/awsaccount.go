@@ -47,8 +47,8 @@ func AWSIntegration() Integration {
 			}
 			return nil
 		}},
-		{Name: SettingRoleARN, About: "the ARN of the role that is assumed in the account; without it, the rights of this deployment do", Check: shape(roleARN, "the ARN of a role, like arn:aws:iam::123456789012:role/sym/connector")},
-		{Name: SettingExternalID, About: "the external id that the role's trust asks for", Check: shape(externalID, "2 or more letters, digits and +=,.@:/_-")},
+		{Name: SettingRoleARN, About: "the ARN of the role that is assumed in the account; without it, the rights of this deployment do", Check: Form(roleARN, "the ARN of a role, like arn:aws:iam::123456789012:role/sym/connector")},
+		{Name: SettingExternalID, About: "the external id that the role's trust asks for", Check: Form(externalID, "2 or more letters, digits and +=,.@:/_-")},
 		{Name: SettingAccountID, About: "the 12 digits of the account", Check: CheckAccountID},
 		{Name: SettingRegion, About: "the region that is asked; the one of this deployment unless set", Check: CheckRegion},
 	}}
@@ -56,20 +56,11 @@ func AWSIntegration() Integration {
 
 // CheckAccountID holds a text to the shape of an account's id. The error has
 // flow.CodeInvalid and says what to write.
-func CheckAccountID(v string) error { return shape(accountID, "the 12 digits of an account")(v) }
+func CheckAccountID(v string) error { return Form(accountID, "the 12 digits of an account")(v) }
 
 // CheckRegion holds a text to the shape of a region's name. The error has
 // flow.CodeInvalid and says what to write.
-func CheckRegion(v string) error { return shape(regionName, "a region, like us-east-1")(v) }
-
-func shape(form *regexp.Regexp, like string) func(string) error {
-	return func(v string) error {
-		if form.MatchString(v) {
-			return nil
-		}
-		return flow.Errorf(flow.CodeInvalid, "must be %s", like)
-	}
-}
+func CheckRegion(v string) error { return Form(regionName, "a region, like us-east-1")(v) }
 
 // CheckAWSAccount finds what settings of a permission context contradict each
 // other. It is for [Type.Rules].

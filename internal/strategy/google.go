@@ -41,12 +41,12 @@ var (
 // GoogleIntegration is the integration of strategies that act at Google.
 func GoogleIntegration() Integration {
 	settings := []Setting{
-		{Name: SettingGoogleAudience, About: "the provider of the workload identity pool that lets us in without a key, like //iam.googleapis.com/projects/123/locations/global/workloadIdentityPools/sym/providers/aws", Check: shape(googleAudience, "the full name of a provider, like //iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/sym/providers/aws")},
+		{Name: SettingGoogleAudience, About: "the provider of the workload identity pool that lets us in without a key, like //iam.googleapis.com/projects/123/locations/global/workloadIdentityPools/sym/providers/aws", Check: Form(googleAudience, "the full name of a provider, like //iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/sym/providers/aws")},
 		{Name: SettingGoogleSubjectToken, About: "what the provider takes: " + GoogleTokenAWS + " (a provider for AWS; unless set) or " + GoogleTokenJWT + " (one for OpenID Connect: AWS's identity token)", Check: checkSubjectToken},
 		{Name: SettingGoogleImpersonation, About: "the address at which the service account is acted as, like https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/sym@acme.iam.gserviceaccount.com:generateAccessToken", Check: checkImpersonation},
 		{Name: SettingGoogleTokenURL, About: "the address at which tokens are exchanged; https://sts.googleapis.com/v1/token unless set", Check: CheckAddress},
 		{Name: SettingGoogleSubject, About: "the address of the administrator for whom the service account acts, by domain-wide delegation; unless set, it acts for itself", Check: CheckGoogleAddress},
-		{Name: SettingGoogleCustomer, About: "the id of the Workspace, like C046psxkn, to list groups", Check: shape(googleCustomer, "the id of a Workspace, like C046psxkn")},
+		{Name: SettingGoogleCustomer, About: "the id of the Workspace, like C046psxkn, to list groups", Check: Form(googleCustomer, "the id of a Workspace, like C046psxkn")},
 		{Name: SettingGoogleAccount, About: "with a key, instead of audience: the address of the service account, like sym@acme.iam.gserviceaccount.com", Check: CheckGoogleAddress},
 	}
 	settings = append(settings, PrivateKey("which is private_key in the file that Google gives")...)
@@ -77,7 +77,7 @@ func checkImpersonation(v string) error {
 // CheckGoogleAddress holds a text to the form of the address of a user or a group.
 // The error has flow.CodeInvalid and says what to write.
 func CheckGoogleAddress(v string) error {
-	return shape(googleAddress, "an address, like oncall@example.com")(v)
+	return Form(googleAddress, "an address, like oncall@example.com")(v)
 }
 
 // CheckGoogle finds what settings of an integration with Google contradict each

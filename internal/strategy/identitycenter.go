@@ -26,8 +26,8 @@ var (
 // people. why is why sessions can't be ended, which those who ask for it are told.
 func IdentityCenterSettings(why string) []Setting {
 	return []Setting{
-		{Name: SettingInstanceARN, About: "the ARN of the Identity Center instance, like arn:aws:sso:::instance/ssoins-1234567890abcdef", Required: true, Check: shape(instanceARN, "the ARN of an instance, like arn:aws:sso:::instance/ssoins-1234567890abcdef")},
-		{Name: SettingIdentityStoreID, About: "the id of the instance's identity store, like d-1234567890; looked up unless set", Check: shape(identityStoreID, "the id of an identity store, like d-1234567890")},
+		{Name: SettingInstanceARN, About: "the ARN of the Identity Center instance, like arn:aws:sso:::instance/ssoins-1234567890abcdef", Required: true, Check: Form(instanceARN, "the ARN of an instance, like arn:aws:sso:::instance/ssoins-1234567890abcdef")},
+		{Name: SettingIdentityStoreID, About: "the id of the instance's identity store, like d-1234567890; looked up unless set", Check: Form(identityStoreID, "the id of an identity store, like d-1234567890")},
 		{Name: "end_sessions", About: "not possible: " + why, Check: func(v string) error {
 			if v == "false" {
 				return nil
@@ -40,7 +40,7 @@ func IdentityCenterSettings(why string) []Setting {
 // CheckDirectoryID holds a text to the shape of the id of a user or a group of
 // Identity Center. The error has flow.CodeInvalid and says what to write.
 func CheckDirectoryID(v string) error {
-	return shape(directoryID, "the id that Identity Center shows, like a1b2c3d4e5-11111111-2222-3333-4444-555555555555, and not a name")(v)
+	return Form(directoryID, "the id that Identity Center shows, like a1b2c3d4e5-11111111-2222-3333-4444-555555555555, and not a name")(v)
 }
 
 // CheckDirectoryUser returns nil if an identity may be a user of Identity Center.

@@ -19,7 +19,7 @@ var kmsKey = regexp.MustCompile(`^arn:aws[a-z-]*:kms:[a-z]+(-[a-z]+)+-[0-9]+:[0-
 func PrivateKey(source string) []Setting {
 	return []Setting{
 		{Name: SettingPrivateKey, About: "the name of the secret with the app's private key, " + source + " (RSA, PEM)"},
-		{Name: SettingPrivateKeyKMS, About: "the ARN of the key of AWS KMS that is the app's private key, in place of a secret: an RSA key for signing", Check: shape(kmsKey, "the ARN of a key, like arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab, and not of an alias")},
+		{Name: SettingPrivateKeyKMS, About: "the ARN of the key of AWS KMS that is the app's private key, in place of a secret: an RSA key for signing", Check: Form(kmsKey, "the ARN of a key, like arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab, and not of an alias")},
 	}
 }
 

@@ -54,6 +54,14 @@ type Sight struct {
 	Todo string
 }
 
+// Seen is the sight of a system in which people have an entitlement or not.
+func Seen(there bool) Sight {
+	if there {
+		return Sight{Presence: flow.Present}
+	}
+	return Sight{Presence: flow.Absent}
+}
+
 // Follower is a strategy whose system goes on working after it has answered:
 // Grant and Revoke may return a Result with an Operation.
 type Follower interface {
@@ -153,4 +161,10 @@ type Result struct {
 	// Operation is the work that the target has accepted and not finished: see
 	// [Follower]. nil: it is done.
 	Operation *flow.Operation
+}
+
+// Gone is the result of a removal where there is nothing to remove from: what has no
+// longer, like "Okta has no group 00g1".
+func Gone(what string) Result {
+	return Result{Warnings: []string{what + " any more: the access counts as removed"}}
 }

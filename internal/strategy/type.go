@@ -3,6 +3,7 @@ package strategy
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -118,12 +119,26 @@ const SettingExclusive = "exclusive"
 // Exclusive declares it, for the targets of all types that observe.
 var Exclusive = Setting{
 	Name: SettingExclusive, About: `"true": nobody is to have this access but by a request here, so that whoever else has it is reported by name; "false" unless set`,
-	Check: func(value string) error {
-		if value != "true" && value != "false" {
-			return flow.Errorf(flow.CodeInvalid, `must be "true" or "false"`)
-		}
+	Check: CheckBoolean,
+}
+
+// CheckBoolean holds a text to "true" or "false". The error has flow.CodeInvalid.
+func CheckBoolean(v string) error {
+	if v == "true" || v == "false" {
 		return nil
-	},
+	}
+	return flow.Errorf(flow.CodeInvalid, `must be "true" or "false"`)
+}
+
+// Form makes a check of the form of values. The error has flow.CodeInvalid and says
+// what to write: "the 12 digits of an account".
+func Form(of *regexp.Regexp, like string) func(string) error {
+	return func(v string) error {
+		if of.MatchString(v) {
+			return nil
+		}
+		return flow.Errorf(flow.CodeInvalid, "must be %s", like)
+	}
 }
 
 // Target finds a type of target; false: the strategy does not grant those.

@@ -43,7 +43,7 @@ var domain = regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-
 // CheckDomain holds a text to the form of a domain. The error has flow.CodeInvalid
 // and says what to write.
 func CheckDomain(v string) error {
-	return shape(domain, "a domain, like vendor.example.com, without https://")(strings.TrimPrefix(v, "https://"))
+	return Form(domain, "a domain, like vendor.example.com, without https://")(strings.TrimPrefix(v, "https://"))
 }
 
 // Domain is the domain in the external_id of an integration, in lower case; ""

@@ -15,12 +15,21 @@ import (
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/strategy"
 )
 
 const (
 	maxAnswer = 8 << 20     // bytes
 	maxCall   = time.Minute // for contexts without a limit of their own
 )
+
+// Deps is what strategies over vendors work with. All but Looking is required.
+type Deps struct {
+	HTTP    *http.Client
+	Secrets strategy.Secrets
+	Now     func() time.Time
+	Looking bool // what is signed in with is for reading only, where the vendor can tell
+}
 
 // Client calls one vendor's API. It may be copied, and used by many at once.
 type Client struct {

@@ -2,8 +2,8 @@
 //
 //	client.go  Client: one vendor's API. Send and Do make a call
 //	pages.go   Pages: lists that go on under a Link header
-//	tokens.go  Tokens: tokens of sign-ins, kept no longer than they live; WithSecrets:
-//	           such a sign-in; Secret: a token that a secret is
+//	tokens.go  Tokens: tokens of sign-ins, kept no longer than they live; Secret: one
+//	           that a secret is
 //	limits.go  what vendors say of how long to wait, as durations
 //	errors.go  Error: what a vendor answered, as errors of package flow
 //

@@ -63,10 +63,18 @@ func (t *Tokens) Authorize(key string, sign func(context.Context) (Token, error)
 	}
 }
 
-// WithSecrets signs in with the values of secrets. If the vendor refuses them (with
-// status 400 or 401), they are read anew, in case that one was rotated just now, and
-// it signs in with those that they are then.
-func WithSecrets(ctx context.Context, secrets strategy.Secrets, sign func(context.Context, []string) (Token, error), refs ...flow.SecretRef) (Token, error) {
+// BySecrets is Authorize for a sign-in that takes the values of secrets, which its
+// key need not name. If the vendor refuses them (with status 400 or 401), they are
+// read anew, in case that one was rotated just now, and it signs in with those that
+// they are then.
+func (t *Tokens) BySecrets(key string, secrets strategy.Secrets, sign func(ctx context.Context, values []string) (Token, error), refs ...flow.SecretRef) func(ctx context.Context, refused string) (string, error) {
+	for _, ref := range refs {
+		key += " " + ref.Path + " " + ref.JSONKey
+	}
+	return t.Authorize(key, func(ctx context.Context) (Token, error) { return withSecrets(ctx, secrets, sign, refs) })
+}
+
+func withSecrets(ctx context.Context, secrets strategy.Secrets, sign func(context.Context, []string) (Token, error), refs []flow.SecretRef) (Token, error) {
 	var token Token
 	var refusal error
 	var before []string

@@ -386,9 +386,9 @@ func TestSecret(t *testing.T) {
 	}
 }
 
-// TestWithSecrets: what is signed in with is read anew when the vendor refuses what
+// TestBySecrets: what is signed in with is read anew when the vendor refuses what
 // it was, once, and not for other faults.
-func TestWithSecrets(t *testing.T) {
+func TestBySecrets(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name, remembered, current string
@@ -416,9 +416,14 @@ func TestWithSecrets(t *testing.T) {
 				asked = append(asked, values...)
 				return vendorhttp.Token{Header: "Bearer t"}, c.Do(ctx, "POST", "/tokens", url.Values{"password": values}, nil, nil)
 			}
-			_, err := vendorhttp.WithSecrets(t.Context(), &rotated{test.remembered, test.current}, sign, flow.SecretRef{Name: "key"})
+			tokens := &vendorhttp.Tokens{Now: time.Now}
+			_, err := tokens.BySecrets("robot", &rotated{test.remembered, test.current}, sign, flow.SecretRef{Name: "key", Path: "a"})(t.Context(), "")
 			if flow.CodeOf(err) != test.code || strings.Join(asked, " ") != test.asked {
 				t.Errorf("asked with %q: %v; want %q, and %q", asked, err, test.asked, test.code)
+			}
+			// Who names another secret does not get the token of this one.
+			if _, err := tokens.BySecrets("robot", &rotated{"wrong", "wrong"}, sign, flow.SecretRef{Name: "key", Path: "b"})(t.Context(), ""); err == nil {
+				t.Error("another secret is as good")
 			}
 		})
 	}

@@ -38,7 +38,7 @@ func Type() strategy.Type {
 		Targets: []strategy.TargetType{{
 			Name: TargetRole,
 			Settings: strategy.Settings{Known: []strategy.Setting{
-				{Name: SettingRole, About: "the id of the role, which is the UUID in its address", Required: true, Bindable: true, Check: checkRole},
+				{Name: SettingRole, About: "the id of the role, which is the UUID in its address", Required: true, Bindable: true, Check: strategy.Form(uuid, "the id of a role, like 7f5c2a1e-3b4d-4c5e-8f60-718293a4b5c6, and not its name")},
 			}},
 			Habits: strategy.Habits{
 				Before:  "read first, and kept",
@@ -52,13 +52,6 @@ func Type() strategy.Type {
 }
 
 var uuid = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
-
-func checkRole(v string) error {
-	if uuid.MatchString(v) {
-		return nil
-	}
-	return flow.Errorf(flow.CodeInvalid, "must be the id of a role, like 7f5c2a1e-3b4d-4c5e-8f60-718293a4b5c6, and not its name")
-}
 
 // CheckUser returns nil if an identity may be the id of a user. The error has
 // flow.CodeIdentity and says what to do instead.

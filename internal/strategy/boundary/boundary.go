@@ -30,7 +30,7 @@ func Type() strategy.Type {
 	return strategy.Type{
 		Name: typeName, About: "HashiCorp Boundary: membership of users in groups",
 		Integration: strategy.Integration{Need: strategy.Required, Types: []string{typeName}, Settings: []strategy.Setting{
-			{Name: SettingAuthMethod, About: "the id of the auth method that is signed in by, of type password or ldap", Required: true, Check: form(method, "the id of an auth method, like ampw_1234567890")},
+			{Name: SettingAuthMethod, About: "the id of the auth method that is signed in by, of type password or ldap", Required: true, Check: strategy.Form(method, "the id of an auth method, like ampw_1234567890")},
 			{Name: SettingLogin, About: "the login name of an account of that auth method", Required: true},
 			{Name: SettingPassword, About: "the name of the secret with the account's password", Required: true},
 			strategy.APIURL("the controller's address in external_id"),
@@ -38,12 +38,12 @@ func Type() strategy.Type {
 			{By: "an account of an auth method of type password or ldap", Secret: SettingPassword, Why: "Boundary's auth methods by OpenID Connect are for people at a browser"},
 		}},
 		Settings: strategy.Settings{Known: []strategy.Setting{
-			{Name: SettingEndSessions, About: `"true": with the membership, the person's sessions in the group's scope and below are cancelled; "false" unless set`, Check: form(boolean, `"true" or "false"`)},
+			{Name: SettingEndSessions, About: `"true": with the membership, the person's sessions in the group's scope and below are cancelled; "false" unless set`, Check: strategy.CheckBoolean},
 		}},
 		Targets: []strategy.TargetType{{
 			Name: TargetGroup,
 			Settings: strategy.Settings{Known: []strategy.Setting{
-				{Name: SettingGroup, About: "the id of the group, not its name", Required: true, Bindable: true, Check: form(group, "the id of a group, like g_1234567890, and not its name")},
+				{Name: SettingGroup, About: "the id of the group, not its name", Required: true, Bindable: true, Check: strategy.Form(group, "the id of a group, like g_1234567890, and not its name")},
 			}},
 			Habits: strategy.Habits{
 				Before:  "read first, and kept",
@@ -58,24 +58,14 @@ func Type() strategy.Type {
 }
 
 var (
-	method  = regexp.MustCompile(`^am[a-z]+_[0-9A-Za-z_]+$`)
-	group   = regexp.MustCompile(`^g_[0-9A-Za-z_]+$`)
-	user    = regexp.MustCompile(`^u_[0-9A-Za-z_]+$`)
-	boolean = regexp.MustCompile(`^(true|false)$`)
+	method = regexp.MustCompile(`^am[a-z]+_[0-9A-Za-z_]+$`)
+	group  = regexp.MustCompile(`^g_[0-9A-Za-z_]+$`)
+	user   = regexp.MustCompile(`^u_[0-9A-Za-z_]+$`)
 )
 
 // everybody are users that stand for many: whoever is signed in, whoever is not,
 // and who recovers.
 var everybody = []string{"u_anon", "u_auth", "u_recovery"}
-
-func form(of *regexp.Regexp, like string) func(string) error {
-	return func(v string) error {
-		if of.MatchString(v) {
-			return nil
-		}
-		return flow.Errorf(flow.CodeInvalid, "must be %s", like)
-	}
-}
 
 // EndsSessions tells whether the strategy cancels sessions as it removes.
 func EndsSessions(s flow.Strategy) bool { return s.Settings[SettingEndSessions] == "true" }

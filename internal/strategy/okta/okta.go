@@ -27,7 +27,7 @@ const TargetGroup = "okta_group"
 // Type is the strategy's type. Its targets name a group each.
 func Type() strategy.Type {
 	settings := []strategy.Setting{
-		{Name: SettingClient, About: "the client id of the app that signs in with a private key", Check: shape(clientID, "the client id that Okta shows of the app, like 0oa1b2c3d4e5f6g7h8i9")},
+		{Name: SettingClient, About: "the client id of the app that signs in with a private key", Check: strategy.Form(clientID, "the client id that Okta shows of the app, like 0oa1b2c3d4e5f6g7h8i9")},
 	}
 	settings = append(settings, strategy.PrivateKey("as Okta gave it, or of which Okta has the public half")...)
 	settings = append(settings,
@@ -45,7 +45,7 @@ func Type() strategy.Type {
 		Targets: []strategy.TargetType{{
 			Name: TargetGroup,
 			Settings: strategy.Settings{Known: []strategy.Setting{
-				{Name: SettingGroup, About: "the id of the group, like 00g1a2b3c4d5e6f7g8h9: the end of its address in the Admin Console", Required: true, Check: shape(groupID, "the id that Okta has of the group, like 00g1a2b3c4d5e6f7g8h9, and not its name"), Bindable: true},
+				{Name: SettingGroup, About: "the id of the group, like 00g1a2b3c4d5e6f7g8h9: the end of its address in the Admin Console", Required: true, Check: strategy.Form(groupID, "the id that Okta has of the group, like 00g1a2b3c4d5e6f7g8h9, and not its name"), Bindable: true},
 			}},
 			Habits: strategy.Habits{
 				Before:  "read first, and kept; whom a group rule holds stays, too",
@@ -70,15 +70,6 @@ var (
 const idLength = 20
 
 func isID(form *regexp.Regexp, v string) bool { return len(v) == idLength && form.MatchString(v) }
-
-func shape(form *regexp.Regexp, like string) func(string) error {
-	return func(v string) error {
-		if isID(form, v) {
-			return nil
-		}
-		return flow.Errorf(flow.CodeInvalid, "must be %s", like)
-	}
-}
 
 // checkDomain holds an external_id to the domain of an organisation.
 func checkDomain(v string) error {

@@ -33,7 +33,7 @@ func Type() strategy.Type {
 	return strategy.Type{
 		Name: typeName, About: "OneLogin: members and administrators of roles",
 		Integration: strategy.Integration{Need: strategy.Required, Types: []string{typeName}, Settings: []strategy.Setting{
-			{Name: SettingClientID, About: "the client id of the API credential pair", Required: true, Check: form(pair, "the client id that OneLogin shows: letters and digits only")},
+			{Name: SettingClientID, About: "the client id of the API credential pair", Required: true, Check: strategy.Form(pair, "the client id that OneLogin shows: letters and digits only")},
 			{Name: SettingClientSecret, About: "the name of the secret with the client secret of the pair", Required: true},
 			strategy.APIURL("the domain in external_id"),
 		}, SignIns: []strategy.SignIn{
@@ -42,8 +42,8 @@ func Type() strategy.Type {
 		Targets: []strategy.TargetType{{
 			Name: TargetRole,
 			Settings: strategy.Settings{Known: []strategy.Setting{
-				{Name: SettingRole, About: "the id of the role, which is the number in its address", Required: true, Bindable: true, Check: form(number, "the number of a role, like 123456, and not its name")},
-				{Name: SettingLevel, About: `"member": who has the role's applications; "admin": who says who has them; "member" unless set`, Bindable: true, Check: form(level, `"member" or "admin"`)},
+				{Name: SettingRole, About: "the id of the role, which is the number in its address", Required: true, Bindable: true, Check: strategy.Form(number, "the number of a role, like 123456, and not its name")},
+				{Name: SettingLevel, About: `"member": who has the role's applications; "admin": who says who has them; "member" unless set`, Bindable: true, Check: strategy.Form(level, `"member" or "admin"`)},
 			}},
 			Habits: strategy.Habits{
 				Before:  "read first, and kept",
@@ -62,15 +62,6 @@ var (
 	number = regexp.MustCompile(`^[1-9][0-9]*$`)
 	level  = regexp.MustCompile(`^(member|admin)$`)
 )
-
-func form(of *regexp.Regexp, like string) func(string) error {
-	return func(v string) error {
-		if of.MatchString(v) {
-			return nil
-		}
-		return flow.Errorf(flow.CodeInvalid, "must be %s", like)
-	}
-}
 
 // Level is the privilege level that a target grants.
 func Level(target flow.Target) string { return cmp.Or(target.Settings[SettingLevel], Member) }

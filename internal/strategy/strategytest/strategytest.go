@@ -128,11 +128,17 @@ type bench struct {
 
 func newBench(t *testing.T, s Subject) *bench {
 	t.Helper()
+	return &bench{s, s.Opened(t)}
+}
+
+// Opened gives the implementation.
+func (s Subject) Opened(t testing.TB) strategy.Strategy {
+	t.Helper()
 	opened, err := s.Open(s.Frozen())
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}
-	return &bench{s, opened}
+	return opened
 }
 
 // Frozen is the strategy as a run freezes it: without its targets.

@@ -38,9 +38,9 @@ func Type() strategy.Type {
 	return strategy.Type{
 		Name: typeName, About: "Tailscale: membership in groups of the policy file, and attributes of a person's devices",
 		Integration: strategy.Integration{Need: strategy.Required, Types: []string{typeName}, Settings: []strategy.Setting{
-			{Name: SettingClientID, About: "the id of the trust credential that we sign in with: a federated identity, for which nothing secret is kept, or an OAuth client", Check: form(clientID, "the id that Tailscale shows of a credential, like kx1a2b3CNTRL")},
+			{Name: SettingClientID, About: "the id of the trust credential that we sign in with: a federated identity, for which nothing secret is kept, or an OAuth client", Check: strategy.Form(clientID, "the id that Tailscale shows of a credential, like kx1a2b3CNTRL")},
 			{Name: SettingClientSecret, About: "the name of the secret that has the OAuth client's secret; a federated identity has none"},
-			{Name: SettingAudience, About: "whom AWS's identity token is for, if the federated identity has an audience of its own; " + audienceOf("the client id") + " unless set", Check: form(audience, "the audience of the federated identity, without spaces")},
+			{Name: SettingAudience, About: "whom AWS's identity token is for, if the federated identity has an audience of its own; " + audienceOf("the client id") + " unless set", Check: strategy.Form(audience, "the audience of the federated identity, without spaces")},
 			{Name: SettingToken, About: "instead of client_id: the name of the secret that has an API access token, which ends after 90 days at most"},
 			strategy.APIURL(Server),
 		}, SignIns: []strategy.SignIn{
@@ -52,7 +52,7 @@ func Type() strategy.Type {
 			{
 				Name: TargetGroup,
 				Settings: strategy.Settings{Known: []strategy.Setting{
-					{Name: SettingGroup, About: "the name of the group in the policy file, like group:prod", Required: true, Check: form(groupName, "the name of a group as the policy file has it, like group:prod"), Bindable: true},
+					{Name: SettingGroup, About: "the name of the group in the policy file, like group:prod", Required: true, Check: strategy.Form(groupName, "the name of a group as the policy file has it, like group:prod"), Bindable: true},
 				}},
 				Habits: strategy.Habits{
 					Before:  "read first, and kept",
@@ -93,15 +93,6 @@ var (
 
 // maxAttribute is the length of an attribute's name, custom: included.
 const maxAttribute = 50
-
-func form(shape *regexp.Regexp, what string) func(string) error {
-	return func(v string) error {
-		if shape.MatchString(v) {
-			return nil
-		}
-		return flow.Errorf(flow.CodeInvalid, "must be %s", what)
-	}
-}
 
 func checkAttribute(v string) error {
 	if attribute.MatchString(v) && len(withPrefix(attributePrefix, v)) <= maxAttribute {
@@ -159,7 +150,7 @@ func rules(s flow.Strategy) []flow.Fault {
 	if i.Settings[SettingAudience] != "" && Audience(i) == "" {
 		fault(SettingAudience, "is for federated identities only: remove it, or what is secret")
 	}
-	return append(faults, strategy.CheckExternalID(s, form(tailnet, "the tailnet's organization as Tailscale's general settings show it, like example.com"))...)
+	return append(faults, strategy.CheckExternalID(s, strategy.Form(tailnet, "the tailnet's organization as Tailscale's general settings show it, like example.com"))...)
 }
 
 func rights(s flow.Strategy) strategy.Rights {

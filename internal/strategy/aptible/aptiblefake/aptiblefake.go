@@ -21,6 +21,7 @@ import (
 	"github.com/symflows/symflows/internal/strategy/aptible"
 	"github.com/symflows/symflows/internal/strategy/aptible/client"
 	"github.com/symflows/symflows/internal/strategy/strategytest"
+	"github.com/symflows/symflows/internal/vendorhttp"
 )
 
 // What there is at first: a robot user, and the organization, people and roles that
@@ -106,7 +107,7 @@ func Subject(t testing.TB) strategytest.Subject {
 	f := New(t)
 	return strategytest.Subject{
 		Type: aptible.Type(), System: f, Strategy: f.Strategy(),
-		Open:       client.Open(client.Deps{HTTP: http.DefaultClient, Secrets: Secrets(), Now: time.Now}),
+		Open:       client.Open(vendorhttp.Deps{HTTP: http.DefaultClient, Secrets: Secrets(), Now: time.Now}),
 		Identities: [2]string{Alice, Bob}, Shared: true, Wait: f.Wait, Secrets: []string{Username, Password},
 		Cannot: map[strategytest.Case]string{
 			strategytest.Pending:        "Aptible answers when the membership is made",

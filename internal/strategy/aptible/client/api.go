@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"path"
-	"strings"
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
@@ -82,7 +81,7 @@ func (r resource) to(what, otherwise string) string {
 }
 
 // connect gives a client of the API for an integration.
-func (d Deps) connect(tokens *vendorhttp.Tokens, i *flow.Integration) *vendorhttp.Client {
+func connect(d vendorhttp.Deps, tokens *vendorhttp.Tokens, i *flow.Integration) *vendorhttp.Client {
 	i = cmp.Or(i, &flow.Integration{})
 	c := &vendorhttp.Client{
 		Vendor: "Aptible", Base: strategy.Address(i, aptible.API), HTTP: d.HTTP, Now: d.Now,
@@ -92,19 +91,15 @@ func (d Deps) connect(tokens *vendorhttp.Tokens, i *flow.Integration) *vendorhtt
 	if d.Looking {
 		scope = scopeRead
 	}
-	username, password := i.Secrets[aptible.SettingUsername], i.Secrets[aptible.SettingPassword]
-	key := strings.Join([]string{c.Base, scope, username.Path, username.JSONKey, password.Path, password.JSONKey}, " ")
-	c.Authorize = tokens.Authorize(key, func(ctx context.Context) (vendorhttp.Token, error) {
-		return vendorhttp.WithSecrets(ctx, d.Secrets, func(ctx context.Context, values []string) (vendorhttp.Token, error) {
-			return d.signIn(ctx, c, scope, values[0], values[1])
-		}, username, password)
-	})
+	c.Authorize = tokens.BySecrets(c.Base+" "+scope, d.Secrets, func(ctx context.Context, values []string) (vendorhttp.Token, error) {
+		return signIn(ctx, c, scope, values[0], values[1])
+	}, i.Secrets[aptible.SettingUsername], i.Secrets[aptible.SettingPassword])
 	return c
 }
 
 // signIn changes the robot user's address and password for a token.
-func (d Deps) signIn(ctx context.Context, c *vendorhttp.Client, scope, username, password string) (vendorhttp.Token, error) {
-	asked := d.Now()
+func signIn(ctx context.Context, c *vendorhttp.Client, scope, username, password string) (vendorhttp.Token, error) {
+	asked := c.Now()
 	answer, err := c.Send(ctx, vendorhttp.Request{
 		Method: http.MethodPost, Path: "/tokens", Reads: true, Anonymous: true, Hide: []string{username, password},
 		Body: url.Values{"grant_type": {"password"}, "username": {username}, "password": {password}, "scope": {scope}},

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
@@ -14,19 +13,11 @@ import (
 	"github.com/symflows/symflows/internal/vendorhttp"
 )
 
-// Deps is what the strategy works with, all required.
-type Deps struct {
-	HTTP    *http.Client
-	Secrets strategy.Secrets
-	Now     func() time.Time
-	Looking bool // tokens are for reading only
-}
-
 // Open gives the opener of strategies that call Aptible through d.
-func Open(d Deps) strategy.Opener {
+func Open(d vendorhttp.Deps) strategy.Opener {
 	tokens := &vendorhttp.Tokens{Now: d.Now}
 	return func(s flow.Strategy) (strategy.Strategy, error) {
-		return roles{s, d.connect(tokens, s.Integration)}, nil
+		return roles{s, connect(d, tokens, s.Integration)}, nil
 	}
 }
 
@@ -105,7 +96,7 @@ func (r roles) Grant(ctx context.Context, c strategy.Call) (strategy.Result, err
 // Revoke deletes the user's membership.
 func (r roles) Revoke(ctx context.Context, c strategy.Call) (strategy.Result, error) {
 	gone := func(what string) strategy.Result {
-		return strategy.Result{Warnings: []string{fmt.Sprintf("Aptible has no %s any more: the access counts as removed", what)}}
+		return strategy.Gone(fmt.Sprintf("Aptible has no %s", what))
 	}
 	role, err := r.role(ctx, c.Target)
 	if missing(err) {
@@ -140,10 +131,7 @@ func (r roles) Observe(ctx context.Context, c strategy.Call) (strategy.Sight, er
 	if err != nil {
 		return strategy.Sight{}, err
 	}
-	if slices.ContainsFunc(holders, func(id string) bool { return strings.EqualFold(id, c.Identity) }) {
-		return strategy.Sight{Presence: flow.Present}, nil
-	}
-	return strategy.Sight{Presence: flow.Absent}, nil
+	return strategy.Seen(slices.ContainsFunc(holders, func(id string) bool { return strings.EqualFold(id, c.Identity) })), nil
 }
 
 // Holders lists the ids of the users who have the role. A role that is gone has

@@ -15,6 +15,7 @@ import (
 	"github.com/symflows/symflows/internal/strategy/aptible/aptiblefake"
 	"github.com/symflows/symflows/internal/strategy/aptible/client"
 	"github.com/symflows/symflows/internal/strategy/strategytest"
+	"github.com/symflows/symflows/internal/vendorhttp"
 )
 
 // TestStrategy: the rules hold whatever links resources have.
@@ -36,11 +37,7 @@ func TestStrategy(t *testing.T) {
 func opened(t *testing.T) (*aptiblefake.Fake, strategy.Strategy, flow.Strategy) {
 	t.Helper()
 	s := aptiblefake.Subject(t)
-	o, err := s.Open(s.Frozen())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s.System.(*aptiblefake.Fake), o, s.Strategy
+	return s.System.(*aptiblefake.Fake), s.Opened(t), s.Strategy
 }
 
 // TestDouble: of what others do at the same time, one membership is left, and all of
@@ -108,7 +105,7 @@ func TestOrganization(t *testing.T) {
 			fake.AddOrganization("0f0f0f0f-0000-4000-8000-000000000000", "Other")
 		}
 		s.Integration.ExternalID = test.external
-		o, err := client.Open(client.Deps{HTTP: http.DefaultClient, Secrets: aptiblefake.Secrets(), Now: time.Now})(s)
+		o, err := client.Open(vendorhttp.Deps{HTTP: http.DefaultClient, Secrets: aptiblefake.Secrets(), Now: time.Now})(s)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,7 +145,7 @@ func TestLooking(t *testing.T) {
 	t.Parallel()
 	fake, _, s := opened(t)
 	fake.Give(s.Targets[0], aptiblefake.Alice)
-	o, err := client.Open(client.Deps{HTTP: http.DefaultClient, Secrets: aptiblefake.Secrets(), Now: time.Now, Looking: true})(s)
+	o, err := client.Open(vendorhttp.Deps{HTTP: http.DefaultClient, Secrets: aptiblefake.Secrets(), Now: time.Now, Looking: true})(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +175,7 @@ func TestSignIn(t *testing.T) {
 			t.Parallel()
 			fake, _, s := opened(t)
 			test.change(fake)
-			o, err := client.Open(client.Deps{HTTP: http.DefaultClient, Secrets: strategytest.Vault{"/sym/aptible": test.secrets}, Now: time.Now})(s)
+			o, err := client.Open(vendorhttp.Deps{HTTP: http.DefaultClient, Secrets: strategytest.Vault{"/sym/aptible": test.secrets}, Now: time.Now})(s)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -105,7 +105,7 @@ func (k clusters) Revoke(ctx context.Context, c strategy.Call) (strategy.Result,
 			return strategy.Result{}, err
 		}
 		if gone {
-			return strategy.Result{Warnings: []string{"there is no cluster " + a.cluster + " any more: the access counts as removed"}}, nil
+			return strategy.Gone("there is no cluster " + a.cluster), nil
 		}
 	} else if err != nil {
 		return strategy.Result{}, a.failure(ctx, err)

@@ -94,10 +94,7 @@ func (g groups) Observe(ctx context.Context, c strategy.Call) (strategy.Sight, e
 	} else if err != nil {
 		return strategy.Sight{}, failure(err)
 	}
-	if in {
-		return strategy.Sight{Presence: flow.Present}, nil
-	}
-	return strategy.Sight{Presence: flow.Absent}, nil
+	return strategy.Seen(in), nil
 }
 
 // member tells whether IAM shows the user in the group. The error is the SDK's.

@@ -74,7 +74,7 @@ func (c *center) leave(ctx context.Context, call strategy.Call) (strategy.Result
 	case identitycenter.Lacks(err, types.ResourceTypeUser):
 		return strategy.Result{Warnings: []string{identitycenter.UserGone}}, nil
 	case identitycenter.Lacks(err, types.ResourceTypeGroup):
-		return strategy.Result{Warnings: []string{"Identity Center does not have the group any more: the access counts as removed"}}, nil
+		return strategy.Gone("Identity Center does not have the group"), nil
 	}
 	return strategy.Result{}, identitycenter.Failure(err)
 }
@@ -84,10 +84,7 @@ func (c *center) observeMember(ctx context.Context, call strategy.Call) (strateg
 	if err != nil {
 		return strategy.Sight{}, err
 	}
-	if len(in) > 0 {
-		return strategy.Sight{Presence: flow.Present}, nil
-	}
-	return strategy.Sight{Presence: flow.Absent}, nil
+	return strategy.Seen(len(in) > 0), nil
 }
 
 func (c *center) members(ctx context.Context, target flow.Target) ([]string, error) {

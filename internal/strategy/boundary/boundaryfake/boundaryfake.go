@@ -22,6 +22,7 @@ import (
 	"github.com/symflows/symflows/internal/strategy/boundary"
 	"github.com/symflows/symflows/internal/strategy/boundary/client"
 	"github.com/symflows/symflows/internal/strategy/strategytest"
+	"github.com/symflows/symflows/internal/vendorhttp"
 )
 
 // What there is at first: an account to sign in with, and the scopes, users and
@@ -113,7 +114,7 @@ func Subject(t testing.TB) strategytest.Subject {
 	f := New(t)
 	return strategytest.Subject{
 		Type: boundary.Type(), System: f, Strategy: f.Strategy(),
-		Open:       client.Open(client.Deps{HTTP: http.DefaultClient, Secrets: strategytest.Vault{"/sym/boundary": Password}, Now: time.Now}),
+		Open:       client.Open(vendorhttp.Deps{HTTP: http.DefaultClient, Secrets: strategytest.Vault{"/sym/boundary": Password}, Now: time.Now}),
 		Identities: [2]string{Alice, Bob}, Shared: true, Wait: f.Wait, Secrets: []string{Password},
 		Cannot: map[strategytest.Case]string{
 			strategytest.Pending:        "Boundary answers when the group is changed",

@@ -37,21 +37,19 @@ type scope struct {
 }
 
 // connect gives a client of the controller that an integration names.
-func (d Deps) connect(tokens *vendorhttp.Tokens, i *flow.Integration) *vendorhttp.Client {
+func connect(d vendorhttp.Deps, tokens *vendorhttp.Tokens, i *flow.Integration) *vendorhttp.Client {
 	i = cmp.Or(i, &flow.Integration{})
 	c := &vendorhttp.Client{Vendor: "Boundary", Base: strategy.Address(i, i.ExternalID), HTTP: d.HTTP, Now: d.Now, Reason: reason}
 	key := c.Base + " " + i.Settings[boundary.SettingAuthMethod] + " " + i.Settings[boundary.SettingLogin]
-	c.Authorize = tokens.Authorize(key, func(ctx context.Context) (vendorhttp.Token, error) {
-		return vendorhttp.WithSecrets(ctx, d.Secrets, func(ctx context.Context, values []string) (vendorhttp.Token, error) {
-			return d.signIn(ctx, c, i, values[0])
-		}, i.Secrets[boundary.SettingPassword])
-	})
+	c.Authorize = tokens.BySecrets(key, d.Secrets, func(ctx context.Context, values []string) (vendorhttp.Token, error) {
+		return signIn(ctx, c, i, values[0])
+	}, i.Secrets[boundary.SettingPassword])
 	return c
 }
 
 // signIn changes the login name and the password for a token.
-func (d Deps) signIn(ctx context.Context, c *vendorhttp.Client, i *flow.Integration, password string) (vendorhttp.Token, error) {
-	asked := d.Now()
+func signIn(ctx context.Context, c *vendorhttp.Client, i *flow.Integration, password string) (vendorhttp.Token, error) {
+	asked := c.Now()
 	answer, err := c.Send(ctx, vendorhttp.Request{
 		Method: http.MethodPost, Path: vendorhttp.Path("v1", "auth-methods", i.Settings[boundary.SettingAuthMethod]) + ":authenticate",
 		Body: map[string]any{

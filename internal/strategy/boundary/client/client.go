@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
@@ -19,18 +18,11 @@ import (
 // attempts is how often a write is made that others' writes got in the way of.
 const attempts = 5
 
-// Deps is what the strategy works with, all required.
-type Deps struct {
-	HTTP    *http.Client
-	Secrets strategy.Secrets
-	Now     func() time.Time
-}
-
 // Open gives the opener of strategies that call Boundary through d.
-func Open(d Deps) strategy.Opener {
+func Open(d vendorhttp.Deps) strategy.Opener {
 	tokens := &vendorhttp.Tokens{Now: d.Now}
 	return func(s flow.Strategy) (strategy.Strategy, error) {
-		return groups{s, d.connect(tokens, s.Integration)}, nil
+		return groups{s, connect(d, tokens, s.Integration)}, nil
 	}
 }
 
@@ -148,10 +140,7 @@ func (g groups) Observe(ctx context.Context, c strategy.Call) (strategy.Sight, e
 	if err != nil {
 		return strategy.Sight{}, err
 	}
-	if slices.Contains(holders, c.Identity) {
-		return strategy.Sight{Presence: flow.Present}, nil
-	}
-	return strategy.Sight{Presence: flow.Absent}, nil
+	return strategy.Seen(slices.Contains(holders, c.Identity)), nil
 }
 
 // Holders lists the ids of the members of the group. A group that is gone has none.

@@ -36,11 +36,7 @@ func opened(t *testing.T, settings map[string]string) (*boundaryfake.Fake, strat
 	t.Helper()
 	s := boundaryfake.Subject(t)
 	s.Strategy.Settings = settings
-	o, err := s.Open(s.Frozen())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s.System.(*boundaryfake.Fake), o, s.Strategy
+	return s.System.(*boundaryfake.Fake), s.Opened(t), s.Strategy
 }
 
 // TestManyAtOnce: who is added or removed at the same time as others is, and nobody

@@ -36,6 +36,7 @@ import (
 	onelogin "github.com/symflows/symflows/internal/strategy/onelogin/client"
 	postgres "github.com/symflows/symflows/internal/strategy/postgres/client"
 	tailscale "github.com/symflows/symflows/internal/strategy/tailscale/client"
+	"github.com/symflows/symflows/internal/vendorhttp"
 )
 
 // Deps is what strategies work with.
@@ -61,29 +62,23 @@ type Deps struct {
 
 // openers has a line for each strategy of package builtin.
 var openers = map[string]func(Deps) strategy.Opener{
-	"aptible": func(d Deps) strategy.Opener {
-		return aptible.Open(aptible.Deps{HTTP: d.HTTPClient, Secrets: d.Secrets, Now: d.Now, Looking: d.Looking})
-	},
+	"aptible":            atVendor(aptible.Open),
 	"aws_account_access": inAWS(awsaccountaccess.Open),
 	"aws_eks":            inAWS(awseks.Open),
 	"aws_iam":            inAWS(awsiam.Open),
 	"aws_lambda":         func(d Deps) strategy.Opener { return awslambda.Open(d.Functions) },
 	"aws_sso":            inAWS(awssso.Open),
-	"boundary": func(d Deps) strategy.Opener {
-		return boundary.Open(boundary.Deps{HTTP: d.HTTPClient, Secrets: d.Secrets, Now: d.Now})
-	},
-	"custom":       func(d Deps) strategy.Opener { return custom.Open(d.Handlers) },
-	"gcp_iam":      func(d Deps) strategy.Opener { return gcpiam.Open(d.google()) },
-	"google_group": func(d Deps) strategy.Opener { return googlegroup.Open(d.google()) },
+	"boundary":           atVendor(boundary.Open),
+	"custom":             func(d Deps) strategy.Opener { return custom.Open(d.Handlers) },
+	"gcp_iam":            func(d Deps) strategy.Opener { return gcpiam.Open(d.google()) },
+	"google_group":       func(d Deps) strategy.Opener { return googlegroup.Open(d.google()) },
 	"github": func(d Deps) strategy.Opener {
 		return github.Open(github.Deps{HTTP: d.HTTPClient, Secrets: d.Secrets, Keys: d.keys(), Now: d.Now, Looking: d.Looking})
 	},
 	"http": func(d Deps) strategy.Opener {
 		return httpstrategy.Open(httpstrategy.Deps{Client: d.HTTPClient, Secrets: d.Secrets, Now: d.Now})
 	},
-	"onelogin": func(d Deps) strategy.Opener {
-		return onelogin.Open(onelogin.Deps{HTTP: d.HTTPClient, Secrets: d.Secrets, Now: d.Now})
-	},
+	"onelogin": atVendor(onelogin.Open),
 	"okta": func(d Deps) strategy.Opener {
 		return okta.Open(okta.Deps{HTTP: d.HTTPClient, Secrets: d.Secrets, Keys: d.keys(), Now: d.Now, Looking: d.Looking})
 	},
@@ -93,6 +88,13 @@ var openers = map[string]func(Deps) strategy.Opener{
 	"tailscale": func(d Deps) strategy.Opener {
 		return tailscale.Open(tailscale.Deps{HTTP: d.HTTPClient, Secrets: d.Secrets, Now: d.Now, IdentityToken: d.identityToken, Looking: d.Looking})
 	},
+}
+
+// atVendor gives the opener of a strategy that signs in to a vendor with secrets.
+func atVendor(open func(vendorhttp.Deps) strategy.Opener) func(Deps) strategy.Opener {
+	return func(d Deps) strategy.Opener {
+		return open(vendorhttp.Deps{HTTP: d.HTTPClient, Secrets: d.Secrets, Now: d.Now, Looking: d.Looking})
+	}
 }
 
 // keys are the private keys with which apps sign in to vendors.

@@ -95,7 +95,7 @@ func (r *roles) Revoke(ctx context.Context, c strategy.Call) (strategy.Result, e
 		err = r.accounts.Exists(ctx, c.Identity)
 	}
 	if g, is := google.AsGone(err); is {
-		return strategy.Result{Warnings: []string{g.Error() + " any more: the access counts as removed"}}, nil
+		return strategy.Gone(g.Error()), nil
 	}
 	return strategy.Result{}, err
 }

@@ -346,7 +346,7 @@ func (h *hub) removeCollaborator(ctx context.Context, c strategy.Call) (strategy
 		}
 	}
 	if a == nil {
-		return strategy.Result{Warnings: []string{"GitHub does not have the repository " + name + " any more: the access counts as removed"}}, h.sure(ctx, api, c.Target)
+		return strategy.Gone("GitHub does not have the repository " + name), h.sure(ctx, api, c.Target)
 	}
 	var result strategy.Result
 	if !strings.EqualFold(a.name, name) {

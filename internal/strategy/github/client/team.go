@@ -209,7 +209,7 @@ func (h *hub) leaveTeam(ctx context.Context, c strategy.Call) (strategy.Result, 
 	}
 	err = api.Do(ctx, http.MethodGet, h.teamPath(c.Target), nil, nil, nil)
 	if vendorhttp.StatusOf(err) == http.StatusNotFound {
-		return strategy.Result{Warnings: []string{"GitHub does not have the team " + c.Target.Settings[github.SettingTeam] + " any more: the access counts as removed"}}, h.sure(ctx, api, c.Target)
+		return strategy.Gone("GitHub does not have the team " + c.Target.Settings[github.SettingTeam]), h.sure(ctx, api, c.Target)
 	}
 	if err != nil {
 		return strategy.Result{}, err

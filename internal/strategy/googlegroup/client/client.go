@@ -135,7 +135,7 @@ func (s *strategyOf) Revoke(ctx context.Context, c strategy.Call) (strategy.Resu
 		err = s.accounts.Exists(ctx, c.Identity)
 	}
 	if g, is := google.AsGone(err); is {
-		return strategy.Result{Warnings: []string{g.Error() + " any more: the access counts as removed"}}, nil
+		return strategy.Gone(g.Error()), nil
 	}
 	return strategy.Result{}, err
 }

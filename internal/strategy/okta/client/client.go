@@ -111,12 +111,12 @@ func (g groups) Revoke(ctx context.Context, c strategy.Call) (strategy.Result, e
 		return strategy.Result{}, err
 	}
 	if _, err := g.api.group(ctx, id); gone(err) {
-		return strategy.Result{Warnings: []string{"Okta has no group " + id + " any more: the access counts as removed"}}, nil
+		return strategy.Gone("Okta has no group " + id), nil
 	} else if err != nil {
 		return strategy.Result{}, err
 	}
 	if _, err := g.api.user(ctx, c.Identity); gone(err) {
-		return strategy.Result{Warnings: []string{"Okta has no user " + c.Identity + " any more: the access counts as removed"}}, nil
+		return strategy.Gone("Okta has no user " + c.Identity), nil
 	} else if err != nil {
 		return strategy.Result{}, err
 	}

@@ -42,24 +42,22 @@ type role struct {
 }
 
 // connect gives a client of the API that an integration names.
-func (d Deps) connect(tokens *vendorhttp.Tokens, i *flow.Integration) *vendorhttp.Client {
+func connect(d vendorhttp.Deps, tokens *vendorhttp.Tokens, i *flow.Integration) *vendorhttp.Client {
 	i = cmp.Or(i, &flow.Integration{})
 	c := &vendorhttp.Client{
 		Vendor: "OneLogin", Base: strategy.Address(i, "https://"+strategy.Domain(i)), HTTP: d.HTTP, Now: d.Now, Limited: limited,
 	}
 	id := i.Settings[onelogin.SettingClientID]
-	c.Authorize = tokens.Authorize(c.Base+" "+id, func(ctx context.Context) (vendorhttp.Token, error) {
-		return vendorhttp.WithSecrets(ctx, d.Secrets, func(ctx context.Context, values []string) (vendorhttp.Token, error) {
-			return d.signIn(ctx, c, id, values[0])
-		}, i.Secrets[onelogin.SettingClientSecret])
-	})
+	c.Authorize = tokens.BySecrets(c.Base+" "+id, d.Secrets, func(ctx context.Context, values []string) (vendorhttp.Token, error) {
+		return signIn(ctx, c, id, values[0])
+	}, i.Secrets[onelogin.SettingClientSecret])
 	return c
 }
 
 // signIn changes the credential pair for a token.
-func (d Deps) signIn(ctx context.Context, c *vendorhttp.Client, id, secret string) (vendorhttp.Token, error) {
+func signIn(ctx context.Context, c *vendorhttp.Client, id, secret string) (vendorhttp.Token, error) {
 	basic := base64.StdEncoding.EncodeToString([]byte(id + ":" + secret))
-	asked := d.Now()
+	asked := c.Now()
 	answer, err := c.Send(ctx, vendorhttp.Request{
 		Method: http.MethodPost, Path: "/auth/oauth2/v2/token", Body: map[string]string{"grant_type": "client_credentials"},
 		Header: http.Header{"Authorization": {"Basic " + basic}}, Reads: true, Anonymous: true, Hide: []string{secret, basic},

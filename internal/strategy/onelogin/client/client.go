@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
@@ -16,18 +15,11 @@ import (
 	"github.com/symflows/symflows/internal/vendorhttp"
 )
 
-// Deps is what the strategy works with, all required.
-type Deps struct {
-	HTTP    *http.Client
-	Secrets strategy.Secrets
-	Now     func() time.Time
-}
-
 // Open gives the opener of strategies that call OneLogin through d.
-func Open(d Deps) strategy.Opener {
+func Open(d vendorhttp.Deps) strategy.Opener {
 	tokens := &vendorhttp.Tokens{Now: d.Now}
 	return func(s flow.Strategy) (strategy.Strategy, error) {
-		return roles{s, d.connect(tokens, s.Integration)}, nil
+		return roles{s, connect(d, tokens, s.Integration)}, nil
 	}
 }
 
@@ -87,7 +79,7 @@ func (r roles) Revoke(ctx context.Context, c strategy.Call) (strategy.Result, er
 	case lost != nil:
 		return strategy.Result{}, lost
 	case gone != "":
-		return strategy.Result{Warnings: []string{fmt.Sprintf("OneLogin has no %s any more: the access counts as removed", gone.name(c))}}, nil
+		return strategy.Gone(fmt.Sprintf("OneLogin has no %s", gone.name(c))), nil
 	case err == nil:
 		return strategy.Result{}, nil
 	}
@@ -150,10 +142,7 @@ func (r roles) Observe(ctx context.Context, c strategy.Call) (strategy.Sight, er
 	if err != nil {
 		return strategy.Sight{}, err
 	}
-	if on {
-		return strategy.Sight{Presence: flow.Present}, nil
-	}
-	return strategy.Sight{Presence: flow.Absent}, nil
+	return strategy.Seen(on), nil
 }
 
 // on tells whether the user is on the role's list. One who is gone is on none.

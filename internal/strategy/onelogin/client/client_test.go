@@ -41,11 +41,7 @@ func TestStrategy(t *testing.T) {
 func opened(t *testing.T) (*oneloginfake.Fake, strategy.Strategy, flow.Strategy) {
 	t.Helper()
 	s := oneloginfake.Subject(t)
-	o, err := s.Open(s.Frozen())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s.System.(*oneloginfake.Fake), o, s.Strategy
+	return s.System.(*oneloginfake.Fake), s.Opened(t), s.Strategy
 }
 
 func role(id, level string) flow.Target {

@@ -21,6 +21,7 @@ import (
 	"github.com/symflows/symflows/internal/strategy/onelogin"
 	"github.com/symflows/symflows/internal/strategy/onelogin/client"
 	"github.com/symflows/symflows/internal/strategy/strategytest"
+	"github.com/symflows/symflows/internal/vendorhttp"
 )
 
 // What there is at first: a credential pair, and the users and roles that
@@ -108,7 +109,7 @@ func Subject(t testing.TB) strategytest.Subject {
 	f := New(t)
 	return strategytest.Subject{
 		Type: onelogin.Type(), System: f, Strategy: f.Strategy(),
-		Open:       client.Open(client.Deps{HTTP: http.DefaultClient, Secrets: strategytest.Vault{"/sym/onelogin": ClientSecret}, Now: time.Now}),
+		Open:       client.Open(vendorhttp.Deps{HTTP: http.DefaultClient, Secrets: strategytest.Vault{"/sym/onelogin": ClientSecret}, Now: time.Now}),
 		Identities: [2]string{Alice, Bob}, Shared: true, Wait: f.Wait,
 		Secrets: []string{ClientSecret, base64.StdEncoding.EncodeToString([]byte(ClientID + ":" + ClientSecret))},
 		Cannot: map[strategytest.Case]string{

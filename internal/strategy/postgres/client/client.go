@@ -132,9 +132,9 @@ func (r roles) Revoke(ctx context.Context, c strategy.Call) (strategy.Result, er
 	role, database := c.Target.Settings[postgres.SettingRole], c.Target.Settings[postgres.SettingDatabase]
 	switch {
 	case seen.User == nil:
-		return strategy.Result{Warnings: []string{"PostgreSQL has no user " + c.Identity + " any more: the access counts as removed"}}, nil
+		return strategy.Gone("PostgreSQL has no user " + c.Identity), nil
 	case seen.Role == nil:
-		return strategy.Result{Warnings: []string{"PostgreSQL has no role " + role + " any more: the access counts as removed"}}, nil
+		return strategy.Gone("PostgreSQL has no role " + role), nil
 	case seen.User.Grantor: // before version 16, it would lose what it grants by
 		return strategy.Result{Warnings: []string{c.Identity + " is the login of this strategy, which it takes nothing from"}}, nil
 	}
