@@ -32,6 +32,8 @@
 //     or says why that can't happen there. The fake of a vendor is the package
 //     acmefake, behind a strategytest.Front. One that acts in AWS is opened with
 //     aws/account's Accounts, and its fake is a file of aws/awsfake.
+//     A row of workflow's TestStrategies has it grant while processes die and the
+//     system fails.
 //  3. A line in builtin.Types and one in builtin/clients, which a test holds to
 //     each other.
 //  4. make docs writes its settings, and how it is signed in to, into

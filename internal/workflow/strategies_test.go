@@ -15,6 +15,7 @@ import (
 	"github.com/symflows/symflows/internal/strategy"
 	"github.com/symflows/symflows/internal/strategy/aptible/aptiblefake"
 	"github.com/symflows/symflows/internal/strategy/boundary/boundaryfake"
+	"github.com/symflows/symflows/internal/strategy/builtin"
 	"github.com/symflows/symflows/internal/strategy/github"
 	"github.com/symflows/symflows/internal/strategy/github/githubfake"
 	"github.com/symflows/symflows/internal/strategy/googlegroup"
@@ -22,6 +23,7 @@ import (
 	"github.com/symflows/symflows/internal/strategy/onelogin/oneloginfake"
 	"github.com/symflows/symflows/internal/strategy/postgres/postgresfake"
 	"github.com/symflows/symflows/internal/strategy/strategytest"
+	"github.com/symflows/symflows/internal/strategy/tailscale/tailscalefake"
 )
 
 // strategies are those that read their targets back, each on a fake of its system
@@ -35,14 +37,17 @@ var strategies = map[string]func(testing.TB) strategytest.Subject{
 	"aws_sso permission sets": func(t testing.TB) strategytest.Subject {
 		return awsfake.PermissionSetSubject(t, true)
 	},
-	"aws_sso groups": awsfake.StoreGroupSubject,
-	"boundary":       boundaryfake.Subject,
-	"github_repo":    githubOf(github.Repo),
-	"github_team":    githubOf(github.Team),
-	"github_org":     githubOf(github.Org),
-	"postgres 14":    func(t testing.TB) strategytest.Subject { return postgresfake.Subject(t, 14) },
-	"postgres 17":    func(t testing.TB) strategytest.Subject { return postgresfake.Subject(t, 17) },
-	"gcp_iam":        googlefake.ProjectSubject,
+	"aws_sso groups":    awsfake.StoreGroupSubject,
+	"aptible":           aptiblefake.Subject,
+	"tailscale_group":   tailscalefake.Subject,
+	"tailscale_posture": tailscalefake.PostureSubject,
+	"boundary":          boundaryfake.Subject,
+	"github_repo":       githubOf(github.Repo),
+	"github_team":       githubOf(github.Team),
+	"github_org":        githubOf(github.Org),
+	"postgres 14":       func(t testing.TB) strategytest.Subject { return postgresfake.Subject(t, 14) },
+	"postgres 17":       func(t testing.TB) strategytest.Subject { return postgresfake.Subject(t, 17) },
+	"gcp_iam":           googlefake.ProjectSubject,
 	"google_group by Cloud Identity": func(t testing.TB) strategytest.Subject {
 		return googlefake.GroupSubject(t, googlegroup.CloudIdentity)
 	},
@@ -126,9 +131,9 @@ func newSystem(t *testing.T, open func(testing.TB) strategytest.Subject, edit ..
 	s.world, w.system, w.lasts = w, s, "1h"
 	if ending, ok := s.System.(interface {
 		strategytest.Expirer
-		GoBy(now func() time.Time)
+		strategytest.Timed
 	}); ok {
-		ending.GoBy(w.clock.Now) // so that it ends access by itself
+		ending.GoBy(w.clock.Now)
 	}
 	w.boot()
 	return s
@@ -357,6 +362,22 @@ func TestStrategies(t *testing.T) {
 				driftOf(t, open)
 			})
 		})
+	}
+}
+
+// TestStrategies_All: every type of target that is read back has a row.
+func TestStrategies_All(t *testing.T) {
+	t.Parallel()
+	rows := map[string]bool{}
+	for _, open := range strategies {
+		rows[open(t).Strategy.Targets[0].Type] = true
+	}
+	for _, known := range builtin.Types() {
+		for _, target := range known.Targets {
+			if known.Observes && !rows[target.Name] {
+				t.Errorf("targets of type %s of strategy %s have no row in strategies", target.Name, known.Name)
+			}
+		}
 	}
 }
 

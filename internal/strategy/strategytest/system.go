@@ -110,3 +110,10 @@ type Expirer interface {
 	// Now is the time that the system has.
 	Now() time.Time
 }
+
+// Timed is an [Expirer] whose time a test may set, so that it ends access when that
+// is due.
+type Timed interface {
+	// GoBy has the system go by a clock from now on.
+	GoBy(now func() time.Time)
+}
