@@ -34,28 +34,27 @@ var strategies = map[string]func(testing.TB) strategytest.Subject{
 	"aws_account_access": awsfake.AccountAccessSubject,
 	"aws_eks":            func(t testing.TB) strategytest.Subject { return awsfake.EKSSubject(t, true) },
 	"aws_iam":            func(t testing.TB) strategytest.Subject { return awsfake.IAMSubject(t, true) },
+	"aws_sso groups":     awsfake.StoreGroupSubject,
 	"aws_sso permission sets": func(t testing.TB) strategytest.Subject {
 		return awsfake.PermissionSetSubject(t, true)
 	},
-	"aws_sso groups":    awsfake.StoreGroupSubject,
-	"aptible":           aptiblefake.Subject,
-	"tailscale_group":   tailscalefake.Subject,
-	"tailscale_posture": tailscalefake.PostureSubject,
-	"boundary":          boundaryfake.Subject,
-	"github_repo":       githubOf(github.Repo),
-	"github_team":       githubOf(github.Team),
-	"github_org":        githubOf(github.Org),
-	"postgres 14":       func(t testing.TB) strategytest.Subject { return postgresfake.Subject(t, 14) },
-	"postgres 17":       func(t testing.TB) strategytest.Subject { return postgresfake.Subject(t, 17) },
-	"gcp_iam":           googlefake.ProjectSubject,
+	"boundary":    boundaryfake.Subject,
+	"gcp_iam":     googlefake.ProjectSubject,
+	"github_org":  githubOf(github.Org),
+	"github_repo": githubOf(github.Repo),
+	"github_team": githubOf(github.Team),
 	"google_group by Cloud Identity": func(t testing.TB) strategytest.Subject {
 		return googlefake.GroupSubject(t, googlegroup.CloudIdentity)
 	},
 	"google_group by Directory": func(t testing.TB) strategytest.Subject {
 		return googlefake.GroupSubject(t, googlegroup.Directory)
 	},
-	"okta":     oktafake.Subject,
-	"onelogin": oneloginfake.Subject,
+	"okta":              oktafake.Subject,
+	"onelogin":          oneloginfake.Subject,
+	"postgres 14":       func(t testing.TB) strategytest.Subject { return postgresfake.Subject(t, 14) },
+	"postgres 17":       func(t testing.TB) strategytest.Subject { return postgresfake.Subject(t, 17) },
+	"tailscale_group":   tailscalefake.Subject,
+	"tailscale_posture": tailscalefake.PostureSubject,
 }
 
 // githubOf gives GitHub's strategy with a target of a type as the first, and two
