@@ -18,8 +18,9 @@
 // Say that it is for a system called acme:
 //
 //  1. strategy/acme: Type() with the types of targets and what people must know
-//     of their end, all settings with what they are and a check of their shape, the integration that goes with it, and
-//     the rights in AWS that a configuration needs. It uses the standard library
+//     of their end, all settings with what they are and a check of their shape,
+//     the integration that goes with it, and the rights in AWS that a
+//     configuration needs. It uses the standard library
 //     only. Nothing here may be looked up: what it says of a configuration, it
 //     must say of the same one again when access is removed.
 //  2. strategy/acme/client: Open with what it works with, and a [Strategy]; an

@@ -45,7 +45,7 @@ func (h *hub) Discover(ctx context.Context) ([]flow.Target, error) {
 }
 
 func (h *hub) discoverRepos(ctx context.Context) ([]flow.Target, error) {
-	api, org := h.api(names), h.frozen.Integration.ExternalID
+	api, org := h.api(names), github.OrgOf(h.frozen, flow.Target{Type: github.Repo})
 	var repos []foundRepo
 	if h.asApp() { // those that it may change
 		for list, err := range vendorhttp.Pages[struct {
@@ -77,7 +77,7 @@ func (h *hub) discoverRepos(ctx context.Context) ([]flow.Target, error) {
 }
 
 func (h *hub) discoverTeams(ctx context.Context) ([]flow.Target, error) {
-	org := h.frozen.Integration.ExternalID
+	org := github.OrgOf(h.frozen, flow.Target{Type: github.Repo})
 	var teams []foundTeam
 	for list, err := range vendorhttp.Pages[[]foundTeam](ctx, h.api(names), vendorhttp.Path("orgs", org, "teams"), perPage) {
 		if err != nil {
@@ -122,7 +122,7 @@ type linkedGroups struct {
 // https://docs.github.com/en/enterprise-cloud@latest/rest/teams/team-sync
 func (h *hub) foreign(ctx context.Context, org string) (func(slug string) (bool, error), error) {
 	api := h.api(people)
-	any := func(path ...string) (bool, error) {
+	has := func(path ...string) (bool, error) {
 		var got linkedGroups
 		err := api.Do(ctx, http.MethodGet, vendorhttp.Path(append([]string{"orgs", org}, path...)...), nil, nil, &got)
 		if flow.CodeOf(err) == flow.CodeStrategy {
@@ -130,19 +130,19 @@ func (h *hub) foreign(ctx context.Context, org string) (func(slug string) (bool,
 		}
 		return len(got.Groups) > 0, err
 	}
-	external, err := any("external-groups")
+	external, err := has("external-groups")
 	if err != nil {
 		return nil, err
 	}
-	synchronized, err := any("team-sync", "groups")
+	synchronized, err := has("team-sync", "groups")
 	return func(slug string) (bool, error) {
 		if external {
-			if theirs, err := any("teams", slug, "external-groups"); theirs || err != nil {
+			if theirs, err := has("teams", slug, "external-groups"); theirs || err != nil {
 				return theirs, err
 			}
 		}
 		if synchronized {
-			return any("teams", slug, "team-sync", "group-mappings")
+			return has("teams", slug, "team-sync", "group-mappings")
 		}
 		return false, nil
 	}, err

@@ -90,35 +90,37 @@ const administerQuery = `query Administers($org: String!) {
 func (h *hub) sure(ctx context.Context, api *vendorhttp.Client, target flow.Target) error {
 	org := github.OrgOf(h.frozen, target)
 	all := false
-	if h.asApp() {
+	switch {
+	case h.asApp() && target.Type != github.Repo:
+		return nil // apps see all teams and members
+	case h.asApp():
 		var seen struct {
 			Selection string `json:"repository_selection"`
 		}
 		if err := api.Do(ctx, http.MethodGet, "/installation/repositories?per_page=1", nil, nil, &seen); err != nil {
 			return err
 		}
-		all = seen.Selection == "all" || target.Type != github.Repo
-	} else {
+		all = seen.Selection == "all"
+	default:
 		var data struct {
 			Organization *struct {
 				All bool `json:"viewerCanAdminister"`
 			} `json:"organization"`
 		}
-		found, err := h.query(ctx, api, administerQuery, map[string]any{"org": org}, &data)
-		if err != nil {
+		if _, err := h.query(ctx, api, administerQuery, map[string]any{"org": org}, &data); err != nil {
 			return err
 		}
-		all = found && data.Organization != nil && data.Organization.All
+		all = data.Organization != nil && data.Organization.All
 	}
 	if all {
 		return nil
 	}
-	what := target.Settings[github.SettingRepo]
-	if target.Type != github.Repo {
-		what = target.Settings[github.SettingTeam]
+	what := "who is in " + org
+	if name := target.Settings[github.SettingRepo] + target.Settings[github.SettingTeam]; target.Type != github.Org {
+		what = org + "/" + name
 	}
-	return flow.Errorf(flow.CodeStrategy, "GitHub does not show %s/%s to what we sign in with, which does not see all of the organization: it may be deleted, and it may be hidden. "+
-		"Let the app see all repositories, or have the token of an owner, so that the two can be told apart", org, strings.TrimSuffix(what, "/"))
+	return flow.Errorf(flow.CodeStrategy, "GitHub does not show %s to what we sign in with, which does not see all of the organization: it may be deleted, and it may be hidden. "+
+		"Let the app see all repositories, or have the token of an owner, so that the two can be told apart", what)
 }
 
 // refusal says what GitHub's refusal of a change means, and what to do about it.

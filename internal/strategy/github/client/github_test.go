@@ -360,6 +360,12 @@ func TestHidden(t *testing.T) {
 			expect("removed", err)
 			_, err = w.strategy.Holders(t.Context(), c.Target)
 			expect("listed", err)
+			w.RemoveMember("bob")
+			if _, err = w.strategy.Observe(t.Context(), w.call("acme", "bob")); name == "Token" {
+				expect("seen in the organization", err)
+			} else if err != nil {
+				t.Errorf("an app sees all members: %v", err)
+			}
 		})
 	}
 }

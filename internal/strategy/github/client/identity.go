@@ -106,11 +106,11 @@ func (h *hub) linked(ctx context.Context, email string) ([]string, error) {
 		} `json:"organization"`
 	}
 	org := github.OrgOf(h.frozen, flow.Target{Type: github.Org})
-	found, err := h.query(ctx, h.api(names), linkedQuery, map[string]any{"org": org, "email": email}, &data)
+	_, err := h.query(ctx, h.api(names), linkedQuery, map[string]any{"org": org, "email": email}, &data)
 	if flow.CodeOf(err) == flow.CodeStrategy {
 		return nil, nil
 	}
-	if err != nil || !found || data.Organization == nil || data.Organization.Provider == nil {
+	if err != nil || data.Organization == nil || data.Organization.Provider == nil {
 		return nil, err
 	}
 	var logins []string

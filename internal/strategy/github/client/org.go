@@ -26,9 +26,13 @@ func (h *hub) orgMembership(ctx context.Context, api *vendorhttp.Client, c strat
 }
 
 func (h *hub) observeOrg(ctx context.Context, c strategy.Call) (strategy.Sight, error) {
-	m, err := h.orgMembership(ctx, h.api(people), c)
-	if err != nil || m == nil {
-		return strategy.Sight{Presence: flow.Absent}, err
+	api := h.api(people)
+	m, err := h.orgMembership(ctx, api, c)
+	if err != nil {
+		return strategy.Sight{}, err
+	}
+	if m == nil {
+		return strategy.Sight{Presence: flow.Absent}, h.sure(ctx, api, c.Target)
 	}
 	sight := strategy.Sight{Presence: flow.Absent}
 	for _, team := range m.Indirect {

@@ -144,11 +144,16 @@ type access struct {
 	other []source
 }
 
-func accessOf(r repository, login string) (access, error) {
-	if r.Collaborators == nil {
-		return access{}, flow.Errorf(flow.CodeStrategy, "GitHub does not show who has access to %s to what we sign in with: give it the permissions that the guide lists", r.NameWithOwner)
+// accessOf reads what a person has. missing is what GitHub does not show: it may know
+// no such person.
+func accessOf(r repository, login, missing string) (*access, error) {
+	if r.Collaborators == nil && missing == "" {
+		return nil, flow.Errorf(flow.CodeStrategy, "GitHub does not show who has access to %s to what we sign in with: give it the permissions that the guide lists", r.NameWithOwner)
 	}
-	a := access{id: r.ID, name: r.NameWithOwner}
+	a := &access{id: r.ID, name: r.NameWithOwner}
+	if r.Collaborators == nil {
+		return a, nil
+	}
 	for _, e := range r.Collaborators.Edges {
 		if !strings.EqualFold(e.Node.Login, login) {
 			continue
@@ -192,14 +197,13 @@ func (h *hub) access(ctx context.Context, api *vendorhttp.Client, c strategy.Cal
 	var data struct {
 		Repository *repository `json:"repository"`
 	}
-	found, err := h.query(ctx, api, collaboratorQuery, map[string]any{
+	missing, err := h.query(ctx, api, collaboratorQuery, map[string]any{
 		"owner": github.OrgOf(h.frozen, c.Target), "name": c.Target.Settings[github.SettingRepo], "login": c.Identity,
 	}, &data)
-	if err != nil || !found || data.Repository == nil {
+	if err != nil || data.Repository == nil {
 		return nil, err
 	}
-	a, err := accessOf(*data.Repository, c.Identity)
-	return &a, err
+	return accessOf(*data.Repository, c.Identity, missing)
 }
 
 // invitation is one to a repository that was not accepted.
@@ -379,12 +383,11 @@ func (h *hub) accessByID(ctx context.Context, api *vendorhttp.Client, c strategy
 	var data struct {
 		Node *repository `json:"node"`
 	}
-	found, err := h.query(ctx, api, collaboratorByIDQuery, map[string]any{"id": id, "login": c.Identity}, &data)
-	if err != nil || !found || data.Node == nil {
+	missing, err := h.query(ctx, api, collaboratorByIDQuery, map[string]any{"id": id, "login": c.Identity}, &data)
+	if err != nil || data.Node == nil {
 		return nil, err
 	}
-	a, err := accessOf(*data.Node, c.Identity)
-	return &a, err
+	return accessOf(*data.Node, c.Identity, missing)
 }
 
 // collaborators lists who has a permission of their own.
@@ -395,18 +398,18 @@ func (h *hub) collaborators(ctx context.Context, target flow.Target) ([]string, 
 		var data struct {
 			Repository *repository `json:"repository"`
 		}
-		found, err := h.query(ctx, api, collaboratorsQuery, map[string]any{
+		_, err := h.query(ctx, api, collaboratorsQuery, map[string]any{
 			"owner": github.OrgOf(h.frozen, target), "name": target.Settings[github.SettingRepo], "after": after,
 		}, &data)
 		if err != nil {
 			return nil, err
 		}
-		if !found || data.Repository == nil {
+		if data.Repository == nil {
 			return nil, h.sure(ctx, api, target)
 		}
 		list := data.Repository.Collaborators
 		if list == nil {
-			_, err := accessOf(*data.Repository, "")
+			_, err := accessOf(*data.Repository, "", "")
 			return nil, err
 		}
 		for _, e := range list.Edges {

@@ -84,8 +84,8 @@ func (h *hub) members(ctx context.Context, api *vendorhttp.Client, t flow.Target
 				} `json:"team"`
 			} `json:"organization"`
 		}
-		found, err := h.query(ctx, api, teamQuery, variables, &data)
-		if err != nil || !found || data.Organization == nil || data.Organization.Team == nil {
+		_, err := h.query(ctx, api, teamQuery, variables, &data)
+		if err != nil || data.Organization == nil || data.Organization.Team == nil {
 			return false, err
 		}
 		members := data.Organization.Team.Members

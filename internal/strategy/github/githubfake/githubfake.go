@@ -328,7 +328,7 @@ func (g *GitHub) RefuseNext(status int, message string, details ...string) {
 func (g *GitHub) FailQuery(kind, message string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.failed = &graphError{kind, message}
+	g.failed = &graphError{kind: kind, message: message}
 }
 
 // Tokens lists the permissions of the tokens that the app has taken.

@@ -30,6 +30,7 @@ type resolver func(arguments map[string]any) any
 // graphError is one that stands in an answer of status 200.
 type graphError struct {
 	kind, message string
+	path          []string
 }
 
 // graphql answers a query that the schema allows, with the fields that it asks for.
@@ -47,14 +48,14 @@ func (c *call) graphql() {
 	document, faults := gqlparser.LoadQuery(schema, body.Query)
 	if faults != nil {
 		c.g.t.Errorf("GitHub's schema does not allow the query: %v\n%s", faults, body.Query)
-		c.write(nil, &graphError{"", faults.Error()})
+		c.write(nil, &graphError{message: faults.Error()})
 		return
 	}
 	operation := document.Operations[0]
 	variables, err := validator.VariableValues(schema, operation, body.Variables)
 	if err != nil {
 		c.g.t.Errorf("GitHub's schema does not allow the variables: %v", err)
-		c.write(nil, &graphError{"", err.Error()})
+		c.write(nil, &graphError{message: err.Error()})
 		return
 	}
 	if failed := c.g.failed; failed != nil {
@@ -70,7 +71,7 @@ func (c *call) graphql() {
 func (c *call) write(data any, failed *graphError) {
 	body := map[string]any{"data": data}
 	if failed != nil {
-		one := map[string]any{"message": failed.message, "path": []string{}}
+		one := map[string]any{"message": failed.message, "path": append([]string{}, failed.path...)}
 		if failed.kind != "" {
 			one["type"] = failed.kind
 		}
@@ -124,8 +125,8 @@ func (q *query) value(set ast.SelectionSet, value any) any {
 }
 
 // missing is null, with an error that says so.
-func (q *query) missing(format string, arguments ...any) any {
-	q.failed = &graphError{"NOT_FOUND", fmt.Sprintf(format, arguments...)}
+func (q *query) missing(path, format string, arguments ...any) any {
+	q.failed = &graphError{"NOT_FOUND", fmt.Sprintf(format, arguments...), strings.Split(path, ".")}
 	return nil
 }
 
@@ -135,21 +136,21 @@ func (c *call) root(q *query) object {
 		"repository": resolver(func(a map[string]any) any {
 			r := c.s.repo(a["name"].(string))
 			if r == nil || !strings.EqualFold(a["owner"].(string), OrgName) || a["followRenames"] == false && !strings.EqualFold(r.Name, a["name"].(string)) {
-				return q.missing("Could not resolve to a Repository with the name '%s/%s'.", a["owner"], a["name"])
+				return q.missing("repository", "Could not resolve to a Repository with the name '%s/%s'.", a["owner"], a["name"])
 			}
-			return c.repositoryObject(r)
+			return c.repositoryObject(q, r)
 		}),
 		"node": resolver(func(a map[string]any) any {
 			for _, r := range c.s.Repos {
 				if nodeID(r) == a["id"] {
-					return c.repositoryObject(r)
+					return c.repositoryObject(q, r)
 				}
 			}
-			return q.missing("Could not resolve to a node with the global id of '%s'", a["id"])
+			return q.missing("node", "Could not resolve to a node with the global id of '%s'", a["id"])
 		}),
 		"organization": resolver(func(a map[string]any) any {
 			if !strings.EqualFold(a["login"].(string), OrgName) {
-				return q.missing("Could not resolve to an Organization with the login of '%s'.", a["login"])
+				return q.missing("organization", "Could not resolve to an Organization with the login of '%s'.", a["login"])
 			}
 			return c.organizationObject()
 		}),
@@ -227,10 +228,15 @@ func paged(all []object, a map[string]any) object {
 	return object{"edges": all[min(from, to):to], "pageInfo": info}
 }
 
-func (c *call) repositoryObject(r *RepositoryData) object {
+func (c *call) repositoryObject(q *query, r *RepositoryData) object {
 	return object{
 		"__typename": "Repository", "id": nodeID(r), "nameWithOwner": OrgName + "/" + r.Name,
 		"collaborators": resolver(func(a map[string]any) any {
+			if only, is := a["login"].(string); is {
+				if _, known := c.s.Users[c.s.login(only)]; !known {
+					return q.missing("repository.collaborators", "Could not resolve to a User with the login of '%s'.", only)
+				}
+			}
 			var edges []object
 			for _, login := range slices.Sorted(maps.Keys(c.s.Users)) {
 				sources := c.sources(r, login)
