@@ -88,6 +88,7 @@ type world struct {
 	restarts int
 	at       string   // which target is asked for; "": the first
 	lasts    string   // for how long access is asked for; "": 10m
+	accounts []string // that are asked for, where the flow has a list of them
 	lookless bool     // calls that are to look again get lost
 	broken   string   // items whose keys begin with it can't be read or written; "": none
 	executed []string // executions that were started
@@ -596,8 +597,11 @@ type blindStrategy struct{ *target }
 
 type seeingStrategy struct{ blindStrategy }
 
-func (g blindStrategy) Entitlements(_ flow.Target, identity, runID string) ([]flow.Entitlement, error) {
+func (g blindStrategy) Entitlements(target flow.Target, identity, runID string) ([]flow.Entitlement, error) {
 	keys := []string{"db/" + identity}
+	if account := target.Settings["account_id"]; account != "" {
+		keys = []string{"db/" + account + "/" + identity}
+	}
 	if g.keys != nil {
 		keys = g.keys(identity, runID)
 	}
@@ -931,6 +935,9 @@ func defines(names ...string) func(*flow.Flow) {
 // form is a request that every access flow of these tests accepts.
 func (w *world) form() map[string]any {
 	values := map[string]any{"reason": "incident"}
+	if len(w.accounts) > 0 {
+		values["account_id"] = w.accounts
+	}
 	if !w.flow.ApprovalOnly() {
 		values["target_id"] = cmp.Or(w.at, w.flow.Strategy.Targets[0].Name)
 		if w.flow.Params.ScheduleDeescalation {

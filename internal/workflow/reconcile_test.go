@@ -18,16 +18,20 @@ import (
 // listingStrategy lists who has what at the worlds' target.
 type listingStrategy struct{ seeingStrategy }
 
-func (g listingStrategy) Holders(ctx context.Context, _ flow.Target) ([]string, error) {
+func (g listingStrategy) Holders(ctx context.Context, target flow.Target) ([]string, error) {
 	if err := g.call(ctx, "list", strategy.Call{}, false); err != nil {
 		return nil, err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.has, "") // which the call has set
+	prefix := "db/"
+	if account := target.Settings["account_id"]; account != "" {
+		prefix += account + "/"
+	}
 	var out []string
 	for key, has := range g.has {
-		if identity, ok := strings.CutPrefix(key, "db/"); ok && has {
+		if identity, ok := strings.CutPrefix(key, prefix); ok && has {
 			out = append(out, identity)
 		}
 	}
