@@ -64,6 +64,24 @@ func TestDocs(t *testing.T) {
 	}
 }
 
+// TestExamplesAreListed: who looks for an example finds all of them.
+func TestExamplesAreListed(t *testing.T) {
+	t.Parallel()
+	list, err := os.ReadFile("../docs/examples/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir("../docs/examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if link := "(" + e.Name() + "/README.md)"; e.IsDir() && !strings.Contains(string(list), link) {
+			t.Errorf("docs/examples/README.md does not link to %s", link)
+		}
+	}
+}
+
 // mapped are the packages whose comment says what each of their files is for.
 var mapped = []string{"app", "app/core", "flow", "slackapp", "strategy", "workflow"}
 

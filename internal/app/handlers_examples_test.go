@@ -15,6 +15,7 @@ import (
 
 	"github.com/symflows/symflows/internal/aws/awsfake"
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/strategy/github/githubfake"
 	"github.com/symflows/symflows/internal/strategy/okta/oktafake"
 )
 
@@ -31,6 +32,7 @@ var handledExamples = []handled{
 	{folder: "pagerduty", integration: "pagerduty", open: openPagerDuty, tell: func(x *telling) { tellRule(x, "on-call", "On call for SRE") }},
 	{folder: "knowbe4", integration: "knowbe4", open: openKnowBe4, tell: func(x *telling) { tellRule(x, "trained", "Has passed the training") }},
 	{folder: "okta-approvers", integration: "okta", open: openOkta, tell: tellOkta},
+	{folder: "github-dynamic-targets", integration: "github", open: openGitHub, tell: tellGitHub},
 }
 
 // TestExamples_Handlers runs each folder as it is: what its handlers ask of a vendor is
@@ -122,6 +124,7 @@ func (x *telling) ask(who, byFlow string, fill map[string]string, want flow.Stat
 	x.t.Helper()
 	p := x.product.local.Slack.As(who)
 	x.must(p.Command("/sym req " + byFlow))
+	x.must(x.product.settle()) // handlers may fill in the form
 	x.must(p.Fill(map[string]string{"Why do you need it?": "orders are stuck"}))
 	x.must(p.Fill(fill))
 	x.must(p.Submit())
@@ -285,6 +288,50 @@ func tellOkta(x *telling) {
 	x.expect(flow.Deescalated)
 	if fake.Has(r.Access.Target, oktafake.Alice) {
 		x.t.Error("alice is still in the group")
+	}
+}
+
+func openGitHub(t *testing.T) vendorSystem {
+	fake := githubfake.New(t)
+	return vendorSystem{fake, fake.URL, map[string]string{"/sym/main/github-token": githubfake.Token}}
+}
+
+// tellGitHub: a handler lists the repositories, and the strategy grants the one that
+// was chosen.
+func tellGitHub(x *telling) {
+	x.ask("alice", "repositories", map[string]string{"Target": "Write to a repository", "Repository": "orders", "For how long?": "30 minutes"}, flow.Requested)
+	x.must(x.product.local.Slack.As("bob").Click("", "Approve"))
+	x.must(x.product.settle())
+	x.pass(time.Minute)
+	r := x.expect(flow.Escalated)
+	if got := r.Access.Target.Settings["repo_name"]; got != "orders" || !x.vendor.Has(r.Access.Target, r.Access.Identity) {
+		x.t.Errorf("%s has no access to repository %q", r.Access.Identity, got)
+	}
+	x.pass(31 * time.Minute)
+	x.expect(flow.Deescalated)
+	if x.vendor.Has(r.Access.Target, r.Access.Identity) {
+		x.t.Errorf("%s still has access", r.Access.Identity)
+	}
+}
+
+// TestExamples_All: there is no folder that no test runs.
+func TestExamples_All(t *testing.T) {
+	t.Parallel()
+	run := map[string]bool{"aws-iam": true, "aws-sso": true}
+	for _, x := range slices.Concat(vendorExamples, googleExamples) {
+		run[strings.ReplaceAll(x.strategy, "_", "-")] = true
+	}
+	for _, x := range handledExamples {
+		run[x.folder] = true
+	}
+	entries, err := os.ReadDir("../../docs/examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.IsDir() && !run[e.Name()] {
+			t.Errorf("no test runs docs/examples/%s: give it a row in a table of this package", e.Name())
+		}
 	}
 }
 
