@@ -29,7 +29,8 @@ type Fake struct {
 	mu     sync.Mutex
 	clock  func() time.Time
 	tokens map[string]token
-	keys   map[string]string // of AWS: secrets by id
+	keys   map[string]string                                        // of AWS: secrets by id
+	word   func(token, audience string) (subject string, err error) // what an identity token of AWS says
 
 	state  state
 	before *state               // what is shown while the mood is Stale
@@ -53,7 +54,7 @@ func New(t testing.TB) *Fake {
 	t.Helper()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	f := &Fake{
-		clock: func() time.Time { return now }, keys: map[string]string{awsKeyID: awsSecret}, tokens: map[string]token{}, state: state{groups: map[string]*group{}, users: map[string]*user{}, projects: map[string]*project{}},
+		clock: func() time.Time { return now }, word: ownWord, keys: map[string]string{awsKeyID: awsSecret}, tokens: map[string]token{}, state: state{groups: map[string]*group{}, users: map[string]*user{}, projects: map[string]*project{}},
 		taken: map[string][]Binding{}, edition: true, enabled: true,
 	}
 	f.Front = &strategytest.Front{
@@ -109,6 +110,11 @@ func (f *Fake) set(change func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	change()
+}
+
+// TrustTokens lets in whom an identity token of AWS names: awsfake's STS.Trusted.
+func (f *Fake) TrustTokens(word func(token, audience string) (subject string, err error)) {
+	f.set(func() { f.word = word })
 }
 
 // Poor takes from the Workspace what only the larger editions have.

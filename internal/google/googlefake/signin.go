@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -58,6 +59,14 @@ func (f *Fake) answerToken(scopes []string) any {
 	return map[string]any{"access_token": f.give(scopes, time.Hour), "expires_in": 3600, "token_type": "Bearer", "issued_token_type": "urn:ietf:params:oauth:token-type:access_token"}
 }
 
+// ownWord knows the tokens of [Fake.APIs].
+func ownWord(token, audience string) (string, error) {
+	if token != identityToken+audience {
+		return "", errors.New("no token of AWS")
+	}
+	return "AccessRole", nil
+}
+
 // federated marks tokens of the pool, which are good to act as a service account.
 const federated = "federated"
 
@@ -76,7 +85,7 @@ func exchange(f *Fake, c *call) (any, error) {
 			return nil, err
 		}
 	case "urn:ietf:params:oauth:token-type:jwt":
-		if get("subject_token") != identityToken+"https:"+Audience {
+		if _, err := f.word(get("subject_token"), "https:"+Audience); err != nil {
 			return nil, grant("invalid_grant", "The audience in ID Token does not match the expected audience.")
 		}
 	default:

@@ -10,7 +10,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/symflows/symflows/internal/aws/awsfake"
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/google/googlefake"
 	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/strategy"
 	"github.com/symflows/symflows/internal/strategy/builtin"
@@ -63,6 +65,39 @@ func TestOpenWhenUsed(t *testing.T) {
 	}
 	if made["used"] != 1 || made["unused"] != 0 {
 		t.Errorf("made %v, want the used one once", made)
+	}
+}
+
+// TestGoogle: strategies of Google sign in by what AWS says of who we are, be it by
+// its signature or by its token.
+func TestGoogle(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{strategy.GoogleTokenAWS, strategy.GoogleTokenJWT} {
+		cloud, vendor := awsfake.New(), googlefake.New(t)
+		cloud.STS.FederateOutbound()
+		cfg := cloud.Config(t)
+		key, err := cfg.Credentials.Retrieve(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		vendor.GoBy(cloud.Now)
+		vendor.TrustAWS(key.AccessKeyID, key.SecretAccessKey)
+		vendor.TrustTokens(cloud.STS.Trusted)
+		vendor.AddUser("alice@example.com")
+		vendor.AddGroup("ops@example.com", "Ops")
+		integration := vendor.Integration()
+		integration.Settings[strategy.SettingGoogleSubjectToken] = kind
+		opened, err := Open(Deps{HTTPClient: http.DefaultClient, Now: cloud.Now, AWS: func() (aws.Config, error) { return cfg, nil }})(flow.Strategy{Type: "google_group", Integration: integration})
+		if err != nil {
+			t.Fatal(err)
+		}
+		target := flow.Target{Settings: map[string]string{"group_email": "ops@example.com", "role": "MEMBER"}}
+		if _, err := opened.Grant(t.Context(), strategy.Call{Target: target, Identity: "alice@example.com", Value: "MEMBER"}); err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+		if role, _ := vendor.Role("ops@example.com", "alice@example.com"); role != "MEMBER" {
+			t.Errorf("%s: the role is %q", kind, role)
+		}
 	}
 }
 
