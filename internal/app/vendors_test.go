@@ -73,7 +73,7 @@ var vendorExamples = []vendorExample{
 		},
 	},
 	{
-		strategy: "github", flow: "github-access", fill: map[string]string{"Target": "Maintain orders"},
+		strategy: "github", flow: "github-access", fill: map[string]string{"Target": "Maintain orders"}, found: "targets-github.yaml",
 		open: func(t *testing.T, now func() time.Time) vendorSystem {
 			fake := githubfake.New(t)
 			fake.GoBy(now)
@@ -201,7 +201,8 @@ func runVendorExample(t *testing.T, x vendorExample) {
 		return out.String()
 	}
 	if x.found != "" {
-		out := command("targets", x.strategy)
+		name := strings.TrimSuffix(strings.TrimPrefix(x.found, "targets-"), ".yaml")
+		out := command("targets", x.strategy, "-strategy", name)
 		if found := readFile(t, p.path("flows/"+x.found)); *update {
 			must(os.WriteFile(filepath.Join(folder, x.found), []byte(found), 0o644))
 		} else if found != readFile(t, filepath.Join(folder, x.found)) {
