@@ -35,7 +35,7 @@ type Call struct {
 	Role     string
 	Action   string   // "dynamodb:GetItem"
 	Resource string   // its ARN; "" where the call does not tell it
-	Keys     []string // of items, if it is a call of DynamoDB: leading keys
+	Keys     []string // what must be allowed each: leading keys of items, of DynamoDB; audiences, of identity tokens
 	// Besides are the ARNs of other resources that the action is on, too: it must be
 	// allowed on each.
 	Besides []string
@@ -63,7 +63,12 @@ type leadingKey struct {
 // rightLine is how infra's test lists what a role may do.
 var rightLine = regexp.MustCompile(`^(\w+): (\S+) on (.+?)(?: if (.+))?$`)
 
-const leadingKeys = "dynamodb:LeadingKeys ForAllValues:StringLike "
+// Conditions on all values of a call: of DynamoDB by leading keys, of identity tokens
+// by whom they are for.
+const (
+	leadingKeys = "dynamodb:LeadingKeys ForAllValues:StringLike "
+	audiences   = "sts:IdentityTokenAudience ForAllValues:StringEquals "
+)
 
 // ReadRights reads the list of what roles may do (infra/testdata/rights.txt).
 // What stands in it as ${Table.Arn} gets its value; one that is missing is an
@@ -84,9 +89,12 @@ func (g *Guard) ReadRights(file string, values map[string]string) error {
 			return fmt.Errorf("%s: %w", line, err)
 		}
 		r := &right{line: line, role: m[1], action: m[2], resource: like(resource)}
-		if patterns, ok := strings.CutPrefix(m[4], leadingKeys); ok {
-			for p := range strings.SplitSeq(patterns, " | ") {
-				r.keys = append(r.keys, &leadingKey{text: p, pattern: like(p)})
+		for _, condition := range []string{leadingKeys, audiences} {
+			if patterns, ok := strings.CutPrefix(m[4], condition); ok {
+				patterns, _, _ = strings.Cut(patterns, " and ")
+				for p := range strings.SplitSeq(patterns, " | ") {
+					r.keys = append(r.keys, &leadingKey{text: p, pattern: like(p)})
+				}
 			}
 		}
 		g.rights = append(g.rights, r)
@@ -276,6 +284,11 @@ func callOf(r *http.Request, body []byte) (Call, error) {
 			return c, err
 		}
 		operation, region = form.Get("Action"), ""
+		for name, values := range form {
+			if strings.HasPrefix(name, "Audience.member.") {
+				c.Keys = append(c.Keys, values...)
+			}
+		}
 		switch {
 		case form.Has("RoleArn"):
 			c.Resource = form.Get("RoleArn")

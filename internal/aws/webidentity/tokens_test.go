@@ -8,6 +8,7 @@ import (
 
 	"github.com/symflows/symflows/internal/aws/account"
 	"github.com/symflows/symflows/internal/aws/awsfake"
+	"github.com/symflows/symflows/internal/aws/awstest"
 	"github.com/symflows/symflows/internal/aws/webidentity"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
@@ -128,5 +129,18 @@ func TestToken_Rights(t *testing.T) {
 	}
 	if none := strategy.IdentityTokens(); len(none.Allow) > 0 {
 		t.Errorf("for no audience: %+v", none)
+	}
+}
+
+// TestToken_OtherAudience: a right for one system is none for another.
+func TestToken_OtherAudience(t *testing.T) {
+	t.Parallel()
+	fake := awsfake.New()
+	fake.STS.FederateOutbound()
+	refused := 0
+	cfg := fake.Guarded(t, strategy.IdentityTokens(audience), func(awstest.Call, string) { refused++ })
+	tokens := &webidentity.Tokens{Accounts: &account.Accounts{AWS: cfg, Now: fake.Now}}
+	if _, err := tokens.Token(t.Context(), "api://AzureADTokenExchange"); flow.CodeOf(err) != flow.CodeStrategy || refused != 1 {
+		t.Errorf("got %v, and %d were refused", err, refused)
 	}
 }

@@ -80,6 +80,18 @@ func New(file string) *Fake {
 	return f
 }
 
+// SetMood implements strategytest.System. While it is Stale, reads show what devices
+// have now.
+func (f *Fake) SetMood(m strategytest.Mood) {
+	f.mu.Lock()
+	f.shown = map[string]*device{}
+	for id, d := range f.devices {
+		f.shown[id] = d.copy()
+	}
+	f.mu.Unlock()
+	f.Front.SetMood(m)
+}
+
 // GoBy has Tailscale go by a clock, in place of its own, which stands still.
 func (f *Fake) GoBy(now func() time.Time) {
 	f.mu.Lock()
@@ -228,12 +240,6 @@ func (f *Fake) routes() http.Handler {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			f.mu.Lock()
 			defer f.mu.Unlock()
-			if f.Mood() != strategytest.Stale {
-				f.shown = map[string]*device{}
-				for id, d := range f.devices {
-					f.shown[id] = d.copy()
-				}
-			}
 			token, _ := tokenOf(r)
 			switch tailnet := r.PathValue("tailnet"); {
 			case tailnet != "" && tailnet != Tailnet:
