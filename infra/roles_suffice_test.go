@@ -106,6 +106,9 @@ func newAccount(t *testing.T) *account {
 	elsewhere.STS.AddKey("DriftRole", "secret")
 	elsewhere.STS.FederateOutbound() // for vendors who take AWS's word on who we are
 	a.vendors.tailscale.Trust(elsewhere.STS.Trusted)
+	a.vendors.entra.Trust(elsewhere.STS.Trusted)
+	elsewhere.STS.FederateOutbound() // for vendors who take AWS's word on who we are
+	a.vendors.tailscale.Trust(elsewhere.STS.Trusted)
 	elsewhere.STS.AddRole(connectorARN, "1f0c1f0c")
 	elsewhere.IAM.AddUser(connectorAccount, "/", "alice@example.com", nil)
 	elsewhere.IAM.AddGroup(connectorAccount, "/", "ops")

@@ -372,6 +372,7 @@ var strategyRows = map[string][]string{
 	"aws_sso":      {"sts:AssumeRole on arn:aws:iam::310987654321:role/sym/identity-center if sts:ExternalId StringEquals 1f0c1f0c"},
 	"boundary":     {"secretsmanager:GetSecretValue on arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/boundary-??????"},
 	"custom":       {}, // its code runs in the role of handlers
+	"entra_group":  {"sts:GetWebIdentityToken on * if sts:IdentityTokenAudience ForAllValues:StringEquals api://AzureADTokenExchange and sts:IdentityTokenAudience Null false"},
 	"gcp_iam":      {}, // as google_group
 	"google_group": {}, // AWS signs who we are, which takes no right
 	"github":       {"secretsmanager:GetSecretValue on arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/github-??????"},

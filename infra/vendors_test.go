@@ -9,6 +9,7 @@ import (
 	"github.com/symflows/symflows/internal/google/googlefake"
 	"github.com/symflows/symflows/internal/strategy/aptible/aptiblefake"
 	"github.com/symflows/symflows/internal/strategy/boundary/boundaryfake"
+	"github.com/symflows/symflows/internal/strategy/entragroup/entragroupfake"
 	"github.com/symflows/symflows/internal/strategy/github/githubfake"
 	"github.com/symflows/symflows/internal/strategy/okta/oktafake"
 	"github.com/symflows/symflows/internal/strategy/onelogin/oneloginfake"
@@ -20,6 +21,7 @@ type vendors struct {
 	addresses map[string]string // by the names of hosts; "": of all others
 	secrets   map[string]string // with which they are signed in to, by path
 	tailscale *tailscalefake.Fake
+	entra     *entragroupfake.Fake
 }
 
 func newVendors(t *testing.T, now func() time.Time) vendors {
@@ -33,10 +35,13 @@ func newVendors(t *testing.T, now func() time.Time) vendors {
 	google.AddUser("alice@example.com")
 	google.AddGroup("oncall@example.com", "On call")
 	google.AddProject("acme-production", "Production")
+	tenant := entragroupfake.WithPeople()
+	_, entra := tenant.Serve(t, false)
 	tailnet := tailscalefake.WithPeople()
 	_, there := tailnet.Serve(t, tailscalefake.ByIdentity)
 	v := vendors{
 		tailscale: tailnet,
+		entra:     tenant,
 		addresses: map[string]string{
 			"auth.aptible.com":     aptiblefake.New(t).URL,
 			"acme.onelogin.com":    oneloginfake.New(t).URL,
@@ -53,6 +58,10 @@ func newVendors(t *testing.T, now func() time.Time) vendors {
 	}
 	for _, host := range []string{"sts", "iamcredentials", "cloudidentity", "admin", "cloudresourcemanager"} {
 		v.addresses[host+".googleapis.com"] = google.URL()
+	}
+	v.addresses["api.tailscale.com"] = there.Settings["api_url"]
+	for _, host := range []string{"graph.microsoft.com", "login.microsoftonline.com"} {
+		v.addresses[host] = entra.Settings["api_url"]
 	}
 	v.addresses["api.tailscale.com"] = there.Settings["api_url"]
 	return v

@@ -22,6 +22,7 @@ import (
 	"github.com/symflows/symflows/internal/strategy/aptible/aptiblefake"
 	"github.com/symflows/symflows/internal/strategy/boundary/boundaryfake"
 	"github.com/symflows/symflows/internal/strategy/builtin"
+	"github.com/symflows/symflows/internal/strategy/entragroup/entragroupfake"
 	"github.com/symflows/symflows/internal/strategy/github/githubfake"
 	"github.com/symflows/symflows/internal/strategy/okta/oktafake"
 	"github.com/symflows/symflows/internal/strategy/onelogin/oneloginfake"
@@ -98,6 +99,15 @@ var vendorExamples = []vendorExample{
 	},
 	{strategy: "tailscale", flow: "network", fill: map[string]string{"Target": "Network of staging"}, open: tailnet},
 	{strategy: "tailscale", flow: "network", fill: map[string]string{"Target": "Network of production"}, open: tailnet},
+	{strategy: "entra_group", integration: "entra", flow: "entra-groups", fill: map[string]string{"Target": "Developers"}, open: tenant},
+	{strategy: "entra_group", integration: "entra", flow: "entra-groups", fill: map[string]string{"Target": "Operators"}, open: tenant},
+}
+
+func tenant(t *testing.T, now func() time.Time) vendorSystem {
+	fake := entragroupfake.WithPeople()
+	fake.GoBy(now)
+	_, there := fake.Serve(t, true)
+	return vendorSystem{fake, there.Settings[strategy.SettingAPIURL], map[string]string{"/sym/main/entra-app": entragroupfake.ClientSecret}}
 }
 
 func tailnet(t *testing.T, now func() time.Time) vendorSystem {

@@ -16,6 +16,7 @@ import (
 	"github.com/symflows/symflows/internal/strategy/aptible/aptiblefake"
 	"github.com/symflows/symflows/internal/strategy/boundary/boundaryfake"
 	"github.com/symflows/symflows/internal/strategy/builtin"
+	"github.com/symflows/symflows/internal/strategy/entragroup/entragroupfake"
 	"github.com/symflows/symflows/internal/strategy/github"
 	"github.com/symflows/symflows/internal/strategy/github/githubfake"
 	"github.com/symflows/symflows/internal/strategy/googlegroup"
@@ -55,6 +56,8 @@ var strategies = map[string]func(testing.TB) strategytest.Subject{
 	"postgres 17":       func(t testing.TB) strategytest.Subject { return postgresfake.Subject(t, 17) },
 	"tailscale_group":   tailscalefake.Subject,
 	"tailscale_posture": tailscalefake.PostureSubject,
+	"entra_group":       entragroupfake.Subject,
+	"entra_pim_group":   entragroupfake.PIMSubject,
 }
 
 // githubOf gives GitHub's strategy with a target of a type as the first, and two

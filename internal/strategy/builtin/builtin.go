@@ -20,6 +20,7 @@ import (
 	"github.com/symflows/symflows/internal/strategy/awssso"
 	"github.com/symflows/symflows/internal/strategy/boundary"
 	"github.com/symflows/symflows/internal/strategy/custom"
+	"github.com/symflows/symflows/internal/strategy/entragroup"
 	"github.com/symflows/symflows/internal/strategy/gcpiam"
 	"github.com/symflows/symflows/internal/strategy/github"
 	"github.com/symflows/symflows/internal/strategy/googlegroup"
@@ -43,6 +44,7 @@ var Types = sync.OnceValue(func() map[string]strategy.Type {
 		awssso.Type(),
 		boundary.Type(),
 		custom.Type(),
+		entragroup.Type(),
 		gcpiam.Type(),
 		googlegroup.Type(),
 		github.Type(),

@@ -28,6 +28,7 @@ import (
 	awssso "github.com/symflows/symflows/internal/strategy/awssso/client"
 	boundary "github.com/symflows/symflows/internal/strategy/boundary/client"
 	custom "github.com/symflows/symflows/internal/strategy/custom/client"
+	entragroup "github.com/symflows/symflows/internal/strategy/entragroup/client"
 	gcpiam "github.com/symflows/symflows/internal/strategy/gcpiam/client"
 	github "github.com/symflows/symflows/internal/strategy/github/client"
 	googlegroup "github.com/symflows/symflows/internal/strategy/googlegroup/client"
@@ -74,6 +75,9 @@ var openers = map[string]func(Deps) strategy.Opener{
 	"google_group":       func(d Deps) strategy.Opener { return googlegroup.Open(d.google()) },
 	"github": func(d Deps) strategy.Opener {
 		return github.Open(github.Deps{HTTP: d.HTTPClient, Secrets: d.Secrets, Keys: d.keys(), Now: d.Now, Looking: d.Looking})
+	},
+	"entra_group": func(d Deps) strategy.Opener {
+		return entragroup.Open(entragroup.Deps{HTTP: d.HTTPClient, Secrets: d.Secrets, Now: d.Now, IdentityToken: d.identityToken})
 	},
 	"http": func(d Deps) strategy.Opener {
 		return httpstrategy.Open(httpstrategy.Deps{Client: d.HTTPClient, Secrets: d.Secrets, Now: d.Now})
