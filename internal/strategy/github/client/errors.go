@@ -137,7 +137,7 @@ func (h *hub) refusal(ctx context.Context, api *vendorhttp.Client, c strategy.Ca
 	words := strings.ToLower(refused.Message)
 	switch status := refused.Status; {
 	case status >= 300 && status < 400 && c.Target.Type == github.Repo:
-		return say(flow.CodeStrategy, "the repository %s has another name by now: correct the target", fullName(h, c.Target))
+		return say(flow.CodeStrategy, "the repository %s has another name by now: correct the target", h.fullName(c.Target))
 	case status == http.StatusNotFound:
 		gone, err := h.personGone(ctx, api, c.Identity)
 		if err != nil {
@@ -152,7 +152,7 @@ func (h *hub) refusal(ctx context.Context, api *vendorhttp.Client, c strategy.Ca
 			c.Target.Settings[github.SettingTeam], org, refused.Message)
 	case strings.Contains(words, "cannot assign"):
 		return say(flow.CodeStrategy, "GitHub gives nobody less than the base permission that all members of %s have: ask for more than that, or lower the base permission. It says: %s", org, refused.Message)
-	case status == http.StatusUnprocessableEntity && (strings.Contains(words, "managed user") || strings.Contains(words, "enterprise managed") || strings.Contains(words, "emu")):
+	case status == http.StatusUnprocessableEntity && strings.Contains(words, "managed user"):
 		return say(flow.CodeIdentity, "%s is an account that an enterprise manages, and may not be invited here: have an administrator save the login that the person has in %s. GitHub says: %s", c.Identity, org, refused.Message)
 	}
 	return err

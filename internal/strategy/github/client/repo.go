@@ -187,7 +187,8 @@ func (a access) path(parts ...string) string {
 	return vendorhttp.Path(append([]string{"repos", owner, name}, parts...)...)
 }
 
-func fullName(h *hub, t flow.Target) string {
+// fullName is that of a target's repository: acme/orders.
+func (h *hub) fullName(t flow.Target) string {
 	return github.OrgOf(h.frozen, t) + "/" + t.Settings[github.SettingRepo]
 }
 
@@ -270,7 +271,7 @@ type given struct {
 // addCollaborator sets the permission. GitHub tells nothing of what it replaces, so
 // that this is read before.
 func (h *hub) addCollaborator(ctx context.Context, c strategy.Call) (strategy.Result, error) {
-	api, permission, name := h.api(repositories), wanted(c), fullName(h, c.Target)
+	api, permission, name := h.api(repositories), wanted(c), h.fullName(c.Target)
 	a, err := h.access(ctx, api, c)
 	switch {
 	case err != nil:
@@ -338,7 +339,7 @@ func (h *hub) uninvite(ctx context.Context, api *vendorhttp.Client, a access, i 
 // even where it shows nothing, which may be of before. A repository that was renamed
 // since is found by its id: another may have its old name.
 func (h *hub) removeCollaborator(ctx context.Context, c strategy.Call) (strategy.Result, error) {
-	api, name := h.api(repositories), fullName(h, c.Target)
+	api, name := h.api(repositories), h.fullName(c.Target)
 	a, err := h.access(ctx, api, c)
 	if err != nil {
 		return strategy.Result{}, err
