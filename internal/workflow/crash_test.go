@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/strategy"
 )
 
 // TestCrash lets the process die at its n-th write or call of the target, for
@@ -16,7 +17,7 @@ func TestCrash(t *testing.T) {
 	t.Parallel()
 	for _, after := range []bool{false, true} {
 		for _, path := range []string{"both", "schedule", "sweep"} {
-			for _, story := range []string{"alone", "predates us", "shared", "by hand", "handlers", "sick", "asynchronous", "several"} {
+			for _, story := range []string{"alone", "predates us", "shared", "by hand", "handlers", "sick", "asynchronous", "several", "values"} {
 				if path == "both" && story != "alone" {
 					continue // each alone is the harder case
 				}
@@ -56,6 +57,11 @@ func crashAt(t *testing.T, n int, after bool, path, story string) bool {
 	if story == "asynchronous" {
 		w.sell(20*time.Second, 3*time.Second).lax = true
 	}
+	if story == "values" {
+		v := w.sell(0, 0)
+		v.kind = strategy.TargetType{Values: permissions.Values, Expires: true}
+		v.want[flow.RunIDFrom("acme", "a")], v.want[flow.RunIDFrom("acme", "b")] = "admin", "read"
+	}
 	if story == "sick" { // well again with the grant; of the two places left, a crash may keep one
 		w.sicken(at, flow.SickPlaces-2, 24*time.Hour)
 	}
@@ -89,7 +95,7 @@ func crashAt(t *testing.T, n int, after bool, path, story string) bool {
 	}
 	end := r.Access.End.Add(late)
 	switch story {
-	case "shared":
+	case "shared", "values":
 		w.pass(max(0, r.Access.End.Add(-5*time.Minute).Sub(w.clock.Now())))
 		b := w.ask(asker, "b")
 		w.pass(foundOut / 2)
@@ -101,6 +107,9 @@ func crashAt(t *testing.T, n int, after bool, path, story string) bool {
 		w.want(a, flow.Deescalated)
 		if w.clock.Now().Before(ends) {
 			w.wantPresent(askerHas)
+			if story == "values" {
+				w.wantValue("the first has ended", "read")
+			}
 		}
 		w.pass(max(0, ends.Add(late).Sub(w.clock.Now())))
 		w.want(b, flow.Deescalated)

@@ -141,7 +141,7 @@ func TestInterleaved(t *testing.T) {
 			return escalate(w, x), end, nil, nil
 		},
 	} {
-		for _, kind := range []string{"predates=false", "predates=true", "asynchronous"} {
+		for _, kind := range []string{"predates=false", "predates=true", "asynchronous", "values"} {
 			predates, asynchronous := kind == "predates=true", kind == "asynchronous"
 			if predates && (strings.HasPrefix(name, "Same") || name == "RemoveAndRemove") {
 				continue // nothing is called there
@@ -155,6 +155,13 @@ func TestInterleaved(t *testing.T) {
 						w.target.has[askerHas] = predates
 						if asynchronous {
 							w.sell(10*time.Second, 2*time.Second)
+						}
+						if kind == "values" {
+							v := w.sell(0, 0)
+							v.kind = strategy.TargetType{Values: permissions.Values, Expires: true}
+							for cause, value := range map[string]string{"a": "write", "b": "admin", "c": "read"} {
+								v.want[flow.RunIDFrom("acme", cause)] = value
+							}
 						}
 						doA, doB, live, over := prepare(w)
 						w.target.hook = pauseWorker
@@ -181,7 +188,7 @@ func TestInterleaved(t *testing.T) {
 
 // takes is how long a grant or removal takes, with nothing in its way.
 func (w *world) takes() time.Duration {
-	if w.vendor == nil {
+	if w.vendor == nil || w.vendor.takes == 0 {
 		return 0
 	}
 	return 20 * time.Second
@@ -205,6 +212,10 @@ func converges(t *testing.T, w *world, live, over []string, predates bool) {
 	}
 	if len(live) > 0 || predates {
 		w.wantPresent(askerHas)
+		if w.vendor != nil && len(live) > 0 {
+			highest := slices.MaxFunc(live, func(a, b string) int { return w.vendor.rank(w.vendor.want[a]) - w.vendor.rank(w.vendor.want[b]) })
+			w.wantValue("at rest", w.vendor.want[highest])
+		}
 	} else if len(over) > 0 {
 		w.wantPresent()
 	}

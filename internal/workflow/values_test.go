@@ -26,7 +26,8 @@ func (w *world) wantValue(when, value string) {
 	w.vendor.mu.Lock()
 	defer w.vendor.mu.Unlock()
 	w.vendor.goOn()
-	if got := w.vendor.has(askerHas); got.value != value || (got.presence == flow.Absent) != (value == "") {
+	valued := len(w.vendor.kind.Values) > 0
+	if got := w.vendor.has(askerHas); got.value != value || valued && (got.presence == flow.Absent) != (value == "") {
 		w.t.Errorf("%s: the vendor has %+v, want %q", when, got, value)
 	}
 	for _, b := range w.vendor.broken {
@@ -194,6 +195,39 @@ func TestValues_Drift(t *testing.T) {
 	w.ends(b)
 	v.giveValue(askerHas, kept{presence: flow.Present, value: "write"})
 	expect("back after it was lowered", "unknown "+asker.Email, false)
+}
+
+// TestValues_Lingering: a value of ours that nobody needs any more, and that was never
+// seen to be less, is taken away by the run that had it; the others keep theirs.
+func TestValues_Lingering(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, forever)
+	v := w.sell(0, 0)
+	v.kind = permissions
+	a, b := w.asks("a", "read"), w.asks("b", "admin")
+	w.ends(b)
+	w.wantValue("taken away", "read")
+	// As a build that saw to it less closely would have left it.
+	_, err := w.grants.Change(t.Context(), askerHas, func(g flow.Grant) (flow.Grant, error) {
+		g.Top = "admin"
+		return g, nil
+	})
+	must(t, err)
+	v.giveValue(askerHas, kept{presence: flow.Present, value: "admin"})
+	c, _ := w.reconcile(false)
+	c.Open = v.open
+	if got := drifts(w.compared(c)); got != "lingering "+asker.Email {
+		t.Fatalf("found %q", got)
+	}
+	w.pass(5 * time.Minute)
+	w.wantValue("afterwards", "read")
+	w.want(a, flow.Escalated)
+	if e, _ := w.last(b, flow.Deescalated, flow.EventDeescalate); e.Fields[flow.KeyLingering] == nil {
+		t.Errorf("recorded %+v", e.Fields)
+	}
+	if got := drifts(w.compared(c)); got != "" {
+		t.Errorf("afterwards found %q", got)
+	}
 }
 
 // expiring is a type of target that ends access by itself.
