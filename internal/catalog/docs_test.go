@@ -8,6 +8,7 @@ import (
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
+	"github.com/symflows/symflows/internal/strategy/awssso"
 	httpstrategy "github.com/symflows/symflows/internal/strategy/http"
 )
 
@@ -43,27 +44,29 @@ func TestGuideIsComplete(t *testing.T) {
 	}
 }
 
-// The guide's whole configuration loads, with nothing to complain of.
-func TestGuideConfiguration(t *testing.T) {
+// The guide's whole configurations load, with nothing to complain of.
+func TestGuideConfigurations(t *testing.T) {
 	t.Parallel()
 	guide, err := os.ReadFile("../../docs/flows.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	blocks := regexp.MustCompile("(?s)```yaml\n(kind: .*?)```").FindAllSubmatch(guide, -1)
-	if len(blocks) != 1 {
-		t.Fatalf("%d configurations, want 1", len(blocks))
+	if len(blocks) != 2 {
+		t.Fatalf("%d configurations, want 2", len(blocks))
 	}
-	dir := t.TempDir()
-	if err := os.WriteFile(dir+"/flows.yaml", blocks[0][1], 0o600); err != nil {
-		t.Fatal(err)
+	for _, block := range blocks {
+		dir := t.TempDir()
+		if err := os.WriteFile(dir+"/flows.yaml", block[1], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		loaded, report := Load(dir, "sym", map[string]strategy.Type{"aws_sso": awssso.Type(), "http": httpstrategy.Type()})
+		if report.Err() != nil || len(report.Warnings) > 0 || len(loaded.Flows) != 1 {
+			t.Errorf("%v %v", report.Err(), report.Warnings)
+		}
 	}
-	loaded, report := Load(dir, "sym", map[string]strategy.Type{"http": httpstrategy.Type()})
-	if report.Err() != nil || len(report.Warnings) > 0 || len(loaded.Flows) != 1 {
-		t.Errorf("%v %v", report.Err(), report.Warnings)
-	}
-	// Every block is checked: this one, or the excerpts.
-	if all := strings.Count(string(guide), "```yaml\n"); all != 1+strings.Count(string(guide), "```yaml\n# excerpt\n") {
+	// Every block is checked: these, or the excerpts.
+	if all := strings.Count(string(guide), "```yaml\n"); all != len(blocks)+strings.Count(string(guide), "```yaml\n# excerpt\n") {
 		t.Errorf("%d blocks of YAML, and some are neither a configuration nor marked as an excerpt", all)
 	}
 }
