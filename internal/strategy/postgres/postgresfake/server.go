@@ -148,7 +148,7 @@ func (s *Server) GrantAdmin(role, member string) { s.membership(superuser, role,
 func (s *Server) membership(by, role, member string, admin bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.roles[role].superuser && s.reaches(role, member) {
+	if s.inside(role, member) {
 		panic("a server refuses memberships in a circle")
 	}
 	s.enter(membership{role, member, by, admin})

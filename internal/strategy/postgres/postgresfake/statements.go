@@ -170,7 +170,7 @@ func (s *Server) change(login, event, role, member string) (notice string, err e
 		}
 		return "", nil
 	}
-	if s.reaches(role, member) {
+	if s.inside(role, member) {
 		return "", refuse("0LP01", `role "%s" is a member of role "%s"`, role, member)
 	}
 	if !s.enter(membership{role, member, by, false}) {
@@ -217,6 +217,11 @@ func (s *Server) reaches(who, role string) bool {
 		return true
 	}
 	return slices.ContainsFunc(s.memberships, func(m membership) bool { return m.member == who && s.reaches(m.role, role) })
+}
+
+// inside is the same, whoever is a superuser: what is looked at for circles.
+func (s *Server) inside(who, role string) bool {
+	return who == role || slices.ContainsFunc(s.memberships, func(m membership) bool { return m.member == who && s.inside(m.role, role) })
 }
 
 // power tells whether a role is a superuser, or in one.
