@@ -78,7 +78,21 @@ type TargetType struct {
 	// Caution is what the end of access does at the system besides: people read it
 	// where they ask, and before they decide. "": nothing.
 	Caution string
-	Habits  Habits
+	// Closes is the same of a strategy whose setting end_sessions is "true".
+	Closes string
+	Habits Habits
+}
+
+// SettingEndSessions is the setting of strategies by which a person's sessions are
+// ended with their access, where a system lets one do that without hitting others.
+const SettingEndSessions = "end_sessions"
+
+// CautionOf is what the end of access does besides, as a strategy is set.
+func (t TargetType) CautionOf(settings map[string]string) string {
+	if settings[SettingEndSessions] != "true" || t.Closes == "" {
+		return t.Caution
+	}
+	return strings.TrimSpace(t.Caution + " " + t.Closes)
 }
 
 // Habits are what a system does with access of a kind, for the guide. All of

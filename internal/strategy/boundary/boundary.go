@@ -45,6 +45,7 @@ func Type() strategy.Type {
 			Settings: strategy.Settings{Known: []strategy.Setting{
 				{Name: SettingGroup, About: "the id of the group, not its name", Required: true, Bindable: true, Check: strategy.Form(group, "the id of a group, like g_1234567890, and not its name")},
 			}},
+			Closes: "When it ends, the person's sessions in the group's scope and below are cancelled, whatever they are doing.",
 			Habits: strategy.Habits{
 				Before:  "read first, and kept",
 				Expiry:  "no",

@@ -35,9 +35,12 @@ func directory() strategy.Type {
 			{Name: "role_arn", About: "the role in the directory's account", Required: true, Check: id("^arn:aws:iam::[0-9]{12}:role/", "arn:aws:iam::123456789012:role/name")},
 			{Name: "token_secret", About: "the name of the secret with the token", Required: true},
 		}},
-		Settings: strategy.Settings{Known: []strategy.Setting{{Name: "instance", About: "which directory", Required: true}}},
+		Settings: strategy.Settings{Known: []strategy.Setting{
+			{Name: "instance", About: "which directory", Required: true},
+			{Name: "end_sessions", About: "whether doors are closed"},
+		}},
 		Targets: []strategy.TargetType{
-			{Name: "directory_group", Caution: "When it ends, people hear of it.", Settings: strategy.Settings{Known: []strategy.Setting{
+			{Name: "directory_group", Caution: "When it ends, people hear of it.", Closes: "Doors are closed.", Settings: strategy.Settings{Known: []strategy.Setting{
 				{Name: "group_id", About: "the id of the group", Required: true, Check: id("^g-[0-9]+$", "g-1"), Bindable: true},
 			}}},
 			{Name: "directory_seat", Settings: strategy.Settings{Known: []strategy.Setting{
@@ -121,6 +124,10 @@ func TestAddStrategy(t *testing.T) {
 			t.Errorf("%s: those who ask and decide are told %q, want %q", target.Name, target.Caution, want)
 		}
 	}
+	ends, report := load(strings.Replace(aDirectory, "{instance: main}", `{instance: main, end_sessions: "true"}`, 1))
+	if got, want := ends.Flows[0].Strategy.Targets[0].Caution, "When it ends, people hear of it. Doors are closed."; report.Err() != nil || got != want {
+		t.Errorf("with end_sessions they are told %q, want %q: %v", got, want, report.Err())
+	}
 	guide := tables(map[string]strategy.Type{"directory": directory()})
 	for _, row := range []string{
 		"| `directory` | the directory of the company | required, of type `company` | `directory_group`, `directory_seat` |",
@@ -170,7 +177,7 @@ func TestAddStrategy_Faults(t *testing.T) {
 		{"OtherIntegration", "type: company", "type: slack", `strategy "people": integration_id: integration "company" is of type slack: refer to one of type company`},
 		{"IntegrationSetting", "arn:aws:iam::210987654321:role/", "arn:aws:iam::1:role/", `integration "company": settings.role_arn: is not of the form arn:aws:iam::123456789012:role/name`},
 		{"IntegrationSecret", ", token_secret: token", "", `integration "company": settings.token_secret: is required: the name of the secret with the token`},
-		{"StrategySetting", "{instance: main}", "{instanse: main}", `strategy "people": settings.instanse: is no setting of a strategy of type directory (did you mean "instance"?): it has only instance`},
+		{"StrategySetting", "{instance: main}", "{instanse: main}", `strategy "people": settings.instanse: is no setting of a strategy of type directory (did you mean "instance"?): it has instance and end_sessions`},
 		{"NoStrategySetting", "settings: {instance: main}, ", "", `strategy "people": settings.instance: is required: which directory`},
 		{"TargetType", "type: directory_seat", "type: directory_chair", `strategy "people": targets[2]: target "seat" is of type directory_chair, and strategies of type directory grant targets of type directory_group or directory_seat only`},
 		{"TargetSetting", "group_id: g-1", "group_id: ops", `target "ops": settings.group_id: is not of the form g-1`},

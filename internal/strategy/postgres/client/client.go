@@ -68,7 +68,7 @@ func (r roles) of(ctx context.Context, c strategy.Call) (session, sight, error) 
 	return on, seen, nil
 }
 
-func (r roles) ends() bool { return r.frozen.Settings[postgres.SettingEndSessions] == "true" }
+func (r roles) ends() bool { return r.frozen.Settings[strategy.SettingEndSessions] == "true" }
 
 // Entitlements implements strategy.Strategy.
 func (r roles) Entitlements(target flow.Target, identity, _ string) ([]flow.Entitlement, error) {
