@@ -35,6 +35,7 @@ const Server = "https://api.tailscale.com"
 // Type is the strategy's type. Its targets name a group of the policy file, or an
 // attribute of devices, each.
 func Type() strategy.Type {
+	const lingers = "no new ones after seconds, and sessions of Tailscale SSH end; other connections that are open go on until they are closed, if any other rule lets the two devices speak"
 	return strategy.Type{
 		Name: typeName, About: "Tailscale: membership in groups of the policy file, and attributes of a person's devices",
 		Integration: strategy.Integration{Need: strategy.Required, Types: []string{typeName}, Settings: []strategy.Setting{
@@ -57,7 +58,7 @@ func Type() strategy.Type {
 				Habits: strategy.Habits{
 					Before:  "read first, and kept",
 					Expiry:  "no",
-					Lingers: "no: the new policy reaches all devices in seconds, and ends what it no longer allows",
+					Lingers: lingers,
 					Limit:   "none that Tailscale documents; what it throttles comes back later",
 				},
 			},
@@ -69,7 +70,7 @@ func Type() strategy.Type {
 				Habits: strategy.Habits{
 					Before:  "read first, and kept: who has the attribute on any of their devices keeps it there, and gets it on no other",
 					Expiry:  "yes: of the attribute, on each device",
-					Lingers: "no: the new policy reaches all devices in seconds, and ends what it no longer allows",
+					Lingers: lingers,
 					Limit:   "none that Tailscale documents; what it throttles comes back later",
 				},
 			},
