@@ -136,6 +136,7 @@ func (in Intend) apply(r *Run, now time.Time) error {
 		in.Strategy.Implementation = &Source{Name: code.Name, SHA256: code.SHA256}
 	}
 	in.Terms.apply(r)
+	r.Turn = nil
 	id := ""
 	if r.Coming != nil {
 		id, r.Coming = r.Coming.EventID, nil

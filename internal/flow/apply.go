@@ -35,6 +35,10 @@ func Apply(r Run, in Input, now time.Time) (Run, error) {
 		access.cloneParts()
 		r.Access = &access
 	}
+	if r.Turn != nil {
+		turn := *r.Turn
+		r.Turn = &turn
+	}
 	if r.Error != nil {
 		failure := *r.Error
 		r.Error = &failure

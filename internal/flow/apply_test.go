@@ -713,7 +713,7 @@ approved                  | intend                      | approved | - | - | +1m
 approved                  | escalate                    | ! Run:ILLEGAL_MOVE
 approved                  | putoff                      | ! Run:STALE
 approved                  | postpone                    | approved | - | - | +49.95s | -
-approved                  | lookagain                   | ! Run:STALE
+approved                  | lookagain                   | approved | - | - | +1m5s | -
 approved                  | attempted                   | ! Run:STALE
 approved                  | claim                       | ! DeescalateAPI:INVALID_RUN
 approved                  | deescalate                  | ! DeescalateAPI:INVALID_RUN

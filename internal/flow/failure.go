@@ -57,7 +57,7 @@ func (in Fail) apply(r *Run, now time.Time) error {
 		if r.Status != Approved || r.ApprovalOnly || r.removing() {
 			return stale
 		}
-		if r.Access != nil {
+		if r.Turn = nil; r.Access != nil {
 			r.Access.BusyUntil, r.Access.LookAt, r.Access.Waiting = time.Time{}, time.Time{}, nil
 		}
 		if f.Retryable && f.Attempts < MaxGrantAttempts {

@@ -255,7 +255,7 @@ func (r *Run) deny(reason Failure, hooks []string, now time.Time) {
 		Fields: map[string]any{KeyDecisionMessage: reason.Message}, Errors: []Failure{reason},
 	}
 	r.record(e)
-	r.Status, r.Error, r.Coming = Denied, nil, nil
+	r.Status, r.Error, r.Coming, r.Turn = Denied, nil, nil, nil
 	r.then(e.Name, e.ID, hooks)
 }
 

@@ -175,6 +175,9 @@ type Run struct {
 	// begun. It is nil where no hook is asked, and once the step has begun.
 	Coming *Coming `json:"coming,omitempty"`
 
+	// Turn is set while the grant waits for its turn at the target's directory, before
+	// anything is intended; Access.Waiting is after that.
+	Turn *Waiting `json:"turn,omitempty"`
 	// Access is set once a grant is intended; it holds all that removal needs.
 	Access *Access `json:"access,omitempty"`
 	// Error is the failure that keeps the run from going on; nil when none.

@@ -203,6 +203,7 @@ func wholeRun() Run {
 	r.Signals = append(r.Signals, Signal{ID: r.nextID(), Action: ActionUndeliverable, Actor: System, Channel: ChannelInternal, At: now, Tier: 1, Message: "no such user", Result: &Result{Output: json.RawMessage(`{}`)}})
 	r.Tiers[1].Undeliverable = "no such user"
 	r.Access.Removal.Owner, r.Access.Removal.Until = "worker", now.Add(time.Minute)
+	r.Turn = &Waiting{Step: EventEscalate, Since: now, Looks: 1, LookAt: now, Text: "Number 3 in line.", Told: now}
 	r.Access.Target.Each = accounts.Each
 	r.Access.Entitlements = append(r.Access.Entitlements, Part{
 		Entitlement: intendSeveral.Entitlements[0], Began: now, Seen: now, Lost: now, StillHeld: true, Kept: true, GrantedBy: []string{"group Admins"},

@@ -55,8 +55,14 @@ type LookAgain struct {
 func (in LookAgain) apply(r *Run, now time.Time) error {
 	switch in.Step {
 	case EventEscalate:
-		if r.Status != Approved || !r.Access.Live() || r.removing() {
+		if r.Status != Approved || r.ApprovalOnly || r.Access != nil && !r.Access.Live() || r.removing() {
 			return stale
+		}
+		if r.Access == nil {
+			r.Execution.Active, r.Execution.Token = false, ""
+			w := in.after(r.Turn, now)
+			r.Turn, r.Postponed = &w, nil
+			return nil
 		}
 		r.Access.BusyUntil, r.Access.LookAt = time.Time{}, time.Time{}
 		r.Execution.Active, r.Execution.Token = false, "" // it ends here
@@ -103,6 +109,9 @@ func (in LookAgain) after(old *Waiting, now time.Time) Waiting {
 
 // WaitsForTarget gives what a step of the run waits for; nil where it does not.
 func (r *Run) WaitsForTarget(step EventName) *Waiting {
+	if r.Access == nil && r.Turn != nil && r.Status == Approved && step == EventEscalate {
+		return r.Turn
+	}
 	if !r.Access.Live() || r.Access.Waiting == nil || r.Access.Waiting.Step != step {
 		return nil
 	}

@@ -480,12 +480,12 @@ func (c *card) granting(line func(string, ...any)) {
 		line("⏳ *%s does not answer*, since %s. Access is granted when it does: that is looked at every few minutes, for a quarter of an hour.", c.target(), moment(c.Postponed.Since))
 	case c.PutOff(flow.EventEscalate):
 		line("⚠️ *Granting access failed* (%s), and %s does not answer. It is tried again within minutes.", c.attempts(), c.target())
-	case c.WaitsForTarget(flow.EventEscalate) != nil && c.Access.Waiting.Todo:
-		line("👉 *Something is left to do for %s*: %s Access begins after that; it is looked at every few minutes.", mention(c.Requester), escape(sentence(c.Access.Waiting.Text)))
-	case c.WaitsForTarget(flow.EventEscalate) != nil && c.several(): // each says what it waits for
+	case c.WaitsForTarget(flow.EventEscalate) != nil && c.WaitsForTarget(flow.EventEscalate).Todo:
+		line("👉 *Something is left to do for %s*: %s Access begins after that; it is looked at every few minutes.", mention(c.Requester), escape(sentence(c.WaitsForTarget(flow.EventEscalate).Text)))
+	case c.WaitsForTarget(flow.EventEscalate) != nil && c.several() && c.Access != nil: // each says what it waits for
 		line("⏳ Access is being granted, to %s so far.", cmp.Or(c.live(), "all"))
 	case c.WaitsForTarget(flow.EventEscalate) != nil:
-		line("⏳ Access is being granted. %s", escape(c.Access.Waiting.Text))
+		line("⏳ Access is being granted. %s", escape(c.WaitsForTarget(flow.EventEscalate).Text))
 	case c.Error == nil && c.Access.Live() && !c.Access.BusyUntil.IsZero():
 		line("⏳ Another request is changing the same access. This one waits for it, until %s at the latest.", moment(c.Access.BusyUntil))
 	case c.Error == nil:

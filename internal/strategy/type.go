@@ -124,6 +124,9 @@ type Setting struct {
 	// Bindable says that field_bindings may name the setting: the requester then
 	// chooses its value.
 	Bindable bool
+	// Sole says that one request can have one value only: the system keeps one for
+	// each person, so that lists of several are refused.
+	Sole bool
 }
 
 // SettingExclusive is the setting of a target by which its owner says that all
@@ -234,6 +237,9 @@ func (t Type) CheckBound(target flow.Target) error {
 				continue
 			}
 			checked = append(checked, value)
+			if k.Sole && len(checked) == 2 {
+				fields = append(fields, flow.FieldError{Field: k.Name, Message: "takes one value only: there can't be several of it for one person"})
+			}
 			for _, fault := range shapes([]Setting{k}, "", one.Settings, nil, nil) {
 				message := fault.Message
 				if _, listed := target.Settings[k.Name]; !listed && len(target.Each) > 0 {

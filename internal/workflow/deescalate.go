@@ -115,11 +115,14 @@ func (a *Access) deescalate(ctx context.Context, r flow.Run) error {
 // have been killed, so that another one need not wait for them, and has the run
 // looked at again when that process was to.
 func (a *Access) TakeOver(ctx context.Context, r flow.Run) error {
+	if r.WaitsForTarget(flow.EventEscalate) != nil {
+		a.lookLater(ctx, r, flow.EventEscalate)
+	}
 	if !r.Access.Live() {
 		return nil
 	}
-	if w := r.Access.Waiting; w != nil {
-		a.lookLater(ctx, r, w.Step)
+	if r.WaitsForTarget(flow.EventDeescalate) != nil {
+		a.lookLater(ctx, r, flow.EventDeescalate)
 	}
 	if r.Access.Removal.Owner == "" {
 		return nil

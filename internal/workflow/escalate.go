@@ -61,6 +61,10 @@ func (a *Access) Escalate(ctx context.Context, id string) (flow.Step, error) {
 	case flow.CodeOf(err) == flow.CodeStale:
 		return flow.StepDone, nil // ended meanwhile
 	case !begun:
+		if w, ok := waits(a.turnOf(err)); ok { // the directory that says who the requester is has a line, too
+			next, _, err := a.note(ctx, id, w, notDone(flow.EventEscalate, w))
+			return next, err
+		}
 		next, _, err := a.note(ctx, id, err, flow.Fail{Step: flow.EventEscalate, Reason: flow.FailureOf(err), Wait: flow.AskedToWait(err), Sick: flow.IsAtSick(err), Hooks: f.Hooks()})
 		return next, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
@@ -248,6 +249,46 @@ func TestAccess_IdentityFound(t *testing.T) {
 	if shown := w.run(w.ask(asker, "after that")).Identity; shown != "" {
 		t.Errorf("shown %q, who is not there any more", shown)
 	}
+}
+
+// inLine is a directory that has a line, which sends people away for so many times.
+type inLine struct {
+	strategy.Strategy
+	times *int
+}
+
+func (l inLine) Identity(_ context.Context, who flow.Actor) (string, error) {
+	if *l.times > 0 {
+		*l.times--
+		return "", &flow.RateLimited{
+			After: 30 * time.Second, Cause: flow.Errorf(flow.CodeUnavailable, "it is asked no faster"), Line: flow.Line{Number: *l.times + 1, Wait: 90 * time.Second},
+		}
+	}
+	return who.Email, nil
+}
+
+// TestAccess_IdentityInLine: to wait for the directory's turn is no failed attempt,
+// before anything of the target is known, and people read the place.
+func TestAccess_IdentityInLine(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	times := 7 // more than a grant is tried
+	w.access.Open = func(s flow.Strategy) (strategy.Strategy, error) {
+		opened, err := w.target.open(s)
+		return inLine{opened, &times}, err
+	}
+	id := w.ask(asker, "a")
+	w.click(id, flow.ActionApprove, first)
+	r := w.want(id, flow.Approved)
+	look := r.WaitsForTarget(flow.EventEscalate)
+	if look == nil || !strings.HasPrefix(look.Text, "Number 7 in line") || r.Error != nil || r.Access != nil || r.Execution.Active || look.LookAt.Sub(w.clock.Now()) != 30*time.Second {
+		t.Fatalf("waits for %+v, error %+v, execution %+v", look, r.Error, r.Execution)
+	}
+	w.pass(4 * time.Minute)
+	if r = w.want(id, flow.Escalated); r.Turn != nil || times != 0 {
+		t.Errorf("granted, and waits for %+v; sent away %d times more", r.Turn, times)
+	}
+	w.wantHistory(id, "prompt request approve escalate")
 }
 
 // TestAccess_IdentityFoundByHandler: a handler goes before the directory, so what

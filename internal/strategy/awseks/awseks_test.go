@@ -143,3 +143,23 @@ func TestEntitlements(t *testing.T) {
 		t.Error("long lists of namespaces have one key")
 	}
 }
+
+// TestSoleNamespaces: EKS has one scope for each policy of a person, so that a list
+// may fill in one value, which may name several namespaces.
+func TestSoleNamespaces(t *testing.T) {
+	t.Parallel()
+	view := "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
+	target := flow.Target{
+		Name: "a", Type: awseks.TargetAccessPolicy, FieldBindings: []string{awseks.SettingNamespaces},
+		Settings: map[string]string{awseks.SettingCluster: "main", awseks.SettingPolicyARN: view},
+	}
+	for _, c := range []struct {
+		list []string
+		code flow.Code
+	}{{[]string{"orders, dev-*"}, ""}, {[]string{"orders", "dev-*"}, flow.CodeInvalid}} {
+		err := awseks.Type().CheckBound(target.Bind(map[string]any{awseks.SettingNamespaces: c.list}))
+		if flow.CodeOf(err) != c.code {
+			t.Errorf("%q: %v", c.list, err)
+		}
+	}
+}
