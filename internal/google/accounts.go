@@ -49,9 +49,10 @@ type user struct {
 // error is a Gone if there is none.
 func (a *Accounts) find(ctx context.Context, address string) (found user, readable bool, err error) {
 	err = a.api.Do(ctx, http.MethodGet, "/admin/directory/v1"+vendorhttp.Path("users", address), url.Values{"projection": {"basic"}}, nil, &found)
-	switch vendorhttp.StatusOf(err) {
-	case http.StatusNotFound:
+	if vendorhttp.Missing(err) {
 		return user{}, true, &Gone{Account, address}
+	}
+	switch vendorhttp.StatusOf(err) {
 	case http.StatusUnauthorized, http.StatusForbidden: // not allowed, not delegated, not enabled
 		if flow.CodeOf(err) == flow.CodeStrategy {
 			return user{}, false, nil

@@ -145,7 +145,7 @@ func (c *Client) Send(ctx context.Context, r Request) (Answer, error) {
 	authorization := ""
 	if c.Authorize != nil && !r.Anonymous {
 		if authorization, err = c.Authorize(ctx, ""); err != nil {
-			return Answer{}, err
+			return Answer{}, ofSignIn(err)
 		}
 	}
 	reads := r.Reads || r.Method == http.MethodGet || r.Method == http.MethodHead
@@ -163,7 +163,7 @@ func (c *Client) Send(ctx context.Context, r Request) (Answer, error) {
 			refused = true
 			other, err := c.Authorize(ctx, authorization)
 			if err != nil {
-				return Answer{}, err
+				return Answer{}, ofSignIn(err)
 			}
 			if other != authorization {
 				authorization = other

@@ -25,6 +25,9 @@ type Error struct {
 	Code         string // the vendor's own; "" if it gave none
 	Message      string // the vendor's words, clipped, without secrets; "" if it gave none
 	Header       http.Header
+	// SignIn says that it was an answer to signing in: of what the call was about, it
+	// says nothing.
+	SignIn bool
 }
 
 func (e *Error) Error() string {
@@ -49,6 +52,23 @@ func StatusOf(err error) int {
 		return e.Status
 	}
 	return 0
+}
+
+// Missing tells whether the vendor says, in words of its API, that it does not have
+// something, or does not show it. A 404 without any says nothing of that: it comes of
+// what stands between, or of a wrong address; and neither does that of a sign-in, whose
+// account is gone. They must not count as an absence.
+func Missing(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Status == http.StatusNotFound && !e.SignIn && (e.Code != "" || e.Message != "")
+}
+
+// ofSignIn marks what was answered as an answer to signing in.
+func ofSignIn(err error) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		e.SignIn = true
+	}
+	return err
 }
 
 // failure says what an answer means.
@@ -77,6 +97,8 @@ func (c *Client) failure(r Request, hide []string, got Answer) error {
 	switch status := got.Status; {
 	case status >= 300 && status < 400:
 		said.Message = fmt.Sprintf("%s answered with a redirect, which is not followed: set the address in the integration to where its API is (status %d)", c.Vendor, status)
+	case status == http.StatusNotFound && e.Code == "" && e.Message == "":
+		said.Message = fmt.Sprintf("something that is not the API of %s has answered that it knows no such address: see what stands between, or correct the address in the integration (status %d)", c.Vendor, status)
 	case status == http.StatusUnauthorized:
 		said.Message = fmt.Sprintf("%s does not accept what we sign in with: renew the secret of the integration. It says: %s", c.Vendor, e.says())
 	case status == http.StatusForbidden:

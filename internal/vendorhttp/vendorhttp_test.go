@@ -111,7 +111,7 @@ func TestSend_Answers(t *testing.T) {
 		{name: "BadRequest", status: 400, body: `{"error":"invalid_scope","error_description":"not these"}`, code: flow.CodeStrategy, text: "Acme refuses: not these (status 400, invalid_scope)"},
 		{name: "Unauthorized", status: 401, body: `{"message":"Bad credentials"}`, code: flow.CodeStrategy, text: "renew the secret of the integration. It says: Bad credentials (status 401)"},
 		{name: "Forbidden", status: 403, body: `{"error":{"code":403,"message":"Not allowed","status":"PERMISSION_DENIED"}}`, code: flow.CodeStrategy, text: "It says: Not allowed (status 403, PERMISSION_DENIED)"},
-		{name: "NotFound", status: 404, body: `<html>`, code: flow.CodeStrategy, text: "Acme refuses: status 404"},
+		{name: "NotFound", status: 404, body: `<html>`, code: flow.CodeStrategy, text: "something that is not the API of Acme has answered"},
 		{name: "Timeout", status: 408, code: flow.CodeUnavailable, text: "a fault of its own"},
 		{name: "Conflict", status: 409, body: `{"error":"ABORTED","message":"read again"}`, code: flow.CodeUnavailable, text: "somebody else is changing the same at Acme just now: read again (status 409, ABORTED)"},
 		{name: "Precondition", status: 412, code: flow.CodeUnavailable, text: "somebody else is changing the same"},
@@ -538,5 +538,43 @@ func TestProxy(t *testing.T) {
 	}
 	if got := <-asked; got != vendor {
 		t.Errorf("the proxy was asked for %q, want %q", got, vendor)
+	}
+}
+
+// TestMissing: only the vendor's own word on what was asked for is an absence.
+func TestMissing(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		status int
+		body   string
+		signIn bool
+		want   bool
+	}{
+		{"Said", 404, `{"message":"Not Found"}`, false, true},
+		{"ByCode", 404, `{"error":"not_found"}`, false, true},
+		{"AnotherServer", 404, `<html>404 page not found</html>`, false, false},
+		{"Silent", 404, ``, false, false},
+		{"SignIn", 404, `{"message":"Not Found"}`, true, false},
+		{"Forbidden", 403, `{"message":"Not Found"}`, false, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			c := open(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(test.status)
+				io.WriteString(w, test.body)
+			})
+			if test.signIn {
+				anonymous := *c
+				c.Authorize = func(ctx context.Context, _ string) (string, error) {
+					_, err := anonymous.Send(ctx, vendorhttp.Request{Method: "POST", Path: "/token", Anonymous: true})
+					return "", err
+				}
+			}
+			err := c.Do(t.Context(), "GET", "/groups/g1", nil, nil, nil)
+			if got := vendorhttp.Missing(err); got != test.want || vendorhttp.StatusOf(err) != test.status {
+				t.Errorf("%v is missing: %t, want %t", err, got, test.want)
+			}
+		})
 	}
 }

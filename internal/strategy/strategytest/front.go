@@ -26,6 +26,8 @@ type Front struct {
 	// Token takes the token out of a call, "" if there is none, and tells whether it
 	// is to be one of [Front.Issue]. nil: none are looked at.
 	Token func(*http.Request) (token string, wanted bool)
+	// SignsIn tells which calls sign in. nil: those that need no issued token.
+	SignsIn func(*http.Request) bool
 	// Refuse writes the vendor's answer to what it does not allow.
 	Refuse func(http.ResponseWriter)
 	// Throttle writes the vendor's answer to too many calls; 0: it does not say for
@@ -45,6 +47,8 @@ type Front struct {
 	refused int
 	tokens  map[string]bool
 	calls   []string
+	astray  Astray
+	strayed int
 }
 
 // SetMood implements System.
@@ -55,6 +59,29 @@ func (f *Front) SetMood(m Mood) {
 	if m == Expired {
 		clear(f.tokens)
 	}
+}
+
+// SetAstray implements Strayer.
+func (f *Front) SetAstray(a Astray) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.astray, f.strayed = a, 0
+	clear(f.tokens)
+}
+
+// Strayed implements Strayer.
+func (f *Front) Strayed() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.strayed
+}
+
+func (f *Front) signsIn(r *http.Request) bool {
+	if f.SignsIn != nil || f.Token == nil {
+		return f.SignsIn != nil && f.SignsIn(r)
+	}
+	_, wanted := f.Token(r)
+	return !wanted
 }
 
 // Mood is the one that holds.
@@ -138,8 +165,16 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if changes {
 		f.changes = append(f.changes, change)
 	}
-	mood := f.mood
+	mood, astray := f.mood, f.astray
 	f.mu.Unlock()
+	if astray == AnotherServer || astray == NoAccount && f.signsIn(r) {
+		f.mu.Lock()
+		f.strayed++
+		f.mu.Unlock()
+		w.WriteHeader(http.StatusNotFound)
+		io.WriteString(w, astray.words())
+		return
+	}
 	switch mood {
 	case Refusing:
 		f.Refuse(w)

@@ -90,6 +90,7 @@ func Run(t *testing.T, open func(*testing.T) Subject) {
 		{"FrozenStrategy", testFrozenStrategy},
 		{"Errors", testErrors},
 		{"LostAnswer", testLostAnswer},
+		{"Astray", testAstray},
 		{"Deadline", testDeadline},
 		{"Cancelled", testCancelled},
 		{"Record", testRecord},
@@ -566,6 +567,41 @@ func (b *bench) expectError(t *testing.T, what string, err error, code flow.Code
 			t.Errorf("%s: the error shows a secret: %v", what, err)
 		}
 	}
+}
+
+// Nothing counts as removed, or as not there, because the system can't be asked.
+func testAstray(t *testing.T, b *bench) {
+	strayer, ok := b.System.(Strayer)
+	if !ok {
+		return
+	}
+	up := b.call(t, flow.EventEscalate, runA, 0, b.Identities[0])
+	down := b.call(t, flow.EventDeescalate, runA, 0, b.Identities[0])
+	down.Output = b.grant(t, up).Output
+	for what, astray := range map[string]Astray{"another server answers": AnotherServer, "the account that signs in is gone": NoAccount} {
+		strayer.SetAstray(astray)
+		_, err := b.Revoke(t.Context(), down)
+		if astray == NoAccount && strayer.Strayed() == 0 { // nobody signs in
+			b.grant(t, up)
+			continue
+		}
+		if err == nil {
+			t.Errorf("%s: the access counts as removed", what)
+		}
+		if observer, ok := b.Strategy.(strategy.Observer); ok {
+			if seen, err := observer.Observe(t.Context(), down); err == nil {
+				t.Errorf("%s: the access counts as %s", what, seen.Presence)
+			}
+		}
+		if lister, ok := b.Strategy.(strategy.Lister); ok {
+			if holders, err := lister.Holders(t.Context(), down.Target); err == nil {
+				t.Errorf("%s: those who have access count as %v", what, holders)
+			}
+		}
+		strayer.SetAstray(Found)
+	}
+	b.revoke(t, down)
+	b.expect(t, down, false)
 }
 
 // Repeating what was done but not acknowledged ends where one call does. Work of

@@ -72,6 +72,32 @@ type Refuser interface {
 	Refused() int
 }
 
+// Strayer is a System that can't be reached under its address, or signed in to. All
+// over a [Front] are.
+type Strayer interface {
+	SetAstray(Astray)
+	// Strayed counts the calls that were answered so since.
+	Strayed() int
+}
+
+// Astray is how it can't.
+type Astray int
+
+// What has happened.
+const (
+	Found         Astray = iota
+	AnotherServer        // which has nothing of the system's paths, is at its address
+	NoAccount            // the one that signs in is not there any more, and its tokens are not taken
+)
+
+// words are what is said with 404: a vendor's, in the form that each of them has.
+func (a Astray) words() string {
+	if a == NoAccount {
+		return `{"errorCode":"E0000007","errorSummary":"Not found","kind":"NotFound","message":"Not Found","error":"not_found","error_description":"not found"}`
+	}
+	return "<html>404 page not found</html>"
+}
+
 // Deleter is a System in which targets and people are deleted, while they have
 // access or are accessible.
 type Deleter interface {

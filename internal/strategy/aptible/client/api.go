@@ -171,4 +171,4 @@ func list(ctx context.Context, c *vendorhttp.Client, at, name string) iter.Seq2[
 }
 
 // missing tells whether an error says that something is not there.
-func missing(err error) bool { return vendorhttp.StatusOf(err) == http.StatusNotFound }
+func missing(err error) bool { return vendorhttp.Missing(err) }

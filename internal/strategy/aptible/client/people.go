@@ -62,7 +62,7 @@ func (r roles) user(ctx context.Context, role resource, identity string) (string
 	if err == nil {
 		return address(one), true, nil
 	}
-	if status := vendorhttp.StatusOf(err); status != http.StatusNotFound && status != http.StatusForbidden {
+	if !missing(err) && vendorhttp.StatusOf(err) != http.StatusForbidden {
 		return "", false, err
 	}
 	org := resource{ID: role.Links["organization"].id()}

@@ -141,4 +141,4 @@ func list[T any](ctx context.Context, c *vendorhttp.Client, path string, query u
 }
 
 // missing tells whether an error says that something is not there.
-func missing(err error) bool { return vendorhttp.StatusOf(err) == http.StatusNotFound }
+func missing(err error) bool { return vendorhttp.Missing(err) }

@@ -162,7 +162,7 @@ func (r *roles) policy(ctx context.Context, project string) (policy, error) {
 		Method: http.MethodPost, Path: path + ":getIamPolicy", Reads: true,
 		Body: map[string]any{"options": map[string]int{"requestedPolicyVersion": version}},
 	})
-	if google.Forbidden(err) || vendorhttp.StatusOf(err) == http.StatusNotFound { // as of a project that is not there
+	if google.Forbidden(err) || vendorhttp.Missing(err) { // as of a project that is not there
 		var found struct{ State string }
 		if r.api.Do(ctx, http.MethodGet, path, nil, nil, &found) == nil && found.State != "ACTIVE" {
 			return policy{}, &google.Gone{What: google.Project, Name: project}

@@ -3,6 +3,7 @@ package client
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"net/http"
 	"time"
 
@@ -61,28 +62,54 @@ func (h *hub) Grant(ctx context.Context, c strategy.Call) (strategy.Result, erro
 	if err := github.CheckLogin(c.Identity); err != nil {
 		return strategy.Result{}, err
 	}
+	c, warnings, err := h.follow(ctx, c)
+	if err != nil {
+		return strategy.Result{}, err
+	}
+	var kept given
+	if kept.User, err = h.userID(ctx, c); err != nil {
+		return strategy.Result{}, err
+	}
 	switch c.Target.Type {
 	case github.Repo:
-		return h.addCollaborator(ctx, c)
+		kept.Repository, err = h.addCollaborator(ctx, c)
 	case github.Team:
-		return strategy.Result{}, h.joinTeam(ctx, c)
+		err = h.joinTeam(ctx, c)
+	default:
+		err = h.joinOrg(ctx, c)
 	}
-	return strategy.Result{}, h.joinOrg(ctx, c)
+	if err != nil {
+		return strategy.Result{}, err
+	}
+	output, err := json.Marshal(kept)
+	return strategy.Result{Output: output, Warnings: warnings}, err
 }
 
 // Revoke takes it away, and takes invitations back.
 func (h *hub) Revoke(ctx context.Context, c strategy.Call) (strategy.Result, error) {
+	c, warnings, err := h.follow(ctx, c)
+	if err != nil {
+		return strategy.Result{}, err
+	}
+	var result strategy.Result
 	switch c.Target.Type {
 	case github.Repo:
-		return h.removeCollaborator(ctx, c)
+		result, err = h.removeCollaborator(ctx, c)
 	case github.Team:
-		return h.leaveTeam(ctx, c)
+		result, err = h.leaveTeam(ctx, c)
+	default:
+		result, err = h.leaveOrg(ctx, c)
 	}
-	return h.leaveOrg(ctx, c)
+	result.Warnings = append(warnings, result.Warnings...)
+	return result, err
 }
 
 // Observe looks at what the person has.
 func (h *hub) Observe(ctx context.Context, c strategy.Call) (strategy.Sight, error) {
+	c, _, err := h.follow(ctx, c)
+	if err != nil {
+		return strategy.Sight{}, err
+	}
 	switch c.Target.Type {
 	case github.Repo:
 		return h.observeCollaborator(ctx, c)

@@ -74,7 +74,7 @@ func renamed(was, now string) error {
 // personGone says in a warning that GitHub has no such account any more.
 func (h *hub) personGone(ctx context.Context, api *vendorhttp.Client, login string) ([]string, error) {
 	err := api.Do(ctx, http.MethodGet, vendorhttp.Path("users", login), nil, nil, nil)
-	if vendorhttp.StatusOf(err) == http.StatusNotFound {
+	if vendorhttp.Missing(err) {
 		return []string{"GitHub does not have the account " + login + " any more: the access counts as removed"}, nil
 	}
 	return nil, err
@@ -91,16 +91,20 @@ func (h *hub) sure(ctx context.Context, api *vendorhttp.Client, target flow.Targ
 	org := github.OrgOf(h.frozen, target)
 	all := false
 	switch {
-	case h.asApp() && target.Type != github.Repo:
-		return nil // apps see all teams and members
 	case h.asApp():
 		var seen struct {
 			Selection string `json:"repository_selection"`
+			Account   struct {
+				Login string `json:"login"`
+			} `json:"account"`
 		}
-		if err := api.Do(ctx, http.MethodGet, "/installation/repositories?per_page=1", nil, nil, &seen); err != nil {
-			return err
+		if err := h.ofInstallation(ctx, http.MethodGet, nil, &seen); err != nil {
+			return h.noToken(err, nil)
 		}
-		all = seen.Selection == "all"
+		if !strings.EqualFold(seen.Account.Login, org) {
+			return flow.Errorf(flow.CodeStrategy, "the app is installed in the organization %s, and not in %s: if it has another name by now, correct the integration, and press Retry", flow.Clip(seen.Account.Login, 100), org)
+		}
+		all = seen.Selection == "all" || target.Type != github.Repo // apps see all teams and members
 	default:
 		var data struct {
 			Organization *struct {

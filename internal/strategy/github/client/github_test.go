@@ -591,3 +591,64 @@ func TestHolders(t *testing.T) {
 		}
 	}
 }
+
+// TestLoginChanged: whoever changes their login after a grant loses what they were
+// granted all the same, and not who has the old login by now.
+func TestLoginChanged(t *testing.T) {
+	t.Parallel()
+	for _, target := range []string{"orders", "platform", "acme"} {
+		t.Run(target, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			if target == "acme" {
+				w.Manage()
+				w.AddUser("alison", "")
+			} else {
+				w.AddUser("alison", "")
+				w.SetMember("alison", githubfake.Member{Role: "member"})
+			}
+			c := w.call(target, "alison")
+			c.Output = w.grant(c).Output
+			if !w.Has(c.Target, "alison") {
+				t.Fatal("it was not granted")
+			}
+			w.RenameUser("alison", "mallory")
+			w.AddUser("alison", "")
+			if seen, err := w.strategy.Observe(t.Context(), c); err != nil || seen.Presence != flow.Present {
+				t.Errorf("under another login, GitHub shows %q: %v", seen.Presence, err)
+			}
+			result := w.revoke(c)
+			if want := []string{"alison is mallory at GitHub by now: it is done for that login"}; !slices.Equal(result.Warnings, want) {
+				t.Errorf("warnings %q, want %q", result.Warnings, want)
+			}
+			if w.Has(c.Target, "mallory") {
+				t.Error("the access stays under another login")
+			}
+			if seen, err := w.strategy.Observe(t.Context(), c); err != nil || seen.Presence != flow.Absent {
+				t.Errorf("after the removal, GitHub shows %q: %v", seen.Presence, err)
+			}
+		})
+	}
+}
+
+// TestOrganizationRenamed: what GitHub does not show under a name that the
+// organization does not have any more does not count as removed.
+func TestOrganizationRenamed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.Strategy()
+	renamed := *s.Integration
+	renamed.ExternalID = "acme-before"
+	s.Integration = &renamed
+	w.strategy = open(t, w.GitHub, s)
+	for _, target := range []string{"orders", "platform", "acme"} {
+		c := w.call(target, "alice")
+		c.Target.Settings = maps.Clone(c.Target.Settings)
+		if _, named := c.Target.Settings[github.SettingOrg]; named {
+			c.Target.Settings[github.SettingOrg] = "acme-before"
+		}
+		if seen, err := w.strategy.Observe(t.Context(), c); flow.CodeOf(err) != flow.CodeStrategy || !strings.Contains(flow.UserMessage(err), "installed in the organization acme, and not in acme-before") {
+			t.Errorf("%s is seen to be %q: %v", target, seen.Presence, err)
+		}
+	}
+}

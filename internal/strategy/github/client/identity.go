@@ -2,17 +2,21 @@ package client
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/strategy"
 	"github.com/symflows/symflows/internal/strategy/github"
 	"github.com/symflows/symflows/internal/vendorhttp"
 )
 
 // account is one of a person at GitHub.
 type account struct {
+	ID        int64   `json:"id"`
 	Login     string  `json:"login"`
 	Type      string  `json:"type"` // User, Organization, Bot
 	Email     *string `json:"email"`
@@ -139,7 +143,7 @@ func (h *hub) public(ctx context.Context, email string) ([]string, error) {
 	for _, item := range found.Items {
 		var a account
 		err := api.Do(ctx, http.MethodGet, vendorhttp.Path("users", item.Login), nil, nil, &a)
-		if vendorhttp.StatusOf(err) == http.StatusNotFound {
+		if vendorhttp.Missing(err) {
 			continue
 		}
 		if err != nil {
@@ -159,4 +163,40 @@ func add(logins []string, login string) []string {
 		}
 	}
 	return append(logins, login)
+}
+
+// userID is the id of a person's account, which stays theirs when they change their
+// login, as anybody may. It is 0 if GitHub has no such account: what is asked of it
+// next says so.
+func (h *hub) userID(ctx context.Context, c strategy.Call) (int64, error) {
+	var a account
+	err := h.api(purposeOf(c.Target)).Do(ctx, http.MethodGet, vendorhttp.Path("users", c.Identity), nil, nil, &a)
+	if vendorhttp.Missing(err) {
+		return 0, nil
+	}
+	return a.ID, err
+}
+
+// follow gives a call the login that the person has by now to whom a grant was made:
+// else whoever changes their login would keep what they have, and whoever takes the
+// old one would lose theirs.
+func (h *hub) follow(ctx context.Context, c strategy.Call) (now strategy.Call, warnings []string, err error) {
+	var was given
+	if json.Unmarshal(c.Output, &was) != nil || was.User == 0 {
+		return c, nil, nil
+	}
+	var a account
+	err = h.api(purposeOf(c.Target)).Do(ctx, http.MethodGet, vendorhttp.Path("user", fmt.Sprint(was.User)), nil, nil, &a)
+	switch {
+	case vendorhttp.Missing(err):
+		return c, nil, nil // the account is gone, as its login will be
+	case err != nil:
+		return c, nil, err
+	case a.ID != was.User || github.CheckLogin(a.Login) != nil:
+		return c, nil, flow.Errorf(flow.CodeUnavailable, "GitHub has not said whose account %d is", was.User)
+	case !strings.EqualFold(a.Login, c.Identity):
+		warnings = []string{c.Identity + " is " + a.Login + " at GitHub by now: it is done for that login"}
+	}
+	c.Identity = a.Login
+	return c, warnings, nil
 }

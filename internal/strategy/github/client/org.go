@@ -67,7 +67,7 @@ func (h *hub) joinOrg(ctx context.Context, c strategy.Call) error {
 func (h *hub) leaveOrg(ctx context.Context, c strategy.Call) (strategy.Result, error) {
 	api := h.api(people)
 	err := api.Do(ctx, http.MethodDelete, h.orgPath(c), nil, nil, nil)
-	if vendorhttp.StatusOf(err) != http.StatusNotFound {
+	if !vendorhttp.Missing(err) {
 		return strategy.Result{}, h.refusal(ctx, api, c, err)
 	}
 	gone, err := h.personGone(ctx, api, c.Identity)

@@ -263,41 +263,37 @@ func (h *hub) observeCollaborator(ctx context.Context, c strategy.Call) (strateg
 	return sight, nil
 }
 
-// given is the output of a grant.
+// given is the output of a grant: what it was of, by ids that outlive names.
 type given struct {
-	Repository string `json:"repository_id"`
+	Repository string `json:"repository_id,omitempty"`
+	User       int64  `json:"user_id,omitempty"`
 }
 
-// addCollaborator sets the permission. GitHub tells nothing of what it replaces, so
+// addCollaborator sets the permission, and gives the repository's id. GitHub tells nothing of what it replaces, so
 // that this is read before.
-func (h *hub) addCollaborator(ctx context.Context, c strategy.Call) (strategy.Result, error) {
+func (h *hub) addCollaborator(ctx context.Context, c strategy.Call) (id string, err error) {
 	api, permission, name := h.api(repositories), wanted(c), h.fullName(c.Target)
 	a, err := h.access(ctx, api, c)
 	switch {
 	case err != nil:
-		return strategy.Result{}, err
+		return "", err
 	case a == nil:
-		return strategy.Result{}, flow.Errorf(flow.CodeStrategy, "GitHub shows no repository %s to what we sign in with: correct the target, or let the app see the repository", name)
+		return "", flow.Errorf(flow.CodeStrategy, "GitHub shows no repository %s to what we sign in with: correct the target, or let the app see the repository", name)
 	case !strings.EqualFold(a.name, name):
-		return strategy.Result{}, renamed(name, a.name)
+		return "", renamed(name, a.name)
 	case a.own != "" && !slices.Contains(github.Permissions, a.own):
-		return strategy.Result{}, flow.Errorf(flow.CodeStrategy, "%s has the role %s in %s, which the organization has made itself and which is not replaced: take it from them first, or give them the access yourself", c.Identity, flow.Clip(a.own, 100), name)
+		return "", flow.Errorf(flow.CodeStrategy, "%s has the role %s in %s, which the organization has made itself and which is not replaced: take it from them first, or give them the access yourself", c.Identity, flow.Clip(a.own, 100), name)
 	}
-	output, err := json.Marshal(given{a.id})
-	if err != nil {
-		return strategy.Result{}, err
-	}
-	result := strategy.Result{Output: output}
 	if a.own == permission {
-		return result, nil
+		return a.id, nil
 	}
 	if a.own == "" {
 		if invited, err := h.reinvite(ctx, api, *a, c.Identity, permission); err != nil || invited {
-			return result, h.refusal(ctx, api, c, err)
+			return a.id, h.refusal(ctx, api, c, err)
 		}
 	}
 	err = api.Do(ctx, http.MethodPut, a.path("collaborators", c.Identity), nil, map[string]string{"permission": permission}, nil)
-	return result, h.refusal(ctx, api, c, err)
+	return a.id, h.refusal(ctx, api, c, err)
 }
 
 // reinvite brings an invitation that is there to the permission, and says whether
@@ -329,7 +325,7 @@ func (h *hub) reinvite(ctx context.Context, api *vendorhttp.Client, a access, lo
 // declined meanwhile.
 func (h *hub) uninvite(ctx context.Context, api *vendorhttp.Client, a access, i invitation) error {
 	err := api.Do(ctx, http.MethodDelete, a.path("invitations", fmt.Sprint(i.ID)), nil, nil, nil)
-	if vendorhttp.StatusOf(err) == http.StatusNotFound {
+	if vendorhttp.Missing(err) {
 		return nil
 	}
 	return err
@@ -367,7 +363,7 @@ func (h *hub) removeCollaborator(ctx context.Context, c strategy.Call) (strategy
 		}
 	}
 	err = api.Do(ctx, http.MethodDelete, a.path("collaborators", c.Identity), nil, nil, nil)
-	if err != nil && vendorhttp.StatusOf(err) != http.StatusNotFound {
+	if err != nil && !vendorhttp.Missing(err) {
 		return strategy.Result{}, h.refusal(ctx, api, c, err)
 	}
 	if a.own == "" && len(invitations) == 0 {

@@ -23,6 +23,14 @@ const (
 	names        purpose = "names"        // which repositories and teams there are, and whose a login is
 )
 
+// purposeOf is what calls about a target are for.
+func purposeOf(t flow.Target) purpose {
+	if t.Type == github.Repo {
+		return repositories
+	}
+	return people
+}
+
 // permissions are those that tokens for a purpose have. Where strategies only look,
 // none changes anything.
 func (h *hub) permissions(p purpose) map[string]string {
@@ -83,29 +91,34 @@ const (
 	appSlow = time.Minute
 )
 
-// installationToken signs in as the app, and takes a token of its installation.
-func (h *hub) installationToken(ctx context.Context, permissions map[string]string) (vendorhttp.Token, error) {
+// ofInstallation makes a call as the app itself, about its installation.
+func (h *hub) ofInstallation(ctx context.Context, method string, body, answer any, more ...string) error {
 	i, now := h.frozen.Integration, h.deps.Now()
 	word, err := h.deps.Keys.Sign(ctx, i, "", map[string]any{
 		"iss": i.Settings[github.SettingApp], "iat": now.Add(-appSlow).Unix(), "exp": now.Add(appLife).Unix(),
 	})
 	if err != nil {
-		return vendorhttp.Token{}, err
+		return err
 	}
 	api := h.anonymous()
 	got, err := api.Send(ctx, vendorhttp.Request{
-		Method: http.MethodPost, Path: vendorhttp.Path("app", "installations", i.Settings[github.SettingInstallation], "access_tokens"),
-		Header: http.Header{"Authorization": {"Bearer " + word}}, Hide: []string{word}, Body: map[string]any{"permissions": permissions},
+		Method: method, Path: vendorhttp.Path(append([]string{"app", "installations", i.Settings[github.SettingInstallation]}, more...)...),
+		Header: http.Header{"Authorization": {"Bearer " + word}}, Hide: []string{word}, Body: body,
 	})
 	if err != nil {
-		return vendorhttp.Token{}, h.noToken(err, permissions)
+		return err
 	}
+	return api.Decode(got, answer)
+}
+
+// installationToken takes a token of the app's installation.
+func (h *hub) installationToken(ctx context.Context, permissions map[string]string) (vendorhttp.Token, error) {
 	var token struct {
 		Token     string    `json:"token"`
 		ExpiresAt time.Time `json:"expires_at"`
 	}
-	if err := api.Decode(got, &token); err != nil {
-		return vendorhttp.Token{}, err
+	if err := h.ofInstallation(ctx, http.MethodPost, map[string]any{"permissions": permissions}, &token, "access_tokens"); err != nil {
+		return vendorhttp.Token{}, h.noToken(err, permissions)
 	}
 	return vendorhttp.Token{Header: "Bearer " + token.Token, Until: token.ExpiresAt}, nil
 }

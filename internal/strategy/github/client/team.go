@@ -56,7 +56,7 @@ const (
 func (h *hub) membershipAt(ctx context.Context, api *vendorhttp.Client, path string) (*membership, error) {
 	var m membership
 	err := api.Do(ctx, http.MethodGet, path, nil, nil, &m)
-	if vendorhttp.StatusOf(err) == http.StatusNotFound {
+	if vendorhttp.Missing(err) {
 		return nil, nil
 	}
 	return &m, err
@@ -158,7 +158,7 @@ func (h *hub) roleInTeam(ctx context.Context, api *vendorhttp.Client, c strategy
 // seesTeam returns nil if the team is there, or surely not.
 func (h *hub) seesTeam(ctx context.Context, api *vendorhttp.Client, t flow.Target) error {
 	err := api.Do(ctx, http.MethodGet, h.teamPath(t), nil, nil, nil)
-	if vendorhttp.StatusOf(err) == http.StatusNotFound {
+	if vendorhttp.Missing(err) {
 		return h.sure(ctx, api, t)
 	}
 	return err
@@ -192,8 +192,8 @@ func (h *hub) joinTeam(ctx context.Context, c strategy.Call) error {
 		role = github.RoleMember // GitHub refuses to promote owners, who are maintainers anyway
 	}
 	err = api.Do(ctx, http.MethodPut, h.teamPath(c.Target, "memberships", c.Identity), nil, map[string]string{"role": role}, nil)
-	if vendorhttp.StatusOf(err) == http.StatusNotFound {
-		if seen := api.Do(ctx, http.MethodGet, h.teamPath(c.Target), nil, nil, nil); vendorhttp.StatusOf(seen) == http.StatusNotFound {
+	if vendorhttp.Missing(err) {
+		if seen := api.Do(ctx, http.MethodGet, h.teamPath(c.Target), nil, nil, nil); vendorhttp.Missing(seen) {
 			return &flow.Error{Code: flow.CodeStrategy, Message: "GitHub shows no team " + org + "/" + team + " to what we sign in with: correct the target", Cause: err}
 		}
 	}
@@ -204,11 +204,11 @@ func (h *hub) joinTeam(ctx context.Context, c strategy.Call) error {
 func (h *hub) leaveTeam(ctx context.Context, c strategy.Call) (strategy.Result, error) {
 	api := h.api(people)
 	err := api.Do(ctx, http.MethodDelete, h.teamPath(c.Target, "memberships", c.Identity), nil, nil, nil)
-	if vendorhttp.StatusOf(err) != http.StatusNotFound {
+	if !vendorhttp.Missing(err) {
 		return strategy.Result{}, h.refusal(ctx, api, c, err)
 	}
 	err = api.Do(ctx, http.MethodGet, h.teamPath(c.Target), nil, nil, nil)
-	if vendorhttp.StatusOf(err) == http.StatusNotFound {
+	if vendorhttp.Missing(err) {
 		return strategy.Gone("GitHub does not have the team " + c.Target.Settings[github.SettingTeam]), h.sure(ctx, api, c.Target)
 	}
 	if err != nil {

@@ -242,6 +242,38 @@ func (g *GitHub) ChangeUser(login string, how func(*User)) {
 	g.edit(func(s *state) { u := s.Users[login]; how(&u); s.Users[login] = u })
 }
 
+// RenameUser gives an account another login, as its owner may at any time. What the
+// account has is its own by that login then.
+func (g *GitHub) RenameUser(was, login string) {
+	g.edit(func(s *state) {
+		u := s.Users[was]
+		u.Login = login
+		s.Users[login] = u
+		delete(s.Users, was)
+		if m, is := s.Members[was]; is {
+			s.Members[login] = m
+			delete(s.Members, was)
+		}
+		for _, t := range s.Teams {
+			if role, is := t.Members[was]; is {
+				t.Members[login] = role
+				delete(t.Members, was)
+			}
+		}
+		for _, r := range s.Repos {
+			if role, is := r.Direct[was]; is {
+				r.Direct[login] = role
+				delete(r.Direct, was)
+			}
+			for i := range r.Invitations {
+				if r.Invitations[i].Login == was {
+					r.Invitations[i].Login = login
+				}
+			}
+		}
+	})
+}
+
 // SetMember makes somebody a member of the organization.
 func (g *GitHub) SetMember(login string, m Member) {
 	g.edit(func(s *state) { s.Members[login] = m })

@@ -53,7 +53,9 @@ func (g *GitHub) api() http.Handler {
 	for _, r := range []route{
 		{"POST /app/installations/{id}/access_tokens", "", "", (*call).createToken},
 		{"GET /installation/repositories", "metadata", "read", (*call).installationRepos},
+		{"GET /app/installations/{id}", "", "", (*call).getInstallation},
 		{"GET /users/{login}", "", "", (*call).getUser},
+		{"GET /user/{id}", "", "", (*call).getUserByID},
 		{"GET /search/users", "", "", (*call).searchUsers},
 		{"GET /orgs/{org}/members", "members", "read", (*call).listMembers},
 		{"GET /orgs/{org}/memberships/{login}", "members", "read", (*call).getMember},
@@ -214,22 +216,41 @@ func plain[T any](list []T) any {
 }
 
 // createToken is for the app, which signs its own word.
-func (c *call) createToken() {
+// asApp tells whether the app itself calls about its installation; if not, it has
+// been answered.
+func (c *call) asApp() bool {
 	word := strings.TrimPrefix(c.r.Header.Get("Authorization"), "Bearer ")
 	parsed, err := jwt.Parse(word, func(*jwt.Token) (any, error) { return c.g.Key.Public().(*rsa.PublicKey), nil },
 		jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer(App), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithTimeFunc(c.g.clock))
 	if err != nil {
 		c.fail(http.StatusUnauthorized, "A JSON web token could not be decoded")
-		return
+		return false
 	}
 	issued, _ := parsed.Claims.GetIssuedAt()
 	expires, _ := parsed.Claims.GetExpirationTime()
 	if issued == nil || expires.Sub(issued.Time) > 10*time.Minute {
 		c.fail(http.StatusUnauthorized, "'Expiration time' claim ('exp') is too far in the future")
-		return
+		return false
 	}
 	if c.r.PathValue("id") != Installation {
 		c.missing()
+		return false
+	}
+	return true
+}
+
+func (c *call) getInstallation() {
+	if !c.asApp() {
+		return
+	}
+	c.answer(http.StatusOK, "installation", map[string]any{
+		"id": atoi(Installation), "account": map[string]any{"login": OrgName, "id": 1, "type": "Organization"}, "app_id": atoi(App), "target_type": "Organization",
+		"repository_selection": c.selection(), "permissions": map[string]string{"metadata": "read"}, "suspended_at": nil,
+	})
+}
+
+func (c *call) createToken() {
+	if !c.asApp() {
 		return
 	}
 	var body struct {
@@ -279,8 +300,19 @@ func (c *call) user(login string) map[string]any {
 	}
 }
 
-func (c *call) getUser() {
-	login := c.s.login(c.r.PathValue("login"))
+func (c *call) getUserByID() {
+	for login, u := range c.s.Users {
+		if fmt.Sprint(u.ID) == c.r.PathValue("id") {
+			c.publicUser(login)
+			return
+		}
+	}
+	c.missing()
+}
+
+func (c *call) getUser() { c.publicUser(c.s.login(c.r.PathValue("login"))) }
+
+func (c *call) publicUser(login string) {
 	u, ok := c.s.Users[login]
 	if !ok {
 		c.missing()

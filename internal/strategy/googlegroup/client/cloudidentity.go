@@ -81,7 +81,7 @@ func (c *cloudIdentity) name(ctx context.Context, group string) (string, error) 
 		}
 		return "", err
 	}
-	if vendorhttp.StatusOf(err) == http.StatusNotFound {
+	if vendorhttp.Missing(err) {
 		return "", &google.Gone{What: google.Group, Name: group}
 	}
 	if err == nil && !strings.HasPrefix(got.Name, "groups/") {
@@ -101,7 +101,7 @@ func (c *cloudIdentity) find(ctx context.Context, group, person string) (place, 
 		err = c.do(ctx, http.MethodGet, "/v1/"+found.Name, nil, nil, &m)
 	}
 	switch {
-	case vendorhttp.StatusOf(err) == http.StatusNotFound:
+	case vendorhttp.Missing(err):
 		return place{group: group, person: person}, nil
 	case google.Forbidden(err): // as of who is not in it: the list tells
 		all, err := c.list(ctx, name, group)
@@ -160,7 +160,7 @@ func (c *cloudIdentity) add(ctx context.Context, group, person, role string, unt
 	}
 	var op operation
 	err = c.do(ctx, http.MethodPost, "/v1/"+name+"/memberships", nil, membership{Member: entityKey{person}, Roles: roles(role, until)}, &op)
-	if vendorhttp.StatusOf(err) == http.StatusNotFound {
+	if vendorhttp.Missing(err) {
 		return &google.Gone{What: google.Account, Name: person}
 	}
 	if google.Forbidden(err) { // as of an account that is not there
@@ -229,7 +229,7 @@ func (c *cloudIdentity) set(ctx context.Context, found place, to string, until t
 func (c *cloudIdentity) remove(ctx context.Context, found place) error {
 	var op operation
 	err := c.do(ctx, http.MethodDelete, "/v1/"+found.id, nil, nil, &op)
-	if vendorhttp.StatusOf(err) == http.StatusNotFound {
+	if vendorhttp.Missing(err) {
 		return nil
 	}
 	if err != nil {

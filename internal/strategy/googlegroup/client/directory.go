@@ -66,7 +66,7 @@ func membersPath(group string, more ...string) string {
 func (d *directory) group(ctx context.Context, group string) (id string, err error) {
 	var got struct{ ID string }
 	err = d.do(ctx, d.groupAPI, http.MethodGet, root+vendorhttp.Path("groups", group), nil, nil, &got)
-	if vendorhttp.StatusOf(err) == http.StatusNotFound {
+	if vendorhttp.Missing(err) {
 		return "", &google.Gone{What: google.Group, Name: group}
 	}
 	return got.ID, err
@@ -83,7 +83,7 @@ func (d *directory) missing(ctx context.Context, group, person string) error {
 func (d *directory) find(ctx context.Context, group, person string) (place, error) {
 	var m member
 	err := d.do(ctx, d.memberAPI, http.MethodGet, membersPath(group, person), nil, nil, &m)
-	if vendorhttp.StatusOf(err) == http.StatusNotFound {
+	if vendorhttp.Missing(err) {
 		_, err := d.group(ctx, group)
 		return place{group: group, person: person}, err
 	}
@@ -97,7 +97,7 @@ func (d *directory) ends(string) bool { return false }
 
 func (d *directory) add(ctx context.Context, group, person, role string, _ time.Time) error {
 	err := d.do(ctx, d.memberAPI, http.MethodPost, membersPath(group), nil, member{Email: person, Role: role}, nil)
-	if vendorhttp.StatusOf(err) == http.StatusNotFound {
+	if vendorhttp.Missing(err) {
 		return d.missing(ctx, group, person)
 	}
 	return err
@@ -109,7 +109,7 @@ func (d *directory) set(ctx context.Context, found place, role string, _ time.Ti
 
 func (d *directory) remove(ctx context.Context, found place) error {
 	err := d.do(ctx, d.memberAPI, http.MethodDelete, membersPath(found.group, found.id), nil, nil, nil)
-	if vendorhttp.StatusOf(err) == http.StatusNotFound {
+	if vendorhttp.Missing(err) {
 		return nil
 	}
 	return err
@@ -130,7 +130,7 @@ func (d *directory) members(ctx context.Context, group string) ([]place, error) 
 		}
 		return got.NextPageToken, err
 	})
-	if vendorhttp.StatusOf(err) == http.StatusNotFound {
+	if vendorhttp.Missing(err) {
 		return nil, &google.Gone{What: google.Group, Name: group}
 	}
 	return all, err
@@ -141,10 +141,10 @@ func (d *directory) members(ctx context.Context, group string) ([]place, error) 
 func (d *directory) within(ctx context.Context, group, person string) (bool, error) {
 	var got struct{ IsMember bool }
 	err := d.do(ctx, d.memberAPI, http.MethodGet, root+vendorhttp.Path("groups", group, "hasMember", person), nil, nil, &got)
-	switch vendorhttp.StatusOf(err) {
-	case http.StatusNotFound:
+	switch {
+	case vendorhttp.Missing(err):
 		return false, d.missing(ctx, group, person)
-	case http.StatusBadRequest:
+	case vendorhttp.StatusOf(err) == http.StatusBadRequest:
 		found, err := d.find(ctx, group, person)
 		return found.role != "", err
 	}

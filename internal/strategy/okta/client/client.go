@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -43,7 +44,14 @@ type groups struct {
 	api    api
 }
 
-func gone(err error) bool { return vendorhttp.StatusOf(err) == http.StatusNotFound }
+// gone tells whether Okta says that it has no such group or user, by its own code: an
+// organisation that is not at the address any more is a 404, too.
+func gone(err error) bool {
+	e, ok := errors.AsType[*vendorhttp.Error](err)
+	return ok && vendorhttp.Missing(err) && e.Code == notFound
+}
+
+const notFound = "E0000007"
 
 // Entitlements implements strategy.Strategy.
 func (g groups) Entitlements(target flow.Target, identity, _ string) ([]flow.Entitlement, error) {

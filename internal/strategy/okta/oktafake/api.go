@@ -19,7 +19,8 @@ import (
 func (f *Fake) front() *strategytest.Front {
 	membership := regexp.MustCompile(`^/api/v1/groups/[^/]+/users/([^/]+)$`)
 	return &strategytest.Front{
-		API: f.api(), Wait: wait,
+		SignsIn: func(r *http.Request) bool { return r.URL.Path == "/oauth2/v1/token" },
+		API:     f.api(), Wait: wait,
 		Change: func(r *http.Request, _ []byte) (strategytest.Change, bool) {
 			m := membership.FindStringSubmatch(r.URL.Path)
 			event := map[string]string{http.MethodPut: "escalate", http.MethodDelete: "deescalate"}[r.Method]

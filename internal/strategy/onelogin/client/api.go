@@ -136,7 +136,7 @@ func list[T any](ctx context.Context, c *vendorhttp.Client, path string, query u
 // found reads one thing, and tells whether OneLogin has it.
 func found(ctx context.Context, c *vendorhttp.Client, path string, query url.Values, answer any) (bool, error) {
 	err := c.Do(ctx, http.MethodGet, path, query, nil, answer)
-	if vendorhttp.StatusOf(err) == http.StatusNotFound {
+	if vendorhttp.Missing(err) {
 		return false, nil
 	}
 	return err == nil, err

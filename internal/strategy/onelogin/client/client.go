@@ -162,7 +162,7 @@ func (r roles) on(ctx context.Context, target flow.Target, identity string) (boo
 func (r roles) Holders(ctx context.Context, target flow.Target) ([]string, error) {
 	var holders []string
 	for u, err := range list[user](ctx, r.api, holdersPath(target), nil) {
-		if vendorhttp.StatusOf(err) == http.StatusNotFound {
+		if vendorhttp.Missing(err) {
 			return nil, nil
 		} else if err != nil {
 			return nil, err

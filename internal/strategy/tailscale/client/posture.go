@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -82,7 +81,7 @@ func (p posture) attribute(ctx context.Context, d device, name string) (attribut
 		Expiries   map[string]string `json:"expiries"`
 	}
 	err := p.http.Do(ctx, "GET", p.path(d), nil, nil, &answer)
-	if vendorhttp.StatusOf(err) == http.StatusNotFound {
+	if vendorhttp.Missing(err) {
 		return attribute{}, nil // it was deleted meanwhile
 	} else if err != nil {
 		return attribute{}, err
@@ -168,7 +167,7 @@ func (p posture) revoke(ctx context.Context, c strategy.Call) (strategy.Result, 
 		switch {
 		case d.set():
 			err := p.http.Do(ctx, "DELETE", p.path(d, name), nil, nil, nil)
-			if err != nil && vendorhttp.StatusOf(err) != http.StatusNotFound {
+			if err != nil && !vendorhttp.Missing(err) {
 				return strategy.Result{}, err
 			}
 		case d.there:
