@@ -250,7 +250,11 @@ func (in Claim) apply(r *Run, now time.Time) error {
 	if w := r.Access.Waiting; w != nil && w.Step == EventEscalate {
 		r.Access.Waiting = nil
 	}
-	r.Access.forget(EventEscalate, func(p *Part) { p.Waiting = nil })
+	for i := range r.Access.Entitlements {
+		if p := &r.Access.Entitlements[i]; p.Waiting != nil && p.Waiting.Step == EventEscalate {
+			p.Waiting = nil
+		}
+	}
 	if claim.EventID == "" {
 		claim.EventID = asked.ID
 		if !byHand {

@@ -224,7 +224,8 @@ func (a *Access) joined(earlier json.RawMessage) (output json.RawMessage, warnin
 func (r *Run) noteFailures(step EventName, outcomes []Outcome, now time.Time) {
 	byCode := map[Code][]*Part{}
 	for _, o := range outcomes {
-		if p := r.Access.part(o.Key); p.Error != nil && o.Done.IsZero() {
+		if _, failed := o.Not.(Fail); failed && o.Done.IsZero() { // one that waits may have failed before, or at the other step
+			p := r.Access.part(o.Key)
 			byCode[p.Error.Code] = append(byCode[p.Error.Code], p)
 		}
 	}

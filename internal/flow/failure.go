@@ -121,6 +121,9 @@ func (in Retry) apply(r *Run, now time.Time) error {
 	if r.Error.Step == EventDeescalate && !r.Error.RetryAt.After(now) && !r.PutOff(EventDeescalate) {
 		return ErrUnchanged // it is due already
 	}
+	if r.Error.Step == EventEscalate && r.removing() {
+		return stale
+	}
 	r.Postponed = nil
 	failed, missing := r.Error.EventID, r.Status == Escalated && r.Error.Step == EventEscalate
 	if missing {

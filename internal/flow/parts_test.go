@@ -279,3 +279,50 @@ func TestAttempted_Small(t *testing.T) {
 		t.Errorf("%s, %d bytes", r.Status, len(body))
 	}
 }
+
+// TestAttempted_RemovalWaits: a part that was not granted, and whose removal waits, is
+// no failure of the removal; and it waits longer from look to look, as all do.
+func TestAttempted_RemovalWaits(t *testing.T) {
+	t.Parallel()
+	r := must(severalTargets(), t0, tried(EventEscalate, done("a", t0), fails("b", CodeStrategy), fails("c", CodeStrategy)))
+	now := r.Access.End
+	before := r.Events
+	var pauses []time.Duration
+	for range 3 {
+		r = must(r, now, Claim{Owner: "worker", Until: now.Add(time.Minute)})
+		var in []Outcome
+		for _, e := range r.Access.Ready(EventDeescalate, now) {
+			in = append(in, Outcome{Key: e.Key, Not: LookAgain{Step: EventDeescalate, Text: "It works on it.", Accepted: now}})
+		}
+		if len(in) != 3 {
+			t.Fatalf("%d are looked at", len(in))
+		}
+		r = must(r, now, tried(EventDeescalate, in...))
+		pauses = append(pauses, r.WaitsForTarget(EventDeescalate).LookAt.Sub(now))
+		now = r.WaitsForTarget(EventDeescalate).LookAt
+	}
+	if diff := cmp.Diff(before, r.Events); diff != "" {
+		t.Errorf("recorded (-before +after):\n%s", diff)
+	}
+	if want := []time.Duration{5 * time.Second, 10 * time.Second, 20 * time.Second}; !slices.Equal(pauses, want) {
+		t.Errorf("waits %v, want %v", pauses, want)
+	}
+	for _, p := range r.Access.Entitlements {
+		if p.Waiting == nil || p.Waiting.Looks != 3 {
+			t.Errorf("%s waits %+v", p.Key, p.Waiting)
+		}
+	}
+}
+
+// TestRetry_Removing: nothing is granted any more once the removal has begun, and
+// nobody is told that it were.
+func TestRetry_Removing(t *testing.T) {
+	t.Parallel()
+	r := must(severalTargets(), t0, tried(EventEscalate, fails("a", CodeStrategy), fails("b", CodeStrategy), fails("c", CodeStrategy)))
+	now := r.Access.End
+	r = must(r, now, Claim{Owner: "worker", Until: now.Add(time.Minute)})
+	r = must(r, now, tried(EventDeescalate, done("a", now), done("b", now), Outcome{Key: "c", Not: LookAgain{Step: EventDeescalate, Text: "It works on it."}}))
+	if _, err := Apply(r, Retry{Actor: requester}, now); CodeOf(err) != CodeStale {
+		t.Errorf("Retry gives %v", err)
+	}
+}

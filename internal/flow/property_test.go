@@ -415,6 +415,7 @@ func check(t *rapid.T, before, after Run, in Input, now time.Time) {
 		if b := before.Access; b != nil {
 			facts := func(a Access) Access {
 				a.Seen, a.End, a.Output, a.Removal, a.Removed, a.Lingering = time.Time{}, time.Time{}, nil, Removal{}, time.Time{}, time.Time{}
+				a.BusyUntil, a.LookAt, a.Waiting = time.Time{}, time.Time{}, nil
 				a.Entitlements = slices.Clone(a.Entitlements)
 				for i, p := range a.Entitlements { // how they stand is none
 					a.Entitlements[i] = Part{Entitlement: p.Entitlement}
