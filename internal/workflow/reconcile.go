@@ -263,6 +263,17 @@ func (c Reconcile) compare(ctx context.Context, p place) (found []flow.Drift, un
 		}
 		for _, identity := range holders {
 			entitlements, err := opened.Entitlements(p.target, identity, "")
+			if flow.CodeOf(err) == flow.CodeIdentity { // we could grant them nothing; that keeps nobody else from being looked at
+				if p.target.Settings[strategy.SettingExclusive] != "true" {
+					unknown++
+					continue
+				}
+				found = append(found, flow.Drift{
+					Kind: flow.DriftUnknown, Key: strings.Join([]string{p.strategy.Name, p.target.Name, identity}, "/"), Strategy: p.strategy.Name,
+					Target: p.target.Name, Title: p.target.Title(), Identity: identity, Since: c.Now().UTC(),
+				})
+				continue
+			}
 			if err != nil {
 				return nil, 0, err
 			}
@@ -337,7 +348,7 @@ func (c Reconcile) differs(ctx context.Context, p place, observer strategy.Obser
 	}
 	who := last(func(holding) bool { return true })
 	seen, err := observer.Observe(ctx, strategy.Call{
-		RunID: idOf(who), Entitlement: e, Target: p.target, Identity: identity, Class: strategy.Looking, Record: events.AuditRecord{},
+		RunID: idOf(who), Entitlement: e, Target: p.target, Identity: identity, Class: strategy.Looking, Record: events.AuditRecord{}, Output: g.Output,
 	})
 	if err != nil {
 		return d, err

@@ -245,6 +245,46 @@ func TestReconcile_Unknown(t *testing.T) {
 	}
 }
 
+// pickyStrategy refuses whoever has no e-mail address.
+type pickyStrategy struct{ listingStrategy }
+
+func (p pickyStrategy) Entitlements(target flow.Target, identity, runID string) ([]flow.Entitlement, error) {
+	if !strings.Contains(identity, "@") {
+		return nil, flow.Errorf(flow.CodeIdentity, "%q is nobody", identity)
+	}
+	return p.listingStrategy.Entitlements(target, identity, runID)
+}
+
+// TestReconcile_Stranger: somebody at the target of whom the strategy knows nothing is
+// counted, or told of, and hides nothing else.
+func TestReconcile_Stranger(t *testing.T) {
+	t.Parallel()
+	for _, exclusive := range []string{"", "true"} {
+		w := newWorld(t, forever, func(f *flow.Flow) {
+			if exclusive != "" {
+				f.Strategy.Targets[0].Settings[strategy.SettingExclusive] = exclusive
+			}
+		})
+		w.granted(asker)
+		w.set(asker, false)
+		w.set(store.User{Actor: flow.Actor{Email: "service[bot]"}}, true)
+		c, _ := w.reconcile(true)
+		open := c.Open
+		c.Open = func(s flow.Strategy) (strategy.Strategy, error) {
+			opened, err := open(s)
+			return pickyStrategy{opened.(listingStrategy)}, err
+		}
+		report := w.compared(c)
+		want, unknown := "missing "+asker.Email, 1
+		if exclusive == "true" {
+			want, unknown = want+", unknown service[bot]", 0
+		}
+		if drifts(report) != want || report.Unknown["Orders database"] != unknown || len(report.Unseen) > 0 {
+			t.Errorf("exclusive %q: %+v", exclusive, report)
+		}
+	}
+}
+
 // TestReconcile_UnderWay: nothing is said of access that is just being granted or
 // taken away, nor of what a target may not show yet.
 func TestReconcile_UnderWay(t *testing.T) {

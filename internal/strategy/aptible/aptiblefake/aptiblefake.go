@@ -63,6 +63,8 @@ type Fake struct {
 	memberships   map[string]membership
 	scopes        map[string]string // of tokens
 	made          int               // memberships
+	expelled      bool              // the robot user is in no organization any more, and sees nothing
+	hidden        string            // the role that the robot user may not see by itself
 	raced         bool              // the next membership is somebody else's, made a moment before
 }
 
@@ -229,6 +231,20 @@ func (f *Fake) DeleteTarget(target flow.Target) {
 	f.drop(func(m membership) bool { return m.role == role })
 }
 
+// Expel takes the robot user out of the organization.
+func (f *Fake) Expel() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.expelled = true
+}
+
+// Hide has the robot user not see a role by itself.
+func (f *Fake) Hide(target flow.Target) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hidden = target.Settings[aptible.SettingRole]
+}
+
 // DeletePerson implements strategytest.Deleter.
 func (f *Fake) DeletePerson(identity string) {
 	f.mu.Lock()
@@ -349,6 +365,10 @@ func (f *Fake) membership(id string) map[string]any {
 }
 
 func (f *Fake) listOrganizations(w http.ResponseWriter, r *http.Request) {
+	if f.expelled {
+		f.page(w, r, "organizations", nil, f.organization)
+		return
+	}
 	f.page(w, r, "organizations", slices.Sorted(maps.Keys(f.organizations)), f.organization)
 }
 
@@ -387,7 +407,7 @@ func (f *Fake) getUser(w http.ResponseWriter, r *http.Request) {
 
 func (f *Fake) getRole(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
-	if _, ok := f.roles[id]; !ok {
+	if _, ok := f.roles[id]; !ok || f.expelled || f.hidden == id {
 		notFound(w)
 		return
 	}

@@ -39,6 +39,25 @@ func (r roles) role(ctx context.Context, target flow.Target) (resource, error) {
 	return got, err
 }
 
+// gone returns nil if the organization surely does not have a role that Aptible does
+// not show: it shows as little of one to who has lost the right to see it.
+func (r roles) gone(ctx context.Context, target flow.Target) error {
+	in, err := r.organization(ctx)
+	if err != nil {
+		return err
+	}
+	id := target.Settings[aptible.SettingRole]
+	for one, err := range list(ctx, r.api, in.to("roles", vendorhttp.Path("organizations", in.ID, "roles")), "roles") {
+		if err != nil {
+			return err
+		}
+		if strings.EqualFold(one.ID, id) {
+			return flow.Errorf(flow.CodeStrategy, "Aptible lists role %s, and does not show it to us: let the robot user manage it", id)
+		}
+	}
+	return nil
+}
+
 func rolePath(target flow.Target, more ...string) string {
 	return vendorhttp.Path(append([]string{"roles", target.Settings[aptible.SettingRole]}, more...)...)
 }
@@ -100,7 +119,7 @@ func (r roles) Revoke(ctx context.Context, c strategy.Call) (strategy.Result, er
 	}
 	role, err := r.role(ctx, c.Target)
 	if missing(err) {
-		return gone("role " + c.Target.Settings[aptible.SettingRole]), nil
+		return gone("role " + c.Target.Settings[aptible.SettingRole]), r.gone(ctx, c.Target)
 	} else if err != nil {
 		return strategy.Result{}, err
 	}
@@ -139,7 +158,7 @@ func (r roles) Observe(ctx context.Context, c strategy.Call) (strategy.Sight, er
 func (r roles) Holders(ctx context.Context, target flow.Target) ([]string, error) {
 	role, err := r.role(ctx, target)
 	if missing(err) {
-		return nil, nil
+		return nil, r.gone(ctx, target)
 	} else if err != nil {
 		return nil, err
 	}

@@ -189,3 +189,31 @@ func TestSignIn(t *testing.T) {
 		})
 	}
 }
+
+// TestHidden: a role that Aptible does not show to us does not count as gone.
+func TestHidden(t *testing.T) {
+	t.Parallel()
+	for name, hide := range map[string]func(*aptiblefake.Fake, flow.Target){
+		"Expelled": func(f *aptiblefake.Fake, _ flow.Target) { f.Expel() },
+		"Role":     (*aptiblefake.Fake).Hide,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fake, o, s := opened(t)
+			call := strategy.Call{Target: s.Targets[0], Identity: aptiblefake.Alice}
+			if _, err := o.Grant(t.Context(), call); err != nil {
+				t.Fatal(err)
+			}
+			hide(fake, s.Targets[0])
+			if _, err := o.Revoke(t.Context(), call); flow.CodeOf(err) != flow.CodeStrategy {
+				t.Errorf("the access counts as removed: %v", err)
+			}
+			if seen, err := o.(strategy.Observer).Observe(t.Context(), call); flow.CodeOf(err) != flow.CodeStrategy {
+				t.Errorf("the access counts as %s: %v", seen.Presence, err)
+			}
+			if !fake.Has(s.Targets[0], aptiblefake.Alice) {
+				t.Error("it is not there any more")
+			}
+		})
+	}
+}

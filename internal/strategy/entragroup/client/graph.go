@@ -18,7 +18,7 @@ func v1(parts ...string) string { return "/v1.0" + vendorhttp.Path(parts...) }
 func selecting(fields string) url.Values { return url.Values{"$select": {fields}} }
 
 // notFound tells whether something that a call speaks of is not there.
-func notFound(err error) bool { return vendorhttp.StatusOf(err) == http.StatusNotFound }
+func notFound(err error) bool { return vendorhttp.Missing(err) }
 
 // said gives what Graph answered in place of what was asked for; nil if it did not.
 func said(err error) *vendorhttp.Error {

@@ -652,3 +652,19 @@ func TestOrganizationRenamed(t *testing.T) {
 		}
 	}
 }
+
+// TestTeamNotShown: a membership that GitHub shows in one place and not in another is
+// no absence, and nobody's role is changed for it.
+func TestTeamNotShown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.ChangeTeam("platform", func(s *githubfake.TeamState) { s.Members["alice"] = "maintainer" })
+	c := w.call("platform", "alice")
+	w.FailQuery("NOT_FOUND", "Could not resolve to an Organization")
+	if seen, err := w.strategy.Observe(t.Context(), c); flow.CodeOf(err) != flow.CodeUnavailable {
+		t.Errorf("it counts as %q: %v", seen.Presence, err)
+	}
+	w.FailQuery("NOT_FOUND", "Could not resolve to an Organization")
+	w.refused(c, flow.CodeUnavailable, "GitHub does not show who is in the team just now")
+	w.sees(c, strategy.Sight{Presence: flow.Present, Value: "maintainer"})
+}

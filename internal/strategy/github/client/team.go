@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -101,14 +102,21 @@ func (h *hub) members(ctx context.Context, api *vendorhttp.Client, t flow.Target
 	}
 }
 
+// errNoTeam says that GitHub shows nobody in a team, and not the team either. Where it
+// has just shown somebody's membership, that is no absence.
+var errNoTeam = flow.Errorf(flow.CodeUnavailable, "GitHub does not show who is in the team just now")
+
 // member finds a person among the members of one kind, and their role there.
 func (h *hub) member(ctx context.Context, api *vendorhttp.Client, c strategy.Call, kind string) (role string, err error) {
-	_, err = h.members(ctx, api, c.Target, kind, c.Identity, func(m teamMember) bool {
+	found, err := h.members(ctx, api, c.Target, kind, c.Identity, func(m teamMember) bool {
 		if strings.EqualFold(m.Node.Login, c.Identity) {
 			role = strings.ToLower(m.Role)
 		}
 		return role != ""
 	})
+	if err == nil && !found {
+		err = errNoTeam
+	}
 	return role, err
 }
 
@@ -184,6 +192,8 @@ func (h *hub) joinTeam(ctx context.Context, c strategy.Call) error {
 	role := wanted(c)
 	now, err := h.member(ctx, api, c, immediate)
 	switch {
+	case errors.Is(err, errNoTeam):
+		return h.noTeam(ctx, api, c, err)
 	case err != nil:
 		return err
 	case now == role, now != "" && of.Role == github.RoleOwner:
@@ -193,11 +203,17 @@ func (h *hub) joinTeam(ctx context.Context, c strategy.Call) error {
 	}
 	err = api.Do(ctx, http.MethodPut, h.teamPath(c.Target, "memberships", c.Identity), nil, map[string]string{"role": role}, nil)
 	if vendorhttp.Missing(err) {
-		if seen := api.Do(ctx, http.MethodGet, h.teamPath(c.Target), nil, nil, nil); vendorhttp.Missing(seen) {
-			return &flow.Error{Code: flow.CodeStrategy, Message: "GitHub shows no team " + org + "/" + team + " to what we sign in with: correct the target", Cause: err}
-		}
+		err = h.noTeam(ctx, api, c, err)
 	}
 	return h.refusal(ctx, api, c, err)
+}
+
+// noTeam says that there is no team, if that is why something failed.
+func (h *hub) noTeam(ctx context.Context, api *vendorhttp.Client, c strategy.Call, err error) error {
+	if seen := api.Do(ctx, http.MethodGet, h.teamPath(c.Target), nil, nil, nil); !vendorhttp.Missing(seen) {
+		return err
+	}
+	return flow.Errorf(flow.CodeStrategy, "GitHub shows no team %s/%s to what we sign in with: correct the target", github.OrgOf(h.frozen, c.Target), c.Target.Settings[github.SettingTeam])
 }
 
 // leaveTeam takes the person out of the team, or takes the invitation back.
