@@ -94,6 +94,7 @@ type account struct {
 	hosts     []*lambdahost.Host             // the last one takes what comes
 	functions map[string]lambdahost.Function // by ARN
 	slack     *slacksim.Sim
+	clock     clockwork.Clock // of what AWS does after a while; functions have the machine's
 	states    *interpreter
 	machine   string          // ARN of the state machine
 	asl       json.RawMessage // its definition
@@ -174,7 +175,8 @@ func (a *account) settings() map[string]config.AWS {
 func open(t testing.TB) *account {
 	t.Helper()
 	a := &account{
-		t: t, table: dynamotest.Start(t), states: interpret(t), closing: make(chan struct{}), changed: make(chan struct{}),
+		clock: clockwork.NewRealClock(),
+		t:     t, table: dynamotest.Start(t), states: interpret(t), closing: make(chan struct{}), changed: make(chan struct{}),
 		// The interpreter is shared: accounts are told apart by their machines.
 		machine: arn("states", "stateMachine:"+uuid.NewString()),
 		secrets: map[string]string{}, objects: map[string][]byte{}, customers: map[string]customer{},
@@ -219,6 +221,8 @@ func open(t testing.TB) *account {
 	a.follow("relay", 100, 20, store.KindRun)
 	a.follow("notify", 25, 1000, store.KindRun, store.KindNotice)
 	a.receive(auditQueue, "relay")
+	a.receive(grantLooks, "access")
+	a.receive(removalLooks, "removal")
 	t.Cleanup(a.close)
 	return a
 }

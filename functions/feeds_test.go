@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	awsevents "github.com/aws/aws-lambda-go/events"
 	"github.com/google/uuid"
@@ -115,25 +116,35 @@ func firstFailure(batch []awsevents.DynamoDBEventRecord, answer []byte) int {
 // queue is an SQS queue.
 type queue struct {
 	visible, hidden []awsevents.SQSMessage
+	held            []string // bodies of all messages that were held back for a while
 }
 
 // serveSQS is SQS
-// (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html).
+// (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+// and API_SendMessageBatch.html).
 func (a *account) serveSQS(function, operation string, input []byte) (any, error) {
+	type message struct {
+		ID    string `json:"Id"`
+		Body  string `json:"MessageBody"`
+		Delay int    `json:"DelaySeconds"`
+	}
 	var in struct {
 		QueueURL string `json:"QueueUrl"`
-		Entries  []struct {
-			ID   string `json:"Id"`
-			Body string `json:"MessageBody"`
-		}
+		Entries  []message
+		message
 	}
 	if err := json.Unmarshal(input, &in); err != nil {
 		return nil, err
 	}
-	if operation != "SendMessageBatch" {
+	switch operation {
+	case "SendMessage":
+		in.Entries = []message{in.message}
+	case "SendMessageBatch":
+	default:
 		return nil, unknown(operation)
 	}
-	if err := a.faultOf(call{function: function, action: "sqs:SendMessage", resource: arn("sqs", path.Base(in.QueueURL)), input: input}); err != nil {
+	name := path.Base(in.QueueURL)
+	if err := a.faultOf(call{function: function, action: "sqs:SendMessage", resource: arn("sqs", name), input: input}); err != nil {
 		return nil, err
 	}
 	a.mu.Lock()
@@ -143,7 +154,7 @@ func (a *account) serveSQS(function, operation string, input []byte) (any, error
 		return nil, bad("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.")
 	}
 	type taken struct {
-		ID        string `json:"Id"`
+		ID        string `json:"Id,omitempty"`
 		MessageID string `json:"MessageId"`
 		MD5       string `json:"MD5OfMessageBody"`
 	}
@@ -152,14 +163,35 @@ func (a *account) serveSQS(function, operation string, input []byte) (any, error
 		sum := md5.Sum([]byte(e.Body))
 		m := awsevents.SQSMessage{
 			MessageId: uuid.NewString(), ReceiptHandle: uuid.NewString(), Body: e.Body, Md5OfBody: hex.EncodeToString(sum[:]),
-			EventSource: "aws:sqs", EventSourceARN: arn("sqs", "sym-flows-audit"), AWSRegion: region,
-			Attributes: map[string]string{"ApproximateReceiveCount": "1", "SenderId": "AROARELAY:sym-flows-relay"},
+			EventSource: "aws:sqs", EventSourceARN: arn("sqs", name), AWSRegion: region,
+			Attributes: map[string]string{"ApproximateReceiveCount": "1", "SenderId": "AROA" + strings.ToUpper(function) + ":sym-flows-" + function},
 		}
-		q.visible = append(q.visible, m)
 		out.Successful = append(out.Successful, taken{e.ID, m.MessageId, m.Md5OfBody})
+		if e.Delay == 0 {
+			q.visible = append(q.visible, m)
+			continue
+		}
+		q.held = append(q.held, e.Body)
+		a.work.Go(func() { a.show(q, m, time.Duration(e.Delay)*time.Second) })
 	}
 	a.change()
+	if operation == "SendMessage" {
+		return out.Successful[0], nil
+	}
 	return out, nil
+}
+
+// show has a message be seen after its delay.
+func (a *account) show(q *queue, m awsevents.SQSMessage, delay time.Duration) {
+	select {
+	case <-a.clock.After(delay):
+	case <-a.closing:
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	q.visible = append(q.visible, m)
+	a.change()
 }
 
 // receive has a function take a queue's messages, as Lambda does for it. Those

@@ -1,7 +1,8 @@
 // Package functions_test runs the functions as Lambda would: each is built, and
 // is a process that speaks the Runtime API, in an AWS account whose services
 // are fakes on this machine (see account). Nothing of the product is linked into
-// the tests, but for the state machine, which is rendered from the step table.
+// the tests, but for the state machine, which is rendered from the step table, and
+// what fakes of vendors need.
 package functions_test
 
 import (

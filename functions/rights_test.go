@@ -140,16 +140,16 @@ func (a *account) inItsName(function, action, resource string) {
 // function or a state machine where nothing tells that it does, and what takes
 // more than these tests have (infra's TestRightsSuffice has it).
 var notAsked = regexp.MustCompile(strings.Join([]string{
-	`^ScheduleRole: sqs:SendMessage`,                          // once Lambda has taken no invocation for a day
-	`^WorkflowRole: `,                                         // the interpreter has none
-	`^UnansweredRole: `,                                       // it is in the template: infra's tests run it
-	`^SweepRole: (states:|dynamodb:PutItem)`,                  // runs that relay has not driven for a while: time is real here
-	`^AccessRole: sqs:\w+ on \$\{(Grant|Removal)Looks\.Arn\}`, // targets that go on working after they have answered
-	`^DriftRole: .* (run|notice)#\*$`,                         // targets that can be read back, and differ
-	`^DriftRole: .*: grant#\*$`,                               // as above
-	`: (sick|limit|linger)#\*$`,                               // targets that don't answer, are asked too much, or keep what was taken away
-	// Vendors, whom no function reaches here.
-	`^(Access|Drift)Role: secretsmanager:GetSecretValue .*:secret:/sym/main/(aptible|boundary|github|onelogin|postgres)\b`,
+	`^ScheduleRole: sqs:SendMessage`,         // once Lambda has taken no invocation for a day
+	`^WorkflowRole: `,                        // the interpreter has none
+	`^UnansweredRole: `,                      // it is in the template: infra's tests run it
+	`^SweepRole: (states:|dynamodb:PutItem)`, // runs that relay has not driven for a while: time is real here
+	`^DriftRole: .* (run|notice)#\*$`,        // targets that can be read back, and differ
+	`^DriftRole: .*: grant#\*$`,              // as above
+	`: (sick|limit|linger)#\*$`,              // targets that don't answer, are asked too much, or keep what was taken away
+	// Vendors other than the one of TestLooks.
+	`^AccessRole: secretsmanager:GetSecretValue .*:secret:/sym/main/(aptible|boundary|github|postgres)\b`,
+	`^DriftRole: secretsmanager:GetSecretValue .*:secret:/sym/main/(aptible|boundary|github|onelogin|postgres)\b`,
 	`^StandingRole: dynamodb:PutItem .* notice#\*$`,  // many who leave at once
 	`^TokensRole: dynamodb:PutItem .*: users#moved$`, // a workspace that moved
 }, "|"))
