@@ -44,9 +44,12 @@ func (d *deployment) rights() map[string][]right {
 			d.items("GetItem", store.KindIdentity), // handlers are told who people are
 			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList, store.KindFlowsFilter, store.KindLinger),
 			d.items("PutItem", store.KindNotice),
-			// For an admin's button that confirms all accounts which wait for it.
-			d.items("BatchGetItem", store.KindUser),
-			d.entries(store.ByKind, string(store.KindUser)),
+			// For an admin's button that confirms all accounts which wait for it, and for
+			// /sym list and /sym show, which find runs by whose they are and by the
+			// beginning of their ids.
+			d.items("BatchGetItem", store.KindUser, store.KindRun),
+			d.entries(store.ByKind, string(store.KindUser), string(store.KindRun)),
+			d.entries(store.ByRequester, "*"),
 			readSecrets(*d.slackSecret.Ref(), *d.slackSigningSecret.Ref()),
 		}),
 		"api": {

@@ -426,6 +426,12 @@ func TestRightsSuffice(t *testing.T) {
 		inForms = append(inForms, r.ID)
 	}
 	submitted, clicked := inForms[1], inForms[2]
+	if own := must(slack.Runs.List(ctx, store.Query{By: store.ByRequester, Value: alice.ID}))(t); len(own.Runs) == 0 {
+		t.Error("/sym list finds no runs")
+	}
+	if begun := must(slack.Runs.Beginning(ctx, submitted[:8], 0))(t); len(begun.Runs) != 1 {
+		t.Errorf("/sym show finds %d runs", len(begun.Runs))
+	}
 	approve := func(id string) {
 		t.Helper()
 		if _, _, err := inSlack.Click(ctx, workflow.Click{RunID: id, Action: flow.ActionApprove, Actor: bob, Channel: flow.ChannelSlack}); err != nil {

@@ -131,6 +131,16 @@ func (r *Run) MayDecide(who Actor, guest bool, action Action) error {
 	return Errorf(CodeForbidden, "only %s can decide this request", d.Names())
 }
 
+// MaySee returns nil if this person may read the run's history, and an error that
+// says why not otherwise: it is for the requester, for those who may decide the
+// request or have approved it, and for admins.
+func (r *Run) MaySee(who Actor, guest bool) error {
+	if r.MayEnd(who) == nil || r.MayDecide(who, guest, ActionDeny) == nil {
+		return nil
+	}
+	return Errorf(CodeForbidden, "only the requester, those who may decide the request, and admins can see it")
+}
+
 // MayCancel returns nil if the actor may withdraw the request, and an error of
 // CodeForbidden if not.
 func (r *Run) MayCancel(who Actor) error {

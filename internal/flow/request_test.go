@@ -56,6 +56,40 @@ func TestRun_MayDecide(t *testing.T) {
 	}
 }
 
+func TestRun_MaySee(t *testing.T) {
+	t.Parallel()
+	named := Deciders{People: []Actor{approver}, Admins: []Actor{admin}, Required: 1}
+	owner := Actor{Kind: KindPerson, ID: "owner"}
+	for _, c := range []struct {
+		name     string
+		deciders Deciders
+		who      Actor
+		guest    bool
+		may      bool
+	}{
+		{"the requester", named, requester, false, true},
+		{"the requester, a guest by now", named, requester, true, true},
+		{"the owner of the token that asked", named, owner, false, true},
+		{"somebody named", named, approver, false, true},
+		{"a guest who is named", named, approver, true, false},
+		{"an admin", named, admin, false, true},
+		{"somebody else", named, outsider, false, false},
+		{"somebody who approved, though not named any more", Deciders{}, admin, false, true},
+		{"any member who may decide", Deciders{Members: true}, outsider, false, true},
+		{"a guest where members may decide", Deciders{Members: true}, outsider, true, false},
+		{"the system", Deciders{Members: true}, System, false, false},
+		{"nobody", named, Actor{}, false, false},
+	} {
+		r := Run{Status: Requested, Requester: requester, Owner: &owner, Deciders: c.deciders}
+		if len(c.deciders.People) == 0 && !c.deciders.Members {
+			r.Approvals = []CountedApproval{{Actor: admin}}
+		}
+		if err := r.MaySee(c.who, c.guest); (err == nil) != c.may || err != nil && CodeOf(err) != CodeForbidden {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
 func TestDeciders_Names(t *testing.T) {
 	t.Parallel()
 	var many []Actor

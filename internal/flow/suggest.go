@@ -8,15 +8,15 @@ import (
 // DidYouMean writes a suggestion to put behind a name that is none of the
 // candidates. It returns "" if none of them is near.
 func DidYouMean(s string, candidates []string) string {
-	if c := closest(s, candidates); c != "" {
+	if c := Closest(s, candidates); c != "" {
 		return fmt.Sprintf(" (did you mean %q?)", c)
 	}
 	return ""
 }
 
-// closest finds the candidate that was probably meant. It returns "" if none is
-// near.
-func closest(s string, candidates []string) string {
+// Closest finds the candidate that was probably meant, in letters of either case.
+// It returns "" if none is near.
+func Closest(s string, candidates []string) string {
 	s = strings.ToLower(strings.TrimPrefix(s, "sym_")) // Terraform's prefix
 	best, least := "", max(1, len(s)/3)
 	for _, c := range candidates {

@@ -14,12 +14,15 @@ import (
 	"github.com/symflows/symflows/internal/workflow"
 )
 
-const help = "*What you can do*\n" +
-	"• `/sym req` – choose a flow and fill in its form\n" +
-	"• `/sym req <flow>` – open the form of a flow, with its environment after it if you like\n" +
-	"• `/sym whoami` – see how you are known here, and what you may do\n" +
-	"• `/sym help` – this text\n" +
-	"The shortcut of this app does the same as `/sym req`. What becomes of your requests is told to you in a direct message."
+// verbs are the words that may follow /sym.
+var verbs = []string{"req", "request", "list", "end", "show", "whoami", "help"}
+
+const help = "• `/sym req` – choose what to ask for; `/sym req prod-access` opens that form at once\n" +
+	"• `/sym list` – what you have now, how long it still lasts, and what you have asked for\n" +
+	"• `/sym end` – give access back early; `/sym end orders` if you know which\n" +
+	"• `/sym show orders` – what happened with a request, step by step; an id such as `1a2b3c4d` does too\n" +
+	"• `/sym whoami` – how you are known here, and what you may do\n" +
+	"The beginning of a name is enough, and a slip of the finger does not matter."
 
 // command answers /sym.
 func (a *App) command(ctx context.Context, c slashCommand) any {
@@ -28,26 +31,64 @@ func (a *App) command(ctx context.Context, c slashCommand) any {
 			return nil, err
 		}
 		words := strings.Fields(c.Text)
-		verb := ""
-		if len(words) > 0 {
-			verb = strings.ToLower(words[0])
+		if len(words) == 0 {
+			return nil, a.request(ctx, c, nil)
+		}
+		verb, args := strings.ToLower(words[0]), words[1:]
+		sure := slices.Contains(verbs, verb)
+		if !sure {
+			verb = flow.Closest(verb, verbs)
 		}
 		switch verb {
-		case "":
-			return nil, a.request(ctx, c, nil)
 		case "req", "request":
-			return nil, a.request(ctx, c, words[1:])
+			return nil, a.request(ctx, c, args)
+		case "list":
+			return a.list(ctx, c.UserID)
+		case "end":
+			return a.end(ctx, c, strings.Join(args, " "), sure)
+		case "show":
+			return a.show(ctx, c.UserID, strings.Join(args, " "))
 		case "whoami":
 			return a.whoami(ctx, c.UserID)
 		case "help":
 			return ephemeral("What you can do with /sym", section(help)), nil
 		}
-		return ephemeral("This command is not known", section("There is no command `/sym "+safe(words[0])+"`.\n"+help)), nil
+		return a.unknown(ctx, c, words)
 	})
 	if err != nil {
 		return ephemeral(a.sorry(ctx, c.Command, err))
 	}
 	return answer
+}
+
+// unknown answers a command that there is not: with the one that asks for a flow,
+// if it names one.
+func (a *App) unknown(ctx context.Context, c slashCommand, words []string) (any, error) {
+	text := "There is no command `/sym " + safe(words[0]) + "`."
+	who, err := a.Directory.Known(ctx, c.UserID)
+	if err == nil && workflow.MayRequest(who) == nil {
+		flows, err := a.listed(ctx, who)
+		if err != nil {
+			return nil, err
+		}
+		if named, _ := nearestFlows(flows, strings.Join(words, " ")); len(named) > 0 {
+			text += " Did you mean `/sym req " + safe(named[0].Name) + "`?"
+		}
+	}
+	return ephemeral("This command is not known", section(text+"\n"+help)), nil
+}
+
+// nearestFlows finds the flows that somebody means by a name or label.
+func nearestFlows(flows []store.FlowSummary, typed string) (found []store.FlowSummary, sure bool) {
+	var names [][]string
+	for _, f := range flows {
+		names = append(names, []string{f.Name, f.Title()})
+	}
+	at, sure := meant(typed, names)
+	for _, i := range at {
+		found = append(found, flows[i])
+	}
+	return found, sure
 }
 
 // request opens the form of the flow that is named, or else the flow picker.
@@ -70,23 +111,42 @@ func (a *App) request(ctx context.Context, c slashCommand, args []string) error 
 	if err := workflow.MayRequest(who); err != nil {
 		return err
 	}
-	note := ""
+	var found misfit
 	if len(args) > 0 {
 		switch {
 		case flow.CodeOf(unread) == flow.CodeUnknownFlow:
-			note = "There is no flow “" + args[0] + "”. Choose one:"
+			found = func(flows []store.FlowSummary) (string, string) {
+				typed := strings.Join(args, " ")
+				near, sure := nearestFlows(flows, typed)
+				if len(near) == 0 { // the environment may stand behind it
+					near, sure = nearestFlows(flows, args[0])
+				}
+				switch {
+				case len(near) == 0:
+					return "", "There is no flow “" + typed + "”. Choose one:"
+				case sure:
+					return near[0].Name, ""
+				}
+				return near[0].Name, "There is no flow “" + typed + "”. Is it this one that you mean?"
+			}
 		case unread != nil:
 			return unread
 		case len(args) > 1 && !strings.EqualFold(args[1], f.Environment.Name):
-			note = "Flow “" + f.Name + "” has no environment “" + args[1] + "”; its environment is “" + f.Environment.Name + "”. Choose a flow:"
+			found = func([]store.FlowSummary) (string, string) {
+				return f.Name, "Flow “" + f.Name + "” has no environment “" + args[1] + "”; its environment is “" + f.Environment.Name + "”. Choose a flow:"
+			}
 		default:
 			w := window{app: a, trigger: c.TriggerID, lingering: lingering}
 			_, err := w.prompt(ctx, f, who, c.TriggerID, c.ChannelID)
 			return err
 		}
 	}
-	return a.pick(ctx, who, c.TriggerID, c.ChannelID, note)
+	return a.pick(ctx, who, c.TriggerID, c.ChannelID, found)
 }
+
+// misfit says of the flows that a person is shown which one was probably meant, or
+// "", and why they are asked to choose.
+type misfit func([]store.FlowSummary) (chosen, note string)
 
 // window is where a form is shown: a view that is open, or one that the trigger
 // opens.
@@ -184,8 +244,8 @@ func (a *App) prompt(ctx context.Context, f *flow.Flow, who store.User, trigger,
 	return requestModal(f, r.ID, &openForm{OpenForm: form}), nil
 }
 
-// pick opens the flow picker.
-func (a *App) pick(ctx context.Context, who store.User, trigger, channel, note string) error {
+// pick opens the flow picker. found is nil if no flow was named.
+func (a *App) pick(ctx context.Context, who store.User, trigger, channel string, found misfit) error {
 	w := window{app: a, trigger: trigger}
 	filter, err := a.filter(ctx)
 	if err != nil {
@@ -198,7 +258,11 @@ func (a *App) pick(ctx context.Context, who store.User, trigger, channel, note s
 		} else if err == nil && len(flows) == 0 {
 			err = flow.Errorf(flow.CodeUnknownFlow, "there is no flow yet that can be started from Slack: an administrator has to publish one")
 		}
-		return flowModal(flows, channel, note), err
+		chosen, note := "", ""
+		if found != nil {
+			chosen, note = found(flows)
+		}
+		return flowModal(flows, chosen, channel, note), err
 	}
 	if filter != nil {
 		_, err := w.load(ctx, "New request", view)

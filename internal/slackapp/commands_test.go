@@ -2,6 +2,7 @@ package slackapp
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +30,12 @@ func TestCommand(t *testing.T) {
 		"ReqFlowEnvironment": {alice, "req prod-access main", "", viewRequest, ""},
 		"OtherEnvironment":   {alice, "req prod-access staging", "", viewFlow, "no environment “staging”"},
 		"UnknownFlow":        {alice, "req <!channel>", "", viewFlow, "no flow “<!channel>”"},
-		"Help":               {alice, "help", "/sym req <flow>", "", ""},
+		"MisspeltFlow":       {alice, "req prod-acess", "", viewFlow, "no flow “prod-acess”. Is it this one that you mean?"},
+		"Label":              {alice, "req production access", "", viewFlow, ""},
+		"FlowWithoutReq":     {alice, "prod-access", "Did you mean `/sym req prod-access`?", "", ""},
+		"MisspeltReq":        {alice, "rqe prod-access", "", viewRequest, "Production access"},
+		"MisspeltHelp":       {alice, "hlep", "/sym req prod-access", "", ""},
+		"Help":               {alice, "help", "/sym req prod-access", "", ""},
 		"Unknown":            {alice, "dance <!here>", "There is no command `/sym dance`", "", ""},
 		"UnknownMention":     {alice, "<!here>", "&lt;!here&gt;", "", ""},
 		"Whoami":             {alice, "whoami", "alice@example.com", "", ""},
@@ -68,6 +74,32 @@ func TestCommand(t *testing.T) {
 				t.Errorf("view shows %q", shown)
 			}
 		})
+	}
+}
+
+// TestNearestIsChosen: the picker has what was probably meant chosen already.
+func TestNearestIsChosen(t *testing.T) {
+	t.Parallel()
+	for typed, want := range map[string]string{
+		"req prod-acess": "prod-access", "req Production": "prod-access", "req access production": "prod-access", "req repotr": "report",
+		"req prod-access staging": "prod-access", "req prod-acess main": "prod-access", "req kubernetes": "", "req": "",
+	} {
+		w := memoryWorld(t)
+		w.command(alice, typed)
+		var view struct {
+			Blocks []struct {
+				Element struct {
+					InitialOption struct{ Value string } `json:"initial_option"`
+				}
+			}
+		}
+		body, _ := json.Marshal(w.opened())
+		if err := json.Unmarshal(body, &view); err != nil {
+			t.Fatal(err)
+		}
+		if got := view.Blocks[len(view.Blocks)-1].Element.InitialOption.Value; got != want {
+			t.Errorf("%s: chosen %q, want %q", typed, got, want)
+		}
 	}
 }
 

@@ -44,7 +44,7 @@ func (a *App) shortcut(ctx context.Context, in interaction) {
 		if err != nil {
 			return nil, err
 		}
-		return nil, a.pick(ctx, who, in.TriggerID, "", "")
+		return nil, a.pick(ctx, who, in.TriggerID, "", nil)
 	})
 	if err != nil {
 		a.tell(ctx, in, a.sorry(ctx, "shortcut", err))
@@ -62,6 +62,8 @@ func (a *App) submission(ctx context.Context, in interaction) any {
 			return a.picked(ctx, in)
 		case viewRequest:
 			return a.requested(ctx, in)
+		case viewEnd:
+			return a.ended(ctx, in)
 		}
 		return nil, nil
 	})
@@ -199,6 +201,7 @@ func faults(v view, err error, text string) any {
 // Buttons, by their action ids. Those that decide are named like the action.
 const (
 	buttonRetry     = "retry"
+	buttonEnd       = "end"      // in a list of one's own access: opens a form
 	blockDecision   = "decision" // the input of the decision message
 	separatorOfKeys = " "
 )
@@ -233,6 +236,9 @@ func (a *App) click(ctx context.Context, in interaction) {
 	button := in.Actions[0]
 	switch action := flow.Action(button.ActionID); action {
 	case flow.ActionApprove, flow.ActionDeny, flow.ActionCancel, flow.ActionDeescalate, buttonRetry:
+	case buttonEnd:
+		a.askEnd(ctx, in, button.Value)
+		return
 	case buttonConfirm:
 		a.confirm(ctx, in, button.Value)
 		return

@@ -21,7 +21,7 @@ features:
   slash_commands:
     - command: /sym
       description: Ask for access or an approval
-      usage_hint: "req [flow]"
+      usage_hint: "req [flow] | list | end [name] | show [name or id] | help"
 ` + command + `oauth_config:
   scopes:
     bot: [` + strings.Join(scopes, ", ") + `]

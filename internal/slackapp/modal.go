@@ -20,8 +20,10 @@ import (
 const (
 	viewFlow    = "flow"    // the flow picker
 	viewRequest = "request" // a flow's form
+	viewEnd     = "end"     // which access is to end
 	viewNotice  = "notice"  // something to read
 	blockFlow   = "flow"    // the picker's only input
+	blockAccess = "access"  // the only input of viewEnd
 	actionValue = "value"   // the element of each input; "value.1" once its value was changed by a handler
 )
 
@@ -62,14 +64,19 @@ func noticeModal(text string) slack.ModalViewRequest {
 	return modal(viewNotice, "Sym Flows", "", metadata{}, []slack.Block{slack.NewSectionBlock(plain(text, maxText), nil, nil)})
 }
 
-// flowModal is the flow picker. The note, if there is one, says why it is shown.
-func flowModal(flows []store.FlowSummary, channel, note string) slack.ModalViewRequest {
+// flowModal is the flow picker. The note, if there is one, says why it is shown;
+// chosen is the flow that was probably meant, or "".
+func flowModal(flows []store.FlowSummary, chosen, channel, note string) slack.ModalViewRequest {
 	var blocks []slack.Block
 	if note != "" {
 		blocks = append(blocks, slack.NewSectionBlock(plain(note, maxText), nil, nil))
 	}
 	all := flowChoices(flows)
-	blocks = append(blocks, slack.NewInputBlock(blockFlow, plain("Flow", maxLabel), nil, selector(all, nil, "Choose a flow", actionValue, maxOptions)))
+	var preset []choice
+	if i := slices.IndexFunc(all, func(c choice) bool { return c.value == chosen }); i >= 0 {
+		preset = all[i : i+1]
+	}
+	blocks = append(blocks, slack.NewInputBlock(blockFlow, plain("Flow", maxLabel), nil, selector(all, preset, "Choose a flow", actionValue, maxOptions)))
 	return modal(viewFlow, "New request", "Next", metadata{Channel: channel}, blocks)
 }
 

@@ -80,7 +80,7 @@ func TestRequestModal(t *testing.T) {
 
 func TestFlowModal(t *testing.T) {
 	t.Parallel()
-	golden(t, "picker.json", flowModal([]store.FlowSummary{{Name: "a", Label: "Access <A>"}, {Name: "b"}}, "C1", "There is no flow “x”."))
+	golden(t, "picker.json", flowModal([]store.FlowSummary{{Name: "a", Label: "Access <A>"}, {Name: "b"}}, "", "C1", "There is no flow “x”."))
 }
 
 // All that a form can be filled in with comes out as the flow wants it.
@@ -189,7 +189,7 @@ func TestOptions(t *testing.T) {
 	if got := ask(view, "no-such-field", ""); len(got) != 0 {
 		t.Errorf("no field: %v", got)
 	}
-	if got := ask(flowModal(nil, "", ""), blockFlow, "PROD"); len(got) != 1 || got[0] != "Production access" {
+	if got := ask(flowModal(nil, "", "", ""), blockFlow, "PROD"); len(got) != 1 || got[0] != "Production access" {
 		t.Errorf("flows: %v", got)
 	}
 }

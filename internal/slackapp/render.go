@@ -661,13 +661,18 @@ func (c *card) repairs(own bool) []slack.BlockElement {
 		}
 		out = append(out, c.button(buttonRetry, label, slack.StylePrimary, ask))
 	}
-	_, asked := c.EndAsked()
-	some := c.several() && c.Access.Live() && !c.Access.Seen.IsZero() // is there, though others are not yet
-	endable := c.Status == flow.Escalated && c.Access.Lingering.IsZero() || c.Status == flow.Approved && c.Access.Live() && (c.stuck() || some)
-	if endable && c.Form.AllowRevoke && !asked {
+	if c.endable() {
 		out = append(out, c.button(string(flow.ActionDeescalate), end, slack.StyleDanger, sure))
 	}
 	return out
+}
+
+// endable tells whether people may end the access by hand.
+func (c *card) endable() bool {
+	_, asked := c.EndAsked()
+	some := c.several() && c.Access.Live() && !c.Access.Seen.IsZero() // is there, though others are not yet
+	there := c.Status == flow.Escalated && c.Access.Lingering.IsZero() || c.Status == flow.Approved && c.Access.Live() && (c.stuck() || some)
+	return there && c.Form.AllowRevoke && !asked
 }
 
 // outcome tells the requester that something has happened.

@@ -107,6 +107,10 @@ func (s Runs) List(ctx context.Context, q Query) (RunPage, error) {
 	case ByFlow:
 		q.Value = strings.ToLower(q.Value)
 	}
+	return s.list(ctx, q)
+}
+
+func (s Runs) list(ctx context.Context, q Query) (RunPage, error) {
 	page, err := s.Store.List(ctx, q)
 	if err != nil {
 		return RunPage{}, fmt.Errorf("list runs by %s: %w", q.By, err)
@@ -120,4 +124,10 @@ func (s Runs) List(ctx context.Context, q Query) (RunPage, error) {
 		out.Runs = append(out.Runs, r)
 	}
 	return out, nil
+}
+
+// Beginning finds runs whose id begins like this, in order of id: as many as
+// PageSize makes of limit. The cursor is "" if there are no others.
+func (s Runs) Beginning(ctx context.Context, prefix string, limit int) (RunPage, error) {
+	return s.list(ctx, Query{By: ByKind, Value: KindRun.Key(prefix), Limit: limit})
 }

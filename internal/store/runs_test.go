@@ -283,3 +283,22 @@ func TestRuns_List(t *testing.T) {
 	_, err := runs.List(t.Context(), store.Query{By: store.ByStatus, Value: "s", Cursor: "garbage"})
 	wantCode(t, err, flow.CodeInvalid)
 }
+
+// TestRuns_Beginning: runs are found by the beginning of their ids, in either case,
+// and by nothing else of them.
+func TestRuns_Beginning(t *testing.T) {
+	t.Parallel()
+	runs := store.Runs{Store: memory()}
+	for _, id := range []string{"aaaa0000-0000-4000-8000-000000000000", "aaaa1111-0000-4000-8000-000000000000", "bbbb0000-0000-4000-8000-aaaa00000000"} {
+		stored(t, runs, prompted(t, id, "f", start))
+	}
+	for prefix, want := range map[string]int{"aaaa": 2, "AAAA1": 1, "bbbb0000-0000-4000-8000-aaaa00000000": 1, "cccc": 0, "": 3} {
+		page, err := runs.Beginning(t.Context(), prefix, 0)
+		if err != nil || len(page.Runs) != want || page.Cursor != "" {
+			t.Errorf("%q: %d runs, %v", prefix, len(page.Runs), err)
+		}
+	}
+	if page, err := runs.Beginning(t.Context(), "aaaa", 1); err != nil || len(page.Runs) != 1 || page.Cursor == "" {
+		t.Errorf("the first of two: %d runs, cursor %q, %v", len(page.Runs), page.Cursor, err)
+	}
+}

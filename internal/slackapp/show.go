@@ -1,0 +1,315 @@
+package slackapp
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+// idBegun is how much of a run's id has to be typed, so that few begin like that.
+var idBegun = regexp.MustCompile(`^[0-9a-f]{4}[0-9a-f-]{0,32}$`)
+
+// show answers /sym show: what happened in a run. Runs that a person may not see
+// are as if they were not there.
+func (a *App) show(ctx context.Context, slackID, typed string) (any, error) {
+	who, err := a.Directory.Known(ctx, slackID)
+	if err != nil {
+		return nil, err
+	}
+	if who.Role == store.RoleDeactivated || who.Role == store.RoleBot {
+		return nil, flow.Errorf(flow.CodeForbidden, "only people of this workspace can see requests")
+	}
+	typed = strings.Trim(strings.TrimSpace(typed), "`")
+	typed = typed[strings.LastIndexByte(typed, ':')+1:] // of a resource name, the id is last
+	found, more, err := a.byID(ctx, who, strings.ToLower(typed))
+	if err != nil {
+		return nil, err
+	}
+	note := ""
+	if len(found) == 0 {
+		o, err := a.ownOf(ctx, who)
+		if err != nil {
+			return nil, err
+		}
+		all := o.all()
+		at, sure := meant(typed, namesOf(all))
+		for _, i := range at {
+			found = append(found, all[i])
+		}
+		switch {
+		case len(all) == 0 && typed == "":
+			return ephemeral("You have asked for nothing yet. `/sym req` does."), nil
+		case len(found) == 0:
+			found = all
+			if typed != "" {
+				note = "You have no request “" + fit(typed, maxInline) + "”, and there is none with such an id that you may see."
+			}
+		case len(found) == 1 && !sure:
+			note = "Taken for “" + fit(typed, maxInline) + "”:"
+		}
+		if len(found) == 1 && len(at) == 1 || len(all) == 1 && typed == "" {
+			return timeline(found[0], note, a.Now()), nil
+		}
+	} else if len(found) == 1 && !more {
+		return timeline(found[0], "", a.Now()), nil
+	}
+	p := page{}
+	if note != "" {
+		p.add(slack.NewSectionBlock(plain(note, maxText), nil, nil))
+	}
+	p.add(section("Which one? Type `/sym show` and its id:"))
+	for i, r := range found {
+		if i == maxWhich {
+			p.add(section(fmt.Sprintf("_and %d more: type more of the id_", len(found)-i)))
+			break
+		}
+		p.add(section(summary(r, a.Now(), r.Requester.Is(who.Actor))))
+	}
+	return ephemeral("Which request do you mean?", p.blocks...), nil
+}
+
+// maxWhich is how many runs somebody has to choose from.
+const maxWhich = 10
+
+// byID finds the runs of an id, or whose ids begin so, that a person may see. more:
+// there are others, which were not looked at.
+func (a *App) byID(ctx context.Context, who store.User, id string) (found []flow.Run, more bool, err error) {
+	var runs []flow.Run
+	if run, notAnID := flow.RunOf(id); notAnID == nil { // an event's id names its run too
+		r, err := a.Submit.Runs.Get(ctx, run)
+		if err != nil && flow.CodeOf(err) != flow.CodeUnknownRun {
+			return nil, false, err
+		}
+		if err == nil {
+			runs = append(runs, r)
+		}
+	} else if idBegun.MatchString(id) {
+		page, err := a.Submit.Runs.Beginning(ctx, id, 100)
+		if err != nil {
+			return nil, false, err
+		}
+		runs, more = page.Runs, page.Cursor != ""
+	}
+	for _, r := range runs {
+		may, err := a.maySee(ctx, who, r)
+		if err != nil {
+			return nil, false, err
+		}
+		if may {
+			found = append(found, r)
+		}
+	}
+	return found, more && len(found) > 0, nil
+}
+
+// maySee tells whether a person may see a run. Who is an admin is in the run once
+// it was sent, and in its flow before that.
+func (a *App) maySee(ctx context.Context, who store.User, r flow.Run) (bool, error) {
+	if r.MaySee(who.Actor, who.Guest()) == nil {
+		return true, nil
+	}
+	if r.Status != flow.Prompted {
+		return false, nil
+	}
+	f, err := a.Flows.Version(ctx, r.Flow, r.FlowVersion)
+	return err == nil && f.Environment.Administers(who.Actor), err
+}
+
+// timeline shows a run: what was asked for, where it stands, and each event with who
+// did it, when, and how long after the one before.
+func timeline(r flow.Run, note string, now time.Time) private {
+	c := card{message: workflow.Message{Kind: workflow.KindStatus}, Run: r}
+	if note != "" {
+		c.page.add(slack.NewSectionBlock(plain(note, maxText), nil, nil))
+	}
+	c.page.add(slack.NewHeaderBlock(plain(c.FlowTitle, maxHeader)))
+	if _, sent := r.Last(flow.EventRequest); sent || r.Status != flow.Prompted {
+		c.page.add(section(mention(r.Requester) + " asked for " + c.wish() + "."))
+	}
+	if reason := r.Reason(); reason != "" {
+		c.page.add(slack.NewSectionBlock(plain("“"+reason+"”", maxValue), nil, nil))
+	}
+	state := c.state()
+	if l := left(r, now); l != "" && r.Access.Live() {
+		state += " *" + l + "*"
+	}
+	c.page.add(section(state))
+	c.targets()
+	c.page.add(section("*What happened*"))
+	var lines []string
+	for i, e := range r.Events {
+		line := c.told(e) + "\n" + moment(e.At)
+		if i > 0 {
+			if d := e.At.Sub(r.Events[i-1].At); d >= time.Second {
+				line += " · after " + about(d)
+			}
+		}
+		lines = append(lines, line)
+	}
+	c.page.lines(lines, "event")
+	if took := c.took(); took != "" {
+		c.page.context(plain(took, maxText))
+	}
+	c.page.context(plain(requestLine+r.ID, maxText))
+	return ephemeral("The request of "+r.Requester.Display()+" for "+c.what()+": "+c.word(), c.page.blocks...)
+}
+
+// lines appends texts, each as a section. If they are too many, those in the middle
+// are left out: how it began and how it stands is asked for most.
+func (p *page) lines(lines []string, noun string) {
+	const around = 60 // characters of JSON around each text
+	room, blocks := maxBlocksJSON-reserveSize/2-p.size, maxMessageBlocks-reserveBlocks-len(p.blocks)
+	size := 0
+	for _, l := range lines {
+		size += cost(l) + around
+	}
+	first := min(len(lines), 3)
+	last := first
+	for size > room && last < len(lines)-1 || len(lines)-last+first > blocks {
+		size -= cost(lines[last]) + around
+		last++
+	}
+	for i, l := range lines {
+		switch {
+		case i == first && i < last:
+			p.add(section(fmt.Sprintf("_%s in between: the audit record has all._", count(last-first, noun))))
+		case i < first || i >= last:
+			p.add(section(l))
+		}
+	}
+}
+
+// told says what happened, and who did it.
+func (c *card) told(e flow.Event) string {
+	who := mention(e.Actor)
+	switch {
+	case e.Channel == flow.ChannelSDK:
+		who = "a rule of the flow"
+	case e.Actor.Kind == flow.KindSystem:
+		who = "the system"
+	}
+	text := c.deed(e, who)
+	if e.Channel == flow.ChannelAPI {
+		text += ", by the API"
+	}
+	if e.Count > 1 {
+		text += fmt.Sprintf(", %s until %s", count(e.Count, "time"), moment(e.Last))
+	}
+	var said []string
+	if message, _ := e.Fields[flow.KeyDecisionMessage].(string); message != "" && message != problems(e.Errors) {
+		said = append(said, message)
+	}
+	if message, _ := e.Fields[flow.KeyForwardMessage].(string); message != "" {
+		said = append(said, message)
+	}
+	if len(e.Errors) > 0 {
+		said = append(said, problems(e.Errors))
+	}
+	for _, s := range said {
+		text += "\n“" + escape(fit(s, maxSaid)) + "”"
+	}
+	return text
+}
+
+// maxSaid is how much of what was said with an event is shown in a timeline.
+const maxSaid = 300
+
+// deed is the sentence for an event, without what was said.
+func (c *card) deed(e flow.Event, who string) string {
+	if e.Failed() || e.Ignored() {
+		return c.failure(e, who)
+	}
+	switch e.Name {
+	case flow.EventPrompt:
+		return "✏️ " + who + " *opened the form*"
+	case flow.EventRequest:
+		if c.Submitter != nil {
+			return "📨 " + mention(*c.Submitter) + " *asked* for " + mention(c.Requester)
+		}
+		return "📨 " + who + " *asked*"
+	case flow.EventRequestForward:
+		if e.Fields[flow.KeyForwardReason] == string(flow.ActionUndeliverable) {
+			return "⏭️ *Passed on*: those asked could not be reached"
+		}
+		return "⏭️ *Passed on*: nobody decided in time"
+	case flow.EventRequestExpire:
+		return "⌛ *Expired*: nobody decided in time"
+	case flow.EventApprove:
+		if e.State == flow.StateInProgress {
+			return "☑️ " + who + " *approved*; it needed more approvals"
+		}
+		return "✅ " + who + " *approved*"
+	case flow.EventDeny:
+		if who == "the system" {
+			return "⛔ *Closed*: it " + closed(e)
+		}
+		return "⛔ " + who + " *denied*"
+	case flow.EventCancel:
+		return "↩️ " + who + " *withdrew it*"
+	case flow.EventEscalate:
+		if e.Fields[flow.KeyAgain] == true {
+			return "🔓 *Access was granted again*"
+		}
+		return "🔓 *Access began*"
+	case flow.EventDeescalate:
+		return "🔒 *Access ended*: " + howEnded(e)
+	}
+	return "▫️ " + safe(string(e.Name))
+}
+
+// failure is the sentence for an event that did not take place.
+func (c *card) failure(e flow.Event, who string) string {
+	switch {
+	case missed(e):
+		return "⚠️ *Access was gone*: somebody had taken it away at the target"
+	case e.Name == flow.EventEscalate:
+		return "⚠️ *Granting access failed*"
+	case e.Name == flow.EventDeescalate:
+		return "⚠️ *Taking access away failed*"
+	case e.Name == flow.EventRequestForward:
+		return "⚠️ *Could not be passed on*"
+	case e.Name == flow.EventRequestExpire:
+		return "⚠️ *Should have expired*, but was kept open"
+	case e.Name == flow.EventPrompt:
+		return "✋ " + who + " *may not ask* with this form"
+	}
+	what := map[flow.EventName]string{
+		flow.EventRequest: "request", flow.EventApprove: "approval", flow.EventDeny: "denial", flow.EventCancel: "withdrawal",
+	}[e.Name]
+	return "✋ The " + what + " of " + who + " *did not count*"
+}
+
+// took says how long the parts of a request took. It returns "" if none is over.
+func (c *card) took() string {
+	var parts []string
+	asked, _ := c.Last(flow.EventRequest)
+	decided, isDecided := c.Decision()
+	began, granted := c.Last(flow.EventEscalate)
+	ended, over := c.Last(flow.EventDeescalate)
+	if isDecided && !asked.At.IsZero() {
+		parts = append(parts, "decided "+within(decided.At.Sub(asked.At)))
+	}
+	if granted && isDecided {
+		parts = append(parts, "granted "+within(began.At.Sub(decided.At)))
+	}
+	if granted && over {
+		parts = append(parts, "access for "+about(ended.At.Sub(began.At)))
+	}
+	return sentence(strings.Join(parts, ", "))
+}
+
+// within says how long something took.
+func within(d time.Duration) string {
+	if d < time.Second {
+		return "at once"
+	}
+	return "in " + about(d)
+}
