@@ -93,7 +93,8 @@ func Cluster(i *flow.Integration) string {
 	if err != nil {
 		return ""
 	}
-	return strings.ToLower(u.Host)
+	host := strings.ToLower(u.Host)
+	return strings.TrimSuffix(host, map[string]string{"http": ":80", "https": ":443"}[u.Scheme])
 }
 
 // Entitlements says what a target means for a user of Boundary. The letters of its

@@ -46,6 +46,19 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// TestCluster: a cluster is one, however its address is written.
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"https://boundary.example.com": "boundary.example.com", "https://Boundary.example.com:443/": "boundary.example.com",
+		"http://127.0.0.1:80": "127.0.0.1", "https://boundary.example.com:9200": "boundary.example.com:9200", "https://boundary.example.com:80": "boundary.example.com:80",
+	} {
+		if got := boundary.Cluster(&flow.Integration{ExternalID: address}); got != want {
+			t.Errorf("%s: got %q, want %q", address, got, want)
+		}
+	}
+}
+
 func TestRights(t *testing.T) {
 	t.Parallel()
 	if diff := cmp.Diff(strategy.Rights{Secrets: []flow.SecretRef{secret}}, boundary.Type().RightsOf(right())); diff != "" {

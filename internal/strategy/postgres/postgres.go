@@ -39,7 +39,7 @@ func Type() strategy.Type {
 			{Name: SettingSecret, About: "the name of the secret with username and password, which the RDS Data API reads; its path is the secret's whole ARN"},
 			{Name: SettingDSN, About: "the name of the secret with the connection string, like postgres://sym:…@db.example.com/postgres, instead of resource_arn and secret_id. The server's certificate is checked (sslmode=verify-full) unless the string says otherwise: with verify-ca it may be another server's of the same authority, with require anybody's, and with disable all of it, and who has what, can be read and changed on the way"},
 			{Name: SettingCA, About: "the name of the secret with the certificates, in PEM, of the authorities that the server's certificate may come from, for dsn_secret_id; those that the system trusts unless set, among which are not those of Amazon RDS"},
-			{Name: strategy.SettingEndSessions, About: `"true": the person's sessions in the target's database are ended with the access; "false" unless set`, Check: strategy.CheckBoolean},
+			{Name: strategy.SettingEndSessions, About: `"true": the person's sessions at the server, in whichever database, are ended with the access; "false" unless set`, Check: strategy.CheckBoolean},
 			{Name: SettingIdentityDomain, About: "the domain of e-mail addresses whose part before the @ is the name of the person's user, like example.com; unless set, users are named by the whole address", Check: checkDomain},
 		}},
 		Targets: []strategy.TargetType{{
@@ -48,7 +48,7 @@ func Type() strategy.Type {
 				{Name: SettingRole, About: "the name of the role, as the catalog has it: capital letters count", Required: true, Check: checkName, Bindable: true},
 				{Name: SettingDatabase, About: "the name of the database that the role is for. Roles belong to the whole server: in which databases one may do what is up to its privileges", Required: true, Check: checkName, Bindable: true},
 			}},
-			Closes: "When it ends, the person's sessions in the database are closed, whatever they are doing.",
+			Closes: "When it ends, all of the person's sessions at the database server are closed, whatever they are doing.",
 			Habits: strategy.Habits{
 				Before:  "read first, and kept; from version 16 on, what others granted is told apart, and stays whenever it was granted. Before that, a later grant of others is not told apart from ours",
 				Expiry:  "no: `VALID UNTIL` ends passwords, not memberships",

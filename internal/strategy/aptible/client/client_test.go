@@ -86,8 +86,8 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-// TestOrganization: the external_id says which is meant, by id, handle or name; it
-// need not where we see one only.
+// TestOrganization: the external_id says which is meant, by id, handle or name. It
+// may be left out where we see one only, and must not name another.
 func TestOrganization(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -98,7 +98,9 @@ func TestOrganization(t *testing.T) {
 		{aptiblefake.Organization, true, false},
 		{"acme", true, false},
 		{"production", true, true},
-		{"production", false, false},
+		{"production", false, true},
+		{"", false, false},
+		{"", true, true},
 	} {
 		fake, _, s := opened(t)
 		if test.others {

@@ -12,7 +12,7 @@ import (
 )
 
 // organization is the one that the integration's external_id names, by id, handle or
-// name, or the only one that we see.
+// name. Without an external_id it is the only one that we see.
 func (r roles) organization(ctx context.Context) (resource, error) {
 	var named string
 	if i := r.frozen.Integration; i != nil {
@@ -28,7 +28,7 @@ func (r roles) organization(ctx context.Context) (resource, error) {
 		}
 		all = append(all, o)
 	}
-	if len(all) == 1 {
+	if len(all) == 1 && named == "" {
 		return all[0], nil
 	}
 	return resource{}, flow.Errorf(flow.CodeStrategy, "Aptible shows us %d organizations, and none is the integration's external_id %q: write the id of the one that is meant there", len(all), flow.Clip(named, 100))

@@ -129,7 +129,7 @@ func (r roles) Revoke(ctx context.Context, c strategy.Call) (strategy.Result, er
 		return strategy.Result{}, err
 	}
 	defer on.close()
-	role, database := c.Target.Settings[postgres.SettingRole], c.Target.Settings[postgres.SettingDatabase]
+	role := c.Target.Settings[postgres.SettingRole]
 	switch {
 	case seen.User == nil:
 		return strategy.Gone("PostgreSQL has no user " + c.Identity), nil
@@ -144,7 +144,7 @@ func (r roles) Revoke(ctx context.Context, c strategy.Call) (strategy.Result, er
 	if !r.ends() || len(seen.others()) > 0 {
 		return strategy.Result{}, nil
 	}
-	text, err := on.ask(ctx, End, c.Identity, database)
+	text, err := on.ask(ctx, End, c.Identity)
 	if err != nil {
 		return strategy.Result{}, err
 	}

@@ -56,9 +56,10 @@ const (
 		`WHERE me.rolname = current_user AND NOT EXISTS (SELECT 1 FROM pg_roles s WHERE s.rolsuper AND pg_has_role(r.oid, s.oid, 'MEMBER')) ` +
 		`AND (me.rolsuper OR me.rolcreaterole AND CAST(current_setting('server_version_num') AS integer) < 160000 ` +
 		`OR EXISTS (SELECT 1 FROM pg_auth_members a WHERE a.roleid = r.oid AND a.member = me.oid AND a.admin_option))`
-	// End ends the sessions of user $1 in database $2, and answers with how many.
+	// End ends the sessions of user $1, in whichever database they took the role on,
+	// and answers with how many.
 	End = `SELECT CAST(count(*) AS text) FROM (SELECT pg_terminate_backend(pid) AS ended FROM pg_stat_activity ` +
-		`WHERE usename = $1 AND datname = $2 AND pid <> pg_backend_pid()) AS sessions WHERE ended`
+		`WHERE usename = $1 AND pid <> pg_backend_pid()) AS sessions WHERE ended`
 )
 
 func grant(role, user string) string  { return "GRANT " + quoted(role) + " TO " + quoted(user) }

@@ -136,7 +136,7 @@ func (s *Server) execute(login string, readOnly bool, statement string, args []s
 	case client.Roles:
 		v = s.grantable(login)
 	case client.End:
-		n, err := s.end(login, args[0], args[1])
+		n, err := s.end(login, args[0])
 		t := strconv.Itoa(n)
 		return &t, "", err
 	}
@@ -315,10 +315,10 @@ func (s *Server) grantable(login string) []map[string]string {
 	return list
 }
 
-func (s *Server) end(login, user, database string) (int, error) {
+func (s *Server) end(login, user string) (int, error) {
 	before := len(s.sessions)
 	for _, x := range s.sessions {
-		if x != (Session{user, database}) {
+		if x.User != user {
 			continue
 		}
 		switch {
@@ -327,6 +327,6 @@ func (s *Server) end(login, user, database string) (int, error) {
 			return 0, refuse("42501", "permission denied to terminate process")
 		}
 	}
-	s.sessions = slices.DeleteFunc(s.sessions, func(x Session) bool { return x == Session{user, database} })
+	s.sessions = slices.DeleteFunc(s.sessions, func(x Session) bool { return x.User == user })
 	return before - len(s.sessions), nil
 }
