@@ -69,7 +69,7 @@ func showDrift(out io.Writer, report store.DriftReport) error {
 		fmt.Fprintln(out, "nothing was compared yet: -now does it now")
 		return nil
 	}
-	fmt.Fprintf(out, "%d grants at %d targets were compared, %s\n", report.Grants, report.Targets, report.Ended.Format(time.RFC3339))
+	fmt.Fprintf(out, "compared %s at %s, %s\n", count(report.Grants, "grant"), counted(report.Targets), report.Ended.Format(time.RFC3339))
 	switch {
 	case len(report.Found) > 0:
 		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -87,10 +87,18 @@ func showDrift(out io.Writer, report store.DriftReport) error {
 		fmt.Fprintf(out, "and %d more\n", report.More)
 	}
 	for _, title := range slices.Sorted(maps.Keys(report.Unknown)) {
-		fmt.Fprintf(out, "%s: %d have access that was never ours\n", title, report.Unknown[title])
+		fmt.Fprintf(out, "%s: nobody asked here for the access that %s\n", title, have(report.Unknown[title]))
 	}
 	for _, title := range slices.Sorted(maps.Keys(report.Unseen)) {
 		fmt.Fprintf(out, "%s could not be compared: %s\n", title, report.Unseen[title])
 	}
 	return nil
+}
+
+// have says how many people there are: "1 person has", "3 people have".
+func have(n int) string {
+	if n == 1 {
+		return "1 person has"
+	}
+	return fmt.Sprintf("%d people have", n)
 }

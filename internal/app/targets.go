@@ -254,7 +254,7 @@ func (d discover) update(ctx context.Context, dir string, typ strategy.Type, s f
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	if bytes.Equal(before, after) {
-		fmt.Fprintf(d.out, "%s: nothing has changed; strategy %s finds %s\n", file, s.Name, counted(changes.Present))
+		tellUnchanged(d.out, file, s.Name, changes, len(before) > 0)
 		return placed, nil
 	}
 	whole, report := catalog.LoadFS(replaced{catalog.Folder(dir), name, after}, d.org, d.types)
@@ -271,11 +271,14 @@ func (d discover) update(ctx context.Context, dir string, typ strategy.Type, s f
 	return placed, nil
 }
 
-func counted(n int) string {
+func counted(n int) string { return count(n, "target") }
+
+// count writes a number with its noun: "1 target", "2 targets".
+func count(n int, noun string) string {
 	if n == 1 {
-		return "1 target"
+		return "1 " + noun
 	}
-	return fmt.Sprintf("%d targets", n)
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // acceptable refuses a file that would be the first to have faults, or that has
@@ -315,15 +318,37 @@ func tell(out io.Writer, file, name string, c discovery.Changes, dry bool) {
 	for _, x := range c.Back {
 		fmt.Fprintf(out, "back     %s: %s\n", x.Name, x.Label)
 	}
-	for _, x := range c.Taken {
-		fmt.Fprintf(out, "left out %s: %s; another file has a target of that name\n", x.Name, x.Label)
-	}
+	tellTaken(out, c)
 	done := "is written"
 	if dry {
 		done = "would be written (-dry-run)"
 	}
-	fmt.Fprintf(out, "%s %s: strategy %s finds %s; %d added, %d renamed, %d gone, %d back\n",
-		file, done, name, counted(c.Present), len(c.Added), len(c.Renamed), len(c.Gone), len(c.Back))
+	fmt.Fprintf(out, "%s %s: strategy %s finds %s%s; %d added, %d renamed, %d gone, %d back\n",
+		file, done, name, counted(c.Present), elsewhere(c), len(c.Added), len(c.Renamed), len(c.Gone), len(c.Back))
+}
+
+// tellUnchanged says that a file stays as it is, or is not there as before.
+func tellUnchanged(out io.Writer, file, name string, c discovery.Changes, there bool) {
+	tellTaken(out, c)
+	state := "nothing has changed"
+	if !there {
+		state = "is not written, as nothing is new"
+	}
+	fmt.Fprintf(out, "%s: %s; strategy %s finds %s%s\n", file, state, name, counted(c.Present), elsewhere(c))
+}
+
+func tellTaken(out io.Writer, c discovery.Changes) {
+	for _, x := range c.Taken {
+		fmt.Fprintf(out, "left out %s: %s; another file has a target of that name\n", x.Name, x.Label)
+	}
+}
+
+// elsewhere says how many of those that were found are in other files already.
+func elsewhere(c discovery.Changes) string {
+	if c.Elsewhere == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d of which other files have", c.Elsewhere)
 }
 
 // hint says what is to be written by hand for what was found to be offered.

@@ -36,6 +36,8 @@ type Changes struct {
 	// their name for something else.
 	Taken   []Change
 	Present int // targets of the strategy that the system has
+	// Elsewhere of those are in other files, by hand or of another strategy.
+	Elsewhere int
 }
 
 // Change is one of them.
@@ -81,7 +83,7 @@ func Update(file []byte, in Input) ([]byte, Changes, error) {
 		case i >= 0:
 			at[i] = t
 		case elsewhere.covering(t) >= 0:
-			// Somebody has written it, or another strategy finds it, too.
+			changes.Elsewhere++ // somebody has written it, or another strategy finds it, too
 		case elsewhere.named(t) >= 0:
 			changes.Taken = append(changes.Taken, Change{Name: t.Name, Label: t.Label})
 		default:

@@ -220,6 +220,17 @@ func TestUpdate_Kept(t *testing.T) {
 	}
 }
 
+// TestUpdate_Elsewhere: what another file has is counted, and not added.
+func TestUpdate_Elsewhere(t *testing.T) {
+	t.Parallel()
+	theirs := both("Production", "Test")
+	theirs[0].Name = "by-hand"
+	got, changes := update(t, "", both("Production", "Test"), func(in *discovery.Input) { in.Elsewhere = theirs })
+	if got != "" || changes.Elsewhere != 2 || changes.Present != 2 {
+		t.Errorf("%+v\n%s", changes, got)
+	}
+}
+
 // TestUpdate_Taken: a name that another file uses for something else is told of.
 func TestUpdate_Taken(t *testing.T) {
 	t.Parallel()

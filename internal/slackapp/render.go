@@ -686,7 +686,8 @@ func (c *card) outcome(e flow.Event) string {
 	if reason, _ := e.Fields[flow.FieldNameReason].(string); reason != "" && e.Channel == flow.ChannelSDK {
 		rows = append(rows, row{"Reason of the rule", plain(reason, maxValue)})
 	}
-	if len(e.Errors) > 0 && e.Fields[flow.KeyDecisionMessage] != problems(e.Errors) { // else it is said already
+	said := e.Fields[flow.KeyDecisionMessage] == problems(e.Errors) || e.Name == flow.EventEscalate && c.failedParts()
+	if len(e.Errors) > 0 && !said {
 		rows = append(rows, row{"What went wrong", plain(problems(e.Errors), maxValue)})
 	}
 	switch {

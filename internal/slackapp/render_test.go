@@ -225,6 +225,7 @@ func TestRender(t *testing.T) {
 		"several-requested": accounts(t),
 		"several-granting":  accounts(t).intendAll().attempt(flow.EventEscalate, nil, flow.LookAgain{Text: "Number 3 in line, as the target is asked no faster than it allows. Its turn comes at about 09:00:20 (UTC)."}, flow.Fail{Reason: unavailable}),
 		"several-failed":    accounts(t).intendAll().attempt(flow.EventEscalate, flow.Fail{Reason: hopeless}, flow.Fail{Reason: hopeless}, flow.Fail{Reason: hopeless}),
+		"several-refused":   accounts(t).intendAll().do(flow.Fail{Step: flow.EventEscalate, Reason: hopeless}),
 		"several-short":     accounts(t).intendAll().attempt(flow.EventEscalate, nil, nil, flow.Fail{Reason: hopeless}),
 		"several-missing":   accounts(t).intendAll().attempt(flow.EventEscalate, nil, nil, nil).do(flow.Miss{Key: "b"}),
 		"several-ending": accounts(t).intendAll().attempt(flow.EventEscalate, nil, nil, nil).click(flow.ActionDeescalate, b, "").do(flow.Claim{Owner: "w", Until: start.Add(time.Hour)}).

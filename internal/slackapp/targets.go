@@ -51,7 +51,11 @@ func (c *card) targets() {
 	}
 	together(flow.PartGranted, "🔓 *Live*")
 	each(stays, "⏳ *Being taken away*")
-	each(flow.PartWaiting, "⏳ *Being granted*")
+	if c.stuck() && c.Status == flow.Approved { // all of it has failed, before any was tried
+		each(flow.PartWaiting, "⚠️ *Not granted*")
+	} else {
+		each(flow.PartWaiting, "⏳ *Being granted*")
+	}
 	each(flow.PartFailed, "⚠️ *Not granted*")
 	together(flow.PartMissing, "⚠️ *Taken away at the target*")
 	together(flow.PartRemoved, "🔒 *Ended*")

@@ -94,16 +94,32 @@ func (r Rights) Looking() Rights {
 
 // RightsOf says what a strategy needs in AWS, with its targets: what the type's
 // Rights say, and to read the secrets that settings which it declares name, its own
-// and its integration's.
+// and its integration's. A setting that is bound to a field counts as not known,
+// also where the target has a value of its own for it, and in the target of a run,
+// which has what was asked for: both take the same rights.
 func (t Type) RightsOf(s flow.Strategy) Rights {
 	rights := []Rights{{Secrets: secrets(t.Settings.Known, s.Secrets)}}
 	if s.Integration != nil {
 		rights = append(rights, Rights{Secrets: secrets(t.Integration.Settings, s.Integration.Secrets)})
 	}
 	if t.Rights != nil {
+		s.Targets = unbound(s.Targets)
 		rights = append(rights, t.Rights(s))
 	}
 	return Join(rights...)
+}
+
+// unbound gives targets without the settings that fields fill in.
+func unbound(targets []flow.Target) []flow.Target {
+	out := slices.Clone(targets)
+	for i, t := range out {
+		out[i].Settings = maps.Clone(t.Settings)
+		for _, name := range t.FieldBindings {
+			delete(out[i].Settings, name)
+		}
+		out[i].Each = nil
+	}
+	return out
 }
 
 func secrets(known []Setting, refs map[string]flow.SecretRef) []flow.SecretRef {

@@ -1,9 +1,10 @@
 package strategy_test
 
 import (
+	"cmp"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
@@ -38,12 +39,12 @@ func TestJoin(t *testing.T) {
 		Secrets: []flow.SecretRef{{Name: "other", Path: "/sym/other"}, token},
 	}
 	for name, got := range map[string]strategy.Rights{"a+b": strategy.Join(a, b), "b+a": strategy.Join(b, a), "again": strategy.Join(want)} {
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := gocmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
 	looking := strategy.Rights{Allow: want.Allow[1:], Assume: want.Assume, Secrets: want.Secrets}
-	if diff := cmp.Diff(looking, want.Looking()); diff != "" {
+	if diff := gocmp.Diff(looking, want.Looking()); diff != "" {
 		t.Errorf("to look (-want +got):\n%s", diff)
 	}
 	names := []string{
@@ -55,14 +56,42 @@ func TestJoin(t *testing.T) {
 		"right to iam:GetGroup on arn:g2 if aws:x is 1 or 2",
 		"role " + role.ARN + " with external id b-1", "role " + role.ARN + " with external id c-1",
 	}
-	if diff := cmp.Diff(names, want.Names()); diff != "" {
+	if diff := gocmp.Diff(names, want.Names()); diff != "" {
 		t.Errorf("names (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"function arn:f"}, strategy.InvokeFunctions("arn:f").Names()); diff != "" {
+	if diff := gocmp.Diff([]string{"function arn:f"}, strategy.InvokeFunctions("arn:f").Names()); diff != "" {
 		t.Errorf("names (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(strategy.Rights{}, strategy.Join(strategy.InvokeFunctions())); diff != "" {
+	if diff := gocmp.Diff(strategy.Rights{}, strategy.Join(strategy.InvokeFunctions())); diff != "" {
 		t.Errorf("of no functions (-want +got):\n%s", diff)
+	}
+}
+
+// TestRightsOf_Bound: what fields fill in is not known to a configuration, so that
+// the target of a run takes the same rights as the one that it comes from.
+func TestRightsOf_Bound(t *testing.T) {
+	t.Parallel()
+	typ := strategy.Type{Name: "acme", Rights: func(s flow.Strategy) strategy.Rights {
+		var on []string
+		for _, t := range s.Targets {
+			on = append(on, "arn:"+t.Settings["room"]+"/"+cmp.Or(t.Settings["door"], "*"))
+		}
+		return strategy.Rights{Allow: []strategy.Allow{{Actions: []string{"acme:Open"}, Resources: on}}}
+	}}
+	target := flow.Target{Settings: map[string]string{"room": "lab", "door": "front"}, FieldBindings: []string{"door"}}
+	want := []string{"right to acme:Open on arn:lab/*"}
+	for name, targets := range map[string][]flow.Target{
+		"configuration": {target},
+		"one":           {target.Bind(map[string]any{"door": "back"})},
+		"several":       target.Bind(map[string]any{"door": []any{"back", "side"}}).All(),
+		"together":      {target.Bind(map[string]any{"door": []any{"back", "side"}})},
+	} {
+		if diff := gocmp.Diff(want, typ.RightsOf(flow.Strategy{Targets: targets}).Names()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	if target.Settings["door"] != "front" {
+		t.Error("the target was changed")
 	}
 }
 
@@ -86,15 +115,15 @@ func TestRightsOf(t *testing.T) {
 		Allow:   []strategy.Allow{{Actions: []string{"kms:Sign"}, Resources: []string{"arn:k"}}},
 		Secrets: []flow.SecretRef{key, token},
 	}
-	if diff := cmp.Diff(want, typ.RightsOf(s)); diff != "" {
+	if diff := gocmp.Diff(want, typ.RightsOf(s)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if diff := cmp.Diff(want, typ.RightsOf(s).Looking()); diff != "" {
+	if diff := gocmp.Diff(want, typ.RightsOf(s).Looking()); diff != "" {
 		t.Errorf("to look (-want +got):\n%s", diff)
 	}
 	s.Integration, s.Secrets = nil, nil
 	want.Secrets = nil
-	if diff := cmp.Diff(want, typ.RightsOf(s)); diff != "" {
+	if diff := gocmp.Diff(want, typ.RightsOf(s)); diff != "" {
 		t.Errorf("without secrets (-want +got):\n%s", diff)
 	}
 }

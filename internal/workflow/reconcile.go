@@ -127,6 +127,8 @@ func (c Reconcile) goOn(ctx context.Context, comparison *store.Comparison) (bool
 				report.Unseen = map[string]string{}
 			}
 			report.Unseen[p.target.Title()] = flow.Clip(flow.UserMessage(err), 300)
+		default:
+			report.Targets, report.Grants = report.Targets+1, report.Grants+len(p.granted)
 		}
 		for _, d := range found {
 			enter(report, comparison.Last, d)
@@ -137,7 +139,6 @@ func (c Reconcile) goOn(ctx context.Context, comparison *store.Comparison) (bool
 			}
 			report.Unknown[p.target.Title()] += unknown
 		}
-		report.Targets, report.Grants = report.Targets+1, report.Grants+len(p.granted)
 		comparison.After = p.id
 	}
 	return true, nil

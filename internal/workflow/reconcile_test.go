@@ -337,7 +337,7 @@ func TestReconcile_Pace(t *testing.T) {
 	}
 	report, err = c.Look(t.Context())
 	must(t, err)
-	if report.Targets != 5 || w.target.calls["list"] != 6 || len(report.Unseen) != 1 {
+	if report.Targets != 4 || w.target.calls["list"] != 6 || len(report.Unseen) != 1 {
 		t.Errorf("after %d calls: %+v", w.target.calls["list"], report)
 	}
 	if report, err = c.Look(t.Context()); err != nil || w.target.calls["list"] != 6 {
