@@ -21,7 +21,6 @@ import (
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/lambdahost"
 	"github.com/symflows/symflows/internal/store"
-	"github.com/symflows/symflows/internal/store/sqlite"
 	"github.com/symflows/symflows/internal/strategy/builtin"
 	"github.com/symflows/symflows/internal/strategy/builtin/clients"
 )
@@ -35,7 +34,7 @@ func drift(ctx context.Context, args []string, settings config.Settings, out io.
 	if err := parse(set, args); err != nil {
 		return err
 	}
-	db, err := sqlite.Open(databaseFile(*data), time.Now)
+	db, err := openState(*data)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,22 @@ import (
 	"github.com/symflows/symflows/internal/aws/awsfake"
 	"github.com/symflows/symflows/internal/flow"
 )
+
+// TestDrift_NothingRuns: where nothing has run yet, the command says what to do.
+func TestDrift_NothingRuns(t *testing.T) {
+	t.Parallel()
+	missing := filepath.Join(t.TempDir(), "state")
+	for _, command := range [][]string{{"drift"}, {"drift", "-now"}, {"identity", "list", "alice@example.com"}, {"token", "list"}, {"standing", "confirm"}} {
+		var out bytes.Buffer
+		err := Main(t.Context(), append(command, "-data", missing), os.Getenv, &out, &out)
+		if err == nil || !strings.Contains(err.Error(), "start local first") {
+			t.Errorf("%q: %v", command, err)
+		}
+	}
+	if _, err := os.Stat(missing); err == nil {
+		t.Error("the folder was made")
+	}
+}
 
 // TestDrift_AWS: access that an administrator takes away at AWS is missed within
 // two hours, told, shown by the command, and granted again by who approved it, to

@@ -210,6 +210,49 @@ func TestExample_AWS(t *testing.T) {
 	}
 }
 
+// TestExample_Several runs what docs/flows.md shows of several targets on one
+// request, as it stands there, by rights of our own. One of two accounts is not there.
+func TestExample_Several(t *testing.T) {
+	x := newExample(t)
+	p, must, run := x.product, x.must, x.run
+	guide := readFile(t, filepath.Join(x.folder, "../../flows.md"))
+	_, guide, _ = strings.Cut(guide, "### Several targets on one request")
+	_, guide, _ = strings.Cut(guide, "```yaml\n")
+	shown, _, ok := strings.Cut(guide, "```")
+	if !ok {
+		t.Fatal("the guide shows no configuration")
+	}
+	must(os.RemoveAll(p.path("flows")))
+	must(os.Mkdir(p.path("flows"), 0o700))
+	must(os.WriteFile(p.path("flows/several.yaml"), []byte(shown), 0o600))
+	x.start()
+	has := func() bool {
+		return x.fake.IdentityCenter.Assigned(awsfake.Own, exampleAdmin, exampleAccount, "USER", exampleAlice)
+	}
+
+	alice, lead := p.local.Slack.As("alice"), p.local.Slack.As("lead")
+	must(alice.Command("/sym req aws-admin"))
+	must(alice.Fill(map[string]string{"Target": "Administrator", "Accounts": exampleAccount + ",222222222222", "For how long?": "30 minutes"}))
+	must(alice.Submit())
+	must(p.settle())
+	must(lead.Click("", "Approve"))
+	must(p.settle())
+	x.pass(12, 5*time.Second)
+	r := run(flow.Escalated)
+	var parts []string
+	for _, part := range r.Access.Entitlements {
+		parts = append(parts, part.Title()+" "+string(part.State()))
+	}
+	if got, want := strings.Join(parts, ", "), exampleAccount+" granted, 222222222222 failed"; !has() || got != want {
+		t.Errorf("at AWS: %t; %s, want %s", has(), got, want)
+	}
+	x.pass(32*12, 5*time.Second)
+	run(flow.Deescalated)
+	if has() {
+		t.Error("access is still there")
+	}
+}
+
 func readFile(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(name)

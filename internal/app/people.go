@@ -17,7 +17,6 @@ import (
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/store"
-	"github.com/symflows/symflows/internal/store/sqlite"
 )
 
 // people manages who people are, in a deployment on this machine or in AWS.
@@ -69,7 +68,7 @@ func (c peopleCommand) with(ctx context.Context, act func(people) error) error {
 		}
 		return act(remotePeople{remote})
 	}
-	db, err := sqlite.Open(databaseFile(*c.data), time.Now)
+	db, err := openState(*c.data)
 	if err != nil {
 		return err
 	}

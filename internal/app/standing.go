@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/symflows/symflows/internal/store"
-	"github.com/symflows/symflows/internal/store/sqlite"
 )
 
 // standing confirms what a deployment on this machine holds back. In AWS, the
@@ -21,7 +20,7 @@ func standing(ctx context.Context, args []string, out io.Writer) error {
 	if err := parse(set, args[1:]); err != nil {
 		return err
 	}
-	db, err := sqlite.Open(databaseFile(*data), time.Now)
+	db, err := openState(*data)
 	if err != nil {
 		return err
 	}

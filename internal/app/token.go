@@ -15,7 +15,6 @@ import (
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
-	"github.com/symflows/symflows/internal/store/sqlite"
 )
 
 // tokens manages the tokens of a deployment, on this machine or in AWS.
@@ -143,7 +142,7 @@ func withTokens(ctx context.Context, data, url string, settings config.Settings,
 		}
 		return act(remote)
 	}
-	db, err := sqlite.Open(databaseFile(data), time.Now)
+	db, err := openState(data)
 	if err != nil {
 		return err
 	}
