@@ -22,6 +22,7 @@
 //	standing.go      confirms ends of access that were held back
 //	drift.go         shows where targets differ from what was granted
 //	redrive.go       repeats what functions in AWS gave up on
+//	state.go         opens the state of this machine, for commands beside a server
 //
 // Parts that deployments in AWS have too are built by package core. Functions in
 // AWS have a main package each, in functions/, and the stack is in infra/.
