@@ -284,8 +284,15 @@ func endModal(access []flow.Run, chosen, note string, now time.Time) slack.Modal
 		blocks = append(blocks, slack.NewSectionBlock(plain(note, maxText), nil, nil))
 	}
 	var all, preset []choice
+	labels := map[string]int{}
+	for _, r := range access {
+		labels[endLabel(r, now)]++
+	}
 	for _, r := range access {
 		c := choice{value: r.ID, label: endLabel(r, now)}
+		if labels[c.label] > 1 { // else nobody could tell which is which
+			c.label += " · " + shortID(r)
+		}
 		if r.ID == chosen || len(access) == 1 {
 			preset = []choice{c}
 		}
@@ -302,7 +309,7 @@ func endModal(access []flow.Run, chosen, note string, now time.Time) slack.Modal
 	return modal(viewEnd, "End access", "End now", metadata{}, blocks)
 }
 
-// endLabel names access in a list, so that two of the same target differ.
+// endLabel names access in a list.
 func endLabel(r flow.Run, now time.Time) string {
 	c := card{Run: r}
 	lasts := left(r, now)

@@ -166,7 +166,9 @@ func TestEndModal(t *testing.T) {
 	r := request(t).click(flow.ActionApprove, person(bob, "Bob"), "").decide().intend().do(flow.Escalate{}).r
 	forever := report(t).r
 	forever.ID = flow.RunIDFrom("sym", "another")
-	v := endModal([]flow.Run{r, forever}, r.ID, "Is it this one that you mean by “ordres <!here>”?", start.Add(20*time.Minute))
+	again := forever // of which one could not tell it by its name
+	again.ID = flow.RunIDFrom("sym", "one more")
+	v := endModal([]flow.Run{r, forever, again}, r.ID, "Is it this one that you mean by “ordres <!here>”?", start.Add(20*time.Minute))
 	body, err := json.Marshal(v)
 	if err != nil {
 		t.Fatal(err)
@@ -308,5 +310,28 @@ func TestOwnOf_OtherAccount(t *testing.T) {
 	o, err := w.app.ownOf(t.Context(), other)
 	if err != nil || len(o.access)+len(o.open)+len(o.over) > 0 {
 		t.Errorf("sees %+v, %v", o, err)
+	}
+}
+
+// TestOwnOf_Many: of very many runs the newest are read, and that there are older
+// ones is known.
+func TestOwnOf_Many(t *testing.T) {
+	t.Parallel()
+	w := memoryWorld(t)
+	r := w.routed()
+	for i := range maxOwn {
+		more := r
+		more.ID, more.Rev, more.Created = flow.RunIDFrom("sym", fmt.Sprint(i)), 0, r.Created.Add(time.Duration(i+1)*time.Minute)
+		if _, err := w.runs.Put(t.Context(), more); err != nil {
+			t.Fatal(err)
+		}
+	}
+	who := store.User{Actor: r.Requester, Role: store.RoleMember}
+	o, err := w.app.ownOf(t.Context(), who)
+	if err != nil || len(o.open) != maxOwn || !o.cut || o.open[maxOwn-1].ID == r.ID {
+		t.Errorf("%d runs, cut: %t, %v", len(o.open), o.cut, err)
+	}
+	if got := w.command(alice, "list"); !strings.Contains(got, "Only your newest 600 requests are looked at.") {
+		t.Errorf("list: %s", got)
 	}
 }

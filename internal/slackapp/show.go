@@ -28,7 +28,9 @@ func (a *App) show(ctx context.Context, slackID, typed string) (any, error) {
 		return nil, flow.Errorf(flow.CodeForbidden, "only people of this workspace can see requests")
 	}
 	typed = strings.Trim(strings.TrimSpace(typed), "`")
-	typed = typed[strings.LastIndexByte(typed, ':')+1:] // of a resource name, the id is last
+	if !strings.Contains(typed, " ") {
+		typed = typed[strings.LastIndexByte(typed, ':')+1:] // of a resource name, the id is last
+	}
 	found, more, err := a.byID(ctx, who, strings.ToLower(typed))
 	if err != nil {
 		return nil, err
