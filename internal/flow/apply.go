@@ -81,7 +81,7 @@ func (in Receive) apply(r *Run, now time.Time) error {
 		}
 	}
 	if r.Size > MaxRunBytes && in.Action != ActionDeescalate && in.Actor.Kind != KindSystem {
-		return Errorf(CodeFull, "this run has grown so large that it accepts nothing but the end of its access: start a new request")
+		return full
 	}
 	switch in.Action {
 	case ActionRequest:
@@ -156,6 +156,8 @@ func (in Receive) apply(r *Run, now time.Time) error {
 	})
 	return nil
 }
+
+var full = Errorf(CodeFull, "this run has grown so large that it accepts nothing but the end of its access: start a new request")
 
 var stale = Errorf(CodeStale, "that is over already")
 

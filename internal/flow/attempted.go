@@ -128,7 +128,8 @@ func (r *Run) note(step EventName, o Outcome, now time.Time) error {
 		p.Began = now
 	}
 	if !o.Done.IsZero() {
-		p.Waiting, p.Warnings = nil, clipWarnings(o.Warnings)
+		p.Waiting, p.Warnings = nil, nil
+		p.Warnings = r.Access.few(o.Warnings, func(p Part) []string { return p.Warnings })
 		if p.Error != nil && p.Error.Step == step { // why it was not granted stays
 			p.Error = nil
 		}
@@ -137,7 +138,8 @@ func (r *Run) note(step EventName, o Outcome, now time.Time) error {
 			p.Seen, p.Lost = o.Done.UTC(), time.Time{}
 			return nil
 		}
-		p.Removed, p.StillHeld, p.Kept, p.GrantedBy = o.Done.UTC(), o.StillHeld, o.Kept, o.GrantedBy
+		p.Removed, p.StillHeld, p.Kept, p.GrantedBy = o.Done.UTC(), o.StillHeld, o.Kept, nil
+		p.GrantedBy = r.Access.few(o.GrantedBy, func(p Part) []string { return p.GrantedBy })
 		return nil
 	}
 	switch not := o.Not.(type) {
@@ -177,6 +179,17 @@ func (p *Part) wait(step EventName, in LookAgain, now time.Time) {
 	in.Step, in.Text = step, Clip(in.Text, maxPartText)
 	w := in.after(p.Waiting, now)
 	p.Waiting = &w
+}
+
+// few keeps of what a target says as much as there is room for beside what those of
+// the other parts said, by of: events show no more of all together.
+func (a *Access) few(said []string, of func(Part) []string) []string {
+	room := maxWarnings + 1 // one more tells that there were more
+	for _, p := range a.Entitlements {
+		room -= len(of(p))
+	}
+	said = clipWarnings(said)
+	return said[:min(len(said), max(room, 0))]
 }
 
 // keepOutput keeps what a target answered, while all parts' together are within
@@ -241,7 +254,9 @@ func (r *Run) noteFailure(step EventName, parts []*Part, now time.Time) {
 	for _, p := range parts {
 		p.Error.EventID = r.Error.EventID
 	}
-	r.amend(r.Error.EventID, func(e *Event) { e.Fields = r.withListing(e.Fields) })
+	if r.Size <= MaxRunBytes { // else there is room for the end only
+		r.amend(r.Error.EventID, func(e *Event) { e.Fields = r.withListing(e.Fields) })
+	}
 	r.Error = before
 }
 

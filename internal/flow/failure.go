@@ -124,6 +124,9 @@ func (in Retry) apply(r *Run, now time.Time) error {
 	if r.Error.Step == EventEscalate && r.removing() {
 		return stale
 	}
+	if r.Error.Step == EventEscalate && r.Size > MaxRunBytes {
+		return full
+	}
 	r.Postponed = nil
 	failed, missing := r.Error.EventID, r.Status == Escalated && r.Error.Step == EventEscalate
 	if missing {

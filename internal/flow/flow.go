@@ -130,8 +130,12 @@ type Target struct {
 	Caution string `json:"caution,omitempty"`
 }
 
-// MaxTargets is how many targets one request may be for.
-const MaxTargets = 50
+// How many targets one request may be for, and how long what lists fill in of all of
+// them may be together: it is part of many records.
+const (
+	MaxTargets     = 50
+	maxTargetBytes = 8 << 10
+)
 
 // Title is what people read: the label, or the name where there is none.
 func (t Target) Title() string {
@@ -220,6 +224,9 @@ func (t Target) With(settings map[string]string) Target {
 func (t Target) checkMany() error {
 	if len(t.Each) > MaxTargets {
 		return Errorf(CodeInvalid, "asks for more than %d targets at once: choose fewer, and make another request for the others", MaxTargets)
+	}
+	if b, err := EncodeJSON(t.Each); err != nil || len(b) > maxTargetBytes {
+		return Errorf(CodeInvalid, "asks for %d targets whose settings are longer than %d KB together: choose fewer, and make another request for the others", len(t.Each), maxTargetBytes>>10)
 	}
 	return nil
 }

@@ -326,3 +326,90 @@ func TestRetry_Removing(t *testing.T) {
 		t.Errorf("Retry gives %v", err)
 	}
 }
+
+// TestAttempted_Full: whatever targets say, and however often people have it granted
+// again, a run of fifty targets can be stored, until all is taken away.
+func TestAttempted_Full(t *testing.T) {
+	t.Parallel()
+	const most = 400 << 10 // DynamoDB's
+	in := intendSeveral
+	in.Target.Each, in.Entitlements = nil, nil
+	for i := range MaxTargets {
+		settings := map[string]string{"account_id": fmt.Sprintf("%012d", i), "role": strings.Repeat("r", 118)}
+		in.Target.Each = append(in.Target.Each, settings)
+		in.Entitlements = append(in.Entitlements, Entitlement{Key: strings.Repeat("k", 200) + fmt.Sprint(i), Settings: settings})
+	}
+	if err := in.Target.checkMany(); err != nil {
+		t.Fatal(err)
+	}
+	r := situations()["approved"].run
+	r.Fields = map[string]any{"role": strings.Repeat("f", MaxFieldsBytes)}
+	r.Context, _ = json.Marshal(strings.Repeat("c", MaxContextBytes))
+	r.Target, r.DurationSeconds = &in.Target, 30*24*60*60
+	now := t0
+	apply := func(in Input) error {
+		next, err := Apply(r, in, now)
+		if err != nil {
+			return err
+		}
+		body, err := json.Marshal(next)
+		if err != nil || len(body) > most {
+			t.Fatalf("%T makes it %d bytes, %v", in, len(body), err)
+		}
+		r, r.Size = next, len(body)
+		return nil
+	}
+	if err := apply(in); err != nil {
+		t.Fatal(err)
+	}
+	codes := []Code{CodeStrategy, CodeNotObserved, CodeUnavailable, CodeIdentity, CodeConfigNeeded}
+	said := slices.Repeat([]string{strings.Repeat("é", 1000)}, 100)
+	attempt := func(step EventName, code Code, fails int) {
+		t.Helper()
+		var outcomes []Outcome
+		for i, e := range r.Access.Ready(step, now) {
+			o := Outcome{Key: e.Key, Output: json.RawMessage(`"` + strings.Repeat("o", MaxOutputBytes-2) + `"`), Warnings: said, GrantedBy: said}
+			switch {
+			case i == 0 && fails > 0:
+				o.Not = LookAgain{Step: step, Text: said[0]}
+			case fails > 0 && i <= fails:
+				o.Not = failing(step, code, said[0])
+			default:
+				o.Done = now
+			}
+			outcomes = append(outcomes, o)
+		}
+		if err := apply(tried(step, outcomes...)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	attempt(EventEscalate, CodeStrategy, 48)
+	again := 0
+	for i := range 100 {
+		for r.Status == Approved {
+			now = now.Add(GrantWindow)
+			attempt(EventEscalate, codes[i%len(codes)], 48)
+		}
+		if err := apply(Retry{Actor: requester}); err != nil {
+			if CodeOf(err) != CodeFull {
+				t.Fatal(err)
+			}
+			break
+		}
+		again++
+	}
+	if again < 1 || again == 100 {
+		t.Errorf("granted again %d times", again)
+	}
+	now = r.Access.End.Add(time.Hour)
+	for i := 0; r.Status != Deescalated && i < 50; i++ {
+		if err := apply(Claim{Owner: "worker", Until: now.Add(time.Minute)}); err != nil {
+			t.Fatal(err)
+		}
+		attempt(EventDeescalate, codes[i%len(codes)], max(0, 48-2*i))
+		now = now.Add(time.Hour)
+	}
+	if r.Status != Deescalated {
+		t.Errorf("%s: %s; %+v", r.Status, stands(r), r.Error)
+	}
+}

@@ -84,7 +84,7 @@ func (a *Access) note(ctx context.Context, id string, cause error, in flow.Input
 	}
 	r, err := a.Runs.Change(ctx, id, a.Clock.Now, func(flow.Run) (flow.Input, error) { return in, nil })
 	switch {
-	case flow.CodeOf(err) == flow.CodeStale && cause != nil:
+	case flow.CodeOf(err) == flow.CodeStale:
 		return flow.StepDone, flow.Run{}, nil // ended meanwhile
 	case err != nil:
 		return "", flow.Run{}, again(err)

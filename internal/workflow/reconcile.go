@@ -360,7 +360,8 @@ func (c Reconcile) differs(ctx context.Context, p place, observer strategy.Obser
 	switch d.Kind = g.Compare(seen.Presence, seen.Value, live, leaving, c.Now()); d.Kind {
 	case flow.DriftMissing:
 		who = last(func(h holding) bool {
-			return h.run.Held(c.Now()) && !h.run.Access.SeenAt(e.Key).After(c.Now().Add(-settled)) && !has(h)
+			at := h.run.Access.SeenAt(e.Key) // zero: this one of several was never granted to the run
+			return h.run.Held(c.Now()) && !at.IsZero() && !at.After(c.Now().Add(-settled)) && !has(h)
 		})
 		if who == nil { // being granted, or its end has come
 			d.Kind = ""

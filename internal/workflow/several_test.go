@@ -282,3 +282,26 @@ func TestSeveralTargets_Shared(t *testing.T) {
 	w.want(b, flow.Deescalated)
 	w.wantPresent()
 }
+
+// TestSeveralTargets_MissingShared: what is missing is noted on the run that had it,
+// and not on a later one to which it was never granted.
+func TestSeveralTargets_MissingShared(t *testing.T) {
+	t.Parallel()
+	w := severalOf(t, []string{ones, twos}, forever)
+	a := w.approved("a")
+	w.want(a, flow.Escalated)
+	w.pass(time.Minute)
+	w.accounts = []string{twos, threes}
+	w.target.fates["observe "+two] = []fate{refused}
+	b := w.approved("b")
+	w.want(b, flow.Escalated)
+	w.stand(b, "failed granted")
+	w.target.has[two] = false
+	c, _ := w.reconcile(true)
+	report := w.compared(c)
+	w.stand(a, "granted missing")
+	w.stand(b, "failed granted")
+	if len(report.Found) != 1 || report.Found[0].Run != a {
+		t.Errorf("found %+v, want %s", report.Found, a)
+	}
+}
