@@ -74,6 +74,8 @@ func uses() map[string][]use {
 		application = "arn:aws:account-access:us-east-1:" + account + ":application/app-1234"
 		view        = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
 		edit        = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSEditPolicy"
+		cluster     = "arn:aws:rds:us-east-1:" + account + ":cluster:orders"
+		login       = "arn:aws:secretsmanager:us-east-1:" + account + ":secret:sym/orders-AbCdEf"
 	)
 	// A configuration names groups without their paths, so that what it asks for
 	// has a pattern beside the name. Whoever makes the connector knows the path.
@@ -139,6 +141,14 @@ func uses() map[string][]use {
 			},
 			map[string]cty.Value{"aws_eks": cty.ObjectVal(map[string]cty.Value{"region": cty.StringVal("us-east-1"), "cluster_names": texts("main"), "policy_arns": texts(view, edit)})},
 		}},
+		"postgres": {{
+			flow.Strategy{
+				Type: "postgres", Settings: map[string]string{"resource_arn": cluster}, Secrets: map[string]flow.SecretRef{"secret_id": {Source: "aws_secrets_manager", Path: login}},
+				Targets: []flow.Target{target("postgres_role", "role", "app_rw", "database", "orders")},
+			},
+			map[string]string{"PostgresClusterArns": cluster, "PostgresSecretArns": login},
+			map[string]cty.Value{"postgres": cty.ObjectVal(map[string]cty.Value{"cluster_arns": texts(cluster), "secret_arns": texts(login)})},
+		}},
 	}
 }
 
@@ -166,11 +176,15 @@ func TestRights(t *testing.T) {
 		}
 		for i, u := range uses()[name] {
 			var want []string
-			for _, a := range typ.RightsOf(u.strategy).Allow {
+			rights := typ.RightsOf(u.strategy)
+			for _, a := range rights.Allow {
 				want = append(want, allowed(a.Actions, a.Resources, a.When, here.Replace)...)
 			}
+			for _, s := range rights.Secrets {
+				want = append(want, allowed([]string{"secretsmanager:GetSecretValue"}, []string{s.Path}, nil, here.Replace)...)
+			}
 			want = sorted(want)
-			if len(want) < 3 {
+			if len(want) < 2 {
 				t.Errorf("%s: use %d asks for %q only", name, i, want)
 			}
 			if diff := cmp.Diff(want, cloudFormation(t, u.parameters).rights); diff != "" {

@@ -166,6 +166,20 @@ locals {
         Condition = { StringEquals = { "eks:policyArn" = local.eks.policy_arns } }
       },
     ] : statement if var.aws_eks != null]
+
+    postgres = var.postgres == null ? [] : [
+      {
+        Effect   = "Allow"
+        Action   = ["rds-data:ExecuteStatement"]
+        Resource = var.postgres.cluster_arns
+      },
+      # Which the Data API reads in the name of whoever calls it.
+      {
+        Effect   = "Allow"
+        Action   = ["secretsmanager:GetSecretValue"]
+        Resource = var.postgres.secret_arns
+      },
+    ]
   }
 }
 

@@ -65,6 +65,15 @@ variable "aws_account_access" {
   default = null
 }
 
+variable "postgres" {
+  description = "For strategies of type postgres that act by the RDS Data API: the ARNs of the clusters, and of the secrets with the logins."
+  type = object({
+    cluster_arns = list(string)
+    secret_arns  = list(string)
+  })
+  default = null
+}
+
 variable "aws_eks" {
   description = "For strategies of type aws_eks: the clusters of a region, and the access policies that may be given in them."
   type = object({
