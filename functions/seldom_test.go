@@ -138,6 +138,11 @@ func TestSeldom(t *testing.T) {
 	a.must(a.slack.As("alice").Command("/sym req"))
 	a.must(a.slack.As("alice").Close())
 	a.request("alice", "watched", "#general", map[string]string{"Server": "blue"})
+
+	// Requests of one's own, and those whose ids begin like something.
+	for _, command := range []string{"/sym list", "/sym show abcd"} {
+		a.must(a.slack.As("alice").Command(command))
+	}
 	a.await("handlers", func() bool { return a.count("services", "dynamodb:BatchGetItem") > 0 })
 	a.sees("lead", "looked at")
 	var token events.CreatedToken
