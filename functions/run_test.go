@@ -169,6 +169,20 @@ func (a *account) request(who, flow, channel string, fields map[string]string) (
 	return run
 }
 
+// about gives the newest message of a run that somebody sees: those of other runs
+// may come later than they were asked for.
+func (a *account) about(who, run string) (ts string) {
+	a.t.Helper()
+	for _, m := range a.slack.As(who).Visible() {
+		shown, err := json.Marshal(m)
+		a.must(err)
+		if bytes.Contains(shown, []byte(run)) {
+			ts = m.TS
+		}
+	}
+	return ts
+}
+
 var startName = regexp.MustCompile(`^([0-9a-f-]{36})-\d+$`)
 
 // runs gives the ids of runs that executions were started for.

@@ -167,14 +167,14 @@ func TestSeldom(t *testing.T) {
 	// Addresses pass to other accounts. That of the requester does while she has
 	// access, which ends all the same.
 	seat := a.request("alice", "seats", "#access-prod", map[string]string{"Target": "Support tickets", "duration": "1 hour"})
-	a.must(a.slack.As("bob").Click("", "Approve"))
+	a.must(a.slack.As("bob").Click(a.about("bob", seat), "Approve"))
 	a.await("access", func() bool { return slices.Contains(told(a.recordsOf(seat)), "escalate") })
 	for who, next := range map[string]string{"alice": "Nina", "guest": "Gina"} {
 		a.must(a.slack.Succeed(who, next))
 	}
 	a.must(a.slack.As("U0NINA").Command("/sym whoami"))
 	asks("guest@example.com", "watched", map[string]any{"server": "blue"}, http.StatusBadRequest)
-	a.must(a.slack.As("bob").Click("", "Revoke"))
+	a.must(a.slack.As("bob").Click(a.about("bob", seat), "Revoke"))
 	a.await("the end of access", func() bool { return slices.Contains(told(a.recordsOf(seat)), "deescalate") })
 	a.must(a.slack.Succeed("carol", "Cleo"))
 	a.must(a.slack.Succeed("bob", "Boris"))
@@ -206,7 +206,7 @@ func TestSeldom(t *testing.T) {
 	}, bearer(token.Value), http.StatusOK, &asked)
 	run := asked.RunID
 	a.sees("lead", run)
-	a.must(a.slack.As("lead").Click("", "Approve"))
+	a.must(a.slack.As("lead").Click(a.about("lead", run), "Approve"))
 	a.grants(g, run)
 	a.await("the record of the grant", func() bool { return slices.Contains(told(a.recordsOf(run)), "escalate") })
 	if _, failed := a.invoke(functionARN("drift"), []byte(`{"now":true}`)); failed != nil {
