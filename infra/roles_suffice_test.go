@@ -463,7 +463,7 @@ func TestRightsSuffice(t *testing.T) {
 	approval := a.as("ApprovalRole")
 	decides := must(approval.Approval(core.ApprovalPorts{
 		Directory: approval.SlackDirectory(), Functions: invoke.Functions{API: lambda.NewFromConfig(approval.AWS)},
-		Handlers: handlers(approval), Bound: builtin.CheckBound, FunctionTimeout: time.Second,
+		Handlers: handlers(approval), Bound: builtin.CheckBound, FunctionTimeout: deadline.LastResort,
 	}))(t)
 	approves := stepfn.Tasks{
 		Steps: map[flow.Step]stepfn.Task{flow.StepRoute: decides.Route, flow.StepDecide: decides.Decide, flow.StepForward: decides.Forward},
@@ -509,7 +509,7 @@ func TestRightsSuffice(t *testing.T) {
 		},
 		Remover:     invoke.Remover{API: functions, FunctionARN: removalARN},
 		Looks:       later,
-		CallTimeout: time.Second, Ahead: core.Ahead,
+		CallTimeout: deadline.LastResort, Ahead: core.Ahead,
 	}))(t)
 	for _, id := range byAPI {
 		step(stepfn.Tasks{Steps: map[flow.Step]stepfn.Task{flow.StepEscalate: grants.Escalate}, Runs: access.Runs, Now: a.clock.Now}, id, flow.StepEscalate)

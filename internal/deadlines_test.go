@@ -23,7 +23,10 @@ var waits = map[string]int{
 }
 
 // boundFields are fields that bound something in real time.
-var boundFields = []string{"http.Client.Timeout", "exec.Cmd.WaitDelay", "net.Dialer.Timeout"}
+var boundFields = []string{
+	"http.Client.Timeout", "exec.Cmd.WaitDelay", "net.Dialer.Timeout",
+	"core.AccessPorts.CallTimeout", "core.ApprovalPorts.FunctionTimeout",
+}
 
 // TestDeadlines finds tests and fakes that depend on how fast the machine is: that
 // sleep, poll or bound a wait in time. A test waits for a signal, and no longer than
