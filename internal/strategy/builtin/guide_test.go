@@ -47,6 +47,21 @@ func TestGuide(t *testing.T) {
 	}
 }
 
+// TestReadme: the first page names each system that is read back.
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(text), "\n## ")
+	for name, typ := range builtin.Types() {
+		if system, _, found := strings.Cut(typ.About, ":"); typ.Observes && (!found || !strings.Contains(first, system)) {
+			t.Errorf("README.md does not begin with what %s is about, %q", name, typ.About)
+		}
+	}
+}
+
 // tables writes what the guide says of types.
 func tables(types map[string]strategy.Type) string {
 	var b strings.Builder
