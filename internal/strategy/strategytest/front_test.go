@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +20,8 @@ import (
 // list is a vendor with a list of names, which are put with a body and a token.
 type list struct {
 	*strategytest.Front
+
+	mu    sync.Mutex
 	names []string
 }
 
@@ -46,8 +49,16 @@ func (l *list) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if body, err := io.ReadAll(r.Body); err == nil && r.Method == http.MethodPut {
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		l.names = append(l.names, string(body))
 	}
+}
+
+func (l *list) len() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.names)
 }
 
 func TestFront(t *testing.T) {
@@ -96,12 +107,12 @@ func TestFront(t *testing.T) {
 		{strategytest.Expired, 401, 401, false}, // last: the token is not taken any more
 	} {
 		l.SetMood(test.mood)
-		before := len(l.names)
+		before := l.len()
 		if got := call(http.MethodGet, token); got != test.get {
 			t.Errorf("mood %d: reading answers %d, want %d", test.mood, got, test.get)
 		}
-		if got := call(http.MethodPut, token); got != test.put || (len(l.names) > before) != test.effect {
-			t.Errorf("mood %d: a change answers %d and has an effect: %t, want %d and %t", test.mood, got, len(l.names) > before, test.put, test.effect)
+		if got := call(http.MethodPut, token); got != test.put || (l.len() > before) != test.effect {
+			t.Errorf("mood %d: a change answers %d and has an effect: %t, want %d and %t", test.mood, got, l.len() > before, test.put, test.effect)
 		}
 	}
 	if got := call(http.MethodPut, l.Issue()); got != 200 {
