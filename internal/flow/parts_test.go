@@ -161,8 +161,8 @@ func TestAttempted_Apart(t *testing.T) {
 func TestAttempted_Late(t *testing.T) {
 	t.Parallel()
 	r := must(severalTargets(), t0, tried(EventEscalate, waits("a"), waits("b"), Outcome{Key: "c", Done: t0, Output: json.RawMessage(`{"user":"c"}`)}))
-	for at := t0; r.Status == Approved; {
-		at = r.WaitsForTarget(EventEscalate).LookAt
+	for r.Status == Approved {
+		at := r.WaitsForTarget(EventEscalate).LookAt
 		if at.After(t0.Add(GrantWindow)) {
 			t.Fatalf("looked at %v", at)
 		}

@@ -38,9 +38,8 @@ var (
 func (p place) role(name string) string { return p.Role(name) }
 
 var (
-	view  = awsfake.AccessPolicy("AmazonEKSViewPolicy")
-	edit  = awsfake.AccessPolicy("AmazonEKSEditPolicy")
-	admin = awsfake.AccessPolicy("AmazonEKSClusterAdminPolicy")
+	view = awsfake.AccessPolicy("AmazonEKSViewPolicy")
+	edit = awsfake.AccessPolicy("AmazonEKSEditPolicy")
 )
 
 // system is EKS as one account has it in a region.
