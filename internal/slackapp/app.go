@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -187,6 +188,24 @@ func guard[T any](ctx context.Context, a *App, f func(context.Context) (T, error
 		}
 	}()
 	return f(ctx)
+}
+
+// beside starts work beside the caller, who waits for all of it by what is
+// returned, as often as they like, at the latest when they are done. A panic in it
+// is the caller's, who is guarded.
+func beside(work ...func()) (wait func()) {
+	for i := range work {
+		work[i] = sync.OnceFunc(work[i])
+		go func() {
+			defer func() { _ = recover() }()
+			work[i]()
+		}()
+	}
+	return func() {
+		for _, done := range work {
+			defer done()
+		}
+	}
 }
 
 // sayings maps the code of an error to the sentence that people see. If that is

@@ -241,6 +241,24 @@ func (b broken) Get(context.Context, string) (store.Item, error) {
 	return store.Item{}, errors.New("secret inside: connection refused")
 }
 
+// A panic of what is read beside is told politely as well, and nothing goes on
+// after the answer: the race detector would see it write the log.
+func TestFaultsBeside(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		w := memoryWorld(t)
+		w.app.Flows = &store.Flows{Store: broken{panics: true}}
+		w.app.Lingering.Store = broken{}
+		answer := w.command(alice, "req prod-access")
+		if !strings.Contains(answer, "went wrong on our side") {
+			t.Errorf("answer: %s", answer)
+		}
+		if said := w.log.String(); !strings.Contains(said, "panic: secret inside") || !strings.Contains(said, "how long sessions go on") {
+			t.Errorf("log: %s", said)
+		}
+	}
+}
+
 // A store that is down, and a panic, are told politely, logged, and say
 // nothing of what is inside; a form keeps what was typed.
 func TestFaultsOfOursArePolite(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/slack-go/slack"
 
@@ -98,13 +97,16 @@ func (a *App) request(ctx context.Context, c slashCommand, args []string) error 
 	var f *flow.Flow
 	var lingering flow.Lingering
 	var unread error
-	var reading sync.WaitGroup
+	var reading []func()
 	if len(args) > 0 {
-		reading.Go(func() { f, unread = a.Flows.Latest(ctx, args[0]) })
-		reading.Go(func() { lingering = a.lingering(ctx, args[0]) })
+		reading = append(reading,
+			func() { f, unread = a.Flows.Latest(ctx, args[0]) },
+			func() { lingering = a.lingering(ctx, args[0]) })
 	}
+	read := beside(reading...)
+	defer read()
 	who, err := a.Directory.Known(ctx, c.UserID)
-	reading.Wait()
+	read()
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/slack-go/slack"
 
@@ -145,10 +144,10 @@ func (a *App) changedModal(ctx context.Context, v view, filled, changed flow.Ope
 func (a *App) picked(ctx context.Context, in interaction) (any, error) {
 	chosen, _ := valuesOf(in.View)[blockFlow].(string)
 	var lingering flow.Lingering
-	var reading sync.WaitGroup
-	reading.Go(func() { lingering = a.lingering(ctx, chosen) })
+	read := beside(func() { lingering = a.lingering(ctx, chosen) })
+	defer read()
 	who, err := a.Directory.Known(ctx, in.User.ID)
-	reading.Wait()
+	read()
 	if err != nil {
 		return nil, err
 	}
