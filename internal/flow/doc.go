@@ -10,6 +10,8 @@
 //     [Input], and [Apply] in apply.go says whether it may happen now. Each input
 //     stands with its subject: prompt.go, request.go, standing.go, access.go,
 //     handlers.go, failure.go, execution.go.
+//   - What people may do with a run now, for messages, lists and the check of what
+//     is pressed alike: [Button] in buttons.go.
 //   - What comes next: [Next], and the table of the workflow's steps, in steps.go.
 //   - An entitlement that several runs may share: [Grant] in grant.go, with moves
 //     of its own, because it outlives each of the runs that hold it. How much of it

@@ -132,15 +132,13 @@ func (r *Run) Missing() bool {
 	return r.Short() && r.Error.Code == CodeMissing
 }
 
-// grantAgain takes the run back to its grant, of what is not there. Who took
-// access away at the target may have had a reason, so the requester can't undo that
-// alone.
+// grantAgain takes the run back to its grant, of what is not there.
 func (r *Run) grantAgain(who Actor, now time.Time) error {
 	if !r.Held(now) {
 		return stale
 	}
-	if r.Missing() && (r.MayEnd(who) != nil || r.owns(who) && !r.isAdmin(who)) {
-		return Errorf(CodeForbidden, "only the approver and admins can have this access granted again")
+	if err := r.mayGrantAgain(who); err != nil {
+		return err
 	}
 	r.Error = nil
 	r.Status = Approved

@@ -310,6 +310,8 @@ func check(t *rapid.T, before, after Run, in Input, now time.Time) {
 		fail("touched at %v, now is %v", after.Touched, now)
 	}
 
+	checkButtons(fail, after, now)
+
 	// History only grows. What an event says of its beginning never changes,
 	// and whatever changes carries the number of the coming write.
 	if len(after.Events) < len(before.Events) {

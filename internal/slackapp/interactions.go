@@ -197,48 +197,18 @@ func faults(v view, err error, text string) any {
 	return slack.NewErrorsViewSubmissionResponse(shown)
 }
 
-// Buttons, by their action ids. Those that decide are named like the action.
-const (
-	buttonRetry     = "retry"
-	buttonEnd       = "end"      // in a list of one's own access: opens a form
-	blockDecision   = "decision" // the input of the decision message
-	separatorOfKeys = " "
-)
-
-// buttonValue is what a button carries: which run it acts on, which of the run's
-// messages it is in, and a digest of what that says is asked for.
-func buttonValue(r flow.Run, m workflow.Message) string {
-	parts := []string{r.ID, m.Key()}
-	if seen, err := r.AskedFor(); err == nil {
-		parts = append(parts, seen)
-	}
-	return strings.Join(parts, separatorOfKeys)
-}
-
-// pressedButton is what the value of a button says.
-type pressedButton struct {
-	run, key string
-	seen     string // "" on messages of before there were digests
-}
-
-func readButton(value string) pressedButton {
-	run, rest, _ := strings.Cut(value, separatorOfKeys)
-	key, seen, _ := strings.Cut(rest, separatorOfKeys)
-	return pressedButton{run, key, seen}
-}
-
 // click takes a button. It tells the person who pressed it what can't be done.
 func (a *App) click(ctx context.Context, in interaction) {
 	if len(in.Actions) == 0 {
 		return
 	}
 	button := in.Actions[0]
-	switch action := flow.Action(button.ActionID); action {
-	case flow.ActionApprove, flow.ActionDeny, flow.ActionCancel, flow.ActionDeescalate, buttonRetry:
-	case buttonEnd:
+	switch action := button.ActionID; {
+	case ofRuns(action):
+	case action == buttonEnd:
 		a.askEnd(ctx, in, button.Value)
 		return
-	case buttonConfirm:
+	case action == buttonConfirm:
 		a.confirm(ctx, in, button.Value)
 		return
 	default: // an input that reports each change
@@ -267,10 +237,13 @@ func (a *App) press(ctx context.Context, in interaction, action string, b presse
 	if _, known := messageOf(b.key); !known || !in.Message.isOf(b) {
 		return flow.Run{}, flow.Errorf(flow.CodeForbidden, "this button is not one of the message that it is in, so that it does not count: use the request's own message")
 	}
-	if action == buttonRetry {
-		return a.Submit.Retry(ctx, b.run, who)
-	}
 	c := workflow.Click{RunID: b.run, Action: flow.Action(action), Actor: who, Channel: flow.ChannelSlack, Seen: b.seen}
+	switch flow.Button(action) {
+	case flow.ButtonRetry:
+		return a.Submit.Retry(ctx, b.run, who)
+	case flow.ButtonGiveUp:
+		c.Action = flow.ActionDeescalate
+	}
 	if in.Container.MessageTS != "" && !in.Container.IsEphemeral {
 		c.Via = &flow.MessageRef{Key: b.key, Channel: in.Container.ChannelID, TS: in.Container.MessageTS}
 	}

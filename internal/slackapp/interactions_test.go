@@ -453,7 +453,7 @@ func TestEndAndRetry(t *testing.T) {
 	r = w.apply(r.ID, flow.Receive{Action: flow.ActionApprove, Actor: person(bob, "Bob"), Channel: flow.ChannelSlack})
 	r = w.apply(r.ID, flow.Decide{SignalID: r.Signals[0].ID})
 	r = w.apply(r.ID, flow.Fail{Step: flow.EventEscalate, Reason: flow.Failure{Code: flow.CodeStrategy, Message: "no"}})
-	w.interact(w.clickOn(alice, buttonRetry, value(r), ""))
+	w.interact(w.clickOn(alice, string(flow.ButtonRetry), value(r), ""))
 	r, err := w.runs.Get(t.Context(), r.ID)
 	if err != nil || r.Error != nil {
 		t.Fatalf("retry left %+v, %v", r.Error, err)

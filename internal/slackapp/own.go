@@ -155,7 +155,7 @@ func (p *page) runs(title string, runs []flow.Run, now time.Time, own bool) {
 	p.add(section(title))
 	for i, r := range runs {
 		b := slack.NewSectionBlock(mrkdwn(summary(r, now, own), maxText), nil, nil)
-		if own && (&card{Run: r}).endable() {
+		if own && endable(r, r.Requester) {
 			b.Accessory = slack.NewAccessory(button(buttonEnd, r.ID, "End…", "", ""))
 		}
 		if p.size+cost(b.Text.Text)+600 > maxBlocksJSON-reserveSize/2 || len(p.blocks) > maxMessageBlocks-reserveBlocks {
@@ -265,7 +265,7 @@ func (a *App) askWhich(ctx context.Context, trigger string, access []flow.Run, c
 		if !r.Form.AllowRevoke {
 			none = "its flow has no ending by hand (allow_revoke is off): it ends when its time is up"
 		}
-		return !(&card{Run: r}).endable()
+		return !endable(r, r.Requester)
 	}); {
 	case len(access) == 0 && none != "":
 		return flow.Errorf(flow.CodeForbidden, "you have access, but %s", none)

@@ -129,12 +129,8 @@ func (c *card) request() string {
 			}
 			c.page.add(slack.NewInputBlock(blockDecision, plain("Decision message", maxLabel), nil, in).WithOptional(true))
 		}
-		c.page.buttons(
-			c.button(string(flow.ActionApprove), "Approve", slack.StylePrimary, ""),
-			c.button(string(flow.ActionDeny), "Deny", slack.StyleDanger, ""),
-		)
 	}
-	c.page.buttons(c.repairs(false)...)
+	c.buttons(flow.SideDeciders)
 	return text
 }
 
@@ -163,9 +159,8 @@ func (c *card) status() string {
 	c.targets()
 	if c.Status == flow.Requested {
 		c.deciders()
-		c.page.buttons(c.button(string(flow.ActionCancel), "Cancel request", "", ""))
 	}
-	c.page.buttons(c.repairs(true)...)
+	c.buttons(flow.SideRequester)
 	return "Your request for " + plainly(c.wish()) + ": " + c.word()
 }
 
@@ -490,7 +485,7 @@ func (c *card) granting(line func(string, ...any)) {
 		line("⏳ Another request is changing the same access. This one waits for it, until %s at the latest.", moment(c.Access.BusyUntil))
 	case c.Error == nil:
 		line("⏳ Access is being granted.")
-	case c.stuck():
+	case c.Stuck():
 		line("⚠️ *Granting access failed* (%s). Press Retry once it is repaired.", c.attempts())
 	default:
 		line("⚠️ *Granting access failed* (%s). It is tried again %s.", c.attempts(), moment(c.Error.RetryAt))
@@ -571,18 +566,12 @@ func leftovers(e flow.Event) []string {
 	return lines
 }
 
-// stuck tells whether a failure waits for a person.
-func (c *card) stuck() bool {
-	next := flow.Next(c.Run)
-	return c.Error != nil && c.Error.Step != flow.EventDeescalate && next != flow.StepVouch && next != flow.StepEscalate
-}
-
 // word is the state in a few words, for notifications.
 func (c *card) word() string {
 	switch {
 	case c.passed() != "":
 		return "passed on"
-	case c.stuck() && c.Status == flow.Approved:
+	case c.Stuck() && c.Status == flow.Approved:
 		return "granting access failed"
 	case c.Error != nil && c.Error.Step == flow.EventDeescalate:
 		return "taking the access away failed"
@@ -640,41 +629,6 @@ func (c *card) deciders() {
 	c.page.context(mrkdwn("*Who can approve*", maxText), plain(names, 1000))
 }
 
-// button makes a button that acts on the run.
-func (c *card) button(action, label string, style slack.Style, ask string) slack.BlockElement {
-	return button(action, buttonValue(c.Run, c.message), label, style, ask)
-}
-
-// repairs are the buttons of access that is live or stuck: to end it, where the
-// flow allows that, and to try again what failed. own: the message is to the
-// requester, who can't undo alone what somebody did at the target.
-func (c *card) repairs(own bool) []slack.BlockElement {
-	var out []slack.BlockElement
-	end, sure := "Revoke", "This takes the access of "+c.Requester.Display()+" away now."
-	if own {
-		end, sure = "End now", "This takes your access away now. To get it back you have to ask again."
-	}
-	if again := c.stuck() || c.Error != nil && c.Error.Step == flow.EventDeescalate; again && !(own && c.Missing()) {
-		label, ask := "Retry", ""
-		if c.Missing() {
-			label, ask = "Grant again", "Somebody has taken this access away. Make sure that they do not mind."
-		}
-		out = append(out, c.button(buttonRetry, label, slack.StylePrimary, ask))
-	}
-	if c.endable() {
-		out = append(out, c.button(string(flow.ActionDeescalate), end, slack.StyleDanger, sure))
-	}
-	return out
-}
-
-// endable tells whether people may end the access by hand.
-func (c *card) endable() bool {
-	_, asked := c.EndAsked()
-	some := c.several() && c.Access.Live() && !c.Access.Seen.IsZero() // is there, though others are not yet
-	there := c.Status == flow.Escalated && c.Access.Lingering.IsZero() || c.Status == flow.Approved && c.Access.Live() && (c.stuck() || some)
-	return there && c.Form.AllowRevoke && !asked
-}
-
 // outcome tells the requester that something has happened.
 func (c *card) outcome(e flow.Event) string {
 	what := "*" + safe(c.what()) + "*"
@@ -695,7 +649,7 @@ func (c *card) outcome(e flow.Event) string {
 		text = "⚠️ Some of your access to " + what + " *is not there any more*: somebody has taken it away at the target."
 	case missed(e):
 		text = "⚠️ Your access to " + what + " *is not there any more*: somebody has taken it away at the target."
-	case e.Failed() && e.Name == flow.EventEscalate && c.several() && !(c.Status == flow.Approved && c.stuck()):
+	case e.Failed() && e.Name == flow.EventEscalate && c.several() && !(c.Status == flow.Approved && c.Stuck()):
 		text = "⚠️ Your request for " + what + " was approved, but *granting some of it failed*."
 	case e.Failed() && e.Name == flow.EventEscalate:
 		text = "⚠️ Your request for " + what + " was approved, but *granting access failed*."
@@ -773,7 +727,7 @@ func (c *card) outcome(e flow.Event) string {
 		c.page.rows(answers)
 	}
 	if e.Failed() || e.Name == flow.EventEscalate {
-		c.page.buttons(c.repairs(true)...)
+		c.buttons(flow.SideRequester)
 	}
 	return c.notification(text)
 }
@@ -925,6 +879,6 @@ func (c *card) trouble(e flow.Event) string {
 	c.page.rows(rows)
 	c.page.add(section("*Now*\n" + c.state()))
 	c.targets()
-	c.page.buttons(c.repairs(false)...)
+	c.buttons(flow.SideDeciders)
 	return step + ": " + safe(c.what()) + " for " + safe(c.Requester.Display())
 }

@@ -385,7 +385,7 @@ func TestButtons(t *testing.T) {
 		"Approved":       {approved(), "", ""},
 		"GrantRetried":   {approved().do(flow.Fail{Step: flow.EventEscalate, Reason: flow.Failure{Code: flow.CodeUnavailable, Retryable: true}}), "", ""},
 		"GrantFailed":    {approved().do(flow.Fail{Step: flow.EventEscalate, Reason: flow.Failure{Code: flow.CodeStrategy}}), "retry", "retry"},
-		"StuckHalfway":   {approved().intend().do(flow.Fail{Step: flow.EventEscalate, Reason: flow.Failure{Code: flow.CodeStrategy}}), "retry deescalate", "retry deescalate"},
+		"StuckHalfway":   {approved().intend().do(flow.Fail{Step: flow.EventEscalate, Reason: flow.Failure{Code: flow.CodeStrategy}}), "retry give_up", "retry give_up"},
 		"Live":           {approved().intend().do(flow.Escalate{}), "deescalate", "deescalate"},
 		"LiveNoRevoke":   {noRevoke(), "", ""},
 		"Ending":         {approved().intend().do(flow.Escalate{}).click(flow.ActionDeescalate, b, ""), "", ""},

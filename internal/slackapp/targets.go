@@ -51,7 +51,7 @@ func (c *card) targets() {
 	}
 	together(flow.PartGranted, "🔓 *Live*")
 	each(stays, "⏳ *Being taken away*")
-	if c.stuck() && c.Status == flow.Approved { // all of it has failed, before any was tried
+	if c.Stuck() && c.Status == flow.Approved { // all of it has failed, before any was tried
 		each(flow.PartWaiting, "⚠️ *Not granted*")
 	} else {
 		each(flow.PartWaiting, "⏳ *Being granted*")

@@ -238,13 +238,7 @@ func MayClick(r flow.Run, c Click) error {
 		if r.Status != flow.Requested {
 			return nil // applying the click tells who was first
 		}
-		return r.MayDecide(c.Actor.Actor, c.Actor.Guest(), c.Action)
-	case flow.ActionCancel:
-		return r.MayCancel(c.Actor.Actor)
 	case flow.ActionDeescalate:
-		if c.Actor.Guest() && !r.Deciders.AllowGuests {
-			return flow.Errorf(flow.CodeForbidden, "guests of the workspace can't end access of this flow")
-		}
 		if c.Channel == flow.ChannelAPI {
 			// A grant whose answer was lost may be there: it is ended like any other.
 			if r.Status != flow.Escalated && r.Status != flow.Deescalated && !r.Access.Live() {
@@ -252,15 +246,14 @@ func MayClick(r flow.Run, c Click) error {
 			}
 			return nil // a token may end any access: taking away is the safe side
 		}
-		return r.MayEnd(c.Actor.Actor)
 	}
-	return flow.Errorf(flow.CodeIllegal, "%q is no button of ours", c.Action)
+	return r.May(flow.Button(c.Action), c.Actor.Actor, c.Actor.Guest())
 }
 
 // Retry asks for a run's failed step to be tried again now.
 func (s Submit) Retry(ctx context.Context, runID string, who store.User) (flow.Run, error) {
 	return s.Runs.Change(ctx, runID, s.Now, func(r flow.Run) (flow.Input, error) {
-		may := r.MayEnd(who.Actor)
+		may := r.May(flow.ButtonRetry, who.Actor, who.Guest())
 		if may != nil && r.Status == flow.Prompted { // its admins have not been looked up yet
 			f, err := s.Flows.Version(ctx, r.Flow, r.FlowVersion)
 			if err != nil {
@@ -270,8 +263,11 @@ func (s Submit) Retry(ctx context.Context, runID string, who store.User) (flow.R
 				may = nil
 			}
 		}
-		if may != nil || who.Role == store.RoleDeactivated || who.Role == store.RoleBot {
-			return nil, flow.Errorf(flow.CodeForbidden, "only the requester, the approver and admins can retry this")
+		if may == nil && (who.Role == store.RoleDeactivated || who.Role == store.RoleBot) {
+			may = flow.Errorf(flow.CodeForbidden, "only the requester, the approver and admins can retry this")
+		}
+		if may != nil {
+			return nil, may
 		}
 		return flow.Retry{Actor: who.Actor}, nil
 	})

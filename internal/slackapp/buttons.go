@@ -1,0 +1,93 @@
+package slackapp
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/slack-go/slack"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+// Buttons that are not of a run's message, by their action ids. Those of runs have
+// the names of the domain ([flow.Button]).
+const (
+	buttonEnd       = "end"      // in a list of one's own access: opens a form
+	blockDecision   = "decision" // the input of the decision message
+	separatorOfKeys = " "
+)
+
+// look is how a button of a run is shown. Each may depend on the side that its
+// message is for.
+type look struct {
+	label string
+	style slack.Style
+	ask   string // what Slack asks before it counts; "" for nothing
+}
+
+// looks says how the domain's buttons are shown; their order is the domain's.
+var looks = map[flow.Button]func(c *card, side flow.Side) look{
+	flow.ButtonApprove: func(*card, flow.Side) look { return look{label: "Approve", style: slack.StylePrimary} },
+	flow.ButtonDeny:    func(*card, flow.Side) look { return look{label: "Deny", style: slack.StyleDanger} },
+	flow.ButtonCancel:  func(*card, flow.Side) look { return look{label: "Cancel request"} },
+	flow.ButtonRetry: func(c *card, _ flow.Side) look {
+		if c.Missing() {
+			return look{"Grant again", slack.StylePrimary, "Somebody has taken this access away. Make sure that they do not mind."}
+		}
+		return look{label: "Retry", style: slack.StylePrimary}
+	},
+	flow.ButtonEnd: func(c *card, side flow.Side) look {
+		if side == flow.SideRequester {
+			return look{"End now", slack.StyleDanger, "This takes your access away now. To get it back you have to ask again."}
+		}
+		return look{"Revoke", slack.StyleDanger, "This takes the access of " + c.Requester.Display() + " away now."}
+	},
+	flow.ButtonGiveUp: func(c *card, side flow.Side) look {
+		if side == flow.SideRequester {
+			return look{label: "Give up", ask: "Your access is not granted any more. To get it you have to ask again."}
+		}
+		return look{label: "Give up", ask: "The access of " + c.Requester.Display() + " is not granted any more. To get it they have to ask again."}
+	},
+}
+
+// ofRuns tells whether an action id is that of a button of a run.
+func ofRuns(action string) bool { return looks[flow.Button(action)] != nil }
+
+// buttons appends what people of a side may do with the run.
+func (c *card) buttons(side flow.Side) {
+	var elements []slack.BlockElement
+	for _, b := range c.Buttons(side) {
+		l := looks[b](c, side)
+		elements = append(elements, button(string(b), buttonValue(c.Run, c.message), l.label, l.style, l.ask))
+	}
+	c.page.buttons(elements...)
+}
+
+// buttonValue is what a button carries: which run it acts on, which of the run's
+// messages it is in, and a digest of what that says is asked for.
+func buttonValue(r flow.Run, m workflow.Message) string {
+	parts := []string{r.ID, m.Key()}
+	if seen, err := r.AskedFor(); err == nil {
+		parts = append(parts, seen)
+	}
+	return strings.Join(parts, separatorOfKeys)
+}
+
+// pressedButton is what the value of a button says.
+type pressedButton struct {
+	run, key string
+	seen     string // "" on messages of before there were digests
+}
+
+func readButton(value string) pressedButton {
+	run, rest, _ := strings.Cut(value, separatorOfKeys)
+	key, seen, _ := strings.Cut(rest, separatorOfKeys)
+	return pressedButton{run, key, seen}
+}
+
+// endable tells whether a person may end the access of a run by hand, or give up
+// what is not there yet.
+func endable(r flow.Run, who flow.Actor) bool {
+	return slices.ContainsFunc(r.ButtonsFor(who, false), func(b flow.Button) bool { return b == flow.ButtonEnd || b == flow.ButtonGiveUp })
+}
