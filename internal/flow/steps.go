@@ -22,7 +22,9 @@ const (
 // StepSpec is a row of the step table: what a runner, whichever it is, has to
 // know about a step. After each task the runner goes to the step that the task
 // returned; a step it does not know ends the execution, and the sweep starts
-// a fresh one. A task that is called for a run which stands at another step
+// a fresh one. So does an error that is not to be tried again (any more), of which
+// people are told; that of an execution whose place another has taken
+// ([CodeStale]) ends it quietly. A task that is called for a run which stands at another step
 // does nothing but return that step: so an execution may enter anywhere.
 type StepSpec struct {
 	Name Step
@@ -37,8 +39,6 @@ type StepSpec struct {
 	// Timeout bounds one attempt of the task.
 	Timeout time.Duration
 	Retry   []RetrySpec
-	// OnError is where the execution goes when retrying is of no use (any more).
-	OnError Step
 }
 
 // RetrySpec says which errors of a task are tried again, and when.
@@ -68,12 +68,12 @@ var passing = RetrySpec{
 // Steps is the request workflow. Step Functions' definition is rendered from
 // it, and the local runner walks it.
 var Steps = []StepSpec{
-	{Name: StepRoute, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}, OnError: StepDone},
-	{Name: StepAwait, Function: "approval", WaitsForSignal: true, OnSignal: StepDecide, OnTimeout: StepForward, Retry: []RetrySpec{passing}, OnError: StepDone},
-	{Name: StepDecide, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}, OnError: StepDone},
-	{Name: StepForward, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}, OnError: StepDone},
-	{Name: StepVouch, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}, OnError: StepDone},
-	{Name: StepEscalate, Function: "access", Timeout: 5 * time.Minute, Retry: []RetrySpec{passing}, OnError: StepDone},
+	{Name: StepRoute, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}},
+	{Name: StepAwait, Function: "approval", WaitsForSignal: true, OnSignal: StepDecide, OnTimeout: StepForward, Retry: []RetrySpec{passing}},
+	{Name: StepDecide, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}},
+	{Name: StepForward, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}},
+	{Name: StepVouch, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}},
+	{Name: StepEscalate, Function: "access", Timeout: 5 * time.Minute, Retry: []RetrySpec{passing}},
 	{Name: StepDone},
 }
 

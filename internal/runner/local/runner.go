@@ -143,7 +143,7 @@ func (r *Runner) walk(ctx context.Context, e entry, lane string) {
 				r.Engine.After("retry#"+e.run, pause, func(context.Context) { r.begin(again) })
 				return
 			}
-			next = spec.OnError
+			return
 		}
 		step, retries = next, 0
 	}

@@ -179,7 +179,7 @@ func TestRunner_Retries(t *testing.T) {
 			want = append(want, fmt.Sprintf("decide +%s", at))
 		}
 		s.want(t, want...)
-		s.wantRest() // OnError is done
+		s.wantRest()
 	})
 	t.Run("NotWhatIsOfNoUse", func(t *testing.T) {
 		t.Parallel()

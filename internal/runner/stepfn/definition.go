@@ -29,6 +29,8 @@ type (
 		Catch              []catcher   `json:",omitempty"`
 		Choices            []choice    `json:",omitempty"`
 		Default            string      `json:",omitempty"`
+		ErrorPath          string      `json:",omitempty"`
+		CausePath          string      `json:",omitempty"`
 		Next               string      `json:",omitempty"`
 	}
 	invocation struct {
@@ -61,6 +63,7 @@ type (
 
 const (
 	choiceState = "choice"
+	failedState = "failed"
 	// timeout is the name under which Step Functions reports that a state took
 	// longer than it may.
 	timeout = "States.Timeout"
@@ -90,6 +93,10 @@ func Definition(functions map[string]string) ([]byte, error) {
 		route.Choices = append(route.Choices, choice{Variable: "$.next", StringEquals: string(spec.Name), Next: string(spec.Name)})
 	}
 	m.States[choiceState] = route
+	// The execution fails by the name of the error, which is a code of ours, so that
+	// an alarm tells of it. What can't be caught, States.Runtime and
+	// States.DataLimitExceeded, fails it as well.
+	m.States[failedState] = state{Type: "Fail", ErrorPath: "$.Error", CausePath: "$.Cause"}
 
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
@@ -130,7 +137,9 @@ func task(spec flow.StepSpec, arn string) state {
 		s.Catch = append(s.Catch, catcher{ErrorEquals: []string{timeout}, Next: string(spec.OnTimeout)})
 		s.Next = string(spec.OnSignal)
 	}
-	s.Catch = append(s.Catch, catcher{ErrorEquals: []string{"States.ALL"}, Next: string(spec.OnError)})
+	s.Catch = append(s.Catch,
+		catcher{ErrorEquals: []string{string(flow.CodeStale)}, Next: string(flow.StepDone)}, // another execution has taken its place
+		catcher{ErrorEquals: []string{"States.ALL"}, Next: failedState})
 	return s
 }
 

@@ -170,56 +170,57 @@ func TestInterpreted(t *testing.T) {
 		name    string
 		tasks   map[string][]answer
 		entered string
+		failed  string // the name of the error that the execution fails with
 	}{
 		{
 			"Access",
 			map[string][]answer{"route": {awaits}, "await": {wakes}, "decide": {next(flow.StepEscalate)}, "escalate": {next(flow.StepDone)}},
-			"route choice await decide choice escalate choice done",
+			"route choice await decide choice escalate choice done", "",
 		},
 		{
 			"TwoApprovals",
 			map[string][]answer{"route": {awaits}, "await": {wakes, wakes}, "decide": {awaits, next(flow.StepDone)}},
-			"route choice await decide choice await decide choice done",
+			"route choice await decide choice await decide choice done", "",
 		},
 		{
 			"NobodyToAsk",
 			map[string][]answer{"route": {next(flow.StepDone)}},
-			"route choice done",
+			"route choice done", "",
 		},
 		{
 			"EntersAtDecide",
 			map[string][]answer{"route": {next(flow.StepDecide)}, "decide": {next(flow.StepDone)}},
-			"route choice decide choice done",
+			"route choice decide choice done", "",
 		},
 		{
 			"EntersAtEscalate",
 			map[string][]answer{"route": {next(flow.StepEscalate)}, "escalate": {next(flow.StepDone)}},
-			"route choice escalate choice done",
+			"route choice escalate choice done", "",
 		},
 		{
 			"TimeOut",
 			map[string][]answer{"route": {awaits}, "await": {silence}, "forward": {next(flow.StepDone)}},
-			"route choice await forward choice done",
+			"route choice await forward choice done", "",
 		},
 		{
 			"TimeOutThenNextTier",
 			map[string][]answer{"route": {awaits}, "await": {silence, wakes}, "forward": {awaits}, "decide": {next(flow.StepDone)}},
-			"route choice await forward choice await decide choice done",
+			"route choice await forward choice await decide choice done", "",
 		},
 		{
 			"WokenByUndeliverable",
 			map[string][]answer{"route": {awaits}, "await": {wakes}, "decide": {next(flow.StepForward)}, "forward": {next(flow.StepDone)}},
-			"route choice await decide choice forward choice done",
+			"route choice await decide choice forward choice done", "",
 		},
 		{
 			"UnknownStep",
 			map[string][]answer{"route": {next("of-a-later-version")}},
-			"route choice done",
+			"route choice done", "",
 		},
 		{
 			"RetriesOurOwn",
 			map[string][]answer{"route": {fault, fault, awaits}, "await": {fault, wakes}, "decide": {fault, next(flow.StepDone)}},
-			"route choice await decide choice done",
+			"route choice await decide choice done", "",
 		},
 		{
 			"RetriesLambdas",
@@ -227,27 +228,32 @@ func TestInterpreted(t *testing.T) {
 				"route": {{Throws: "Lambda.TooManyRequestsException"}, {Throws: "Lambda.ServiceException"}, {Throws: "Lambda.AWSLambdaException"}, {Throws: "Lambda.SdkClientException"}, {Throws: "Sandbox.Timedout"}, awaits},
 				"await": {{Throws: "Lambda.ClientExecutionTimeoutException"}, {Throws: "Runtime.ExitError"}, {Throws: "Lambda.Unknown"}, wakes}, "decide": {next(flow.StepDone)},
 			},
-			"route choice await decide choice done",
+			"route choice await decide choice done", "",
 		},
 		{
 			"RetriesTasksThatHang",
 			map[string][]answer{"route": {next(flow.StepDecide)}, "decide": {silence, next(flow.StepDone)}},
-			"route choice decide choice done",
+			"route choice decide choice done", "",
 		},
 		{
 			"GivesUpRetrying",
 			map[string][]answer{"route": {next(flow.StepEscalate)}, "escalate": six},
-			"route choice escalate done",
+			"route choice escalate failed", flow.ErrorRetry,
 		},
 		{
 			"Fails",
-			map[string][]answer{"route": {next(flow.StepEscalate)}, "escalate": {{Throws: "Error"}}},
-			"route choice escalate done",
+			map[string][]answer{"route": {next(flow.StepEscalate)}, "escalate": {{Throws: string(flow.CodeUnknownFlow)}}},
+			"route choice escalate failed", string(flow.CodeUnknownFlow),
+		},
+		{
+			"CannotBeCaught", // the choice has nothing to go by
+			map[string][]answer{"route": {{Returns: struct{}{}}}},
+			"route choice", "States.Runtime",
 		},
 		{
 			"AnotherExecutionTookOver",
-			map[string][]answer{"route": {awaits}, "await": {{Throws: "Error"}}},
-			"route choice await done",
+			map[string][]answer{"route": {awaits}, "await": {{Throws: string(flow.CodeStale)}}},
+			"route choice await done", "",
 		},
 	}
 	var executions []execution
@@ -260,8 +266,8 @@ func TestInterpreted(t *testing.T) {
 	}
 	for i, c := range cases {
 		told := all[i]
-		if got := strings.Join(told.Entered, " "); got != c.entered || told.Error != "" {
-			t.Errorf("%s: entered %s\nwant %s\nerror %q", c.name, got, c.entered, told.Error)
+		if got := strings.Join(told.Entered, " "); got != c.entered || told.Error != c.failed {
+			t.Errorf("%s: entered %s\nwant %s\nfailed with %q, want %q", c.name, got, c.entered, told.Error, c.failed)
 		}
 		for _, name := range told.Entered {
 			if name == "await" { // with the rest of the deadline that the task before returned

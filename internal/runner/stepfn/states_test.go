@@ -190,7 +190,7 @@ func (s *states) run(x *walk) {
 	for name := s.machine.StartAt; ; {
 		spec := s.machine.States[name]
 		switch spec.Type {
-		case "Succeed":
+		case "Succeed", "Fail":
 			return
 		case "Choice":
 			name = spec.Default

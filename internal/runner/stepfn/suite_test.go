@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"reflect"
 	"sync"
 	"testing"
 	"time"
@@ -67,7 +66,7 @@ func open(t testing.TB, w *runnertest.World, throttled bool) (runner.Runner, fun
 		}
 		out, err := functions[arn].Handle(context.Background(), in)
 		if err != nil {
-			return nil, reflect.TypeOf(err).Elem().Name() // as Lambda names it
+			return nil, nameOf(err)
 		}
 		answer, err := json.Marshal(out)
 		if err != nil {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambda/messages"
+
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/runner"
 	"github.com/symflows/symflows/internal/store"
@@ -43,10 +45,28 @@ type Tasks struct {
 	Now    func() time.Time
 }
 
-// Handle does the step that the machine asks for. Lambda reports an error to
-// the machine under the name of its Go type: a [workflow.Retry] is what the
-// step table repeats, any other ends the execution.
+// Handle does the step that the machine asks for. Lambda reports an error to the
+// machine under a name: [flow.ErrorRetry] is what the step table repeats, any other
+// is the error's code, and ends the execution.
 func (t Tasks) Handle(ctx context.Context, in Input) (Output, error) {
+	out, err := t.handle(ctx, in)
+	return out, named(err)
+}
+
+// named gives an error the name that Lambda reports it under, in place of that of
+// its Go type.
+func named(err error) error {
+	if err == nil {
+		return nil
+	}
+	name := string(flow.CodeOf(err))
+	if _, ok := errors.AsType[*workflow.Retry](err); ok {
+		name = flow.ErrorRetry
+	}
+	return messages.InvokeResponse_Error{Type: name, Message: err.Error()}
+}
+
+func (t Tasks) handle(ctx context.Context, in Input) (Output, error) {
 	spec, known := flow.Spec(in.Step)
 	if !known {
 		return Output{}, flow.Errorf(flow.CodeInvalid, "there is no step %q", in.Step)

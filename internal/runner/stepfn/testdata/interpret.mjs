@@ -8,7 +8,7 @@
 //
 // Of each execution it tells {entered, waits, calls, error}: the names of the
 // states, the seconds for which those that wait would have waited, the input of
-// each call, and what the execution failed with.
+// each call, and the name of the error that the execution failed with, or ''.
 import { readFileSync } from 'node:fs';
 import aslValidator from 'asl-validator';
 
@@ -62,7 +62,7 @@ async function run({ input, tasks }) {
       if (path) waits.push(input[path.replace('$.', '')]);
     }
   })();
-  const error = await execution.result.then(() => '', (e) => String(e.message));
+  const error = await execution.result.then(() => '', (e) => String(e.cause?.name ?? e.message));
   await logs;
   return { entered, waits, calls, error };
 }
