@@ -12,7 +12,8 @@ import (
 // storeTries is how often the store tries a request that fails in passing.
 const storeTries = 4
 
-// TestErrorTypes: what the step table repeats, and nothing else, is called Retry.
+// TestErrorTypes: what the step table repeats, and nothing else, is called Retry;
+// what ends an execution is called by its code.
 func TestErrorTypes(t *testing.T) {
 	t.Parallel()
 	a, _ := product(t)
@@ -25,11 +26,11 @@ func TestErrorTypes(t *testing.T) {
 		{"TableThrottles", "approval", "route", true, flow.ErrorRetry},
 		{"TableThrottlesWait", "approval", "await", true, flow.ErrorRetry},
 		{"TableThrottlesGrant", "access", "escalate", true, flow.ErrorRetry},
-		{"NoSuchRun", "approval", "decide", false, "Error"},
-		{"NoSuchRunToGrant", "access", "escalate", false, "Error"},
-		{"NoSuchStep", "approval", "reflect", false, "Error"},
-		{"GrantsNothing", "approval", "escalate", false, "Error"},
-		{"DecidesNothing", "access", "decide", false, "Error"},
+		{"NoSuchRun", "approval", "decide", false, string(flow.CodeUnknownRun)},
+		{"NoSuchRunToGrant", "access", "escalate", false, string(flow.CodeUnknownRun)},
+		{"NoSuchStep", "approval", "reflect", false, string(flow.CodeInvalid)},
+		{"GrantsNothing", "approval", "escalate", false, string(flow.CodeInvalid)},
+		{"DecidesNothing", "access", "decide", false, string(flow.CodeInvalid)},
 	} {
 		if test.throttled {
 			a.fail(test.function, "dynamodb:GetItem", storeTries, http.StatusBadRequest, "ThrottlingException")
