@@ -32,8 +32,10 @@ type App struct {
 	Accounts  workflow.Accounts // required
 	Flows     *store.Flows      // required
 	Lingering store.Lingering
-	Directory *Directory    // required; its Team is the workspace, or organisation, we serve
-	API       *slack.Client // required; for Socket Mode with an app-level token
+	// Deliveries keeps which events were taken. Required.
+	Deliveries store.Deliveries
+	Directory  *Directory    // required; its Team is the workspace, or organisation, we serve
+	API        *slack.Client // required; for Socket Mode with an app-level token
 	// APIURL is where API asks if that is not Slack: of the simulation. What
 	// people did is answered there, and else at Slack's own hosts only.
 	APIURL string
@@ -75,9 +77,9 @@ func FixedSecret(value string) Secret {
 // /slack/options and /slack/events. No body is parsed before its signature and
 // age are verified, except to see whether it is Slack's check of our
 // certificate, which is answered 200. The status is 401 for a request that
-// Slack did not sign, 503 while the signing secret can't be read, 413 for one
-// that is too large and 400 for one that can't be parsed. All other errors are
-// answered 200, and told to the person.
+// Slack did not sign, 503 while the signing secret can't be read, and for an event
+// that Slack is to send again, 413 for one that is too large and 400 for one that
+// can't be parsed. All other errors are answered 200, and told to the person.
 func (a *App) Handler(signingSecret Secret) http.Handler {
 	mux := http.NewServeMux()
 	handle := func(path string, take func(context.Context, []byte) (any, error)) {
@@ -106,6 +108,10 @@ func (a *App) Handler(signingSecret Secret) http.Handler {
 				return
 			}
 			answer, err := take(r.Context(), body)
+			if _, ok := errors.AsType[again](err); ok {
+				http.Error(w, err.Error(), http.StatusServiceUnavailable)
+				return
+			}
 			if err != nil {
 				a.Log.WarnContext(r.Context(), "a request signed by Slack can't be read", "path", path, "bytes", len(body), "error", err)
 				http.Error(w, err.Error(), http.StatusBadRequest)
@@ -157,19 +163,6 @@ func (a *App) takeInteraction(ctx context.Context, body []byte) (any, error) {
 		return nil, err
 	}
 	return a.interaction(ctx, in), nil
-}
-
-// takeEvent answers Slack's check that the address is ours. The app subscribes
-// to no events, so no others come.
-func (a *App) takeEvent(_ context.Context, body []byte) (any, error) {
-	var event struct{ Type, Challenge string }
-	if err := json.Unmarshal(body, &event); err != nil {
-		return nil, errors.New("the event can't be parsed")
-	}
-	if event.Type != "url_verification" {
-		return nil, nil
-	}
-	return map[string]string{"challenge": event.Challenge}, nil
 }
 
 // within bounds work.

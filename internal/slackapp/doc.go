@@ -1,11 +1,12 @@
 // Package slackapp is everything that people see of the product in Slack: the
 // command, the forms, the messages and their buttons.
 //
-// Slack comes in by two ways, which lead to the same three handlers:
+// Slack comes in by two ways, which lead to the same four handlers:
 //
 //	HTTP (app.go, verify.go)  ┐   command      /sym …                 commands.go
 //	Socket Mode (socket.go)   ┴─► interaction  forms, buttons         interactions.go, modal.go
 //	                              options      pickers being typed in options.go
+//	                              event        what happens in Slack  events.go
 //
 // A form that customers' handlers have a say in shows Loading until they have
 // answered (window, in commands.go). Their answer is kept under the run's id

@@ -194,6 +194,8 @@ func (s *fakeSlack) serve(w http.ResponseWriter, r *http.Request) {
 		}
 	case "chat.postEphemeral":
 		answer["message_ts"] = "1700000000.000200"
+	case "views.publish":
+		answer["view"] = map[string]any{"id": "V0HOME", "hash": "1.home"}
 	case "views.open":
 		answer["view"] = map[string]any{"id": "V0OPENED"}
 	case "chat.update":
@@ -278,10 +280,10 @@ func newWorld(t testing.TB, s store.Store, flows ...*flow.Flow) *world {
 	}
 	directory := &Directory{API: w.slack.client(), Users: store.Users{Store: s}, Org: "sym", Team: team, Now: now}
 	w.app = &App{
-		Lingering: store.Lingering{Store: s},
-		Submit:    workflow.Submit{Org: "sym", Runs: w.runs, Flows: published, Directory: directory, Now: now},
-		Accounts:  workflow.Accounts{Users: store.Users{Store: s}, Flows: published, Now: now},
-		Flows:     published, Directory: directory, API: w.slack.client(), APIURL: w.slack.URL + "/api/", Now: now, Patience: deadline.LastResort,
+		Lingering: store.Lingering{Store: s}, Deliveries: store.Deliveries{Store: s, Now: now},
+		Submit:   workflow.Submit{Org: "sym", Runs: w.runs, Flows: published, Directory: directory, Now: now},
+		Accounts: workflow.Accounts{Users: store.Users{Store: s}, Flows: published, Now: now},
+		Flows:    published, Directory: directory, API: w.slack.client(), APIURL: w.slack.URL + "/api/", Now: now, Patience: deadline.LastResort,
 		Log: slog.New(slog.NewTextHandler(w.log, nil)),
 	}
 	w.http = w.app.Handler(FixedSecret(secret))
@@ -289,7 +291,10 @@ func newWorld(t testing.TB, s store.Store, flows ...*flow.Flow) *world {
 }
 
 func memoryWorld(t testing.TB, flows ...*flow.Flow) *world {
-	return newWorld(t, &storetest.Memory{Now: time.Now}, flows...)
+	at := func() time.Time { return start }
+	w := newWorld(t, &storetest.Memory{Now: func() time.Time { return at() }}, flows...)
+	at = w.app.Now
+	return w
 }
 
 // post sends a signed request.

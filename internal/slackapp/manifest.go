@@ -7,8 +7,9 @@ import "strings"
 // at it is for HTTP, without one for Socket Mode.
 func Manifest(url string) string {
 	url = strings.TrimSuffix(url, "/")
-	command, interactivity := "", "  socket_mode_enabled: true\n"
+	command, interactivity, events := "", "  socket_mode_enabled: true\n", ""
 	if url != "" {
+		events = "    request_url: " + url + "/slack/events\n"
 		command = "      url: " + url + "/slack/commands\n"
 		interactivity = "    request_url: " + url + "/slack/interactions\n    message_menu_options_url: " + url + "/slack/options\n"
 	}
@@ -16,6 +17,7 @@ func Manifest(url string) string {
   name: Sym
 features:
   bot_user: {display_name: Sym, always_online: true}
+  app_home: {home_tab_enabled: true, messages_tab_enabled: true, messages_tab_read_only_enabled: false}
   shortcuts:
     - {name: Request access, type: global, callback_id: request, description: Ask for access or an approval}
   slash_commands:
@@ -26,6 +28,8 @@ features:
   scopes:
     bot: [` + strings.Join(scopes, ", ") + `]
 settings:
+  event_subscriptions:
+` + events + `    bot_events: [app_home_opened]
   interactivity:
     is_enabled: true
 ` + interactivity

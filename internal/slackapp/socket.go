@@ -100,6 +100,9 @@ func requestOf(event socketmode.Event) *socketmode.Request {
 // envelope does what an envelope asks for, and acknowledges it.
 func (a *App) envelope(ctx context.Context, client *socketmode.Client, request socketmode.Request) {
 	answer, err := a.enclosed(ctx, request)
+	if _, ok := errors.AsType[again](err); ok {
+		return // the log has it, and Slack sends it again
+	}
 	if err != nil { // an acknowledgement would close the person's form as if all were well
 		a.Log.WarnContext(ctx, "an envelope of Slack's can't be read", "type", request.Type, "bytes", len(request.Payload), "error", err)
 		return
@@ -136,6 +139,8 @@ func (a *App) enclosed(ctx context.Context, request socketmode.Request) (any, er
 			return nil, err
 		}
 		return a.interaction(ctx, in), nil
+	case socketmode.RequestTypeEventsAPI:
+		return a.takeEvent(ctx, request.Payload)
 	}
 	return nil, nil
 }

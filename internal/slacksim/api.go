@@ -39,6 +39,7 @@ var methods = map[string]method{
 	"chat.delete":           {true, (*Sim).deleteMessage},
 	"chat.getPermalink":     {false, (*Sim).permalink},
 	"views.open":            {true, (*Sim).openView},
+	"views.publish":         {true, (*Sim).publishView},
 	"views.push":            {true, (*Sim).pushView},
 	"views.update":          {true, (*Sim).updateView},
 	"users.info":            {false, (*Sim).userInfo},

@@ -27,7 +27,7 @@ func (v values) set(block, action string, value object) values {
 	return out
 }
 
-// view is a modal that somebody has open.
+// view is a modal that somebody has open, or the app's Home tab as they see it.
 type view struct {
 	id, root, previous string
 	user               string
@@ -57,6 +57,9 @@ func (v *view) wire() object {
 		o["state"] = object{"values": object{}}
 	}
 	maps.Copy(o, v.def)
+	if text(v.def, "type") == "home" {
+		o["title"] = object{"type": "plain_text", "text": "View Title"} // as Slack's examples have it
+	}
 	return o
 }
 
@@ -89,9 +92,9 @@ func (s *Sim) trigger(id string) (*trigger, *apiError) {
 	return t, nil
 }
 
-// readView reads and validates a view; but is the one view whose external id
-// it may have.
-func (s *Sim) readView(raw []byte, but *view) (object, *apiError) {
+// readView reads and validates a view of a type, "modal" or "home"; but is the one
+// view whose external id it may have.
+func (s *Sim) readView(kind string, raw []byte, but *view) (object, *apiError) {
 	var def object
 	if len(raw) > maxViewBytes {
 		return refuse("view_too_large")
@@ -101,7 +104,7 @@ func (s *Sim) readView(raw []byte, but *view) (object, *apiError) {
 	}
 	maps.DeleteFunc(def, func(_ string, v any) bool { return v == nil })
 	var c checker
-	c.checkView("/view", def)
+	c.checkView("/view", kind, def)
 	if len(c.faults) > 0 {
 		return nil, &apiError{code: "invalid_arguments", messages: c.messages()}
 	}
@@ -118,6 +121,11 @@ func (s *Sim) viewBy(is func(*view) bool) *view {
 	for _, stack := range s.modals {
 		if i := slices.IndexFunc(stack, is); i >= 0 {
 			return stack[i]
+		}
+	}
+	for _, v := range s.homes {
+		if is(v) {
+			return v
 		}
 	}
 	return nil
@@ -150,7 +158,7 @@ func (s *Sim) openView(args arguments) (object, *apiError) {
 	if err != nil {
 		return nil, err
 	}
-	def, err := s.readView(args.json("view"), nil)
+	def, err := s.readView("modal", args.json("view"), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +181,7 @@ func (s *Sim) pushView(args arguments) (object, *apiError) {
 	case len(stack) >= maxViewStack:
 		return refuse("push_limit_reached")
 	}
-	def, err := s.readView(args.json("view"), nil)
+	def, err := s.readView("modal", args.json("view"), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +208,7 @@ func (s *Sim) updateView(args arguments) (object, *apiError) {
 	case args.has("hash") && args.text("hash") != v.hash:
 		return refuse("hash_conflict")
 	}
-	def, err := s.readView(args.json("view"), v)
+	def, err := s.readView(text(v.def, "type"), args.json("view"), v)
 	if err != nil {
 		return nil, err
 	}

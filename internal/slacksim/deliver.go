@@ -29,7 +29,7 @@ const (
 type Delivery struct {
 	Path   string
 	Header http.Header // with timestamp and signature
-	Body   string      // form-encoded, as signed
+	Body   string      // form-encoded, or JSON for an event, as signed
 	Status int         // 0 if there was no answer
 	Answer string
 	// Err says why there was no answer: operation_timeout after three seconds,
@@ -60,16 +60,21 @@ func (s *Sim) Redeliver(d Delivery) Delivery {
 // gives the answer. It is for requests that no client of Slack's would make.
 func (s *Sim) Deliver(path string, form url.Values) Delivery {
 	body := form.Encode()
+	return s.post(Delivery{Path: path, Header: s.signed(body, "application/x-www-form-urlencoded"), Body: body})
+}
+
+// signed gives the header of a request of Slack's with this body.
+func (s *Sim) signed(body, kind string) http.Header {
 	stamp := strconv.FormatInt(s.config.Clock.Now().Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(s.config.SigningSecret))
 	fmt.Fprintf(mac, "v0:%s:%s", stamp, body)
 	header := http.Header{}
-	header.Set("Content-Type", "application/x-www-form-urlencoded")
+	header.Set("Content-Type", kind)
 	header.Set("User-Agent", "Slackbot 1.0 (+https://api.slack.com/robots)")
 	header.Set("Accept", "application/json,*/*")
 	header.Set("X-Slack-Request-Timestamp", stamp)
 	header.Set("X-Slack-Signature", "v0="+hex.EncodeToString(mac.Sum(nil)))
-	return s.post(Delivery{Path: path, Header: header, Body: body})
+	return header
 }
 
 // deliverPayload sends an interaction.

@@ -4,7 +4,7 @@
 // and read what each person sees as text. An app can't tell it from Slack, and
 // nothing in this product knows that it exists.
 //
-//	person ──▶ Sim ── signed POST /slack/commands, /slack/interactions, /slack/options ──▶ app
+//	person ──▶ Sim ── signed POST /slack/commands, …/interactions, …/options, …/events ──▶ app
 //	person ◀── Sim ◀── POST /api/<method>, /response/<id> ─────────────────────────────── app
 //
 // It keeps Slack's documented rules also where they hurt: a trigger works once
@@ -14,8 +14,8 @@
 // workspaces (organisation.go), whose requests have shapes of their own.
 //
 // What it does not know, it refuses instead of guessing: blocks and elements
-// that are not in limits.go are invalid here, and there are no files, threads
-// of its own, scopes or Events API. Error codes are Slack's; the sentences that
+// that are not in limits.go are invalid here, there are no files, threads
+// of its own or scopes, and of events those only that events.go makes. Error codes are Slack's; the sentences that
 // come with them are near to Slack's but not promised.
 //
 // It serves loopback only and depends on the standard library alone.

@@ -82,6 +82,9 @@ type where struct {
 func (p Person) spot(at where) (spot, error) {
 	if at.ViewID != "" {
 		v := p.top()
+		if home := p.sim.homes[p.ID()]; home != nil && home.id == at.ViewID {
+			v = home
+		}
 		if v == nil || v.id != at.ViewID {
 			return spot{}, errors.New("this form is not open any more")
 		}
@@ -613,7 +616,7 @@ func (p Person) submitted(v *view, d Delivery) (cleared []*view, err error) {
 		if a.Action == "push" {
 			but = nil
 		}
-		def, refused := s.readView(a.View, but)
+		def, refused := s.readView("modal", a.View, but)
 		if refused == nil && a.Action == "push" && len(stack) >= maxViewStack {
 			refused = &apiError{code: "push_limit_reached"}
 		}

@@ -16,6 +16,8 @@ const (
 	// one: github.com/slackapi/bolt-js issue 2509 found it near 13,200.
 	maxBlocksSize      = 13_200
 	maxViewStack       = 3
+	maxCharts          = 2      // of one message or view
+	maxTableText       = 10_000 // characters of all cells of a data table
 	maxOpenUsers       = 8
 	maxOfferedOptions  = 100
 	responseURLUses    = 5
@@ -39,6 +41,8 @@ const (
 	inActions place = "actions"
 	inInput   place = "input"
 	inContext place = "context"
+	inTable   place = "table"
+	inCell    place = "cell" // of a table
 )
 
 // rule says what one property may hold.
@@ -57,7 +61,8 @@ type ruleKind int
 const (
 	isString ruleKind = iota
 	isBool
-	isNumber
+	isNumber // an integer
+	isFloat
 	isText  // a text object of either type
 	isPlain // a text object of type plain_text
 	isList
@@ -83,7 +88,10 @@ func with(base, more shape) shape {
 	return out
 }
 
-var boolean = rule{kind: isBool}
+var (
+	boolean = rule{kind: isBool}
+	float   = rule{kind: isFloat}
+)
 
 // compositions are the objects that elements are made of.
 var compositions = map[string]shape{
@@ -97,7 +105,15 @@ var compositions = map[string]shape{
 	"markedChoice": {"text": must(anyText(75)), "value": must(str(150)), "description": anyText(75)},
 	"linkChoice":   {"text": must(plain(75)), "value": str(150), "description": plain(75), "url": str(3000)},
 	"choiceGroup":  {"label": must(plain(75)), "options": must(list(1, 100, composed("choice")))},
-	"dispatch":     {"trigger_actions_on": list(1, 2, oneOf("on_enter_pressed", "on_character_entered"))},
+	"point":        {"label": must(str(20)), "value": must(float)},
+	"series":       {"name": must(str(20)), "data": must(list(1, 20, composed("point")))},
+	"axis":         {"categories": must(list(1, 20, str(20))), "x_label": str(50), "y_label": str(50)},
+	"segment":      {"label": must(str(20)), "value": must(float)},
+	"chart": {
+		"type":   must(oneOf("pie", "bar", "area", "line")),
+		"series": list(1, 6, composed("series")), "axis_config": composed("axis"), "segments": list(1, 6, composed("segment")),
+	},
+	"dispatch": {"trigger_actions_on": list(1, 2, oneOf("on_enter_pressed", "on_character_entered"))},
 }
 
 var (
@@ -119,7 +135,7 @@ type elementType struct {
 var menuPlaces = []place{inSection, inActions, inInput}
 
 var elementTypes = map[string]elementType{
-	"button": {[]place{inSection, inActions}, with(actionable, shape{
+	"button": {[]place{inSection, inActions, inCell}, with(actionable, shape{
 		"text": must(plain(75)), "value": str(2000), "url": str(3000), "style": oneOf("primary", "danger"),
 		"confirm": composed("confirm"), "accessibility_label": str(75),
 	})},
@@ -157,8 +173,11 @@ var elementTypes = map[string]elementType{
 	"number_input": {[]place{inInput}, with(typed, shape{
 		"is_decimal_allowed": must(boolean), "min_value": str(0), "max_value": str(0),
 	})},
-	"plain_text": {[]place{inContext}, shape{"type": must(str(0)), "text": must(str(3000)), "emoji": boolean}},
-	"mrkdwn":     {[]place{inContext}, shape{"type": must(str(0)), "text": must(str(3000)), "verbatim": boolean}},
+	"raw_text":    {[]place{inTable}, shape{"type": must(str(0)), "text": must(maybeEmpty(0))}},
+	"raw_number":  {[]place{inTable}, shape{"type": must(str(0)), "value": must(float), "text": str(0)}},
+	"action_cell": {[]place{inTable}, shape{"type": must(str(0)), "element": must(element(inCell)), "fallback": element(inTable)}},
+	"plain_text":  {[]place{inContext}, shape{"type": must(str(0)), "text": must(str(3000)), "emoji": boolean}},
+	"mrkdwn":      {[]place{inContext}, shape{"type": must(str(0)), "text": must(str(3000)), "verbatim": boolean}},
 }
 
 // blockType is a kind of block and the surfaces that show it.
@@ -187,12 +206,22 @@ var blockTypes = map[string]blockType{
 		"label": must(plain(2000)), "element": must(element(inInput)), "hint": plain(2000),
 		"optional": boolean, "dispatch_action": boolean,
 	})},
-	"markdown": {[]surface{inMessage}, with(anyBlock, shape{"text": must(str(12_000))})},
+	// Slack's page of the data table names no surface that it is not for.
+	"data_table": {anywhere, with(anyBlock, shape{
+		"caption": must(str(0)), "rows": must(list(2, 101, list(1, 20, element(inTable)))), "page_size": num(1, 100), "row_header_column_index": num(0, 19),
+	})},
+	"data_visualization": {anywhere, with(anyBlock, shape{"title": must(str(50)), "chart": must(composed("chart"))})},
+	"markdown":           {[]surface{inMessage}, with(anyBlock, shape{"text": must(str(12_000))})},
 }
 
-// viewShape is a modal, without its blocks.
-var viewShape = shape{
-	"type": must(oneOf("modal")), "title": must(plain(24)), "submit": plain(24), "close": plain(24),
-	"private_metadata": maybeEmpty(3000), "callback_id": maybeEmpty(255), "external_id": maybeEmpty(255),
-	"clear_on_close": boolean, "notify_on_close": boolean,
+// viewShapes are views by their type, without their blocks.
+var viewShapes = map[string]shape{
+	"modal": {
+		"type": must(oneOf("modal")), "title": must(plain(24)), "submit": plain(24), "close": plain(24),
+		"private_metadata": maybeEmpty(3000), "callback_id": maybeEmpty(255), "external_id": maybeEmpty(255),
+		"clear_on_close": boolean, "notify_on_close": boolean,
+	},
+	"home": {
+		"type": must(oneOf("home")), "private_metadata": maybeEmpty(3000), "callback_id": maybeEmpty(255), "external_id": maybeEmpty(255),
+	},
 }

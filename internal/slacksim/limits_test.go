@@ -137,7 +137,7 @@ func TestViewLimits(t *testing.T) {
 				t.Fatal(err)
 			}
 			var check checker
-			check.checkView("/view", v)
+			check.checkView("/view", "modal", v)
 			all := strings.Join(check.messages(), "\n")
 			if (c.fault == "") != (all == "") || !strings.Contains(all, c.fault) {
 				t.Errorf("faults = %q, want %q", all, c.fault)

@@ -122,8 +122,12 @@ var pageActions = map[string]func(Person, pageAction) (any, error){
 		return nil, p.Say(a.Text)
 	},
 	"shortcut": func(p Person, a pageAction) (any, error) { return nil, p.Shortcut(a.Callback) },
-	"read":     func(p Person, a pageAction) (any, error) { return nil, p.Read() },
-	"press":    func(p Person, a pageAction) (any, error) { return nil, p.press(a.At, a.Block, a.Action) },
+	"home": func(p Person, _ pageAction) (any, error) { // opens the Home tab
+		_, err := p.Home()
+		return nil, err
+	},
+	"read":  func(p Person, a pageAction) (any, error) { return nil, p.Read() },
+	"press": func(p Person, a pageAction) (any, error) { return nil, p.press(a.At, a.Block, a.Action) },
 	"enter": func(p Person, a pageAction) (any, error) {
 		return nil, p.enter(a.At, a.Block, a.Action, a.Values, a.Enter)
 	},
@@ -187,6 +191,13 @@ func (s *Sim) serveState(w http.ResponseWriter, r *http.Request) {
 		view = v.wire()
 		view["errors"], view["trouble"], view["busy"] = v.errors, v.trouble, v.busy
 	}
+	// The Home tab, as the app published it last for the person; null before. Its
+	// buttons are pressed like a form's, by its id.
+	var home object
+	if v := s.homes[p.ID()]; v != nil {
+		home = v.wire()
+		home["trouble"] = v.trouble
+	}
 	messages := []object{}
 	seen := here.seenBy(p.ID())
 	for _, m := range seen[max(0, len(seen)-shownMessages):] {
@@ -197,7 +208,7 @@ func (s *Sim) serveState(w http.ResponseWriter, r *http.Request) {
 	}
 	reply(w, http.StatusOK, object{
 		"me": p.ID(), "app": object{"id": botUser, "name": botName}, "people": s.pagePeople(), "groups": s.pageGroups(),
-		"conversations": s.pageConversations(p), "here": here.ID, "messages": messages, "view": view,
+		"conversations": s.pageConversations(p), "here": here.ID, "messages": messages, "view": view, "home": home,
 		"commands": s.config.Commands, "shortcuts": s.pageShortcuts(p),
 		"has_records": s.config.Records != nil, "has_access": s.config.Access != nil,
 	})

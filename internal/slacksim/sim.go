@@ -76,7 +76,7 @@ type Config struct {
 	// BotToken is the one token that the Web API accepts. Required.
 	BotToken string
 	// AppURL is where the app listens, without the paths /slack/commands,
-	// /slack/interactions and /slack/options. Required.
+	// /slack/interactions, /slack/options and /slack/events. Required.
 	AppURL string
 	// BaseURL is where the Sim itself is served. Response URLs and permalinks
 	// start with it. Required.
@@ -98,6 +98,7 @@ type Config struct {
 	Groups    []Group   // default: DefaultGroups
 	Channels  []Channel // default: DefaultChannels
 	Commands  []string  // default: "/sym"
+	Events    []string  // types that the app subscribes to; default: "app_home_opened"
 	Shortcuts []Shortcut
 
 	// Records feeds the page's panel of audit records. Default: no panel.
@@ -120,6 +121,7 @@ type Sim struct {
 	mu        sync.Mutex
 	workspace workspace
 	modals    map[string][]*view    // person → stack of open views
+	homes     map[string]*view      // person → the app's Home tab
 	inputs    map[inputsKey]values  // what people typed into messages
 	offered   map[offerKey][]object // options that the app gave for a query
 	triggers  map[string]*trigger
@@ -164,6 +166,9 @@ func New(c Config) (*Sim, error) {
 	if c.Channels == nil {
 		c.Channels = DefaultChannels()
 	}
+	if c.Events == nil {
+		c.Events = []string{"app_home_opened"}
+	}
 	if c.Commands == nil {
 		c.Commands = []string{"/sym"}
 	}
@@ -174,6 +179,7 @@ func New(c Config) (*Sim, error) {
 		directory: directory{people: c.People, groups: c.Groups},
 		closing:   make(chan struct{}),
 		modals:    map[string][]*view{},
+		homes:     map[string]*view{},
 		inputs:    map[inputsKey]values{},
 		offered:   map[offerKey][]object{},
 		triggers:  map[string]*trigger{},

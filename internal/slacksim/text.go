@@ -59,7 +59,11 @@ func (s *Sim) renderMessage(m *Message, entered values) string {
 
 // renderView gives an open form as text, errors at their inputs.
 func (s *Sim) renderView(v *view) string {
-	lines := []string{"== " + text(v.def, "title", "text") + " =="}
+	title := text(v.def, "title", "text")
+	if text(v.def, "type") == "home" {
+		title = botName + ": Home"
+	}
+	lines := []string{"== " + title + " =="}
 	if v.trouble != "" {
 		lines = append(lines, "! "+v.trouble)
 	}
@@ -85,6 +89,10 @@ func (s *Sim) renderBlocks(blocks []object, entered values, errs map[string]stri
 			lines = append(lines, "# "+s.textOf(child(b, "text")))
 		case "divider":
 			lines = append(lines, "---")
+		case "data_table":
+			lines = append(lines, s.renderTable(b)...)
+		case "data_visualization":
+			lines = append(lines, s.renderChart(b)...)
 		case "markdown":
 			lines = append(lines, text(b, "text"))
 		case "image":

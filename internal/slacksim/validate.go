@@ -29,7 +29,7 @@ func (c *checker) checkBlocks(at string, blocks []any, on surface) {
 		c.fault(at, "no more than %d items allowed", limit)
 	}
 	ids := map[string]bool{}
-	focused := false
+	focused, charts := false, 0
 	for i, b := range blocks {
 		here := fmt.Sprintf("%s/%d", at, i)
 		block, ok := b.(object)
@@ -44,6 +44,11 @@ func (c *checker) checkBlocks(at string, blocks []any, on surface) {
 		}
 		c.checkShape(here, block, kind.shape)
 		c.checkTogether(here, block)
+		if text(block, "type") == "data_visualization" {
+			if charts++; charts > maxCharts {
+				c.fault(here, "no more than %d data_visualization blocks allowed", maxCharts)
+			}
+		}
 		if id := text(block, "block_id"); id != "" {
 			if ids[id] {
 				c.fault(here+"/block_id", "`block_id` value `%s` already exists", id)
@@ -110,6 +115,10 @@ func (c *checker) checkValue(at string, v any, r rule) {
 			c.fault(at, "must be greater than %d", r.min-1)
 		case r.max > 0 && int(f) > r.max:
 			c.fault(at, "must be less than %d", r.max+1)
+		}
+	case isFloat:
+		if _, ok := v.(float64); !ok {
+			wrong("a number")
 		}
 	case isText, isPlain:
 		c.checkText(at, v, r)
@@ -179,6 +188,12 @@ func (c *checker) checkTogether(at string, block object) {
 	if text(block, "type") == "section" && block["text"] == nil && block["fields"] == nil {
 		c.fault(at, "missing required field: text")
 	}
+	switch text(block, "type") {
+	case "data_table":
+		c.checkTable(at, block)
+	case "data_visualization":
+		c.checkChart(at+"/chart", child(block, "chart"))
+	}
 }
 
 // checkElement holds the rules about several properties of one element.
@@ -213,11 +228,11 @@ func (c *checker) checkInitial(at string, e object) {
 	}
 }
 
-// checkView validates a modal.
-func (c *checker) checkView(at string, v object) {
+// checkView validates a view of a type: a modal, or a Home tab.
+func (c *checker) checkView(at, kind string, v object) {
 	without := maps.Clone(v)
 	delete(without, "blocks")
-	c.checkShape(at, without, viewShape)
+	c.checkShape(at, without, viewShapes[kind])
 	blocks, ok := v["blocks"].([]any)
 	if !ok {
 		c.fault(at, "missing required field: blocks")
@@ -225,7 +240,7 @@ func (c *checker) checkView(at string, v object) {
 	}
 	c.checkBlocks(at+"/blocks", blocks, inView)
 	for _, b := range objects(v, "blocks") {
-		if text(b, "type") == "input" && v["submit"] == nil {
+		if text(b, "type") == "input" && v["submit"] == nil && kind == "modal" {
 			c.fault(at, "missing required field: submit")
 			break
 		}
@@ -254,6 +269,16 @@ func elementsOf(block object) []object {
 		if e := child(block, "element"); e != nil {
 			return []object{e}
 		}
+	case "data_table":
+		var buttons []object
+		for _, row := range tableRows(block) {
+			for _, cell := range row {
+				if e := child(cell, "element"); e != nil {
+					buttons = append(buttons, e)
+				}
+			}
+		}
+		return buttons
 	}
 	return nil
 }
@@ -288,8 +313,28 @@ func identify(blocks []any) []any {
 				elements[n] = identifyElement(e, n)
 			}
 			b["elements"] = anys(elements)
+		case "data_table":
+			b["rows"] = identifyCells(tableRows(b))
 		}
 		out[i] = b
+	}
+	return out
+}
+
+func identifyCells(rows [][]object) []any {
+	n := 0
+	for _, row := range rows {
+		for i, cell := range row {
+			if e := child(cell, "element"); e != nil {
+				row[i] = maps.Clone(cell)
+				row[i]["element"] = identifyElement(e, n)
+				n++
+			}
+		}
+	}
+	out := make([]any, len(rows))
+	for i, row := range rows {
+		out[i] = anys(row)
 	}
 	return out
 }

@@ -26,6 +26,7 @@ const (
 	KindFlowValue   Kind = "flowkv#"          // what handlers remember for their own flow, by its name and a path
 	KindLinger      Kind = "linger#"          // for how long sessions at a flow's targets go on, by its name: flow.Lingering
 	KindLimit       Kind = "limit#"           // the pace of one system, by what its limit is of: flow.Bookings
+	KindDelivery    Kind = "event#"           // an event of Slack's that was taken, by Slack's id of it
 	KindNotice      Kind = "notice#"          // what administrators are told, by day and digest: Notice
 	KindFlow        Kind = "flow#"            // the newest version of a flow, by name: flow.Flow
 	KindFlowVersion Kind = "flowversion#"     // each version of a flow, by name and version: flow.Flow
@@ -41,7 +42,7 @@ const (
 // Kinds lists all kinds.
 func Kinds() []Kind {
 	return []Kind{
-		KindRun, KindGrant, KindSick, KindLimit, KindLinger, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue, KindNotice,
+		KindRun, KindGrant, KindSick, KindLimit, KindLinger, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue, KindDelivery, KindNotice,
 		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped, KindRound, KindDrift,
 	}
 }

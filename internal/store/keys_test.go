@@ -41,6 +41,7 @@ func TestKinds(t *testing.T) {
 		{store.KindFlowValue, "prod-access#Path/to", "flowkv#prod-access#Path/to", "prod-access#Path/to"},
 		{store.KindLinger, "prod-access", "linger#prod-access", "prod-access"},
 		{store.KindLimit, "aws_sso/ssoins-1", "limit#aws_sso/ssoins-1", "aws_sso/ssoins-1"},
+		{store.KindDelivery, "Ev0PV52K25", "event#Ev0PV52K25", "Ev0PV52K25"},
 		{store.KindNotice, "2026-03-01#ab", "notice#2026-03-01#ab", "2026-03-01#ab"},
 		{store.KindFlow, "Prod-Access", "flow#prod-access", "prod-access"},
 		{store.KindFlowVersion, "prod-access#1.0.1", "flowversion#prod-access#1.0.1", "prod-access#1.0.1"},
@@ -135,6 +136,9 @@ func TestKinds_Written(t *testing.T) {
 		"filter":  func() error { return flows.PublishFilter(ctx, &flow.FlowsFilter{}) },
 		"systems": func() error { return flows.SetStrategies(ctx, []string{"http"}) },
 		"round":   func() error { return store.Rounds{Store: w}.Put(ctx, store.Round{}, 0) },
+		"event": func() error {
+			return store.Deliveries{Store: w, Now: now}.Once(ctx, "Ev1", func(context.Context) error { return nil })
+		},
 		"drift":   func() error { return store.Drifts{Store: w}.Put(ctx, store.Comparison{}, 0) },
 		"dropped": func() error { return flows.SetDropped(ctx, []string{"http"}) },
 	} {

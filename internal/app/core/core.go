@@ -66,6 +66,8 @@ type Core struct {
 	Drifts   store.Drifts
 	// Lingering is for how long sessions go on at targets.
 	Lingering store.Lingering
+	// Deliveries are the events of Slack's that were taken.
+	Deliveries store.Deliveries
 	// Patience is the least time for which any answer is waited for, as in
 	// config.Settings.
 	Patience time.Duration
@@ -80,6 +82,7 @@ func New(settings config.Settings, s store.Store, clock workflow.Clock, log *slo
 		Tokens: store.Tokens{Store: s, Org: settings.Org, Now: clock.Now},
 		Calls:  store.Calls{Store: s, Now: clock.Now}, Values: store.Values{Store: s},
 		Notices: store.Notices{Store: s, Now: clock.Now}, Rounds: store.Rounds{Store: s}, Drifts: store.Drifts{Store: s}, Lingering: store.Lingering{Store: s},
+		Deliveries: store.Deliveries{Store: s, Now: clock.Now},
 	}
 	c.Limiter = &workflow.Limiter{Limits: store.Limits{Store: s}, Clock: clock, Log: log, Within: c.within}
 	return c
