@@ -149,7 +149,7 @@ func (f *Flow) Terms(r Run, asked EventName, h *HookAnswer) (*Terms, map[string]
 			}
 			value, err := p.normalise(v)
 			if err != nil {
-				return nil, nil, wrong("a field %q that %s", name, UserMessage(err))
+				return nil, nil, wrong("a field %q: %s", name, UserMessage(err))
 			}
 			t.Fields[name] = value
 		default:

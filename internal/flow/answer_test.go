@@ -85,7 +85,7 @@ func TestFlow_Terms(t *testing.T) {
 		{"Ignore", f, EventRequest, HookAnswer{Event: Ignore, Fields: map[string]any{"a": 1}}, nil, nil, ""},
 		{"Reason", f, EventRequest, HookAnswer{Event: EventApprove, Fields: map[string]any{"reason": "on call", "count": 7.0}}, nil, map[string]any{"reason": "on call", "count": 7.0}, ""},
 		{"OwnFields", f, EventRequest, HookAnswer{Event: EventRequest, Fields: map[string]any{"count": 7.0, "ticket": "T-1", "schema": ""}}, &Terms{Fields: map[string]any{"count": int64(7)}}, map[string]any{"ticket": "T-1"}, ""},
-		{"OwnFieldWrong", f, EventRequest, HookAnswer{Event: EventRequest, Fields: map[string]any{"count": "many"}}, nil, nil, `on_request returned a field "count" that must be a whole number`},
+		{"OwnFieldWrong", f, EventRequest, HookAnswer{Event: EventRequest, Fields: map[string]any{"count": "many"}}, nil, nil, "on_request returned a field \"count\": `many` is not a whole number"},
 		{"Reserved", f, EventApprove, HookAnswer{Event: EventApprove, Fields: map[string]any{"expires_at": "never", "target": "x", "duration": 9.0, "decision_message": "ok"}}, nil, map[string]any{"decision_message": "ok"}, ""},
 		{"Duration", f, EventApprove, HookAnswer{Event: EventApprove, Duration: seconds(3600)}, &Terms{Fields: map[string]any{}, Duration: &hour}, map[string]any{}, ""},
 		{"DurationNone", f, EventApprove, HookAnswer{Event: EventApprove, Duration: seconds(0)}, nil, nil, "a duration of 0 seconds"},

@@ -46,6 +46,15 @@ func ParseDuration(s string) (time.Duration, error) {
 	panic("unreachable: the pattern has a suffix that units lacks")
 }
 
+func isUnit(s string) bool {
+	for _, u := range units {
+		if u.suffix == s {
+			return true
+		}
+	}
+	return false
+}
+
 // Words writes a duration for people: "30 minutes", "1 day 2 hours".
 func Words(d time.Duration) string {
 	if d < time.Second {

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -90,7 +91,7 @@ func (f *Flow) checkFields(fields []PromptField, values map[string]any, faults [
 		if p.Name == FieldNameTarget && !f.ApprovalOnly() {
 			t, ok := f.Strategy.Target(f.Org, text(v))
 			if !ok {
-				fault(p.Name, "%q is not one of the flow's targets", Clip(text(v), 60))
+				fault(p.Name, "%s is not one of the flow's targets", subject(v))
 				continue
 			}
 			sub.Target = &t
@@ -105,7 +106,7 @@ func (f *Flow) checkFields(fields []PromptField, values map[string]any, faults [
 		if p.Name == FieldNameDuration && !f.ApprovalOnly() {
 			sub.Duration = time.Duration(value.(int64)) * time.Second
 			if limit := time.Duration(f.Params.MaxDuration); limit > 0 && sub.Duration > limit {
-				fault(p.Name, "is longer than this flow allows: at most %s", Words(limit))
+				fault(p.Name, "%s is longer than this flow allows: at most %s", asTyped(v, sub.Duration), Words(limit))
 			}
 		}
 		sub.Fields[p.Name] = value
@@ -162,47 +163,72 @@ func empty(v any) bool {
 	return false
 }
 
-// normalise turns a value into the field's type, or says what is wrong with it.
+// normalise turns a value into the field's type, or says what is wrong with it: of
+// a list, with which of its items.
 func (p PromptField) normalise(v any) (any, error) {
-	if p.Type.List() {
-		items, err := readList(v)
+	if !p.Type.List() {
+		one, err := p.one(v)
 		if err != nil {
-			return nil, err
+			return nil, Errorf(CodeInvalid, "%s %s", subject(v), UserMessage(err))
 		}
-		var texts []string
-		var ints []int64
-		for _, item := range items {
-			one, err := p.one(item)
-			if err != nil {
-				return nil, err
-			}
-			switch one := one.(type) {
-			case int64:
-				ints = append(ints, one)
-			case string:
-				texts = append(texts, one)
-			}
-		}
-		if p.Type == FieldIntList {
-			return ints, nil
-		}
-		return texts, nil
+		return one, nil
 	}
-	return p.one(v)
+	items, err := readList(v)
+	if err != nil {
+		return nil, err
+	}
+	var texts []string
+	var ints []int64
+	for _, item := range items {
+		one, err := p.one(item.value)
+		if err != nil {
+			return nil, Errorf(CodeInvalid, "%s, %s, %s", item.where, subject(item.value), UserMessage(err))
+		}
+		switch one := one.(type) {
+		case int64:
+			ints = append(ints, one)
+		case string:
+			texts = append(texts, one)
+		}
+	}
+	if p.Type == FieldIntList {
+		return ints, nil
+	}
+	return texts, nil
 }
 
-// one normalises a single value, an element of a list included.
+// asTyped writes a duration in the words of whoever gave it.
+func asTyped(v any, d time.Duration) string {
+	if _, ok := v.(string); ok {
+		return subject(v)
+	}
+	return Words(d)
+}
+
+// subject quotes a value in a sentence about it.
+func subject(v any) string {
+	if s, ok := v.(string); ok {
+		return "`" + Clip(s, 60) + "`"
+	}
+	if b, err := json.Marshal(v); err == nil {
+		return Clip(string(b), 60)
+	}
+	return Clip(fmt.Sprint(v), 60)
+}
+
+// one normalises a single value, an element of a list included. What it says of a
+// wrong one stands behind the value: "is not a whole number".
 func (p PromptField) one(v any) (any, error) {
 	switch p.Type {
 	case FieldString, FieldStringList:
 		s, ok := v.(string)
 		if !ok {
-			return nil, Errorf(CodeInvalid, "must be text")
+			return nil, Errorf(CodeInvalid, "is not text")
 		}
 		if p.Type == FieldStringList && empty(s) {
-			return nil, Errorf(CodeInvalid, "must not have empty texts in its list")
+			return nil, Errorf(CodeInvalid, "is empty: leave it out")
 		}
-		if err := p.checkAllowed(s, func(a string) bool { return a == s }); err != nil {
+		if err := p.checkAllowed(func(a string) bool { return a == s }); err != nil {
 			return nil, err
 		}
 		return s, nil
@@ -211,29 +237,29 @@ func (p PromptField) one(v any) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return n, p.checkAllowed(strconv.FormatInt(n, 10), func(a string) bool {
+		return n, p.checkAllowed(func(a string) bool {
 			m, err := strconv.ParseInt(a, 10, 64)
 			return err == nil && m == n
 		})
 	case FieldBool:
 		b, ok := readBool(v)
 		if !ok {
-			return nil, Errorf(CodeInvalid, "must be true or false")
+			return nil, Errorf(CodeInvalid, "is neither true nor false")
 		}
-		return b, p.checkAllowed(strconv.FormatBool(b), func(a string) bool { c, ok := readBool(a); return ok && b == c })
+		return b, p.checkAllowed(func(a string) bool { c, ok := readBool(a); return ok && b == c })
 	case FieldDuration:
 		d, err := readDuration(v)
 		if err != nil {
 			return nil, err
 		}
-		return int64(d / time.Second), p.checkAllowed(Words(d), func(a string) bool {
+		return int64(d / time.Second), p.checkAllowed(func(a string) bool {
 			b, err := ParseDuration(a)
 			return err == nil && b == d
 		})
 	case FieldSlackUser, FieldSlackUserList:
 		s, ok := v.(string)
 		if !ok || !slackUserPattern.MatchString(s) {
-			return nil, Errorf(CodeInvalid, "must be a Slack user id, such as U024BE7LH")
+			return nil, Errorf(CodeInvalid, "is not a Slack user id, such as U024BE7LH")
 		}
 		return s, nil
 	}
@@ -241,39 +267,45 @@ func (p PromptField) one(v any) (any, error) {
 }
 
 // checkAllowed holds a value to allowed_values; none allows everything.
-func (p PromptField) checkAllowed(shown string, same func(string) bool) error {
+func (p PromptField) checkAllowed(same func(string) bool) error {
 	if len(p.AllowedValues) == 0 || slices.ContainsFunc(p.AllowedValues, same) {
 		return nil
 	}
-	return Errorf(CodeInvalid, "%q is not allowed: choose one of %s", Clip(shown, 60), Clip(strings.Join(p.AllowedValues, ", "), 300))
+	return Errorf(CodeInvalid, "is not allowed: choose one of %s", Clip(strings.Join(p.AllowedValues, ", "), 300))
 }
 
-func readList(v any) ([]any, error) {
+// item is a value of a list, and where whoever gave it finds it.
+type item struct {
+	value any
+	where string // "item 2", "line 2"
+}
+
+func readList(v any) ([]item, error) {
 	switch v := v.(type) {
 	case []any:
-		return v, nil
+		return items(v), nil
 	case []string:
-		out := make([]any, len(v))
-		for i, s := range v {
-			out[i] = s
-		}
-		return out, nil
+		return items(v), nil
 	case []int64:
-		out := make([]any, len(v))
-		for i, n := range v {
-			out[i] = n
-		}
-		return out, nil
+		return items(v), nil
 	case string: // a text box of the form: one value a line
-		var out []any
-		for line := range strings.SplitSeq(v, "\n") {
+		var out []item
+		for i, line := range strings.Split(v, "\n") {
 			if line = strings.TrimSpace(line); line != "" {
-				out = append(out, line)
+				out = append(out, item{line, fmt.Sprintf("line %d", i+1)})
 			}
 		}
 		return out, nil
 	}
-	return nil, Errorf(CodeInvalid, "must be a list")
+	return nil, Errorf(CodeInvalid, "%s is not a list", subject(v))
+}
+
+func items[T any](values []T) []item {
+	out := make([]item, len(values))
+	for i, v := range values {
+		out[i] = item{v, fmt.Sprintf("item %d", i+1)}
+	}
+	return out
 }
 
 func readBool(v any) (value, ok bool) {
@@ -292,7 +324,8 @@ const maxInteger = 1<<53 - 1
 
 // readInteger reads a whole number of at most maxInteger, either sign.
 func readInteger(v any) (int64, error) {
-	wrong := Errorf(CodeInvalid, "must be a whole number between -%d and %[1]d", int64(maxInteger))
+	wrong := Errorf(CodeInvalid, "is not a whole number")
+	large := Errorf(CodeInvalid, "is not between -%d and %[1]d, as whole numbers have to be", int64(maxInteger))
 	var n int64
 	var err error
 	switch v := v.(type) {
@@ -301,8 +334,11 @@ func readInteger(v any) (int64, error) {
 	case int64:
 		n = v
 	case float64:
-		if v != math.Trunc(v) || math.Abs(v) > maxInteger {
+		switch {
+		case v != math.Trunc(v) || math.IsInf(v, 0): // NaN is no number either
 			return 0, wrong
+		case math.Abs(v) > maxInteger:
+			return 0, large
 		}
 		n = int64(v)
 	case json.Number:
@@ -312,7 +348,10 @@ func readInteger(v any) (int64, error) {
 	default:
 		return 0, wrong
 	}
-	if err != nil || n > maxInteger || n < -maxInteger {
+	if errors.Is(err, strconv.ErrRange) || n > maxInteger || n < -maxInteger {
+		return 0, large
+	}
+	if err != nil {
 		return 0, wrong
 	}
 	return n, nil
@@ -320,16 +359,23 @@ func readInteger(v any) (int64, error) {
 
 // readDuration reads seconds, or a text such as "30m".
 func readDuration(v any) (time.Duration, error) {
-	if s, ok := v.(string); ok {
-		if d, err := ParseDuration(s); err == nil {
+	s, isText := v.(string)
+	if isText {
+		if d, err := ParseDuration(strings.TrimSpace(s)); err == nil {
 			return d, nil
 		}
 	}
 	n, err := readInteger(v)
-	if err != nil || n <= 0 || n > math.MaxInt64/int64(time.Second) {
-		return 0, Errorf(CodeInvalid, "must be a duration: seconds as a positive whole number, or a text such as 30m")
+	switch {
+	case err == nil && n > 0 && n <= math.MaxInt64/int64(time.Second):
+		return time.Duration(n) * time.Second, nil
+	case !isText:
+		return 0, Errorf(CodeInvalid, "is not a duration: write seconds as a positive whole number, or a text such as 30m")
 	}
-	return time.Duration(n) * time.Second, nil
+	if unit := strings.TrimLeft(strings.TrimSpace(s), "0123456789 "); unit != "" && unit != strings.TrimSpace(s) && !isUnit(unit) {
+		return 0, Errorf(CodeInvalid, "is not a duration: there is no unit `%s`, only s, m, h, d and mo (30 days); write 30m, say", Clip(unit, 20))
+	}
+	return 0, Errorf(CodeInvalid, "is not a duration: write a whole number and s, m, h, d or mo (30 days), such as 30m")
 }
 
 // text writes a normalised value as the text that settings hold.

@@ -310,12 +310,18 @@ type PromptField struct {
 	OnChange      *Source   `json:"on_change,omitempty"`
 }
 
-// Title is what people read: the label, or the name where there is none.
+// Title is what people read: the label, or the name in words where there is none.
 func (f PromptField) Title() string {
-	if f.Label != "" {
+	switch {
+	case f.Label != "":
 		return f.Label
+	case f.Name == FieldNameTarget:
+		return "Target"
+	case f.Name == "":
+		return ""
 	}
-	return f.Name
+	words := strings.NewReplacer("_", " ", "-", " ").Replace(f.Name)
+	return strings.ToUpper(words[:1]) + words[1:]
 }
 
 // Approval says who is asked, in which order, and how many must agree.

@@ -156,9 +156,9 @@ func TestFlow_Validate(t *testing.T) {
 		{"ValueTooLong", validAccess, field(PromptField{Name: "a", Type: FieldString, AllowedValues: []string{strings.Repeat("x", 76)}}), []string{p0 + "allowed_values[0]: has 76"}},
 		{"ValueEmpty", validAccess, field(PromptField{Name: "a", Type: FieldString, AllowedValues: []string{"x", " "}}), []string{p0 + "allowed_values[1]: is empty"}},
 		{"ValueTwice", validAccess, field(PromptField{Name: "a", Type: FieldDuration, AllowedValues: []string{"60s", "1m"}}), []string{p0 + `allowed_values[1]: "1m" is there twice`}},
-		{"ValueNotInt", validAccess, field(PromptField{Name: "a", Type: FieldIntList, AllowedValues: []string{"1", "one"}}), []string{p0 + `allowed_values[1]: "one" must be a whole number`}},
-		{"ValueNotBool", validAccess, field(PromptField{Name: "a", Type: FieldBool, AllowedValues: []string{"true", "yes"}}), []string{p0 + `allowed_values[1]: "yes" must be true or false`}},
-		{"ValueNotDuration", validAccess, field(PromptField{Name: "a", Type: FieldDuration, AllowedValues: []string{"1y"}}), []string{p0 + `allowed_values[0]: "1y" must be a duration`}},
+		{"ValueNotInt", validAccess, field(PromptField{Name: "a", Type: FieldIntList, AllowedValues: []string{"1", "one"}}), []string{p0 + `allowed_values[1]: "one" is not a whole number`}},
+		{"ValueNotBool", validAccess, field(PromptField{Name: "a", Type: FieldBool, AllowedValues: []string{"true", "yes"}}), []string{p0 + `allowed_values[1]: "yes" is neither true nor false`}},
+		{"ValueNotDuration", validAccess, field(PromptField{Name: "a", Type: FieldDuration, AllowedValues: []string{"1y"}}), []string{p0 + "allowed_values[0]: \"1y\" is not a duration: there is no unit `y`, only s, m, h, d and mo (30 days); write 30m, say"}},
 		{"ValueOfSlackUser", validAccess, field(PromptField{Name: "a", Type: FieldSlackUser, AllowedValues: []string{"U024BE7LH"}}), []string{p0 + "allowed_values: does not go with type slack_user"}},
 		{"ValueOfSlackUserList", validAccess, field(PromptField{Name: "a", Type: FieldSlackUserList, AllowedValues: []string{"U024BE7LH"}}), []string{p0 + "allowed_values: does not go with type slack_user_list"}},
 
@@ -258,7 +258,7 @@ func TestFlow_Validate(t *testing.T) {
 		{"AllAtOnce", validApprovalOnly, func(f *Flow) {
 			f.Name, f.Params.PromptFields, f.Params.Approval = "", []PromptField{durationField("x")}, Approval{}
 		}, []string{
-			"name: is missing", p0 + "name: a duration field makes no sense", p0 + `allowed_values[0]: "x" must be a duration`,
+			"name: is missing", p0 + "name: a duration field makes no sense", p0 + `allowed_values[0]: "x" is not a duration: write a whole number and s, m, h, d or mo (30 days), such as 30m`,
 			"params.approval.notify: nobody", "params.approval.required: must be at least 1",
 		}},
 	} {

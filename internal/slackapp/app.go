@@ -46,7 +46,8 @@ type App struct {
 	// Connected, if it is not nil, is called when Socket Mode has a connection.
 	Connected func()
 
-	lists lists
+	lists   lists
+	targets targetNames
 }
 
 // maxBody bounds requests. The largest that Slack sends repeat a form of 100

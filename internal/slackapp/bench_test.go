@@ -14,13 +14,13 @@ import (
 
 // benchWorld is a world on the embedded store, as on one machine. People are
 // known already: Slack is asked about them every ten minutes only.
-func benchWorld(b *testing.B) *world {
+func benchWorld(b *testing.B, flows ...*flow.Flow) *world {
 	s, err := sqlite.Open(filepath.Join(b.TempDir(), "sym.db"), time.Now)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = s.Close() })
-	w := newWorld(b, s)
+	w := newWorld(b, s, flows...)
 	for _, user := range []string{alice, bob} {
 		w.command(user, "whoami")
 	}

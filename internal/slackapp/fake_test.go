@@ -334,6 +334,15 @@ func interactionBody(payload map[string]any) string {
 	return url.Values{"payload": {string(b)}}.Encode()
 }
 
+// suggestionBody is what Slack asks while alice types into a picker.
+func suggestionBody(t testing.TB, view slack.ModalViewRequest, block, typed string) string {
+	v := viewOf(t, view)
+	return interactionBody(map[string]any{
+		"type": "block_suggestion", "team": map[string]any{"id": team}, "user": map[string]any{"id": alice}, "block_id": block, "action_id": actionValue, "value": typed,
+		"view": map[string]any{"callback_id": v.CallbackID, "private_metadata": v.PrivateMetadata},
+	})
+}
+
 func (w *world) ok(rec *httptest.ResponseRecorder) string {
 	w.t.Helper()
 	if rec.Code != http.StatusOK {

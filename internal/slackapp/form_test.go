@@ -201,7 +201,7 @@ func TestTypeahead(t *testing.T) {
 	w := deployWorld(t, c)
 	w.command(alice, "req deploy")
 	view := w.updated()
-	for typed, want := range map[string]int{"": 100, "REPO 01": 10, "007": 1, "r-7": 0, "nothing": 0} {
+	for typed, want := range map[string]int{"": 100, "REPO 01": 13, "007": 1, "r-7": 0, "nothing": 0} {
 		got := w.ok(w.post("/slack/options", interactionBody(map[string]any{
 			"type": "block_suggestion", "team": map[string]any{"id": team}, "user": map[string]any{"id": alice},
 			"block_id": "repo", "action_id": actionValue, "value": typed,

@@ -61,8 +61,8 @@ func TestFormFaults(t *testing.T) {
 		answers []string
 	}{
 		{"Missing", alice, view, with("reason", typed(" ")), []string{`"response_action":"errors"`, `"reason":"Is required."`}},
-		{"NotAllowed", alice, view, with("duration", chosen("9h")), []string{`"errors":{"duration":"\"9 hours\" is not allowed`}},
-		{"NoSuchTarget", alice, view, with("target_id", chosen("x")), []string{`"target_id":"\"x\" is not one of the flow's targets."`}},
+		{"NotAllowed", alice, view, with("duration", chosen("9h")), []string{"\"errors\":{\"duration\":\"`9h` is not allowed"}},
+		{"NoSuchTarget", alice, view, with("target_id", chosen("x")), []string{"\"target_id\":\"`x` is not one of the flow's targets.\""}},
 		{"TwoAtOnce", alice, view, map[string]any{"target_id": chosen("orders-db")}, []string{`"duration":"Is required."`, `"reason":"Is required."`}},
 		{"UnknownField", alice, view, with("admin", typed("yes")), []string{`"target_id":"“admin” is not a field of flow \"prod-access\"."`}},
 		{"TooLarge", alice, view, with("reason", typed(strings.Repeat("x", 40<<10))), []string{`"errors":{"target_id":"The fields are larger than 32 KB`}},

@@ -9,23 +9,28 @@ import (
 
 // meant finds which of several things somebody means, by the names that each has:
 // those with that name; else those with a name that begins so; else those with all
-// of its words in a name, in any order; else those with a name that is near. It
-// takes letters of either case. sure: no other was named or begun so.
+// of its words in a name, in any order; else those with a name that is near. Case
+// and accents don't matter. sure: no other was named or begun so.
 func meant(typed string, things [][]string) (found []int, sure bool) {
-	typed = strings.ToLower(strings.Join(strings.Fields(typed), " "))
-	if typed == "" {
+	if typed = fold(typed); typed == "" {
 		return nil, false
 	}
-	nearest := flow.Closest(typed, slices.Concat(things...))
+	folded := make([][]string, len(things))
+	for i, names := range things {
+		for _, name := range names {
+			folded[i] = append(folded[i], fold(name))
+		}
+	}
+	nearest := flow.Closest(typed, slices.Concat(folded...))
 	for i, is := range []func(name string) bool{
 		func(name string) bool { return name == typed },
 		func(name string) bool { return strings.HasPrefix(name, typed) },
 		func(name string) bool { return hasWords(name, typed, strings.Contains) },
-		func(name string) bool { return name == strings.ToLower(nearest) && nearest != "" },
+		func(name string) bool { return name == nearest && nearest != "" },
 		func(name string) bool { return hasWords(name, typed, near) },
 	} {
-		for at, names := range things {
-			if slices.ContainsFunc(names, func(name string) bool { return is(strings.ToLower(name)) }) {
+		for at, names := range folded {
+			if slices.ContainsFunc(names, is) {
 				found = append(found, at)
 			}
 		}

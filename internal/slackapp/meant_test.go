@@ -8,7 +8,7 @@ import (
 func TestMeant(t *testing.T) {
 	t.Parallel()
 	things := [][]string{
-		{"orders-db", "Orders database"}, {"orders-db-replica", "Orders replica"}, {"users-db", "Users database"}, {"billing"},
+		{"orders-db", "Orders database"}, {"orders-db-replica", "Orders replica"}, {"users-db", "Users database"}, {"billing"}, {"kartei", "Über Straße Łódź"},
 	}
 	for typed, want := range map[string]string{
 		"orders-db":         "[0] true", // though another begins so
@@ -22,6 +22,12 @@ func TestMeant(t *testing.T) {
 		"odrers database":   "[0] false",
 		"replca":            "[1] false",
 		"datbase":           "[0 2] false",
+		"uber":              "[4] true",
+		"ÜBER STRASSE lodz": "[4] true",
+		"strasse":           "[4] false",
+		"U\u0308ber":         "[4] true", // the accent is a character of its own
+		"lódz ubre":         "[4] false",
+		"órders-db":         "[0] true",
 		"kubernetes":        "[] false",
 		"":                  "[] false",
 		"  ":                "[] false",

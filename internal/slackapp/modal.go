@@ -112,7 +112,7 @@ func requestForm(f *flow.Flow, runID string, o *openForm, most int) slack.ModalV
 	if fit(f.Title(), maxTitle) != f.Title() { // the view's title has no room for it
 		intro = "*" + safe(f.Title()) + "*\n" + intro
 	}
-	blocks := []slack.Block{section(intro)}
+	blocks := []slack.Block{section(intro), slack.NewContextBlock("", mrkdwn(whoIsAsked(f), maxText))}
 	fields, header := f.Fields(), f.Params.AdditionalHeaderText
 	if o != nil {
 		fields, header = f.FieldsOf(o.OpenForm), o.AdditionalHeaderText
@@ -144,6 +144,39 @@ func requestForm(f *flow.Flow, runID string, o *openForm, most int) slack.ModalV
 // loadingModal stands for a form that handlers are asked about.
 func loadingModal(title string) slack.ModalViewRequest {
 	return modal(viewNotice, title, "", metadata{}, []slack.Block{slack.NewSectionBlock(plain("Loading…", maxText), nil, nil)})
+}
+
+// whoIsAsked says who hears of a request once it is submitted.
+func whoIsAsked(f *flow.Flow) string {
+	names, known := f.AskedFirst()
+	switch {
+	case !known:
+		return "🙋 Who is asked is decided by the flow's own rules, once you submit."
+	case len(names) == 0:
+		return "🙋 Nobody is asked: the flow's own rules decide, once you submit."
+	}
+	text := "🙋 Goes to " + places(names)
+	if n := f.Params.Approval.Required; n > 1 {
+		text += fmt.Sprintf("; %d people have to approve", n)
+	}
+	if next, after := f.AskedNext(); len(next) > 0 {
+		text += fmt.Sprintf("; if nobody decides within %s, to %s", flow.Words(after), places(next))
+	}
+	return text + "."
+}
+
+// places names channels and people as a configuration has them.
+func places(names []string) string {
+	var shown []string
+	for _, n := range names {
+		if channelIDPattern.MatchString(n) {
+			n = "<#" + n + ">"
+		} else {
+			n = safe(n)
+		}
+		shown = append(shown, n)
+	}
+	return enumerate(shown)
 }
 
 // offer is what an input is filled with.
@@ -259,12 +292,17 @@ func textsOf(value any) []string {
 	return []string{fmt.Sprint(value)}
 }
 
-// choice is one thing that can be chosen.
-type choice struct{ value, label, name string }
+// choice is one thing that can be chosen. It is searched by its label and its
+// name; about is a line below the label, or "".
+type choice struct{ value, label, name, about string }
 
 // option is the choice as Slack shows it.
 func (c choice) option() *slack.OptionBlockObject {
-	return slack.NewOptionBlockObject(c.value, plain(c.label, maxOptionText), nil)
+	o := slack.NewOptionBlockObject(c.value, plain(c.label, maxOptionText), nil)
+	if c.about != "" {
+		o.Description = plain(c.about, maxOptionText)
+	}
+	return o
 }
 
 // is tells whether the choice has the value. Durations may be given in seconds.
@@ -306,7 +344,7 @@ func choices(f *flow.Flow, p flow.PromptField) []choice {
 			if d, err := flow.ParseDuration(v); p.Type == flow.FieldDuration && err == nil {
 				label = flow.Words(d)
 			}
-			out = append(out, choice{value: v, label: label})
+			out = append(out, choice{value: v, label: label, name: v})
 		}
 	case p.Type == flow.FieldBool:
 		out = yesOrNo
@@ -319,11 +357,13 @@ func targetChoice(f *flow.Flow, t flow.Target) choice {
 	return choice{value: flow.TargetID(f.Org, t.Name), label: t.Title(), name: t.Name}
 }
 
+// flowChoices lists flows in the order of what is shown of them.
 func flowChoices(flows []store.FlowSummary) []choice {
 	var out []choice
 	for _, f := range flows {
-		out = append(out, choice{value: f.Name, label: f.Title(), name: f.Name})
+		out = append(out, choice{value: f.Name, label: f.Title(), name: f.Name, about: f.About})
 	}
+	slices.SortStableFunc(out, func(a, b choice) int { return cmp.Compare(fold(a.label), fold(b.label)) })
 	return out
 }
 

@@ -80,7 +80,7 @@ func TestRequestModal(t *testing.T) {
 
 func TestFlowModal(t *testing.T) {
 	t.Parallel()
-	golden(t, "picker.json", flowModal([]store.FlowSummary{{Name: "a", Label: "Access <A>"}, {Name: "b"}}, "", "C1", "There is no flow “x”."))
+	golden(t, "picker.json", flowModal([]store.FlowSummary{{Name: "b"}, {Name: "c", Label: "Zugriff"}, {Name: "a", Label: "Äccess <A>", About: "2 targets, at most 1 hour · asks #access-prod"}}, "", "C1", "There is no flow “x”."))
 }
 
 // All that a form can be filled in with comes out as the flow wants it.
@@ -154,18 +154,24 @@ func TestTargetPickers(t *testing.T) {
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	w := memoryWorld(t, manyTargets(2000))
+	var heading string
 	ask := func(view slack.ModalViewRequest, block, typed string) []string {
-		v := viewOf(t, view)
-		rec := w.post("/slack/options", interactionBody(map[string]any{
-			"type": "block_suggestion", "team": map[string]any{"id": team}, "user": map[string]any{"id": alice}, "block_id": block, "action_id": actionValue, "value": typed,
-			"view": map[string]any{"callback_id": v.CallbackID, "private_metadata": v.PrivateMetadata},
-		}))
+		rec := w.post("/slack/options", suggestionBody(t, view, block, typed))
 		var answer slack.OptionsResponse
 		if err := json.Unmarshal([]byte(w.ok(rec)), &answer); err != nil {
 			t.Fatal(err)
 		}
 		if rec.Body.Len() > maxSocketAnswer {
 			t.Errorf("answer of %d bytes", rec.Body.Len())
+		}
+		var groups slack.OptionGroupsResponse
+		if err := json.Unmarshal(rec.Body.Bytes(), &groups); err != nil {
+			t.Fatal(err)
+		}
+		heading = ""
+		for _, g := range groups.OptionGroups {
+			heading = g.Label.Text
+			answer.Options = append(answer.Options, g.Options...)
 		}
 		var labels []string
 		for _, o := range answer.Options {
@@ -174,14 +180,17 @@ func TestOptions(t *testing.T) {
 		return labels
 	}
 	view := requestModal(manyTargets(2000), "r", nil)
-	if got := ask(view, "target_id", "dataBASE no. 123"); len(got) != 11 || got[0] != "Database No. 123" {
+	if got := ask(view, "target_id", "dataBASE no. 123"); len(got) != 12 || got[0] != "Database No. 123" || heading != "" {
 		t.Errorf("by label: %v", got)
+	}
+	if got := ask(view, "target_id", "123 Dátabase"); len(got) != 12 || got[0] != "Database No. 123" || got[1] != "Database No. 1230" {
+		t.Errorf("in any order, the whole word first: %v", got)
 	}
 	if got := ask(view, "target_id", "DB-00042"); len(got) != 1 || got[0] != "Database No. 42" {
 		t.Errorf("by name: %v", got)
 	}
-	if got := ask(view, "target_id", ""); len(got) != maxOptions {
-		t.Errorf("nothing typed: %d", len(got))
+	if got := ask(view, "target_id", ""); len(got) != maxOptions || heading != "The best 100 of 2000 – type more to find others" {
+		t.Errorf("nothing typed: %d, %q", len(got), heading)
 	}
 	if got := ask(view, "target_id", "zzz"); len(got) != 0 {
 		t.Errorf("no match: %v", got)
@@ -251,21 +260,12 @@ func TestLongDurations(t *testing.T) {
 	if inputs := inputsOf(received(t, v)); !slices.Contains(inputs, "duration") {
 		t.Errorf("inputs %v", inputs)
 	}
-	found := searchField(f, "duration", "3558")
+	found := (&App{}).searchField(f, "duration", "3558").choices
 	if len(found) != 1 || found[0].label != "3558 months" {
 		t.Fatalf("found %v", found)
 	}
 	sub, err := f.Submit(map[string]any{"target_id": "orders-db", "duration": found[0].value})
 	if want := 3558 * 30 * 24 * time.Hour; err != nil || sub.Duration != want {
 		t.Errorf("asked for %s, want %s, %v", sub.Duration, want, err)
-	}
-}
-
-func BenchmarkSearch10000Targets(b *testing.B) {
-	f := manyTargets(10000)
-	for b.Loop() {
-		if got := searchField(f, "target_id", "no. 9999"); len(got) != 1 {
-			b.Fatal(len(got))
-		}
 	}
 }

@@ -29,6 +29,7 @@ type FlowSummary struct {
 	Name           string          `json:"name"`
 	Version        string          `json:"version"`
 	Label          string          `json:"label,omitempty"`
+	About          string          `json:"about,omitempty"` // flow.Flow.About
 	ApprovalOnly   bool            `json:"approval_only,omitempty"`
 	AllowedSources *[]flow.Channel `json:"allowed_sources,omitempty"`
 }

@@ -41,7 +41,7 @@ func (s *Flows) Publish(ctx context.Context, flows []*flow.Flow) ([]FlowSummary,
 			return nil, fmt.Errorf("publish flow %q: %w", f.Name, err)
 		}
 		list = append(list, FlowSummary{
-			Name: published.Name, Version: published.Version, Label: published.Label,
+			Name: published.Name, Version: published.Version, Label: published.Label, About: published.About(),
 			ApprovalOnly: published.ApprovalOnly(), AllowedSources: published.Params.AllowedSources,
 		})
 	}
