@@ -25,7 +25,7 @@ func TestMeant(t *testing.T) {
 		"uber":              "[4] true",
 		"ÜBER STRASSE lodz": "[4] true",
 		"strasse":           "[4] false",
-		"U\u0308ber":         "[4] true", // the accent is a character of its own
+		"U\u0308ber":        "[4] true", // the accent is a character of its own
 		"lódz ubre":         "[4] false",
 		"órders-db":         "[0] true",
 		"kubernetes":        "[] false",
