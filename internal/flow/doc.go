@@ -5,7 +5,8 @@
 // # What is here
 //
 //   - A flow and the rules that a configuration must keep: flow.go, validate.go;
-//     its form, and the checking of what people enter: form.go, fields.go.
+//     its form, and the checking of what people enter: form.go, fields.go; what
+//     it gives, and who is asked, in words: about.go.
 //   - A run and its history: run.go, event.go. What may happen to it is an
 //     [Input], and [Apply] in apply.go says whether it may happen now. Each input
 //     stands with its subject: prompt.go, request.go, standing.go, access.go,
