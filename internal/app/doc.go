@@ -9,8 +9,9 @@
 //	                 force while access that needs it is live
 //	disk.go          what happens when the disk is full
 //	slack.go         the way to a workspace; simulation.go: the simulated one,
-//	                 and what its page shows beside it; refused.go: what happens
-//	                 when Slack refuses us
+//	                 and what its page shows beside it; guide.go: who is in it,
+//	                 and what newcomers are told; refused.go: what happens when
+//	                 Slack refuses us
 //	functions.go     customers' functions on this machine; handlers.go: their
 //	                 Python
 //	token.go         manages API tokens here; token_remote.go: those of a

@@ -77,6 +77,8 @@ type Local struct {
 	// Slack is the simulated workspace; nil where it is a real one.
 	Slack *slacksim.Sim
 
+	people      *slackapp.Directory
+	guide       []string // of the simulated Slack, in mrkdwn
 	slackHealth *workflow.Health
 	reserve     *sqlite.Reserve
 

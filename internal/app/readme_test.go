@@ -43,6 +43,14 @@ func TestReadme(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	// The steps are those that the page and the console give.
+	for _, step := range p.local.guide[:2] {
+		for _, m := range regexp.MustCompile("`([^`]+)`|\\*(?:As )?([^*]+?),?\\*").FindAllStringSubmatch(step, -1) {
+			if word := m[1] + m[2]; !strings.Contains(string(readme), "`"+word+"`") && !strings.Contains(string(readme), "**"+word+"**") {
+				t.Errorf("README's first minutes don't speak of %s, as the guide does: %s", word, step)
+			}
+		}
+	}
 	token, err := os.ReadFile(p.path("data/token"))
 	if err != nil {
 		t.Fatal(err)

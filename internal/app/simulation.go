@@ -21,6 +21,7 @@ import (
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/slacksim"
 	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/workflow"
 )
 
 // shortcutID is what our global shortcut is called by the manifest in
@@ -28,16 +29,24 @@ import (
 const shortcutID = "request"
 
 // simulate makes a workspace of a few people, whose page is at our own address.
-func (l *Local) simulate() (*slacksim.Sim, config.Slack, error) {
+func (l *Local) simulate(ctx context.Context, flows *store.Flows) (*slacksim.Sim, config.Slack, error) {
 	if host, _, _ := net.SplitHostPort(l.listener.Addr().String()); !net.ParseIP(host).IsLoopback() {
 		return nil, config.Slack{}, fmt.Errorf("the simulated Slack lets anybody be anyone, so it is served to this machine only: listen on 127.0.0.1, not %s, or connect a real Slack", host)
 	}
 	made := config.Slack{BotToken: "xoxb-" + rand.Text(), SigningSecret: rand.Text(), APIURL: l.URL + "/api"}
+	there, err := inhabitants(ctx, flows)
+	if err != nil {
+		return nil, made, err
+	}
+	if l.guide, err = firstSteps(ctx, flows, there); err != nil {
+		return nil, made, err
+	}
 	sim, err := slacksim.New(slacksim.Config{
+		People: there.People, Groups: there.Groups, Channels: there.Channels,
 		SigningSecret: made.SigningSecret, BotToken: made.BotToken, AppURL: l.URL, BaseURL: l.URL,
 		Clock: l.options.Clock, Logger: l.options.Log,
 		Shortcuts: []slacksim.Shortcut{{Name: "Request access", CallbackID: shortcutID}},
-		Records:   &auditPanel{files: l.Audit}, Access: l.access, Drift: l.drift,
+		Records:   &auditPanel{files: l.Audit}, Access: l.access, End: l.endAccess, Drift: l.drift, Guide: l.guide,
 	})
 	if err != nil {
 		return nil, made, err
@@ -79,8 +88,8 @@ func (p *auditPanel) Tail(ctx context.Context, after int) ([]slacksim.Record, er
 			break
 		}
 		for _, r := range records {
-			shown := told(r)
-			if shown.Raw, err = json.Marshal(r); err != nil {
+			shown, err := toldWhole(r)
+			if err != nil {
 				return nil, err
 			}
 			p.newest = append(p.newest, shown)
@@ -94,6 +103,33 @@ func (p *auditPanel) Tail(ctx context.Context, after int) ([]slacksim.Record, er
 	return slices.Clone(p.newest[skip:]), nil
 }
 
+// All implements slacksim.Records.
+func (p *auditPanel) All(ctx context.Context, do func(slacksim.Record) error) error {
+	for place := ""; ; {
+		records, next, err := p.files.Tail(ctx, place)
+		if err != nil || len(records) == 0 {
+			return err
+		}
+		for _, r := range records {
+			shown, err := toldWhole(r)
+			if err == nil {
+				err = do(shown)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		place = next
+	}
+}
+
+// toldWhole is told, with the record itself.
+func toldWhole(r events.AuditRecord) (shown slacksim.Record, err error) {
+	shown = told(r)
+	shown.Raw, err = json.Marshal(r)
+	return shown, err
+}
+
 // told says what a record is about, in words.
 func told(r events.AuditRecord) slacksim.Record {
 	asker, ok := r.Run.Actors[string(flow.EventRequest)]
@@ -105,7 +141,12 @@ func told(r events.AuditRecord) slacksim.Record {
 		what = cmp.Or(written(target["label"]), written(target["name"]))
 	}
 	who, whose := called(r.Actor), called(asker)+"'s request for "+what
-	out := slacksim.Record{ID: r.ID, At: r.Event.Timestamp, Mood: slacksim.MoodPlain}
+	out := slacksim.Record{ID: r.ID, At: r.Event.Timestamp, Mood: slacksim.MoodPlain, Run: r.Run.SRN[strings.LastIndexByte(r.Run.SRN, ':')+1:], Flow: flowName}
+	for _, a := range []events.AuditActor{asker, r.Actor} {
+		if strings.Contains(a.Username, "@") && !slices.Contains(out.People, a.Username) {
+			out.People = append(out.People, a.Username)
+		}
+	}
 	good, bad := slacksim.MoodGood, slacksim.MoodBad
 	unfinished := r.State.Status == events.StatusInProgress
 	failed := unfinished && len(r.State.Errors) > 0
@@ -214,7 +255,7 @@ func written(value any) string {
 }
 
 // access lists the access that is live, for the simulation's page: that which the
-// targets were seen to show.
+// targets were seen to show, what ends first before the others.
 func (l *Local) access(ctx context.Context) ([]slacksim.Access, error) {
 	var live []slacksim.Access
 	q := store.Query{By: store.ByStatus, Value: string(flow.Escalated), Limit: 200}
@@ -224,23 +265,69 @@ func (l *Local) access(ctx context.Context) ([]slacksim.Access, error) {
 			return nil, err
 		}
 		for _, r := range page.Runs {
-			one := slacksim.Access{Who: cmp.Or(r.Requester.Email, r.Requester.Display()), What: r.Access.Target.Title(), Until: r.Access.End}
-			switch {
-			case r.Access.Live() && r.Access.Listed():
-				for _, p := range r.Access.Entitlements {
-					if p.State() == flow.PartGranted {
-						one.What = r.Access.Target.Title() + ": " + p.Title()
-						live = append(live, one)
-					}
-				}
-			case r.Access.Live() && !r.Missing():
-				live = append(live, one)
-			}
+			live = append(live, accessOf(r)...)
 		}
 		if q.Cursor = page.Cursor; q.Cursor == "" {
-			return live, nil
+			break
 		}
 	}
+	slices.SortStableFunc(live, func(a, b slacksim.Access) int {
+		if a.Until.IsZero() != b.Until.IsZero() {
+			return cmp.Compare(b.Until.Unix(), a.Until.Unix()) // what has no end comes last
+		}
+		return a.Until.Compare(b.Until)
+	})
+	return live, nil
+}
+
+// accessOf lists what a run gives right now.
+func accessOf(r flow.Run) (live []slacksim.Access) {
+	if !r.Access.Live() {
+		return nil
+	}
+	_, ending := r.EndAsked()
+	one := slacksim.Access{
+		Run: r.ID, Who: cmp.Or(r.Requester.Email, r.Requester.Display()), What: r.Access.Target.Title(), Until: r.Access.End,
+		Ending: ending || r.Access.Removal.EventID != "", Ends: []string{},
+	}
+	for _, who := range enders(r) {
+		if who.SlackID != "" && r.MayEnd(who) == nil && !slices.Contains(one.Ends, who.SlackID) {
+			one.Ends = append(one.Ends, who.SlackID)
+		}
+	}
+	if !r.Access.Listed() {
+		if !r.Missing() {
+			live = append(live, one)
+		}
+		return live
+	}
+	for _, p := range r.Access.Entitlements {
+		if p.State() == flow.PartGranted {
+			one.What = r.Access.Target.Title() + ": " + p.Title()
+			live = append(live, one)
+		}
+	}
+	return live
+}
+
+// enders are those who may be let end a run's access: that is decided when they try.
+func enders(r flow.Run) []flow.Actor {
+	all := append([]flow.Actor{r.Requester, r.Approver()}, r.Deciders.Admins...)
+	for _, a := range r.Approvals {
+		all = append(all, a.Actor)
+	}
+	return all
+}
+
+// endAccess ends the access of a run as a person of the simulated workspace, which is
+// authorised as their click on its message is.
+func (l *Local) endAccess(ctx context.Context, slackID, run string) error {
+	who, err := l.people.Known(ctx, slackID)
+	if err != nil {
+		return err
+	}
+	_, _, err = l.Submit.Click(ctx, workflow.Click{RunID: run, Action: flow.ActionDeescalate, Actor: who, Channel: flow.ChannelSlack})
+	return err
 }
 
 // drift lists where targets differ from what was granted, for the simulation's

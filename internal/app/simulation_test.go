@@ -2,7 +2,12 @@ package app
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,6 +82,10 @@ func TestTold(t *testing.T) {
 			c.change(&r)
 		}
 		want := slacksim.Record{ID: r.ID, At: r.Event.Timestamp, Mood: c.mood, Line: c.line, Note: c.note}
+		want.Run, want.Flow, want.People = r.Run.SRN[len(r.Run.SRN)-36:], "prod-access", []string{"alice@example.com"}
+		if by := r.Actor.Username; by != "" && by != "alice@example.com" {
+			want.People = append(want.People, by)
+		}
 		if diff := cmp.Diff(want, told(r)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.sample, diff)
 		}
@@ -99,20 +108,35 @@ func TestPanels(t *testing.T) {
 		t.Errorf("before anything was granted: %v, %v", got, err)
 	}
 	end := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	person := func(id, slackID string) flow.Actor {
+		a := flow.Actor{ID: id, Kind: flow.KindPerson, Email: id + "@example.com", SlackID: slackID}
+		if id == "a" {
+			a.Email = "alice@example.com"
+		}
+		return a
+	}
 	for name, access := range map[string]*flow.Access{
-		"live":  {Target: flow.Target{Name: "orders-db", Label: "Orders"}, End: end},
-		"ended": {Target: flow.Target{Name: "orders-db"}, Removed: end},
+		"live":    {Target: flow.Target{Name: "orders-db", Label: "Orders"}, End: end},
+		"endless": {Target: flow.Target{Name: "orders-db", Label: "Orders"}},
+		"sooner":  {Target: flow.Target{Name: "orders-db"}, End: end.Add(-time.Hour), Removal: flow.Removal{EventID: "e"}},
+		"ended":   {Target: flow.Target{Name: "orders-db"}, Removed: end},
 	} {
 		_, err := runs.Put(t.Context(), flow.Run{
 			ID: flow.RunIDFrom("sym", name), Flow: "f", Status: flow.Escalated, Access: access, Created: end, Touched: end,
-			Requester: flow.Actor{ID: "a", Kind: flow.KindPerson, Email: "alice@example.com"},
+			Requester: person("a", "U1"), Approvals: []flow.CountedApproval{{Actor: person("b", "U3")}},
+			Deciders: flow.Deciders{Admins: []flow.Actor{person("l", "U2"), person("nobody", "")}, People: []flow.Actor{person("c", "U4")}},
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	got, err := l.access(t.Context())
-	if diff := cmp.Diff([]slacksim.Access{{Who: "alice@example.com", What: "Orders", Until: end}}, got); diff != "" || err != nil {
+	want := []slacksim.Access{
+		{Run: flow.RunIDFrom("sym", "sooner"), Who: "alice@example.com", What: "orders-db", Until: end.Add(-time.Hour), Ending: true, Ends: []string{"U1", "U2", "U3"}},
+		{Run: flow.RunIDFrom("sym", "live"), Who: "alice@example.com", What: "Orders", Until: end, Ends: []string{"U1", "U2", "U3"}},
+		{Run: flow.RunIDFrom("sym", "endless"), Who: "alice@example.com", What: "Orders", Ends: []string{"U1", "U2", "U3"}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v\n%s", err, diff)
 	}
 	if got, err := l.drift(t.Context()); len(got) != 0 || err != nil {
@@ -127,5 +151,137 @@ func TestPanels(t *testing.T) {
 	differ, err := l.drift(t.Context())
 	if diff := cmp.Diff([]slacksim.Drift{{Kind: "missing", Who: "Alice", What: "Orders"}, {Kind: "unknown", Who: "a stranger", What: "Orders"}}, differ); diff != "" || err != nil {
 		t.Errorf("%v\n%s", err, diff)
+	}
+}
+
+// ownFlows is the product with flows whose people and channels the simulated workspace
+// has only because they name them.
+func ownFlows(t *testing.T) *product {
+	t.Helper()
+	repository, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newProduct(t.TempDir(), repository)
+	if err := environment(p.path("flows/environment.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	err = os.WriteFile(p.path("flows/acme.yaml"), []byte(`{kind: flow, name: acme, label: Acme, environment_id: main, params: {
+  strategy_id: databases, prompt_fields: [{name: duration, type: duration, allowed_values: [30s, 1h]}],
+  approval: {notify: [{channel: "#acme-access"}], approvers: ["user:dana@acme.dev"]}}}`), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.start(func(*Options) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+// TestGuide: newcomers are told what to do with the flows that there are, on the page
+// and at the start.
+func TestGuide(t *testing.T) {
+	t.Parallel()
+	p := ownFlows(t)
+	want := []string{
+		"*As Alice,* send `/sym req acme` below, and fill in the form: the shortest time, 30s, is enough.",
+		"*As Dana* (switch at the top), open *#acme-access*, and approve it.",
+		"*Watch* access come, and go when its time is over, under *Access right now*. Each step is an audit record.",
+	}
+	if diff := cmp.Diff(want, p.local.guide); diff != "" {
+		t.Error(diff)
+	}
+	var out strings.Builder
+	p.local.welcome(&out)
+	for _, line := range []string{`1. As Alice, send "/sym req acme", and fill in the form: the shortest time, 30s, is enough.`, "2. As Dana (switch at the top), open #acme-access, and approve it."} {
+		if !strings.Contains(out.String(), line+"\n") {
+			t.Errorf("the welcome lacks %q:\n%s", line, out.String())
+		}
+	}
+	// What else a configuration may say.
+	in := slacksim.DefaultInhabitants()
+	f := &flow.Flow{Name: "report"}
+	f.Params.Approval = flow.Approval{Notify: []flow.Notify{{Users: []string{"lead@example.com"}}}, Approvers: []string{"group:platform"}}
+	if got := decideStep(f, in.People[0], in); got != "*As Bob* (switch at the top), open the direct messages with Sym, and approve it." {
+		t.Error(got)
+	}
+	if got := watchStep(f); got != "*Watch* the audit records: each step is one." {
+		t.Error(got)
+	}
+	f.Params.Approval.Approvers = []string{"user:alice@example.com"}
+	if got := decideStep(f, in.People[0], in); got != "Nobody else of the people here may approve it, only whom its approvers name: user:alice@example.com." {
+		t.Error(got)
+	}
+	empty := &store.Flows{Store: &storetest.Memory{Now: time.Now}}
+	if got, err := firstSteps(t.Context(), empty, in); err != nil || len(got) != 1 || !strings.HasPrefix(got[0], "*There is no flow*") {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// TestEndOnThePage: the button beside live access ends it as the person who presses
+// it, and is refused to whom a click in Slack is.
+func TestEndOnThePage(t *testing.T) {
+	t.Parallel()
+	p := ownFlows(t)
+	alice := p.local.Slack.As("alice")
+	if err := errors.Join(alice.Command("/sym req acme"), alice.Fill(map[string]string{"Target": "Orders database", "duration": "30s"}), alice.Submit(), p.settle()); err != nil {
+		t.Fatal(err, alice.Modal())
+	}
+	if err := errors.Join(p.local.Slack.As("dana").Click("", "Approve"), p.settle()); err != nil {
+		t.Fatal(err)
+	}
+	live := func() []slacksim.Access {
+		t.Helper()
+		access, err := p.local.access(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return access
+	}
+	access := live()
+	if len(access) != 1 || access[0].Who != "alice@example.com" {
+		t.Fatalf("the page shows %+v", access)
+	}
+	press := func(as, run string) (status int, body string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+"/sim/end", strings.NewReader(`{"as":"`+as+`","run":"`+run+`"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Origin", p.url)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		answer, err := io.ReadAll(resp.Body)
+		if err := errors.Join(err, p.settle()); err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(answer)
+	}
+	for _, as := range []string{"U0CAROL", "U0GUEST"} {
+		if status, body := press(as, access[0].Run); status != http.StatusUnprocessableEntity || len(live()) != 1 {
+			t.Errorf("%s gets %d %s, and %v is live", as, status, body, live())
+		}
+	}
+	if status, body := press("U0ALICE", "no-such-run"); status != http.StatusUnprocessableEntity {
+		t.Errorf("a run that is not there: %d %s", status, body)
+	}
+	if status, body := press("U0LEAD", access[0].Run); status != http.StatusOK || len(live()) != 0 {
+		t.Errorf("an admin gets %d %s, and %v is live", status, body, live())
+	}
+	r, err := p.local.Runs.Get(t.Context(), access[0].Run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, ok := r.Last(flow.EventDeescalate); !ok || e.Actor.Email != "lead@example.com" || e.Fields[flow.KeyDeescalateType] != flow.Manual {
+		t.Errorf("the record says %+v", e)
 	}
 }

@@ -38,7 +38,7 @@ func (l *Local) slack(ctx context.Context, c core.Core) (*slackSide, error) {
 	client := core.SlackHTTP(c.Patience)
 	asking := client
 	if mode == config.Simulated {
-		if side.sim, settings, err = l.simulate(); err != nil {
+		if side.sim, settings, err = l.simulate(ctx, c.Flows); err != nil {
 			return nil, err
 		}
 		// Nothing is served yet: the first question is asked in memory.
@@ -53,6 +53,7 @@ func (l *Local) slack(ctx context.Context, c core.Core) (*slackSide, error) {
 	}
 	waiting := core.SlackAPI(settings, c.WaitingSlackHTTP())
 	side.directory, side.handlers = c.Directory(side.api, team), slackapp.Services{API: waiting, Directory: c.Directory(waiting, team)}
+	l.people = side.directory
 	for _, d := range []*slackapp.Directory{side.directory, side.handlers.Directory} {
 		d.Simulated = mode == config.Simulated
 	}

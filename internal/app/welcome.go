@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/symflows/symflows/internal/config"
 )
@@ -18,9 +19,7 @@ Sym Flows is up, with a simulated Slack. Open
 
     %s
 
-and do this: as Alice, type "/sym req prod-access" and submit; as Bob, approve
-it in #access-prod; then watch the access come, and go when its time is over.
-`, l.URL)
+%s`, l.URL, inPlain(l.guide))
 	case config.SocketMode:
 		fmt.Fprintf(w, "\nSym Flows is up, in your Slack workspace by Socket Mode. Type \"/sym req\" there.\n")
 	case config.HTTPMode:
@@ -47,4 +46,13 @@ The Events API is at %s/api/v1, %s.
 State is in %s. Ctrl-C stops; nothing is lost.
 
 `, l.URL, token, l.options.Data)
+}
+
+// inPlain writes the steps of the guide for a terminal, a line or more each.
+func inPlain(steps []string) string {
+	var out strings.Builder
+	for i, s := range steps {
+		fmt.Fprintf(&out, "%d. %s\n", i+1, strings.NewReplacer("*", "", "`", `"`, " below,", ",").Replace(s))
+	}
+	return out.String()
 }

@@ -1,6 +1,8 @@
 package slacksim
 
 import (
+	"cmp"
+	"context"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -9,6 +11,8 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"path"
+	"slices"
 	"strings"
 	"time"
 )
@@ -69,25 +73,28 @@ func fromPage(r *http.Request) error {
 }
 
 func (s *Sim) routePage(mux *http.ServeMux) {
-	file := func(name, kind string) http.HandlerFunc {
-		// The name is one of those below, which are embedded.
-		content, _ := pageFiles.ReadFile("page/" + name)
-		return func(w http.ResponseWriter, r *http.Request) {
-			secure(w)
-			w.Header().Set("Content-Type", kind)
-			w.Write(content)
+	kinds := map[string]string{".html": "text/html", ".css": "text/css", ".svg": "image/svg+xml", ".js": "text/javascript"}
+	// They are embedded, so that they can be read.
+	files, _ := pageFiles.ReadDir("page")
+	for _, f := range files {
+		content, _ := pageFiles.ReadFile("page/" + f.Name())
+		at := "/" + f.Name()
+		if f.Name() == "index.html" {
+			at = "/{$}"
 		}
+		mux.HandleFunc("GET "+at, func(w http.ResponseWriter, r *http.Request) {
+			secure(w)
+			w.Header().Set("Content-Type", kinds[path.Ext(f.Name())]+"; charset=utf-8")
+			w.Write(content)
+		})
 	}
-	mux.HandleFunc("GET /{$}", file("index.html", "text/html; charset=utf-8"))
-	mux.HandleFunc("GET /page.css", file("page.css", "text/css; charset=utf-8"))
-	mux.HandleFunc("GET /icon.svg", file("icon.svg", "image/svg+xml"))
-	mux.HandleFunc("GET /page.js", file("page.js", "text/javascript; charset=utf-8"))
 	mux.HandleFunc("GET /archives/{channel}/{message}", func(w http.ResponseWriter, r *http.Request) {
 		secure(w)
 		http.Redirect(w, r, "/#"+idPart(r.PathValue("channel")), http.StatusFound)
 	})
 	mux.HandleFunc("GET /sim/state", s.serveState)
 	mux.HandleFunc("GET /sim/stream", s.serveStream)
+	mux.HandleFunc("GET /sim/records.jsonl", s.serveRecords)
 	mux.HandleFunc("POST /sim/{action}", s.serveAction)
 }
 
@@ -112,6 +119,7 @@ type pageAction struct {
 	Action   string   `json:"action_id"`
 	Values   []string `json:"values"`
 	Enter    bool     `json:"enter"` // it was pressed
+	Run      string   `json:"run"`
 }
 
 var pageActions = map[string]func(Person, pageAction) (any, error){
@@ -134,6 +142,7 @@ var pageActions = map[string]func(Person, pageAction) (any, error){
 	"suggest": func(p Person, a pageAction) (any, error) { return p.suggest(a.At, a.Block, a.Action, a.Text) },
 	"submit":  func(p Person, a pageAction) (any, error) { return nil, p.Submit() },
 	"close":   func(p Person, a pageAction) (any, error) { return nil, p.Close() },
+	"end":     func(p Person, a pageAction) (any, error) { return nil, p.end(a.Run) },
 }
 
 func (s *Sim) serveAction(w http.ResponseWriter, r *http.Request) {
@@ -211,6 +220,7 @@ func (s *Sim) serveState(w http.ResponseWriter, r *http.Request) {
 		"conversations": s.pageConversations(p), "here": here.ID, "messages": messages, "view": view, "home": home,
 		"commands": s.config.Commands, "shortcuts": s.pageShortcuts(p),
 		"has_records": s.config.Records != nil, "has_access": s.config.Access != nil,
+		"guide": s.config.Guide, "stranger": !ok,
 	})
 }
 
@@ -222,7 +232,7 @@ func (s *Sim) pagePeople() []object {
 			unread += c.unread(p.id())
 		}
 		people = append(people, object{
-			"id": p.id(), "name": p.Name, "email": p.Email, "guest": p.Guest || p.SingleChannel,
+			"id": p.id(), "name": p.Name, "handle": p.handle(), "email": p.Email, "guest": p.Guest || p.SingleChannel,
 			"commands": !p.SingleChannel, "unread": unread,
 		})
 	}
@@ -280,7 +290,7 @@ func (s *Sim) serveStream(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	out := http.NewResponseController(w)
 	records, access, drift := 0, "", ""
-	fmt.Sscan(r.Header.Get("Last-Event-ID"), &records)
+	fmt.Sscan(cmp.Or(r.Header.Get("Last-Event-ID"), r.FormValue("after")), &records)
 	send := func(event string, data any) error {
 		// Numbers, strings and raw JSON always marshal.
 		raw, _ := json.Marshal(data)
@@ -345,4 +355,44 @@ func (s *Sim) serveStream(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
+}
+
+// end ends access as the person, by the way of [Config.End].
+func (p Person) end(run string) error {
+	if p.sim.config.End == nil {
+		return errors.New("access can't be ended here")
+	}
+	// A browser that goes away cancels nothing, as in Slack.
+	return p.sim.config.End(context.Background(), p.ID(), run)
+}
+
+// serveRecords gives the audit records as JSON lines, oldest first: all of them, or
+// those that the page's filters leave.
+func (s *Sim) serveRecords(w http.ResponseWriter, r *http.Request) {
+	secure(w)
+	if s.config.Records == nil {
+		http.Error(w, "there are no records here", http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", "application/jsonl; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="records.jsonl"`)
+	about := filter{person: r.FormValue("person"), flow: r.FormValue("flow"), run: r.FormValue("run")}
+	err := s.config.Records.All(r.Context(), func(one Record) error {
+		if !about.leaves(one) {
+			return nil
+		}
+		_, err := w.Write(append(one.Raw, '\n'))
+		return err
+	})
+	if err != nil {
+		s.config.Logger.Warn("read audit records for a download", "error", err)
+		panic(http.ErrAbortHandler) // so that a part is not taken for all
+	}
+}
+
+// filter says what records are about; "" is anything.
+type filter struct{ person, flow, run string }
+
+func (f filter) leaves(r Record) bool {
+	return (f.person == "" || slices.Contains(r.People, f.person)) && (f.flow == "" || r.Flow == f.flow) && (f.run == "" || r.Run == f.run)
 }

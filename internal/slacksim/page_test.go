@@ -4,9 +4,12 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -120,7 +123,8 @@ func TestPageIsStrict(t *testing.T) {
 	t.Parallel()
 	a := newApp(t)
 	url := serve(t, a)
-	for _, path := range []string{"/", "/page.js", "/page.css", "/icon.svg"} {
+	scripts := []string{"/page.js", "/server.js", "/dom.js", "/text.js", "/elements.js", "/blocks.js", "/side.js"}
+	for _, path := range append([]string{"/", "/page.css", "/icon.svg"}, scripts...) {
 		resp, body := request(t, "GET", url+path, "", nil)
 		csp := resp.Header.Get("Content-Security-Policy")
 		if resp.StatusCode != 200 || body == "" || !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
@@ -133,9 +137,11 @@ func TestPageIsStrict(t *testing.T) {
 	if found := regexp.MustCompile(`(?i)<script>|\son[a-z]+=|style=|<style|https?:`).FindString(html); found != "" {
 		t.Errorf("the page has %q", found)
 	}
-	_, js := request(t, "GET", url+"/page.js", "", nil)
-	if found := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|srcdoc|DOMParser`).FindString(js); found != "" {
-		t.Errorf("the script has %q", found)
+	for _, path := range scripts {
+		_, js := request(t, "GET", url+path, "", nil)
+		if found := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|srcdoc|DOMParser`).FindString(js); found != "" {
+			t.Errorf("%s has %q", path, found)
+		}
 	}
 	resp, _ := request(t, "GET", url+"/nowhere", "", nil)
 	if resp.StatusCode != 404 {
@@ -232,6 +238,98 @@ func (l tail) Tail(_ context.Context, after int) ([]Record, error) {
 	return l[min(after, len(l)):], nil
 }
 
+func (l tail) All(_ context.Context, do func(Record) error) error {
+	for _, r := range l {
+		if err := do(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestDownload: the records that filters leave, whole, as JSON lines.
+func TestDownload(t *testing.T) {
+	t.Parallel()
+	const alice, bob = "alice@example.com", "bob@example.com"
+	broken := errors.New("the disk is broken")
+	log := tail{
+		{Run: "1", Flow: "prod", People: []string{alice}, Raw: json.RawMessage(`{"n":1}`)},
+		{Run: "1", Flow: "prod", People: []string{alice, bob}, Raw: json.RawMessage(`{"n":2}`)},
+		{Run: "2", Flow: "report", People: []string{bob}, Raw: json.RawMessage(`{"n":3}`)},
+	}
+	a := newApp(t, func(c *Config) { c.Records = log })
+	url := serve(t, a)
+	for query, want := range map[string]string{
+		"":                        "123",
+		"?person=" + bob:          "23",
+		"?flow=prod":              "12",
+		"?run=2":                  "3",
+		"?run=1&person=" + bob:    "2",
+		"?person=mallory@evil.io": "",
+	} {
+		resp, body := request(t, "GET", url+"/sim/records.jsonl"+query, "", nil)
+		got := strings.NewReplacer(`{"n":`, "", "}\n", "").Replace(body)
+		if got != want || resp.Header.Get("Content-Disposition") != `attachment; filename="records.jsonl"` {
+			t.Errorf("%s gives %q, %v", query, body, resp.Header)
+		}
+	}
+	if resp, _ := request(t, "GET", serve(t, newApp(t))+"/sim/records.jsonl", "", nil); resp.StatusCode != 404 {
+		t.Errorf("without records: %d", resp.StatusCode)
+	}
+	url = serve(t, newApp(t, func(c *Config) { c.Records = failing{log, broken} }))
+	resp, err := http.Get(url + "/sim/records.jsonl")
+	if err == nil {
+		_, err = io.ReadAll(resp.Body)
+		resp.Body.Close()
+	}
+	if err == nil {
+		t.Error("a part of the records is taken for all")
+	}
+}
+
+// failing is a log that breaks off.
+type failing struct {
+	tail
+	err error
+}
+
+func (f failing) All(ctx context.Context, do func(Record) error) error {
+	return errors.Join(f.tail.All(ctx, do), f.err)
+}
+
+// TestEnd: the page ends access as its person, by the way that it was given, and
+// shows why that is refused.
+func TestEnd(t *testing.T) {
+	t.Parallel()
+	var asked []string
+	a := newApp(t, func(c *Config) {
+		c.Access = func(context.Context) ([]Access, error) { return nil, nil }
+		c.End = func(_ context.Context, by, run string) error {
+			if asked = append(asked, by+" "+run); by == "U0CAROL" {
+				return errors.New("this is not yours to end")
+			}
+			return nil
+		}
+	})
+	url := serve(t, a)
+	page := map[string]string{"Origin": url, "Content-Type": "application/json"}
+	if resp, body := request(t, "POST", url+"/sim/end", `{"as":"U0ALICE","run":"r1"}`, page); resp.StatusCode != 200 {
+		t.Error(body)
+	}
+	if resp, body := request(t, "POST", url+"/sim/end", `{"as":"U0CAROL","run":"r1"}`, page); resp.StatusCode != 422 || !strings.Contains(body, "not yours") {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+	if resp, _ := request(t, "POST", url+"/sim/end", `{"as":"U0ALICE","run":"r1"}`, map[string]string{"Origin": "https://evil.example.com", "Content-Type": "application/json"}); resp.StatusCode != 403 {
+		t.Errorf("another site gets %d", resp.StatusCode)
+	}
+	if !slices.Equal(asked, []string{"U0ALICE r1", "U0CAROL r1"}) {
+		t.Error(asked)
+	}
+	if _, err := New(Config{SigningSecret: "s", BotToken: "t", AppURL: "u", BaseURL: "u", Clock: a.clock, Access: func(context.Context) ([]Access, error) { return nil, nil }}); err == nil {
+		t.Error("access that can't be ended is shown")
+	}
+}
+
 func TestStream(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
@@ -241,8 +339,9 @@ func TestStream(t *testing.T) {
 			{ID: "b", Line: "Bob approved", Note: "slack", Mood: MoodGood, At: at, Raw: json.RawMessage(`{"n":2}`)},
 		}
 		c.Access = func(context.Context) ([]Access, error) {
-			return []Access{{Who: "alice@example.com", What: "orders", Until: at}, {Who: "bob", What: "billing"}}, nil
+			return []Access{{Run: "1", Who: "alice@example.com", What: "orders", Until: at, Ends: []string{"U0ALICE"}}, {Run: "2", Who: "bob", What: "billing", Ending: true}}, nil
 		}
+		c.End = func(context.Context, string, string) error { return nil }
 		c.Drift = func(context.Context) ([]Drift, error) {
 			return []Drift{{Kind: "missing", Who: "alice@example.com", What: "orders"}}, nil
 		}
@@ -274,9 +373,9 @@ func TestStream(t *testing.T) {
 	for _, want := range []string{
 		"id: 0 event: changed data: 0",
 		`id: 2 event: records data: [` +
-			`{"id":"a","line":"Alice asked","note":"","mood":"plain","at":"2026-03-02T09:00:00Z","raw":{"n":1}},` +
-			`{"id":"b","line":"Bob approved","note":"slack","mood":"good","at":"2026-03-02T09:00:00Z","raw":{"n":2}}]`,
-		`id: 2 event: access data: [{"who":"alice@example.com","what":"orders","until":"2026-03-02T09:00:00Z"},{"who":"bob","what":"billing"}]`,
+			`{"id":"a","line":"Alice asked","note":"","mood":"plain","at":"2026-03-02T09:00:00Z","run":"","flow":"","people":null,"raw":{"n":1}},` +
+			`{"id":"b","line":"Bob approved","note":"slack","mood":"good","at":"2026-03-02T09:00:00Z","run":"","flow":"","people":null,"raw":{"n":2}}]`,
+		`id: 2 event: access data: [{"run":"1","who":"alice@example.com","what":"orders","until":"2026-03-02T09:00:00Z","ends":["U0ALICE"]},{"run":"2","who":"bob","what":"billing","ending":true,"ends":null}]`,
 		`id: 2 event: drift data: [{"kind":"missing","who":"alice@example.com","what":"orders"}]`,
 	} {
 		if got := next(); got != want {
@@ -305,6 +404,7 @@ func TestStreamPollsForAccess(t *testing.T) {
 	lines <- []Access{{Who: "bob", What: "billing"}}
 	a := newApp(t, func(c *Config) {
 		c.Access = func(context.Context) ([]Access, error) { return <-lines, nil }
+		c.End = func(context.Context, string, string) error { return nil }
 	})
 	url := serve(t, a)
 	resp, err := http.Get(url + "/sim/stream")
@@ -323,7 +423,7 @@ func TestStreamPollsForAccess(t *testing.T) {
 			data = append(data, d)
 		}
 	}
-	if strings.Join(data, " ") != `0 [] [{"who":"bob","what":"billing"}]` {
+	if strings.Join(data, " ") != `0 [] [{"run":"","who":"bob","what":"billing","ends":null}]` {
 		t.Errorf("events = %v", data)
 	}
 	close(lines)

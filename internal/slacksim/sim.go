@@ -25,12 +25,17 @@ type Clock interface {
 // Record is an audit record as the page shows it. A later one with the same id
 // takes the place of an earlier one.
 type Record struct {
-	ID   string          `json:"id"`
-	Line string          `json:"line"` // what happened, in a sentence for people
-	Note string          `json:"note"` // a few words more; may be ""
-	Mood Mood            `json:"mood"`
-	At   time.Time       `json:"at"`
-	Raw  json.RawMessage `json:"raw"` // the record itself
+	ID   string    `json:"id"`
+	Line string    `json:"line"` // what happened, in a sentence for people
+	Note string    `json:"note"` // a few words more; may be ""
+	Mood Mood      `json:"mood"`
+	At   time.Time `json:"at"`
+	Run  string    `json:"run"`  // id
+	Flow string    `json:"flow"` // name
+	// People are those whom it is about, by their e-mail addresses: who asked, and
+	// who acted.
+	People []string        `json:"people"`
+	Raw    json.RawMessage `json:"raw"` // the record itself
 }
 
 // Mood is what a record means to those who watch.
@@ -47,13 +52,18 @@ const (
 type Records interface {
 	// Tail gives the records after the first `after` ones, oldest first.
 	Tail(ctx context.Context, after int) ([]Record, error)
+	// All calls do with each record there is, oldest first, until that fails.
+	All(ctx context.Context, do func(Record) error) error
 }
 
 // Access is a grant that is there right now.
 type Access struct {
-	Who   string    `json:"who"`            // e-mail address, or any other name
-	What  string    `json:"what"`           // what it opens
-	Until time.Time `json:"until,omitzero"` // zero: not known
+	Run    string    `json:"run"`             // id of the run that gave it
+	Who    string    `json:"who"`             // e-mail address, or any other name
+	What   string    `json:"what"`            // what it opens
+	Until  time.Time `json:"until,omitzero"`  // zero: somebody ends it
+	Ending bool      `json:"ending,omitzero"` // it is being taken away
+	Ends   []string  `json:"ends"`            // who may end it, by their Slack ids
 }
 
 // Drift is a difference between what was granted and what a target shows.
@@ -105,6 +115,11 @@ type Config struct {
 	Records Records
 	// Access tells who has access to what right now. Default: no panel.
 	Access func(context.Context) ([]Access, error)
+	// End ends the access of a run as a person, by Slack id, and refuses what they
+	// may not. Required with Access.
+	End func(ctx context.Context, by, run string) error
+	// Guide tells newcomers what to do, step by step, in mrkdwn. Default: nothing.
+	Guide []string
 	// Drift tells where targets differ from what was granted. Default: no panel.
 	Drift func(context.Context) ([]Drift, error)
 }
@@ -142,7 +157,7 @@ type (
 func New(c Config) (*Sim, error) {
 	for name, missing := range map[string]bool{
 		"SigningSecret": c.SigningSecret == "", "BotToken": c.BotToken == "",
-		"AppURL": c.AppURL == "", "BaseURL": c.BaseURL == "", "Clock": c.Clock == nil,
+		"AppURL": c.AppURL == "", "BaseURL": c.BaseURL == "", "Clock": c.Clock == nil, "End": c.Access != nil && c.End == nil,
 	} {
 		if missing {
 			return nil, fmt.Errorf("simulated Slack: %s is required", name)
