@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -114,6 +115,30 @@ func TestKept(t *testing.T) {
 		logs := strings.Trim(text(at(f.Properties, "LoggingConfig", "LogGroup")), "${}")
 		if made.Resources[logs].Type != "AWS::Logs::LogGroup" {
 			t.Errorf("%s writes to %q, which Lambda would make and keep forever", id, logs)
+		}
+	}
+}
+
+// TestPermissionsBoundary: every role has the one that the context names, as the
+// guide has it.
+func TestPermissionsBoundary(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile("../docs/deploy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := regexp.MustCompile(`(?m)^{"context": .*}$`).Find(guide)
+	var config struct{ Context map[string]any }
+	if err := json.Unmarshal(said, &config); err != nil {
+		t.Fatalf("the guide's context: %v: %s", err, said)
+	}
+	roles := synthesize(t, config.Context).ofType("AWS::IAM::Role")
+	if len(roles) < len(functionNames) {
+		t.Errorf("only %d roles", len(roles))
+	}
+	for id, r := range roles {
+		if got := text(r.Properties["PermissionsBoundary"]); !strings.HasSuffix(got, ":policy/team-boundary") {
+			t.Errorf("the boundary of %s is %q", id, got)
 		}
 	}
 }
