@@ -67,7 +67,7 @@ type AuditRun struct {
 	Parent string                `json:"parent,omitempty"`
 	Flow   string                `json:"flow"`   // SRN
 	Actors map[string]AuditActor `json:"actors"` // by event so far
-	// Submitter is the bot that asked for the requester, and TokenOwner the person
+	// Submitter is the bot or the colleague who asked for the requester, and TokenOwner the person
 	// who answers for the token that asked; nil where there is none. Sym has
 	// neither.
 	Submitter  *AuditActor `json:"submitter,omitempty"`

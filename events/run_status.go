@@ -11,7 +11,7 @@ type RunStatus struct {
 	SRN       string     `json:"srn"`
 	FlowSRN   string     `json:"flow_srn"` // the version that the run started with
 	Requester AuditActor `json:"requester"`
-	// Submitter is the bot that asked for the requester; nil where they asked
+	// Submitter is the bot or the colleague who asked for the requester; nil where they asked
 	// themselves.
 	Submitter *AuditActor `json:"submitter,omitempty"`
 	// TokenOwner is the person who answers for the token that asked; nil where

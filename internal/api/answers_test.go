@@ -31,8 +31,8 @@ func successes() []success {
 			name: "request for a person", method: "POST", path: "/events/request", body: accessBody,
 			check: func(t *testing.T, f *fixture, _ string, answer map[string]any) {
 				run := f.run(answer["run_id"].(string))
-				if !run.Requester.Same(alice.Actor) || run.Submitter == nil || run.Submitter.Name != "ci" || run.Status != flow.Prompted {
-					t.Errorf("the run is %s's, by %v, and %s", run.Requester.Display(), run.Submitter, run.Status)
+				if !run.Requester.Same(alice.Actor) || run.Asker == nil || run.Asker.Name != "ci" || run.Status != flow.Prompted {
+					t.Errorf("the run is %s's, by %v, and %s", run.Requester.Display(), run.Asker, run.Status)
 				}
 				if run.DurationSeconds != 600 || run.Target.Name != "orders-db" || run.Source != flow.ChannelAPI {
 					t.Errorf("got %+v", run)
@@ -47,7 +47,7 @@ func successes() []success {
 			body: `{"flow_srn":"sym:flow:Run-Report:latest","flow_inputs":{"table":"orders","rows":10.0,"urgent":true},"context":{"build":{"n":7}},"user_email":null,"user_id":null}`,
 			check: func(t *testing.T, f *fixture, _ string, answer map[string]any) {
 				run := f.run(answer["run_id"].(string))
-				if run.Requester.Kind != flow.KindBot || run.Submitter != nil || string(run.Context) != `{"build":{"n":7}}` {
+				if run.Requester.Kind != flow.KindBot || run.Asker != nil || string(run.Context) != `{"build":{"n":7}}` {
 					t.Errorf("got %+v", run)
 				}
 				want := map[string]any{"flow_srn": "sym:flow:Run-Report:latest", "context": map[string]any{"build": map[string]any{"n": 7.0}},

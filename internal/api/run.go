@@ -27,8 +27,8 @@ func statusOf(r flow.Run) events.RunStatus {
 		Requester: record.Actor(r.Org, r.Requester), Fields: record.Fields(r),
 		CreatedAt: r.Created.UTC(), UpdatedAt: r.Touched.UTC(),
 	}
-	if r.Submitter != nil {
-		bot := record.Actor(r.Org, *r.Submitter)
+	if r.Asker != nil {
+		bot := record.Actor(r.Org, *r.Asker)
 		out.Submitter = &bot
 	}
 	if r.Owner != nil {

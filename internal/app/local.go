@@ -261,8 +261,8 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 				return "" // the step will say what is wrong
 			case step == flow.StepEscalate && r.Access != nil:
 				return "granting at " + r.Access.At()
-			case step == flow.StepEscalate && r.Target != nil:
-				return "granting of " + r.Flow + " at " + r.Target.Name
+			case step == flow.StepEscalate && r.GivenTarget() != nil:
+				return "granting of " + r.Flow + " at " + r.GivenTarget().Name
 			}
 			return "of flow " + r.Flow // whose handlers and functions it may call
 		},

@@ -601,6 +601,8 @@ func (o *object) params() flow.Params {
 		IncludeDecision:       o.flag("include_decision_message", false),
 		MaxDuration:           o.duration("max_duration"),
 		HandlerTimeout:        o.duration("handler_timeout"),
+		ApproveWith:           o.child("approve_with").approveWith(),
+		OnBehalf:              o.flag("on_behalf", false),
 		OnApprove:             o.child("on_approve").lambdaCall(),
 		AfterApprove:          o.child("after_approve").lambdaCall(),
 		Approval:              o.child("approval").approval(),
@@ -658,6 +660,15 @@ func (o *object) approval() flow.Approval {
 	}
 	o.done()
 	return a
+}
+
+func (o *object) approveWith() flow.ApproveWith {
+	if o == nil {
+		return flow.ApproveWith{}
+	}
+	with := flow.ApproveWith{Duration: o.flag("duration", false), Target: o.flag("target", false)}
+	o.done()
+	return with
 }
 
 func (o *object) lambdaCall() *flow.LambdaCall {

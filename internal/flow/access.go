@@ -135,7 +135,7 @@ func (in Intend) apply(r *Run, now time.Time) error {
 		// The text stays where it is: in the run's version of the flow.
 		in.Strategy.Implementation = &Source{Name: code.Name, SHA256: code.SHA256}
 	}
-	in.Terms.apply(r)
+	in.Terms.give(r)
 	r.Turn = nil
 	id := ""
 	if r.Coming != nil {
@@ -147,8 +147,8 @@ func (in Intend) apply(r *Run, now time.Time) error {
 	for _, e := range in.Entitlements {
 		r.Access.Entitlements = append(r.Access.Entitlements, Part{Entitlement: e})
 	}
-	if r.DurationSeconds > 0 {
-		r.Access.End = now.Add(GrantWindow + r.Duration())
+	if d := r.GivenDuration(); d > 0 {
+		r.Access.End = now.Add(GrantWindow + d)
 	}
 	return nil
 }

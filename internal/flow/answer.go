@@ -93,7 +93,20 @@ type Terms struct {
 	Duration *time.Duration
 }
 
-func (t *Terms) apply(r *Run) {
+// give has the terms given in place of what was asked for.
+func (t *Terms) give(r *Run) {
+	if t == nil {
+		return
+	}
+	var seconds int64
+	if t.Duration != nil {
+		seconds = int64(*t.Duration / time.Second)
+	}
+	r.give(t.Target, seconds)
+}
+
+// ask has the terms asked for, in place of what was submitted.
+func (t *Terms) ask(r *Run) {
 	if t == nil {
 		return
 	}
@@ -139,7 +152,7 @@ func (f *Flow) Terms(r Run, asked EventName, h *HookAnswer) (*Terms, map[string]
 		p, declared := f.formField(name)
 		switch {
 		case !f.ApprovalOnly() && name == FieldNameTarget:
-			if s, ok := v.(string); ok && target == "" && s != r.Fields[name] {
+			if s, ok := v.(string); ok && target == "" && s != r.GivenFields()[name] {
 				target = s
 			}
 		case name == FieldNameDuration, slices.Contains(EventKeys, name) && name != KeyDecisionMessage:

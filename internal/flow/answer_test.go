@@ -143,6 +143,11 @@ func TestApply_Terms(t *testing.T) {
 		Terms: &Terms{Fields: map[string]any{"reason": "by a rule"}, Target: &other, Duration: &half}, Ruling: &Ruling{Event: EventApprove},
 	}
 	before := stored(t, r)
+	given := must(r, t0, in)
+	if given.DurationSeconds != 3600 || given.Target.Name != "orders-db" || given.GivenDuration() != half || given.GivenTarget().Name != "other-db" {
+		t.Errorf("with a ruling, what was asked for is %+v for %d seconds, and given is %+v", given.Target, given.DurationSeconds, given.Given)
+	}
+	in.Ruling, in.Tiers = nil, []Tier{{Channel: "#access"}}
 	got := must(r, t0, in)
 	if got.DurationSeconds != 1800 || got.Target.Name != "other-db" || got.Fields["reason"] != "by a rule" || got.Fields[FieldNameTarget] != TargetID("acme", "other-db") {
 		t.Errorf("run %+v, fields %v", got.Target, got.Fields)

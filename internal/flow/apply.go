@@ -67,10 +67,14 @@ type Receive struct {
 	Copy    int // of the tier's message, for ActionUndeliverable
 	Message string
 	Via     *MessageRef
+	Give    *Given // of an approval: what it gives in place of what is asked for
+	For     *Actor // for ActionRequest: the colleague whom whoever opened the form asks for
 	// Version is that of the flow in force, for ActionReview; "" where there is none.
 	Version string
 	// Submission is the form, for ActionRequest.
 	Submission *Submission
+
+	about string // Signal.About
 }
 
 func (in Receive) apply(r *Run, now time.Time) error {
@@ -98,7 +102,13 @@ func (in Receive) apply(r *Run, now time.Time) error {
 			return Errorf(CodeIllegal, "the flow has not said yet who may use it: open the form again")
 		}
 		r.Coming = nil
+		if in.For != nil && !in.For.Is(r.Requester) {
+			asker := r.Requester
+			r.Asker, r.Requester = &asker, *in.For
+			in.Actor = r.Requester // as where a bot asks: the request is the requester's
+		}
 		r.Fields = in.Submission.Fields
+		r.Offered = in.Submission.Offered
 		r.Target = in.Submission.Target
 		r.DurationSeconds = int64(in.Submission.Duration / time.Second)
 	case ActionApprove, ActionDeny, ActionCancel:
@@ -108,6 +118,14 @@ func (in Receive) apply(r *Run, now time.Time) error {
 		if in.Action == ActionApprove && r.approvedBy(in.Actor) {
 			return r.duplicate()
 		}
+		if err := r.mayGive(in.Action, in.Give); err != nil {
+			return err
+		}
+		about, err := r.AskedFor()
+		if err != nil {
+			return err
+		}
+		in.about = about
 	case ActionReview:
 		if r.Status != Requested {
 			return stale
@@ -153,6 +171,7 @@ func (in Receive) apply(r *Run, now time.Time) error {
 	}
 	r.Signals = append(r.Signals, Signal{
 		ID: r.nextID(), Action: in.Action, Actor: in.Actor, Channel: in.Channel, At: now, Tier: in.Tier, Message: in.Message, Via: in.Via,
+		About: in.about, Give: in.Give,
 	})
 	return nil
 }

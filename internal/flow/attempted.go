@@ -346,12 +346,12 @@ func (r *Run) begins(seen time.Time) {
 		return
 	}
 	a.Seen = seen
-	if r.DurationSeconds > 0 {
+	if d := r.GivenDuration(); d > 0 {
 		start := a.First.Add(GrantWindow)
 		if seen.Before(start) {
 			start = seen
 		}
-		a.End = start.Add(r.Duration())
+		a.End = start.Add(d)
 	}
 }
 

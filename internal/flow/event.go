@@ -51,6 +51,9 @@ type Event struct {
 	Fields  map[string]any  `json:"fields,omitempty"` // beyond the request's own
 	Output  json.RawMessage `json:"output,omitempty"` // what the target or a handler answered
 	Via     *MessageRef     `json:"via,omitempty"`
+	// Given is what is given from this event on, where the event before gave something
+	// else; as it was asked for if it is empty.
+	Given *Given `json:"given,omitempty"`
 	// Repeated failures of a step are one event: how often, and when last.
 	Count int       `json:"count,omitempty"`
 	Last  time.Time `json:"last,omitzero"`
@@ -80,6 +83,8 @@ const (
 	KeyTargetSRN       = "target_srn"       // the target, as the API's callers may name it
 	KeyTargetIdentity  = "target_identity"  // who the requester is at the target, where that is not their e-mail address
 	KeyDecisionMessage = "decision_message" // what was said with a decision, or with the wish to end access
+	KeyAsked           = "asked"            // of an approval that gives something else: what was asked for of it, by the names of fields
+	KeyVoided          = "voided"           // whose earlier approvals do not count any more, because another target is given
 	KeyForwardReason   = "forward_reason"   // ActionTimeout or ActionUndeliverable
 	KeyForwardMessage  = "forward_message"  // why the tier could not be reached
 	KeyExpiresAt       = "expires_at"       // when access will end, in RFC 3339
@@ -97,7 +102,7 @@ const (
 
 // EventKeys lists them all.
 var EventKeys = []string{
-	KeyTarget, KeyTargetSRN, KeyTargetIdentity, KeyDecisionMessage, KeyForwardReason, KeyForwardMessage, KeyExpiresAt,
+	KeyTarget, KeyTargetSRN, KeyTargetIdentity, KeyDecisionMessage, KeyAsked, KeyVoided, KeyForwardReason, KeyForwardMessage, KeyExpiresAt,
 	KeyDeescalateType, KeyStillHeld, KeyKept, KeyStillGrantedBy, KeyLingering, KeyAgain, KeyWarnings, KeyEntitlements, KeyRetriedBy, KeyRetriedAt,
 }
 
@@ -116,6 +121,12 @@ func (r *Run) nextID() string {
 // record appends an event as part of the coming write.
 func (r *Run) record(e Event) {
 	e.Rev = r.Rev + 1
+	if e.Given = nil; !r.Given.same(givenIn(r.Events)) {
+		e.Given = &Given{}
+		if r.Given != nil {
+			*e.Given = *r.Given
+		}
+	}
 	if len(e.Fields) == 0 {
 		e.Fields = nil
 	}

@@ -20,6 +20,8 @@ type Submission struct {
 	Fields   map[string]any
 	Target   *Target // with bindings filled in; nil in approval-only flows
 	Duration time.Duration
+	// Offered are the targets that the form offered, by name; nil: all of the flow's.
+	Offered []string
 }
 
 // Fields lists the inputs of the flow's form, in order. In access flows the

@@ -246,6 +246,10 @@ type Params struct {
 	Approval     Approval    `json:"approval"`
 	OnApprove    *LambdaCall `json:"on_approve,omitempty"`
 	AfterApprove *LambdaCall `json:"after_approve,omitempty"`
+	// ApproveWith is what approvers may change.
+	ApproveWith ApproveWith `json:"approve_with,omitzero"`
+	// OnBehalf lets people ask for a colleague, in Slack.
+	OnBehalf bool `json:"on_behalf,omitempty"`
 	// HandlerTimeout bounds one handler; zero stands for DefaultHandlerTimeout.
 	HandlerTimeout Duration `json:"handler_timeout,omitempty"`
 }

@@ -36,6 +36,8 @@ var references = []string{"run.id", "run.srn", "event.id", "requester.email", "r
 // Render gives the payload as JSON, with the values of the run, of the event
 // that it is called for and of the approver in place of the references.
 func (c *LambdaCall) Render(r *Run, eventID string, approver Actor) (json.RawMessage, error) {
+	given := r.At(eventID)
+	fields := given.GivenFields()
 	values := map[string]any{
 		"run.id": r.ID, "run.srn": r.SRN(),
 		"requester.email": r.Requester.Email, "requester.id": r.Requester.ID,
@@ -44,7 +46,7 @@ func (c *LambdaCall) Render(r *Run, eventID string, approver Actor) (json.RawMes
 	}
 	payload, err := substitute(c.Payload, func(ref string) (any, error) {
 		if name, ok := strings.CutPrefix(ref, "fields."); ok {
-			return r.Fields[name], nil
+			return fields[name], nil
 		}
 		v, ok := values[ref]
 		if !ok {

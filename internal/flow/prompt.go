@@ -11,12 +11,13 @@ type Start struct {
 	ID            string
 	Flow          *Flow
 	Requester     Actor
-	Submitter     *Actor // a bot asking for a person
+	Asker         *Actor // who asks for the requester; nil: they do
 	Owner         *Actor // of the bot's token
 	Source        Channel
 	SourceChannel string
 	Context       json.RawMessage
 	RequestDigest string
+	Again         string // the run that is asked for once more
 	// Prompted says that a form was shown; the API shows none.
 	Prompted bool
 }
@@ -29,8 +30,8 @@ func (in Start) apply(r *Run, now time.Time) error {
 		ID: in.ID, Org: in.Flow.Org, Flow: in.Flow.Name, FlowVersion: in.Flow.Version, FlowTitle: in.Flow.Title(),
 		ApprovalOnly: in.Flow.ApprovalOnly(),
 		Created:      now, Status: Prompted,
-		Requester: in.Requester, Submitter: in.Submitter, Owner: in.Owner, Source: in.Source, SourceChannel: in.SourceChannel,
-		Context: in.Context, RequestDigest: in.RequestDigest,
+		Requester: in.Requester, Asker: in.Asker, Owner: in.Owner, Source: in.Source, SourceChannel: in.SourceChannel,
+		Context: in.Context, RequestDigest: in.RequestDigest, Again: in.Again,
 		Form: in.Flow.shownForm(),
 	}
 	if in.Prompted {

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -113,11 +114,10 @@ func (r *Run) MayDecide(who Actor, guest bool, action Action) error {
 	if guest && !d.AllowGuests {
 		return Errorf(CodeForbidden, "guests of the workspace can't decide requests of this flow")
 	}
-	if action == ActionApprove && r.Asks(who) && !d.AllowSelfApproval {
-		if !r.Requester.Same(who) {
-			return Errorf(CodeSelfApproval, "you can't approve what was asked for with a token of yours")
+	if action == ActionApprove {
+		if err := r.Barred(who, d.AllowSelfApproval); err != nil {
+			return err
 		}
-		return Errorf(CodeSelfApproval, "you can't approve your own request")
 	}
 	if r.isAdmin(who) {
 		return nil
@@ -129,6 +129,48 @@ func (r *Run) MayDecide(who Actor, guest bool, action Action) error {
 		return nil
 	}
 	return Errorf(CodeForbidden, "only %s can decide this request", d.Names())
+}
+
+// Barred returns an error of CodeSelfApproval that says why a person does not count as
+// an approver of the request, whoever the flow names, and nil if they may count. Nobody
+// approves their own request unless the flow allows self-approval. Whoever asks for a
+// colleague never approves that, self-approval or not: one person alone would else give
+// access to another.
+func (r *Run) Barred(who Actor, selfApproval bool) error {
+	switch {
+	case r.Asker != nil && r.Asker.Same(who):
+		return Errorf(CodeSelfApproval, "you can't approve what you asked for, though it is for %s", r.Requester.Display())
+	case selfApproval:
+		return nil
+	case r.Requester.Same(who):
+		return Errorf(CodeSelfApproval, "you can't approve your own request")
+	case r.Asks(who):
+		return Errorf(CodeSelfApproval, "you can't approve what was asked for with a token of yours")
+	}
+	return nil
+}
+
+// MayAskAgain returns nil if the person may open the form once more with what this
+// request asked for, and an error that says why not otherwise: it is for the requester
+// and for whoever asked for them, once the request has come to nothing or its access is
+// over.
+func (r *Run) MayAskAgain(who Actor) error {
+	if !r.Requester.Is(who) && !(r.Asker != nil && r.Asker.Is(who)) {
+		return Errorf(CodeForbidden, "only the requester can ask for this again")
+	}
+	return r.repeatable()
+}
+
+// repeatable says why a request can't be made again as it was; nil if it can.
+func (r *Run) repeatable() error {
+	switch r.Status {
+	case Denied, Expired, Cancelled, Deescalated:
+		if slices.ContainsFunc(r.Events, func(e Event) bool { return e.Name == EventRequest }) {
+			return nil
+		}
+		return Errorf(CodeIllegal, "this form was never sent, so that there is nothing to ask for again: start a new request")
+	}
+	return Errorf(CodeIllegal, "this request can't be made again yet: it is %s", r.Status)
 }
 
 // MaySee returns nil if this person may read the run's history, and an error that
@@ -144,7 +186,7 @@ func (r *Run) MaySee(who Actor, guest bool) error {
 // MayCancel returns nil if the actor may withdraw the request, and an error of
 // CodeForbidden if not.
 func (r *Run) MayCancel(who Actor) error {
-	if r.Requester.Is(who) {
+	if r.Requester.Is(who) || r.Asker != nil && r.Asker.Is(who) {
 		return nil
 	}
 	return Errorf(CodeForbidden, "only the requester can cancel a request")
@@ -158,7 +200,7 @@ type Route struct {
 	Deciders Deciders
 	Identity string         // Run.Identity
 	Lingers  int64          // Run.Lingers
-	Terms    *Terms         // what a hook changed of the request
+	Terms    *Terms         // what a hook changed of the request; with a ruling: what that gives
 	Fields   map[string]any // of the event, by a hook
 	Ruling   *Ruling
 	Hooks    []string // those that the flow may define
@@ -177,7 +219,11 @@ func (in Route) apply(r *Run, now time.Time) error {
 	if (len(in.Tiers) == 0 || in.Deciders.Required < 1) && in.Ruling == nil {
 		return Errorf(CodeIllegal, "a request needs somebody to ask, and at least one approval")
 	}
-	in.Terms.apply(r)
+	terms := in.Terms
+	if in.Ruling == nil { // else it was asked as it was, and the ruling gives what is given
+		terms.ask(r)
+		terms = nil
+	}
 	r.Status, r.Error = Requested, nil
 	r.Tiers, r.Tier, r.Deciders = slices.Clone(in.Tiers), 0, in.Deciders
 	r.vouch(in.Vouched)
@@ -193,11 +239,12 @@ func (in Route) apply(r *Run, now time.Time) error {
 		}
 		e.Fields[KeyTargetIdentity] = r.Identity
 	}
-	return r.conclude(e, in.Ruling, in.Hooks, now)
+	return r.conclude(e, in.Ruling, terms, in.Hooks, now)
 }
 
-// conclude records an event that took place, and what a hook put behind it.
-func (r *Run) conclude(e Event, ruling *Ruling, hooks []string, now time.Time) error {
+// conclude records an event that took place, and what a hook put behind it, on these
+// terms.
+func (r *Run) conclude(e Event, ruling *Ruling, terms *Terms, hooks []string, now time.Time) error {
 	if ruling == nil {
 		r.record(e)
 		r.then(e.Name, e.ID, hooks)
@@ -211,6 +258,7 @@ func (r *Run) conclude(e Event, ruling *Ruling, hooks []string, now time.Time) e
 	if e.Name == EventRequest { // it was made, and is answered
 		r.then(e.Name, e.ID, hooks)
 	}
+	terms.give(r)
 	rule := Event{
 		ID: r.nextID(), Name: ruling.Event, Actor: r.rule(e.Name), Channel: ChannelSDK, At: now,
 		State: StateCompleted, Fields: ruling.Fields,
@@ -328,6 +376,9 @@ func (in Decide) apply(r *Run, now time.Time) error {
 	if r.Status != Requested {
 		return r.notOpen()
 	}
+	if now, err := r.AskedFor(); err != nil || s.About != "" && s.About != now && s.Action != ActionCancel {
+		return cmp.Or(err, error(changedSince))
+	}
 	r.vouch(in.Vouched)
 	r.Deciders.Required = max(r.Deciders.Required, in.Required)
 	e := s.asEvent()
@@ -341,7 +392,7 @@ func (in Decide) apply(r *Run, now time.Time) error {
 		e.Fields = fields
 	}
 	if in.Ruling != nil && s.Action != ActionCancel {
-		return r.conclude(e, in.Ruling, in.Hooks, now)
+		return r.conclude(e, in.Ruling, nil, in.Hooks, now)
 	}
 	switch s.Action {
 	case ActionApprove:
@@ -349,12 +400,13 @@ func (in Decide) apply(r *Run, now time.Time) error {
 		if r.approvedBy(s.Actor) {
 			return r.duplicate()
 		}
+		e.Fields = r.changedBy(s.Give, e.Fields)
 		r.Approvals = append(r.Approvals, CountedApproval{EventID: s.ID, Actor: s.Actor, At: s.At})
 		if len(r.Approvals) < r.Deciders.Required {
 			e.State = StateInProgress
 		} else {
 			r.Status = Approved
-			in.Terms.apply(r)
+			in.Terms.give(r)
 		}
 	case ActionDeny:
 		r.Status = Denied
@@ -405,9 +457,8 @@ func (in Forward) apply(r *Run, now time.Time) error {
 		return stale // it has arrived after all
 	case in.Ruling != nil:
 		e.Name = r.EventOf(s)
-		in.Terms.apply(r)
 		r.vouch(in.Vouched)
-		return r.conclude(e, in.Ruling, in.Hooks, now)
+		return r.conclude(e, in.Ruling, in.Terms, in.Hooks, now)
 	case !r.lastTier(s.Action):
 		e.Name = EventRequestForward
 		e.Fields[KeyForwardReason] = string(s.Action)
@@ -425,7 +476,7 @@ func (in Forward) apply(r *Run, now time.Time) error {
 		}
 		e.Name, r.Status, r.Error = EventRequestExpire, Expired, nil
 	}
-	return r.conclude(e, nil, in.Hooks, now)
+	return r.conclude(e, nil, nil, in.Hooks, now)
 }
 
 // DeliveryPatience is how long a request may wait for its message to arrive.

@@ -125,8 +125,9 @@ type Run struct {
 
 	Status    Status `json:"status"`
 	Requester Actor  `json:"requester"`
-	// Submitter is the bot that asked for a person; nil where they asked themselves.
-	Submitter *Actor `json:"submitter,omitempty"`
+	// Asker is who asked for the requester: a colleague in Slack, or a bot by the API.
+	// Nil where requesters asked themselves. Records and the API call it the submitter.
+	Asker *Actor `json:"submitter,omitempty"`
 	// Owner answers for the token that asked; nil where people asked, or for a
 	// token of before there were owners.
 	Owner  *Actor  `json:"token_owner,omitempty"`
@@ -137,6 +138,9 @@ type Run struct {
 	// same Idempotency-Key.
 	RequestDigest string `json:"request_digest,omitempty"`
 
+	// Again is the run that was asked for once more with this one; "" for none.
+	Again string `json:"again,omitempty"`
+
 	Fields map[string]any `json:"fields,omitempty"`
 	// Form is what messages need of the flow, so that showing a run takes
 	// nothing but the run.
@@ -144,6 +148,12 @@ type Run struct {
 	Target          *Target         `json:"target,omitempty"`
 	DurationSeconds int64           `json:"duration_seconds,omitempty"`
 	Context         json.RawMessage `json:"context,omitempty"` // the API caller's, as given
+	// Offered are the targets, by name, that the form offered the requester, where a
+	// handler chose them and approvers may give another one. Nil: all of the flow's.
+	Offered []string `json:"offered,omitempty"`
+	// Given is what is given where that is not what was asked for; nil where it is.
+	// Whoever grants, shows or ends access goes by GivenTarget and GivenDuration.
+	Given *Given `json:"given,omitempty"`
 
 	// Identity is who the requester is at the target, by what was stored when the
 	// request was made: it is what those who decide are shown. "" where nothing
@@ -242,6 +252,11 @@ type Signal struct {
 	Message string    `json:"message,omitempty"` // decision message, or why undeliverable
 	// Via is the message whose button was pressed; nil where there is none.
 	Via *MessageRef `json:"via,omitempty"`
+	// About is the digest of what was asked for when a decision came: it counts for
+	// nothing else. "" for signals that decide nothing.
+	About string `json:"about,omitempty"`
+	// Give is what an approval gives in place of what is asked for; nil: as asked.
+	Give *Given `json:"give,omitempty"`
 	// Result is what customers' code answered for this signal, saved before it
 	// is applied so that a lost race does not run the code twice.
 	Result *Result `json:"result,omitempty"`
@@ -275,7 +290,8 @@ func (r *Run) SRN() string { return RunSRN(r.Org, r.Flow, r.FlowVersion, r.ID) }
 // FlowSRN is the resource name of the flow's version.
 func (r *Run) FlowSRN() string { return FlowSRN(r.Org, r.Flow, r.FlowVersion) }
 
-// Duration is how long access was asked for; zero if until it is ended by hand.
+// Duration is how long access was asked for; zero if until it is ended by hand. How
+// long it is given is GivenDuration.
 func (r *Run) Duration() time.Duration { return time.Duration(r.DurationSeconds) * time.Second }
 
 // Event finds an event by id.
@@ -340,10 +356,11 @@ func (r *Run) Reason() string {
 	return s
 }
 
-// AskedFor is a digest of what is asked for: by whom, what, and for how long.
-// Buttons carry it, so that what people decide is what they read.
+// AskedFor is a digest of what people decide about: for whom, what, and for how long,
+// with what earlier approvals have changed of it. Buttons carry it, so that what
+// people decide is what they read.
 func (r *Run) AskedFor() (string, error) {
-	b, err := EncodeJSON([]any{r.Requester.ID, r.Requester.SlackID, r.Target, r.DurationSeconds, r.Fields})
+	b, err := EncodeJSON([]any{r.Requester.ID, r.Requester.SlackID, r.GivenTarget(), r.GivenDuration() / time.Second, r.Fields})
 	if err != nil {
 		return "", err
 	}
@@ -351,15 +368,18 @@ func (r *Run) AskedFor() (string, error) {
 	return hex.EncodeToString(sum[:8]), nil
 }
 
-// Asks tells whether it is this person's own request: they made it, somebody
-// made it for them, or whoever made it has a token of theirs.
+// Asks tells whether it is this person's own request: it is for them, they made it
+// for somebody else, or whoever made it has a token of theirs.
 func (r *Run) Asks(who Actor) bool {
-	return r.Requester.Same(who) || r.Owner != nil && r.Owner.Same(who)
+	return r.Requester.Same(who) || r.Asker != nil && r.Asker.Same(who) || r.Owner != nil && r.Owner.Same(who)
 }
 
 // owns is Asks for certain: it is asked to let people take back what is theirs.
 func (r *Run) owns(who Actor) bool {
-	return r.Requester.Is(who) || r.Owner != nil && r.Owner.Is(who)
+	return r.Requester.Is(who) || r.Asker != nil && r.Asker.Is(who) || r.Owner != nil && r.Owner.Is(who)
 }
+
+// OnBehalf tells whether a colleague asked for the requester, in Slack.
+func (r *Run) OnBehalf() bool { return r.Asker != nil && r.Asker.Kind == KindPerson }
 
 func (r *Run) isAdmin(who Actor) bool { return slices.ContainsFunc(r.Deciders.Admins, who.Is) }

@@ -171,7 +171,7 @@ func wholeRun() Run {
 		return must(r, now, inputs...)
 	}
 	r := tick(Run{}, Start{
-		ID: runID, Flow: accessFlow(), Requester: requester, Submitter: &bot, Source: ChannelAPI, SourceChannel: "C0OPS",
+		ID: runID, Flow: accessFlow(), Requester: requester, Asker: &bot, Source: ChannelAPI, SourceChannel: "C0OPS",
 		Context: json.RawMessage(`{"ticket":"OPS-1"}`), RequestDigest: "00112233", Prompted: true,
 	})
 	r = tick(r, submitted(time.Hour), Dispatch{})

@@ -100,6 +100,7 @@ func (f *Flow) Validate() []Fault {
 	v.fields()
 	v.bindings()
 	v.approval()
+	v.changes()
 	v.lambdaCalls()
 	v.handlers()
 	return v.faults

@@ -25,6 +25,7 @@ const (
 // (audit log schema, version 6). The same event gives the same record id, and
 // run.actors as they were at that event, however late it is asked for.
 func Of(r flow.Run, e flow.Event) events.AuditRecord {
+	r = r.At(e.ID)
 	for i, known := range r.Events {
 		if known.ID == e.ID {
 			r.Events = r.Events[:i+1]
@@ -69,7 +70,7 @@ func recordOf(r flow.Run, e flow.Event) events.AuditRecord {
 		State: events.AuditState{Errors: []events.AuditError{}},
 		Run: events.AuditRun{
 			SRN: r.SRN(), Flow: r.FlowSRN(), Actors: actors,
-			Submitter: actorOrNone(r.Org, r.Submitter), TokenOwner: actorOrNone(r.Org, r.Owner),
+			Submitter: actorOrNone(r.Org, r.Asker), TokenOwner: actorOrNone(r.Org, r.Owner),
 		},
 		Event: events.AuditEvent{
 			SRN: EventSRN(e.Name), Type: string(e.Name), Template: Template,
@@ -92,15 +93,16 @@ func fields(r flow.Run, e flow.Event) map[string]any {
 	return shown
 }
 
-// Fields gives what was asked for as records and the API show it: the
-// form's values by name, duration in seconds, target_id, and the target itself.
+// Fields gives what is given by the run as records and the API show it, which is what
+// was asked for unless it was changed: the form's values by name, duration in seconds,
+// target_id, and the target itself.
 func Fields(r flow.Run) map[string]any {
 	fields := map[string]any{}
-	maps.Copy(fields, r.Fields)
-	if r.DurationSeconds > 0 {
-		fields[flow.FieldNameDuration] = r.DurationSeconds
+	maps.Copy(fields, r.GivenFields())
+	if d := r.GivenDuration(); d > 0 {
+		fields[flow.FieldNameDuration] = int64(d / time.Second)
 	}
-	if t := r.Target; t != nil {
+	if t := r.GivenTarget(); t != nil {
 		fields[flow.FieldNameTarget] = flow.TargetID(r.Org, t.Name)
 		fields[flow.KeyTarget] = targetOf(r.Org, *t)
 	}

@@ -464,7 +464,7 @@ func TestProcessing(t *testing.T) {
 func TestRecord_Token(t *testing.T) {
 	t.Parallel()
 	r, err := flow.Apply(flow.Run{}, flow.Start{
-		ID: flow.RunIDFrom("acme", "token"), Flow: accessFlow(), Requester: alice, Source: flow.ChannelAPI, Submitter: &bot, Owner: &bob, Prompted: true,
+		ID: flow.RunIDFrom("acme", "token"), Flow: accessFlow(), Requester: alice, Source: flow.ChannelAPI, Asker: &bot, Owner: &bob, Prompted: true,
 	}, time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC))
 	if err != nil {
 		t.Fatal(err)
@@ -473,7 +473,7 @@ func TestRecord_Token(t *testing.T) {
 	if got.Submitter == nil || got.Submitter.Username != "ci" || got.TokenOwner == nil || got.TokenOwner.Username != bob.Email {
 		t.Errorf("by a token: %+v", got)
 	}
-	r.Submitter, r.Owner = nil, nil
+	r.Asker, r.Owner = nil, nil
 	if got := record.Of(r, r.Events[0]).Run; got.Submitter != nil || got.TokenOwner != nil {
 		t.Errorf("by a person: %+v", got)
 	}

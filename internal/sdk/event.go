@@ -26,6 +26,7 @@ func accountOf(a flow.Actor) account { return account{a.ID, a.SlackID} }
 // eventOf builds an event as handlers see it. It shows people who are not in
 // the map as members without identities.
 func eventOf(f *flow.Flow, r flow.Run, e flow.Event, people map[account]person) *event {
+	r = r.At(e.ID)
 	out := &event{
 		Name: string(e.Name), SRN: record.EventSRN(e.Name), Template: record.Template,
 		Timestamp: e.At.UTC().Format(time.RFC3339Nano),
@@ -47,8 +48,8 @@ func eventOf(f *flow.Flow, r flow.Run, e flow.Event, people map[account]person) 
 	if e.Name != flow.EventPrompt {
 		out.Fields = record.Fields(r)
 		delete(out.Fields, flow.KeyTarget) // it has a place of its own
-		if r.Target != nil {
-			t := targetOf(r.Org, *r.Target)
+		if given := r.GivenTarget(); given != nil {
+			t := targetOf(r.Org, *given)
 			out.Target = &t
 		}
 	}

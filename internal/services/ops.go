@@ -267,7 +267,7 @@ func (c call) eventCount(ctx context.Context, raw json.RawMessage) (any, error) 
 	if a.FilterOn != "" && a.FilterOn != "flow" && a.FilterOn != "target" {
 		return nil, flow.Errorf(flow.CodeInvalid, "filter_on is %q: it must be flow or target", flow.Clip(a.FilterOn, maxQuoted))
 	}
-	if a.FilterOn == "target" && c.run.Target == nil {
+	if a.FilterOn == "target" && c.run.GivenTarget() == nil {
 		return nil, flow.Errorf(flow.CodeInvalid, "this run has no target to count by")
 	}
 	name := flow.EventName(a.Event)
@@ -285,7 +285,8 @@ func (c call) eventCount(ctx context.Context, raw json.RawMessage) (any, error) 
 			if seen++; seen > maxCounted {
 				return nil, flow.Errorf(flow.CodeTooLarge, "there are more than %d runs to look at", maxCounted)
 			}
-			sameTarget := r.Target != nil && c.run.Target != nil && r.Target.Name == c.run.Target.Name && r.Target.Type == c.run.Target.Type
+			given, ours := r.GivenTarget(), c.run.GivenTarget()
+			sameTarget := given != nil && ours != nil && given.Name == ours.Name && given.Type == ours.Type
 			if a.FilterOn == "flow" && !strings.EqualFold(r.Flow, c.run.Flow) || a.FilterOn == "target" && !sameTarget {
 				continue
 			}

@@ -100,8 +100,8 @@ func namesOf(runs []flow.Run) [][]string {
 	var all [][]string
 	for _, r := range runs {
 		names := []string{r.ID, r.Flow, r.FlowTitle}
-		if r.Target != nil {
-			names = append(names, r.Target.Name, r.Target.Title())
+		if given := r.GivenTarget(); given != nil {
+			names = append(names, given.Name, given.Title())
 		}
 		all = append(all, names)
 	}
@@ -186,8 +186,8 @@ func summary(r flow.Run, now time.Time, own bool) string {
 		state = append(state, strings.TrimSuffix(sentence(c.until()), "."))
 	case r.Status == flow.Requested && r.Error == nil:
 		what = "🟡 " + what
-		if r.DurationSeconds > 0 {
-			what += " for " + flow.Words(r.Duration())
+		if d := r.GivenDuration(); d > 0 {
+			what += " for " + flow.Words(d)
 		}
 		what += " – waiting for a decision" + c.counted()
 		if r.Tier < len(r.Tiers) {

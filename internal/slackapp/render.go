@@ -103,10 +103,10 @@ func (c *card) request() string {
 	c.page.add(slack.NewHeaderBlock(plain(c.FlowTitle, maxHeader)))
 	asked := mention(c.Requester) + " asks for " + c.wish() + "."
 	switch {
-	case c.Submitter != nil && c.Owner != nil:
-		asked += " Sent by " + mention(*c.Submitter) + " (" + c.token() + ")."
-	case c.Submitter != nil:
-		asked += " Sent by " + mention(*c.Submitter) + "."
+	case c.Asker != nil && c.Owner != nil:
+		asked += " Sent by " + mention(*c.Asker) + " (" + c.token() + ")."
+	case c.Asker != nil:
+		asked += " Sent by " + mention(*c.Asker) + "."
 	case c.Owner != nil:
 		asked += " Sent with the " + c.token() + "."
 	}

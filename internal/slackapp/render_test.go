@@ -281,7 +281,7 @@ func TestRender(t *testing.T) {
 	rejected := &story{t: t, now: start}
 	f := accessFlow()
 	f.Version = "1.0.1"
-	rejected.do(flow.Start{ID: flow.RunIDFrom("sym", "story"), Flow: f, Requester: person(alice, "Alice"), Source: flow.ChannelAPI, Submitter: &flow.Actor{ID: "b", Kind: flow.KindBot, Name: "deploy *bot*"}})
+	rejected.do(flow.Start{ID: flow.RunIDFrom("sym", "story"), Flow: f, Requester: person(alice, "Alice"), Source: flow.ChannelAPI, Asker: &flow.Actor{ID: "b", Kind: flow.KindBot, Name: "deploy *bot*"}})
 	sub, err := f.Submit(map[string]any{"target_id": "orders-db", "reason": "x", "duration": "1h"})
 	if err != nil {
 		t.Fatal(err)

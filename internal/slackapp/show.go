@@ -233,8 +233,8 @@ func (c *card) deed(e flow.Event, who string) string {
 	case flow.EventPrompt:
 		return "✏️ " + who + " *opened the form*"
 	case flow.EventRequest:
-		if c.Submitter != nil {
-			return "📨 " + mention(*c.Submitter) + " *asked* for " + mention(c.Requester)
+		if c.Asker != nil {
+			return "📨 " + mention(*c.Asker) + " *asked* for " + mention(c.Requester)
 		}
 		return "📨 " + who + " *asked*"
 	case flow.EventRequestForward:

@@ -54,7 +54,7 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 		return flow.Run{}, "", err
 	}
 	requester := store.User{Actor: q.Bot}
-	var submitter *flow.Actor
+	var asker *flow.Actor
 	switch {
 	case q.UserEmail != "" && q.UserID != "":
 		return flow.Run{}, "", invalid("user_id", "give user_email or user_id, not both")
@@ -66,18 +66,18 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 		if err == nil && requester.Unconfirmed {
 			err = invalid("user_email", "belongs to another Slack account than before: an administrator has to confirm it (local user confirm)")
 		}
-		submitter = &q.Bot
+		asker = &q.Bot
 	case q.UserID != "":
 		requester, err = s.userByID(ctx, q.UserID)
 		if flow.CodeOf(err) == flow.CodeUnknownUser {
 			err = invalid("user_id", "nobody has this user id")
 		}
-		submitter = &q.Bot
+		asker = &q.Bot
 	}
 	if err != nil {
 		return flow.Run{}, "", err
 	}
-	if submitter != nil {
+	if asker != nil {
 		if err := forPerson(q.Token, requester.Actor); err != nil {
 			return flow.Run{}, "", err
 		}
@@ -104,7 +104,7 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 		return flow.Run{}, "", err
 	}
 	start := flow.Start{
-		ID: id, Flow: f, Requester: requester.Actor, Submitter: submitter, Owner: owner, Source: flow.ChannelAPI,
+		ID: id, Flow: f, Requester: requester.Actor, Asker: asker, Owner: owner, Source: flow.ChannelAPI,
 		Context: q.Context, RequestDigest: digest,
 	}
 	if err := s.checkPrefetched(ctx, start, values); err != nil {

@@ -127,8 +127,8 @@ func TestSubmit_API(t *testing.T) {
 				}
 				return
 			}
-			if r.Requester.Name != c.requester || (r.Submitter != nil) != (c.requester != "ci") || len(w.feed) != 1 {
-				t.Errorf("requester %+v, submitter %+v, %d writes", r.Requester, r.Submitter, len(w.feed))
+			if r.Requester.Name != c.requester || (r.Asker != nil) != (c.requester != "ci") || len(w.feed) != 1 {
+				t.Errorf("requester %+v, submitter %+v, %d writes", r.Requester, r.Asker, len(w.feed))
 			}
 			w.settle()
 			r = w.want(r.ID, flow.Requested)

@@ -161,7 +161,7 @@ func (a *Access) intend(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run
 		if r, terms, err = a.onEscalate(ctx, f, r); err != nil {
 			return r, nil, err
 		}
-		target := *r.Target
+		target := *r.GivenTarget()
 		if terms != nil && terms.Target != nil {
 			target = *terms.Target
 		}

@@ -32,7 +32,7 @@ func (a asker) hear(ctx context.Context, f *flow.Flow, r flow.Run, e flow.Event,
 	if err != nil || result == nil {
 		return r, verdict{}, err
 	}
-	v := weigh(f, r, e.Name, *result)
+	v := weigh(f, r.At(e.ID), e.Name, *result)
 	if v.terms != nil && v.terms.Target != nil && a.bound != nil {
 		if err := a.bound(*f.Strategy, *v.terms.Target); err != nil {
 			failure := failureOf(flow.Errorf(flow.CodeHandler, "%s returned what can't be granted: %s", flow.HookBefore(e.Name), flow.UserMessage(err)), e.Name)

@@ -109,7 +109,7 @@ func (l Linger) target(ctx context.Context, lingerer strategy.Lingerer, f *flow.
 // lingers gives for how long sessions at the target of a request may go on after
 // its access, in seconds: 0 if they do not, or that is not known.
 func (a Approval) lingers(ctx context.Context, f *flow.Flow, r flow.Run, terms *flow.Terms) (int64, error) {
-	target := r.Target
+	target := r.GivenTarget()
 	if terms != nil && terms.Target != nil {
 		target = terms.Target
 	}

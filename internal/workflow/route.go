@@ -296,7 +296,7 @@ func (a Approval) tier(ctx context.Context, to []flow.Destination, timeout *int6
 func able(d flow.Deciders, r flow.Run) []flow.Actor {
 	var able []flow.Actor
 	for _, who := range slices.Concat(d.People, d.Admins) {
-		if (d.AllowSelfApproval || !r.Asks(who)) && !slices.ContainsFunc(able, who.Same) {
+		if r.Barred(who, d.AllowSelfApproval) == nil && !slices.ContainsFunc(able, who.Same) {
 			able = append(able, who)
 		}
 	}

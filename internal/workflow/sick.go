@@ -175,5 +175,5 @@ func targetOf(f *flow.Flow, r flow.Run) string {
 	if r.Access != nil {
 		return r.Access.At()
 	}
-	return (&flow.Access{Strategy: *f.Strategy, Target: *r.Target}).At()
+	return (&flow.Access{Strategy: *f.Strategy, Target: *r.GivenTarget()}).At()
 }
