@@ -1,11 +1,14 @@
 package app
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/symflows/symflows/internal/slackapp"
 )
@@ -16,6 +19,7 @@ func manifest(args []string, out io.Writer) error {
 	url := set.String("url", "", "URL that Slack reaches the deployment at (default: that of -outputs)")
 	outputs := set.String("outputs", "cdk.out/outputs.json", "what make deploy has written")
 	socket := set.Bool("socket", false, "for Socket Mode, which needs no URL")
+	asJSON := set.Bool("json", false, "as JSON, which Slack's API takes (apps.manifest.create); without the reasons for the scopes")
 	if err := parse(set, args); err != nil {
 		return err
 	}
@@ -25,8 +29,56 @@ func manifest(args []string, out io.Writer) error {
 			return fmt.Errorf("%w; or give -url, or -socket", err)
 		}
 	}
-	_, err := io.WriteString(out, slackapp.Manifest(*url))
+	made := slackapp.NewManifest(slackapp.ManifestOptions{URL: *url})
+	if *asJSON {
+		encoder := json.NewEncoder(out)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(made)
+	}
+	text, err := manifestText(made)
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(text)
 	return err
+}
+
+// manifestText writes a manifest as YAML, which tells what each scope is for.
+func manifestText(m slackapp.Manifest) ([]byte, error) {
+	b, err := json.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	var doc yaml.Node
+	if err := yaml.Unmarshal(b, &doc); err != nil { // JSON is YAML, and keeps the order
+		return nil, err
+	}
+	reasons := map[string]string{}
+	for _, s := range slackapp.Scopes() {
+		reasons[s.Name] = s.For
+	}
+	write(&doc, reasons)
+	var text bytes.Buffer
+	encoder := yaml.NewEncoder(&text)
+	encoder.SetIndent(2)
+	err = encoder.Encode(&doc)
+	return text.Bytes(), err
+}
+
+// write gives a node, and what is in it, the style that people write, with remarks
+// on some of its values.
+func write(n *yaml.Node, remarks map[string]string) {
+	n.Style = 0
+	if n.Kind == yaml.ScalarNode && remarks[n.Value] != "" {
+		n.LineComment = "# " + remarks[n.Value]
+	}
+	for i, child := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 0 {
+			child.Style = 0
+			continue
+		}
+		write(child, remarks)
+	}
 }
 
 // output finds an output of the one stack in a file that cdk deploy has written.

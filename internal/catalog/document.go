@@ -39,6 +39,8 @@ type document struct {
 	// from it is not reported as well.
 	faulty map[string]bool
 	used   bool // something refers to it
+	// refers has the documents that it refers to by one name, by the path of that.
+	refers map[string]*document
 	// Of targets: that nobody is to be offered it, that it is not there any more, and
 	// which strategy has found it, "" if people wrote it.
 	hidden, gone bool

@@ -154,7 +154,14 @@ func (o *object) ref(key, kind string, must bool, types ...string) *document {
 	if !ok {
 		return nil
 	}
-	return o.doc.loader.refer(o.doc, o.at(key), kind, name, types...)
+	to := o.doc.loader.refer(o.doc, o.at(key), kind, name, types...)
+	if to != nil {
+		if o.doc.refers == nil {
+			o.doc.refers = map[string]*document{}
+		}
+		o.doc.refers[o.at(key)] = to
+	}
+	return to
 }
 
 // refs reads a list of references to documents of a kind, each once. Names with a
@@ -525,6 +532,11 @@ func (d *document) flow(o *object) {
 	if len(f.Params.Approval.Approvers) == 0 && d.readable("params.approval.approvers") && !byHandler {
 		d.warn("params.approval", "has no approvers: every member of the workspace may approve; name them in approvers")
 	}
+	if d.readable("params.approval") {
+		for _, name := range f.Powerless(nil) {
+			d.warn("params."+name.Path, "%s is asked and may not approve, so that their click is refused: name user:%s in approvers, or ask somebody else", flow.Clip(name.Name, maxQuoted), flow.Clip(name.Name, maxQuoted))
+		}
+	}
 	if s := f.Params.AllowedSources; s != nil && len(*s) == 0 {
 		d.warn("params.allowed_sources", "is empty: the flow can't be started at all")
 	}
@@ -538,33 +550,34 @@ func (d *document) flow(o *object) {
 }
 
 // places finds where the documents of a flow and of its environment name people,
-// groups and channels of Slack.
+// groups, channels and the workspace of Slack.
 func places(f *flow.Flow, d, env *document) map[string]string {
 	found := map[string]string{}
-	at := func(path string, doc *document, there string) {
-		found[path] = fmt.Sprintf("%s:%d", doc.file, locate(doc.node, there))
-	}
-	for i := range f.Params.Approval.Approvers {
-		path := fmt.Sprintf("approval.approvers[%d]", i)
-		at(path, d, "params."+path)
-	}
-	for i, n := range f.Params.Approval.Notify {
-		tier := fmt.Sprintf("approval.notify[%d]", i)
-		if n.Channel != "" {
-			at(tier+".channel", d, "params."+tier+".channel")
+	for _, name := range f.SlackNames() {
+		at, there := d, "params."+name.Path
+		if flow.OfEnvironment(name.Path) {
+			at, there = env.names(name.Path)
 		}
-		for j := range n.Users {
-			path := fmt.Sprintf("%s.users[%d]", tier, j)
-			at(path, d, "params."+path)
-		}
-	}
-	for i := range f.Environment.Admins {
-		if env != nil {
-			path := fmt.Sprintf("admins[%d]", i)
-			at(path, env, path)
+		if at != nil {
+			found[name.Path] = fmt.Sprintf("%s:%d", at.file, locate(at.node, there))
 		}
 	}
 	return found
+}
+
+// names finds what an environment says of Slack: the document, and where in it.
+// The document is nil if it has a fault there.
+func (d *document) names(path string) (*document, string) {
+	if d == nil {
+		return nil, ""
+	}
+	switch path {
+	case flow.PathErrorChannel:
+		return d.refers["error_logger_id"], "destination"
+	case flow.PathWorkspace:
+		return d.refers["integrations.slack_id"], "external_id"
+	}
+	return d, path
 }
 
 // sharesCode names the strategy whose Python two flows share of which one is

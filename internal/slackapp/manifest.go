@@ -1,44 +1,97 @@
 package slackapp
 
-import "strings"
+import (
+	"strings"
 
-// Manifest is what a Slack app is made from (docs.slack.dev/reference/app-manifest):
-// it has each right that we use and no other. With the URL that Slack reaches us
-// at it is for HTTP, without one for Socket Mode.
-func Manifest(url string) string {
-	url = strings.TrimSuffix(url, "/")
-	command, interactivity, events := "", "  socket_mode_enabled: true\n", ""
-	if url != "" {
-		events = "    request_url: " + url + "/slack/events\n"
-		command = "      url: " + url + "/slack/commands\n"
-		interactivity = "    request_url: " + url + "/slack/interactions\n    message_menu_options_url: " + url + "/slack/options\n"
-	}
-	return `display_information:
-  name: Sym
-features:
-  bot_user: {display_name: Sym, always_online: true}
-  app_home: {home_tab_enabled: true, messages_tab_enabled: true, messages_tab_read_only_enabled: false}
-  shortcuts:
-    - {name: Request access, type: global, callback_id: request, description: Ask for access or an approval}
-  slash_commands:
-    - command: /sym
-      description: Ask for access or an approval
-      usage_hint: "req [flow] | list | end [name] | show [name or id] | help"
-` + command + `oauth_config:
-  scopes:
-    bot: [` + strings.Join(scopes, ", ") + `]
-settings:
-  event_subscriptions:
-` + events + `    bot_events: [app_home_opened]
-  interactivity:
-    is_enabled: true
-` + interactivity
+	"github.com/slack-go/slack"
+)
+
+// Manifest is what a Slack app is made from, by the names of its reference
+// (docs.slack.dev/reference/app-manifest). It has each right that we use and no
+// other.
+type Manifest struct {
+	Display  slack.Display     `json:"display_information"`
+	Features Features          `json:"features"`
+	OAuth    slack.OAuthConfig `json:"oauth_config"`
+	Settings slack.Settings    `json:"settings"`
 }
 
-// scopes are the rights of the bot token.
-var scopes = []string{
-	"commands",
-	"chat:write", "im:write", "mpim:write", // messages, to one person and to some
-	"users:read", `"users:read.email"`, "usergroups:read", // who is who
-	"channels:read", "groups:read", // who is in a channel, for handlers that ask
+// Features are what people see of the app.
+type Features struct {
+	Home      AppHome                      `json:"app_home"`
+	Bot       slack.BotUser                `json:"bot_user"`
+	Shortcuts []slack.Shortcut             `json:"shortcuts"`
+	Commands  []slack.ManifestSlashCommand `json:"slash_commands"`
+}
+
+// AppHome says which tabs the app has, and whether people can write in its
+// messages. All is said: what Slack takes for granted differs between apps.
+type AppHome struct {
+	Home     bool `json:"home_tab_enabled"`
+	Messages bool `json:"messages_tab_enabled"`
+	ReadOnly bool `json:"messages_tab_read_only_enabled"`
+}
+
+// ManifestOptions say what a manifest is for.
+type ManifestOptions struct {
+	// URL is what Slack reaches us at; "" is for Socket Mode.
+	URL string
+}
+
+// NewManifest makes the manifest of an app.
+func NewManifest(o ManifestOptions) Manifest {
+	m := Manifest{
+		Display: slack.Display{Name: "Sym", Description: "Ask for access or an approval, and lose it again in time"},
+		Features: Features{
+			Home: AppHome{Home: true, Messages: true},
+			Bot:  slack.BotUser{DisplayName: "Sym", AlwaysOnline: true},
+			Shortcuts: []slack.Shortcut{
+				{Name: "Request access", Type: slack.GlobalShortcut, CallbackID: shortcutRequest, Description: "Ask for access or an approval"},
+			},
+			Commands: []slack.ManifestSlashCommand{{
+				Command: "/sym", Description: "Ask for access or an approval",
+				UsageHint: "req [flow] | list | end [name] | show [name or id] | help",
+			}},
+		},
+		Settings: slack.Settings{
+			EventSubscriptions: &slack.EventSubscriptions{BotEvents: []string{"app_home_opened", "app_mention", "message.im"}},
+			Interactivity:      &slack.Interactivity{IsEnabled: true},
+		},
+	}
+	for _, s := range Scopes() {
+		m.OAuth.Scopes.Bot = append(m.OAuth.Scopes.Bot, s.Name)
+	}
+	if o.URL == "" {
+		m.Settings.SocketModeEnabled = true
+		return m
+	}
+	at := strings.TrimSuffix(o.URL, "/") + "/slack/"
+	m.Features.Commands[0].Url = at + "commands"
+	m.Settings.EventSubscriptions.RequestUrl = at + "events"
+	m.Settings.Interactivity.RequestUrl, m.Settings.Interactivity.MessageMenuOptionsUrl = at+"interactions", at+"options"
+	return m
+}
+
+// shortcutRequest is the id of the shortcut that asks for access. The app takes
+// any global one.
+const shortcutRequest = "request"
+
+// Scope is a right of the bot token, and what it is for.
+type Scope struct{ Name, For string }
+
+// Scopes are the rights that the bot token needs.
+func Scopes() []Scope {
+	return []Scope{
+		{"commands", "/sym, and the shortcuts"},
+		{"chat:write", "messages in the channels that the bot was invited to"},
+		{"im:write", "messages to one person"},
+		{"mpim:write", "messages to some approvers at once"},
+		{"im:history", "to hear what people write to the bot itself, and nothing else"},
+		{"app_mentions:read", "to hear where the bot is mentioned"},
+		{"users:read", "who somebody is, and whether they are still there"},
+		{"users:read.email", "who has the e-mail addresses of the configuration"},
+		{"usergroups:read", "who is in the groups that may approve"},
+		{"channels:read", "who is in a public channel, for handlers and local doctor"},
+		{"groups:read", "the same for private ones that the bot was invited to"},
+	}
 }

@@ -108,7 +108,7 @@ func (a Approval) absent(ctx context.Context, f *flow.Flow, path, name string) e
 	}
 	attribute := path[:strings.LastIndexByte(path, '[')]
 	by := "flow " + f.Name
-	if attribute == attributeAdmins {
+	if attribute == flow.PathAdmins {
 		by = "environment " + f.Environment.Name
 	}
 	why := "has no such active user, or another account has the address than before. It counts as nobody: correct it, or confirm the account."
@@ -118,9 +118,6 @@ func (a Approval) absent(ctx context.Context, f *flow.Flow, path, name string) e
 	text := "The " + by + " names " + name + " in its " + attribute + place + ", and Slack " + why
 	return a.Notices.Tell(ctx, by+", "+attribute+": "+name, text, f.Environment.ErrorChannel)
 }
-
-// attributeAdmins is an environment's; the other paths are of flows.
-const attributeAdmins = "admins"
 
 // placeOf says in brackets where the configuration in force has an attribute of
 // a version of a flow; "" if it has another version of it, or none.

@@ -179,7 +179,7 @@ func (a Approval) deciders(ctx context.Context, f *flow.Flow, said flow.Answer) 
 
 // admins are the people of the environment who may always decide.
 func (a Approval) admins(ctx context.Context, f *flow.Flow) ([]flow.Actor, error) {
-	return a.configured(ctx, f, attributeAdmins, f.Environment.Admins, false)
+	return a.configured(ctx, f, flow.PathAdmins, f.Environment.Admins, false)
 }
 
 // permit applies what get_permissions said.

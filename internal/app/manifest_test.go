@@ -1,0 +1,94 @@
+package app
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/symflows/symflows/internal/slackapp"
+)
+
+func printed(t *testing.T, args ...string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	if err := manifest(args, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// What is printed leads Slack to where we take its requests, or to no address.
+func TestManifest_Addresses(t *testing.T) {
+	t.Parallel()
+	const api = "https://abc123.execute-api.eu-central-1.amazonaws.com"
+	for _, test := range []struct {
+		args []string
+		at   string
+	}{
+		{[]string{"-socket"}, ""},
+		{[]string{"-url", api}, api},
+		{[]string{"-url", api + "/"}, api},
+	} {
+		var m slackapp.Manifest
+		if err := json.Unmarshal(printed(t, append(test.args, "-json")...), &m); err != nil {
+			t.Fatal(err)
+		}
+		address := func(path string) string {
+			if test.at == "" {
+				return ""
+			}
+			return test.at + path
+		}
+		in, commands := m.Settings.Interactivity, m.Features.Commands
+		if len(commands) != 1 || commands[0].Command != "/sym" || commands[0].Url != address("/slack/commands") {
+			t.Errorf("%q: commands %+v", test.args, commands)
+		}
+		if !in.IsEnabled || in.RequestUrl != address("/slack/interactions") || in.MessageMenuOptionsUrl != address("/slack/options") {
+			t.Errorf("%q: interactivity %+v", test.args, in)
+		}
+		if m.Settings.EventSubscriptions.RequestUrl != address("/slack/events") || m.Settings.SocketModeEnabled != (test.at == "") {
+			t.Errorf("%q: settings %+v", test.args, m.Settings)
+		}
+		if want := (slackapp.AppHome{Home: true, Messages: true}); m.Features.Home != want {
+			t.Errorf("%q: home %+v", test.args, m.Features.Home)
+		}
+	}
+}
+
+// YAML says the same as JSON, and what each scope is for.
+func TestManifest_Text(t *testing.T) {
+	t.Parallel()
+	text := printed(t, "-socket")
+	var asYAML, asJSON any
+	if err := yaml.Unmarshal(text, &asYAML); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(printed(t, "-socket", "-json"), &asJSON); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(asYAML, asJSON) {
+		t.Errorf("as YAML %v\nas JSON %v", asYAML, asJSON)
+	}
+	for _, s := range slackapp.Scopes() {
+		if s.For == "" || !strings.Contains(string(text), "- "+s.Name+" # "+s.For+"\n") {
+			t.Errorf("nothing says what %s is for:\n%s", s.Name, text)
+		}
+	}
+}
+
+// The guide shows the manifest as it is.
+func TestManifest_Guide(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile("../../docs/slack.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := printed(t, "-socket"); !strings.Contains(string(guide), "```yaml\n"+string(text)+"```") {
+		t.Errorf("docs/slack.md does not show the manifest of Socket Mode as it is:\n%s", text)
+	}
+}
