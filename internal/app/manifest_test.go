@@ -13,7 +13,7 @@ import (
 	"github.com/symflows/symflows/internal/slackapp"
 )
 
-func printed(t *testing.T, args ...string) []byte {
+func manifestAs(t *testing.T, args ...string) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	if err := manifest(args, &out); err != nil {
@@ -35,7 +35,7 @@ func TestManifest_Addresses(t *testing.T) {
 		{[]string{"-url", api + "/"}, api},
 	} {
 		var m slackapp.Manifest
-		if err := json.Unmarshal(printed(t, append(test.args, "-json")...), &m); err != nil {
+		if err := json.Unmarshal(manifestAs(t, append(test.args, "-json")...), &m); err != nil {
 			t.Fatal(err)
 		}
 		address := func(path string) string {
@@ -63,12 +63,12 @@ func TestManifest_Addresses(t *testing.T) {
 // YAML says the same as JSON, and what each scope is for.
 func TestManifest_Text(t *testing.T) {
 	t.Parallel()
-	text := printed(t, "-socket")
+	text := manifestAs(t, "-socket")
 	var asYAML, asJSON any
 	if err := yaml.Unmarshal(text, &asYAML); err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(printed(t, "-socket", "-json"), &asJSON); err != nil {
+	if err := json.Unmarshal(manifestAs(t, "-socket", "-json"), &asJSON); err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(asYAML, asJSON) {
@@ -88,7 +88,7 @@ func TestManifest_Guide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := printed(t, "-socket"); !strings.Contains(string(guide), "```yaml\n"+string(text)+"```") {
+	if text := manifestAs(t, "-socket"); !strings.Contains(string(guide), "```yaml\n"+string(text)+"```") {
 		t.Errorf("docs/slack.md does not show the manifest of Socket Mode as it is:\n%s", text)
 	}
 }
