@@ -19,7 +19,8 @@
 //	people.go        says who people are, and confirms accounts, in both
 //	targets.go       writes down the targets that strategies find
 //	try.go           asks the handlers of a flow what they would do
-//	manifest.go      prints the manifest of the Slack app
+//	manifest.go      prints the manifest of the Slack app; doctor.go: what the
+//	                 real workspace lacks
 //	standing.go      confirms ends of access that were held back
 //	drift.go         shows where targets differ from what was granted
 //	redrive.go       repeats what functions in AWS gave up on

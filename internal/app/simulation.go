@@ -19,14 +19,11 @@ import (
 	"github.com/symflows/symflows/internal/audit"
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/slackapp"
 	"github.com/symflows/symflows/internal/slacksim"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/workflow"
 )
-
-// shortcutID is what our global shortcut is called by the manifest in
-// docs/slack.md. The app takes any.
-const shortcutID = "request"
 
 // simulate makes a workspace of a few people, whose page is at our own address.
 func (l *Local) simulate(ctx context.Context, flows *store.Flows) (*slacksim.Sim, config.Slack, error) {
@@ -41,12 +38,17 @@ func (l *Local) simulate(ctx context.Context, flows *store.Flows) (*slacksim.Sim
 	if l.guide, err = firstSteps(ctx, flows, there); err != nil {
 		return nil, made, err
 	}
+	app := slackapp.NewManifest(slackapp.ManifestOptions{})
+	var shortcuts []slacksim.Shortcut
+	for _, s := range app.Features.Shortcuts {
+		shortcuts = append(shortcuts, slacksim.Shortcut{Name: s.Name, CallbackID: s.CallbackID})
+	}
 	sim, err := slacksim.New(slacksim.Config{
 		People: there.People, Groups: there.Groups, Channels: there.Channels,
 		SigningSecret: made.SigningSecret, BotToken: made.BotToken, AppURL: l.URL, BaseURL: l.URL,
 		Clock: l.options.Clock, Logger: l.options.Log,
-		Shortcuts: []slacksim.Shortcut{{Name: "Request access", CallbackID: shortcutID}},
-		Records:   &auditPanel{files: l.Audit}, Access: l.access, End: l.endAccess, Drift: l.drift, Guide: l.guide,
+		Shortcuts: shortcuts, Scopes: app.OAuth.Scopes.Bot,
+		Records: &auditPanel{files: l.Audit}, Access: l.access, End: l.endAccess, Drift: l.drift, Guide: l.guide,
 	})
 	if err != nil {
 		return nil, made, err

@@ -160,7 +160,7 @@ func act(p *product, who slacksim.Person, what string, args []string) (string, e
 	case "close":
 		return "", who.Close()
 	case "shortcut":
-		return "", who.Shortcut(shortcutID)
+		return "", who.Shortcut("request")
 	case "say":
 		return "", who.Say(strings.Join(args, " "))
 	case "options":

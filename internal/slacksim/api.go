@@ -16,6 +16,8 @@ import (
 type apiError struct {
 	code     string
 	messages []string // response_metadata.messages
+	// Of missing_scope: scopes of which one is needed, and those that are there.
+	needed, provided string
 }
 
 func (e *apiError) Error() string { return e.code }
@@ -33,6 +35,7 @@ type method struct {
 var methods = map[string]method{
 	"auth.test":             {true, (*Sim).authTest},
 	"auth.teams.list":       {false, (*Sim).teamList},
+	"bots.info":             {false, (*Sim).botInfo},
 	"chat.postMessage":      {true, (*Sim).postMessage},
 	"chat.postEphemeral":    {true, (*Sim).postEphemeral},
 	"chat.update":           {true, (*Sim).updateMessage},
@@ -45,6 +48,7 @@ var methods = map[string]method{
 	"users.info":            {false, (*Sim).userInfo},
 	"users.list":            {false, (*Sim).userList},
 	"users.lookupByEmail":   {false, (*Sim).userByEmail},
+	"users.conversations":   {false, (*Sim).userConversations},
 	"usergroups.list":       {false, (*Sim).groupList},
 	"usergroups.users.list": {false, (*Sim).groupUsers},
 	"conversations.open":    {true, (*Sim).openConversation},
@@ -77,6 +81,9 @@ func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request) {
 	}
 
 	answer, err := s.callAPI(name, r)
+	if s.config.Scopes != nil && (err == nil || err.code == "missing_scope") {
+		w.Header().Set("X-OAuth-Scopes", strings.Join(s.config.Scopes, ","))
+	}
 	if fault.DropAnswer {
 		panic(http.ErrAbortHandler)
 	}
@@ -84,6 +91,9 @@ func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request) {
 		answer = object{"ok": false, "error": err.code}
 		if err.messages != nil {
 			answer["response_metadata"] = object{"messages": err.messages}
+		}
+		if err.needed != "" {
+			answer["needed"], answer["provided"] = err.needed, err.provided
 		}
 		if err.code == "invalid_blocks" {
 			errs := make([]string, len(err.messages))
@@ -118,6 +128,9 @@ func (s *Sim) callAPI(name string, r *http.Request) (object, *apiError) {
 	case s.config.BotToken:
 	default:
 		return refuse("invalid_auth")
+	}
+	if missing := s.lacks(name); missing != nil {
+		return nil, missing
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -236,4 +249,11 @@ func (s *Sim) authTest(arguments) (object, *apiError) {
 		me["team"], me["enterprise_id"] = organisationName, organisationID
 	}
 	return me, nil
+}
+
+func (s *Sim) botInfo(args arguments) (object, *apiError) {
+	if id := args.text("bot"); id != botID {
+		return refuse("bot_not_found")
+	}
+	return object{"bot": object{"id": botID, "deleted": false, "name": botName, "user_id": botUser, "app_id": appID}}, nil
 }

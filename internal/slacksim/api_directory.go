@@ -1,6 +1,7 @@
 package slacksim
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -214,6 +215,31 @@ func (s *Sim) conversationList(args arguments) (object, *apiError) {
 	var list []object
 	for _, c := range s.workspace.Conversations {
 		if s.knownToApp(c.ID) != nil && (c.isDirect() || in(asked, c.Workspace)) && slices.Contains(types, c.Kind) && !(c.Archived && args.flag("exclude_archived")) {
+			list = append(list, wireConversation(c))
+		}
+	}
+	list, next, err := page(list, args)
+	if err != nil {
+		return nil, err
+	}
+	return object{"channels": anys(list), "response_metadata": next}, nil
+}
+
+// userConversations lists those that the app, or a person, is in.
+func (s *Sim) userConversations(args arguments) (object, *apiError) {
+	asked, missing := s.asked(args)
+	if missing != nil {
+		return nil, missing
+	}
+	types := []string{kindPublic}
+	if args.has("types") {
+		types = strings.Split(args.text("types"), ",")
+	}
+	user := cmp.Or(args.text("user"), botUser)
+	var list []object
+	for _, c := range s.workspace.Conversations {
+		member := slices.Contains(c.memberIDs(), user) && s.knownToApp(c.ID) != nil
+		if member && (c.isDirect() || in(asked, c.Workspace)) && slices.Contains(types, c.Kind) && !(c.Archived && args.flag("exclude_archived")) {
 			list = append(list, wireConversation(c))
 		}
 	}

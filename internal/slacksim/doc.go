@@ -10,12 +10,13 @@
 // It keeps Slack's documented rules also where they hurt: a trigger works once
 // and for three seconds, a response URL five times in thirty minutes, blocks
 // have limits (limits.go), the app must be in a channel to write to it.
+// its token does what its scopes allow (scopes.go), if it is told which.
 // [Sim.Inject] makes it fail on demand. It may be an organisation of several
 // workspaces (organisation.go), whose requests have shapes of their own.
 //
 // What it does not know, it refuses instead of guessing: blocks and elements
-// that are not in limits.go are invalid here, there are no files, threads
-// of its own or scopes, and of events those only that events.go makes. Error codes are Slack's; the sentences that
+// that are not in limits.go are invalid here, there are no files or threads of
+// its own, and of events those only that events.go makes. Error codes are Slack's; the sentences that
 // come with them are near to Slack's but not promised.
 //
 // It serves loopback only and depends on the standard library alone.

@@ -85,6 +85,8 @@ type Config struct {
 	SigningSecret string
 	// BotToken is the one token that the Web API accepts. Required.
 	BotToken string
+	// Scopes are the rights of the token. Default: all.
+	Scopes []string
 	// AppURL is where the app listens, without the paths /slack/commands,
 	// /slack/interactions, /slack/options and /slack/events. Required.
 	AppURL string

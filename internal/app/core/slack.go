@@ -39,8 +39,8 @@ func (c Core) WaitingSlackHTTP() *http.Client {
 }
 
 // SlackAPI builds the client of the workspace that the settings lead to.
-func SlackAPI(s config.Slack, client *http.Client) *slack.Client {
-	options := []slack.Option{slack.OptionHTTPClient(client)}
+func SlackAPI(s config.Slack, client *http.Client, more ...slack.Option) *slack.Client {
+	options := append([]slack.Option{slack.OptionHTTPClient(client)}, more...)
 	if s.AppToken != "" {
 		options = append(options, slack.OptionAppLevelToken(s.AppToken))
 	}
