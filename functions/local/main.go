@@ -16,6 +16,11 @@
 //	    Print all faults of the configuration; exit 1 if there are any. The first
 //	    lines of its Python run, unless it is only to be read (-static).
 //
+//	local doctor [-flows DIR] [-url URL] [-json] [-wait 5m]
+//	    Ask the real Slack, with the tokens of the environment, what is missing:
+//	    scopes, the connection, and the channels, groups and people that the flows
+//	    name; exit 1 if anything is, or could not be found out.
+//
 //	local targets TYPE [-flows DIR] [-strategy NAME] [-dry-run] [-assume-role]
 //	    Write down the targets that the strategies of a type find at their
 //	    systems, as documents of kind target: in targets-<strategy>.yaml, in which

@@ -31,6 +31,8 @@ func Main(ctx context.Context, args []string, getenv func(string) string, out, l
 		err = serve(ctx, args, settings, out, logs)
 	case "check":
 		err = check(ctx, args, settings, out)
+	case "doctor":
+		err = doctor(ctx, args, settings, out, logs)
 	case "targets":
 		err = targets(ctx, args, settings, out)
 	case "try":
@@ -50,7 +52,7 @@ func Main(ctx context.Context, args []string, getenv func(string) string, out, l
 	case "slack-manifest":
 		err = manifest(args, out)
 	default:
-		return fmt.Errorf("there is no command %q: use none (to serve), check, targets, try, token, identity, user, standing, drift, redrive or slack-manifest", name)
+		return fmt.Errorf("there is no command %q: use none (to serve), check, doctor, targets, try, token, identity, user, standing, drift, redrive or slack-manifest", name)
 	}
 	if errors.Is(err, flag.ErrHelp) {
 		return nil // the flag package has printed it
@@ -90,6 +92,7 @@ const (
 const usage = `Usage of local:
   local [flags]                      serve until stopped
   local check [-flows DIR] [-static] find the faults of the configuration
+  local doctor [-flows DIR]          find out what Slack lacks of what the flows need, with the real tokens
   local targets TYPE                 write down the targets that strategies of a type find; -help after it
   local try -flow F -as EMAIL        ask a flow's handlers what they would do; -help
   local token create|list|set-owner|revoke  manage the API's tokens; -help after each
