@@ -35,6 +35,9 @@ type AuditRecord struct {
 // AuditMeta describes the record.
 type AuditMeta struct {
 	SchemaVersion int `json:"schema_version"`
+	// Simulated says that the times are those of a clock which somebody moved
+	// ahead, in a simulation on one machine. Sym has no such mark.
+	Simulated bool `json:"simulated,omitempty"`
 }
 
 // Values of AuditState.Status.

@@ -7,6 +7,7 @@
 //	local.go         the parts put together, served, and ended
 //	configured.go    puts the configuration in force, or leaves the last one in
 //	                 force while access that needs it is live
+//	clock.go         business time, which a simulation can move ahead
 //	disk.go          what happens when the disk is full
 //	slack.go         the way to a workspace; simulation.go: the simulated one,
 //	                 and what its page shows beside it; guide.go: who is in it,

@@ -39,7 +39,11 @@ func drift(ctx context.Context, args []string, settings config.Settings, out io.
 		return err
 	}
 	defer db.Close()
-	c := core.New(settings, db, core.WallClock{}, slog.New(slog.NewTextHandler(out, nil)))
+	clock, err := openClock(core.WallClock{}, *data)
+	if err != nil {
+		return err
+	}
+	c := core.New(settings, db, core.Clocks{Business: clock, Wall: core.Wall{Clock: core.WallClock{}}}, slog.New(slog.NewTextHandler(out, nil)))
 	comparison, _, err := c.Drifts.Get(ctx)
 	if err != nil {
 		return err

@@ -56,7 +56,7 @@ func askPython(b *testing.B) (*sdk.Client, func()) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	c := core.New(config.Settings{Org: "sym"}, &storetest.Memory{Now: time.Now}, core.WallClock{}, slog.New(slog.DiscardHandler))
+	c := core.New(config.Settings{Org: "sym"}, &storetest.Memory{Now: time.Now}, core.OneClock(core.WallClock{}), slog.New(slog.DiscardHandler))
 	return c.Handlers(host, sdkARN, sdk.Services{}), func() {
 		if err := host.Close(); err != nil {
 			b.Error(err)

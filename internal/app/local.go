@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -77,6 +78,9 @@ type Local struct {
 	// Slack is the simulated workspace; nil where it is a real one.
 	Slack *slacksim.Sim
 
+	clock       *movedClock
+	clockFixed  string     // why it is not to be moved; "" if it may be
+	moving      sync.Mutex // held while it is moved
 	people      *slackapp.Directory
 	guide       []string // of the simulated Slack, in mrkdwn
 	slackHealth *workflow.Health
@@ -146,6 +150,9 @@ func Open(ctx context.Context, o Options) (l *Local, err error) {
 	if o.seams.reserve != nil {
 		o.seams.reserve(l.reserve)
 	}
+	if l.clock, err = openClock(o.Clock, o.Data); err != nil {
+		return l, err
+	}
 	db, err := l.reserve.Open(databaseFile(o.Data), o.Clock.Now, relayConsumer, notifyConsumer, auditConsumer)
 	if err != nil {
 		return l, err
@@ -183,23 +190,26 @@ func urlOf(a net.Addr) string {
 // build wires everything that needs the store.
 func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog.Catalog, faults error) error {
 	o := l.options
-	now := o.Clock.Now
-	engine := &local.Engine{Clock: o.Clock, Log: o.Log}
+	now := l.clock.Now
+	engine := &local.Engine{Clock: l.clock, Log: o.Log}
 	watched := &local.Watched{Store: db}
 	if o.seams.store != nil {
 		watched.Store = o.seams.store(db)
 	}
-	c := core.New(o.Settings, watched, o.Clock, o.Log)
+	c := core.New(o.Settings, watched, core.Clocks{Business: l.clock, Wall: core.Wall{Clock: o.Clock}}, o.Log)
 	runs, flows := c.Runs, c.Flows
 	l.Engine, l.Tokens, l.Runs = engine, c.Tokens, runs
 	l.watchDisk(c.Notices)
-	l.Audit = &audit.Files{Dir: filepath.Join(o.Data, "audit"), Now: now, MakeRoom: l.reserve.MakeRoom}
+	l.Audit = &audit.Files{Dir: filepath.Join(o.Data, "audit"), Now: o.Clock.Now, MakeRoom: l.reserve.MakeRoom}
 
 	functions, secrets, err := l.configure(ctx, c, configured, faults)
 	if err != nil {
 		return err
 	}
 	l.drifts = c.Drifts
+	if err := l.settleClock(ctx, c.Flows); err != nil {
+		return err
+	}
 	slack, err := l.slack(ctx, c)
 	if err != nil {
 		return err
@@ -211,7 +221,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		return err
 	}
 	deps := clients.Deps{
-		Functions: functions, Handlers: handlers, Secrets: secrets, HTTPClient: &http.Client{Transport: o.seams.http}, Now: now, Limiter: c.Limiter,
+		Functions: functions, Handlers: handlers, Secrets: secrets, HTTPClient: &http.Client{Transport: o.seams.http}, Now: o.Clock.Now, Limiter: c.Limiter,
 		// The credentials of this machine, or AWS_ENDPOINT_URL's emulator.
 		AWS: func() (aws.Config, error) { return awsconfig.LoadDefaultConfig(ctx) },
 	}
@@ -279,7 +289,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	sweep := c.Sweep(drive, 0)
 	notify := c.Notify(slackapp.Messenger{API: slack.api})
 	l.slackHealth = notify.Health
-	shipping := workflow.Audit{Runs: runs, Log: l.Audit}
+	shipping := workflow.Audit{Runs: runs, Log: simulatedLog{l.Audit, l.clock}}
 	watched.Readers = []*local.Reader{
 		{Name: relayConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Each(workflow.Relay{Drive: drive}.Handle)},
 		{Name: notifyConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Each(notify.Handle)},
@@ -290,7 +300,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	mux.HandleFunc("GET /healthz", l.healthz)
 	mux.Handle("/api/v1/", (&api.API{
 		Submit: l.Submit, Runs: runs, Flows: flows, Tokens: l.Tokens, Drifts: c.Drifts, Org: o.Settings.Org, Now: now, Log: o.Log,
-		Attempts: &api.Attempts{PerMinute: badTokensPerMinute, Now: now},
+		Attempts: &api.Attempts{PerMinute: badTokensPerMinute, Now: o.Clock.Now},
 	}).Handler())
 	shown, err := c.SlackApp(core.SlackPorts{API: slack.api, APIURL: slack.apiURL, Directory: slack.directory, Handlers: handlers, Bound: builtin.CheckBound, Closed: l.closed})
 	if err != nil {

@@ -108,7 +108,7 @@ func (l *Local) stayConnected(ctx context.Context, a *slackapp.App) error {
 			return errors.Join(refusal, err)
 		}
 		again := make(chan struct{})
-		l.Engine.At("connecting to Slack again", l.options.Clock.Now().Add(askAgain), func(context.Context) { close(again) })
+		l.Engine.At("connecting to Slack again", l.clock.Now().Add(askAgain), func(context.Context) { close(again) })
 		l.refused.note(theConnection, refusal)
 		l.options.Log.ErrorContext(ctx, "Slack refuses the connection: access that was granted ends as planned, and Slack is asked again and again", "error", refusal)
 		select {

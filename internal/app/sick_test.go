@@ -253,7 +253,7 @@ func (m mortal) List(ctx context.Context, q store.Query) (store.Page, error) {
 func (w *sickWorld) boot(c campaign) *process {
 	p := &process{world: w, over: make(chan struct{})}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	kernel := core.New(config.Settings{Org: "sym"}, mortal{w.store, p}, bubble, log)
+	kernel := core.New(config.Settings{Org: "sym"}, mortal{w.store, p}, core.OneClock(bubble), log)
 	p.access = &workflow.Access{
 		Runs: kernel.Runs, Grants: kernel.Grants, Sick: kernel.Sick, Flows: kernel.Flows, Users: kernel.Users, Clock: kernel.Clock, Log: log,
 		Open:   func(flow.Strategy) (strategy.Strategy, error) { return calls{p}, nil },

@@ -46,7 +46,7 @@ func (l *Local) simulate(ctx context.Context, flows *store.Flows) (*slacksim.Sim
 	sim, err := slacksim.New(slacksim.Config{
 		People: there.People, Groups: there.Groups, Channels: there.Channels,
 		SigningSecret: made.SigningSecret, BotToken: made.BotToken, AppURL: l.URL, BaseURL: l.URL,
-		Clock: l.options.Clock, Logger: l.options.Log,
+		Clock: l.options.Clock, Time: simulationTime{l.clock, l}, Logger: l.options.Log,
 		Shortcuts: shortcuts, Scopes: app.OAuth.Scopes.Bot,
 		Records: &auditPanel{files: l.Audit}, Access: l.access, End: l.endAccess, Drift: l.drift, Guide: l.guide,
 	})
@@ -59,6 +59,22 @@ func (l *Local) simulate(ctx context.Context, flows *store.Flows) (*slacksim.Sim
 	}
 	l.workers = append(l.workers, func(ctx context.Context) error { return sim.Autosave(ctx, file) })
 	return sim, made, nil
+}
+
+// simulationTime is business time, as the simulation's page shows and moves it.
+type simulationTime struct {
+	*movedClock
+	local *Local
+}
+
+var _ slacksim.Time = simulationTime{}
+
+// Fixed implements slacksim.Time.
+func (t simulationTime) Fixed() string { return t.local.clockFixed }
+
+// Move implements slacksim.Time.
+func (t simulationTime) Move(ctx context.Context, by time.Duration) error {
+	return t.local.moveClock(ctx, by)
 }
 
 // auditPanel feeds the simulation's page with audit records. It holds the

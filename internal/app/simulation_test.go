@@ -166,6 +166,10 @@ func ownFlows(t *testing.T) *product {
 	if err := environment(p.path("flows/environment.yaml")); err != nil {
 		t.Fatal(err)
 	}
+	shared := strings.ReplaceAll(readFile(t, p.path("flows/environment.yaml")), "https://grants.example.com", "http://127.0.0.1:9")
+	if err := os.WriteFile(p.path("flows/environment.yaml"), []byte(shared), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	err = os.WriteFile(p.path("flows/acme.yaml"), []byte(`{kind: flow, name: acme, label: Acme, environment_id: main, params: {
   strategy_id: databases, prompt_fields: [{name: duration, type: duration, allowed_values: [30s, 1h]}],
   approval: {notify: [{channel: "#acme-access"}], approvers: ["user:dana@acme.dev"]}}}`), 0o600)

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"time"
 
+	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/store"
 )
 
@@ -25,7 +25,11 @@ func standing(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer db.Close()
-	people, err := store.Rounds{Store: db}.Confirm(ctx, time.Now())
+	clock, err := openClock(core.WallClock{}, *data)
+	if err != nil {
+		return err
+	}
+	people, err := store.Rounds{Store: db}.Confirm(ctx, clock.Now())
 	switch {
 	case err != nil:
 		return err

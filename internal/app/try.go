@@ -93,7 +93,7 @@ func (t trial) run(ctx context.Context, o Options, configured *catalog.Catalog) 
 	l := &Local{options: o, closers: []func() error{db.Close}}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	l.options.Log = slog.New(slog.DiscardHandler)
-	c := core.New(o.Settings, db, o.Clock, slog.New(printed{t.out}))
+	c := core.New(o.Settings, db, core.OneClock(o.Clock), slog.New(printed{t.out}))
 	f, r, e, err := t.makeUp(ctx, c, configured)
 	if err != nil {
 		return err

@@ -40,7 +40,9 @@ type App struct {
 	// people did is answered there, and else at Slack's own hosts only.
 	APIURL string
 	Now    func() time.Time
-	Log    *slog.Logger
+	// Wall is the time of this machine, by which signatures are checked.
+	Wall func() time.Time
+	Log  *slog.Logger
 	// Patience is the least bound of any work here; zero where Slack does not wait.
 	Patience time.Duration
 	// Connected, if it is not nil, is called when Socket Mode has a connection.
@@ -104,7 +106,7 @@ func (a *App) Handler(signingSecret Secret) http.Handler {
 				http.Error(w, "requests can't be verified now", http.StatusServiceUnavailable)
 				return
 			}
-			if err := verify(secret, r.Header, body, a.Now()); err != nil {
+			if err := verify(secret, r.Header, body, a.Wall()); err != nil {
 				http.Error(w, err.Error(), http.StatusUnauthorized)
 				return
 			}

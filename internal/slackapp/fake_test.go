@@ -283,7 +283,7 @@ func newWorld(t testing.TB, s store.Store, flows ...*flow.Flow) *world {
 		Lingering: store.Lingering{Store: s}, Deliveries: store.Deliveries{Store: s, Now: now},
 		Submit:   workflow.Submit{Org: "sym", Runs: w.runs, Flows: published, Directory: directory, Now: now},
 		Accounts: workflow.Accounts{Users: store.Users{Store: s}, Flows: published, Now: now},
-		Flows:    published, Directory: directory, API: w.slack.client(), APIURL: w.slack.URL + "/api/", Now: now, Patience: deadline.LastResort,
+		Flows:    published, Directory: directory, API: w.slack.client(), APIURL: w.slack.URL + "/api/", Now: now, Wall: now, Patience: deadline.LastResort,
 		Log: slog.New(slog.NewTextHandler(w.log, nil)),
 	}
 	w.http = w.app.Handler(FixedSecret(secret))

@@ -97,7 +97,7 @@ func (s *Sim) postMessage(args arguments) (object, *apiError) {
 	}
 	m := body.message()
 	m.ThreadTS = args.text("thread_ts")
-	s.workspace.add(c, m, s.config.Clock.Now())
+	s.workspace.add(c, m, s.now())
 	s.change()
 	return object{"channel": c.ID, "ts": m.TS, "message": s.wireMessage(m)}, nil
 }
@@ -122,7 +122,7 @@ func (s *Sim) postEphemeral(args arguments) (object, *apiError) {
 	m := body.message()
 	m.OnlyFor = user
 	m.ThreadTS = args.text("thread_ts")
-	s.workspace.add(c, m, s.config.Clock.Now())
+	s.workspace.add(c, m, s.now())
 	s.change()
 	return object{"message_ts": m.TS}, nil
 }

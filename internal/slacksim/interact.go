@@ -271,7 +271,7 @@ func (p Person) invite(c *conversation, who string) error {
 // notice shows a person a line of Slack's own. The caller holds the lock.
 func (s *Sim) notice(p Person, c *conversation, line string) {
 	line = strings.ToUpper(line[:1]) + line[1:] // errors begin in lower case
-	s.workspace.add(c, &Message{User: slackbot, Text: escape(line), OnlyFor: p.ID()}, s.config.Clock.Now())
+	s.workspace.add(c, &Message{User: slackbot, Text: escape(line), OnlyFor: p.ID()}, s.now())
 	s.change()
 }
 
@@ -292,7 +292,7 @@ func (p Person) Say(line string) error {
 	if c.Archived {
 		return errors.New("this channel is archived")
 	}
-	s.workspace.add(c, &Message{User: p.ID(), Text: escape(line)}, s.config.Clock.Now())
+	s.workspace.add(c, &Message{User: p.ID(), Text: escape(line)}, s.now())
 	s.change()
 	return nil
 }

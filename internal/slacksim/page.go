@@ -120,6 +120,7 @@ type pageAction struct {
 	Values   []string `json:"values"`
 	Enter    bool     `json:"enter"` // it was pressed
 	Run      string   `json:"run"`
+	Seconds  int64    `json:"seconds"`
 }
 
 var pageActions = map[string]func(Person, pageAction) (any, error){
@@ -142,7 +143,10 @@ var pageActions = map[string]func(Person, pageAction) (any, error){
 	"suggest": func(p Person, a pageAction) (any, error) { return p.suggest(a.At, a.Block, a.Action, a.Text) },
 	"submit":  func(p Person, a pageAction) (any, error) { return nil, p.Submit() },
 	"close":   func(p Person, a pageAction) (any, error) { return nil, p.Close() },
-	"end":     func(p Person, a pageAction) (any, error) { return nil, p.end(a.Run) },
+	"clock": func(p Person, a pageAction) (any, error) {
+		return nil, p.sim.move(time.Duration(a.Seconds) * time.Second)
+	},
+	"end": func(p Person, a pageAction) (any, error) { return nil, p.end(a.Run) },
 }
 
 func (s *Sim) serveAction(w http.ResponseWriter, r *http.Request) {
@@ -220,8 +224,27 @@ func (s *Sim) serveState(w http.ResponseWriter, r *http.Request) {
 		"conversations": s.pageConversations(p), "here": here.ID, "messages": messages, "view": view, "home": home,
 		"commands": s.config.Commands, "shortcuts": s.pageShortcuts(p),
 		"has_records": s.config.Records != nil, "has_access": s.config.Access != nil,
-		"guide": s.config.Guide, "stranger": !ok,
+		"guide": s.config.Guide, "stranger": !ok, "clock": s.pageClock(),
 	})
+}
+
+func (s *Sim) pageClock() object {
+	if s.config.Time == nil {
+		return nil
+	}
+	return object{"ahead": s.config.Time.Ahead().Seconds(), "fixed": s.config.Time.Fixed()}
+}
+
+// move moves the time that is shown.
+func (s *Sim) move(by time.Duration) error {
+	if s.config.Time == nil {
+		return errors.New("there is no clock here that could be moved")
+	}
+	err := s.config.Time.Move(context.Background(), by) // a browser that goes away cancels nothing
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.change()
+	return err
 }
 
 func (s *Sim) pagePeople() []object {

@@ -84,7 +84,7 @@ func (s *Sim) respond(to *responseURL, body []byte) *apiError {
 	if args.text("response_type") != "in_channel" {
 		m.OnlyFor = to.user
 	}
-	s.workspace.add(c, m, s.config.Clock.Now())
+	s.workspace.add(c, m, s.now())
 	s.change()
 	return nil
 }

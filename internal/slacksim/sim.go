@@ -22,6 +22,17 @@ type Clock interface {
 	After(time.Duration) <-chan time.Time
 }
 
+// Time is a time that can be moved ahead of that of the machine.
+type Time interface {
+	Now() time.Time
+	// Ahead is how far it was moved.
+	Ahead() time.Duration
+	// Fixed says why it can't be moved; "" if it can.
+	Fixed() string
+	// Move lets so much time pass at once. The error says why it did not.
+	Move(ctx context.Context, by time.Duration) error
+}
+
 // Record is an audit record as the page shows it. A later one with the same id
 // takes the place of an earlier one.
 type Record struct {
@@ -93,7 +104,10 @@ type Config struct {
 	// BaseURL is where the Sim itself is served. Response URLs and permalinks
 	// start with it. Required.
 	BaseURL string
-	Clock   Clock // required
+	Clock   Clock // required: signatures, and all that has to be in time, go by it
+	// Time is what messages are stamped with, and the page shows. Default: that of
+	// Clock, which the page can't move.
+	Time Time
 
 	// Client sends the requests to the app. Default: a plain one.
 	Client *http.Client
@@ -230,6 +244,14 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Close ends the event streams of open pages, which would otherwise keep a
 // server from shutting down.
 func (s *Sim) Close() { s.close() }
+
+// now is the time that the workspace shows.
+func (s *Sim) now() time.Time {
+	if s.config.Time != nil {
+		return s.config.Time.Now()
+	}
+	return s.config.Clock.Now()
+}
 
 // change tells everybody who waits that something is different. The caller
 // holds the lock.

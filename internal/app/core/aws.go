@@ -72,7 +72,7 @@ func Deploy(settings config.Settings, cfg aws.Config, clock workflow.Clock, log 
 		cfg.HTTPClient = awshttp.NewBuildableClient() // without the store's bound
 	}
 	return Deployed{
-		Core:     New(settings, dynamo.New(cfg, settings.AWS.Table, clock.Now), clock, log),
+		Core:     New(settings, dynamo.New(cfg, settings.AWS.Table, clock.Now), OneClock(clock), log),
 		Settings: settings, AWS: cfg,
 		Secrets: &secrets.Values{API: secretsmanager.NewFromConfig(cfg), Now: clock.Now},
 	}

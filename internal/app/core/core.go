@@ -49,7 +49,8 @@ const LingerAtOnce = 50
 // Core is a store as the use cases see it, and what else all of them need.
 type Core struct {
 	Org      string
-	Clock    workflow.Clock
+	Clock    workflow.Clock // business time
+	Wall     Wall
 	Log      *slog.Logger
 	Runs     store.Runs
 	Grants   store.Grants
@@ -74,17 +75,18 @@ type Core struct {
 }
 
 // New builds on a store.
-func New(settings config.Settings, s store.Store, clock workflow.Clock, log *slog.Logger) Core {
+func New(settings config.Settings, s store.Store, clocks Clocks, log *slog.Logger) Core {
+	clock, wall := clocks.Business, clocks.Wall
 	c := Core{
-		Org: settings.Org, Clock: clock, Log: log, Patience: settings.Patience,
+		Org: settings.Org, Clock: clock, Wall: wall, Log: log, Patience: settings.Patience,
 		Runs: store.Runs{Store: s}, Grants: store.Grants{Store: s}, Sick: store.Sick{Store: s}, Flows: &store.Flows{Store: s},
 		Users: store.Users{Store: s}, Messages: store.Messages{Store: s},
-		Tokens: store.Tokens{Store: s, Org: settings.Org, Now: clock.Now},
-		Calls:  store.Calls{Store: s, Now: clock.Now}, Values: store.Values{Store: s},
+		Tokens: store.Tokens{Store: s, Org: settings.Org, Now: wall.Now},
+		Calls:  store.Calls{Store: s, Now: wall.Now}, Values: store.Values{Store: s},
 		Notices: store.Notices{Store: s, Now: clock.Now}, Rounds: store.Rounds{Store: s}, Drifts: store.Drifts{Store: s}, Lingering: store.Lingering{Store: s},
-		Deliveries: store.Deliveries{Store: s, Now: clock.Now},
+		Deliveries: store.Deliveries{Store: s, Now: wall.Now},
 	}
-	c.Limiter = &workflow.Limiter{Limits: store.Limits{Store: s}, Clock: clock, Log: log, Within: c.within}
+	c.Limiter = &workflow.Limiter{Limits: store.Limits{Store: s}, Clock: wall, Log: log, Within: c.within}
 	return c
 }
 
@@ -182,6 +184,23 @@ func (c Core) Reconcile(open strategy.Opener, observes func(flow.Strategy) bool)
 func (c Core) Linger(open strategy.Opener, observes func(flow.Strategy) bool) workflow.Linger {
 	return workflow.Linger{Flows: c.Flows, Lingering: c.Lingering, Open: open, Observes: observes, Now: c.Clock.Now, Log: c.Log, AtOnce: LingerAtOnce}
 }
+
+// Wall is the time of this machine, which nobody moves. What others check goes by it
+// (signatures, tokens), and what they make us wait for: how long a call may take, and
+// how fast a vendor may be asked. It is a type of its own, so that business time can't
+// be given in its place.
+type Wall struct{ workflow.Clock }
+
+// Clocks are the two times of a deployment. Business time is what people and flows go
+// by: when a request was made, when access ends. It is the machine's, but where a
+// simulation has moved it ahead.
+type Clocks struct {
+	Business workflow.Clock
+	Wall     Wall
+}
+
+// OneClock is a deployment whose business time is the machine's.
+func OneClock(c workflow.Clock) Clocks { return Clocks{Business: c, Wall: Wall{c}} }
 
 // WallClock is the time of this machine.
 type WallClock struct{}

@@ -23,6 +23,8 @@ type Engine struct {
 	times    timers           // by the clock, however it is set
 	pauses   timers           // by the time that passes
 	stopping bool
+	periodic map[string]bool // keys of timers that come again and again
+	moved    bool            // the clock was: the alarm is for another time
 }
 
 // lane is jobs that share places.
@@ -123,7 +125,10 @@ func (e *Engine) Run(ctx context.Context) {
 	var alarm <-chan time.Time
 	var set time.Time // when the alarm rings
 	for {
-		due, next, changed := e.take()
+		due, next, changed, moved := e.take()
+		if moved {
+			set = time.Time{}
+		}
 		for _, begin := range due {
 			jobs.Go(func() {
 				defer e.change(func() { e.ended(begin.lane) })
@@ -182,9 +187,10 @@ type begun struct {
 }
 
 // take gives the jobs to start now, and the time of the next timer.
-func (e *Engine) take() (due []begun, next time.Time, changed <-chan struct{}) {
+func (e *Engine) take() (due []begun, next time.Time, changed <-chan struct{}, moved bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	moved, e.moved = e.moved, false
 	now := e.Clock.Now()
 	for _, do := range slices.Concat(e.times.over(now), e.pauses.over(now)) {
 		e.add(timersLane, do)
@@ -198,7 +204,7 @@ func (e *Engine) take() (due []begun, next time.Time, changed <-chan struct{}) {
 		l.ready = l.ready[n:]
 		l.busy += n
 	}
-	return due, e.next(), e.changed
+	return due, e.next(), e.changed, moved
 }
 
 // ended gives back the place of a job.
@@ -223,6 +229,46 @@ func (e *Engine) Next() (time.Time, bool) {
 	defer e.mu.Unlock()
 	at := e.next()
 	return at, !at.IsZero()
+}
+
+// NextOnce gives the time of the next timer that was set by At and comes once. It
+// returns false if there is none.
+func (e *Engine) NextOnce() (next time.Time, ok bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for key, t := range e.times.byKey {
+		if !e.periodic[key] && (!ok || t.at.Before(next)) {
+			next, ok = t.at, true
+		}
+	}
+	return next, ok
+}
+
+// Between moves the clock, by a function, at a moment when no job is under way. Jobs
+// that are ready wait until that returns. The error is the function's, or the
+// context's if there was no such moment.
+func (e *Engine) Between(ctx context.Context, move func() error) error {
+	for {
+		e.mu.Lock()
+		busy := false
+		for _, l := range e.lanes {
+			busy = busy || l.busy > 0
+		}
+		changed := e.changed
+		if !busy {
+			err := move()
+			e.moved = true
+			e.mu.Unlock()
+			e.change(func() {})
+			return err
+		}
+		e.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // Idle waits until nothing is under way, ready or due.
