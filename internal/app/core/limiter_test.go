@@ -45,7 +45,7 @@ func TestLimiter(t *testing.T) {
 			strategytest.Limiter(t, func(t *testing.T, clock clockwork.Clock) func() strategy.Limiter {
 				s := open(t, clock.Now)
 				return func() strategy.Limiter {
-					l := New(config.Settings{}, s, clock, slog.New(slog.DiscardHandler)).Limiter
+					l := New(config.Settings{}, s, OneClock(clock), slog.New(slog.DiscardHandler)).Limiter
 					l.Within = func(ctx context.Context, _ time.Duration) (context.Context, context.CancelFunc) {
 						return context.WithTimeout(ctx, deadline.LastResort)
 					}
@@ -65,7 +65,7 @@ func BenchmarkLimiter(b *testing.B) {
 				s := open(b, time.Now)
 				b.SetParallelism(processes)
 				b.RunParallel(func(calls *testing.PB) {
-					l := New(config.Settings{Patience: deadline.LastResort}, s, WallClock{}, slog.New(slog.NewTextHandler(io.Discard, nil))).Limiter
+					l := New(config.Settings{Patience: deadline.LastResort}, s, OneClock(WallClock{}), slog.New(slog.NewTextHandler(io.Discard, nil))).Limiter
 					for calls.Next() {
 						if err := l.Call(b.Context(), pace, strategy.Granting); err != nil {
 							b.Fatal(err)

@@ -27,7 +27,7 @@ import (
 func TestPorts(t *testing.T) {
 	t.Parallel()
 	clock := clockwork.NewFakeClock()
-	c := New(config.Settings{Org: "sym"}, &storetest.Memory{Now: clock.Now}, clock, slog.New(slog.DiscardHandler))
+	c := New(config.Settings{Org: "sym"}, &storetest.Memory{Now: clock.Now}, OneClock(clock), slog.New(slog.DiscardHandler))
 	type stub struct { // of what no part calls before it has work to do
 		workflow.Schedule
 		workflow.Remover
