@@ -47,7 +47,7 @@ func (l *Local) simulate(ctx context.Context, flows *store.Flows) (*slacksim.Sim
 		People: there.People, Groups: there.Groups, Channels: there.Channels,
 		SigningSecret: made.SigningSecret, BotToken: made.BotToken, AppURL: l.URL, BaseURL: l.URL,
 		Clock: l.options.Clock, Time: simulationTime{l.clock, l}, Logger: l.options.Log,
-		Shortcuts: shortcuts, Scopes: app.OAuth.Scopes.Bot,
+		Shortcuts: shortcuts, Scopes: app.OAuth.Scopes.Bot, Events: app.Settings.EventSubscriptions.BotEvents,
 		Records: &auditPanel{files: l.Audit}, Access: l.access, End: l.endAccess, Drift: l.drift, Guide: l.guide,
 	})
 	if err != nil {

@@ -25,7 +25,8 @@
 // button of a notice, by which admins confirm an account.
 // payload.go reads what Slack sends, waiting.go waits where it
 // asks to, and trouble.go says what its errors
-// mean. manifest.go describes the app to Slack, and doctor.go finds out what a
+// mean. hello.go answers those who speak to the
+// app. manifest.go describes the app to Slack, and doctor.go finds out what a
 // workspace lacks of it.
 //
 // The package decides nothing about runs: it asks package workflow, and tells

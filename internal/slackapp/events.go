@@ -18,6 +18,8 @@ import (
 // logged, and no error.
 var events = map[string]func(*App, context.Context, event) error{
 	"app_home_opened": (*App).homeOpened,
+	"app_mention":     (*App).mentioned,
+	"message":         (*App).spokenTo,
 }
 
 // event is an event of Slack's Events API.
@@ -26,6 +28,7 @@ type event struct {
 	ID     string
 	Type   string
 	User   string // who caused it; "" if the event does not say
+	App    string // id of the app that it was sent to; "" if the event does not say
 	At     time.Time
 	Inner  json.RawMessage // the event itself: what it has depends on its type
 	origin origin
@@ -40,6 +43,7 @@ type wrapping struct {
 	ContextTeam    string          `json:"context_team_id"`
 	Enterprise     string          `json:"context_enterprise_id"`
 	ID             string          `json:"event_id"`
+	App            string          `json:"api_app_id"`
 	Time           int64           `json:"event_time"`
 	Event          json.RawMessage `json:"event"`
 	Authorizations []struct {
@@ -69,7 +73,7 @@ func readEvent(body []byte) (e event, challenge string, ok bool, err error) {
 	if len(w.Event) > 0 && json.Unmarshal(w.Event, &inner) != nil {
 		return event{}, "", false, errors.New("the event can't be parsed")
 	}
-	e = event{ID: w.ID, Type: inner.Type, User: string(inner.User), At: time.Unix(w.Time, 0).UTC(), Inner: w.Event, origin: origin{team: w.Team, enterprise: w.Enterprise}}
+	e = event{ID: w.ID, Type: inner.Type, User: string(inner.User), App: w.App, At: time.Unix(w.Time, 0).UTC(), Inner: w.Event, origin: origin{team: w.Team, enterprise: w.Enterprise}}
 	if len(w.Authorizations) > 0 {
 		by := w.Authorizations[0]
 		e.origin.installed = by.Team
@@ -94,7 +98,7 @@ func (a *App) takeEvent(ctx context.Context, body []byte) (any, error) {
 		return map[string]string{"challenge": challenge}, nil
 	}
 	do := events[e.Type]
-	if !ok || do == nil {
+	if !ok || do == nil || speaking(e.Type) && robotic(e) {
 		return nil, nil
 	}
 	if e.ID == "" || len(e.ID) > maxEventID {

@@ -208,6 +208,11 @@ func (a *App) click(ctx context.Context, in interaction) {
 	case action == buttonEnd:
 		a.askEnd(ctx, in, button.Value)
 		return
+	case action == buttonRequest:
+		a.shortcut(ctx, in)
+		return
+	case action == buttonHome:
+		return
 	case action == buttonConfirm:
 		a.confirm(ctx, in, button.Value)
 		return

@@ -20,7 +20,11 @@ var retries = []time.Duration{time.Second, time.Minute, 5 * time.Minute}
 // events of its type, and gives the answer to the first delivery. Others follow by
 // themselves until the app acknowledges one. by is the person's workspace.
 func (s *Sim) happens(by Profile, event object) Delivery {
-	if !slices.Contains(s.config.Events, text(event, "type")) {
+	subscribed := text(event, "type")
+	if kind := text(event, "channel_type"); subscribed == "message" {
+		subscribed += "." + kind
+	}
+	if !slices.Contains(s.config.Events, subscribed) {
 		return Delivery{Path: pathEvents, Status: http.StatusOK}
 	}
 	now := s.config.Clock.Now()

@@ -280,20 +280,35 @@ func escape(plain string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(plain)
 }
 
-// Say posts a message of the person's own where they are.
+// Say posts a message of the person's own where they are. The app hears of it in
+// their messages with it, and where it is mentioned (@Sym) and in the channel.
 func (p Person) Say(line string) error {
 	s := p.sim
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	c, err := p.conversation()
+	if err == nil && c.Archived {
+		err = errors.New("this channel is archived")
+	}
 	if err != nil {
+		s.mu.Unlock()
 		return err
 	}
-	if c.Archived {
-		return errors.New("this channel is archived")
-	}
-	s.workspace.add(c, &Message{User: p.ID(), Text: escape(line)}, s.now())
+	words := strings.ReplaceAll(escape(line), "@"+botName, "<@"+botUser+">")
+	m := s.workspace.add(c, &Message{User: p.ID(), Text: words}, s.now())
 	s.change()
+	event := object{"type": "message", "user": p.ID(), "text": words, "ts": m.TS, "channel": c.ID, "channel_type": "channel"}
+	switch {
+	case c.Kind == kindDirect:
+		event["channel_type"] = "im"
+	case c.App && strings.Contains(words, "<@"+botUser+">"):
+		event["type"] = "app_mention"
+	default:
+		event = nil
+	}
+	s.mu.Unlock()
+	if event != nil {
+		s.happens(p.profile, event)
+	}
 	return nil
 }
 
