@@ -141,6 +141,8 @@ func (d *deployment) addFunctions() {
 	for _, name := range []string{removalFunction, accessFunction} {
 		d.asynchronous(name, 6*60*60, 2, d.removalDeadLetters.AttrArn())
 	}
+	// A form that comes after a minute finds nobody waiting for it.
+	d.asynchronous("slack", 60, 0, nil)
 }
 
 // addLogs makes the log of a function.

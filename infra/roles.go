@@ -44,6 +44,8 @@ func (d *deployment) rights() map[string][]right {
 			d.items("GetItem", store.KindIdentity), // handlers are told who people are
 			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList, store.KindFlowsFilter, store.KindLinger),
 			d.items("PutItem", store.KindNotice),
+			// What takes longer than Slack waits is done by another invocation of its own.
+			{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN("slack")}},
 			// For an admin's button that confirms all accounts which wait for it, and for
 			// /sym list and /sym show, which find runs by whose they are and by the
 			// beginning of their ids.

@@ -302,7 +302,16 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		Submit: l.Submit, Runs: runs, Flows: flows, Tokens: l.Tokens, Drifts: c.Drifts, Org: o.Settings.Org, Now: now, Log: o.Log,
 		Attempts: &api.Attempts{PerMinute: badTokensPerMinute, Now: o.Clock.Now},
 	}).Handler())
-	shown, err := c.SlackApp(core.SlackPorts{API: slack.api, APIURL: slack.apiURL, Directory: slack.directory, Handlers: handlers, Bound: builtin.CheckBound, Closed: l.closed})
+	var shown *slackapp.App
+	handOn := func(_ context.Context, task []byte) error {
+		engine.Go("form "+flow.NewRunID(), func(ctx context.Context) {
+			if err := shown.Continue(ctx, task); err != nil {
+				o.Log.ErrorContext(ctx, "a form was not shown", "error", err)
+			}
+		})
+		return nil
+	}
+	shown, err = c.SlackApp(core.SlackPorts{API: slack.api, APIURL: slack.apiURL, HandOn: handOn, Directory: slack.directory, Handlers: handlers, Bound: builtin.CheckBound, Closed: l.closed})
 	if err != nil {
 		return err
 	}

@@ -45,10 +45,14 @@ type App struct {
 	Log  *slog.Logger
 	// Patience is the least bound of any work here; zero where Slack does not wait.
 	Patience time.Duration
+	// HandOn is for forms that handlers are asked about, so that Slack is answered
+	// at once. If it is nil, they are asked before the answer.
+	HandOn HandOn
 	// Connected, if it is not nil, is called when Socket Mode has a connection.
 	Connected func()
 
 	lists   lists
+	told    lists // what error channels were told of lately
 	targets targetNames
 }
 
@@ -229,7 +233,7 @@ var sayings = map[flow.Code]string{
 	flow.CodeBusy:          "",
 	flow.CodeUndeliverable: "",
 	flow.CodeIgnored:       "",
-	flow.CodeHandler:       "",
+	flow.CodeHandler:       "The flow's own rules, which the form needs, have failed, so nothing was sent. Those who look after the flow are told; try again, or ask them.",
 	flow.CodeConfigFaulty:  "",
 	flow.CodeDiskFull:      "",
 	flow.CodeUnavailable:   "The flow's own code did not answer in time, so nothing was done. Please try again.",
@@ -254,11 +258,32 @@ func (a *App) sorry(ctx context.Context, what string, err error) string {
 	return text
 }
 
+// sorryModal says in place of a form why there is none. What may work the next time
+// has a button to try again.
+func (a *App) sorryModal(ctx context.Context, err error, came metadata) slack.ModalViewRequest {
+	text := a.sorry(ctx, "form", err)
+	switch flow.CodeOf(err) {
+	case flow.CodeHandler, flow.CodeUnavailable, flow.CodeLookup, flow.CodeInternal:
+		if came.Flow != "" {
+			return againModal(text, came)
+		}
+	}
+	return noticeModal(text)
+}
+
 // private is an answer that only the person who acted can see.
 type private struct {
 	ResponseType string        `json:"response_type"`
 	Text         string        `json:"text"`
 	Blocks       []slack.Block `json:"blocks"`
+}
+
+// plain is the text as it is, for where nothing is marked up.
+func (p private) plain() string {
+	if s, ok := p.Blocks[0].(*slack.SectionBlock); ok && s.Text.Type == slack.PlainTextType {
+		return s.Text.Text
+	}
+	return p.Text
 }
 
 // ephemeral makes an answer of a text, which blocks may show better.

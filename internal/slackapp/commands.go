@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/slack-go/slack"
 
@@ -138,12 +139,24 @@ func (a *App) request(ctx context.Context, c slashCommand, args []string) error 
 				return f.Name, "Flow “" + f.Name + "” has no environment “" + args[1] + "”; its environment is “" + f.Environment.Name + "”. Choose a flow:"
 			}
 		default:
-			w := window{app: a, trigger: c.TriggerID, lingering: lingering}
-			_, err := w.prompt(ctx, f, who, c.TriggerID, c.ChannelID)
+			w := c.window(a)
+			w.lingering = lingering
+			_, err := w.prompt(ctx, f, who, c.TriggerID, c.came())
 			return err
 		}
 	}
-	return a.pick(ctx, who, c.TriggerID, c.ChannelID, found)
+	return a.pick(ctx, who, c.window(a), c.came(), found)
+}
+
+// window is where the forms of a command are shown.
+func (c slashCommand) window(a *App) window {
+	w := window{app: a, trigger: c.TriggerID, task: task{Command: &c}}
+	return w.resume(c.spot)
+}
+
+// came is what a form keeps of the command that it was asked for by.
+func (c slashCommand) came() metadata {
+	return metadata{Channel: c.ChannelID, Answer: c.ResponseURL}
 }
 
 // misfit says of the flows that a person is shown which one was probably meant, or
@@ -155,57 +168,123 @@ type misfit func([]store.FlowSummary) (chosen, note string)
 type window struct {
 	app     *App
 	trigger string
-	view    string // id of the view, once there is one
+	at      spot // the view, once there is one
+	// task is what is handed on where it takes longer than Slack waits; resumed
+	// tells that this has happened, and answers that the view is that of the form
+	// which was submitted, so that the answer brings what comes in its place.
+	task    task
+	resumed bool
+	answers bool
 	// lingering is what the targets of the flow have said.
 	lingering flow.Lingering
 }
 
+// resume has the window be that of a task that was handed on, if it was.
+func (w window) resume(at *spot) window {
+	if at != nil {
+		w.at, w.resumed, w.answers = *at, true, false
+	}
+	return w
+}
+
 // show opens the window, or changes what is in it.
 func (w *window) show(ctx context.Context, view slack.ModalViewRequest) error {
-	if w.view != "" {
-		_, err := w.app.API.UpdateViewContext(ctx, view, "", "", w.view)
+	switch {
+	case w.at.View != "":
+		_, err := w.app.API.UpdateViewContext(ctx, view, "", "", w.at.View)
 		return err
+	case w.at.Ours != "":
+		return w.showOurs(ctx, view)
 	}
 	var err error
-	w.view, err = w.app.open(ctx, w.trigger, view)
+	w.at.View, err = w.app.open(ctx, w.trigger, view)
 	return err
 }
 
-// prompt shows the form of a flow. Where handlers are asked about it,
-// "Loading…" is seen first, because the trigger does not wait for them; errors
-// after that are shown in the same window. The answer may then come too late
-// for Slack, but in AWS nothing can be done once it is given.
-func (w *window) prompt(ctx context.Context, f *flow.Flow, who store.User, cause, channel string) (slack.ModalViewRequest, error) {
+// showOurs changes a view that the app's answer to a form brings: before Slack has
+// that answer, it knows of no such view.
+func (w *window) showOurs(ctx context.Context, view slack.ModalViewRequest) error {
+	for {
+		opened, err := w.app.API.UpdateViewContext(ctx, view, w.at.Ours, "", "")
+		if err == nil {
+			w.at.View = opened.ID
+			return nil
+		}
+		if !notThere(err) {
+			return err
+		}
+		select {
+		case <-time.After(answerPause):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// answerPause is how long after Slack knew of no view it is asked again.
+const answerPause = 100 * time.Millisecond
+
+// notThere tells whether Slack says that there is no such view, as once it was
+// closed.
+func notThere(err error) bool {
+	refused, ok := errors.AsType[slack.SlackErrorResponse](err)
+	return ok && refused.Err == "not_found"
+}
+
+// prompt shows the form of a flow. Where handlers are asked about it, "Loading…" is
+// seen first, because the trigger does not wait for them.
+func (w *window) prompt(ctx context.Context, f *flow.Flow, who store.User, cause string, came metadata) (slack.ModalViewRequest, error) {
 	make := func(ctx context.Context) (slack.ModalViewRequest, error) {
-		view, err := w.app.prompt(ctx, f, who, cause, channel)
+		view, err := w.app.prompt(ctx, f, who, cause, came)
 		return w.app.withEnd(view, f, w.lingering), err
 	}
 	if !asksFirst(f) {
 		view, err := make(ctx)
-		if err == nil && w.view == "" { // else the answer shows it
+		if err == nil && !w.answers {
 			err = w.show(ctx, view)
 		}
 		return view, err
 	}
-	return w.load(ctx, f.Title(), make)
+	came.Flow = f.Name
+	return w.load(ctx, f.Title(), came, make)
 }
 
-// load shows "Loading…" until a view is made, and then that, or what went
-// wrong. A replay shows nothing: the request that used the trigger first does.
-func (w *window) load(ctx context.Context, title string, make func(context.Context) (slack.ModalViewRequest, error)) (slack.ModalViewRequest, error) {
-	if err := w.show(ctx, loadingModal(title)); err != nil || w.view == "" {
-		return slack.ModalViewRequest{}, err
+// load shows "Loading…" and hands on what makes the view, so that Slack has its
+// answer at once; where that can't be handed on, it makes the view at once, whose
+// answer may come too late for Slack. What goes wrong is shown in the same window,
+// with a button to try again. A replay shows nothing: the request that used the
+// trigger first does.
+func (w *window) load(ctx context.Context, title string, came metadata, make func(context.Context) (slack.ModalViewRequest, error)) (slack.ModalViewRequest, error) {
+	if !w.resumed {
+		loading := loadingModal(title)
+		if w.answers {
+			ours := w.task
+			loading.ExternalID = "loading-" + flow.NewRunID()
+			ours.Shown = &spot{Ours: loading.ExternalID}
+			if w.app.HandOn != nil && w.app.later(ctx, ours) == nil {
+				return loading, nil
+			}
+			loading.ExternalID = ""
+		}
+		if err := w.show(ctx, loading); err != nil || w.at.View == "" {
+			return slack.ModalViewRequest{}, err
+		}
+		if !w.answers && w.app.HandOn != nil {
+			w.task.Shown = &spot{View: w.at.View}
+			if w.app.later(ctx, w.task) == nil {
+				return loading, nil
+			}
+		}
 	}
 	ctx, cancel := w.app.within(context.WithoutCancel(ctx), formTime)
 	defer cancel()
 	view, err := make(ctx)
 	if err != nil {
-		view = noticeModal(w.app.sorry(ctx, "form", err))
+		view = w.app.sorryModal(ctx, err, came)
 	}
 	ctx, cancel = w.app.within(context.WithoutCancel(ctx), sorryTime)
 	defer cancel()
-	err = w.show(ctx, view)
-	if refused, ok := errors.AsType[slack.SlackErrorResponse](err); ok && refused.Err == "not_found" {
+	if err = w.show(ctx, view); notThere(err) {
 		err = nil // it was closed meanwhile
 	}
 	return view, err
@@ -219,36 +298,36 @@ func asksFirst(f *flow.Flow) bool {
 
 // prompt starts the run whose form is about to be seen, and makes the form.
 // The run's id follows from the trigger, so that a replay is the same run.
-func (a *App) prompt(ctx context.Context, f *flow.Flow, who store.User, trigger, channel string) (slack.ModalViewRequest, error) {
+func (a *App) prompt(ctx context.Context, f *flow.Flow, who store.User, trigger string, came metadata) (slack.ModalViewRequest, error) {
 	if trigger == "" {
 		return slack.ModalViewRequest{}, errors.New("slack sent no trigger id")
 	}
 	r, err := a.Submit.Prompt(ctx, workflow.Prompt{
 		RunID: flow.RunIDFrom(a.Submit.Org, "slack", a.Directory.Team, trigger),
-		Flow:  f, Actor: who, SourceChannel: channel,
+		Flow:  f, Actor: who, SourceChannel: came.Channel,
 	})
 	if err != nil {
 		return slack.ModalViewRequest{}, err
 	}
 	if r, err = a.Forms.Open(ctx, f, r); err != nil {
-		if reason, ok := r.Dismissed(); ok { // shown to the person whatever its code
+		if reason, ok := r.Dismissed(); ok && reason.Code != flow.CodeHandler { // the person's to read, whatever its code
 			err = &flow.Error{Code: flow.CodeIgnored, Message: reason.Message, Cause: err}
 		}
 		return slack.ModalViewRequest{}, err
 	}
-	if !f.DynamicForm() {
-		return requestModal(f, r.ID, nil), nil
+	var open *openForm
+	if f.DynamicForm() {
+		form, err := a.Forms.Show(ctx, f, r)
+		if err != nil {
+			return slack.ModalViewRequest{}, err
+		}
+		open = &openForm{OpenForm: form}
 	}
-	form, err := a.Forms.Show(ctx, f, r)
-	if err != nil {
-		return slack.ModalViewRequest{}, err
-	}
-	return requestModal(f, r.ID, &openForm{OpenForm: form}), nil
+	return filledModal(f, r.ID, open, came), nil
 }
 
 // pick opens the flow picker. found is nil if no flow was named.
-func (a *App) pick(ctx context.Context, who store.User, trigger, channel string, found misfit) error {
-	w := window{app: a, trigger: trigger}
+func (a *App) pick(ctx context.Context, who store.User, w window, came metadata, found misfit) error {
 	filter, err := a.filter(ctx)
 	if err != nil {
 		return err
@@ -264,10 +343,10 @@ func (a *App) pick(ctx context.Context, who store.User, trigger, channel string,
 		if found != nil {
 			chosen, note = found(flows)
 		}
-		return flowModal(flows, chosen, channel, note), err
+		return pickModal(flows, chosen, note, came), err
 	}
 	if filter != nil {
-		_, err := w.load(ctx, "New request", view)
+		_, err := w.load(ctx, "New request", metadata{}, view)
 		return err
 	}
 	made, err := view(ctx)

@@ -30,11 +30,13 @@ import (
 // forms and JSON, answers that can be made to fail, and a list of the calls.
 type fakeSlack struct {
 	*httptest.Server
-	mu     sync.Mutex
-	calls  []call
-	fail   map[string]string // by method: an error name, "429" or "500"
-	people map[string]map[string]any
-	groups []map[string]any
+	mu    sync.Mutex
+	calls []call
+	// unknown is how often views with an external id are not known yet.
+	unknown int
+	fail    map[string]string // by method: an error name, "429" or "500"
+	people  map[string]map[string]any
+	groups  []map[string]any
 	// org are the workspaces of the organisation that the token is for; none: it
 	// is for one workspace. Groups are then those of the first one.
 	org []string
@@ -198,6 +200,18 @@ func (s *fakeSlack) serve(w http.ResponseWriter, r *http.Request) {
 		answer["view"] = map[string]any{"id": "V0HOME", "hash": "1.home"}
 	case "views.open":
 		answer["view"] = map[string]any{"id": "V0OPENED"}
+	case "views.update":
+		id := args["view_id"]
+		if args["external_id"] != nil {
+			if s.unknown--; s.unknown >= 0 {
+				fmt.Fprint(w, `{"ok":false,"error":"not_found"}`)
+				return
+			}
+			id = "V0OPENED"
+		}
+		answer["view"] = map[string]any{"id": id}
+	case "chat.getPermalink":
+		answer["permalink"] = fmt.Sprintf("https://sym.slack.com/archives/%s/p%s", args["channel"], strings.Replace(fmt.Sprint(args["message_ts"]), ".", "", 1))
 	case "chat.update":
 		answer["channel"], answer["ts"] = args["channel"], args["ts"]
 	}

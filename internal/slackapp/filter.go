@@ -112,7 +112,32 @@ const filterTime = 12 * time.Second
 // filterFailed tells the log and the error channels.
 func (a *App) filterFailed(ctx context.Context, flows []*flow.Flow, cause error) {
 	a.Log.ErrorContext(ctx, "the filter of flows failed, and all flows are shown", "error", cause)
-	text := "The filter of flows failed, so that people are shown all flows. " + sentence(flow.UserMessage(cause))
+	a.toErrorChannels(ctx, flows, "The filter of flows failed, so that people are shown all flows. "+sentence(flow.UserMessage(cause)))
+}
+
+// formFailed tells the log, and the error channel of the flow at most once a minute,
+// what is wrong with the code that a form needs: whoever fills it in is told only
+// what it means for them.
+func (a *App) formFailed(ctx context.Context, m metadata, handler string, cause error) {
+	if code := flow.CodeOf(cause); code != flow.CodeHandler && code != flow.CodeUnavailable {
+		return
+	}
+	a.Log.ErrorContext(ctx, "a handler of a form failed", "flow", m.Flow, "run", m.Run, "handler", handler, "error", cause)
+	key := m.Flow + " " + handler
+	if _, lately := a.told.get(key, a.Now()); lately {
+		return
+	}
+	a.told.keep(key, nil, a.Now())
+	f, err := a.Flows.Version(ctx, m.Flow, m.Version)
+	if err != nil {
+		a.Log.WarnContext(ctx, "error channel was not told", "flow", m.Flow, "error", err)
+		return
+	}
+	a.toErrorChannels(ctx, []*flow.Flow{f}, "The form of flow “"+f.Title()+"” could not be filled in, because "+handler+" failed: "+flow.UserMessage(cause))
+}
+
+// toErrorChannels says something in the error channels of flows, once in each.
+func (a *App) toErrorChannels(ctx context.Context, flows []*flow.Flow, text string) {
 	said := ephemeral(text)
 	body, _ := json.Marshal(map[string]any{"text": said.Text, "blocks": said.Blocks}) // texts can't fail
 	ctx, cancel := a.within(context.WithoutCancel(ctx), sorryTime)

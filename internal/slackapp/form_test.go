@@ -146,7 +146,7 @@ func TestPrefetchFails(t *testing.T) {
 		shown     string
 		dismissed bool
 	}{
-		"Raises":      {flow.Errorf(flow.CodeHandler, "prefetch:repo (impl.py:7): <!channel> is down"), "<!channel> is down", true},
+		"Raises":      {flow.Errorf(flow.CodeHandler, "prefetch:repo (impl.py:7): <!channel> is down"), "have failed, so nothing was sent", true},
 		"Unreachable": {flow.Errorf(flow.CodeUnavailable, "inner workings"), "did not answer in time", false},
 		"Bug":         {errors.New("inner workings"), "Something went wrong", false},
 	} {
@@ -157,7 +157,7 @@ func TestPrefetchFails(t *testing.T) {
 				t.Errorf("answer %q", got)
 			}
 			view := w.updated()
-			if got := textOf(view.Blocks.BlockSet); view.Submit != nil || !strings.Contains(got, tc.shown) || strings.Contains(got, "inner workings") {
+			if got := textOf(view.Blocks.BlockSet); view.Submit != nil || !strings.Contains(got, tc.shown) || strings.Contains(got, "inner workings") || strings.Contains(got, "impl.py") || !strings.Contains(got, "Try again") {
 				t.Errorf("shown %q", got)
 			}
 			id := flow.RunIDFrom("sym", "slack", team, "trigger-1")
@@ -304,11 +304,15 @@ func TestOnChangeFails(t *testing.T) {
 	values := map[string]any{"stage": chosen("test"), "repo": chosen("r-0")}
 	w.interact(changed(alice, first, "stage", values))
 	view := w.updated()
-	if got := textOf(view.Blocks.BlockSet); view.CallbackID != viewRequest || !strings.Contains(got, "no such stage") {
+	if got := textOf(view.Blocks.BlockSet); view.CallbackID != viewRequest || !strings.Contains(got, "have failed, so nothing was sent") || strings.Contains(got, "c.py") {
 		t.Errorf("shown %q", got)
 	}
-	if got := w.interact(submission(alice, view, values)); !strings.Contains(got, "no such stage") || !strings.Contains(got, `"errors"`) {
+	if got := w.interact(submission(alice, view, values)); !strings.Contains(got, "have failed, so nothing was sent") || !strings.Contains(got, `"errors"`) {
 		t.Errorf("answer %s", got)
+	}
+	told := w.slack.of("chat.postMessage")
+	if len(told) != 1 || told[0].Args["channel"] != "#errors" || !strings.Contains(fmt.Sprint(told[0].Args), "on_change_stage (c.py:3): no such stage") {
+		t.Errorf("the error channel was told %v", told)
 	}
 	c.err = nil
 	if got := w.interact(submission(alice, view, values)); got != "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,12 +44,39 @@ func (a *App) shortcut(ctx context.Context, in interaction) {
 		if err != nil {
 			return nil, err
 		}
-		return nil, a.pick(ctx, who, in.TriggerID, "", nil)
+		return nil, a.pick(ctx, who, in.window(a), a.came(ctx, in), nil)
 	})
 	if err != nil {
 		a.tell(ctx, in, a.sorry(ctx, "shortcut", err))
 	}
 }
+
+// window is where the forms of an interaction are shown.
+func (in interaction) window(a *App) window {
+	w := window{app: a, trigger: in.TriggerID, task: task{Interaction: in.raw}}
+	return w.resume(in.spot)
+}
+
+// came is what a form keeps of the shortcut that it was asked for by. Of a message
+// it keeps where it is, and not what it says: that others are shown only what the
+// person sees in the form.
+func (a *App) came(ctx context.Context, in interaction) metadata {
+	m := metadata{Channel: string(in.Channel), Answer: in.ResponseURL}
+	if in.Type != slack.InteractionTypeMessageAction || !channelIDPattern.MatchString(m.Channel) || !timestampPattern.MatchString(string(in.MessageTS)) {
+		return m
+	}
+	link, err := a.API.GetPermalinkContext(ctx, &slack.PermalinkParameters{Channel: m.Channel, Ts: string(in.MessageTS)})
+	if err != nil && domainPattern.MatchString(string(in.Team.Domain)) { // the app is not in that conversation
+		link = "https://" + string(in.Team.Domain) + ".slack.com/archives/" + m.Channel + "/p" + strings.Replace(string(in.MessageTS), ".", "", 1)
+	}
+	m.About = link
+	return m
+}
+
+var (
+	timestampPattern = regexp.MustCompile(`^\d{1,12}\.\d{6}$`)
+	domainPattern    = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,60}$`)
+)
 
 // submission takes a form. A nil answer closes it.
 func (a *App) submission(ctx context.Context, in interaction) any {
@@ -79,14 +107,20 @@ func (a *App) requested(ctx context.Context, in interaction) (any, error) {
 	_, err := a.Submit.Request(ctx, m.Run, who, values)
 	late, ok := errors.AsType[*workflow.Unsettled](err)
 	if !ok {
+		if err == nil {
+			a.sent(ctx, in, m)
+		}
 		return nil, err
 	}
 	filled, changed, err := a.Forms.Change(ctx, m.Run, who, late.Fields, values)
 	if err != nil {
+		a.formFailed(ctx, m, flow.OnChange(late.Fields[0]), err)
 		return nil, err
 	}
 	if flow.SameValue(filled, changed) { // it changes nothing
-		_, err = a.Submit.Request(ctx, m.Run, who, values)
+		if _, err = a.Submit.Request(ctx, m.Run, who, values); err == nil {
+			a.sent(ctx, in, m)
+		}
 		return nil, err
 	}
 	view, err := a.changedModal(ctx, in.View, filled, changed, "The form has changed with what you entered. Look at it once more, and submit.")
@@ -96,9 +130,30 @@ func (a *App) requested(ctx context.Context, in interaction) (any, error) {
 	return slack.NewUpdateViewSubmissionResponse(&view), nil
 }
 
+// sent says where the form was asked for that the request is on its way, and to
+// whom, for the person's eyes only. It is by the response URL of what they typed
+// there, which needs no right to write in that channel.
+func (a *App) sent(ctx context.Context, in interaction, m metadata) {
+	if !a.answerable(m.Answer) {
+		return
+	}
+	f, err := a.Flows.Version(ctx, m.Flow, m.Version)
+	if err == nil {
+		said := ephemeral("Sent", section("📨 *Sent*: your request for *"+safe(f.Title())+"*. "+whoIsAsked(f)+" `/sym list` shows how it stands."))
+		_, _, err = a.API.PostMessageContext(ctx, m.Channel, slack.MsgOptionText(said.Text, false), slack.MsgOptionBlocks(said.Blocks...),
+			slack.MsgOptionResponseURL(m.Answer, slack.ResponseTypeEphemeral))
+	}
+	if err != nil {
+		a.Log.WarnContext(ctx, "that a request was sent was not said where it was asked for", "run", m.Run, "error", err)
+	}
+}
+
 // change asks the handler of a field what the form is to become, and shows it.
 func (a *App) change(ctx context.Context, in interaction, field string) {
 	if in.View.CallbackID != viewRequest || a.ours(ctx, in.origin()) != nil {
+		return
+	}
+	if at := (&spot{View: in.View.ID}); in.spot == nil && a.HandOn != nil && a.later(ctx, task{Interaction: in.raw, Shown: at}) == nil {
 		return
 	}
 	ctx, cancel := a.within(context.WithoutCancel(ctx), formTime)
@@ -108,6 +163,7 @@ func (a *App) change(ctx context.Context, in interaction, field string) {
 	note := ""
 	if err != nil {
 		note = a.sorry(ctx, "change of a form", err)
+		a.formFailed(ctx, metadataOf(in.View), flow.OnChange(field), err)
 	}
 	view := noticeModal(note)
 	if len(changed.Fields) > 0 {
@@ -137,7 +193,7 @@ func (a *App) changedModal(ctx context.Context, v view, filled, changed flow.Ope
 			o.actions[field.Name] = renewed(id)
 		}
 	}
-	return a.withEnd(requestModal(f, m.Run, o), f, a.lingering(ctx, f.Name)), nil
+	return a.withEnd(filledModal(f, m.Run, o, metadata{Channel: m.Channel, Answer: m.Answer}), f, a.lingering(ctx, f.Name)), nil
 }
 
 // picked goes on from the flow picker to the form of the flow.
@@ -159,8 +215,8 @@ func (a *App) picked(ctx context.Context, in interaction) (any, error) {
 	if trigger == "" {
 		trigger = in.View.ID
 	}
-	w := window{app: a, view: in.View.ID, lingering: lingering}
-	view, err := w.prompt(ctx, f, who, trigger, metadataOf(in.View).Channel)
+	w := window{app: a, at: spot{View: in.View.ID}, task: task{Interaction: in.raw}, answers: true, lingering: lingering}.resume(in.spot)
+	view, err := w.prompt(ctx, f, who, trigger, metadataOf(in.View))
 	if err != nil {
 		return nil, err
 	}
@@ -205,6 +261,9 @@ func (a *App) click(ctx context.Context, in interaction) {
 	button := in.Actions[0]
 	switch action := button.ActionID; {
 	case ofRuns(action):
+	case action == buttonAgain:
+		a.again(ctx, in)
+		return
 	case action == buttonEnd:
 		a.askEnd(ctx, in, button.Value)
 		return

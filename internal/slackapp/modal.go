@@ -33,10 +33,12 @@ type metadata struct {
 	Flow    string `json:"flow,omitempty"`
 	Version string `json:"version,omitempty"`
 	Channel string `json:"channel,omitempty"` // where the command was given
+	Answer  string `json:"answer,omitempty"`  // where the channel is answered: the response URL of what opened the form
+	About   string `json:"about,omitempty"`   // link to the message that the request is about
 }
 
 func (m metadata) String() string {
-	b, _ := json.Marshal(m) // four texts can't fail
+	b, _ := json.Marshal(m) // texts can't fail
 	return string(b)
 }
 
@@ -67,6 +69,11 @@ func noticeModal(text string) slack.ModalViewRequest {
 // flowModal is the flow picker. The note, if there is one, says why it is shown;
 // chosen is the flow that was probably meant, or "".
 func flowModal(flows []store.FlowSummary, chosen, channel, note string) slack.ModalViewRequest {
+	return pickModal(flows, chosen, note, metadata{Channel: channel})
+}
+
+// pickModal is flowModal for all that is known of how it came to the request.
+func pickModal(flows []store.FlowSummary, chosen, note string, came metadata) slack.ModalViewRequest {
 	var blocks []slack.Block
 	if note != "" {
 		blocks = append(blocks, slack.NewSectionBlock(plain(note, maxText), nil, nil))
@@ -77,7 +84,7 @@ func flowModal(flows []store.FlowSummary, chosen, channel, note string) slack.Mo
 		preset = all[i : i+1]
 	}
 	blocks = append(blocks, slack.NewInputBlock(blockFlow, plain("Flow", maxLabel), nil, selector(all, preset, "Choose a flow", actionValue, maxOptions)))
-	return modal(viewFlow, "New request", "Next", metadata{Channel: channel}, blocks)
+	return modal(viewFlow, "New request", "Next", came, blocks)
 }
 
 // openForm is a form that is being shown, as handlers have changed it.
@@ -91,17 +98,23 @@ type openForm struct {
 // are not visible are left out. Without an open form, it is what the
 // configuration says.
 func requestModal(f *flow.Flow, runID string, o *openForm) slack.ModalViewRequest {
-	v := requestForm(f, runID, o, maxOptions)
+	return filledModal(f, runID, o, metadata{})
+}
+
+// filledModal is requestModal, with what is known of how it came to the request:
+// what it is about stands in the reason, for the person to see and change.
+func filledModal(f *flow.Flow, runID string, o *openForm, came metadata) slack.ModalViewRequest {
+	v := requestForm(f, runID, o, came, maxOptions)
 	if b, err := json.Marshal(v); err == nil && len(b) > maxSocketAnswer-500 {
 		// Too large to be the answer to an envelope: have the longer lists
 		// searched, not sent.
-		v = requestForm(f, runID, o, maxOptions/10)
+		v = requestForm(f, runID, o, came, maxOptions/10)
 	}
 	return v
 }
 
 // requestForm makes the form with lists of at most so many options in it.
-func requestForm(f *flow.Flow, runID string, o *openForm, most int) slack.ModalViewRequest {
+func requestForm(f *flow.Flow, runID string, o *openForm, came metadata, most int) slack.ModalViewRequest {
 	intro := "You get access once your request is approved, and it ends by itself."
 	switch {
 	case f.ApprovalOnly():
@@ -128,17 +141,28 @@ func requestForm(f *flow.Flow, runID string, o *openForm, most int) slack.ModalV
 		switch {
 		case !p.Visible:
 		case o == nil:
-			blocks = append(blocks, input(p, offer{all: choices(f, p), preset: nonEmpty(p.Default), action: actionValue}, most))
+			blocks = append(blocks, input(p, offer{all: choices(f, p), preset: nonEmpty(cmp.Or(came.reason(p), p.Default)), action: actionValue}, most))
 		default:
 			field := o.Fields[i]
+			if reason := came.reason(p); reason != "" && field.Value == nil {
+				field.Value = reason
+			}
 			blocks = append(blocks, input(p, offer{
 				all: optionChoices(p, field), preset: textsOf(field.Value),
 				action: cmp.Or(o.actions[p.Name], actionValue), only: field.CurrentAllowed != nil,
 			}, most))
 		}
 	}
-	m := metadata{Run: runID, Flow: f.Name, Version: f.Version}
+	m := metadata{Run: runID, Flow: f.Name, Version: f.Version, Channel: came.Channel, Answer: came.Answer}
 	return modal(viewRequest, f.Title(), "Submit", m, blocks)
+}
+
+// reason is what a field is filled in with where the request is about a message.
+func (m metadata) reason(p flow.PromptField) string {
+	if m.About == "" || p.Name != flow.FieldNameReason || p.Type != flow.FieldString || len(p.AllowedValues) > 0 {
+		return ""
+	}
+	return "About " + m.About
 }
 
 // loadingModal stands for a form that handlers are asked about.

@@ -23,6 +23,7 @@ type interaction struct {
 	Team struct {
 		ID           string `json:"id"`
 		EnterpriseID string `json:"enterprise_id"`
+		Domain       ident  `json:"domain"`
 	} `json:"team"`
 	Enterprise  ident  `json:"enterprise"` // null outside of organisations
 	User        named  `json:"user"`
@@ -41,6 +42,12 @@ type interaction struct {
 	// What somebody typed into a picker, and where.
 	BlockID string `json:"block_id"`
 	Value   string `json:"value"`
+	// Where a shortcut on a message was used.
+	Channel   ident `json:"channel"`
+	MessageTS ident `json:"message_ts"`
+
+	raw  json.RawMessage // what was read
+	spot *spot           // the view that waits, if this was handed on
 }
 
 type named struct {
@@ -163,13 +170,16 @@ type option struct {
 // that Socket Mode has for it.
 // https://docs.slack.dev/interactivity/implementing-slash-commands
 type slashCommand struct {
-	Command    string `json:"command"`
-	Text       string `json:"text"`
-	TeamID     string `json:"team_id"`
-	Enterprise string `json:"enterprise_id"`
-	ChannelID  string `json:"channel_id"`
-	UserID     string `json:"user_id"`
-	TriggerID  string `json:"trigger_id"`
+	Command     string `json:"command"`
+	Text        string `json:"text"`
+	TeamID      string `json:"team_id"`
+	Enterprise  string `json:"enterprise_id"`
+	ChannelID   string `json:"channel_id"`
+	UserID      string `json:"user_id"`
+	TriggerID   string `json:"trigger_id"`
+	ResponseURL string `json:"response_url"`
+
+	spot *spot // the view that waits, if this was handed on
 }
 
 // origin is where a request comes from, by Slack's ids: "" for what it does not
@@ -189,6 +199,7 @@ func readCommand(body []byte) (slashCommand, error) {
 	c := slashCommand{
 		Command: form.Get("command"), Text: form.Get("text"), TeamID: form.Get("team_id"), Enterprise: form.Get("enterprise_id"),
 		ChannelID: form.Get("channel_id"), UserID: form.Get("user_id"), TriggerID: form.Get("trigger_id"),
+		ResponseURL: form.Get("response_url"),
 	}
 	if err != nil || c.Command == "" || c.UserID == "" {
 		return c, errors.New("this is not a slash command")
@@ -201,5 +212,6 @@ func readInteraction(payload []byte) (in interaction, err error) {
 	if json.Unmarshal(payload, &in) != nil {
 		return in, errors.New("the payload can't be parsed")
 	}
+	in.raw = payload
 	return in, nil
 }

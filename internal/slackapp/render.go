@@ -277,6 +277,7 @@ func (c *card) said() []row {
 // exception. The error channel has both, and so have the records.
 var (
 	handlerLine    = regexp.MustCompile(`^([\w:]+) \([^()]+:\d+\): `)
+	fileLine       = regexp.MustCompile(`^[^()\s]+\.py(:\d+)?: `)
 	exceptionClass = regexp.MustCompile(`^[A-Za-z_][\w.]*(Error|Exception|Warning|Exit|Interrupt): `)
 )
 
@@ -284,6 +285,9 @@ var (
 // what it said, but nothing of its code.
 func withoutCode(message string) string {
 	m := handlerLine.FindStringSubmatch(message)
+	if file := fileLine.FindString(message); file != "" { // what the file does when it is loaded
+		m = []string{file, "the flow's own code"}
+	}
 	if m == nil {
 		return message
 	}

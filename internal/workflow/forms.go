@@ -74,6 +74,9 @@ func (m Forms) Open(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run, er
 // dismissed as it is by on_prompt: the error is recorded, and is for the person
 // who asked. An error with flow.CodeUnavailable does not dismiss it.
 func (m Forms) Show(ctx context.Context, f *flow.Flow, r flow.Run) (flow.OpenForm, error) {
+	if form, _, err := m.kept().Get(ctx, r.ID); flow.CodeOf(err) != flow.CodeStale {
+		return form, err // it was shown before
+	}
 	var fields []string
 	for _, p := range f.Fields() {
 		if p.Prefetch {

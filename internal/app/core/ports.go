@@ -62,6 +62,7 @@ type SlackPorts struct {
 	Handlers  *sdk.Client // of forms, and of the list of flows
 	Bound     workflow.CheckBound
 	APIURL    string `port:"optional"` // where API asks if that is not Slack
+	HandOn    slackapp.HandOn
 	// Closed says why no new requests are taken just now; nil: they always are.
 	Closed func() error `port:"optional"`
 }

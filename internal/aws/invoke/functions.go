@@ -1,5 +1,6 @@
 // Package invoke calls Lambda functions in AWS: [Functions] waits for their
-// answers, [Remover] leaves an order with the function that removes access. Its
+// answers, [Queue] leaves them what they are to do later, and [Remover] an order for
+// the function that removes access. Its
 // counterpart on this machine is lambdahost.
 package invoke
 
