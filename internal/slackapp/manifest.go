@@ -47,6 +47,7 @@ func NewManifest(o ManifestOptions) Manifest {
 			Bot:  slack.BotUser{DisplayName: "Sym", AlwaysOnline: true},
 			Shortcuts: []slack.Shortcut{
 				{Name: "Request access", Type: slack.GlobalShortcut, CallbackID: shortcutRequest, Description: "Ask for access or an approval"},
+				{Name: "Request access about this", Type: slack.MessageShortcut, CallbackID: shortcutAbout, Description: "Ask, with a link to this message as the reason"},
 			},
 			Commands: []slack.ManifestSlashCommand{{
 				Command: "/sym", Description: "Ask for access or an approval",
@@ -72,9 +73,11 @@ func NewManifest(o ManifestOptions) Manifest {
 	return m
 }
 
-// shortcutRequest is the id of the shortcut that asks for access. The app takes
-// any global one.
-const shortcutRequest = "request"
+// The ids of the shortcuts that ask for access. The app goes by their types.
+const (
+	shortcutRequest = "request"
+	shortcutAbout   = "about" // a message
+)
 
 // Scope is a right of the bot token, and what it is for.
 type Scope struct{ Name, For string }
