@@ -40,7 +40,7 @@ type view struct {
 	busy               bool              // submitted, not answered yet
 }
 
-func (v *view) blocks() []object { return objects(v.def, "blocks") }
+func (v *view) blocks() []object { return flat(objects(v.def, "blocks")) }
 
 // wire gives a view as Slack sends it.
 func (v *view) wire() object {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -47,6 +48,12 @@ func initialValue(e object) object {
 		return or("selected_option", "initial_option", nil)
 	case "multi_static_select", "multi_external_select", "checkboxes":
 		return or("selected_options", "initial_options", []any{})
+	case "datepicker":
+		return or("selected_date", "initial_date", nil)
+	case "timepicker":
+		return or("selected_time", "initial_time", nil)
+	case "datetimepicker":
+		return or("selected_date_time", "initial_date_time", nil)
 	case "users_select":
 		return or("selected_user", "initial_user", nil)
 	case "multi_users_select":
@@ -90,6 +97,8 @@ func (s *Sim) enter(e object, offered []object, entered []string) (object, error
 		if len(entered) == 1 && entered[0] != "" {
 			value["value"] = entered[0]
 		}
+	case "datepicker", "timepicker", "datetimepicker":
+		return enterMoment(value, entered)
 	case "static_select", "external_select", "radio_buttons", "multi_static_select", "multi_external_select", "checkboxes":
 		chosen := make([]any, 0, len(entered))
 		for _, want := range entered {
@@ -113,6 +122,29 @@ func (s *Sim) enter(e object, offered []object, entered []string) (object, error
 	default:
 		return nil, fmt.Errorf("nothing can be entered into a %s", kind)
 	}
+	return value, nil
+}
+
+// enterMoment enters a date (2026-03-02), a time (09:30), or both as seconds since
+// 1970.
+func enterMoment(value object, entered []string) (object, error) {
+	key := map[string]string{"datepicker": "selected_date", "timepicker": "selected_time", "datetimepicker": "selected_date_time"}[text(value, "type")]
+	value[key] = nil
+	if len(entered) == 0 || entered[0] == "" {
+		return value, nil
+	}
+	if layout := map[string]string{"datepicker": time.DateOnly, "timepicker": "15:04"}[text(value, "type")]; layout != "" {
+		if _, err := time.Parse(layout, entered[0]); err != nil {
+			return nil, fmt.Errorf("%q is not like %s", entered[0], layout)
+		}
+		value[key] = entered[0]
+		return value, nil
+	}
+	seconds, err := strconv.ParseInt(entered[0], 10, 64)
+	if err != nil || len(entered[0]) != 10 {
+		return nil, fmt.Errorf("%q is no number of ten digits, of seconds since 1970", entered[0])
+	}
+	value[key] = float64(seconds) // as JSON has it
 	return value, nil
 }
 

@@ -626,3 +626,35 @@ func TestAwait(t *testing.T) {
 		t.Errorf("visible = %v", seen)
 	}
 }
+
+// TestPickers: dates and times are entered as Slack sends them, and what is no such
+// thing is refused; inputs in a container are filled in as any other.
+func TestPickers(t *testing.T) {
+	t.Parallel()
+	a := newApp(t)
+	picker := func(kind string) string { return `{"type":"` + kind + `","action_id":"v"}` }
+	a.open(modal(`{"type":"container","title":`+plainJSON("When")+`,"child_blocks":[`+input("day", picker("datepicker"), "")+`,`+input("hour", picker("timepicker"), "")+`]},`+
+		input("moment", picker("datetimepicker"), ""), ""))
+	alice := a.sim.As("alice")
+	for field, wrong := range map[string]string{"Day": "2026-02-30", "Hour": "25:00", "Moment": "tomorrow"} {
+		if err := alice.Fill(map[string]string{field: wrong}); err == nil {
+			t.Errorf("%s takes %q", field, wrong)
+		}
+	}
+	if err := alice.Submit(); err == nil || strings.Count(err.Error(), "required") != 3 {
+		t.Errorf("an empty form is sent: %v", err)
+	}
+	if err := alice.Fill(map[string]string{"Day": "2026-03-02", "Hour": "09:30", "Moment": "1772442000"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := alice.Modal(); !strings.Contains(got, "[ When ]\nDay: 2026-03-02\n") || !strings.Contains(got, "Moment: 2026-03-02T09:00:00Z") {
+		t.Errorf("the form shows\n%s", got)
+	}
+	if err := alice.Submit(); err != nil {
+		t.Fatal(err)
+	}
+	sent := a.interactions[len(a.interactions)-1].View.State.Values
+	if sent["day"]["v"].SelectedDate != "2026-03-02" || sent["hour"]["v"].SelectedTime != "09:30" || sent["moment"]["v"].SelectedDateTime != 1772442000 {
+		t.Errorf("submitted %+v", sent)
+	}
+}

@@ -17,6 +17,7 @@ const (
 	maxBlocksSize      = 13_200
 	maxViewStack       = 3
 	maxCharts          = 2      // of one message or view
+	maxChildBlocks     = 10     // of a container
 	maxTableText       = 10_000 // characters of all cells of a data table
 	maxOpenUsers       = 8
 	maxOfferedOptions  = 100
@@ -68,6 +69,7 @@ const (
 	isList
 	isShape
 	isElement
+	isBlock // in a container; checkBlocks looks at it
 )
 
 type shape map[string]rule
@@ -157,6 +159,11 @@ var elementTypes = map[string]elementType{
 	"multi_external_select": {[]place{inSection, inInput}, with(multiMenu, shape{
 		"initial_options": list(1, 100, composed("choice")), "min_query_length": num(0, 0),
 	})},
+	"datepicker": {menuPlaces, with(menu, shape{"initial_date": str(10)})},
+	"timepicker": {menuPlaces, with(menu, shape{"initial_time": str(5), "timezone": str(0)})},
+	"datetimepicker": {[]place{inActions, inInput}, with(actionable, shape{
+		"initial_date_time": num(1_000_000_000, 9_999_999_999), "confirm": composed("confirm"), "focus_on_load": boolean,
+	})},
 	"users_select":       {menuPlaces, with(menu, shape{"initial_user": str(0)})},
 	"multi_users_select": {[]place{inSection, inInput}, with(multiMenu, shape{"initial_users": list(1, 0, str(0))})},
 	"checkboxes": {menuPlaces, with(actionable, shape{
@@ -211,8 +218,17 @@ var blockTypes = map[string]blockType{
 		"caption": must(str(0)), "rows": must(list(2, 101, list(1, 20, element(inTable)))), "page_size": num(1, 100), "row_header_column_index": num(0, 19),
 	})},
 	"data_visualization": {anywhere, with(anyBlock, shape{"title": must(str(50)), "chart": must(composed("chart"))})},
-	"markdown":           {[]surface{inMessage}, with(anyBlock, shape{"text": must(str(12_000))})},
+	"alert":              {[]surface{inView}, with(anyBlock, shape{"text": must(anyText(200)), "level": oneOf("default", "info", "warning", "error", "success")})},
+	"container": {anywhere, with(anyBlock, shape{
+		"title": must(plain(150)), "subtitle": anyText(150), "width": oneOf("narrow", "standard", "wide", "full"),
+		"is_collapsible": boolean, "default_collapsed": boolean, "has_header_divider": boolean,
+		"child_blocks": must(list(1, maxChildBlocks, rule{kind: isBlock})),
+	})},
+	"markdown": {[]surface{inMessage}, with(anyBlock, shape{"text": must(str(12_000))})},
 }
+
+// containable are the types of blocks that may stand in a container.
+var containable = []string{"actions", "context", "divider", "header", "image", "input", "section"}
 
 // viewShapes are views by their type, without their blocks.
 var viewShapes = map[string]shape{

@@ -36,6 +36,9 @@ func TestLimits(t *testing.T) {
 	}
 	divider := func(int) string { return `{"type":"divider"}` }
 	field := func(int) string { return `{"type":"mrkdwn","text":"x"}` }
+	container := func(children string) string {
+		return `{"type":"container","title":` + plainJSON("x") + `,"child_blocks":[` + children + `]}`
+	}
 	act := func(elements string) string { return `{"type":"actions","elements":[` + elements + `]}` }
 	sized := func(kind, more string, n int) string {
 		return `{"type":"` + kind + `","action_id":"v","options":[` + repeat(n, option) + `]` + more + `}`
@@ -46,6 +49,13 @@ func TestLimits(t *testing.T) {
 		bad   string
 		fault string
 	}{
+		"Alert":           {inView, `{"type":"alert","text":` + plainJSON("x") + `}`, `{"type":"alert","text":` + plainJSON("x") + `,"level":"loud"}`, "must be one of"},
+		"AlertInMessage":  {inMessage, section(1), `{"type":"alert","text":` + plainJSON("x") + `}`, "unsupported type: alert"},
+		"Contained":       {inMessage, container(repeat(10, divider)), container(repeat(11, divider)), "no more than 10 items allowed [json-pointer:/blocks/0/child_blocks]"},
+		"ContainedText":   {inMessage, container(section(3000)), container(section(3001)), "must be less than 3001 characters [json-pointer:/blocks/0/child_blocks/0/text/text]"},
+		"ContainedKind":   {inMessage, container(divider(0)), container(container(divider(0))), "unsupported type: container [json-pointer:/blocks/0/child_blocks/0/type]"},
+		"Date":            {inMessage, act(`{"type":"datepicker","action_id":"d","initial_date":"2026-03-02"}`), act(`{"type":"datepicker","action_id":"d","initial_date":"2026-03-02T"}`), "must be less than 11 characters"},
+		"DateTime":        {inMessage, act(`{"type":"datetimepicker","action_id":"d","initial_date_time":1772442000}`), act(`{"type":"datetimepicker","action_id":"d","initial_date_time":1}`), "must be greater than 999999999"},
 		"SectionText":     {inMessage, section(3000), section(3001), "must be less than 3001 characters [json-pointer:/blocks/0/text/text]"},
 		"EmptyText":       {inMessage, section(1), section(0), "must be more than 0 characters [json-pointer:/blocks/0/text/text]"},
 		"MessageBlocks":   {inMessage, repeat(50, divider), repeat(51, divider), "no more than 50 items allowed [json-pointer:/blocks]"},

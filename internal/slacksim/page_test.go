@@ -123,7 +123,7 @@ func TestPageIsStrict(t *testing.T) {
 	t.Parallel()
 	a := newApp(t)
 	url := serve(t, a)
-	scripts := []string{"/page.js", "/server.js", "/dom.js", "/text.js", "/elements.js", "/blocks.js", "/side.js"}
+	scripts := []string{"/page.js", "/server.js", "/dom.js", "/text.js", "/elements.js", "/blocks.js", "/data.js", "/side.js"}
 	for _, path := range append([]string{"/", "/page.css", "/icon.svg"}, scripts...) {
 		resp, body := request(t, "GET", url+path, "", nil)
 		csp := resp.Header.Get("Content-Security-Policy")

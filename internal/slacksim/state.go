@@ -41,7 +41,19 @@ func (m *Message) allBlocks() []object {
 	for _, a := range m.Attachments {
 		blocks = append(blocks, objects(a, "blocks")...)
 	}
-	return blocks
+	return flat(blocks)
+}
+
+// flat lists blocks with those inside of containers, which follow theirs.
+func flat(blocks []object) []object {
+	var out []object
+	for _, b := range blocks {
+		out = append(out, b)
+		if text(b, "type") == "container" {
+			out = append(out, flat(objects(b, "child_blocks"))...)
+		}
+	}
+	return out
 }
 
 type conversation struct {

@@ -67,7 +67,7 @@ func (s *Sim) renderView(v *view) string {
 	if v.trouble != "" {
 		lines = append(lines, "! "+v.trouble)
 	}
-	lines = append(lines, s.renderBlocks(v.blocks(), v.values, v.errors)...)
+	lines = append(lines, s.renderBlocks(objects(v.def, "blocks"), v.values, v.errors)...)
 	var buttons []string
 	for _, key := range []string{"close", "submit"} {
 		if t := text(v.def, key, "text"); t != "" {
@@ -89,6 +89,11 @@ func (s *Sim) renderBlocks(blocks []object, entered values, errs map[string]stri
 			lines = append(lines, "# "+s.textOf(child(b, "text")))
 		case "divider":
 			lines = append(lines, "---")
+		case "alert":
+			lines = append(lines, "("+text(b, "level")+": "+s.textOf(child(b, "text"))+")")
+		case "container":
+			lines = append(lines, "[ "+text(b, "title", "text")+" ]")
+			lines = append(lines, s.renderBlocks(objects(b, "child_blocks"), entered, errs)...)
 		case "data_table":
 			lines = append(lines, s.renderTable(b)...)
 		case "data_visualization":
@@ -183,6 +188,14 @@ func (s *Sim) valueText(value object) string {
 	}
 	if v := text(value, "value"); v != "" {
 		return v
+	}
+	for _, key := range []string{"selected_date", "selected_time"} {
+		if v := text(value, key); v != "" {
+			return v
+		}
+	}
+	if at, ok := value["selected_date_time"].(float64); ok {
+		return time.Unix(int64(at), 0).UTC().Format(time.RFC3339)
 	}
 	if u := text(value, "selected_user"); u != "" {
 		return "@" + s.name(u)

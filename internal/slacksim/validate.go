@@ -44,6 +44,14 @@ func (c *checker) checkBlocks(at string, blocks []any, on surface) {
 		}
 		c.checkShape(here, block, kind.shape)
 		c.checkTogether(here, block)
+		if inner, ok := block["child_blocks"].([]any); ok {
+			for n, b := range inner {
+				if b, ok := b.(object); ok && !slices.Contains(containable, text(b, "type")) {
+					c.fault(fmt.Sprintf("%s/child_blocks/%d/type", here, n), "unsupported type: %s", text(b, "type"))
+				}
+			}
+			c.checkBlocks(here+"/child_blocks", inner, on)
+		}
 		if text(block, "type") == "data_visualization" {
 			if charts++; charts > maxCharts {
 				c.fault(here, "no more than %d data_visualization blocks allowed", maxCharts)
@@ -315,6 +323,16 @@ func identify(blocks []any) []any {
 			b["elements"] = anys(elements)
 		case "data_table":
 			b["rows"] = identifyCells(tableRows(b))
+		case "container":
+			inner := anys(objects(b, "child_blocks"))
+			for n, child := range inner {
+				child := maps.Clone(child.(object))
+				if text(child, "block_id") == "" {
+					child["block_id"] = fmt.Sprintf("%s-%d", b["block_id"], n)
+				}
+				inner[n] = child
+			}
+			b["child_blocks"] = identify(inner)
 		}
 		out[i] = b
 	}

@@ -1,6 +1,7 @@
 // Blocks of messages and views, as Slack draws them.
 
 import { el } from "./dom.js";
+import { chart, table } from "./data.js";
 import { makers } from "./elements.js";
 import { plainOf, textNode, words } from "./text.js";
 
@@ -24,6 +25,16 @@ export function blockNodes(blocks, context) {
       case "context": return el("div", { class: "block context" },
         ...b.elements.map((e) => (e.type === "image" ? el("span", { class: "tag" }, e.alt_text) : textNode(e))));
       case "actions": return el("div", { class: "block actions" }, ...b.elements.map((e) => make(e)));
+      case "alert": return el("div", { class: "block alert " + (b.level || "default"), role: "note" }, textNode(b.text));
+      case "container": {
+        const inner = blockNodes(b.child_blocks, context);
+        const title = [el("b", {}, plainOf(b.title)), b.subtitle ? textNode(b.subtitle) : null];
+        return b.is_collapsible
+          ? el("details", { class: "block container", open: !b.default_collapsed }, el("summary", {}, ...title.filter(Boolean)), ...inner)
+          : el("section", { class: "block container" }, ...title.filter(Boolean), ...inner);
+      }
+      case "data_table": return table(b, [context.at.view_id || context.at.ts, b.block_id].join("-"), (e) => make(e));
+      case "data_visualization": return chart(b);
       case "input": return inputBlock(b, make(b.element, true), (context.errors || {})[b.block_id]);
     }
     return el("div", { class: "block" }, el("span", { class: "tag" }, b.type));

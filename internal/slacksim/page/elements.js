@@ -43,7 +43,12 @@ export const makers = {
     } }, plainOf(e.text));
   },
   image: (spot) => el("span", { class: "tag" }, spot.element.alt_text),
-  overflow: () => el("span", { class: "tag" }, "…"),
+  overflow(spot) {
+    const node = el("select", { class: "overflow", "aria-label": "More" }, el("option", { value: "" }, "⋯"),
+      ...spot.element.options.map((o) => el("option", { value: o.value }, optionText(o))));
+    node.addEventListener("change", () => { enter(spot, [node.value]); node.value = ""; });
+    return node;
+  },
   plain_text_input(spot) {
     const e = spot.element;
     const input = el(e.multiline ? "textarea" : "input", { id: spot.id, placeholder: plainOf(e.placeholder) });
@@ -79,6 +84,14 @@ export const makers = {
     const chosen = (spot.value.selected_users || []).map((id) => ({ value: id, text: { text: personName(id) } }));
     return combo(spot, chosen, local(state.people.map(personOption)));
   },
+  datepicker: (spot) => picker(spot, "date", spot.value.selected_date || ""),
+  timepicker: (spot) => picker(spot, "time", spot.value.selected_time || ""),
+  datetimepicker(spot) {
+    const pad = (n) => String(n).padStart(2, "0");
+    const at = spot.value.selected_date_time ? new Date(spot.value.selected_date_time * 1000) : null;
+    const shown = at ? `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}T${pad(at.getHours())}:${pad(at.getMinutes())}` : "";
+    return picker(spot, "datetime-local", shown, (text) => String(Math.floor(new Date(text) / 1000)));
+  },
   checkboxes: (spot) => choices(spot, "checkbox"),
   radio_buttons: (spot) => choices(spot, "radio"),
 };
@@ -98,6 +111,14 @@ function typing(spot, input) {
   if (spot.dispatch) input.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); send(true); }
   });
+  return input;
+}
+
+// picker is the browser's own for a date or a time.
+function picker(spot, type, value, sent = (text) => text) {
+  const input = el("input", { id: spot.id, type, "aria-label": spot.labelled ? undefined : plainOf(spot.element.placeholder) || "Choose" });
+  input.value = value;
+  input.addEventListener("change", () => enter(spot, input.value ? [sent(input.value)] : []));
   return input;
 }
 

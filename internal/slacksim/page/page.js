@@ -50,9 +50,10 @@ function show(next) {
   redraw("guide", state.guide, showGuide);
   const current = state.conversations.find((c) => c.id === here);
   redraw("people", [me, state.people], showPeople);
-  redraw("list", [me, here, state.conversations, state.shortcuts], showList);
+  redraw("list", [me, here, atHome, state.conversations, state.shortcuts], showList);
   redraw("title", [me, current, state.commands], () => showTitle(current));
-  showMessages();
+  redraw("tabs", [me, current, atHome], () => showTabs(current));
+  if (atHome) showHome(); else showMessages();
   showModal();
   $("access-panel").hidden = !state.has_access;
   $("records-panel").hidden = !state.has_records;
@@ -71,6 +72,7 @@ function showPeople() {
 
 async function become(id) {
   await sendUnsent();
+  atHome = false;
   setPlace({ me: id });
   $("toast").hidden = true;
   drawn.clear();
@@ -87,20 +89,60 @@ $("people").addEventListener("keydown", (event) => {
 });
 
 function showList() {
+  const shown = (c) => c.id === here && !atHome;
   const item = (c) => el("li", {}, el("button", {
-    type: "button", class: c.unread && c.id !== here ? "unread" : undefined, "aria-current": c.id === here ? "true" : undefined,
+    type: "button", class: c.unread && !shown(c) ? "unread" : undefined, "aria-current": shown(c) ? "true" : undefined,
     title: c.name + (c.kind === "private_channel" ? " (private)" : ""), onclick: () => go(c.id),
   }, el("span", { class: "name" }, (c.kind.endsWith("channel") ? "# " : "") + c.name),
-  c.kind === "private_channel" ? drawing("🔒") : null, c.id === here ? null : badge(c.unread)));
+  c.kind === "private_channel" ? drawing("🔒") : null, shown(c) ? null : badge(c.unread)));
   const channels = state.conversations.filter((c) => c.kind.endsWith("channel"));
   const directs = state.conversations.filter((c) => !c.kind.endsWith("channel"));
   $("channels").replaceChildren(...channels.map(item));
+  const who = state.people.find((p) => p.id === me);
+  $("apps").replaceChildren(el("li", {}, el("button", { type: "button", "aria-current": atHome ? "true" : undefined, disabled: !who.commands, onclick: openHome }, el("span", { class: "name" }, state.app.name + " Home"))));
   $("directs").replaceChildren(...(directs.length ? directs.map(item) : [el("li", { class: "none" }, "None yet")]));
   $("shortcuts").replaceChildren(...(state.shortcuts.length ? [el("h2", {}, "Shortcuts")] : []), ...state.shortcuts.map((s) =>
     el("button", { type: "button", onclick: () => act("shortcut", { callback_id: s.callback_id }).catch(toast) }, drawing("⚡"), " " + s.name)));
 }
 
+// atHome says that the app's Home tab is shown, instead of a conversation.
+let atHome = false;
+
+// openHome tells the app that its Home tab was opened, and shows it.
+function openHome() {
+  atHome = true;
+  for (const part of ["messages", "list", "title", "tabs", "home"]) drawn.delete(part);
+  $("messages").replaceChildren();
+  show(state);
+  act("home", {}).catch(toast);
+}
+
+function showTabs(c) {
+  const app = atHome || c.kind === "im";
+  $("tabs").hidden = !app || state.people.find((p) => p.id === me).commands === false;
+  $("composer").hidden = atHome;
+  const direct = state.conversations.find((d) => d.kind === "im");
+  const tab = (name, chosen, press) => el("button", { type: "button", class: "tab", "aria-pressed": String(chosen), onclick: press }, name);
+  $("tabs").replaceChildren(tab("Home", atHome, openHome), direct ? tab("Messages", !atHome, () => go(direct.id)) : "");
+}
+
+function showHome() {
+  $("title").textContent = state.app.name;
+  $("about").textContent = "";
+  document.title = `${personName(me)} · ${state.app.name}: Home · simulated Slack`;
+  redraw("home", [me, state.home && [state.home.id, state.home.hash, state.home.trouble]], () => {
+    const v = state.home;
+    const focus = $("messages").contains(document.activeElement) ? document.activeElement.id : "";
+    $("messages").replaceChildren(el("div", { class: "home" }, ...(v
+      ? [v.trouble ? el("p", { class: "trouble", role: "alert" }, v.trouble) : "", ...blockNodes(v.blocks, { at: { view_id: v.id }, values: v.state.values })]
+      : [el("p", { class: "empty" }, "Nothing here yet.")])));
+    if (focus && $(focus)) $(focus).focus();
+  });
+}
+
 function go(id) {
+  atHome = false;
+  for (const part of ["home", "title"]) drawn.delete(part);
   setPlace({ here: id });
   $("messages").replaceChildren();
   drawn.delete("messages");
@@ -125,13 +167,16 @@ function showMessages() {
   const bottom = box.scrollHeight - box.scrollTop - box.clientHeight < 80 || !box.children.length;
   const old = new Map([...box.children].map((n) => [n.dataset.ts, n]));
   let added = false;
-  const nodes = state.messages.map((m) => {
-    const { values, ...shown } = m;
-    const key = JSON.stringify([me, shown]);
+  // Replies stand under the message that they are to.
+  const parents = new Set(state.messages.map((m) => m.ts));
+  const isReply = (m) => m.thread_ts && m.thread_ts !== m.ts && parents.has(m.thread_ts);
+  const nodes = state.messages.filter((m) => !isReply(m)).map((m) => {
+    const replies = state.messages.filter((r) => isReply(r) && r.thread_ts === m.ts);
+    const key = JSON.stringify([me, [m, ...replies].map(({ values, ...shown }) => shown)]);
     const existing = old.get(m.ts);
     if (existing && existing.dataset.key === key) return existing;
     added ||= !existing;
-    const node = messageNode(m);
+    const node = messageNode(m, replies);
     node.dataset.ts = m.ts;
     node.dataset.key = key;
     return node;
@@ -145,7 +190,18 @@ function showMessages() {
   if (bottom && (added || box.children.length)) box.scrollTop = box.scrollHeight;
 }
 
-function messageNode(m) {
+const openThreads = new Set(); // by the time stamps of their first messages
+
+function threadNode(m, replies) {
+  const last = new Date(Number(replies[replies.length - 1].ts) * 1000);
+  const thread = el("details", { class: "thread", open: openThreads.has(m.ts) },
+    el("summary", {}, el("b", {}, replies.length === 1 ? "1 reply" : replies.length + " replies"), " · last at " + last.toLocaleTimeString([], { timeStyle: "short" })),
+    ...replies.map((r) => messageNode(r, [])));
+  thread.addEventListener("toggle", () => { if (thread.open) openThreads.add(m.ts); else openThreads.delete(m.ts); });
+  return thread;
+}
+
+function messageNode(m, replies) {
   const context = { at: { channel: here, ts: m.ts }, values: m.values };
   const at = new Date(Number(m.ts) * 1000);
   const content = m.blocks && m.blocks.length ? blockNodes(m.blocks, context) : [mrkdwn(m.text)];
@@ -159,10 +215,12 @@ function messageNode(m) {
       el("div", { class: "head" }, el("b", {}, personName(m.user)), m.user === state.app.id ? el("span", { class: "tag" }, "APP") : null,
         el("time", { datetime: at.toISOString(), title: at.toString() }, at.toLocaleTimeString([], { timeStyle: "short" })),
         m.only_you ? el("span", { class: "tag" }, "only visible to you") : null,
-        m.thread_ts ? el("span", { class: "tag" }, "in thread") : null,
+        m.thread_ts && m.thread_ts !== m.ts && !parentShown(m) ? el("span", { class: "tag" }, "in thread") : null,
         m.edited ? el("span", { class: "edited" }, "(edited)") : null),
-      ...content));
+      ...content, ...(replies.length ? [threadNode(m, replies)] : [])));
 }
+
+const parentShown = (m) => state.messages.some((p) => p.ts === m.thread_ts);
 
 let lostWhenOpened = 0;
 
