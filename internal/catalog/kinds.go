@@ -619,6 +619,8 @@ func (o *object) params() flow.Params {
 		OnApprove:             o.child("on_approve").lambdaCall(),
 		AfterApprove:          o.child("after_approve").lambdaCall(),
 		Approval:              o.child("approval").approval(),
+		Extend:                o.child("extend").extend(),
+		NoReminders:           !o.flag("reminders", true),
 	}
 	p.AdditionalHeaderText, _ = o.text("additional_header_text")
 	sources := []flow.Channel{}
@@ -682,6 +684,18 @@ func (o *object) approveWith() flow.ApproveWith {
 	with := flow.ApproveWith{Duration: o.flag("duration", false), Target: o.flag("target", false)}
 	o.done()
 	return with
+}
+
+func (o *object) extend() *flow.Extend {
+	if o == nil {
+		return nil
+	}
+	x := &flow.Extend{Max: o.number("max", 1), For: o.durations("for"), Approval: flow.ExtendSame}
+	if who, given := o.text("approval"); given {
+		x.Approval = who
+	}
+	o.done()
+	return x
 }
 
 func (o *object) lambdaCall() *flow.LambdaCall {

@@ -161,11 +161,28 @@ func (o *object) duration(key string) flow.Duration {
 		o.wrong(o.at(key), node, "a duration, such as 30m")
 		return 0
 	}
-	d, err := flow.ParseDuration(node.Value)
+	return o.durationOf(o.at(key), node.Value)
+}
+
+func (o *object) durationOf(path, s string) flow.Duration {
+	d, err := flow.ParseDuration(s)
 	if err != nil {
-		o.doc.fault(o.at(key), "%s", flow.UserMessage(err))
+		o.doc.fault(path, "%s", flow.UserMessage(err))
 	}
 	return flow.Duration(d)
+}
+
+// durations reads a list of durations. It leaves out what is none.
+func (o *object) durations(key string) []flow.Duration {
+	var out []flow.Duration
+	o.list(key, "a list of durations, such as [30m, 1h]", func(path string, n *yaml.Node) {
+		if s, ok := o.scalarOf(path, n); ok {
+			if d := o.durationOf(path, s); d > 0 {
+				out = append(out, d)
+			}
+		}
+	})
+	return out
 }
 
 // list reads a list, item by item. It returns false if it is absent or wrong.

@@ -54,6 +54,9 @@ type Access struct {
 	// at the latest. Both are zero where it does not wait.
 	BusyUntil time.Time `json:"busy_until,omitzero"`
 	LookAt    time.Time `json:"look_at,omitzero"`
+	// Untold is set while the end was moved, and its schedule and targets are still to
+	// be told.
+	Untold *Untold `json:"untold,omitempty"`
 	// Waiting is set while granting or taking away waits for the target.
 	Waiting *Waiting `json:"waiting,omitempty"`
 }
@@ -321,10 +324,11 @@ func (in Deescalate) apply(r *Run, now time.Time) error {
 		}
 	}
 	e.Fields = r.withListing(e.Fields)
+	r.lapse(now)
 	r.record(e)
 	r.then(EventDeescalate, e.ID, in.Hooks)
 	r.Status, r.Error, r.Postponed = Deescalated, nil, nil
-	r.Access.Removed, r.Access.Lingering, r.Access.Waiting = now, time.Time{}, nil
+	r.Access.Removed, r.Access.Lingering, r.Access.Waiting, r.Access.Untold = now, time.Time{}, nil, nil
 	r.Access.Removal.Owner, r.Access.Removal.Until, r.Access.Removal.Result = "", time.Time{}, nil
 	return nil
 }

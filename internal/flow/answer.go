@@ -46,6 +46,9 @@ var mayReturn = map[EventName][]EventName{
 	EventApprove:        {EventDeny, Ignore},
 	EventDeny:           {Ignore},
 	EventEscalate:       {},
+	EventExtendRequest:  {EventExtend, EventExtendDeny, Ignore},
+	EventExtend:         {EventExtendDeny, Ignore},
+	EventExtendDeny:     {Ignore},
 	EventDeescalate:     {Ignore},
 }
 

@@ -23,6 +23,9 @@ request_expire  | request_expire approve deny ignore
 approve         | approve deny ignore
 deny            | deny ignore
 escalate        | escalate
+extend_request  | extend_request extend extend_deny ignore
+extend          | extend extend_deny ignore
+extend_deny     | extend_deny ignore
 deescalate      | deescalate ignore
 `
 	seen := 0

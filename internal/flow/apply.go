@@ -69,6 +69,14 @@ type Receive struct {
 	Via     *MessageRef
 	Give    *Given // of an approval: what it gives in place of what is asked for
 	For     *Actor // for ActionRequest: the colleague whom whoever opened the form asks for
+	// By is for how much longer access is asked for, Owner who answers for the token
+	// that asks, and Key by what a repetition is known; for ActionExtendRequest.
+	By    time.Duration
+	Owner *Actor
+	Key   string
+	// Extension is the event that asked for what ActionExtend and ActionExtendDeny
+	// decide.
+	Extension string
 	// Version is that of the flow in force, for ActionReview; "" where there is none.
 	Version string
 	// Submission is the form, for ActionRequest.
@@ -78,6 +86,9 @@ type Receive struct {
 }
 
 func (in Receive) apply(r *Run, now time.Time) error {
+	if _, repeated := r.ExtensionAsked(in.Key); repeated {
+		return ErrUnchanged
+	}
 	for _, s := range r.Signals {
 		bySystem := s.Actor.Kind == KindSystem && in.Actor.Kind == KindSystem && s.Tier == in.Tier
 		if s.Action == in.Action && (bySystem || s.Actor.Is(in.Actor)) {
@@ -159,6 +170,20 @@ func (in Receive) apply(r *Run, now time.Time) error {
 		if in.Tier != r.Tier {
 			return nil // noted; that tier's turn is over anyway
 		}
+	case ActionExtendRequest:
+		if x := r.Extension; x != nil && x.Actor.Is(in.Actor) && x.By() == in.By {
+			return ErrUnchanged
+		}
+		if err := r.extendsBy(in.By, now); err != nil {
+			return err
+		}
+	case ActionExtend, ActionExtendDeny:
+		if err := r.decidable(in.Extension, now); err != nil {
+			return err
+		}
+		if in.Action == ActionExtend && r.Extension.approvedBy(in.Actor) {
+			return Errorf(CodeDuplicate, "you have approved this already; it needs %d different people", r.Deciders.Required)
+		}
 	case ActionDeescalate:
 		if !r.Access.Live() || r.Status != Escalated && r.Status != Approved {
 			return r.notLive()
@@ -169,10 +194,15 @@ func (in Receive) apply(r *Run, now time.Time) error {
 	default:
 		return Errorf(CodeIllegal, "%q is not something a run can be asked", in.Action)
 	}
-	r.Signals = append(r.Signals, Signal{
+	s := Signal{
 		ID: r.nextID(), Action: in.Action, Actor: in.Actor, Channel: in.Channel, At: now, Tier: in.Tier, Message: in.Message, Via: in.Via,
-		About: in.about, Give: in.Give,
-	})
+		Seconds: int64(in.By / time.Second), Owner: in.Owner, Extension: in.Extension, About: in.about, Give: in.Give,
+	}
+	r.Signals = append(r.Signals, s)
+	if in.Key != "" {
+		keys := append(slices.Clone(r.ExtendKeys), ExtendKey{Key: in.Key, EventID: s.ID, Seconds: s.Seconds})
+		r.ExtendKeys = keys[max(0, len(keys)-maxExtendKeys):]
+	}
 	return nil
 }
 
@@ -201,8 +231,16 @@ func (r *Run) take(id string) (Signal, error) {
 // asEvent is what the signal becomes.
 func (s Signal) asEvent() Event {
 	e := Event{ID: s.ID, Name: EventName(s.Action), Actor: s.Actor, Channel: s.Channel, At: s.At, Via: s.Via}
+	said := KeyDecisionMessage
+	if s.Action == ActionExtendRequest {
+		said = KeyExtendReason
+		e.Fields = map[string]any{KeyExtendBy: s.Seconds}
+	}
 	if s.Message != "" {
-		e.Fields = map[string]any{KeyDecisionMessage: s.Message}
+		e.Fields = withFields(e.Fields, map[string]any{said: s.Message})
 	}
 	return e
 }
+
+// by is for how much longer access is asked for.
+func (s Signal) by() time.Duration { return time.Duration(s.Seconds) * time.Second }

@@ -98,6 +98,22 @@ func situations() map[string]situation {
 		"claimed, over":    {must(escalated, t0.Add(hour), Claim{Owner: "worker", Until: t0.Add(hour + time.Minute)}), t0.Add(hour + 30*time.Second)},
 		"claimed, waiting": {must(claimed, soon, LookAgain{Step: EventDeescalate, Owner: "worker", Text: "it works on it"}), soon},
 		"claim is dead":    {claimed, t0.Add(20 * time.Minute)},
+
+		// More time.
+		"more, asked":         {must(escalated, t0, more(30*time.Minute, requester)), soon},
+		"more, pending":       {askMore(escalated, t0, 30*time.Minute, requester), soon},
+		"more, too late":      {askMore(escalated, t0, 30*time.Minute, requester), t0.Add(hour)},
+		"more, while ending":  {must(askMore(escalated, t0, 30*time.Minute, requester), t0, click(ActionDeescalate, requester)), soon},
+		"more, claimed":       {must(askMore(escalated, t0, 30*time.Minute, requester), t0, click(ActionDeescalate, requester), claim), soon},
+		"extended":            {decideMore(askMore(escalated, t0, 30*time.Minute, requester), t0, ActionExtend, approver), soon},
+		"extended, told":      {must(decideMore(askMore(escalated, t0, 30*time.Minute, requester), t0, ActionExtend, approver), t0, Told{End: t0.Add(hour + 30*time.Minute)}), soon},
+		"extended, not told":  {must(decideMore(askMore(escalated, t0, 30*time.Minute, requester), t0, ActionExtend, approver), soon, failing(EventExtend, CodeUnavailable, "no answer")), soon},
+		"extended, for good":  {must(decideMore(askMore(escalated, t0, 30*time.Minute, requester), t0, ActionExtend, approver), soon, failing(EventExtend, CodeStrategy, "it refuses")), soon},
+		"extended, old end":   {decideMore(askMore(escalated, t0, 30*time.Minute, requester), t0, ActionExtend, approver), t0.Add(hour)},
+		"extended, new end":   {decideMore(askMore(escalated, t0, 30*time.Minute, requester), t0, ActionExtend, approver), t0.Add(hour + 30*time.Minute)},
+		"reminded, requested": {reminded(requested), t0.Add(15 * time.Minute)},
+		"reminded, ends":      {reminded(escalated), t0.Add(54 * time.Minute)},
+
 		// Handlers that failed.
 		"prompted, held":       {must(must(prompted, t0, submitted(hour)), t0, Fail{Step: EventRequest, SignalID: EventID(runID, 2), Reason: handlerFailed}), soon},
 		"prompted, held, over": {must(must(prompted, t0, submitted(hour)), t0, Fail{Step: EventRequest, SignalID: EventID(runID, 2), Reason: handlerFailed}), t0.Add(PromptTimeout)},
@@ -131,6 +147,39 @@ func pending(r *Run, a Action, who Actor) string {
 	id := r.nextID()
 	r.Signals = append(r.Signals, Signal{ID: id, Action: a, Actor: who, Channel: ChannelSlack, At: t0, Tier: r.Tier})
 	return id
+}
+
+// pendingMore is pending of a signal about more time.
+func pendingMore(r *Run, a Action) string {
+	who := approver
+	if a == ActionExtendRequest {
+		who = requester
+	}
+	id := pending(r, a, who)
+	s := &r.Signals[len(r.Signals)-1]
+	s.Seconds, s.Extension = 1800, r.asked()
+	return id
+}
+
+// asked is the event by which more time was asked for; "" if it was not.
+func (r *Run) asked() string {
+	if r.Extension == nil {
+		return ""
+	}
+	return r.Extension.EventID
+}
+
+func (r *Run) ends() time.Time {
+	if r.Access == nil {
+		return time.Time{}
+	}
+	return r.Access.End
+}
+
+// reminded is a run whose flow reminds people.
+func reminded(r Run) Run {
+	r.Form.NoReminders = false
+	return must(r, t0, Delivered{Tier: 0})
 }
 
 // inputs are what may happen to a run. Those that take a signal bring it along.
@@ -355,17 +404,61 @@ var inputs = map[string]func(r *Run, now time.Time) Input{
 	"dismiss": func(*Run, time.Time) Input {
 		return Dismiss{Reason: Failure{Code: CodeIgnored, Message: "ask your lead"}}
 	},
-	"spare":             func(*Run, time.Time) Input { return Spare{Owner: "worker", Reason: Failure{Message: "not yet"}} },
-	"spare by another":  func(*Run, time.Time) Input { return Spare{Owner: "another", Reason: Failure{Message: "not yet"}} },
-	"fail approve":      func(*Run, time.Time) Input { return failing(EventApprove, CodeHandler, "no") },
-	"retry":             func(*Run, time.Time) Input { return Retry{Actor: requester} },
-	"retry by approver": func(*Run, time.Time) Input { return Retry{Actor: approver} },
-	"miss":              func(*Run, time.Time) Input { return Miss{} },
-	"find":              func(*Run, time.Time) Input { return Find{} },
-	"linger":            func(*Run, time.Time) Input { return Linger{} },
-	"dispatch":          func(*Run, time.Time) Input { return Dispatch{} },
-	"wait":              func(r *Run, _ time.Time) Input { return Wait{Attempt: r.Execution.Attempt, Token: "token"} },
-	"wait, outdated":    func(r *Run, _ time.Time) Input { return Wait{Attempt: r.Execution.Attempt - 1, Token: "token"} },
+	"spare":                  func(*Run, time.Time) Input { return Spare{Owner: "worker", Reason: Failure{Message: "not yet"}} },
+	"spare by another":       func(*Run, time.Time) Input { return Spare{Owner: "another", Reason: Failure{Message: "not yet"}} },
+	"fail approve":           func(*Run, time.Time) Input { return failing(EventApprove, CodeHandler, "no") },
+	"retry":                  func(*Run, time.Time) Input { return Retry{Actor: requester} },
+	"retry by approver":      func(*Run, time.Time) Input { return Retry{Actor: approver} },
+	"receive extend_request": func(*Run, time.Time) Input { return more(30*time.Minute, requester) },
+	"receive extend_request of another length": func(*Run, time.Time) Input {
+		return more(31*time.Minute, requester)
+	},
+	"receive extend": func(r *Run, _ time.Time) Input {
+		return Receive{Action: ActionExtend, Actor: approver, Channel: ChannelSlack, Extension: r.asked()}
+	},
+	"receive extend_deny": func(r *Run, _ time.Time) Input {
+		return Receive{Action: ActionExtendDeny, Actor: approver, Channel: ChannelSlack, Extension: r.asked()}
+	},
+	"receive extend of another": func(*Run, time.Time) Input {
+		return Receive{Action: ActionExtend, Actor: approver, Channel: ChannelSlack, Extension: EventID(runID, 1)}
+	},
+	"askextension": func(r *Run, _ time.Time) Input { return AskExtension{SignalID: pendingMore(r, ActionExtendRequest)} },
+	"askextension, allowed": func(r *Run, _ time.Time) Input {
+		return AskExtension{SignalID: pendingMore(r, ActionExtendRequest), Ruling: &Ruling{Event: EventExtend}, Hooks: []string{"after_extend_request", "after_extend"}}
+	},
+	"askextension, denied": func(r *Run, _ time.Time) Input {
+		return AskExtension{SignalID: pendingMore(r, ActionExtendRequest), Ruling: &Ruling{Event: EventExtendDeny}}
+	},
+	"askextension, approved": func(r *Run, _ time.Time) Input {
+		return AskExtension{SignalID: pendingMore(r, ActionExtendRequest), Ruling: &Ruling{Event: EventApprove}}
+	},
+	"askextension by nobody": func(r *Run, _ time.Time) Input {
+		r.Form.Extend = &Extend{Max: 2, For: []Duration{Duration(30 * time.Minute)}, Approval: ExtendNone}
+		return AskExtension{SignalID: pendingMore(r, ActionExtendRequest)}
+	},
+	"decideextension": func(r *Run, _ time.Time) Input { return DecideExtension{SignalID: pendingMore(r, ActionExtend)} },
+	"decideextension by two": func(r *Run, _ time.Time) Input {
+		return DecideExtension{SignalID: pendingMore(r, ActionExtend), Required: 2}
+	},
+	"decideextension, denied": func(r *Run, _ time.Time) Input {
+		return DecideExtension{SignalID: pendingMore(r, ActionExtendDeny), Hooks: []string{"after_extend_deny"}}
+	},
+	"decideextension, denied by a rule": func(r *Run, _ time.Time) Input {
+		return DecideExtension{SignalID: pendingMore(r, ActionExtend), Ruling: &Ruling{Event: EventExtendDeny}}
+	},
+	"decideextension of nothing": func(r *Run, _ time.Time) Input { return DecideExtension{SignalID: pending(r, ActionApprove, approver)} },
+	"told":                       func(r *Run, _ time.Time) Input { return Told{End: r.ends()} },
+	"told the old end":           func(*Run, time.Time) Input { return Told{End: t0} },
+	"told, pending":              func(r *Run, _ time.Time) Input { return Told{End: r.ends(), Pause: 20 * time.Second} },
+	"fail extend":                func(*Run, time.Time) Input { return failing(EventExtend, CodeUnavailable, "no answer") },
+	"fail extend for good":       func(*Run, time.Time) Input { return failing(EventExtend, CodeStrategy, "it refuses") },
+	"remind":                     func(*Run, time.Time) Input { return Remind{} },
+	"miss":                       func(*Run, time.Time) Input { return Miss{} },
+	"find":                       func(*Run, time.Time) Input { return Find{} },
+	"linger":                     func(*Run, time.Time) Input { return Linger{} },
+	"dispatch":                   func(*Run, time.Time) Input { return Dispatch{} },
+	"wait":                       func(r *Run, _ time.Time) Input { return Wait{Attempt: r.Execution.Attempt, Token: "token"} },
+	"wait, outdated":             func(r *Run, _ time.Time) Input { return Wait{Attempt: r.Execution.Attempt - 1, Token: "token"} },
 }
 
 // What is put off at a sick target, and what fails there.
@@ -1395,6 +1488,146 @@ coming                   | vouch                        | approved | - | - | +1m
 coming                   | withhold                     | denied | escalate/in_progress deny | - | +1m0s | -
 approved, in doubt       | fail escalate for good       | approved | escalate/in_progress | - | - | -
 approved, in doubt       | retry                        | unchanged
+
+# More time, and reminders.
+prompted                  | receive extend_request      | ! Run:NOT_EXTENDABLE
+prompted                  | receive extend              | ! Run:STALE
+prompted                  | receive extend_deny         | ! Run:STALE
+prompted                  | askextension                | ! Run:NOT_EXTENDABLE
+prompted                  | decideextension             | ! Run:STALE
+prompted                  | told                        | ! Run:STALE
+prompted                  | fail extend                 | ! Run:STALE
+prompted                  | remind                      | unchanged
+requested                 | receive extend_request      | ! Run:NOT_EXTENDABLE
+requested                 | receive extend              | ! Run:STALE
+requested                 | receive extend_deny         | ! Run:STALE
+requested                 | askextension                | ! Run:NOT_EXTENDABLE
+requested                 | decideextension             | ! Run:STALE
+requested                 | told                        | ! Run:STALE
+requested                 | fail extend                 | ! Run:STALE
+requested                 | remind                      | unchanged
+approved                  | receive extend_request      | ! Run:NOT_EXTENDABLE
+approved                  | receive extend              | ! Run:STALE
+approved                  | receive extend_deny         | ! Run:STALE
+approved                  | askextension                | ! Run:NOT_EXTENDABLE
+approved                  | decideextension             | ! Run:STALE
+approved                  | told                        | ! Run:STALE
+approved                  | fail extend                 | ! Run:STALE
+approved                  | remind                      | unchanged
+denied                    | receive extend_request      | ! Run:NOT_EXTENDABLE
+denied                    | receive extend              | ! Run:STALE
+denied                    | receive extend_deny         | ! Run:STALE
+denied                    | askextension                | ! Run:NOT_EXTENDABLE
+denied                    | decideextension             | ! Run:STALE
+denied                    | told                        | ! Run:STALE
+denied                    | fail extend                 | ! Run:STALE
+denied                    | remind                      | unchanged
+expired                   | receive extend_request      | ! Run:NOT_EXTENDABLE
+expired                   | receive extend              | ! Run:STALE
+expired                   | receive extend_deny         | ! Run:STALE
+expired                   | askextension                | ! Run:NOT_EXTENDABLE
+expired                   | decideextension             | ! Run:STALE
+expired                   | told                        | ! Run:STALE
+expired                   | fail extend                 | ! Run:STALE
+expired                   | remind                      | unchanged
+cancelled                 | receive extend_request      | ! Run:NOT_EXTENDABLE
+cancelled                 | receive extend              | ! Run:STALE
+cancelled                 | receive extend_deny         | ! Run:STALE
+cancelled                 | askextension                | ! Run:NOT_EXTENDABLE
+cancelled                 | decideextension             | ! Run:STALE
+cancelled                 | told                        | ! Run:STALE
+cancelled                 | fail extend                 | ! Run:STALE
+cancelled                 | remind                      | unchanged
+escalated                 | receive extend_request      | escalated | - | extend_request | +1m0s | -
+escalated                 | receive extend              | ! Run:STALE
+escalated                 | receive extend_deny         | ! Run:STALE
+escalated                 | askextension                | escalated | extend_request | - | +50m0s | -
+escalated                 | decideextension             | ! Run:STALE
+escalated                 | told                        | ! Run:STALE
+escalated                 | fail extend                 | ! Run:STALE
+escalated                 | remind                      | unchanged
+deescalated               | receive extend_request      | ! Run:NOT_EXTENDABLE
+deescalated               | receive extend              | ! Run:STALE
+deescalated               | receive extend_deny         | ! Run:STALE
+deescalated               | askextension                | ! Run:NOT_EXTENDABLE
+deescalated               | decideextension             | ! Run:STALE
+deescalated               | told                        | ! Run:STALE
+deescalated               | fail extend                 | ! Run:STALE
+deescalated               | remind                      | unchanged
+escalated                 | receive extend_request of another length | ! Run:NOT_EXTENDABLE
+escalated                 | receive extend of another   | ! Run:STALE
+escalated                 | askextension, allowed       | escalated | extend_request/intercepted extend | - | +1m0s | -
+escalated                 | askextension, denied        | escalated | extend_request/intercepted extend_deny | - | +50m0s | -
+escalated                 | askextension, approved      | ! Run:ILLEGAL_MOVE
+escalated                 | askextension by nobody      | escalated | extend_request extend | - | +1m0s | -
+escalated                 | decideextension of nothing  | ! Run:ILLEGAL_MOVE
+granting                  | receive extend_request      | ! Run:NOT_EXTENDABLE
+forever                   | receive extend_request      | ! Run:NOT_EXTENDABLE
+escalated, over           | receive extend_request      | ! Run:NOT_EXTENDABLE
+escalated, over           | askextension                | ! Run:NOT_EXTENDABLE
+missing                   | receive extend_request      | escalated | - | extend_request | +1m0s | -
+lingering                 | receive extend_request      | ! Run:NOT_EXTENDABLE
+asked                     | receive extend_request      | ! Run:NOT_EXTENDABLE
+claimed                   | receive extend_request      | ! Run:NOT_EXTENDABLE
+claimed                   | askextension                | ! Run:NOT_EXTENDABLE
+more, asked               | receive extend_request      | unchanged
+more, pending             | receive extend_request      | unchanged
+more, pending             | receive extend              | escalated | - | extend | +1m0s | -
+more, pending             | receive extend_deny         | escalated | - | extend_deny | +1m0s | -
+more, pending             | receive extend of another   | ! Run:STALE
+more, pending             | decideextension             | escalated | extend | - | +1m0s | -
+more, pending             | decideextension by two      | escalated | extend/in_progress | - | +50m0s | -
+more, pending             | decideextension, denied     | escalated | extend_deny | - | +1m0s | -
+more, pending             | decideextension, denied by a rule | escalated | extend/intercepted extend_deny | - | +50m0s | -
+more, pending             | askextension                | ! Run:NOT_EXTENDABLE
+more, pending             | receive deescalate          | escalated | - | deescalate | now | -
+more, pending             | remind                      | unchanged
+more, pending             | claim                       | ! Run:ILLEGAL_MOVE
+more, too late            | receive extend              | ! Run:STALE
+more, too late            | receive extend_deny         | ! Run:STALE
+more, too late            | decideextension             | ! Run:STALE
+more, too late            | claim                       | escalated | - | - | +1m0s | -
+more, while ending        | receive extend              | ! Run:STALE
+more, while ending        | decideextension             | ! Run:STALE
+more, while ending        | claim                       | escalated | - | deescalate | +1m0s | -
+more, claimed             | receive extend              | ! Run:STALE
+more, claimed             | decideextension             | ! Run:STALE
+more, claimed             | decideextension, denied     | ! Run:STALE
+more, claimed             | deescalate                  | deescalated | extend_expire deescalate | - | - | -
+more, claimed             | spare                       | escalated | deescalate/intercepted | - | +50m0s | -
+extended                  | receive extend_request      | escalated | - | extend_request | +1m0s | -
+extended                  | receive extend              | ! Run:ALREADY_DECIDED
+extended                  | told                        | escalated | - | - | +1h20m0s | -
+extended                  | told the old end            | unchanged
+extended                  | told, pending               | escalated | - | - | +20s | -
+extended                  | fail extend                 | escalated | extend/in_progress | - | +5s | -
+extended                  | fail extend for good        | escalated | extend/in_progress | - | +1h20m0s | -
+extended                  | dispatch                    | escalated | - | - | +6m0s | 1 runs
+extended                  | receive deescalate          | escalated | - | deescalate | now | -
+extended                  | retry                       | unchanged
+extended, told            | receive extend_request      | escalated | - | extend_request | +1m0s | -
+extended, told            | told                        | ! Run:STALE
+extended, told            | fail extend                 | ! Run:STALE
+extended, told            | dispatch                    | unchanged
+extended, not told        | told                        | escalated | - | - | +1h20m0s | -
+extended, not told        | fail extend                 | escalated | ~extend/in_progress | - | +10s | -
+extended, not told        | retry                       | escalated | ~extend/in_progress | - | +1m0s | -
+extended, not told        | dispatch                    | escalated | - | - | +5s | 1 runs
+extended, not told        | receive deescalate          | escalated | - | deescalate | now | -
+extended, for good        | told                        | escalated | - | - | +1h20m0s | -
+extended, for good        | retry                       | escalated | ~extend/in_progress | - | +1m0s | -
+extended, for good        | dispatch                    | unchanged
+extended, old end         | claim                       | ! Run:ILLEGAL_MOVE
+extended, old end         | receive extend_request      | escalated | - | extend_request | +1m0s | -
+extended, old end         | told                        | escalated | - | - | +30m0s | -
+extended, new end         | claim                       | escalated | - | - | +1m0s | -
+extended, new end         | receive extend_request      | ! Run:NOT_EXTENDABLE
+extended, new end         | told                        | escalated | - | - | now | -
+reminded, requested       | remind                      | requested | - | - | +15m0s | -
+reminded, requested       | receive approve             | requested | - | approve | +1m0s | -
+reminded, ends            | remind                      | escalated | - | - | +6m0s | -
+reminded, ends            | receive extend_request      | escalated | - | extend_request | now | -
+more, pending             | receive extend_request of another length | ! Run:NOT_EXTENDABLE
 `
 
 // TestApply_Large: above MaxRunBytes only removal is accepted, and what clocks say.

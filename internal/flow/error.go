@@ -37,6 +37,7 @@ const (
 	CodeNoApprover      Code = "Run:NOBODY_CAN_APPROVE"     // fewer possible approvers than required
 	CodeIdempotency     Code = "Request:IDEMPOTENCY_KEY"    // same key, other body
 	CodeInvalidRun      Code = "DeescalateAPI:INVALID_RUN"  // the run is not escalated
+	CodeNotExtendable   Code = "Run:NOT_EXTENDABLE"         // its access can't be extended, or not by that much, or not any more
 	CodeNothingFailed   Code = "Run:NOTHING_FAILED"         // no step of the run waits to be tried again
 	CodeHandler         Code = "Handler:FAILED"             // a customer's Lambda or handler failed
 	CodeIgnored         Code = "Handler:IGNORED"            // a hook wants nothing to happen, and says why

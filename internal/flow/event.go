@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// EventName names what happened, in Sym's words (and "cancel", ours).
+// EventName names what happened, in Sym's words (and ours: "cancel" and those about "extend").
 type EventName string
 
 // The events of a run.
@@ -19,13 +19,18 @@ const (
 	EventDeny           EventName = "deny"
 	EventCancel         EventName = "cancel"
 	EventEscalate       EventName = "escalate"
+	EventExtendRequest  EventName = "extend_request"
+	EventExtend         EventName = "extend"
+	EventExtendDeny     EventName = "extend_deny"
+	EventExtendExpire   EventName = "extend_expire" // nobody decided before the end
 	EventDeescalate     EventName = "deescalate"
 )
 
 // EventNames lists them all, in the order of a run's life.
 var EventNames = []EventName{
 	EventPrompt, EventRequest, EventRequestForward, EventRequestExpire,
-	EventApprove, EventDeny, EventCancel, EventEscalate, EventDeescalate,
+	EventApprove, EventDeny, EventCancel, EventEscalate,
+	EventExtendRequest, EventExtend, EventExtendDeny, EventExtendExpire, EventDeescalate,
 }
 
 // EventState is Sym's state.status.
@@ -88,6 +93,8 @@ const (
 	KeyForwardReason   = "forward_reason"   // ActionTimeout or ActionUndeliverable
 	KeyForwardMessage  = "forward_message"  // why the tier could not be reached
 	KeyExpiresAt       = "expires_at"       // when access will end, in RFC 3339
+	KeyExtendBy        = "extend_by"        // by how much access was to end later, or does, in seconds
+	KeyExtendReason    = "extend_reason"    // why, as whoever asked for it wrote
 	KeyDeescalateType  = "deescalate_type"  // Scheduled or Manual
 	KeyStillHeld       = "still_held"       // keys of entitlements that stay because other runs hold them
 	KeyKept            = "kept"             // keys of entitlements that stay because they predate us
@@ -102,7 +109,7 @@ const (
 
 // EventKeys lists them all.
 var EventKeys = []string{
-	KeyTarget, KeyTargetSRN, KeyTargetIdentity, KeyDecisionMessage, KeyAsked, KeyVoided, KeyForwardReason, KeyForwardMessage, KeyExpiresAt,
+	KeyTarget, KeyTargetSRN, KeyTargetIdentity, KeyDecisionMessage, KeyAsked, KeyVoided, KeyForwardReason, KeyForwardMessage, KeyExpiresAt, KeyExtendBy, KeyExtendReason,
 	KeyDeescalateType, KeyStillHeld, KeyKept, KeyStillGrantedBy, KeyLingering, KeyAgain, KeyWarnings, KeyEntitlements, KeyRetriedBy, KeyRetriedAt,
 }
 

@@ -64,6 +64,10 @@ func TestEventNames(t *testing.T) {
 		EventDeny:           {true, true, false},
 		EventCancel:         {false, true, false}, // ours, so Sym's SDK has no hooks for it
 		EventEscalate:       {true, false, true},
+		EventExtendRequest:  {true, false, false},
+		EventExtend:         {true, false, true},
+		EventExtendDeny:     {true, false, false},
+		EventExtendExpire:   {false, false, false}, // part of the end, whose hooks are told
 		EventDeescalate:     {true, false, true},
 	}
 	for _, name := range EventNames {

@@ -26,10 +26,10 @@ func FailureOf(err error) Failure {
 	return Failure{Code: CodeOf(err), Message: Clip(UserMessage(err), 2000), Retryable: Retryable(err)}
 }
 
-// Fail records that granting (EventEscalate) or taking away (EventDeescalate)
-// did not work. The status stays; the run says when it is tried again.
-// Granting stops trying by itself after MaxGrantAttempts or when it is of no
-// use; taking away never stops. The steps that take a signal wait for Retry.
+// Fail records that granting (EventEscalate), telling targets a later end
+// (EventExtend) or taking away (EventDeescalate) did not work. The status stays; the
+// run says when it is tried again. Granting stops trying by itself after
+// MaxGrantAttempts or when it is of no use; taking away never stops. The steps that take a signal wait for Retry.
 type Fail struct {
 	Step   EventName
 	Reason Failure
@@ -71,6 +71,8 @@ func (in Fail) apply(r *Run, now time.Time) error {
 		}
 		f.RetryAt = now.Add(max(min(in.Wait, MaxRemovalBackOff), backOff(f.Attempts, 5*time.Second, MaxRemovalBackOff)))
 		r.Access.Removal.Owner, r.Access.Removal.Until, r.Access.Waiting = "", time.Time{}, nil
+	case EventExtend:
+		return r.failTelling(f, in.Wait, now)
 	case EventRequest, EventRequestForward, EventRequestExpire:
 		s, ok := r.Head()
 		from := map[bool]Status{true: Prompted, false: Requested}[in.Step == EventRequest]
@@ -121,7 +123,7 @@ func (in Retry) apply(r *Run, now time.Time) error {
 	if r.Error.Step == EventDeescalate && !r.Error.RetryAt.After(now) && !r.PutOff(EventDeescalate) {
 		return ErrUnchanged // it is due already
 	}
-	if r.Error.Step == EventEscalate && r.removing() {
+	if (r.Error.Step == EventEscalate || r.Error.Step == EventExtend) && r.removing() {
 		return stale
 	}
 	if r.Error.Step == EventEscalate && r.Size > MaxRunBytes {
@@ -142,6 +144,9 @@ func (in Retry) apply(r *Run, now time.Time) error {
 		e.Fields[KeyRetriedBy] = in.Actor.Display()
 		e.Fields[KeyRetriedAt] = now.Format(time.RFC3339Nano)
 	})
+	if r.Access.Live() && r.Access.Untold != nil {
+		r.Access.Untold = &Untold{}
+	}
 	if missing {
 		return nil
 	}

@@ -32,13 +32,15 @@ func accessFlow() *Flow {
 			Name: "databases", Type: "http", Settings: map[string]string{"url": "https://grants.example.com/sym"},
 			Targets: []Target{ordersDB},
 		},
-		Params: Params{AllowRevoke: true, ScheduleDeescalation: true},
+		Params: Params{AllowRevoke: true, ScheduleDeescalation: true, NoReminders: true,
+			Extend: &Extend{Max: 2, For: []Duration{Duration(time.Hour), Duration(30 * time.Minute)}, Approval: ExtendSame},
+		},
 	}
 }
 
 func approvalFlow() *Flow {
 	f := accessFlow()
-	f.Name, f.Label, f.Strategy = "deploy", "Deploy", nil
+	f.Name, f.Label, f.Strategy, f.Params.Extend = "deploy", "Deploy", nil, nil
 	return f
 }
 
@@ -105,6 +107,23 @@ func forward(r Run, now time.Time, a Action) Run {
 	in.Message = "channel #access does not exist"
 	r = must(r, now, in)
 	return must(r, now, Forward{SignalID: r.Signals[len(r.Signals)-1].ID})
+}
+
+// askMore asks for more time, and takes that.
+func askMore(r Run, now time.Time, by time.Duration, who Actor) Run {
+	r = must(r, now, more(by, who))
+	return must(r, now, AskExtension{SignalID: r.Signals[len(r.Signals)-1].ID})
+}
+
+// more is how somebody asks for more time.
+func more(by time.Duration, who Actor) Receive {
+	return Receive{Action: ActionExtendRequest, Actor: who, Channel: ChannelSlack, By: by, Message: "not done yet"}
+}
+
+// decideMore decides what was asked for, and takes that.
+func decideMore(r Run, now time.Time, a Action, who Actor) Run {
+	r = must(r, now, Receive{Action: a, Actor: who, Channel: ChannelSlack, Extension: r.Extension.EventID})
+	return must(r, now, DecideExtension{SignalID: r.Signals[len(r.Signals)-1].ID})
 }
 
 var intend = Intend{

@@ -242,7 +242,11 @@ type Params struct {
 	AdditionalHeaderText string        `json:"additional_header_text,omitempty"`
 	PromptFields         []PromptField `json:"prompt_fields,omitempty"`
 	// MaxDuration bounds every duration of the flow; zero is unbounded.
-	MaxDuration  Duration    `json:"max_duration,omitempty"`
+	MaxDuration Duration `json:"max_duration,omitempty"`
+	// Extend says whether and by how much access may be extended; nil: not at all.
+	Extend *Extend `json:"extend,omitempty"`
+	// NoReminders keeps people from being reminded of what waits for them.
+	NoReminders  bool        `json:"no_reminders,omitempty"`
 	Approval     Approval    `json:"approval"`
 	OnApprove    *LambdaCall `json:"on_approve,omitempty"`
 	AfterApprove *LambdaCall `json:"after_approve,omitempty"`

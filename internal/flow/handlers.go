@@ -21,10 +21,12 @@ const (
 // works; nothing asks them.
 var legacyHandlers = []string{"get_timeout", "get_title", "get_message"}
 
-// hookEvents are the events that hooks know. Our own, cancel, has none.
+// hookEvents are the events that hooks know: not cancel, which is the requester's
+// own, nor extend_expire, which is part of the end.
 var hookEvents = []EventName{
 	EventPrompt, EventRequest, EventRequestForward, EventRequestExpire,
-	EventApprove, EventDeny, EventEscalate, EventDeescalate,
+	EventApprove, EventDeny, EventEscalate,
+	EventExtendRequest, EventExtend, EventExtendDeny, EventDeescalate,
 }
 
 // HookBefore is the hook that is asked before an event takes place.

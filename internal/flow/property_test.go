@@ -55,7 +55,10 @@ func TestApply_properties(t *testing.T) {
 
 // begin starts a run, of any kind.
 func begin(t *rapid.T) *world {
-	f := rapid.SampledFrom([]*Flow{accessFlow(), accessFlow(), accessFlow(), approvalFlow()}).Draw(t, "flow")
+	unasked, reminds := accessFlow(), accessFlow()
+	unasked.Params.Extend.Approval, unasked.Params.MaxDuration = ExtendNone, Duration(2*time.Hour)
+	reminds.Params.NoReminders = false
+	f := rapid.SampledFrom([]*Flow{accessFlow(), unasked, reminds, approvalFlow()}).Draw(t, "flow")
 	w := &world{now: t0}
 	w.send(t, Start{
 		ID: runID, Flow: f, Requester: requester, Source: ChannelSlack,
@@ -117,6 +120,12 @@ func (w *world) draw(t *rapid.T) Input {
 			Step: rapid.SampledFrom([]EventName{EventEscalate, EventDeescalate, EventApprove}).Draw(t, "waiting"), Owner: owner, Text: "it works on it",
 			After: rapid.SampledFrom([]time.Duration{0, 5 * time.Minute}).Draw(t, "look"), Accepted: w.vouched(t),
 		},
+		more(30*time.Minute, who), more(rapid.SampledFrom([]time.Duration{time.Hour, 2 * time.Hour}).Draw(t, "more"), who),
+		w.decides(t, ActionExtend, who), w.decides(t, ActionExtendDeny, who),
+		AskExtension{SignalID: id, Ruling: w.moreRuling(t), Hooks: w.hooks(t)},
+		DecideExtension{SignalID: id, Ruling: w.moreRuling(t), Hooks: w.hooks(t), Required: rapid.IntRange(0, 2).Draw(t, "of them")},
+		Told{End: w.run.ends(), Pause: rapid.SampledFrom([]time.Duration{0, time.Minute}).Draw(t, "pause")}, Told{End: w.now},
+		Fail{Step: EventExtend, Reason: failure}, Remind{},
 		Retry{Actor: who}, Miss{}, Find{}, Miss{Key: "b"}, Find{Key: "b"}, Linger{}, Dispatch{}, Wait{Attempt: w.run.Execution.Attempt, Token: "token"},
 	}).Draw(t, "input")
 }
@@ -158,7 +167,7 @@ func (w *world) hooks(t *rapid.T) []string {
 	if !rapid.Bool().Draw(t, "has hooks") {
 		return nil
 	}
-	return []string{"on_escalate", "after_request", "after_approve", "after_deny", "after_request_expire", "after_escalate", "after_deescalate"}
+	return []string{"on_escalate", "after_request", "after_approve", "after_deny", "after_request_expire", "after_escalate", "after_extend_request", "after_extend", "after_extend_deny", "after_deescalate"}
 }
 
 // ruling is what a hook puts in an event's place, now and then.
@@ -167,6 +176,23 @@ func (w *world) ruling(t *rapid.T) *Ruling {
 		return nil
 	}
 	return &Ruling{Event: rapid.SampledFrom([]EventName{EventApprove, EventDeny}).Draw(t, "ruling"), Fields: map[string]any{"reason": "a rule"}}
+}
+
+// moreRuling is what a hook puts behind an event about more time, now and then.
+func (w *world) moreRuling(t *rapid.T) *Ruling {
+	if rapid.IntRange(0, 4).Draw(t, "ruled on more") > 0 {
+		return nil
+	}
+	return &Ruling{Event: rapid.SampledFrom([]EventName{EventExtend, EventExtendDeny, EventApprove}).Draw(t, "ruling on more")}
+}
+
+// decides is somebody's decision on the extension that is asked for, or on another.
+func (w *world) decides(t *rapid.T, a Action, who Actor) Input {
+	of := w.run.asked()
+	if rapid.IntRange(0, 4).Draw(t, "another extension") == 0 {
+		of = EventID(runID, rapid.IntRange(1, w.run.Seq+1).Draw(t, "extension"))
+	}
+	return Receive{Action: a, Actor: who, Channel: ChannelSlack, Extension: of}
 }
 
 // failing is a handler that fails before a step which takes a signal.
@@ -221,6 +247,9 @@ func (w *world) work(owner string) Input {
 			return news(r, ActionTimeout)
 		}
 	}
+	if at := r.ReminderDue(w.now); !at.IsZero() && !w.now.Before(at) {
+		return Remind{}
+	}
 	head, _ := r.Head()
 	var in Input
 	switch Next(r) {
@@ -232,8 +261,13 @@ func (w *world) work(owner string) Input {
 			return After{EventID: call.EventID}
 		}
 		in = Decide{SignalID: head.ID}
-		if head.Action == ActionReview {
+		switch head.Action {
+		case ActionReview:
 			return Refuse{SignalID: head.ID}
+		case ActionExtendRequest:
+			in = AskExtension{SignalID: head.ID}
+		case ActionExtend, ActionExtendDeny:
+			in = DecideExtension{SignalID: head.ID}
 		}
 	case StepForward:
 		in = Forward{SignalID: head.ID}
@@ -244,6 +278,8 @@ func (w *world) work(owner string) Input {
 			return intend
 		}
 		return w.allDone(EventEscalate, owner)
+	case StepExtend:
+		return Told{End: r.Access.End}
 	default:
 		return nil
 	}
@@ -417,7 +453,7 @@ func check(t *rapid.T, before, after Run, in Input, now time.Time) {
 		if b := before.Access; b != nil {
 			facts := func(a Access) Access {
 				a.Seen, a.End, a.Output, a.Removal, a.Removed, a.Lingering = time.Time{}, time.Time{}, nil, Removal{}, time.Time{}, time.Time{}
-				a.BusyUntil, a.LookAt, a.Waiting = time.Time{}, time.Time{}, nil
+				a.BusyUntil, a.LookAt, a.Waiting, a.Untold = time.Time{}, time.Time{}, nil, nil
 				a.Entitlements = slices.Clone(a.Entitlements)
 				for i, p := range a.Entitlements { // how they stand is none
 					a.Entitlements[i] = Part{Entitlement: p.Entitlement}
@@ -430,15 +466,16 @@ func check(t *rapid.T, before, after Run, in Input, now time.Time) {
 			if !reflect.DeepEqual(facts(*a), facts(*b)) {
 				fail("the facts of the grant changed")
 			}
-			if a.End.IsZero() != b.End.IsZero() || a.End.After(b.End) {
+			if a.End.IsZero() != b.End.IsZero() || a.End.After(b.End) && !recorded[EventExtend] {
 				fail("the end moved from %v to %v", b.End, a.End)
 			}
 		}
-		if latest := a.First.Add(GrantWindow + after.Duration()); a.End.After(latest) || a.End.IsZero() != (after.DurationSeconds == 0) {
+		if latest := a.First.Add(GrantWindow + after.Duration() + time.Duration(after.ExtendedSeconds)*time.Second); a.End.After(latest) || a.End.IsZero() != (after.DurationSeconds == 0) {
 			fail("the end is %v, at the latest it would be %v", a.End, latest)
 		}
 	}
 
+	checkExtension(fail, before, after, now)
 	checkParts(fail, before, after, now)
 	checkDue(fail, after, now)
 	checkRemovable(fail, after, now)
@@ -466,7 +503,13 @@ func checkDue(fail func(string, ...any), r Run, now time.Time) {
 	if ends && r.Due.After(end) {
 		fail("due %v, after the end of its access %v", r.Due, end)
 	}
-	if at := r.Deadline(); !at.IsZero() && !waiting && !after && !ends && !r.Due.Equal(at) {
+	if at := r.WorkDue(); r.Due.After(at) && !at.IsZero() {
+		fail("due %v, and is to move on at %v", r.Due, at)
+	}
+	if remind := r.ReminderDue(now); !remind.IsZero() && r.Due.After(remind) {
+		fail("due %v, after the reminder at %v", r.Due, remind)
+	}
+	if at := r.Deadline(); r.Form.NoReminders && !at.IsZero() && !waiting && !after && !ends && !r.Due.Equal(at) {
 		fail("waits until %v, but is due %v", at, r.Due)
 	}
 	if step != StepDone && step != StepAwait && r.Due.After(now.Add(time.Hour)) {
@@ -500,6 +543,44 @@ func checkRemovable(fail func(string, ...any), r Run, now time.Time) {
 	gone, err := Apply(claimed, Deescalate{Owner: "checker"}, at)
 	if err != nil || gone.Status != Deescalated || gone.Access.Live() {
 		fail("live access can't be taken away when it is due: %v", err)
+	}
+}
+
+// checkExtension: the end moves by what was decided, as often and as far as the flow
+// allows, and never once the access is being taken away.
+func checkExtension(fail func(string, ...any), before, after Run, now time.Time) {
+	rule, by := after.Form.Extend, time.Duration(after.ExtendedSeconds-before.ExtendedSeconds)*time.Second
+	if by == 0 {
+		if after.Extended != before.Extended {
+			fail("extended %d times, by nothing", after.Extended)
+		}
+		if x := after.Extension; x != nil && len(x.Approvals) >= max(after.Deciders.Required, 1) {
+			fail("%d approvals of %d, and no decision", len(x.Approvals), after.Deciders.Required)
+		}
+		if before.Extension == nil && after.Extension != nil && rule.Approval == ExtendNone {
+			fail("somebody is asked")
+		}
+		return
+	}
+	e, told := after.Last(EventExtend)
+	switch {
+	case before.removing() || before.Status != Escalated && before.Status != Approved || !before.Access.Live() || !now.Before(before.Access.End):
+		fail("what is ending was extended")
+	case !slices.Contains(rule.For, Duration(by)) || after.Extended != before.Extended+1 || after.Extended > rule.Max:
+		fail("extended by %s, %d times", by, after.Extended)
+	case after.Form.MaxDuration > 0 && after.Duration()+time.Duration(after.ExtendedSeconds)*time.Second > time.Duration(after.Form.MaxDuration):
+		fail("extended beyond what the flow allows")
+	case !after.Access.End.Equal(before.Access.End.Add(by)) || after.Access.Untold == nil:
+		fail("the end moved from %v to %v", before.Access.End, after.Access.End)
+	case !told || e.Fields[KeyExpiresAt] != after.Access.End.Format(time.RFC3339Nano) || len(after.Events) == len(before.Events):
+		fail("extended without a record of it: %+v", e)
+	case after.Extension != nil:
+		fail("decided, and still to be decided")
+	}
+	if byRule := e.Channel == ChannelSDK; rule.Approval == ExtendSame && !byRule && e.Actor.Kind != KindSystem {
+		if before.Extension == nil || len(before.Extension.Approvals)+1 < after.Deciders.Required {
+			fail("extended by %d of %d", 1, after.Deciders.Required)
+		}
 	}
 }
 

@@ -190,6 +190,14 @@ type Run struct {
 	Turn *Waiting `json:"turn,omitempty"`
 	// Access is set once a grant is intended; it holds all that removal needs.
 	Access *Access `json:"access,omitempty"`
+	// Extension is more time that was asked for and is to be decided; nil when none.
+	Extension *Extension `json:"extension,omitempty"`
+	// Extended is how often the access was extended, and by how much altogether.
+	Extended        int         `json:"extended,omitempty"`
+	ExtendedSeconds int64       `json:"extended_seconds,omitempty"`
+	ExtendKeys      []ExtendKey `json:"extend_keys,omitempty"`
+	// Reminders that were set, oldest first.
+	Reminders []Reminder `json:"reminders,omitempty"`
 	// Error is the failure that keeps the run from going on; nil when none.
 	Error *Failure `json:"error,omitempty"`
 	// Postponed is set while the run waits because its target is sick; nil when not.
@@ -205,6 +213,11 @@ type Form struct {
 	Fields          []FormField `json:"fields,omitempty"` // in the order of the flow's form
 	AllowRevoke     bool        `json:"allow_revoke,omitempty"`
 	IncludeDecision bool        `json:"include_decision_message,omitempty"`
+	// Extend says by how much access may be extended, and MaxDuration how long it may
+	// be altogether; nil and zero: not at all, and without a bound.
+	Extend      *Extend  `json:"extend,omitempty"`
+	MaxDuration Duration `json:"max_duration,omitempty"`
+	NoReminders bool     `json:"no_reminders,omitempty"`
 }
 
 // FormField is what a message needs to show a field's value.
@@ -216,7 +229,10 @@ type FormField struct {
 
 // shownForm is how runs of the flow are shown.
 func (f *Flow) shownForm() Form {
-	form := Form{AllowRevoke: f.Params.AllowRevoke, IncludeDecision: f.Params.IncludeDecision}
+	form := Form{
+		AllowRevoke: f.Params.AllowRevoke, IncludeDecision: f.Params.IncludeDecision,
+		Extend: f.Params.Extend, MaxDuration: f.Params.MaxDuration, NoReminders: f.Params.NoReminders,
+	}
 	for _, p := range f.Fields() {
 		form.Fields = append(form.Fields, FormField{Name: p.Name, Title: p.Title(), Type: p.Type})
 	}
@@ -232,14 +248,17 @@ const (
 	ActionApprove       Action = "approve"
 	ActionDeny          Action = "deny"
 	ActionCancel        Action = "cancel"
-	ActionTimeout       Action = "timeout"       // a tier's, or a prompt's, time is over
-	ActionUndeliverable Action = "undeliverable" // a tier can't be reached
-	ActionReview        Action = "review"        // the configuration, or who the requester is, has changed
+	ActionTimeout       Action = "timeout"        // a tier's, or a prompt's, time is over
+	ActionUndeliverable Action = "undeliverable"  // a tier can't be reached
+	ActionReview        Action = "review"         // the configuration, or who the requester is, has changed
+	ActionExtendRequest Action = "extend_request" // somebody asks for more time
+	ActionExtend        Action = "extend"         // and gets it
+	ActionExtendDeny    Action = "extend_deny"    // or not
 	ActionDeescalate    Action = "deescalate"
 )
 
 // Actions lists them all.
-var Actions = []Action{ActionRequest, ActionApprove, ActionDeny, ActionCancel, ActionTimeout, ActionUndeliverable, ActionReview, ActionDeescalate}
+var Actions = []Action{ActionRequest, ActionApprove, ActionDeny, ActionCancel, ActionTimeout, ActionUndeliverable, ActionReview, ActionExtendRequest, ActionExtend, ActionExtendDeny, ActionDeescalate}
 
 // Signal is an event that is not processed yet.
 type Signal struct {
@@ -250,6 +269,12 @@ type Signal struct {
 	At      time.Time `json:"at"`
 	Tier    int       `json:"tier,omitempty"`    // of a time-out or delivery
 	Message string    `json:"message,omitempty"` // decision message, or why undeliverable
+	// Seconds is by how much ActionExtendRequest asks to extend access, and Owner who
+	// answers for the token that asks. Extension is the event by which that was asked
+	// for which ActionExtend and ActionExtendDeny decide.
+	Seconds   int64  `json:"seconds,omitempty"`
+	Owner     *Actor `json:"token_owner,omitempty"`
+	Extension string `json:"extension,omitempty"`
 	// Via is the message whose button was pressed; nil where there is none.
 	Via *MessageRef `json:"via,omitempty"`
 	// About is the digest of what was asked for when a decision came: it counts for
@@ -369,9 +394,10 @@ func (r *Run) AskedFor() (string, error) {
 }
 
 // Asks tells whether it is this person's own request: it is for them, they made it
-// for somebody else, or whoever made it has a token of theirs.
+// for somebody else, whoever made it has a token of theirs, or they have asked for
+// the extension that is to be decided.
 func (r *Run) Asks(who Actor) bool {
-	return r.Requester.Same(who) || r.Asker != nil && r.Asker.Same(who) || r.Owner != nil && r.Owner.Same(who)
+	return r.Requester.Same(who) || r.Asker != nil && r.Asker.Same(who) || r.Owner != nil && r.Owner.Same(who) || r.Extension.asks(who)
 }
 
 // owns is Asks for certain: it is asked to let people take back what is theirs.

@@ -198,6 +198,18 @@ func wholeRun() Run {
 	failure := r.Error
 	r = tick(r, Deescalate{Owner: "worker", StillHeld: []string{"http:orders:requester@example.com"}})
 	// What no run has at its end, but a stored one may have.
+	r.Form.NoReminders, r.Form.MaxDuration = true, Duration(8*time.Hour)
+	r.Extended, r.ExtendedSeconds = 1, 1800
+	r.Extension = &Extension{
+		EventID: r.nextID(), Actor: approver, Owner: &second, Channel: ChannelAPI, At: now, Seconds: 3600, Reason: "not done yet",
+		Approvals: []CountedApproval{{EventID: approved, Actor: second, At: now}},
+	}
+	r.ExtendKeys = []ExtendKey{{Key: "00112233", EventID: r.Extension.EventID, Seconds: 3600}}
+	r.Access.Untold = &Untold{Attempts: 1, LookAt: now, Stuck: true}
+	r.Reminders = []Reminder{{Of: RemindDeciders, At: now, Tier: 1}, {Of: RemindRequester, At: now, End: now}}
+	r.Signals = append(r.Signals, Signal{
+		ID: r.nextID(), Action: ActionExtendRequest, Actor: requester, Channel: ChannelSlack, At: now, Seconds: 1800, Owner: &second, Extension: r.Extension.EventID,
+	})
 	r.Error = failure
 	r.After = []AfterCall{{EventID: approved, Event: EventApprove}}
 	r.Signals = append(r.Signals, Signal{ID: r.nextID(), Action: ActionUndeliverable, Actor: System, Channel: ChannelInternal, At: now, Tier: 1, Message: "no such user", Result: &Result{Output: json.RawMessage(`{}`)}})

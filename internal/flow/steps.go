@@ -16,6 +16,7 @@ const (
 	StepForward  Step = "forward"  // ask the next tier, or give up
 	StepVouch    Step = "vouch"    // ask whether the requester may still be granted
 	StepEscalate Step = "escalate" // grant
+	StepExtend   Step = "extend"   // tell the schedule and the target that access ends later
 	StepDone     Step = "done"     // nothing left for the workflow to do
 )
 
@@ -74,6 +75,7 @@ var Steps = []StepSpec{
 	{Name: StepForward, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}},
 	{Name: StepVouch, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}},
 	{Name: StepEscalate, Function: "access", Timeout: 5 * time.Minute, Retry: []RetrySpec{passing}},
+	{Name: StepExtend, Function: "access", Timeout: 5 * time.Minute, Retry: []RetrySpec{passing}},
 	{Name: StepDone},
 }
 
@@ -125,6 +127,8 @@ func Next(r Run) Step {
 			return StepVouch
 		}
 		return StepEscalate
+	case r.telling() && !r.Access.Untold.Stuck:
+		return StepExtend
 	}
 	return StepDone
 }
@@ -293,6 +297,9 @@ func (r *Run) PausedUntil() time.Time {
 	if r.Error != nil && (step == StepEscalate || step == StepRoute && r.Error.Step == EventRequest) {
 		at = r.Error.RetryAt
 	}
+	if step == StepExtend {
+		at = r.Access.Untold.LookAt
+	}
 	if until := r.putOffUntil(EventEscalate); step == StepEscalate && until.After(at) {
 		at = until
 	}
@@ -303,8 +310,18 @@ func (r *Run) PausedUntil() time.Time {
 }
 
 // nextLook is when the sweep has to look at the run at the latest, even if all
-// else fails: the earliest of the times that the run waits for.
+// else fails: when it is to move on, or a reminder's time comes.
 func nextLook(r *Run) time.Time {
+	at := r.WorkDue()
+	if remind := r.ReminderDue(r.Touched); !remind.IsZero() && (at.IsZero() || remind.Before(at)) {
+		return remind
+	}
+	return at
+}
+
+// WorkDue is when the run has to move on at the latest: the earliest of the times
+// that it waits for. Zero: it waits for nothing.
+func (r *Run) WorkDue() time.Time {
 	var at time.Time
 	earliest := func(t time.Time) {
 		if !t.IsZero() && (at.IsZero() || t.Before(at)) {

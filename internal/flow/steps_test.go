@@ -17,6 +17,10 @@ deny             | decide   | decide    | decide   | decide  | decide  | decide 
 cancel           | decide   | decide    | decide   | decide  | decide  | decide    | decide    | decide      | decide        | decide
 timeout          | forward  | forward   | forward  | forward | forward | forward   | forward   | forward     | forward       | forward
 undeliverable    | forward  | forward   | forward  | forward | forward | forward   | forward   | forward     | forward       | forward
+extend_request   | decide   | decide    | decide   | decide  | decide  | decide    | decide    | decide      | decide        | decide
+extend           | decide   | decide    | decide   | decide  | decide  | decide    | decide    | decide      | decide        | decide
+extend_deny      | decide   | decide    | decide   | decide  | decide  | decide    | decide    | decide      | decide        | decide
+untold           | done     | await     | escalate | done    | done    | done      | extend    | done        | done          | done
 deescalate       | done     | await     | done     | done    | done    | done      | done      | done        | done          | done
 review           | decide   | decide    | decide   | decide  | decide  | decide    | decide    | decide      | decide        | decide
 in doubt         | done     | await     | vouch    | done    | done    | done      | done      | done        | done          | done
@@ -32,6 +36,12 @@ func TestNext(t *testing.T) {
 		"-":        func(*Run) {},
 		"after":    func(r *Run) { r.After = []AfterCall{{EventID: EventID(runID, 1), Event: EventApprove}} },
 		"in doubt": func(r *Run) { r.Standing = Standing{} },
+		"untold": func(r *Run) {
+			if r.Access != nil {
+				access := *r.Access
+				access.Untold, r.Access = &Untold{}, &access
+			}
+		},
 		"error: again": func(r *Run) {
 			r.Error = &Failure{Step: EventEscalate, Retryable: true, Attempts: MaxGrantAttempts - 1}
 		},

@@ -99,6 +99,7 @@ func (f *Flow) Validate() []Fault {
 	v.sources()
 	v.fields()
 	v.bindings()
+	v.extend()
 	v.approval()
 	v.changes()
 	v.lambdaCalls()
@@ -148,6 +149,43 @@ func (v *validator) kind() {
 	}
 	if n := len([]rune(p.AdditionalHeaderText)); n > MaxSection {
 		v.fault("params.additional_header_text", "has %d characters: Slack shows at most %d", n, MaxSection)
+	}
+}
+
+// maxExtendFor is how many durations there are to choose from.
+const maxExtendFor = 10
+
+func (v *validator) extend() {
+	x := v.Params.Extend
+	if x == nil {
+		return
+	}
+	if v.ApprovalOnly() || !v.Params.ScheduleDeescalation {
+		v.fault("params.extend", "only access that ends by its duration can be extended: remove it")
+		return
+	}
+	if x.Max < 1 {
+		v.fault("params.extend.max", "must be 1 or more: it says how often the access of one run may be extended")
+	}
+	if x.Approval != ExtendSame && x.Approval != ExtendNone {
+		v.fault("params.extend.approval", "%q says not who decides: write same (who may approve the request), or none (nobody is asked)", Clip(x.Approval, 40))
+	}
+	switch n := len(x.For); {
+	case n == 0:
+		v.fault("params.extend.for", "is missing: write by how much access may be extended, such as [30m, 1h]")
+	case n > maxExtendFor:
+		v.fault("params.extend.for", "has %d durations: at most %d are offered", n, maxExtendFor)
+	}
+	for i, d := range x.For {
+		path := fmt.Sprintf("params.extend.for[%d]", i)
+		switch {
+		case d <= 0:
+			v.fault(path, "must be more than nothing, such as 30m")
+		case v.Params.MaxDuration > 0 && d >= v.Params.MaxDuration:
+			v.fault(path, "is no shorter than max_duration (%s), which the whole of the access must stay within", Words(time.Duration(v.Params.MaxDuration)))
+		case slices.Contains(x.For[:i], d):
+			v.fault(path, "is there twice: remove one")
+		}
 	}
 }
 

@@ -19,6 +19,7 @@ func validAccess() *Flow {
 	f := accessFlow()
 	f.Environment = Environment{Name: "main", Admins: []string{"lead@example.com"}, LambdaARNs: []string{reportARN}}
 	f.Params.Approval = Approval{Notify: []Notify{{Channel: "#access-prod"}}, Required: 1}
+	f.Params.Extend = nil
 	return f
 }
 
@@ -26,6 +27,16 @@ func validApprovalOnly() *Flow {
 	f := validAccess()
 	f.Strategy = nil
 	return f
+}
+
+func extends(x Extend) func(*Flow) { return func(f *Flow) { f.Params.Extend = &x } }
+
+func minutes(n int) []Duration {
+	var out []Duration
+	for i := range n {
+		out = append(out, Duration(time.Duration(i+1)*time.Minute))
+	}
+	return out
 }
 
 func durationField(allowed ...string) PromptField {
@@ -254,6 +265,23 @@ func TestFlow_Validate(t *testing.T) {
 		{"CallUnknownField", validApprovalOnly, call(reportARN, map[string]any{"a": []any{"x", "fields.tabel"}}), []string{`params.on_approve.payload.a[1]: "fields.tabel" refers to no field`}},
 		{"CallUnknownReference", validApprovalOnly, call(reportARN, map[string]any{"a": "run.status"}), []string{`params.on_approve.payload.a: "run.status" refers to nothing`}},
 		{"CallFieldThatIsNoReference", validApprovalOnly, call(reportARN, map[string]any{"a": "approver.fields"}), []string{`params.on_approve.payload.a: "approver.fields" refers to nothing`}},
+
+		{"Extend", validAccess, extends(Extend{Max: 2, For: []Duration{Duration(30 * time.Minute)}, Approval: ExtendNone}), nil},
+		{"ExtendNothing", validAccess, extends(Extend{}), []string{
+			"params.extend.max: must be 1 or more", `params.extend.approval: "" says not who decides`, "params.extend.for: is missing",
+		}},
+		{"ExtendTooLong", validAccess, func(f *Flow) {
+			extends(Extend{Max: 1, For: []Duration{Duration(8 * time.Hour), Duration(time.Hour), Duration(time.Hour), 0}, Approval: ExtendSame})(f)
+			f.Params.MaxDuration = Duration(8 * time.Hour)
+		}, []string{
+			"params.extend.for[0]: is no shorter than max_duration (8 hours)", "params.extend.for[2]: is there twice", "params.extend.for[3]: must be more than nothing",
+		}},
+		{"ExtendTooMany", validAccess, extends(Extend{Max: 1, For: minutes(11), Approval: ExtendSame}), []string{"params.extend.for: has 11 durations"}},
+		{"ExtendApprovalOnly", validApprovalOnly, extends(Extend{Max: 1, For: minutes(1), Approval: ExtendSame}), []string{"params.extend: only access that ends by its duration"}},
+		{"ExtendForever", validAccess, func(f *Flow) {
+			extends(Extend{Max: 1, For: minutes(1), Approval: ExtendSame})(f)
+			f.Params.ScheduleDeescalation = false
+		}, []string{"params.extend: only access that ends by its duration"}},
 
 		{"AllAtOnce", validApprovalOnly, func(f *Flow) {
 			f.Name, f.Params.PromptFields, f.Params.Approval = "", []PromptField{durationField("x")}, Approval{}

@@ -30,7 +30,8 @@ func (d Drive) Run(ctx context.Context, id string, lost bool, ahead time.Duratio
 	if err != nil {
 		return err
 	}
-	overdue := lost || !r.Due.IsZero() && !r.Due.After(d.Now())
+	due := r.WorkDue()
+	overdue := lost || !due.IsZero() && !due.After(d.Now())
 	if at, ok := r.EndDue(); ok && !at.After(d.Now().Add(ahead)) {
 		if err := d.Remover.Remove(ctx, id); err != nil {
 			return fmt.Errorf("hand run %s to removal: %w", id, err)
@@ -38,6 +39,11 @@ func (d Drive) Run(ctx context.Context, id string, lost bool, ahead time.Duratio
 	}
 	if r, err = timeOut(ctx, d.Runs, d.Now, r); err != nil {
 		return err
+	}
+	if at := r.ReminderDue(d.Now()); !at.IsZero() && !d.Now().Before(at) {
+		if r, err = d.Runs.Change(ctx, id, d.Now, func(flow.Run) (flow.Input, error) { return flow.Remind{}, nil }); err != nil {
+			return err
+		}
 	}
 	step := flow.Next(r)
 	if step == flow.StepDone || step == flow.StepAwait || d.Now().Before(r.PausedUntil()) {
