@@ -53,12 +53,69 @@ func TestApply_properties(t *testing.T) {
 	})
 }
 
+// TestExtension_properties is TestApply_properties of access that is there, with what
+// moves its end, and what ends it.
+func TestExtension_properties(t *testing.T) {
+	t.Parallel()
+	extended := false
+	rapid.Check(t, func(t *rapid.T) {
+		f := accessFlow()
+		f.Params.NoReminders = rapid.Bool().Draw(t, "no reminders")
+		f.Params.Extend.Approval = rapid.SampledFrom([]string{ExtendSame, ExtendSame, ExtendNone}).Draw(t, "approval")
+		f.Params.MaxDuration = rapid.SampledFrom([]Duration{0, Duration(2 * time.Hour)}).Draw(t, "max_duration")
+		r := must(decide(requestedOf(f, 1, time.Hour), t0, ActionApprove, approver), t0, intend, Escalate{})
+		r.Deciders.Required = rapid.IntRange(1, 2).Draw(t, "required")
+		w := &world{run: r, now: t0}
+		for range rapid.IntRange(0, 60).Draw(t, "steps") {
+			w.now = w.now.Add(rapid.SampledFrom([]time.Duration{0, 0, time.Second, time.Minute, 10 * time.Minute}).Draw(t, "pass"))
+			if at := w.run.Due; rapid.IntRange(0, 19).Draw(t, "due") == 0 && at.After(w.now) {
+				w.now = at
+			}
+			w.send(t, w.drawMore(t))
+		}
+		extended = extended || w.run.Extended > 0
+		w.rest(t)
+	})
+	if !extended {
+		t.Error("no access was extended")
+	}
+}
+
+// drawMore is draw of what may happen to access that is there.
+func (w *world) drawMore(t *rapid.T) Input {
+	switch rapid.IntRange(0, 9).Draw(t, "kind") {
+	case 0:
+		if len(w.sent) > 0 {
+			return rapid.SampledFrom(w.sent).Draw(t, "again")
+		}
+	case 1, 2, 3, 4:
+		if in := w.work("worker0"); in != nil {
+			return in
+		}
+	}
+	who := rapid.SampledFrom([]Actor{requester, approver, second, admin}).Draw(t, "who")
+	id := EventID(runID, rapid.IntRange(1, w.run.Seq+1).Draw(t, "id"))
+	if len(w.run.Signals) > 0 {
+		id = rapid.SampledFrom(w.run.Signals).Draw(t, "signal").ID
+	}
+	failure := FailureOf(Errorf(rapid.SampledFrom([]Code{CodeUnavailable, CodeStrategy}).Draw(t, "code"), "no"))
+	keyed := more(30*time.Minute, who)
+	keyed.Key = rapid.SampledFrom([]string{"a", "b"}).Draw(t, "key")
+	return rapid.SampledFrom([]Input{
+		keyed, more(rapid.SampledFrom([]time.Duration{30 * time.Minute, time.Hour, 2 * time.Hour}).Draw(t, "more"), who),
+		w.decides(t, ActionExtend, who), w.decides(t, ActionExtend, who), w.decides(t, ActionExtendDeny, who),
+		AskExtension{SignalID: id, Ruling: w.moreRuling(t), Hooks: w.hooks(t)},
+		DecideExtension{SignalID: id, Ruling: w.moreRuling(t), Hooks: w.hooks(t), Required: rapid.IntRange(0, 2).Draw(t, "of them")},
+		Refuse{SignalID: id, Reason: failure, Ignored: rapid.Bool().Draw(t, "ignored")},
+		Told{End: w.run.ends(), Pause: rapid.SampledFrom([]time.Duration{0, time.Minute}).Draw(t, "pause")}, Told{End: w.now},
+		Fail{Step: EventExtend, Reason: failure}, Fail{Step: EventDeescalate, Reason: failure}, Remind{}, Retry{Actor: who},
+		rapid.SampledFrom([]Input{click(ActionDeescalate, who), Claim{Owner: "worker0", Until: w.now.Add(time.Minute)}, Spare{Owner: "worker0", Reason: failure}, Miss{}, Find{}, Linger{}, Dispatch{}}).Draw(t, "end"),
+	}).Draw(t, "input")
+}
+
 // begin starts a run, of any kind.
 func begin(t *rapid.T) *world {
-	unasked, reminds := accessFlow(), accessFlow()
-	unasked.Params.Extend.Approval, unasked.Params.MaxDuration = ExtendNone, Duration(2*time.Hour)
-	reminds.Params.NoReminders = false
-	f := rapid.SampledFrom([]*Flow{accessFlow(), unasked, reminds, approvalFlow()}).Draw(t, "flow")
+	f := rapid.SampledFrom([]*Flow{accessFlow(), accessFlow(), accessFlow(), approvalFlow()}).Draw(t, "flow")
 	w := &world{now: t0}
 	w.send(t, Start{
 		ID: runID, Flow: f, Requester: requester, Source: ChannelSlack,
@@ -391,7 +448,7 @@ func check(t *rapid.T, before, after Run, in Input, now time.Time) {
 
 	// Events have ids of their own, of this run, with their number.
 	ids, decisions, failures := map[string]bool{}, 0, map[string]bool{}
-	for _, e := range after.Events {
+	for i, e := range after.Events {
 		n, err := strconv.ParseInt(e.ID[len(e.ID)-4:], 16, 64)
 		if err != nil || n < 1 || int(n) > after.Seq || !strings.HasPrefix(e.ID, runID[:len(runID)-4]) || len(e.ID) != len(runID) {
 			fail("event id %q with %d numbers given", e.ID, after.Seq)
@@ -420,7 +477,7 @@ func check(t *rapid.T, before, after Run, in Input, now time.Time) {
 				fail("a second decision: %s", e.ID)
 			}
 		case EventEscalate:
-			if recorded[EventEscalate] && (before.Access == nil || before.Access.EventID != e.ID || before.DurationSeconds > 0 && before.Access.End.IsZero()) {
+			if i >= len(before.Events) && (before.Access == nil || before.Access.EventID != e.ID || before.DurationSeconds > 0 && before.Access.End.IsZero()) {
 				fail("escalated without intent")
 			}
 		}
