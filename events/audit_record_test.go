@@ -16,7 +16,7 @@ import (
 // auditSamples lists the sample of each kind of record.
 var auditSamples = []string{
 	"prompt", "request", "request_forward", "request_expire", "approve", "deny", "cancel",
-	"escalate", "escalate_failed", "deescalate",
+	"escalate", "escalate_failed", "extend_request", "extend", "extend_deny", "extend_expire", "deescalate",
 }
 
 func TestAuditRecord(t *testing.T) {

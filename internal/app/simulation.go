@@ -187,6 +187,28 @@ func told(r events.AuditRecord) slacksim.Record {
 		}
 	case flow.EventRequestExpire:
 		out.Line, out.Mood = whose+" expired: nobody decided", bad
+	case flow.EventExtendRequest:
+		out.Line, out.Note = who+" asked for more time for "+called(asker)+"'s access to "+what, written(r.Fields[flow.KeyExtendReason])
+		if failed {
+			out.Line = who + "'s wish for more time for " + called(asker) + "'s access to " + what + " did not count"
+		}
+	case flow.EventExtend:
+		out.Line, out.Mood = called(asker)+"'s access to "+what+" was extended", good
+		if end, err := time.Parse(time.RFC3339, written(r.Fields[flow.KeyExpiresAt])); err == nil {
+			out.Note = "until " + end.Format("15:04:05 UTC")
+		}
+		switch {
+		case failed && r.State.Attempts > 0:
+			out.Line, out.Mood = what+" could not be told that "+called(asker)+"'s access ends later", bad
+		case failed:
+			out.Line, out.Mood = who+"'s approval of more time for "+called(asker)+"'s access to "+what+" did not count", bad
+		case unfinished:
+			out.Line = who + " approved more time for " + called(asker) + "'s access to " + what + ", which needs more approvals"
+		}
+	case flow.EventExtendDeny:
+		out.Line, out.Mood = who+" denied more time for "+called(asker)+"'s access to "+what, bad
+	case flow.EventExtendExpire:
+		out.Line = "More time for " + called(asker) + "'s access to " + what + " was not decided before its end"
 	case flow.EventApprove:
 		out.Line, out.Mood = who+" approved "+whose, good
 		if unfinished {

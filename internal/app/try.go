@@ -201,7 +201,7 @@ func (t trial) makeUp(ctx context.Context, c core.Core, configured *catalog.Cata
 	name := flow.EventName(t.event)
 	n := inputsBefore[name]
 	if n == 0 || n > len(inputs) || f.ApprovalOnly() && n == 5 {
-		return fail(fmt.Errorf("-event %s can't be tried: there are %s, the last two in access flows only", t.event, "request, approve, deny, escalate, deescalate"))
+		return fail(fmt.Errorf("-event %s can't be tried: there are %s, the last three in access flows only", t.event, "request, approve, deny, escalate, extend_request, deescalate"))
 	}
 	r := flow.Run{}
 	for _, in := range inputs[:n] {
@@ -220,6 +220,7 @@ func (t trial) makeUp(ctx context.Context, c core.Core, configured *catalog.Cata
 var inputsBefore = map[flow.EventName]int{
 	flow.EventPrompt: 0, flow.EventRequest: 2, flow.EventRequestForward: 0, flow.EventRequestExpire: 0,
 	flow.EventApprove: 3, flow.EventDeny: 3, flow.EventCancel: 0, flow.EventEscalate: 5, flow.EventDeescalate: 7,
+	flow.EventExtendRequest: 7, flow.EventExtend: 0, flow.EventExtendDeny: 0, flow.EventExtendExpire: 0,
 }
 
 // tell prints what the answer would lead to, and returns whether the event

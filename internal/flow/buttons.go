@@ -12,6 +12,10 @@ const (
 	ButtonEnd     Button = Button(ActionDeescalate)
 	ButtonGiveUp  Button = "give_up" // ActionDeescalate of access that is not there yet
 	ButtonRetry   Button = "retry"
+
+	ButtonMore       Button = Button(ActionExtendRequest) // asks for more time
+	ButtonExtend     Button = Button(ActionExtend)        // grants it
+	ButtonExtendDeny Button = Button(ActionExtendDeny)
 )
 
 // Side is from where people look at a run: what is written for one person, or for
@@ -37,6 +41,9 @@ var buttons = []struct {
 	{ButtonDeny, SideDeciders, (*Run).asks, func(r *Run, who Actor, guest bool) error { return r.MayDecide(who, guest, ActionDeny) }},
 	{ButtonCancel, SideRequester, (*Run).asks, func(r *Run, who Actor, _ bool) error { return r.MayCancel(who) }},
 	{ButtonRetry, SideDeciders | SideRequester, (*Run).retriable, (*Run).mayRetry},
+	{ButtonExtend, SideDeciders, (*Run).asksForMore, func(r *Run, who Actor, guest bool) error { return r.MayDecideExtension(who, guest, ActionExtend) }},
+	{ButtonExtendDeny, SideDeciders, (*Run).asksForMore, func(r *Run, who Actor, guest bool) error { return r.MayDecideExtension(who, guest, ActionExtendDeny) }},
+	{ButtonMore, SideDeciders | SideRequester, (*Run).extendable, (*Run).mayExtend},
 	{ButtonEnd, SideDeciders | SideRequester, (*Run).endable, (*Run).mayEnd},
 	{ButtonGiveUp, SideDeciders | SideRequester, (*Run).givable, (*Run).mayEnd},
 }
@@ -83,11 +90,20 @@ func (r *Run) asks() bool { return r.Status == Requested }
 // Stuck tells whether a failure waits for a person.
 func (r *Run) Stuck() bool {
 	next := Next(*r)
-	return r.Error != nil && r.Error.Step != EventDeescalate && next != StepVouch && next != StepEscalate
+	return r.Error != nil && r.Error.Step != EventDeescalate && next != StepVouch && next != StepEscalate && next != StepExtend
 }
 
 func (r *Run) retriable() bool {
 	return r.Stuck() || r.Error != nil && r.Error.Step == EventDeescalate
+}
+
+// asksForMore tells whether there is more time to be decided.
+func (r *Run) asksForMore() bool { return r.Deciding(r.Touched) != nil }
+
+// extendable tells whether more time could be asked for when the run last changed.
+func (r *Run) extendable() bool {
+	_, err := r.Extendable(r.Touched)
+	return err == nil
 }
 
 // endable tells whether there is access that people may end by hand.
@@ -113,6 +129,13 @@ func (r *Run) mayEnd(who Actor, guest bool) error {
 		return Errorf(CodeForbidden, "guests of the workspace can't end access of this flow")
 	}
 	return r.MayEnd(who)
+}
+
+func (r *Run) mayExtend(who Actor, guest bool) error {
+	if guest && !r.Deciders.AllowGuests {
+		return Errorf(CodeForbidden, "guests of the workspace can't ask for more time")
+	}
+	return r.MayExtend(who)
 }
 
 func (r *Run) mayRetry(who Actor, _ bool) error {

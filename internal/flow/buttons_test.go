@@ -8,10 +8,15 @@ import (
 )
 
 // pressed is what a button of a run sends.
-func pressed(b Button, who Actor) Input {
+func pressed(r Run, b Button, who Actor) Input {
 	switch b {
 	case ButtonRetry:
 		return Retry{Actor: who}
+	case ButtonMore:
+		may, _ := r.Extendable(r.Touched)
+		return more(may[0], who)
+	case ButtonExtend, ButtonExtendDeny:
+		return Receive{Action: Action(b), Actor: who, Channel: ChannelSlack, Extension: r.asked()}
 	case ButtonGiveUp:
 		return click(ActionDeescalate, who)
 	}
@@ -34,7 +39,7 @@ func checkButtons(fail func(string, ...any), r Run, now time.Time) {
 			if err := r.May(b, who, false); err != nil {
 				fail("%s is offered %s: %v", who.Display(), b, err)
 			}
-			if _, err := Apply(r, pressed(b, who), now); err != nil && !errors.Is(err, ErrUnchanged) && CodeOf(err) != CodeDuplicate {
+			if _, err := Apply(r, pressed(r, b, who), now); err != nil && !errors.Is(err, ErrUnchanged) && CodeOf(err) != CodeDuplicate {
 				fail("%s presses %s: %v", who.Display(), b, err)
 			}
 		}
@@ -54,7 +59,7 @@ func TestButtons(t *testing.T) {
 	removal := must(ending, t0, Claim{Owner: "worker", Until: t0.Add(time.Minute)}, Fail{Step: EventDeescalate, Reason: failure})
 	missing := must(live, t0, Miss{})
 	sealed := live
-	sealed.Form.AllowRevoke = false
+	sealed.Form.AllowRevoke, sealed.Form.Extend = false, nil
 	for name, c := range map[string]struct {
 		r                                    Run
 		deciders, requesters, approver, asks []Button
@@ -62,14 +67,22 @@ func TestButtons(t *testing.T) {
 		"requested": {
 			asked, []Button{ButtonApprove, ButtonDeny}, []Button{ButtonCancel}, []Button{ButtonApprove, ButtonDeny}, []Button{ButtonCancel},
 		},
-		"being granted":     {intended, nil, nil, nil, nil},
-		"granting retried":  {retried, []Button{ButtonGiveUp}, []Button{ButtonGiveUp}, []Button{ButtonGiveUp}, []Button{ButtonGiveUp}},
-		"granting failed":   {stuck, []Button{ButtonRetry, ButtonGiveUp}, []Button{ButtonRetry, ButtonGiveUp}, []Button{ButtonRetry, ButtonGiveUp}, []Button{ButtonRetry, ButtonGiveUp}},
-		"live":              {live, []Button{ButtonEnd}, []Button{ButtonEnd}, []Button{ButtonEnd}, []Button{ButtonEnd}},
+		"being granted":    {intended, nil, nil, nil, nil},
+		"granting retried": {retried, []Button{ButtonGiveUp}, []Button{ButtonGiveUp}, []Button{ButtonGiveUp}, []Button{ButtonGiveUp}},
+		"granting failed":  {stuck, []Button{ButtonRetry, ButtonGiveUp}, []Button{ButtonRetry, ButtonGiveUp}, []Button{ButtonRetry, ButtonGiveUp}, []Button{ButtonRetry, ButtonGiveUp}},
+		"live":             {live, []Button{ButtonMore, ButtonEnd}, []Button{ButtonMore, ButtonEnd}, []Button{ButtonMore, ButtonEnd}, []Button{ButtonMore, ButtonEnd}},
+		"more asked for": {
+			askMore(live, t0, time.Hour, requester), []Button{ButtonExtend, ButtonExtendDeny, ButtonEnd}, []Button{ButtonEnd},
+			[]Button{ButtonExtend, ButtonExtendDeny, ButtonEnd}, []Button{ButtonEnd},
+		},
+		"more asked for by an approver": {
+			askMore(live, t0, time.Hour, approver), []Button{ButtonExtend, ButtonExtendDeny, ButtonEnd}, []Button{ButtonEnd},
+			[]Button{ButtonExtendDeny, ButtonEnd}, []Button{ButtonEnd},
+		},
 		"live, not by hand": {sealed, nil, nil, nil, nil},
 		"ending":            {ending, nil, nil, nil, nil},
 		"not taken away":    {removal, []Button{ButtonRetry}, []Button{ButtonRetry}, []Button{ButtonRetry}, []Button{ButtonRetry}},
-		"missing":           {missing, []Button{ButtonRetry, ButtonEnd}, []Button{ButtonEnd}, []Button{ButtonRetry, ButtonEnd}, []Button{ButtonEnd}},
+		"missing":           {missing, []Button{ButtonRetry, ButtonMore, ButtonEnd}, []Button{ButtonMore, ButtonEnd}, []Button{ButtonRetry, ButtonMore, ButtonEnd}, []Button{ButtonMore, ButtonEnd}},
 	} {
 		for who, both := range map[string][2][]Button{
 			"deciders": {c.r.Buttons(SideDeciders), c.deciders}, "requester's side": {c.r.Buttons(SideRequester), c.requesters},

@@ -44,6 +44,7 @@ func accessFlow() *flow.Flow {
 		Strategy: &flow.Strategy{Name: "databases", Type: "aws_lambda", Targets: []flow.Target{target}},
 		Params: flow.Params{
 			AllowRevoke: true, ScheduleDeescalation: true,
+			Extend:       &flow.Extend{Max: 2, For: []flow.Duration{flow.Duration(5 * time.Minute)}, Approval: flow.ExtendSame},
 			PromptFields: []flow.PromptField{{Name: "reason", Type: flow.FieldString, Required: true, Visible: true}},
 		},
 	}
@@ -160,6 +161,25 @@ func records(t *testing.T) map[string]events.AuditRecord {
 	deescalate.now = deescalate.run.Access.End
 	deescalate.claim().apply(flow.Deescalate{Owner: "worker"})
 	out["deescalate"] = deescalate.last()
+	more := func(name string) *story {
+		s := newStory(t, name, true).request().decide(flow.ActionApprove, bob, "").escalate()
+		s.apply(flow.Receive{Action: flow.ActionExtendRequest, Actor: alice, Channel: flow.ChannelSlack, By: 5 * time.Minute, Message: "Not done yet"})
+		s.apply(flow.AskExtension{SignalID: s.run.Signals[0].ID})
+		return s
+	}
+	decided := func(name string, a flow.Action) events.AuditRecord {
+		s := more(name)
+		s.apply(flow.Receive{Action: a, Actor: bob, Channel: flow.ChannelSlack, Extension: s.run.Extension.EventID})
+		s.apply(flow.DecideExtension{SignalID: s.run.Signals[0].ID})
+		return s.last()
+	}
+	out["extend_request"] = more("extend_request").last()
+	out["extend"] = decided("extend", flow.ActionExtend)
+	out["extend_deny"] = decided("extend_deny", flow.ActionExtendDeny)
+	lapsed := more("extend_expire")
+	lapsed.now = lapsed.run.Access.End
+	lapsed.claim().apply(flow.Deescalate{Owner: "worker"})
+	out["extend_expire"] = record.Of(lapsed.run, lapsed.run.Events[len(lapsed.run.Events)-2])
 	return out
 }
 

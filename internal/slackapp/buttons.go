@@ -43,6 +43,9 @@ var looks = map[flow.Button]func(c *card, side flow.Side) look{
 		}
 		return look{"Revoke", slack.StyleDanger, "This takes the access of " + c.Requester.Display() + " away now."}
 	},
+	flow.ButtonMore:       func(*card, flow.Side) look { return look{label: "Extend…"} },
+	flow.ButtonExtend:     func(*card, flow.Side) look { return look{label: "Approve more time", style: slack.StylePrimary} },
+	flow.ButtonExtendDeny: func(*card, flow.Side) look { return look{label: "Deny more time", style: slack.StyleDanger} },
 	flow.ButtonGiveUp: func(c *card, side flow.Side) look {
 		if side == flow.SideRequester {
 			return look{label: "Give up", ask: "Your access is not granted any more. To get it you have to ask again."}

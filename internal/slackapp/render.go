@@ -671,6 +671,10 @@ func (c *card) outcome(e flow.Event) string {
 		text = "⚠️ Your request for " + what + " *could not be sent*: a handler of the flow failed."
 	case e.Failed() && e.Name == flow.EventRequestExpire:
 		text = "⚠️ Your request for " + what + " *should have expired*, but a handler of the flow failed. It is still open."
+	case e.Failed() && e.Name == flow.EventExtend:
+		text = "⚠️ Your access to " + what + " was extended, but the target *could not be told* when it ends now, and may end it at the time that it was told before."
+	case e.Failed() && aboutMore(e.Name):
+		text = "⚠️ An attempt to extend your access to " + what + " *failed*."
 	case e.Failed():
 		text = "⚠️ An attempt to decide your request for " + what + " *failed*."
 		if c.Status == flow.Requested {
@@ -714,6 +718,18 @@ func (c *card) outcome(e flow.Event) string {
 			text += c.until()
 		}
 		rows = append(rows, warnings(e)...)
+	case e.Name == flow.EventExtendRequest:
+		text = "⏱️ " + mention(e.Actor) + " asked for " + moreTime(e) + " of access to " + what + "."
+	case e.Name == flow.EventExtend && e.State == flow.StateInProgress:
+		text = "☑️ " + mention(e.Actor) + " approved more time for your access to " + what + ". It needs more approvals."
+	case e.Name == flow.EventExtend:
+		text = "⏱️ *Your access* to " + what + " *was extended* " + byWhom(e) + endsNow(e) + "."
+	case e.Name == flow.EventExtendDeny && e.Channel == flow.ChannelSDK:
+		text = "⛔ A rule of the flow *denied* more time for your access to " + what + ". It ends when it was to end."
+	case e.Name == flow.EventExtendDeny:
+		text = "⛔ " + mention(e.Actor) + " *denied* more time for your access to " + what + ". It ends when it was to end."
+	case e.Name == flow.EventExtendExpire:
+		text = "⌛ More time for your access to " + what + " was asked for, and nobody decided before its end."
 	case e.Name == flow.EventDeescalate:
 		text = "🔒 *Your access* to " + what + " *is over*: " + howEnded(e) + "."
 		more = leftovers(e)
@@ -823,6 +839,7 @@ func warnings(e flow.Event) []row {
 func (c *card) refused(e flow.Event) string {
 	deed := map[flow.EventName]string{
 		flow.EventRequest: "Your request", flow.EventApprove: "Your approval", flow.EventDeny: "Your denial", flow.EventCancel: "Your withdrawal",
+		flow.EventExtendRequest: "Your wish for more time", flow.EventExtend: "Your approval", flow.EventExtendDeny: "Your denial",
 	}[e.Name]
 	if deed == "" {
 		deed = "Your click"
@@ -849,6 +866,8 @@ func missed(e flow.Event) bool {
 func (c *card) trouble(e flow.Event) string {
 	step := map[flow.EventName]string{
 		flow.EventEscalate: "Granting access failed", flow.EventDeescalate: "Taking access away failed",
+		flow.EventExtend:        "A target can't be told that access ends later",
+		flow.EventExtendRequest: "Extending access failed", flow.EventExtendDeny: "Extending access failed", flow.EventExtendExpire: "Extending access failed",
 		flow.EventRequestForward: "A request can't be delivered", flow.EventApprove: "A function at an approval failed",
 	}[e.Name]
 	if c.byHandler(e) && (!e.Failed() || e.Name == flow.EventRequestForward || step == "" || e.Name == flow.EventApprove) {

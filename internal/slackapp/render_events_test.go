@@ -23,6 +23,10 @@ func TestRenderEvents(t *testing.T) {
 		flow.EventDeny:           {"*denied* your request for *Orders database*", "An attempt to decide your request for *Orders database* *failed*", "Your denial did not count", step},
 		flow.EventCancel:         {"↩️ Your request for *Orders database* was withdrawn.", "An attempt to decide your request for *Orders database* *failed*", "Your withdrawal did not count", step},
 		flow.EventEscalate:       {"🔓 Your request for *Orders database* was approved by", "*granting access failed*", click, "Granting access failed"},
+		flow.EventExtendRequest:  {"⏱️", "An attempt to extend your access to *Orders database* *failed*", "Your wish for more time did not count", "Extending access failed"},
+		flow.EventExtend:         {"*Your access* to *Orders database* *was extended*", "*could not be told*", "Your approval did not count", "A target can't be told that access ends later"},
+		flow.EventExtendDeny:     {"denied* more time", "An attempt to extend your access to *Orders database* *failed*", "Your denial did not count", "Extending access failed"},
+		flow.EventExtendExpire:   {"nobody decided", "An attempt to extend your access to *Orders database* *failed*", click, "Extending access failed"},
 		flow.EventDeescalate:     {"🔒 *Your access* to *Orders database* *is over*", "*Taking your access* to *Orders database* *away failed*", click, "Taking access away failed"},
 	}
 	failure := []flow.Failure{{Code: flow.CodeStrategy, Message: "no"}}

@@ -261,6 +261,17 @@ func (c *card) deed(e flow.Event, who string) string {
 			return "🔓 *Access was granted again*"
 		}
 		return "🔓 *Access began*"
+	case flow.EventExtendRequest:
+		return "⏱️ " + who + " *asked for " + moreTime(e) + "*"
+	case flow.EventExtend:
+		if e.State == flow.StateInProgress {
+			return "☑️ " + who + " *approved more time*; it needed more approvals"
+		}
+		return "⏱️ *Access was extended* " + byWhom(e)
+	case flow.EventExtendDeny:
+		return "⛔ " + who + " *denied more time*"
+	case flow.EventExtendExpire:
+		return "⌛ *More time* was not decided before the end"
 	case flow.EventDeescalate:
 		return "🔒 *Access ended*: " + howEnded(e)
 	}
@@ -274,6 +285,8 @@ func (c *card) failure(e flow.Event, who string) string {
 		return "⚠️ *Access was gone*: somebody had taken it away at the target"
 	case e.Name == flow.EventEscalate:
 		return "⚠️ *Granting access failed*"
+	case e.Name == flow.EventExtend && e.Count > 0:
+		return "⚠️ *The target could not be told* that access ends later"
 	case e.Name == flow.EventDeescalate:
 		return "⚠️ *Taking access away failed*"
 	case e.Name == flow.EventRequestForward:
@@ -285,6 +298,7 @@ func (c *card) failure(e flow.Event, who string) string {
 	}
 	what := map[flow.EventName]string{
 		flow.EventRequest: "request", flow.EventApprove: "approval", flow.EventDeny: "denial", flow.EventCancel: "withdrawal",
+		flow.EventExtendRequest: "wish for more time", flow.EventExtend: "approval", flow.EventExtendDeny: "denial",
 	}[e.Name]
 	return "✋ The " + what + " of " + who + " *did not count*"
 }

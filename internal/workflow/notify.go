@@ -176,7 +176,7 @@ func isOutcome(r flow.Run, e flow.Event) bool {
 	switch e.Name {
 	case flow.EventApprove:
 		return r.ApprovalOnly
-	case flow.EventDeny, flow.EventEscalate, flow.EventDeescalate:
+	case flow.EventDeny, flow.EventEscalate, flow.EventExtend, flow.EventExtendDeny, flow.EventDeescalate:
 		return true
 	case flow.EventRequestExpire:
 		return len(r.Tiers) > 0 || len(e.Errors) > 0 // a form that was never submitted has nobody to tell
@@ -190,8 +190,8 @@ func isRefusal(e flow.Event) bool {
 		return e.Name != flow.EventPrompt // that is told in the form's place
 	}
 	switch e.Name {
-	case flow.EventApprove, flow.EventDeny, flow.EventCancel:
-		return e.State != flow.StateCompleted && len(e.Errors) > 0
+	case flow.EventApprove, flow.EventDeny, flow.EventCancel, flow.EventExtendRequest, flow.EventExtend, flow.EventExtendDeny:
+		return e.State != flow.StateCompleted && len(e.Errors) > 0 && e.Count == 0 // steps that failed are counted
 	}
 	return false
 }
@@ -208,6 +208,10 @@ func isTrouble(e flow.Event) bool {
 		return e.Errors[0].Code != flow.CodeLookup || e.Last.Sub(e.At) >= hush
 	case flow.EventRequestForward, flow.EventEscalate, flow.EventDeescalate:
 		return true
+	case flow.EventExtend:
+		if e.Count > 0 { // a target could not be told
+			return true
+		}
 	}
 	return slices.ContainsFunc(e.Errors, func(f flow.Failure) bool {
 		switch f.Code {

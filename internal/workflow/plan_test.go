@@ -24,6 +24,10 @@ func TestPlan_Events(t *testing.T) {
 		flow.EventDeny:           {"outcome", "refusal", "refusal", "outcome refusal trouble"},
 		flow.EventCancel:         {"", "refusal", "refusal", "outcome refusal trouble"},
 		flow.EventEscalate:       {"outcome", "outcome trouble", "refusal", "outcome trouble"},
+		flow.EventExtendRequest:  {"", "refusal", "refusal", "outcome refusal trouble"},
+		flow.EventExtend:         {"outcome", "refusal", "refusal", "outcome refusal trouble"},
+		flow.EventExtendDeny:     {"outcome", "refusal", "refusal", "outcome refusal trouble"},
+		flow.EventExtendExpire:   {"", "", "refusal", "outcome trouble"}, // the end is told
 		flow.EventDeescalate:     {"outcome", "outcome trouble", "refusal", "outcome trouble"},
 	}
 	for _, name := range flow.EventNames {

@@ -196,6 +196,7 @@ TOP = ["SRN", "AccessTarget", "User", "UserIdentity", "hook", "reducer", "prefet
 ENUMS = {
     "templates.ApprovalTemplateStep": [
         "prompt", "request", "request_forward", "request_expire", "approve", "deny", "escalate", "deescalate",
+        "extend_request", "extend", "extend_deny",  # ours
     ],
     "templates.TemplateStep": ["ignore"],
     "request_permission.PermissionLevel": ["admin", "member", "all_users"],

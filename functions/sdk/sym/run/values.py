@@ -32,6 +32,9 @@ _MAY_RETURN = {
     "approve": ("deny", "ignore"),
     "deny": ("ignore",),
     "escalate": (),
+    "extend_request": ("extend", "extend_deny", "ignore"),
+    "extend": ("extend_deny", "ignore"),
+    "extend_deny": ("ignore",),
     "deescalate": ("ignore",),
 }
 

@@ -29,8 +29,9 @@ def hook(function: Function) -> Function:
     """Makes a function a hook: it runs before a step (on_…) or after it (after_…).
 
     Its name says which: on_ or after_ and one of prompt, request, request_forward,
-    request_expire, approve, deny, escalate, deescalate. It takes the event; hooks
-    of request_forward take a RequestForwardContext too.
+    request_expire, approve, deny, escalate, extend_request, extend, extend_deny,
+    deescalate. It takes the event; hooks of request_forward take a
+    RequestForwardContext too.
 
     What an on_… hook returns decides how the run goes on: None lets it go on, an
     event of ApprovalTemplate replaces the one it handles. If it raises, the step

@@ -1,4 +1,5 @@
-"""The approval template: prompt, request, approve or deny, escalate, deescalate."""
+"""The approval template: prompt, request, approve or deny, escalate, deescalate; and
+ours beside Sym's, extend."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from sym.sdk.templates.template import Template, TemplateEvent
 
 
 class ApprovalTemplateStep(str, Enum):
-    """The events of a run, in their order; a request is approved, denied or expires."""
+    """The events of a run, in their order; a request is approved, denied or expires.
+    Those about extend, more time for access that is there, are ours and not Sym's."""
 
     PROMPT = "prompt"
     REQUEST = "request"
@@ -21,6 +23,9 @@ class ApprovalTemplateStep(str, Enum):
     DENY = "deny"
     ESCALATE = "escalate"
     DEESCALATE = "deescalate"
+    EXTEND_REQUEST = "extend_request"
+    EXTEND = "extend"
+    EXTEND_DENY = "extend_deny"
 
 
 class ApprovalTemplate(Template):
@@ -130,6 +135,33 @@ class ApprovalTemplate(Template):
             SDKError: the duration is not whole seconds, one or more.
         """
         return _event("escalate", kwargs, target_srn, duration)
+
+    @classmethod
+    def extend_request(cls, **kwargs: Any) -> TemplateEvent:
+        """Asks for more time.
+
+        Args:
+            kwargs: fields of the event.
+        """
+        return _event("extend_request", kwargs)
+
+    @classmethod
+    def extend(cls, **kwargs: Any) -> TemplateEvent:
+        """Grants the time that was asked for: access ends so much later.
+
+        Args:
+            kwargs: fields of the event; reason is shown with the decision.
+        """
+        return _event("extend", kwargs)
+
+    @classmethod
+    def extend_deny(cls, **kwargs: Any) -> TemplateEvent:
+        """Refuses more time: access ends when it was to end.
+
+        Args:
+            kwargs: fields of the event; reason is shown with the decision.
+        """
+        return _event("extend_deny", kwargs)
 
     @classmethod
     def deescalate(cls, *, target_srn: SRN | str | None = None, **kwargs: Any) -> TemplateEvent:
