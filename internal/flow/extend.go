@@ -120,7 +120,7 @@ func times(n int) string {
 // within tells whether the whole of the access stays within the flow's max_duration.
 func (r *Run) within(by time.Duration) bool {
 	most := time.Duration(r.Form.MaxDuration)
-	return most == 0 || r.Duration()+time.Duration(r.ExtendedSeconds)*time.Second+by <= most
+	return most == 0 || r.GivenDuration()+time.Duration(r.ExtendedSeconds)*time.Second+by <= most
 }
 
 // ending tells whether taking the access away has begun, was asked for or is due:

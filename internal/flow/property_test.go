@@ -625,7 +625,7 @@ func checkExtension(fail func(string, ...any), before, after Run, now time.Time)
 		fail("what is ending was extended")
 	case !slices.Contains(rule.For, Duration(by)) || after.Extended != before.Extended+1 || after.Extended > rule.Max:
 		fail("extended by %s, %d times", by, after.Extended)
-	case after.Form.MaxDuration > 0 && after.Duration()+time.Duration(after.ExtendedSeconds)*time.Second > time.Duration(after.Form.MaxDuration):
+	case after.Form.MaxDuration > 0 && after.GivenDuration()+time.Duration(after.ExtendedSeconds)*time.Second > time.Duration(after.Form.MaxDuration):
 		fail("extended beyond what the flow allows")
 	case !after.Access.End.Equal(before.Access.End.Add(by)) || after.Access.Untold == nil:
 		fail("the end moved from %v to %v", before.Access.End, after.Access.End)
