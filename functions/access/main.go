@@ -58,7 +58,7 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, input) (an
 	if err != nil {
 		return nil, err
 	}
-	tasks := stepfn.Tasks{Steps: map[flow.Step]stepfn.Task{flow.StepEscalate: access.Escalate}, Runs: d.Runs, Now: d.Clock.Now}
+	tasks := stepfn.Tasks{Steps: map[flow.Step]stepfn.Task{flow.StepEscalate: access.Escalate, flow.StepExtend: access.Extend}, Runs: d.Runs, Now: d.Clock.Now}
 	return func(ctx context.Context, in input) (any, error) {
 		switch {
 		case len(in.Records) > 0:

@@ -282,7 +282,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		},
 		Tasks: map[flow.Step]local.Task{
 			flow.StepRoute: approval.Route, flow.StepDecide: approval.Decide, flow.StepForward: approval.Forward, flow.StepVouch: approval.Vouch,
-			flow.StepEscalate: access.Escalate,
+			flow.StepEscalate: access.Escalate, flow.StepExtend: access.Extend,
 		},
 	}
 	drive := workflow.Drive{Runs: runs, Runner: runner, Remover: remover, Now: now}

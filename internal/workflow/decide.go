@@ -37,6 +37,10 @@ func (a Approval) decide(ctx context.Context, r flow.Run, signal flow.Signal) (f
 	if err != nil {
 		return r, err
 	}
+	switch signal.Action {
+	case flow.ActionExtendRequest, flow.ActionExtend, flow.ActionExtendDeny:
+		return a.extension(ctx, f, r, signal)
+	}
 	e := underway(r, signal)
 	var now counts
 	if r.Status == flow.Requested && signal.Action != flow.ActionCancel {

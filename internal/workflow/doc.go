@@ -12,6 +12,7 @@
 //	access.go      what granting and removing share: escalate.go, deescalate.go;
 //	               sick.go puts off what would wait for a target that does not answer,
 //	               waiting.go looks again at one that needs time
+//	extend.go      decides whether there is more time, and tells schedules and targets
 //	linger.go      asks targets for how long sessions go on after access
 //	limiter.go     keeps the pace at which targets are asked
 //	feed.go        reads the change feed, for drive, notify.go (Slack) and

@@ -402,7 +402,7 @@ func (w *world) walk(id string, attempt int, step flow.Step, retries int) {
 	ctx := w.t.Context()
 	tasks := map[flow.Step]func(context.Context, string) (flow.Step, error){
 		flow.StepRoute: w.approval.Route, flow.StepDecide: w.approval.Decide, flow.StepForward: w.approval.Forward, flow.StepVouch: w.approval.Vouch,
-		flow.StepEscalate: w.access.Escalate,
+		flow.StepEscalate: w.access.Escalate, flow.StepExtend: w.access.Extend,
 	}
 	for range 100 {
 		var next flow.Step

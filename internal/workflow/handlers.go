@@ -173,6 +173,11 @@ func underway(r flow.Run, s flow.Signal) flow.Event {
 		if s.Message != "" {
 			e.Fields[flow.KeyForwardMessage] = s.Message
 		}
+	case s.Action == flow.ActionExtendRequest:
+		e.Fields = map[string]any{flow.KeyExtendBy: s.Seconds}
+		if s.Message != "" {
+			e.Fields[flow.KeyExtendReason] = s.Message
+		}
 	case s.Message != "":
 		e.Fields = map[string]any{flow.KeyDecisionMessage: s.Message}
 	}

@@ -158,13 +158,13 @@ func (s Submit) read(ctx context.Context, f *flow.Flow, r flow.Run, values map[s
 // Click is a button that somebody pressed, or an API call that means the same.
 type Click struct {
 	RunID   string
-	Action  flow.Action // approve, deny, cancel or deescalate
+	Action  flow.Action // approve, deny, cancel, extend, extend_deny or deescalate
 	Actor   store.User
 	Channel flow.Channel
 	Message string           // decision message
 	Via     *flow.MessageRef // the message that has the button
 	// Seen is the digest of what the message said is asked for; "" where it
-	// carries none.
+	// carries none. Of a decision on more time it is the event that asked for it.
 	Seen string
 }
 
@@ -191,7 +191,11 @@ func (s Submit) Click(ctx context.Context, c Click) (flow.Run, string, error) {
 				return nil, flow.Errorf(flow.CodeForbidden, "access of this flow ends by its duration only (allow_revoke is off)")
 			}
 		}
-		return flow.Receive{Action: c.Action, Actor: c.Actor.Actor, Channel: c.Channel, Message: c.Message, Via: c.Via}, nil
+		in := flow.Receive{Action: c.Action, Actor: c.Actor.Actor, Channel: c.Channel, Message: c.Message, Via: c.Via}
+		if c.Action == flow.ActionExtend || c.Action == flow.ActionExtendDeny {
+			in.Extension = c.Seen
+		}
+		return in, nil
 	})
 	if err != nil {
 		return r, "", err

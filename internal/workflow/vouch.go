@@ -112,10 +112,11 @@ type counts struct {
 func (a Approval) recheck(ctx context.Context, f *flow.Flow, r flow.Run, signal flow.Signal) (flow.Run, counts, error) {
 	var c counts
 	current, err := a.inForce(ctx, r)
-	if err == nil && signal.Action != flow.ActionDeny {
+	denies := signal.Action == flow.ActionDeny || signal.Action == flow.ActionExtendDeny
+	if err == nil && !denies {
 		c.vouched, err = a.vouch(ctx, r)
 	}
-	if flow.CodeOf(err) == flow.CodeWithdrawn && signal.Action == flow.ActionDeny {
+	if flow.CodeOf(err) == flow.CodeWithdrawn && denies {
 		current, err = f, nil // it ends all the same, and by somebody's decision
 	}
 	if err != nil {
@@ -125,7 +126,7 @@ func (a Approval) recheck(ctx context.Context, f *flow.Flow, r flow.Run, signal 
 		return r, c, err
 	}
 	// Only those whom routing found can press the buttons.
-	if err := unapprovable(common([]flow.Deciders{c.deciders, r.Deciders}), r); err != nil {
+	if err := unapprovable(common([]flow.Deciders{c.deciders, r.Deciders}), r); err != nil && signal.Action != flow.ActionExtendDeny {
 		return r, c, err
 	}
 	if signal.Action == flow.ActionReview {
@@ -155,10 +156,14 @@ func (a Approval) recheck(ctx context.Context, f *flow.Flow, r flow.Run, signal 
 	if err := may(signal.Actor); err != nil {
 		return r, c, err
 	}
-	if signal.Action != flow.ActionApprove {
-		return r, c, nil
+	var approvals []flow.CountedApproval
+	switch {
+	case signal.Action == flow.ActionApprove:
+		approvals = r.Approvals
+	case signal.Action == flow.ActionExtend && r.Extension != nil:
+		approvals = r.Extension.Approvals
 	}
-	for _, counted := range r.Approvals {
+	for _, counted := range approvals {
 		if err := may(counted.Actor); refusal(err) {
 			c.dropped = append(c.dropped, counted.EventID)
 		} else if err != nil {
