@@ -63,6 +63,7 @@ func (d *deployment) rights() map[string][]right {
 			d.items("PutItem", store.KindNotice),
 			d.items("BatchGetItem", store.KindRun),
 			// Requesters and flows are of any name; only runs are in these indexes.
+			d.entries(store.ByKind, string(store.KindRun)), // by short ids
 			d.entries(store.ByRequester, "*"),
 			d.entries(store.ByFlow, "*"),
 			d.entries(store.ByStatus, words(flow.Statuses)...),

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -9,15 +10,44 @@ import (
 	"github.com/symflows/symflows/internal/record"
 )
 
-// run is GET /runs/{id}.
+// run is GET /runs/{id}. The id may be a short one.
 func (a *API) run(r *http.Request, _ caller) (any, error) {
-	run, err := a.Runs.Get(r.Context(), strings.ToLower(r.PathValue("id")))
+	id, err := a.runID(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	run, err := a.Runs.Get(r.Context(), id)
 	if err != nil {
 		return nil, err
 	}
 	status := statusOf(run)
 	status.Events = listed(run)
 	return status, nil
+}
+
+// runID gives the id of the run that is called so. The error has
+// flow.CodeUnknownRun if there is none of a short id, and names all if there are
+// several.
+func (a *API) runID(ctx context.Context, called string) (string, error) {
+	prefix, short := flow.OfShortID(called)
+	if !short {
+		return strings.ToLower(called), nil
+	}
+	page, err := a.Runs.Beginning(ctx, prefix, 10)
+	if err != nil {
+		return "", err
+	}
+	var ids []string
+	for _, r := range page.Runs {
+		ids = append(ids, r.ID)
+	}
+	switch len(ids) {
+	case 0:
+		return "", flow.Errorf(flow.CodeUnknownRun, "there is no run %q", called)
+	case 1:
+		return ids[0], nil
+	}
+	return "", flow.Errorf(flow.CodeUnknownRun, "several runs are called %q: ask for one by its id: %s", called, strings.Join(ids, ", "))
 }
 
 // statusOf describes a run, its events left out.

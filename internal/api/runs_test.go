@@ -3,8 +3,11 @@ package api
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -70,6 +73,44 @@ func TestRunsFilters(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// A run goes by its short id, as people say it; what two are called asks for more.
+func TestRunByShortID(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ids := shelf(f)
+	short := flow.ShortID(ids[3])
+	for _, called := range []string{short, strings.ToLower(strings.ReplaceAll(short, "-", "")), ids[3]} {
+		if got := ok[events.RunStatus](f, "GET", Base+"/runs/"+called, ""); got.RunID != ids[3] {
+			t.Errorf("%s: run %s", called, got.RunID)
+		}
+	}
+	said := func(called string) string {
+		resp := f.send("GET", Base+"/runs/"+called, "", nil)
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: answer %d, %v", called, resp.StatusCode, err)
+		}
+		return string(b)
+	}
+	if got := said("0000-0000"); !strings.Contains(got, "there is no run") {
+		t.Error(got)
+	}
+	runs := store.Runs{Store: f.store}
+	r, err := runs.Get(t.Context(), ids[3])
+	if err != nil {
+		t.Fatal(err)
+	}
+	twin := ids[3][:11] + "00-4000-8000-000000000000"
+	r.ID, r.Rev = twin, 0
+	if _, err := runs.Put(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if got := said(short); !strings.Contains(got, twin) || !strings.Contains(got, ids[3]) {
+		t.Error(got)
 	}
 }
 

@@ -256,6 +256,9 @@ func (p *product) named(text string) string {
 	if p.url != "" {
 		text = strings.ReplaceAll(text, p.url, "http://local")
 	}
+	for i, id := range p.runs {
+		text = strings.ReplaceAll(text, flow.ShortID(id), fmt.Sprintf("short%d", i+1))
+	}
 	return strings.NewReplacer(p.dir, "$WORK", p.source, "$REPOSITORY").Replace(text)
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -82,6 +83,51 @@ func RunOf(eventID string) (string, error) {
 		return "", Errorf(CodeUnknownEvent, "%q is not an event id: it should be a UUID as the API returned it", Clip(eventID, 60))
 	}
 	return strings.ToLower(eventID[:len(eventID)-4]) + "0000", nil
+}
+
+// spoken are Crockford's digits of base 32: no letter looks or sounds like another,
+// or like a digit (https://www.crockford.com/base32.html).
+const spoken = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+// shortBits is how much of a run's id its short id says: 40 bits, all of them random
+// or from a hash. Among 100,000 runs, two have the same in one case of 200.
+const shortBits = 40
+
+// ShortID is how people call a run: eight letters and digits that can be said. It is
+// how the run's id begins, so that it is there as soon as the run is, and finds it.
+func ShortID(runID string) string {
+	n, err := strconv.ParseUint(strings.ReplaceAll(runID, "-", "")[:shortBits/4], 16, 64)
+	if err != nil {
+		return runID // no id of ours
+	}
+	short := make([]byte, 0, shortBits/5+1)
+	for shift := shortBits - 5; shift >= 0; shift -= 5 {
+		if len(short) == 4 {
+			short = append(short, '-')
+		}
+		short = append(short, spoken[n>>shift&31])
+	}
+	return string(short)
+}
+
+// OfShortID gives how the ids of the runs begin that have a short id, as it was
+// typed: in letters of either case, with hyphens or none, I and L for 1 and O for 0.
+// ok is false for what can be no short id.
+func OfShortID(typed string) (prefix string, ok bool) {
+	typed = strings.NewReplacer("-", "", " ", "", "I", "1", "L", "1", "O", "0").Replace(strings.ToUpper(typed))
+	if len(typed) != shortBits/5 {
+		return "", false
+	}
+	var n uint64
+	for _, c := range typed {
+		digit := strings.IndexRune(spoken, c)
+		if digit < 0 {
+			return "", false
+		}
+		n = n<<5 | uint64(digit)
+	}
+	begins := fmt.Sprintf("%0*x", shortBits/4, n)
+	return begins[:8] + "-" + begins[8:], true
 }
 
 // CheckRunID says whether id can be a run's.

@@ -85,3 +85,38 @@ func TestEventIDs(t *testing.T) {
 		}
 	}
 }
+
+func TestShortID(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[string]string{
+		"00000000-0000-4000-8000-000000000000": "0000-0000", "ffffffff-ffff-4fff-8fff-ffffffff0000": "ZZZZ-ZZZZ",
+		"1a2b3c4d-5e6f-4000-8000-000000000000": "38NK-RKAY",
+	} {
+		if got := ShortID(id); got != want {
+			t.Errorf("%s: %s, want %s", id, got, want)
+		}
+	}
+	for typed, want := range map[string]string{
+		"38NK-RKAY": "1a2b3c4d-5e", "38nkrkay": "1a2b3c4d-5e", " 38nk rkay ": "1a2b3c4d-5e", "oOiI-lL00": mustOf(t, "0011-1100"),
+		"38NK-RKA": "", "38NK-RKAYY": "", "38NK-RKAU": "", "38NK-RKAÄ": "", "": "", "<!here>xx": "",
+	} {
+		got, ok := OfShortID(typed)
+		if got != want || ok != (want != "") {
+			t.Errorf("%q: %q %t, want %q", typed, got, ok, want)
+		}
+	}
+	for range 1000 {
+		id := NewRunID()
+		if prefix, ok := OfShortID(ShortID(id)); !ok || !strings.HasPrefix(id, prefix) {
+			t.Fatalf("%s: %s", id, prefix)
+		}
+	}
+}
+
+func mustOf(t *testing.T, short string) string {
+	prefix, ok := OfShortID(short)
+	if !ok {
+		t.Fatal(short)
+	}
+	return prefix
+}

@@ -20,7 +20,7 @@ var verbs = []string{"req", "request", "list", "end", "show", "whoami", "help"}
 const help = "• `/sym req` – choose what to ask for; `/sym req prod-access` opens that form at once\n" +
 	"• `/sym list` – what you have now, how long it still lasts, and what you have asked for\n" +
 	"• `/sym end` – give access back early; `/sym end orders` if you know which\n" +
-	"• `/sym show orders` – what happened with a request, step by step; an id such as `1a2b3c4d` does too\n" +
+	"• `/sym show orders` – what happened with a request, step by step; an id such as `38NK-RKAY` does too\n" +
 	"• `/sym whoami` – how you are known here, and what you may do\n" +
 	"The beginning of a name is enough, and a slip of the finger does not matter."
 

@@ -99,7 +99,7 @@ func about(d time.Duration) string {
 func namesOf(runs []flow.Run) [][]string {
 	var all [][]string
 	for _, r := range runs {
-		names := []string{r.ID, r.Flow, r.FlowTitle}
+		names := []string{r.ID, shortID(r), r.Flow, r.FlowTitle}
 		if given := r.GivenTarget(); given != nil {
 			names = append(names, given.Name, given.Title())
 		}
@@ -108,8 +108,8 @@ func namesOf(runs []flow.Run) [][]string {
 	return all
 }
 
-// shortID is as much of a run's id as people need to type.
-func shortID(r flow.Run) string { return r.ID[:8] }
+// shortID is how people call a run.
+func shortID(r flow.Run) string { return flow.ShortID(r.ID) }
 
 // list answers /sym list: what the person has, and what they have asked for.
 func (a *App) list(ctx context.Context, slackID string) (any, error) {

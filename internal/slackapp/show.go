@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,12 +94,26 @@ func (a *App) byID(ctx context.Context, who store.User, id string) (found []flow
 		if err == nil {
 			runs = append(runs, r)
 		}
-	} else if idBegun.MatchString(id) {
-		page, err := a.Submit.Runs.Beginning(ctx, id, 100)
-		if err != nil {
-			return nil, false, err
+	} else {
+		var begins []string // a short id may be the beginning of another's id as well
+		if prefix, ok := flow.OfShortID(id); ok {
+			begins = append(begins, prefix)
 		}
-		runs, more = page.Runs, page.Cursor != ""
+		if idBegun.MatchString(id) {
+			begins = append(begins, id)
+		}
+		for _, begin := range begins {
+			page, err := a.Submit.Runs.Beginning(ctx, begin, 100)
+			if err != nil {
+				return nil, false, err
+			}
+			for _, r := range page.Runs {
+				if !slices.ContainsFunc(runs, func(known flow.Run) bool { return known.ID == r.ID }) {
+					runs = append(runs, r)
+				}
+			}
+			more = more || page.Cursor != ""
+		}
 	}
 	for _, r := range runs {
 		may, err := a.maySee(ctx, who, r)
@@ -160,7 +175,7 @@ func timeline(r flow.Run, note string, now time.Time) private {
 	if took := c.took(); took != "" {
 		c.page.context(plain(took, maxText))
 	}
-	c.page.context(plain(requestLine+r.ID, maxText))
+	c.page.context(plain(requestLine+r.ID, maxText), plain("Short: "+shortID(r), maxText))
 	return ephemeral("The request of "+r.Requester.Display()+" for "+c.what()+": "+c.word(), c.page.blocks...)
 }
 

@@ -75,6 +75,9 @@ func TestShow(t *testing.T) {
 		{alice, "show `" + strings.ToUpper(r.ID[:8]) + "`", found},
 		{alice, "show " + r.ID[:4], found},
 		{alice, "show " + r.SRN(), found},
+		{alice, "show " + flow.ShortID(r.ID), found},
+		{alice, "show " + strings.ToLower(strings.ReplaceAll(flow.ShortID(r.ID), "-", "")), found},
+		{carol, "show " + flow.ShortID(r.ID), hidden},
 		{alice, "show " + r.Events[0].ID, found},
 		{alice, "show", found},
 		{alice, "show orders-db", found},
@@ -126,7 +129,7 @@ func TestShow_Several(t *testing.T) {
 		w.live("users-db")
 	}
 	got := unescaped(t, w.command(alice, "show prod-access"))
-	if !strings.Contains(got, "Which one?") || !strings.Contains(got, orders.ID[:8]) || !strings.Contains(got, "and 3 more") {
+	if !strings.Contains(got, "Which one?") || !strings.Contains(got, flow.ShortID(orders.ID)) || !strings.Contains(got, "and 3 more") {
 		t.Errorf("by flow: %s", got)
 	}
 	checkLimits(t, []byte(got))
