@@ -230,6 +230,7 @@ var sayings = map[flow.Code]string{
 	flow.CodeIneligible:    "",
 	flow.CodeWithdrawn:     "",
 	flow.CodeInvalidRun:    "",
+	flow.CodeNotExtendable: "",
 	flow.CodeBusy:          "",
 	flow.CodeUndeliverable: "",
 	flow.CodeIgnored:       "",

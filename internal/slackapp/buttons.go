@@ -14,6 +14,7 @@ import (
 // the names of the domain ([flow.Button]).
 const (
 	buttonEnd       = "end"      // in a list of one's own access: opens a form
+	buttonMore      = "more"     // likewise
 	blockDecision   = "decision" // the input of the decision message
 	separatorOfKeys = " "
 )
@@ -62,7 +63,11 @@ func (c *card) buttons(side flow.Side) {
 	var elements []slack.BlockElement
 	for _, b := range c.Buttons(side) {
 		l := looks[b](c, side)
-		elements = append(elements, button(string(b), buttonValue(c.Run, c.message), l.label, l.style, l.ask))
+		value := buttonValue(c.Run, c.message)
+		if b == flow.ButtonExtend || b == flow.ButtonExtendDeny { // what is decided is the extension
+			value = strings.Join([]string{c.Run.ID, c.message.Key(), c.Run.Extension.EventID}, separatorOfKeys)
+		}
+		elements = append(elements, button(string(b), value, l.label, l.style, l.ask))
 	}
 	c.page.buttons(elements...)
 }

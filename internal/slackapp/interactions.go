@@ -91,6 +91,8 @@ func (a *App) submission(ctx context.Context, in interaction) any {
 			return a.requested(ctx, in)
 		case viewEnd:
 			return a.ended(ctx, in)
+		case viewMore:
+			return a.wished(ctx, in)
 		}
 		return nil, nil
 	})
@@ -260,6 +262,9 @@ func (a *App) click(ctx context.Context, in interaction) {
 	}
 	button := in.Actions[0]
 	switch action := button.ActionID; {
+	case action == string(flow.ButtonMore), action == buttonMore:
+		a.askMore(ctx, in, button)
+		return
 	case ofRuns(action):
 	case action == buttonAgain:
 		a.again(ctx, in)

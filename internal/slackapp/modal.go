@@ -21,9 +21,12 @@ const (
 	viewFlow    = "flow"    // the flow picker
 	viewRequest = "request" // a flow's form
 	viewEnd     = "end"     // which access is to end
+	viewMore    = "more"    // for how much longer, and why
 	viewNotice  = "notice"  // something to read
 	blockFlow   = "flow"    // the picker's only input
 	blockAccess = "access"  // the only input of viewEnd
+	blockMore   = "by"      // of viewMore: for how much longer, in seconds
+	blockWhy    = "why"     // of viewMore
 	actionValue = "value"   // the element of each input; "value.1" once its value was changed by a handler
 )
 

@@ -155,14 +155,19 @@ func (p *page) runs(title string, runs []flow.Run, now time.Time, own bool) {
 	p.add(section(title))
 	for i, r := range runs {
 		b := slack.NewSectionBlock(mrkdwn(summary(r, now, own), maxText), nil, nil)
+		var more []slack.BlockElement // beside End, where there is more than that to do
 		if own && endable(r, r.Requester) {
 			b.Accessory = slack.NewAccessory(button(buttonEnd, r.ID, "End…", "", ""))
+		}
+		if _, err := r.Extendable(now); own && err == nil {
+			more = append(more, button(buttonMore, r.ID, "Extend…", "", ""))
 		}
 		if p.size+cost(b.Text.Text)+600 > maxBlocksJSON-reserveSize/2 || len(p.blocks) > maxMessageBlocks-reserveBlocks {
 			p.add(section(fmt.Sprintf("_and %d more: name one of them to see it_", len(runs)-i)))
 			return
 		}
 		p.add(b)
+		p.buttons(more...)
 	}
 }
 

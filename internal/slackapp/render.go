@@ -388,6 +388,9 @@ func (c *card) state() string {
 		default:
 			line("🔓 *Access is live* %s", c.until())
 		}
+		if x := c.Deciding(c.Touched); x != nil {
+			line("⏱️ %s", c.wished(*x))
+		}
 	case flow.Deescalated:
 		line("%s, %s", c.approval(), moment(decision.At))
 		if e, ok := c.Last(flow.EventDeescalate); ok {
