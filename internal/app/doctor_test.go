@@ -105,12 +105,17 @@ func newSurgery(t *testing.T, flows string, change ...func(*slacksim.Config)) *s
 	return s
 }
 
-// ask runs the command, and returns what it prints and whether it fails. No secret
-// may be in any of it.
+// ask runs the doctor, and returns what it prints and whether it fails.
 func (s *surgery) ask(args ...string) (string, error) {
 	s.Helper()
+	return s.local(append([]string{"doctor", "-flows", s.flows}, args...))
+}
+
+// local runs a command. No secret may be in anything that it prints.
+func (s *surgery) local(args []string) (string, error) {
+	s.Helper()
 	var out, logs bytes.Buffer
-	err := Main(s.Context(), append([]string{"doctor", "-flows", s.flows}, args...), func(name string) string { return s.env[name] }, &out, &logs)
+	err := Main(s.Context(), args, func(name string) string { return s.env[name] }, &out, &logs)
 	told := out.String() + logs.String()
 	if err != nil {
 		told += err.Error()
