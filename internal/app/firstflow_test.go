@@ -63,7 +63,9 @@ func TestFirstFlow(t *testing.T) {
 	you, colleague := p.local.Slack.As("you"), p.local.Slack.As("colleague")
 	for _, step := range []func() error{
 		func() error { return you.Command("/sym req exception") },
-		func() error { return you.Fill(map[string]string{"Which rule": "two reviews", "Why": "the build is red"}) },
+		func() error {
+			return you.Fill(map[string]string{"Which rule": "two reviews", "Why": "the build is red"})
+		},
 		you.Submit,
 		p.settle,
 		func() error {
