@@ -9,10 +9,21 @@ DATA  ?= .local
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
+# What compiles packages for longer than a moment says how far it is: the first time
+# on a machine there are hundreds, which takes minutes. A fault is shown by what
+# follows.
+BUILD = @all=$$($(GO) list -deps ./functions/local | wc -l); n=0; $(GO) build -v -o /dev/null ./functions/local 2>&1 | \
+	while read -r _; do n=$$((n + 1)); case $$n in \
+		1) echo "building; the first time, that takes minutes" ;; \
+		*[05]0) echo "  $$n of at most $$((all)) packages" ;; \
+	esac; done >&2
+
 run: ## start everything on this machine, with a simulated Slack at http://127.0.0.1:8080
+	$(BUILD)
 	@$(GO) run ./functions/local -data $(DATA) -flows $(FLOWS)
 
 check: ## find the faults of the configuration in flows/
+	$(BUILD)
 	@$(GO) run ./functions/local check -flows $(FLOWS)
 
 CDK = npx cdk
@@ -24,9 +35,11 @@ deploy: node_modules ## deploy to the AWS account of the credentials; CONTEXT="-
 	$(CDK) deploy --outputs-file cdk.out/outputs.json $(CONTEXT)
 
 slack-manifest: ## print the Slack app manifest of what was deployed; URL="https://…" for another address
+	$(BUILD)
 	@$(GO) run ./functions/local slack-manifest $(if $(URL),-url $(URL))
 
 redrive: ## hand what functions in AWS gave up on to them again
+	$(BUILD)
 	@$(GO) run ./functions/local redrive
 
 PART = @printf '\n— %s\n'

@@ -144,6 +144,13 @@ func check(ctx context.Context, args []string, settings config.Settings, out io.
 	for _, warning := range report.Warnings {
 		fmt.Fprintln(out, "warning: "+warning.String())
 	}
+	lacks, err := checkMapped(loaded, *dir)
+	if err != nil {
+		return err
+	}
+	for _, line := range lacks {
+		fmt.Fprintln(out, "warning: "+line)
+	}
 	if !python.Read { // what nobody has looked at yet is no deployment's
 		if err := checkTokens(ctx, *data, *url, settings, out); err != nil {
 			return err

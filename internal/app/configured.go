@@ -61,6 +61,9 @@ func (l *Local) publish(ctx context.Context, c core.Core, configured *catalog.Ca
 	if err != nil {
 		return nil, nil, err
 	}
+	for _, line := range unmapped(configured, mapping, l.options.RealLambdas) {
+		l.options.Log.WarnContext(ctx, line)
+	}
 	functions, secrets, err := l.host(ctx, lambdahost.Options{Config: mapping}, configured.Isolated(), hasPython(configured))
 	if err != nil {
 		return nil, nil, err

@@ -25,6 +25,7 @@
 //	standing.go      confirms ends of access that were held back
 //	drift.go         shows where targets differ from what was granted
 //	redrive.go       repeats what functions in AWS gave up on
+//	unmapped.go      says what local.yaml lacks of what the configuration names
 //	state.go         opens the state of this machine, for commands beside a server
 //
 // Parts that deployments in AWS have too are built by package core. Functions in

@@ -95,6 +95,7 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 		f := newFunction(h, arn, config, data)
 		if config.Go != "" {
 			f.command = []string{filepath.Join(bin, f.file())}
+			o.Log.InfoContext(ctx, "building a function of local.yaml", "function", f.name) // it may take a while
 			err := build(ctx, config.Go, f.command[0])
 			if err != nil && o.KeepBuilt {
 				o.Log.ErrorContext(ctx, "a function can't be built, and runs as it was built last", "function", f.name, "error", err)
