@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -413,7 +414,7 @@ func TestBuildFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = Open(t.Context(), Options{
-		Config: Config{Functions: map[string]Function{goARN: {Go: dir, Dir: dir}}}, Data: t.TempDir(),
+		Config: Config{Functions: map[string]Function{goARN: {Go: dir, Dir: dir}}}, Data: t.TempDir(), Log: slog.New(slog.DiscardHandler),
 	})
 	for _, want := range []string{`function "go"`, "go build in " + dir, "undefined: undefined"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
