@@ -152,7 +152,7 @@ func (f *Flow) Terms(r Run, asked EventName, h *HookAnswer) (*Terms, map[string]
 	t, rest := Terms{Fields: map[string]any{}}, map[string]any{}
 	target := h.TargetSRN
 	for name, v := range h.Fields {
-		p, declared := f.formField(name)
+		p, declared := f.Field(name)
 		switch {
 		case !f.ApprovalOnly() && name == FieldNameTarget:
 			if s, ok := v.(string); ok && target == "" && s != r.GivenFields()[name] {
@@ -226,8 +226,8 @@ func (f *Flow) Terms(r Run, asked EventName, h *HookAnswer) (*Terms, map[string]
 // maxHookDuration bounds what a hook may ask for: ten years.
 const maxHookDuration = 10 * 365 * 24 * time.Hour
 
-// formField finds a field of the flow's form.
-func (f *Flow) formField(name string) (PromptField, bool) {
+// Field finds a field of the flow's form.
+func (f *Flow) Field(name string) (PromptField, bool) {
 	fields := f.Fields()
 	i := slices.IndexFunc(fields, func(p PromptField) bool { return p.Name == name })
 	if i < 0 {

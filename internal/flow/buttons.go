@@ -7,11 +7,13 @@ type Button string
 // The buttons.
 const (
 	ButtonApprove Button = Button(ActionApprove)
+	ButtonChange  Button = "approve_with" // opens a form, which sends ActionApprove
 	ButtonDeny    Button = Button(ActionDeny)
 	ButtonCancel  Button = Button(ActionCancel)
 	ButtonEnd     Button = Button(ActionDeescalate)
 	ButtonGiveUp  Button = "give_up" // ActionDeescalate of access that is not there yet
 	ButtonRetry   Button = "retry"
+	ButtonAgain   Button = "ask_again" // opens the form of a new request
 
 	ButtonMore       Button = Button(ActionExtendRequest) // asks for more time
 	ButtonExtend     Button = Button(ActionExtend)        // grants it
@@ -38,6 +40,7 @@ var buttons = []struct {
 	may    func(r *Run, who Actor, guest bool) error
 }{
 	{ButtonApprove, SideDeciders, (*Run).asks, func(r *Run, who Actor, guest bool) error { return r.MayDecide(who, guest, ActionApprove) }},
+	{ButtonChange, SideDeciders, (*Run).changeable, func(r *Run, who Actor, guest bool) error { return r.MayDecide(who, guest, ActionApprove) }},
 	{ButtonDeny, SideDeciders, (*Run).asks, func(r *Run, who Actor, guest bool) error { return r.MayDecide(who, guest, ActionDeny) }},
 	{ButtonCancel, SideRequester, (*Run).asks, func(r *Run, who Actor, _ bool) error { return r.MayCancel(who) }},
 	{ButtonRetry, SideDeciders | SideRequester, (*Run).retriable, (*Run).mayRetry},
@@ -46,6 +49,7 @@ var buttons = []struct {
 	{ButtonMore, SideDeciders | SideRequester, (*Run).extendable, (*Run).mayExtend},
 	{ButtonEnd, SideDeciders | SideRequester, (*Run).endable, (*Run).mayEnd},
 	{ButtonGiveUp, SideDeciders | SideRequester, (*Run).givable, (*Run).mayEnd},
+	{ButtonAgain, SideRequester, func(r *Run) bool { return r.repeatable() == nil }, func(r *Run, who Actor, _ bool) error { return r.MayAskAgain(who) }},
 }
 
 // Buttons lists what people of a side may do with the run now.
@@ -86,6 +90,9 @@ func (r *Run) May(b Button, who Actor, guest bool) error {
 
 // asks tells whether the run waits for a decision.
 func (r *Run) asks() bool { return r.Status == Requested }
+
+// changeable tells whether approvers may change what is asked for.
+func (r *Run) changeable() bool { return r.asks() && r.Form.Changes }
 
 // Stuck tells whether a failure waits for a person.
 func (r *Run) Stuck() bool {

@@ -156,14 +156,14 @@ func (f *Flow) Offer(r Run) Offer {
 		return o
 	}
 	now := r.GivenTarget().Name
-	if p, ok := f.formField(FieldNameTarget); ok && f.Params.ApproveWith.Target && p.Visible {
+	if p, ok := f.Field(FieldNameTarget); ok && f.Params.ApproveWith.Target && p.Visible {
 		for _, t := range f.Strategy.Targets {
 			if t.Name != now && (r.Offered == nil || slices.Contains(r.Offered, t.Name)) {
 				o.Targets = append(o.Targets, t)
 			}
 		}
 	}
-	p, ok := f.formField(FieldNameDuration)
+	p, ok := f.Field(FieldNameDuration)
 	if most := r.GivenDuration(); ok && f.Params.ApproveWith.Duration && most > 0 {
 		for _, allowed := range p.AllowedValues {
 			if d, err := ParseDuration(allowed); err == nil && d < most && !slices.Contains(o.Durations, d) {
@@ -213,8 +213,8 @@ func notToGive(field, message string) error {
 }
 
 // approveWith takes over what an approval changes: the shortest duration wins, and
-// another target makes approvals of the earlier one void. It returns whose.
-func (r *Run) approveWith(by *Given) []Actor {
+// another target makes approvals of the earlier one void. It returns those, by event id.
+func (r *Run) approveWith(by *Given) []string {
 	if by == nil {
 		return nil
 	}
@@ -222,24 +222,15 @@ func (r *Run) approveWith(by *Given) []Actor {
 	if most := int64(r.GivenDuration() / time.Second); seconds > most {
 		seconds = most
 	}
-	var void []Actor
+	var void []string
 	if by.Target != nil && by.Target.Name != r.GivenTarget().Name {
 		for _, a := range r.Approvals {
-			void = append(void, a.Actor)
+			void = append(void, a.EventID)
 		}
 		r.Approvals = nil
 	}
 	r.give(by.Target, seconds)
 	return void
-}
-
-// displayed lists people for a record, as people read them.
-func displayed(people []Actor) []string {
-	var names []string
-	for _, a := range people {
-		names = append(names, a.Display())
-	}
-	return names
 }
 
 // changes checks what approvers may change, and for whom requests may be made.
@@ -252,8 +243,11 @@ func (v *validator) changes() {
 	if with.Duration && !v.Params.ScheduleDeescalation {
 		v.fault("params.approve_with.duration", "has no effect, because access of this flow ends by hand only (schedule_deescalation is off): remove it")
 	}
-	if p, ok := v.formField(FieldNameTarget); with.Target && ok && !p.Visible {
+	if p, ok := v.Field(FieldNameTarget); with.Target && ok && !p.Visible {
 		v.fault("params.approve_with.target", "has no effect, because the form offers no targets (target_id has visible: false): remove it")
+	}
+	if v.Params.OnBehalf && slices.ContainsFunc(v.Params.PromptFields, func(p PromptField) bool { return p.OnChange != nil }) {
+		v.fault("params.on_behalf", "does not go with on_change: such a form is made for whoever fills it in; remove one of them")
 	}
 	if v.Params.OnBehalf && !v.Params.Allows(ChannelSlack) {
 		v.fault("params.on_behalf", "is for requests in Slack, from which this flow can't be started: add slack to allowed_sources, or remove it. By the API, tokens say for whom they may ask")
@@ -276,7 +270,7 @@ func (r *Run) mayGive(action Action, by *Given) error {
 }
 
 // changedBy applies what an approval gives, and adds to its fields what was asked for
-// of that, and whose approvals it makes void.
+// of that, and which approvals it makes void.
 func (r *Run) changedBy(by *Given, fields map[string]any) map[string]any {
 	void := r.approveWith(by)
 	if by == nil {
@@ -297,7 +291,7 @@ func (r *Run) changedBy(by *Given, fields map[string]any) map[string]any {
 		fields[KeyAsked] = asked
 	}
 	if len(void) > 0 {
-		fields[KeyVoided] = displayed(void)
+		fields[KeyVoided] = void
 	}
 	return fields
 }

@@ -89,7 +89,7 @@ const (
 	KeyTargetIdentity  = "target_identity"  // who the requester is at the target, where that is not their e-mail address
 	KeyDecisionMessage = "decision_message" // what was said with a decision, or with the wish to end access
 	KeyAsked           = "asked"            // of an approval that gives something else: what was asked for of it, by the names of fields
-	KeyVoided          = "voided"           // whose earlier approvals do not count any more, because another target is given
+	KeyVoided          = "voided"           // ids of earlier approvals that do not count any more, because another target is given
 	KeyForwardReason   = "forward_reason"   // ActionTimeout or ActionUndeliverable
 	KeyForwardMessage  = "forward_message"  // why the tier could not be reached
 	KeyExpiresAt       = "expires_at"       // when access will end, in RFC 3339

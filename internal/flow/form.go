@@ -116,6 +116,29 @@ func (f *Flow) Fill(form OpenForm, values map[string]any) OpenForm {
 	return form
 }
 
+// Refill is the form with what an earlier request asked for, where it can still be
+// chosen. The fields where it can't are left empty; it returns their titles, too.
+func (f *Flow) Refill(form OpenForm, asked map[string]any) (OpenForm, []string) {
+	form.Fields = slices.Clone(form.Fields)
+	var lost []string
+	for i, p := range f.Fields() {
+		field := &form.Fields[i]
+		v, was := asked[p.Name]
+		if !was || !field.Visible {
+			continue
+		}
+		value := f.valueIn(p, v)
+		offered := value
+		if !slices.ContainsFunc(field.CurrentAllowed, func(o Option) bool { return o.Value == value }) { // else it is sure, and quick
+			offered = f.offered(p, *field, value)
+		}
+		if field.Value = offered; offered == nil && !empty(v) || !SameValue(offered, value) {
+			lost = append(lost, p.Title())
+		}
+	}
+	return form, lost
+}
+
 // Unsettled lists the fields with on_change whose values the form does not know
 // yet: somebody was faster than the handler.
 func (f *Flow) Unsettled(form OpenForm, values map[string]any) []string {

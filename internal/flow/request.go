@@ -361,6 +361,8 @@ type Decide struct {
 	Terms  *Terms         // what a hook changed of the request
 	Fields map[string]any // of the event, by a hook
 	Ruling *Ruling        // what a hook put in the decision's place
+	// Lingers is Run.Lingers of another target that the approval gives.
+	Lingers int64
 	// Required is how many approvals it takes by the version of the flow in
 	// force; fewer than the run's own change nothing.
 	Required int
@@ -401,6 +403,9 @@ func (in Decide) apply(r *Run, now time.Time) error {
 			return r.duplicate()
 		}
 		e.Fields = r.changedBy(s.Give, e.Fields)
+		if s.Give != nil && s.Give.Target != nil {
+			r.Lingers = in.Lingers
+		}
 		r.Approvals = append(r.Approvals, CountedApproval{EventID: s.ID, Actor: s.Actor, At: s.At})
 		if len(r.Approvals) < r.Deciders.Required {
 			e.State = StateInProgress

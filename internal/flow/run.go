@@ -213,6 +213,7 @@ type Form struct {
 	Fields          []FormField `json:"fields,omitempty"` // in the order of the flow's form
 	AllowRevoke     bool        `json:"allow_revoke,omitempty"`
 	IncludeDecision bool        `json:"include_decision_message,omitempty"`
+	Changes         bool        `json:"changes,omitempty"` // approvers may change what is asked for
 	// Extend says by how much access may be extended, and MaxDuration how long it may
 	// be altogether; nil and zero: not at all, and without a bound.
 	Extend      *Extend  `json:"extend,omitempty"`
@@ -230,7 +231,7 @@ type FormField struct {
 // shownForm is how runs of the flow are shown.
 func (f *Flow) shownForm() Form {
 	form := Form{
-		AllowRevoke: f.Params.AllowRevoke, IncludeDecision: f.Params.IncludeDecision,
+		AllowRevoke: f.Params.AllowRevoke, IncludeDecision: f.Params.IncludeDecision, Changes: f.Params.ApproveWith.Any(),
 		Extend: f.Params.Extend, MaxDuration: f.Params.MaxDuration, NoReminders: f.Params.NoReminders,
 	}
 	for _, p := range f.Fields() {
@@ -403,6 +404,15 @@ func (r *Run) Asks(who Actor) bool {
 // owns is Asks for certain: it is asked to let people take back what is theirs.
 func (r *Run) owns(who Actor) bool {
 	return r.Requester.Is(who) || r.Asker != nil && r.Asker.Is(who) || r.Owner != nil && r.Owner.Is(who)
+}
+
+// OpenedBy tells whether this person opened the run's form: the requester, or whoever
+// asked for them.
+func (r *Run) OpenedBy(who Actor) bool {
+	if r.Asker != nil {
+		return r.Asker.Is(who)
+	}
+	return r.Requester.Is(who)
 }
 
 // OnBehalf tells whether a colleague asked for the requester, in Slack.

@@ -30,8 +30,10 @@ type look struct {
 // looks says how the domain's buttons are shown; their order is the domain's.
 var looks = map[flow.Button]func(c *card, side flow.Side) look{
 	flow.ButtonApprove: func(*card, flow.Side) look { return look{label: "Approve", style: slack.StylePrimary} },
+	flow.ButtonChange:  func(*card, flow.Side) look { return look{label: "Approve with changes…"} },
 	flow.ButtonDeny:    func(*card, flow.Side) look { return look{label: "Deny", style: slack.StyleDanger} },
 	flow.ButtonCancel:  func(*card, flow.Side) look { return look{label: "Cancel request"} },
+	flow.ButtonAgain:   func(*card, flow.Side) look { return look{label: "Ask again"} },
 	flow.ButtonRetry: func(c *card, _ flow.Side) look {
 		if c.Missing() {
 			return look{"Grant again", slack.StylePrimary, "Somebody has taken this access away. Make sure that they do not mind."}

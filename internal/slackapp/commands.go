@@ -177,6 +177,8 @@ type window struct {
 	answers bool
 	// lingering is what the targets of the flow have said.
 	lingering flow.Lingering
+	// again is the run that is asked for once more; nil for a request of its own.
+	again *flow.Run
 }
 
 // resume has the window be that of a task that was handed on, if it was.
@@ -235,10 +237,10 @@ func notThere(err error) bool {
 // seen first, because the trigger does not wait for them.
 func (w *window) prompt(ctx context.Context, f *flow.Flow, who store.User, cause string, came metadata) (slack.ModalViewRequest, error) {
 	make := func(ctx context.Context) (slack.ModalViewRequest, error) {
-		view, err := w.app.prompt(ctx, f, who, cause, came)
-		return w.app.withEnd(view, f, w.lingering), err
+		view, err := w.app.prompt(ctx, f, who, cause, came, w.again)
+		return withFor(w.app.withEnd(view, f, w.lingering), f, who, w.again), err
 	}
-	if !asksFirst(f) {
+	if !asksFirst(f) && (w.again == nil || !f.DynamicForm()) {
 		view, err := make(ctx)
 		if err == nil && !w.answers {
 			err = w.show(ctx, view)
@@ -298,13 +300,13 @@ func asksFirst(f *flow.Flow) bool {
 
 // prompt starts the run whose form is about to be seen, and makes the form.
 // The run's id follows from the trigger, so that a replay is the same run.
-func (a *App) prompt(ctx context.Context, f *flow.Flow, who store.User, trigger string, came metadata) (slack.ModalViewRequest, error) {
+func (a *App) prompt(ctx context.Context, f *flow.Flow, who store.User, trigger string, came metadata, again *flow.Run) (slack.ModalViewRequest, error) {
 	if trigger == "" {
 		return slack.ModalViewRequest{}, errors.New("slack sent no trigger id")
 	}
 	r, err := a.Submit.Prompt(ctx, workflow.Prompt{
 		RunID: flow.RunIDFrom(a.Submit.Org, "slack", a.Directory.Team, trigger),
-		Flow:  f, Actor: who, SourceChannel: came.Channel,
+		Flow:  f, Actor: who, SourceChannel: came.Channel, Again: again,
 	})
 	if err != nil {
 		return slack.ModalViewRequest{}, err
@@ -316,7 +318,12 @@ func (a *App) prompt(ctx context.Context, f *flow.Flow, who store.User, trigger 
 		return slack.ModalViewRequest{}, err
 	}
 	var open *openForm
-	if f.DynamicForm() {
+	switch {
+	case again != nil:
+		if open, err = a.refill(ctx, f, r, again.Fields); err != nil {
+			return slack.ModalViewRequest{}, err
+		}
+	case f.DynamicForm():
 		form, err := a.Forms.Show(ctx, f, r)
 		if err != nil {
 			return slack.ModalViewRequest{}, err

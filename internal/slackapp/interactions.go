@@ -93,6 +93,8 @@ func (a *App) submission(ctx context.Context, in interaction) any {
 			return a.ended(ctx, in)
 		case viewMore:
 			return a.wished(ctx, in)
+		case viewChange:
+			return a.changed(ctx, in)
 		}
 		return nil, nil
 	})
@@ -308,17 +310,27 @@ func (a *App) press(ctx context.Context, in interaction, action string, b presse
 	}
 	c := workflow.Click{RunID: b.run, Action: flow.Action(action), Actor: who, Channel: flow.ChannelSlack, Seen: b.seen}
 	switch flow.Button(action) {
+	case flow.ButtonChange:
+		return a.askChanges(ctx, in, who, b)
+	case flow.ButtonAgain:
+		return a.askAgain(ctx, in, who, b.run)
 	case flow.ButtonRetry:
 		return a.Submit.Retry(ctx, b.run, who)
 	case flow.ButtonGiveUp:
 		c.Action = flow.ActionDeescalate
 	}
-	if in.Container.MessageTS != "" && !in.Container.IsEphemeral {
-		c.Via = &flow.MessageRef{Key: b.key, Channel: in.Container.ChannelID, TS: in.Container.MessageTS}
-	}
+	c.Via = in.via(b)
 	c.Message = strings.TrimSpace(in.State.Values[blockDecision][actionValue].Value)
 	r, _, err := a.Submit.Click(ctx, c)
 	return r, err
+}
+
+// via is the message whose button was pressed; nil for those that only one person sees.
+func (in interaction) via(b pressedButton) *flow.MessageRef {
+	if in.Container.MessageTS == "" || in.Container.IsEphemeral {
+		return nil
+	}
+	return &flow.MessageRef{Key: b.key, Channel: in.Container.ChannelID, TS: in.Container.MessageTS}
 }
 
 // refresh brings a message up to date that shows what is not so any more,

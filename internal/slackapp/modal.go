@@ -22,6 +22,7 @@ const (
 	viewRequest = "request" // a flow's form
 	viewEnd     = "end"     // which access is to end
 	viewMore    = "more"    // for how much longer, and why
+	viewChange  = "change"  // what an approval gives in place of what is asked for
 	viewNotice  = "notice"  // something to read
 	blockFlow   = "flow"    // the picker's only input
 	blockAccess = "access"  // the only input of viewEnd
@@ -38,6 +39,10 @@ type metadata struct {
 	Channel string `json:"channel,omitempty"` // where the command was given
 	Answer  string `json:"answer,omitempty"`  // where the channel is answered: the response URL of what opened the form
 	About   string `json:"about,omitempty"`   // link to the message that the request is about
+	// Of a form that a button of a message opened: the message, and what it said is
+	// asked for.
+	Via  *flow.MessageRef `json:"via,omitempty"`
+	Seen string           `json:"seen,omitempty"`
 }
 
 func (m metadata) String() string {
@@ -145,6 +150,8 @@ func requestForm(f *flow.Flow, runID string, o *openForm, came metadata, most in
 		case !p.Visible:
 		case o == nil:
 			blocks = append(blocks, input(p, offer{all: choices(f, p), preset: nonEmpty(cmp.Or(came.reason(p), p.Default)), action: actionValue}, most))
+		case !f.DynamicForm(): // filled in with what was asked for before
+			blocks = append(blocks, input(p, offer{all: choices(f, p), preset: textsOf(o.Fields[i].Value), action: actionValue}, most))
 		default:
 			field := o.Fields[i]
 			if reason := came.reason(p); reason != "" && field.Value == nil {

@@ -30,6 +30,9 @@ func (a *App) options(ctx context.Context, in interaction) any {
 			return search(flowChoices(flows), in.Value), err
 		}
 		m := metadataOf(in.View)
+		if in.View.CallbackID == viewChange {
+			return a.searchOffer(ctx, in, m)
+		}
 		f, err := a.Flows.Version(ctx, m.Flow, m.Version)
 		if err != nil {
 			return offered{}, err

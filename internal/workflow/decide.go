@@ -60,7 +60,13 @@ func (a Approval) decide(ctx context.Context, r flow.Run, signal flow.Signal) (f
 	if signal.Action == flow.ActionReview { // nothing is against it, or it is over
 		return a.refuse(ctx, r, e, flow.Failure{})
 	}
-	decision := flow.Decide{SignalID: signal.ID, Dropped: now.dropped, Required: now.deciders.Required, Vouched: now.vouched, Hooks: f.Hooks()}
+	var lingers int64
+	if signal.Give != nil && signal.Give.Target != nil {
+		if lingers, err = a.lingers(ctx, f, r.At(signal.ID), nil); err != nil {
+			return r, err
+		}
+	}
+	decision := flow.Decide{SignalID: signal.ID, Dropped: now.dropped, Required: now.deciders.Required, Vouched: now.vouched, Lingers: lingers, Hooks: f.Hooks()}
 	if _, err := flow.Apply(r, decision, a.Now()); err == nil {
 		var v *verdict
 		if r, v, err = a.consult(ctx, f, r, e, a.refuse, flow.HookBefore(e.Name)); v == nil {

@@ -36,6 +36,8 @@ type Prompt struct {
 	Flow          *flow.Flow
 	Actor         store.User
 	SourceChannel string
+	// Again is the run that is asked for once more; nil for a request of its own.
+	Again *flow.Run
 }
 
 // Prompt starts a run whose form is being shown. The same prompt twice is the
@@ -47,9 +49,16 @@ func (s Submit) Prompt(ctx context.Context, p Prompt) (flow.Run, error) {
 	if err := s.mayStart(p.Flow, flow.ChannelSlack, p.Actor); err != nil {
 		return flow.Run{}, err
 	}
+	again := ""
+	if p.Again != nil {
+		if err := p.Again.MayAskAgain(p.Actor.Actor); err != nil {
+			return flow.Run{}, err
+		}
+		again = p.Again.ID
+	}
 	return s.start(ctx, flow.Start{
 		ID: p.RunID, Flow: p.Flow, Requester: p.Actor.Actor, Source: flow.ChannelSlack,
-		SourceChannel: p.SourceChannel, Prompted: true,
+		SourceChannel: p.SourceChannel, Prompted: true, Again: again,
 	}, nil)
 }
 
@@ -99,11 +108,12 @@ func (s Submit) start(ctx context.Context, in flow.Start, receive *flow.Receive)
 }
 
 // Request submits the form of a run that was prompted. The values are checked
-// against the version of the flow that the form showed. Submitting twice
-// changes nothing.
+// against the version of the flow that the form showed; that of FieldFor, if there is
+// one, says for whom it is. Submitting twice changes nothing.
 func (s Submit) Request(ctx context.Context, runID string, who flow.Actor, values map[string]any) (flow.Run, error) {
+	whom, values := forWhom(values)
 	return s.Runs.Change(ctx, runID, s.Now, func(r flow.Run) (flow.Input, error) {
-		if !r.Requester.Is(who) {
+		if !r.OpenedBy(who) {
 			return nil, flow.Errorf(flow.CodeForbidden, "this form was opened by somebody else")
 		}
 		if r.Status != flow.Prompted {
@@ -123,7 +133,11 @@ func (s Submit) Request(ctx context.Context, runID string, who flow.Actor, value
 		if err != nil {
 			return nil, err
 		}
-		return flow.Receive{Action: flow.ActionRequest, Actor: r.Requester, Channel: flow.ChannelSlack, Submission: &sub}, nil
+		colleague, err := s.colleague(ctx, f, r, whom, values)
+		if err != nil {
+			return nil, err
+		}
+		return flow.Receive{Action: flow.ActionRequest, Actor: r.Requester, Channel: flow.ChannelSlack, Submission: &sub, For: colleague}, nil
 	})
 }
 
@@ -166,7 +180,13 @@ type Click struct {
 	// Seen is the digest of what the message said is asked for; "" where it
 	// carries none. Of a decision on more time it is the event that asked for it.
 	Seen string
+	// What an approval gives in place of what is asked for: a target, by name or id, and
+	// a duration. "" and zero are as asked.
+	Target   string
+	Duration time.Duration
 }
+
+func (c Click) changes() bool { return c.Target != "" || c.Duration != 0 }
 
 // Click authorises a click and appends its signal. It returns the run and the
 // id of the event that the signal becomes. A double click gives the same id
@@ -191,7 +211,11 @@ func (s Submit) Click(ctx context.Context, c Click) (flow.Run, string, error) {
 				return nil, flow.Errorf(flow.CodeForbidden, "access of this flow ends by its duration only (allow_revoke is off)")
 			}
 		}
-		in := flow.Receive{Action: c.Action, Actor: c.Actor.Actor, Channel: c.Channel, Message: c.Message, Via: c.Via}
+		give, err := s.give(ctx, r, c)
+		if err != nil {
+			return nil, err
+		}
+		in := flow.Receive{Action: c.Action, Actor: c.Actor.Actor, Channel: c.Channel, Message: c.Message, Via: c.Via, Give: give}
 		if c.Action == flow.ActionExtend || c.Action == flow.ActionExtendDeny {
 			in.Extension = c.Seen
 		}

@@ -132,6 +132,9 @@ func (a Approval) recheck(ctx context.Context, f *flow.Flow, r flow.Run, signal 
 	if signal.Action == flow.ActionReview {
 		return r, c, nil
 	}
+	if err := mayStillGive(current, signal.Give); err != nil {
+		return r, c, err
+	}
 	held := r
 	held.Deciders = c.deciders
 	may := func(who flow.Actor) error {
