@@ -10,6 +10,8 @@ import (
 // pressed is what a button of a run sends.
 func pressed(r Run, b Button, who Actor) Input {
 	switch b {
+	case ButtonChange: // and what is chosen in its form
+		return click(ActionApprove, who)
 	case ButtonRetry:
 		return Retry{Actor: who}
 	case ButtonMore:
@@ -39,6 +41,12 @@ func checkButtons(fail func(string, ...any), r Run, now time.Time) {
 			if err := r.May(b, who, false); err != nil {
 				fail("%s is offered %s: %v", who.Display(), b, err)
 			}
+			if b == ButtonAgain {
+				if err := r.MayAskAgain(who); err != nil {
+					fail("%s is offered %s: %v", who.Display(), b, err)
+				}
+				continue // a run of its own
+			}
 			if _, err := Apply(r, pressed(r, b, who), now); err != nil && !errors.Is(err, ErrUnchanged) && CodeOf(err) != CodeDuplicate {
 				fail("%s presses %s: %v", who.Display(), b, err)
 			}
@@ -58,6 +66,10 @@ func TestButtons(t *testing.T) {
 	ending := must(live, t0, click(ActionDeescalate, requester))
 	removal := must(ending, t0, Claim{Owner: "worker", Until: t0.Add(time.Minute)}, Fail{Step: EventDeescalate, Reason: failure})
 	missing := must(live, t0, Miss{})
+	cancelled := decide(asked, t0, ActionCancel, requester)
+	with := accessFlow()
+	with.Params.ApproveWith.Duration = true
+	changeable := requestedOf(with, 1, time.Hour)
 	sealed := live
 	sealed.Form.AllowRevoke, sealed.Form.Extend = false, nil
 	for name, c := range map[string]struct {
@@ -82,6 +94,8 @@ func TestButtons(t *testing.T) {
 		"live, not by hand": {sealed, nil, nil, nil, nil},
 		"ending":            {ending, nil, nil, nil, nil},
 		"not taken away":    {removal, []Button{ButtonRetry}, []Button{ButtonRetry}, []Button{ButtonRetry}, []Button{ButtonRetry}},
+		"cancelled":         {cancelled, nil, []Button{ButtonAgain}, nil, []Button{ButtonAgain}},
+		"changeable":        {changeable, []Button{ButtonApprove, ButtonChange, ButtonDeny}, []Button{ButtonCancel}, []Button{ButtonApprove, ButtonChange, ButtonDeny}, []Button{ButtonCancel}},
 		"missing":           {missing, []Button{ButtonRetry, ButtonMore, ButtonEnd}, []Button{ButtonMore, ButtonEnd}, []Button{ButtonRetry, ButtonMore, ButtonEnd}, []Button{ButtonMore, ButtonEnd}},
 	} {
 		for who, both := range map[string][2][]Button{

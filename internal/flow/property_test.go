@@ -153,7 +153,7 @@ func (w *world) draw(t *rapid.T) Input {
 	result := Result{Output: []byte(rapid.SampledFrom([]string{``, `{"ok":true}`, `no JSON`}).Draw(t, "output"))}
 	return rapid.SampledFrom([]Input{
 		submitted(rapid.SampledFrom([]time.Duration{0, 30 * time.Second, time.Hour}).Draw(t, "duration")),
-		click(ActionApprove, who), click(ActionApprove, who), click(ActionDeny, who), click(ActionCancel, requester), click(ActionDeescalate, who),
+		click(ActionApprove, who), click(ActionApprove, who), w.changing(t, who), w.behalf(t), click(ActionDeny, who), click(ActionCancel, requester), click(ActionDeescalate, who),
 		Receive{Action: ActionReview, Actor: System, Channel: ChannelInternal, Version: "1.0.4"},
 		Receive{Action: ActionTimeout, Actor: System, Channel: ChannelInternal, Tier: tier},
 		Receive{Action: ActionUndeliverable, Actor: System, Channel: ChannelInternal, Tier: tier, Message: "no such channel"},
@@ -185,6 +185,25 @@ func (w *world) draw(t *rapid.T) Input {
 		Fail{Step: EventExtend, Reason: failure}, Remind{},
 		Retry{Actor: who}, Miss{}, Find{}, Miss{Key: "b"}, Find{Key: "b"}, Linger{}, Dispatch{}, Wait{Attempt: w.run.Execution.Attempt, Token: "token"},
 	}).Draw(t, "input")
+}
+
+// changing is an approval that gives something else than is asked for: shorter or
+// longer, at another target or the same.
+func (w *world) changing(t *rapid.T, who Actor) Input {
+	in := click(ActionApprove, who)
+	in.Give = &Given{DurationSeconds: rapid.SampledFrom([]int64{0, 10, 60, 1800, 7200}).Draw(t, "seconds")}
+	if name := rapid.SampledFrom([]string{"", "orders-db", "billing-db", "users-db"}).Draw(t, "target"); name != "" {
+		in.Give.Target = &Target{Name: name, Type: "http"}
+	}
+	return in
+}
+
+// behalf is a form for a colleague, one of those who may decide among them.
+func (w *world) behalf(t *rapid.T) Input {
+	in := submitted(time.Hour)
+	whom := rapid.SampledFrom([]Actor{requester, approver, outsider}).Draw(t, "whom")
+	in.For = &whom
+	return in
 }
 
 // attempted is what may come of an attempt, for some of the run's entitlements.
@@ -426,6 +445,28 @@ func check(t *rapid.T, before, after Run, in Input, now time.Time) {
 		e.Rev, b.Rev = 0, 0
 		if changed := !reflect.DeepEqual(e, b); changed != (after.Events[i].Rev == before.Rev+1) {
 			fail("event %s: changed %v, rev %d of %d", e.ID, changed, after.Events[i].Rev, before.Rev+1)
+		}
+	}
+
+	// What was asked for stays once it is asked; what is given is never longer, unless
+	// a hook has it so, and each event says what was given then.
+	if asked := before.Status == Requested; asked && !(SameValue(before.Target, after.Target) && before.DurationSeconds == after.DurationSeconds && SameValue(before.Fields, after.Fields)) {
+		fail("what was asked for has changed")
+	}
+	if d := after.Duration(); d > 0 && after.GivenDuration() > d {
+		fail("given for longer than asked")
+	}
+	for i, e := range before.Events {
+		if was, is := before.At(e.ID), after.At(e.ID); !was.Given.same(is.Given) || !e.Given.same(after.Events[i].Given) {
+			fail("event %s says that something else was given", e.ID)
+		}
+	}
+	if n := len(after.Events); n > 0 && len(after.Events) > len(before.Events) && !after.Given.same(givenIn(after.Events)) {
+		fail("no event says what is given")
+	}
+	for _, a := range after.Approvals {
+		if after.Asker != nil && after.Asker.Same(a.Actor) && !slices.ContainsFunc(before.Approvals, func(b CountedApproval) bool { return b.EventID == a.EventID }) && after.MayDecide(a.Actor, false, ActionApprove) == nil {
+			fail("whoever asked may approve")
 		}
 	}
 

@@ -122,3 +122,62 @@ func (a *App) changed(ctx context.Context, in interaction) (any, error) {
 	_, _, err = a.Submit.Click(ctx, c)
 	return nil, err
 }
+
+// forColleague says who asks for whom, and what for.
+func (c *card) forColleague() string {
+	return mention(*c.Asker) + " asks for " + c.wish() + ", for " + mention(c.Requester) + "."
+}
+
+// yours says to the person whom a status is for what they asked for, or what somebody
+// asked for them.
+func (c *card) yours() string {
+	switch {
+	case !c.OnBehalf():
+		return "You asked for " + c.wish() + "."
+	case c.message.Copy > 0: // whoever asked
+		return "You asked for " + c.wish() + ", for " + mention(c.Requester) + "."
+	}
+	return mention(*c.Asker) + " asked for " + c.wish() + ", *for you*. If you don't want it, cancel it."
+}
+
+// changes says what is given in place of what is asked for, and which request this one
+// repeats: each in a line of its own, after what is asked for.
+func (c *card) changes() string {
+	text := ""
+	if c.Again != "" {
+		text += "\n🔁 Asked for again, after request `" + shortID(flow.Run{ID: c.Again}) + "`."
+	}
+	if !c.OtherThanAsked() && c.GivenDuration() == c.Duration() {
+		return text
+	}
+	var what []string
+	if c.OtherThanAsked() {
+		what = append(what, "access to *"+safe(c.what())+"*")
+	}
+	if d := c.GivenDuration(); d != c.Duration() {
+		what = append(what, "for *"+flow.Words(d)+"*")
+	}
+	text += "\n✂️ *Given in its place*: " + strings.Join(what, " ")
+	if by := c.changer(); by.Kind == flow.KindPerson {
+		text += ", by " + mention(by)
+	}
+	return text + "."
+}
+
+// changer is who changed last what is given.
+func (c *card) changer() flow.Actor {
+	var who flow.Actor
+	for _, e := range c.Events {
+		if e.Given != nil && e.Name == flow.EventApprove {
+			who = e.Actor
+		}
+	}
+	return who
+}
+
+// voided tells an approver that an approval of theirs does not count any more.
+func (c *card) voided(flow.Event) string {
+	text := "↩️ *Your approval does not count any more*: " + mention(c.changer()) + " gives *" + safe(c.what()) + "* in place of what you approved, for " + mention(c.Requester) + "."
+	c.page.add(section(text + "\nRead the request once more, and approve it anew if you agree."))
+	return "Your approval of the request of " + safe(c.Requester.Display()) + " does not count any more: another target is given"
+}

@@ -72,10 +72,10 @@ type card struct {
 	page    page
 }
 
-// what names the thing that is asked for.
+// what names the thing that is asked for, or given in its place.
 func (c *card) what() string {
-	if c.Target != nil {
-		return c.Target.Title()
+	if given := c.GivenTarget(); given != nil {
+		return given.Title()
 	}
 	return c.FlowTitle
 }
@@ -83,6 +83,9 @@ func (c *card) what() string {
 // wish names the thing that is asked for, and for how long.
 func (c *card) wish() string {
 	s := "*" + safe(c.what()) + "*"
+	if c.Target != nil {
+		s = "*" + safe(c.Target.Title()) + "*"
+	}
 	if c.several() {
 		s += " (" + count(c.many(), "target") + ")"
 	}
@@ -103,6 +106,8 @@ func (c *card) request() string {
 	c.page.add(slack.NewHeaderBlock(plain(c.FlowTitle, maxHeader)))
 	asked := mention(c.Requester) + " asks for " + c.wish() + "."
 	switch {
+	case c.OnBehalf():
+		asked = c.forColleague()
 	case c.Asker != nil && c.Owner != nil:
 		asked += " Sent by " + mention(*c.Asker) + " (" + c.token() + ")."
 	case c.Asker != nil:
@@ -110,7 +115,7 @@ func (c *card) request() string {
 	case c.Owner != nil:
 		asked += " Sent with the " + c.token() + "."
 	}
-	c.page.add(section(asked))
+	c.page.add(section(asked + c.changes()))
 	c.page.rows(append(c.fields(), c.said()...))
 	c.end()
 	text := safe(c.Requester.Display()) + " asks for " + plainly(c.wish()) + ": " + c.word()
@@ -137,8 +142,8 @@ func (c *card) request() string {
 // end says what is to be known of the end of access: what else happens then, and for
 // how long sessions may go on, as was known when it was asked for.
 func (c *card) end() {
-	if c.Target != nil && c.Target.Caution != "" {
-		c.page.add(slack.NewContextBlock("", plain(c.Target.Caution, maxText)))
+	if given := c.GivenTarget(); given != nil && given.Caution != "" {
+		c.page.add(slack.NewContextBlock("", plain(given.Caution, maxText)))
 	}
 	if c.Lingers > 0 {
 		c.page.add(slack.NewContextBlock("", plain(sessionsFor(time.Duration(c.Lingers)*time.Second), maxText)))
@@ -152,7 +157,7 @@ func (c *card) token() string { return "token of " + safe(cmp.Or(c.Owner.Email, 
 // status is the message to the requester that shows where the request stands.
 func (c *card) status() string {
 	c.page.add(slack.NewHeaderBlock(plain(c.FlowTitle, maxHeader)))
-	c.page.add(section("You asked for " + c.wish() + "."))
+	c.page.add(section(c.yours() + c.changes()))
 	c.page.rows(append(c.fields(), c.said()...))
 	c.end()
 	c.page.add(section(c.state()))
@@ -536,7 +541,7 @@ func (c *card) target() string {
 	if c.Access != nil {
 		return safe(c.Access.Target.Title())
 	}
-	return safe(c.Target.Title())
+	return safe(c.GivenTarget().Title())
 }
 
 // attempts counts how often the failed step was tried.
@@ -848,6 +853,9 @@ func (c *card) refused(e flow.Event) string {
 		deed = "Your click"
 	}
 	text := "✋ *" + deed + " did not count*: the request of " + mention(c.Requester) + " for " + c.wish() + "."
+	if e.Name == flow.EventApprove && len(e.Errors) == 0 {
+		return c.voided(e)
+	}
 	c.page.add(section(text))
 	if len(e.Errors) > 0 {
 		c.page.add(slack.NewSectionBlock(plain(sentence(problems(e.Errors)), maxValue), nil, nil))
@@ -890,8 +898,8 @@ func (c *card) trouble(e flow.Event) string {
 	if c.Owner != nil {
 		rows = append(rows, row{"Token", plain("of "+cmp.Or(c.Owner.Email, c.Owner.Display()), maxValue)})
 	}
-	if c.Target != nil {
-		rows = append(rows, row{"Target", plain(c.Target.Title(), maxValue)})
+	if given := c.GivenTarget(); given != nil {
+		rows = append(rows, row{"Target", plain(given.Title(), maxValue)})
 	}
 	rows = append(rows, row{"Step", plain(string(e.Name), maxValue)})
 	if e.Count > 1 {
