@@ -49,7 +49,6 @@ var buttons = []struct {
 	{ButtonMore, SideDeciders | SideRequester, (*Run).extendable, (*Run).mayExtend},
 	{ButtonEnd, SideDeciders | SideRequester, (*Run).endable, (*Run).mayEnd},
 	{ButtonGiveUp, SideDeciders | SideRequester, (*Run).givable, (*Run).mayEnd},
-	{ButtonAgain, SideRequester, func(r *Run) bool { return r.repeatable() == nil }, func(r *Run, who Actor, _ bool) error { return r.MayAskAgain(who) }},
 }
 
 // Buttons lists what people of a side may do with the run now.

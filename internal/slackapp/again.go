@@ -18,7 +18,7 @@ func (a *App) askAgain(ctx context.Context, in interaction, who store.User, id s
 	if err != nil {
 		return r, err
 	}
-	if err := r.May(flow.ButtonAgain, who.Actor, who.Guest()); err != nil {
+	if err := r.MayAskAgain(who.Actor); err != nil {
 		return flow.Run{}, err // nothing is to be refreshed
 	}
 	f, err := a.Flows.Latest(ctx, r.Flow)
