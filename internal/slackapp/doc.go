@@ -11,7 +11,9 @@
 // A form that customers' handlers have a say in shows Loading until they have
 // answered (window, in commands.go). Their answer is kept under the run's id
 // (store.Forms), never in the view. filter.go asks them which flows to list.
-// handon.go has what takes longer than Slack waits done beside the answer.
+// handon.go has what takes longer than Slack waits done beside the answer. changes.go
+// has approvers give something else than is asked for, again.go fills in the form of
+// what was asked for before.
 // search.go compares what people type with names, without accents and case.
 //
 // Runs go out by two files: render.go writes a run as a message, as a pure
