@@ -82,6 +82,24 @@ func successes() []success {
 			},
 		},
 		{
+			name: "extend", method: "POST", path: "/runs/{run}/extend", body: `{"duration":1800,"reason":"not done yet"}`, before: (*fixture).escalated,
+			check: func(t *testing.T, f *fixture, runID string, answer map[string]any) {
+				run := f.run(runID)
+				if len(run.Signals) != 1 || run.Signals[0].ID != answer["event_id"] || run.Signals[0].Seconds != 1800 || run.Signals[0].Message != "not done yet" {
+					t.Errorf("answered %v, signals %+v", answer, run.Signals)
+				}
+				again := ok[events.ExtendOutput](f, "POST", Base+"/runs/"+strings.ToUpper(runID)+"/extend", `{"duration":1800}`)
+				f.change(runID, func(r flow.Run) flow.Input { return flow.AskExtension{SignalID: r.Signals[0].ID} })
+				pending := ok[events.ExtendOutput](f, "POST", Base+"/runs/"+runID+"/extend", `{"duration":1800}`)
+				if again.EventID != answer["event_id"] || pending.EventID != answer["event_id"] {
+					t.Errorf("repetitions are events %s and %s, not %v", again.EventID, pending.EventID, answer["event_id"])
+				}
+				if run = f.run(runID); run.Extension.Owner == nil || run.MayDecideExtension(*run.Extension.Owner, false, flow.ActionExtend) == nil {
+					t.Errorf("the owner of the token may approve what it asks for: %+v", run.Extension)
+				}
+			},
+		},
+		{
 			name: "retry", method: "POST", path: "/events/retry", body: `{"run_id":"{run}"}`, before: (*fixture).stuck,
 			check: func(t *testing.T, f *fixture, runID string, answer map[string]any) {
 				run := f.run(runID)

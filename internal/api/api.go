@@ -57,6 +57,7 @@ func (a *API) routes() []route {
 		{http.MethodPost, "/events/request", a.request},
 		{http.MethodPost, "/events/deescalate", a.deescalate},
 		{http.MethodPost, "/events/retry", a.retry},
+		{http.MethodPost, "/runs/{id}/extend", a.extend},
 		{http.MethodGet, "/events/{id}", a.event},
 		{http.MethodGet, "/runs/{id}", a.run},
 		{http.MethodGet, "/runs", a.runs},
@@ -112,6 +113,8 @@ func runIn(body any) string {
 		return body.RunID
 	case events.DeescalateOutput:
 		return body.RequestBody.RunID
+	case events.ExtendOutput:
+		return body.RunID
 	case events.RetryOutput:
 		return body.RunID
 	case events.EventStatus:

@@ -154,6 +154,23 @@ func (o *object) text(name string) string {
 	return s
 }
 
+// maxSeconds bounds durations: more than a hundred years are a mistake.
+const maxSeconds = 100 * 365 * 24 * 60 * 60
+
+// seconds reads a duration that must be there.
+func (o *object) seconds(name string) int64 {
+	v := o.raw(name)
+	if v == nil {
+		o.fault(name, "is required")
+		return 0
+	}
+	var n int64
+	if err := json.Unmarshal(v, &n); err != nil || n <= 0 || n > maxSeconds {
+		o.fault(name, "must be whole seconds, such as 1800")
+	}
+	return n
+}
+
 // boolean reads an optional true or false.
 func (o *object) boolean(name string) bool {
 	var v bool

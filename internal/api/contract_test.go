@@ -314,6 +314,7 @@ func breakdowns() []breakdown {
 		{"request, panic", "POST", "/events/request", access("alice@example.com", askToFall), "none#", "the directory fell over"},
 		{"deescalate", "POST", "/events/deescalate", `{"run_id":"` + run + `"}`, store.KindRun, errOut.Error()},
 		{"retry", "POST", "/events/retry", `{"run_id":"` + run + `"}`, store.KindRun, errOut.Error()},
+		{"extend", "POST", "/runs/" + run + "/extend", `{"duration":1800}`, store.KindRun, errOut.Error()},
 		{"event", "GET", "/events/" + run, "", store.KindRun, errOut.Error()},
 		{"run", "GET", "/runs/" + run, "", store.KindRun, errOut.Error()},
 		{"runs", "GET", "/runs?flow=run-report", "", store.KindFlow, errOut.Error()},

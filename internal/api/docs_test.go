@@ -67,7 +67,7 @@ func TestGuide(t *testing.T) {
 	doc := readDocument(t)
 	server := httptest.NewServer(f.handler)
 	t.Cleanup(server.Close)
-	live, stuck := f.escalated(), f.stuck()
+	live, longer, stuck := f.escalated(), f.escalated(), f.stuck()
 	env := map[string]string{
 		"SYM_API_URL": server.URL + Base, "SYM_JWT": f.token,
 		"EVENT_ID": f.run(live).Events[0].ID,
@@ -85,8 +85,11 @@ func TestGuide(t *testing.T) {
 	for _, e := range examples {
 		command, _, _ := strings.Cut(e.command, " | ")
 		env["RUN_ID"] = live
-		if strings.Contains(command, "/events/retry") {
+		switch {
+		case strings.Contains(command, "/events/retry"):
 			env["RUN_ID"] = stuck
+		case strings.Contains(command, "/extend"):
+			env["RUN_ID"] = longer
 		}
 		args := shellWords(command+"\n", env)
 		if args[0] != "curl" {
@@ -112,8 +115,8 @@ func TestGuide(t *testing.T) {
 			doc.validate(t, doc.answer(t, req.Method, path, 200), []byte(e.answer))
 		}
 	}
-	if ran != 10 {
-		t.Errorf("the guide has %d commands of curl, the test knows 10", ran)
+	if ran != 11 {
+		t.Errorf("the guide has %d commands of curl, the test knows 11", ran)
 	}
 }
 

@@ -72,6 +72,9 @@ func refusals() []refusal {
 	again := func(name, body string, before func(*fixture) string, status int, code flow.Code, fields ...string) refusal {
 		return refusal{name: "retry: " + name, path: "/events/retry", body: body, before: before, status: status, code: code, fields: fields}
 	}
+	more := func(name, body string, before func(*fixture) string, status int, code flow.Code, fields ...string) refusal {
+		return refusal{name: "extend: " + name, path: "/runs/{run}/extend", body: body, before: before, status: status, code: code, fields: fields}
+	}
 	list := []refusal{
 		who("no token", func(r *http.Request) { r.Header.Del("Authorization") }),
 		who("an empty token", header("Authorization", "Bearer ")),
@@ -225,6 +228,31 @@ func refusals() []refusal {
 		{name: "retry: a form", path: "/events/retry", body: "run_id=x", edit: header("Content-Type", "application/x-www-form-urlencoded"), status: 415, code: flow.CodeMediaType},
 		{name: "retry: no token", path: "/events/retry", body: `{}`, edit: func(r *http.Request) { r.Header.Del("Authorization") }, status: 401, code: flow.CodeUnauthenticated},
 
+		more("nothing", `{}`, (*fixture).escalated, 400, flow.CodeInvalid, "duration"),
+		more("a duration in words", `{"duration":"30m"}`, (*fixture).escalated, 400, flow.CodeInvalid, "duration"),
+		more("no time", `{"duration":0}`, (*fixture).escalated, 400, flow.CodeInvalid, "duration"),
+		more("for ever", `{"duration":9223372036854775807}`, (*fixture).escalated, 400, flow.CodeInvalid, "duration"),
+		more("a field too many", `{"duration":1800,"force":true}`, (*fixture).escalated, 400, flow.CodeInvalid, "force"),
+		more("as long as nobody offers", `{"duration":1801}`, (*fixture).escalated, 400, flow.CodeNotExtendable),
+		more("what is not granted", `{"duration":1800}`, (*fixture).stuck, 400, flow.CodeNotExtendable),
+		more("what has ended", `{"duration":1800}`, func(f *fixture) string {
+			id := f.escalated()
+			f.pass(10 * time.Hour)
+			return id
+		}, 400, flow.CodeNotExtendable),
+		more("a long reason", `{"duration":1800,"reason":"`+strings.Repeat("x", 4000)+`"}`, (*fixture).escalated, 413, flow.CodeTooLarge),
+		more("a token for other flows", `{"duration":1800}`, as((*fixture).escalated, store.Token{Flows: []string{"run-report"}}), 403, flow.CodeForbidden),
+		more("a token for other people", `{"duration":1800}`, as((*fixture).escalated, store.Token{People: []string{"bob@example.com"}}), 403, flow.CodeForbidden),
+		more("a token whose owner can't be looked up", `{"duration":1800}`, as((*fixture).escalated, store.Token{Owner: askInVain}), 503, flow.CodeLookup),
+		{name: "extend: the key of another", path: "/runs/{run}/extend", body: `{"duration":3600}`, edit: header(headerIdempotencyKey, "k"), before: func(f *fixture) string {
+			id := f.escalated()
+			f.send("POST", Base+"/runs/"+id+"/extend", `{"duration":1800}`, header(headerIdempotencyKey, "k"))
+			return id
+		}, status: 409, code: flow.CodeIdempotency},
+		{name: "extend: an unknown run", path: "/runs/" + nobody + "/extend", body: `{"duration":1800}`, status: 404, code: flow.CodeUnknownRun},
+		{name: "extend: a form", path: "/runs/" + nobody + "/extend", body: "duration=1", edit: header("Content-Type", "application/x-www-form-urlencoded"), status: 415, code: flow.CodeMediaType},
+		{name: "extend: no token", path: "/runs/" + nobody + "/extend", body: `{}`, edit: func(r *http.Request) { r.Header.Del("Authorization") }, status: 401, code: flow.CodeUnauthenticated},
+
 		get("an event that is no id", "/events/7", 404, flow.CodeUnknownEvent),
 		get("an unknown event", "/events/"+nobody, 404, flow.CodeUnknownEvent),
 		get("an event id with a slash", "/events/a%2Fb", 404, flow.CodeUnknownEvent),
@@ -264,7 +292,7 @@ func refusals() []refusal {
 		f.send(http.MethodGet, "/api/v1/flows", "", header("Authorization", "Bearer guess"))
 		return ""
 	}
-	for _, path := range []string{"/events/request", "/events/deescalate", "/events/retry"} {
+	for _, path := range []string{"/events/request", "/events/deescalate", "/events/retry", "/runs/" + nobody + "/extend"} {
 		list = append(list, refusal{name: "a bad token before " + path, path: path, body: `{}`, before: guessed, status: 429, code: flow.CodeTooManyAttempts})
 	}
 	for _, path := range []string{"/events/" + nobody, "/runs/" + nobody, "/runs?status=denied", "/flows", "/drift"} {

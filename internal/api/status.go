@@ -12,6 +12,7 @@ var statuses = map[flow.Code]int{
 	flow.CodeInvalid:         http.StatusBadRequest,
 	flow.CodeInvalidRun:      http.StatusBadRequest, // Sym's
 	flow.CodeNothingFailed:   http.StatusBadRequest,
+	flow.CodeNotExtendable:   http.StatusBadRequest,
 	flow.CodeUnauthenticated: http.StatusUnauthorized,
 	flow.CodeTooManyAttempts: http.StatusTooManyRequests,
 	flow.CodeForbidden:       http.StatusForbidden,
