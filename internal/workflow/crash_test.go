@@ -17,7 +17,7 @@ func TestCrash(t *testing.T) {
 	t.Parallel()
 	for _, after := range []bool{false, true} {
 		for _, path := range []string{"both", "schedule", "sweep"} {
-			for _, story := range []string{"alone", "predates us", "shared", "by hand", "handlers", "sick", "asynchronous", "several", "values"} {
+			for _, story := range []string{"alone", "predates us", "shared", "by hand", "handlers", "sick", "asynchronous", "several", "values", "extended"} {
 				if path == "both" && story != "alone" {
 					continue // each alone is the harder case
 				}
@@ -47,6 +47,9 @@ func crashAt(t *testing.T, n int, after bool, path, story string) bool {
 	if story == "handlers" {
 		edit = append(edit, defines(everyHook...))
 	}
+	if story == "extended" {
+		edit = append(edit, extends(flow.ExtendSame))
+	}
 	w := newWorld(t, edit...)
 	if story == "several" { // of which one is refused at first
 		w = severalAccounts(t, ones, twos, threes)
@@ -61,6 +64,12 @@ func crashAt(t *testing.T, n int, after bool, path, story string) bool {
 		v := w.sell(0, 0)
 		v.kind = strategy.TargetType{Values: permissions.Values, Expires: true}
 		v.want[flow.RunIDFrom("acme", "a")], v.want[flow.RunIDFrom("acme", "b")] = "admin", "read"
+	}
+	if story == "extended" {
+		w.lasts = "1h"
+		if path != "schedule" { // a target that was not told is for the sweep
+			w.sell(0, 0).kind = expiring
+		}
 	}
 	if story == "sick" { // well again with the grant; of the two places left, a crash may keep one
 		w.sicken(at, flow.SickPlaces-2, 24*time.Hour)
@@ -92,6 +101,9 @@ func crashAt(t *testing.T, n int, after bool, path, story string) bool {
 	}
 	if story == "asynchronous" {
 		late += 2 * time.Minute // the vendor's time, and a sweep for each piece of it
+	}
+	if story == "extended" {
+		r = w.extended(t, n, a)
 	}
 	end := r.Access.End.Add(late)
 	switch story {
@@ -140,6 +152,9 @@ func crashAt(t *testing.T, n int, after bool, path, story string) bool {
 		w.wantPresent()
 	}
 	want := "prompt request approve escalate deescalate"
+	if story == "extended" {
+		want = "prompt request approve escalate extend_request extend deescalate"
+	}
 	if story == "several" && strings.Contains(history(w.run(a)), "!") { // unless the crash took that answer away
 		want = "prompt request approve escalate!Strategy:UNAVAILABLE escalate deescalate"
 	}
@@ -162,6 +177,38 @@ func crashAt(t *testing.T, n int, after bool, path, story string) bool {
 		return false
 	}
 	return w.restarts > 0
+}
+
+// extended has the access of a run extended, whatever the crash takes away; what was
+// its end passes by.
+func (w *world) extended(t *testing.T, n int, id string) flow.Run {
+	t.Helper()
+	end := w.run(id).Access.End
+	const foundOut = 6*time.Minute + 30*time.Second
+	w.must("wish", func() error { return w.wish(id, asker) })
+	w.pass(foundOut)
+	x := w.run(id).Extension
+	if x == nil {
+		t.Fatalf("crash %d: nothing is asked for; events %s; log:\n%.2000s", n, history(w.run(id)), w.log)
+	}
+	w.must("extend", func() error {
+		err := w.judge(id, flow.ActionExtend, first, x.EventID)
+		if flow.CodeOf(err) == flow.CodeDecided {
+			return nil // it was accepted before the crash
+		}
+		return err
+	})
+	w.pass(foundOut)
+	if r := w.run(id); w.sweeping && r.Access.Untold != nil {
+		t.Errorf("crash %d: the target was never told: %+v", n, r.Access.Untold)
+	}
+	w.pass(end.Add(4 * time.Minute).Sub(w.clock.Now()))
+	r := w.want(id, flow.Escalated)
+	w.wantPresent(askerHas)
+	if !r.Access.End.Equal(end.Add(30 * time.Minute)) {
+		t.Errorf("crash %d: it ends at %s, not half an hour after %s", n, r.Access.End, end)
+	}
+	return r
 }
 
 // checkAsked: every step's handlers were asked, and twice only where the one

@@ -121,7 +121,7 @@ func (v *vendor) check(key string) {
 		}
 		for _, e := range r.Access.Entitlements {
 			has := v.has(key)
-			early := !has.until.IsZero() && (r.Access.End.IsZero() || has.until.Before(r.Access.End))
+			early := r.Access.Untold == nil && !has.until.IsZero() && (r.Access.End.IsZero() || has.until.Before(r.Access.End))
 			if e.Key == key && e.State() == flow.PartGranted && (has.presence != flow.Present || v.rank(has.value) < v.rank(e.Value) || early) {
 				v.broken = append(v.broken, fmt.Sprintf("%s is %+v at %s while run %s holds %q of it until %s", key, has, v.world.clock.Now().Sub(began), r.ID, e.Value, r.Access.End))
 			}
