@@ -28,6 +28,7 @@ type Side int
 const (
 	SideDeciders  Side = 1 << iota // who may decide the request, and stand by what they approved
 	SideRequester                  // whose request it is
+	SideAdmins                     // who look after what has failed
 )
 
 // buttons says of each button, in the order in which they are shown, on which sides
@@ -43,12 +44,12 @@ var buttons = []struct {
 	{ButtonChange, SideDeciders, (*Run).changeable, func(r *Run, who Actor, guest bool) error { return r.MayDecide(who, guest, ActionApprove) }},
 	{ButtonDeny, SideDeciders, (*Run).asks, func(r *Run, who Actor, guest bool) error { return r.MayDecide(who, guest, ActionDeny) }},
 	{ButtonCancel, SideRequester, (*Run).asks, func(r *Run, who Actor, _ bool) error { return r.MayCancel(who) }},
-	{ButtonRetry, SideDeciders | SideRequester, (*Run).retriable, (*Run).mayRetry},
+	{ButtonRetry, SideDeciders | SideRequester | SideAdmins, (*Run).retriable, (*Run).mayRetry},
 	{ButtonExtend, SideDeciders, (*Run).asksForMore, func(r *Run, who Actor, guest bool) error { return r.MayDecideExtension(who, guest, ActionExtend) }},
 	{ButtonExtendDeny, SideDeciders, (*Run).asksForMore, func(r *Run, who Actor, guest bool) error { return r.MayDecideExtension(who, guest, ActionExtendDeny) }},
 	{ButtonMore, SideDeciders | SideRequester, (*Run).extendable, (*Run).mayExtend},
-	{ButtonEnd, SideDeciders | SideRequester, (*Run).endable, (*Run).mayEnd},
-	{ButtonGiveUp, SideDeciders | SideRequester, (*Run).givable, (*Run).mayEnd},
+	{ButtonEnd, SideDeciders | SideRequester | SideAdmins, (*Run).endable, (*Run).mayEnd},
+	{ButtonGiveUp, SideDeciders | SideRequester | SideAdmins, (*Run).givable, (*Run).mayEnd},
 }
 
 // Buttons lists what people of a side may do with the run now.

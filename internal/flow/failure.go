@@ -175,6 +175,34 @@ func (in Retry) apply(r *Run, now time.Time) error {
 	return nil
 }
 
+// Overcome tells whether what an event says has failed is over, since it worked later.
+func (r *Run) Overcome(failed Event) bool {
+	if !failed.Failed() {
+		return false
+	}
+	switch failed.Name {
+	case EventRequest, EventRequestForward, EventRequestExpire:
+		if failed.Count > 0 { // that is a step's, which Retry begins anew
+			return r.Error == nil || r.Error.EventID != failed.ID
+		}
+	}
+	return slices.ContainsFunc(r.Events, func(e Event) bool {
+		return e.Name == failed.Name && e.State == StateCompleted && e.Rev > failed.Rev
+	})
+}
+
+// Tries counts the failed attempts at a step. That somebody has taken access away at
+// the target is none.
+func (r *Run) Tries(step EventName) int {
+	n := 0
+	for _, e := range r.Events {
+		if e.Name == step && e.Failed() && e.Errors[0].Code != CodeMissing {
+			n += max(e.Count, 1)
+		}
+	}
+	return n
+}
+
 // recordFailure sets the failure on the run and records it. Failures of a step with one
 // code are one event, however often they come, so that a target that is down
 // for weeks does not fill the run; the latest message stays.

@@ -133,6 +133,24 @@ func Next(r Run) Step {
 	return StepDone
 }
 
+// Passing tells whether the run is in the middle of a step that works as it should, and
+// that is about to end by another write, as a rule within seconds.
+func (r *Run) Passing() bool {
+	if r.Error != nil || r.Postponed != nil || r.Status == Prompted {
+		return false
+	}
+	if r.Access.Live() && r.removing() {
+		return r.WaitsForTarget(EventDeescalate) == nil
+	}
+	switch Next(*r) {
+	case StepDecide, StepForward, StepVouch:
+		return true
+	case StepEscalate:
+		return r.WaitsForTarget(EventEscalate) == nil && (r.Access == nil || r.Access.BusyUntil.IsZero())
+	}
+	return false
+}
+
 // AfterDue is the next of what is to run after an event. What follows a
 // request waits for its message, what follows a form for the hook before it.
 func (r *Run) AfterDue() (AfterCall, bool) {

@@ -33,7 +33,7 @@ func (c call) sendMessage(ctx context.Context, raw json.RawMessage) (any, error)
 	if to.Channel == "" && len(to.Users) == 0 {
 		return nil, flow.Errorf(flow.CodeUndeliverable, "nobody to send the message to: the workspace does not know them")
 	}
-	return nil, c.Slack.Send(ctx, workflow.Address(to), a.Text, nil)
+	return nil, c.Slack.Send(ctx, workflow.Address{Channel: to.Channel, Users: to.Users}, a.Text, nil)
 }
 
 func checkText(text string) error {

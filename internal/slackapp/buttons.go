@@ -60,8 +60,12 @@ var looks = map[flow.Button]func(c *card, side flow.Side) look{
 // ofRuns tells whether an action id is that of a button of a run.
 func ofRuns(action string) bool { return looks[flow.Button(action)] != nil }
 
-// buttons appends what people of a side may do with the run.
+// buttons appends what people of a side may do with the run, unless another message
+// of the conversation has the buttons.
 func (c *card) buttons(side flow.Side) {
+	if c.message.Quiet {
+		return
+	}
 	var elements []slack.BlockElement
 	for _, b := range c.Buttons(side) {
 		l := looks[b](c, side)

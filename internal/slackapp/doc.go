@@ -16,8 +16,8 @@
 // what was asked for before.
 // search.go compares what people type with names, without accents and case.
 //
-// Runs go out by two files: render.go writes a run as a message, as a pure
-// function, targets.go how each stands where one asks for several targets, and
+// Runs go out by three files: render.go writes a run as a card and replies.go what is
+// told in its thread, as pure functions, targets.go how each stands where one asks for several targets, and
 // messenger.go posts and edits it. own.go lists a person's own access and ends it,
 // home.go is the app's Home tab, show.go tells what happened in a run, and meant.go finds what somebody means by a
 // name. buttons.go says how the buttons of runs look. page.go puts the texts of a

@@ -55,7 +55,7 @@ func endsNow(e flow.Event) string {
 	if err != nil {
 		return ""
 	}
-	return ": you have it until " + moment(at)
+	return ": it lasts until " + moment(at)
 }
 
 func text(v any) string {

@@ -35,6 +35,7 @@ type fakeSlack struct {
 	// unknown is how often views with an external id are not known yet.
 	unknown int
 	fail    map[string]string // by method: an error name, "429" or "500"
+	first   map[string]string // likewise, of the next call alone
 	people  map[string]map[string]any
 	groups  []map[string]any
 	// org are the workspaces of the organisation that the token is for; none: it
@@ -106,7 +107,12 @@ func (s *fakeSlack) serve(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	s.calls = append(s.calls, call{method, args})
 	w.Header().Set("Content-Type", "application/json")
-	switch failure := s.fail[method]; failure {
+	failure := s.fail[method]
+	if once, ok := s.first[method]; ok {
+		failure = once
+		delete(s.first, method)
+	}
+	switch failure {
 	case "":
 	case "429":
 		w.Header().Set("Retry-After", "7")
@@ -191,8 +197,11 @@ func (s *fakeSlack) serve(w http.ResponseWriter, r *http.Request) {
 		answer["channel"] = map[string]any{"id": "D0" + strings.ReplaceAll(fmt.Sprint(args["users"]), ",", "")}
 	case "chat.postMessage":
 		answer["channel"], answer["ts"] = "C0RESOLVED", "1700000000.000100"
-		if c := fmt.Sprint(args["channel"]); strings.HasPrefix(c, "D") {
+		switch c := fmt.Sprint(args["channel"]); {
+		case strings.HasPrefix(c, "D"):
 			answer["channel"] = c
+		case strings.HasPrefix(c, "U"):
+			answer["channel"] = "D0" + c
 		}
 	case "chat.postEphemeral":
 		answer["message_ts"] = "1700000000.000200"
@@ -235,6 +244,13 @@ func (s *fakeSlack) failing(method, how string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fail[method] = how
+}
+
+// once has the next call of a method fail, and no other.
+func (s *fakeSlack) once(method, how string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.first = map[string]string{method: how}
 }
 
 var start = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)

@@ -412,7 +412,8 @@ func messageOf(key string) (workflow.Message, bool) {
 		tier, nth, _ := strings.Cut(rest, ".")
 		m.Tier, _ = strconv.Atoi(tier) // other text gives a message with another key
 		m.Copy, _ = strconv.Atoi(nth)
-	case workflow.KindStatus, workflow.KindOutcome, workflow.KindRefused, workflow.KindError:
+	// Of before there were threads are those of outcomes and errors.
+	case workflow.KindStatus, workflow.KindTrouble, workflow.KindOutcome, workflow.KindRefused, workflow.KindError:
 		m.EventID = rest
 	default:
 		return m, false

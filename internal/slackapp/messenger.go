@@ -40,7 +40,7 @@ func (Messenger) RenderNotice(n store.Notice) ([]byte, error) {
 const maxGroup = 7
 
 // Post sends a message to a channel, to one person, or to a group of two to
-// seven people.
+// seven people. A reply whose thread is gone stands by itself.
 func (m Messenger) Post(ctx context.Context, to workflow.Address, body []byte) (channel, ts string, err error) {
 	message, err := content(body)
 	if err != nil {
@@ -54,12 +54,30 @@ func (m Messenger) Post(ctx context.Context, to workflow.Address, body []byte) (
 		to.Channel = "" // they can't be reached there
 	}
 	where := to.Channel
-	if where == "" || len(to.Users) == 1 {
+	switch {
+	case where != "" && len(to.Users) != 1:
+	case len(to.Users) == 1 && slackIDPattern.MatchString(to.Users[0].SlackID):
+		where = to.Users[0].SlackID // Slack opens the conversation, which saves a call
+	default:
 		if where, err = m.open(ctx, to.Users); err != nil {
 			return "", "", err
 		}
 	}
-	channel, ts, err = m.API.PostMessageContext(ctx, where, message)
+	below := message
+	if to.Thread != "" {
+		below = slack.MsgOptionCompose(message, slack.MsgOptionTS(to.Thread))
+	}
+	channel, ts, err = m.API.PostMessageContext(ctx, where, below)
+	refused, _ := errors.AsType[slack.SlackErrorResponse](err)
+	switch {
+	case refused.Err == "channel_not_found" && where != to.Channel && len(to.Users) == 1: // what is the matter is said by this one
+		if where, err = m.open(ctx, to.Users); err != nil {
+			return "", "", err
+		}
+		channel, ts, err = m.API.PostMessageContext(ctx, where, message)
+	case to.Thread != "" && (refused.Err == "thread_not_found" || refused.Err == "cannot_reply_to_message"):
+		channel, ts, err = m.API.PostMessageContext(ctx, where, message)
+	}
 	return channel, ts, delivery(err, addressee(to))
 }
 

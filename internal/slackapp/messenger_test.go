@@ -30,11 +30,12 @@ func TestPost(t *testing.T) {
 		opened      string
 	}{
 		"Channel":   {workflow.Address{Channel: "#access"}, "chat.postMessage", "#access", "C0RESOLVED", "1700000000.000100", ""},
-		"Person":    {workflow.Address{Users: []flow.Actor{a}}, "chat.postMessage", "D0" + alice, "D0" + alice, "1700000000.000100", alice},
+		"Person":    {workflow.Address{Users: []flow.Actor{a}}, "chat.postMessage", alice, "D0" + alice, "1700000000.000100", ""},
 		"Group":     {workflow.Address{Users: []flow.Actor{a, b, c}}, "chat.postMessage", "D0" + alice + bob + carol, "D0" + alice + bob + carol, "1700000000.000100", alice + "," + bob + "," + carol},
 		"NoSlackID": {workflow.Address{Users: []flow.Actor{{ID: "x"}, b}}, "chat.postMessage", "D0" + bob, "D0" + bob, "1700000000.000100", bob},
 		"Ephemeral": {workflow.Address{Channel: "C0HERE", Users: []flow.Actor{a}}, "chat.postEphemeral", "C0HERE", "C0HERE", "", ""},
-		"InADM":     {workflow.Address{Channel: "D0X", Users: []flow.Actor{a}}, "chat.postMessage", "D0" + alice, "D0" + alice, "1700000000.000100", alice},
+		"InADM":     {workflow.Address{Channel: "D0X", Users: []flow.Actor{a}}, "chat.postMessage", alice, "D0" + alice, "1700000000.000100", ""},
+		"Reply":     {workflow.Address{Channel: "D0X", Thread: "1.2"}, "chat.postMessage", "D0X", "D0X", "1700000000.000100", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -50,6 +51,9 @@ func TestPost(t *testing.T) {
 			args := calls[0].Args
 			if args["parse"] != "none" || args["unfurl_links"] != "false" || !strings.Contains(args["text"].(string), "Alice asks for access") {
 				t.Errorf("args %v", args)
+			}
+			if thread, _ := args["thread_ts"].(string); thread != want.to.Thread {
+				t.Errorf("in thread %q, want %q", thread, want.to.Thread)
 			}
 			if blocks, _ := args["blocks"].([]any); len(blocks) < 5 {
 				t.Errorf("blocks %v", args["blocks"])
@@ -95,7 +99,7 @@ func TestPostFailures(t *testing.T) {
 		"NotInChannel":   {"chat.postMessage", "not_in_channel", to, flow.CodeUndeliverable, "the bot is not in #access: type /invite @Sym there"},
 		"Archived":       {"chat.postMessage", "is_archived", to, flow.CodeUndeliverable, "#access is archived"},
 		"Token":          {"chat.postMessage", "token_revoked", to, flow.CodeUnreachable, "install the app again"},
-		"NoSuchUser":     {"conversations.open", "user_not_found", workflow.Address{Users: []flow.Actor{a}}, flow.CodeUndeliverable, "Slack does not know Alice"},
+		"NoSuchUser":     {"chat.postMessage conversations.open", "channel_not_found user_not_found", workflow.Address{Users: []flow.Actor{a}}, flow.CodeUndeliverable, "Slack does not know Alice"},
 		"NobodyKnown":    {"", "", workflow.Address{Users: []flow.Actor{{ID: "x"}}}, flow.CodeUndeliverable, "e-mail addresses"},
 		"Nobody":         {"", "", workflow.Address{}, flow.CodeUndeliverable, "e-mail addresses"},
 		"TooMany":        {"", "", workflow.Address{Users: eight}, flow.CodeUndeliverable, "at most 7 people, not 8"},
@@ -107,12 +111,32 @@ func TestPostFailures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newFakeSlack(t)
-			s.failing(c.method, c.failure)
+			failures := strings.Fields(c.failure)
+			for i, method := range strings.Fields(c.method) {
+				s.failing(method, failures[i])
+			}
 			_, _, err := Messenger{s.client()}.Post(t.Context(), c.to, rendered(t))
 			if flow.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%s: %v", flow.CodeOf(err), err)
 			}
 		})
+	}
+}
+
+// TestReply_ThreadGone: what is told below a message that somebody has deleted is told
+// by itself.
+func TestReply_ThreadGone(t *testing.T) {
+	t.Parallel()
+	for _, failure := range []string{"thread_not_found", "cannot_reply_to_message"} {
+		s := newFakeSlack(t)
+		s.once("chat.postMessage", failure)
+		channel, ts, err := Messenger{s.client()}.Post(t.Context(), workflow.Address{Channel: "D0X", Thread: "1.2"}, rendered(t))
+		if err != nil || channel != "D0X" || ts == "" {
+			t.Errorf("%q %q %v", channel, ts, err)
+		}
+		if calls := s.of("chat.postMessage"); len(calls) != 2 || calls[0].Args["thread_ts"] != "1.2" || calls[1].Args["thread_ts"] != nil {
+			t.Errorf("calls %v", calls)
+		}
 	}
 }
 

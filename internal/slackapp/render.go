@@ -30,19 +30,17 @@ func Render(m workflow.Message, r flow.Run) ([]byte, error) {
 		text = c.request()
 	case workflow.KindStatus:
 		text = c.status()
-	case workflow.KindOutcome, workflow.KindRefused, workflow.KindError:
+	case workflow.KindTrouble:
+		if !slices.ContainsFunc(r.Events, workflow.IsTrouble) {
+			return nil, fmt.Errorf("nothing has failed in run %s", r.ID)
+		}
+		text = c.trouble()
+	case workflow.KindTold, workflow.KindOutcome, workflow.KindRefused, workflow.KindError:
 		e, ok := r.Event(m.EventID)
 		if !ok {
 			return nil, fmt.Errorf("run %s has no event %s", r.ID, m.EventID)
 		}
-		switch m.Kind {
-		case workflow.KindOutcome:
-			text = c.outcome(e)
-		case workflow.KindRefused:
-			text = c.refused(e)
-		default:
-			text = c.trouble(e)
-		}
+		text = c.reply(e)
 	default:
 		return nil, fmt.Errorf("%q is no kind of message", m.Kind)
 	}
@@ -135,8 +133,22 @@ func (c *card) request() string {
 			c.page.add(slack.NewInputBlock(blockDecision, plain("Decision message", maxLabel), nil, in).WithOptional(true))
 		}
 	}
-	c.buttons(flow.SideDeciders)
+	if c.message.Tier == c.Tier { // earlier ones are asked no more
+		c.buttons(c.side())
+	}
 	return text
+}
+
+// side is who a card to those who decide is for: the requester may be the only one
+// who is asked.
+func (c *card) side() flow.Side {
+	if c.message.Tier < len(c.Tiers) {
+		to := c.Tiers[c.message.Tier].Recipients()
+		if i := c.message.Copy; i < len(to) && len(to[i].Users) == 1 && to[i].Users[0].Is(c.Requester) {
+			return flow.SideDeciders | flow.SideRequester
+		}
+	}
+	return flow.SideDeciders
 }
 
 // end says what is to be known of the end of access: what else happens then, and for
@@ -398,8 +410,11 @@ func (c *card) state() string {
 		}
 	case flow.Deescalated:
 		line("%s, %s", c.approval(), moment(decision.At))
-		if e, ok := c.Last(flow.EventDeescalate); ok {
-			line("🔒 *Access has ended* – %s, %s", howEnded(e), moment(e.At))
+		if e, ok := c.Last(flow.EventDeescalate); ok && c.givenUp(e) {
+			line("🔒 *Not granted* – %s, %s", c.gaveUp(e), moment(e.At))
+			lines = append(lines, leftovers(e)...)
+		} else if ok {
+			line("🔒 *Access has ended* – %s, %s", c.howEnded(e), moment(e.At))
 			lines = append(lines, leftovers(e)...)
 		}
 	}
@@ -545,7 +560,9 @@ func (c *card) target() string {
 }
 
 // attempts counts how often the failed step was tried.
-func (c *card) attempts() string { return count(max(c.Error.Attempts, 1), "attempt") }
+func (c *card) attempts() string {
+	return count(max(c.Tries(c.Error.Step), c.Error.Attempts, 1), "attempt")
+}
 
 // until says how long live access lasts.
 func (c *card) until() string {
@@ -556,11 +573,28 @@ func (c *card) until() string {
 }
 
 // howEnded says why access ended.
-func howEnded(e flow.Event) string {
-	if e.Fields[flow.KeyDeescalateType] == flow.Manual {
-		return mention(e.Actor) + " ended it"
+func (c *card) howEnded(e flow.Event) string {
+	switch {
+	case e.Fields[flow.KeyDeescalateType] != flow.Manual:
+		return "its time was up"
+	case e.Actor.Is(c.Requester) && c.message.Kind == workflow.KindOutcome:
+		return "you ended it"
 	}
-	return "its time was up"
+	return mention(e.Actor) + " ended it"
+}
+
+// givenUp tells whether the event is the end of access that was never granted.
+func (c *card) givenUp(e flow.Event) bool {
+	_, granted := c.Last(flow.EventEscalate)
+	return e.Name == flow.EventDeescalate && e.State == flow.StateCompleted && !granted && e.Fields[flow.KeyDeescalateType] == flow.Manual
+}
+
+// gaveUp says who did not wait for access any longer.
+func (c *card) gaveUp(e flow.Event) string {
+	if e.Actor.Is(c.Requester) && c.message.Kind == workflow.KindOutcome {
+		return "you gave it up"
+	}
+	return mention(e.Actor) + " gave it up"
 }
 
 // leftovers says what remains of access that has ended.
@@ -639,280 +673,4 @@ func (c *card) deciders() {
 		}
 	}
 	c.page.context(mrkdwn("*Who can approve*", maxText), plain(names, 1000))
-}
-
-// outcome tells the requester that something has happened.
-func (c *card) outcome(e flow.Event) string {
-	what := "*" + safe(c.what()) + "*"
-	text, more := "", []string(nil)
-	var rows, answers []row
-	if message, _ := e.Fields[flow.KeyDecisionMessage].(string); message != "" {
-		rows = append(rows, row{"Message", plain(message, maxValue)})
-	}
-	if reason, _ := e.Fields[flow.FieldNameReason].(string); reason != "" && e.Channel == flow.ChannelSDK {
-		rows = append(rows, row{"Reason of the rule", plain(reason, maxValue)})
-	}
-	said := e.Fields[flow.KeyDecisionMessage] == problems(e.Errors) || e.Name == flow.EventEscalate && c.failedParts()
-	if len(e.Errors) > 0 && !said {
-		rows = append(rows, row{"What went wrong", plain(problems(e.Errors), maxValue)})
-	}
-	switch {
-	case missed(e) && c.several():
-		text = "⚠️ Some of your access to " + what + " *is not there any more*: somebody has taken it away at the target."
-	case missed(e):
-		text = "⚠️ Your access to " + what + " *is not there any more*: somebody has taken it away at the target."
-	case e.Failed() && e.Name == flow.EventEscalate && c.several() && !(c.Status == flow.Approved && c.Stuck()):
-		text = "⚠️ Your request for " + what + " was approved, but *granting some of it failed*."
-	case e.Failed() && e.Name == flow.EventEscalate:
-		text = "⚠️ Your request for " + what + " was approved, but *granting access failed*."
-	case e.Failed() && e.Name == flow.EventDeescalate:
-		text = "⚠️ *Taking your access* to " + what + " *away failed*. It is tried again until it works."
-	case e.Failed() && e.Name == flow.EventRequestForward && c.byHandler(e):
-		text = "⚠️ Your request for " + what + " should have been passed on to the next to decide, but *a handler of the flow failed*. It is still open."
-	case e.Failed() && e.Name == flow.EventRequestForward:
-		text = "⚠️ Your request for " + what + " *could not be delivered*, so that nobody can decide it yet."
-	case e.Failed() && e.Name == flow.EventRequest && e.Errors[0].Code == flow.CodeLookup:
-		text = "⏳ Your request for " + what + " *has not been sent yet*. It is tried again by itself, for a day."
-	case e.Failed() && e.Name == flow.EventRequest && e.Errors[0].Code == flow.CodeLookupRefused:
-		text = "⚠️ Your request for " + what + " *could not be sent*. Press Retry once it is repaired."
-	case e.Failed() && e.Name == flow.EventRequest:
-		text = "⚠️ Your request for " + what + " *could not be sent*: a handler of the flow failed."
-	case e.Failed() && e.Name == flow.EventRequestExpire:
-		text = "⚠️ Your request for " + what + " *should have expired*, but a handler of the flow failed. It is still open."
-	case e.Failed() && e.Name == flow.EventExtend:
-		text = "⚠️ Your access to " + what + " was extended, but the target *could not be told* when it ends now, and may end it at the time that it was told before."
-	case e.Failed() && aboutMore(e.Name):
-		text = "⚠️ An attempt to extend your access to " + what + " *failed*."
-	case e.Failed():
-		text = "⚠️ An attempt to decide your request for " + what + " *failed*."
-		if c.Status == flow.Requested {
-			text += " It is still open."
-		}
-	case e.Name == flow.EventRequest:
-		text = "📨 Your request for " + what + " has been sent."
-	case e.Name == flow.EventRequestForward:
-		text = "⏭️ Your request for " + what + " has been passed on to the next to decide."
-	case e.Name == flow.EventApprove && e.State != flow.StateCompleted:
-		text = "☑️ " + mention(e.Actor) + " approved your request for " + what + ". It needs more approvals."
-	case e.Name == flow.EventApprove && len(e.Errors) > 0:
-		text = "⚠️ " + mention(e.Actor) + " *approved* your request for " + what + ", but what was to run then *failed*."
-	case e.Name == flow.EventApprove && e.Channel == flow.ChannelSDK && len(e.Errors) == 0:
-		text = "✅ A rule of the flow *approved* your request for " + what + "."
-		answers = results(e)
-	case e.Name == flow.EventApprove:
-		text = "✅ " + mention(e.Actor) + " *approved* your request for " + what + "."
-		answers = results(e)
-	case e.Name == flow.EventDeny && e.Channel == flow.ChannelSDK:
-		text = "⛔ A rule of the flow *denied* your request for " + what + "."
-	case e.Name == flow.EventDeny && e.Actor.Kind == flow.KindSystem:
-		text = "⛔ Your request for " + what + " *" + closed(e) + "*, and was closed."
-	case e.Name == flow.EventDeny:
-		text = "⛔ " + mention(e.Actor) + " *denied* your request for " + what + "."
-	case e.Name == flow.EventRequestExpire && len(e.Errors) > 0:
-		text = "⌛ Your request for " + what + " *expired*: it could not be delivered, so that nobody has seen it. You may ask again."
-	case e.Name == flow.EventRequestExpire:
-		text = "⌛ Your request for " + what + " *expired*: nobody decided in time. You may ask again."
-	case e.Name == flow.EventCancel:
-		text = "↩️ Your request for " + what + " was withdrawn."
-	case e.Name == flow.EventEscalate:
-		text = "🔓 Your request for " + what + " was approved by " + c.approvers() + ". "
-		if ended, ok := c.Last(flow.EventDeescalate); ok && c.Status == flow.Deescalated {
-			text += "You had access until " + moment(ended.At) + "."
-		} else {
-			text += "*You have access* "
-			if some := c.live(); some != "" {
-				text += "to " + some + ", "
-			}
-			text += c.until()
-		}
-		rows = append(rows, warnings(e)...)
-	case e.Name == flow.EventExtendRequest:
-		text = "⏱️ " + mention(e.Actor) + " asked for " + moreTime(e) + " of access to " + what + "."
-	case e.Name == flow.EventExtend && e.State == flow.StateInProgress:
-		text = "☑️ " + mention(e.Actor) + " approved more time for your access to " + what + ". It needs more approvals."
-	case e.Name == flow.EventExtend:
-		text = "⏱️ *Your access* to " + what + " *was extended* " + byWhom(e) + endsNow(e) + "."
-	case e.Name == flow.EventExtendDeny && e.Channel == flow.ChannelSDK:
-		text = "⛔ A rule of the flow *denied* more time for your access to " + what + ". It ends when it was to end."
-	case e.Name == flow.EventExtendDeny:
-		text = "⛔ " + mention(e.Actor) + " *denied* more time for your access to " + what + ". It ends when it was to end."
-	case e.Name == flow.EventExtendExpire:
-		text = "⌛ More time for your access to " + what + " was asked for, and nobody decided before its end."
-	case e.Name == flow.EventDeescalate:
-		text = "🔒 *Your access* to " + what + " *is over*: " + howEnded(e) + "."
-		more = leftovers(e)
-		rows = append(rows, warnings(e)...)
-	default:
-		text = "Your request for " + what + ": " + safe(string(e.Name)) + "."
-	}
-	c.page.add(section(strings.Join(append([]string{text}, more...), "\n")))
-	c.page.rows(rows)
-	if e.Name == flow.EventEscalate {
-		c.targets()
-	}
-	if len(answers) > 0 {
-		c.page.add(section("*Result*"))
-		c.page.rows(answers)
-	}
-	if e.Failed() || e.Name == flow.EventEscalate {
-		c.buttons(flow.SideRequester)
-	}
-	return c.notification(text)
-}
-
-// notification is a sentence of ours for where mentions are not shown.
-func (c *card) notification(s string) string {
-	for _, e := range c.Events {
-		s = strings.ReplaceAll(s, mention(e.Actor), safe(e.Actor.Display()))
-	}
-	if i := strings.Index(s, "<!date^"); i >= 0 { // the fallback of the date stands after the bar
-		if from, to := strings.IndexByte(s[i:], '|'), strings.IndexByte(s[i:], '>'); from > 0 && to > from {
-			s = s[:i] + s[i+from+1:i+to] + s[i+to+1:]
-		}
-	}
-	return plainly(s)
-}
-
-// results shows what customers' functions answered: requesters of a flow that
-// runs something want to see what came of it. An object is a table, in the
-// order in which the function wrote it. Where there are two functions, the
-// labels say whose answer it is.
-func results(e flow.Event) []row {
-	functions := members(e.Output)
-	var out []row
-	for _, f := range functions {
-		rows := members(f.value)
-		if rows == nil && string(f.value) != "null" {
-			rows = []member{{"answer", f.value}}
-		}
-		for _, r := range rows {
-			label := r.name
-			if len(functions) > 1 {
-				label = f.name + ": " + label
-			}
-			out = append(out, row{label, plain(legible(r.value), maxValue)})
-		}
-	}
-	return out
-}
-
-// member is a name and its value in a JSON object.
-type member struct {
-	name  string
-	value json.RawMessage
-}
-
-// members reads a JSON object in its own order. It returns nil for other JSON.
-func members(object json.RawMessage) []member {
-	dec := json.NewDecoder(bytes.NewReader(object))
-	if brace, err := dec.Token(); err != nil || brace != json.Delim('{') {
-		return nil
-	}
-	out := []member{}
-	for dec.More() {
-		name, err := dec.Token()
-		if err != nil {
-			return nil
-		}
-		m := member{name: fmt.Sprint(name)}
-		if err := dec.Decode(&m.value); err != nil {
-			return nil
-		}
-		out = append(out, m)
-	}
-	return out
-}
-
-// legible writes text as it is, and any other JSON as JSON.
-func legible(value json.RawMessage) string {
-	var text string
-	if json.Unmarshal(value, &text) == nil && string(value) != "null" {
-		return text
-	}
-	var b bytes.Buffer
-	if json.Compact(&b, value) != nil {
-		return string(value)
-	}
-	return b.String()
-}
-
-func warnings(e flow.Event) []row {
-	if w := texts(e.Fields[flow.KeyWarnings]); len(w) > 0 {
-		return []row{{"Warnings", plain(strings.Join(w, "\n"), maxValue)}}
-	}
-	return nil
-}
-
-// refused tells a person that their click did not count, and why.
-func (c *card) refused(e flow.Event) string {
-	deed := map[flow.EventName]string{
-		flow.EventRequest: "Your request", flow.EventApprove: "Your approval", flow.EventDeny: "Your denial", flow.EventCancel: "Your withdrawal",
-		flow.EventExtendRequest: "Your wish for more time", flow.EventExtend: "Your approval", flow.EventExtendDeny: "Your denial",
-	}[e.Name]
-	if deed == "" {
-		deed = "Your click"
-	}
-	text := "✋ *" + deed + " did not count*: the request of " + mention(c.Requester) + " for " + c.wish() + "."
-	if e.Name == flow.EventApprove && len(e.Errors) == 0 {
-		return c.voided(e)
-	}
-	c.page.add(section(text))
-	if len(e.Errors) > 0 {
-		c.page.add(slack.NewSectionBlock(plain(sentence(problems(e.Errors)), maxValue), nil, nil))
-	}
-	return deed + " did not count: " + escape(sentence(fit(problems(e.Errors), maxInline)))
-}
-
-// byHandler tells whether an event's error is a handler's fault.
-func (c *card) byHandler(e flow.Event) bool {
-	return slices.ContainsFunc(e.Errors, func(f flow.Failure) bool { return f.Handler != "" })
-}
-
-// missed tells whether the event is that access has gone missing at its target.
-func missed(e flow.Event) bool {
-	return e.Failed() && e.Errors[0].Code == flow.CodeMissing
-}
-
-// trouble tells the error channel of a failure.
-func (c *card) trouble(e flow.Event) string {
-	step := map[flow.EventName]string{
-		flow.EventEscalate: "Granting access failed", flow.EventDeescalate: "Taking access away failed",
-		flow.EventExtend:        "A target can't be told that access ends later",
-		flow.EventExtendRequest: "Extending access failed", flow.EventExtendDeny: "Extending access failed", flow.EventExtendExpire: "Extending access failed",
-		flow.EventRequestForward: "A request can't be delivered", flow.EventApprove: "A function at an approval failed",
-	}[e.Name]
-	if c.byHandler(e) && (!e.Failed() || e.Name == flow.EventRequestForward || step == "" || e.Name == flow.EventApprove) {
-		step = "A handler failed"
-	}
-	if missed(e) {
-		step = "Access has gone missing"
-	}
-	if step == "" {
-		step = "A request ran into an error"
-	}
-	c.page.add(slack.NewHeaderBlock(plain("⚠️ "+step, maxHeader)))
-	rows := []row{
-		{"Flow", plain(c.FlowTitle, maxValue)},
-		{"Requester", plain(c.Requester.Display(), maxValue)},
-	}
-	if c.Owner != nil {
-		rows = append(rows, row{"Token", plain("of "+cmp.Or(c.Owner.Email, c.Owner.Display()), maxValue)})
-	}
-	if given := c.GivenTarget(); given != nil {
-		rows = append(rows, row{"Target", plain(given.Title(), maxValue)})
-	}
-	rows = append(rows, row{"Step", plain(string(e.Name), maxValue)})
-	if e.Count > 1 {
-		rows = append(rows, row{"How often", mrkdwn(count(e.Count, "time")+", last "+moment(e.Last), maxValue)})
-	} else {
-		rows = append(rows, row{"When", mrkdwn(moment(e.At), maxValue)})
-	}
-	for _, f := range e.Errors {
-		rows = append(rows, row{"Error", plain(f.Message, maxValue)}, row{"Code", plain(string(f.Code), maxValue)})
-	}
-	c.page.rows(rows)
-	c.page.add(section("*Now*\n" + c.state()))
-	c.targets()
-	c.buttons(flow.SideDeciders)
-	return step + ": " + safe(c.what()) + " for " + safe(c.Requester.Display())
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -314,7 +315,10 @@ func messages(r flow.Run) []workflow.Message {
 		out = append(out, workflow.Message{Kind: workflow.KindRequest, Tier: tier})
 	}
 	id := r.Events[len(r.Events)-1].ID
-	out = append(out, workflow.Message{Kind: workflow.KindStatus}, workflow.Message{Kind: workflow.KindOutcome, EventID: id})
+	out = append(out, workflow.Message{Kind: workflow.KindStatus}, workflow.Message{Kind: workflow.KindOutcome, EventID: id}, workflow.Message{Kind: workflow.KindTold, EventID: id})
+	if slices.ContainsFunc(r.Events, workflow.IsTrouble) {
+		out = append(out, workflow.Message{Kind: workflow.KindTrouble})
+	}
 	if e := r.Events[len(r.Events)-1]; len(e.Errors) > 0 {
 		out = append(out, workflow.Message{Kind: workflow.KindError, EventID: id}, workflow.Message{Kind: workflow.KindRefused, EventID: id})
 	}

@@ -288,7 +288,7 @@ func (c *card) deed(e flow.Event, who string) string {
 	case flow.EventExtendExpire:
 		return "⌛ *More time* was not decided before the end"
 	case flow.EventDeescalate:
-		return "🔒 *Access ended*: " + howEnded(e)
+		return "🔒 *Access ended*: " + c.howEnded(e)
 	}
 	return "▫️ " + safe(string(e.Name))
 }

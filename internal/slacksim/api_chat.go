@@ -96,10 +96,30 @@ func (s *Sim) postMessage(args arguments) (object, *apiError) {
 		return nil, err
 	}
 	m := body.message()
-	m.ThreadTS = args.text("thread_ts")
+	if err := c.thread(m, args); err != nil {
+		return nil, err
+	}
 	s.workspace.add(c, m, s.now())
 	s.change()
 	return object{"channel": c.ID, "ts": m.TS, "message": s.wireMessage(m)}, nil
+}
+
+// thread puts a message that is about to be posted into the thread that the
+// arguments name, if they name one. A reply is no parent, and what one person sees, or
+// has been deleted, takes no replies.
+func (c *conversation) thread(m *Message, args arguments) *apiError {
+	if !args.has("thread_ts") {
+		return nil // reply_broadcast means nothing then
+	}
+	m.ThreadTS, m.Broadcast = args.text("thread_ts"), args.flag("reply_broadcast")
+	parent := c.message(m.ThreadTS)
+	switch {
+	case parent == nil:
+		return &apiError{code: "thread_not_found"}
+	case parent.ThreadTS != "" || parent.OnlyFor != "" || parent.Deleted:
+		return &apiError{code: "cannot_reply_to_message"}
+	}
+	return nil
 }
 
 func (c content) message() *Message {
@@ -121,7 +141,10 @@ func (s *Sim) postEphemeral(args arguments) (object, *apiError) {
 	}
 	m := body.message()
 	m.OnlyFor = user
-	m.ThreadTS = args.text("thread_ts")
+	if err := c.thread(m, args); err != nil {
+		return nil, err
+	}
+	m.Broadcast = false
 	s.workspace.add(c, m, s.now())
 	s.change()
 	return object{"message_ts": m.TS}, nil
@@ -136,7 +159,7 @@ func (s *Sim) own(args arguments, refusal string) (*conversation, *Message, *api
 	}
 	m := c.message(args.text("ts"))
 	switch {
-	case m == nil || m.OnlyFor != "":
+	case m == nil || m.OnlyFor != "" || m.Deleted:
 		return nil, nil, &apiError{code: "message_not_found"}
 	case m.User != botUser:
 		return nil, nil, &apiError{code: refusal}
@@ -163,6 +186,9 @@ func (s *Sim) updateMessage(args arguments) (object, *apiError) {
 		if args.has("attachments") {
 			m.Attachments = body.attachments
 		}
+		if args.flag("reply_broadcast") && m.ThreadTS != "" {
+			m.Broadcast = true
+		}
 		m.Edited = true
 	})
 	s.change()
@@ -175,7 +201,7 @@ func (s *Sim) deleteMessage(args arguments) (object, *apiError) {
 	if err != nil {
 		return nil, err
 	}
-	c.remove(m.TS)
+	c.delete(m.TS)
 	s.change()
 	return object{"channel": c.ID, "ts": m.TS}, nil
 }
@@ -189,7 +215,24 @@ func (s *Sim) permalink(args arguments) (object, *apiError) {
 	if m == nil {
 		return refuse("message_not_found")
 	}
-	return object{"channel": c.ID, "permalink": s.config.BaseURL + "/archives/" + c.ID + "/p" + strings.Replace(m.TS, ".", "", 1)}, nil
+	link := s.config.BaseURL + "/archives/" + c.ID + "/p" + strings.Replace(m.TS, ".", "", 1)
+	if m.ThreadTS != "" {
+		link += "?thread_ts=" + m.ThreadTS + "&cid=" + c.ID
+	}
+	return object{"channel": c.ID, "permalink": link}, nil
+}
+
+// replies gives the replies to a message that all see, oldest first.
+func (s *Sim) replies(parent *Message) []*Message {
+	var out []*Message
+	if c := s.workspace.conversation(parent.Channel); c != nil {
+		for _, m := range c.Messages {
+			if m.ThreadTS == parent.TS && m.OnlyFor == "" {
+				out = append(out, m)
+			}
+		}
+	}
+	return out
 }
 
 // wireMessage gives a message as Slack sends it to apps.
@@ -207,8 +250,31 @@ func (s *Sim) wireMessage(m *Message) object {
 	if m.Attachments != nil {
 		o["attachments"] = m.Attachments
 	}
-	if m.ThreadTS != "" {
+	switch replies := s.replies(m); {
+	case m.Deleted:
+		o["subtype"], o["hidden"] = "tombstone", true
+		fallthrough
+	case len(replies) > 0:
+		users := []string{}
+		for _, r := range replies {
+			if !slices.Contains(users, r.User) {
+				users = append(users, r.User)
+			}
+		}
+		o["thread_ts"], o["reply_count"], o["reply_users"], o["reply_users_count"] = m.TS, len(replies), users, len(users)
+		if len(replies) > 0 {
+			o["latest_reply"] = replies[len(replies)-1].TS
+		}
+	case m.ThreadTS != "":
 		o["thread_ts"] = m.ThreadTS
+		if m.Broadcast {
+			o["subtype"] = "thread_broadcast"
+		}
+		if c := s.workspace.conversation(m.Channel); c != nil {
+			if parent := c.message(m.ThreadTS); parent != nil {
+				o["parent_user_id"] = parent.User
+			}
+		}
 	}
 	if m.Edited {
 		o["edited"] = object{"user": botUser, "ts": m.TS}

@@ -188,7 +188,7 @@ func TestMessages(t *testing.T) {
 	if _, err := a.api.PostEphemeral("#general", "U0BOB", slack.MsgOptionText("hush", false)); err != nil {
 		t.Fatal(err)
 	}
-	if got := a.sim.As("bob").Channel("#general"); got != "Sym: one\nSym (in thread): two\nSym (only you): hush\n" {
+	if got := a.sim.As("bob").Channel("#general"); got != "Sym: one\n  ↳ Sym: two\nSym (only you): hush\n" {
 		t.Errorf("bob sees\n%s", got)
 	}
 	if got := a.sim.As("alice").Channel("#general"); strings.Contains(got, "hush") {
@@ -226,7 +226,7 @@ func TestMessages(t *testing.T) {
 	mine := a.sim.Messages("#general")[3]
 	want(t, a.call("chat.update", `{"channel":"C0GENERAL","ts":"`+mine.TS+`","text":"x"}`), "cant_update_message")
 	want(t, a.call("chat.delete", `{"channel":"C0GENERAL","ts":"`+mine.TS+`"}`), "cant_delete_message")
-	want(t, a.call("chat.delete", `{"channel":"C0GENERAL","ts":"`+ts+`"}`), "")
+	want(t, a.call("chat.delete", `{"channel":"C0GENERAL","ts":"`+second+`"}`), "")
 	if n := len(a.sim.Messages("#general")); n != 3 {
 		t.Errorf("%d messages are left", n)
 	}

@@ -15,8 +15,8 @@
 // workspaces (organisation.go), whose requests have shapes of their own.
 //
 // What it does not know, it refuses instead of guessing: blocks and elements
-// that are not in limits.go are invalid here, there are no files or threads of
-// its own, and of events those only that events.go makes. Error codes are Slack's; the sentences that
+// that are not in limits.go are invalid here, there are no files,
+// and of events those only that events.go makes. Error codes are Slack's; the sentences that
 // come with them are near to Slack's but not promised.
 //
 // It serves loopback only and depends on the standard library alone.

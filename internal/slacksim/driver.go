@@ -63,11 +63,31 @@ func (p Person) others(c *conversation) []string {
 }
 
 func (p Person) render(c *conversation) string {
+	seen := c.seenBy(p.ID())
+	read := func(m *Message) string {
+		return p.sim.renderMessage(m, p.values(spot{channel: c, message: m}))
+	}
 	var b strings.Builder
-	for _, m := range c.seenBy(p.ID()) {
-		b.WriteString(p.sim.renderMessage(m, p.values(spot{channel: c, message: m})))
+	for _, m := range seen {
+		if m.ThreadTS != "" {
+			if m.Broadcast {
+				b.WriteString("(also from a thread) " + read(m))
+			}
+			continue
+		}
+		b.WriteString(read(m))
+		for _, reply := range seen {
+			if reply.ThreadTS == m.TS {
+				b.WriteString("  ↳ " + indented(read(reply)))
+			}
+		}
 	}
 	return b.String()
+}
+
+// indented moves each line but the first one to the right.
+func indented(s string) string {
+	return strings.ReplaceAll(strings.TrimSuffix(s, "\n"), "\n", "\n    ") + "\n"
 }
 
 // Visible gives all messages that the person sees anywhere, oldest first.

@@ -169,6 +169,9 @@ func (p Person) place(payload object, o spot) {
 	payload["container"] = object{
 		"type": "message", "message_ts": o.message.TS, "channel_id": o.channel.ID, "is_ephemeral": o.message.OnlyFor != "",
 	}
+	if o.message.ThreadTS != "" {
+		payload["container"].(object)["thread_ts"] = o.message.ThreadTS
+	}
 }
 
 // nameForApps: only public channels are told by name.

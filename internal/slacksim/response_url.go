@@ -64,7 +64,7 @@ func (s *Sim) respond(to *responseURL, body []byte) *apiError {
 	}
 	c := s.workspace.conversation(to.channel)
 	if args.flag("delete_original") && to.ts != "" {
-		c.remove(to.ts)
+		c.delete(to.ts)
 		s.change()
 		return nil
 	}
@@ -80,7 +80,9 @@ func (s *Sim) respond(to *responseURL, body []byte) *apiError {
 		return nil
 	}
 	m := said.message()
-	m.ThreadTS = args.text("thread_ts")
+	if err := c.thread(m, args); err != nil {
+		return err
+	}
 	if args.text("response_type") != "in_channel" {
 		m.OnlyFor = to.user
 	}

@@ -340,6 +340,14 @@ func (c *conversation) edit(ts string, change func(*Message)) {
 	c.Messages[i] = &edited
 }
 
-func (c *conversation) remove(ts string) {
+// delete removes a message. One that has replies leaves a note in its place, under
+// which they stay.
+func (c *conversation) delete(ts string) {
+	if slices.ContainsFunc(c.Messages, func(m *Message) bool { return m.ThreadTS == ts && m.OnlyFor == "" }) {
+		c.edit(ts, func(m *Message) {
+			*m = Message{TS: m.TS, Channel: m.Channel, User: slackbot, Text: "This message was deleted.", Deleted: true}
+		})
+		return
+	}
 	c.Messages = slices.DeleteFunc(c.Messages, func(m *Message) bool { return m.TS == ts })
 }

@@ -22,17 +22,22 @@ const (
 
 // Message is a message as the workspace keeps it.
 type Message struct {
-	TS       string   `json:"ts"`
-	Channel  string   `json:"channel"`
-	User     string   `json:"user"`
-	Text     string   `json:"text"`
-	Blocks   []object `json:"blocks,omitempty"`
-	ThreadTS string   `json:"thread_ts,omitempty"`
+	TS      string   `json:"ts"`
+	Channel string   `json:"channel"`
+	User    string   `json:"user"`
+	Text    string   `json:"text"`
+	Blocks  []object `json:"blocks,omitempty"`
+	// ThreadTS is the time stamp of the message that it replies to, in whose thread it
+	// stands; with Broadcast it stands in the conversation as well.
+	ThreadTS  string `json:"thread_ts,omitempty"`
+	Broadcast bool   `json:"broadcast,omitempty"`
 	// Attachments are the older form of blocks, with a coloured bar.
 	Attachments []object `json:"attachments,omitempty"`
 	// OnlyFor is the id of the one person who sees it, if it is ephemeral.
 	OnlyFor string `json:"only_for,omitempty"`
 	Edited  bool   `json:"edited,omitempty"`
+	// Deleted is what is left of a message that had replies.
+	Deleted bool `json:"deleted,omitempty"`
 }
 
 // allBlocks gives the blocks of the message and of its attachments.

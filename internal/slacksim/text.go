@@ -34,9 +34,6 @@ func (s *Sim) renderMessage(m *Message, entered values) string {
 	if m.OnlyFor != "" {
 		head += " (only you)"
 	}
-	if m.ThreadTS != "" {
-		head += " (in thread)"
-	}
 	lines := []string{head + ":"}
 	if len(m.Blocks) == 0 && m.Text != "" {
 		lines[0] += " " + strings.ReplaceAll(s.plain(m.Text), "\n", "\n  ")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/symflows/symflows/internal/flow"
 )
@@ -37,16 +38,16 @@ func (s Messages) Get(ctx context.Context, runID string) ([]Message, error) {
 	return list, nil
 }
 
-// Save adds a message, or updates what it shows.
-func (s Messages) Save(ctx context.Context, runID string, m Message) error {
+// Save adds messages, or updates what they show, in one write.
+func (s Messages) Save(ctx context.Context, runID string, messages ...Message) error {
 	_, _, err := change(ctx, s.Store, KindMessages.Key(runID), func(list *[]Message, _ int64) error {
-		for i, old := range *list {
-			if old.MessageRef == m.MessageRef {
+		for _, m := range messages {
+			if i := slices.IndexFunc(*list, func(old Message) bool { return old.MessageRef == m.MessageRef }); i >= 0 {
 				(*list)[i] = m
-				return nil
+				continue
 			}
+			*list = append(*list, m)
 		}
-		*list = append(*list, m)
 		return nil
 	})
 	return err

@@ -19,6 +19,8 @@
 //	limiter.go     keeps the pace at which targets are asked
 //	feed.go        reads the change feed, for drive, notify.go (Slack) and
 //	               audit.go (the audit log)
+//	messages.go    which messages a run is shown by: cards that live, and replies
+//	               below them that tell
 //	notices.go     tells the error channels what belongs to no run
 //	confirm.go     lets administrators say that an address is another account's
 //	health.go      how Slack takes what it is sent, for what tells it elsewhere

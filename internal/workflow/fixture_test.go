@@ -1103,6 +1103,9 @@ func (s *slackFake) Render(m workflow.Message, r flow.Run) ([]byte, error) {
 	if m.Kind == workflow.KindRequest && m.Tier != r.Tier {
 		body += ", moved on"
 	}
+	if m.Quiet {
+		body += ", quiet"
+	}
 	return []byte(body), nil
 }
 
@@ -1126,7 +1129,11 @@ func (s *slackFake) Post(ctx context.Context, to workflow.Address, body []byte) 
 	}
 	ts = fmt.Sprint(len(s.sent) + 1)
 	s.posts[channel+" "+ts] = string(body)
-	s.sent = append(s.sent, channel+": "+string(body))
+	below := ""
+	if to.Thread != "" {
+		below = " below " + to.Thread
+	}
+	s.sent = append(s.sent, channel+below+": "+string(body))
 	return channel, ts, nil
 }
 

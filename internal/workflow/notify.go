@@ -8,28 +8,11 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 )
-
-// Key names the message among those of its run: the same for every copy and
-// every state of it.
-func (m Message) Key() string {
-	if m.Kind == KindRequest {
-		key := string(m.Kind) + ":" + strconv.Itoa(m.Tier)
-		if m.Copy > 0 {
-			key += "." + strconv.Itoa(m.Copy)
-		}
-		return key
-	}
-	if m.EventID != "" {
-		return string(m.Kind) + ":" + m.EventID
-	}
-	return string(m.Kind)
-}
 
 // Notify reads the change feed and shows runs in Slack: it posts messages that
 // are missing, and edits those that show an older state.
@@ -43,36 +26,6 @@ type Notify struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 	Patience time.Duration // the least bound of what shows one message
-}
-
-// Address says where a message goes: a channel ("#name" or id), or one to
-// seven people, who share a conversation. With both, the message is for the
-// eyes of the one person in that channel (an ephemeral one), and a direct
-// message where that can't be delivered.
-type Address struct {
-	Channel string
-	Users   []flow.Actor
-}
-
-// Kind is one of the messages that a run may be shown by.
-type Kind string
-
-// The kinds of messages.
-const (
-	KindRequest Kind = "request" // to those who decide; edited through every state
-	KindStatus  Kind = "status"  // to the requester, with Cancel, Retry or End; edited
-	KindOutcome Kind = "outcome" // to the requester, anew for each outcome
-	KindRefused Kind = "refused" // to a person who came too late, or is not allowed to
-	KindError   Kind = "error"   // to the error channel
-)
-
-// Message is one of a run's messages. Its Key is the same for every copy and
-// every state of it.
-type Message struct {
-	Kind    Kind
-	Tier    int    // KindRequest: which tier it asks
-	Copy    int    // KindRequest: which of the tier's recipients, from 0
-	EventID string // KindOutcome, KindRefused, KindError: which event it tells of
 }
 
 // Messenger shows runs in Slack.
@@ -109,6 +62,9 @@ func (n Notify) Handle(ctx context.Context, c store.Change) error {
 	if err != nil {
 		return err
 	}
+	if wait := r.Touched.Add(settle).Sub(n.Now()); r.Passing() && wait > 0 {
+		return &flow.RateLimited{After: min(wait, settle), Cause: flow.Errorf(flow.CodeBusy, "the run is about to change once more")}
+	}
 	f, err := n.Flows.Version(ctx, r.Flow, r.FlowVersion)
 	if err != nil {
 		return err
@@ -117,113 +73,20 @@ func (n Notify) Handle(ctx context.Context, c store.Change) error {
 	if err != nil {
 		return err
 	}
+	x := &showing{Notify: n, flow: f, run: r, plan: plan(r, f.Environment.ErrorChannel), copies: copies}
+	x.quieten()
 	var failed []error
-	for _, p := range plan(r, f.Environment.ErrorChannel) {
-		if err := n.show(ctx, f, r, p, copies); err != nil {
+	for _, p := range x.plan {
+		if err := x.show(ctx, p); err != nil {
 			failed = append(failed, fmt.Errorf("message %s of run %s: %w", p.message.Key(), id, err))
 		}
 	}
 	return errors.Join(failed...)
 }
 
-// planned is a message that a run should be shown by.
-type planned struct {
-	message Message
-	to      Address
-}
-
-// plan lists the messages of a run as it is now, in the order of their making.
-func plan(r flow.Run, errorChannel string) []planned {
-	var out []planned
-	for i := range min(r.Tier+1, len(r.Tiers)) {
-		for j, to := range r.Tiers[i].Recipients() {
-			out = append(out, planned{Message{Kind: KindRequest, Tier: i, Copy: j}, Address(to)})
-		}
-	}
-	requester := Address{Users: []flow.Actor{r.Requester}}
-	tellRequester := r.Requester.SlackID != ""
-	if tellRequester && r.Status != flow.Prompted && len(r.Tiers) > 0 {
-		out = append(out, planned{Message{Kind: KindStatus}, requester})
-	}
-	for _, e := range r.Events {
-		if tellRequester && isOutcome(r, e) {
-			out = append(out, planned{Message{Kind: KindOutcome, EventID: e.ID}, requester})
-		}
-		if isRefusal(e) && e.Actor.SlackID != "" {
-			to := Address{Users: []flow.Actor{e.Actor}}
-			if e.Via != nil {
-				to.Channel = e.Via.Channel
-			}
-			out = append(out, planned{Message{Kind: KindRefused, EventID: e.ID}, to})
-		}
-		if errorChannel != "" && isTrouble(e) {
-			out = append(out, planned{Message{Kind: KindError, EventID: e.ID}, Address{Channel: errorChannel}})
-		}
-	}
-	return out
-}
-
-// isOutcome tells whether the requester is told of the event by a message of
-// its own. An approval that is followed by a grant is told with the grant;
-// what requesters do themselves needs no telling.
-func isOutcome(r flow.Run, e flow.Event) bool {
-	if isTrouble(e) {
-		return e.Name != flow.EventPrompt
-	}
-	if e.State != flow.StateCompleted {
-		return false
-	}
-	switch e.Name {
-	case flow.EventApprove:
-		return r.ApprovalOnly
-	case flow.EventDeny, flow.EventEscalate, flow.EventExtend, flow.EventExtendDeny, flow.EventDeescalate:
-		return true
-	case flow.EventRequestExpire:
-		return len(r.Tiers) > 0 || len(e.Errors) > 0 // a form that was never submitted has nobody to tell
-	}
-	return false
-}
-
-// isRefusal tells whether an approval, denial or withdrawal was not accepted.
-func isRefusal(e flow.Event) bool {
-	if e.Ignored() {
-		return e.Name != flow.EventPrompt // that is told in the form's place
-	}
-	switch e.Name {
-	case flow.EventApprove, flow.EventDeny, flow.EventCancel, flow.EventExtendRequest, flow.EventExtend, flow.EventExtendDeny:
-		return e.State != flow.StateCompleted && len(e.Errors) > 0 && e.Count == 0 // steps that failed are counted
-	}
-	return false
-}
-
-// isTrouble tells whether the event is a failure that an administrator should
-// know of. A click that came too late is not.
-func isTrouble(e flow.Event) bool {
-	if len(e.Errors) == 0 || e.Ignored() {
-		return false
-	}
-	switch e.Name {
-	case flow.EventRequest:
-		// A request that Slack keeps from being sent is tried again by itself.
-		return e.Errors[0].Code != flow.CodeLookup || e.Last.Sub(e.At) >= hush
-	case flow.EventRequestForward, flow.EventEscalate, flow.EventDeescalate:
-		return true
-	case flow.EventExtend:
-		if e.Count > 0 { // a target could not be told
-			return true
-		}
-	}
-	return slices.ContainsFunc(e.Errors, func(f flow.Failure) bool {
-		switch f.Code {
-		case flow.CodeLookupRefused, flow.CodeUnreachable:
-			return true
-		case flow.CodeUndeliverable:
-			return e.Name == flow.EventRequestExpire
-		}
-		broken := f.Code == flow.CodeHandler || f.Code == flow.CodeUnavailable
-		return f.Handler != "" || broken && e.Name != flow.EventDeny
-	})
-}
+// settle is how long a change is not shown that another one is about to follow: what
+// is overtaken need not be sent.
+const settle = 2 * time.Second
 
 // copies lists the messages that show the run. It adds those that somebody
 // clicked and that were never noted, because the process ended between posting
@@ -254,66 +117,165 @@ func (n Notify) copies(ctx context.Context, r flow.Run) ([]store.Message, error)
 // not keep the messages of other runs from being shown.
 const showTimeout = 30 * time.Second
 
+// showing is a run while its messages are brought up to date.
+type showing struct {
+	Notify
+	flow   *flow.Flow
+	run    flow.Run
+	plan   []planned
+	copies []store.Message
+}
+
 // show posts a message that has no copy yet, and edits the copies that show
 // something else.
-func (n Notify) show(ctx context.Context, f *flow.Flow, r flow.Run, p planned, copies []store.Message) error {
-	ctx, cancel := context.WithTimeout(ctx, max(showTimeout, n.Patience))
+func (x *showing) show(ctx context.Context, p planned) error {
+	ctx, cancel := context.WithTimeout(ctx, max(showTimeout, x.Patience))
 	defer cancel()
-	body, err := n.Slack.Render(p.message, r)
-	if err != nil {
-		return err
-	}
-	digest := digest(body)
 	key := p.message.Key()
 	posted := false
 	var failed []error
-	for _, m := range copies {
+	for _, m := range x.copies {
 		if m.Key != key {
 			continue
 		}
 		posted = true
-		if m.Digest != digest && m.TS != "" && p.message.Kind != KindRefused {
-			failed = append(failed, n.edit(ctx, r.ID, m, body, digest))
+		if m.TS == "" || p.message.Kind == KindRefused {
+			continue
+		}
+		message := p.message
+		message.Quiet = x.quiet(p, m.Channel, m.TS)
+		body, err := x.Slack.Render(message, x.run)
+		if err != nil {
+			return err
+		}
+		if d := digest(body); m.Digest != d {
+			failed = append(failed, x.edit(ctx, x.run.ID, m, body, d))
 		}
 	}
 	asks := p.message.Kind == KindRequest
 	if posted {
-		if asks && !r.Tiers[p.message.Tier].Delivered {
-			failed = append(failed, n.delivered(ctx, r.ID, p.message.Tier))
+		if asks && !x.run.Tiers[p.message.Tier].Delivered {
+			failed = append(failed, x.delivered(ctx, x.run.ID, p.message.Tier))
 		}
 		return errors.Join(failed...)
 	}
+	return x.begin(ctx, p)
+}
+
+// begin posts a message that has no copy yet.
+func (x *showing) begin(ctx context.Context, p planned) error {
+	asks := p.message.Kind == KindRequest
 	if asks {
-		t := r.Tiers[p.message.Tier]
+		t := x.run.Tiers[p.message.Tier]
 		hopeless := t.Undeliverable != "" || slices.Contains(t.Failed, p.message.Copy)
-		if r.Status == flow.Requested && hopeless || p.message.Tier != r.Tier {
+		if x.run.Status == flow.Requested && hopeless || p.message.Tier != x.run.Tier {
 			return nil // its turn is over, or it waits for somebody to press Retry
 		}
 	}
-	if p.to.Channel == "" && len(p.to.Users) == 0 {
-		return n.undeliverable(ctx, r.ID, p.message, flow.Errorf(flow.CodeUndeliverable, "none of the people to ask is in the workspace: correct the flow's approval.notify"))
+	to, ok := x.address(p)
+	if !ok || p.overtaken {
+		return nil
 	}
-	channel, ts, err := n.post(ctx, p.to, body)
+	if to.Channel == "" && len(to.Users) == 0 {
+		return x.undeliverable(ctx, x.run.ID, p.message, flow.Errorf(flow.CodeUndeliverable, "none of the people to ask is in the workspace: correct the flow's approval.notify"))
+	}
+	message := p.message
+	message.Quiet = x.quiet(p, "", "")
+	body, err := x.Slack.Render(message, x.run)
+	if err != nil {
+		return err
+	}
+	key := p.message.Key()
+	channel, ts, err := x.post(ctx, to, body)
 	if flow.CodeOf(err) == flow.CodeUndeliverable {
-		n.Log.WarnContext(ctx, "message can't be delivered", "run", r.ID, "message", key, "error", err)
+		x.Log.WarnContext(ctx, "message can't be delivered", "run", x.run.ID, "message", key, "error", err)
 		if asks {
-			return errors.Join(n.missed(ctx, f, p.to, err), n.undeliverable(ctx, r.ID, p.message, err))
+			return errors.Join(x.missed(ctx, x.flow, to, err), x.undeliverable(ctx, x.run.ID, p.message, err))
 		}
-		if p.message.Kind == KindError {
-			n.Health.lost(p.to.Channel, err)
-			n.Log.ErrorContext(ctx, "the error channel can't be told", "run", r.ID, "channel", p.to.Channel, "error", err)
+		if p.message.Kind == KindTrouble || p.message.Kind == KindError {
+			x.Health.lost(to.Channel, err)
+			x.Log.ErrorContext(ctx, "the error channel can't be told", "run", x.run.ID, "channel", to.Channel, "error", err)
 		}
 		channel, ts = "", "" // noted as a copy without a place, so that it is not tried for ever
 	} else if err != nil {
 		return err
 	}
-	if err := n.Messages.Save(ctx, r.ID, store.Message{MessageRef: flow.MessageRef{Key: key, Channel: channel, TS: ts}, Digest: digest}); err != nil {
+	noted := []store.Message{{MessageRef: flow.MessageRef{Key: key, Channel: channel, TS: ts}, Digest: digest(body)}}
+	for _, reply := range x.plan { // what a card said when it was posted needs no telling below it
+		if reply.parent == key && !slices.ContainsFunc(x.copies, func(m store.Message) bool { return m.Key == reply.message.Key() }) {
+			noted = append(noted, store.Message{MessageRef: flow.MessageRef{Key: reply.message.Key()}})
+		}
+	}
+	if err := x.Messages.Save(ctx, x.run.ID, noted...); err != nil {
 		return err
 	}
+	x.copies = append(x.copies, noted...)
 	if !asks {
 		return nil
 	}
-	return n.delivered(ctx, r.ID, p.message.Tier)
+	return x.delivered(ctx, x.run.ID, p.message.Tier)
+}
+
+// address says where a message goes that has no copy yet: a reply below its parent. It
+// returns false if that could not be posted.
+func (x *showing) address(p planned) (Address, bool) {
+	if p.parent == "" {
+		return p.to, true
+	}
+	for _, m := range x.copies {
+		if m.Key == p.parent && m.TS != "" {
+			return Address{Channel: m.Channel, Thread: m.TS}, true
+		}
+	}
+	return Address{}, false
+}
+
+// quieten finds the one message with buttons that each conversation may have.
+func (x *showing) quieten() {
+	for i := range x.plan {
+		p := &x.plan[i]
+		p.place = p.to.conversation()
+		for _, m := range x.copies {
+			if m.Key == p.message.Key() && m.TS != "" {
+				p.place = m.Channel
+			}
+		}
+	}
+	for i := range x.plan { // a channel that one message names, and another has by its id
+		for _, q := range x.plan {
+			if same := x.plan[i].to.conversation(); same != "" && same == q.to.conversation() && q.place != same {
+				x.plan[i].place = q.place
+			}
+		}
+	}
+}
+
+// quiet tells whether another message of the conversation has the run's buttons: a
+// card before it in the plan, or an earlier copy of the same. Channel and ts are those
+// of a copy, "" if there is none yet.
+func (x *showing) quiet(p planned, channel, ts string) bool {
+	if !p.message.Kind.card() || !p.live {
+		return false
+	}
+	place := channel
+	if place == "" {
+		place = p.place
+	}
+	for _, q := range x.plan {
+		if q.message == p.message {
+			break
+		}
+		if q.live && q.place == place {
+			return true
+		}
+	}
+	for _, m := range x.copies {
+		if m.Key != p.message.Key() || m.Channel != channel || m.TS == "" {
+			continue
+		}
+		return m.TS != ts
+	}
+	return false
 }
 
 // post sends a message, and notes how Slack took it.

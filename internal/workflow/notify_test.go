@@ -45,7 +45,7 @@ func TestNotify_OneRun(t *testing.T) {
 	must(t, w.tell(id))
 	r := w.run(id)
 	escalated, _ := r.Last(flow.EventEscalate)
-	posted = append(posted, "Dasker: outcome:"+escalated.ID+" escalated escalate")
+	posted = append(posted, "Dasker below 2: outcome:"+escalated.ID+" escalated escalate")
 	w.told(posted...)
 	if w.slack.posts["#access 1"] != "request:0 escalated" || w.slack.posts["Dasker 2"] != "status escalated" {
 		t.Errorf("shows %v", w.slack.posts)
@@ -86,7 +86,7 @@ func TestNotify_Kinds(t *testing.T) {
 		must(t, w.tell(id))
 		w.click(id, flow.ActionDeny, first)
 		must(t, w.tell(id))
-		if last := w.slack.sent[len(w.slack.sent)-1]; !strings.HasPrefix(last, "Dasker: outcome:") || !strings.HasSuffix(last, " deny") {
+		if last := w.slack.sent[len(w.slack.sent)-1]; !strings.HasPrefix(last, "Dasker below 2: outcome:") || !strings.HasSuffix(last, " deny") {
 			t.Errorf("posted %v", w.slack.sent)
 		}
 	})
@@ -151,13 +151,102 @@ func TestNotify_Kinds(t *testing.T) {
 		must(t, w.tell(id))
 		troubles := 0
 		for _, s := range w.slack.sent {
-			if strings.HasPrefix(s, "#errors: error:") {
+			if strings.HasPrefix(s, "#errors") {
 				troubles++
 			}
 		}
 		if troubles != 1 {
 			t.Errorf("posted %v", w.slack.sent)
 		}
+	})
+	t.Run("MoreTrouble", func(t *testing.T) { // one card, with what comes later below it, until it is over
+		t.Parallel()
+		w := newWorld(t)
+		id := w.ask(asker, "a")
+		must(t, w.tell(id))
+		w.target.fates["grant"] = []fate{unavailable, refused}
+		w.click(id, flow.ActionApprove, first)
+		must(t, w.tell(id))
+		w.pass(time.Minute)
+		must(t, w.tell(id))
+		_, err := w.submit.Retry(t.Context(), id, asker)
+		must(t, err)
+		w.settle()
+		must(t, w.tell(id))
+		r := w.want(id, flow.Escalated)
+		granted, _ := r.Last(flow.EventEscalate)
+		var failed []string
+		for _, e := range r.Events {
+			if e.Failed() {
+				failed = append(failed, e.ID)
+			}
+		}
+		if len(failed) != 2 {
+			t.Fatalf("failures %v", failed)
+		}
+		for to, want := range map[string][]string{
+			"#errors": {"#errors: trouble", "#errors below N: error:" + failed[1]},
+			"#access": {"#access: request:0", "#access below N: told:0:" + failed[0], "#access below N: told:0:" + failed[1]},
+			"Dasker":  {"Dasker: status", "Dasker below N: outcome:" + failed[0], "Dasker below N: outcome:" + failed[1], "Dasker below N: outcome:" + granted.ID},
+		} {
+			var got []string
+			for _, s := range w.slack.sent {
+				if s, ok := strings.CutPrefix(s, to); ok {
+					head, body, _ := strings.Cut(s, ": ")
+					if strings.Contains(head, "below") {
+						head = " below N"
+					}
+					got = append(got, to+head+": "+strings.Fields(body)[0])
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s was told %q, want %q", to, got, want)
+			}
+		}
+	})
+	t.Run("SameChannel", func(t *testing.T) { // the card is there already
+		t.Parallel()
+		w := newWorld(t, func(f *flow.Flow) { f.Environment.ErrorChannel = "#access" })
+		w.target.fates["grant"] = []fate{refused}
+		id := w.ask(asker, "a")
+		must(t, w.tell(id))
+		w.click(id, flow.ActionApprove, first)
+		must(t, w.tell(id))
+		var got []string
+		for _, s := range w.slack.sent {
+			if strings.HasPrefix(s, "#access") {
+				got = append(got, strings.Join(strings.Fields(s)[:3], " "))
+			}
+		}
+		if len(got) != 2 || got[0] != "#access: request:0 requested" || got[1] != "#access below 1:" {
+			t.Errorf("posted %v", got)
+		}
+	})
+	t.Run("Overtaken", func(t *testing.T) { // what is over when Slack can be told of it needs no telling
+		t.Parallel()
+		w := newWorld(t)
+		id := w.ask(asker, "a")
+		must(t, w.tell(id))
+		w.target.fates["grant"] = []fate{unavailable}
+		w.click(id, flow.ActionApprove, first)
+		w.pass(time.Minute)
+		w.want(id, flow.Escalated)
+		must(t, w.tell(id))
+		for _, s := range w.slack.sent {
+			if strings.Contains(s, "told:") || strings.Contains(s, "error:") {
+				t.Errorf("posted %v", s)
+			}
+		}
+	})
+	t.Run("OwnApprover", func(t *testing.T) { // who asks in one conversation has one card with buttons
+		t.Parallel()
+		w := newWorld(t, func(f *flow.Flow) {
+			f.Params.Approval.AllowSelfApproval = true
+			f.Params.Approval.Notify = []flow.Notify{{Users: []string{asker.Email}}}
+		})
+		id := w.ask(asker, "a")
+		must(t, w.tell(id))
+		w.told("Dasker: request:0 requested", "Dasker: status requested, quiet")
 	})
 	t.Run("AfterApproveFails", func(t *testing.T) {
 		t.Parallel()
@@ -167,7 +256,7 @@ func TestNotify_Kinds(t *testing.T) {
 		w.click(id, flow.ActionApprove, first)
 		must(t, w.tell(id))
 		if !slices.ContainsFunc(w.slack.sent, func(s string) bool {
-			return strings.HasPrefix(s, "#errors: ") && strings.Contains(s, "no such table")
+			return strings.HasPrefix(s, "#errors: trouble")
 		}) {
 			t.Errorf("posted %v", w.slack.sent)
 		}
@@ -301,7 +390,7 @@ func TestNotify_Adopts(t *testing.T) {
 	must(t, err)
 	w.settle()
 	must(t, w.tell(id))
-	if w.slack.posts["#access 77"] != "request:0 denied" || w.slack.posts["#access 1"] != "request:0 denied" {
+	if w.slack.posts["#access 77"] != "request:0 denied, quiet" || w.slack.posts["#access 1"] != "request:0 denied" {
 		t.Errorf("shows %v", w.slack.posts)
 	}
 }

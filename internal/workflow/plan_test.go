@@ -48,7 +48,7 @@ func TestPlan_Events(t *testing.T) {
 			if isRefusal(s.e) {
 				told = append(told, "refusal")
 			}
-			if isTrouble(s.e) {
+			if IsTrouble(s.e) {
 				told = append(told, "trouble")
 			}
 			if got := strings.Join(told, " "); got != s.want {
