@@ -160,6 +160,7 @@ func told(r events.AuditRecord) slacksim.Record {
 	}
 	who, whose := called(r.Actor), called(asker)+"'s request for "+what
 	out := slacksim.Record{ID: r.ID, At: r.Event.Timestamp, Mood: slacksim.MoodPlain, Run: r.Run.SRN[strings.LastIndexByte(r.Run.SRN, ':')+1:], Flow: flowName}
+	out.Said = flow.ShortID(out.Run)
 	for _, a := range []events.AuditActor{asker, r.Actor} {
 		if strings.Contains(a.Username, "@") && !slices.Contains(out.People, a.Username) {
 			out.People = append(out.People, a.Username)

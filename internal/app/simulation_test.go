@@ -90,6 +90,7 @@ func TestTold(t *testing.T) {
 			c.change(&r)
 		}
 		want := slacksim.Record{ID: r.ID, At: r.Event.Timestamp, Mood: c.mood, Line: c.line, Note: c.note}
+		want.Said = flow.ShortID(r.Run.SRN[len(r.Run.SRN)-36:])
 		want.Run, want.Flow, want.People = r.Run.SRN[len(r.Run.SRN)-36:], "prod-access", []string{"alice@example.com"}
 		if by := r.Actor.Username; by != "" && by != "alice@example.com" {
 			want.People = append(want.People, by)

@@ -373,8 +373,8 @@ func TestStream(t *testing.T) {
 	for _, want := range []string{
 		"id: 0 event: changed data: 0",
 		`id: 2 event: records data: [` +
-			`{"id":"a","line":"Alice asked","note":"","mood":"plain","at":"2026-03-02T09:00:00Z","run":"","flow":"","people":null,"raw":{"n":1}},` +
-			`{"id":"b","line":"Bob approved","note":"slack","mood":"good","at":"2026-03-02T09:00:00Z","run":"","flow":"","people":null,"raw":{"n":2}}]`,
+			`{"id":"a","line":"Alice asked","note":"","mood":"plain","at":"2026-03-02T09:00:00Z","run":"","said":"","flow":"","people":null,"raw":{"n":1}},` +
+			`{"id":"b","line":"Bob approved","note":"slack","mood":"good","at":"2026-03-02T09:00:00Z","run":"","said":"","flow":"","people":null,"raw":{"n":2}}]`,
 		`id: 2 event: access data: [{"run":"1","who":"alice@example.com","what":"orders","until":"2026-03-02T09:00:00Z","ends":["U0ALICE"]},{"run":"2","who":"bob","what":"billing","ending":true,"ends":null}]`,
 		`id: 2 event: drift data: [{"kind":"missing","who":"alice@example.com","what":"orders"}]`,
 	} {

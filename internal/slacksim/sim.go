@@ -42,6 +42,7 @@ type Record struct {
 	Mood Mood      `json:"mood"`
 	At   time.Time `json:"at"`
 	Run  string    `json:"run"`  // id
+	Said string    `json:"said"` // what people call the run
 	Flow string    `json:"flow"` // name
 	// People are those whom it is about, by their e-mail addresses: who asked, and
 	// who acted.

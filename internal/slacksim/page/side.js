@@ -7,7 +7,6 @@ import { act, me, now, state, toast } from "./server.js";
 
 const clock = (time) => new Date(time).toLocaleTimeString([], { timeStyle: "medium" });
 const nameOf = (email) => { const p = state && state.people.find((p) => p.email === email); return p ? p.name : email; };
-const short = (run) => run.slice(0, 8);
 
 // ---- access ----
 
@@ -110,7 +109,7 @@ export function showRecords() {
   if (timeline) {
     const first = found[0];
     const took = found.length > 1 ? ` · ${duration(new Date(found[found.length - 1].at) - new Date(first.at))} so far` : "";
-    $("run-name").textContent = `Request ${short(filter.run)}${first ? " of " + first.flow : ""}${took}`;
+    $("run-name").textContent = first ? `Request ${first.said} of ${first.flow}${took}` : "";
   }
   const shown = timeline ? found.slice(0, longest) : found.slice(-longest).reverse();
   const old = new Map([...$("records").children].map((n) => [n.dataset.key, n]));
@@ -140,7 +139,7 @@ function recordNode(r, since, timeline) {
   return el("li", { class: r.mood + (timeline ? " step" : "") }, el("details", {},
     el("summary", {}, el("span", { class: "line" }, r.line), r.note ? el("span", { class: "note" }, r.note) : null,
       el("small", {}, small.filter(Boolean).join(" · "))),
-    timeline ? null : el("button", { type: "button", class: "link", onclick: () => choose({ run: r.run }) }, "Timeline of request " + short(r.run)),
+    timeline ? null : el("button", { type: "button", class: "link", onclick: () => choose({ run: r.run }) }, "Timeline of request " + r.said),
     el("pre", { tabindex: "0", "aria-label": "Record" }, JSON.stringify(raw, null, 2))));
 }
 
