@@ -151,7 +151,7 @@ func (a *account) settings() map[string]config.AWS {
 		SDKFunction: all.SDKFunction, ServicesFunction: all.ServicesFunction,
 	}
 	return map[string]config.AWS{
-		"slack":    {Table: all.Table, SlackSecret: all.SlackSecret, SlackSigningSecret: all.SlackSigningSecret, SDKFunction: all.SDKFunction, ServicesFunction: all.ServicesFunction},
+		"slack":    {Table: all.Table, SlackSecret: all.SlackSecret, SlackSigningSecret: all.SlackSigningSecret, SDKFunction: all.SDKFunction, ServicesFunction: all.ServicesFunction, SlackFunction: functionARN("slack")},
 		"api":      {Table: all.Table, SlackSecret: all.SlackSecret, SDKFunction: all.SDKFunction},
 		"tokens":   {Table: all.Table},
 		"approval": {Table: all.Table, SlackSecret: all.SlackSecret, StateMachine: all.StateMachine, SDKFunction: all.SDKFunction, ServicesFunction: all.ServicesFunction},

@@ -212,7 +212,7 @@ func TestEnvironments(t *testing.T) {
 		"SdkFunction":        {},
 		"RemovalFunction":    {"SYM_GRANT_LOOKS", "SYM_REMOVAL_FUNCTION", "SYM_REMOVAL_LOOKS", "SYM_SCHEDULE_DEAD_LETTERS", "SYM_SCHEDULE_GROUP", "SYM_SCHEDULE_ROLE", "SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION"},
 		"ServicesFunction":   {"SYM_SLACK_SECRET"},
-		"SlackFunction":      {"SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION", "SYM_SLACK_SECRET", "SYM_SLACK_SIGNING_SECRET"},
+		"SlackFunction":      {"SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION", "SYM_SLACK_FUNCTION", "SYM_SLACK_SECRET", "SYM_SLACK_SIGNING_SECRET"},
 		"StandingFunction":   {"SYM_SLACK_SECRET"},
 		"SweepFunction":      {"SYM_REMOVAL_FUNCTION", "SYM_STATE_MACHINE"},
 		"TokensFunction":     {},

@@ -95,7 +95,7 @@ func (d *deployment) settings() map[string]config.AWS {
 		SDKFunction: handlers, IsolatedFlows: isolated, ServicesFunction: services,
 	}
 	return map[string]config.AWS{
-		"slack":        {Table: table, SlackSecret: slack, SlackSigningSecret: *d.slackSigningSecret.Ref(), SDKFunction: handlers, IsolatedFlows: isolated, ServicesFunction: services},
+		"slack":        {Table: table, SlackSecret: slack, SlackSigningSecret: *d.slackSigningSecret.Ref(), SDKFunction: handlers, IsolatedFlows: isolated, ServicesFunction: services, SlackFunction: d.functionARN("slack")},
 		"api":          {Table: table, SlackSecret: slack, SDKFunction: handlers, IsolatedFlows: isolated},
 		"tokens":       {Table: table},
 		"approval":     {Table: table, SlackSecret: slack, StateMachine: machine, SDKFunction: handlers, IsolatedFlows: isolated, ServicesFunction: services},

@@ -9,7 +9,6 @@ import (
 
 	"github.com/akrylysov/algnhsa"
 	awslambda "github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/symflows/symflows/internal/app/core"
@@ -27,7 +26,7 @@ func build(ctx context.Context, d core.Deployed) (awslambda.Handler, error) {
 		return nil, err
 	}
 	functions := lambda.NewFromConfig(d.AWS)
-	app, err := d.SlackApp(core.SlackPorts{HandOn: invoke.Queue{API: functions, Function: lambdacontext.FunctionName}.Put, API: s.API, APIURL: d.Settings.Slack.APIURL, Directory: s.Directory, Bound: builtin.CheckBound, Handlers: d.Handlers(
+	app, err := d.SlackApp(core.SlackPorts{HandOn: invoke.Queue{API: functions, Function: d.Settings.AWS.SlackFunction}.Put, API: s.API, APIURL: d.Settings.Slack.APIURL, Directory: s.Directory, Bound: builtin.CheckBound, Handlers: d.Handlers(
 		invoke.Functions{API: functions}, d.Settings.AWS.SDKFunction, sdk.Services{Function: d.Settings.AWS.ServicesFunction},
 		d.Settings.AWS.Isolated()...,
 	)})

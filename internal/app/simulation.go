@@ -15,7 +15,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/slack-go/slack"
 	"github.com/symflows/symflows/events"
+
 	"github.com/symflows/symflows/internal/audit"
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/flow"
@@ -40,7 +42,10 @@ func (l *Local) simulate(ctx context.Context, flows *store.Flows) (*slacksim.Sim
 	}
 	app := slackapp.NewManifest(slackapp.ManifestOptions{})
 	var shortcuts []slacksim.Shortcut
-	for _, s := range app.Features.Shortcuts {
+	for _, s := range app.Features.Shortcuts { // global ones: those on messages are in the menus of these
+		if s.Type != slack.GlobalShortcut {
+			continue
+		}
 		shortcuts = append(shortcuts, slacksim.Shortcut{Name: s.Name, CallbackID: s.CallbackID})
 	}
 	sim, err := slacksim.New(slacksim.Config{

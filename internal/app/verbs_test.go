@@ -161,6 +161,13 @@ func act(p *product, who slacksim.Person, what string, args []string) (string, e
 		return "", who.Close()
 	case "shortcut":
 		return "", who.Shortcut("request")
+	case "about": // the newest message that has the text: asks by its shortcut
+		for _, m := range slices.Backward(who.Visible()) {
+			if strings.Contains(m.Text, args[0]) {
+				return "", who.MessageShortcut(m.TS, "about")
+			}
+		}
+		return "", errors.New("there is no such message")
 	case "say":
 		return "", who.Say(strings.Join(args, " "))
 	case "options":

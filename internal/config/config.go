@@ -37,6 +37,7 @@ type AWS struct {
 	SDKFunction         string // SYM_SDK_FUNCTION: ARN of the function that runs Python handlers
 	IsolatedFlows       string // SYM_ISOLATED_FLOWS: names of the flows whose handlers have a function of their own, with commas between them
 	ServicesFunction    string // SYM_SERVICES_FUNCTION: ARN of the function that answers handlers while they run
+	SlackFunction       string // SYM_SLACK_FUNCTION: ARN of the function that takes Slack's requests, for what it hands on to itself
 	AuditStream         string // SYM_AUDIT_STREAM: name of the Firehose stream
 	AuditQueue          string // SYM_AUDIT_QUEUE: URL of the queue of runs whose records could not be shipped
 	GrantLooks          string // SYM_GRANT_LOOKS: URL of the queue of runs whose grant waits for its target
@@ -137,6 +138,7 @@ func (s *Settings) variables() map[string]*string {
 		"SYM_SDK_FUNCTION":          &s.AWS.SDKFunction,
 		"SYM_ISOLATED_FLOWS":        &s.AWS.IsolatedFlows,
 		"SYM_SERVICES_FUNCTION":     &s.AWS.ServicesFunction,
+		"SYM_SLACK_FUNCTION":        &s.AWS.SlackFunction,
 		"SYM_AUDIT_STREAM":          &s.AWS.AuditStream,
 		"SYM_AUDIT_QUEUE":           &s.AWS.AuditQueue,
 		"SYM_GRANT_LOOKS":           &s.AWS.GrantLooks,

@@ -32,6 +32,7 @@ type App struct {
 	Accounts  workflow.Accounts // required
 	Flows     *store.Flows      // required
 	Lingering store.Lingering
+	Messages  store.Messages // to link to them; required
 	// Deliveries keeps which events were taken. Required.
 	Deliveries store.Deliveries
 	Directory  *Directory    // required; its Team is the workspace, or organisation, we serve

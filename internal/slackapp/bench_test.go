@@ -68,3 +68,22 @@ func BenchmarkButton(b *testing.B) {
 	}
 	quantiles(b, took)
 }
+
+// BenchmarkSubmit is a form that is submitted: signature, run, flow, the checks, and
+// the write of the signal.
+func BenchmarkSubmit(b *testing.B) {
+	w := benchWorld(b)
+	var took []time.Duration
+	for b.Loop() {
+		b.StopTimer()
+		w.command(alice, "req prod-access")
+		body := interactionBody(submission(alice, w.opened(), form()))
+		b.StartTimer()
+		began := time.Now()
+		if rec := w.post("/slack/interactions", body); rec.Code != http.StatusOK || rec.Body.Len() > 0 {
+			b.Fatalf("%d %s", rec.Code, rec.Body)
+		}
+		took = append(took, time.Since(began))
+	}
+	quantiles(b, took)
+}

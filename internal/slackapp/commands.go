@@ -43,7 +43,7 @@ func (a *App) command(ctx context.Context, c slashCommand) any {
 		case "req", "request":
 			return nil, a.request(ctx, c, args)
 		case "list":
-			return a.list(ctx, c.UserID)
+			return a.list(ctx, c)
 		case "end":
 			return a.end(ctx, c, strings.Join(args, " "), sure)
 		case "show":

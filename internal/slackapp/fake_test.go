@@ -310,7 +310,7 @@ func newWorld(t testing.TB, s store.Store, flows ...*flow.Flow) *world {
 	}
 	directory := &Directory{API: w.slack.client(), Users: store.Users{Store: s}, Org: "sym", Team: team, Now: now}
 	w.app = &App{
-		Lingering: store.Lingering{Store: s}, Deliveries: store.Deliveries{Store: s, Now: now},
+		Lingering: store.Lingering{Store: s}, Messages: store.Messages{Store: s}, Deliveries: store.Deliveries{Store: s, Now: now},
 		Submit:   workflow.Submit{Org: "sym", Runs: w.runs, Flows: published, Directory: directory, Now: now},
 		Accounts: workflow.Accounts{Users: store.Users{Store: s}, Flows: published, Now: now},
 		Flows:    published, Directory: directory, API: w.slack.client(), APIURL: w.slack.URL + "/api/", Now: now, Wall: now, Patience: deadline.LastResort,

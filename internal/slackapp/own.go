@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -112,8 +113,8 @@ func namesOf(runs []flow.Run) [][]string {
 func shortID(r flow.Run) string { return flow.ShortID(r.ID) }
 
 // list answers /sym list: what the person has, and what they have asked for.
-func (a *App) list(ctx context.Context, slackID string) (any, error) {
-	who, err := a.Directory.Known(ctx, slackID)
+func (a *App) list(ctx context.Context, c slashCommand) (any, error) {
+	who, err := a.Directory.Known(ctx, c.UserID)
 	if err != nil {
 		return nil, err
 	}
@@ -121,8 +122,18 @@ func (a *App) list(ctx context.Context, slackID string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return o.message(a.Now()), nil
+	said := o.message(a.Now())
+	if teamPattern.MatchString(c.TeamID) && appPattern.MatchString(c.AppID) { // both stand in a link
+		said.Blocks = append(said.Blocks, slack.NewContextBlock("", mrkdwn("All of it is in <slack://app?team="+c.TeamID+"&id="+c.AppID+"&tab=home|the Home tab> of this app.", maxText)))
+	}
+	return said, nil
 }
+
+// Slack's ids of workspaces and of apps.
+var (
+	teamPattern = regexp.MustCompile(`^[TE][A-Z0-9]{2,20}$`)
+	appPattern  = regexp.MustCompile(`^A[A-Z0-9]{2,20}$`)
+)
 
 // message shows a person's access and open requests.
 func (o own) message(now time.Time) private {

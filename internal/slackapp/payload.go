@@ -178,6 +178,7 @@ type slashCommand struct {
 	UserID      string `json:"user_id"`
 	TriggerID   string `json:"trigger_id"`
 	ResponseURL string `json:"response_url"`
+	AppID       string `json:"api_app_id"`
 
 	spot *spot // the view that waits, if this was handed on
 }
@@ -199,7 +200,7 @@ func readCommand(body []byte) (slashCommand, error) {
 	c := slashCommand{
 		Command: form.Get("command"), Text: form.Get("text"), TeamID: form.Get("team_id"), Enterprise: form.Get("enterprise_id"),
 		ChannelID: form.Get("channel_id"), UserID: form.Get("user_id"), TriggerID: form.Get("trigger_id"),
-		ResponseURL: form.Get("response_url"),
+		ResponseURL: form.Get("response_url"), AppID: form.Get("api_app_id"),
 	}
 	if err != nil || c.Command == "" || c.UserID == "" {
 		return c, errors.New("this is not a slash command")

@@ -59,10 +59,10 @@ func (a *App) show(ctx context.Context, slackID, typed string) (any, error) {
 			note = "Taken for “" + fit(typed, maxInline) + "”:"
 		}
 		if len(found) == 1 && len(at) == 1 || len(all) == 1 && typed == "" {
-			return timeline(found[0], note, a.Now()), nil
+			return timeline(found[0], note, a.linkTo(ctx, who, found[0]), a.Now()), nil
 		}
 	} else if len(found) == 1 && !more {
-		return timeline(found[0], "", a.Now()), nil
+		return timeline(found[0], "", a.linkTo(ctx, who, found[0]), a.Now()), nil
 	}
 	p := page{}
 	if note != "" {
@@ -141,8 +141,9 @@ func (a *App) maySee(ctx context.Context, who store.User, r flow.Run) (bool, err
 }
 
 // timeline shows a run: what was asked for, where it stands, and each event with who
-// did it, when, and how long after the one before.
-func timeline(r flow.Run, note string, now time.Time) private {
+// did it, when, and how long after the one before. The link is to the request's
+// message, or "".
+func timeline(r flow.Run, note, link string, now time.Time) private {
 	c := card{message: workflow.Message{Kind: workflow.KindStatus}, Run: r}
 	if note != "" {
 		c.page.add(slack.NewSectionBlock(plain(note, maxText), nil, nil))
@@ -175,9 +176,41 @@ func timeline(r flow.Run, note string, now time.Time) private {
 	if took := c.took(); took != "" {
 		c.page.context(plain(took, maxText))
 	}
+	if link != "" {
+		c.page.context(mrkdwn("<"+link+"|Go to its message>", maxText))
+	}
 	c.page.context(plain(requestLine+r.ID, maxText), plain("Short: "+shortID(r), maxText))
 	return ephemeral("The request of "+r.Requester.Display()+" for "+c.what()+": "+c.word(), c.page.blocks...)
 }
+
+// linkTo gives a link to the message of a run that a person can open: of their own
+// request, that in their direct messages; of others', that in the channel that is
+// asked now. It returns "" if there is none, or Slack can't be asked.
+func (a *App) linkTo(ctx context.Context, who store.User, r flow.Run) string {
+	known, err := a.Messages.Get(ctx, r.ID)
+	if err != nil {
+		a.Log.WarnContext(ctx, "a run is shown without a link to its message", "run", r.ID, "error", err)
+		return ""
+	}
+	for _, m := range slices.Backward(known) {
+		shows, _ := messageOf(m.Key)
+		theirs := shows.Kind == workflow.KindStatus && r.Requester.Is(who.Actor)
+		asks := shows.Kind == workflow.KindRequest && !r.Requester.Is(who.Actor) && strings.HasPrefix(m.Channel, "C")
+		if m.TS == "" || !theirs && !asks {
+			continue
+		}
+		link, err := a.API.GetPermalinkContext(ctx, &slack.PermalinkParameters{Channel: m.Channel, Ts: m.TS})
+		if err == nil && linkPattern.MatchString(link) {
+			return link
+		}
+		a.Log.WarnContext(ctx, "a run is shown without a link to its message", "run", r.ID, "error", err)
+		return ""
+	}
+	return ""
+}
+
+// linkPattern is what may stand in a link of ours.
+var linkPattern = regexp.MustCompile(`^https?://[A-Za-z0-9.:-]+/[A-Za-z0-9/._?=&-]*$`)
 
 // lines appends texts, each as a section. If they are too many, those in the middle
 // are left out: how it began and how it stands is asked for most.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
 )
 
 // TestTimelines: testdata has them whole.
@@ -31,7 +32,7 @@ func TestTimelines(t *testing.T) {
 	for name, s := range stories {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m := timeline(s.r, "", s.now.Add(time.Minute))
+			m := timeline(s.r, "", "", s.now.Add(time.Minute))
 			checkMessage(t, m)
 			golden(t, name+".json", m)
 		})
@@ -51,7 +52,7 @@ func TestTimelineOfMany(t *testing.T) {
 			At: s.now.Add(time.Duration(i) * time.Hour), Errors: []flow.Failure{{Message: strings.Repeat("<", i)}},
 		})
 		if i%50 == 0 || i > 290 || i < 60 {
-			m := timeline(r, strings.Repeat("x", 4000), s.now)
+			m := timeline(r, strings.Repeat("x", 4000), "https://sym.slack.com/archives/C0/p1", s.now)
 			checkMessage(t, m)
 			if said := textOf(m.Blocks); i > 60 && (!strings.Contains(said, "in between: the audit record has all") || !strings.Contains(said, "*opened the form*")) {
 				t.Errorf("%d: %s", i, said)
@@ -147,5 +148,46 @@ func TestShow_Several(t *testing.T) {
 	}
 	if got := w.command(carol, "show "+orders.ID[:8]); strings.Contains(got, "Orders database") {
 		t.Errorf("carol: %s", got)
+	}
+}
+
+// TestShowLinks: a request's own requester goes to their direct message, others to
+// the channel that is asked; nobody to somebody else's direct messages.
+func TestShowLinks(t *testing.T) {
+	t.Parallel()
+	w := memoryWorld(t)
+	r := w.live("orders-db")
+	save := func(key, channel string) {
+		m := store.Message{MessageRef: flow.MessageRef{Key: key, Channel: channel, TS: "1700000000.000100"}}
+		if err := w.app.Messages.Save(t.Context(), r.ID, m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := w.command(alice, "show "+r.ID); strings.Contains(got, "Go to its message") {
+		t.Errorf("without messages: %s", got)
+	}
+	save("status", "D0ALICE")
+	save("request:0", "C0ACCESS")
+	save("request:0.1", "D0CAROL")
+	const link = "https://sym.slack.com/archives/%s/p1700000000000100|Go to its message"
+	for who, channel := range map[string]string{alice: "D0ALICE", bob: "C0ACCESS"} {
+		if got := unescaped(t, w.command(who, "show "+r.ID)); !strings.Contains(got, fmt.Sprintf(link, channel)) || strings.Count(got, "archives") != 1 {
+			t.Errorf("%s: %s", who, got)
+		}
+	}
+	w.slack.failing("chat.getPermalink", "channel_not_found")
+	if got := w.command(bob, "show "+r.ID); strings.Contains(got, "archives") || !strings.Contains(got, "Access began") {
+		t.Errorf("without a link: %s", got)
+	}
+}
+
+func TestListLinksHome(t *testing.T) {
+	t.Parallel()
+	w := memoryWorld(t)
+	for app, want := range map[string]bool{"A0SYMFLOWS": true, "": false, "A|x": false} {
+		got := unescaped(t, w.ok(w.post("/slack/commands", commandBody(alice, "list", "t1")+"&api_app_id="+app)))
+		if strings.Contains(got, "<slack://app?team="+team+"&id="+app+"&tab=home|") != want {
+			t.Errorf("%q: %s", app, got)
+		}
 	}
 }

@@ -348,6 +348,44 @@ func (p Person) Shortcut(callbackID string) error {
 	if err != nil {
 		return err
 	}
+	return p.useShortcut(c, payload)
+}
+
+// MessageShortcut uses a shortcut of the app in the menu of a message.
+func (p Person) MessageShortcut(ts, callbackID string) error {
+	s := p.sim
+	if p.profile.SingleChannel {
+		return errors.New("guests of a single channel have no shortcuts")
+	}
+	s.mu.Lock()
+	var o spot
+	for _, c := range s.workspace.Conversations {
+		if found, err := p.spot(where{Channel: c.ID, TS: ts}); err == nil && c.visibleTo(p.ID()) {
+			o = found
+		}
+	}
+	switch {
+	case o.message == nil:
+		s.mu.Unlock()
+		return errors.New("this message is not there any more")
+	case o.message.OnlyFor != "":
+		s.mu.Unlock()
+		return errors.New("messages for one person's eyes have no shortcuts")
+	}
+	payload := p.payload("message_action")
+	p.place(payload, o)
+	delete(payload, "container")
+	payload["callback_id"], payload["message_ts"] = callbackID, o.message.TS
+	payload["trigger_id"] = s.newTrigger(p.ID(), "")
+	payload["response_url"] = s.newResponseURL(responseURL{user: p.ID(), channel: o.channel.ID})
+	payload["action_ts"] = formatTS(s.config.Clock.Now().UnixMicro())
+	s.mu.Unlock()
+	return p.useShortcut(o.channel, payload)
+}
+
+// useShortcut tells the app of a shortcut, and the person what went wrong.
+func (p Person) useShortcut(c *conversation, payload object) error {
+	s := p.sim
 	if err := s.deliverPayload(pathInteractions, payload).failure(); err != nil {
 		err = fmt.Errorf("the shortcut failed with the error %q", err)
 		s.mu.Lock()

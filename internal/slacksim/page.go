@@ -131,6 +131,7 @@ var pageActions = map[string]func(Person, pageAction) (any, error){
 		return nil, p.Say(a.Text)
 	},
 	"shortcut": func(p Person, a pageAction) (any, error) { return nil, p.Shortcut(a.Callback) },
+	"about":    func(p Person, a pageAction) (any, error) { return nil, p.MessageShortcut(a.At.TS, a.Callback) },
 	"home": func(p Person, _ pageAction) (any, error) { // opens the Home tab
 		_, err := p.Home()
 		return nil, err
