@@ -149,6 +149,8 @@ func (a *account) request(who, flow, channel string, fields map[string]string) (
 	a.t.Helper()
 	p := a.slack.As(who)
 	a.must(p.Command("/sym req " + flow))
+	// Where handlers have a say in it, another invocation shows the form.
+	a.must(a.slack.Wait(deadline.Context(a.t), func() bool { return strings.Contains(p.Modal(), "[Submit]") }))
 	a.must(p.Fill(fields))
 	before := a.runs()
 	a.must(p.Submit())

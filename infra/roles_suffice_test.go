@@ -63,6 +63,7 @@ const (
 	removalARN  = "arn:aws:lambda:" + region + ":" + awstest.Account + ":function:sym-flows-removal"
 	sdkARN      = "arn:aws:lambda:" + region + ":" + awstest.Account + ":function:sym-flows-sdk"
 	servicesARN = "arn:aws:lambda:" + region + ":" + awstest.Account + ":function:sym-flows-services"
+	formsARN    = "arn:aws:lambda:" + region + ":" + awstest.Account + ":function:sym-flows-slack"
 	slackARN    = "arn:aws:secretsmanager:" + region + ":" + awstest.Account + ":secret:SlackSecret-a1B2c3"
 	signingARN  = "arn:aws:secretsmanager:" + region + ":" + awstest.Account + ":secret:SlackSigningSecret-a1B2c3"
 	queueURL    = "https://sqs." + region + ".amazonaws.com/" + awstest.Account + "/audit"
@@ -397,6 +398,10 @@ func TestRightsSuffice(t *testing.T) {
 		must(api.Runs.List(ctx, store.Query{By: store.ByStatus, Value: string(status)}))(t)
 	}
 
+	if begun := must(api.Runs.Beginning(ctx, byAPI[0][:11], 0))(t); len(begun.Runs) != 1 {
+		t.Errorf("a short id finds %d runs", len(begun.Runs))
+	}
+
 	// It asks for the options of a form which nobody has opened, and says who asks.
 	choosing := must(api.Flows.Latest(ctx, "report"))(t)
 	asks := must(api.Runs.Get(ctx, byAPI[0]))(t)
@@ -431,6 +436,10 @@ func TestRightsSuffice(t *testing.T) {
 	}
 	if begun := must(slack.Runs.Beginning(ctx, submitted[:8], 0))(t); len(begun.Runs) != 1 {
 		t.Errorf("/sym show finds %d runs", len(begun.Runs))
+	}
+	must(slack.Messages.Get(ctx, submitted))(t)
+	if err := (invoke.Queue{API: lambda.NewFromConfig(slack.AWS), Function: formsARN}).Put(ctx, []byte("{}")); err != nil {
+		t.Fatal(err)
 	}
 	approve := func(id string) {
 		t.Helper()
