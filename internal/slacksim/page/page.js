@@ -170,7 +170,7 @@ function showMessages() {
   // Replies stand under the message that they are to.
   const parents = new Set(state.messages.map((m) => m.ts));
   const isReply = (m) => m.thread_ts && m.thread_ts !== m.ts && parents.has(m.thread_ts);
-  const nodes = state.messages.filter((m) => !isReply(m)).map((m) => {
+  const nodes = state.messages.filter((m) => !isReply(m) || m.subtype === "thread_broadcast").map((m) => {
     const replies = state.messages.filter((r) => isReply(r) && r.thread_ts === m.ts);
     const key = JSON.stringify([me, [m, ...replies].map(({ values, ...shown }) => shown)]);
     const existing = old.get(m.ts);
@@ -202,6 +202,9 @@ function threadNode(m, replies) {
 }
 
 function messageNode(m, replies) {
+  if (m.subtype === "tombstone") {
+    return el("article", { class: "message" }, el("div", { class: "body" }, el("p", { class: "gone" }, "This message was deleted."), ...(replies.length ? [threadNode(m, replies)] : [])));
+  }
   const context = { at: { channel: here, ts: m.ts }, values: m.values };
   const at = new Date(Number(m.ts) * 1000);
   const content = m.blocks && m.blocks.length ? blockNodes(m.blocks, context) : [mrkdwn(m.text)];
@@ -216,7 +219,12 @@ function messageNode(m, replies) {
         el("time", { datetime: at.toISOString(), title: at.toString() }, at.toLocaleTimeString([], { timeStyle: "short" })),
         m.only_you ? el("span", { class: "tag" }, "only visible to you") : null,
         m.thread_ts && m.thread_ts !== m.ts && !parentShown(m) ? el("span", { class: "tag" }, "in thread") : null,
-        m.edited ? el("span", { class: "edited" }, "(edited)") : null),
+        m.subtype === "thread_broadcast" ? el("span", { class: "tag" }, "replied to a thread") : null,
+        m.edited ? el("span", { class: "edited" }, "(edited)") : null,
+        ...(m.only_you ? [] : state.message_shortcuts.map((s) => el("button", {
+          type: "button", class: "link about", "aria-label": `${s.name}: message of ${personName(m.user)}, ${at.toLocaleTimeString([], { timeStyle: "short" })}`,
+          onclick: () => act("about", { callback_id: s.callback_id, at: { channel: here, ts: m.ts } }).catch(toast),
+        }, s.name)))),
       ...content, ...(replies.length ? [threadNode(m, replies)] : [])));
 }
 
