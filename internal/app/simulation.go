@@ -42,11 +42,8 @@ func (l *Local) simulate(ctx context.Context, flows *store.Flows) (*slacksim.Sim
 	}
 	app := slackapp.NewManifest(slackapp.ManifestOptions{})
 	var shortcuts []slacksim.Shortcut
-	for _, s := range app.Features.Shortcuts { // global ones: those on messages are in the menus of these
-		if s.Type != slack.GlobalShortcut {
-			continue
-		}
-		shortcuts = append(shortcuts, slacksim.Shortcut{Name: s.Name, CallbackID: s.CallbackID})
+	for _, s := range app.Features.Shortcuts {
+		shortcuts = append(shortcuts, slacksim.Shortcut{Name: s.Name, CallbackID: s.CallbackID, OnMessages: s.Type == slack.MessageShortcut})
 	}
 	sim, err := slacksim.New(slacksim.Config{
 		People: there.People, Groups: there.Groups, Channels: there.Channels,

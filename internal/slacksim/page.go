@@ -223,7 +223,7 @@ func (s *Sim) serveState(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, object{
 		"me": p.ID(), "app": object{"id": botUser, "name": botName}, "people": s.pagePeople(), "groups": s.pageGroups(),
 		"conversations": s.pageConversations(p), "here": here.ID, "messages": messages, "view": view, "home": home,
-		"commands": s.config.Commands, "shortcuts": s.pageShortcuts(p),
+		"commands": s.config.Commands, "shortcuts": s.pageShortcuts(p, false), "message_shortcuts": s.pageShortcuts(p, true),
 		"has_records": s.config.Records != nil, "has_access": s.config.Access != nil,
 		"guide": s.config.Guide, "stranger": !ok, "clock": s.pageClock(),
 	})
@@ -291,13 +291,15 @@ func (s *Sim) pageConversations(p Person) []object {
 	return list
 }
 
-func (s *Sim) pageShortcuts(p Person) []object {
+func (s *Sim) pageShortcuts(p Person, onMessages bool) []object {
 	list := []object{}
 	if p.profile.SingleChannel {
 		return list
 	}
 	for _, sc := range s.config.Shortcuts {
-		list = append(list, object{"name": sc.Name, "callback_id": sc.CallbackID})
+		if sc.OnMessages == onMessages {
+			list = append(list, object{"name": sc.Name, "callback_id": sc.CallbackID})
+		}
 	}
 	return list
 }

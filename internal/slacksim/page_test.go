@@ -176,7 +176,9 @@ func TestUserTextStaysText(t *testing.T) {
 
 func TestPageState(t *testing.T) {
 	t.Parallel()
-	a := newApp(t, func(c *Config) { c.Shortcuts = []Shortcut{{Name: "New request", CallbackID: "sym"}} })
+	a := newApp(t, func(c *Config) {
+		c.Shortcuts = []Shortcut{{Name: "New request", CallbackID: "sym"}, {Name: "About this", CallbackID: "about", OnMessages: true}}
+	})
 	url := serve(t, a)
 	want(t, a.call("chat.postMessage", `{"channel":"#access-prod","text":"x"}`), "")
 	a.open(modal(input("why", typeHere, ""), ""))
@@ -193,6 +195,7 @@ func TestPageState(t *testing.T) {
 		Messages  []struct{ Text string }
 		View      struct{ ID string }
 		Shortcuts []Shortcut
+		About     []Shortcut `json:"message_shortcuts"`
 	}
 	get := func(query string) {
 		t.Helper()
@@ -204,11 +207,11 @@ func TestPageState(t *testing.T) {
 	}
 	get("as=U0ALICE&in=C0ACCESSPROD")
 	if state.Me != "U0ALICE" || state.Here != "C0ACCESSPROD" || len(state.Messages) != 1 || state.View.ID == "" ||
-		len(state.Conversations) != 5 || state.Conversations[1].Unread != 1 || state.People[1].Unread != 1 || len(state.Shortcuts) != 1 {
+		len(state.Conversations) != 5 || state.Conversations[1].Unread != 1 || state.People[1].Unread != 1 || len(state.Shortcuts) != 1 || len(state.About) != 1 || state.About[0].Name != "About this" {
 		t.Errorf("alice's state = %+v", state)
 	}
 	get("as=U0GUEST&in=C0GENERAL")
-	if state.Me != "U0GUEST" || state.Here != "C0ACCESSPROD" || len(state.Conversations) != 1 || state.View.ID != "" || len(state.Shortcuts) != 0 {
+	if state.Me != "U0GUEST" || state.Here != "C0ACCESSPROD" || len(state.Conversations) != 1 || state.View.ID != "" || len(state.Shortcuts) != 0 || len(state.About) != 0 {
 		t.Errorf("the guest's state = %+v", state)
 	}
 	page := map[string]string{"Origin": url, "Content-Type": "application/json"}

@@ -85,10 +85,11 @@ type Drift struct {
 	What string `json:"what"` // what it opens
 }
 
-// Shortcut is a global shortcut of the app.
+// Shortcut is a shortcut of the app: a global one, or one in the menus of messages.
 type Shortcut struct {
 	Name       string // as shown
 	CallbackID string // as sent
+	OnMessages bool
 }
 
 // Config is what a Sim needs to know.
