@@ -2,6 +2,7 @@ package slackapp
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -119,6 +120,14 @@ func TestTryAgain(t *testing.T) {
 	if got := textOf(w.updated().Blocks.BlockSet); !strings.Contains(got, "Guests") {
 		t.Errorf("a guest sees %q", got)
 	}
+	elsewhere := submission(alice, failed, nil)
+	elsewhere["type"], elsewhere["trigger_id"], elsewhere["team"] = "block_actions", "again-3", map[string]any{"id": "T0OTHER"}
+	elsewhere["actions"] = []any{map[string]any{"type": "button", "action_id": buttonAgain, "value": "deploy"}}
+	elsewhere["view"].(map[string]any)["id"] = "V0OPENED"
+	w.interact(elsewhere)
+	if got := textOf(w.updated().Blocks.BlockSet); !strings.Contains(got, "another Slack workspace") {
+		t.Errorf("from another workspace: %q", got)
+	}
 	press(alice, failed, "again-1")
 	if got := w.updated(); got.CallbackID != viewRequest {
 		t.Errorf("shown %s", textOf(got.Blocks.BlockSet))
@@ -127,6 +136,19 @@ func TestTryAgain(t *testing.T) {
 	press(bob, forged, "again-2")
 	if got := textOf(w.updated().Blocks.BlockSet); !strings.Contains(got, "open too long") {
 		t.Errorf("shown %s", got)
+	}
+}
+
+func TestWaitingModals(t *testing.T) {
+	t.Parallel()
+	golden(t, "loading.json", loadingModal("Production access"))
+	golden(t, "again.json", againModal("It did not work.", metadata{Flow: "prod-access", Channel: "C0HERE"}))
+	for _, v := range []slack.ModalViewRequest{loadingModal(strings.Repeat("x", 100)), againModal(strings.Repeat("x", 9000), metadata{})} {
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkLimits(t, b)
 	}
 }
 

@@ -98,6 +98,8 @@ func TestWhoHasCommands(t *testing.T) {
 	a := newApp(t)
 	mustFail(t, a.sim.As("guest").Command("/sym"), "no slash commands")
 	mustFail(t, a.sim.As("guest").Shortcut("x"), "no shortcuts")
+	mustFail(t, a.sim.As("guest").MessageShortcut("1.0", "x"), "no shortcuts")
+	mustFail(t, a.sim.As("alice").MessageShortcut("1.0", "x"), "not there any more")
 	mustFail(t, a.sim.As("alice").Command("/other"), "/other is not a valid command")
 	mustFail(t, a.sim.As("bob").In("#private-ops").Command("/sym"), "sees no conversation")
 	if len(a.commands) != 0 {
