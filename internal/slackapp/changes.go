@@ -133,7 +133,7 @@ func (c *card) forColleague() string {
 func (c *card) yours() string {
 	switch {
 	case !c.OnBehalf():
-		return "You asked for " + c.wish() + "."
+		return "You asked for " + c.below() + "."
 	case c.message.Copy > 0: // whoever asked
 		return "You asked for " + c.wish() + ", for " + mention(c.Requester) + "."
 	}

@@ -96,13 +96,21 @@ func (c *card) wish() string {
 	return "access to " + s + " until it is ended"
 }
 
+// below is the wish below a header that names the flow.
+func (c *card) below() string {
+	if c.ApprovalOnly && c.Target == nil {
+		return "approval"
+	}
+	return c.wish()
+}
+
 // plainly turns formatted text of ours into the text of a notification.
 func plainly(s string) string { return strings.ReplaceAll(s, "*", "") }
 
 // request is the message to those who decide.
 func (c *card) request() string {
 	c.page.add(slack.NewHeaderBlock(plain(c.FlowTitle, maxHeader)))
-	asked := mention(c.Requester) + " asks for " + c.wish() + "."
+	asked := mention(c.Requester) + " asks for " + c.below() + "."
 	switch {
 	case c.OnBehalf():
 		asked = c.forColleague()
@@ -123,6 +131,7 @@ func (c *card) request() string {
 	}
 	c.page.add(section(c.state()))
 	c.targets()
+	c.answered()
 	if c.Status == flow.Requested {
 		c.deciders()
 		if c.Form.IncludeDecision {
@@ -137,6 +146,15 @@ func (c *card) request() string {
 		c.buttons(c.side())
 	}
 	return text
+}
+
+// answered shows what came of what ran with the approval.
+func (c *card) answered() {
+	e, ok := c.Last(flow.EventApprove)
+	if rows := results(e); ok && c.ApprovalOnly && len(rows) > 0 {
+		c.page.add(section("*Result*"))
+		c.page.rows(rows)
+	}
 }
 
 // side is who a card to those who decide is for: the requester may be the only one
@@ -668,9 +686,25 @@ func (c *card) deciders() {
 			d.Admins = slices.DeleteFunc(slices.Clone(d.Admins), c.Asks)
 		}
 		names = d.Names()
-		if d.Required > 1 {
+		switch all := c.eligible(d); {
+		case d.Required == 2 && all == 2:
+			names = "both " + names + " have to"
+		case d.Required > 1 && d.Required == all:
+			names = "all of " + names + " have to"
+		case d.Required > 1:
 			names = fmt.Sprintf("%d of %s", d.Required, names)
 		}
 	}
 	c.page.context(mrkdwn("*Who can approve*", maxText), plain(names, 1000))
+}
+
+// eligible counts those who are named as deciders, each once.
+func (c *card) eligible(d flow.Deciders) int {
+	var people []flow.Actor
+	for _, a := range slices.Concat(d.People, d.Admins) {
+		if !slices.ContainsFunc(people, a.Same) {
+			people = append(people, a)
+		}
+	}
+	return len(people)
 }
