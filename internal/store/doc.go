@@ -12,7 +12,9 @@
 // (accounts.go: whose an address is; identities.go: who people are elsewhere,
 // found.go: whom directories gave for them),
 // [Tokens], [Calls] (tokens of handlers' calls), [Values] (what handlers remember),
-// [Deliveries] (which events of Slack's were taken), [Notices] (what administrators are told), [Rounds] (how far the look at who
+// [Homes] (people's Home tabs, with
+// what follows from runs for them, by derived.go: [Live] access, [Waits] and, by the
+// day, [Stats]), [Deliveries] (which events of Slack's were taken), [Notices] (what administrators are told), [Rounds] (how far the look at who
 // holds access has come), [Limits] (the pace of systems),
 // [Lingering] (for how long sessions go on after access) and [Flows], which reads published configuration (flows.go) and
 // publishes it (publish.go). keys.go names the kinds of items and builds their keys;

@@ -26,6 +26,10 @@ const (
 	KindFlowValue   Kind = "flowkv#"          // what handlers remember for their own flow, by its name and a path
 	KindLinger      Kind = "linger#"          // for how long sessions at a flow's targets go on, by its name: flow.Lingering
 	KindLimit       Kind = "limit#"           // the pace of one system, by what its limit is of: flow.Bookings
+	KindHome        Kind = "home#"            // a person's Home tab, by Slack's team and id: Home
+	KindLive        Kind = "live#"            // access that is live, by its run's id: LiveAccess
+	KindWait        Kind = "wait#"            // whom a run waits for, by its id, and by its id and each of them
+	KindStat        Kind = "stat#"            // requests of one day, by environment, day and part: counted ones
 	KindDelivery    Kind = "event#"           // an event of Slack's that was taken, by Slack's id of it
 	KindNotice      Kind = "notice#"          // what administrators are told, by day and digest: Notice
 	KindFlow        Kind = "flow#"            // the newest version of a flow, by name: flow.Flow
@@ -42,7 +46,7 @@ const (
 // Kinds lists all kinds.
 func Kinds() []Kind {
 	return []Kind{
-		KindRun, KindGrant, KindSick, KindLimit, KindLinger, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue, KindDelivery, KindNotice,
+		KindRun, KindGrant, KindSick, KindLimit, KindLinger, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue, KindHome, KindLive, KindWait, KindStat, KindDelivery, KindNotice,
 		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped, KindRound, KindDrift,
 	}
 }

@@ -41,6 +41,10 @@ func TestKinds(t *testing.T) {
 		{store.KindFlowValue, "prod-access#Path/to", "flowkv#prod-access#Path/to", "prod-access#Path/to"},
 		{store.KindLinger, "prod-access", "linger#prod-access", "prod-access"},
 		{store.KindLimit, "aws_sso/ssoins-1", "limit#aws_sso/ssoins-1", "aws_sso/ssoins-1"},
+		{store.KindHome, "T1#U1", "home#T1#U1", "T1#U1"},
+		{store.KindLive, "0d6e-0000", "live#0d6e-0000", "0d6e-0000"},
+		{store.KindWait, "0d6e-0000", "wait#0d6e-0000", "0d6e-0000"},
+		{store.KindStat, "main#2026-03-01#0", "stat#main#2026-03-01#0", "main#2026-03-01#0"},
 		{store.KindDelivery, "Ev0PV52K25", "event#Ev0PV52K25", "Ev0PV52K25"},
 		{store.KindNotice, "2026-03-01#ab", "notice#2026-03-01#ab", "2026-03-01#ab"},
 		{store.KindFlow, "Prod-Access", "flow#prod-access", "prod-access"},
@@ -136,6 +140,17 @@ func TestKinds_Written(t *testing.T) {
 		"filter":  func() error { return flows.PublishFilter(ctx, &flow.FlowsFilter{}) },
 		"systems": func() error { return flows.SetStrategies(ctx, []string{"http"}) },
 		"round":   func() error { return store.Rounds{Store: w}.Put(ctx, store.Round{}, 0) },
+		"home": func() error {
+			_, err := store.Homes{Store: w}.Change(ctx, alice(), func(h *store.Home) error { h.Opened = start; return nil })
+			return err
+		},
+		"live": func() error {
+			return store.Live{Store: w, Now: now}.Follow(ctx, "run", 1, &store.LiveAccess{Run: "run", Environment: "main"})
+		},
+		"wait": func() error {
+			return store.Waits{Store: w, Now: now}.Follow(ctx, "run", 1, start, []flow.Actor{alice()}, false)
+		},
+		"stat": func() error { return store.Stats{Store: w}.Count(ctx, "main", "run", start, store.OutcomeOpen, 0) },
 		"event": func() error {
 			return store.Deliveries{Store: w, Now: now}.Once(ctx, "Ev1", func(context.Context) error { return nil })
 		},

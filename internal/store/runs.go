@@ -117,6 +117,9 @@ func (s Runs) list(ctx context.Context, q Query) (RunPage, error) {
 	}
 	out := RunPage{Cursor: page.Cursor}
 	for _, item := range page.Items {
+		if _, ok := KindRun.Name(item.Key); !ok {
+			continue // Home tabs are due as well
+		}
 		r, err := runOf(item)
 		if err != nil {
 			return RunPage{}, err

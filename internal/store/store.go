@@ -47,7 +47,9 @@ type Item struct {
 	Expires time.Time
 }
 
-// Index is what an item can be found by. Zero values are not indexed.
+// Index is what an item can be found by. Zero values are not indexed. Due is of runs and
+// Home tabs, Requester and Flow of runs; Status is of runs, and what items that follow
+// from runs are listed under, which begins with their kind.
 type Index struct {
 	Due       time.Time // sparse: when the item has to be looked at
 	Requester string    // user id

@@ -1,0 +1,127 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+)
+
+// Stats counts requests by the day on which they were made: how they came out, and
+// how long the decision took. What is kept names each request, so that it counts
+// once however often it is counted, and by its latest outcome.
+type Stats struct {
+	Store Store // required
+}
+
+// Outcome is how a request came out, as far as it has.
+type Outcome string
+
+// The outcomes. They are stored: each has its own first letter.
+const (
+	OutcomeOpen      Outcome = "open"
+	OutcomeApproved  Outcome = "approved"
+	OutcomeDenied    Outcome = "denied"
+	OutcomeExpired   Outcome = "expired"
+	OutcomeCancelled Outcome = "cancelled"
+)
+
+// Outcomes lists them all.
+var Outcomes = []Outcome{OutcomeOpen, OutcomeApproved, OutcomeDenied, OutcomeExpired, OutcomeCancelled}
+
+// Day is what is known of the requests of one day.
+type Day struct {
+	Date time.Time       // its beginning, in UTC
+	Of   map[Outcome]int // how many there are of each outcome
+	// Took are the times from request to decision by people, the shortest first.
+	Took []time.Duration
+}
+
+// Median is the time that half of the decisions took at most; 0 if there is none.
+func (d Day) Median() time.Duration {
+	if len(d.Took) == 0 {
+		return 0
+	}
+	return d.Took[(len(d.Took)-1)/2]
+}
+
+// parts is into how many items a day is divided: an item has room for about 14,000
+// requests, and fewer writers meet at each.
+const parts = 4
+
+func statKey(environment string, day time.Time, part string) string {
+	return KindStat.Key(strings.ToLower(environment) + "#" + day.UTC().Format(time.DateOnly) + "#" + part)
+}
+
+// Count counts a request: made at this time, come out so. took is from then to the
+// decision, 0 if people made none. The error has flow.CodeTooLarge if the day is full.
+func (s Stats) Count(ctx context.Context, environment, run string, made time.Time, out Outcome, took time.Duration) error {
+	id := strings.ReplaceAll(strings.ToLower(run), "-", "")
+	id = id[:min(len(id), 12)] // few enough of a day begin alike
+	part, _ := strconv.ParseUint(id[:min(len(id), 1)], 16, 8)
+	entry := string(out[:1])
+	if took > 0 {
+		entry += strconv.FormatInt(int64((took+time.Second-1)/time.Second), 10)
+	}
+	_, _, err := change(ctx, s.Store, statKey(environment, made, strconv.Itoa(int(part%parts))), func(counted *map[string]string, _ int64) error {
+		if *counted == nil {
+			*counted = map[string]string{}
+		}
+		(*counted)[id] = entry
+		return nil
+	})
+	if errors.Is(err, ErrTooLarge) {
+		return &flow.Error{Code: flow.CodeTooLarge, Message: "more requests were made on one day than are counted", Cause: err}
+	}
+	return err
+}
+
+// Days gives the last days of an environment, the oldest first; the last one is the
+// day of until.
+func (s Stats) Days(ctx context.Context, environment string, until time.Time, days int) ([]Day, error) {
+	last := until.UTC().Truncate(24 * time.Hour)
+	out := make([]Day, days)
+	for i := range out {
+		out[i] = Day{Date: last.AddDate(0, 0, i-days+1), Of: map[Outcome]int{}}
+	}
+	failed := make([]error, days)
+	var all sync.WaitGroup
+	for i := range out {
+		all.Go(func() { failed[i] = s.fill(ctx, environment, &out[i]) })
+	}
+	all.Wait()
+	return out, errors.Join(failed...)
+}
+
+func (s Stats) fill(ctx context.Context, environment string, d *Day) error {
+	page, err := s.Store.List(ctx, Query{By: ByKind, Value: statKey(environment, d.Date, ""), Limit: parts})
+	if err != nil {
+		return fmt.Errorf("read the figures of a day: %w", err)
+	}
+	for _, item := range page.Items {
+		var counted map[string]string
+		if err := json.Unmarshal(item.Body, &counted); err != nil {
+			return fmt.Errorf("decode %s: %w", item.Key, err)
+		}
+		for _, entry := range counted {
+			i := slices.IndexFunc(Outcomes, func(o Outcome) bool { return entry != "" && o[0] == entry[0] })
+			if i < 0 {
+				continue // of a later release
+			}
+			d.Of[Outcomes[i]]++
+			if seconds, err := strconv.ParseInt(entry[1:], 10, 64); err == nil {
+				d.Took = append(d.Took, time.Duration(seconds)*time.Second)
+			}
+		}
+	}
+	slices.SortFunc(d.Took, func(a, b time.Duration) int { return cmp.Compare(a, b) })
+	return nil
+}
