@@ -25,7 +25,7 @@ func build(ctx context.Context, d core.Deployed) (func(context.Context, awsevent
 	if err != nil {
 		return nil, err
 	}
-	notify := d.Notify(slackapp.Messenger{API: s.API})
+	notify := d.Notify(slackapp.Messenger{API: s.API}, d.HomeTab(s.API))
 	handle := workflow.Patient{Handle: notify.Handle, Clock: d.Clock}.Run
 	return func(ctx context.Context, event awsevents.DynamoDBEvent) (awsevents.DynamoDBEventResponse, error) {
 		batch := dynamo.Batch(event)

@@ -287,7 +287,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	}
 	drive := workflow.Drive{Runs: runs, Runner: runner, Remover: remover, Now: now}
 	sweep := c.Sweep(drive, 0)
-	notify := c.Notify(slackapp.Messenger{API: slack.api})
+	notify := c.Notify(slackapp.Messenger{API: slack.api}, c.HomeTab(slack.api))
 	l.slackHealth = notify.Health
 	shipping := workflow.Audit{Runs: runs, Log: simulatedLog{l.Audit, l.clock}}
 	watched.Readers = []*local.Reader{

@@ -33,6 +33,7 @@ type App struct {
 	Flows     *store.Flows      // required
 	Lingering store.Lingering
 	Messages  store.Messages // to link to them; required
+	Home      Home           // required
 	// Deliveries keeps which events were taken. Required.
 	Deliveries store.Deliveries
 	Directory  *Directory    // required; its Team is the workspace, or organisation, we serve

@@ -81,12 +81,15 @@ func (c *card) buttons(side flow.Side) {
 // buttonValue is what a button carries: which run it acts on, which of the run's
 // messages it is in, and a digest of what that says is asked for.
 func buttonValue(r flow.Run, m workflow.Message) string {
-	parts := []string{r.ID, m.Key()}
+	parts := []string{buttonOf(r.ID, m)}
 	if seen, err := r.AskedFor(); err == nil {
 		parts = append(parts, seen)
 	}
 	return strings.Join(parts, separatorOfKeys)
 }
+
+// buttonOf is what a button carries that acts on a run whatever is asked for.
+func buttonOf(run string, m workflow.Message) string { return run + separatorOfKeys + m.Key() }
 
 // pressedButton is what the value of a button says.
 type pressedButton struct {

@@ -389,7 +389,7 @@ func (a *App) whoami(ctx context.Context, slackID string) (any, error) {
 		return nil, err
 	}
 	role := string(who.Role)
-	environments, err := a.administers(ctx, who)
+	environments, err := administers(ctx, a.Flows, who)
 	if err != nil {
 		return nil, err
 	}
@@ -419,14 +419,14 @@ func (a *App) whoami(ctx context.Context, slackID string) (any, error) {
 
 // administers lists the environments whose configuration names the person as
 // an admin.
-func (a *App) administers(ctx context.Context, who store.User) ([]string, error) {
-	flows, err := a.Flows.List(ctx)
+func administers(ctx context.Context, published *store.Flows, who store.User) ([]string, error) {
+	flows, err := published.List(ctx)
 	if err != nil || who.Email == "" {
 		return nil, err
 	}
 	var names []string
 	for _, summary := range flows {
-		f, err := a.Flows.Version(ctx, summary.Name, summary.Version)
+		f, err := published.Version(ctx, summary.Name, summary.Version)
 		if err != nil {
 			return nil, err
 		}

@@ -53,8 +53,8 @@ func (l *lists) keep(key string, names []string, now time.Time) {
 }
 
 // startable lists the flows that Slack may start.
-func (a *App) startable(ctx context.Context) ([]store.FlowSummary, error) {
-	flows, err := a.Flows.List(ctx)
+func startable(ctx context.Context, published *store.Flows) ([]store.FlowSummary, error) {
+	flows, err := published.List(ctx)
 	return slices.DeleteFunc(flows, func(f store.FlowSummary) bool {
 		return !f.Allows(flow.ChannelSlack) || len(f.Name) > maxOptionValue
 	}), err
@@ -72,7 +72,7 @@ func (a *App) filter(ctx context.Context) (*flow.FlowsFilter, error) {
 // listed lists the flows that a person is shown. If the filter fails, it lists
 // all flows, which is harmless, and tells the error channels.
 func (a *App) listed(ctx context.Context, who store.User) ([]store.FlowSummary, error) {
-	all, err := a.startable(ctx)
+	all, err := startable(ctx, a.Flows)
 	if err != nil {
 		return nil, err
 	}

@@ -95,6 +95,12 @@ func (a *App) submission(ctx context.Context, in interaction) any {
 			return a.wished(ctx, in)
 		case viewChange:
 			return a.changed(ctx, in)
+		case viewDeny:
+			return a.denied(ctx, in)
+		case viewFavourites:
+			return a.favourites(ctx, in)
+		case viewLive:
+			return a.filtered(ctx, in)
 		}
 		return nil, nil
 	})
@@ -263,9 +269,13 @@ func (a *App) click(ctx context.Context, in interaction) {
 		return
 	}
 	button := in.Actions[0]
-	switch action := button.ActionID; {
+	action, _, _ := strings.Cut(button.ActionID, ".") // of several that do the same, each has a number
+	switch {
 	case action == string(flow.ButtonMore), action == buttonMore:
 		a.askMore(ctx, in, button)
+		return
+	case homeButtons[action] != nil:
+		a.homeClick(ctx, in, homeButtons[action])
 		return
 	case ofRuns(action):
 	case action == buttonAgain:
@@ -287,11 +297,17 @@ func (a *App) click(ctx context.Context, in interaction) {
 		return
 	}
 	b := readButton(button.Value)
-	r, err := guard(ctx, a, func(ctx context.Context) (flow.Run, error) { return a.press(ctx, in, button.ActionID, b) })
+	r, err := guard(ctx, a, func(ctx context.Context) (flow.Run, error) { return a.press(ctx, in, action, b) })
+	if err != nil {
+		a.tell(ctx, in, a.sorry(ctx, "button "+action, err))
+	}
+	if in.View.ID != "" {
+		a.afterHomeClick(ctx, in, b, err != nil)
+		return
+	}
 	if err == nil {
 		return
 	}
-	a.tell(ctx, in, a.sorry(ctx, "button "+button.ActionID, err))
 	if r.Final() || flow.CodeOf(err) == flow.CodeChanged {
 		a.refresh(ctx, in, r, b.key)
 	}
@@ -305,8 +321,8 @@ func (a *App) press(ctx context.Context, in interaction, action string, b presse
 	if err != nil {
 		return flow.Run{}, err
 	}
-	if _, known := messageOf(b.key); !known || !in.Message.isOf(b) {
-		return flow.Run{}, flow.Errorf(flow.CodeForbidden, "this button is not one of the message that it is in, so that it does not count: use the request's own message")
+	if _, known := messageOf(b.key); !known || !in.shows(b) {
+		return flow.Run{}, errStray
 	}
 	c := workflow.Click{RunID: b.run, Action: flow.Action(action), Actor: who, Channel: flow.ChannelSlack, Seen: b.seen}
 	switch flow.Button(action) {
@@ -368,6 +384,9 @@ func (a *App) refresh(ctx context.Context, in interaction, r flow.Run, key strin
 func (a *App) tell(ctx context.Context, in interaction, text string) {
 	ctx, cancel := a.within(ctx, sorryTime)
 	defer cancel()
+	if a.tellInHome(ctx, in, text) == nil {
+		return
+	}
 	said := ephemeral(text)
 	message := slack.MsgOptionCompose(
 		slack.MsgOptionText(said.Text, false), slack.MsgOptionBlocks(said.Blocks...),

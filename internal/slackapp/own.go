@@ -27,12 +27,13 @@ type own struct {
 // maxOwn is how many of a person's runs are read: Slack waits for the answer.
 const maxOwn = 600
 
-// ownOf reads the runs that a person has asked for, or somebody for them.
-func (a *App) ownOf(ctx context.Context, who store.User) (own, error) {
+// ownOf reads the runs that a person has asked for, or somebody for them: so many of
+// the newest.
+func ownOf(ctx context.Context, runs store.Runs, who store.User, most int) (own, error) {
 	var o own
 	q := store.Query{By: store.ByRequester, Value: who.ID, Limit: 200}
 	for read := 0; ; {
-		page, err := a.Submit.Runs.List(ctx, q)
+		page, err := runs.List(ctx, q)
 		if err != nil {
 			return own{}, err
 		}
@@ -49,7 +50,7 @@ func (a *App) ownOf(ctx context.Context, who store.User) (own, error) {
 			}
 		}
 		q.Cursor, read = page.Cursor, read+len(page.Runs)
-		if o.cut = q.Cursor != "" && read >= maxOwn; o.cut || q.Cursor == "" {
+		if o.cut = q.Cursor != "" && read >= most; o.cut || q.Cursor == "" {
 			break
 		}
 	}
@@ -118,7 +119,7 @@ func (a *App) list(ctx context.Context, c slashCommand) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := a.ownOf(ctx, who)
+	o, err := ownOf(ctx, a.Submit.Runs, who, maxOwn)
 	if err != nil {
 		return nil, err
 	}
@@ -234,7 +235,7 @@ func (a *App) end(ctx context.Context, c slashCommand, typed string, sure bool) 
 	if err != nil {
 		return nil, err
 	}
-	o, err := a.ownOf(ctx, who)
+	o, err := ownOf(ctx, a.Submit.Runs, who, maxOwn)
 	if err != nil {
 		return nil, err
 	}

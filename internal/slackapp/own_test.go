@@ -307,7 +307,7 @@ func TestOwnOf_OtherAccount(t *testing.T) {
 	w := memoryWorld(t)
 	w.live("orders-db")
 	other := store.User{Actor: person("U0OTHER", "Alice"), Role: store.RoleMember}
-	o, err := w.app.ownOf(t.Context(), other)
+	o, err := ownOf(t.Context(), w.runs, other, maxOwn)
 	if err != nil || len(o.access)+len(o.open)+len(o.over) > 0 {
 		t.Errorf("sees %+v, %v", o, err)
 	}
@@ -327,7 +327,7 @@ func TestOwnOf_Many(t *testing.T) {
 		}
 	}
 	who := store.User{Actor: r.Requester, Role: store.RoleMember}
-	o, err := w.app.ownOf(t.Context(), who)
+	o, err := ownOf(t.Context(), w.runs, who, maxOwn)
 	if err != nil || len(o.open) != maxOwn || !o.cut || o.open[maxOwn-1].ID == r.ID {
 		t.Errorf("%d runs, cut: %t, %v", len(o.open), o.cut, err)
 	}

@@ -134,17 +134,80 @@ func (m message) isNotice(value string) bool {
 
 // view is a modal as it was when it was submitted or changed.
 type view struct {
-	ID string `json:"id"`
+	ID   string         `json:"id"`
+	Type slack.ViewType `json:"type"`
 	// InstalledTeam is the workspace that has the app: people of another one of
 	// its organisation may use it in channels that both share.
-	InstalledTeam   string `json:"app_installed_team_id"`
-	CallbackID      string `json:"callback_id"`
-	PrivateMetadata string `json:"private_metadata"`
-	Blocks          []struct {
-		Type    slack.MessageBlockType `json:"type"`
-		BlockID string                 `json:"block_id"`
-	} `json:"blocks"`
-	State entries `json:"state"`
+	InstalledTeam   string      `json:"app_installed_team_id"`
+	CallbackID      string      `json:"callback_id"`
+	PrivateMetadata string      `json:"private_metadata"`
+	Blocks          []viewBlock `json:"blocks"`
+	State           entries     `json:"state"`
+}
+
+// viewBlock is a block of a view, as far as it says what can be entered or pressed.
+type viewBlock struct {
+	Type    slack.MessageBlockType
+	BlockID string
+	buttons []string // values
+}
+
+// UnmarshalJSON passes over what it does not know.
+func (b *viewBlock) UnmarshalJSON(raw []byte) error {
+	type element struct {
+		Type  string `json:"type"`
+		Value string `json:"value"`
+	}
+	var in struct {
+		Type      slack.MessageBlockType `json:"type"`
+		BlockID   string                 `json:"block_id"`
+		Accessory json.RawMessage        `json:"accessory"`
+		Elements  json.RawMessage        `json:"elements"`
+		Rows      json.RawMessage        `json:"rows"`
+	}
+	if json.Unmarshal(raw, &in) != nil {
+		return nil
+	}
+	*b = viewBlock{Type: in.Type, BlockID: in.BlockID}
+	var found []element
+	var one element
+	var cells [][]struct {
+		Element element `json:"element"`
+	}
+	switch in.Type {
+	case slack.MBTSection:
+		if json.Unmarshal(in.Accessory, &one) == nil {
+			found = append(found, one)
+		}
+	case slack.MBTAction:
+		_ = json.Unmarshal(in.Elements, &found)
+	case slack.MBTDataTable:
+		_ = json.Unmarshal(in.Rows, &cells)
+		for _, row := range cells {
+			for _, cell := range row {
+				found = append(found, cell.Element)
+			}
+		}
+	}
+	for _, e := range found {
+		if e.Type == string(slack.METButton) {
+			b.buttons = append(b.buttons, e.Value)
+		}
+	}
+	return nil
+}
+
+// shows tells whether the person had the button before them, where we put it: in a
+// message of its run, in their Home tab or in a table of access.
+func (in interaction) shows(b pressedButton) bool {
+	if in.View.ID == "" {
+		return in.Message.isOf(b)
+	}
+	home := in.View.Type == slack.VTHomeTab && in.View.CallbackID == viewHome
+	return (home || in.View.Type == slack.VTModal && in.View.CallbackID == viewLive) &&
+		slices.ContainsFunc(in.View.Blocks, func(block viewBlock) bool {
+			return slices.ContainsFunc(block.buttons, func(value string) bool { return readButton(value) == b })
+		})
 }
 
 // entries are what was entered, by block and action.

@@ -38,7 +38,7 @@ func (a *App) show(ctx context.Context, slackID, typed string) (any, error) {
 	}
 	note := ""
 	if len(found) == 0 {
-		o, err := a.ownOf(ctx, who)
+		o, err := ownOf(ctx, a.Submit.Runs, who, maxOwn)
 		if err != nil {
 			return nil, err
 		}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
@@ -101,35 +100,14 @@ func (s Homes) Change(ctx context.Context, who flow.Actor, edit func(*Home) erro
 // not show it.
 const watchdog = 5 * time.Minute
 
-// Wake wakes those who show changes for the Home tabs where one is due by now. It
-// returns how many there were.
-func (s Homes) Wake(ctx context.Context, now time.Time) (int, error) {
-	woken := 0
-	q := Query{By: ByDue, Until: now, Limit: maxPageSize}
-	for {
-		page, err := s.Store.List(ctx, q)
-		if err != nil {
-			return woken, fmt.Errorf("list Home tabs: %w", err)
+// Wake wakes whoever shows changes for a Home tab, if one is due there by now.
+func (s Homes) Wake(ctx context.Context, who flow.Actor, now time.Time) error {
+	_, err := s.Change(ctx, who, func(h *Home) error {
+		if h.Wanted.IsZero() || h.Wanted.After(now) {
+			return flow.ErrUnchanged
 		}
-		for _, item := range page.Items {
-			var h Home
-			if !strings.HasPrefix(item.Key, string(KindHome)) || json.Unmarshal(item.Body, &h) != nil {
-				continue
-			}
-			_, err := s.Change(ctx, h.Who.Actor, func(h *Home) error {
-				if h.Wanted.IsZero() || h.Wanted.After(now) {
-					return flow.ErrUnchanged
-				}
-				h.Woken, h.Wanted = true, now.Add(watchdog).UTC()
-				return nil
-			})
-			if err != nil {
-				return woken, err
-			}
-			woken++
-		}
-		if q.Cursor = page.Cursor; q.Cursor == "" {
-			return woken, nil
-		}
-	}
+		h.Woken, h.Wanted = true, now.Add(watchdog).UTC()
+		return nil
+	})
+	return err
 }

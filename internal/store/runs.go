@@ -94,7 +94,9 @@ func (s Runs) Change(ctx context.Context, id string, now func() time.Time, decid
 
 // RunPage is a part of a listing of runs.
 type RunPage struct {
-	Runs   []flow.Run
+	Runs []flow.Run
+	// Homes are the Home tabs in it: of a listing ByDue, which has what is due.
+	Homes  []Home
 	Cursor string
 }
 
@@ -117,8 +119,13 @@ func (s Runs) list(ctx context.Context, q Query) (RunPage, error) {
 	}
 	out := RunPage{Cursor: page.Cursor}
 	for _, item := range page.Items {
-		if _, ok := KindRun.Name(item.Key); !ok {
-			continue // Home tabs are due as well
+		if _, ok := KindHome.Name(item.Key); ok {
+			var h Home
+			if err := json.Unmarshal(item.Body, &h); err != nil {
+				return RunPage{}, fmt.Errorf("decode %s: %w", item.Key, err)
+			}
+			out.Homes = append(out.Homes, h)
+			continue
 		}
 		r, err := runOf(item)
 		if err != nil {

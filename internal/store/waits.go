@@ -60,17 +60,17 @@ func (s Waits) Follow(ctx context.Context, run string, rev int64, since time.Tim
 		// Nobody is forgotten before their item is gone, nor has one before that is
 		// noted.
 		all := slices.Compact(slices.Sorted(slices.Values(slices.Concat(w.People, wanted))))
-		if !slices.Equal(all, w.People) {
+		if err = nil; !slices.Equal(all, w.People) {
 			item.Rev, err = s.note(ctx, key, item.Rev, waiting{rev, all})
 		}
-		if err == nil || errors.Is(err, ErrNotFound) {
+		if err == nil {
 			for _, name := range all {
 				gone := !slices.Contains(wanted, name)
 				if err := derive(ctx, s.Store, key+"#"+name, rev, run, KindWait.Key(name), since, gone, s.Now()); err != nil {
 					return err
 				}
 			}
-			if err = nil; !slices.Equal(all, wanted) {
+			if !slices.Equal(all, wanted) {
 				_, err = s.note(ctx, key, item.Rev, waiting{rev, wanted})
 			}
 		}

@@ -26,6 +26,8 @@ type Notify struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 	Patience time.Duration // the least bound of what shows one message
+	// Home keeps what Home tabs show, and shows it. If it is nil, there are none.
+	Home *Home
 }
 
 // Messenger shows runs in Slack.
@@ -50,6 +52,9 @@ type Messenger interface {
 func (n Notify) Handle(ctx context.Context, c store.Change) error {
 	if name, ok := store.KindNotice.Name(c.Key); ok {
 		return n.tell(ctx, name)
+	}
+	if name, ok := store.KindHome.Name(c.Key); ok && n.Home != nil {
+		return n.Home.woken(ctx, name)
 	}
 	id, ok := runOf(c)
 	if !ok {
@@ -76,10 +81,16 @@ func (n Notify) Handle(ctx context.Context, c store.Change) error {
 	x := &showing{Notify: n, flow: f, run: r, plan: plan(r, f.Environment.ErrorChannel), copies: copies}
 	x.quieten()
 	var failed []error
+	if n.Home != nil {
+		failed = append(failed, n.Home.follow(ctx, f, r))
+	}
 	for _, p := range x.plan {
 		if err := x.show(ctx, p); err != nil {
 			failed = append(failed, fmt.Errorf("message %s of run %s: %w", p.message.Key(), id, err))
 		}
+	}
+	if n.Home != nil {
+		n.Home.changed(ctx, r)
 	}
 	return errors.Join(failed...)
 }

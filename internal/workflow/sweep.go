@@ -30,7 +30,7 @@ type Swept struct {
 	Overdue int
 }
 
-// Run looks once. It goes on with the others if a run can't be driven. An error
+// Run looks once, and has Home tabs shown where a change of them waits for that. It goes on with the others if a run can't be driven. An error
 // means that it has not seen all runs that are due.
 //
 // It looks further ahead than it drives: a removal that backs off is due later
@@ -57,6 +57,11 @@ func (s Sweep) Run(ctx context.Context) (Swept, error) {
 				continue
 			}
 			swept.Driven++
+		}
+		for _, home := range page.Homes {
+			if err := (store.Homes{Store: s.Runs.Store}).Wake(ctx, home.Who.Actor, now); err != nil { // the next sweep does
+				s.Log.WarnContext(ctx, "a Home tab is not brought up to date", "error", err)
+			}
 		}
 		if page.Cursor == "" {
 			return swept, nil

@@ -55,11 +55,16 @@ func (c Core) Directory(api *slack.Client, team string) *slackapp.Directory {
 	return &slackapp.Directory{API: api, Users: c.Users, Org: c.Org, Team: team, Now: c.Clock.Now}
 }
 
+// HomeTab builds what shows people what is theirs, in the app's Home tab.
+func (c Core) HomeTab(api *slack.Client) slackapp.Home {
+	return slackapp.Home{API: api, Runs: c.Runs, Flows: c.Flows, Homes: c.Homes, Waits: c.Waits, Live: c.Live, Stats: c.Stats, Now: c.Clock.Now, Log: c.Log}
+}
+
 // SlackApp builds what takes the requests of a workspace. The error names the
 // ports that are missing.
 func (c Core) SlackApp(p SlackPorts) (*slackapp.App, error) {
 	return &slackapp.App{
-		Submit: c.Submit(p.Directory, p.Bound, p.Handlers, p.Closed), Forms: c.Forms(p.Handlers), Filter: p.Handlers, Flows: c.Flows, Lingering: c.Lingering, Messages: c.Messages, Deliveries: c.Deliveries,
+		Submit: c.Submit(p.Directory, p.Bound, p.Handlers, p.Closed), Forms: c.Forms(p.Handlers), Filter: p.Handlers, Flows: c.Flows, Lingering: c.Lingering, Messages: c.Messages, Home: c.HomeTab(p.API), Deliveries: c.Deliveries,
 		Accounts:  workflow.Accounts{Users: c.Users, Flows: c.Flows, Now: c.Clock.Now},
 		Directory: p.Directory, API: p.API, APIURL: p.APIURL, HandOn: p.HandOn, Now: c.Clock.Now, Wall: c.Wall.Now, Log: c.Log, Patience: c.Patience,
 	}, complete("the Slack app", p)
