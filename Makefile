@@ -86,6 +86,7 @@ BENCH = @$(GO) test -run '^$$' -timeout 10m
 bench: ## measure latencies, throughput, listings, memory (9 minutes); see docs/benchmarks.md
 	$(BENCH) -bench Acknowledge -benchtime 2000x ./internal/app
 	$(BENCH) -bench 'SlashCommand|Button|Request' -benchtime 2000x ./internal/slackapp ./internal/api
+	$(BENCH) -bench Home -benchtime 500x ./internal/slackapp
 	$(BENCH) -bench WholeRuns -benchtime 2000x ./internal/app
 	$(BENCH) -bench 'Decisions|Memory' -benchtime 1000x ./internal/app
 	$(BENCH) -bench Start -benchtime 10x ./internal/app

@@ -87,3 +87,24 @@ func BenchmarkSubmit(b *testing.B) {
 	}
 	quantiles(b, took)
 }
+
+// BenchmarkHome is an admin who opens the app's Home tab while 5,000 have access:
+// signature, event, person, what is theirs, the table and the figures, and
+// views.publish at a Slack that answers at once.
+func BenchmarkHome(b *testing.B) {
+	w := benchWorld(b)
+	w.grants(5000)
+	for range 10 {
+		w.fed(w.routed().ID)
+	}
+	var took []time.Duration
+	for b.Loop() {
+		body := homeOpened("EvBench"+strconv.Itoa(len(took)), bob)
+		began := time.Now()
+		if rec := w.post("/slack/events", body); rec.Code != http.StatusOK {
+			b.Fatalf("%d %s", rec.Code, rec.Body)
+		}
+		took = append(took, time.Since(began))
+	}
+	quantiles(b, took)
+}

@@ -115,7 +115,11 @@ func (d *adminData) blocks(p *page, now time.Time, plainly bool) {
 	case plainly:
 		const most = 10
 		for i, a := range d.access[:min(len(d.access), most)] {
-			b := slack.NewSectionBlock(mrkdwn(strings.Join([]string{mention(a.Who), "*" + safe(fit(a.What, maxCells[1])) + "*", lasting(a)}, " · "), maxText), nil, nil)
+			ends := "until somebody ends it"
+			if !a.End.IsZero() {
+				ends = "until " + moment(a.End)
+			}
+			b := slack.NewSectionBlock(mrkdwn(strings.Join([]string{mention(a.Who), "*" + safe(fit(a.What, maxCells[1])) + "*", ends}, " · "), maxText), nil, nil)
 			if a.Endable {
 				b.Accessory = slack.NewAccessory(endButton(a, i))
 			}
