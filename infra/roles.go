@@ -47,12 +47,18 @@ func (d *deployment) rights() map[string][]right {
 			d.items("PutItem", store.KindNotice),
 			// What takes longer than Slack waits is done by another invocation of its own.
 			{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN("slack")}},
+			d.items("GetItem PutItem DeleteItem", store.KindDelivery),
 			// For an admin's button that confirms all accounts which wait for it, and for
 			// /sym list and /sym show, which find runs by whose they are and by the
 			// beginning of their ids.
 			d.items("BatchGetItem", store.KindUser, store.KindRun),
 			d.entries(store.ByKind, string(store.KindUser), string(store.KindRun)),
 			d.entries(store.ByRequester, "*"),
+			// For Home tabs, when they are opened.
+			d.items("GetItem PutItem", store.KindHome),
+			d.items("BatchGetItem", store.KindWait, store.KindLive, store.KindStat),
+			d.entries(store.ByStatus, keysOf(store.KindWait), keysOf(store.KindLive)),
+			d.entries(store.ByKind, string(store.KindStat)),
 			readSecrets(*d.slackSecret.Ref(), *d.slackSigningSecret.Ref()),
 		}),
 		"api": {
@@ -135,10 +141,16 @@ func (d *deployment) rights() map[string][]right {
 		"notify": join(d.readStream(), []right{
 			d.items("GetItem PutItem", store.KindRun, store.KindMessages, store.KindNotice),
 			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList), // for the error channels
+			// For Home tabs: what they show follows from runs, and changes of it are shown.
+			d.items("GetItem PutItem", store.KindHome, store.KindWait, store.KindLive, store.KindStat),
+			d.items("BatchGetItem", store.KindRun, store.KindWait, store.KindLive, store.KindStat),
+			d.entries(store.ByStatus, keysOf(store.KindWait), keysOf(store.KindLive)),
+			d.entries(store.ByRequester, "*"),
+			d.entries(store.ByKind, string(store.KindStat)),
 			readSecrets(*d.slackSecret.Ref()),
 		}),
 		"sweep": join(drive, []right{
-			d.items("GetItem PutItem BatchGetItem", store.KindRun),
+			d.items("GetItem PutItem BatchGetItem", store.KindRun, store.KindHome), // it wakes notify for Home tabs
 			d.entries(store.ByDue, "due"),
 		}),
 		// It asks for ends and reviews by signals, which are part of the run's item.

@@ -284,6 +284,11 @@ func must[T any](v T, err error) func(*testing.T) T {
 	}
 }
 
+// homeTab shows nothing.
+type homeTab struct{}
+
+func (homeTab) Show(context.Context, store.User) error { return nil }
+
 // messenger takes all messages.
 type messenger struct{}
 
@@ -481,13 +486,35 @@ func TestRightsSuffice(t *testing.T) {
 	}
 	notify := a.as("NotifyRole")
 	must(notify.Slack(ctx))(t)
-	show := notify.Notify(messenger{})
+	show := notify.Notify(messenger{}, homeTab{})
+	// Home tabs are read when they are opened, and when a change is shown there.
+	opened := func(d core.Deployed) {
+		t.Helper()
+		if runs, _ := must2(d.Waits.For(ctx, bob.Actor))(t); len(runs) == 0 {
+			t.Error("nothing waits")
+		}
+		if days := must(d.Stats.Days(ctx, environment, a.clock.Now(), 1))(t); len(days[0].Of) == 0 {
+			t.Error("nothing was counted")
+		}
+		must(d.Runs.List(ctx, store.Query{By: store.ByRequester, Value: alice.ID}))(t)
+		must(d.Homes.Change(ctx, alice.Actor, func(h *store.Home) error {
+			h.Who, h.Opened, h.Wanted = alice, a.clock.Now(), a.clock.Now().Add(time.Second)
+			return nil
+		}))(t)
+	}
+	for _, fate := range []error{errors.New("failed"), nil} {
+		if err := slack.Deliveries.Once(ctx, "Ev1", func(context.Context) error { return fate }); !errors.Is(err, fate) {
+			t.Error(err)
+		}
+	}
 	for _, id := range append(slices.Clone(byAPI), inForms[0], clicked) {
 		relayed(id)
 		step(approves, id, flow.StepRoute)
 		if err := show.Handle(ctx, changed(id)); err != nil {
 			t.Fatal(err)
 		}
+		opened(slack)
+		opened(notify)
 		step(approves, id, flow.StepAwait)
 		approve(id)
 		if id == clicked {
@@ -524,6 +551,14 @@ func TestRightsSuffice(t *testing.T) {
 		step(stepfn.Tasks{Steps: map[flow.Step]stepfn.Task{flow.StepEscalate: grants.Escalate}, Runs: access.Runs, Now: a.clock.Now}, id, flow.StepEscalate)
 		if r := run(id); r.Status != flow.Escalated {
 			t.Fatalf("run of %s is %s: %+v", r.Flow, r.Status, r.Error)
+		}
+		if err := show.Handle(ctx, changed(id)); err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range []core.Deployed{slack, notify} {
+			if live, _ := must2(d.Live.Of(ctx, environment, "", 0))(t); len(live) == 0 {
+				t.Error("nobody has access")
+			}
 		}
 	}
 	must(slack.Lingering.Get(ctx, report.Name))(t)

@@ -27,7 +27,7 @@ var streamReaders = []streamReader{
 	// The sweep drives what relay gave up on, and audit records have their own queue.
 	{function: "relay", batch: 100, retries: 20, age: time.Hour, kinds: []store.Kind{store.KindRun}},
 	// Only notify shows messages: it waits until an outage of Slack is over.
-	{function: "notify", batch: 25, retries: 1000, age: 6 * time.Hour, kinds: []store.Kind{store.KindRun, store.KindNotice}},
+	{function: "notify", batch: 25, retries: 1000, age: 6 * time.Hour, kinds: []store.Kind{store.KindRun, store.KindNotice, store.KindHome}},
 }
 
 // parallelization is the most that Lambda allows: order matters within a run
