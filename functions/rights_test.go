@@ -144,6 +144,7 @@ var notAsked = regexp.MustCompile(strings.Join([]string{
 	`^WorkflowRole: `,                        // the interpreter has none
 	`^UnansweredRole: `,                      // it is in the template: infra's tests run it
 	`^SweepRole: (states:|dynamodb:PutItem)`, // runs that relay has not driven for a while: time is real here
+	`^SweepRole: .*: home#\*$`,               // changes that come within seconds of each other: as above
 	`^DriftRole: .* (run|notice)#\*$`,        // targets that can be read back, and differ
 	`^DriftRole: .*: grant#\*$`,              // as above
 	`: (sick|limit|linger)#\*$`,              // targets that don't answer, are asked too much, or keep what was taken away

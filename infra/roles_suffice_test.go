@@ -488,10 +488,12 @@ func TestRightsSuffice(t *testing.T) {
 	must(notify.Slack(ctx))(t)
 	show := notify.Notify(messenger{}, homeTab{})
 	// Home tabs are read when they are opened, and when a change is shown there.
-	opened := func(d core.Deployed) {
+	environment := report.Environment.Name
+	opened := func(d core.Deployed, r flow.Run) {
 		t.Helper()
-		if runs, _ := must2(d.Waits.For(ctx, bob.Actor))(t); len(runs) == 0 {
-			t.Error("nothing waits")
+		decides := append(slices.Clone(r.Deciders.People), bob.Actor)[0]
+		if runs, _, err := d.Waits.For(ctx, decides); err != nil || len(runs) == 0 {
+			t.Errorf("nothing waits for %s: %v", decides.Display(), err)
 		}
 		if days := must(d.Stats.Days(ctx, environment, a.clock.Now(), 1))(t); len(days[0].Of) == 0 {
 			t.Error("nothing was counted")
@@ -502,7 +504,7 @@ func TestRightsSuffice(t *testing.T) {
 			return nil
 		}))(t)
 	}
-	for _, fate := range []error{errors.New("failed"), nil} {
+	for _, fate := range []error{errors.New("failed"), nil, nil} { // the last one has been taken
 		if err := slack.Deliveries.Once(ctx, "Ev1", func(context.Context) error { return fate }); !errors.Is(err, fate) {
 			t.Error(err)
 		}
@@ -513,8 +515,8 @@ func TestRightsSuffice(t *testing.T) {
 		if err := show.Handle(ctx, changed(id)); err != nil {
 			t.Fatal(err)
 		}
-		opened(slack)
-		opened(notify)
+		opened(slack, run(id))
+		opened(notify, run(id))
 		step(approves, id, flow.StepAwait)
 		approve(id)
 		if id == clicked {
@@ -556,8 +558,8 @@ func TestRightsSuffice(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, d := range []core.Deployed{slack, notify} {
-			if live, _ := must2(d.Live.Of(ctx, environment, "", 0))(t); len(live) == 0 {
-				t.Error("nobody has access")
+			if live, _, err := d.Live.Of(ctx, environment, "", 0); err != nil || len(live) == 0 {
+				t.Errorf("nobody has access: %v", err)
 			}
 		}
 	}

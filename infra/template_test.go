@@ -271,7 +271,7 @@ func TestStream(t *testing.T) {
 		}
 		want := []store.Kind{store.KindRun}
 		if id == "NotifyStream" {
-			want = append(want, store.KindNotice)
+			want = append(want, store.KindNotice, store.KindHome)
 		}
 		if !slices.Equal(kinds, want) || !slices.Equal(pattern.EventName, []string{"INSERT", "MODIFY"}) {
 			t.Errorf("%s lets pass %+v", id, pattern)
