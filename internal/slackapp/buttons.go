@@ -68,14 +68,19 @@ func (c *card) buttons(side flow.Side) {
 	}
 	var elements []slack.BlockElement
 	for _, b := range c.Buttons(side) {
-		l := looks[b](c, side)
-		value := buttonValue(c.Run, c.message)
-		if b == flow.ButtonExtend || b == flow.ButtonExtendDeny { // what is decided is the extension
-			value = strings.Join([]string{c.Run.ID, c.message.Key(), c.Run.Extension.EventID}, separatorOfKeys)
-		}
-		elements = append(elements, button(string(b), value, l.label, l.style, l.ask))
+		elements = append(elements, c.button(b, side))
 	}
 	c.page.buttons(elements...)
+}
+
+// button makes a button of the run, as people of a side see it.
+func (c *card) button(b flow.Button, side flow.Side) slack.BlockElement {
+	l := looks[b](c, side)
+	value := buttonValue(c.Run, c.message)
+	if b == flow.ButtonExtend || b == flow.ButtonExtendDeny { // what is decided is the extension
+		value = strings.Join([]string{c.Run.ID, c.message.Key(), c.Run.Extension.EventID}, separatorOfKeys)
+	}
+	return button(string(b), value, l.label, l.style, l.ask)
 }
 
 // buttonValue is what a button carries: which run it acts on, which of the run's

@@ -68,8 +68,8 @@ func text(v any) string {
 func (a *App) askMore(ctx context.Context, in interaction, button pressed) {
 	_, err := guard(ctx, a, func(ctx context.Context) (any, error) {
 		b := readButton(button.Value) // in a list it is the run alone
-		if _, known := messageOf(b.key); button.ActionID == string(flow.ButtonMore) && (!known || !in.Message.isOf(b)) {
-			return nil, flow.Errorf(flow.CodeForbidden, "this button is not one of the message that it is in, so that it does not count: use the request's own message")
+		if _, known := messageOf(b.key); button.ActionID == string(flow.ButtonMore) && (!known || !in.shows(b)) {
+			return nil, errStray
 		}
 		who, r, err := a.mayExtend(ctx, in, b.run)
 		if err != nil {

@@ -123,8 +123,15 @@ func (h Home) waitingFor(ctx context.Context, who store.User) ([]flow.Run, bool,
 	return runs, more, nil
 }
 
-// decides tells whether a button decides something, where others only undo or repeat.
-func decides(b flow.Button) bool { return b == flow.ButtonApprove || b == flow.ButtonDeny }
+// decides tells whether a button decides what somebody asks for, where others only
+// undo or repeat.
+func decides(b flow.Button) bool {
+	switch b {
+	case flow.ButtonApprove, flow.ButtonDeny, flow.ButtonExtend, flow.ButtonExtendDeny:
+		return true
+	}
+	return false
+}
 
 // buttonsOf lists the buttons of a side that this person may press, of those that are
 // wanted; nil: all.

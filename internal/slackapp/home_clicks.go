@@ -41,7 +41,7 @@ var homeButtons = map[string]func(*App, context.Context, interaction, store.User
 		if err := workflow.MayRequest(who); err != nil {
 			return err
 		}
-		return a.pick(ctx, who, in.TriggerID, "", nil)
+		return a.pick(ctx, who, in.window(a), metadata{}, nil)
 	},
 	homeRequest:    (*App).requestFavourite,
 	homeFavourites: (*App).askFavourites,
@@ -108,8 +108,9 @@ func (a *App) requestFavourite(ctx context.Context, in interaction, who store.Us
 	if err != nil {
 		return err
 	}
-	w := window{app: a, trigger: in.TriggerID, lingering: a.lingering(ctx, f.Name)}
-	_, err = w.prompt(ctx, f, who, in.TriggerID, "")
+	w := in.window(a)
+	w.lingering = a.lingering(ctx, f.Name)
+	_, err = w.prompt(ctx, f, who, in.TriggerID, metadata{})
 	return err
 }
 

@@ -92,19 +92,22 @@ func (d homeData) waits(p *page) {
 			break
 		}
 		c := &card{message: workflow.Message{Kind: workflow.KindRequest, Tier: r.Tier}, Run: r}
-		text := "🟡 " + mention(r.Requester) + " asks for " + c.wish() + c.counted() + "\n" + strings.Join([]string{safe(r.FlowTitle), moment(askedAt(r)), "`" + shortID(r) + "`"}, " · ")
+		asks := " asks for " + c.wish() + c.counted()
+		if r.Status != flow.Requested {
+			asks = " asks for more time for " + c.wish()
+		}
+		text := "🟡 " + mention(r.Requester) + asks + "\n" + strings.Join([]string{safe(r.FlowTitle), moment(askedAt(r)), "`" + shortID(r) + "`"}, " · ")
 		if reason := r.Reason(); reason != "" {
 			text += "\n“" + escape(fit(reason, maxSaid)) + "”"
 		}
 		p.add(section(text))
 		var elements []slack.BlockElement
 		for _, b := range buttonsOf(r, flow.SideDeciders, d.who, decides) {
-			l := looks[b](c, flow.SideDeciders)
-			action := string(b)
 			if b == flow.ButtonDeny { // it asks why
-				action, l.label = homeDeny, l.label+"…"
+				elements = append(elements, button(homeDeny, buttonValue(r, c.message), "Deny…", slack.StyleDanger, ""))
+				continue
 			}
-			elements = append(elements, button(action, buttonValue(r, c.message), l.label, l.style, l.ask))
+			elements = append(elements, c.button(b, flow.SideDeciders))
 		}
 		p.buttons(elements...)
 	}
@@ -155,8 +158,7 @@ func (d homeData) entries(p *page, runs []flow.Run, most int) {
 		p.add(section(text))
 		var elements []slack.BlockElement
 		for _, b := range buttonsOf(r, flow.SideRequester, d.who, nil) {
-			l := looks[b](c, flow.SideRequester)
-			elements = append(elements, button(string(b), buttonValue(r, c.message), l.label, l.style, l.ask))
+			elements = append(elements, c.button(b, flow.SideRequester))
 		}
 		p.buttons(elements...)
 	}

@@ -59,7 +59,8 @@ func (h *Home) follow(ctx context.Context, f *flow.Flow, r flow.Run) error {
 	}
 	var people []flow.Actor
 	all, since := false, r.Created
-	if slices.Contains(r.Buttons(flow.SideDeciders), flow.ButtonApprove) {
+	open := r.Buttons(flow.SideDeciders)
+	if slices.Contains(open, flow.ButtonApprove) || slices.Contains(open, flow.ButtonExtend) {
 		people, all = askedOf(r), r.Deciders.Members
 	}
 	if sent {
