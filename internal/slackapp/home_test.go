@@ -2,6 +2,7 @@ package slackapp
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -26,7 +27,8 @@ func (w *world) fed(runs ...string) {
 		Home: &workflow.Home{Homes: h.Homes, Waits: h.Waits, Live: h.Live, Stats: h.Stats, Tab: h, Now: w.app.Now, Log: w.app.Log},
 	}
 	for _, id := range runs {
-		if err := n.Handle(w.t.Context(), store.Change{Key: store.KindRun.Key(id)}); err != nil {
+		err := n.Handle(w.t.Context(), store.Change{Key: store.KindRun.Key(id)})
+		if _, later := errors.AsType[*flow.RateLimited](err); err != nil && !later { // messages wait for what follows at once
 			w.t.Error(err)
 		}
 	}

@@ -17,6 +17,7 @@
 //	extend.go      decides whether there is more time, and tells schedules and targets
 //	linger.go      asks targets for how long sessions go on after access
 //	limiter.go     keeps the pace at which targets are asked
+//	home.go        keeps what App Home shows, and shows changes of it
 //	feed.go        reads the change feed, for drive, notify.go (Slack) and
 //	               audit.go (the audit log)
 //	messages.go    which messages a run is shown by: cards that live, and replies
