@@ -36,6 +36,13 @@ func Render(m workflow.Message, r flow.Run) ([]byte, error) {
 		}
 		text = c.trouble()
 	case workflow.KindTold, workflow.KindOutcome, workflow.KindRefused, workflow.KindError:
+		if m.Mark != "" {
+			var err error
+			if text, err = c.reminder(m.Mark); err != nil {
+				return nil, fmt.Errorf("run %s: %w", r.ID, err)
+			}
+			break
+		}
 		e, ok := r.Event(m.EventID)
 		if !ok {
 			return nil, fmt.Errorf("run %s has no event %s", r.ID, m.EventID)

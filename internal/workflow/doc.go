@@ -21,7 +21,7 @@
 //	feed.go        reads the change feed, for drive, notify.go (Slack) and
 //	               audit.go (the audit log)
 //	messages.go    which messages a run is shown by: cards that live, and replies
-//	               below them that tell
+//	               below them that tell; remind.go: those that remind people to act
 //	notices.go     tells the error channels what belongs to no run
 //	confirm.go     lets administrators say that an address is another account's
 //	health.go      how Slack takes what it is sent, for what tells it elsewhere

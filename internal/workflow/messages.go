@@ -157,7 +157,7 @@ func plan(r flow.Run, errorChannel string) []planned {
 			out = append(out, planned{message: Message{Kind: KindError, EventID: e.ID}, parent: trouble, overtaken: over})
 		}
 	}
-	return append(cards, out...)
+	return append(cards, append(out, reminders(r, cards[:asking], status)...)...)
 }
 
 // shownToRequester tells whether the requester has a card: once the request was sent,
