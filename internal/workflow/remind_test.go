@@ -14,6 +14,7 @@ func (w *world) reminded() []string {
 	var out []string
 	for _, s := range w.slack.sent {
 		to, body, _ := strings.Cut(s, ": ")
+		to, _, _ = strings.Cut(to, " below ") // each is a reply
 		key, _, _ := strings.Cut(body, " ")
 		for _, of := range []flow.ReminderOf{flow.RemindDeciders, flow.RemindRequester} {
 			if _, mark, _ := strings.Cut(key, ":"); strings.Contains(":"+mark, ":"+string(of)) {
