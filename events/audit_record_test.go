@@ -17,6 +17,7 @@ import (
 var auditSamples = []string{
 	"prompt", "request", "request_forward", "request_expire", "approve", "deny", "cancel",
 	"escalate", "escalate_failed", "extend_request", "extend", "extend_deny", "extend_expire", "deescalate",
+	"break_glass", "review",
 }
 
 func TestAuditRecord(t *testing.T) {

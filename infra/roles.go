@@ -42,7 +42,7 @@ func (d *deployment) rights() map[string][]right {
 		"slack": join(ask, []right{
 			d.items("GetItem PutItem", store.KindRun, store.KindUser, store.KindMoved, store.KindSlackUser, store.KindForm),
 			d.items("GetItem", store.KindIdentity), // handlers are told who people are
-			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList, store.KindFlowsFilter, store.KindLinger),
+			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList, store.KindFlowsFilter, store.KindLinger, store.KindGlass),
 			d.items("GetItem", store.KindMessages), // to link to them
 			d.items("PutItem", store.KindNotice),
 			// What takes longer than Slack waits is done by another invocation of its own.
@@ -87,7 +87,7 @@ func (d *deployment) rights() map[string][]right {
 		// The functions that flows name are in ApprovalTargets.
 		"approval": join(ask, []right{
 			trace,
-			d.items("GetItem PutItem", store.KindRun, store.KindUser, store.KindMoved, store.KindSlackUser),
+			d.items("GetItem PutItem", store.KindRun, store.KindUser, store.KindMoved, store.KindSlackUser, store.KindGlass),
 			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindIdentity, store.KindLinger),
 			d.items("PutItem", store.KindNotice),
 			{actions: []string{"states:SendTaskSuccess"}, resources: []string{machine}},

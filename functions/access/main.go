@@ -58,13 +58,13 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, input) (an
 	if err != nil {
 		return nil, err
 	}
-	tasks := stepfn.Tasks{Steps: map[flow.Step]stepfn.Task{flow.StepEscalate: access.Escalate, flow.StepExtend: access.Extend}, Runs: d.Runs, Now: d.Clock.Now}
+	tasks := stepfn.Tasks{Steps: map[flow.Step]stepfn.Task{flow.StepEscalate: access.Escalate, flow.StepExtend: access.Extend, flow.StepLater: access.Later}, Runs: d.Runs, Now: d.Clock.Now}
 	return func(ctx context.Context, in input) (any, error) {
 		switch {
 		case len(in.Records) > 0:
 			return look(ctx, access, in.Records, d.Log), nil
 		case in.Step == "":
-			return nil, access.Deescalate(ctx, in.Run)
+			return nil, access.OnTime(ctx, in.Run)
 		}
 		return tasks.Handle(ctx, in.Input)
 	}, nil

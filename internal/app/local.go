@@ -241,7 +241,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		return r.Access.At()
 	}
 	remover := &local.Remover{
-		Engine: engine, Target: targetOf, Deescalate: func(ctx context.Context, id string) error { return access.Deescalate(ctx, id) },
+		Engine: engine, Target: targetOf, OnTime: func(ctx context.Context, id string) error { return access.OnTime(ctx, id) },
 	}
 	looks := local.Looks{Engine: engine, Target: targetOf, Look: func(ctx context.Context, id string) error { return access.Look(ctx, id) }}
 	schedule := &local.Schedule{Times: times, Remover: remover}
@@ -282,7 +282,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		},
 		Tasks: map[flow.Step]local.Task{
 			flow.StepRoute: approval.Route, flow.StepDecide: approval.Decide, flow.StepForward: approval.Forward, flow.StepVouch: approval.Vouch,
-			flow.StepEscalate: access.Escalate, flow.StepExtend: access.Extend,
+			flow.StepEscalate: access.Escalate, flow.StepExtend: access.Extend, flow.StepLater: access.Later,
 		},
 	}
 	drive := workflow.Drive{Runs: runs, Runner: runner, Remover: remover, Now: now}

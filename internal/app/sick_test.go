@@ -272,7 +272,7 @@ func (w *sickWorld) boot(c campaign) *process {
 // onThisMachine has the process work as a local deployment.
 func (p *process) onThisMachine(kernel core.Core, drive workflow.Drive, log *slog.Logger) {
 	engine := &local.Engine{Clock: kernel.Clock, Log: log}
-	remover := &local.Remover{Engine: engine, Deescalate: p.access.Deescalate, Target: func(ctx context.Context, id string) string {
+	remover := &local.Remover{Engine: engine, OnTime: p.access.OnTime, Target: func(ctx context.Context, id string) string {
 		r, err := kernel.Runs.Get(ctx, id)
 		if err != nil {
 			return ""
@@ -341,7 +341,7 @@ func (l *functionsInAWS) Remove(_ context.Context, id string) error {
 		for pause := time.Second; l.ctx.Err() == nil; pause = min(2*pause, 5*time.Minute) {
 			select {
 			case l.places <- struct{}{}:
-				_ = l.process.access.Deescalate(l.ctx, id) // the sweep repeats it
+				_ = l.process.access.OnTime(l.ctx, id) // the sweep repeats it
 				pass(ownWork)
 				<-l.places
 				return

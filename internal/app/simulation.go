@@ -225,6 +225,11 @@ func told(r events.AuditRecord) slacksim.Record {
 		if failed {
 			out.Line = who + "'s denial of " + whose + " did not count"
 		}
+	case flow.EventReview:
+		out.Line = who + " reviewed " + called(asker) + "'s access to " + what
+		if failed {
+			out.Line = who + "'s review of " + called(asker) + "'s access to " + what + " did not count"
+		}
 	case flow.EventCancel:
 		out.Line = who + " withdrew the request for " + what
 		if failed {

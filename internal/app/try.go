@@ -220,7 +220,7 @@ func (t trial) makeUp(ctx context.Context, c core.Core, configured *catalog.Cata
 var inputsBefore = map[flow.EventName]int{
 	flow.EventPrompt: 0, flow.EventRequest: 2, flow.EventRequestForward: 0, flow.EventRequestExpire: 0,
 	flow.EventApprove: 3, flow.EventDeny: 3, flow.EventCancel: 0, flow.EventEscalate: 5, flow.EventDeescalate: 7,
-	flow.EventExtendRequest: 7, flow.EventExtend: 0, flow.EventExtendDeny: 0, flow.EventExtendExpire: 0,
+	flow.EventExtendRequest: 7, flow.EventExtend: 0, flow.EventExtendDeny: 0, flow.EventExtendExpire: 0, flow.EventReview: 0,
 }
 
 // tell prints what the answer would lead to, and returns whether the event

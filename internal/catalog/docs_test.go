@@ -85,7 +85,20 @@ func TestGuideExamples(t *testing.T) {
 		if strings.HasPrefix(block[1], "approval:") {
 			params = ""
 		}
+		if strings.HasPrefix(block[1], "break_glass:") || strings.HasPrefix(block[1], "start_at:") { // of access flows
+			params += "  strategy_id: databases\n"
+		}
 		document := `
+kind: target
+name: orders
+type: http
+---
+kind: strategy
+name: databases
+type: http
+targets: [orders]
+settings: {url: "https://grants.example.com/sym"}
+---
 kind: environment
 name: main
 lambda_arns: ["arn:aws:lambda:us-east-1:123456789012:function:report"]
@@ -94,17 +107,17 @@ kind: flow
 name: example
 environment_id: main
 params:
-  prompt_fields: [{name: table, type: string}]
+  prompt_fields: [{name: table, type: string}, {name: reason, type: string}]
 ` + params + "  " + strings.ReplaceAll(strings.TrimSpace(block[1]), "\n", "\n  ")
 		dir := t.TempDir()
 		if err := os.WriteFile(dir+"/flows.yaml", []byte(document), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, report := Load(dir, "sym", nil); report.Err() != nil {
+		if _, report := Load(dir, "sym", map[string]strategy.Type{"http": httpstrategy.Type()}); report.Err() != nil {
 			t.Errorf("%s\n%v", document, report)
 		}
 	}
-	if n != 2 {
-		t.Errorf("%d examples, want 2", n)
+	if n != 4 {
+		t.Errorf("%d examples, want 4", n)
 	}
 }

@@ -621,6 +621,8 @@ func (o *object) params() flow.Params {
 		Approval:              o.child("approval").approval(),
 		Extend:                o.child("extend").extend(),
 		NoReminders:           !o.flag("reminders", true),
+		BreakGlass:            o.child(flow.KeyBreakGlass).breakGlass(),
+		StartAt:               o.child(flow.KeyStartAt).startAt(),
 	}
 	p.AdditionalHeaderText, _ = o.text("additional_header_text")
 	sources := []flow.Channel{}
@@ -664,15 +666,7 @@ func (o *object) approval() flow.Approval {
 	a := flow.Approval{
 		Approvers: o.texts("approvers"), AllowSelfApproval: o.flag("allow_self_approval", false), Required: o.number("required", 1),
 	}
-	for _, tier := range o.children("notify") {
-		n := flow.Notify{}
-		if tier != nil {
-			n.Channel, _ = tier.text("channel")
-			n.Users, n.Timeout = tier.texts("users"), tier.duration("timeout")
-			tier.done()
-		}
-		a.Notify = append(a.Notify, n)
-	}
+	a.Notify = o.notify()
 	o.done()
 	return a
 }
@@ -696,6 +690,42 @@ func (o *object) extend() *flow.Extend {
 	}
 	o.done()
 	return x
+}
+
+// notify reads whom messages go to.
+func (o *object) notify() []flow.Notify {
+	var list []flow.Notify
+	for _, each := range o.children("notify") {
+		n := flow.Notify{}
+		if each != nil {
+			n.Channel, _ = each.text("channel")
+			n.Users, n.Timeout = each.texts("users"), each.duration("timeout")
+			each.done()
+		}
+		list = append(list, n)
+	}
+	return list
+}
+
+func (o *object) breakGlass() *flow.BreakGlassParams {
+	if o == nil {
+		return nil
+	}
+	b := &flow.BreakGlassParams{Who: o.texts("who"), Reason: flow.ReasonRequired, Duration: o.duration("duration"), Notify: o.notify()}
+	if reason, given := o.text("reason"); given {
+		b.Reason = reason
+	}
+	o.done()
+	return b
+}
+
+func (o *object) startAt() *flow.StartAtParams {
+	if o == nil {
+		return nil
+	}
+	s := &flow.StartAtParams{Max: o.duration("max")}
+	o.done()
+	return s
 }
 
 func (o *object) lambdaCall() *flow.LambdaCall {

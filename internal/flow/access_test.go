@@ -49,7 +49,7 @@ func TestRun_MayEnd(t *testing.T) {
 		if err := r.MayEnd(c.who); (err == nil) != c.end || err != nil && CodeOf(err) != CodeForbidden {
 			t.Errorf("MayEnd(%s) = %v", c.who.Display(), err)
 		}
-		if err := r.MayCancel(c.who); (err == nil) != c.cancel || err != nil && CodeOf(err) != CodeForbidden {
+		if err := r.MayCancel(c.who, false); (err == nil) != c.cancel || err != nil && CodeOf(err) != CodeForbidden {
 			t.Errorf("MayCancel(%s) = %v", c.who.Display(), err)
 		}
 	}

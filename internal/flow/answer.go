@@ -50,6 +50,7 @@ var mayReturn = map[EventName][]EventName{
 	EventExtend:         {EventExtendDeny, Ignore},
 	EventExtendDeny:     {Ignore},
 	EventDeescalate:     {Ignore},
+	EventReview:         {Ignore},
 }
 
 // Check says whether the hook that is asked before an event may return this.
@@ -106,6 +107,7 @@ func (t *Terms) give(r *Run) {
 		seconds = int64(*t.Duration / time.Second)
 	}
 	r.give(t.Target, seconds)
+	r.shorten()
 }
 
 // ask has the terms asked for, in place of what was submitted.

@@ -27,6 +27,7 @@ extend_request  | extend_request extend extend_deny ignore
 extend          | extend extend_deny ignore
 extend_deny     | extend_deny ignore
 deescalate      | deescalate ignore
+review          | review ignore
 `
 	seen := 0
 	for _, cells := range rows(table) {

@@ -35,6 +35,10 @@ func Apply(r Run, in Input, now time.Time) (Run, error) {
 		access.cloneParts()
 		r.Access = &access
 	}
+	if r.BreakGlass != nil {
+		broken := *r.BreakGlass
+		r.BreakGlass = &broken
+	}
 	if r.Turn != nil {
 		turn := *r.Turn
 		r.Turn = &turn
@@ -77,7 +81,7 @@ type Receive struct {
 	// Extension is the event that asked for what ActionExtend and ActionExtendDeny
 	// decide.
 	Extension string
-	// Version is that of the flow in force, for ActionReview; "" where there is none.
+	// Version is that of the flow in force, for ActionRecheck; "" where there is none.
 	Version string
 	// Submission is the form, for ActionRequest.
 	Submission *Submission
@@ -95,7 +99,7 @@ func (in Receive) apply(r *Run, now time.Time) error {
 			return ErrUnchanged
 		}
 	}
-	if r.Size > MaxRunBytes && in.Action != ActionDeescalate && in.Actor.Kind != KindSystem {
+	if r.Size > MaxRunBytes && in.Action != ActionDeescalate && in.Action != ActionReview && in.Actor.Kind != KindSystem {
 		return full
 	}
 	switch in.Action {
@@ -122,8 +126,14 @@ func (in Receive) apply(r *Run, now time.Time) error {
 		r.Offered = in.Submission.Offered
 		r.Target = in.Submission.Target
 		r.DurationSeconds = int64(in.Submission.Duration / time.Second)
+		r.StartAt = in.Submission.StartAt.UTC()
+		if in.Submission.BreakGlass {
+			if err := r.beginBreakGlass(in); err != nil {
+				return err
+			}
+		}
 	case ActionApprove, ActionDeny, ActionCancel:
-		if r.Status != Requested {
+		if r.Status != Requested && !(in.Action == ActionCancel && r.AwaitsStart()) {
 			return r.notOpen()
 		}
 		if in.Action == ActionApprove && r.approvedBy(in.Actor) {
@@ -137,11 +147,11 @@ func (in Receive) apply(r *Run, now time.Time) error {
 			return err
 		}
 		in.about = about
-	case ActionReview:
+	case ActionRecheck:
 		if r.Status != Requested {
 			return stale
 		}
-		r.Reviewed = in.Version
+		r.Rechecked = in.Version
 	case ActionTimeout:
 		if _, waits := r.Head(); r.Status == Prompted && waits {
 			return ErrUnchanged // submitted at the last moment
@@ -190,6 +200,10 @@ func (in Receive) apply(r *Run, now time.Time) error {
 		}
 		if r.removing() {
 			return ErrUnchanged
+		}
+	case ActionReview:
+		if err := r.notReviewable(); err != nil {
+			return err
 		}
 	default:
 		return Errorf(CodeIllegal, "%q is not something a run can be asked", in.Action)

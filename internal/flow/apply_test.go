@@ -38,6 +38,8 @@ func situations() map[string]situation {
 	asked := must(escalated, t0, click(ActionDeescalate, requester))
 	claim := Claim{Owner: "worker", Until: t0.Add(20 * time.Minute)}
 	claimed := must(asked, t0, claim)
+	broken := breakingGlass(hour)
+	startsLater := decide(requestedFor(t0.Add(hour), hour), t0, ActionApprove, approver)
 	return map[string]situation{
 		"prompted":    {prompted, soon},
 		"requested":   {requested, soon},
@@ -137,6 +139,17 @@ func situations() map[string]situation {
 		"approved, failed at sick": {must(approved, t0, sickFailure(EventEscalate)), t0.Add(time.Second)},
 		"spared after it was sick": {must(escalated, t0, click(ActionDeescalate, requester), sickRemoval, claim, Spare{Owner: "worker", Reason: Failure{Message: "not yet"}}), soon},
 
+		// Emergencies, and access that starts later.
+		"emergency, submitted":    {must(prompted, t0, emergency(time.Hour)), soon},
+		"emergency":               {broken, soon},
+		"emergency, over":         {ended(broken), soon},
+		"emergency, reviewed":     {reviewed(ended(broken)), soon},
+		"later":                   {startsLater, soon},
+		"later, scheduled":        {must(startsLater, t0, Later{}), soon},
+		"later, due":              {must(startsLater, t0, Later{}), t0.Add(hour)},
+		"later, being called off": {must(startsLater, t0, Later{}, click(ActionCancel, approver)), t0.Add(hour)},
+		"later, started":          {must(must(startsLater, t0, Later{}), t0.Add(hour), Begin{}), t0.Add(hour)},
+
 		"removal failed":      {must(claimed, t0, failing(EventDeescalate, CodeUnavailable, "the target did not answer")), t0.Add(time.Second)},
 		"removal failed, due": {must(claimed, t0, failing(EventDeescalate, CodeUnavailable, "the target did not answer")), soon},
 	}
@@ -203,20 +216,53 @@ var inputs = map[string]func(r *Run, now time.Time) Input{
 		return Receive{Action: ActionUndeliverable, Actor: System, Tier: 1, Message: "gone"}
 	},
 	"receive nonsense": func(*Run, time.Time) Input { return click("escalate", approver) },
-	"receive review": func(*Run, time.Time) Input {
-		return Receive{Action: ActionReview, Actor: System, Channel: ChannelInternal, Version: "1.0.4"}
+	"receive recheck": func(*Run, time.Time) Input {
+		return Receive{Action: ActionRecheck, Actor: System, Channel: ChannelInternal, Version: "1.0.4"}
 	},
 	"reject an approval": func(r *Run, _ time.Time) Input {
 		return Reject{SignalID: pending(r, ActionApprove, approver), Reason: Failure{Code: CodeWithdrawn, Message: "gone"}, Hooks: []string{"after_deny"}}
 	},
-	"reject by review": func(r *Run, _ time.Time) Input {
-		return Reject{SignalID: pending(r, ActionReview, System), Reason: Failure{Code: CodeWithdrawn, Message: "gone"}}
+	"reject by recheck": func(r *Run, _ time.Time) Input {
+		return Reject{SignalID: pending(r, ActionRecheck, System), Reason: Failure{Code: CodeWithdrawn, Message: "gone"}}
 	},
-	"refuse review": func(r *Run, _ time.Time) Input {
-		return Refuse{SignalID: pending(r, ActionReview, System)}
+	"refuse recheck": func(r *Run, _ time.Time) Input {
+		return Refuse{SignalID: pending(r, ActionRecheck, System)}
 	},
-	"doubt": func(*Run, time.Time) Input { return Doubt{} },
-	"vouch": func(_ *Run, now time.Time) Input { return Vouch{At: now} },
+	"receive review":                  func(*Run, time.Time) Input { return click(ActionReview, approver) },
+	"receive cancel by approver":      func(*Run, time.Time) Input { return click(ActionCancel, approver) },
+	"receive request in an emergency": func(*Run, time.Time) Input { return emergency(time.Hour) },
+	"receive request in an emergency by api": func(*Run, time.Time) Input {
+		in := emergency(time.Hour)
+		in.Channel = ChannelAPI
+		return in
+	},
+	"receive request in an emergency for another": func(r *Run, _ time.Time) Input {
+		r.Asker = &bot
+		return emergency(time.Hour)
+	},
+	"route, broken": func(r *Run, _ time.Time) Input { return brokenRoute(r.Signals[0].ID) },
+	"route, broken for ever": func(r *Run, _ time.Time) Input {
+		in := brokenRoute(r.Signals[0].ID)
+		in.Longest = 0
+		return in
+	},
+	"route, broken and denied": func(r *Run, _ time.Time) Input {
+		in := brokenRoute(r.Signals[0].ID)
+		in.Ruling = &Ruling{Event: EventDeny}
+		return in
+	},
+	"route, broken and approved": func(r *Run, _ time.Time) Input {
+		in := brokenRoute(r.Signals[0].ID)
+		in.Ruling = &Ruling{Event: EventApprove}
+		return in
+	},
+	"reviewed":                  func(r *Run, _ time.Time) Input { return Reviewed{SignalID: pending(r, ActionReview, approver)} },
+	"reviewed by the requester": func(r *Run, _ time.Time) Input { return Reviewed{SignalID: pending(r, ActionReview, requester)} },
+	"reviewed by an approval":   func(r *Run, _ time.Time) Input { return Reviewed{SignalID: pending(r, ActionApprove, approver)} },
+	"later":                     func(*Run, time.Time) Input { return Later{} },
+	"begin":                     func(*Run, time.Time) Input { return Begin{} },
+	"doubt":                     func(*Run, time.Time) Input { return Doubt{} },
+	"vouch":                     func(_ *Run, now time.Time) Input { return Vouch{At: now} },
 	"withhold": func(*Run, time.Time) Input {
 		return Withhold{Reason: Failure{Code: CodeIneligible, Message: "deactivated"}, Hooks: []string{"after_deny"}}
 	},
@@ -1388,7 +1434,7 @@ prompted, dismissed       | dismiss                     | unchanged
 prompted, dismissed       | dispatch                    | unchanged
 
 # Whether the requester may still be granted.
-prompted                 | receive review               | ! Run:STALE
+prompted                 | receive recheck               | ! Run:STALE
 prompted                 | doubt                        | ! Run:STALE
 prompted                 | vouch                        | ! Run:STALE
 prompted                 | withhold                     | ! Run:STALE
@@ -1396,9 +1442,9 @@ prompted                 | permit                       | prompted | - | approve
 prompted                 | permit again                 | unchanged
 prompted                 | permit what is over          | ! Run:STALE
 prompted                 | reject an approval           | ! Run:ILLEGAL_MOVE
-prompted                 | reject by review             | ! Run:ILLEGAL_MOVE
-prompted                 | refuse review                | prompted | - | - | +167h50m0s | -
-requested                | receive review               | requested | - | review | +1m0s | -
+prompted                 | reject by recheck             | ! Run:ILLEGAL_MOVE
+prompted                 | refuse recheck                | prompted | - | - | +167h50m0s | -
+requested                | receive recheck               | requested | - | recheck | +1m0s | -
 requested                | doubt                        | ! Run:STALE
 requested                | vouch                        | ! Run:STALE
 requested                | withhold                     | ! Run:STALE
@@ -1406,9 +1452,9 @@ requested                | permit                       | requested | - | approv
 requested                | permit again                 | unchanged
 requested                | permit what is over          | ! Run:STALE
 requested                | reject an approval           | denied | approve/in_progress deny | - | +1m0s | -
-requested                | reject by review             | denied | deny | - | - | -
-requested                 | refuse review               | requested | - | - | +23h50m0s | -
-approved                 | receive review               | ! Run:STALE
+requested                | reject by recheck             | denied | deny | - | - | -
+requested                 | refuse recheck               | requested | - | - | +23h50m0s | -
+approved                 | receive recheck               | ! Run:STALE
 approved                 | doubt                        | approved | - | - | +1m0s | -
 approved                 | vouch                        | approved | - | - | +1m0s | -
 approved                 | withhold                     | denied | escalate/in_progress deny | - | +1m0s | -
@@ -1416,9 +1462,9 @@ approved                 | permit                       | approved | - | approve
 approved                 | permit again                 | unchanged
 approved                 | permit what is over          | ! Run:STALE
 approved                 | reject an approval           | ! Run:ALREADY_DECIDED
-approved                 | reject by review             | ! Run:ALREADY_DECIDED
-approved                 | refuse review                | approved | - | - | +1m0s | -
-denied                   | receive review               | ! Run:STALE
+approved                 | reject by recheck             | ! Run:ALREADY_DECIDED
+approved                 | refuse recheck                | approved | - | - | +1m0s | -
+denied                   | receive recheck               | ! Run:STALE
 denied                   | doubt                        | ! Run:STALE
 denied                   | vouch                        | ! Run:STALE
 denied                   | withhold                     | ! Run:STALE
@@ -1426,9 +1472,9 @@ denied                   | permit                       | denied | - | approve |
 denied                   | permit again                 | unchanged
 denied                   | permit what is over          | ! Run:STALE
 denied                   | reject an approval           | ! Run:ALREADY_DECIDED
-denied                   | reject by review             | ! Run:ALREADY_DECIDED
-denied                   | refuse review                | denied | - | - | - | -
-expired                  | receive review               | ! Run:STALE
+denied                   | reject by recheck             | ! Run:ALREADY_DECIDED
+denied                   | refuse recheck                | denied | - | - | - | -
+expired                  | receive recheck               | ! Run:STALE
 expired                  | doubt                        | ! Run:STALE
 expired                  | vouch                        | ! Run:STALE
 expired                  | withhold                     | ! Run:STALE
@@ -1436,9 +1482,9 @@ expired                  | permit                       | expired | - | approve 
 expired                  | permit again                 | unchanged
 expired                  | permit what is over          | ! Run:STALE
 expired                  | reject an approval           | ! Run:ALREADY_DECIDED
-expired                  | reject by review             | ! Run:ALREADY_DECIDED
-expired                  | refuse review                | expired | - | - | - | -
-cancelled                | receive review               | ! Run:STALE
+expired                  | reject by recheck             | ! Run:ALREADY_DECIDED
+expired                  | refuse recheck                | expired | - | - | - | -
+cancelled                | receive recheck               | ! Run:STALE
 cancelled                | doubt                        | ! Run:STALE
 cancelled                | vouch                        | ! Run:STALE
 cancelled                | withhold                     | ! Run:STALE
@@ -1446,9 +1492,9 @@ cancelled                | permit                       | cancelled | - | approv
 cancelled                | permit again                 | unchanged
 cancelled                | permit what is over          | ! Run:STALE
 cancelled                | reject an approval           | ! Run:ALREADY_DECIDED
-cancelled                | reject by review             | ! Run:ALREADY_DECIDED
-cancelled                | refuse review                | cancelled | - | - | - | -
-escalated                | receive review               | ! Run:STALE
+cancelled                | reject by recheck             | ! Run:ALREADY_DECIDED
+cancelled                | refuse recheck                | cancelled | - | - | - | -
+escalated                | receive recheck               | ! Run:STALE
 escalated                | doubt                        | ! Run:STALE
 escalated                | vouch                        | ! Run:STALE
 escalated                | withhold                     | ! Run:STALE
@@ -1456,9 +1502,9 @@ escalated                | permit                       | escalated | - | approv
 escalated                | permit again                 | unchanged
 escalated                | permit what is over          | ! Run:STALE
 escalated                | reject an approval           | ! Run:ALREADY_DECIDED
-escalated                | reject by review             | ! Run:ALREADY_DECIDED
-escalated                | refuse review                | escalated | - | - | +50m0s | -
-deescalated              | receive review               | ! Run:STALE
+escalated                | reject by recheck             | ! Run:ALREADY_DECIDED
+escalated                | refuse recheck                | escalated | - | - | +50m0s | -
+deescalated              | receive recheck               | ! Run:STALE
 deescalated              | doubt                        | ! Run:STALE
 deescalated              | vouch                        | ! Run:STALE
 deescalated              | withhold                     | ! Run:STALE
@@ -1466,8 +1512,8 @@ deescalated              | permit                       | deescalated | - | appr
 deescalated              | permit again                 | unchanged
 deescalated              | permit what is over          | ! Run:STALE
 deescalated              | reject an approval           | ! Run:ALREADY_DECIDED
-deescalated              | reject by review             | ! Run:ALREADY_DECIDED
-deescalated              | refuse review                | deescalated | - | - | - | -
+deescalated              | reject by recheck             | ! Run:ALREADY_DECIDED
+deescalated              | refuse recheck                | deescalated | - | - | - | -
 granting                 | doubt                        | approved | - | - | +1m0s | -
 granting                 | vouch                        | approved | - | - | +1m0s | -
 granting                 | withhold                     | approved | escalate/in_progress | deescalate | now | -
@@ -1628,6 +1674,76 @@ reminded, requested       | receive approve             | requested | - | approv
 reminded, ends            | remind                      | escalated | - | - | +6m0s | -
 reminded, ends            | receive extend_request      | escalated | - | extend_request | now | -
 more, pending             | receive extend_request of another length | ! Run:NOT_EXTENDABLE
+
+# emergencies, and access that starts later
+prompted                  | receive review              | ! Run:ILLEGAL_MOVE
+prompted                  | reviewed                    | ! Run:ILLEGAL_MOVE
+prompted                  | later                       | ! Run:STALE
+prompted                  | begin                       | ! Run:STALE
+requested                 | receive review              | ! Run:ILLEGAL_MOVE
+requested                 | reviewed                    | ! Run:ILLEGAL_MOVE
+requested                 | later                       | ! Run:STALE
+requested                 | begin                       | ! Run:STALE
+approved                  | receive review              | ! Run:ILLEGAL_MOVE
+approved                  | reviewed                    | ! Run:ILLEGAL_MOVE
+approved                  | later                       | ! Run:STALE
+approved                  | begin                       | ! Run:STALE
+denied                    | receive review              | ! Run:ILLEGAL_MOVE
+denied                    | reviewed                    | ! Run:ILLEGAL_MOVE
+denied                    | later                       | ! Run:STALE
+denied                    | begin                       | ! Run:STALE
+expired                   | receive review              | ! Run:ILLEGAL_MOVE
+expired                   | reviewed                    | ! Run:ILLEGAL_MOVE
+expired                   | later                       | ! Run:STALE
+expired                   | begin                       | ! Run:STALE
+cancelled                 | receive review              | ! Run:ILLEGAL_MOVE
+cancelled                 | reviewed                    | ! Run:ILLEGAL_MOVE
+cancelled                 | later                       | ! Run:STALE
+cancelled                 | begin                       | ! Run:STALE
+escalated                 | receive review              | ! Run:ILLEGAL_MOVE
+escalated                 | reviewed                    | ! Run:ILLEGAL_MOVE
+escalated                 | later                       | ! Run:STALE
+escalated                 | begin                       | ! Run:STALE
+deescalated               | receive review              | ! Run:ILLEGAL_MOVE
+deescalated               | reviewed                    | ! Run:ILLEGAL_MOVE
+deescalated               | later                       | ! Run:STALE
+deescalated               | begin                       | ! Run:STALE
+prompted                  | receive request in an emergency | prompted | - | request | +1m0s | -
+prompted                  | receive request in an emergency by api | ! Auth:FORBIDDEN
+prompted                  | receive request in an emergency for another | ! Auth:FORBIDDEN
+emergency                 | intend                      | approved | - | - | +1m0s | -
+emergency                 | receive approve             | ! Run:ALREADY_DECIDED
+emergency                 | receive cancel              | ! Run:ALREADY_DECIDED
+emergency                 | receive review              | ! Run:ILLEGAL_MOVE
+emergency                 | reviewed                    | ! Run:ILLEGAL_MOVE
+emergency, over           | receive review              | deescalated | - | review | +1m0s | -
+emergency, over           | reviewed                    | deescalated | review | - | - | -
+emergency, over           | reviewed by the requester   | ! Run:SELF_APPROVAL
+emergency, over           | reviewed by an approval     | ! Run:ILLEGAL_MOVE
+emergency, reviewed       | receive review              | ! Run:ALREADY_DECIDED
+emergency, reviewed       | reviewed                    | ! Run:ALREADY_DECIDED
+later                     | later                       | approved | - | - | +50m0s | -
+later                     | begin                       | ! Run:ILLEGAL_MOVE
+later                     | receive cancel              | approved | - | cancel | +1m0s | -
+later                     | receive cancel by approver  | approved | - | cancel | +1m0s | -
+later                     | decide cancel               | cancelled | cancel | - | - | -
+later                     | receive deescalate          | ! DeescalateAPI:INVALID_RUN
+later                     | receive deny                | ! Run:ALREADY_DECIDED
+later, scheduled          | later                       | unchanged
+later, scheduled          | begin                       | ! Run:ILLEGAL_MOVE
+later, scheduled          | decide cancel               | cancelled | cancel | - | - | -
+later, due                | begin                       | approved | - | - | +1m0s | -
+later, due                | receive cancel              | approved | - | cancel | now | -
+later, being called off   | begin                       | ! Run:STALE
+later, started            | begin                       | unchanged
+later, started            | later                       | ! Run:STALE
+later, started            | receive cancel              | ! Run:ALREADY_DECIDED
+later, started            | vouch                       | approved | - | - | +1m0s | -
+later, started            | withhold                    | denied | escalate/in_progress deny | - | +1m0s | -
+emergency, submitted      | route, broken               | approved | request approve | - | +1m0s | -
+emergency, submitted      | route, broken for ever      | ! Run:ILLEGAL_MOVE
+emergency, submitted      | route, broken and denied    | denied | request/intercepted deny | - | - | -
+emergency, submitted      | route, broken and approved  | approved | request approve | - | +1m0s | -
 `
 
 // TestApply_Large: above MaxRunBytes only removal is accepted, and what clocks say.

@@ -11,7 +11,8 @@ const (
 	ButtonDeny    Button = Button(ActionDeny)
 	ButtonCancel  Button = Button(ActionCancel)
 	ButtonEnd     Button = Button(ActionDeescalate)
-	ButtonGiveUp  Button = "give_up" // ActionDeescalate of access that is not there yet
+	ButtonReview  Button = Button(ActionReview) // of what was done in an emergency
+	ButtonGiveUp  Button = "give_up"            // ActionDeescalate of access that is not there yet
 	ButtonRetry   Button = "retry"
 	ButtonAgain   Button = "ask_again" // opens the form of a new request
 
@@ -43,13 +44,15 @@ var buttons = []struct {
 	{ButtonApprove, SideDeciders, (*Run).asks, func(r *Run, who Actor, guest bool) error { return r.MayDecide(who, guest, ActionApprove) }},
 	{ButtonChange, SideDeciders, (*Run).changeable, func(r *Run, who Actor, guest bool) error { return r.MayDecide(who, guest, ActionApprove) }},
 	{ButtonDeny, SideDeciders, (*Run).asks, func(r *Run, who Actor, guest bool) error { return r.MayDecide(who, guest, ActionDeny) }},
-	{ButtonCancel, SideRequester, (*Run).asks, func(r *Run, who Actor, _ bool) error { return r.MayCancel(who) }},
+	{ButtonCancel, SideRequester, (*Run).asks, (*Run).MayCancel},
+	{ButtonCancel, SideDeciders | SideRequester, (*Run).AwaitsStart, (*Run).MayCancel},
 	{ButtonRetry, SideDeciders | SideRequester | SideAdmins, (*Run).retriable, (*Run).mayRetry},
 	{ButtonExtend, SideDeciders, (*Run).asksForMore, func(r *Run, who Actor, guest bool) error { return r.MayDecideExtension(who, guest, ActionExtend) }},
 	{ButtonExtendDeny, SideDeciders, (*Run).asksForMore, func(r *Run, who Actor, guest bool) error { return r.MayDecideExtension(who, guest, ActionExtendDeny) }},
 	{ButtonMore, SideDeciders | SideRequester, (*Run).extendable, (*Run).mayExtend},
 	{ButtonEnd, SideDeciders | SideRequester | SideAdmins, (*Run).endable, (*Run).mayEnd},
 	{ButtonGiveUp, SideDeciders | SideRequester | SideAdmins, (*Run).givable, (*Run).mayEnd},
+	{ButtonReview, SideDeciders, (*Run).AwaitsReview, (*Run).MayReview},
 }
 
 // Buttons lists what people of a side may do with the run now.

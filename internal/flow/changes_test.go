@@ -178,11 +178,11 @@ func TestRun_Barred(t *testing.T) {
 			t.Errorf("self-approval %t: the colleague: %v", self, err)
 		}
 		for _, who := range []Actor{requester, second} {
-			if r.MayCancel(who) != nil || r.MayEnd(who) != nil || r.MayDecide(who, false, ActionDeny) != nil {
+			if r.MayCancel(who, false) != nil || r.MayEnd(who) != nil || r.MayDecide(who, false, ActionDeny) != nil {
 				t.Errorf("%s can't take it back", who.Display())
 			}
 		}
-		if r.MayCancel(outsider) == nil {
+		if r.MayCancel(outsider, false) == nil {
 			t.Error("anybody may cancel")
 		}
 		over := decide(r, t0, ActionCancel, requester)

@@ -16,6 +16,8 @@
 //   - What is asked for, and what is given of it: changes.go.
 //   - More time for access that is there: extend.go. Of what people are reminded, and
 //     when: remind.go.
+//   - Access without approval, in an emergency: breakglass.go. Access that starts
+//     later: later.go.
 //   - What comes next: [Next], and the table of the workflow's steps, in steps.go.
 //   - An entitlement that several runs may share: [Grant] in grant.go, with moves
 //     of its own, because it outlives each of the runs that hold it. How much of it

@@ -32,6 +32,7 @@ const (
 	CodeChanged         Code = "Run:CHANGED"                // it is not any more what the person saw
 	CodeFull            Code = "Run:TOO_LARGE"              // the run has grown so large that only removal is accepted
 	CodeSelfApproval    Code = "Run:SELF_APPROVAL"          // requesters may not approve their own request
+	CodeGlassBroken     Code = "Run:GLASS_BROKEN"           // an earlier emergency of the same person has not ended, or nobody has reviewed it
 	CodeDuplicate       Code = "Run:ALREADY_APPROVED"       // one approval per person
 	CodeIneligible      Code = "Run:REQUESTER_INELIGIBLE"   // the requester is one who may not ask (any more)
 	CodeNoApprover      Code = "Run:NOBODY_CAN_APPROVE"     // fewer possible approvers than required

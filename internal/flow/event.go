@@ -3,10 +3,11 @@ package flow
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 )
 
-// EventName names what happened, in Sym's words (and ours: "cancel" and those about "extend").
+// EventName names what happened, in Sym's words (and ours: "cancel", "review" and those about "extend").
 type EventName string
 
 // The events of a run.
@@ -24,13 +25,14 @@ const (
 	EventExtendDeny     EventName = "extend_deny"
 	EventExtendExpire   EventName = "extend_expire" // nobody decided before the end
 	EventDeescalate     EventName = "deescalate"
+	EventReview         EventName = "review"
 )
 
 // EventNames lists them all, in the order of a run's life.
 var EventNames = []EventName{
 	EventPrompt, EventRequest, EventRequestForward, EventRequestExpire,
 	EventApprove, EventDeny, EventCancel, EventEscalate,
-	EventExtendRequest, EventExtend, EventExtendDeny, EventExtendExpire, EventDeescalate,
+	EventExtendRequest, EventExtend, EventExtendDeny, EventExtendExpire, EventDeescalate, EventReview,
 }
 
 // EventState is Sym's state.status.
@@ -105,12 +107,17 @@ const (
 	KeyEntitlements    = "entitlements"     // how each of several targets stands: its settings, state and error
 	KeyRetriedBy       = "retried_by"       // who pressed Retry, as people read it
 	KeyRetriedAt       = "retried_at"       // when, in RFC 3339
+
+	KeyBreakGlass       = "break_glass"       // true: in an emergency, without approval
+	KeyApprovalsSkipped = "approvals_skipped" // how many approvals it would have taken otherwise
+	KeyStartAt          = "start_at"          // when access is to start, in RFC 3339
 )
 
 // EventKeys lists them all.
 var EventKeys = []string{
 	KeyTarget, KeyTargetSRN, KeyTargetIdentity, KeyDecisionMessage, KeyAsked, KeyVoided, KeyForwardReason, KeyForwardMessage, KeyExpiresAt, KeyExtendBy, KeyExtendReason,
 	KeyDeescalateType, KeyStillHeld, KeyKept, KeyStillGrantedBy, KeyLingering, KeyAgain, KeyWarnings, KeyEntitlements, KeyRetriedBy, KeyRetriedAt,
+	KeyBreakGlass, KeyApprovalsSkipped, KeyStartAt,
 }
 
 // The two ways in which access ends (KeyDeescalateType).
@@ -149,6 +156,16 @@ func (r *Run) amend(id string, change func(*Event)) {
 			return
 		}
 	}
+}
+
+// set gives the event a field, and leaves the map alone that it had its fields from.
+func (e *Event) set(key string, value any) {
+	fields := maps.Clone(e.Fields)
+	if fields == nil {
+		fields = map[string]any{}
+	}
+	fields[key] = value
+	e.Fields = fields
 }
 
 // clipOutput keeps an answer within MaxOutputBytes; a longer one is replaced

@@ -69,6 +69,7 @@ func TestEventNames(t *testing.T) {
 		EventExtendDeny:     {true, false, false},
 		EventExtendExpire:   {false, false, false}, // part of the end, whose hooks are told
 		EventDeescalate:     {true, false, true},
+		EventReview:         {true, false, false},
 	}
 	for _, name := range EventNames {
 		want, ok := table[name]

@@ -163,7 +163,7 @@ func (r *Run) MayExtend(who Actor) error {
 
 // Unasked tells whether the end moves as soon as somebody asks.
 func (r *Run) Unasked() bool {
-	return r.Form.Extend != nil && r.Form.Extend.Approval == ExtendNone
+	return r.Form.Extend != nil && r.Form.Extend.Approval == ExtendNone && !r.MustBeApproved()
 }
 
 // Deciding gives the extension that is to be decided now: nil if there is none, or

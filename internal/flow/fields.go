@@ -22,6 +22,10 @@ type Submission struct {
 	Duration time.Duration
 	// Offered are the targets that the form offered, by name; nil: all of the flow's.
 	Offered []string
+	// StartAt is when access is to start; zero: once it is approved.
+	StartAt time.Time
+	// BreakGlass asks for it without waiting for approval.
+	BreakGlass bool
 }
 
 // Fields lists the inputs of the flow's form, in order. In access flows the

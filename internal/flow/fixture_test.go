@@ -87,6 +87,46 @@ func requestedOf(f *Flow, required int, d time.Duration) Run {
 	})
 }
 
+// emergency is the form of somebody who breaks the glass.
+func emergency(d time.Duration) Receive {
+	in := submitted(d)
+	in.Submission.BreakGlass = true
+	return in
+}
+
+// brokenRoute routes it: it takes two approvals otherwise, and lasts half an hour.
+func brokenRoute(signal string) Route {
+	return Route{
+		SignalID: signal, Tiers: []Tier{{Channel: "#access", Others: []Recipient{{Users: []Actor{admin}}}}}, Longest: 30 * time.Minute,
+		Deciders: Deciders{People: []Actor{approver, second}, Admins: []Actor{admin}, Required: 2},
+	}
+}
+
+// breakingGlass brings a run to approved, by nobody but its requester.
+func breakingGlass(d time.Duration) Run {
+	r := must(started(accessFlow()), t0, emergency(d))
+	return must(r, t0, brokenRoute(r.Signals[0].ID))
+}
+
+// ended grants the access of an approved run, and has it end.
+func ended(r Run) Run {
+	return must(r, t0, intend, Escalate{}, click(ActionDeescalate, requester), Claim{Owner: "worker", Until: t0.Add(time.Minute)}, Deescalate{Owner: "worker"})
+}
+
+// reviewed has an approver review what was done.
+func reviewed(r Run) Run {
+	r = must(r, t0, click(ActionReview, approver))
+	return must(r, t0, Reviewed{SignalID: r.Signals[0].ID})
+}
+
+// requestedFor brings a run to requested whose access is to start at a time.
+func requestedFor(at time.Time, d time.Duration) Run {
+	in := submitted(d)
+	in.Submission.StartAt = at
+	r := must(started(accessFlow()), t0, in)
+	return must(r, t0, route(r.Signals[0].ID, 1))
+}
+
 // click is a person's button.
 func click(a Action, who Actor) Receive { return Receive{Action: a, Actor: who, Channel: ChannelSlack} }
 

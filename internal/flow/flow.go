@@ -254,6 +254,11 @@ type Params struct {
 	ApproveWith ApproveWith `json:"approve_with,omitzero"`
 	// OnBehalf lets people ask for a colleague, in Slack.
 	OnBehalf bool `json:"on_behalf,omitempty"`
+	// BreakGlass lets some have access at once in an emergency; nil: nobody.
+	BreakGlass *BreakGlassParams `json:"break_glass,omitempty"`
+	// StartAt lets people ask for access that starts later; nil: it starts once it
+	// is approved.
+	StartAt *StartAtParams `json:"start_at,omitempty"`
 	// HandlerTimeout bounds one handler; zero stands for DefaultHandlerTimeout.
 	HandlerTimeout Duration `json:"handler_timeout,omitempty"`
 }

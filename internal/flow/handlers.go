@@ -26,7 +26,7 @@ var legacyHandlers = []string{"get_timeout", "get_title", "get_message"}
 var hookEvents = []EventName{
 	EventPrompt, EventRequest, EventRequestForward, EventRequestExpire,
 	EventApprove, EventDeny, EventEscalate,
-	EventExtendRequest, EventExtend, EventExtendDeny, EventDeescalate,
+	EventExtendRequest, EventExtend, EventExtendDeny, EventDeescalate, EventReview,
 }
 
 // HookBefore is the hook that is asked before an event takes place.

@@ -31,15 +31,25 @@ func (f *Flow) SlackNames() []SlackName {
 			names = append(names, SlackName{fmt.Sprintf(path, args...), kind, name})
 		}
 	}
-	for i, approver := range f.Params.Approval.Approvers {
-		kind, who := approverOf(approver)
-		add(kind, who, "approval.approvers[%d]", i)
-	}
-	for i, n := range f.Params.Approval.Notify {
-		add(SlackChannel, n.Channel, "approval.notify[%d].channel", i)
-		for j, email := range n.Users {
-			add(SlackPerson, email, "approval.notify[%d].users[%d]", i, j)
+	people := func(attribute string, list []string) {
+		for i, each := range list {
+			kind, who := approverOf(each)
+			add(kind, who, "%s[%d]", attribute, i)
 		}
+	}
+	notified := func(attribute string, list []Notify) {
+		for i, n := range list {
+			add(SlackChannel, n.Channel, "%s[%d].channel", attribute, i)
+			for j, email := range n.Users {
+				add(SlackPerson, email, "%s[%d].users[%d]", attribute, i, j)
+			}
+		}
+	}
+	people("approval.approvers", f.Params.Approval.Approvers)
+	notified("approval.notify", f.Params.Approval.Notify)
+	if b := f.Params.BreakGlass; b != nil {
+		people("break_glass.who", b.Who)
+		notified("break_glass.notify", b.Notify)
 	}
 	for i, email := range f.Environment.Admins {
 		add(SlackPerson, email, PathAdmins+"[%d]", i)

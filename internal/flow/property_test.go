@@ -21,7 +21,7 @@ var legal = map[Status]map[Status]EventName{
 	"":        {Prompted: ""},
 	Prompted:  {Requested: EventRequest, Approved: EventApprove, Denied: EventDeny, Expired: EventRequestExpire},
 	Requested: {Approved: EventApprove, Denied: EventDeny, Cancelled: EventCancel, Expired: EventRequestExpire},
-	Approved:  {Escalated: EventEscalate, Deescalated: EventDeescalate, Denied: EventDeny},
+	Approved:  {Escalated: EventEscalate, Deescalated: EventDeescalate, Denied: EventDeny, Cancelled: EventCancel},
 	Escalated: {Deescalated: EventDeescalate, Approved: ""}, // what is missing at the target is granted again
 	// What lingers at the target is removed again.
 	Deescalated: {Escalated: ""},
@@ -154,7 +154,10 @@ func (w *world) draw(t *rapid.T) Input {
 	return rapid.SampledFrom([]Input{
 		submitted(rapid.SampledFrom([]time.Duration{0, 30 * time.Second, time.Hour}).Draw(t, "duration")),
 		click(ActionApprove, who), click(ActionApprove, who), w.changing(t, who), w.behalf(t), click(ActionDeny, who), click(ActionCancel, requester), click(ActionDeescalate, who),
-		Receive{Action: ActionReview, Actor: System, Channel: ChannelInternal, Version: "1.0.4"},
+		Receive{Action: ActionRecheck, Actor: System, Channel: ChannelInternal, Version: "1.0.4"},
+		emergency(rapid.SampledFrom([]time.Duration{0, 30 * time.Second, time.Hour}).Draw(t, "in an emergency")),
+		w.later(rapid.SampledFrom([]time.Duration{time.Second, time.Hour, 13 * 24 * time.Hour}).Draw(t, "ahead")),
+		brokenRoute(id), Reviewed{SignalID: id, Hooks: w.hooks(t)}, Later{}, Begin{}, click(ActionReview, who), click(ActionCancel, who),
 		Receive{Action: ActionTimeout, Actor: System, Channel: ChannelInternal, Tier: tier},
 		Receive{Action: ActionUndeliverable, Actor: System, Channel: ChannelInternal, Tier: tier, Message: "no such channel"},
 		Keep{EventID: id, Result: result},
@@ -203,6 +206,13 @@ func (w *world) behalf(t *rapid.T) Input {
 	in := submitted(time.Hour)
 	whom := rapid.SampledFrom([]Actor{requester, approver, outsider}).Draw(t, "whom")
 	in.For = &whom
+	return in
+}
+
+// later asks for access that starts later.
+func (w *world) later(ahead time.Duration) Receive {
+	in := submitted(time.Hour)
+	in.Submission.StartAt = w.now.Add(ahead)
 	return in
 }
 
@@ -318,6 +328,9 @@ func (w *world) work(owner string) Input {
 	if r.Access.Live() && r.Access.Removal.Owner == owner {
 		return w.allDone(EventDeescalate, owner)
 	}
+	if _, first := r.Head(); r.AwaitsStart() && !first && !w.now.Before(r.StartAt) {
+		return Begin{}
+	}
 	if at := r.Deadline(); !at.IsZero() && !w.now.Before(at) {
 		if _, busy := r.Head(); !busy {
 			return news(r, ActionTimeout)
@@ -330,7 +343,12 @@ func (w *world) work(owner string) Input {
 	var in Input
 	switch Next(r) {
 	case StepRoute:
+		if r.BreakGlass != nil {
+			return brokenRoute(head.ID)
+		}
 		return route(head.ID, 1) // nothing else can be done with it
+	case StepLater:
+		return Later{}
 	case StepDecide:
 		if head.ID == "" {
 			call, _ := r.AfterDue()
@@ -338,12 +356,14 @@ func (w *world) work(owner string) Input {
 		}
 		in = Decide{SignalID: head.ID}
 		switch head.Action {
-		case ActionReview:
+		case ActionRecheck:
 			return Refuse{SignalID: head.ID}
 		case ActionExtendRequest:
 			in = AskExtension{SignalID: head.ID}
 		case ActionExtend, ActionExtendDeny:
 			in = DecideExtension{SignalID: head.ID}
+		case ActionReview:
+			in = Reviewed{SignalID: head.ID}
 		}
 	case StepForward:
 		in = Forward{SignalID: head.ID}
@@ -518,7 +538,7 @@ func check(t *rapid.T, before, after Run, in Input, now time.Time) {
 				fail("a second decision: %s", e.ID)
 			}
 		case EventEscalate:
-			if i >= len(before.Events) && (before.Access == nil || before.Access.EventID != e.ID || before.DurationSeconds > 0 && before.Access.End.IsZero()) {
+			if i >= len(before.Events) && (before.Access == nil || before.Access.EventID != e.ID || before.GivenDuration() > 0 && before.Access.End.IsZero()) {
 				fail("escalated without intent")
 			}
 		}
@@ -542,7 +562,8 @@ func check(t *rapid.T, before, after Run, in Input, now time.Time) {
 	}
 	decision, _ := after.Decision()
 	byRule := decision.Channel == ChannelSDK
-	if after.Status == Approved && before.Status == Requested && !byRule && len(after.Approvals) < after.Deciders.Required {
+	byGlass := after.BreakGlass != nil && !after.BreakGlass.At.IsZero()
+	if after.Status == Approved && before.Status != Approved && before.Status != Escalated && !byRule && !byGlass && len(after.Approvals) < after.Deciders.Required {
 		fail("approved by %d of %d", len(after.Approvals), after.Deciders.Required)
 	}
 
@@ -568,17 +589,73 @@ func check(t *rapid.T, before, after Run, in Input, now time.Time) {
 				fail("the end moved from %v to %v", b.End, a.End)
 			}
 		}
-		if latest := a.First.Add(GrantWindow + after.Duration() + time.Duration(after.ExtendedSeconds)*time.Second); a.End.After(latest) || a.End.IsZero() != (after.DurationSeconds == 0) {
+		if latest := a.First.Add(GrantWindow + after.GivenDuration() + time.Duration(after.ExtendedSeconds)*time.Second); a.End.After(latest) || a.End.IsZero() != (after.GivenDuration() == 0) {
 			fail("the end is %v, at the latest it would be %v", a.End, latest)
 		}
 	}
 
 	checkExtension(fail, before, after, now)
+	checkBreakGlass(fail, before, after)
+	checkStart(fail, before, after, now)
 	checkParts(fail, before, after, now)
 	checkDue(fail, after, now)
 	checkRemovable(fail, after, now)
 	if x := after.Execution; x.Token != "" && !x.Active || Next(after) == StepDone && x.Active {
 		fail("execution %+v, next step %s", x, Next(after))
+	}
+}
+
+// checkBreakGlass: access without approval is short, says what it skipped, and is
+// reviewed by another person, once.
+func checkBreakGlass(fail func(string, ...any), before, after Run) {
+	b := after.BreakGlass
+	if b == nil {
+		if before.BreakGlass != nil {
+			fail("an emergency was forgotten")
+		}
+		return
+	}
+	if a := after.Access; a != nil && (b.At.IsZero() || a.End.IsZero() || a.End.After(a.First.Add(GrantWindow+time.Duration(b.LongestSeconds)*time.Second))) {
+		fail("granted without approval until %v", a.End)
+	}
+	if after.Status == Approved {
+		e, ok := after.Last(EventApprove)
+		if !ok || e.Fields[KeyBreakGlass] != true || fmt.Sprint(e.Fields[KeyApprovalsSkipped]) != strconv.Itoa(b.Skipped) || b.Skipped < 1 || !e.Actor.Is(after.Requester) {
+			fail("approved without saying how")
+		}
+	}
+	if after.MayDecide(after.Requester, false, ActionApprove) == nil || after.MayReview(after.Requester, false) == nil {
+		fail("the requester may approve or review it")
+	}
+	if b.Review == nil {
+		return
+	}
+	if after.Asks(b.Review.Actor) || !b.At.Before(b.Review.At) && b.Review.At.Before(b.At) {
+		fail("reviewed by its requester, or before it was")
+	}
+	if old := before.BreakGlass.Review; old != nil && !reflect.DeepEqual(old, b.Review) {
+		fail("reviewed twice")
+	}
+}
+
+// checkStart: nothing is begun before its start, and never once it was called off.
+func checkStart(fail func(string, ...any), before, after Run, now time.Time) {
+	if after.StartAt.IsZero() {
+		return
+	}
+	if after.Access != nil && (after.Started.IsZero() || after.Access.First.Before(after.StartAt)) {
+		fail("granted before its start")
+	}
+	if !before.Started.IsZero() && !before.Started.Equal(after.Started) {
+		fail("started twice")
+	}
+	if !after.Started.IsZero() && after.Started.Before(after.StartAt) {
+		fail("started early")
+	}
+	if after.AwaitsStart() && after.Scheduled {
+		if _, busy := after.Head(); !busy && len(after.After) == 0 && !after.Due.Equal(after.StartAt) {
+			fail("starts at %v, and is due %v", after.StartAt, after.Due)
+		}
 	}
 }
 
@@ -588,7 +665,7 @@ func checkDue(fail func(string, ...any), r Run, now time.Time) {
 	step := Next(r)
 	_, waiting := r.Head()
 	_, after := r.AfterDue()
-	needs := waiting || after || ends || step != StepDone || r.Status == Prompted
+	needs := r.AwaitsStart() || waiting || after || ends || step != StepDone || r.Status == Prompted
 	if step == StepAwait && r.Deadline().IsZero() { // until somebody presses Retry
 		needs = ends
 	}
@@ -711,7 +788,7 @@ func checkParts(fail func(string, ...any), before, after Run, now time.Time) {
 	if after.Status == Approved && !after.removing() && after.Error == nil && Next(after) == StepDone {
 		fail("nothing is done about what is not granted")
 	}
-	if !a.Seen.IsZero() && after.DurationSeconds > 0 && before.Access != nil && before.Access.Seen.IsZero() && a.End.After(now.Add(after.Duration())) {
+	if !a.Seen.IsZero() && after.GivenDuration() > 0 && before.Access != nil && before.Access.Seen.IsZero() && a.End.After(now.Add(after.GivenDuration())) {
 		fail("it ends at %v, and was seen before %v", a.End, now)
 	}
 }

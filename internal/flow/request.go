@@ -115,7 +115,7 @@ func (r *Run) MayDecide(who Actor, guest bool, action Action) error {
 		return Errorf(CodeForbidden, "guests of the workspace can't decide requests of this flow")
 	}
 	if action == ActionApprove {
-		if err := r.Barred(who, d.AllowSelfApproval); err != nil {
+		if err := r.Barred(who, d.AllowSelfApproval && !r.MustBeApproved()); err != nil {
 			return err
 		}
 	}
@@ -184,10 +184,17 @@ func (r *Run) MaySee(who Actor, guest bool) error {
 }
 
 // MayCancel returns nil if the actor may withdraw the request, and an error of
-// CodeForbidden if not.
-func (r *Run) MayCancel(who Actor) error {
+// CodeForbidden if not. Access that starts later is cancelled by those who may
+// decide the request, too, until it does.
+func (r *Run) MayCancel(who Actor, guest bool) error {
 	if r.Requester.Is(who) || r.Asker != nil && r.Asker.Is(who) {
 		return nil
+	}
+	if r.AwaitsStart() {
+		if r.MayDecide(who, guest, ActionCancel) == nil {
+			return nil
+		}
+		return Errorf(CodeForbidden, "only the requester and those who may decide the request can cancel it")
 	}
 	return Errorf(CodeForbidden, "only the requester can cancel a request")
 }
@@ -206,6 +213,9 @@ type Route struct {
 	Hooks    []string // those that the flow may define
 	// Vouched is when the directory said that the requester may ask.
 	Vouched time.Time
+	// Longest is how long access without approval may last, for a request that is
+	// made in an emergency.
+	Longest time.Duration
 }
 
 func (in Route) apply(r *Run, now time.Time) error {
@@ -218,6 +228,9 @@ func (in Route) apply(r *Run, now time.Time) error {
 	}
 	if (len(in.Tiers) == 0 || in.Deciders.Required < 1) && in.Ruling == nil {
 		return Errorf(CodeIllegal, "a request needs somebody to ask, and at least one approval")
+	}
+	if r.BreakGlass != nil && in.Ruling != nil && in.Ruling.Event == EventApprove {
+		in.Ruling = nil // a rule's approval makes it no less of an emergency
 	}
 	terms := in.Terms
 	if in.Ruling == nil { // else it was asked as it was, and the ruling gives what is given
@@ -233,13 +246,19 @@ func (in Route) apply(r *Run, now time.Time) error {
 	e := Event{ID: s.ID, Name: EventRequest, Actor: s.Actor, Channel: s.Channel, At: s.At, State: StateCompleted, Fields: in.Fields}
 	r.Lingers = in.Lingers
 	if r.Identity = in.Identity; r.Identity != "" {
-		e.Fields = maps.Clone(e.Fields)
-		if e.Fields == nil {
-			e.Fields = map[string]any{}
-		}
-		e.Fields[KeyTargetIdentity] = r.Identity
+		e.set(KeyTargetIdentity, r.Identity)
 	}
-	return r.conclude(e, in.Ruling, terms, in.Hooks, now)
+	if !r.StartAt.IsZero() {
+		e.set(KeyStartAt, r.StartAt.Format(time.RFC3339Nano))
+	}
+	if r.BreakGlass == nil {
+		return r.conclude(e, in.Ruling, terms, in.Hooks, now)
+	}
+	e.set(KeyBreakGlass, true)
+	if err := r.conclude(e, in.Ruling, terms, in.Hooks, now); err != nil || r.Status != Requested {
+		return err
+	}
+	return r.breakGlass(s, in.Longest, in.Hooks, now)
 }
 
 // conclude records an event that took place, and what a hook put behind it, on these
@@ -266,8 +285,7 @@ func (r *Run) conclude(e Event, ruling *Ruling, terms *Terms, hooks []string, no
 	r.Error = nil
 	switch ruling.Event {
 	case EventApprove:
-		r.Status = Approved
-		r.reserveGrant(hooks)
+		r.approved(hooks, now)
 	case EventRequestExpire:
 		r.Status = Expired
 	default:
@@ -375,7 +393,7 @@ func (in Decide) apply(r *Run, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if r.Status != Requested {
+	if r.Status != Requested && !(s.Action == ActionCancel && r.AwaitsStart()) {
 		return r.notOpen()
 	}
 	if now, err := r.AskedFor(); err != nil || s.About != "" && s.About != now && s.Action != ActionCancel {
@@ -410,13 +428,13 @@ func (in Decide) apply(r *Run, now time.Time) error {
 		if len(r.Approvals) < r.Deciders.Required {
 			e.State = StateInProgress
 		} else {
-			r.Status = Approved
 			in.Terms.give(r)
+			r.approved(in.Hooks, now)
 		}
 	case ActionDeny:
 		r.Status = Denied
 	case ActionCancel:
-		r.Status = Cancelled
+		r.Status, r.Coming = Cancelled, nil
 	default:
 		return Errorf(CodeIllegal, "%q is not a decision", s.Action)
 	}
@@ -424,9 +442,6 @@ func (in Decide) apply(r *Run, now time.Time) error {
 	if r.Status != Requested {
 		r.Error = nil
 		r.then(e.Name, e.ID, in.Hooks)
-	}
-	if r.Status == Approved {
-		r.reserveGrant(in.Hooks)
 	}
 	return nil
 }

@@ -172,9 +172,18 @@ type Run struct {
 	Approvals []CountedApproval `json:"approvals,omitempty"`
 	// Standing is what the directory said of the requester last.
 	Standing Standing `json:"standing,omitzero"`
-	// Reviewed is the version of the flow in force that the open request was
+	// Rechecked is the version of the flow in force that the open request was
 	// last held to without anybody asking; "" for none.
-	Reviewed string `json:"reviewed,omitempty"`
+	Rechecked string `json:"rechecked,omitempty"`
+
+	// BreakGlass is set where the requester has the access at once, without
+	// approval; nil where they wait for one.
+	BreakGlass *BreakGlass `json:"break_glass,omitempty"`
+	// StartAt is when the access is to start; zero: once it is approved. Scheduled
+	// says that a schedule was made for that, and Started is when the time had come.
+	StartAt   time.Time `json:"start_at,omitzero"`
+	Scheduled bool      `json:"scheduled,omitempty"`
+	Started   time.Time `json:"started,omitzero"`
 
 	Signals []Signal `json:"signals,omitempty"` // not processed yet, oldest first
 	Events  []Event  `json:"events"`
@@ -251,15 +260,16 @@ const (
 	ActionCancel        Action = "cancel"
 	ActionTimeout       Action = "timeout"        // a tier's, or a prompt's, time is over
 	ActionUndeliverable Action = "undeliverable"  // a tier can't be reached
-	ActionReview        Action = "review"         // the configuration, or who the requester is, has changed
+	ActionRecheck       Action = "recheck"        // the configuration, or who the requester is, has changed
 	ActionExtendRequest Action = "extend_request" // somebody asks for more time
 	ActionExtend        Action = "extend"         // and gets it
 	ActionExtendDeny    Action = "extend_deny"    // or not
 	ActionDeescalate    Action = "deescalate"
+	ActionReview        Action = "review" // of what was done in an emergency
 )
 
 // Actions lists them all.
-var Actions = []Action{ActionRequest, ActionApprove, ActionDeny, ActionCancel, ActionTimeout, ActionUndeliverable, ActionReview, ActionExtendRequest, ActionExtend, ActionExtendDeny, ActionDeescalate}
+var Actions = []Action{ActionRequest, ActionApprove, ActionDeny, ActionCancel, ActionTimeout, ActionUndeliverable, ActionRecheck, ActionExtendRequest, ActionExtend, ActionExtendDeny, ActionDeescalate, ActionReview}
 
 // Signal is an event that is not processed yet.
 type Signal struct {

@@ -74,7 +74,7 @@ func TestActor_Is(t *testing.T) {
 	if err := r.MayDecide(next, false, ActionApprove); CodeOf(err) != CodeSelfApproval {
 		t.Errorf("the requester's address approves: %v", err)
 	}
-	if err := r.MayCancel(next); CodeOf(err) != CodeForbidden {
+	if err := r.MayCancel(next, false); CodeOf(err) != CodeForbidden {
 		t.Errorf("another account cancels: %v", err)
 	}
 	if !r.approvedBy(next) {

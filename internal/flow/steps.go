@@ -14,6 +14,7 @@ const (
 	StepAwait    Step = "await"    // wait for a signal or the tier's deadline
 	StepDecide   Step = "decide"   // take the oldest decision
 	StepForward  Step = "forward"  // ask the next tier, or give up
+	StepLater    Step = "later"    // have access that starts later started in time
 	StepVouch    Step = "vouch"    // ask whether the requester may still be granted
 	StepEscalate Step = "escalate" // grant
 	StepExtend   Step = "extend"   // tell the schedule and the target that access ends later
@@ -74,6 +75,7 @@ var Steps = []StepSpec{
 	{Name: StepDecide, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}},
 	{Name: StepForward, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}},
 	{Name: StepVouch, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}},
+	{Name: StepLater, Function: "access", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}},
 	{Name: StepEscalate, Function: "access", Timeout: 5 * time.Minute, Retry: []RetrySpec{passing}},
 	{Name: StepExtend, Function: "access", Timeout: 5 * time.Minute, Retry: []RetrySpec{passing}},
 	{Name: StepDone},
@@ -119,11 +121,16 @@ func Next(r Run) Step {
 	switch {
 	case r.Status == Requested:
 		return StepAwait
+	case r.AwaitsStart():
+		if r.Scheduled {
+			return StepDone // until it begins
+		}
+		return StepLater
 	case r.Status == Approved && !r.ApprovalOnly && !r.removing():
 		if r.Error != nil && (!r.Error.Retryable || r.Error.Attempts >= MaxGrantAttempts) {
 			return StepDone
 		}
-		if r.InDirectory() && r.Standing.At.IsZero() {
+		if (r.InDirectory() || !r.Started.IsZero()) && r.Standing.At.IsZero() {
 			return StepVouch
 		}
 		return StepEscalate
@@ -361,8 +368,8 @@ func (r *Run) WorkDue() time.Time {
 		}
 		earliest(overdue)
 	}
-	if end, ok := r.EndDue(); ok {
-		earliest(end)
+	if acts, ok := r.ActsAt(); ok {
+		earliest(acts)
 	}
 	return at
 }

@@ -22,7 +22,10 @@ extend           | decide   | decide    | decide   | decide  | decide  | decide 
 extend_deny      | decide   | decide    | decide   | decide  | decide  | decide    | decide    | decide      | decide        | decide
 untold           | done     | await     | escalate | done    | done    | done      | extend    | done        | done          | done
 deescalate       | done     | await     | done     | done    | done    | done      | done      | done        | done          | done
+recheck          | decide   | decide    | decide   | decide  | decide  | decide    | decide    | decide      | decide        | decide
 review           | decide   | decide    | decide   | decide  | decide  | decide    | decide    | decide      | decide        | decide
+later            | done     | await     | later    | done    | done    | done      | done      | done        | done          | done
+later, scheduled | done     | await     | done     | done    | done    | done      | done      | done        | done          | done
 in doubt         | done     | await     | vouch    | done    | done    | done      | done      | done        | done          | done
 after            | decide   | decide    | decide   | decide  | decide  | decide    | decide    | decide      | decide        | decide
 error: again     | done     | await     | escalate | done    | done    | done      | done      | done        | done          | done
@@ -42,6 +45,8 @@ func TestNext(t *testing.T) {
 				access.Untold, r.Access = &Untold{}, &access
 			}
 		},
+		"later":            func(r *Run) { r.StartAt = t0.Add(time.Hour) },
+		"later, scheduled": func(r *Run) { r.StartAt, r.Scheduled = t0.Add(time.Hour), true },
 		"error: again": func(r *Run) {
 			r.Error = &Failure{Step: EventEscalate, Retryable: true, Attempts: MaxGrantAttempts - 1}
 		},

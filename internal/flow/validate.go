@@ -102,6 +102,8 @@ func (f *Flow) Validate() []Fault {
 	v.extend()
 	v.approval()
 	v.changes()
+	v.breakGlass()
+	v.startAt()
 	v.lambdaCalls()
 	v.handlers()
 	return v.faults
@@ -456,8 +458,14 @@ func (v *validator) approval() {
 	if len(a.Notify) == 0 && !v.Implementation.Defines(HandlerNotifications) && !v.Implementation.Defines(HandlerApprovers) {
 		v.fault("params.approval.notify", `nobody would ever hear of a request: list whom to ask, such as [{channel: "#access-prod"}]`)
 	}
-	for i, n := range a.Notify {
-		path := fmt.Sprintf("params.approval.notify[%d]", i)
+	v.notify("params.approval.notify", a.Notify)
+	v.approvers()
+}
+
+// notify checks whom messages go to.
+func (v *validator) notify(at string, list []Notify) {
+	for i, n := range list {
+		path := fmt.Sprintf("%s[%d]", at, i)
 		switch {
 		case n.Channel == "" && len(n.Users) == 0:
 			v.fault(path, "asks nobody: write channel or users")
@@ -481,33 +489,14 @@ func (v *validator) approval() {
 			v.fault(path+".timeout", "must be more than nothing, such as 30m")
 		}
 	}
-	v.approvers()
 }
 
 func (v *validator) approvers() {
 	a := v.Params.Approval
-	seen := map[string]bool{}
-	people := map[string]bool{}
+	people, counted := v.people("params.approval.approvers", "approver", a.Approvers)
+	counted = counted && len(a.Approvers) > 0 // whether the number of those who may approve is known
 	for _, email := range v.Environment.Admins {
 		people[strings.ToLower(email)] = true
-	}
-	counted := len(a.Approvers) > 0 // whether the number of those who may approve is known
-	for i, s := range a.Approvers {
-		path := fmt.Sprintf("params.approval.approvers[%d]", i)
-		kind, who, _ := strings.Cut(s, ":")
-		switch {
-		case kind == "user" && emailPattern.MatchString(who):
-			people[strings.ToLower(who)] = true
-		case kind == "group" && groupPattern().MatchString(who):
-			counted = false
-		default:
-			v.fault(path, "%q names no approver: write group:<handle of a Slack user group> or user:<e-mail address>", Clip(s, 90))
-			counted = false
-		}
-		if seen[strings.ToLower(s)] {
-			v.fault(path, "%q is there twice: remove one", Clip(s, 90))
-		}
-		seen[strings.ToLower(s)] = true
 	}
 	switch {
 	case a.Required < 1:
@@ -536,6 +525,31 @@ func (v *validator) lambdaCalls() {
 		}
 		hook.call.checkReferences(v.Flow, hook.path+".payload", v.fault)
 	}
+}
+
+// people checks names of people and groups, each of which is to be a noun. It returns the e-mail addresses among
+// them, in lower case, and whether these are all.
+func (v *validator) people(at, noun string, names []string) (emails map[string]bool, all bool) {
+	emails, all = map[string]bool{}, true
+	seen := map[string]bool{}
+	for i, s := range names {
+		path := fmt.Sprintf("%s[%d]", at, i)
+		kind, who, _ := strings.Cut(s, ":")
+		switch {
+		case kind == "user" && emailPattern.MatchString(who):
+			emails[strings.ToLower(who)] = true
+		case kind == "group" && groupPattern().MatchString(who):
+			all = false
+		default:
+			v.fault(path, "%q names no %s: write group:<handle of a Slack user group> or user:<e-mail address>", Clip(s, 90), noun)
+			all = false
+		}
+		if seen[strings.ToLower(s)] {
+			v.fault(path, "%q is there twice: remove one", Clip(s, 90))
+		}
+		seen[strings.ToLower(s)] = true
+	}
+	return emails, all
 }
 
 // lazily compiles a pattern when it is first used. Large ones take long to

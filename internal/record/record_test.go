@@ -93,6 +93,22 @@ func (s *story) request() *story {
 	return s
 }
 
+// breakGlass brings the run to where it is approved by nobody but its requester.
+func (s *story) breakGlass() *story {
+	s.t.Helper()
+	sub, err := accessFlow().Submit(map[string]any{"reason": "The orders are down", "target_id": "orders-db", "duration": "10m"})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	sub.BreakGlass = true
+	id := s.signal(flow.Receive{Action: flow.ActionRequest, Actor: alice, Channel: s.run.Source, Submission: &sub})
+	s.apply(flow.Route{
+		SignalID: id, Deciders: flow.Deciders{Members: true, Required: 2}, Longest: 5 * time.Minute,
+		Tiers: []flow.Tier{{Channel: "#access-prod", Others: []flow.Recipient{{Channel: "#sym-errors"}}}},
+	})
+	return s
+}
+
 func (s *story) decide(action flow.Action, who flow.Actor, message string) *story {
 	s.t.Helper()
 	s.apply(flow.Decide{SignalID: s.signal(flow.Receive{Action: action, Actor: who, Channel: flow.ChannelSlack, Message: message})})
@@ -180,6 +196,12 @@ func records(t *testing.T) map[string]events.AuditRecord {
 	lapsed.now = lapsed.run.Access.End
 	lapsed.claim().apply(flow.Deescalate{Owner: "worker"})
 	out["extend_expire"] = record.Of(lapsed.run, lapsed.run.Events[len(lapsed.run.Events)-2])
+	out["break_glass"] = newStory(t, "break glass", true).breakGlass().last()
+	review := newStory(t, "review", true).breakGlass().escalate()
+	review.now = review.run.Access.End
+	review.claim().apply(flow.Deescalate{Owner: "worker"})
+	review.apply(flow.Reviewed{SignalID: review.signal(flow.Receive{Action: flow.ActionReview, Actor: bob, Channel: flow.ChannelSlack, Message: "Looked at what was run"})})
+	out["review"] = review.last()
 	return out
 }
 

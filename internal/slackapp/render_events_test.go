@@ -29,6 +29,7 @@ func TestRenderEvents(t *testing.T) {
 		flow.EventExtendExpire:   {"nobody decided", "An attempt to extend your access to *Orders database* *failed*", click, "Extending access failed"},
 		flow.EventDeescalate:     {"🔒 *Your access* to *Orders database* *is over*", "*Taking your access* to *Orders database* *away failed*", click, "Taking access away failed"},
 	}
+	table[flow.EventReview] = struct{ took, failed, refused, trouble string }{"👀 <@U0BOB> *reviewed* your access to *Orders database*", "", "Your review did not count", step}
 	failure := []flow.Failure{{Code: flow.CodeStrategy, Message: "no"}}
 	for _, name := range flow.EventNames {
 		want, ok := table[name]

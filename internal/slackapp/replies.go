@@ -92,6 +92,8 @@ func (c *card) news(e flow.Event) string {
 		text = "⛔ *More time was denied* " + byWhom(e) + "."
 	case e.Name == flow.EventExtendExpire:
 		text = "⌛ *More time* was not decided before the end."
+	case e.Name == flow.EventReview:
+		text = "👀 " + mention(e.Actor) + " *has reviewed* what was done without approval."
 	case e.Name == flow.EventEscalate:
 		text = "🔓 *Access was granted*."
 	case c.givenUp(e):
@@ -187,6 +189,10 @@ func (c *card) outcome(e flow.Event) string {
 		text = "⌛ Your request for " + what + " *expired*: it could not be delivered, so that nobody has seen it. You may ask again."
 	case e.Name == flow.EventRequestExpire:
 		text = "⌛ Your request for " + what + " *expired*: nobody decided in time. You may ask again."
+	case e.Name == flow.EventReview:
+		text = "👀 " + mention(e.Actor) + " *reviewed* your access to " + what + ", which you had without approval."
+	case e.Name == flow.EventCancel && !c.StartAt.IsZero() && !e.Actor.Is(c.Requester):
+		text = "↩️ " + mention(e.Actor) + " *cancelled* your access to " + what + ", before it began."
 	case e.Name == flow.EventCancel:
 		text = "↩️ Your request for " + what + " was withdrawn."
 	case e.Name == flow.EventEscalate:
@@ -322,6 +328,7 @@ func (c *card) refused(e flow.Event) string {
 	deed := map[flow.EventName]string{
 		flow.EventRequest: "Your request", flow.EventApprove: "Your approval", flow.EventDeny: "Your denial", flow.EventCancel: "Your withdrawal",
 		flow.EventExtendRequest: "Your wish for more time", flow.EventExtend: "Your approval", flow.EventExtendDeny: "Your denial",
+		flow.EventReview: "Your review",
 	}[e.Name]
 	if deed == "" {
 		deed = "Your click"

@@ -296,12 +296,17 @@ func (c *card) deed(e flow.Event, who string) string {
 		if e.State == flow.StateInProgress {
 			return "☑️ " + who + " *approved*; it needed more approvals"
 		}
+		if e.Fields[flow.KeyBreakGlass] == true {
+			return "🚨 " + who + " *took it without approval*, in an emergency"
+		}
 		return "✅ " + who + " *approved*"
 	case flow.EventDeny:
 		if who == "the system" {
 			return "⛔ *Closed*: it " + closed(e)
 		}
 		return "⛔ " + who + " *denied*"
+	case flow.EventReview:
+		return "👀 " + who + " *reviewed it*"
 	case flow.EventCancel:
 		return "↩️ " + who + " *withdrew it*"
 	case flow.EventEscalate:
@@ -345,7 +350,7 @@ func (c *card) failure(e flow.Event, who string) string {
 		return "✋ " + who + " *may not ask* with this form"
 	}
 	what := map[flow.EventName]string{
-		flow.EventRequest: "request", flow.EventApprove: "approval", flow.EventDeny: "denial", flow.EventCancel: "withdrawal",
+		flow.EventRequest: "request", flow.EventApprove: "approval", flow.EventDeny: "denial", flow.EventCancel: "withdrawal", flow.EventReview: "review",
 		flow.EventExtendRequest: "wish for more time", flow.EventExtend: "approval", flow.EventExtendDeny: "denial",
 	}[e.Name]
 	return "✋ The " + what + " of " + who + " *did not count*"

@@ -14,6 +14,7 @@ const (
 	KindRun         Kind = "run#"             // a run with its events, by id: flow.Run
 	KindGrant       Kind = "grant#"           // an entitlement and who holds it, by the entitlement's key: flow.Grant
 	KindSick        Kind = "sick#"            // a target that leaves calls unanswered, by its name: flow.Sickness
+	KindGlass       Kind = "glass#"           // the last emergency of a person, by Slack's team and id
 	KindMessages    Kind = "msg#"             // the Slack messages that show a run, by its id: []Message
 	KindForm        Kind = "form#"            // an open form that handlers have a say in, by its run's id: flow.OpenForm
 	KindUser        Kind = "user#"            // a person, by our id
@@ -46,7 +47,7 @@ const (
 // Kinds lists all kinds.
 func Kinds() []Kind {
 	return []Kind{
-		KindRun, KindGrant, KindSick, KindLimit, KindLinger, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue, KindHome, KindLive, KindWait, KindStat, KindDelivery, KindNotice,
+		KindRun, KindGrant, KindSick, KindLimit, KindLinger, KindGlass, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue, KindHome, KindLive, KindWait, KindStat, KindDelivery, KindNotice,
 		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped, KindRound, KindDrift,
 	}
 }

@@ -109,6 +109,9 @@ func TestKinds_Written(t *testing.T) {
 			_, err := store.Sick{Store: w}.Change(ctx, "http/databases/db", func(s flow.Sickness) flow.Sickness { return s.TimedOut("run", true, start) })
 			return err
 		},
+		"glass": func() error {
+			return store.Glass{Store: w}.Claim(ctx, alice(), "run", nil)
+		},
 		"messages": func() error {
 			return store.Messages{Store: w}.Save(ctx, "run", store.Message{MessageRef: flow.MessageRef{Channel: "C1", TS: "1.1"}})
 		},

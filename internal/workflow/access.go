@@ -40,13 +40,13 @@ type Access struct {
 	CallTimeout time.Duration
 	// Within bounds work, which includes those calls; nil is context.WithTimeout.
 	Within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
-	// Ahead is how much too early calls of Deescalate may come: it waits for
-	// the exact end. Ends nearer than that get no schedule but a direct call.
+	// Ahead is how much too early calls of OnTime may come: it waits for the exact
+	// end, or start. What is nearer than that gets no schedule but a direct call.
 	// Zero where the schedule is exact.
 	Ahead time.Duration
 }
 
-// Schedule fires once at a time, by calling [Access.Deescalate] with the id.
+// Schedule fires once at a time, by calling [Access.OnTime] with the id.
 type Schedule interface {
 	// Set makes or moves the schedule of a run. For a time that is over, it
 	// fires as soon as it can.
@@ -154,22 +154,24 @@ func (a *Access) yield(ctx context.Context, key string, lease flow.Lease) {
 	}
 }
 
-// arm sees to it that Deescalate is called when the run's access is to end.
-// Should that fail, the sweep finds the run by its due time.
+// arm sees to it that OnTime is called when the run's access is to end. Should that
+// fail, the sweep finds the run by its due time.
 func (a *Access) arm(ctx context.Context, r flow.Run) {
-	at, ok := r.EndDue()
-	if !ok {
-		return
+	if err := a.schedule(ctx, r); err != nil {
+		a.Log.ErrorContext(ctx, "removal could not be scheduled, the sweep will find it", "run", r.ID, "error", err)
 	}
-	var err error
-	if at.Sub(a.Clock.Now()) < a.Ahead && !r.PutOff(flow.EventDeescalate) {
-		err = a.Remover.Remove(ctx, r.ID)
-	} else {
-		err = a.Schedule.Set(ctx, r.ID, at)
+}
+
+// schedule has OnTime called when it is time for the run's access to start or to end.
+func (a *Access) schedule(ctx context.Context, r flow.Run) error {
+	at, ok := r.ActsAt()
+	switch {
+	case !ok:
+		return nil
+	case at.Sub(a.Clock.Now()) < a.Ahead && !r.PutOff(flow.EventDeescalate):
+		return a.Remover.Remove(ctx, r.ID)
 	}
-	if err != nil {
-		a.Log.ErrorContext(ctx, "removal could not be scheduled, the sweep will find it", "run", r.ID, "end", at, "error", err)
-	}
+	return a.Schedule.Set(ctx, r.ID, at)
 }
 
 func (a *Access) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {

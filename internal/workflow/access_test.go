@@ -145,7 +145,7 @@ func TestAccess_ScheduleFires(t *testing.T) {
 		w := newWorld(t)
 		id := w.ask(asker, "a")
 		w.click(id, flow.ActionApprove, first)
-		if err := w.access.Deescalate(t.Context(), id); err != nil {
+		if err := w.access.OnTime(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
 		w.want(id, flow.Escalated)
@@ -160,7 +160,7 @@ func TestAccess_ScheduleFires(t *testing.T) {
 		w.click(id, flow.ActionApprove, first)
 		w.pass(grantedFor)
 		for range 2 {
-			if err := w.access.Deescalate(t.Context(), id); err != nil {
+			if err := w.access.OnTime(t.Context(), id); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -176,7 +176,7 @@ func TestAccess_ScheduleFires(t *testing.T) {
 		w.pass(grantedFor - 40*time.Second)
 		w.access.Ahead = time.Minute
 		done := make(chan error)
-		go func() { done <- w.access.Deescalate(t.Context(), id) }()
+		go func() { done <- w.access.OnTime(t.Context(), id) }()
 		if err := w.clock.BlockUntilContext(t.Context(), 1); err != nil {
 			t.Fatal(err)
 		}
@@ -519,7 +519,7 @@ func TestAccess_ClaimIsOver(t *testing.T) {
 			})
 			must(t, err)
 		}
-		must(t, w.access.Deescalate(t.Context(), id))
+		must(t, w.access.OnTime(t.Context(), id))
 		if r := w.want(id, flow.Escalated); r.Access.Removal.Owner != "another" || r.Error != nil {
 			t.Errorf("after %q: removal %+v, error %+v", f, r.Access.Removal, r.Error)
 		}

@@ -42,6 +42,9 @@ func (a Approval) decide(ctx context.Context, r flow.Run, signal flow.Signal) (f
 		return a.extension(ctx, f, r, signal)
 	}
 	e := underway(r, signal)
+	if signal.Action == flow.ActionReview {
+		return a.review(ctx, f, r, e, signal)
+	}
 	var now counts
 	if r.Status == flow.Requested && signal.Action != flow.ActionCancel {
 		r, now, err = a.recheck(ctx, f, r, signal)
@@ -57,7 +60,7 @@ func (a Approval) decide(ctx context.Context, r flow.Run, signal flow.Signal) (f
 			return r, err
 		}
 	}
-	if signal.Action == flow.ActionReview { // nothing is against it, or it is over
+	if signal.Action == flow.ActionRecheck { // nothing is against it, or it is over
 		return a.refuse(ctx, r, e, flow.Failure{})
 	}
 	var lingers int64

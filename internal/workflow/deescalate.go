@@ -10,25 +10,25 @@ import (
 )
 
 // DeescalateInput is what schedules and removers invoke the function with that
-// calls [Access.Deescalate]: an id and nothing else, so that no deploy outdates
+// calls [Access.OnTime]: an id and nothing else, so that no deploy outdates
 // what is scheduled.
 type DeescalateInput struct {
 	Run string `json:"run"`
 }
 
-// Deescalate takes the run's access away, if that is due now or within Ahead:
-// then it waits for the exact end. It is called by the schedule, by the sweep
-// and when somebody asks; a call that comes too early sets the schedule anew,
-// one that comes too late does nothing. It uses what the run and its grants
-// recorded, never today's configuration. An error means that the outcome could
-// not be recorded. It returns nil if the target fails, or needs time: that is
-// recorded, and tried again later.
-func (a *Access) Deescalate(ctx context.Context, id string) error {
+// OnTime does what it is time for: it takes the run's access away, or starts access
+// that was asked for later, if that is due now or within Ahead: then it waits for the
+// exact time. It is called by the schedule, by the sweep and when somebody asks; a
+// call that comes too early sets the schedule anew, one that comes too late does
+// nothing. Taking away uses what the run and its grants recorded, never today's
+// configuration. An error means that the outcome could not be recorded. It returns
+// nil if the target fails, or needs time: that is recorded, and tried again later.
+func (a *Access) OnTime(ctx context.Context, id string) error {
 	r, err := a.Runs.Get(ctx, id)
 	if err != nil {
 		return err
 	}
-	at, ok := r.EndDue()
+	at, ok := r.ActsAt()
 	if !ok {
 		return a.Schedule.Delete(ctx, id)
 	}
@@ -44,6 +44,9 @@ func (a *Access) Deescalate(ctx context.Context, id string) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+	}
+	if r.AwaitsStart() {
+		return a.start(ctx, id)
 	}
 	return a.deescalate(ctx, r)
 }

@@ -15,6 +15,8 @@
 //	               sick.go puts off what would wait for a target that does not answer,
 //	               waiting.go looks again at one that needs time
 //	extend.go      decides whether there is more time, and tells schedules and targets
+//	breakglass.go  lets people have access without approval in an emergency, and
+//	               has it reviewed; later.go starts access that was asked for later
 //	linger.go      asks targets for how long sessions go on after access
 //	limiter.go     keeps the pace at which targets are asked
 //	home.go        keeps what App Home shows, and shows changes of it

@@ -442,7 +442,7 @@ func (w *world) walk(id string, attempt int, step flow.Step, retries int) {
 
 // Remove implements workflow.Remover.
 func (w *world) Remove(_ context.Context, id string) error {
-	w.soon(func() { _ = w.access.Deescalate(w.t.Context(), id) }) // the sweep repeats it
+	w.soon(func() { _ = w.access.OnTime(w.t.Context(), id) }) // the sweep repeats it
 	return nil
 }
 
@@ -757,7 +757,7 @@ func (s *schedule) Set(_ context.Context, id string, at time.Time) error {
 func (s *schedule) arm(id string, at time.Time) {
 	s.world.add(event{at: at, key: "schedule#" + id, do: func() {
 		s.arm(id, s.world.clock.Now().Add(time.Minute))
-		_ = s.world.access.Deescalate(s.world.t.Context(), id) // it fires again
+		_ = s.world.access.OnTime(s.world.t.Context(), id) // it fires again
 	}})
 }
 

@@ -69,7 +69,7 @@ func TestInterleaved(t *testing.T) {
 		return func(ctx context.Context) { _, _ = w.access.Escalate(ctx, id) } // what failed is driven again
 	}
 	deescalate := func(w *world, id string) func(context.Context) {
-		return func(ctx context.Context) { _ = w.access.Deescalate(ctx, id) }
+		return func(ctx context.Context) { _ = w.access.OnTime(ctx, id) }
 	}
 	// prepared asks and approves; granted lets the grant happen, too.
 	prepared := func(w *world, cause string, granted bool) string {
@@ -135,7 +135,7 @@ func TestInterleaved(t *testing.T) {
 			x := ungranted(w, "a")
 			end := func(ctx context.Context) {
 				if err := w.press(x, flow.ActionDeescalate, asker); err == nil { // else it came before the intent
-					_ = w.access.Deescalate(ctx, x)
+					_ = w.access.OnTime(ctx, x)
 				}
 			}
 			return escalate(w, x), end, nil, nil

@@ -200,9 +200,11 @@ func isOutcome(r flow.Run, e flow.Event) bool {
 	}
 	switch e.Name {
 	case flow.EventApprove:
-		return r.ApprovalOnly
-	case flow.EventDeny, flow.EventEscalate, flow.EventExtend, flow.EventExtendDeny, flow.EventDeescalate:
+		return r.ApprovalOnly || e.At.Before(r.StartAt)
+	case flow.EventDeny, flow.EventEscalate, flow.EventExtend, flow.EventExtendDeny, flow.EventDeescalate, flow.EventReview:
 		return true
+	case flow.EventCancel: // of access that was to start later, by somebody who decides
+		return !r.StartAt.IsZero() && !e.Actor.Is(r.Requester)
 	case flow.EventRequestExpire:
 		return len(r.Tiers) > 0 || len(e.Errors) > 0 // a form that was never submitted has nobody to tell
 	}
@@ -215,7 +217,7 @@ func isRefusal(e flow.Event) bool {
 		return e.Name != flow.EventPrompt // that is told in the form's place
 	}
 	switch e.Name {
-	case flow.EventApprove, flow.EventDeny, flow.EventCancel, flow.EventExtendRequest, flow.EventExtend, flow.EventExtendDeny:
+	case flow.EventApprove, flow.EventDeny, flow.EventCancel, flow.EventExtendRequest, flow.EventExtend, flow.EventExtendDeny, flow.EventReview:
 		return e.State != flow.StateCompleted && len(e.Errors) > 0 && e.Count == 0 // steps that failed are counted
 	}
 	return false

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -155,15 +156,21 @@ func (n Notify) missed(ctx context.Context, f *flow.Flow, to Address, cause erro
 // namedBy says what of a flow names a destination: its configuration, or else a
 // handler.
 func (n Notify) namedBy(ctx context.Context, f *flow.Flow, to Address) (string, error) {
-	for i, tier := range f.Params.Approval.Notify {
-		path := fmt.Sprintf("approval.notify[%d]", i)
-		switch {
-		case to.Channel != "" && strings.EqualFold(tier.Channel, to.Channel):
-			place, err := placeOf(ctx, n.Flows, f, path+".channel")
-			return "its " + path + " names" + place, err
-		case to.Channel == "" && namesAll(tier.Users, to.Users):
-			place, err := placeOf(ctx, n.Flows, f, path+".users[0]")
-			return "its " + path + " names" + place, err
+	lists := map[string][]flow.Notify{"approval.notify": f.Params.Approval.Notify}
+	if b := f.Params.BreakGlass; b != nil {
+		lists["break_glass.notify"] = b.Notify
+	}
+	for _, attribute := range slices.Sorted(maps.Keys(lists)) {
+		for i, each := range lists[attribute] {
+			path := fmt.Sprintf("%s[%d]", attribute, i)
+			switch {
+			case to.Channel != "" && strings.EqualFold(each.Channel, to.Channel):
+				place, err := placeOf(ctx, n.Flows, f, path+".channel")
+				return "its " + path + " names" + place, err
+			case to.Channel == "" && namesAll(each.Users, to.Users):
+				place, err := placeOf(ctx, n.Flows, f, path+".users[0]")
+				return "its " + path + " names" + place, err
+			}
 		}
 	}
 	for _, handler := range []string{flow.HandlerNotifications, flow.HandlerApprovers} {

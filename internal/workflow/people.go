@@ -50,6 +50,20 @@ func (p People) byEmail(ctx context.Context, email string) ([]store.User, error)
 	return slices.DeleteFunc(found, func(u store.User) bool { return u.Unconfirmed }), err
 }
 
+// named finds the people whom a configuration names by "group:<handle>" or
+// "user:<e-mail address>". The error has flow.CodeUnknownUser if there is no such
+// group; of an address that nobody has, it returns an empty list.
+func (p People) named(ctx context.Context, name string) ([]store.User, error) {
+	kind, who, _ := strings.Cut(name, ":")
+	switch kind {
+	case "group":
+		return p.Directory.Group(ctx, who)
+	case "user":
+		return p.byEmail(ctx, who)
+	}
+	return nil, nil // the configuration's checks let no other through
+}
+
 // bySlack looks somebody up by Slack's id or by e-mail address. It returns an
 // empty list if there is no such person.
 func (p People) bySlack(ctx context.Context, idOrEmail string) ([]store.User, error) {

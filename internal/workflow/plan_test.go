@@ -30,6 +30,7 @@ func TestPlan_Events(t *testing.T) {
 		flow.EventExtendExpire:   {"", "", "refusal", "outcome trouble"}, // the end is told
 		flow.EventDeescalate:     {"outcome", "outcome trouble", "refusal", "outcome trouble"},
 	}
+	table[flow.EventReview] = table[flow.EventDeny]
 	for _, name := range flow.EventNames {
 		c, ok := table[name]
 		if !ok {

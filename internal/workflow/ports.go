@@ -69,7 +69,8 @@ func (check CheckBound) submitted(f *flow.Flow, sub flow.Submission, err error) 
 	return sub, nil
 }
 
-// Remover asks for a run's access to be taken away, and does not wait for it.
+// Remover asks for a run's access to be taken away, or started, when it is time for
+// that, and does not wait for it.
 type Remover interface {
 	Remove(ctx context.Context, runID string) error
 }

@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
-	"github.com/symflows/symflows/internal/store"
 )
 
 // Route turns a submitted form into an open request: it finds out who may
@@ -22,7 +20,10 @@ func (a Approval) Route(ctx context.Context, id string) (flow.Step, error) {
 	if !ok || signal.Action != flow.ActionRequest {
 		return flow.Next(r), nil
 	}
-	if r, err = a.route(ctx, r, signal); err != nil {
+	glass := r.BreakGlass != nil
+	if r, err = a.route(ctx, r, signal); err != nil && glass && flow.Retryable(err) && a.Now().Sub(signal.At) >= patience {
+		return a.tooLate(ctx, id, signal, err)
+	} else if err != nil {
 		return a.unsent(ctx, id, signal, err)
 	}
 	return flow.Next(r), nil
@@ -101,6 +102,13 @@ func (a Approval) route(ctx context.Context, r flow.Run, signal flow.Signal) (fl
 	if err == nil {
 		tiers, err = a.tiers(ctx, f, v.answer)
 	}
+	var longest time.Duration
+	if err == nil && r.BreakGlass != nil && !denies(v.ruling) {
+		longest, tiers, err = a.breakGlass(ctx, f, r, deciders, tiers)
+		if refusal(err) && flow.CodeOf(err) != flow.CodeLookupRefused {
+			return a.settle(ctx, r.ID, signal.ID, flow.Reject{SignalID: signal.ID, Reason: flow.FailureOf(err), Hooks: f.Hooks()})
+		}
+	}
 	if flow.CodeOf(err) == flow.CodeHandler {
 		return a.hold(ctx, r, e, flow.FailureOf(err))
 	}
@@ -117,9 +125,9 @@ func (a Approval) route(ctx context.Context, r flow.Run, signal flow.Signal) (fl
 	}
 	var in flow.Input = flow.Route{
 		SignalID: signal.ID, Tiers: tiers, Deciders: deciders, Identity: identity, Lingers: lingers,
-		Terms: v.terms, Fields: v.fields, Ruling: v.ruling, Hooks: f.Hooks(), Vouched: vouched,
+		Terms: v.terms, Fields: v.fields, Ruling: v.ruling, Hooks: f.Hooks(), Vouched: vouched, Longest: longest,
 	}
-	if reason := unapprovable(deciders, r); reason != nil && v.ruling == nil {
+	if reason := unapprovable(deciders, r); reason != nil && v.ruling == nil && longest == 0 {
 		in = flow.Reject{SignalID: signal.ID, Reason: flow.FailureOf(reason)}
 	} else if len(tiers) == 0 && v.ruling == nil {
 		return a.hold(ctx, r, e, flow.Failure{
@@ -146,25 +154,10 @@ func (a Approval) deciders(ctx context.Context, f *flow.Flow, said flow.Answer) 
 		AllowGuests: p.AllowGuestInteraction, AllowSelfApproval: p.Approval.AllowSelfApproval,
 		Required: max(p.Approval.Required, 1),
 	}
-	for i, name := range p.Approval.Approvers {
-		kind, who, _ := strings.Cut(name, ":")
-		var found []store.User
-		var err error
-		switch kind {
-		case "group":
-			found, err = a.Directory.Group(ctx, who)
-		case "user":
-			found, err = a.people().byEmail(ctx, who)
-		}
-		if flow.CodeOf(err) == flow.CodeUnknownUser || err == nil && gone(found) {
-			err = a.absent(ctx, f, fmt.Sprintf("approval.approvers[%d]", i), name)
-		}
-		if err != nil {
-			return flow.Deciders{}, err
-		}
-		d.People = add(d.People, found, p.AllowGuestInteraction)
-	}
 	var err error
+	if d.People, err = a.named(ctx, f, "approval.approvers", p.Approval.Approvers, p.AllowGuestInteraction); err != nil {
+		return flow.Deciders{}, err
+	}
 	if d.Admins, err = a.admins(ctx, f); err != nil {
 		return flow.Deciders{}, err
 	}
@@ -175,6 +168,25 @@ func (a Approval) deciders(ctx context.Context, f *flow.Flow, said flow.Answer) 
 		err = a.legacyApprovers(ctx, &d, *said.Approvers)
 	}
 	return d, err
+}
+
+// named lists the people whom an attribute of the flow names as "group:<handle>" and
+// "user:<e-mail address>" as they are now, each once. The error channel hears of
+// names that the directory does not have; they are nobody. It returns an error if
+// the directory can't answer.
+func (a Approval) named(ctx context.Context, f *flow.Flow, attribute string, names []string, guests bool) ([]flow.Actor, error) {
+	var list []flow.Actor
+	for i, name := range names {
+		found, err := a.people().named(ctx, name)
+		if flow.CodeOf(err) == flow.CodeUnknownUser || err == nil && gone(found) {
+			err = a.absent(ctx, f, fmt.Sprintf("%s[%d]", attribute, i), name)
+		}
+		if err != nil {
+			return nil, err
+		}
+		list = add(list, found, guests)
+	}
+	return list, nil
 }
 
 // admins are the people of the environment who may always decide.

@@ -304,7 +304,7 @@ func TestSick_NobodyWaitsAwake(t *testing.T) {
 	w.pass(grantedFor)
 	events := len(w.events)
 	for range 4 { // none of these returns late: nothing moves the clock
-		if err := w.access.Deescalate(t.Context(), id); err != nil {
+		if err := w.access.OnTime(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
 		r := w.run(id)
@@ -359,7 +359,7 @@ func TestSick_ProcessDied(t *testing.T) {
 				}
 			}
 			w.clock.Advance(time.Second)
-			_ = w.access.Deescalate(t.Context(), id)
+			_ = w.access.OnTime(t.Context(), id)
 			if !w.process.dead() || len(w.known(at).Places) != flow.SickPlaces {
 				t.Fatalf("dead %t, %+v", w.process.dead(), w.known(at))
 			}

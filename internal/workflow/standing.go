@@ -53,10 +53,10 @@ type Notices interface {
 
 // Looked is what a look found.
 type Looked struct {
-	Asked    int `json:"asked"`    // people whom the directory was asked about
-	Ended    int `json:"ended"`    // runs whose end was asked for
-	Held     int `json:"held"`     // people whose access is not ended until that is confirmed
-	Reviewed int `json:"reviewed"` // requests whose review was asked for
+	Asked     int `json:"asked"`     // people whom the directory was asked about
+	Ended     int `json:"ended"`     // runs whose end was asked for
+	Held      int `json:"held"`      // people whose access is not ended until that is confirmed
+	Rechecked int `json:"rechecked"` // requests that were held to what is in force
 }
 
 // What is too much to be ended at once: more than maxGone people, or, where
@@ -304,7 +304,7 @@ func (s Standing) requests(ctx context.Context, round *store.Round, l *Looked) e
 		for _, hit := range page.Runs {
 			version := inForce[strings.ToLower(hit.Flow)]
 			stale := func(r flow.Run) bool {
-				return r.Status == flow.Requested && version != r.FlowVersion && (version == "" || version != r.Reviewed)
+				return r.Status == flow.Requested && version != r.FlowVersion && (version == "" || version != r.Rechecked)
 			}
 			if !stale(hit) {
 				continue
@@ -313,12 +313,12 @@ func (s Standing) requests(ctx context.Context, round *store.Round, l *Looked) e
 				if !stale(r) {
 					return nil, flow.ErrUnchanged
 				}
-				return flow.Receive{Action: flow.ActionReview, Actor: flow.System, Channel: flow.ChannelInternal, Version: version}, nil
+				return flow.Receive{Action: flow.ActionRecheck, Actor: flow.System, Channel: flow.ChannelInternal, Version: version}, nil
 			})
 			if err != nil {
 				return err
 			}
-			l.Reviewed++
+			l.Rechecked++
 		}
 		if round.Requests = page.Cursor; round.Requests == "" {
 			round.Walks++
@@ -365,12 +365,12 @@ func (s Standing) deciders(ctx context.Context, round *store.Round, l *Looked) e
 				if r.Status != flow.Requested {
 					return nil, flow.ErrUnchanged
 				}
-				return flow.Receive{Action: flow.ActionReview, Actor: flow.System, Channel: flow.ChannelInternal, Version: inForce[strings.ToLower(r.Flow)]}, nil
+				return flow.Receive{Action: flow.ActionRecheck, Actor: flow.System, Channel: flow.ChannelInternal, Version: inForce[strings.ToLower(r.Flow)]}, nil
 			})
 			if err != nil {
 				return err
 			}
-			l.Reviewed++
+			l.Rechecked++
 		}
 		if walk.Cursor = page.Cursor; walk.Cursor == "" {
 			walk.Done, walk.There, walk.Gone = true, nil, nil

@@ -60,7 +60,7 @@ func rounds(t *testing.T, s workflow.Standing, w *world) (all workflow.Looked) {
 		l, err := s.Look(t.Context())
 		must(t, err)
 		w.settle()
-		all.Asked, all.Ended, all.Reviewed, all.Held = all.Asked+l.Asked, all.Ended+l.Ended, all.Reviewed+l.Reviewed, l.Held
+		all.Asked, all.Ended, all.Rechecked, all.Held = all.Asked+l.Asked, all.Ended+l.Ended, all.Rechecked+l.Rechecked, l.Held
 	}
 	return all
 }
@@ -202,7 +202,7 @@ func TestStanding_Requests(t *testing.T) {
 	w := newWorld(t, func(f *flow.Flow) { f.Params.Approval.Approvers = []string{"user:first@example.com"} })
 	s, _ := w.standing(50)
 	id, other := w.ask(asker, "a"), w.ask(second, "b")
-	if l := rounds(t, s, w); l.Reviewed != 0 {
+	if l := rounds(t, s, w); l.Rechecked != 0 {
 		t.Fatalf("nothing has changed: %+v", l)
 	}
 	next := *w.flow
@@ -213,7 +213,7 @@ func TestStanding_Requests(t *testing.T) {
 		must(t, err)
 	}
 	publish(&next)
-	if l := rounds(t, s, w); l.Reviewed != 2 {
+	if l := rounds(t, s, w); l.Rechecked != 2 {
 		t.Errorf("a new version: %+v", l)
 	}
 	w.want(id, flow.Requested)
@@ -248,7 +248,7 @@ func TestStanding_Deciders(t *testing.T) {
 		w := newWorld(t, named)
 		id, theirs := w.ask(asker, "a"), w.ask(third, "b")
 		s, _ := w.standing(2) // one a look
-		if l := rounds(t, s, w); l.Reviewed != 0 || l.Asked != 1 {
+		if l := rounds(t, s, w); l.Rechecked != 0 || l.Asked != 1 {
 			t.Errorf("looked %+v", l)
 		}
 		w.as(first, store.RoleDeactivated)
@@ -257,7 +257,7 @@ func TestStanding_Deciders(t *testing.T) {
 			t.Errorf("asked again at once: %+v", l)
 		}
 		w.clock.Advance(time.Hour)
-		if l := rounds(t, s, w); l.Reviewed != 1 || l.Asked != 3 {
+		if l := rounds(t, s, w); l.Rechecked != 1 || l.Asked != 3 {
 			t.Errorf("looked %+v", l)
 		}
 		w.wantClosed(theirs, flow.CodeNoApprover) // who is one of the three
@@ -289,7 +289,7 @@ func TestStanding_Deciders(t *testing.T) {
 		w.as(first, store.RoleDeactivated)
 		w.directory.groups["seniors"] = []string{second.SlackID}
 		s, _ := w.standing(50)
-		if l := rounds(t, s, w); l.Reviewed != 1 {
+		if l := rounds(t, s, w); l.Rechecked != 1 {
 			t.Errorf("looked %+v", l)
 		}
 		w.wantClosed(id, flow.CodeNoApprover)
@@ -304,7 +304,7 @@ func TestStanding_Deciders(t *testing.T) {
 		s, _ := w.standing(50)
 		l, err := s.Look(t.Context())
 		must(t, err)
-		if l.Reviewed != 1 {
+		if l.Rechecked != 1 {
 			t.Errorf("looked %+v", l)
 		}
 		w.as(first, store.RoleMember)
@@ -320,7 +320,7 @@ func TestStanding_Deciders(t *testing.T) {
 		id := w.ask(asker, "a")
 		w.directory.fail[""] = errLookup
 		s, _ := w.standing(50)
-		if l := rounds(t, s, w); l.Reviewed != 0 {
+		if l := rounds(t, s, w); l.Rechecked != 0 {
 			t.Errorf("looked %+v", l)
 		}
 		w.want(id, flow.Requested)
@@ -330,7 +330,7 @@ func TestStanding_Deciders(t *testing.T) {
 		w := newWorld(t)
 		w.ask(asker, "a")
 		s, _ := w.standing(50)
-		if l := rounds(t, s, w); l.Reviewed != 0 || l.Asked != 0 {
+		if l := rounds(t, s, w); l.Rechecked != 0 || l.Asked != 0 {
 			t.Errorf("looked %+v", l)
 		}
 	})

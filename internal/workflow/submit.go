@@ -109,9 +109,15 @@ func (s Submit) start(ctx context.Context, in flow.Start, receive *flow.Receive)
 
 // Request submits the form of a run that was prompted. The values are checked
 // against the version of the flow that the form showed; that of FieldFor, if there is
-// one, says for whom it is. Submitting twice changes nothing.
+// one, says for whom it is, that of KeyStartAt when access is to start, and that of
+// KeyBreakGlass whether it is an emergency, of somebody who may have one. Submitting
+// twice changes nothing.
 func (s Submit) Request(ctx context.Context, runID string, who flow.Actor, values map[string]any) (flow.Run, error) {
 	whom, values := forWhom(values)
+	more, values, err := extrasOf(values)
+	if err != nil {
+		return flow.Run{}, err
+	}
 	return s.Runs.Change(ctx, runID, s.Now, func(r flow.Run) (flow.Input, error) {
 		if !r.OpenedBy(who) {
 			return nil, flow.Errorf(flow.CodeForbidden, "this form was opened by somebody else")
@@ -136,6 +142,18 @@ func (s Submit) Request(ctx context.Context, runID string, who flow.Actor, value
 		colleague, err := s.colleague(ctx, f, r, whom, values)
 		if err != nil {
 			return nil, err
+		}
+		sub.StartAt, sub.BreakGlass = more.startAt, more.breakGlass
+		if err := f.CheckStart(sub.StartAt, s.Now()); err != nil {
+			return nil, err
+		}
+		if sub.BreakGlass {
+			if err := f.CheckBreakGlass(sub); err != nil {
+				return nil, err
+			}
+			if err := s.mayBreakGlass(ctx, f, r); err != nil {
+				return nil, err
+			}
 		}
 		return flow.Receive{Action: flow.ActionRequest, Actor: r.Requester, Channel: flow.ChannelSlack, Submission: &sub, For: colleague}, nil
 	})
@@ -172,7 +190,7 @@ func (s Submit) read(ctx context.Context, f *flow.Flow, r flow.Run, values map[s
 // Click is a button that somebody pressed, or an API call that means the same.
 type Click struct {
 	RunID   string
-	Action  flow.Action // approve, deny, cancel, extend, extend_deny or deescalate
+	Action  flow.Action // approve, deny, cancel, extend, extend_deny deescalate or review
 	Actor   store.User
 	Channel flow.Channel
 	Message string           // decision message
@@ -265,6 +283,10 @@ func MayClick(r flow.Run, c Click) error {
 	case flow.ActionApprove, flow.ActionDeny:
 		if r.Status != flow.Requested {
 			return nil // applying the click tells who was first
+		}
+	case flow.ActionReview:
+		if c.Channel != flow.ChannelSlack {
+			return flow.Errorf(flow.CodeForbidden, "people review emergencies, in Slack")
 		}
 	case flow.ActionDeescalate:
 		if c.Channel == flow.ChannelAPI {

@@ -50,7 +50,7 @@ func closes(err error) bool {
 }
 
 // Vouch asks, right before the grant, whether what was approved may be granted
-// still: it was decided longer ago than flow.StandingLasts. What the directory
+// still: it was decided longer ago than flow.StandingLasts, or is to start now. What the directory
 // refuses to say, or leaves unanswered for as long, fails, and waits for Retry.
 func (a Approval) Vouch(ctx context.Context, id string) (flow.Step, error) {
 	r, err := a.Runs.Get(ctx, id)
@@ -65,8 +65,15 @@ func (a Approval) Vouch(ctx context.Context, id string) (flow.Step, error) {
 		return "", again(err)
 	}
 	asked, cause := a.vouch(ctx, r)
+	var current *flow.Flow
 	if cause == nil {
-		_, cause = a.inForce(ctx, r)
+		current, cause = a.inForce(ctx, r)
+	}
+	if cause == nil && !r.Started.IsZero() {
+		cause = a.stillApproved(ctx, f, current, r)
+	}
+	if cause == nil && asked.IsZero() { // a bot, of whom the directory knows nothing
+		asked = a.Now()
 	}
 	var in flow.Input
 	since := r.Standing.Since
@@ -129,7 +136,7 @@ func (a Approval) recheck(ctx context.Context, f *flow.Flow, r flow.Run, signal 
 	if err := unapprovable(common([]flow.Deciders{c.deciders, r.Deciders}), r); err != nil && signal.Action != flow.ActionExtendDeny {
 		return r, c, err
 	}
-	if signal.Action == flow.ActionReview {
+	if signal.Action == flow.ActionRecheck {
 		return r, c, nil
 	}
 	if err := mayStillGive(current, signal.Give); err != nil {
@@ -138,21 +145,9 @@ func (a Approval) recheck(ctx context.Context, f *flow.Flow, r flow.Run, signal 
 	held := r
 	held.Deciders = c.deciders
 	may := func(who flow.Actor) error {
-		u := store.User{Actor: who, Role: store.RoleMember}
-		if who.SlackID != "" {
-			if u, err = a.Directory.User(ctx, who.SlackID); err != nil {
-				if flow.CodeOf(err) == flow.CodeUnknownUser {
-					return flow.Errorf(flow.CodeForbidden, "this user is not in the workspace any more")
-				}
-				return err
-			}
-			former, err := a.Users.Former(ctx, who)
-			if err != nil {
-				return err
-			}
-			if former {
-				return flow.Errorf(flow.CodeForbidden, "the e-mail address with which this was decided belongs to another account now")
-			}
+		u, err := a.still(ctx, who)
+		if err != nil {
+			return err
 		}
 		return MayClick(held, Click{Action: signal.Action, Actor: u})
 	}
@@ -174,6 +169,27 @@ func (a Approval) recheck(ctx context.Context, f *flow.Flow, r flow.Run, signal 
 		}
 	}
 	return r, c, nil
+}
+
+// still finds somebody who has decided, or is about to, as they are now. The error
+// has flow.CodeForbidden if they are not there any more.
+func (a Approval) still(ctx context.Context, who flow.Actor) (store.User, error) {
+	u := store.User{Actor: who, Role: store.RoleMember}
+	if who.SlackID == "" {
+		return u, nil
+	}
+	u, err := a.Directory.User(ctx, who.SlackID)
+	if flow.CodeOf(err) == flow.CodeUnknownUser {
+		return u, flow.Errorf(flow.CodeForbidden, "this user is not in the workspace any more")
+	}
+	if err != nil {
+		return u, err
+	}
+	former, err := a.Users.Former(ctx, who)
+	if err == nil && former {
+		err = flow.Errorf(flow.CodeForbidden, "the e-mail address with which this was decided belongs to another account now")
+	}
+	return u, err
 }
 
 // stillDeciders resolves once more who may decide a request: by the version of
@@ -219,6 +235,9 @@ func (a Approval) permits(ctx context.Context, f *flow.Flow, r flow.Run, signal 
 	var said flow.Answer
 	if result.Answer != nil {
 		said = *result.Answer
+	}
+	if signal.ID == "" { // nobody's: nothing to keep it with
+		return r, said, nil
 	}
 	r, err = a.Runs.Change(ctx, r.ID, a.Now, func(flow.Run) (flow.Input, error) {
 		return flow.Permit{SignalID: signal.ID, Version: f.Version, Answer: said}, nil

@@ -272,7 +272,7 @@ func TestUnseenTwice(t *testing.T) {
 	if r := w.run(id); r.Status != flow.Escalated || r.WaitsForTarget(flow.EventDeescalate) == nil {
 		t.Fatalf("run is %s, waits for %+v", r.Status, r.Access.Waiting)
 	}
-	if err := w.access.Deescalate(t.Context(), id); err != nil { // a schedule that fires meanwhile
+	if err := w.access.OnTime(t.Context(), id); err != nil { // a schedule that fires meanwhile
 		t.Fatal(err)
 	}
 	if err := w.access.Look(t.Context(), id); err != nil { // a message that comes early

@@ -197,6 +197,7 @@ ENUMS = {
     "templates.ApprovalTemplateStep": [
         "prompt", "request", "request_forward", "request_expire", "approve", "deny", "escalate", "deescalate",
         "extend_request", "extend", "extend_deny",  # ours
+        "review",  # ours
     ],
     "templates.TemplateStep": ["ignore"],
     "request_permission.PermissionLevel": ["admin", "member", "all_users"],

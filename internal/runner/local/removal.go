@@ -9,14 +9,14 @@ import (
 	"github.com/symflows/symflows/internal/workflow"
 )
 
-// Deescalate takes a run's access away if that is due; see workflow.Access.
-type Deescalate func(ctx context.Context, runID string) error
+// OnTime takes a run's access away, or starts it, if that is due; see workflow.Access.
+type OnTime func(ctx context.Context, runID string) error
 
-// Remover has access taken away in the background. Removals wait for those of the
+// Remover has access taken away, and started when it was asked for later, in the background. Removals wait for those of the
 // same target only, and for nothing else.
 type Remover struct {
-	Engine     *Engine
-	Deescalate Deescalate
+	Engine *Engine
+	OnTime OnTime
 	// Target names the target that a run's access is at. If it can't tell, it
 	// returns "". If Target is nil, all removals share their places.
 	Target func(ctx context.Context, runID string) string
@@ -52,12 +52,12 @@ func (r *Remover) try(ctx context.Context, runID string) {
 	r.mu.Lock()
 	delete(r.queued, runID) // from here on, it may have read what a later caller has changed
 	r.mu.Unlock()
-	if err := r.Deescalate(ctx, runID); err != nil {
+	if err := r.OnTime(ctx, runID); err != nil {
 		r.Engine.Log.ErrorContext(ctx, "removal could not be carried out, the sweep repeats it", "run", runID, "error", err)
 	}
 }
 
-// Times keeps at what time which run's access is to end.
+// Times keeps at what time which run's access is to end, or to start.
 type Times interface {
 	Set(ctx context.Context, runID string, at time.Time) error
 	Delete(ctx context.Context, runID string) error

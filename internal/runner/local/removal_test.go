@@ -33,7 +33,7 @@ func newRemoving(t *testing.T, kept *times, do func(context.Context, *Schedule, 
 	e, clock := running(t)
 	r := &removing{t: t, clock: clock, times: kept, do: do}
 	names := map[string]string{runA: "a", runB: "b"}
-	remover := &Remover{Engine: e, Deescalate: func(ctx context.Context, id string) error {
+	remover := &Remover{Engine: e, OnTime: func(ctx context.Context, id string) error {
 		r.add(fmt.Sprintf("%s +%s", names[id], clock.Now().Sub(start)))
 		return r.do(ctx, r.Schedule, id)
 	}}

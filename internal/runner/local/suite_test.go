@@ -30,7 +30,7 @@ func TestRemover_Suite(t *testing.T) {
 	workflowtest.Remover(t, func(t *testing.T) (workflow.Remover, func() []string) {
 		e, _ := running(t)
 		done := &journal{}
-		r := &Remover{Engine: e, Deescalate: func(_ context.Context, id string) error { done.add(id); return nil }}
+		r := &Remover{Engine: e, OnTime: func(_ context.Context, id string) error { done.add(id); return nil }}
 		return r, func() []string {
 			idle(t, e)
 			return done.copy()
@@ -43,7 +43,7 @@ func TestSchedule(t *testing.T) {
 	workflowtest.Schedule(t, func(t *testing.T, clock *clockwork.FakeClock) (workflow.Schedule, func() []string) {
 		e := runningBy(t, clock)
 		done := &journal{}
-		r := &Remover{Engine: e, Deescalate: func(_ context.Context, id string) error { done.add(id); return nil }}
+		r := &Remover{Engine: e, OnTime: func(_ context.Context, id string) error { done.add(id); return nil }}
 		return &Schedule{Times: &times{}, Remover: r}, func() []string {
 			idle(t, e)
 			return done.copy()

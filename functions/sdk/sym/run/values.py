@@ -36,6 +36,7 @@ _MAY_RETURN = {
     "extend": ("extend_deny", "ignore"),
     "extend_deny": ("ignore",),
     "deescalate": ("ignore",),
+    "review": ("ignore",),
 }
 
 

@@ -30,7 +30,7 @@ def hook(function: Function) -> Function:
 
     Its name says which: on_ or after_ and one of prompt, request, request_forward,
     request_expire, approve, deny, escalate, extend_request, extend, extend_deny,
-    deescalate. It takes the event; hooks of request_forward take a
+    deescalate, review. It takes the event; hooks of request_forward take a
     RequestForwardContext too.
 
     What an on_… hook returns decides how the run goes on: None lets it go on, an

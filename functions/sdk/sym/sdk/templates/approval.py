@@ -26,6 +26,7 @@ class ApprovalTemplateStep(str, Enum):
     EXTEND_REQUEST = "extend_request"
     EXTEND = "extend"
     EXTEND_DENY = "extend_deny"
+    REVIEW = "review"
 
 
 class ApprovalTemplate(Template):
@@ -172,6 +173,15 @@ class ApprovalTemplate(Template):
             kwargs: fields of the event.
         """
         return _event("deescalate", kwargs, target_srn)
+
+    @classmethod
+    def review(cls, **kwargs: Any) -> TemplateEvent:
+        """Takes the review of access that somebody had without approval.
+
+        Args:
+            kwargs: fields of the event.
+        """
+        return _event("review", kwargs)
 
 
 def _event(
