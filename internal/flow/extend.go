@@ -210,6 +210,9 @@ func (in AskExtension) apply(r *Run, now time.Time) error {
 	if err := r.extendsBy(by, now); err != nil {
 		return err
 	}
+	if in.Ruling != nil && in.Ruling.Event == EventExtend && r.MustBeApproved() {
+		in.Ruling = nil // a rule is nobody who has looked at it
+	}
 	e := s.asEvent()
 	e.State, e.Fields = StateCompleted, withFields(in.Fields, e.Fields)
 	switch {
