@@ -35,6 +35,7 @@
 //   - How fast one system is asked, and who waits for it: [Bookings] in pace.go.
 //   - What customers' Python may answer: answer.go; the code itself: source.go,
 //     filter.go. What customers' Lambda functions are called with: payload.go.
+//   - Requests by a step of a workflow in Slack: builder.go.
 //   - What a configuration names in Slack, and who is asked in vain: inslack.go.
 //   - Names and texts: id.go, srn.go, arn.go, secret.go, duration.go, suggest.go,
 //     json.go.

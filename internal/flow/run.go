@@ -138,6 +138,9 @@ type Run struct {
 	// same Idempotency-Key.
 	RequestDigest string `json:"request_digest,omitempty"`
 
+	// Step is the step of a workflow in Slack that waits for the outcome, by Slack's id
+	// of it; "" where none does.
+	Step string `json:"workflow_step,omitempty"`
 	// Again is the run that was asked for once more with this one; "" for none.
 	Again string `json:"again,omitempty"`
 

@@ -30,7 +30,7 @@
 // payload.go reads what Slack sends, waiting.go waits where it
 // asks to, and trouble.go says what its errors
 // mean. hello.go answers those who speak to the
-// app. manifest.go describes the app to Slack, and doctor.go finds out what a
+// app, and builder.go has the steps that people put into workflows. manifest.go describes the app to Slack, and doctor.go finds out what a
 // workspace lacks of it.
 //
 // The package decides nothing about runs: it asks package workflow, and tells

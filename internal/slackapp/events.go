@@ -17,9 +17,10 @@ import (
 // An error has Slack send the event again. What no repetition mends, is told or
 // logged, and no error.
 var events = map[string]func(*App, context.Context, event) error{
-	"app_home_opened": (*App).homeOpened,
-	"app_mention":     (*App).mentioned,
-	"message":         (*App).spokenTo,
+	"app_home_opened":   (*App).homeOpened,
+	"app_mention":       (*App).mentioned,
+	"function_executed": (*App).stepStarted,
+	"message":           (*App).spokenTo,
 }
 
 // event is an event of Slack's Events API.

@@ -42,6 +42,9 @@ const maxGroup = 7
 // Post sends a message to a channel, to one person, or to a group of two to
 // seven people. A reply whose thread is gone stands by itself.
 func (m Messenger) Post(ctx context.Context, to workflow.Address, body []byte) (channel, ts string, err error) {
+	if to.Step != "" {
+		return "", "", m.completeStep(ctx, to.Step, body)
+	}
 	message, err := content(body)
 	if err != nil {
 		return "", "", err

@@ -23,6 +23,9 @@ import (
 // plain text, which can't mention anybody or link anywhere. The error is about
 // messages that the run does not have.
 func Render(m workflow.Message, r flow.Run) ([]byte, error) {
+	if m.Kind == workflow.KindStep {
+		return stepOutputs(r)
+	}
 	c := card{message: m, Run: r}
 	var text string
 	switch m.Kind {

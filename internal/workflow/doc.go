@@ -3,9 +3,10 @@
 // run by compare-and-swap. Nothing else follows in the same call: the change
 // feed brings the rest.
 //
-//	submit.go      forms and clicks of people; apirequest.go: requests of programs
+//	submit.go      forms and clicks of people; apirequest.go: requests of programs;
 //	               changes.go: what approvals give in place of what is asked for;
-//	               behalf.go: for which colleague a form is
+//	               behalf.go: for which colleague a form is;
+//	               builder.go: of steps of workflows in Slack
 //	forms.go       forms that customers' handlers have a say in
 //	drive.go       moves a run on: resumes its execution, or starts one
 //	approval.go    what the steps that collect a decision share:

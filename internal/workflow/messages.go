@@ -19,6 +19,8 @@ type Address struct {
 	// Thread is the time stamp of the message of the channel to which this one
 	// replies; "" for one that stands by itself.
 	Thread string
+	// Step is, instead of all that, a step of a workflow that ends with the message.
+	Step string
 }
 
 // conversation names where a message goes, for comparing.
@@ -50,6 +52,7 @@ const (
 	KindError   Kind = "error"   // reply in the error channel
 
 	KindRefused Kind = "refused" // to a person who came too late, or is not allowed to
+	KindStep    Kind = "step"    // to the step of a workflow that asked: what has come of it
 )
 
 // card tells whether the message shows the run as it is, with buttons.
@@ -156,6 +159,9 @@ func plan(r flow.Run, errorChannel string) []planned {
 		if trouble != "" && IsTrouble(e) {
 			out = append(out, planned{message: Message{Kind: KindError, EventID: e.ID}, parent: trouble, overtaken: over})
 		}
+	}
+	if _, known := r.StepOutcome(); known && r.Step != "" {
+		out = append(out, planned{message: Message{Kind: KindStep}, to: Address{Step: r.Step}})
 	}
 	return append(cards, append(out, reminders(r, cards[:asking], status)...)...)
 }

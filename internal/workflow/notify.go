@@ -187,7 +187,7 @@ func (x *showing) begin(ctx context.Context, p planned) error {
 	if !ok || p.overtaken {
 		return nil
 	}
-	if to.Channel == "" && len(to.Users) == 0 {
+	if to.Channel == "" && len(to.Users) == 0 && to.Step == "" {
 		return x.undeliverable(ctx, x.run.ID, p.message, flow.Errorf(flow.CodeUndeliverable, "none of the people to ask is in the workspace: correct the flow's approval.notify"))
 	}
 	message := p.message
@@ -202,6 +202,12 @@ func (x *showing) begin(ctx context.Context, p planned) error {
 		x.Log.WarnContext(ctx, "message can't be delivered", "run", x.run.ID, "message", key, "error", err)
 		if asks {
 			return errors.Join(x.missed(ctx, x.flow, to, err), x.undeliverable(ctx, x.run.ID, p.message, err))
+		}
+		if p.message.Kind == KindStep {
+			text := "A workflow in Slack waits for a request of the flow " + x.flow.Name + ", and can't be told what has come of it: " + flow.UserMessage(err) + "."
+			if err := x.Notices.Tell(ctx, "steps of workflows", text, x.flow.Environment.ErrorChannel); err != nil {
+				return err
+			}
 		}
 		if p.message.Kind == KindTrouble || p.message.Kind == KindError {
 			x.Health.lost(to.Channel, err)
