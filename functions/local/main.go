@@ -48,8 +48,9 @@
 //	    confirm that an address belongs to the new one; or all, as those of the
 //	    same people in another workspace.
 //
-//	local slack-manifest [-url URL | -socket]
-//	    Print the manifest of the Slack app for a deployment.
+//	local slack-manifest [-url URL | -socket] [-steps] [-json]
+//	    Print the manifest of the Slack app for a deployment, with the steps of
+//	    Workflow Builder if they are wanted.
 //
 //	local standing confirm [-data DIR]
 //	    End the access of people who were deactivated in Slack, so many at once that

@@ -19,6 +19,7 @@ func manifest(args []string, out io.Writer) error {
 	url := set.String("url", "", "URL that Slack reaches the deployment at (default: that of -outputs)")
 	outputs := set.String("outputs", "cdk.out/outputs.json", "what make deploy has written")
 	socket := set.Bool("socket", false, "for Socket Mode, which needs no URL")
+	steps := set.Bool("steps", false, "with the steps of Workflow Builder, which Slack has in paid workspaces")
 	asJSON := set.Bool("json", false, "as JSON, which Slack's API takes (apps.manifest.create); without the reasons for the scopes")
 	if err := parse(set, args); err != nil {
 		return err
@@ -29,7 +30,7 @@ func manifest(args []string, out io.Writer) error {
 			return fmt.Errorf("%w; or give -url, or -socket", err)
 		}
 	}
-	made := slackapp.NewManifest(slackapp.ManifestOptions{URL: *url})
+	made := slackapp.NewManifest(slackapp.ManifestOptions{URL: *url, Steps: *steps})
 	if *asJSON {
 		encoder := json.NewEncoder(out)
 		encoder.SetIndent("", "  ")

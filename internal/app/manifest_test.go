@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,6 +78,32 @@ func TestManifest_Text(t *testing.T) {
 	for _, s := range slackapp.Scopes() {
 		if s.For == "" || !strings.Contains(string(text), "- "+s.Name+" # "+s.For+"\n") {
 			t.Errorf("nothing says what %s is for:\n%s", s.Name, text)
+		}
+	}
+}
+
+// Steps of Workflow Builder come with all that Slack wants of an app that has some, and
+// no other manifest has any of it.
+func TestManifest_Steps(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]bool{"-socket": false, "-socket -steps": true} {
+		var m slackapp.Manifest
+		if err := json.Unmarshal(manifestAs(t, append(strings.Fields(args), "-json")...), &m); err != nil {
+			t.Fatal(err)
+		}
+		has := slices.Contains(m.Settings.EventSubscriptions.BotEvents, "function_executed")
+		if len(m.Functions) > 0 != want || has != want || m.Settings.OrgDeployEnabled != want || (m.Settings.FunctionRuntime == "remote") != want {
+			t.Errorf("%s: %d steps, settings %+v", args, len(m.Functions), m.Settings)
+		}
+		for id, step := range m.Functions {
+			for name, p := range step.Inputs {
+				if p.Name != name || p.Title == "" || p.Type == "" {
+					t.Errorf("%s has the input %s as %+v", id, name, p)
+				}
+			}
+			if step.Outputs["status"].Type != "string" || step.Outputs["run_id"].Type != "string" {
+				t.Errorf("%s ends with %v", id, step.Outputs)
+			}
 		}
 	}
 }

@@ -40,7 +40,7 @@ func (l *Local) simulate(ctx context.Context, flows *store.Flows) (*slacksim.Sim
 	if l.guide, err = firstSteps(ctx, flows, there); err != nil {
 		return nil, made, err
 	}
-	app := slackapp.NewManifest(slackapp.ManifestOptions{})
+	app := slackapp.NewManifest(slackapp.ManifestOptions{Steps: true})
 	var shortcuts []slacksim.Shortcut
 	for _, s := range app.Features.Shortcuts {
 		shortcuts = append(shortcuts, slacksim.Shortcut{Name: s.Name, CallbackID: s.CallbackID, OnMessages: s.Type == slack.MessageShortcut})

@@ -64,7 +64,15 @@ var verbs = map[string]verb{
 		defer p.target.mu.Unlock()
 		return lines(p.target.calls), nil
 	},
-	"slack":  tellSlack,
+	"slack": tellSlack,
+	// steps lists how the steps of workflows stand.
+	"steps": func(p *product, _ *testscript.TestScript, _ []string) (string, error) {
+		var list []string
+		for _, s := range p.local.Slack.Steps() {
+			list = append(list, strings.TrimSpace(fmt.Sprintf("%s %s %s%s", s.Callback, s.State, s.Outputs["status"], s.Error)))
+		}
+		return lines(list), nil
+	},
 	"replay": replay,
 	"api":    callAPI,
 	"audit":  audited,
@@ -168,6 +176,12 @@ func act(p *product, who slacksim.Person, what string, args []string) (string, e
 			}
 		}
 		return "", errors.New("there is no such message")
+	case "step": // of a workflow that they start
+		_, err := who.StartStep(args[0], "starter", assignments(args[1:]))
+		return "", err
+	case "scheduled-step": // of a workflow that nobody started, or Slack does not say who
+		_, err := who.StartStep(args[0], "", assignments(args[1:]))
+		return "", err
 	case "say":
 		return "", who.Say(strings.Join(args, " "))
 	case "options":

@@ -142,7 +142,7 @@ func whatIsWrong(err error) string {
 	if e, ok := errors.AsType[*flow.Error](err); ok && len(e.Fields) > 0 {
 		var faults []string
 		for _, f := range e.Fields {
-			faults = append(faults, f.Field+" "+f.Message)
+			faults = append(faults, "the field "+f.Field+": "+f.Message)
 		}
 		text = sentence(strings.Join(faults, "; "))
 	}

@@ -10,10 +10,11 @@ import (
 // (docs.slack.dev/reference/app-manifest). It has each right that we use and no
 // other.
 type Manifest struct {
-	Display  slack.Display     `json:"display_information"`
-	Features Features          `json:"features"`
-	OAuth    slack.OAuthConfig `json:"oauth_config"`
-	Settings slack.Settings    `json:"settings"`
+	Display   slack.Display         `json:"display_information"`
+	Features  Features              `json:"features"`
+	Functions map[string]CustomStep `json:"functions,omitempty"`
+	OAuth     slack.OAuthConfig     `json:"oauth_config"`
+	Settings  slack.Settings        `json:"settings"`
 }
 
 // Features are what people see of the app.
@@ -36,6 +37,9 @@ type AppHome struct {
 type ManifestOptions struct {
 	// URL is what Slack reaches us at; "" is for Socket Mode.
 	URL string
+	// Steps adds our steps of Workflow Builder. Slack has that in paid workspaces only,
+	// and wants the app to be one that organisations may install.
+	Steps bool
 }
 
 // NewManifest makes the manifest of an app.
@@ -61,6 +65,11 @@ func NewManifest(o ManifestOptions) Manifest {
 	}
 	for _, s := range Scopes() {
 		m.OAuth.Scopes.Bot = append(m.OAuth.Scopes.Bot, s.Name)
+	}
+	if o.Steps {
+		m.Functions = customSteps()
+		m.Settings.EventSubscriptions.BotEvents = append(m.Settings.EventSubscriptions.BotEvents, "function_executed")
+		m.Settings.OrgDeployEnabled, m.Settings.FunctionRuntime = true, slack.ManifestFunctionRuntimeRemote
 	}
 	if o.URL == "" {
 		m.Settings.SocketModeEnabled = true

@@ -33,29 +33,31 @@ type method struct {
 }
 
 var methods = map[string]method{
-	"auth.test":             {true, (*Sim).authTest},
-	"auth.teams.list":       {false, (*Sim).teamList},
-	"bots.info":             {false, (*Sim).botInfo},
-	"chat.postMessage":      {true, (*Sim).postMessage},
-	"chat.postEphemeral":    {true, (*Sim).postEphemeral},
-	"chat.update":           {true, (*Sim).updateMessage},
-	"chat.delete":           {true, (*Sim).deleteMessage},
-	"chat.getPermalink":     {false, (*Sim).permalink},
-	"views.open":            {true, (*Sim).openView},
-	"views.publish":         {true, (*Sim).publishView},
-	"views.push":            {true, (*Sim).pushView},
-	"views.update":          {true, (*Sim).updateView},
-	"users.info":            {false, (*Sim).userInfo},
-	"users.list":            {false, (*Sim).userList},
-	"users.lookupByEmail":   {false, (*Sim).userByEmail},
-	"users.conversations":   {false, (*Sim).userConversations},
-	"usergroups.list":       {false, (*Sim).groupList},
-	"usergroups.users.list": {false, (*Sim).groupUsers},
-	"conversations.open":    {true, (*Sim).openConversation},
-	"conversations.list":    {false, (*Sim).conversationList},
-	"conversations.info":    {false, (*Sim).conversationInfo},
-	"conversations.members": {false, (*Sim).conversationMembers},
-	"conversations.join":    {true, (*Sim).joinConversation},
+	"auth.test":                 {true, (*Sim).authTest},
+	"auth.teams.list":           {false, (*Sim).teamList},
+	"functions.completeError":   {true, (*Sim).failStep},
+	"functions.completeSuccess": {true, (*Sim).completeStep},
+	"bots.info":                 {false, (*Sim).botInfo},
+	"chat.postMessage":          {true, (*Sim).postMessage},
+	"chat.postEphemeral":        {true, (*Sim).postEphemeral},
+	"chat.update":               {true, (*Sim).updateMessage},
+	"chat.delete":               {true, (*Sim).deleteMessage},
+	"chat.getPermalink":         {false, (*Sim).permalink},
+	"views.open":                {true, (*Sim).openView},
+	"views.publish":             {true, (*Sim).publishView},
+	"views.push":                {true, (*Sim).pushView},
+	"views.update":              {true, (*Sim).updateView},
+	"users.info":                {false, (*Sim).userInfo},
+	"users.list":                {false, (*Sim).userList},
+	"users.lookupByEmail":       {false, (*Sim).userByEmail},
+	"users.conversations":       {false, (*Sim).userConversations},
+	"usergroups.list":           {false, (*Sim).groupList},
+	"usergroups.users.list":     {false, (*Sim).groupUsers},
+	"conversations.open":        {true, (*Sim).openConversation},
+	"conversations.list":        {false, (*Sim).conversationList},
+	"conversations.info":        {false, (*Sim).conversationInfo},
+	"conversations.members":     {false, (*Sim).conversationMembers},
+	"conversations.join":        {true, (*Sim).joinConversation},
 }
 
 // maxBody is more than any legal request has: a view is 250 KB at most.
@@ -127,6 +129,9 @@ func (s *Sim) callAPI(name string, r *http.Request) (object, *apiError) {
 		return refuse("not_authed")
 	case s.config.BotToken:
 	default:
+		if s.stepToken(token) {
+			break
+		}
 		return refuse("invalid_auth")
 	}
 	if missing := s.lacks(name); missing != nil {

@@ -151,19 +151,21 @@ type Sim struct {
 	closing chan struct{}
 	close   func()
 
-	mu        sync.Mutex
-	workspace workspace
-	modals    map[string][]*view    // person → stack of open views
-	homes     map[string]*view      // person → the app's Home tab
-	inputs    map[inputsKey]values  // what people typed into messages
-	offered   map[offerKey][]object // options that the app gave for a query
-	triggers  map[string]*trigger
-	responses map[string]*responseURL
-	faults    []*pendingFault
-	sent      []Delivery
-	views     int // how many were ever opened, for their ids
-	version   int
-	changed   chan struct{} // closed at each change, and replaced
+	mu         sync.Mutex
+	workspace  workspace
+	modals     map[string][]*view    // person → stack of open views
+	homes      map[string]*view      // person → the app's Home tab
+	inputs     map[inputsKey]values  // what people typed into messages
+	offered    map[offerKey][]object // options that the app gave for a query
+	triggers   map[string]*trigger
+	responses  map[string]*responseURL
+	faults     []*pendingFault
+	sent       []Delivery
+	steps      []*Step // of workflows, oldest first; executions has them by Slack's ids
+	executions map[string]*Step
+	views      int // how many were ever opened, for their ids
+	version    int
+	changed    chan struct{} // closed at each change, and replaced
 }
 
 type (
@@ -208,16 +210,17 @@ func New(c Config) (*Sim, error) {
 	c.AppURL, c.BaseURL = strings.TrimSuffix(c.AppURL, "/"), strings.TrimSuffix(c.BaseURL, "/")
 
 	s := &Sim{
-		config:    c,
-		directory: directory{people: c.People, groups: c.Groups},
-		closing:   make(chan struct{}),
-		modals:    map[string][]*view{},
-		homes:     map[string]*view{},
-		inputs:    map[inputsKey]values{},
-		offered:   map[offerKey][]object{},
-		triggers:  map[string]*trigger{},
-		responses: map[string]*responseURL{},
-		changed:   make(chan struct{}),
+		config:     c,
+		directory:  directory{people: c.People, groups: c.Groups},
+		closing:    make(chan struct{}),
+		modals:     map[string][]*view{},
+		homes:      map[string]*view{},
+		inputs:     map[inputsKey]values{},
+		offered:    map[offerKey][]object{},
+		triggers:   map[string]*trigger{},
+		responses:  map[string]*responseURL{},
+		executions: map[string]*Step{},
+		changed:    make(chan struct{}),
 	}
 	s.close = sync.OnceFunc(func() { close(s.closing) })
 	if err := s.directory.validate(); err != nil {
