@@ -19,7 +19,7 @@ func (c *card) reminder(mark string) (string, error) {
 			text += " Need longer? Press Extend… above."
 		}
 	case of == string(flow.RemindDeciders) && c.Tier < len(c.Tiers):
-		text = "⏰ " + c.whom() + "the request of " + mention(c.Requester) + " for " + what + " still waits for a decision"
+		text = "⏰ " + c.whom() + "The request of " + mention(c.Requester) + " for " + what + " still waits for a decision"
 		if ends := c.Tiers[c.Tier].Ends(); !ends.IsZero() {
 			text += ", until " + moment(ends)
 		}
