@@ -238,7 +238,10 @@ func notThere(err error) bool {
 func (w *window) prompt(ctx context.Context, f *flow.Flow, who store.User, cause string, came metadata) (slack.ModalViewRequest, error) {
 	make := func(ctx context.Context) (slack.ModalViewRequest, error) {
 		view, err := w.app.prompt(ctx, f, who, cause, came, w.again)
-		return withFor(w.app.withEnd(view, f, w.lingering), f, who, w.again), err
+		if err != nil {
+			return view, err
+		}
+		return withFor(w.app.withChoices(ctx, w.app.withEnd(view, f, w.lingering), f, who), f, who, w.again), nil
 	}
 	if !asksFirst(f) && (w.again == nil || !f.DynamicForm()) {
 		view, err := make(ctx)

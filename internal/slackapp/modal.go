@@ -2,6 +2,7 @@ package slackapp
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -481,7 +482,11 @@ func valuesOf(v view) map[string]any {
 			values[field] = in.SelectedUser
 		case slack.MultiOptTypeUser:
 			values[field] = in.SelectedUsers
-		case slack.MultiOptTypeStatic, slack.MultiOptTypeExternal:
+		case string(slack.METDatetimepicker):
+			if in.SelectedDateTime > 0 {
+				values[field] = strconv.FormatInt(in.SelectedDateTime, 10)
+			}
+		case slack.MultiOptTypeStatic, slack.MultiOptTypeExternal, string(slack.METCheckboxGroups):
 			var chosen []string
 			for _, o := range in.SelectedOptions {
 				chosen = append(chosen, o.Value)
@@ -513,4 +518,35 @@ func count(n int, noun string) string {
 		return "1 " + noun
 	}
 	return strconv.Itoa(n) + " " + noun + "s"
+}
+
+// withChoices adds to a form when access is to start, where the flow lets people ask
+// for later, and the box of an emergency for those who may have one. While the
+// directory does not say whether they may, there is no box.
+func (a *App) withChoices(ctx context.Context, v slack.ModalViewRequest, f *flow.Flow, who store.User) slack.ModalViewRequest {
+	blocks := slices.Clone(v.Blocks.BlockSet)
+	add := func(b slack.Block) {
+		if len(blocks) < maxViewBlocks {
+			blocks = append(blocks, b)
+		}
+	}
+	if v.CallbackID != viewRequest {
+		return v
+	}
+	if f.StartsAhead() {
+		hint := "Leave it empty to start once it is approved. At most " + flow.Words(time.Duration(f.Params.StartAt.Max)) + " ahead."
+		add(slack.NewInputBlock(flow.KeyStartAt, plain("Start", maxLabel), plain(hint, maxLabel), slack.NewDateTimePickerBlockElement(actionValue)).WithOptional(true))
+	}
+	if f.Params.BreakGlass != nil {
+		switch err := a.Submit.MayBreakGlass(ctx, f, who); {
+		case err == nil:
+			box := slack.NewOptionBlockObject(flow.KeyBreakGlass, plain("Emergency: grant now, without approval", maxOptionText), nil)
+			hint := "You get access at once, for at most " + flow.Words(time.Duration(f.Params.BreakGlass.Duration)) + ". Everybody who could have approved it, the error channel and all admins are told, with your reason. Somebody reviews it afterwards; until then there is no second one."
+			add(slack.NewInputBlock(flow.KeyBreakGlass, plain("Emergency", maxLabel), plain(hint, maxLabel), slack.NewCheckboxGroupsBlockElement(actionValue, box)).WithOptional(true))
+		case flow.CodeOf(err) == flow.CodeGlassBroken:
+			add(slack.NewContextBlock("", plain("Emergency: "+flow.UserMessage(err), maxText)))
+		}
+	}
+	v.Blocks.BlockSet = blocks
+	return v
 }

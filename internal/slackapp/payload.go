@@ -217,12 +217,13 @@ type entries struct {
 
 // entry is what was entered in one element; its type says which part counts.
 type entry struct {
-	Type            string   `json:"type"`
-	Value           string   `json:"value"`
-	SelectedUser    string   `json:"selected_user"`
-	SelectedUsers   []string `json:"selected_users"`
-	SelectedOption  option   `json:"selected_option"`
-	SelectedOptions []option `json:"selected_options"`
+	Type             string   `json:"type"`
+	Value            string   `json:"value"`
+	SelectedUser     string   `json:"selected_user"`
+	SelectedUsers    []string `json:"selected_users"`
+	SelectedOption   option   `json:"selected_option"`
+	SelectedOptions  []option `json:"selected_options"`
+	SelectedDateTime int64    `json:"selected_date_time"` // seconds since 1970
 }
 
 type option struct {
