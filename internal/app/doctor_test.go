@@ -271,7 +271,7 @@ func TestDoctor_Probe(t *testing.T) {
 	delete(s.env, "SLACK_APP_TOKEN")
 	s.env["SLACK_SIGNING_SECRET"] = realSecret
 	other := "fedcba9876543210fedcba9876543210"
-	deployment := httptest.NewServer((&slackapp.App{Now: time.Now}).Handler(slackapp.FixedSecret(realSecret)))
+	deployment := httptest.NewServer((&slackapp.App{Wall: time.Now}).Handler(slackapp.FixedSecret(realSecret)))
 	t.Cleanup(deployment.Close)
 	nothing := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(nothing.Close)
