@@ -137,7 +137,9 @@ func requestForm(f *flow.Flow, runID string, o *openForm, came metadata, most in
 	blocks := []slack.Block{section(intro), slack.NewContextBlock("", mrkdwn(whoIsAsked(f), maxText))}
 	fields, header := f.Fields(), f.Params.AdditionalHeaderText
 	if o != nil {
-		fields, header = f.FieldsOf(o.OpenForm), o.AdditionalHeaderText
+		if f.DynamicForm() {
+			fields, header = f.FieldsOf(o.OpenForm), o.AdditionalHeaderText
+		}
 		if o.note != "" {
 			blocks = append(blocks, slack.NewSectionBlock(plain(o.note, maxText), nil, nil))
 		}
