@@ -66,6 +66,7 @@ func TestButtons(t *testing.T) {
 	ending := must(live, t0, click(ActionDeescalate, requester))
 	removal := must(ending, t0, Claim{Owner: "worker", Until: t0.Add(time.Minute)}, Fail{Step: EventDeescalate, Reason: failure})
 	missing := must(live, t0, Miss{})
+	cancelled := decide(asked, t0, ActionCancel, requester)
 	with := accessFlow()
 	with.Params.ApproveWith.Duration = true
 	changeable := requestedOf(with, 1, time.Hour)
@@ -93,6 +94,7 @@ func TestButtons(t *testing.T) {
 		"live, not by hand": {sealed, nil, nil, nil, nil},
 		"ending":            {ending, nil, nil, nil, nil},
 		"not taken away":    {removal, []Button{ButtonRetry}, []Button{ButtonRetry}, []Button{ButtonRetry}, []Button{ButtonRetry}},
+		"cancelled":         {cancelled, nil, []Button{ButtonAgain}, nil, []Button{ButtonAgain}},
 		"changeable":        {changeable, []Button{ButtonApprove, ButtonChange, ButtonDeny}, []Button{ButtonCancel}, []Button{ButtonApprove, ButtonChange, ButtonDeny}, []Button{ButtonCancel}},
 		"missing":           {missing, []Button{ButtonRetry, ButtonMore, ButtonEnd}, []Button{ButtonMore, ButtonEnd}, []Button{ButtonRetry, ButtonMore, ButtonEnd}, []Button{ButtonMore, ButtonEnd}},
 	} {

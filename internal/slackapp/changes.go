@@ -134,7 +134,7 @@ func (c *card) yours() string {
 	switch {
 	case !c.OnBehalf():
 		return "You asked for " + c.below() + "."
-	case c.message.Copy > 0: // whoever asked
+	case c.message.Kind == workflow.KindAsker:
 		return "You asked for " + c.wish() + ", for " + mention(c.Requester) + "."
 	}
 	return mention(*c.Asker) + " asked for " + c.wish() + ", *for you*. If you don't want it, cancel it."

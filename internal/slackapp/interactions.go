@@ -432,7 +432,7 @@ func messageOf(key string) (workflow.Message, bool) {
 		m.Tier, _ = strconv.Atoi(tier) // other text gives a message with another key
 		m.Copy, _ = strconv.Atoi(nth)
 	// Of before there were threads are those of outcomes and errors.
-	case workflow.KindStatus, workflow.KindTrouble, workflow.KindOutcome, workflow.KindRefused, workflow.KindError:
+	case workflow.KindStatus, workflow.KindAsker, workflow.KindTrouble, workflow.KindOutcome, workflow.KindRefused, workflow.KindError:
 		m.EventID = rest
 	default:
 		return m, false

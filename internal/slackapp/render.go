@@ -31,7 +31,7 @@ func Render(m workflow.Message, r flow.Run) ([]byte, error) {
 	switch m.Kind {
 	case workflow.KindRequest:
 		text = c.request()
-	case workflow.KindStatus:
+	case workflow.KindStatus, workflow.KindAsker:
 		text = c.status()
 	case workflow.KindTrouble:
 		if !slices.ContainsFunc(r.Events, workflow.IsTrouble) {

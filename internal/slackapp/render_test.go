@@ -393,8 +393,8 @@ func TestButtons(t *testing.T) {
 		"Live":           {approved().intend().do(flow.Escalate{}), "deescalate", "deescalate"},
 		"LiveNoRevoke":   {noRevoke(), "", ""},
 		"Ending":         {approved().intend().do(flow.Escalate{}).click(flow.ActionDeescalate, b, ""), "", ""},
-		"Ended":          {approved().intend().do(flow.Escalate{}).end(flow.Deescalate{}), "", ""},
-		"Denied":         {request(t).click(flow.ActionDeny, b, "").decide(), "", ""},
+		"Ended":          {approved().intend().do(flow.Escalate{}).end(flow.Deescalate{}), "", "ask_again"},
+		"Denied":         {request(t).click(flow.ActionDeny, b, "").decide(), "", "ask_again"},
 		"ForwardedFirst": {request(t).timeOut(), "", "cancel"},
 	} {
 		for _, m := range []struct {

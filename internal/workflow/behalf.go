@@ -52,3 +52,40 @@ func (s Submit) colleague(ctx context.Context, f *flow.Flow, r flow.Run, slackID
 	}
 	return &u.Actor, nil
 }
+
+// KindAsker is the message to whoever asked for a colleague: like KindStatus, which the
+// colleague has.
+const KindAsker Kind = "asker"
+
+// alsoTold adds the card of whoever asked for a colleague, and lists the messages to
+// approvers whose approval counts no more.
+func alsoTold(r flow.Run, cards []planned) (all, void []planned) {
+	if r.OnBehalf() && r.Asker.SlackID != "" && shownToRequester(r) {
+		cards = append(cards, planned{message: Message{Kind: KindAsker}, to: Address{Users: []flow.Actor{*r.Asker}}, live: true})
+	}
+	for _, e := range r.Events {
+		for _, id := range textsIn(e.Fields[flow.KeyVoided]) {
+			if approval, ok := r.Event(id); ok && approval.Actor.SlackID != "" {
+				void = append(void, planned{message: Message{Kind: KindRefused, EventID: id}, to: Address{Users: []flow.Actor{approval.Actor}}})
+			}
+		}
+	}
+	return cards, void
+}
+
+// textsIn lists the texts of a field of an event, whether it was stored meanwhile or not.
+func textsIn(v any) []string {
+	switch v := v.(type) {
+	case []string:
+		return v
+	case []any:
+		var out []string
+		for _, one := range v {
+			if s, ok := one.(string); ok {
+				out = append(out, s)
+			}
+		}
+		return out
+	}
+	return nil
+}

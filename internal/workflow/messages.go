@@ -128,6 +128,7 @@ func plan(r flow.Run, errorChannel string) []planned {
 		cards = append(cards, planned{message: Message{Kind: KindStatus}, to: requester, live: true})
 		status = cards[asking].message.Key()
 	}
+	cards, void := alsoTold(r, cards)
 	if errorChannel != "" && slices.ContainsFunc(r.Events, IsTrouble) {
 		to := Address{Channel: errorChannel}
 		if i := slices.IndexFunc(cards, func(p planned) bool { return p.to.conversation() == to.conversation() }); i >= 0 {
@@ -163,7 +164,7 @@ func plan(r flow.Run, errorChannel string) []planned {
 	if _, known := r.StepOutcome(); known && r.Step != "" {
 		out = append(out, planned{message: Message{Kind: KindStep}, to: Address{Step: r.Step}})
 	}
-	return append(cards, append(out, reminders(r, cards[:asking], status)...)...)
+	return slices.Concat(cards, out, reminders(r, cards[:asking], status), void)
 }
 
 // shownToRequester tells whether the requester has a card: once the request was sent,
