@@ -4,7 +4,7 @@ PYTHON ?= python3
 FLOWS ?= flows
 DATA  ?= .local
 
-.PHONY: help run test docs lint bench bench-cold check synth deploy slack-manifest redrive
+.PHONY: help run test docs screenshots lint bench bench-cold check synth deploy slack-manifest redrive
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -66,6 +66,9 @@ test: node_modules ## run all tests, what is quick first
 docs: ## write into docs what the code says: docs/sdk-reference.md, and the settings of strategies
 	$(PYTHON) functions/sdk/reference.py > docs/sdk-reference.md
 	$(GO) test -run '^TestGuide$$' ./internal/strategy/builtin -update
+
+screenshots: node_modules ## write README's pictures to docs/img, with the browser that the tests use (Chromium)
+	$(GO) test -count=1 -run '^TestBrowser$$' ./internal/app -pictures $(CURDIR)/docs/img
 
 node_modules: package.json package-lock.json # tools that the tests run on Node
 	npm ci

@@ -1,0 +1,148 @@
+// Drives the page of the simulated Slack in a browser: Alice requests access, Bob
+// approves it, she asks for more time on App Home, he approves that too, and she
+// ends it. Everything is found as people find it, by what it is and says.
+//
+//   node job.mjs URL CHROMIUM [FOLDER]
+//
+// At each station it writes a line to standard output, and waits for a line on
+// standard input before it goes on, so that whoever started it can look at what was
+// done meanwhile. Where a screen is worth it, axe looks at it, in light and dark and
+// on a narrow window; with a folder, its pictures are written there. The last line
+// is {clicks, faults}.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import axe from 'axe-core';
+import { chromium } from 'playwright-core';
+
+const [url, executablePath, folder] = process.argv.slice(2);
+const patience = 4 * 60_000; // of milliseconds, for what becomes visible
+const wide = { width: 1200, height: 720 };
+const narrow = { width: 390, height: 844 };
+
+const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+async function station(name) {
+  console.log(name);
+  await answers.next();
+}
+
+let clicks = 0;
+async function click(button) {
+  clicks++;
+  await button.click();
+}
+
+// choose takes two clicks of people: one on the list, one on the option. With the
+// keyboard it takes none: type types the beginning of the option.
+async function choose(list, label) {
+  clicks += 2;
+  await list.selectOption({ label });
+}
+
+async function type(list, beginning) {
+  await list.focus();
+  await list.page().keyboard.type(beginning);
+}
+
+const faults = [];
+
+// look has axe examine what a page shows, and takes its picture.
+async function look(page, name, picture) {
+  for (const size of [wide, narrow]) {
+    for (const colorScheme of ['light', 'dark']) {
+      await page.setViewportSize(size);
+      await page.emulateMedia({ colorScheme });
+      const { violations } = await page.evaluate(() => window.axe.run());
+      for (const { id, help, nodes } of violations) {
+        faults.push(`${name}, ${colorScheme}, ${size.width} px wide: ${help} (${id}): ${nodes.map((n) => n.html).join(' ')}`);
+      }
+      const wider = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      if (wider > 0) faults.push(`${name}, ${size.width} px wide: it is ${wider} px wider than the window`);
+    }
+  }
+  await page.setViewportSize(wide);
+  await page.emulateMedia({ colorScheme: 'light' });
+  if (folder && picture) await page.screenshot({ path: join(folder, picture + '.png') });
+}
+
+const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+async function person(name) {
+  const context = await browser.newContext({ viewport: wide, reducedMotion: 'reduce', bypassCSP: true, locale: 'en-GB' });
+  context.setDefaultTimeout(patience);
+  await context.addInitScript(axe.source);
+  const page = await context.newPage();
+  page.on('pageerror', (error) => faults.push(`${name}'s page: ${error}`));
+  await page.goto(`${url}/?as=${name}`);
+  await page.getByRole('textbox', { name: 'Message' }).waitFor();
+  return page;
+}
+
+const button = (within, name) => within.getByRole('button', { name, exact: true });
+const seen = (within, text) => within.getByText(text).first().waitFor();
+const messages = (page) => page.getByRole('log', { name: 'Messages' });
+
+if (folder) await mkdir(folder, { recursive: true });
+const [alice, bob, lead] = await Promise.all(['alice', 'bob', 'lead'].map(person));
+await look(alice, 'start');
+for (const page of [alice, bob, lead]) {
+  await button(page, 'Got it').press('Enter');
+}
+
+// Request.
+await alice.getByRole('textbox', { name: 'Message' }).fill('/sym req prod-access');
+await alice.keyboard.press('Enter');
+const form = alice.getByRole('dialog');
+await form.waitFor();
+await type(form.getByLabel('Target'), 'Orders');
+await form.getByLabel('Why do you need it?').fill('Order 1042 is stuck between payment and shipping');
+await choose(form.getByLabel('For how long?'), '1 hour');
+await look(alice, 'form');
+await click(button(form, 'Submit'));
+await form.waitFor({ state: 'hidden' });
+await station('requested');
+
+// Approve.
+await click(bob.getByRole('button', { name: /access-prod/ }));
+await seen(messages(bob), 'Order 1042 is stuck');
+await look(bob, 'request');
+await click(button(messages(bob), 'Approve'));
+await seen(messages(bob), /Access is live/);
+await seen(bob.getByRole('complementary'), /Alice has access to Orders database/);
+await station('granted');
+
+// Extend, from App Home.
+await click(alice.getByRole('button', { name: 'Sym Home' }));
+await button(messages(alice), 'Extend…').waitFor();
+await look(alice, 'Home', 'home');
+await click(button(messages(alice), 'Extend…'));
+await form.waitFor();
+await form.getByLabel('Why').fill('The index is still being built');
+await look(alice, 'form for more time');
+await click(button(form, 'Ask'));
+await form.waitFor({ state: 'hidden' });
+await station('asked for more');
+await button(messages(bob), 'Approve more time').waitFor();
+await click(button(messages(bob), 'Approve more time'));
+await button(messages(bob), 'Approve more time').waitFor({ state: 'hidden' });
+await station('extended');
+await messages(bob).getByText(/\d+ repl(y|ies)/).evaluate((summary) => { summary.closest('details').open = true; });
+await look(bob, 'live', 'request');
+
+// What admins see.
+await lead.getByRole('button', { name: 'Sym Home' }).press('Enter');
+await seen(messages(lead), 'Orders database');
+await look(lead, "admin's Home");
+
+// Time that passes is no end of it: there are thirty minutes more.
+await button(alice, '+1 h').press('Enter');
+await station('an hour later');
+
+// End.
+await click(button(messages(alice), 'End now'));
+await click(button(alice.getByRole('dialog'), 'End now'));
+await seen(alice.getByRole('complementary'), 'Nobody has access to anything');
+await seen(messages(bob), /Alice ended/);
+await station('ended');
+await browser.close();
+console.log(JSON.stringify({ clicks, faults }));
+process.exit(0);
