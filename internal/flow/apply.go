@@ -123,6 +123,7 @@ func (in Receive) apply(r *Run, now time.Time) error {
 			in.Actor = r.Requester // as where a bot asks: the request is the requester's
 		}
 		r.Fields = in.Submission.Fields
+		r.Form.Fields = labelled(r.Form.Fields, in.Submission.Labels)
 		r.Offered = in.Submission.Offered
 		r.Target = in.Submission.Target
 		r.DurationSeconds = int64(in.Submission.Duration / time.Second)

@@ -20,6 +20,9 @@ type Submission struct {
 	Fields   map[string]any
 	Target   *Target // with bindings filled in; nil in approval-only flows
 	Duration time.Duration
+	// Labels are what the form calls the values that were chosen, by field and text of
+	// the value; only those that have one.
+	Labels map[string]map[string]string
 	// Offered are the targets that the form offered, by name; nil: all of the flow's.
 	Offered []string
 	// StartAt is when access is to start; zero: once it is approved.

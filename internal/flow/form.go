@@ -284,7 +284,59 @@ func (f *Flow) SubmitForm(form OpenForm, values map[string]any) (Submission, err
 			faults = append(faults, notOffered(p.Name))
 		}
 	}
-	return f.checkFields(fields, values, faults)
+	sub, err := f.checkFields(fields, values, faults)
+	if err != nil {
+		return sub, err
+	}
+	return f.NameChosen(form, sub), nil
+}
+
+// maxLabels bounds how many labels of one field a run keeps: more are not read.
+const maxLabels = 50
+
+// NameChosen is the submission with what the form calls the values that were chosen.
+func (f *Flow) NameChosen(form OpenForm, sub Submission) Submission {
+	sub.Labels = nil
+	for i, p := range f.Fields() {
+		switch p.Type {
+		case FieldString, FieldStringList, FieldInt, FieldIntList:
+		default:
+			continue // messages have words of their own for these
+		}
+		value, chosen := sub.Fields[p.Name]
+		if p.Name == FieldNameTarget && !f.ApprovalOnly() || !chosen {
+			continue
+		}
+		values, several := valuesOf(value)
+		if !several {
+			values = []string{text(value)}
+		}
+		labels := map[string]string{}
+		for _, o := range form.Fields[i].CurrentAllowed {
+			if o.Label != "" && o.Label != o.Value && len(labels) < maxLabels && slices.Contains(values, o.Value) {
+				labels[o.Value] = o.Label
+			}
+		}
+		if len(labels) > 0 {
+			if sub.Labels == nil {
+				sub.Labels = map[string]map[string]string{}
+			}
+			sub.Labels[p.Name] = labels
+		}
+	}
+	return sub
+}
+
+// labelled are the fields with the labels of what was chosen, by field.
+func labelled(fields []FormField, labels map[string]map[string]string) []FormField {
+	if len(labels) == 0 {
+		return fields
+	}
+	fields = slices.Clone(fields)
+	for i := range fields {
+		fields[i].Labels = labels[fields[i].Name]
+	}
+	return fields
 }
 
 // CheckPrefetched holds values to the options of the fields with prefetch that

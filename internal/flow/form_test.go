@@ -100,6 +100,28 @@ func TestOptionJSON(t *testing.T) {
 	}
 }
 
+// TestChosenLabels: a run keeps what the form called the values that were chosen, and
+// no other options.
+func TestChosenLabels(t *testing.T) {
+	t.Parallel()
+	form, f := inJSON(t, dynamicForm()), dynamicFlow()
+	form.Fields[3].CurrentAllowed = []Option{{"7", "seven"}, {"8", "eight"}}
+	values := map[string]any{FieldNameTarget: TargetID("sym", "orders"), "repo": "api", "count": "7", FieldNameDuration: "10m"}
+	sub, err := f.SubmitForm(form, values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := sub.Labels["count"]; len(got) != 1 || got["7"] != "seven" {
+		t.Errorf("labels of what was chosen: %v", sub.Labels)
+	}
+	shown := labelled(f.shownForm().Fields, sub.Labels)
+	for _, field := range shown {
+		if (field.Name == "count") != (field.Labels["7"] == "seven") {
+			t.Errorf("%s has the labels %v", field.Name, field.Labels)
+		}
+	}
+}
+
 // TestSubmitForm: what the form shows is what is required and allowed.
 func TestSubmitForm(t *testing.T) {
 	t.Parallel()

@@ -238,6 +238,9 @@ type FormField struct {
 	Name  string    `json:"name"`
 	Title string    `json:"title"`
 	Type  FieldType `json:"type"`
+	// Labels are what the form called the values that were chosen, by the text of the
+	// value, as it was when the request was made; only those that have one.
+	Labels map[string]string `json:"labels,omitempty"`
 }
 
 // shownForm is how runs of the flow are shown.

@@ -210,15 +210,15 @@ func (c *card) status() string {
 }
 
 // fields lists what the form had, the target and the duration excepted, which
-// the sentence before has. The reason comes first.
-func (c *card) fields() []row {
+// the sentence before has, and those left out. The reason comes first.
+func (c *card) fields(leftOut ...string) []row {
 	var out []row
 	add := func(f flow.FormField) {
 		value, ok := c.Fields[f.Name]
-		if !ok || !c.ApprovalOnly && (f.Name == flow.FieldNameTarget || f.Name == flow.FieldNameDuration) {
+		if !ok || slices.Contains(leftOut, f.Name) || !c.ApprovalOnly && (f.Name == flow.FieldNameTarget || f.Name == flow.FieldNameDuration) {
 			return
 		}
-		r := row{label: f.Title, value: shown(f.Type, value)}
+		r := row{label: f.Title, value: shown(f, value)}
 		if f.Name == flow.FieldNameReason {
 			out = slices.Insert(out, 0, r)
 			return
@@ -239,9 +239,10 @@ func (c *card) fields() []row {
 }
 
 // shown writes a field's value. People who were chosen from Slack's list are
-// mentioned: their ids say nothing to a reader. All else is plain text.
-func shown(t flow.FieldType, value any) *slack.TextBlockObject {
-	switch t {
+// mentioned: their ids say nothing to a reader. What was chosen from options is named
+// as the form named it. All else is plain text.
+func shown(f flow.FormField, value any) *slack.TextBlockObject {
+	switch f.Type {
 	case flow.FieldSlackUser, flow.FieldSlackUserList:
 		var people []flow.Actor
 		for _, id := range texts(value) {
@@ -260,7 +261,11 @@ func shown(t flow.FieldType, value any) *slack.TextBlockObject {
 			return plain(flow.Words(time.Duration(s)*time.Second), maxValue)
 		}
 	}
-	return plain(strings.Join(texts(value), ", "), maxValue)
+	var names []string
+	for _, v := range texts(value) {
+		names = append(names, cmp.Or(f.Labels[v], v))
+	}
+	return plain(strings.Join(names, ", "), maxValue)
 }
 
 // texts writes a value, or each of a list, as text. Values come normalised, or

@@ -436,6 +436,16 @@ func actionsOf(t testing.TB, body []byte) []string {
 	return out
 }
 
+// TestShownLabels: what was chosen is called what the form called it, also of a list
+// that was stored.
+func TestShownLabels(t *testing.T) {
+	t.Parallel()
+	f := flow.FormField{Name: "ports", Type: flow.FieldIntList, Labels: map[string]string{"22": "SSH"}}
+	if got := shown(f, []any{22.0, 80.0}).Text; got != "SSH, 80" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestRenderRefusesWhatTheRunHasNot(t *testing.T) {
 	t.Parallel()
 	for _, m := range []workflow.Message{{Kind: "poem"}, {Kind: workflow.KindOutcome, EventID: "none"}} {

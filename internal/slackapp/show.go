@@ -155,6 +155,7 @@ func timeline(r flow.Run, note, link string, now time.Time) private {
 	if reason := r.Reason(); reason != "" {
 		c.page.add(slack.NewSectionBlock(plain("“"+reason+"”", maxValue), nil, nil))
 	}
+	c.page.rows(c.fields(flow.FieldNameReason))
 	state := c.state()
 	if l := left(r, now); l != "" && r.Access.Live() {
 		state += " *" + l + "*"

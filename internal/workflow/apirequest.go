@@ -107,9 +107,11 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 		ID: id, Flow: f, Requester: requester.Actor, Asker: asker, Owner: owner, Source: flow.ChannelAPI,
 		Context: q.Context, RequestDigest: digest,
 	}
-	if err := s.checkPrefetched(ctx, start, values); err != nil {
+	options, err := s.checkPrefetched(ctx, start, values)
+	if err != nil {
 		return flow.Run{}, "", asInputs(err)
 	}
+	sub = f.NameChosen(f.OpenForm(options), sub)
 	r, err := s.start(ctx, start, &flow.Receive{Action: flow.ActionRequest, Actor: requester.Actor, Channel: flow.ChannelAPI, Submission: &sub})
 	return accepted(r, digest, err)
 }
@@ -199,11 +201,12 @@ func (s Submit) owner(ctx context.Context, t store.Token) (*flow.Actor, error) {
 }
 
 // checkPrefetched refuses values that are not among the options which the form
-// would have now. Such a value may say which thing of a system a grant is for.
-func (s Submit) checkPrefetched(ctx context.Context, start flow.Start, values map[string]any) error {
+// would have now, and returns these options, by field. Such a value may say which thing
+// of a system a grant is for.
+func (s Submit) checkPrefetched(ctx context.Context, start flow.Start, values map[string]any) (map[string][]flow.Option, error) {
 	r, err := flow.Apply(flow.Run{}, start, s.Now())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r.ID = "" // not kept yet, so that handlers can ask nothing about it
 	prefetched := map[string][]flow.Option{}
@@ -212,10 +215,10 @@ func (s Submit) checkPrefetched(ctx context.Context, start flow.Start, values ma
 			continue
 		}
 		if prefetched[p.Name], err = (Forms{Fields: s.Fields}).Options(ctx, start.Flow, r, p.Name); err != nil {
-			return &flow.Error{Code: flow.CodeLookup, Message: fmt.Sprintf("which values field %q may have could not be asked: %s", p.Name, flow.UserMessage(err)), Cause: err}
+			return nil, &flow.Error{Code: flow.CodeLookup, Message: fmt.Sprintf("which values field %q may have could not be asked: %s", p.Name, flow.UserMessage(err)), Cause: err}
 		}
 	}
-	return start.Flow.CheckPrefetched(prefetched, values)
+	return prefetched, start.Flow.CheckPrefetched(prefetched, values)
 }
 
 // accepted answers an API request with its run, unless the run was made for

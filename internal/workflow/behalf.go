@@ -47,7 +47,7 @@ func (s Submit) colleague(ctx context.Context, f *flow.Flow, r flow.Run, slackID
 	}
 	// What the form offered was asked for whoever opened it.
 	start := flow.Start{ID: r.ID, Flow: f, Requester: u.Actor, Asker: &r.Requester, Source: flow.ChannelSlack, SourceChannel: r.SourceChannel}
-	if err := s.checkPrefetched(ctx, start, values); err != nil {
+	if _, err := s.checkPrefetched(ctx, start, values); err != nil {
 		return nil, err
 	}
 	return &u.Actor, nil
