@@ -1,6 +1,9 @@
 package events
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // RequestInput is the body of POST /events/request: it starts a run of a flow
 // and submits its request.
@@ -18,6 +21,9 @@ type RequestInput struct {
 	// person, or ours.
 	UserEmail string `json:"user_email,omitempty"`
 	UserID    string `json:"user_id,omitempty"`
+	// StartAt is when access is to start, where the flow allows it; nil: once it is
+	// approved.
+	StartAt *time.Time `json:"start_at,omitempty"`
 }
 
 // RequestOutput is the answer to a RequestInput.

@@ -22,6 +22,11 @@ type RunStatus struct {
 	Fields    map[string]any `json:"fields"`
 	CreatedAt time.Time      `json:"created_at"`
 	UpdatedAt time.Time      `json:"updated_at"`
+	// BreakGlass says how access was had without approval, in an emergency; nil where
+	// it was none.
+	BreakGlass *RunBreakGlass `json:"break_glass,omitempty"`
+	// StartAt is when access was asked to start; nil: once it is approved.
+	StartAt *time.Time `json:"start_at,omitempty"`
 	// ExpiresAt is when live access ends; nil where there is none, or only by hand.
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 	// Entitlements says how each stands of several targets that were asked for by
@@ -33,6 +38,12 @@ type RunStatus struct {
 	Error *AuditError `json:"error,omitempty"`
 	// Events is what happened so far, oldest first. Lists of runs leave it out.
 	Events []RunEvent `json:"events,omitempty"`
+}
+
+// RunBreakGlass is that a run's access was asked for in an emergency, without approval.
+type RunBreakGlass struct {
+	ApprovalsSkipped int  `json:"approvals_skipped"` // 0 until it is granted
+	Reviewed         bool `json:"reviewed"`          // somebody else has looked at it since
 }
 
 // RunWaiting is that a step of a run waits for its target: for work that goes on

@@ -83,7 +83,7 @@ func flows() []*flow.Flow {
 		{
 			Org: org, Name: "prod-access", Label: "Production access",
 			Strategy: &flow.Strategy{Name: "databases", Type: "aws_lambda", Targets: []flow.Target{target}},
-			Params: flow.Params{AllowRevoke: true, ScheduleDeescalation: true, Extend: &flow.Extend{Max: 3, For: []flow.Duration{flow.Duration(30 * time.Minute), flow.Duration(time.Hour)}, Approval: flow.ExtendSame}, PromptFields: []flow.PromptField{
+			Params: flow.Params{AllowRevoke: true, ScheduleDeescalation: true, StartAt: &flow.StartAtParams{Max: flow.Duration(48 * time.Hour)}, BreakGlass: &flow.BreakGlassParams{Who: []string{"user:alice@example.com"}, Reason: flow.ReasonRequired, Duration: flow.Duration(10 * time.Minute)}, Extend: &flow.Extend{Max: 3, For: []flow.Duration{flow.Duration(30 * time.Minute), flow.Duration(time.Hour)}, Approval: flow.ExtendSame}, PromptFields: []flow.PromptField{
 				text("reason", true),
 				{Name: "duration", Type: flow.FieldDuration, Required: true, Visible: true, AllowedValues: []string{"10m", "1h"}},
 			}},

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/symflows/symflows/internal/flow"
@@ -169,6 +170,23 @@ func (o *object) seconds(name string) int64 {
 		o.fault(name, "must be whole seconds, such as 1800")
 	}
 	return n
+}
+
+// time reads a time in RFC 3339; nil where it is left out.
+func (o *object) time(name string) *time.Time {
+	v := o.raw(name)
+	if v == nil {
+		return nil
+	}
+	var s string
+	_ = json.Unmarshal(v, &s) // what is no text is no time either
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		o.fault(name, "must be a time in RFC 3339, such as 2026-03-02T09:00:00Z")
+		return nil
+	}
+	t = t.UTC()
+	return &t
 }
 
 // boolean reads an optional true or false.

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/workflow"
@@ -20,14 +21,19 @@ func (a *API) request(r *http.Request, who caller) (any, error) {
 	}
 	in := events.RequestInput{
 		FlowSRN: body.required("flow_srn"), FlowInputs: body.object("flow_inputs"), Context: body.raw("context"),
-		UserEmail: body.text("user_email"), UserID: body.text("user_id"),
+		UserEmail: body.text("user_email"), UserID: body.text("user_id"), StartAt: body.time("start_at"),
 	}
 	if err := body.err(); err != nil {
 		return nil, err
 	}
+	var start time.Time
+	if in.StartAt != nil {
+		start = *in.StartAt
+	}
 	run, eventID, err := a.Submit.RequestByAPI(r.Context(), workflow.APIRequest{
 		Bot: who.bot, Token: who.token, IdempotencyKey: key,
 		FlowSRN: in.FlowSRN, Inputs: in.FlowInputs, Context: in.Context, UserEmail: in.UserEmail, UserID: in.UserID,
+		StartAt: start,
 	})
 	if err != nil {
 		return nil, err

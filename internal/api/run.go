@@ -65,6 +65,13 @@ func statusOf(r flow.Run) events.RunStatus {
 		owner := record.Actor(r.Org, *r.Owner)
 		out.TokenOwner = &owner
 	}
+	if b := r.BreakGlass; b != nil {
+		out.BreakGlass = &events.RunBreakGlass{ApprovalsSkipped: b.Skipped, Reviewed: b.Review != nil}
+	}
+	if !r.StartAt.IsZero() {
+		start := r.StartAt.UTC()
+		out.StartAt = &start
+	}
 	if r.Access.Live() && !r.Access.End.IsZero() {
 		end := r.Access.End.UTC()
 		out.ExpiresAt = &end

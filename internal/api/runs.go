@@ -31,6 +31,7 @@ type filters struct {
 	requester string // user id
 	flow      string // name
 	status    string
+	glass     bool // only those whose access was asked for in an emergency
 	limit     int
 	cursor    string
 }
@@ -78,7 +79,8 @@ func (a *API) runs(r *http.Request, _ caller) (any, error) {
 func (f filters) match(r flow.Run) bool {
 	return (f.requester == "" || r.Requester.ID == f.requester) &&
 		(f.flow == "" || r.Flow == f.flow) &&
-		(f.status == "" || string(r.Status) == f.status)
+		(f.status == "" || string(r.Status) == f.status) &&
+		(!f.glass || r.BreakGlass != nil)
 }
 
 // filters reads the parameters, and reports all faults at once.
@@ -114,6 +116,10 @@ func (a *API) filters(ctx context.Context, query string) (filters, error) {
 			if !slices.Contains(flow.Statuses, flow.Status(value)) {
 				fault(name, "must be one of "+words(flow.Statuses))
 			}
+		case "break_glass":
+			if f.glass = value == "true"; !f.glass {
+				fault(name, "must be true, or be left out")
+			}
 		case "limit":
 			if f.limit, err = strconv.Atoi(value); err != nil || f.limit < 1 || f.limit > maxLimit {
 				fault(name, "must be a whole number from 1 to "+strconv.Itoa(maxLimit))
@@ -121,7 +127,7 @@ func (a *API) filters(ctx context.Context, query string) (filters, error) {
 		case "cursor":
 			f.cursor = value
 		default:
-			fault(name, "is not a parameter of this listing, which has requester, flow, status, limit and cursor")
+			fault(name, "is not a parameter of this listing, which has requester, flow, status, break_glass, limit and cursor")
 		}
 	}
 	if len(faults) > 0 {

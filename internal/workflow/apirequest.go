@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
@@ -26,6 +27,7 @@ type APIRequest struct {
 	Context        json.RawMessage
 	UserEmail      string // ask for this person; at most one of the two
 	UserID         string
+	StartAt        time.Time `json:",omitzero"` // when access is to start; zero: once it is approved
 }
 
 // RequestByAPI starts a run and submits its request in one write. It returns
@@ -90,6 +92,9 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 			{Field: "context", Message: fmt.Sprintf("must be at most %d KB", flow.MaxContextBytes>>10)},
 		}}
 	}
+	if err := f.CheckStart(q.StartAt, s.Now()); err != nil {
+		return flow.Run{}, "", err
+	}
 	values, fault := s.inputs(f, q.Inputs)
 	if values == nil {
 		return flow.Run{}, "", fault
@@ -99,6 +104,7 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 	if err := allFaults(fault, asInputs(err)); err != nil {
 		return flow.Run{}, "", err
 	}
+	sub.StartAt = q.StartAt
 	owner, err := s.owner(ctx, q.Token)
 	if err != nil {
 		return flow.Run{}, "", err

@@ -115,7 +115,8 @@ func liveOf(f *flow.Flow, r flow.Run) *store.LiveAccess {
 	}
 	return &store.LiveAccess{
 		Run: r.ID, Environment: f.Environment.Name, Who: r.Requester, What: what, Flow: r.Flow, Title: r.FlowTitle, End: r.Access.End,
-		Endable: slices.Contains(r.Buttons(flow.SideDeciders), flow.ButtonEnd),
+		BreakGlass: r.BreakGlass != nil,
+		Endable:    slices.Contains(r.Buttons(flow.SideDeciders), flow.ButtonEnd),
 	}
 }
 
@@ -144,6 +145,9 @@ func (h *Home) changed(ctx context.Context, r flow.Run) {
 	people := append([]flow.Actor{r.Requester}, askedOf(r)...)
 	for _, a := range r.Approvals {
 		people = append(people, a.Actor)
+	}
+	if r.Asker != nil {
+		people = append(people, *r.Asker)
 	}
 	if r.Owner != nil {
 		people = append(people, *r.Owner)
