@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/symflows/symflows/events"
+	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -21,7 +22,7 @@ func (a *API) request(r *http.Request, who caller) (any, error) {
 	}
 	in := events.RequestInput{
 		FlowSRN: body.required("flow_srn"), FlowInputs: body.object("flow_inputs"), Context: body.raw("context"),
-		UserEmail: body.text("user_email"), UserID: body.text("user_id"), StartAt: body.time("start_at"),
+		UserEmail: body.text("user_email"), UserID: body.text("user_id"), StartAt: body.time(flow.KeyStartAt),
 	}
 	if err := body.err(); err != nil {
 		return nil, err

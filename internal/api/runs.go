@@ -116,7 +116,7 @@ func (a *API) filters(ctx context.Context, query string) (filters, error) {
 			if !slices.Contains(flow.Statuses, flow.Status(value)) {
 				fault(name, "must be one of "+words(flow.Statuses))
 			}
-		case "break_glass":
+		case flow.KeyBreakGlass:
 			if f.glass = value == "true"; !f.glass {
 				fault(name, "must be true, or be left out")
 			}
