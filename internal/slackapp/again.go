@@ -69,8 +69,8 @@ func (a *App) refill(ctx context.Context, f *flow.Flow, r flow.Run, asked map[st
 }
 
 // withFor adds to a form the input that says for whom the request is, where the flow
-// lets people ask for others: oneself, or whom the request before was for.
-func withFor(v slack.ModalViewRequest, f *flow.Flow, who store.User, again *flow.Run) slack.ModalViewRequest {
+// lets people ask for others. The person with that id in Slack is chosen already.
+func withFor(v slack.ModalViewRequest, f *flow.Flow, chosen string) slack.ModalViewRequest {
 	blocks := v.Blocks.BlockSet
 	at := slices.IndexFunc(blocks, func(b slack.Block) bool { return b.BlockType() == slack.MBTInput })
 	if !f.Params.OnBehalf || v.CallbackID != viewRequest || len(blocks) >= maxViewBlocks {
@@ -80,11 +80,17 @@ func withFor(v slack.ModalViewRequest, f *flow.Flow, who store.User, again *flow
 		at = len(blocks)
 	}
 	s := slack.NewOptionsSelectBlockElement(slack.OptTypeUser, plain("Choose a person", maxPlaceholder), actionValue)
-	s.InitialUser = who.SlackID
-	if again != nil && again.OnBehalf() && again.Asker.Is(who.Actor) {
-		s.InitialUser = again.Requester.SlackID
-	}
+	s.InitialUser = chosen
 	b := slack.NewInputBlock(workflow.FieldFor, plain("For", maxLabel), plain("They are told, and the access is theirs. You can't approve what you ask for.", maxLabel), s)
 	v.Blocks.BlockSet = slices.Insert(slices.Clone(blocks), at, slack.Block(b))
 	return v
+}
+
+// forWhom is whom a form is for when it is opened, by their id in Slack: oneself, or
+// whom the request before was for.
+func forWhom(who store.User, again *flow.Run) string {
+	if again != nil && again.OnBehalf() && again.Asker.Is(who.Actor) {
+		return again.Requester.SlackID
+	}
+	return who.SlackID
 }

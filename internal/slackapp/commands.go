@@ -241,7 +241,7 @@ func (w *window) prompt(ctx context.Context, f *flow.Flow, who store.User, cause
 		if err != nil {
 			return view, err
 		}
-		return withFor(w.app.withChoices(ctx, w.app.withEnd(view, f, w.lingering), f, who), f, who, w.again), nil
+		return w.app.whole(ctx, view, f, who, w.lingering, forWhom(who, w.again)), nil
 	}
 	if !asksFirst(f) && (w.again == nil || !f.DynamicForm()) {
 		view, err := make(ctx)

@@ -127,7 +127,7 @@ func (h Home) waitingFor(ctx context.Context, who store.User) ([]flow.Run, bool,
 // undo or repeat.
 func decides(b flow.Button) bool {
 	switch b {
-	case flow.ButtonApprove, flow.ButtonDeny, flow.ButtonExtend, flow.ButtonExtendDeny:
+	case flow.ButtonApprove, flow.ButtonChange, flow.ButtonDeny, flow.ButtonExtend, flow.ButtonExtendDeny:
 		return true
 	}
 	return false

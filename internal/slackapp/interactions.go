@@ -1,6 +1,7 @@
 package slackapp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -133,7 +134,7 @@ func (a *App) requested(ctx context.Context, in interaction) (any, error) {
 		}
 		return nil, err
 	}
-	view, err := a.changedModal(ctx, in.View, filled, changed, "The form has changed with what you entered. Look at it once more, and submit.")
+	view, err := a.changedModal(ctx, in.User.ID, in.View, filled, changed, "The form has changed with what you entered. Look at it once more, and submit.")
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +178,7 @@ func (a *App) change(ctx context.Context, in interaction, field string) {
 	}
 	view := noticeModal(note)
 	if len(changed.Fields) > 0 {
-		if view, err = a.changedModal(ctx, in.View, filled, changed, note); err != nil {
+		if view, err = a.changedModal(ctx, in.User.ID, in.View, filled, changed, note); err != nil {
 			view = noticeModal(a.sorry(ctx, "change of a form", err))
 		}
 	}
@@ -190,10 +191,15 @@ func (a *App) change(ctx context.Context, in interaction, field string) {
 	}
 }
 
-// changedModal is a view's form as it is to be, from what was filled in.
-func (a *App) changedModal(ctx context.Context, v view, filled, changed flow.OpenForm, note string) (slack.ModalViewRequest, error) {
+// changedModal is a view's form as it is to be for a person, by their id in Slack,
+// from what was filled in.
+func (a *App) changedModal(ctx context.Context, user string, v view, filled, changed flow.OpenForm, note string) (slack.ModalViewRequest, error) {
 	m := metadataOf(v)
 	f, err := a.Flows.Version(ctx, m.Flow, m.Version)
+	if err != nil {
+		return slack.ModalViewRequest{}, err
+	}
+	who, err := a.Directory.Known(ctx, user)
 	if err != nil {
 		return slack.ModalViewRequest{}, err
 	}
@@ -203,7 +209,9 @@ func (a *App) changedModal(ctx context.Context, v view, filled, changed flow.Ope
 			o.actions[field.Name] = renewed(id)
 		}
 	}
-	return a.withEnd(filledModal(f, m.Run, o, metadata{Channel: m.Channel, Answer: m.Answer}), f, a.lingering(ctx, f.Name)), nil
+	whom, _ := valuesOf(v)[workflow.FieldFor].(string)
+	form := filledModal(f, m.Run, o, metadata{Channel: m.Channel, Answer: m.Answer})
+	return a.whole(ctx, form, f, who, a.lingering(ctx, f.Name), cmp.Or(whom, user)), nil
 }
 
 // picked goes on from the flow picker to the form of the flow.

@@ -522,6 +522,13 @@ func count(n int, noun string) string {
 	return strconv.Itoa(n) + " " + noun + "s"
 }
 
+// whole adds to the fields of a form all else that people are to know, and can say, of
+// a request: whenever it is made, also when its fields have changed. It is for the
+// person with the id in Slack that is given last.
+func (a *App) whole(ctx context.Context, v slack.ModalViewRequest, f *flow.Flow, who store.User, l flow.Lingering, whom string) slack.ModalViewRequest {
+	return withFor(a.withChoices(ctx, a.withEnd(v, f, l), f, who), f, whom)
+}
+
 // withChoices adds to a form when access is to start, where the flow lets people ask
 // for later, and the box of an emergency for those who may have one. While the
 // directory does not say whether they may, there is no box.

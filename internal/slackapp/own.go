@@ -194,6 +194,15 @@ func summary(r flow.Run, now time.Time, own bool) string {
 		what += " for " + mention(r.Requester)
 	}
 	var state []string
+	switch {
+	case c.AwaitsReview():
+		state = append(state, "🚨 emergency, not reviewed yet")
+	case c.broke():
+		state = append(state, "🚨 emergency")
+	}
+	if r.Status == flow.Requested && !r.StartAt.IsZero() {
+		state = append(state, "🗓️ to start "+moment(r.StartAt))
+	}
 	switch _, ending := r.EndAsked(); {
 	case r.Status == flow.Escalated && c.word() == "access is live" && !ending && r.Access.Removal.EventID == "":
 		what = "🔓 " + what

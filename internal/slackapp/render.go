@@ -131,10 +131,16 @@ func (c *card) request() string {
 	case c.Owner != nil:
 		asked += " Sent with the " + c.token() + "."
 	}
-	c.page.add(section(asked + c.changes()))
+	if c.broke() {
+		asked = "🚨 *Emergency*: " + asked
+	}
+	c.page.add(section(asked + c.changes() + c.begins()))
 	c.page.rows(append(c.fields(), c.said()...))
 	c.end()
 	text := safe(c.Requester.Display()) + " asks for " + plainly(c.wish()) + ": " + c.word()
+	if c.broke() {
+		text = "🚨 Emergency: " + text
+	}
 	if passed := c.passed(); passed != "" {
 		c.page.add(section(passed))
 		return text
@@ -197,7 +203,7 @@ func (c *card) token() string { return "token of " + safe(cmp.Or(c.Owner.Email, 
 // status is the message to the requester that shows where the request stands.
 func (c *card) status() string {
 	c.page.add(slack.NewHeaderBlock(plain(c.FlowTitle, maxHeader)))
-	c.page.add(section(c.yours() + c.changes()))
+	c.page.add(section(c.yours() + c.changes() + c.begins()))
 	c.page.rows(append(c.fields(), c.said()...))
 	c.end()
 	c.page.add(section(c.state()))
@@ -450,6 +456,9 @@ func (c *card) state() string {
 			line("🔒 *Access has ended* – %s, %s", c.howEnded(e), moment(e.At))
 			lines = append(lines, leftovers(e)...)
 		}
+		if review := c.review(); review != "" {
+			lines = append(lines, review)
+		}
 	}
 	return strings.Join(lines, "\n")
 }
@@ -479,7 +488,12 @@ func (c *card) counted() string {
 }
 
 // approval says who approved.
-func (c *card) approval() string { return "✅ *Approved* by " + c.approvers() }
+func (c *card) approval() string {
+	if c.broke() {
+		return "🚨 " + mention(c.Requester) + " *took it without approval*, in an emergency: " + count(c.BreakGlass.Skipped, "approval") + " skipped"
+	}
+	return "✅ *Approved* by " + c.approvers()
+}
 
 func (c *card) approvers() string {
 	if e, ok := c.Last(flow.EventApprove); ok && e.Channel == flow.ChannelSDK {
@@ -531,6 +545,8 @@ func (c *card) whatNext(line func(string, ...any)) {
 func (c *card) granting(line func(string, ...any)) {
 	switch {
 	case c.ending(line):
+	case c.AwaitsStart():
+		line("🗓️ *Access starts* %s.", moment(c.StartAt))
 	case c.PutOff(flow.EventEscalate) && c.Error == nil:
 		line("⏳ *%s does not answer*, since %s. Access is granted when it does: that is looked at every few minutes, for a quarter of an hour.", c.target(), moment(c.Postponed.Since))
 	case c.PutOff(flow.EventEscalate):
@@ -664,6 +680,10 @@ func (c *card) word() string {
 		return "the access is still there"
 	}
 	switch c.Status {
+	case flow.Approved:
+		if c.AwaitsStart() {
+			return "approved, and starts later"
+		}
 	case flow.Requested:
 		return "waiting for a decision"
 	case flow.Escalated:
@@ -711,6 +731,30 @@ func (c *card) deciders() {
 		}
 	}
 	c.page.context(mrkdwn("*Who can approve*", maxText), plain(names, 1000))
+}
+
+// broke tells whether the access was taken in an emergency, without approval.
+func (c *card) broke() bool { return c.BreakGlass != nil && !c.BreakGlass.At.IsZero() }
+
+// begins says when access is to start that was asked for later, in a line of its own;
+// "" if it starts once it is approved.
+func (c *card) begins() string {
+	if c.StartAt.IsZero() {
+		return ""
+	}
+	return "\n🗓️ To start " + moment(c.StartAt) + "."
+}
+
+// review says who has looked at what was done in an emergency, or that it is still to
+// be done; "" if there is nothing to review.
+func (c *card) review() string {
+	switch {
+	case c.AwaitsReview():
+		return "👀 *Not reviewed yet*: somebody else who may approve has to press Reviewed. Until then " + mention(c.Requester) + " can't take access without approval again."
+	case c.BreakGlass != nil && c.BreakGlass.Review != nil:
+		return "👀 *Reviewed* by " + mention(c.BreakGlass.Review.Actor) + ", " + moment(c.BreakGlass.Review.At)
+	}
+	return ""
 }
 
 // eligible counts those who are named as deciders, each once.

@@ -179,6 +179,21 @@ func (s *story) attempt(step flow.EventName, a, b, c flow.Input) *story {
 	return s.do(in)
 }
 
+// sent is a request of Slack's form that nobody has been asked about, with what else
+// the form says.
+func sent(t testing.TB, with func(*flow.Submission)) *story {
+	t.Helper()
+	f, s := accessFlow(), &story{t: t, now: start}
+	f.Version = "1.0.1"
+	s.do(flow.Start{ID: flow.RunIDFrom("sym", "story"), Flow: f, Requester: person(alice, "Alice"), Source: flow.ChannelSlack, Prompted: true})
+	sub, err := f.Submit(map[string]any{"target_id": "orders-db", "reason": "the orders are down", "duration": "1h"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	with(&sub)
+	return s.do(flow.Receive{Action: flow.ActionRequest, Actor: s.r.Requester, Channel: flow.ChannelSlack, Submission: &sub})
+}
+
 func report(t testing.TB) *story {
 	return tell(t, reportFlow(), map[string]any{"table": "orders"}, []flow.Tier{{Channel: "C0REPORTS"}}, flow.Deciders{Members: true, Required: 2})
 }
@@ -193,42 +208,59 @@ func TestRender(t *testing.T) {
 	escalated := func(t testing.TB) *story {
 		return approved(t).intend().do(flow.Escalate{Warnings: []string{"slow target"}})
 	}
+	emergency := func(t testing.TB) *story {
+		s := sent(t, func(sub *flow.Submission) { sub.BreakGlass = true })
+		return s.do(flow.Route{SignalID: s.r.Signals[0].ID, Tiers: []flow.Tier{{Channel: "#access-prod"}}, Deciders: flow.Deciders{People: []flow.Actor{b, c}, Required: 2}, Longest: 30 * time.Minute})
+	}
+	taken := func(t testing.TB) *story { return emergency(t).intend().do(flow.Escalate{}) }
+	later := func(t testing.TB) *story {
+		s := sent(t, func(sub *flow.Submission) { sub.StartAt = start.Add(48 * time.Hour) })
+		return s.do(flow.Route{SignalID: s.r.Signals[0].ID, Tiers: []flow.Tier{{Channel: "#access-prod"}}, Deciders: flow.Deciders{People: []flow.Actor{b, c}, Required: 1}})
+	}
+	reviewed := taken(t).end(flow.Deescalate{}).click(flow.ActionReview, b, "Looked at what was run.")
+	reviewed.do(flow.Reviewed{SignalID: reviewed.r.Signals[0].ID})
 	unavailable := flow.Failure{Code: flow.CodeUnavailable, Message: "the server answered 503", Retryable: true}
 	hopeless := flow.Failure{Code: flow.CodeStrategy, Message: "no such role <!here>"}
 	stories := map[string]*story{
-		"requested":         request(t),
-		"deciding":          request(t).click(flow.ActionDeny, c, "no"),
-		"forwarded":         request(t).timeOut(),
-		"undeliverable":     request(t).timeOut().do(flow.Receive{Action: flow.ActionUndeliverable, Actor: flow.System, Channel: flow.ChannelInternal, Tier: 1, Message: "the bot is not in #x: type /invite @Sym there"}),
-		"expired":           request(t).timeOut().timeOut(),
-		"denied":            request(t).click(flow.ActionDeny, c, "Not before the freeze ends.").decide(),
-		"cancelled":         request(t).click(flow.ActionCancel, person(alice, "Alice"), "").decide(),
-		"approved":          approved(t),
-		"granting-retried":  approved(t).intend().do(flow.Fail{Step: flow.EventEscalate, Reason: unavailable}),
-		"granting-failed":   approved(t).intend().do(flow.Fail{Step: flow.EventEscalate, Reason: hopeless}),
-		"escalated":         escalated(t),
-		"missing":           escalated(t).do(flow.Miss{}),
-		"granted-again":     escalated(t).do(flow.Miss{}).do(flow.Retry{Actor: b}).do(flow.Escalate{}),
-		"lingering":         escalated(t).end(flow.Deescalate{}).do(flow.Linger{}),
-		"ending":            escalated(t).click(flow.ActionDeescalate, b, ""),
-		"removal-failed":    escalated(t).click(flow.ActionDeescalate, b, "").do(flow.Claim{Owner: "w", Until: start.Add(time.Hour)}).do(flow.Fail{Step: flow.EventDeescalate, Reason: unavailable}),
-		"granting-pending":  approved(t).intend().do(flow.LookAgain{Step: flow.EventEscalate, Text: "The target is setting this up, since 09:00:00 (UTC)."}),
-		"granting-invited":  approved(t).intend().do(flow.LookAgain{Step: flow.EventEscalate, Text: "Accept the invitation to acme in your mail <!here>.", Todo: true}),
-		"removal-pending":   escalated(t).click(flow.ActionDeescalate, b, "").do(flow.Claim{Owner: "w", Until: start.Add(time.Hour)}).do(flow.LookAgain{Step: flow.EventDeescalate, Owner: "w"}).do(flow.Claim{Owner: "w", Until: start.Add(time.Hour)}).do(flow.LookAgain{Step: flow.EventDeescalate, Owner: "w", Text: "The target is taking it away."}),
-		"still-granted":     escalated(t).end(flow.Deescalate{GrantedBy: []string{"group Admins <!here>"}}),
-		"granting-waits":    approved(t).do(flow.Vouch{At: start}).do(flow.Postpone{Step: flow.EventEscalate}),
-		"removal-waits":     escalated(t).click(flow.ActionDeescalate, b, "").do(flow.Postpone{Step: flow.EventDeescalate}),
-		"removal-sick":      escalated(t).click(flow.ActionDeescalate, b, "").do(flow.Claim{Owner: "w", Until: start.Add(time.Hour)}).do(flow.Fail{Step: flow.EventDeescalate, Reason: unavailable, Sick: true}),
-		"ended":             escalated(t).end(flow.Deescalate{}),
-		"ended-by-hand":     escalated(t).click(flow.ActionDeescalate, b, "").end(flow.Deescalate{}),
-		"still-held":        escalated(t).end(flow.Deescalate{StillHeld: []string{"k"}}),
-		"kept":              escalated(t).end(flow.Deescalate{Kept: []string{"k"}}),
-		"several-requested": accounts(t),
-		"several-granting":  accounts(t).intendAll().attempt(flow.EventEscalate, nil, flow.LookAgain{Text: "Number 3 in line, as the target is asked no faster than it allows. Its turn comes at about 09:00:20 (UTC)."}, flow.Fail{Reason: unavailable}),
-		"several-failed":    accounts(t).intendAll().attempt(flow.EventEscalate, flow.Fail{Reason: hopeless}, flow.Fail{Reason: hopeless}, flow.Fail{Reason: hopeless}),
-		"several-refused":   accounts(t).intendAll().do(flow.Fail{Step: flow.EventEscalate, Reason: hopeless}),
-		"several-short":     accounts(t).intendAll().attempt(flow.EventEscalate, nil, nil, flow.Fail{Reason: hopeless}),
-		"several-missing":   accounts(t).intendAll().attempt(flow.EventEscalate, nil, nil, nil).do(flow.Miss{Key: "b"}),
+		"emergency":          emergency(t),
+		"emergency-live":     taken(t),
+		"emergency-ended":    taken(t).end(flow.Deescalate{}),
+		"emergency-reviewed": reviewed,
+		"later-requested":    later(t),
+		"later-approved":     later(t).click(flow.ActionApprove, b, "").decide(),
+		"requested":          request(t),
+		"deciding":           request(t).click(flow.ActionDeny, c, "no"),
+		"forwarded":          request(t).timeOut(),
+		"undeliverable":      request(t).timeOut().do(flow.Receive{Action: flow.ActionUndeliverable, Actor: flow.System, Channel: flow.ChannelInternal, Tier: 1, Message: "the bot is not in #x: type /invite @Sym there"}),
+		"expired":            request(t).timeOut().timeOut(),
+		"denied":             request(t).click(flow.ActionDeny, c, "Not before the freeze ends.").decide(),
+		"cancelled":          request(t).click(flow.ActionCancel, person(alice, "Alice"), "").decide(),
+		"approved":           approved(t),
+		"granting-retried":   approved(t).intend().do(flow.Fail{Step: flow.EventEscalate, Reason: unavailable}),
+		"granting-failed":    approved(t).intend().do(flow.Fail{Step: flow.EventEscalate, Reason: hopeless}),
+		"escalated":          escalated(t),
+		"missing":            escalated(t).do(flow.Miss{}),
+		"granted-again":      escalated(t).do(flow.Miss{}).do(flow.Retry{Actor: b}).do(flow.Escalate{}),
+		"lingering":          escalated(t).end(flow.Deescalate{}).do(flow.Linger{}),
+		"ending":             escalated(t).click(flow.ActionDeescalate, b, ""),
+		"removal-failed":     escalated(t).click(flow.ActionDeescalate, b, "").do(flow.Claim{Owner: "w", Until: start.Add(time.Hour)}).do(flow.Fail{Step: flow.EventDeescalate, Reason: unavailable}),
+		"granting-pending":   approved(t).intend().do(flow.LookAgain{Step: flow.EventEscalate, Text: "The target is setting this up, since 09:00:00 (UTC)."}),
+		"granting-invited":   approved(t).intend().do(flow.LookAgain{Step: flow.EventEscalate, Text: "Accept the invitation to acme in your mail <!here>.", Todo: true}),
+		"removal-pending":    escalated(t).click(flow.ActionDeescalate, b, "").do(flow.Claim{Owner: "w", Until: start.Add(time.Hour)}).do(flow.LookAgain{Step: flow.EventDeescalate, Owner: "w"}).do(flow.Claim{Owner: "w", Until: start.Add(time.Hour)}).do(flow.LookAgain{Step: flow.EventDeescalate, Owner: "w", Text: "The target is taking it away."}),
+		"still-granted":      escalated(t).end(flow.Deescalate{GrantedBy: []string{"group Admins <!here>"}}),
+		"granting-waits":     approved(t).do(flow.Vouch{At: start}).do(flow.Postpone{Step: flow.EventEscalate}),
+		"removal-waits":      escalated(t).click(flow.ActionDeescalate, b, "").do(flow.Postpone{Step: flow.EventDeescalate}),
+		"removal-sick":       escalated(t).click(flow.ActionDeescalate, b, "").do(flow.Claim{Owner: "w", Until: start.Add(time.Hour)}).do(flow.Fail{Step: flow.EventDeescalate, Reason: unavailable, Sick: true}),
+		"ended":              escalated(t).end(flow.Deescalate{}),
+		"ended-by-hand":      escalated(t).click(flow.ActionDeescalate, b, "").end(flow.Deescalate{}),
+		"still-held":         escalated(t).end(flow.Deescalate{StillHeld: []string{"k"}}),
+		"kept":               escalated(t).end(flow.Deescalate{Kept: []string{"k"}}),
+		"several-requested":  accounts(t),
+		"several-granting":   accounts(t).intendAll().attempt(flow.EventEscalate, nil, flow.LookAgain{Text: "Number 3 in line, as the target is asked no faster than it allows. Its turn comes at about 09:00:20 (UTC)."}, flow.Fail{Reason: unavailable}),
+		"several-failed":     accounts(t).intendAll().attempt(flow.EventEscalate, flow.Fail{Reason: hopeless}, flow.Fail{Reason: hopeless}, flow.Fail{Reason: hopeless}),
+		"several-refused":    accounts(t).intendAll().do(flow.Fail{Step: flow.EventEscalate, Reason: hopeless}),
+		"several-short":      accounts(t).intendAll().attempt(flow.EventEscalate, nil, nil, flow.Fail{Reason: hopeless}),
+		"several-missing":    accounts(t).intendAll().attempt(flow.EventEscalate, nil, nil, nil).do(flow.Miss{Key: "b"}),
 		"several-ending": accounts(t).intendAll().attempt(flow.EventEscalate, nil, nil, nil).click(flow.ActionDeescalate, b, "").do(flow.Claim{Owner: "w", Until: start.Add(time.Hour)}).
 			attempt(flow.EventDeescalate, nil, flow.LookAgain{Text: "The target does not show the access any more; it is looked at once more."}, flow.Fail{Reason: unavailable}),
 		"one-of-two":        report(t).click(flow.ActionApprove, b, "").decide(),

@@ -176,8 +176,13 @@ func (c *card) outcome(e flow.Event) string {
 	case e.Name == flow.EventApprove && e.Channel == flow.ChannelSDK && len(e.Errors) == 0:
 		text = "✅ A rule of the flow *approved* your request for " + what + "."
 		answers = results(e)
+	case e.Name == flow.EventApprove && c.broke():
+		text = "🚨 You *took access* to " + what + " *without approval*, in an emergency. Everybody who could have approved it is told."
 	case e.Name == flow.EventApprove:
 		text = "✅ " + mention(e.Actor) + " *approved* your request for " + what + "."
+		if e.At.Before(c.StartAt) {
+			text += " *Access starts* " + moment(c.StartAt) + "."
+		}
 		answers = results(e)
 	case e.Name == flow.EventDeny && e.Channel == flow.ChannelSDK:
 		text = "⛔ A rule of the flow *denied* your request for " + what + "."
@@ -197,6 +202,9 @@ func (c *card) outcome(e flow.Event) string {
 		text = "↩️ Your request for " + what + " was withdrawn."
 	case e.Name == flow.EventEscalate:
 		text = "🔓 Your request for " + what + " was approved by " + c.approvers() + ". "
+		if c.broke() {
+			text = "🚨 You took access to " + what + " without approval, in an emergency. "
+		}
 		if ended, ok := c.Last(flow.EventDeescalate); ok && c.Status == flow.Deescalated {
 			text += "You had access until " + moment(ended.At) + "."
 		} else {

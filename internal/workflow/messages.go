@@ -178,10 +178,11 @@ func shownToRequester(r flow.Run) bool {
 
 // isTold tells whether those who decide are told of the event in the thread of their
 // card: of what goes wrong after the decision, and of an end that was not to be
-// expected. The card itself says all else.
+// expected; of more time, and of the review of an emergency. The card itself says all
+// else.
 func isTold(e flow.Event) bool {
 	switch e.Name {
-	case flow.EventExtendRequest, flow.EventExtend, flow.EventExtendDeny, flow.EventExtendExpire:
+	case flow.EventExtendRequest, flow.EventExtend, flow.EventExtendDeny, flow.EventExtendExpire, flow.EventReview:
 		return IsTrouble(e) || e.State == flow.StateCompleted
 	case flow.EventEscalate, flow.EventDeescalate:
 	default:
