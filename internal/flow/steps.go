@@ -75,7 +75,7 @@ var Steps = []StepSpec{
 	{Name: StepDecide, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}},
 	{Name: StepForward, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}},
 	{Name: StepVouch, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}},
-	{Name: StepLater, Function: "access", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}},
+	{Name: StepLater, Function: "access", Timeout: 5 * time.Minute, Retry: []RetrySpec{passing}},
 	{Name: StepEscalate, Function: "access", Timeout: 5 * time.Minute, Retry: []RetrySpec{passing}},
 	{Name: StepExtend, Function: "access", Timeout: 5 * time.Minute, Retry: []RetrySpec{passing}},
 	{Name: StepDone},

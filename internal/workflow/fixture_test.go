@@ -1100,6 +1100,13 @@ func (s *slackFake) Render(m workflow.Message, r flow.Run) ([]byte, error) {
 			body += " " + f.Message
 		}
 	}
+	if m.Kind == workflow.KindTrouble || m.Kind == workflow.KindStatus { // which say what has failed
+		for _, e := range r.Events {
+			if workflow.IsTrouble(e) && !r.Overcome(e) {
+				body += " failed: " + e.Errors[0].Message
+			}
+		}
+	}
 	if m.Kind == workflow.KindRequest && m.Tier != r.Tier {
 		body += ", moved on"
 	}

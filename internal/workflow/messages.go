@@ -134,7 +134,8 @@ func plan(r flow.Run, errorChannel string) []planned {
 		if i := slices.IndexFunc(cards, func(p planned) bool { return p.to.conversation() == to.conversation() }); i >= 0 {
 			trouble = cards[i].message.Key() // which is there already
 		} else {
-			cards = append(cards, planned{message: Message{Kind: KindTrouble}, to: to, live: true})
+			goesOn := slices.ContainsFunc(r.Events, func(e flow.Event) bool { return IsTrouble(e) && !r.Overcome(e) })
+			cards = append(cards, planned{message: Message{Kind: KindTrouble}, to: to, live: true, overtaken: !goesOn})
 			trouble = cards[len(cards)-1].message.Key()
 		}
 	}

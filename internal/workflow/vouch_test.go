@@ -184,7 +184,7 @@ func TestVouch_Grant(t *testing.T) {
 		}
 		w.wantPresent()
 		must(t, w.tell(id))
-		if !slices.ContainsFunc(w.slack.sent, func(s string) bool { return strings.Contains(s, "#errors") && strings.Contains(s, "error:") }) {
+		if !slices.ContainsFunc(w.slack.sent, func(s string) bool { return strings.Contains(s, "#errors") && strings.Contains(s, "failed:") }) {
 			t.Errorf("the error channel heard nothing: %v", w.slack.sent)
 		}
 	})
