@@ -110,8 +110,8 @@ func liveOf(f *flow.Flow, r flow.Run) *store.LiveAccess {
 		return nil
 	}
 	what := r.FlowTitle
-	if r.Target != nil {
-		what = r.Target.Title()
+	if t := r.GivenTarget(); t != nil {
+		what = t.Title()
 	}
 	return &store.LiveAccess{
 		Run: r.ID, Environment: f.Environment.Name, Who: r.Requester, What: what, Flow: r.Flow, Title: r.FlowTitle, End: r.Access.End,
