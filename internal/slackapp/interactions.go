@@ -286,6 +286,9 @@ func (a *App) click(ctx context.Context, in interaction) {
 		a.homeClick(ctx, in, homeButtons[action])
 		return
 	case ofRuns(action):
+	case action == buttonWhole:
+		a.showWhole(ctx, in, button.Value)
+		return
 	case action == buttonAgain:
 		a.again(ctx, in)
 		return

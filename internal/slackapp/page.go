@@ -22,8 +22,8 @@ type page struct {
 // reserve is what page keeps free of the limits for what must not be left
 // out: it is what the blocks after the rows take at most.
 const (
-	reserveSize   = 4500
-	reserveBlocks = 8
+	reserveSize   = 5000
+	reserveBlocks = 10
 )
 
 // add appends a block.
@@ -47,8 +47,8 @@ const (
 
 // rows appends a table. Slack shows a section's fields in two columns, so that
 // labels stand on the left and values on the right; long values get a section
-// of their own.
-func (p *page) rows(rows []row) {
+// of their own. It returns false if some were left out.
+func (p *page) rows(rows []row) bool {
 	var beside []*slack.TextBlockObject
 	flush := func() {
 		if len(beside) > 0 {
@@ -65,7 +65,7 @@ func (p *page) rows(rows []row) {
 		if takes > room || blocks < 3 {
 			flush()
 			p.add(section(fmt.Sprintf("_%s more: the audit record has all._", count(len(rows)-i, "value"))))
-			return
+			return false
 		}
 		room -= takes
 		if cost(r.value.Text) <= maxBeside && !strings.Contains(r.value.Text, "\n") {
@@ -84,6 +84,7 @@ func (p *page) rows(rows []row) {
 		blocks -= 2
 	}
 	flush()
+	return true
 }
 
 // context appends small print.

@@ -78,6 +78,7 @@ type card struct {
 	flow.Run
 	message workflow.Message
 	page    page
+	whole   bool // nothing that people wrote is cut
 }
 
 // what names the thing that is asked for, or given in its place.
@@ -135,7 +136,7 @@ func (c *card) request() string {
 		asked = "🚨 *Emergency*: " + asked
 	}
 	c.page.add(section(asked + c.changes() + c.begins()))
-	c.page.rows(append(c.fields(), c.said()...))
+	c.values()
 	c.end()
 	text := safe(c.Requester.Display()) + " asks for " + plainly(c.wish()) + ": " + c.word()
 	if c.broke() {
@@ -204,7 +205,7 @@ func (c *card) token() string { return "token of " + safe(cmp.Or(c.Owner.Email, 
 func (c *card) status() string {
 	c.page.add(slack.NewHeaderBlock(plain(c.FlowTitle, maxHeader)))
 	c.page.add(section(c.yours() + c.changes() + c.begins()))
-	c.page.rows(append(c.fields(), c.said()...))
+	c.values()
 	c.end()
 	c.page.add(section(c.state()))
 	c.targets()
@@ -224,7 +225,7 @@ func (c *card) fields(leftOut ...string) []row {
 		if !ok || slices.Contains(leftOut, f.Name) || !c.ApprovalOnly && (f.Name == flow.FieldNameTarget || f.Name == flow.FieldNameDuration) {
 			return
 		}
-		r := row{label: f.Title, value: shown(f, value)}
+		r := row{label: f.Title, value: shown(f, value, c.longest())}
 		if f.Name == flow.FieldNameReason {
 			out = slices.Insert(out, 0, r)
 			return
@@ -246,8 +247,8 @@ func (c *card) fields(leftOut ...string) []row {
 
 // shown writes a field's value. People who were chosen from Slack's list are
 // mentioned: their ids say nothing to a reader. What was chosen from options is named
-// as the form named it. All else is plain text.
-func shown(f flow.FormField, value any) *slack.TextBlockObject {
+// as the form named it. All else is plain text. It is cut to most characters.
+func shown(f flow.FormField, value any, most int) *slack.TextBlockObject {
 	switch f.Type {
 	case flow.FieldSlackUser, flow.FieldSlackUserList:
 		var people []flow.Actor
@@ -255,23 +256,23 @@ func shown(f flow.FormField, value any) *slack.TextBlockObject {
 			people = append(people, flow.Actor{SlackID: id})
 		}
 		if len(people) > 0 {
-			return mrkdwn(mentions(people), maxValue)
+			return mrkdwn(mentions(people), most)
 		}
 	case flow.FieldBool:
 		if value == true {
-			return plain("Yes", maxValue)
+			return plain("Yes", most)
 		}
-		return plain("No", maxValue)
+		return plain("No", most)
 	case flow.FieldDuration:
 		if s, err := strconv.ParseInt(strings.Join(texts(value), ""), 10, 64); err == nil && s < int64(10*365*24*time.Hour/time.Second) {
-			return plain(flow.Words(time.Duration(s)*time.Second), maxValue)
+			return plain(flow.Words(time.Duration(s)*time.Second), most)
 		}
 	}
 	var names []string
 	for _, v := range texts(value) {
 		names = append(names, cmp.Or(f.Labels[v], v))
 	}
-	return plain(strings.Join(names, ", "), maxValue)
+	return plain(strings.Join(names, ", "), most)
 }
 
 // texts writes a value, or each of a list, as text. Values come normalised, or
@@ -314,17 +315,17 @@ func (c *card) said() []row {
 			if e.Actor.Kind == flow.KindSystem {
 				label = "Decision"
 			}
-			out = append(out, row{label, plain(message, maxValue)})
+			out = append(out, row{label, plain(message, c.longest())})
 		}
 		if reason, _ := e.Fields[flow.FieldNameReason].(string); reason != "" && e.Channel == flow.ChannelSDK {
-			out = append(out, row{"Reason of the rule", plain(reason, maxValue)})
+			out = append(out, row{"Reason of the rule", plain(reason, c.longest())})
 		}
 		if e.Name == flow.EventApprove && e.State == flow.StateCompleted && len(e.Errors) > 0 {
-			out = append(out, row{"What went wrong", plain(problems(e.Errors), maxValue)})
+			out = append(out, row{"What went wrong", plain(problems(e.Errors), c.longest())})
 		}
 	}
 	if c.Error != nil && !c.Missing() && !c.failedParts() { // which the state says
-		out = append(out, row{"What went wrong", plain(withoutCode(c.Error.Message), maxValue)})
+		out = append(out, row{"What went wrong", plain(withoutCode(c.Error.Message), c.longest())})
 	}
 	return out
 }

@@ -473,7 +473,7 @@ func actionsOf(t testing.TB, body []byte) []string {
 func TestShownLabels(t *testing.T) {
 	t.Parallel()
 	f := flow.FormField{Name: "ports", Type: flow.FieldIntList, Labels: map[string]string{"22": "SSH"}}
-	if got := shown(f, []any{22.0, 80.0}).Text; got != "SSH, 80" {
+	if got := shown(f, []any{22.0, 80.0}, maxValue).Text; got != "SSH, 80" {
 		t.Errorf("got %q", got)
 	}
 }
