@@ -140,14 +140,16 @@ func (a *account) inItsName(function, action, resource string) {
 // function or a state machine where nothing tells that it does, and what takes
 // more than these tests have (infra's TestRightsSuffice has it).
 var notAsked = regexp.MustCompile(strings.Join([]string{
-	`^ScheduleRole: sqs:SendMessage`,         // once Lambda has taken no invocation for a day
-	`^WorkflowRole: `,                        // the interpreter has none
-	`^UnansweredRole: `,                      // it is in the template: infra's tests run it
-	`^SweepRole: (states:|dynamodb:PutItem)`, // runs that relay has not driven for a while: time is real here
-	`^SweepRole: .*: home#\*$`,               // changes that come within seconds of each other: as above
-	`^DriftRole: .* (run|notice)#\*$`,        // targets that can be read back, and differ
-	`^DriftRole: .*: grant#\*$`,              // as above
-	`: (sick|limit|linger)#\*$`,              // targets that don't answer, are asked too much, or keep what was taken away
+	`^ScheduleRole: sqs:SendMessage`,            // once Lambda has taken no invocation for a day
+	`^WorkflowRole: `,                           // the interpreter has none
+	`^UnansweredRole: `,                         // it is in the template: infra's tests run it
+	`^SweepRole: (states:|dynamodb:PutItem)`,    // runs that relay has not driven for a while: time is real here
+	`^SweepRole: .*: home#\*$`,                  // changes that come within seconds of each other: as above
+	`^DriftRole: .* (run|notice)#\*$`,           // targets that can be read back, and differ
+	`^DriftRole: .*: grant#\*$`,                 // as above
+	`: (sick|limit|linger)#\*$`,                 // targets that don't answer, are asked too much, or keep what was taken away
+	`: glass#\*$`,                               // emergencies
+	`^SlackRole: dynamodb:GetItem .* event#\*$`, // an event that comes once more while it is being taken
 	// Vendors other than the one of TestLooks.
 	`^AccessRole: secretsmanager:GetSecretValue .*:secret:/sym/main/(aptible|boundary|github|postgres)\b`,
 	`^DriftRole: secretsmanager:GetSecretValue .*:secret:/sym/main/(aptible|boundary|github|onelogin|postgres)\b`,

@@ -178,7 +178,7 @@ func (a *account) about(who, run string) (ts string) {
 	for _, m := range a.slack.As(who).Visible() {
 		shown, err := json.Marshal(m)
 		a.must(err)
-		if bytes.Contains(shown, []byte(run)) {
+		if bytes.Contains(shown, []byte(run)) && m.ThreadTS == "" {
 			ts = m.TS
 		}
 	}

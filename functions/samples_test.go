@@ -111,7 +111,7 @@ var samples = []struct {
 	{"relay/queue", []string{`{"batchItemFailures":null}`}},
 	{"notify/stream", []string{`{"batchItemFailures":[]}`}},
 	{"sweep/minute", []string{`null`}},
-	{"standing/look", []string{`"held":0`, `"reviewed":0`}},
+	{"standing/look", []string{`"held":0`, `"rechecked":0`}},
 	{"standing/confirm", []string{`"confirmed":0`}},
 	{"publish/create", []string{`""`}},
 	{"publish/update", []string{`""`}},

@@ -169,11 +169,15 @@ func TestSeldom(t *testing.T) {
 	seat := a.request("alice", "seats", "#access-prod", map[string]string{"Target": "Support tickets", "duration": "1 hour"})
 	a.must(a.slack.As("bob").Click(a.about("bob", seat), "Approve"))
 	a.await("access", func() bool { return slices.Contains(told(a.recordsOf(seat)), "escalate") })
+	short := flow.ShortID(seat)
+	a.ask("GET", "/api/v1/runs/"+short, nil, bearer(token.Value), http.StatusOK, &listed)
+	a.must(a.slack.As("alice").Command("/sym show " + short)) // with a link to the message
 	for who, next := range map[string]string{"alice": "Nina", "guest": "Gina"} {
 		a.must(a.slack.Succeed(who, next))
 	}
 	a.must(a.slack.As("U0NINA").Command("/sym whoami"))
 	asks("guest@example.com", "watched", map[string]any{"server": "blue"}, http.StatusBadRequest)
+	a.sees("bob", "[Revoke]")
 	a.must(a.slack.As("bob").Click(a.about("bob", seat), "Revoke"))
 	a.await("the end of access", func() bool { return slices.Contains(told(a.recordsOf(seat)), "deescalate") })
 	a.must(a.slack.Succeed("carol", "Cleo"))

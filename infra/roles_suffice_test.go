@@ -528,6 +528,15 @@ func TestRightsSuffice(t *testing.T) {
 		step(approves, id, flow.StepDecide) // what is to run after it
 	}
 
+	// Somebody has an emergency.
+	hurt := flow.Actor{SlackID: "U1", SlackTeam: "T1"}
+	if err := (store.Glass{Store: approval.Runs.Store}).Claim(ctx, hurt, byAPI[0], func(string) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if run := must((store.Glass{Store: slack.Runs.Store}).Broken(ctx, hurt))(t); run != byAPI[0] {
+		t.Errorf("the emergency is %q", run)
+	}
+
 	// Access is granted. A new configuration looks for what that needs.
 	access := a.as("AccessRole")
 	functions := lambda.NewFromConfig(access.AWS)
