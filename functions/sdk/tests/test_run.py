@@ -116,7 +116,7 @@ class Loading(unittest.TestCase):
             self.assertEqual(load(f"@hook\ndef {name}(event): ...").names(), [name])
         for name in source.REDUCERS:
             self.assertEqual(load(f"@reducer\ndef {name}(event): ...").names(), [name])
-        self.assertEqual(len(source.HOOKS), 16)
+        self.assertEqual(len(source.HOOKS), 24)
 
     def test_faults(self):
         strategies = "class A(AccessStrategy): ...\n\nclass B(AccessStrategy): ...\n"
