@@ -19,6 +19,7 @@ import (
 
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/deadline"
+	"github.com/symflows/symflows/internal/flow"
 )
 
 // seldom are flows for what happens now and then: forms that handlers have a say
