@@ -76,7 +76,7 @@ func TestExtend_undecided(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, extends(flow.ExtendSame))
 	id := w.approved("a")
-	end := w.want(id, flow.Escalated).Access.End
+	w.want(id, flow.Escalated)
 	must(t, w.wish(id, asker))
 	w.settle()
 	asked := w.run(id).Extension.EventID
@@ -93,7 +93,7 @@ func TestExtend_undecided(t *testing.T) {
 	w.wantHistory(id, "prompt request approve escalate extend_request extend_expire deescalate")
 
 	id = w.approved("b")
-	end = w.want(id, flow.Escalated).Access.End
+	end := w.want(id, flow.Escalated).Access.End
 	must(t, w.wish(id, asker))
 	w.settle()
 	w.pass(end.Add(90 * time.Second).Sub(w.clock.Now()))
