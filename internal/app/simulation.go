@@ -191,7 +191,11 @@ func told(r events.AuditRecord) slacksim.Record {
 	case flow.EventRequestExpire:
 		out.Line, out.Mood = whose+" expired: nobody decided", bad
 	case flow.EventExtendRequest:
-		out.Line, out.Note = who+" asked for more time for "+called(asker)+"'s access to "+what, written(r.Fields[flow.KeyExtendReason])
+		of := called(asker) + "'s"
+		if r.Actor.Username == asker.Username {
+			of = "their"
+		}
+		out.Line, out.Note = who+" asked for more time for "+of+" access to "+what, written(r.Fields[flow.KeyExtendReason])
 		if failed {
 			out.Line = who + "'s wish for more time for " + called(asker) + "'s access to " + what + " did not count"
 		}
@@ -214,6 +218,9 @@ func told(r events.AuditRecord) slacksim.Record {
 		out.Line = "More time for " + called(asker) + "'s access to " + what + " was not decided before its end"
 	case flow.EventApprove:
 		out.Line, out.Mood = who+" approved "+whose, good
+		if broke, _ := r.Fields[flow.KeyBreakGlass].(bool); broke {
+			out.Line = who + " took access to " + what + " without approval, in an emergency"
+		}
 		if unfinished {
 			out.Line += ", which needs more approvals"
 		}

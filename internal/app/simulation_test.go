@@ -65,13 +65,16 @@ func TestTold(t *testing.T) {
 		{"escalate", func(r *events.AuditRecord) {
 			r.State = events.AuditState{Status: events.StatusInProgress, Errors: []events.AuditError{{Message: "somebody took it away", Code: string(flow.CodeMissing)}}}
 		}, bad, "Alice's access to Orders database has gone missing", "somebody took it away"},
-		{"extend_request", nil, plain, "Alice asked for more time for Alice's access to Orders database", "Not done yet"},
+		{"extend_request", nil, plain, "Alice asked for more time for their access to Orders database", "Not done yet"},
 		{"extend", nil, good, "Alice's access to Orders database was extended", "until 09:15:30 UTC"},
 		{"extend", func(r *events.AuditRecord) {
 			r.State = events.AuditState{Status: events.StatusInProgress, Attempts: 2, Errors: []events.AuditError{{Message: "no answer"}}}
 		}, bad, "Orders database could not be told that Alice's access ends later (2 times)", "no answer"},
 		{"extend", failed("too late"), bad, "Bob's approval of more time for Alice's access to Orders database did not count", "too late"},
 		{"extend_deny", nil, bad, "Bob denied more time for Alice's access to Orders database", ""},
+		{"break_glass", nil, good, "Alice took access to Orders database without approval, in an emergency", ""},
+		{"review", nil, plain, "Bob reviewed Alice's access to Orders database", "Looked at what was run"},
+		{"review", failed("you can't"), bad, "Bob's review of Alice's access to Orders database did not count", "you can't"},
 		{"extend_expire", nil, plain, "More time for Alice's access to Orders database was not decided before its end", ""},
 		{"deescalate", nil, plain, "Alice's access to Orders database ended: its time was up", ""},
 		{"deescalate", func(r *events.AuditRecord) { r.Fields["deescalate_type"] = "manual" }, plain, "Bob ended Alice's access to Orders database", ""},

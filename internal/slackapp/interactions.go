@@ -115,11 +115,11 @@ func (a *App) submission(ctx context.Context, in interaction) any {
 func (a *App) requested(ctx context.Context, in interaction) (any, error) {
 	who := flow.Actor{SlackID: in.User.ID, SlackTeam: a.Directory.Team}
 	m, values := metadataOf(in.View), valuesOf(in.View)
-	_, err := a.Submit.Request(ctx, m.Run, who, values)
+	r, err := a.Submit.Request(ctx, m.Run, who, values)
 	late, ok := errors.AsType[*workflow.Unsettled](err)
 	if !ok {
 		if err == nil {
-			a.sent(ctx, in, m)
+			a.sent(ctx, in, m, r)
 		}
 		return nil, err
 	}
@@ -129,8 +129,8 @@ func (a *App) requested(ctx context.Context, in interaction) (any, error) {
 		return nil, err
 	}
 	if flow.SameValue(filled, changed) { // it changes nothing
-		if _, err = a.Submit.Request(ctx, m.Run, who, values); err == nil {
-			a.sent(ctx, in, m)
+		if r, err = a.Submit.Request(ctx, m.Run, who, values); err == nil {
+			a.sent(ctx, in, m, r)
 		}
 		return nil, err
 	}
@@ -144,13 +144,17 @@ func (a *App) requested(ctx context.Context, in interaction) (any, error) {
 // sent says where the form was asked for that the request is on its way, and to
 // whom, for the person's eyes only. It is by the response URL of what they typed
 // there, which needs no right to write in that channel.
-func (a *App) sent(ctx context.Context, in interaction, m metadata) {
+func (a *App) sent(ctx context.Context, in interaction, m metadata, r flow.Run) {
 	if !a.answerable(m.Answer) {
 		return
 	}
 	f, err := a.Flows.Version(ctx, m.Flow, m.Version)
 	if err == nil {
-		said := ephemeral("Sent", section("📨 *Sent*: your request for *"+safe(f.Title())+"*. "+whoIsAsked(f)+" `/sym list` shows how it stands."))
+		text := "📨 *Sent*: your request for *" + safe(f.Title()) + "*. " + whoIsAsked(f)
+		if r.BreakGlass != nil {
+			text = "🚨 *Emergency*: your access by *" + safe(f.Title()) + "* is granted now, without approval. Those who could have approved it, the error channel and the admins are told, with your reason."
+		}
+		said := ephemeral("Sent", section(text+" `/sym list` shows how it stands."))
 		_, _, err = a.API.PostMessageContext(ctx, m.Channel, slack.MsgOptionText(said.Text, false), slack.MsgOptionBlocks(said.Blocks...),
 			slack.MsgOptionResponseURL(m.Answer, slack.ResponseTypeEphemeral))
 	}

@@ -1,7 +1,9 @@
 package slackapp
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -33,7 +35,9 @@ func urgentWorld(t testing.TB) *world {
 // urgentForm is the form as it opens for somebody.
 func (w *world) urgentForm(user string) slack.View {
 	w.t.Helper()
-	if got := w.command(user, "req prod-access"); got != "" {
+	w.n++
+	body := commandBody(user, "req prod-access", "trigger-"+strconv.Itoa(w.n)) + "&response_url=" + w.slack.URL + "/response-url"
+	if got := w.ok(w.post("/slack/commands", body)); got != "" {
 		w.t.Fatalf("the form did not open: %s", got)
 	}
 	return w.opened()
@@ -91,6 +95,9 @@ func TestEmergencyBox(t *testing.T) {
 		if got := w.interact(submission(alice, hers, with(flow.KeyBreakGlass, ticked()))); got != "" {
 			t.Errorf("answer %s", got)
 		}
+	}
+	if said := w.slack.of("response-url"); len(said) == 0 || !strings.Contains(fmt.Sprint(said[0].Args), "is granted now, without approval") {
+		t.Errorf("said %v", said)
 	}
 	if r := w.ofForm(hers); r.BreakGlass == nil || len(r.Signals) != 1 {
 		t.Errorf("sent twice: %+v, %d signals", r.BreakGlass, len(r.Signals))

@@ -60,7 +60,7 @@ func TestPorts(t *testing.T) {
 			func(p any) error { _, err := c.Services(p.(ServicesPorts)); return err }, "Secrets Functions",
 		},
 		"the Slack app": {
-			SlackPorts{API: &slack.Client{}, Directory: directory, Handlers: handlers, Bound: bound, Closed: func() error { return nil }},
+			SlackPorts{API: &slack.Client{}, HandOn: func(context.Context, []byte) error { return nil }, Directory: directory, Handlers: handlers, Bound: bound, Closed: func() error { return nil }},
 			func(p any) error { _, err := c.SlackApp(p.(SlackPorts)); return err }, "APIURL Closed",
 		},
 	} {

@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -123,7 +124,11 @@ func (r *Reader) postpone(ctx context.Context, p workflow.Failed) error {
 	r.tries[p.Change.Key]++
 	n := r.tries[p.Change.Key]
 	at := r.Engine.Clock.Now().Add(pause(n, p.Cause))
-	r.Engine.Log.WarnContext(ctx, "change will be handled again", "consumer", r.Name, "key", p.Change.Key, "tries", n, "at", at, "error", p.Cause)
+	level := slog.LevelWarn
+	if flow.CodeOf(p.Cause) == flow.CodeBusy { // another change is about to follow: nothing is wrong
+		level = slog.LevelDebug
+	}
+	r.Engine.Log.Log(ctx, level, "change will be handled again", "consumer", r.Name, "key", p.Change.Key, "tries", n, "at", at, "error", p.Cause)
 	if err := r.Later.Set(ctx, r.prefix()+p.Change.Key, at); err != nil {
 		return err
 	}
