@@ -6,9 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/symflows/symflows/internal/config"
@@ -29,6 +27,7 @@ type alarm struct {
 	metrics     []metric
 	above       float64
 	silence     bool
+	withoutKey  bool // goes off when the key is out of order, so that a topic without it is told as well
 	period      time.Duration
 	periods     int
 }
@@ -36,6 +35,7 @@ type alarm struct {
 // addAlarms makes the alarms, and the topic that tells of them.
 func (d *deployment) addAlarms() {
 	d.addAlarmTopic()
+	d.addKeyAlarm()
 	for _, a := range d.alarmList() {
 		d.alarms = append(d.alarms, d.addAlarm(a))
 	}
@@ -54,7 +54,7 @@ func (d *deployment) alarmList() []alarm {
 		},
 		{
 			id: "SweepSilent", description: "Nobody looks after what is due: the sweep has not reported for three minutes. See its log",
-			metrics: []metric{d.swept(config.MetricRunsDriven, "SampleCount")}, silence: true, period: minute, periods: 3,
+			metrics: []metric{d.swept(config.MetricRunsDriven, "SampleCount")}, silence: true, withoutKey: true, period: minute, periods: 3,
 		},
 		{
 			id: "HoldersHeld", description: "Many who hold access were deactivated in Slack at once, so that none of it is ended: the error channel has their ids. If it is right, invoke standing with {\"confirm\": true}",
@@ -278,6 +278,10 @@ func (d *deployment) addAlarm(a alarm) awscloudwatch.CfnAlarm {
 		props.ComparisonOperator, props.Threshold = jsii.String("LessThanThreshold"), jsii.Number(1)
 		props.TreatMissingData = jsii.String("breaching")
 	}
+	if a.withoutKey && d.keyTopic != nil {
+		props.AlarmActions = &[]any{d.alarmTopic.Ref(), d.keyTopic.Ref()}
+		props.OkActions = props.AlarmActions
+	}
 	if len(a.metrics) == 1 {
 		m := a.metrics[0]
 		props.Namespace, props.MetricName, props.Statistic = jsii.String(m.namespace), jsii.String(m.name), jsii.String(m.stat)
@@ -315,26 +319,8 @@ func dimensions(m metric) []any {
 
 // addAlarmTopic makes the topic of alarms, to which anything can subscribe.
 func (d *deployment) addAlarmTopic() {
-	d.alarmTopic = awssns.NewCfnTopic(d.stack, jsii.String("AlarmTopic"), &awssns.CfnTopicProps{DisplayName: jsii.String("Sym Flows")})
-	awssns.NewCfnTopicPolicy(d.stack, jsii.String("AlarmTopicPolicy"), &awssns.CfnTopicPolicyProps{
-		Topics: &[]*string{d.alarmTopic.Ref()},
-		PolicyDocument: document(
-			map[string]any{
-				"Effect": "Allow", "Principal": map[string]any{"Service": "cloudwatch.amazonaws.com"},
-				"Action": "sns:Publish", "Resource": *d.alarmTopic.Ref(),
-				"Condition": map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": *awscdk.Aws_ACCOUNT_ID()}},
-			},
-			map[string]any{
-				"Effect": "Deny", "Principal": "*", "Action": "sns:Publish", "Resource": *d.alarmTopic.Ref(),
-				"Condition": map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}},
-			},
-		),
-	})
-	if d.options.alarmEmail != "" {
-		awssns.NewCfnSubscription(d.stack, jsii.String("AlarmEmail"), &awssns.CfnSubscriptionProps{
-			TopicArn: d.alarmTopic.Ref(), Protocol: jsii.String("email"), Endpoint: jsii.String(d.options.alarmEmail),
-		})
-	}
+	d.alarmTopic = d.topic("AlarmTopic", d.key)
+	d.topicPolicy("AlarmTopicPolicy", d.alarmTopic)
 }
 
 // compared is one of drift's own metrics.

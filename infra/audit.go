@@ -76,6 +76,10 @@ func (d *deployment) bucket(id string, b bucket) awss3.CfnBucket {
 			Id: jsii.String("expire"), Status: jsii.String("Enabled"), ExpirationInDays: jsii.Number(b.expireDays),
 		})
 	}
+	algorithm, bucketKey := jsii.String("AES256"), (*bool)(nil)
+	if d.key != nil {
+		algorithm, bucketKey = jsii.String("aws:kms"), jsii.Bool(true)
+	}
 	props := &awss3.CfnBucketProps{
 		PublicAccessBlockConfiguration: &awss3.CfnBucket_PublicAccessBlockConfigurationProperty{
 			BlockPublicAcls: jsii.Bool(true), BlockPublicPolicy: jsii.Bool(true), IgnorePublicAcls: jsii.Bool(true), RestrictPublicBuckets: jsii.Bool(true),
@@ -85,7 +89,8 @@ func (d *deployment) bucket(id string, b bucket) awss3.CfnBucket {
 		},
 		BucketEncryption: &awss3.CfnBucket_BucketEncryptionProperty{
 			ServerSideEncryptionConfiguration: []any{&awss3.CfnBucket_ServerSideEncryptionRuleProperty{
-				ServerSideEncryptionByDefault: &awss3.CfnBucket_ServerSideEncryptionByDefaultProperty{SseAlgorithm: jsii.String("AES256")},
+				ServerSideEncryptionByDefault: &awss3.CfnBucket_ServerSideEncryptionByDefaultProperty{SseAlgorithm: algorithm, KmsMasterKeyId: d.key},
+				BucketKeyEnabled:              bucketKey,
 			}},
 		},
 		VersioningConfiguration: &awss3.CfnBucket_VersioningConfigurationProperty{Status: jsii.String("Enabled")},
@@ -139,12 +144,14 @@ func (d *deployment) addFirehose() {
 		{actions: []string{"s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"}, resources: []string{*d.auditBucket.AttrArn() + "/audit/*", *d.auditBucket.AttrArn() + "/audit-errors/*"}},
 		{actions: []string{"logs:PutLogEvents"}, resources: []string{*logs.AttrArn()}},
 	})
+	encryption := &awskinesisfirehose.CfnDeliveryStream_DeliveryStreamEncryptionConfigurationInputProperty{KeyType: jsii.String("AWS_OWNED_CMK")}
+	if d.key != nil {
+		encryption.KeyType, encryption.KeyArn = jsii.String("CUSTOMER_MANAGED_CMK"), d.key
+	}
 	d.auditStream = awskinesisfirehose.NewCfnDeliveryStream(d.stack, jsii.String("AuditStream"), &awskinesisfirehose.CfnDeliveryStreamProps{
-		DeliveryStreamName: jsii.String(d.options.name),
-		DeliveryStreamType: jsii.String("DirectPut"),
-		DeliveryStreamEncryptionConfigurationInput: &awskinesisfirehose.CfnDeliveryStream_DeliveryStreamEncryptionConfigurationInputProperty{
-			KeyType: jsii.String("AWS_OWNED_CMK"),
-		},
+		DeliveryStreamName:                         jsii.String(d.options.name),
+		DeliveryStreamType:                         jsii.String("DirectPut"),
+		DeliveryStreamEncryptionConfigurationInput: encryption,
 		ExtendedS3DestinationConfiguration: &awskinesisfirehose.CfnDeliveryStream_ExtendedS3DestinationConfigurationProperty{
 			BucketArn:         d.auditBucket.AttrArn(),
 			RoleArn:           role.AttrArn(),

@@ -36,6 +36,9 @@ import (
 //	                           and not one by one, if there are more than the policies of a role can list
 //	reservedConcurrency none   how many executions Lambda keeps for removal and access, and lets them have at most, such as
 //	                           removal:100,access:50; fails where the account's limit would leave less than 100 to all others
+//	kmsKey          none       key of AWS KMS that encrypts table, buckets, queues, topic, logs and secrets: its ARN, or
+//	                           create for one that the stack makes; else they are encrypted by keys of AWS
+//	secretKeys      none       ARNs of the keys of KMS that secrets of the configuration are under, with commas between them
 //	withoutRequests false      true: handlers can't import requests, and synth needs no index of Python packages
 type options struct {
 	name, org, region, flows string
@@ -48,6 +51,8 @@ type options struct {
 	withoutRequests          bool
 	functionPatterns         string // see patterns
 	reservedConcurrency      reservation
+	kmsKey                   string // "", createKey or an ARN
+	secretKeys               string // see keys
 }
 
 // reservation is how many executions are kept for a function, and are the most that
@@ -133,6 +138,13 @@ func parseOptions(given map[string]any) (options, error) {
 			r.fault("functionPatterns", "%s takes in our own functions, %s*: begin it with more of the names of yours", p, own)
 		}
 	}
+	o.kmsKey = r.text("kmsKey", "", "write create, or the ARN of a key, such as arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab (no alias)", func(s string) bool {
+		return s == createKey || keyPattern.MatchString(s)
+	})
+	if m := keyPattern.FindStringSubmatch(o.kmsKey); m != nil && o.region != "" && m[1] != o.region {
+		r.fault("kmsKey", "the key is in %s, and the deployment in %s: name a key of that region", m[1], o.region)
+	}
+	o.secretKeys = r.text("secretKeys", "", "write ARNs of keys, such as arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab, with commas between them", areKeys)
 	if v, set := r.value("reservedConcurrency"); set {
 		var err error
 		if o.reservedConcurrency, err = parseReservation(v); err != nil {
@@ -171,6 +183,21 @@ func (o options) patterns() []string {
 func arePatterns(list string) bool {
 	for p := range strings.SplitSeq(list, ",") {
 		if !arnPattern.MatchString(p) {
+			return false
+		}
+	}
+	return true
+}
+
+// keys lists the ARNs of the keys of secrets.
+func (o options) keys() []string {
+	return strings.FieldsFunc(o.secretKeys, func(r rune) bool { return r == ',' })
+}
+
+// areKeys says whether a text lists ARNs of keys.
+func areKeys(list string) bool {
+	for key := range strings.SplitSeq(list, ",") {
+		if !keyPattern.MatchString(key) {
 			return false
 		}
 	}

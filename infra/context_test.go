@@ -149,6 +149,11 @@ func TestOptionsFaults(t *testing.T) {
 		{"burstLimit", "none", "1 or more"},
 		{"withoutRequests", "yes", "write true or false"},
 		{"functionPatterns", "grant-*", "write ARNs such as"},
+		{"kmsKey", "alias/mine", "write create, or the ARN of a key"},
+		{"kmsKey", "arn:aws:kms:us-east-1:123456789012:alias/mine", "write create, or the ARN of a key"},
+		{"kmsKey", "true", "write create, or the ARN of a key"},
+		{"secretKeys", "create", "write ARNs of keys"},
+		{"secretKeys", secretKey + ",", "write ARNs of keys"},
 		{"reservedConcurrency", "100", "write numbers for removal, access or both, such as removal:100,access:50"},
 		{"reservedConcurrency", "removal", "write numbers for"},
 		{"reservedConcurrency", "removal:many", "write numbers for"},
@@ -175,8 +180,9 @@ func TestOptionsFaults(t *testing.T) {
 	}
 	t.Run("Together", func(t *testing.T) {
 		t.Parallel()
-		_, err := parseOptions(map[string]any{"auditRetention": 30.0, "objectLock": "governance:365", "rateLimit": "x"})
-		for _, want := range []string{"objectLock: 365 days is longer than auditRetention, 30 days", "rateLimit"} {
+		_, err := parseOptions(map[string]any{"auditRetention": 30.0, "objectLock": "governance:365", "rateLimit": "x", "region": "eu-central-1", "kmsKey": givenKey})
+		for _, want := range []string{
+			"the key is in us-east-1, and the deployment in eu-central-1", "objectLock: 365 days is longer than auditRetention, 30 days", "rateLimit"} {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%q is not in: %v", want, err)
 			}

@@ -30,6 +30,7 @@ type deployment struct {
 	config  *catalog.Catalog
 	built   string // folder of the functions
 
+	key   *string // ARN; nil: there is none
 	table awsdynamodb.CfnTable
 
 	slackSecret, slackSigningSecret awssecretsmanager.CfnSecret
@@ -51,9 +52,9 @@ type deployment struct {
 	digests   map[string]*string                         // of what was built
 	readers   map[string]awslambda.CfnEventSourceMapping // of the stream
 
-	api        awsapigatewayv2.CfnApi
-	alarmTopic awssns.CfnTopic
-	alarms     []awscloudwatch.CfnAlarm
+	api                  awsapigatewayv2.CfnApi
+	alarmTopic, keyTopic awssns.CfnTopic // keyTopic is nil if there is no key
+	alarms               []awscloudwatch.CfnAlarm
 
 	faults []error // what AWS would refuse in the middle of a deploy
 }
@@ -76,12 +77,13 @@ func newDeployment(app awscdk.App, o options, config *catalog.Catalog, built str
 		functions: map[string]awslambda.CfnFunction{}, logs: map[string]awslogs.CfnLogGroup{}, roles: map[string]awsiam.CfnRole{}, inline: map[string]int{}, digests: map[string]*string{},
 		readers: map[string]awslambda.CfnEventSourceMapping{},
 	}
+	d.addKey()
 	d.addTable()
 	d.addSecrets()
+	d.addFlows()
 	d.addAudit()
 	d.addSchedule()
 	d.addLooks()
-	d.addFlows()
 	d.addFunctions()
 	d.addWorkflow()
 	d.addStream()

@@ -232,7 +232,7 @@ func (d *deployment) logGroup(id, name string) awslogs.CfnLogGroup {
 	unique := awscdk.Fn_Select(jsii.Number(0), awscdk.Fn_Split(jsii.String("-"),
 		awscdk.Fn_Select(jsii.Number(2), awscdk.Fn_Split(jsii.String("/"), awscdk.Aws_STACK_ID(), nil)), nil))
 	g := awslogs.NewCfnLogGroup(d.stack, jsii.String(id), &awslogs.CfnLogGroupProps{
-		LogGroupName: jsii.String(name + "-" + *unique), RetentionInDays: jsii.Number(d.options.logRetention),
+		LogGroupName: jsii.String(name + "-" + *unique), RetentionInDays: jsii.Number(d.options.logRetention), KmsKeyId: d.key,
 	})
 	g.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN, nil)
 	return g

@@ -11,7 +11,9 @@ import (
 // (https://github.com/cdklabs/cdk-nag, AWS Solutions): a finding that nothing
 // suppresses fails synth.
 func (d *deployment) addChecks(app awscdk.App) {
-	suppress(d.alarmTopic, "AwsSolutions-SNS2", "Alarms name resources and say what to do, no secrets; CloudWatch can't publish with the key that SNS has for everybody")
+	if d.key == nil {
+		suppress(d.alarmTopic, "AwsSolutions-SNS2", "Alarms name resources and say what to do, no secrets; CloudWatch can't publish with the key that SNS has for everybody")
+	}
 	checkPractice(app)
 }
 

@@ -27,6 +27,13 @@ func TestGoodPractice(t *testing.T) {
 	for _, f := range standard(t).findings() {
 		t.Error(f)
 	}
+	made, err := encrypted()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range made.findings() {
+		t.Errorf("with a key: %s", f)
+	}
 }
 
 // TestGoodPracticeIsChecked: the same checks find what is wrong with a bucket

@@ -20,6 +20,11 @@ func (d *deployment) addFlows() {
 	})
 }
 
+// uploads begins the ARNs of what the CLI uploads.
+func (d *deployment) uploads() string {
+	return "arn:" + *awscdk.Aws_PARTITION() + ":s3:::" + *d.flowsAsset.S3BucketName() + "/"
+}
+
 // addPublish has the configuration published at each deploy that changes it, or
 // the function that reads it. If publish refuses, CloudFormation takes back the
 // whole deploy. Then access, approval and handlers have kept the rights that they had: these

@@ -22,6 +22,10 @@ func (d *deployment) queue(id string, hidden time.Duration, failed *redrive) aws
 		MessageRetentionPeriod: jsii.Number(days * 24 * 60 * 60),
 		SqsManagedSseEnabled:   jsii.Bool(true),
 	}
+	if d.key != nil {
+		props.SqsManagedSseEnabled, props.KmsMasterKeyId = nil, d.key
+		props.KmsDataKeyReusePeriodSeconds = jsii.Number(60 * 60) // each data key is a call that is paid for
+	}
 	if hidden > 0 {
 		props.VisibilityTimeout = jsii.Number(hidden.Seconds())
 	}

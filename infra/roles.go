@@ -182,7 +182,7 @@ func (d *deployment) rights() map[string][]right {
 			d.entries(store.ByKind, string(store.KindFlowDigests)),
 			{
 				actions:   []string{"s3:GetObject"},
-				resources: []string{"arn:" + *awscdk.Aws_PARTITION() + ":s3:::" + *d.flowsAsset.S3BucketName() + "/" + assetPrefix(d.options) + "*"},
+				resources: []string{d.uploads() + assetPrefix(d.options) + "*"},
 			},
 			{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN(unansweredFunction)}},
 		},
@@ -256,7 +256,7 @@ func (d *deployment) strategyRights(r strategy.Rights) []right {
 	}
 	slices.Sort(secrets)
 	if secrets = slices.Compact(secrets); len(secrets) > 0 { // keys of one secret are one
-		out = append(out, readSecrets(secrets...))
+		out = append(append(out, readSecrets(secrets...)), d.secretKeyRights(secrets)...)
 	}
 	return out
 }
@@ -376,6 +376,7 @@ func (d *deployment) role(id, service string, condition map[string]any, rights [
 	if condition != nil {
 		trust["Condition"] = condition
 	}
+	rights = append(rights, d.keyRights(rights)...)
 	d.inline[id] = length(policy(rights))
 	if d.inline[id] > maxInline {
 		d.faults = append(d.faults, fmt.Errorf("the policy of %s may have %d characters, and IAM takes %d", id, d.inline[id], maxInline))

@@ -220,7 +220,8 @@ func ruleFaults(all []grantedRight) []string {
 		if g.who == "SdkRole" { // customers' code
 			secret := g.action == "secretsmanager:GetSecretValue" && strings.Contains(g.resource, ":secret:")
 			invoke := g.action == "lambda:InvokeFunction" && (!own || strings.HasSuffix(g.resource, "-services"))
-			if !secret && !invoke && !(strings.HasPrefix(g.action, "logs:") && strings.HasPrefix(g.resource, "${SdkLogs")) {
+			decrypt := g.action == "kms:Decrypt" && viaOnly(g, "secretsmanager") && strings.Contains(g.condition, " and kms:EncryptionContext:SecretARN StringLike ")
+			if !secret && !invoke && !decrypt && !(strings.HasPrefix(g.action, "logs:") && strings.HasPrefix(g.resource, "${SdkLogs")) {
 				broken("handlers read what their flows name, invoke what their environment allows, and ask services for all else")
 			}
 			if strings.HasSuffix(g.resource, ":grant-database") || strings.Contains(g.resource, "/sym/main/signing") {
@@ -259,7 +260,7 @@ func ruleFaults(all []grantedRight) []string {
 			broken("only access and drift ask targets, and keep their pace")
 		case table && strings.Contains(g.condition, "LeadingKeys") && (strings.HasSuffix(g.condition, " *") && !strings.Contains(g.resource, "/index/")):
 			broken("only kinds of items are allowed")
-		case g.who == "DriftRole" && !table && !slices.Contains([]string{"logs:CreateLogStream", "logs:PutLogEvents", "sts:AssumeRole"}, g.action) && !looks.MatchString(g.action):
+		case g.who == "DriftRole" && !table && !viaOnly(g, "dynamodb", "secretsmanager") && !slices.Contains([]string{"logs:CreateLogStream", "logs:PutLogEvents", "sts:AssumeRole"}, g.action) && !looks.MatchString(g.action):
 			broken("drift only looks")
 		case g.who != "DriftRole" && (strings.HasPrefix(g.action, "scheduler:") || strings.HasPrefix(g.action, "iam:")):
 			broken("only access schedules")
@@ -274,6 +275,17 @@ func ruleFaults(all []grantedRight) []string {
 		}
 	}
 	return faults
+}
+
+// viaOnly says whether a right is to use a key by these services only, for what the
+// role may ask of them.
+func viaOnly(g grantedRight, services ...string) bool {
+	list, limited := strings.CutPrefix(g.condition, "kms:ViaService StringEquals ")
+	list, _, _ = strings.Cut(list, " and ")
+	return limited && strings.HasPrefix(g.action, "kms:") && !slices.ContainsFunc(strings.Split(list, " | "), func(host string) bool {
+		service, _, _ := strings.Cut(host, ".")
+		return !slices.Contains(services, service)
+	})
 }
 
 // TestRulesFind: the rules see what they are for.
@@ -314,6 +326,10 @@ func TestRulesFind(t *testing.T) {
 		{"ServicesRole", "dynamodb:PutItem", "${Table.Arn}", keys + "run#*"},
 		{"ServicesRole", "lambda:InvokeFunction", ours + "access", ""},
 		{"ServicesRole", "secretsmanager:GetSecretValue", "${SlackSigningSecret}", ""},
+		{"SdkRole", "kms:Decrypt", "${Key.Arn}", "kms:ViaService StringEquals dynamodb.us-east-1.amazonaws.com"},
+		{"SdkRole", "kms:Decrypt", "${Key.Arn}", "kms:ViaService StringEquals secretsmanager.us-east-1.amazonaws.com"},
+		{"DriftRole", "kms:Decrypt", "${Key.Arn}", ""},
+		{"DriftRole", "kms:Decrypt", "${Key.Arn}", "kms:ViaService StringEquals secretsmanager.us-east-1.amazonaws.com | s3.us-east-1.amazonaws.com"},
 		{"NotifyRole", "lambda:InvokeFunction", ours + "sdk", ""},
 		{"ApprovalRole", "lambda:InvokeFunction", ours + "services", ""},
 		{"ApprovalRole", "dynamodb:GetItem", "${Table.Arn}", keys + "kv#*"},

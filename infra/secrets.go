@@ -12,7 +12,7 @@ import (
 // the customers' own, at the paths that the configuration names.
 func (d *deployment) addSecrets() {
 	secret := func(id, description string) awssecretsmanager.CfnSecret {
-		s := awssecretsmanager.NewCfnSecret(d.stack, jsii.String(id), &awssecretsmanager.CfnSecretProps{Description: jsii.String(description)})
+		s := awssecretsmanager.NewCfnSecret(d.stack, jsii.String(id), &awssecretsmanager.CfnSecretProps{Description: jsii.String(description), KmsKeyId: d.key})
 		s.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE, nil)
 		suppress(s, "AwsSolutions-SMG4", "Slack rotates neither bot tokens nor signing secrets by an API that a function could call")
 		return s

@@ -146,13 +146,16 @@ func standard(t *testing.T) template {
 	return made
 }
 
-var standardTemplate = sync.OnceValues(func() (template, error) {
-	dir, err := os.MkdirTemp("", "standard-") // outlives the first test that asks
+var standardTemplate = sync.OnceValues(func() (template, error) { return synthesizeOnce(nil) })
+
+// synthesizeOnce writes the template of a context for several tests.
+func synthesizeOnce(context map[string]any) (template, error) {
+	dir, err := os.MkdirTemp("", "shared-") // outlives the first test that asks
 	if err != nil {
 		return template{}, err
 	}
-	return synthesizeInto(dir, nil, standInCode)
-})
+	return synthesizeInto(dir, context, standInCode)
+}
 
 // ofType gives the resources of a type by their ids.
 func (t template) ofType(name string) map[string]resource {

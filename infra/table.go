@@ -33,6 +33,10 @@ func (d *deployment) addTable() {
 			Projection: &awsdynamodb.CfnTable_ProjectionProperty{ProjectionType: jsii.String(i.Projection)},
 		})
 	}
+	var encryption *awsdynamodb.CfnTable_SSESpecificationProperty
+	if d.key != nil {
+		encryption = &awsdynamodb.CfnTable_SSESpecificationProperty{SseEnabled: jsii.Bool(true), SseType: jsii.String("KMS"), KmsMasterKeyId: d.key}
+	}
 	d.table = awsdynamodb.NewCfnTable(d.stack, jsii.String("Table"), &awsdynamodb.CfnTableProps{
 		BillingMode:            jsii.String("PAY_PER_REQUEST"),
 		KeySchema:              keys,
@@ -44,6 +48,7 @@ func (d *deployment) addTable() {
 		},
 		PointInTimeRecoverySpecification: &awsdynamodb.CfnTable_PointInTimeRecoverySpecificationProperty{PointInTimeRecoveryEnabled: jsii.Bool(true)},
 		DeletionProtectionEnabled:        jsii.Bool(true),
+		SseSpecification:                 encryption,
 	})
 	// Kept even if the first deploy fails: deletion protection would have the
 	// rollback fail, too.
