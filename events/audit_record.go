@@ -75,6 +75,9 @@ type AuditRun struct {
 	// neither.
 	Submitter  *AuditActor `json:"submitter,omitempty"`
 	TokenOwner *AuditActor `json:"token_owner,omitempty"`
+	// Repeats is the id of the run whose request is made once more with this one; "" for
+	// none. Sym does not have it.
+	Repeats string `json:"repeats,omitempty"`
 }
 
 // AuditEvent says what happened.

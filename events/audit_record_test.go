@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,7 +20,7 @@ import (
 var auditSamples = []string{
 	"prompt", "request", "request_forward", "request_expire", "approve", "deny", "cancel",
 	"escalate", "escalate_failed", "extend_request", "extend", "extend_deny", "extend_expire", "deescalate",
-	"break_glass", "review",
+	"request_again", "break_glass", "review",
 }
 
 func TestAuditRecord(t *testing.T) {
@@ -40,6 +43,48 @@ func TestAuditRecord(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAuditRecordSchemaKnows: the schema has each key that records have, and no other.
+func TestAuditRecordSchemaKnows(t *testing.T) {
+	t.Parallel()
+	type object struct {
+		Properties map[string]object `json:"properties"`
+	}
+	var schema struct {
+		object
+		Defs map[string]object `json:"$defs"`
+	}
+	if err := json.Unmarshal([]byte(events.AuditRecordSchema), &schema); err != nil {
+		t.Fatal(err)
+	}
+	for name, part := range map[string]struct {
+		of     any
+		schema object
+	}{
+		"record": {events.AuditRecord{}, schema.object},
+		"meta":   {events.AuditMeta{}, schema.Properties["meta"]},
+		"state":  {events.AuditState{}, schema.Properties["state"]},
+		"run":    {events.AuditRun{}, schema.Properties["run"]},
+		"event":  {events.AuditEvent{}, schema.Properties["event"]},
+		"actor":  {events.AuditActor{}, schema.Defs["actor"]},
+	} {
+		want, got := keysOf(part.of), slices.Sorted(maps.Keys(part.schema.Properties))
+		if !slices.Equal(want, got) {
+			t.Errorf("%s: the schema knows %v, records have %v", name, got, want)
+		}
+	}
+}
+
+// keysOf lists the keys that a struct has in JSON.
+func keysOf(v any) []string {
+	var keys []string
+	for _, f := range reflect.VisibleFields(reflect.TypeOf(v)) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		keys = append(keys, name)
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // The schema is worth something only if it refuses what is wrong.

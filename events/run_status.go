@@ -17,6 +17,9 @@ type RunStatus struct {
 	// TokenOwner is the person who answers for the token that asked; nil where
 	// people asked, or it has none.
 	TokenOwner *AuditActor `json:"token_owner,omitempty"`
+	// Repeats is the id of the run whose request is made once more with this one; "" for
+	// none.
+	Repeats string `json:"repeats,omitempty"`
 	// Fields is what was asked for, as in audit records: the prompt fields,
 	// duration in seconds, target_id and target.
 	Fields    map[string]any `json:"fields"`

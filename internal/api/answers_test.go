@@ -100,6 +100,141 @@ func successes() []success {
 			},
 		},
 		{
+			name: "cancel", method: "POST", path: "/runs/{run}/cancel", before: (*fixture).open,
+			check: func(t *testing.T, f *fixture, runID string, answer map[string]any) {
+				run := f.run(runID)
+				if s := run.Signals; len(s) != 1 || s[0].Action != flow.ActionCancel || s[0].ID != answer["event_id"] || s[0].Channel != flow.ChannelAPI || s[0].Actor.Name != "ci" {
+					t.Errorf("answered %v, signals %+v", answer, s)
+				}
+				path := Base + "/runs/" + strings.ToUpper(runID) + "/cancel"
+				if again := ok[events.CancelOutput](f, "POST", path, `{}`); again.EventID != answer["event_id"] || len(f.run(runID).Signals) != 1 {
+					t.Errorf("a repetition is event %s, not %v", again.EventID, answer["event_id"])
+				}
+				f.decide(runID)
+				if run = f.run(runID); run.Status != flow.Cancelled {
+					t.Errorf("the run is %s", run.Status)
+				}
+				if again := ok[events.CancelOutput](f, "POST", path, ""); again.EventID != answer["event_id"] || len(f.run(runID).Signals) != 0 {
+					t.Errorf("once it is cancelled, a repetition is event %s, not %v", again.EventID, answer["event_id"])
+				}
+			},
+		},
+		{
+			name: "cancel of what its requester has cancelled", method: "POST", path: "/runs/{run}/cancel", body: `{}`, before: (*fixture).cancelled,
+			check: func(t *testing.T, f *fixture, runID string, answer map[string]any) {
+				run := f.run(runID)
+				if e, _ := run.Last(flow.EventCancel); e.ID != answer["event_id"] || len(run.Signals) != 0 {
+					t.Errorf("answered %v, the run was cancelled by %+v", answer, e)
+				}
+			},
+		},
+		{
+			name: "cancel of what starts later", method: "POST", path: "/runs/{run}/cancel", before: (*fixture).later,
+			check: func(t *testing.T, f *fixture, runID string, _ map[string]any) {
+				f.decide(runID)
+				if run := f.run(runID); run.Status != flow.Cancelled || run.Access != nil {
+					t.Errorf("the run is %s, with access %+v", run.Status, run.Access)
+				}
+			},
+		},
+		{
+			name: "again", method: "POST", path: "/runs/{run}/again", before: (*fixture).cancelled,
+			check: func(t *testing.T, f *fixture, runID string, answer map[string]any) {
+				old, run := f.run(runID), f.run(answer["run_id"].(string))
+				if run.ID == runID || run.Repeats != runID || run.Status != flow.Prompted || run.Signals[0].ID != answer["event_id"] {
+					t.Errorf("answered %v, the run is %+v", answer, run)
+				}
+				if diff := cmp.Diff(old.Fields, run.Fields); diff != "" || run.Target.Name != "orders-db" || run.DurationSeconds != 600 || !run.Requester.Is(alice.Actor) || run.Asker.Name != "ci" || run.Owner.Email != bob.Email {
+					t.Errorf("it asks for %+v, for %s; fields: -first +again\n%s", run.Target, run.Requester.Display(), diff)
+				}
+				if got := ok[events.RunStatus](f, "GET", Base+"/runs/"+run.ID, ""); got.Repeats != runID {
+					t.Errorf("the run says that it repeats %q", got.Repeats)
+				}
+				if second := ok[events.AgainOutput](f, "POST", Base+"/runs/"+runID+"/again", `{}`); second.RunID == run.ID {
+					t.Error("without a key, the same request is no request of its own")
+				}
+			},
+		},
+		{
+			name: "again, otherwise", method: "POST", path: "/runs/{run}/again",
+			body: `{"flow_inputs":{"reason":"Once more","duration":"1h"},"start_at":"2026-03-02T12:00:00+01:00"}`,
+			before: func(f *fixture) string {
+				return f.withdrawn(f.request(access(`"user_email"`, `"context":{"build":7},"user_email"`)).RunID)
+			},
+			check: func(t *testing.T, f *fixture, _ string, answer map[string]any) {
+				run := f.run(answer["run_id"].(string))
+				if run.Reason() != "Once more" || run.DurationSeconds != 3600 || run.Target.Name != "orders-db" || string(run.Context) != `{"build":7}` || !run.StartAt.Equal(f.clock().Add(2*time.Hour)) {
+					t.Errorf("it asks for %+v at %s, with context %s", run.Fields, run.StartAt, run.Context)
+				}
+				want := map[string]any{"flow_inputs": map[string]any{"reason": "Once more", "duration": "1h"}, "start_at": "2026-03-02T11:00:00Z"}
+				if diff := cmp.Diff(want, answer["request_body"]); diff != "" {
+					t.Error(diff)
+				}
+			},
+		},
+		{
+			name: "again, with what starts later no more", method: "POST", path: "/runs/{run}/again", body: `{"context":{"build":8}}`,
+			before: func(f *fixture) string {
+				id := f.later()
+				f.receive(id, flow.ActionCancel, alice.Actor)
+				f.decide(id)
+				return id
+			},
+			check: func(t *testing.T, f *fixture, _ string, answer map[string]any) {
+				if run := f.run(answer["run_id"].(string)); !run.StartAt.IsZero() || string(run.Context) != `{"build":8}` {
+					t.Errorf("it starts at %s, with context %s", run.StartAt, run.Context)
+				}
+			},
+		},
+		{
+			name: "again, of what a person asked for in Slack whose address has changed", method: "POST", path: "/runs/{run}/again",
+			before: func(f *fixture) string {
+				former := alice.Actor
+				former.ID, former.Email = flow.UserID(org, "alice.former@example.com"), "alice.former@example.com"
+				id := f.lapsed(former)
+				latest, err := f.api.Flows.Latest(f.t.Context(), "prod-access")
+				if err != nil {
+					f.t.Fatal(err)
+				}
+				r, err := flow.Apply(flow.Run{}, flow.Start{ID: flow.NewRunID(), Flow: latest, Requester: former, Source: flow.ChannelSlack, Prompted: true}, f.clock())
+				if err == nil {
+					_, err = f.api.Runs.Put(f.t.Context(), r)
+				}
+				if err != nil {
+					f.t.Fatal(err)
+				}
+				sub, err := latest.Submit(map[string]any{"reason": "In Slack", "target_id": "orders-db", "duration": "10m"})
+				if err != nil {
+					f.t.Fatal(err)
+				}
+				id = r.ID
+				f.change(id, func(flow.Run) flow.Input {
+					return flow.Receive{Action: flow.ActionRequest, Actor: former, Channel: flow.ChannelSlack, Submission: &sub}
+				})
+				return f.withdrawn(id)
+			},
+			check: requesterIs(alice.Actor),
+		},
+		{
+			name: "again, of a bot's own request, of which the flow has changed", method: "POST", path: "/runs/{run}/again",
+			before: func(f *fixture) string {
+				id := f.withdrawn(f.request(`{"flow_srn":"sym:flow:run-report:latest","flow_inputs":{"table":"orders","rows":10,"urgent":true}}`).RunID)
+				changed := flows()
+				changed[1].Params.PromptFields = changed[1].Params.PromptFields[:2]
+				f.publish(changed)
+				return id
+			},
+			check: func(t *testing.T, f *fixture, _ string, answer map[string]any) {
+				run := f.run(answer["run_id"].(string))
+				if run.Requester.Kind != flow.KindBot || run.Asker != nil || run.FlowVersion != "1.0.2" {
+					t.Errorf("got %+v", run)
+				}
+				if diff := cmp.Diff(map[string]any{"table": "orders", "rows": 10.0}, run.Fields); diff != "" {
+					t.Error(diff)
+				}
+			},
+		},
+		{
 			name: "retry", method: "POST", path: "/events/retry", body: `{"run_id":"{run}"}`, before: (*fixture).stuck,
 			check: func(t *testing.T, f *fixture, runID string, answer map[string]any) {
 				run := f.run(runID)

@@ -58,6 +58,8 @@ func (a *API) routes() []route {
 		{http.MethodPost, "/events/deescalate", a.deescalate},
 		{http.MethodPost, "/events/retry", a.retry},
 		{http.MethodPost, "/runs/{id}/extend", a.extend},
+		{http.MethodPost, "/runs/{id}/cancel", a.cancel},
+		{http.MethodPost, "/runs/{id}/again", a.again},
 		{http.MethodGet, "/events/{id}", a.event},
 		{http.MethodGet, "/runs/{id}", a.run},
 		{http.MethodGet, "/runs", a.runs},
@@ -114,6 +116,10 @@ func runIn(body any) string {
 	case events.DeescalateOutput:
 		return body.RequestBody.RunID
 	case events.ExtendOutput:
+		return body.RunID
+	case events.CancelOutput:
+		return body.RunID
+	case events.AgainOutput:
 		return body.RunID
 	case events.RetryOutput:
 		return body.RunID

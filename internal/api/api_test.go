@@ -274,6 +274,66 @@ func (f *fixture) escalated() string {
 	return id
 }
 
+// open is a request that waits for a decision.
+func (f *fixture) open() string {
+	f.t.Helper()
+	id := f.request(accessBody).RunID
+	f.route(id)
+	return id
+}
+
+// withdrawn takes a request back that people have yet to be asked about.
+func (f *fixture) withdrawn(id string) string {
+	f.t.Helper()
+	f.route(id)
+	f.receive(id, flow.ActionCancel, f.run(id).Requester)
+	f.decide(id)
+	return id
+}
+
+// cancelled is a request that was taken back.
+func (f *fixture) cancelled() string {
+	f.t.Helper()
+	return f.withdrawn(f.request(accessBody).RunID)
+}
+
+// later is access that is approved, and starts in an hour.
+func (f *fixture) later() string {
+	f.t.Helper()
+	at := f.clock().Add(time.Hour).Format(time.RFC3339)
+	id := f.request(access(`"user_email"`, `"start_at":"`+at+`","user_email"`)).RunID
+	f.route(id)
+	f.receive(id, flow.ActionApprove, bob.Actor)
+	f.decide(id)
+	return id
+}
+
+// lapsed is a form that somebody opened, and did not send.
+func (f *fixture) lapsed(who flow.Actor) string {
+	f.t.Helper()
+	latest, err := f.api.Flows.Latest(f.t.Context(), "prod-access")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	r, err := flow.Apply(flow.Run{}, flow.Start{ID: flow.NewRunID(), Flow: latest, Requester: who, Source: flow.ChannelSlack, Prompted: true}, f.clock().Add(-8*24*time.Hour))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if _, err := f.api.Runs.Put(f.t.Context(), r); err != nil {
+		f.t.Fatal(err)
+	}
+	f.receive(r.ID, flow.ActionTimeout, flow.System)
+	f.change(r.ID, func(r flow.Run) flow.Input { return flow.Forward{SignalID: r.Signals[0].ID} })
+	return r.ID
+}
+
+func (f *fixture) publish(changed []*flow.Flow) {
+	f.t.Helper()
+	if _, err := f.api.Flows.Publish(f.t.Context(), changed); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
 // stuck is a request that a handler failed to take. It waits for somebody to
 // have it tried again.
 func (f *fixture) stuck() string {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -61,6 +62,14 @@ func readObject(r *http.Request) (*object, error) {
 		return nil, malformed("it must be an object, not null")
 	}
 	return o, checkKeys(b)
+}
+
+// readOptional is readObject for what may do without a body: none is an empty object.
+func readOptional(r *http.Request) (*object, error) {
+	if r.ContentLength == 0 {
+		return &object{}, nil
+	}
+	return readObject(r)
 }
 
 func malformed(why string) error {
@@ -236,7 +245,7 @@ func (o *object) object(name string) map[string]any {
 func (o *object) err() error {
 	for name := range o.values {
 		if !slices.Contains(o.known, name) {
-			o.fault(name, "is not a field of this request, which has "+strings.Join(o.known, ", "))
+			o.fault(name, "is not a field of this request, which has "+cmp.Or(strings.Join(o.known, ", "), "none"))
 		}
 	}
 	if len(o.faults) == 0 {

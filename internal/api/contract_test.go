@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +18,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 )
@@ -297,6 +299,45 @@ func TestCodesAreDocumented(t *testing.T) {
 	}
 }
 
+// TestSchemasKnow: the schemas of the document have each key that the bodies have, and no
+// other.
+func TestSchemasKnow(t *testing.T) {
+	t.Parallel()
+	var doc struct {
+		Components struct {
+			Schemas map[string]struct {
+				Properties map[string]json.RawMessage `json:"properties"`
+			} `json:"schemas"`
+		} `json:"components"`
+	}
+	if err := json.Unmarshal(openAPI, &doc); err != nil {
+		t.Fatal(err)
+	}
+	for schema, body := range map[string]any{
+		"RequestInput": events.RequestInput{}, "RequestOutput": events.RequestOutput{},
+		"DeescalateInput": events.DeescalateInput{}, "DeescalateOutput": events.DeescalateOutput{},
+		"ExtendInput": events.ExtendInput{}, "ExtendOutput": events.ExtendOutput{},
+		"CancelOutput": events.CancelOutput{}, "AgainInput": events.AgainInput{}, "AgainOutput": events.AgainOutput{},
+		"RetryInput": events.RetryInput{}, "RetryOutput": events.RetryOutput{},
+		"EventStatus": events.EventStatus{}, "RunEvent": events.RunEvent{}, "RunEntitlement": events.RunEntitlement{},
+		"RunStatus": events.RunStatus{}, "RunList": events.RunList{}, "Actor": events.AuditActor{},
+	} {
+		var want []string
+		for _, f := range reflect.VisibleFields(reflect.TypeOf(body)) {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			want = append(want, name)
+		}
+		slices.Sort(want)
+		if got := slices.Sorted(maps.Keys(doc.Components.Schemas[schema].Properties)); !slices.Equal(got, want) {
+			t.Errorf("%s has %q, the bodies have %q", schema, got, want)
+		}
+	}
+	run, listed := doc.Components.Schemas["RunStatus"].Properties, doc.Components.Schemas["RunSummary"].Properties
+	if delete(run, "events"); !slices.Equal(slices.Sorted(maps.Keys(run)), slices.Sorted(maps.Keys(listed))) {
+		t.Error("RunSummary is not RunStatus without its events")
+	}
+}
+
 // breakdown is a fault of ours: the client gets no detail, the log gets all.
 type breakdown struct {
 	name         string
@@ -315,6 +356,8 @@ func breakdowns() []breakdown {
 		{"deescalate", "POST", "/events/deescalate", `{"run_id":"` + run + `"}`, store.KindRun, errOut.Error()},
 		{"retry", "POST", "/events/retry", `{"run_id":"` + run + `"}`, store.KindRun, errOut.Error()},
 		{"extend", "POST", "/runs/" + run + "/extend", `{"duration":1800}`, store.KindRun, errOut.Error()},
+		{"cancel", "POST", "/runs/" + run + "/cancel", "", store.KindRun, errOut.Error()},
+		{"again", "POST", "/runs/" + run + "/again", `{}`, store.KindRun, errOut.Error()},
 		{"event", "GET", "/events/" + run, "", store.KindRun, errOut.Error()},
 		{"run", "GET", "/runs/" + run, "", store.KindRun, errOut.Error()},
 		{"runs", "GET", "/runs?flow=run-report", "", store.KindFlow, errOut.Error()},

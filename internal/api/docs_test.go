@@ -67,7 +67,7 @@ func TestGuide(t *testing.T) {
 	doc := readDocument(t)
 	server := httptest.NewServer(f.handler)
 	t.Cleanup(server.Close)
-	live, longer, stuck := f.escalated(), f.escalated(), f.stuck()
+	live, longer, stuck, open, over := f.escalated(), f.escalated(), f.stuck(), f.open(), f.cancelled()
 	env := map[string]string{
 		"SYM_API_URL": server.URL + Base, "SYM_JWT": f.token,
 		"EVENT_ID": f.run(live).Events[0].ID,
@@ -90,6 +90,10 @@ func TestGuide(t *testing.T) {
 			env["RUN_ID"] = stuck
 		case strings.Contains(command, "/extend"):
 			env["RUN_ID"] = longer
+		case strings.Contains(command, "/cancel"):
+			env["RUN_ID"] = open
+		case strings.Contains(command, "/again"):
+			env["RUN_ID"] = over
 		}
 		args := shellWords(command+"\n", env)
 		if args[0] != "curl" {
@@ -115,8 +119,8 @@ func TestGuide(t *testing.T) {
 			doc.validate(t, doc.answer(t, req.Method, path, 200), []byte(e.answer))
 		}
 	}
-	if ran != 11 {
-		t.Errorf("the guide has %d commands of curl, the test knows 11", ran)
+	if ran != 13 {
+		t.Errorf("the guide has %d commands of curl, the test knows 13", ran)
 	}
 }
 

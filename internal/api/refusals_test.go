@@ -75,6 +75,12 @@ func refusals() []refusal {
 	more := func(name, body string, before func(*fixture) string, status int, code flow.Code, fields ...string) refusal {
 		return refusal{name: "extend: " + name, path: "/runs/{run}/extend", body: body, before: before, status: status, code: code, fields: fields}
 	}
+	withdraw := func(name, body string, before func(*fixture) string, status int, code flow.Code, fields ...string) refusal {
+		return refusal{name: "cancel: " + name, path: "/runs/{run}/cancel", body: body, before: before, status: status, code: code, fields: fields}
+	}
+	repeat := func(name, body string, before func(*fixture) string, status int, code flow.Code, fields ...string) refusal {
+		return refusal{name: "again: " + name, path: "/runs/{run}/again", body: body, before: before, status: status, code: code, fields: fields}
+	}
 	list := []refusal{
 		who("no token", func(r *http.Request) { r.Header.Del("Authorization") }),
 		who("an empty token", header("Authorization", "Bearer ")),
@@ -262,6 +268,80 @@ func refusals() []refusal {
 		{name: "extend: a form", path: "/runs/" + nobody + "/extend", body: "duration=1", edit: header("Content-Type", "application/x-www-form-urlencoded"), status: 415, code: flow.CodeMediaType},
 		{name: "extend: no token", path: "/runs/" + nobody + "/extend", body: `{}`, edit: func(r *http.Request) { r.Header.Del("Authorization") }, status: 401, code: flow.CodeUnauthenticated},
 
+		withdraw("a field", `{"force":true}`, (*fixture).open, 400, flow.CodeInvalid, "force"),
+		withdraw("a list", `[]`, (*fixture).open, 400, flow.CodeInvalid, "body"),
+		withdraw("a run that nobody was asked about yet", "", func(f *fixture) string { return f.request(accessBody).RunID }, 409, flow.CodeIllegal),
+		withdraw("a run that was denied", "", func(f *fixture) string {
+			id := f.open()
+			f.receive(id, flow.ActionDeny, bob.Actor)
+			f.decide(id)
+			return id
+		}, 409, flow.CodeDecided),
+		withdraw("access that is there", "", (*fixture).escalated, 409, flow.CodeDecided),
+		withdraw("access that has started later", "", func(f *fixture) string {
+			id := f.later()
+			f.pass(2 * time.Hour)
+			f.change(id, func(flow.Run) flow.Input { return flow.Begin{} })
+			return id
+		}, 409, flow.CodeDecided),
+		withdraw("a token for other flows", "", as((*fixture).open, store.Token{Flows: []string{"run-report"}}), 403, flow.CodeForbidden),
+		withdraw("a token for other people", "", as((*fixture).open, store.Token{People: []string{"bob@example.com"}}), 403, flow.CodeForbidden),
+		withdraw("a token for nobody", "", as((*fixture).open, store.Token{People: []string{}}), 403, flow.CodeForbidden),
+		withdraw("a token for other people, of what is cancelled", "", as((*fixture).cancelled, store.Token{People: []string{"bob@example.com"}}), 403, flow.CodeForbidden),
+		withdraw("a token whose owner can't be looked up", "", as((*fixture).open, store.Token{Owner: askInVain}), 503, flow.CodeLookup),
+		withdraw("a large body", `{"x":"`+strings.Repeat("x", 1<<20)+`"}`, (*fixture).open, 413, flow.CodeTooLarge),
+		{name: "cancel: an unknown run", path: "/runs/" + nobody + "/cancel", status: 404, code: flow.CodeUnknownRun},
+		{name: "cancel: a form", path: "/runs/" + nobody + "/cancel", body: "force=1", edit: header("Content-Type", "application/x-www-form-urlencoded"), status: 415, code: flow.CodeMediaType},
+		{name: "cancel: no token", path: "/runs/" + nobody + "/cancel", edit: func(r *http.Request) { r.Header.Del("Authorization") }, status: 401, code: flow.CodeUnauthenticated},
+
+		repeat("a field too many", `{"flow_srn":"sym:flow:run-report:latest","user_email":"bob@example.com","reason":"x"}`, (*fixture).cancelled, 400, flow.CodeInvalid, "flow_srn", "reason", "user_email"),
+		repeat("an emergency", `{"flow_inputs":{"break_glass":["break_glass"]}}`, (*fixture).cancelled, 400, flow.CodeInvalid, "flow_inputs.break_glass"),
+		repeat("a duration that is not offered", `{"flow_inputs":{"duration":601}}`, (*fixture).cancelled, 400, flow.CodeInvalid, "flow_inputs.duration"),
+		repeat("a target as the form names it", `{"flow_inputs":{"target_id":"orders-db"}}`, (*fixture).cancelled, 400, flow.CodeInvalid, "flow_inputs.target_id"),
+		repeat("a start that is over", `{"start_at":"2001-03-02T09:00:00Z"}`, (*fixture).cancelled, 400, flow.CodeInvalid, "start_at"),
+		repeat("a request that is open", "", (*fixture).open, 409, flow.CodeIllegal),
+		repeat("access that is there", "", (*fixture).escalated, 409, flow.CodeIllegal),
+		repeat("access that starts later", "", (*fixture).later, 409, flow.CodeIllegal),
+		repeat("a request that is not open yet", "", func(f *fixture) string { return f.request(accessBody).RunID }, 409, flow.CodeIllegal),
+		repeat("a form that was never sent", "", func(f *fixture) string { return f.lapsed(alice.Actor) }, 409, flow.CodeIllegal),
+		{name: "again: the key of another", path: "/runs/{run}/again", body: `{"flow_inputs":{"reason":"Once more"}}`, edit: header(headerIdempotencyKey, "k"), before: func(f *fixture) string {
+			id := f.cancelled()
+			f.send("POST", Base+"/runs/"+id+"/again", "", header(headerIdempotencyKey, "k"))
+			return id
+		}, status: 409, code: flow.CodeIdempotency},
+		{name: "again: the key of a request", path: "/runs/{run}/again", edit: header(headerIdempotencyKey, "k"), before: func(f *fixture) string {
+			id := f.cancelled()
+			f.send("POST", Base+"/events/request", accessBody, header(headerIdempotencyKey, "k"))
+			return id
+		}, status: 409, code: flow.CodeIdempotency},
+		repeat("a target that the flow does not have any more", "", func(f *fixture) string {
+			id := f.cancelled()
+			changed := flows()
+			changed[0].Strategy.Targets[0].Name = "customers-db"
+			f.publish(changed)
+			return id
+		}, 400, flow.CodeInvalid, "flow_inputs.target_srn"),
+		repeat("a flow that programs can't start any more", "", func(f *fixture) string {
+			id := f.cancelled()
+			changed := flows()
+			changed[0].Params.AllowedSources = &[]flow.Channel{flow.ChannelSlack}
+			f.publish(changed)
+			return id
+		}, 403, flow.CodeWrongSource),
+		repeat("a flow that is gone", "", func(f *fixture) string {
+			id := f.cancelled()
+			f.publish(flows()[1:])
+			return id
+		}, 404, flow.CodeUnknownFlow),
+		repeat("what another bot asked for itself", "", as(func(f *fixture) string { return f.withdrawn(f.request(reportBody).RunID) }, store.Token{}), 403, flow.CodeForbidden),
+		repeat("a token for other flows", "", as((*fixture).cancelled, store.Token{Flows: []string{"run-report"}}), 403, flow.CodeForbidden),
+		repeat("a token for other people", "", as((*fixture).cancelled, store.Token{People: []string{"bob@example.com"}}), 403, flow.CodeForbidden),
+		repeat("a token whose owner can't be looked up", "", as((*fixture).cancelled, store.Token{Owner: askInVain}), 503, flow.CodeLookup),
+		repeat("a large body", `{"context":"`+strings.Repeat("x", 1<<20)+`"}`, (*fixture).cancelled, 413, flow.CodeTooLarge),
+		{name: "again: an unknown run", path: "/runs/" + nobody + "/again", status: 404, code: flow.CodeUnknownRun},
+		{name: "again: a form", path: "/runs/" + nobody + "/again", body: "reason=x", edit: header("Content-Type", "application/x-www-form-urlencoded"), status: 415, code: flow.CodeMediaType},
+		{name: "again: no token", path: "/runs/" + nobody + "/again", edit: func(r *http.Request) { r.Header.Del("Authorization") }, status: 401, code: flow.CodeUnauthenticated},
+
 		get("an event that is no id", "/events/7", 404, flow.CodeUnknownEvent),
 		get("an unknown event", "/events/"+nobody, 404, flow.CodeUnknownEvent),
 		get("an event id with a slash", "/events/a%2Fb", 404, flow.CodeUnknownEvent),
@@ -303,7 +383,7 @@ func refusals() []refusal {
 		f.send(http.MethodGet, "/api/v1/flows", "", header("Authorization", "Bearer guess"))
 		return ""
 	}
-	for _, path := range []string{"/events/request", "/events/deescalate", "/events/retry", "/runs/" + nobody + "/extend"} {
+	for _, path := range []string{"/events/request", "/events/deescalate", "/events/retry", "/runs/" + nobody + "/extend", "/runs/" + nobody + "/cancel", "/runs/" + nobody + "/again"} {
 		list = append(list, refusal{name: "a bad token before " + path, path: path, body: `{}`, before: guessed, status: 429, code: flow.CodeTooManyAttempts})
 	}
 	for _, path := range []string{"/events/" + nobody, "/runs/" + nobody, "/runs?status=denied", "/flows", "/drift"} {

@@ -55,7 +55,7 @@ func statusOf(r flow.Run) events.RunStatus {
 	out := events.RunStatus{
 		RunID: r.ID, Status: string(r.Status), SRN: r.SRN(), FlowSRN: r.FlowSRN(),
 		Requester: record.Actor(r.Org, r.Requester), Fields: record.Fields(r),
-		CreatedAt: r.Created.UTC(), UpdatedAt: r.Touched.UTC(),
+		CreatedAt: r.Created.UTC(), UpdatedAt: r.Touched.UTC(), Repeats: r.Repeats,
 	}
 	if r.Asker != nil {
 		bot := record.Actor(r.Org, *r.Asker)

@@ -53,7 +53,7 @@ var buttons = []struct {
 	{ButtonEnd, SideDeciders | SideRequester | SideAdmins, (*Run).endable, (*Run).mayEnd},
 	{ButtonGiveUp, SideDeciders | SideRequester | SideAdmins, (*Run).givable, (*Run).mayEnd},
 	{ButtonReview, SideDeciders, (*Run).AwaitsReview, (*Run).MayReview},
-	{ButtonAgain, SideRequester, func(r *Run) bool { return r.repeatable() == nil }, func(r *Run, who Actor, _ bool) error { return r.MayAskAgain(who) }},
+	{ButtonAgain, SideRequester, func(r *Run) bool { return r.Repeatable() == nil }, func(r *Run, who Actor, _ bool) error { return r.MayAskAgain(who) }},
 }
 
 // Buttons lists what people of a side may do with the run now.

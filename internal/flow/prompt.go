@@ -18,7 +18,7 @@ type Start struct {
 	Context       json.RawMessage
 	RequestDigest string
 	Step          string // of a workflow in Slack that asks; "" for none
-	Again         string // the run that is asked for once more
+	Repeats       string // the run that is asked for once more
 	// Prompted says that a form was shown; the API shows none.
 	Prompted bool
 }
@@ -32,7 +32,7 @@ func (in Start) apply(r *Run, now time.Time) error {
 		ApprovalOnly: in.Flow.ApprovalOnly(),
 		Created:      now, Status: Prompted,
 		Requester: in.Requester, Asker: in.Asker, Owner: in.Owner, Source: in.Source, SourceChannel: in.SourceChannel,
-		Context: in.Context, RequestDigest: in.RequestDigest, Again: in.Again, Step: in.Step,
+		Context: in.Context, RequestDigest: in.RequestDigest, Repeats: in.Repeats, Step: in.Step,
 		Form: in.Flow.shownForm(),
 	}
 	if in.Prompted {

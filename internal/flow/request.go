@@ -158,11 +158,11 @@ func (r *Run) MayAskAgain(who Actor) error {
 	if !r.Requester.Is(who) && !(r.Asker != nil && r.Asker.Is(who)) {
 		return Errorf(CodeForbidden, "only the requester can ask for this again")
 	}
-	return r.repeatable()
+	return r.Repeatable()
 }
 
-// repeatable says why a request can't be made again as it was; nil if it can.
-func (r *Run) repeatable() error {
+// Repeatable says why a request can't be made again as it was; nil if it can.
+func (r *Run) Repeatable() error {
 	switch r.Status {
 	case Denied, Expired, Cancelled, Deescalated:
 		if slices.ContainsFunc(r.Events, func(e Event) bool { return e.Name == EventRequest }) {

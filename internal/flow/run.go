@@ -141,8 +141,8 @@ type Run struct {
 	// Step is the step of a workflow in Slack that waits for the outcome, by Slack's id
 	// of it; "" where none does.
 	Step string `json:"workflow_step,omitempty"`
-	// Again is the run that was asked for once more with this one; "" for none.
-	Again string `json:"again,omitempty"`
+	// Repeats is the run that was asked for once more with this one; "" for none.
+	Repeats string `json:"repeats,omitempty"`
 
 	Fields map[string]any `json:"fields,omitempty"`
 	// Form is what messages need of the flow, so that showing a run takes

@@ -70,7 +70,7 @@ func recordOf(r flow.Run, e flow.Event) events.AuditRecord {
 		State: events.AuditState{Errors: []events.AuditError{}},
 		Run: events.AuditRun{
 			SRN: r.SRN(), Flow: r.FlowSRN(), Actors: actors,
-			Submitter: actorOrNone(r.Org, r.Asker), TokenOwner: actorOrNone(r.Org, r.Owner),
+			Submitter: actorOrNone(r.Org, r.Asker), TokenOwner: actorOrNone(r.Org, r.Owner), Repeats: r.Repeats,
 		},
 		Event: events.AuditEvent{
 			SRN: EventSRN(e.Name), Type: string(e.Name), Template: Template,

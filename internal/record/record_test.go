@@ -62,6 +62,17 @@ func newStory(t *testing.T, cause string, prompted bool) *story {
 	return s
 }
 
+// newAgain starts a run that repeats another one, asked for by a bot.
+func newAgain(t *testing.T) *story {
+	t.Helper()
+	s := &story{t: t, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
+	s.apply(flow.Start{
+		ID: flow.RunIDFrom("acme", "again"), Flow: accessFlow(), Requester: alice, Source: flow.ChannelAPI, Asker: &bot, Owner: &bob,
+		Repeats: flow.RunIDFrom("acme", "deny"),
+	})
+	return s
+}
+
 func (s *story) apply(in flow.Input) {
 	s.t.Helper()
 	r, err := flow.Apply(s.run, in, s.now)
@@ -196,6 +207,7 @@ func records(t *testing.T) map[string]events.AuditRecord {
 	lapsed.now = lapsed.run.Access.End
 	lapsed.claim().apply(flow.Deescalate{Owner: "worker"})
 	out["extend_expire"] = record.Of(lapsed.run, lapsed.run.Events[len(lapsed.run.Events)-2])
+	out["request_again"] = newAgain(t).request().last()
 	out["break_glass"] = newStory(t, "break glass", true).breakGlass().last()
 	review := newStory(t, "review", true).breakGlass().escalate()
 	review.now = review.run.Access.End

@@ -144,8 +144,8 @@ func (c *card) yours() string {
 // repeats: each in a line of its own, after what is asked for.
 func (c *card) changes() string {
 	text := ""
-	if c.Again != "" {
-		text += "\n🔁 Asked for again, after request `" + shortID(flow.Run{ID: c.Again}) + "`."
+	if c.Repeats != "" {
+		text += "\n🔁 Asked for again, after request `" + shortID(flow.Run{ID: c.Repeats}) + "`."
 	}
 	if !c.OtherThanAsked() && c.GivenDuration() == c.Duration() {
 		return text

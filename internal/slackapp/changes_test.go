@@ -235,8 +235,8 @@ func TestAskAgain(t *testing.T) {
 		t.Fatalf("%d new runs", n-before)
 	}
 	again, err := w.runs.Get(t.Context(), metadataOf(received(t, view)).Run)
-	if err != nil || again.Again != r.ID {
-		t.Fatalf("again %+v, %v", again.Again, err)
+	if err != nil || again.Repeats != r.ID {
+		t.Fatalf("again %+v, %v", again.Repeats, err)
 	}
 	_, reason := inputOf(t, view, "reason")
 	_, target := inputOf(t, view, "target_id")

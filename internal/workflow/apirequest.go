@@ -28,6 +28,9 @@ type APIRequest struct {
 	UserEmail      string // ask for this person; at most one of the two
 	UserID         string
 	StartAt        time.Time `json:",omitzero"` // when access is to start; zero: once it is approved
+	// Repeats is the run whose request is made once more: what is given here takes the
+	// place of what it asked for, and FlowSRN, UserEmail and UserID are its. "": none.
+	Repeats string `json:",omitempty"`
 }
 
 // RequestByAPI starts a run and submits its request in one write. It returns
@@ -47,6 +50,11 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 	}
 	if err := s.open(); err != nil {
 		return flow.Run{}, "", err
+	}
+	if q.Repeats != "" {
+		if q, err = s.repeated(ctx, q); err != nil {
+			return flow.Run{}, "", err
+		}
 	}
 	f, err := s.flowBySRN(ctx, q.FlowSRN)
 	if err != nil {
@@ -111,7 +119,7 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 	}
 	start := flow.Start{
 		ID: id, Flow: f, Requester: requester.Actor, Asker: asker, Owner: owner, Source: flow.ChannelAPI,
-		Context: q.Context, RequestDigest: digest,
+		Context: q.Context, RequestDigest: digest, Repeats: q.Repeats,
 	}
 	options, err := s.checkPrefetched(ctx, start, values)
 	if err != nil {
@@ -138,6 +146,14 @@ func forPerson(t store.Token, who flow.Actor) error {
 	return flow.Errorf(flow.CodeForbidden, "this token can't ask for %s: it was made to ask for %s only", who.Display(), cmp.Or(strings.Join(t.People, ", "), "the bot itself"))
 }
 
+// forRun refuses a token by which its bot could not have asked for what a run asks for.
+func forRun(t store.Token, bot flow.Actor, r flow.Run) error {
+	if err := forFlow(t, r.Flow); err != nil || r.Requester.ID == bot.ID {
+		return err
+	}
+	return forPerson(t, r.Requester)
+}
+
 func containsFold(list []string, s string) bool {
 	return slices.ContainsFunc(list, func(each string) bool { return strings.EqualFold(each, s) })
 }
@@ -155,13 +171,8 @@ func (s Submit) RetryByAPI(ctx context.Context, runID string, bot flow.Actor, to
 			return nil, flow.Errorf(flow.CodeNothingFailed, "nothing of this run waits to be tried again; it is %s", r.Status)
 		}
 		if r.Error.Step != flow.EventDeescalate {
-			if err := forFlow(token, r.Flow); err != nil {
+			if err := forRun(token, bot, r); err != nil {
 				return nil, err
-			}
-			if r.Requester.ID != bot.ID {
-				if err := forPerson(token, r.Requester); err != nil {
-					return nil, err
-				}
 			}
 			if _, err := s.owner(ctx, token); err != nil {
 				return nil, err

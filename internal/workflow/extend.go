@@ -41,12 +41,7 @@ func (s Submit) ExtendByAPI(ctx context.Context, m MoreTime, token store.Token) 
 	if err != nil {
 		return flow.Run{}, "", err
 	}
-	return s.extend(ctx, m, owner, func(r flow.Run) error {
-		if err := forFlow(token, r.Flow); err != nil || r.Requester.ID == m.Actor.ID {
-			return err
-		}
-		return forPerson(token, r.Requester)
-	})
+	return s.extend(ctx, m, owner, func(r flow.Run) error { return forRun(token, m.Actor.Actor, r) })
 }
 
 func (s Submit) extend(ctx context.Context, m MoreTime, owner *flow.Actor, may func(flow.Run) error) (flow.Run, string, error) {

@@ -49,16 +49,16 @@ func (s Submit) Prompt(ctx context.Context, p Prompt) (flow.Run, error) {
 	if err := s.mayStart(p.Flow, flow.ChannelSlack, p.Actor); err != nil {
 		return flow.Run{}, err
 	}
-	again := ""
+	repeats := ""
 	if p.Again != nil {
 		if err := p.Again.MayAskAgain(p.Actor.Actor); err != nil {
 			return flow.Run{}, err
 		}
-		again = p.Again.ID
+		repeats = p.Again.ID
 	}
 	return s.start(ctx, flow.Start{
 		ID: p.RunID, Flow: p.Flow, Requester: p.Actor.Actor, Source: flow.ChannelSlack,
-		SourceChannel: p.SourceChannel, Prompted: true, Again: again,
+		SourceChannel: p.SourceChannel, Prompted: true, Repeats: repeats,
 	}, nil)
 }
 
