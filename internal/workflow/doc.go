@@ -3,7 +3,8 @@
 // run by compare-and-swap. Nothing else follows in the same call: the change
 // feed brings the rest.
 //
-//	submit.go      forms and clicks of people; apirequest.go: requests of programs;
+//	submit.go      forms and clicks of people; apirequest.go: requests of programs,
+//	               again.go: of what they asked for before, and cancel.go takes them back;
 //	               changes.go: what approvals give in place of what is asked for;
 //	               behalf.go: for which colleague a form is;
 //	               builder.go: of steps of workflows in Slack
