@@ -118,13 +118,18 @@ func (c counted) bill() []item {
 func TestCost(t *testing.T) {
 	t.Parallel()
 	a, g := product(t)
-	before := a.used()
+	before, called := a.used(), a.slack.Calls()
 	run := a.request("alice", "prod-access", "#access-prod", accessFields)
 	a.must(a.slack.As("bob").Click("", "Approve"))
 	a.grants(g, run)
 	a.ended(g, run)
 	a.shippedFor(run, "prompt", "request", "approve", "escalate", "deescalate")
 	a.sees("alice", "*is over*")
+	for method, most := range map[string]int{"views.open": 1, "chat.postMessage": 4, "chat.update": 4} { // as on one machine
+		if n := a.slack.Calls()[method] - called[method]; n > most {
+			t.Errorf("%d calls of Slack's %s, at most %d are promised", n, method, most)
+		}
+	}
 	c := a.used().minus(before)
 	if c.transitions > 12 {
 		t.Errorf("%d transitions, at most 12 are promised", c.transitions)

@@ -69,6 +69,10 @@ func (d directory) UserByEmail(_ context.Context, email string) (store.User, err
 	return d.find(func(u store.User) bool { return u.Email == email })
 }
 
+func (d directory) KnownByEmail(ctx context.Context, email string) (store.User, error) {
+	return d.UserByEmail(ctx, email)
+}
+
 func (directory) Group(context.Context, string) ([]store.User, error) {
 	return nil, flow.Errorf(flow.CodeUnknownUser, "there is no such group")
 }

@@ -324,6 +324,10 @@ func (s strangers) UserByEmail(_ context.Context, email string) (store.User, err
 	}}, nil
 }
 
+func (s strangers) KnownByEmail(ctx context.Context, email string) (store.User, error) {
+	return s.UserByEmail(ctx, email)
+}
+
 func (strangers) User(_ context.Context, slackID string) (store.User, error) {
 	return store.User{Role: store.RoleMember, Actor: flow.Actor{Kind: flow.KindPerson, ID: slackID, SlackID: slackID, Name: slackID}}, nil
 }

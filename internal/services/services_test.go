@@ -136,6 +136,10 @@ func (w *world) User(_ context.Context, id string) (store.User, error) {
 	return store.User{}, flow.Errorf(flow.CodeUnknownUser, "no such user")
 }
 
+func (w *world) KnownByEmail(ctx context.Context, email string) (store.User, error) {
+	return w.UserByEmail(ctx, email)
+}
+
 func (w *world) UserByEmail(_ context.Context, email string) (store.User, error) {
 	for _, u := range []store.User{alice, bob} {
 		if u.Email == email {

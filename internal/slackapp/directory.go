@@ -146,13 +146,31 @@ func (d *Directory) UserByEmail(ctx context.Context, email string) (store.User, 
 // account waits to be confirmed.
 func (d *Directory) Known(ctx context.Context, slackID string) (store.User, error) {
 	u, err := d.Users.BySlack(ctx, d.Team, slackID)
-	if err == nil && !u.Unconfirmed && d.Now().Sub(u.SeenAt) < memory {
+	if err == nil && d.current(u) {
 		return u, nil
 	}
 	if err != nil && flow.CodeOf(err) != flow.CodeUnknownUser {
 		return store.User{}, err
 	}
 	return d.User(ctx, slackID)
+}
+
+// KnownByEmail does as Known, by e-mail address.
+func (d *Directory) KnownByEmail(ctx context.Context, email string) (store.User, error) {
+	u, err := d.Users.ByID(ctx, flow.UserID(d.Org, email))
+	if err != nil && flow.CodeOf(err) != flow.CodeUnknownUser {
+		return store.User{}, err
+	}
+	if err == nil && u.SlackID != "" && u.SlackTeam == d.Team && u.Role != store.RoleDeactivated && d.current(u) {
+		return u, nil
+	}
+	return d.UserByEmail(ctx, email)
+}
+
+// current tells whether what Slack last said of a person counts, where nothing is
+// decided by it.
+func (d *Directory) current(u store.User) bool {
+	return !u.Unconfirmed && d.Now().Sub(u.SeenAt) < memory
 }
 
 // Deactivated tells whether Slack says of exactly this id that it was

@@ -120,6 +120,37 @@ func TestLookUpsThatFail(t *testing.T) {
 	}
 }
 
+// KnownByEmail asks Slack once in ten minutes, and again about who left or was known in
+// another workspace.
+func TestKnownByEmail(t *testing.T) {
+	t.Parallel()
+	d, s, now := newDirectory(t)
+	look := func(want int) {
+		t.Helper()
+		if u, err := d.KnownByEmail(t.Context(), "Bob@example.com"); err != nil || u.SlackID != bob {
+			t.Fatalf("%+v, %v", u, err)
+		}
+		if n := len(s.of("users.lookupByEmail")); n != want {
+			t.Errorf("Slack was asked %d times, want %d", n, want)
+		}
+	}
+	look(1)
+	look(1)
+	*now = now.Add(memory)
+	look(2)
+	s.people[bob]["deleted"] = true
+	if u, err := d.User(t.Context(), bob); err != nil || u.Role != store.RoleDeactivated {
+		t.Fatalf("%+v, %v", u, err)
+	}
+	look(3)
+	d.Team = "T0OTHER"
+	look(4)
+	s.failing("users.lookupByEmail", "500")
+	if _, err := d.KnownByEmail(t.Context(), "alice@example.com"); flow.CodeOf(err) != flow.CodeLookup {
+		t.Errorf("of somebody never seen: %v", err)
+	}
+}
+
 // Known asks Slack once in ten minutes, and never takes old news for new.
 func TestKnown(t *testing.T) {
 	t.Parallel()

@@ -51,11 +51,20 @@ func byWhom(e flow.Event) string {
 
 // endsNow says when access ends by an event that has extended it.
 func endsNow(e flow.Event) string {
-	at, err := time.Parse(time.RFC3339Nano, text(e.Fields[flow.KeyExpiresAt]))
-	if err != nil {
+	at := expiry(e)
+	if at.IsZero() {
 		return ""
 	}
 	return ": it lasts until " + moment(at)
+}
+
+// expiry is when access was to end as an event left it; zero if somebody ends it.
+func expiry(e flow.Event) time.Time {
+	at, err := time.Parse(time.RFC3339Nano, text(e.Fields[flow.KeyExpiresAt]))
+	if err != nil {
+		return time.Time{}
+	}
+	return at
 }
 
 func text(v any) string {

@@ -616,10 +616,17 @@ func (c *card) attempts() string {
 
 // until says how long live access lasts.
 func (c *card) until() string {
-	if c.Access == nil || c.Access.End.IsZero() {
+	if c.Access == nil {
+		return until(time.Time{})
+	}
+	return until(c.Access.End)
+}
+
+func until(end time.Time) string {
+	if end.IsZero() {
 		return "until somebody ends it."
 	}
-	return "until " + moment(c.Access.End) + "."
+	return "until " + moment(end) + "."
 }
 
 // howEnded says why access ended.

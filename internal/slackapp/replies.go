@@ -205,15 +205,11 @@ func (c *card) outcome(e flow.Event) string {
 		if c.broke() {
 			text = "🚨 You took access to " + what + " without approval, in an emergency. "
 		}
-		if ended, ok := c.Last(flow.EventDeescalate); ok && c.Status == flow.Deescalated {
-			text += "You had access until " + moment(ended.At) + "."
-		} else {
-			text += "*You have access* "
-			if some := c.live(); some != "" {
-				text += "to " + some + ", "
-			}
-			text += c.until()
+		text += "*You have access* "
+		if some := c.live(); some != "" {
+			text += "to " + some + ", "
 		}
+		text += until(expiry(e))
 		rows = append(rows, warnings(e)...)
 	case e.Name == flow.EventExtendRequest:
 		text = "⏱️ " + mention(e.Actor) + " asked for " + moreTime(e) + " of access to " + what + "."

@@ -43,10 +43,11 @@ func (s *Sim) Heal() {
 	s.faults = nil
 }
 
-// takeFault gives the fault that this call has to suffer.
+// takeFault counts a call, and gives the fault that it has to suffer.
 func (s *Sim) takeFault(method string) Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.calls[method]++
 	for i, f := range s.faults {
 		if f.method != method && f.method != "*" {
 			continue

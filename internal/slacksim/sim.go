@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -160,6 +161,7 @@ type Sim struct {
 	triggers   map[string]*trigger
 	responses  map[string]*responseURL
 	faults     []*pendingFault
+	calls      map[string]int // of the Web API, by method
 	sent       []Delivery
 	steps      []*Step // of workflows, oldest first; executions has them by Slack's ids
 	executions map[string]*Step
@@ -220,6 +222,7 @@ func New(c Config) (*Sim, error) {
 		triggers:   map[string]*trigger{},
 		responses:  map[string]*responseURL{},
 		executions: map[string]*Step{},
+		calls:      map[string]int{},
 		changed:    make(chan struct{}),
 	}
 	s.close = sync.OnceFunc(func() { close(s.closing) })
@@ -301,6 +304,13 @@ func (s *Sim) Autosave(ctx context.Context, path string) error {
 		case <-changed:
 		}
 	}
+}
+
+// Calls counts the calls of the Web API so far, by method: also those that went wrong.
+func (s *Sim) Calls() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.calls)
 }
 
 // Messages gives every message of a conversation, ephemeral ones included, by

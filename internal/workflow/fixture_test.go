@@ -813,6 +813,10 @@ func (d *directory) UserByEmail(_ context.Context, email string) (store.User, er
 	return store.User{}, flow.Errorf(flow.CodeUnknownUser, "Slack has no such user")
 }
 
+func (d *directory) KnownByEmail(ctx context.Context, email string) (store.User, error) {
+	return d.UserByEmail(ctx, email)
+}
+
 func (d *directory) Group(_ context.Context, handle string) ([]store.User, error) {
 	if err := d.failure(handle); err != nil {
 		return nil, err

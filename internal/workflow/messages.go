@@ -106,6 +106,9 @@ type planned struct {
 	parent string
 	// overtaken: it is over what it tells of, so that it is not worth being sent.
 	overtaken bool
+	// past: a later reply says that it is over what this one tells of, so that it is
+	// neither sent nor changed any more.
+	past bool
 	// live: it is a card that may have buttons now. place is its conversation, as far
 	// as that is known.
 	live  bool
@@ -149,7 +152,8 @@ func plan(r flow.Run, errorChannel string) []planned {
 			}
 		}
 		if tellRequester && isOutcome(r, e) {
-			out = append(out, planned{message: Message{Kind: KindOutcome, EventID: e.ID}, to: requester, parent: status, overtaken: over})
+			past := e.Name == flow.EventEscalate && !IsTrouble(e) && r.Status == flow.Deescalated
+			out = append(out, planned{message: Message{Kind: KindOutcome, EventID: e.ID}, to: requester, parent: status, overtaken: over, past: past})
 		}
 		if isRefusal(e) && e.Actor.SlackID != "" {
 			to := Address{Users: []flow.Actor{e.Actor}}

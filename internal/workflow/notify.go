@@ -150,7 +150,7 @@ func (x *showing) show(ctx context.Context, p planned) error {
 			continue
 		}
 		posted = true
-		if m.TS == "" || p.message.Kind == KindRefused {
+		if m.TS == "" || p.message.Kind == KindRefused || p.past {
 			continue
 		}
 		message := p.message
@@ -184,7 +184,7 @@ func (x *showing) begin(ctx context.Context, p planned) error {
 		}
 	}
 	to, ok := x.address(p)
-	if !ok || p.overtaken {
+	if !ok || p.overtaken || p.past {
 		return nil
 	}
 	if to.Channel == "" && len(to.Users) == 0 && to.Step == "" {

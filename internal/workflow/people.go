@@ -43,10 +43,11 @@ func known(u store.User, err error) ([]store.User, error) {
 	return []store.User{u}, nil
 }
 
-// byEmail looks somebody up by e-mail address. It returns an empty list if
+// byEmail looks somebody up by e-mail address, as they were some minutes ago at most:
+// whoever then does something is looked up by their id. It returns an empty list if
 // there is no such person, or the address belongs to another account.
 func (p People) byEmail(ctx context.Context, email string) ([]store.User, error) {
-	found, err := known(p.Directory.UserByEmail(ctx, email))
+	found, err := known(p.Directory.KnownByEmail(ctx, email))
 	return slices.DeleteFunc(found, func(u store.User) bool { return u.Unconfirmed }), err
 }
 

@@ -14,8 +14,11 @@ import (
 type Directory interface {
 	// User finds a person by the id that Slack has for them, as they are now.
 	User(ctx context.Context, slackID string) (store.User, error)
-	// UserByEmail finds a person by e-mail address.
+	// UserByEmail finds a person by e-mail address, as they are now.
 	UserByEmail(ctx context.Context, email string) (store.User, error)
+	// KnownByEmail likewise, as they were some minutes ago at most: for naming people.
+	// What they may do is asked of User.
+	KnownByEmail(ctx context.Context, email string) (store.User, error)
 	// Group lists the members of a Slack user group by its handle or id.
 	Group(ctx context.Context, handle string) ([]store.User, error)
 }

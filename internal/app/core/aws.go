@@ -196,6 +196,15 @@ func (l *lateDirectory) UserByEmail(ctx context.Context, email string) (store.Us
 	return d.UserByEmail(ctx, email)
 }
 
+// KnownByEmail implements workflow.Directory.
+func (l *lateDirectory) KnownByEmail(ctx context.Context, email string) (store.User, error) {
+	d, err := l.directory(ctx)
+	if err != nil {
+		return store.User{}, err
+	}
+	return d.KnownByEmail(ctx, email)
+}
+
 // Group implements workflow.Directory.
 func (l *lateDirectory) Group(ctx context.Context, handle string) ([]store.User, error) {
 	d, err := l.directory(ctx)
