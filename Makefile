@@ -4,7 +4,7 @@ PYTHON ?= python3
 FLOWS ?= flows
 DATA  ?= .local
 
-.PHONY: help run test docs screenshots lint bench bench-cold check synth deploy slack-manifest redrive
+.PHONY: help run test docs screenshots lint bench bench-cold check synth deploy preflight connectors key-policy slack-manifest redrive
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,19 +28,34 @@ check: ## find the faults of the configuration in flows/
 
 CDK = npx cdk
 
-synth: node_modules ## write the CloudFormation template to cdk.out; takes no AWS account
-	$(CDK) synth --quiet $(CONTEXT)
+# A deployment beside others has a NAME, by which it is asked for each time, and a
+# folder of its own for what is synthesized and put out.
+OUT     = cdk.out$(if $(NAME),/$(NAME))
+OPTIONS = $(if $(NAME),-c name=$(NAME)) $(CONTEXT)
+INFRA   = @$(GO) run ./infra
 
-deploy: node_modules ## deploy to the AWS account of the credentials; CONTEXT="-c alarmEmail=ops@example.com", options are in infra/context.go
-	$(CDK) deploy --outputs-file cdk.out/outputs.json $(CONTEXT)
+synth: node_modules ## write the CloudFormation template to cdk.out; takes no AWS account
+	$(CDK) synth --quiet --output $(OUT) $(OPTIONS)
+
+deploy: preflight ## deploy to the AWS account of the credentials; CONTEXT="-c alarmEmail=ops@example.com", options are in infra/context.go; NAME=… for another deployment
+	$(CDK) deploy --app $(OUT) --outputs-file $(OUT)/outputs.json $(OPTIONS)
+
+preflight: synth ## find what would go wrong with a deploy; RENAMED=1: whoever trusts roles that get other names was told
+	$(INFRA) preflight -app $(OUT) $(if $(RENAMED),-renamed)
+
+connectors: synth ## print what roles in other accounts have to trust
+	$(INFRA) connectors -app $(OUT)
+
+key-policy: synth ## print what the policy of a key needs; CONTEXT="-c kmsKey=arn:aws:kms:…"
+	$(INFRA) key-policy -app $(OUT)
 
 slack-manifest: ## print the Slack app manifest of what was deployed; URL="https://…" for another address
 	$(BUILD)
-	@$(GO) run ./functions/local slack-manifest $(if $(URL),-url $(URL))
+	@$(GO) run ./functions/local slack-manifest $(if $(URL),-url $(URL),-outputs $(OUT)/outputs.json)
 
 redrive: ## hand what functions in AWS gave up on to them again
 	$(BUILD)
-	@$(GO) run ./functions/local redrive
+	@$(GO) run ./functions/local redrive -outputs $(OUT)/outputs.json
 
 PART = @printf '\n— %s\n'
 GOTEST = @PATH="$$($(PYTHON) -c '$(REALPYTHON)' "$$(command -v python3)")$$PATH" $(GO) test -race -timeout 30m

@@ -138,7 +138,7 @@ func (d *deployment) addFirehose() {
 	// Firehose says for whom it works by an external id, which is the account.
 	// https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html
 	ours := map[string]any{"StringEquals": map[string]any{"sts:ExternalId": *awscdk.Aws_ACCOUNT_ID()}}
-	role := d.role("AuditStreamRole", "firehose.amazonaws.com", ours, []right{
+	role := d.role("AuditStreamRole", d.roleName("audit-stream"), "firehose.amazonaws.com", ours, []right{
 		{actions: []string{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"}, resources: []string{*d.auditBucket.AttrArn()}},
 		// https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#using-iam-s3
 		{actions: []string{"s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"}, resources: []string{*d.auditBucket.AttrArn() + "/audit/*", *d.auditBucket.AttrArn() + "/audit-errors/*"}},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -17,7 +18,8 @@ import (
 
 // options are what can be set of a deployment: as CDK context, either for once
 // (npx cdk deploy -c alarmEmail=ops@example.com) or for good (in cdk.json, under
-// "context"). All have defaults that work.
+// "context"). All have defaults that work, and are set back to them by the value
+// default. A deploy that would drop one by leaving it out is refused (preflight.go).
 //
 //	name            sym-flows  names the stack and what is in it: deployments that share an account need names of their own
 //	org             sym        first part of SRNs; a deployment keeps the one that it began with
@@ -53,6 +55,7 @@ type options struct {
 	reservedConcurrency      reservation
 	kmsKey                   string // "", createKey or an ARN
 	secretKeys               string // see keys
+	set                      string // see given
 }
 
 // reservation is how many executions are kept for a function, and are the most that
@@ -62,6 +65,8 @@ type reservation struct{ removal, access int }
 func (r reservation) of(function string) int {
 	return map[string]int{removalFunction: r.removal, accessFunction: r.access}[function]
 }
+
+func (r reservation) total() int { return r.removal + r.access }
 
 // minReserved is the least that may be reserved: one target that does not answer takes
 // flow.SickPlaces for as long as its calls are waited for, and others need as many.
@@ -114,7 +119,7 @@ func readOptions(node constructs.Node) (options, error) {
 // parseOptions reads the context as CDK has it: values from the command line are
 // texts, those of cdk.json may be numbers.
 func parseOptions(given map[string]any) (options, error) {
-	r := reader{given: given, known: map[string]bool{}}
+	r := reader{given: given, known: map[string]bool{}, set: map[string]string{}}
 	o := options{
 		name:   r.text("name", "sym-flows", `write up to 40 small letters, digits and "-", beginning with a letter`, namePattern.MatchString),
 		org:    r.text("org", "sym", "write a name such as sym", func(s string) bool { return flow.CheckName(s) == nil }),
@@ -159,6 +164,13 @@ func parseOptions(given map[string]any) (options, error) {
 	if o.auditRetention > 0 && o.objectLock.days > o.auditRetention {
 		r.fault("objectLock", "%d days is longer than auditRetention, %d days: make it shorter, or keep records longer", o.objectLock.days, o.auditRetention)
 	}
+	if len(r.set) > 0 {
+		text, err := json.Marshal(r.set)
+		if err != nil {
+			panic(err) // they are texts
+		}
+		o.set = string(text)
+	}
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		if !r.known[key] && ourKeys.MatchString(key) {
 			r.fault(key, "there is no such option: write one of %s", strings.Join(slices.Sorted(maps.Keys(r.known)), ", "))
@@ -187,6 +199,17 @@ func arePatterns(list string) bool {
 		}
 	}
 	return true
+}
+
+// given are the options that were set, as they were written.
+func (o options) given() map[string]string {
+	given := map[string]string{}
+	if o.set != "" {
+		if err := json.Unmarshal([]byte(o.set), &given); err != nil {
+			panic(err) // parseOptions wrote it
+		}
+	}
+	return given
 }
 
 // keys lists the ARNs of the keys of secrets.
@@ -256,6 +279,7 @@ func list(numbers []int) string {
 type reader struct {
 	given  map[string]any
 	known  map[string]bool
+	set    map[string]string
 	faults []error
 }
 
@@ -263,19 +287,26 @@ func (r *reader) fault(key, format string, args ...any) {
 	r.faults = append(r.faults, fmt.Errorf("context %s: %s", key, fmt.Sprintf(format, args...)))
 }
 
-// value gives an option as text. It returns false if the option is not set.
+// takenBack is the value by which an option that was set is taken back.
+const takenBack = "default"
+
+// value gives an option as text. It returns false if the option is not set, or set
+// back.
 func (r *reader) value(key string) (string, bool) {
 	r.known[key] = true
+	text := ""
 	switch v := r.given[key].(type) {
 	case nil:
 		return "", false
 	case string:
-		return strings.TrimSpace(v), true
+		text = strings.TrimSpace(v)
 	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64), true
+		text = strconv.FormatFloat(v, 'f', -1, 64)
 	default:
-		return fmt.Sprint(v), true
+		text = fmt.Sprint(v)
 	}
+	r.set[key] = text
+	return text, text != takenBack
 }
 
 func (r *reader) text(key, unset, want string, ok func(string) bool) string {

@@ -96,6 +96,7 @@ func newDeployment(app awscdk.App, o options, config *catalog.Catalog, built str
 	d.addAlarms()
 	d.addDashboard()
 	d.addOutputs()
+	d.addPlan()
 	d.addChecks(app)
 	return d
 }
@@ -145,6 +146,12 @@ func (d *deployment) addOutputs() {
 	d.output("RemovalFunctionName", *d.functions[removalFunction].Ref(), "Function that takes away")
 	d.output("AccessRoleArn", *d.roles[accessFunction].AttrArn(), "Role that grants and takes away: what roles in other accounts trust, for strategies that act there")
 	d.output("DriftRoleArn", *d.roles["drift"].AttrArn(), "Role that compares: what roles in other accounts trust as well, so that it can look there")
+	d.output("ApprovalRoleArn", *d.roles["approval"].AttrArn(), "Role that decides, and invokes functions that flows name: for policies of those in other accounts")
+	d.output("SdkRoleArn", *d.roles[pythonFunction].AttrArn(), "Role of handlers: for policies of what their flows name in other accounts")
+	d.output("AlarmTopicArn", *d.alarmTopic.Ref(), "Topic of alarms, to which anything can subscribe")
+	d.output("TableArn", *d.table.AttrArn(), "ARN of the table")
+	d.output("TableStreamArn", *d.table.AttrStreamArn(), "ARN of the table's stream")
+	d.output("AuditBucketArn", *d.auditBucket.AttrArn(), "ARN of the bucket with the audit records")
 	d.output("StateMachineArn", d.machineARN(), "Request workflow")
 	d.output("DashboardName", d.options.name, "CloudWatch dashboard: is access being removed on time?")
 }

@@ -202,7 +202,7 @@ func (d *deployment) roleOf(function string, rights []right) awsiam.CfnRole {
 		return shared
 	}
 	rights = append(rights, writeLogs(d.logs[function]))
-	return d.role(title(function)+"Role", "lambda.amazonaws.com", nil, rights)
+	return d.role(title(function)+"Role", d.roleName(function), "lambda.amazonaws.com", nil, rights)
 }
 
 // asynchronous says how long (in seconds) and how often Lambda tries asynchronous

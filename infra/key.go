@@ -83,22 +83,22 @@ func (d *deployment) keyPolicy() []any {
 		// https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
 		statement("Alarms", service("cloudwatch.amazonaws.com"), []string{"kms:Decrypt", "kms:GenerateDataKey*"},
 			map[string]any{"ArnLike": map[string]any{"kms:EncryptionContext:aws:sns:topicArn": d.arn("sns", d.options.name+"-AlarmTopic-*")}}),
-		// CloudFormation shortens names of buckets to 63 letters, so that the beginning alone is known.
 		// https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
 		statement("AccessLogs", service("logging.s3.amazonaws.com"), []string{"kms:Decrypt", "kms:GenerateDataKey*"},
-			map[string]any{"ArnLike": map[string]any{"kms:EncryptionContext:aws:s3:arn": "arn:" + *awscdk.Aws_PARTITION() + ":s3:::" + d.options.name[:min(len(d.options.name), 20)] + "*"}}),
+			map[string]any{"ArnLike": map[string]any{"kms:EncryptionContext:aws:s3:arn": "arn:" + *awscdk.Aws_PARTITION() + ":s3:::" + d.beginning() + "*"}}),
 	}
 }
 
-// rolePatterns are patterns of the ARNs of all roles of the stack, and of no other
-// deployment's: names of deployments have small letters, ids of roles begin with
-// others.
+// rolePatterns are patterns of the ARNs of all roles of the stack that may use the
+// key. That of schedules has a name that CloudFormation has made, and shortened.
 func (d *deployment) rolePatterns() []any {
-	pattern := func(name string) any {
-		return "arn:" + *awscdk.Aws_PARTITION() + ":iam::" + *awscdk.Aws_ACCOUNT_ID() + ":role/" + name
-	}
-	return []any{pattern(d.options.name + "-*Role*-*")}
+	role := "arn:" + *awscdk.Aws_PARTITION() + ":iam::" + *awscdk.Aws_ACCOUNT_ID() + ":role/"
+	return []any{role + d.rolePrefix() + "*", role + d.beginning() + "*-ScheduleRole-*"}
 }
+
+// beginning is what names begin with that CloudFormation makes of the stack's: it
+// shortens them to what a service takes.
+func (d *deployment) beginning() string { return d.options.name[:min(len(d.options.name), 20)] }
 
 // What a key is used for by services that a role calls, by the beginning of the
 // role's right.

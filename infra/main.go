@@ -4,6 +4,12 @@
 //	npx cdk synth     writes the template, and touches no account
 //	npx cdk deploy    puts it into the account that AWS's credentials lead to
 //
+// With a command it looks at what was synthesized, and at the account (preflight.go):
+//
+//	go run ./infra preflight    finds what would go wrong with the deploy
+//	go run ./infra key-policy   prints what a given key's policy needs
+//	go run ./infra connectors   prints what roles in other accounts have to trust
+//
 // It checks the whole configuration in flows/, and builds the functions, before it
 // writes anything. The settings are listed at [options].
 //
@@ -20,6 +26,8 @@ import (
 	"sync"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 
 	"github.com/symflows/symflows/internal/catalog"
 	"github.com/symflows/symflows/internal/confine"
@@ -34,6 +42,14 @@ func main() {
 		os.Exit(1)
 	}
 	os.Exit(contained(func() int {
+		if len(os.Args) > 1 {
+			load := func(ctx context.Context) (aws.Config, error) { return awsconfig.LoadDefaultConfig(ctx) }
+			if err := command(context.Background(), os.Args[1:], load, os.Stdout); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				return 1
+			}
+			return 0
+		}
 		if err := synth(awscdk.NewApp(nil), func(o options) (string, error) { return build(".", o, pip) }); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1

@@ -65,7 +65,7 @@ var answerWithin = 2*timeoutOf("publish") + 2*time.Minute
 // failed. The resource is the last one that this takes.
 func (d *deployment) addUnanswered() awslambda.CfnEventInvokeConfig {
 	logs := d.logGroup(title(unansweredFunction)+"Logs", "/aws/lambda/"+d.qualified(unansweredFunction))
-	role := d.role(title(unansweredFunction)+"Role", "lambda.amazonaws.com", nil, []right{writeLogs(logs)})
+	role := d.role(title(unansweredFunction)+"Role", d.roleName(unansweredFunction), "lambda.amazonaws.com", nil, []right{writeLogs(logs)})
 	f := awslambda.NewCfnFunction(d.stack, jsii.String(title(unansweredFunction)+"Function"), &awslambda.CfnFunctionProps{
 		FunctionName:  jsii.String(d.qualified(unansweredFunction)),
 		Description:   jsii.String("Sym Flows: tells CloudFormation that publish gave no answer"),

@@ -369,9 +369,42 @@ var (
 	}, resources: []string{"*"}}
 )
 
+// How many characters the parts of a role's name have: IAM takes 64, and a region's
+// name has 15 at most.
+const (
+	maxRoleDeployment = 27
+	maxRolePart       = 20
+)
+
+// rolePrefix begins the names of all roles of the deployment that have one. Names of
+// roles are those of the whole account, so the region is a part of them.
+func (d *deployment) rolePrefix() string {
+	return shorten(d.options.name, maxRoleDeployment) + "-" + *awscdk.Aws_REGION() + "-"
+}
+
+// roleName is <name>-<region>-<part>: known before the role is there, so that policies
+// in other accounts can name it. What is too long is its beginning and a digest.
+func (d *deployment) roleName(part string) *string {
+	return jsii.String(d.rolePrefix() + shorten(part, maxRolePart))
+}
+
+// roleARN is the ARN of the role of a function.
+func (d *deployment) roleARN(function string) string {
+	return "arn:" + *awscdk.Aws_PARTITION() + ":iam::" + *awscdk.Aws_ACCOUNT_ID() + ":role/" + *d.roleName(function)
+}
+
+// shorten gives a name of at most so many characters.
+func shorten(name string, most int) string {
+	if len(name) <= most {
+		return name
+	}
+	digest := sha256.Sum256([]byte(name))
+	return name[:most-1-2*4] + "-" + hex.EncodeToString(digest[:4])
+}
+
 // role makes a role that a service assumes for us. The condition keeps the service
-// from assuming it for other customers.
-func (d *deployment) role(id, service string, condition map[string]any, rights []right) awsiam.CfnRole {
+// from assuming it for other customers. With no name it gets one of CloudFormation.
+func (d *deployment) role(id string, name *string, service string, condition map[string]any, rights []right) awsiam.CfnRole {
 	trust := map[string]any{"Effect": "Allow", "Principal": map[string]any{"Service": service}, "Action": "sts:AssumeRole"}
 	if condition != nil {
 		trust["Condition"] = condition
@@ -382,6 +415,7 @@ func (d *deployment) role(id, service string, condition map[string]any, rights [
 		d.faults = append(d.faults, fmt.Errorf("the policy of %s may have %d characters, and IAM takes %d", id, d.inline[id], maxInline))
 	}
 	role := awsiam.NewCfnRole(d.stack, jsii.String(id), &awsiam.CfnRoleProps{
+		RoleName:                 name,
 		Description:              jsii.String("Sym Flows: " + id),
 		AssumeRolePolicyDocument: document(trust),
 		Policies:                 []any{&awsiam.CfnRole_PolicyProperty{PolicyName: jsii.String("rights"), PolicyDocument: policy(rights)}},

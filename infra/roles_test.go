@@ -41,7 +41,7 @@ func rightsOf(t *testing.T, made template) []grantedRight {
 		switch r.Type {
 		case "AWS::IAM::Role":
 			for name := range r.Properties {
-				if name != "AssumeRolePolicyDocument" && name != "Policies" && name != "Description" {
+				if !slices.Contains([]string{"AssumeRolePolicyDocument", "Policies", "Description", "RoleName"}, name) {
 					t.Errorf("%s has %s: this test does not know what that allows", id, name)
 				}
 			}
@@ -95,6 +95,46 @@ func conditions(v any) string {
 		}
 	}
 	return strings.Join(out, " and ")
+}
+
+// TestRoleNames: the roles of functions are named <name>-<region>-<function>, which
+// is known beforehand, and never longer than IAM takes. Those of two deployments are
+// never the same.
+func TestRoleNames(t *testing.T) {
+	t.Parallel()
+	const long = "a-platform-for-access-in-production-now1"
+	for name, made := range map[string]template{"sym-flows": standard(t), long: synthesize(t, map[string]any{"name": long})} {
+		for id, r := range made.ofType("AWS::IAM::Role") {
+			if id == "ScheduleRole" { // schedules of earlier releases name it
+				if r.Properties["RoleName"] != nil {
+					t.Errorf("%s has another name than before", id)
+				}
+				continue
+			}
+			full := strings.ReplaceAll(text(r.Properties["RoleName"]), "${AWS::Region}", "ap-southeast-99")
+			if len(full) > 64 {
+				t.Errorf("IAM takes no name of %d characters: %s", len(full), full)
+			}
+			begin := "sym-flows-ap-southeast-99-"
+			if name == long {
+				begin = "a-platform-for-acc-de7fc679-ap-southeast-99-"
+			}
+			if !strings.HasPrefix(full, begin) {
+				t.Errorf("%s is called %s, which does not begin with %s", id, full, begin)
+			}
+		}
+	}
+	roles := standard(t).ofType("AWS::IAM::Role")
+	for id, want := range map[string]string{"AccessRole": "sym-flows-${AWS::Region}-access", "DriftRole": "sym-flows-${AWS::Region}-drift", "AuditStreamRole": "sym-flows-${AWS::Region}-audit-stream"} {
+		if got := text(roles[id].Properties["RoleName"]); got != want {
+			t.Errorf("%s is called %s, not %s", id, got, want)
+		}
+	}
+	for name, want := range map[string]string{"sdk": "sdk", "sdk-a-flow-with-a-long-name": "sdk-a-flow--c82edd53"} {
+		if got := shorten(name, maxRolePart); got != want || len(got) > maxRolePart {
+			t.Errorf("%s is shortened to %s, not %s", name, got, want)
+		}
+	}
 }
 
 // TestRights holds all rights against the list that was reviewed: those of roles,

@@ -20,7 +20,9 @@ func (d *deployment) addSchedule() {
 	d.removalDeadLetters = d.queue("RemovalDeadLetters", 0, nil)
 	suppress(d.removalDeadLetters, "AwsSolutions-SQS3", "It is itself the queue of dead letters: those of Scheduler and of asynchronous calls of removal")
 	d.scheduleGroup = awsscheduler.NewCfnScheduleGroup(d.stack, jsii.String("ScheduleGroup"), &awsscheduler.CfnScheduleGroupProps{Name: jsii.String(d.options.name)})
-	d.scheduleRole = d.role("ScheduleRole", "scheduler.amazonaws.com", only(d.arn("scheduler", "schedule-group/"+d.options.name)), []right{
+	// It has no name of ours, with which it would be another role than that of earlier
+	// releases: schedules of live access name it.
+	d.scheduleRole = d.role("ScheduleRole", nil, "scheduler.amazonaws.com", only(d.arn("scheduler", "schedule-group/"+d.options.name)), []right{
 		// Schedules that releases before this one have made call access.
 		{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN(removalFunction), d.functionARN(accessFunction)}},
 		{actions: []string{"sqs:SendMessage"}, resources: []string{*d.removalDeadLetters.AttrArn()}},

@@ -33,6 +33,7 @@ func TestMain(m *testing.M) { os.Exit(contained(m.Run)) }
 type template struct {
 	Resources map[string]resource
 	Outputs   map[string]struct{ Value any }
+	Metadata  map[string]any
 
 	dir      string // where it was written
 	manifest string

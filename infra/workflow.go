@@ -18,7 +18,7 @@ func (d *deployment) addWorkflow() {
 		panic(err) // flow.Steps names a function that does not exist
 	}
 	logs := d.logGroup("WorkflowLogs", "/aws/vendedlogs/states/"+d.options.name)
-	role := d.role("WorkflowRole", "states.amazonaws.com", only(d.machineARN()), []right{
+	role := d.role("WorkflowRole", d.roleName("workflow"), "states.amazonaws.com", only(d.machineARN()), []right{
 		{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN("approval"), d.functionARN(accessFunction)}},
 		deliverLogs, trace, sample,
 	})

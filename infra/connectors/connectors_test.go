@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -210,24 +211,28 @@ func TestRights(t *testing.T) {
 func TestTrust(t *testing.T) {
 	t.Parallel()
 	drift := map[string]cty.Value{"drift_role_arn": cty.StringVal(driftRole)}
+	const before = "arn:aws:iam::123456789012:role/sym-flows-AccessRole-1A2B3C"
+	former := map[string]cty.Value{"former_role_arns": cty.TupleVal([]cty.Value{cty.StringVal(before), cty.StringVal(before + "4D")})}
 	for form, c := range map[string]struct {
 		made connector
 		want []string
 	}{
-		"the template":           {cloudFormation(t, nil), []string{accessRole}},
-		"the module":             {terraform(t, nil), []string{accessRole}},
-		"the template for drift": {cloudFormation(t, map[string]string{"DriftRoleArn": driftRole}), []string{accessRole, driftRole}},
-		"the module for drift":   {terraform(t, drift), []string{accessRole, driftRole}},
+		"the template":                {cloudFormation(t, nil), []string{accessRole}},
+		"the module":                  {terraform(t, nil), []string{accessRole}},
+		"the template for drift":      {cloudFormation(t, map[string]string{"DriftRoleArn": driftRole}), []string{accessRole, driftRole}},
+		"the module for drift":        {terraform(t, drift), []string{accessRole, driftRole}},
+		"the template for an upgrade": {cloudFormation(t, map[string]string{"FormerRoleArns": before + "," + before + "4D"}), []string{accessRole, before, before + "4D"}},
+		"the module for an upgrade":   {terraform(t, former), []string{accessRole, before, before + "4D"}},
 	} {
 		statement := c.made.trust.(map[string]any)["Statement"].([]any)[0].(map[string]any)
-		principal := statement["Principal"].(map[string]any)
-		if got := listOf(principal["AWS"]); !slices.Equal(got, c.want) {
+		named := statement["Condition"].(map[string]any)["ArnEquals"].(map[string]any)
+		if got := listOf(named["aws:PrincipalArn"]); !slices.Equal(got, c.want) {
 			t.Errorf("%s trusts %q, want %q", form, got, c.want)
 		}
-		delete(principal, "AWS")
+		delete(named, "aws:PrincipalArn")
 		want := map[string]any{"Version": "2012-10-17", "Statement": []any{map[string]any{
-			"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": map[string]any{},
-			"Condition": map[string]any{"StringEquals": map[string]any{"sts:ExternalId": externalID}},
+			"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": map[string]any{"AWS": "arn:aws:iam::" + strings.Split(accessRole, ":")[4] + ":root"},
+			"Condition": map[string]any{"StringEquals": map[string]any{"sts:ExternalId": externalID}, "ArnEquals": map[string]any{}},
 		}}}
 		if diff := cmp.Diff(want, c.made.trust); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", form, diff)
@@ -440,6 +445,12 @@ func (e evaluation) value(n *yaml.Node) any {
 			out = append(out, item)
 		}
 		return out
+	case "!Select":
+		at, err := strconv.Atoi(list()[0].(string))
+		if err != nil {
+			e.t.Fatal(err)
+		}
+		return args[1].([]any)[at]
 	case "!Equals":
 		return list()[0] == args[1]
 	case "!Not":
@@ -556,7 +567,7 @@ func terraform(t *testing.T, variables map[string]cty.Value) connector {
 		return cty.ObjectVal(out)
 	}
 	scope := &hcl.EvalContext{
-		Functions: map[string]function.Function{"concat": stdlib.ConcatFunc, "length": stdlib.LengthFunc, "jsonencode": stdlib.JSONEncodeFunc},
+		Functions: map[string]function.Function{"concat": stdlib.ConcatFunc, "length": stdlib.LengthFunc, "split": stdlib.SplitFunc, "jsonencode": stdlib.JSONEncodeFunc},
 		Variables: map[string]cty.Value{
 			"var": cty.ObjectVal(declared),
 			"data": cty.ObjectVal(map[string]cty.Value{

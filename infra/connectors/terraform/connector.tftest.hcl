@@ -7,7 +7,7 @@ mock_provider "aws" {
   mock_resource "aws_iam_role" { defaults = { arn = "arn:aws:iam::123456789012:role/sym/sym-connector" } }
 }
 variables {
-  access_role_arn = "arn:aws:iam::123456789012:role/sym-flows-AccessRole"
+  access_role_arn = "arn:aws:iam::123456789012:role/sym-flows-us-east-1-access"
   external_id     = "0123456789abcdef"
 }
 run "nothing" {
@@ -20,7 +20,7 @@ run "nothing" {
 run "everything" {
   command = plan
   variables {
-    drift_role_arn     = "arn:aws:iam::123456789012:role/sym-flows-DriftRole"
+    drift_role_arn     = "arn:aws:iam::123456789012:role/sym-flows-us-east-1-drift"
     aws_iam            = { group_arns = ["arn:aws:iam::123456789012:group/ops"], identity_tag = true }
     aws_sso            = { instance_arn = "arn:aws:sso:::instance/ssoins-1234567890abcdef", identity_store_id = "d-1234567890", permission_set_arns = ["arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-1234567890abcdef"], account_ids = ["123456789012"], group_ids = ["a1b2c3d4e5-11111111-2222-3333-4444-555555555555"] }
     aws_account_access = { application_arn = "arn:aws:account-access:us-east-1:123456789012:application/app-1234", identity_store_id = "d-1234567890" }

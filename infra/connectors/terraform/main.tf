@@ -20,7 +20,7 @@ locals {
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
 
-  trusted = [for arn in [var.access_role_arn, var.drift_role_arn] : arn if arn != null]
+  trusted = concat([for arn in [var.access_role_arn, var.drift_role_arn] : arn if arn != null], var.former_role_arns)
 
   sso_people = var.aws_sso == null ? [] : [
     "arn:${local.partition}:identitystore::${local.account}:identitystore/${var.aws_sso.identity_store_id}",
@@ -193,9 +193,14 @@ resource "aws_iam_role" "connector" {
     Statement = [
       {
         Effect    = "Allow"
-        Principal = { AWS = local.trusted }
         Action    = "sts:AssumeRole"
-        Condition = { StringEquals = { "sts:ExternalId" = var.external_id } }
+        # The account, limited to the roles by their names: IAM refuses a principal that
+        # is not there yet, and forgets one that is made anew.
+        Principal = { AWS = "arn:${local.partition}:iam::${split(":", var.access_role_arn)[4]}:root" }
+        Condition = {
+          StringEquals = { "sts:ExternalId" = var.external_id }
+          ArnEquals    = { "aws:PrincipalArn" = local.trusted }
+        }
       },
     ]
   })

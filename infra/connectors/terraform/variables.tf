@@ -19,6 +19,17 @@ variable "drift_role_arn" {
   }
 }
 
+variable "former_role_arns" {
+  description = "Roles that the deployment had before an upgrade, to be trusted as well while that goes on."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.former_role_arns : can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$", arn))])
+    error_message = "Must be ARNs of roles."
+  }
+}
+
 variable "external_id" {
   description = "A text of your choice that is the same in the integration's settings."
   type        = string

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"encoding/json"
+
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/symflows/symflows/internal/strategy"
+)
+
+// metadataKey is where a template says what this deployment is, for preflight.
+const metadataKey = "SymFlows"
+
+// plan is what a template says of its deployment: of one to be made, and of the one
+// that is there.
+type plan struct {
+	// Options are those that were set, as they were written.
+	Options map[string]string
+	// Roles are the ARNs of roles that other accounts may trust, by function.
+	Roles map[string]string
+	// Trusting are the roles in other accounts that the configuration has us assume.
+	Trusting []trusting
+	// KeyPolicy is what the policy of a given key has to say.
+	KeyPolicy []any
+	// Reserved is how many executions are kept for functions.
+	Reserved int
+}
+
+// trusting is a role that has to trust roles of ours.
+type trusting struct {
+	ARN, ExternalID string
+	By              []string // functions whose roles assume it
+}
+
+// addPlan writes the plan into the template's metadata.
+func (d *deployment) addPlan() {
+	p := plan{
+		Options:  d.options.given(),
+		Roles:    map[string]string{accessFunction: d.roleARN(accessFunction), "drift": d.roleARN("drift")},
+		Reserved: d.options.reservedConcurrency.total(),
+	}
+	if d.options.kmsKey != "" && d.options.kmsKey != createKey {
+		p.KeyPolicy = d.keyPolicy()
+	}
+	looking := map[strategy.Role]bool{}
+	for _, role := range d.config.LookingRights().Assume {
+		looking[role] = true
+	}
+	for _, role := range d.config.StrategyRights().Assume {
+		by := []string{accessFunction}
+		if looking[role] {
+			by = append(by, "drift")
+		}
+		p.Trusting = append(p.Trusting, trusting{ARN: role.ARN, ExternalID: role.ExternalID, By: by})
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		panic(err) // it is of maps and texts
+	}
+	var metadata any
+	if err := json.Unmarshal(text, &metadata); err != nil {
+		panic(err)
+	}
+	d.stack.AddMetadata(jsii.String(metadataKey), metadata)
+}
