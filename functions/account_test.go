@@ -51,7 +51,7 @@ func secretARN(path string) string { return arn("secretsmanager", "secret:"+path
 var (
 	tableARN           = arn("dynamodb", "table/"+dynamotest.TableName)
 	streamARN          = tableARN + "/stream/2026-01-01T00:00:00.000"
-	removalDeadLetters = arn("sqs", "sym-flows-removals")
+	removalDeadLetters = arn("sqs", "sym-flows-dead-letters")
 )
 
 const (
@@ -69,7 +69,8 @@ const (
 	auditStream   = "sym-flows"
 	auditQueue    = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-audit"
 	grantLooks    = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-grant-looks"
-	removalLooks  = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-removal-looks"
+	removalQueue  = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-removals"
+	sweepQueue    = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-sweep"
 	slackSecret   = "sym-flows/slack"
 	signingSecret = "sym-flows/slack-signing"
 )
@@ -114,6 +115,7 @@ type account struct {
 	schedules   map[string]scheduled                   // by name
 	shipped     []events.AuditRecord                   // what Firehose took
 	queues      map[string]*queue                      // by URL
+	stopped     map[string]bool                        // readers of queues and of the stream
 	deadLetters map[string][]json.RawMessage           // what was given up, by where it came from
 	deployments map[string]chan cloudFormationResponse // by the path of their response URL
 }
@@ -142,12 +144,12 @@ func (a *account) settings() map[string]config.AWS {
 	all := config.AWS{
 		Table: dynamotest.TableName, StateMachine: a.machine, RemovalFunction: functionARN("removal"),
 		ScheduleGroup: scheduleGroup, ScheduleRole: scheduleRole, ScheduleDeadLetters: removalDeadLetters,
-		AuditStream: auditStream, AuditQueue: auditQueue, GrantLooks: grantLooks, RemovalLooks: removalLooks, SlackSecret: slackSecret, SlackSigningSecret: signingSecret,
+		AuditStream: auditStream, AuditQueue: auditQueue, GrantLooks: grantLooks, RemovalQueue: removalQueue, SweepQueue: sweepQueue, SlackSecret: slackSecret, SlackSigningSecret: signingSecret,
 		SDKFunction: functionARN("sdk"), ServicesFunction: functionARN("services"),
 	}
 	access := config.AWS{
 		Table: all.Table, RemovalFunction: all.RemovalFunction, ScheduleGroup: all.ScheduleGroup,
-		ScheduleRole: all.ScheduleRole, ScheduleDeadLetters: all.ScheduleDeadLetters, GrantLooks: all.GrantLooks, RemovalLooks: all.RemovalLooks,
+		ScheduleRole: all.ScheduleRole, ScheduleDeadLetters: all.ScheduleDeadLetters, GrantLooks: all.GrantLooks, RemovalQueue: all.RemovalQueue,
 		SDKFunction: all.SDKFunction, ServicesFunction: all.ServicesFunction,
 	}
 	return map[string]config.AWS{
@@ -161,7 +163,7 @@ func (a *account) settings() map[string]config.AWS {
 			AuditStream: all.AuditStream, AuditQueue: all.AuditQueue,
 		},
 		"notify":   {Table: all.Table, SlackSecret: all.SlackSecret},
-		"sweep":    {Table: all.Table, StateMachine: all.StateMachine, RemovalFunction: all.RemovalFunction},
+		"sweep":    {Table: all.Table, StateMachine: all.StateMachine, RemovalFunction: all.RemovalFunction, SweepQueue: all.SweepQueue},
 		"publish":  {Table: all.Table, SDKFunction: all.SDKFunction},
 		"sdk":      {},
 		"services": {Table: all.Table, SlackSecret: all.SlackSecret},
@@ -180,8 +182,8 @@ func open(t testing.TB) *account {
 		// The interpreter is shared: accounts are told apart by their machines.
 		machine: arn("states", "stateMachine:"+uuid.NewString()),
 		secrets: map[string]string{}, objects: map[string][]byte{}, customers: map[string]customer{},
-		executions: map[string]*execution{}, schedules: map[string]scheduled{}, queues: map[string]*queue{auditQueue: {}, grantLooks: {}, removalLooks: {}},
-		deadLetters: map[string][]json.RawMessage{}, deployments: map[string]chan cloudFormationResponse{},
+		executions: map[string]*execution{}, schedules: map[string]scheduled{}, queues: map[string]*queue{auditQueue: {}, grantLooks: {}, removalQueue: {}, sweepQueue: {}},
+		stopped: map[string]bool{}, deadLetters: map[string][]json.RawMessage{}, deployments: map[string]chan cloudFormationResponse{},
 	}
 	var err error
 	if a.asl, err = stepfn.Definition(map[string]string{"approval": functionARN("approval"), "access": functionARN("access")}); err != nil {
@@ -222,7 +224,8 @@ func open(t testing.TB) *account {
 	a.follow("notify", 25, 1000, store.KindRun, store.KindNotice)
 	a.receive(auditQueue, "relay")
 	a.receive(grantLooks, "access")
-	a.receive(removalLooks, "removal")
+	a.receive(removalQueue, "removal")
+	a.receive(sweepQueue, "sweep")
 	t.Cleanup(a.close)
 	return a
 }

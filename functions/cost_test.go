@@ -1,6 +1,7 @@
 package functions_test
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"math"
@@ -27,26 +28,21 @@ const (
 	perRequest    = 1.00 / 1e6   // HTTP API
 	perAuditGB    = 0.029        // Firehose, in steps of 5 KB a record
 	perSchedule   = 1.00 / 1e6   // an invocation by Scheduler
+	perMessage    = 3 * 0.40 / 1e6 // SQS: it is sent, received and deleted
 	perLogGB      = 0.50
 )
 
-// What can't be counted here is assumed: how long functions work, and how long
-// access waits for the exact end (see docs/cost.md).
+// What can't be counted here is assumed: how long functions work (see docs/cost.md).
 const (
 	workSeconds = 0.1
 	workGB      = 0.375 // between the 256 MB of most and the 512 MB of those that people wait for
-	waitGB      = 0.25
-	// A schedule fires at the beginning of the end's minute: on average, half a
-	// minute early. Every other end comes within the 30 s that the sweep looks
-	// ahead: on average, in half of them.
-	waitSeconds = 30 + 0.5*15
 	// Lambda's own lines about an invocation, in bytes.
 	platformLog = 1000
 )
 
 // counted is what one run takes.
 type counted struct {
-	transitions, invocations, requests, records, schedules int
+	transitions, invocations, requests, records, schedules, messages int
 	meter                                                  dynamotest.Meter
 	logBytes                                               int
 }
@@ -60,13 +56,19 @@ func (a *account) used() counted {
 		c.transitions += e.transitions()
 	}
 	for _, i := range a.invocations {
+		if i.function == "sweep" && !bytes.Contains(i.payload, []byte("Records")) {
+			c.invocations-- // the rule's, which is paid whether there are runs or not
+		}
 		if i.function == "slack" || i.function == "api" || i.function == "tokens" {
 			c.requests++
 		}
 	}
 	for _, call := range a.calls {
-		if call.action == "scheduler:CreateSchedule" {
+		switch call.action {
+		case "scheduler:CreateSchedule":
 			c.schedules++ // it fires once
+		case "sqs:SendMessage":
+			c.messages++
 		}
 	}
 	for _, l := range a.log {
@@ -81,6 +83,7 @@ func (c counted) minus(before counted) counted {
 	c.requests -= before.requests
 	c.records -= before.records
 	c.schedules -= before.schedules
+	c.messages -= before.messages
 	c.logBytes -= before.logBytes
 	c.meter.Writes -= before.meter.Writes
 	c.meter.WriteUnits -= before.meter.WriteUnits
@@ -97,7 +100,7 @@ type item struct {
 }
 
 func (c counted) bill() []item {
-	invocations := float64(c.invocations + 1) // the schedule's, beside the direct call that a short run has instead
+	invocations := float64(c.invocations)
 	line := func(what string, n, price float64) item { return item{what, n, 1000 * n * price} }
 	return []item{
 		line("transitions of Step Functions", float64(c.transitions), perTransition),
@@ -105,10 +108,10 @@ func (c counted) bill() []item {
 		line("read units of DynamoDB", c.meter.ReadUnits, perReadUnit),
 		line("invocations of Lambda", invocations, perInvocation),
 		line("GB-seconds of work", invocations*workSeconds*workGB, perGBSecond),
-		line("GB-seconds of waiting for the end", waitSeconds*waitGB, perGBSecond),
 		line("requests to the HTTP API", float64(c.requests), perRequest),
 		line("audit records to Firehose", float64(c.records), perAuditGB*5/(1<<20)),
 		line("schedules", float64(c.schedules), perSchedule),
+		line("messages of SQS", float64(c.messages), perMessage),
 		line("KB of logs", (float64(c.logBytes)+invocations*platformLog)/1000, perLogGB/1e6),
 	}
 }
@@ -119,9 +122,14 @@ func TestCost(t *testing.T) {
 	t.Parallel()
 	a, g := product(t)
 	before, called := a.used(), a.slack.Calls()
-	run := a.request("alice", "prod-access", "#access-prod", accessFields)
+	run := a.request("alice", "prod-access", "#access-prod", briefFields)
 	a.must(a.slack.As("bob").Click("", "Approve"))
 	a.grants(g, run)
+	// As of a run that takes longer: the schedule fires early, and two sweeps see the
+	// end coming.
+	a.fire(run)
+	a.sweep()
+	a.sweep()
 	a.ended(g, run)
 	a.shippedFor(run, "prompt", "request", "approve", "escalate", "deescalate")
 	a.sees("alice", "*is over*")

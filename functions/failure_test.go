@@ -149,19 +149,89 @@ func TestTargetFails(t *testing.T) {
 	})
 }
 
-// TestRemovalHasTwoPaths: of the schedule, the sweep and the direct call, any one
-// takes access away without the others.
+// TestRemovalHasTwoPaths: the schedule, with the queue of removal, and the sweep, with
+// its own, share nothing but access: either takes access away without the other, and
+// without the stream, on time and not too early.
 func TestRemovalHasTwoPaths(t *testing.T) {
 	t.Parallel()
-	// unarmed has a run with access whose direct call was lost.
-	unarmed := func(t *testing.T) (*account, *target, string) {
+	// lasts has a run with access whose own message was lost, so that the schedule that
+	// was made before the grant, or the sweep, ends it.
+	lasts := func(t *testing.T, fields map[string]string) (*account, *target, string) {
 		a, g := product(t)
-		a.fail("access", "lambda:InvokeFunction "+functionARN("removal"), sdkTries, http.StatusTooManyRequests, "TooManyRequestsException")
-		run := a.request("alice", "prod-access", "#access-prod", accessFields)
+		a.fail("access", "sqs:SendMessage", sdkTries, http.StatusServiceUnavailable, "ServiceUnavailable")
+		run := a.request("alice", "prod-access", "#access-prod", fields)
 		a.must(a.slack.As("bob").Click("", "Approve"))
 		a.await("access that nothing ends", func() bool { return g.holds[run] && a.logs("access", "the sweep will find it") })
 		return a, g, run
 	}
+	unarmed := func(t *testing.T) (*account, *target, string) { return lasts(t, accessFields) }
+	// onTime waits for the end of access, which must not come too early.
+	onTime := func(t *testing.T, a *account, g *target, run string, duration time.Duration) {
+		t.Helper()
+		a.await("the end of access", func() bool { return !g.holds[run] })
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if lasted := g.at[len(g.at)-1].Sub(g.at[0]); lasted < duration {
+			t.Errorf("access of %s lasted for %s", duration, lasted)
+		}
+	}
+	t.Run("QueueOfRemoval", func(t *testing.T) { // the schedule fires early, and nobody waits
+		t.Parallel()
+		a, g, run := lasts(t, briefFields)
+		a.stop("relay", "notify", sweepQueue)
+		a.fire(run)
+		a.await("a message of removal's", func() bool { return a.queued(removalQueue) == 1 })
+		onTime(t, a, g, run, 4*time.Second)
+	})
+	t.Run("QueueOfSweep", func(t *testing.T) {
+		t.Parallel()
+		a, g, run := lasts(t, briefFields)
+		a.mu.Lock()
+		clear(a.schedules)
+		a.mu.Unlock()
+		a.stop("relay", "notify", removalQueue)
+		a.sweep()
+		a.await("a message of the sweep's", func() bool { return a.queued(sweepQueue) == 1 })
+		onTime(t, a, g, run, 4*time.Second)
+	})
+	t.Run("SweepWithoutAnyQueue", func(t *testing.T) { // by one that comes after the end
+		t.Parallel()
+		a, g, run := unarmed(t)
+		a.mu.Lock()
+		clear(a.schedules)
+		a.mu.Unlock()
+		a.stop("relay", "notify", removalQueue, sweepQueue)
+		has := func() bool {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			return g.holds[run]
+		}
+		for has() { // what comes too early is lost in the queue
+			<-a.clock.After(500 * time.Millisecond)
+			a.sweep()
+		}
+		onTime(t, a, g, run, time.Second)
+	})
+	t.Run("LooseQueues", func(t *testing.T) { // which show messages twice, and the latest first
+		t.Parallel()
+		a, g := product(t)
+		a.mu.Lock()
+		a.queues[removalQueue].loose, a.queues[sweepQueue].loose = true, true
+		a.mu.Unlock()
+		run := a.request("alice", "prod-access", "#access-prod", briefFields)
+		a.must(a.slack.As("bob").Click("", "Approve"))
+		a.grants(g, run)
+		a.sweep()
+		a.sweep()
+		onTime(t, a, g, run, 4*time.Second)
+		a.ended(g, run)
+		a.shippedFor(run, "prompt", "request", "approve", "escalate", "deescalate")
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if len(g.calls) != 2 {
+			t.Errorf("calls of the target: %v", g.calls)
+		}
+	})
 	t.Run("Schedule", func(t *testing.T) {
 		t.Parallel()
 		a, g, run := unarmed(t)

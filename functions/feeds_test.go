@@ -42,6 +42,9 @@ func (a *account) follow(function string, most, retries int, kinds ...store.Kind
 		}
 	})
 	take := func() []awsevents.DynamoDBEventRecord {
+		if a.isStopped(function) {
+			return nil
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		batch := slices.Clone(waiting[:min(most, len(waiting))])
@@ -117,6 +120,18 @@ func firstFailure(batch []awsevents.DynamoDBEventRecord, answer []byte) int {
 type queue struct {
 	visible, hidden []awsevents.SQSMessage
 	held            []string // bodies of all messages that were held back for a while
+	// loose has it do what standard queues may: show messages twice, and the latest
+	// first (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html).
+	loose bool
+}
+
+// add has a message be seen. The account's lock is held.
+func (q *queue) add(m awsevents.SQSMessage) {
+	if q.loose {
+		q.visible = append([]awsevents.SQSMessage{m, m}, q.visible...)
+		return
+	}
+	q.visible = append(q.visible, m)
 }
 
 // serveSQS is SQS
@@ -168,7 +183,7 @@ func (a *account) serveSQS(function, operation string, input []byte) (any, error
 		}
 		out.Successful = append(out.Successful, taken{e.ID, m.MessageId, m.Md5OfBody})
 		if e.Delay == 0 {
-			q.visible = append(q.visible, m)
+			q.add(m)
 			continue
 		}
 		q.held = append(q.held, e.Body)
@@ -190,8 +205,24 @@ func (a *account) show(q *queue, m awsevents.SQSMessage, delay time.Duration) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	q.visible = append(q.visible, m)
+	q.add(m)
 	a.change()
+}
+
+// stop has a reader of a queue, or of the stream, read nothing from now on, as an event
+// source mapping that is disabled. It is named by the queue's URL, or the function.
+func (a *account) stop(readers ...string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, r := range readers {
+		a.stopped[r] = true
+	}
+}
+
+func (a *account) isStopped(reader string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.stopped[reader]
 }
 
 // receive has a function take a queue's messages, as Lambda does for it. Those
@@ -203,7 +234,11 @@ func (a *account) receive(url, function string) {
 		for {
 			a.mu.Lock()
 			changed, q := a.changed, a.queues[url]
-			batch := slices.Clone(q.visible[:min(10, len(q.visible))])
+			most := 10
+			if a.stopped[url] {
+				most = 0
+			}
+			batch := slices.Clone(q.visible[:min(most, len(q.visible))])
 			q.visible = q.visible[len(batch):]
 			q.hidden = append(q.hidden, batch...)
 			a.mu.Unlock()

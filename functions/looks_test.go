@@ -73,14 +73,14 @@ params:
 	}
 	vendor.SetMood(strategytest.Willing)
 	a.shippedFor(run, "prompt", "request", "approve", "escalate")
-	a.await("a look at the removal", func() bool { return a.queued(removalLooks) > 0 })
+	a.await("a look at the removal", func() bool { return a.queued(removalQueue) > 0 })
 	a.shippedFor(run, "prompt", "request", "approve", "escalate", "deescalate")
 	if has() {
 		t.Error("the access is there after its removal")
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for url, function := range map[string]string{grantLooks: "access", removalLooks: "removal"} {
+	for url, function := range map[string]string{grantLooks: "access", removalQueue: "removal"} {
 		for _, body := range a.queues[url].held {
 			if !strings.Contains(body, run) {
 				t.Errorf("%s was sent %s, which does not name the run", path.Base(url), body)

@@ -72,7 +72,7 @@ func TestDeployDuringRun(t *testing.T) {
 	a, g := product(t)
 	run := a.request("alice", "prod-access", "#access-prod", accessFields)
 	later := strings.Replace(flows["prod-access.yaml"], `["group:platform"]`, `["user:carol@example.com"]`, 1)
-	later = strings.Replace(later, "[1s, 1m, 1h]", "[1h]", 1)
+	later = strings.Replace(later, "[1s, 4s, 1m, 1h]", "[1h]", 1)
 	deploy := func() {
 		a.replaceFunctions()
 		if answer := a.deploy(without("prod-access.yaml", map[string]string{"later.yaml": later})); answer.Status != "SUCCESS" {

@@ -44,7 +44,7 @@ var reviewedRights = sync.OnceValues(func() ([]*right, error) {
 		"${AuditStream.Arn}", arn("firehose", "deliverystream/"+auditStream), "${AuditQueue.Arn}", arn("sqs", "sym-flows-audit"),
 		"${Table.StreamArn}", streamARN, "${DeadLetterBucket.Arn}", deadLetterBucket,
 		"${RemovalDeadLetters.Arn}", removalDeadLetters, "${ScheduleRole.Arn}", scheduleRole,
-		"${GrantLooks.Arn}", arn("sqs", "sym-flows-grant-looks"), "${RemovalLooks.Arn}", arn("sqs", "sym-flows-removal-looks"),
+		"${GrantLooks.Arn}", arn("sqs", "sym-flows-grant-looks"), "${RemovalQueue.Arn}", arn("sqs", "sym-flows-removals"), "${SweepQueue.Arn}", arn("sqs", "sym-flows-sweep"),
 	)
 	var all []*right
 	for line := range strings.Lines(string(text)) {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/deadline"
@@ -53,7 +54,7 @@ params:
   strategy_id: databases
   prompt_fields:
     - {name: reason, type: string, label: Why}
-    - {name: duration, type: duration, allowed_values: [1s, 1m, 1h]}
+    - {name: duration, type: duration, allowed_values: [1s, 4s, 1m, 1h]}
   approval:
     approvers: ["group:platform"]
     notify: [{channel: "#access-prod", timeout: 30m}]
@@ -97,6 +98,7 @@ type target struct {
 	granted map[string]bool // runs that were given access
 	holds   map[string]bool // those that have it
 	calls   []string        // the types of the events it was called with
+	at      []time.Time     // when
 	refuses *failure        // what it answers removals with, until it is nil
 }
 
@@ -108,7 +110,7 @@ func (g *target) call(payload []byte) ([]byte, *failure) {
 		return nil, &failure{"Error", err.Error()}
 	}
 	defer g.account.change()
-	g.calls = append(g.calls, request.Event.Type)
+	g.calls, g.at = append(g.calls, request.Event.Type), append(g.at, time.Now())
 	if g.refuses != nil && request.Event.Type == "deescalate" {
 		return nil, g.refuses
 	}
@@ -248,6 +250,9 @@ func (a *account) ended(g *target, run string) {
 }
 
 var accessFields = map[string]string{"Target": "Orders database", "Why": "to fix an order", "duration": "1 second"}
+
+// briefFields ask for access that ends a while after the test has looked at it.
+var briefFields = map[string]string{"Target": "Orders database", "Why": "to fix an order", "duration": "4 seconds"}
 
 // TestAccessRun: a whole run, from the command to the end of access.
 func TestAccessRun(t *testing.T) {

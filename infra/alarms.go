@@ -89,12 +89,11 @@ func (d *deployment) alarmList() []alarm {
 			metrics: []metric{queued("ApproximateNumberOfMessagesVisible", *d.grantLooks.AttrQueueName())}, above: 100, period: 5 * minute, periods: 3,
 		},
 		{
-			id: "RemovalLooksDelayed", description: "Runs whose removal waits for its target are not looked at: removal does not take the messages of its queue. The sweep makes it good. See the log of removal",
-			metrics: []metric{queued("ApproximateNumberOfMessagesVisible", *d.removalLooks.AttrQueueName())}, above: 100, period: 5 * minute, periods: 3,
-		},
-		{
-			id: "LookDeadLetters", description: "A target that needs time could not be looked at again. The sweep makes it good; the log of access says what was wrong",
-			metrics: []metric{queued("ApproximateNumberOfMessagesVisible", *d.lookDeadLetters.AttrQueueName())}, period: minute, periods: 1,
+			id: "RemovalsDelayed", description: "One of the two paths by which access ends does not work: removal, or sweep, does not take the messages of its queue. The other one makes it good, to the minute. See whether their event source mappings are enabled, and their logs",
+			metrics: []metric{
+				queued("ApproximateNumberOfMessagesVisible", *d.removalQueue.AttrQueueName()),
+				queued("ApproximateNumberOfMessagesVisible", *d.sweepQueue.AttrQueueName()),
+			}, above: 100, period: 5 * minute, periods: 3,
 		},
 		{
 			id: "RelayDelayed", description: "Changes reach workflows late: relay is behind the table's stream. See its log",

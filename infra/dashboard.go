@@ -41,7 +41,6 @@ func (d *deployment) addDashboard() {
 			d.graph("removal: how long calls waited to be run (ms)", 8, 6, "timeSeries", d.ran("AsyncEventAge", removalFunction, "p99"), d.ran("AsyncEventAge", removalFunction, "Maximum")),
 			d.graph("Dead letters", 8, 6, "timeSeries",
 				queued("ApproximateNumberOfMessagesVisible", *d.removalDeadLetters.AttrQueueName()), queued("ApproximateNumberOfMessagesVisible", *d.auditDeadLetters.AttrQueueName()),
-				queued("ApproximateNumberOfMessagesVisible", *d.lookDeadLetters.AttrQueueName()),
 				d.read("OnFailureDestinationDeliveredEventCount", "relay"), d.read("OnFailureDestinationDeliveredEventCount", "notify")),
 		},
 		{widget("log", 24, 6, map[string]any{

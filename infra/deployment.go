@@ -35,9 +35,9 @@ type deployment struct {
 
 	slackSecret, slackSigningSecret awssecretsmanager.CfnSecret
 
-	accessLogs, auditBucket, deadLetterBucket                                                   awss3.CfnBucket
-	auditStream                                                                                 awskinesisfirehose.CfnDeliveryStream
-	auditQueue, auditDeadLetters, removalDeadLetters, grantLooks, removalLooks, lookDeadLetters awssqs.CfnQueue
+	accessLogs, auditBucket, deadLetterBucket                                              awss3.CfnBucket
+	auditStream                                                                            awskinesisfirehose.CfnDeliveryStream
+	auditQueue, auditDeadLetters, removalDeadLetters, grantLooks, removalQueue, sweepQueue awssqs.CfnQueue
 
 	scheduleGroup awsscheduler.CfnScheduleGroup
 	scheduleRole  awsiam.CfnRole
@@ -83,11 +83,11 @@ func newDeployment(app awscdk.App, o options, config *catalog.Catalog, built str
 	d.addFlows()
 	d.addAudit()
 	d.addSchedule()
-	d.addLooks()
+	d.addLater()
 	d.addFunctions()
 	d.addWorkflow()
 	d.addStream()
-	d.addLookReaders()
+	d.addLaterReaders()
 	d.addSweep()
 	d.addStanding()
 	d.addDrift()
@@ -138,7 +138,6 @@ func (d *deployment) addOutputs() {
 	d.output("AuditBucketName", *d.auditBucket.Ref(), "Bucket with the audit records")
 	d.output("DeadLetterBucketName", *d.deadLetterBucket.Ref(), "Bucket with changes that could not be handled, for redriving")
 	d.output("RemovalDeadLettersUrl", *d.removalDeadLetters.Ref(), "Queue with removals that could not be delivered; the sweep makes them good")
-	d.output("LookDeadLettersUrl", *d.lookDeadLetters.Ref(), "Queue with runs whose targets could not be looked at again; the sweep makes them good")
 	d.output("AuditDeadLettersUrl", *d.auditDeadLetters.Ref(), "Queue with runs whose audit records could not be shipped")
 	d.output("RelayFunctionName", *d.functions["relay"].Ref(), "Function to redrive changes of runs to")
 	d.output("NotifyFunctionName", *d.functions["notify"].Ref(), "Function to redrive messages to")

@@ -69,7 +69,7 @@ var sizes = map[string]size{
 	"tokens":   {256, 20 * time.Second},
 	"approval": {256, 110 * time.Second}, // the step table allows 2 min
 	"access":   {256, 4 * time.Minute},   // calls handlers and targets; the step table allows 5 min
-	"removal":  {256, 4 * time.Minute},   // waits up to 2 min for the exact end, then calls targets
+	"removal":  {256, 4 * time.Minute},   // calls targets
 	"relay":    {256, time.Minute},
 	"notify":   {256, 2 * time.Minute},    // waits as long as Slack asks it to
 	"sweep":    {256, 5 * time.Minute},    // the next one does not wait for it
@@ -91,7 +91,7 @@ func (d *deployment) settings() map[string]config.AWS {
 	access := config.AWS{
 		Table: table, RemovalFunction: removal, ScheduleGroup: *d.scheduleGroup.Ref(),
 		ScheduleRole: *d.scheduleRole.AttrArn(), ScheduleDeadLetters: *d.removalDeadLetters.AttrArn(),
-		GrantLooks: *d.grantLooks.Ref(), RemovalLooks: *d.removalLooks.Ref(),
+		GrantLooks: *d.grantLooks.Ref(), RemovalQueue: *d.removalQueue.Ref(),
 		SDKFunction: handlers, IsolatedFlows: isolated, ServicesFunction: services,
 	}
 	return map[string]config.AWS{
@@ -105,7 +105,7 @@ func (d *deployment) settings() map[string]config.AWS {
 			AuditStream: *d.auditStream.Ref(), AuditQueue: *d.auditQueue.Ref(),
 		},
 		"notify":   {Table: table, SlackSecret: slack},
-		"sweep":    {Table: table, StateMachine: machine, RemovalFunction: removal},
+		"sweep":    {Table: table, StateMachine: machine, RemovalFunction: removal, SweepQueue: *d.sweepQueue.Ref()},
 		"publish":  {Table: table, SDKFunction: handlers},
 		"services": {Table: table, SlackSecret: slack},
 		"standing": {Table: table, SlackSecret: slack},

@@ -113,7 +113,7 @@ func (d *deployment) rights() map[string][]right {
 			writeLogs(d.logs[removalFunction]),
 			{
 				actions:   []string{"sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
-				resources: []string{*d.grantLooks.AttrArn(), *d.removalLooks.AttrArn()},
+				resources: []string{*d.grantLooks.AttrArn(), *d.removalQueue.AttrArn()},
 			},
 		}),
 		// Customers' code runs in this role: what its flows name is in SdkTargets,
@@ -152,6 +152,10 @@ func (d *deployment) rights() map[string][]right {
 		"sweep": join(drive, []right{
 			d.items("GetItem PutItem BatchGetItem", store.KindRun, store.KindHome), // it wakes notify for Home tabs
 			d.entries(store.ByDue, "due"),
+			{
+				actions:   []string{"sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
+				resources: []string{*d.sweepQueue.AttrArn()},
+			},
 		}),
 		// It asks for ends and reviews by signals, which are part of the run's item.
 		"standing": {

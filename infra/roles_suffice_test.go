@@ -35,7 +35,7 @@ import (
 	"github.com/symflows/symflows/internal/aws/awsfake"
 	"github.com/symflows/symflows/internal/aws/awstest"
 	"github.com/symflows/symflows/internal/aws/invoke"
-	lookqueues "github.com/symflows/symflows/internal/aws/looks"
+	"github.com/symflows/symflows/internal/aws/later"
 	"github.com/symflows/symflows/internal/aws/schedule"
 	"github.com/symflows/symflows/internal/catalog"
 	"github.com/symflows/symflows/internal/config"
@@ -67,7 +67,7 @@ const (
 	slackARN    = "arn:aws:secretsmanager:" + region + ":" + awstest.Account + ":secret:SlackSecret-a1B2c3"
 	signingARN  = "arn:aws:secretsmanager:" + region + ":" + awstest.Account + ":secret:SlackSigningSecret-a1B2c3"
 	queueURL    = "https://sqs." + region + ".amazonaws.com/" + awstest.Account + "/audit"
-	lookURL     = "https://sqs." + region + ".amazonaws.com/" + awstest.Account + "/looks-of-"
+	laterURL    = "https://sqs." + region + ".amazonaws.com/" + awstest.Account + "/later-"
 )
 
 // Another account, in which a role lets us act.
@@ -143,8 +143,9 @@ func newAccount(t *testing.T) *account {
 		"Table.Arn":        "arn:aws:dynamodb:" + region + ":" + awstest.Account + ":table/" + dynamotest.TableName,
 		"AuditStream.Arn":  "arn:aws:firehose:" + region + ":" + awstest.Account + ":deliverystream/sym-flows",
 		"AuditQueue.Arn":   "arn:aws:sqs:" + region + ":" + awstest.Account + ":audit",
-		"GrantLooks.Arn":   "arn:aws:sqs:" + region + ":" + awstest.Account + ":looks-of-grants",
-		"RemovalLooks.Arn": "arn:aws:sqs:" + region + ":" + awstest.Account + ":looks-of-removals",
+		"GrantLooks.Arn":   "arn:aws:sqs:" + region + ":" + awstest.Account + ":later-grants",
+		"RemovalQueue.Arn": "arn:aws:sqs:" + region + ":" + awstest.Account + ":later-removals",
+		"SweepQueue.Arn":   "arn:aws:sqs:" + region + ":" + awstest.Account + ":later-sweep",
 		"SlackSecret":      slackARN, "SlackSigningSecret": signingARN,
 	}
 	for id, r := range standard(t).Resources { // no call names the others
@@ -548,14 +549,17 @@ func TestRightsSuffice(t *testing.T) {
 		Functions: invoke.Functions{API: functions}, Handlers: handlers(access), Secrets: access.Secrets, Now: a.clock.Now, HTTPClient: outside,
 		AWS: func() (aws.Config, error) { return access.AWS, nil },
 	})
-	later := lookqueues.Queues{API: sqs.NewFromConfig(access.AWS), Grants: lookURL + "grants", Removals: lookURL + "removals", Now: a.clock.Now}
+	queue := func(d core.Deployed, name string) later.Queue {
+		return later.Queue{API: sqs.NewFromConfig(d.AWS), URL: laterURL + name, Now: a.clock.Now}
+	}
+	looks := later.Looks{Grants: queue(access, "grants"), Removals: queue(access, "removals")}
 	grants := must(access.Access(core.AccessPorts{
 		Open: open, Rights: builtin.Rights, TargetType: builtin.TargetType, Bound: builtin.CheckBound, Handlers: handlers(access),
 		Schedule: schedule.EventBridge{
 			API: scheduler.NewFromConfig(access.AWS), Group: "sym-flows", FunctionARN: removalARN, RoleARN: roleARN, DeadLetterARN: "queue", Now: a.clock.Now,
 		},
 		Remover:     invoke.Remover{API: functions, FunctionARN: removalARN},
-		Looks:       later,
+		Looks:       looks,
 		CallTimeout: deadline.LastResort, Ahead: core.Ahead,
 	}))(t)
 	for _, id := range byAPI {
@@ -579,7 +583,7 @@ func TestRightsSuffice(t *testing.T) {
 	must(publisher.Run(ctx, published.Flows, published.Strategies))(t)
 	must(access.Sick.Change(ctx, run(byAPI[0]).Access.At(), func(s flow.Sickness) flow.Sickness { return s.TimedOut("", false, a.clock.Now()) }))(t)
 	for _, step := range []flow.EventName{flow.EventEscalate, flow.EventDeescalate} { // as for a target that needs time
-		if err := later.Later(ctx, byAPI[0], step, a.clock.Now()); err != nil {
+		if err := looks.Later(ctx, byAPI[0], step, a.clock.Now()); err != nil {
 			t.Errorf("a look for %s can't be asked for: %v", step, err)
 		}
 	}
@@ -621,8 +625,11 @@ func TestRightsSuffice(t *testing.T) {
 	if swept, want := must(sweeps.Run(ctx))(t), len(byAPI)+len([]string{submitted, clicked}); swept.Driven != want || swept.Failed != 0 || swept.Overdue != len(byAPI) {
 		t.Errorf("swept %+v, not %d", swept, want)
 	}
+	if err := queue(sweep, "sweep").Put(ctx, byAPI[0], a.clock.Now()); err != nil { // as for an end that is a while away
+		t.Errorf("the sweep can't hand an end over early: %v", err)
+	}
 	audit := workflow.Audit{Runs: relay.Runs}
-	queue := auditqueue.Queue{API: sqs.NewFromConfig(relay.AWS), URL: queueURL}
+	unshipped := auditqueue.Queue{API: sqs.NewFromConfig(relay.AWS), URL: queueURL}
 	for _, id := range byAPI {
 		relayed(id)
 		if err := grants.OnTime(ctx, id); err != nil {
@@ -640,7 +647,7 @@ func TestRightsSuffice(t *testing.T) {
 			must(clusters.Revoke(ctx, strategy.Call{Target: r.Access.Target, Identity: r.Access.Identity}))(t)
 		}
 		for _, audit.Log = range []workflow.AuditLog{auditlog.Firehose{API: firehose.NewFromConfig(relay.AWS), Stream: "sym-flows", Clock: a.clock}, fullLog{}} {
-			if err := audit.HandleOrQueue(ctx, []store.Change{changed(id)}, queue); err != nil {
+			if err := audit.HandleOrQueue(ctx, []store.Change{changed(id)}, unshipped); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -14,11 +14,11 @@ import (
 )
 
 // addSchedule makes the group in which access keeps one schedule for each
-// grant, the role by which schedules call removal, and the queue for removals
-// that could not be delivered.
+// grant, the role by which schedules call removal, and the queue for what could not
+// be delivered.
 func (d *deployment) addSchedule() {
 	d.removalDeadLetters = d.queue("RemovalDeadLetters", 0, nil)
-	suppress(d.removalDeadLetters, "AwsSolutions-SQS3", "It is itself the queue of dead letters: those of Scheduler and of asynchronous calls of removal")
+	suppress(d.removalDeadLetters, "AwsSolutions-SQS3", "It is itself the queue of dead letters: those of Scheduler, of asynchronous calls of removal, and of the queues of what is to be done later")
 	d.scheduleGroup = awsscheduler.NewCfnScheduleGroup(d.stack, jsii.String("ScheduleGroup"), &awsscheduler.CfnScheduleGroupProps{Name: jsii.String(d.options.name)})
 	// It has no name of ours, with which it would be another role than that of earlier
 	// releases: schedules of live access name it.
@@ -29,29 +29,46 @@ func (d *deployment) addSchedule() {
 	})
 }
 
-// lookTries is how often a look at a target is tried that fails before it could
-// record anything. The sweep sees to the run meanwhile.
-const lookTries = 3
+// laterTries is how often a message of a queue of what is to be done later is shown to
+// a function that fails before it could record anything. The sweep sees to the run
+// meanwhile.
+const laterTries = 3
 
-// addLooks makes the queues that call functions again for runs whose targets need
-// time, each after a delay of its own: access for grants, and removal for removals.
-func (d *deployment) addLooks() {
-	d.lookDeadLetters = d.queue("LookDeadLetters", 0, nil)
-	suppress(d.lookDeadLetters, "AwsSolutions-SQS3", "It is itself the queue of dead letters")
+// addLater makes the queues that call functions again for runs, each message after a
+// delay of its own: access for grants whose targets need time, removal for what it was
+// called for too early and for targets that need time, and sweep for what it hands
+// over early. The last two are of the two paths by which access ends, and have nothing
+// in common.
+func (d *deployment) addLater() {
 	// Lambda wants six times what the function may take
 	// (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html).
-	d.grantLooks = d.queue("GrantLooks", 6*timeoutOf(accessFunction), &redrive{to: d.lookDeadLetters, after: lookTries})
-	d.removalLooks = d.queue("RemovalLooks", 6*timeoutOf(removalFunction), &redrive{to: d.lookDeadLetters, after: lookTries})
+	d.grantLooks = d.queue("GrantLooks", 6*timeoutOf(accessFunction), &redrive{to: d.removalDeadLetters, after: laterTries})
+	d.removalQueue = d.queue("RemovalQueue", 6*timeoutOf(removalFunction), &redrive{to: d.removalDeadLetters, after: laterTries})
+	d.sweepQueue = d.queue("SweepQueue", 6*timeoutOf("sweep"), nil)
+	d.sweepQueue.SetMessageRetentionPeriod(jsii.Number((10 * time.Minute).Seconds()))
+	suppress(d.sweepQueue, "AwsSolutions-SQS3", "What fails is not repeated by the queue but by the next sweep, which asks for it anew; old messages are of no use")
 }
 
-// addLookReaders has the functions called with each message: one at a time, for each
-// may take all of a function's time.
-func (d *deployment) addLookReaders() {
-	for function, queue := range map[string]awssqs.CfnQueue{accessFunction: d.grantLooks, removalFunction: d.removalLooks} {
-		awslambda.NewCfnEventSourceMapping(d.stack, jsii.String(title(function)+"LookReader"), &awslambda.CfnEventSourceMappingProps{
-			FunctionName:          d.functions[function].Ref(),
-			EventSourceArn:        queue.AttrArn(),
-			BatchSize:             jsii.Number(1),
+// laterReaders are the functions that are called with the messages of a queue, and
+// with how many of them at once. A look may take all of a function's time; the others
+// only hand a run on.
+var laterReaders = []struct {
+	function, id string
+	batch        int
+	queue        func(*deployment) awssqs.CfnQueue
+}{
+	{accessFunction, "AccessLookReader", 1, func(d *deployment) awssqs.CfnQueue { return d.grantLooks }},
+	{removalFunction, "RemovalQueueReader", 10, func(d *deployment) awssqs.CfnQueue { return d.removalQueue }},
+	{"sweep", "SweepQueueReader", 10, func(d *deployment) awssqs.CfnQueue { return d.sweepQueue }},
+}
+
+// addLaterReaders has the functions called.
+func (d *deployment) addLaterReaders() {
+	for _, r := range laterReaders {
+		awslambda.NewCfnEventSourceMapping(d.stack, jsii.String(r.id), &awslambda.CfnEventSourceMappingProps{
+			FunctionName:          d.functions[r.function].Ref(),
+			EventSourceArn:        r.queue(d).AttrArn(),
+			BatchSize:             jsii.Number(r.batch),
 			FunctionResponseTypes: jsii.Strings("ReportBatchItemFailures"),
 		})
 	}

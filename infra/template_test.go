@@ -174,8 +174,9 @@ func TestAlarms(t *testing.T) {
 		watched := false
 		for _, a := range alarms {
 			of := "${" + id + ".QueueName}"
-			if text(at(a.Properties, "Metrics", 0, "MetricStat", "Metric", "Dimensions", 0, "Value")) == of || text(at(a.Properties, "Metrics", 1, "MetricStat", "Metric", "Dimensions", 0, "Value")) == of {
-				watched = true // with what is under way
+			sum, _ := a.Properties["Metrics"].([]any)
+			for _, m := range sum { // with others, or with what is under way
+				watched = watched || text(at(m, "MetricStat", "Metric", "Dimensions", 0, "Value")) == of
 			}
 			if text(at(a.Properties, "Dimensions", 0, "Value")) == of {
 				watched = true

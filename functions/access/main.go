@@ -2,14 +2,17 @@
 // rights of strategies. Two functions run it, so that grants that hang take no
 // places of removals: Step Functions calls access for the step that grants;
 // removal is called for removals, with a run's id alone, by schedules, by the
-// sweep, by relay, and by both of them. Each has a queue that calls it again for
-// runs whose targets need time. What an earlier release has scheduled calls access,
-// which takes that away as well.
+// sweep, by relay, and by both of them. Each has a queue for what it is to do later:
+// that of access is of runs whose targets need time. removal is called early by its
+// schedules, and for targets that need time as well; nobody waits in it: what its
+// queue shows when it is time, it only calls itself with, asynchronously, so that many
+// ends of one moment begin together, however slowly Lambda lets a queue's reader
+// grow. What an earlier release has scheduled calls access, which takes that away as
+// well.
 package main
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -22,14 +25,13 @@ import (
 
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/aws/invoke"
-	"github.com/symflows/symflows/internal/aws/looks"
+	"github.com/symflows/symflows/internal/aws/later"
 	"github.com/symflows/symflows/internal/aws/schedule"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/runner/stepfn"
 	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/strategy/builtin"
 	"github.com/symflows/symflows/internal/strategy/builtin/clients"
-	"github.com/symflows/symflows/internal/workflow"
 )
 
 // callTimeout bounds the calls of targets in one attempt.
@@ -38,7 +40,10 @@ const callTimeout = 30 * time.Second
 func main() { awslambda.Start(core.Start(build)) }
 
 func build(_ context.Context, d core.Deployed) (func(context.Context, input) (any, error), error) {
-	api, settings := lambda.NewFromConfig(d.AWS), d.Settings.AWS
+	api, queues, settings := lambda.NewFromConfig(d.AWS), sqs.NewFromConfig(d.AWS), d.Settings.AWS
+	grants := later.Queue{API: queues, URL: settings.GrantLooks, Now: d.Clock.Now}
+	removals := later.Queue{API: queues, URL: settings.RemovalQueue, Now: d.Clock.Now}
+	remover := invoke.Remover{API: api, FunctionARN: settings.RemovalFunction, Now: d.Clock.Now, Later: removals.Put}
 	functions := invoke.Functions{API: api}
 	handlers := d.Handlers(functions, settings.SDKFunction, sdk.Services{Function: settings.ServicesFunction}, settings.Isolated()...)
 	access, err := d.Access(core.AccessPorts{
@@ -51,8 +56,8 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, input) (an
 			API: scheduler.NewFromConfig(d.AWS), Group: settings.ScheduleGroup, FunctionARN: settings.RemovalFunction,
 			RoleARN: settings.ScheduleRole, DeadLetterARN: settings.ScheduleDeadLetters, Now: d.Clock.Now,
 		},
-		Remover:     invoke.Remover{API: api, FunctionARN: settings.RemovalFunction},
-		Looks:       looks.Queues{API: sqs.NewFromConfig(d.AWS), Grants: settings.GrantLooks, Removals: settings.RemovalLooks, Now: d.Clock.Now},
+		Remover:     remover,
+		Looks:       later.Looks{Grants: grants, Removals: removals},
 		CallTimeout: max(callTimeout, d.Patience), Ahead: core.Ahead,
 	})
 	if err != nil {
@@ -62,7 +67,13 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, input) (an
 	return func(ctx context.Context, in input) (any, error) {
 		switch {
 		case len(in.Records) > 0:
-			return look(ctx, access, in.Records, d.Log), nil
+			do := access.Look
+			if removals.Showed(in.Records[0]) {
+				do = remover.Call
+			}
+			return later.Each(ctx, in.Records, do, func(m events.SQSMessage, err error) {
+				d.Log.ErrorContext(ctx, "a message was not followed, and is shown again", "message", m.MessageId, "body", m.Body, "error", err)
+			}), nil
 		case in.Step == "":
 			return nil, access.OnTime(ctx, in.Run)
 		}
@@ -71,24 +82,8 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, input) (an
 }
 
 // input is what the function is called with: by the state machine or for a removal,
-// or by the queue of looks.
+// or by a queue.
 type input struct {
 	stepfn.Input
 	Records []events.SQSMessage `json:"Records"`
-}
-
-// look goes on with the run of each message, of which the queue brings one at a
-// time. One that fails is shown again.
-func look(ctx context.Context, access *workflow.Access, messages []events.SQSMessage, log *slog.Logger) (out events.SQSEventResponse) {
-	for _, m := range messages {
-		run, err := looks.Run(m)
-		if err == nil {
-			err = access.Look(ctx, run)
-		}
-		if err != nil {
-			log.ErrorContext(ctx, "a look at a target failed, and is repeated", "run", run, "message", m.MessageId, "error", err)
-			out.BatchItemFailures = append(out.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
-		}
-	}
-	return out
 }

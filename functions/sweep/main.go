@@ -1,20 +1,23 @@
 // Command sweep looks once a minute at whatever is due and was missed. It
 // trusts no schedule and no execution, and says how it went by metrics, whose
-// absence is an alarm.
+// absence is an alarm. Ends that are a while away it puts into a queue of its own,
+// which shows them when it is time: then it calls removal, asynchronously.
 package main
 
 import (
 	"context"
 	"os"
 
-	"github.com/aws/aws-lambda-go/lambdacontext"
-
+	"github.com/aws/aws-lambda-go/events"
 	awslambda "github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/aws/invoke"
+	"github.com/symflows/symflows/internal/aws/later"
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/runner/stepfn"
 	"github.com/symflows/symflows/internal/workflow"
@@ -22,19 +25,32 @@ import (
 
 func main() { awslambda.Start(core.Start(build)) }
 
-func build(_ context.Context, d core.Deployed) (func(context.Context) error, error) {
+func build(_ context.Context, d core.Deployed) (func(context.Context, input) (any, error), error) {
+	queue := later.Queue{API: sqs.NewFromConfig(d.AWS), URL: d.Settings.AWS.SweepQueue, Now: d.Clock.Now}
+	remover := invoke.Remover{API: lambda.NewFromConfig(d.AWS), FunctionARN: d.Settings.AWS.RemovalFunction, Now: d.Clock.Now, Later: queue.Put}
 	sweep := d.Sweep(workflow.Drive{
 		Runs: d.Runs, Now: d.Clock.Now,
 		Runner:  stepfn.Runner{API: sfn.NewFromConfig(d.AWS), StateMachineARN: d.Settings.AWS.StateMachine},
-		Remover: invoke.Remover{API: lambda.NewFromConfig(d.AWS), FunctionARN: d.Settings.AWS.RemovalFunction},
-	}, core.SweepAhead)
-	return func(ctx context.Context) error {
+		Remover: remover,
+	}, core.Ahead)
+	return func(ctx context.Context, in input) (any, error) {
+		if len(in.Records) > 0 {
+			return later.Each(ctx, in.Records, remover.Call, func(m events.SQSMessage, err error) {
+				d.Log.ErrorContext(ctx, "removal could not be called, the next sweep does it", "message", m.MessageId, "body", m.Body, "error", err)
+			}), nil
+		}
 		swept, err := sweep.Run(ctx)
 		if err != nil {
-			return err // what it has not seen is not to be reported as well
+			return nil, err // what it has not seen is not to be reported as well
 		}
-		return core.Report(os.Stdout, lambdacontext.FunctionName, d.Clock.Now(), map[string]int{
+		return nil, core.Report(os.Stdout, lambdacontext.FunctionName, d.Clock.Now(), map[string]int{
 			config.MetricRemovalsOverdue: swept.Overdue, config.MetricRunsDriven: swept.Driven, config.MetricRunsFailed: swept.Failed,
 		})
 	}, nil
+}
+
+// input is what the function is called with: by the rule, of which it reads nothing, or
+// by its queue.
+type input struct {
+	Records []events.SQSMessage `json:"Records"`
 }

@@ -303,7 +303,7 @@ func (p *process) inAWS(kernel core.Core, drive workflow.Drive, limit int) {
 	l := &functionsInAWS{process: p, places: make(chan struct{}, limit), timers: map[string]context.CancelFunc{}}
 	p.access.Schedule, p.access.Remover, drive.Remover = l, l, l
 	p.access.Ahead = core.Ahead
-	sweep := kernel.Sweep(drive, core.SweepAhead)
+	sweep := kernel.Sweep(drive, core.Ahead)
 	p.begin = func(ctx context.Context) {
 		l.ctx = ctx
 		all, _ := p.world.All(ctx)
@@ -332,12 +332,16 @@ type functionsInAWS struct {
 	timers map[string]context.CancelFunc
 }
 
-func (l *functionsInAWS) Remove(_ context.Context, id string) error {
+func (l *functionsInAWS) Remove(_ context.Context, id string, at time.Time) error {
 	if l.ctx == nil {
 		return nil // nothing is due before it works
 	}
 	pass(asks)
 	go func() {
+		select { // a queue holds back what is asked for later
+		case <-bubble.After(time.Until(at)):
+		case <-l.ctx.Done():
+		}
 		for pause := time.Second; l.ctx.Err() == nil; pause = min(2*pause, 5*time.Minute) {
 			select {
 			case l.places <- struct{}{}:
@@ -381,7 +385,7 @@ func (l *functionsInAWS) arm(id string, at time.Time) {
 	go func() {
 		select {
 		case <-bubble.After(time.Until(minute.Add(within))):
-			_ = l.Remove(ctx, id)
+			_ = l.Remove(ctx, id, time.Time{})
 		case <-ctx.Done():
 		}
 	}()

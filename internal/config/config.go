@@ -41,7 +41,8 @@ type AWS struct {
 	AuditStream         string // SYM_AUDIT_STREAM: name of the Firehose stream
 	AuditQueue          string // SYM_AUDIT_QUEUE: URL of the queue of runs whose records could not be shipped
 	GrantLooks          string // SYM_GRANT_LOOKS: URL of the queue of runs whose grant waits for its target
-	RemovalLooks        string // SYM_REMOVAL_LOOKS: URL of the queue of runs whose removal does
+	RemovalQueue        string // SYM_REMOVAL_QUEUE: URL of the queue of runs whose removal, or start, is a while away, or waits for its target
+	SweepQueue          string // SYM_SWEEP_QUEUE: URL of the queue of those that the sweep hands over early
 	SlackSecret         string // SYM_SLACK_SECRET: ARN of the secret with bot_token and, to start faster, team_id, as JSON
 	SlackSigningSecret  string // SYM_SLACK_SIGNING_SECRET: ARN of the secret that is the signing secret; only what takes Slack's requests has it
 }
@@ -142,7 +143,8 @@ func (s *Settings) variables() map[string]*string {
 		"SYM_AUDIT_STREAM":          &s.AWS.AuditStream,
 		"SYM_AUDIT_QUEUE":           &s.AWS.AuditQueue,
 		"SYM_GRANT_LOOKS":           &s.AWS.GrantLooks,
-		"SYM_REMOVAL_LOOKS":         &s.AWS.RemovalLooks,
+		"SYM_REMOVAL_QUEUE":         &s.AWS.RemovalQueue,
+		"SYM_SWEEP_QUEUE":           &s.AWS.SweepQueue,
 		"SYM_SLACK_SECRET":          &s.AWS.SlackSecret,
 		"SYM_SLACK_SIGNING_SECRET":  &s.AWS.SlackSigningSecret,
 	}

@@ -40,8 +40,8 @@ type Access struct {
 	CallTimeout time.Duration
 	// Within bounds work, which includes those calls; nil is context.WithTimeout.
 	Within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
-	// Ahead is how much too early calls of OnTime may come: it waits for the exact
-	// end, or start. What is nearer than that gets no schedule but a direct call.
+	// Ahead is how much too early calls of OnTime may come. What is nearer than that
+	// gets no schedule: Remover has OnTime called at the exact end, or start.
 	// Zero where the schedule is exact.
 	Ahead time.Duration
 }
@@ -169,7 +169,7 @@ func (a *Access) schedule(ctx context.Context, r flow.Run) error {
 	case !ok:
 		return nil
 	case at.Sub(a.Clock.Now()) < a.Ahead && !r.PutOff(flow.EventDeescalate):
-		return a.Remover.Remove(ctx, r.ID)
+		return a.Remover.Remove(ctx, r.ID, at)
 	}
 	return a.Schedule.Set(ctx, r.ID, at)
 }

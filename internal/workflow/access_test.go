@@ -167,27 +167,64 @@ func TestAccess_ScheduleFires(t *testing.T) {
 		w.lookTwice(id)
 		w.wantHistory(id, "prompt request approve escalate deescalate")
 	})
-	t.Run("WaitsWithinAhead", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t)
+	// left has a run with access that ends after a while, and that nothing else ends.
+	left := func(t *testing.T, left time.Duration) (*world, string) {
+		w := newWorld(t, extends(flow.ExtendSame))
 		w.sweeping, w.schedule.on = false, false
 		id := w.ask(asker, "a")
 		w.click(id, flow.ActionApprove, first)
-		w.pass(grantedFor - 40*time.Second)
+		w.pass(grantedFor - left)
 		w.access.Ahead = time.Minute
+		return w, id
+	}
+	t.Run("WithinAhead", func(t *testing.T) { // nobody waits, but is called again
+		t.Parallel()
+		w, id := left(t, 40*time.Second)
+		must(t, w.access.OnTime(t.Context(), id))
+		must(t, w.access.OnTime(t.Context(), id)) // the sweep's call, or a message that came twice
+		w.pass(39 * time.Second)
+		w.want(id, flow.Escalated)
+		w.pass(time.Second)
+		w.want(id, flow.Deescalated)
+		w.wantHistory(id, "prompt request approve escalate deescalate")
+	})
+	t.Run("ExtendedMeanwhile", func(t *testing.T) { // the end is read anew by whoever is called
+		t.Parallel()
+		w, id := left(t, 40*time.Second)
+		must(t, w.access.OnTime(t.Context(), id))
+		must(t, w.wish(id, asker))
+		w.settle()
+		must(t, w.judge(id, flow.ActionExtend, first, w.run(id).Extension.EventID))
+		w.pass(40 * time.Second)
+		w.want(id, flow.Escalated)
+		if end := w.run(id).Access.End; !w.schedule.sets[len(w.schedule.sets)-1].Equal(end) {
+			t.Errorf("armed at %v, want %s", w.schedule.sets, end)
+		}
+	})
+	t.Run("ClocksDiffer", func(t *testing.T) { // by less than another call is worth
+		t.Parallel()
+		w, id := left(t, time.Second)
+		w.access.Remover = removerFunc(func(string, time.Time) { t.Error("called once more") })
 		done := make(chan error)
 		go func() { done <- w.access.OnTime(t.Context(), id) }()
 		if err := w.clock.BlockUntilContext(t.Context(), 1); err != nil {
 			t.Fatal(err)
 		}
 		w.want(id, flow.Escalated)
-		w.clock.Advance(40 * time.Second)
-		if err := <-done; err != nil {
-			t.Fatal(err)
-		}
+		w.clock.Advance(time.Second)
+		must(t, <-done)
 		w.want(id, flow.Deescalated)
 	})
-	t.Run("WillBeTooLate", func(t *testing.T) { // ends nearer than Ahead get a direct call
+	t.Run("QueueIsDown", func(t *testing.T) { // the call is repeated, and the sweep makes its own
+		t.Parallel()
+		w, id := left(t, 40*time.Second)
+		w.access.Remover = refusing{}
+		if err := w.access.OnTime(t.Context(), id); flow.CodeOf(err) != flow.CodeUnavailable {
+			t.Errorf("got %v", err)
+		}
+		w.want(id, flow.Escalated)
+	})
+	t.Run("WillBeTooLate", func(t *testing.T) { // ends nearer than Ahead get no schedule
 		t.Parallel()
 		w := newWorld(t)
 		w.access.Ahead = 2 * time.Minute
@@ -198,19 +235,25 @@ func TestAccess_ScheduleFires(t *testing.T) {
 		if err := w.press(id, flow.ActionApprove, first); err != nil {
 			t.Fatal(err)
 		}
-		var asked []string
-		w.access.Remover = removerFunc(func(id string) { asked = append(asked, id) })
+		var asked []time.Time
+		w.access.Remover = removerFunc(func(_ string, at time.Time) { asked = append(asked, at) })
 		w.settle()
 		w.want(id, flow.Escalated)
-		if len(asked) != 1 || asked[0] != id {
-			t.Errorf("direct calls %v", asked)
+		if end := w.run(id).Access.End; len(asked) != 1 || !asked[0].Equal(end) {
+			t.Errorf("called for at %v, want %s", asked, end)
 		}
 	})
 }
 
-type removerFunc func(id string)
+type removerFunc func(id string, at time.Time)
 
-func (f removerFunc) Remove(_ context.Context, id string) error { f(id); return nil }
+func (f removerFunc) Remove(_ context.Context, id string, at time.Time) error { f(id, at); return nil }
+
+type refusing struct{}
+
+func (refusing) Remove(context.Context, string, time.Time) error {
+	return flow.Errorf(flow.CodeUnavailable, "the queue is down")
+}
 
 // TestAccess_UnscheduledIsNotGranted: the removal is scheduled before the
 // target is touched.

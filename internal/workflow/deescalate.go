@@ -17,12 +17,13 @@ type DeescalateInput struct {
 }
 
 // OnTime does what it is time for: it takes the run's access away, or starts access
-// that was asked for later, if that is due now or within Ahead: then it waits for the
-// exact time. It is called by the schedule, by the sweep and when somebody asks; a
-// call that comes too early sets the schedule anew, one that comes too late does
-// nothing. Taking away uses what the run and its grants recorded, never today's
-// configuration. An error means that the outcome could not be recorded. It returns
-// nil if the target fails, or needs time: that is recorded, and tried again later.
+// that was asked for later, if that is due now; and it looks again at what waits for
+// its target. It is called by the schedule, by the sweep and when somebody asks; a
+// call that comes too early has itself called once more at the exact time, or sets
+// the schedule anew, one that comes too late does nothing. Taking away uses what the
+// run and its grants recorded, never today's configuration. An error means that the
+// outcome could not be recorded. It returns nil if the target fails, or needs time:
+// that is recorded, and tried again later.
 func (a *Access) OnTime(ctx context.Context, id string) error {
 	r, err := a.Runs.Get(ctx, id)
 	if err != nil {
@@ -32,13 +33,16 @@ func (a *Access) OnTime(ctx context.Context, id string) error {
 	if !ok {
 		return a.Schedule.Delete(ctx, id)
 	}
-	wait := at.Sub(a.Clock.Now())
-	if wait > 0 && r.WaitsForTarget(flow.EventDeescalate) != nil {
+	switch wait := at.Sub(a.Clock.Now()); {
+	case wait <= 0 || a.looks(r, flow.EventDeescalate):
+	case r.WaitsForTarget(flow.EventDeescalate) != nil:
 		return nil // a look is to come, or the sweep after it
-	}
-	if wait > a.Ahead {
+	case wait > a.Ahead:
 		return a.Schedule.Set(ctx, id, at)
-	} else if wait > 0 && !r.PutOff(flow.EventDeescalate) {
+	case r.PutOff(flow.EventDeescalate): // its turn at the target is asked for
+	case wait > clocksDiffer:
+		return a.Remover.Remove(ctx, id, at)
+	default:
 		select {
 		case <-a.Clock.After(wait):
 		case <-ctx.Done():
@@ -50,6 +54,11 @@ func (a *Access) OnTime(ctx context.Context, id string) error {
 	}
 	return a.deescalate(ctx, r)
 }
+
+// clocksDiffer is by how much a call at the exact time may come too early, because the
+// clock of whoever calls is ahead of ours. So much is waited for: another call would
+// cost more, and could come too early as well.
+const clocksDiffer = time.Second
 
 // deescalate takes the run's access away now, unless the target is sick.
 func (a *Access) deescalate(ctx context.Context, r flow.Run) error {

@@ -23,8 +23,8 @@ type Drive struct {
 
 // Run drives one run. An execution that seems to be under way is left alone
 // until the run is overdue, unless the caller knows that all executions were
-// lost. Ends of access that come within ahead, and starts, are handed to the remover,
-// which waits for them.
+// lost. Ends of access that come within ahead, and starts, are handed to the remover
+// for then.
 func (d Drive) Run(ctx context.Context, id string, lost bool, ahead time.Duration) error {
 	r, err := d.Runs.Get(ctx, id)
 	if err != nil {
@@ -33,7 +33,7 @@ func (d Drive) Run(ctx context.Context, id string, lost bool, ahead time.Duratio
 	due := r.WorkDue()
 	overdue := lost || !due.IsZero() && !due.After(d.Now())
 	if at, ok := r.ActsAt(); ok && !at.After(d.Now().Add(ahead)) {
-		if err := d.Remover.Remove(ctx, id); err != nil {
+		if err := d.Remover.Remove(ctx, id, at); err != nil {
 			return fmt.Errorf("hand run %s to removal: %w", id, err)
 		}
 	}

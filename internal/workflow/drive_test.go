@@ -35,7 +35,7 @@ func (j *journal) Resume(_ context.Context, token string) error {
 	return j.err
 }
 
-func (j *journal) Remove(context.Context, string) error {
+func (j *journal) Remove(context.Context, string, time.Time) error {
 	j.lines = append(j.lines, "remove")
 	return j.err
 }
@@ -260,7 +260,7 @@ func TestSweep_Others(t *testing.T) {
 
 type failing struct{ remove func(string) error }
 
-func (f failing) Remove(_ context.Context, id string) error { return f.remove(id) }
+func (f failing) Remove(_ context.Context, id string, _ time.Time) error { return f.remove(id) }
 
 // TestPromptExpires: a form that was never sent is over after a week.
 func TestPromptExpires(t *testing.T) {

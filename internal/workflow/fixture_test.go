@@ -441,8 +441,13 @@ func (w *world) walk(id string, attempt int, step flow.Step, retries int) {
 }
 
 // Remove implements workflow.Remover.
-func (w *world) Remove(_ context.Context, id string) error {
-	w.soon(func() { _ = w.access.OnTime(w.t.Context(), id) }) // the sweep repeats it
+func (w *world) Remove(_ context.Context, id string, at time.Time) error {
+	call := func() { _ = w.access.OnTime(w.t.Context(), id) } // the sweep repeats it
+	if at.After(w.clock.Now()) {
+		w.add(event{at: at, do: call})
+	} else {
+		w.soon(call)
+	}
 	return nil
 }
 

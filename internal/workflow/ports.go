@@ -72,10 +72,13 @@ func (check CheckBound) submitted(f *flow.Flow, sub flow.Submission, err error) 
 	return sub, nil
 }
 
-// Remover asks for a run's access to be taken away, or started, when it is time for
-// that, and does not wait for it.
+// Remover has [Access.OnTime] called for a run whose access is to be taken away, or
+// started, and does not wait for it.
 type Remover interface {
-	Remove(ctx context.Context, runID string) error
+	// Remove asks for a call at a time that is over, or at most a few minutes away.
+	// It may come a second or two late, twice, or be lost: the sweep makes up for it.
+	// An error means that there will be none, and may be tried again.
+	Remove(ctx context.Context, runID string, at time.Time) error
 }
 
 // Clock is time, so that tests can move it.

@@ -16,7 +16,7 @@ type Sweep struct {
 	Drive Drive
 	Now   func() time.Time
 	// Ahead is how far it looks: removals due within it are handed over
-	// early, and wait for their exact end.
+	// early, for their exact end.
 	Ahead time.Duration
 	Log   *slog.Logger
 }

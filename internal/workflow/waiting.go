@@ -20,11 +20,6 @@ type Looks interface {
 	Later(ctx context.Context, runID string, step flow.EventName, at time.Time) error
 }
 
-// LookInput is what the function is called with that calls [Access.Look].
-type LookInput struct {
-	Run string `json:"run"`
-}
-
 // How long is waited, and for what.
 const (
 	// seenWithin is how late a target may show what it has accepted. After that,

@@ -15,16 +15,10 @@ import (
 	"github.com/symflows/symflows/internal/workflow"
 )
 
-// Ahead is how early access may be called if schedules are precise to a minute
-// only: it waits for the exact end.
+// Ahead is how early access may be called if schedules are precise to a minute only:
+// it has itself called again at the exact end. The sweep looks as far ahead, for the
+// rule that calls it each minute is as precise: two sweeps are up to two minutes apart.
 const Ahead = 2 * time.Minute
-
-// SweepAhead is how far the sweep looks ahead. The rule that calls it each minute
-// is precise to a minute, so that two sweeps are up to two apart: what ends
-// between them is gone within flow.RemovalPromise all the same. To look further
-// would cost more than the rest of a run, for the waiting is paid; see
-// docs/cost.md.
-const SweepAhead = 30 * time.Second
 
 // LookEvery is how often standing looks, and LookAtOnce how many people it then
 // asks Slack about: ten a minute of the hundred and more that Slack allows

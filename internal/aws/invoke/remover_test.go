@@ -1,6 +1,7 @@
 package invoke
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -9,8 +10,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/jonboulle/clockwork"
 
 	"github.com/symflows/symflows/internal/aws/awstest"
 	"github.com/symflows/symflows/internal/workflow"
@@ -41,7 +44,7 @@ func TestRemover(t *testing.T) {
 				}
 				c.answer(w, r)
 			})))}
-			err := remover.Remove(t.Context(), id)
+			err := remover.Remove(t.Context(), id, time.Time{})
 			if (err != nil) != (c.fault != "") || err != nil && !strings.Contains(err.Error(), c.fault) {
 				t.Errorf("got %v", err)
 			}
@@ -51,7 +54,7 @@ func TestRemover(t *testing.T) {
 
 func TestRemover_Suite(t *testing.T) {
 	t.Parallel()
-	workflowtest.Remover(t, func(t *testing.T) (workflow.Remover, func() []string) {
+	workflowtest.Remover(t, func(t *testing.T, clock *clockwork.FakeClock) (workflow.Remover, func() []string) {
 		var mu sync.Mutex
 		var queued []string
 		api := lambda.NewFromConfig(awstest.Config(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -64,7 +67,17 @@ func TestRemover_Suite(t *testing.T) {
 			mu.Unlock()
 			w.WriteHeader(http.StatusAccepted)
 		})))
-		return Remover{API: api, FunctionARN: arn}, func() []string {
+		r := Remover{API: api, FunctionARN: arn, Now: clock.Now}
+		held := map[string]time.Time{}
+		r.Later = func(_ context.Context, id string, at time.Time) error { held[id] = at; return nil }
+		return r, func() []string {
+			for id, at := range held { // as whoever reads the queue does
+				if !at.After(clock.Now()) {
+					if err := r.Call(t.Context(), id); err != nil {
+						t.Error(err)
+					}
+				}
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			return slices.Clone(queued)

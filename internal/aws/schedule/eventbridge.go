@@ -8,8 +8,8 @@
 // 10:00:00 and 10:00:59
 // (https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html).
 // Times are therefore rounded down to the minute: a schedule fires up to a
-// minute before the end, and then the function waits for the exact end, or less
-// than a minute after it, which the promise of 90 seconds allows for.
+// minute before the end, and then the function has itself called again at the exact
+// end, or less than a minute after it, which the promise of 90 seconds allows for.
 package schedule
 
 import (

@@ -12,8 +12,8 @@ import (
 // OnTime takes a run's access away, or starts it, if that is due; see workflow.Access.
 type OnTime func(ctx context.Context, runID string) error
 
-// Remover has access taken away, and started when it was asked for later, in the background. Removals wait for those of the
-// same target only, and for nothing else.
+// Remover has access taken away, and started when it was asked for later, in the
+// background. Removals wait for those of the same target only, and for nothing else.
 type Remover struct {
 	Engine *Engine
 	OnTime OnTime
@@ -27,12 +27,21 @@ type Remover struct {
 
 var _ workflow.Remover = (*Remover)(nil)
 
-// Remove begins, and does not wait.
-func (r *Remover) Remove(_ context.Context, runID string) error {
+// Remove begins at the time, and does not wait.
+func (r *Remover) Remove(_ context.Context, runID string, at time.Time) error {
+	if at.After(r.Engine.Clock.Now()) {
+		r.Engine.At("removal#"+runID, at, func(context.Context) { r.begin(runID) })
+	} else {
+		r.begin(runID)
+	}
+	return nil
+}
+
+func (r *Remover) begin(runID string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.queued[runID] {
-		return nil // the schedule, the sweep and people may ask for the same
+		return // the schedule, the sweep and people may ask for the same
 	}
 	if r.queued == nil {
 		r.queued = map[string]bool{}
@@ -45,7 +54,6 @@ func (r *Remover) Remove(_ context.Context, runID string) error {
 		}
 		r.Engine.Go("removal at "+at, func(ctx context.Context) { r.try(ctx, runID) })
 	})
-	return nil
 }
 
 func (r *Remover) try(ctx context.Context, runID string) {
@@ -106,12 +114,12 @@ func (s *Schedule) arm(runID string, at time.Time) {
 
 // fire has the access taken away.
 func (s *Schedule) fire(runID string) job {
-	return func(ctx context.Context) {
+	return func(context.Context) {
 		// A removal that is carried out moves the timer or deletes it. If neither
 		// has happened, the timer must fire again: the removal failed before
 		// anything was recorded, or was left to a process that may never end it.
 		s.Remover.Engine.After(timerOf(runID), firesAgain, s.fire(runID))
-		_ = s.Remover.Remove(ctx, runID) // never fails
+		s.Remover.begin(runID)
 	}
 }
 

@@ -27,8 +27,8 @@ func TestRunner(t *testing.T) {
 
 func TestRemover_Suite(t *testing.T) {
 	t.Parallel()
-	workflowtest.Remover(t, func(t *testing.T) (workflow.Remover, func() []string) {
-		e, _ := running(t)
+	workflowtest.Remover(t, func(t *testing.T, clock *clockwork.FakeClock) (workflow.Remover, func() []string) {
+		e := runningBy(t, clock)
 		done := &journal{}
 		r := &Remover{Engine: e, OnTime: func(_ context.Context, id string) error { done.add(id); return nil }}
 		return r, func() []string {

@@ -211,9 +211,9 @@ func BenchmarkDue(b *testing.B) {
 // drivers take what they are told, and do nothing.
 type drivers struct{}
 
-func (drivers) Start(context.Context, string, int) error { return nil }
-func (drivers) Resume(context.Context, string) error     { return nil }
-func (drivers) Remove(context.Context, string) error     { return nil }
+func (drivers) Start(context.Context, string, int) error        { return nil }
+func (drivers) Resume(context.Context, string) error            { return nil }
+func (drivers) Remove(context.Context, string, time.Time) error { return nil }
 
 // BenchmarkSweep is a whole sweep that finds ten ends of access.
 func BenchmarkSweep(b *testing.B) {

@@ -19,14 +19,15 @@ const (
 // start is when every test begins: in the middle of a minute.
 var start = time.Date(2026, 3, 2, 9, 0, 30, 0, time.UTC)
 
-// Remover holds a remover to the contract of the port. open makes one; asked
-// gives the runs whose removal the function that removes was asked for.
-func Remover(t *testing.T, open func(t *testing.T) (r workflow.Remover, asked func() []string)) {
+// Remover holds a remover to the contract of the port. open makes one that goes by
+// the clock; asked gives the runs whose removal the function that removes was asked
+// for by now.
+func Remover(t *testing.T, open func(t *testing.T, clock *clockwork.FakeClock) (r workflow.Remover, asked func() []string)) {
 	t.Run("Asks", func(t *testing.T) {
 		t.Parallel()
-		r, asked := open(t)
+		r, asked := open(t, clockwork.NewFakeClockAt(start))
 		for _, id := range []string{runA, runB, runA} { // twice is harmless, and may be once
-			if err := r.Remove(t.Context(), id); err != nil {
+			if err := r.Remove(t.Context(), id, start); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -38,11 +39,11 @@ func Remover(t *testing.T, open func(t *testing.T) (r workflow.Remover, asked fu
 	})
 	t.Run("AtOnce", func(t *testing.T) {
 		t.Parallel()
-		r, asked := open(t)
+		r, asked := open(t, clockwork.NewFakeClockAt(start))
 		var removing sync.WaitGroup
 		for range 20 {
 			removing.Go(func() {
-				if err := r.Remove(t.Context(), runA); err != nil {
+				if err := r.Remove(t.Context(), runA, start.Add(-time.Hour)); err != nil {
 					t.Error(err)
 				}
 			})
@@ -50,6 +51,31 @@ func Remover(t *testing.T, open func(t *testing.T) (r workflow.Remover, asked fu
 		removing.Wait()
 		if got := asked(); len(got) == 0 || len(got) > 20 {
 			t.Errorf("asked for %d removals", len(got))
+		}
+	})
+	t.Run("Later", func(t *testing.T) {
+		t.Parallel()
+		clock := clockwork.NewFakeClockAt(start)
+		r, asked := open(t, clock)
+		for id, after := range map[string]time.Duration{runA: 90*time.Second + time.Millisecond, runB: 0} {
+			if err := r.Remove(t.Context(), id, start.Add(after)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, want := range []struct {
+			after time.Duration
+			runs  []string
+		}{
+			{0, []string{runB}},
+			{90 * time.Second, []string{runB}}, // never too early
+			{92 * time.Second, []string{runA, runB}},
+		} {
+			clock.Advance(start.Add(want.after).Sub(clock.Now()))
+			got := asked()
+			slices.Sort(got)
+			if got = slices.Compact(got); !slices.Equal(got, want.runs) {
+				t.Errorf("after %s asked for %v, want %v", want.after, got, want.runs)
+			}
 		}
 	})
 }
