@@ -24,10 +24,10 @@ const (
 	perWriteUnit  = 0.625 / 1e6
 	perReadUnit   = 0.125 / 1e6
 	perInvocation = 0.20 / 1e6
-	perGBSecond   = 0.0000133334 // arm64
-	perRequest    = 1.00 / 1e6   // HTTP API
-	perAuditGB    = 0.029        // Firehose, in steps of 5 KB a record
-	perSchedule   = 1.00 / 1e6   // an invocation by Scheduler
+	perGBSecond   = 0.0000133334   // arm64
+	perRequest    = 1.00 / 1e6     // HTTP API
+	perAuditGB    = 0.029          // Firehose, in steps of 5 KB a record
+	perSchedule   = 1.00 / 1e6     // an invocation by Scheduler
 	perMessage    = 3 * 0.40 / 1e6 // SQS: it is sent, received and deleted
 	perLogGB      = 0.50
 )
@@ -43,8 +43,8 @@ const (
 // counted is what one run takes.
 type counted struct {
 	transitions, invocations, requests, records, schedules, messages int
-	meter                                                  dynamotest.Meter
-	logBytes                                               int
+	meter                                                            dynamotest.Meter
+	logBytes                                                         int
 }
 
 // used counts what the account has served so far.
