@@ -23,7 +23,7 @@ var clients = map[string]string{
 	"services": "dynamodb secretsmanager",
 	"slack":    "dynamodb lambda secretsmanager",
 	"standing": "dynamodb secretsmanager",
-	"sweep":    "dynamodb lambda secretsmanager sfn",
+	"sweep":    "dynamodb lambda secretsmanager sfn sqs",
 	"tokens":   "dynamodb secretsmanager",
 }
 
