@@ -264,6 +264,11 @@ func refusals() []refusal {
 			f.send("POST", Base+"/runs/"+id+"/extend", `{"duration":1800}`, header(headerIdempotencyKey, "k"))
 			return id
 		}, status: 409, code: flow.CodeIdempotency},
+		{name: "extend: the key of another reason", path: "/runs/{run}/extend", body: `{"duration":1800,"reason":"the tests"}`, edit: header(headerIdempotencyKey, "k"), before: func(f *fixture) string {
+			id := f.escalated()
+			f.send("POST", Base+"/runs/"+id+"/extend", `{"duration":1800,"reason":"the migration"}`, header(headerIdempotencyKey, "k"))
+			return id
+		}, status: 409, code: flow.CodeIdempotency},
 		{name: "extend: an unknown run", path: "/runs/" + nobody + "/extend", body: `{"duration":1800}`, status: 404, code: flow.CodeUnknownRun},
 		{name: "extend: a form", path: "/runs/" + nobody + "/extend", body: "duration=1", edit: header("Content-Type", "application/x-www-form-urlencoded"), status: 415, code: flow.CodeMediaType},
 		{name: "extend: no token", path: "/runs/" + nobody + "/extend", body: `{}`, edit: func(r *http.Request) { r.Header.Del("Authorization") }, status: 401, code: flow.CodeUnauthenticated},

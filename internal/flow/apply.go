@@ -215,7 +215,7 @@ func (in Receive) apply(r *Run, now time.Time) error {
 	}
 	r.Signals = append(r.Signals, s)
 	if in.Key != "" {
-		keys := append(slices.Clone(r.ExtendKeys), ExtendKey{Key: in.Key, EventID: s.ID, Seconds: s.Seconds})
+		keys := append(slices.Clone(r.ExtendKeys), ExtendKey{Key: in.Key, EventID: s.ID, Seconds: s.Seconds, Reason: reasonDigest(in.Message)})
 		r.ExtendKeys = keys[max(0, len(keys)-maxExtendKeys):]
 	}
 	return nil

@@ -117,6 +117,41 @@ func TestApply_Given(t *testing.T) {
 	}
 }
 
+// TestRun_Unasked: where the flow asks nobody for more time, somebody is asked all the
+// same once an approver has given less than was asked; what a hook has shortened, a hook
+// and the flow may lengthen.
+func TestRun_Unasked(t *testing.T) {
+	t.Parallel()
+	f := changeableFlow()
+	f.Params.Extend = &Extend{Max: 3, For: []Duration{Duration(30 * time.Minute)}, Approval: ExtendNone}
+	asked := requestedOf(f, 2, time.Hour)
+	short := 10 * time.Minute
+	byHook := must(asked, t0, click(ActionApprove, approver))
+	byHook = must(byHook, t0, Decide{SignalID: byHook.Signals[0].ID, Vouched: t0}, click(ActionApprove, second))
+	byHook = must(byHook, t0, Decide{SignalID: byHook.Signals[0].ID, Vouched: t0, Terms: &Terms{Duration: &short}})
+	for name, c := range map[string]struct {
+		run     Run
+		ruling  *Ruling
+		unasked bool
+	}{
+		"as asked":            {give(give(asked, approver, Given{}), second, Given{}), nil, true},
+		"shorter":             {give(give(asked, approver, Given{}), second, Given{DurationSeconds: 600}), nil, false},
+		"shorter, at first":   {give(give(asked, approver, Given{DurationSeconds: 600}), second, Given{}), nil, false},
+		"another target":      {give(give(give(asked, approver, Given{}), second, Given{Target: &billingDB}), approver, Given{Target: &billingDB}), nil, true},
+		"shorter, by a hook":  {byHook, nil, true},
+		"shorter, and a rule": {give(give(asked, approver, Given{}), second, Given{DurationSeconds: 600}), &Ruling{Event: EventExtend}, true},
+	} {
+		in := intend
+		in.Target = *c.run.GivenTarget()
+		r := must(stored(t, must(c.run, t0, in, Escalate{})), t0, Receive{Action: ActionExtendRequest, Actor: requester, Channel: ChannelSlack, By: 30 * time.Minute})
+		end := r.Access.End
+		r = must(r, t0, AskExtension{SignalID: r.Signals[0].ID, Ruling: c.ruling})
+		if moved := r.Access.End.After(end); moved != c.unasked || moved == (r.Extension != nil) {
+			t.Errorf("%s: it ends at %s, and before at %s; to be decided: %+v", name, r.Access.End, end, r.Extension)
+		}
+	}
+}
+
 // TestApply_GivenBySeveral: the shortest duration wins, another target makes earlier
 // approvals void, and nobody decides what they have not read.
 func TestApply_GivenBySeveral(t *testing.T) {

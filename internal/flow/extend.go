@@ -1,6 +1,8 @@
 package flow
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -62,10 +64,25 @@ type ExtendKey struct {
 	Key     string `json:"key"`
 	EventID string `json:"event_id"`
 	Seconds int64  `json:"seconds"`
+	Reason  string `json:"reason,omitempty"` // a digest of it; "" for none
 }
 
-// ExtensionAsked finds the event that an asking with this key has become, and by
-// how much it asked. False: there was none.
+// Asks tells whether it is by this much, for this reason, that was asked with the key.
+func (k ExtendKey) Asks(by time.Duration, reason string) bool {
+	return k.Seconds == int64(by/time.Second) && k.Reason == reasonDigest(reason)
+}
+
+// reasonDigest is a digest by which reasons can be told apart.
+func reasonDigest(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(reason))
+	return hex.EncodeToString(sum[:8])
+}
+
+// ExtensionAsked finds what was asked with this key, and the event that it has become.
+// False: there was none.
 func (r *Run) ExtensionAsked(key string) (ExtendKey, bool) {
 	i := slices.IndexFunc(r.ExtendKeys, func(k ExtendKey) bool { return k.Key == key })
 	if key == "" || i < 0 {
@@ -161,9 +178,19 @@ func (r *Run) MayExtend(who Actor) error {
 	return Errorf(CodeForbidden, "only the requester, the approver and admins can ask for more time")
 }
 
-// Unasked tells whether the end moves as soon as somebody asks.
+// Unasked tells whether the end moves as soon as somebody asks. What an approver has
+// given for a shorter time than was asked is given longer by an approval only: else the
+// requester would take back what the approver has said.
 func (r *Run) Unasked() bool {
-	return r.Form.Extend != nil && r.Form.Extend.Approval == ExtendNone && !r.MustBeApproved()
+	return r.Form.Extend != nil && r.Form.Extend.Approval == ExtendNone && !r.MustBeApproved() && !r.shortened()
+}
+
+// shortened tells whether an approver gives the access for a shorter time than was asked.
+func (r *Run) shortened() bool {
+	return r.ShorterThanAsked() && slices.ContainsFunc(r.Events, func(e Event) bool {
+		asked, changed := e.Fields[KeyAsked].(map[string]any)
+		return e.Name == EventApprove && e.happened() && changed && asked[FieldNameDuration] != nil
+	})
 }
 
 // Deciding gives the extension that is to be decided now: nil if there is none, or

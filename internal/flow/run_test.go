@@ -200,11 +200,12 @@ func wholeRun() Run {
 	// What no run has at its end, but a stored one may have.
 	r.Form.NoReminders, r.Form.MaxDuration = true, Duration(8*time.Hour)
 	r.Extended, r.ExtendedSeconds = 1, 1800
+	r.Repeats = RunIDFrom("acme", "before")
 	r.Extension = &Extension{
 		EventID: r.nextID(), Actor: approver, Owner: &second, Channel: ChannelAPI, At: now, Seconds: 3600, Reason: "not done yet",
 		Approvals: []CountedApproval{{EventID: approved, Actor: second, At: now}},
 	}
-	r.ExtendKeys = []ExtendKey{{Key: "00112233", EventID: r.Extension.EventID, Seconds: 3600}}
+	r.ExtendKeys = []ExtendKey{{Key: "00112233", EventID: r.Extension.EventID, Seconds: 3600, Reason: "0011223344556677"}}
 	r.Access.Untold = &Untold{Attempts: 1, LookAt: now, Stuck: true}
 	r.Reminders = []Reminder{{Of: RemindDeciders, At: now, Tier: 1}, {Of: RemindRequester, At: now, End: now}}
 	r.Signals = append(r.Signals, Signal{

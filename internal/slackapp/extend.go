@@ -3,6 +3,7 @@ package slackapp
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -160,6 +161,18 @@ func (a *App) wished(ctx context.Context, in interaction) (any, error) {
 		return nil, err
 	}
 	return nil, nil
+}
+
+// toDecide mentions those who have to decide on the more time that an event asks for,
+// where they are named: a reply is told only to those whom it mentions.
+func (c *card) toDecide(e flow.Event) string {
+	people := slices.DeleteFunc(slices.Clone(c.Deciders.People), func(who flow.Actor) bool {
+		return e.Actor.Same(who) || c.Asks(who)
+	})
+	if c.Unasked() || c.Deciders.Members || len(people) == 0 {
+		return ""
+	}
+	return mentions(people) + ": "
 }
 
 // wished says who asks for how much more time and why, and how many have approved it.

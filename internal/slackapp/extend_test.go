@@ -72,6 +72,17 @@ func TestExtend(t *testing.T) {
 			t.Errorf("%s: %q in %s", kind, got, body)
 		}
 	}
+	wish, _ := r.Last(flow.EventExtendRequest)
+	for kind, want := range map[workflow.Kind]string{workflow.KindTold: "<@" + bob + ">: <@" + alice + "> *asks for 30 minutes more*", workflow.KindOutcome: "<@" + alice + "> asked for 30 minutes more"} {
+		body, err := Render(workflow.Message{Kind: kind, EventID: wish.ID}, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkLimits(t, body)
+		if got := unescaped(t, string(body)); !strings.Contains(got, want) || !strings.Contains(got, "not done yet") {
+			t.Errorf("%s lacks %q, or why, in %s", kind, want, got)
+		}
+	}
 	// To ask is no approval, and nobody else decides; nor does a button of another
 	// extension, a message of another run, or no extension at all.
 	forged := strings.Replace(decision(r), r.Extension.EventID, flow.EventID(r.ID, 1), 1)

@@ -85,7 +85,7 @@ func (c *card) news(e flow.Event) string {
 	case e.Failed():
 		text = "⚠️ An attempt to decide the request *failed*."
 	case e.Name == flow.EventExtendRequest:
-		text = "⏱️ " + mention(e.Actor) + " *asks for " + moreTime(e) + "*."
+		text = "⏱️ " + c.toDecide(e) + mention(e.Actor) + " *asks for " + moreTime(e) + "*."
 	case e.Name == flow.EventExtend:
 		text = "⏱️ *The access was extended* " + byWhom(e) + endsNow(e) + "."
 	case e.Name == flow.EventExtendDeny:
@@ -114,6 +114,9 @@ func (c *card) news(e flow.Event) string {
 	if message, _ := e.Fields[flow.KeyDecisionMessage].(string); message != "" {
 		rows = append(rows, row{"Message", plain(message, maxValue)})
 	}
+	if reason, _ := e.Fields[flow.KeyExtendReason].(string); reason != "" {
+		rows = append(rows, row{"Why", plain(reason, maxValue)})
+	}
 	c.page.rows(append(rows, warnings(e)...))
 	return c.notification(text)
 }
@@ -125,6 +128,9 @@ func (c *card) outcome(e flow.Event) string {
 	var rows, answers []row
 	if message, _ := e.Fields[flow.KeyDecisionMessage].(string); message != "" {
 		rows = append(rows, row{"Message", plain(message, maxValue)})
+	}
+	if reason, _ := e.Fields[flow.KeyExtendReason].(string); reason != "" {
+		rows = append(rows, row{"Why", plain(reason, maxValue)})
 	}
 	if reason, _ := e.Fields[flow.FieldNameReason].(string); reason != "" && e.Channel == flow.ChannelSDK {
 		rows = append(rows, row{"Reason of the rule", plain(reason, maxValue)})

@@ -52,7 +52,7 @@ func (s Submit) extend(ctx context.Context, m MoreTime, owner *flow.Actor, may f
 		if utf8.RuneCountInString(m.Reason) > maxMessage {
 			return nil, flow.Errorf(flow.CodeTooLarge, "the reason is too long: at most %d characters", maxMessage)
 		}
-		if known, ok := r.ExtensionAsked(m.Key); ok && known.Seconds != int64(m.By/time.Second) {
+		if known, ok := r.ExtensionAsked(m.Key); ok && !known.Asks(m.By, m.Reason) {
 			return nil, flow.Errorf(flow.CodeIdempotency, "this Idempotency-Key was used for another extension: use a new one")
 		}
 		return flow.Receive{
