@@ -30,11 +30,23 @@ type AuditRecord struct {
 	Fields map[string]any `json:"fields"`
 	// Output is what the target or a customer's function answered, at most 16 KB.
 	Output json.RawMessage `json:"output,omitempty"`
+	// Log says where the record is in the transparency log. It is the last member of
+	// the line, and no part of what was logged.
+	Log *AuditLogPlace `json:"log,omitempty"`
+}
+
+// AuditLogPlace is a record's place in the transparency log.
+type AuditLogPlace struct {
+	Index    int64  `json:"index"`     // counted from 0
+	LeafHash string `json:"leaf_hash"` // SHA-256 of a zero byte and the line without "log", in base64
 }
 
 // AuditMeta describes the record.
 type AuditMeta struct {
 	SchemaVersion int `json:"schema_version"`
+	// Revision counts up with each state of the record: of several records with one
+	// id, the one with the highest says most. Calls of strategies have none.
+	Revision int64 `json:"revision,omitempty"`
 	// Simulated says that the times are those of a clock which somebody moved
 	// ahead, in a simulation on one machine. Sym has no such mark.
 	Simulated bool `json:"simulated,omitempty"`

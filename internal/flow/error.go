@@ -58,6 +58,8 @@ const (
 	CodeMediaType       Code = "Request:MEDIA_TYPE"         // the body is not announced as JSON
 	CodeNotFound        Code = "Request:NOT_FOUND"          // no such path
 	CodeDiskFull        Code = "Data:FULL"                  // the disk of the local data directory is full
+	CodeTampered        Code = "Log:TAMPERED"               // the transparency log is not what it was when it was signed
+	CodeNotLogged       Code = "Log:NOT_YET"                // what was asked for is not in the transparency log, or not yet
 	CodeDataDir         Code = "Data:UNUSABLE"              // the local data directory, or its database, cannot be used as it is
 )
 

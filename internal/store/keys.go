@@ -31,6 +31,8 @@ const (
 	KindLive        Kind = "live#"            // access that is live, by its run's id: LiveAccess
 	KindWait        Kind = "wait#"            // whom a run waits for, by its id, and by its id and each of them
 	KindStat        Kind = "stat#"            // requests of one day, by environment, day and part: counted ones
+	KindLogHead     Kind = "log#head"         // how far the transparency log has come: LogHead
+	KindLeaf        Kind = "leaf#"            // where a state of a record is in the transparency log, by the record's id and revision: LogPlace
 	KindDelivery    Kind = "event#"           // an event of Slack's that was taken, by Slack's id of it
 	KindNotice      Kind = "notice#"          // what administrators are told, by day and digest: Notice
 	KindFlow        Kind = "flow#"            // the newest version of a flow, by name: flow.Flow
@@ -47,7 +49,7 @@ const (
 // Kinds lists all kinds.
 func Kinds() []Kind {
 	return []Kind{
-		KindRun, KindGrant, KindSick, KindLimit, KindLinger, KindGlass, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue, KindHome, KindLive, KindWait, KindStat, KindDelivery, KindNotice,
+		KindRun, KindGrant, KindSick, KindLimit, KindLinger, KindGlass, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue, KindHome, KindLive, KindWait, KindStat, KindLogHead, KindLeaf, KindDelivery, KindNotice,
 		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped, KindRound, KindDrift,
 	}
 }

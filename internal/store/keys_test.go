@@ -45,6 +45,8 @@ func TestKinds(t *testing.T) {
 		{store.KindLive, "0d6e-0000", "live#0d6e-0000", "0d6e-0000"},
 		{store.KindWait, "0d6e-0000", "wait#0d6e-0000", "0d6e-0000"},
 		{store.KindStat, "main#2026-03-01#0", "stat#main#2026-03-01#0", "main#2026-03-01#0"},
+		{store.KindLogHead, "", "log#head", ""},
+		{store.KindLeaf, "0d6e-0000.3", "leaf#0d6e-0000.3", "0d6e-0000.3"},
 		{store.KindDelivery, "Ev0PV52K25", "event#Ev0PV52K25", "Ev0PV52K25"},
 		{store.KindNotice, "2026-03-01#ab", "notice#2026-03-01#ab", "2026-03-01#ab"},
 		{store.KindFlow, "Prod-Access", "flow#prod-access", "prod-access"},
@@ -153,6 +155,8 @@ func TestKinds_Written(t *testing.T) {
 		"wait": func() error {
 			return store.Waits{Store: w, Now: now}.Follow(ctx, "run", 1, start, []flow.Actor{alice()}, false)
 		},
+		"log":  func() error { _, err := store.Log{Store: w}.SetHead(ctx, store.LogHead{Size: 1}, 0); return err },
+		"leaf": func() error { return store.Log{Store: w}.SetPlace(ctx, "0d6e-0000", 3, store.LogPlace{}) },
 		"stat": func() error { return store.Stats{Store: w}.Count(ctx, "main", "run", start, store.OutcomeOpen, 0) },
 		"event": func() error {
 			return store.Deliveries{Store: w, Now: now}.Once(ctx, "Ev1", func(context.Context) error { return nil })

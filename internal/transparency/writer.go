@@ -1,0 +1,335 @@
+package transparency
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/symflows/symflows/events"
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+)
+
+// Files is where the log's files are kept. Methods are safe for concurrent use.
+type Files interface {
+	// Read gives a file, or an error that is fs.ErrNotExist.
+	Read(ctx context.Context, name string) ([]byte, error)
+	// Write keeps a file for good. What is there under the name already may stay:
+	// it is the same.
+	Write(ctx context.Context, name string, data []byte) error
+	// Checkpoint gives the newest checkpoint, and a tag that changes with it; nothing,
+	// and the tag "", if there is none.
+	Checkpoint(ctx context.Context) (text []byte, tag string, err error)
+	// SetCheckpoint replaces the checkpoint of this tag. Returns ErrChanged if it is
+	// not there any more.
+	SetCheckpoint(ctx context.Context, text []byte, tag string) error
+}
+
+// ErrChanged says that somebody else has written a checkpoint.
+var ErrChanged = errors.New("transparency: the checkpoint has changed")
+
+// Lines takes the lines of records that are in the log.
+type Lines interface {
+	// WriteLines keeps lines of JSON, each without its end. If it fails, none of them
+	// should be kept, but some may be: the caller then writes all of them again.
+	WriteLines(ctx context.Context, lines [][]byte) error
+}
+
+// Writer appends to the log. Any number of them may write at the same time, in this
+// process and in others.
+//
+// Where a record goes is decided by one conditional write of the head, which holds the
+// records until they are in files. Everything after it is a function of what the
+// head holds: whoever finds it so, after a crash, does it again with the same outcome.
+type Writer struct {
+	Log   store.Log
+	Files Files
+	Keys  []Key            // at least one; see [ParseKeys]
+	Next  Lines            // where the lines go once they are in the log
+	Now   func() time.Time // of this machine
+}
+
+// A batch is written to the log at once: so many records, whose bytes fit into the
+// head also if they can't be compressed.
+const (
+	maxBatch      = width
+	maxBatchBytes = 200 << 10
+)
+
+// atOnce is how many items of the store are read or written at the same time.
+const atOnce = 16
+
+// Write implements [workflow.AuditLog]: it logs the records that are not in the log
+// yet, and then hands on the lines of all of them. An error asks for the same records
+// again; those that are logged keep their places.
+func (w *Writer) Write(ctx context.Context, records []events.AuditRecord) error {
+	for len(records) > 0 {
+		var batch []leaf
+		bytes, next := 0, 0
+		for ; next < len(records) && next < maxBatch; next++ {
+			r := records[next]
+			text, aside, err := leafOf(r)
+			if err != nil {
+				return err
+			}
+			if bytes += len(text); bytes > maxBatchBytes {
+				break // the first one alone always fits
+			}
+			for _, f := range aside {
+				if err := w.Files.Write(ctx, f.name, f.data); err != nil {
+					return fmt.Errorf("keep what is too long of record %s: %w", r.ID, err)
+				}
+			}
+			batch = append(batch, leaf{id: r.ID, rev: r.Meta.Revision, text: text})
+		}
+		if err := w.place(ctx, batch); err != nil {
+			return err
+		}
+		var lines [][]byte
+		for _, l := range batch {
+			lines = append(lines, Line(l.text, l.index))
+		}
+		if err := w.Next.WriteLines(ctx, lines); err != nil {
+			return err
+		}
+		records = records[next:]
+	}
+	return nil
+}
+
+// leaf is a state of a record on its way.
+type leaf struct {
+	id    string
+	rev   int64
+	text  []byte
+	index int64
+}
+
+// maxTries is how often a write to the log is tried anew before it gives up. Each race
+// is lost to another writer, who has got on.
+const maxTries = 50
+
+// place sees to it that the records are in the log, and says where: index, and the text
+// that was logged.
+func (w *Writer) place(ctx context.Context, batch []leaf) error {
+	for range maxTries {
+		head, rev, err := w.Log.Head(ctx)
+		if err != nil {
+			return err
+		}
+		if head.Pending != nil {
+			if err := w.finish(ctx, head, rev); err != nil {
+				return err
+			}
+			continue
+		}
+		// What the head does not hold has its place kept, so that nothing that is
+		// not found here can be in the log as long as the head stays as it is.
+		places := make([]*store.LogPlace, len(batch))
+		var looking errgroup.Group
+		looking.SetLimit(atOnce)
+		for i, l := range batch {
+			looking.Go(func() error {
+				p, ok, err := w.Log.Place(ctx, l.id, l.rev)
+				if ok {
+					places[i] = &p
+				}
+				return err
+			})
+		}
+		if err := looking.Wait(); err != nil {
+			return err
+		}
+		next := head
+		added := map[string]int{} // by id and revision: which of the pending
+		for i, l := range batch {
+			if places[i] != nil {
+				continue
+			}
+			key := fmt.Sprint(l.id, " ", l.rev)
+			n, again := added[key]
+			if !again {
+				n = len(next.Pending)
+				added[key] = n
+				next.Pending = append(next.Pending, store.LogEntry{ID: l.id, Rev: l.rev, Text: l.text})
+			}
+			batch[i].text, batch[i].index = next.Pending[n].Text, head.Size+int64(n)
+		}
+		for i, p := range places {
+			if p == nil {
+				continue
+			}
+			batch[i].index = p.Index
+			if h := tlog.RecordHash(batch[i].text); string(h[:]) != string(p.Hash) {
+				// Another release described it otherwise. What counts is what was logged.
+				if batch[i].text, err = readEntry(reading{ctx, w.Files.Read}, head.Size, p.Index); err != nil {
+					return err
+				}
+				if h := tlog.RecordHash(batch[i].text); string(h[:]) != string(p.Hash) {
+					return flow.Errorf(flow.CodeTampered, "record %d of the transparency log is not what was logged", p.Index)
+				}
+			}
+		}
+		if next.Pending == nil {
+			return nil
+		}
+		rev, err = w.Log.SetHead(ctx, next, rev)
+		if errors.Is(err, store.ErrConflict) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		return w.finish(ctx, next, rev)
+	}
+	return flow.Errorf(flow.CodeUnavailable, "other writers of the transparency log were faster %d times", maxTries)
+}
+
+// finish brings what the head holds into the files. That somebody else has finished it
+// meanwhile is as good.
+func (w *Writer) finish(ctx context.Context, head store.LogHead, rev int64) error {
+	tree, err := treeOf(head)
+	if err != nil {
+		return err
+	}
+	e, err := readEdge(tree, reading{ctx, w.Files.Read})
+	if err != nil {
+		return err
+	}
+	var entries [][]byte
+	for _, p := range head.Pending {
+		entries = append(entries, p.Text)
+	}
+	files, err := e.grow(entries)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := w.Files.Write(ctx, f.name, f.data); err != nil {
+			return fmt.Errorf("write %s of the transparency log: %w", f.name, err)
+		}
+	}
+	if _, err := w.checkpoint(ctx, e.tree); err != nil {
+		return err
+	}
+	var keeping errgroup.Group
+	keeping.SetLimit(atOnce)
+	for i, p := range head.Pending {
+		keeping.Go(func() error {
+			h := tlog.RecordHash(p.Text)
+			return w.Log.SetPlace(ctx, p.ID, p.Rev, store.LogPlace{Index: head.Size + int64(i), Hash: h[:]})
+		})
+	}
+	if err := keeping.Wait(); err != nil {
+		return err
+	}
+	_, err = w.Log.SetHead(ctx, store.LogHead{Size: e.tree.N, Root: e.tree.Hash[:]}, rev)
+	if errors.Is(err, store.ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+// treeOf is the tree without what is pending.
+func treeOf(head store.LogHead) (tlog.Tree, error) {
+	t := tlog.Tree{N: head.Size}
+	if head.Size > 0 && copy(t.Hash[:], head.Root) != tlog.HashSize {
+		return t, flow.Errorf(flow.CodeTampered, "what is stored of the transparency log has no root")
+	}
+	return t, nil
+}
+
+// checkpoint signs the tree, unless there is a checkpoint of a larger one, and gives the
+// newest.
+func (w *Writer) checkpoint(ctx context.Context, tree tlog.Tree) (Checkpoint, error) {
+	for range maxTries {
+		text, tag, err := w.Files.Checkpoint(ctx)
+		if err != nil {
+			return Checkpoint{}, fmt.Errorf("read the checkpoint: %w", err)
+		}
+		if tag != "" {
+			c, err := Open(text, w.public()...)
+			if err != nil && flow.CodeOf(err) != flow.CodeTampered {
+				return c, err
+			}
+			// One by a key that is lost is replaced: the tree is what the store says.
+			if err == nil && c.Tree.N > tree.N {
+				return c, nil
+			}
+			if err == nil && c.Tree.N == tree.N && c.Tree.Hash != tree.Hash {
+				return c, flow.Errorf(flow.CodeTampered, "the log has signed another tree of %d records: nothing is logged until this is cleared up", tree.N)
+			}
+		}
+		if text, err = Sign(tree, w.Now(), w.Keys); err != nil {
+			return Checkpoint{}, err
+		}
+		err = w.Files.SetCheckpoint(ctx, text, tag)
+		if errors.Is(err, ErrChanged) {
+			continue
+		}
+		if err != nil {
+			return Checkpoint{}, fmt.Errorf("write the checkpoint: %w", err)
+		}
+		return Open(text, w.public()...)
+	}
+	return Checkpoint{}, flow.Errorf(flow.CodeUnavailable, "other writers of the transparency log were faster %d times", maxTries)
+}
+
+func (w *Writer) public() (keys []string) {
+	for _, k := range w.Keys {
+		keys = append(keys, k.Public())
+	}
+	return keys
+}
+
+// Beat signs a checkpoint though nothing may have happened, and keeps the first of each
+// hour for good: silence shows, and so does a checkpoint that was put back. It is to be
+// called each hour. It finishes what a writer left.
+func (w *Writer) Beat(ctx context.Context) error {
+	for range maxTries {
+		head, rev, err := w.Log.Head(ctx)
+		if err != nil {
+			return err
+		}
+		if head.Pending != nil {
+			if err := w.finish(ctx, head, rev); err != nil {
+				return err
+			}
+			continue
+		}
+		tree, err := treeOf(head)
+		if err != nil {
+			return err
+		}
+		if head.Size == 0 {
+			if tree.Hash, err = tlog.TreeHash(0, nil); err != nil {
+				return err
+			}
+		}
+		c, err := w.checkpoint(ctx, tree)
+		if err != nil {
+			return err
+		}
+		name := c.At.Format(keptLayout)
+		if _, err := w.Files.Read(ctx, name); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return w.Files.Write(ctx, name, c.Text)
+	}
+	return flow.Errorf(flow.CodeUnavailable, "other writers of the transparency log were faster %d times", maxTries)
+}
+
+// readEntry reads a record of a log of this size. The caller checks it.
+func readEntry(r reading, size, index int64) ([]byte, error) {
+	t := tlog.Tile{H: height, N: index / width, W: int(min(width, size-index/width*width))}
+	entries, err := r.entries(t)
+	if err != nil {
+		return nil, err
+	}
+	return entries[index%width], nil
+}
