@@ -32,6 +32,7 @@ import (
 	"github.com/symflows/symflows/internal/strategy"
 	"github.com/symflows/symflows/internal/strategy/builtin"
 	"github.com/symflows/symflows/internal/strategy/builtin/clients"
+	"github.com/symflows/symflows/internal/transparency"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -74,7 +75,9 @@ type Local struct {
 	Runs   store.Runs
 	Tokens store.Tokens
 	Audit  *audit.Files
-	URL    string
+	// Receipts prove that records are in the transparency log.
+	Receipts transparency.Prover
+	URL      string
 	// Slack is the simulated workspace; nil where it is a real one.
 	Slack *slacksim.Sim
 
@@ -202,6 +205,11 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	l.watchDisk(c.Notices)
 	l.Audit = &audit.Files{Dir: filepath.Join(o.Data, "audit"), Now: o.Clock.Now, MakeRoom: l.reserve.MakeRoom}
 
+	logging, err := l.openLog(ctx, db)
+	if err != nil {
+		return err
+	}
+
 	functions, secrets, err := l.configure(ctx, c, configured, faults)
 	if err != nil {
 		return err
@@ -289,7 +297,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	sweep := c.Sweep(drive, 0)
 	notify := c.Notify(slackapp.Messenger{API: slack.api}, c.HomeTab(slack.api))
 	l.slackHealth = notify.Health
-	shipping := workflow.Audit{Runs: runs, Log: simulatedLog{l.Audit, l.clock}}
+	shipping := workflow.Audit{Runs: runs, Log: simulatedLog{logging, l.clock}}
 	watched.Readers = []*local.Reader{
 		{Name: relayConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Each(workflow.Relay{Drive: drive}.Handle)},
 		{Name: notifyConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Each(notify.Handle)},

@@ -6,4 +6,6 @@
 // Partitions go by arrival, so that a partition which is over stays as it is.
 // Each batch is one file of JSON lines, which appears whole or not at all.
 // Names sort by time: reading on means reading the names after the last one.
+//
+// The transparency log over the records lies beside it, in a [Folder].
 package audit

@@ -10,12 +10,15 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/symflows/symflows/events"
+	"github.com/symflows/symflows/internal/transparency"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -35,7 +38,10 @@ type Files struct {
 	last time.Time
 }
 
-var _ workflow.AuditLog = (*Files)(nil)
+var (
+	_ workflow.AuditLog  = (*Files)(nil)
+	_ transparency.Lines = (*Files)(nil)
+)
 
 const (
 	suffix    = ".jsonl.gz"
@@ -49,15 +55,28 @@ const (
 // very last step (telling the disk about the new name) failed: then the batch
 // may be there twice when the caller repeats it, as the contract allows.
 func (f *Files) Write(ctx context.Context, records []events.AuditRecord) error {
-	if len(records) == 0 {
+	var lines [][]byte
+	for _, r := range records {
+		line, err := json.Marshal(r)
+		if err != nil {
+			return fmt.Errorf("encode audit record %s: %w", r.ID, err)
+		}
+		lines = append(lines, line)
+	}
+	return f.WriteLines(ctx, lines)
+}
+
+// WriteLines implements [transparency.Lines]. It stores lines as Write does records.
+func (f *Files) WriteLines(ctx context.Context, lines [][]byte) error {
+	if len(lines) == 0 {
 		return nil
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	batch, err := encode(records)
+	batch, err := compress(lines)
 	if err != nil {
-		return fmt.Errorf("encode audit records: %w", err)
+		return fmt.Errorf("compress audit records: %w", err)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -84,12 +103,11 @@ func (f *Files) write(batch []byte) error {
 	return nil
 }
 
-func encode(records []events.AuditRecord) ([]byte, error) {
+func compress(lines [][]byte) ([]byte, error) {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
-	lines := json.NewEncoder(z)
-	for _, r := range records {
-		if err := lines.Encode(r); err != nil {
+	for _, line := range lines {
+		if _, err := z.Write(append(slices.Clip(line), '\n')); err != nil {
 			return nil, err
 		}
 	}
@@ -108,14 +126,8 @@ func (f *Files) open() error {
 	if err := makeDir(f.Dir); err != nil {
 		return err
 	}
-	left, err := filepath.Glob(filepath.Join(f.Dir, temporary))
-	if err != nil {
+	if err := clearLeft(f.Dir); err != nil {
 		return err
-	}
-	for _, name := range left {
-		if err := os.Remove(name); err != nil {
-			return err
-		}
 	}
 	name, err := newest(os.DirFS(f.Dir))
 	if err != nil {
@@ -131,11 +143,28 @@ func (f *Files) open() error {
 	return nil
 }
 
-// add makes the batch appear under its name in one move. Like all that it makes
+// clearLeft clears away what writers that were killed left half done.
+func clearLeft(dir string) error {
+	left, err := filepath.Glob(filepath.Join(dir, temporary))
+	for _, name := range left {
+		err = errors.Join(err, os.Remove(name))
+	}
+	return err
+}
+
+// add makes the batch appear under its name in one move. Like all that is made here
 // it is for this user only: records say who asked for what, and why.
-func (f *Files) add(at time.Time, batch []byte) (err error) {
-	root := f.Dir
-	tmp, err := os.CreateTemp(root, temporary)
+func (f *Files) add(at time.Time, batch []byte) error {
+	// The random part keeps a second writer, which there should not be, from
+	// replacing a file of the first.
+	name := at.Format(stamp) + "-" + strings.ToLower(rand.Text()[:8]) + suffix
+	return appear(f.Dir, path.Join(at.Format(partition), name), batch)
+}
+
+// appear makes a file appear under its name in a folder, whole, in one move. Once it
+// returns nil the file survives a crash of the machine.
+func appear(folder, name string, data []byte) (err error) {
+	tmp, err := os.CreateTemp(folder, temporary)
 	if err != nil {
 		return err
 	}
@@ -144,23 +173,20 @@ func (f *Files) add(at time.Time, batch []byte) (err error) {
 			err = errors.Join(err, tmp.Close(), removeIfThere(tmp.Name()))
 		}
 	}()
-	if _, err := tmp.Write(batch); err != nil {
+	if _, err := tmp.Write(data); err != nil {
 		return err
 	}
 	if err := tmp.Sync(); err != nil {
 		return err
 	}
-	dir := filepath.Join(root, filepath.FromSlash(at.Format(partition)))
-	if err := makeDir(dir); err != nil {
+	to := filepath.Join(folder, filepath.FromSlash(name))
+	if err := makeDir(filepath.Dir(to)); err != nil {
 		return err
 	}
-	// The random part keeps a second writer, which there should not be, from
-	// replacing a file of the first.
-	name := at.Format(stamp) + "-" + strings.ToLower(rand.Text()[:8]) + suffix
-	if err := os.Rename(tmp.Name(), filepath.Join(dir, name)); err != nil {
+	if err := os.Rename(tmp.Name(), to); err != nil {
 		return err
 	}
-	if err := syncDir(dir); err != nil {
+	if err := syncDir(filepath.Dir(to)); err != nil {
 		return err
 	}
 	return tmp.Close()

@@ -289,7 +289,8 @@ func (w *Writer) public() (keys []string) {
 
 // Beat signs a checkpoint though nothing may have happened, and keeps the first of each
 // hour for good: silence shows, and so does a checkpoint that was put back. It is to be
-// called each hour. It finishes what a writer left.
+// called each hour, and does nothing in an hour that has one. It finishes what a writer
+// left.
 func (w *Writer) Beat(ctx context.Context) error {
 	for range maxTries {
 		head, rev, err := w.Log.Head(ctx)
@@ -301,6 +302,9 @@ func (w *Writer) Beat(ctx context.Context) error {
 				return err
 			}
 			continue
+		}
+		if _, err := w.Files.Read(ctx, w.Now().UTC().Format(keptLayout)); !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
 		tree, err := treeOf(head)
 		if err != nil {
@@ -315,11 +319,10 @@ func (w *Writer) Beat(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		name := c.At.Format(keptLayout)
-		if _, err := w.Files.Read(ctx, name); !errors.Is(err, fs.ErrNotExist) {
-			return err
+		if c.Tree.N > tree.N {
+			continue // somebody else is ahead
 		}
-		return w.Files.Write(ctx, name, c.Text)
+		return w.Files.Write(ctx, c.At.Format(keptLayout), c.Text)
 	}
 	return flow.Errorf(flow.CodeUnavailable, "other writers of the transparency log were faster %d times", maxTries)
 }

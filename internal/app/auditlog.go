@@ -1,0 +1,48 @@
+package app
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"github.com/symflows/symflows/internal/audit"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/transparency"
+)
+
+// logDir is the folder of the transparency log.
+func logDir(data string) string { return filepath.Join(data, "audit-log") }
+
+// logKeyFile has the key that signs it. It lies outside of the log, which others are
+// given to check.
+func logKeyFile(data string) string { return filepath.Join(data, "audit-log.key") }
+
+// openLog makes what writes the transparency log, whose lines go on to the files of
+// records. What it keeps in the store wakes none of the readers of changes.
+func (l *Local) openLog(ctx context.Context, db store.Store) (*transparency.Writer, error) {
+	o := l.options
+	folder := &audit.Folder{Dir: logDir(o.Data), MakeRoom: l.reserve.MakeRoom}
+	keys, made, err := folder.Keys(ctx, logKeyFile(o.Data), "localhost/"+o.Settings.Org+"/audit-log")
+	if err != nil {
+		return nil, err
+	}
+	log := store.Log{Store: db}
+	if head, _, err := log.Head(ctx); err != nil {
+		return nil, err
+	} else if made && head.Size > 0 {
+		o.Log.WarnContext(ctx, "the key of the transparency log was gone, and a new one was made: tell those who verify the log, for whom the log is another's from here on", "file", logKeyFile(o.Data))
+	}
+	w := &transparency.Writer{Log: log, Files: folder, Keys: keys, Next: l.Audit, Now: o.Clock.Now}
+	l.Receipts = transparency.Prover{Log: log, Files: folder}
+	for _, k := range keys {
+		l.Receipts.Public = append(l.Receipts.Public, k.Public())
+	}
+	beat := func(ctx context.Context) {
+		if err := w.Beat(ctx); err != nil {
+			o.Log.ErrorContext(ctx, "the transparency log was not signed, the next hour does", "error", err)
+		}
+	}
+	l.Engine.Go("transparency log", beat)
+	l.Engine.Every("transparency log", time.Hour, func(ctx context.Context) error { beat(ctx); return nil })
+	return w, nil
+}
