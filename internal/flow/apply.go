@@ -203,7 +203,7 @@ func (in Receive) apply(r *Run, now time.Time) error {
 			return ErrUnchanged
 		}
 	case ActionReview:
-		if err := r.notReviewable(); err != nil {
+		if err := r.Reviewable(); err != nil {
 			return err
 		}
 	default:

@@ -175,8 +175,9 @@ func (r *Run) MayReview(who Actor, guest bool) error {
 	return r.MayDecide(who, guest, ActionReview)
 }
 
-// notReviewable says why there is nothing to review, or not yet; nil if there is.
-func (r *Run) notReviewable() error {
+// Reviewable returns nil if there is something to review now, and an error that says
+// why not otherwise.
+func (r *Run) Reviewable() error {
 	switch {
 	case r.BreakGlass == nil:
 		return Errorf(CodeIllegal, "there is nothing to review: this was no emergency")
@@ -203,7 +204,7 @@ func (in Reviewed) apply(r *Run, _ time.Time) error {
 	if s.Action != ActionReview {
 		return Errorf(CodeIllegal, "%q is no review", s.Action)
 	}
-	if err := r.notReviewable(); err != nil {
+	if err := r.Reviewable(); err != nil {
 		return err
 	}
 	if r.Asks(s.Actor) {
@@ -236,13 +237,17 @@ func (r *Run) EmergencyTitle() string {
 // them from it: it says what is missing, and whose it is.
 func (r *Run) Blocks() error {
 	if !r.AwaitsReview() {
-		return Errorf(CodeGlassBroken, "one emergency at a time: your access to %s was granted without approval, and has not ended yet; ask in the usual way, or end it first", r.EmergencyTitle())
+		return Errorf(CodeGlassBroken, "one emergency at a time: your access to %s was granted without approval, and has not ended yet; ask in the usual way, or end it first", r.emergency())
 	}
 	reviewers := r.Deciders
 	reviewers.People = leaveOut(reviewers.People, r.Asks)
 	reviewers.Admins = leaveOut(reviewers.Admins, r.Asks)
-	return Errorf(CodeGlassBroken, "your last emergency, access to %s, has not been reviewed: one of those who may (%s) has to press Reviewed on its message first; or ask in the usual way", r.EmergencyTitle(), reviewers.Names())
+	return Errorf(CodeGlassBroken, "your last emergency, access to %s, has not been reviewed: one of those who may (%s) has to press Reviewed on its message, or in their Home tab, first; or ask in the usual way", r.emergency(), reviewers.Names())
 }
+
+// emergency names an emergency so that people find it: what the access was to, and what
+// they can type behind /sym show.
+func (r *Run) emergency() string { return r.EmergencyTitle() + " (" + ShortID(r.ID) + ")" }
 
 func leaveOut(list []Actor, drop func(Actor) bool) []Actor {
 	var out []Actor

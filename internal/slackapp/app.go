@@ -227,6 +227,7 @@ var sayings = map[flow.Code]string{
 	flow.CodeChanged:       "",
 	flow.CodeFull:          "",
 	flow.CodeSelfApproval:  "",
+	flow.CodeGlassBroken:   "",
 	flow.CodeDuplicate:     "",
 	flow.CodeNoApprover:    "",
 	flow.CodeIneligible:    "",

@@ -25,7 +25,7 @@
 // message together so that it keeps within Slack's limits, which are in
 // limits.go with the only ways to make a text. directory.go asks Slack who
 // people are, and services.go does in Slack what handlers ask for while they
-// run. end.go says what the end of access brings, extend.go asks for more time before
+// run. end.go says what the end of access brings, review.go has emergencies reviewed, extend.go asks for more time before
 // it, and remind.go reminds people to act. confirm.go is the
 // button of a notice, by which admins confirm an account.
 // payload.go reads what Slack sends, waiting.go waits where it

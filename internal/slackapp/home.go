@@ -99,7 +99,7 @@ func (h Home) read(ctx context.Context, who store.User) (homeData, error) {
 	return d, errors.Join(failed...)
 }
 
-// waitingFor reads the requests that a person is asked to decide, and may. What waits
+// waitingFor reads the requests that a person is asked to decide, or to review, and may. What waits
 // was noted when it began to: the runs say whether it still does.
 func (h Home) waitingFor(ctx context.Context, who store.User) ([]flow.Run, bool, error) {
 	ids, more, err := h.Waits.For(ctx, who.Actor)
@@ -123,11 +123,11 @@ func (h Home) waitingFor(ctx context.Context, who store.User) ([]flow.Run, bool,
 	return runs, more, nil
 }
 
-// decides tells whether a button decides what somebody asks for, where others only
-// undo or repeat.
+// decides tells whether a button decides what somebody asks for, or reviews what they
+// took, where others only undo or repeat.
 func decides(b flow.Button) bool {
 	switch b {
-	case flow.ButtonApprove, flow.ButtonChange, flow.ButtonDeny, flow.ButtonExtend, flow.ButtonExtendDeny:
+	case flow.ButtonApprove, flow.ButtonChange, flow.ButtonDeny, flow.ButtonExtend, flow.ButtonExtendDeny, flow.ButtonReview:
 		return true
 	}
 	return false

@@ -603,3 +603,125 @@ func TestHomeIsShownAgain(t *testing.T) {
 		t.Errorf("bob %d", b)
 	}
 }
+
+// TestHomeChanges: Approve with changes opens its form from the Home tab as well, for
+// whoever may approve, and what is chosen there is given.
+func TestHomeChanges(t *testing.T) {
+	t.Parallel()
+	w := memoryWorld(t, changeable())
+	r := w.routed()
+	w.fed(r.ID)
+	v := w.home(bob)
+	action, pressed := buttonIn(t, v, string(flow.ButtonChange))
+	for user, want := range map[string]string{alice: "You can't approve your own request", carol: "Only Bob can decide"} {
+		w.interact(inHome(user, v, action, pressed))
+		if got := w.opened(); got.CallbackID != viewNotice || !strings.Contains(textOf(got.Blocks.BlockSet), want) {
+			t.Errorf("%s: %+v", user, got)
+		}
+	}
+	w.interact(inHome(bob, v, action, pressed))
+	form := w.opened()
+	if form.CallbackID != viewChange {
+		t.Fatalf("opened %+v", form)
+	}
+	if got := w.interact(submission(bob, form, map[string]any{"duration": chosen("30")})); got != "" {
+		t.Errorf("answer %s", got)
+	}
+	r = w.get(r.ID)
+	if len(r.Signals) != 1 || r.Signals[0].Give == nil || r.Signals[0].Give.DurationSeconds != 30 || r.Signals[0].Via != nil {
+		t.Errorf("signals %+v", r.Signals)
+	}
+	// A tab that shows what has been changed since opens nothing.
+	other := w.routed()
+	w.fed(other.ID)
+	v = w.home(bob)
+	stored := w.get(other.ID)
+	stored.DurationSeconds++
+	if _, err := w.runs.Put(t.Context(), stored); err != nil {
+		t.Fatal(err)
+	}
+	w.interact(inHome(bob, v, action, value(other)))
+	if got := w.opened(); got.CallbackID != viewNotice || !strings.Contains(textOf(got.Blocks.BlockSet), "has changed since") {
+		t.Errorf("opened %+v", got)
+	}
+}
+
+// TestHomeAsksAgain: Ask again opens the form of a new request, filled in, for whose
+// request it was, and nobody else.
+func TestHomeAsksAgain(t *testing.T) {
+	t.Parallel()
+	w := memoryWorld(t)
+	r := w.routed()
+	w.apply(r.ID, flow.Receive{Action: flow.ActionDeny, Actor: person(bob, "Bob"), Channel: flow.ChannelSlack})
+	w.apply(r.ID, flow.Decide{SignalID: w.get(r.ID).Signals[0].ID})
+	v := w.home(alice)
+	action, pressed := buttonIn(t, v, string(flow.ButtonAgain))
+	if readButton(pressed).run != r.ID {
+		t.Fatalf("%q %q in %s", action, pressed, textOfView(t, v))
+	}
+	w.interact(inHome(carol, v, action, pressed))
+	if got := w.opened(); got.CallbackID != viewNotice {
+		t.Errorf("carol: %+v", got)
+	}
+	w.interact(inHome(alice, v, action, pressed))
+	form := w.opened()
+	if form.CallbackID != viewRequest || !strings.Contains(textOf(form.Blocks.BlockSet), "This is what was asked for before") {
+		t.Fatalf("opened %+v", form)
+	}
+	if _, e := inputOf(t, form, "reason"); e.(*slack.PlainTextInputBlockElement).InitialValue != "fix the orders" {
+		t.Errorf("reason %+v", e)
+	}
+	if got := w.interact(submission(alice, form, nil)); strings.Contains(got, r.ID) {
+		t.Errorf("answer %s", got)
+	}
+	if id := metadataOf(received(t, form)).Run; id == r.ID || w.get(id).Again != r.ID {
+		t.Errorf("run %s repeats %q", id, w.get(id).Again)
+	}
+}
+
+// TestSummary: lists mark what was had in an emergency, what starts later, and what
+// somebody asked for a colleague.
+func TestSummary(t *testing.T) {
+	t.Parallel()
+	b := person(bob, "Bob")
+	emergency := func() *story {
+		s := sent(t, func(sub *flow.Submission) { sub.BreakGlass = true })
+		return s.do(flow.Route{SignalID: s.r.Signals[0].ID, Tiers: []flow.Tier{{Channel: "#access-prod"}}, Deciders: flow.Deciders{People: []flow.Actor{b}, Required: 1}, Longest: 30 * time.Minute})
+	}
+	ended := func() *story { return emergency().intend().do(flow.Escalate{}).end(flow.Deescalate{}) }
+	later := func() *story {
+		s := sent(t, func(sub *flow.Submission) { sub.StartAt = start.Add(48 * time.Hour) })
+		return s.do(flow.Route{SignalID: s.r.Signals[0].ID, Tiers: []flow.Tier{{Channel: "#access-prod"}}, Deciders: flow.Deciders{People: []flow.Actor{b}, Required: 1}})
+	}
+	reviewed := ended().click(flow.ActionReview, b, "")
+	behalf := request(t).r
+	behalf.Asker = new(flow.Actor)
+	*behalf.Asker = person(carol, "Carol")
+	at := moment(start.Add(48 * time.Hour))
+	for name, c := range map[string]struct {
+		run         flow.Run
+		own         bool
+		want, never []string
+	}{
+		"plain":             {request(t).r, true, []string{"waiting for a decision"}, []string{"emergency", "🗓️", "asked by"}},
+		"emergency":         {emergency().intend().do(flow.Escalate{}).r, true, []string{"🚨 emergency", "🔓"}, []string{"not reviewed"}},
+		"not reviewed":      {ended().r, true, []string{"🚨 emergency, not reviewed yet", "Access has ended"}, nil},
+		"reviewed":          {reviewed.do(flow.Reviewed{SignalID: reviewed.r.Signals[0].ID}).r, true, []string{"🚨 emergency"}, []string{"not reviewed"}},
+		"later, asked":      {later().r, true, []string{"waiting for a decision", "🗓️ to start " + at}, nil},
+		"later, approved":   {later().click(flow.ActionApprove, b, "").decide().r, true, []string{"🗓️ *Access starts* " + at}, []string{"waiting"}},
+		"behalf, requester": {behalf, true, []string{"asked by <@" + carol + ">"}, nil},
+		"behalf, others":    {behalf, false, []string{"for <@" + alice + ">", "asked by <@" + carol + ">"}, nil},
+	} {
+		got := summary(c.run, start.Add(5*time.Minute), c.own)
+		for _, s := range c.want {
+			if !strings.Contains(got, s) {
+				t.Errorf("%s: no %q in %q", name, s, got)
+			}
+		}
+		for _, s := range c.never {
+			if strings.Contains(got, s) {
+				t.Errorf("%s: %q in %q", name, s, got)
+			}
+		}
+	}
+}

@@ -93,7 +93,10 @@ func (d homeData) waits(p *page) {
 		}
 		c := &card{message: workflow.Message{Kind: workflow.KindRequest, Tier: r.Tier}, Run: r}
 		asks := " asks for " + c.wish() + c.counted()
-		if r.Status != flow.Requested {
+		switch {
+		case r.AwaitsReview():
+			asks = " had " + c.wish() + ", 🚨 without approval"
+		case r.Status != flow.Requested:
 			asks = " asks for more time for " + c.wish()
 		}
 		text := "🟡 " + mention(r.Requester) + asks + "\n" + strings.Join([]string{safe(r.FlowTitle), moment(askedAt(r)), "`" + shortID(r) + "`"}, " · ")

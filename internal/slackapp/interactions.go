@@ -98,6 +98,8 @@ func (a *App) submission(ctx context.Context, in interaction) any {
 			return a.changed(ctx, in)
 		case viewDeny:
 			return a.denied(ctx, in)
+		case viewReview:
+			return a.reviewed(ctx, in)
 		case viewFavourites:
 			return a.favourites(ctx, in)
 		case viewLive:
@@ -343,6 +345,8 @@ func (a *App) press(ctx context.Context, in interaction, action string, b presse
 	switch flow.Button(action) {
 	case flow.ButtonChange:
 		return a.askChanges(ctx, in, who, b)
+	case flow.ButtonReview:
+		return a.askReview(ctx, in, who, b)
 	case flow.ButtonAgain:
 		return a.askAgain(ctx, in, who, b.run)
 	case flow.ButtonRetry:

@@ -553,7 +553,7 @@ func (a *App) withChoices(ctx context.Context, v slack.ModalViewRequest, f *flow
 			hint := "You get access at once, for at most " + flow.Words(time.Duration(f.Params.BreakGlass.Duration)) + ". Everybody who could have approved it, the error channel and all admins are told, with your reason. Somebody reviews it afterwards; until then there is no second one."
 			add(slack.NewInputBlock(flow.KeyBreakGlass, plain("Emergency", maxLabel), plain(hint, maxLabel), slack.NewCheckboxGroupsBlockElement(actionValue, box)).WithOptional(true))
 		case flow.CodeOf(err) == flow.CodeGlassBroken:
-			add(slack.NewContextBlock("", plain("Emergency: "+flow.UserMessage(err), maxText)))
+			add(a.noEmergency(ctx, who, err))
 		}
 	}
 	v.Blocks.BlockSet = blocks

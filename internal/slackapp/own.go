@@ -200,6 +200,9 @@ func summary(r flow.Run, now time.Time, own bool) string {
 	case c.broke():
 		state = append(state, "🚨 emergency")
 	}
+	if r.OnBehalf() {
+		state = append(state, "asked by "+mention(*r.Asker))
+	}
 	if r.Status == flow.Requested && !r.StartAt.IsZero() {
 		state = append(state, "🗓️ to start "+moment(r.StartAt))
 	}

@@ -753,18 +753,6 @@ func (c *card) begins() string {
 	return "\n🗓️ To start " + moment(c.StartAt) + "."
 }
 
-// review says who has looked at what was done in an emergency, or that it is still to
-// be done; "" if there is nothing to review.
-func (c *card) review() string {
-	switch {
-	case c.AwaitsReview():
-		return "👀 *Not reviewed yet*: somebody else who may approve has to press Reviewed. Until then " + mention(c.Requester) + " can't take access without approval again."
-	case c.BreakGlass != nil && c.BreakGlass.Review != nil:
-		return "👀 *Reviewed* by " + mention(c.BreakGlass.Review.Actor) + ", " + moment(c.BreakGlass.Review.At)
-	}
-	return ""
-}
-
 // eligible counts those who are named as deciders, each once.
 func (c *card) eligible(d flow.Deciders) int {
 	var people []flow.Actor

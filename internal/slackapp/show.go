@@ -188,16 +188,26 @@ func timeline(r flow.Run, note, link string, now time.Time) private {
 // request, that in their direct messages; of others', that in the channel that is
 // asked now. It returns "" if there is none, or Slack can't be asked.
 func (a *App) linkTo(ctx context.Context, who store.User, r flow.Run) string {
+	if r.Requester.Is(who.Actor) {
+		return a.linkToOne(ctx, r, func(m workflow.Message, _ string) bool { return m.Kind == workflow.KindStatus })
+	}
+	return a.linkToOne(ctx, r, asksChannel)
+}
+
+// asksChannel tells whether a message asks those who decide, in a channel.
+func asksChannel(m workflow.Message, channel string) bool {
+	return m.Kind == workflow.KindRequest && strings.HasPrefix(channel, "C")
+}
+
+// linkToOne gives a link to the latest message of a run that is wanted, as linkTo does.
+func (a *App) linkToOne(ctx context.Context, r flow.Run, wanted func(m workflow.Message, channel string) bool) string {
 	known, err := a.Messages.Get(ctx, r.ID)
 	if err != nil {
 		a.Log.WarnContext(ctx, "a run is shown without a link to its message", "run", r.ID, "error", err)
 		return ""
 	}
 	for _, m := range slices.Backward(known) {
-		shows, _ := messageOf(m.Key)
-		theirs := shows.Kind == workflow.KindStatus && r.Requester.Is(who.Actor)
-		asks := shows.Kind == workflow.KindRequest && !r.Requester.Is(who.Actor) && strings.HasPrefix(m.Channel, "C")
-		if m.TS == "" || !theirs && !asks {
+		if shows, _ := messageOf(m.Key); m.TS == "" || !wanted(shows, m.Channel) {
 			continue
 		}
 		link, err := a.API.GetPermalinkContext(ctx, &slack.PermalinkParameters{Channel: m.Channel, Ts: m.TS})

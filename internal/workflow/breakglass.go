@@ -112,10 +112,18 @@ func blocks(ctx context.Context, runs store.Runs, id string) error {
 		return nil
 	}
 	if err == nil && r.GlassBroken() {
-		err = r.Blocks()
+		err = &Blocked{By: r, error: r.Blocks()}
 	}
 	return err
 }
+
+// Blocked is the error of somebody whose earlier emergency keeps them from another one.
+type Blocked struct {
+	By flow.Run // that emergency
+	error
+}
+
+func (b *Blocked) Unwrap() error { return b.error }
 
 // BreakGlass says who may have access in an emergency, as people are now.
 type BreakGlass struct{ People People }

@@ -60,7 +60,9 @@ func (h *Home) follow(ctx context.Context, f *flow.Flow, r flow.Run) error {
 	var people []flow.Actor
 	all, since := false, r.Created
 	open := r.Buttons(flow.SideDeciders)
-	if slices.Contains(open, flow.ButtonApprove) || slices.Contains(open, flow.ButtonExtend) {
+	if slices.ContainsFunc(open, func(b flow.Button) bool {
+		return b == flow.ButtonApprove || b == flow.ButtonExtend || b == flow.ButtonReview
+	}) {
 		people, all = askedOf(r), r.Deciders.Members
 	}
 	if sent {
