@@ -17,7 +17,7 @@ func TestCrash(t *testing.T) {
 	t.Parallel()
 	for _, after := range []bool{false, true} {
 		for _, path := range []string{"both", "schedule", "sweep"} {
-			for _, story := range []string{"alone", "predates us", "shared", "by hand", "handlers", "sick", "asynchronous", "several", "values", "extended"} {
+			for _, story := range []string{"alone", "predates us", "shared", "by hand", "handlers", "sick", "asynchronous", "several", "values", "extended", "emergency", "later"} {
 				if path == "both" && story != "alone" {
 					continue // each alone is the harder case
 				}
@@ -50,6 +50,12 @@ func crashAt(t *testing.T, n int, after bool, path, story string) bool {
 	if story == "extended" {
 		edit = append(edit, extends(flow.ExtendSame))
 	}
+	if story == "emergency" {
+		edit = append(edit, breaksGlass)
+	}
+	if story == "later" {
+		edit = append(edit, startsLater)
+	}
 	w := newWorld(t, edit...)
 	if story == "several" { // of which one is refused at first
 		w = severalAccounts(t, ones, twos, threes)
@@ -74,6 +80,13 @@ func crashAt(t *testing.T, n int, after bool, path, story string) bool {
 	if story == "sick" { // well again with the grant; of the two places left, a crash may keep one
 		w.sicken(at, flow.SickPlaces-2, 24*time.Hour)
 	}
+	if story == "emergency" {
+		w.lasts, w.extra = "1h", inEmergency
+	}
+	starts := w.clock.Now().Add(40 * time.Minute)
+	if story == "later" {
+		w.extra = startingAt(starts)
+	}
 	w.process.left, w.process.after = n, after
 	const foundOut = 6*time.Minute + 30*time.Second // enough for the slowest lost step
 	a := w.ask(asker, "a")
@@ -82,10 +95,16 @@ func crashAt(t *testing.T, n int, after bool, path, story string) bool {
 		w.must("tell", func() error { return w.tell(a) })
 		w.pass(foundOut)
 	}
-	w.click(a, flow.ActionApprove, first)
+	if story != "emergency" {
+		w.click(a, flow.ActionApprove, first)
+	}
 	w.pass(foundOut)
 	if story == "asynchronous" {
 		w.pass(2 * time.Minute)
+	}
+	if story == "later" {
+		w.notBefore(t, n, a, starts)
+		w.pass(starts.Add(foundOut).Sub(w.clock.Now()))
 	}
 	r := w.run(a)
 	if r.Status != flow.Escalated {
@@ -141,6 +160,14 @@ func crashAt(t *testing.T, n int, after bool, path, story string) bool {
 		if w.target.calls["revoke"] > 0 {
 			t.Error("revoked what was there before us")
 		}
+	case "emergency":
+		if err := w.mayBreakGlass(asker); flow.CodeOf(err) != flow.CodeGlassBroken {
+			t.Errorf("crash %d: while it lasts, another emergency: %v", n, err)
+		}
+		w.pass(end.Sub(w.clock.Now()))
+		w.want(a, flow.Deescalated)
+		w.wantPresent()
+		w.reviewed(t, n, a)
 	case "sick":
 		w.sicken(at, 0, 0)
 		w.pass(end.Sub(w.clock.Now()))
@@ -154,6 +181,12 @@ func crashAt(t *testing.T, n int, after bool, path, story string) bool {
 	want := "prompt request approve escalate deescalate"
 	if story == "extended" {
 		want = "prompt request approve escalate extend_request extend deescalate"
+	}
+	if story == "emergency" {
+		want += " review"
+	}
+	if story == "later" && (r.Access.Seen.Before(starts) || w.target.calls["grant"] > 2) { // twice where the crash took the answer
+		t.Errorf("crash %d: to start %s, started %s by %d calls", n, starts, r.Access.Seen, w.target.calls["grant"])
 	}
 	if story == "several" && strings.Contains(history(w.run(a)), "!") { // unless the crash took that answer away
 		want = "prompt request approve escalate!Strategy:UNAVAILABLE escalate deescalate"
@@ -209,6 +242,33 @@ func (w *world) extended(t *testing.T, n int, id string) flow.Run {
 		t.Errorf("crash %d: it ends at %s, not half an hour after %s", n, r.Access.End, end)
 	}
 	return r
+}
+
+// notBefore has approved access that starts later wait for its start.
+func (w *world) notBefore(t *testing.T, n int, id string, starts time.Time) {
+	t.Helper()
+	w.want(id, flow.Approved)
+	w.pass(starts.Add(-time.Second).Sub(w.clock.Now()))
+	if r := w.run(id); !r.AwaitsStart() || r.Access != nil || w.target.calls["grant"] > 0 {
+		t.Errorf("crash %d: a second before its start it is %s, access %+v; %d calls", n, r.Status, r.Access, w.target.calls["grant"])
+	}
+}
+
+// reviewed has an emergency reviewed, whatever the crash takes away, after which there
+// may be another one.
+func (w *world) reviewed(t *testing.T, n int, id string) {
+	t.Helper()
+	if err := w.mayBreakGlass(asker); flow.CodeOf(err) != flow.CodeGlassBroken {
+		t.Errorf("crash %d: not reviewed, another emergency: %v", n, err)
+	}
+	w.click(id, flow.ActionReview, first)
+	w.pass(6*time.Minute + 30*time.Second)
+	if r := w.run(id); r.BreakGlass.Review == nil || !r.BreakGlass.Review.Actor.Is(first.Actor) {
+		t.Errorf("crash %d: review %+v", n, r.BreakGlass.Review)
+	}
+	if err := w.mayBreakGlass(asker); err != nil {
+		t.Errorf("crash %d: reviewed, another emergency: %v", n, err)
+	}
 }
 
 // checkAsked: every step's handlers were asked, and twice only where the one

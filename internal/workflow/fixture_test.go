@@ -86,13 +86,14 @@ type world struct {
 	seq      int
 	sweeping bool
 	restarts int
-	at       string   // which target is asked for; "": the first
-	lasts    string   // for how long access is asked for; "": 10m
-	accounts []string // that are asked for, where the flow has a list of them
-	lookless bool     // calls that are to look again get lost
-	broken   string   // items whose keys begin with it can't be read or written; "": none
-	executed []string // executions that were started
-	asked    []string // runs, in the order of their requests
+	at       string         // which target is asked for; "": the first
+	lasts    string         // for how long access is asked for; "": 10m
+	extra    map[string]any // what a form has beside the flow's fields: [flow.KeyStartAt] and the like
+	accounts []string       // that are asked for, where the flow has a list of them
+	lookless bool           // calls that are to look again get lost
+	broken   string         // items whose keys begin with it can't be read or written; "": none
+	executed []string       // executions that were started
+	asked    []string       // runs, in the order of their requests
 }
 
 // event is something to come.
@@ -402,7 +403,7 @@ func (w *world) walk(id string, attempt int, step flow.Step, retries int) {
 	ctx := w.t.Context()
 	tasks := map[flow.Step]func(context.Context, string) (flow.Step, error){
 		flow.StepRoute: w.approval.Route, flow.StepDecide: w.approval.Decide, flow.StepForward: w.approval.Forward, flow.StepVouch: w.approval.Vouch,
-		flow.StepEscalate: w.access.Escalate, flow.StepExtend: w.access.Extend,
+		flow.StepEscalate: w.access.Escalate, flow.StepExtend: w.access.Extend, flow.StepLater: w.access.Later,
 	}
 	for range 100 {
 		var next flow.Step
@@ -944,6 +945,7 @@ func defines(names ...string) func(*flow.Flow) {
 // form is a request that every access flow of these tests accepts.
 func (w *world) form() map[string]any {
 	values := map[string]any{"reason": "incident"}
+	maps.Copy(values, w.extra)
 	if len(w.accounts) > 0 {
 		values["account_id"] = w.accounts
 	}

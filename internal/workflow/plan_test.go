@@ -7,8 +7,9 @@ import (
 	"github.com/symflows/symflows/internal/flow"
 )
 
-// TestPlan_Events holds who is told of each event: the requester by a message of
-// its own (outcome), whoever did it (refusal), the error channel (trouble).
+// TestPlan_Events holds who is told of each event: those who decide in the thread of
+// their card (told), the requester by a message of its own (outcome), whoever did it
+// (refusal), the error channel (trouble).
 func TestPlan_Events(t *testing.T) {
 	t.Parallel()
 	took := flow.Event{State: flow.StateCompleted}
@@ -18,19 +19,19 @@ func TestPlan_Events(t *testing.T) {
 	table := map[flow.EventName]struct{ took, failed, ignored, raised string }{
 		flow.EventPrompt:         {"", "", "", "trouble"},
 		flow.EventRequest:        {"", "outcome trouble", "refusal", "outcome trouble"},
-		flow.EventRequestForward: {"", "outcome trouble", "refusal", "outcome trouble"},
-		flow.EventRequestExpire:  {"outcome", "", "refusal", "outcome trouble"},
-		flow.EventApprove:        {"", "refusal", "refusal", "outcome refusal trouble"},
-		flow.EventDeny:           {"outcome", "refusal", "refusal", "outcome refusal trouble"},
-		flow.EventCancel:         {"", "refusal", "refusal", "outcome refusal trouble"},
-		flow.EventEscalate:       {"outcome", "outcome trouble", "refusal", "outcome trouble"},
-		flow.EventExtendRequest:  {"", "refusal", "refusal", "outcome refusal trouble"},
-		flow.EventExtend:         {"outcome", "refusal", "refusal", "outcome refusal trouble"},
-		flow.EventExtendDeny:     {"outcome", "refusal", "refusal", "outcome refusal trouble"},
-		flow.EventExtendExpire:   {"", "", "refusal", "outcome trouble"}, // the end is told
-		flow.EventDeescalate:     {"outcome", "outcome trouble", "refusal", "outcome trouble"},
+		flow.EventRequestForward: {"", "told outcome trouble", "refusal", "told outcome trouble"},
+		flow.EventRequestExpire:  {"outcome", "", "refusal", "told outcome trouble"},
+		flow.EventApprove:        {"", "refusal", "refusal", "told outcome refusal trouble"},
+		flow.EventDeny:           {"outcome", "refusal", "refusal", "told outcome refusal trouble"},
+		flow.EventCancel:         {"", "refusal", "refusal", "told outcome refusal trouble"},
+		flow.EventEscalate:       {"outcome", "told outcome trouble", "refusal", "told outcome trouble"},
+		flow.EventExtendRequest:  {"told", "refusal", "refusal", "told outcome refusal trouble"},
+		flow.EventExtend:         {"told outcome", "refusal", "refusal", "told outcome refusal trouble"},
+		flow.EventExtendDeny:     {"told outcome", "refusal", "refusal", "told outcome refusal trouble"},
+		flow.EventExtendExpire:   {"told", "", "refusal", "told outcome trouble"}, // the end is told
+		flow.EventDeescalate:     {"outcome", "told outcome trouble", "refusal", "told outcome trouble"},
+		flow.EventReview:         {"told outcome", "refusal", "refusal", "told outcome refusal trouble"},
 	}
-	table[flow.EventReview] = table[flow.EventDeny]
 	for _, name := range flow.EventNames {
 		c, ok := table[name]
 		if !ok {
@@ -43,6 +44,9 @@ func TestPlan_Events(t *testing.T) {
 		}{{"took place", took, c.took}, {"failed", failed, c.failed}, {"ignored", ignored, c.ignored}, {"raised", raised, c.raised}} {
 			s.e.Name = name
 			var told []string
+			if isTold(s.e) {
+				told = append(told, "told")
+			}
 			if isOutcome(flow.Run{Tiers: []flow.Tier{{}}}, s.e) {
 				told = append(told, "outcome")
 			}

@@ -1,0 +1,120 @@
+package workflow_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+// breaksGlass lets asker have access in an emergency.
+func breaksGlass(f *flow.Flow) {
+	f.Params.BreakGlass = &flow.BreakGlassParams{
+		Who: []string{"user:" + asker.Email}, Reason: flow.ReasonRequired, Duration: flow.Duration(30 * time.Minute), Notify: []flow.Notify{{Channel: "#incidents"}},
+	}
+}
+
+// inEmergency is what the form of an emergency has besides.
+var inEmergency = map[string]any{flow.KeyBreakGlass: []string{flow.KeyBreakGlass}}
+
+// mayBreakGlass returns why somebody may not have access in an emergency now.
+func (w *world) mayBreakGlass(who store.User) error {
+	return w.submit.MayBreakGlass(w.t.Context(), w.flow, who)
+}
+
+// TestBreakGlass: access in an emergency is granted at once, for no longer than the
+// flow says, and everybody is told; there is one at a time, until it was reviewed.
+func TestBreakGlass(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, breaksGlass)
+	w.lasts, w.extra = "1h", inEmergency
+	id := w.ask(asker, "a")
+	tell := func() { t.Helper(); w.must("tell", func() error { return w.tell(id) }) }
+	tell()
+	r := w.want(id, flow.Escalated)
+	if lasts := r.Access.End.Sub(r.Access.Seen); lasts != 30*time.Minute || r.BreakGlass.Skipped != 1 {
+		t.Errorf("it lasts %s, %d approvals skipped", lasts, r.BreakGlass.Skipped)
+	}
+	w.wantPresent(askerHas)
+	for _, to := range []string{"#access: request:0 ", "#incidents: request:0.", "#errors: request:0.", "D" + admin.Name + ": request:0."} {
+		if !slices.ContainsFunc(w.slack.sent, func(s string) bool { return strings.HasPrefix(s, to) }) {
+			t.Errorf("nothing was sent to %q: %q", to, w.slack.sent)
+		}
+	}
+	blocked := func(want string) {
+		t.Helper()
+		err := w.mayBreakGlass(asker)
+		if flow.CodeOf(err) != flow.CodeGlassBroken || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), flow.ShortID(id)) {
+			t.Errorf("another emergency: %v, want %q", err, want)
+		}
+	}
+	blocked("has not ended yet")
+	if err := w.press(id, flow.ActionReview, first); flow.CodeOf(err) != flow.CodeIllegal {
+		t.Errorf("reviewed while it lasts: %v", err)
+	}
+	w.pass(r.Access.End.Add(time.Minute).Sub(w.clock.Now()))
+	w.want(id, flow.Deescalated)
+	w.wantPresent()
+	blocked("has to press Reviewed")
+	for who, code := range map[store.User]flow.Code{asker: flow.CodeSelfApproval, guest: flow.CodeForbidden} {
+		if err := w.press(id, flow.ActionReview, who); flow.CodeOf(err) != code {
+			t.Errorf("reviewed by %s: %v", who.Name, err)
+		}
+	}
+	api := workflow.Click{RunID: id, Action: flow.ActionReview, Actor: first, Channel: flow.ChannelAPI}
+	if _, _, err := w.submit.Click(t.Context(), api); flow.CodeOf(err) != flow.CodeForbidden {
+		t.Errorf("reviewed by API: %v", err)
+	}
+	w.click(id, flow.ActionReview, first)
+	tell()
+	w.wantHistory(id, "prompt request approve escalate deescalate review")
+	r = w.run(id)
+	e, _ := r.Last(flow.EventReview)
+	for _, to := range []string{"#access below ", "#incidents below ", "#errors below ", "D" + admin.Name + " below ", "D" + asker.Name + " below "} {
+		if !slices.ContainsFunc(w.slack.sent, func(s string) bool { return strings.HasPrefix(s, to) && strings.Contains(s, e.ID) }) {
+			t.Errorf("the review was not told to %q: %q", to, w.slack.sent)
+		}
+	}
+	if err := w.mayBreakGlass(asker); err != nil {
+		t.Errorf("reviewed, another emergency: %v", err)
+	}
+	w.pass(25 * time.Hour)
+	if r := w.run(id); !r.Due.IsZero() {
+		t.Errorf("there is no rest: due %s", r.Due)
+	}
+}
+
+// TestBreakGlass_others: who is not named has nothing in an emergency, nor has anybody
+// while the directory does not say who they are.
+func TestBreakGlass_others(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, breaksGlass)
+	w.extra = inEmergency
+	sent := func(who store.User, cause string) error {
+		t.Helper()
+		id := flow.RunIDFrom("acme", cause)
+		if _, err := w.submit.Prompt(t.Context(), workflow.Prompt{RunID: id, Flow: w.flow, Actor: who}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := w.submit.Request(t.Context(), id, who.Actor, w.form())
+		w.settle()
+		if r := w.run(id); len(r.Signals) != 0 || r.BreakGlass != nil {
+			t.Errorf("%s left %+v", cause, r)
+		}
+		return err
+	}
+	if err := sent(second, "not named"); flow.CodeOf(err) != flow.CodeForbidden {
+		t.Errorf("who is not named: %v", err)
+	}
+	w.directory.fail[asker.Email] = errLookup
+	if err := sent(asker, "not known"); flow.CodeOf(err) != flow.CodeLookup {
+		t.Errorf("while the directory does not answer: %v", err)
+	}
+	if w.target.calls["grant"] > 0 {
+		t.Errorf("%d calls", w.target.calls["grant"])
+	}
+}
