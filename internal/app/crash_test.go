@@ -28,6 +28,7 @@ import (
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/sqlite"
 	"github.com/symflows/symflows/internal/strategy"
+	"github.com/symflows/symflows/internal/workflow"
 )
 
 // The tests of promises 1 to 6 at once: a whole access run whose process is
@@ -39,7 +40,7 @@ import (
 const (
 	crashData = "SYMFLOWS_TEST_CRASH_DATA" // folder; its presence makes this process the victim
 	crashAt   = "SYMFLOWS_TEST_CRASH_AT"   // number of the step before which to die; 0: never
-	crashKind = "SYMFLOWS_TEST_CRASH_KIND" // of the target
+	crashKind = "SYMFLOWS_TEST_CRASH_KIND" // of the target, or of the request
 )
 
 func TestMain(m *testing.M) {
@@ -110,6 +111,8 @@ params:
     - {name: reason, type: string, required: true}
     - {name: duration, type: duration, required: true, allowed_values: [10m]}
   approval: {notify: [{channel: "#access-prod"}]}
+  break_glass: {who: ["user:alice@example.com"], duration: 10m}
+  start_at: {max: 1d}
 `
 
 // crashHandlers is what the flow has in one mode. Each handler notes that it
@@ -180,8 +183,8 @@ func (s mortalStore) Put(ctx context.Context, item store.Item) (int64, error) {
 }
 
 // wholeRun takes a run from wherever it stands to its end: it requests if that
-// is not done yet, approves if nobody has decided, and lets time pass from one
-// timer to the next.
+// is not done yet, approves if nobody has decided, reviews an emergency that has ended,
+// and lets time pass from one timer to the next.
 func wholeRun(ctx context.Context, data, kind string, logs io.Writer, v *victim, m *mishap) error {
 	clockFile := filepath.Join(data, "clock")
 	now := crashStart
@@ -214,7 +217,7 @@ func wholeRun(ctx context.Context, data, kind string, logs io.Writer, v *victim,
 	ctx, stop := context.WithCancel(ctx)
 	ran := make(chan error, 1)
 	go func() { ran <- l.Run(ctx) }()
-	err = l.toTheEnd(ctx, clock, func(now time.Time) error {
+	err = l.toTheEnd(ctx, kind, clock, func(now time.Time) error {
 		b, err := now.MarshalText()
 		if err != nil {
 			return err
@@ -225,10 +228,49 @@ func wholeRun(ctx context.Context, data, kind string, logs io.Writer, v *victim,
 	return errors.Join(err, <-ran, l.Close())
 }
 
-func (l *Local) toTheEnd(ctx context.Context, clock *clockwork.FakeClock, save func(time.Time) error) error {
+// The kinds of whole runs that are not told by their targets.
+const (
+	kindEmergency = "emergency" // alice has access without approval, and bob reviews it
+	kindLater     = "later"     // it starts later
+)
+
+// crashLater is when access starts that starts later.
+var crashLater = crashStart.Add(3 * time.Hour)
+
+// request makes the one request of a whole run, or finds that it was made.
+func (l *Local) request(ctx context.Context, kind string) (flow.Run, error) {
 	const key = "the one request"
-	bot := flow.Actor{ID: flow.UserID("sym", "ci"), Kind: flow.KindBot, Name: "ci"}
-	r, _, err := l.Submit.RequestByAPI(ctx, apiRequest(bot, key))
+	if kind != kindEmergency {
+		bot := flow.Actor{ID: flow.UserID("sym", "ci"), Kind: flow.KindBot, Name: "ci"}
+		q := apiRequest(bot, key)
+		if kind == kindLater {
+			q.StartAt = crashLater
+		}
+		r, _, err := l.Submit.RequestByAPI(ctx, q)
+		return r, err
+	}
+	alice, err := l.Submit.Directory.UserByEmail(ctx, "alice@example.com")
+	if err != nil {
+		return flow.Run{}, err
+	}
+	f, err := l.Submit.Flows.Latest(ctx, "prod-access")
+	if err != nil {
+		return flow.Run{}, err
+	}
+	id := flow.RunIDFrom("sym", key)
+	if r, err := l.Runs.Get(ctx, id); err == nil && (r.Status != flow.Prompted || len(r.Signals) > 0) {
+		return r, nil
+	}
+	if _, err := l.Submit.Prompt(ctx, workflow.Prompt{RunID: id, Flow: f, Actor: alice}); err != nil {
+		return flow.Run{}, err
+	}
+	return l.Submit.Request(ctx, id, alice.Actor, map[string]any{
+		"target_id": "orders-db", "duration": "10m", "reason": "the orders are down", flow.KeyBreakGlass: []string{flow.KeyBreakGlass},
+	})
+}
+
+func (l *Local) toTheEnd(ctx context.Context, kind string, clock *clockwork.FakeClock, save func(time.Time) error) error {
+	r, err := l.request(ctx, kind)
 	if err != nil {
 		return err
 	}
@@ -244,7 +286,14 @@ func (l *Local) toTheEnd(ctx context.Context, clock *clockwork.FakeClock, save f
 			return err
 		}
 		switch {
-		case r.Final() && len(r.After) == 0:
+		case r.AwaitsReview() && len(r.Signals) == 0:
+			c := clickOf(r.ID, flow.ActionReview, approver)
+			c.Message = "looked at it"
+			if _, _, err := l.Submit.Click(ctx, c); err != nil {
+				return err
+			}
+			continue
+		case r.Final() && len(r.After) == 0 && len(r.Signals) == 0:
 			return nil
 		case r.Status == flow.Requested && len(r.Signals) == 0:
 			if _, _, err := l.Submit.Click(ctx, clickOf(r.ID, flow.ActionApprove, approver)); err != nil {
@@ -267,7 +316,7 @@ func (l *Local) toTheEnd(ctx context.Context, clock *clockwork.FakeClock, save f
 func TestKilledAtEveryStep(t *testing.T) {
 	t.Parallel()
 	binary := plainBinary(t)
-	for _, mode := range append(slices.Clone(ledgerModes), ledgerMode{"Handlers", "", true}) {
+	for _, mode := range append(slices.Clone(ledgerModes), ledgerMode{"Handlers", "", true}, ledgerMode{"Emergency", kindEmergency, false}, ledgerMode{"Later", kindLater, false}) {
 		t.Run(mode.name, func(t *testing.T) {
 			t.Parallel()
 			whole := newCorpse(t, mode)
@@ -281,7 +330,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 			}
 			t.Logf("%d steps", steps)
 			stride := 1
-			if mode.kind == "slow" { // every step of it is one of TestCrash in package workflow
+			if mode.kind != "" && mode.kind != "blind" { // every step of it is one of TestCrash in package workflow
 				stride = 3
 			}
 			for at := 1; at <= steps; at += stride {
@@ -391,7 +440,7 @@ func TestKilledAndMisconfigured(t *testing.T) {
 // each way.
 func TestMishapAtEveryCall(t *testing.T) {
 	t.Parallel()
-	for _, mode := range ledgerModes {
+	for _, mode := range append(slices.Clone(ledgerModes), ledgerMode{"Emergency", kindEmergency, false}, ledgerMode{"Later", kindLater, false}) {
 		t.Run(mode.name, func(t *testing.T) {
 			t.Parallel()
 			calls := mishap{}
@@ -423,7 +472,7 @@ func TestMishapAtEveryCall(t *testing.T) {
 // ledgerMode is a kind of whole run.
 type ledgerMode struct {
 	name     string
-	kind     string // of the target: see openLedger
+	kind     string // of the target: see openLedger; or of the request: see the kinds of whole runs
 	handlers bool   // the flow has an implementation
 }
 
@@ -587,7 +636,14 @@ func (c corpse) check(t *testing.T) {
 			t.Errorf("event %s is there %d times", id, n)
 		}
 	}
-	for _, name := range []flow.EventName{flow.EventRequest, flow.EventApprove, flow.EventEscalate, flow.EventDeescalate} {
+	once := []flow.EventName{flow.EventRequest, flow.EventApprove, flow.EventEscalate, flow.EventDeescalate}
+	if c.kind == kindEmergency {
+		once = append(once, flow.EventReview)
+		if b := r.BreakGlass; b == nil || b.At.IsZero() || b.Review == nil || b.Review.Message != "looked at it" {
+			t.Errorf("the emergency and its review: %+v", b)
+		}
+	}
+	for _, name := range once {
 		if names[name] > 1 || names[name] == 0 && name != flow.EventEscalate {
 			t.Errorf("%s completed %d times", name, names[name])
 		}
@@ -623,6 +679,9 @@ func (c corpse) check(t *testing.T) {
 	}
 	granted := slices.IndexFunc(state.Changes, func(c change) bool { return c.What == "grant" })
 	for _, change := range state.Changes {
+		if c.kind == kindLater && change.At.Before(crashLater) {
+			t.Errorf("%s at %s, before its start at %s", change.What, change.At, crashLater)
+		}
 		if !c.blind() && strings.HasPrefix(change.Key, "old/") {
 			t.Errorf("%s of access that was there before us", change.What)
 		}
