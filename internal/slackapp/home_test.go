@@ -674,8 +674,8 @@ func TestHomeAsksAgain(t *testing.T) {
 	if got := w.interact(submission(alice, form, nil)); strings.Contains(got, r.ID) {
 		t.Errorf("answer %s", got)
 	}
-	if id := metadataOf(received(t, form)).Run; id == r.ID || w.get(id).Again != r.ID {
-		t.Errorf("run %s repeats %q", id, w.get(id).Again)
+	if id := metadataOf(received(t, form)).Run; id == r.ID || w.get(id).Repeats != r.ID {
+		t.Errorf("run %s repeats %q", id, w.get(id).Repeats)
 	}
 }
 
