@@ -69,7 +69,7 @@ func (a *App) noEmergency(ctx context.Context, who store.User, err error) slack.
 	if blocked, ok := errors.AsType[*workflow.Blocked](err); ok {
 		link := ""
 		if blocked.By.AwaitsReview() { // those who may review it find the button there
-			link = a.linkToOne(ctx, blocked.By, asksChannel)
+			link = a.linkToOne(ctx, blocked.By, func(m workflow.Message, channel string) bool { return m.Copy == 0 && asksChannel(m, channel) })
 		}
 		if link == "" {
 			link = a.linkTo(ctx, who, blocked.By)
