@@ -16,5 +16,5 @@ func openState(data string) (*sqlite.Store, error) {
 	if _, err := os.Stat(data); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no folder %s: start local first, which keeps its state there, or give the folder that it has by -data", data)
 	}
-	return sqlite.Open(databaseFile(data), time.Now)
+	return sqlite.Beside(databaseFile(data), time.Now)
 }

@@ -54,6 +54,18 @@ func Kinds() []Kind {
 	}
 }
 
+// OneWriter tells whether the item with this key is a run, or follows from one. Where
+// one process serves, only that one writes these: the commands that people run beside it
+// write other kinds.
+func OneWriter(key string) bool {
+	kind, _, _ := strings.Cut(key, "#")
+	switch Kind(kind + "#") {
+	case KindRun, KindGrant, KindSick, KindMessages, KindHome, KindLive, KindWait, KindStat:
+		return true
+	}
+	return false
+}
+
 // Key gives the key of the item of this kind and name. The name is "" for a kind
 // that has one item only. Ids and flows' names are the same in letters of either case; names of
 // other kinds are taken as they are.

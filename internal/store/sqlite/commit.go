@@ -50,6 +50,7 @@ func (s *Store) write(ctx context.Context, do func(context.Context, transaction)
 // commit waits for the one connection that writes, and carries out the writes that
 // are pending by then.
 func (s *Store) commit() {
+	s.committing.Lock() // until the memory has followed
 	tx, err := s.begin()
 	s.mu.Lock()
 	turn := s.pending
@@ -57,14 +58,15 @@ func (s *Store) commit() {
 	s.mu.Unlock()
 	answers := make([]error, len(turn))
 	if err == nil {
-		err = together(tx, turn, answers)
+		err = s.together(tx, turn, answers)
 	}
 	if s.reserve.MakeRoom(err) {
 		clear(answers)
 		if tx, err = s.begin(); err == nil {
-			err = together(tx, turn, answers)
+			err = s.together(tx, turn, answers)
 		}
 	}
+	s.committing.Unlock()
 	err = coded(err)
 	for i, w := range turn {
 		if err != nil {
@@ -104,7 +106,7 @@ func (s *Store) checkpoint() {
 }
 
 // together carries out writes, and notes the conflicts among them.
-func together(tx transaction, turn []pending, conflicts []error) error {
+func (s *Store) together(tx transaction, turn []pending, conflicts []error) error {
 	defer tx.Rollback() // does nothing after Commit
 	for i, w := range turn {
 		// Not the writer's context: what ends one must not undo the others.
@@ -116,7 +118,13 @@ func together(tx transaction, turn []pending, conflicts []error) error {
 			return err
 		}
 	}
-	return tx.Commit()
+	if s.memory == nil {
+		return tx.Commit()
+	}
+	done := s.memory.change(*tx.changed)
+	err := tx.Commit()
+	done(err)
+	return err
 }
 
 // ended returns the context's error if that is what ended a statement: SQLite

@@ -5,6 +5,6 @@
 //
 // What a call acknowledged survives kill -9 and a loss of power: the file is
 // in WAL mode with synchronous=FULL. One connection writes, others read beside
-// it. Short commands of another process may open the same file; [Lock] keeps a
-// second server away. [Reserve] keeps room for the day when the disk is full.
+// it. What was just written or read is in memory (memory.go). Short commands of another
+// process may open the same file by [Beside]; [Lock] keeps a second server away. [Reserve] keeps room for the day when the disk is full.
 package sqlite

@@ -195,13 +195,13 @@ func TestFeed_OtherConsumers(t *testing.T) {
 func TestFeed_OtherProcess(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "sym.db")
-	server, command := openFeed(t, path, "relay"), openFeed(t, path)
+	server, command := openFeed(t, path, "relay"), feed{t, beside(t, path, now)}
 	const each = 20
 	var all sync.WaitGroup
 	for _, f := range []feed{server, command} {
 		all.Go(func() {
 			for n := range int64(each) {
-				f.put(fmt.Sprintf("run#%p", f.s), n+1)
+				f.put(fmt.Sprintf("token#%p", f.s), n+1)
 			}
 		})
 	}

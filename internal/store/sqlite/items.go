@@ -28,6 +28,30 @@ const (
 
 // Get implements store.Store.
 func (s *Store) Get(ctx context.Context, key string) (store.Item, error) {
+	if err := ctx.Err(); err != nil {
+		return store.Item{}, err
+	}
+	if s.memory == nil || !store.OneWriter(key) {
+		return s.read(ctx, key)
+	}
+	if item, err, found := s.memory.get(key, s.now()); found {
+		return item, err
+	}
+	learned := s.memory.read(key)
+	item, err := s.read(ctx, key)
+	switch {
+	case err == nil:
+		learned(&item)
+	case errors.Is(err, store.ErrNotFound):
+		learned(&store.Item{Key: key})
+	default:
+		learned(nil)
+	}
+	return item, err
+}
+
+// read is Get from the database.
+func (s *Store) read(ctx context.Context, key string) (store.Item, error) {
 	item, err := scan(s.reader.QueryRowContext(ctx, getItem, sql.Named("key", key), sql.Named("now", s.time())))
 	if errors.Is(err, sql.ErrNoRows) {
 		return store.Item{}, store.ErrNotFound
@@ -36,6 +60,14 @@ func (s *Store) Get(ctx context.Context, key string) (store.Item, error) {
 		return store.Item{}, fmt.Errorf("get item: %w", ended(ctx, err))
 	}
 	return item, nil
+}
+
+// mayWrite returns an error for what a command beside the server may not write.
+func (s *Store) mayWrite(key string) error {
+	if s.memory == nil && store.OneWriter(key) {
+		return fmt.Errorf("write %s: only the server writes that", key)
+	}
+	return nil
 }
 
 // never is later than every time, in the format of the columns.
@@ -68,7 +100,7 @@ func text(s string) sql.NullString { return sql.NullString{String: s, Valid: s !
 
 // Put implements store.Store.
 func (s *Store) Put(ctx context.Context, item store.Item) (int64, error) {
-	if err := item.Check(); err != nil {
+	if err := errors.Join(item.Check(), s.mayWrite(item.Key)); err != nil {
 		return 0, err
 	}
 	var rev int64
@@ -104,12 +136,14 @@ func (s *Store) Put(ctx context.Context, item store.Item) (int64, error) {
 // transaction.
 func replace(ctx context.Context, tx transaction, item store.Item, rev int64) error {
 	x := item.Index
+	item.Rev, item.Body = rev, append([]byte{}, item.Body...)
 	_, err := tx.ExecContext(ctx, replaceItem,
 		item.Key, rev, item.Writer, text(store.FormatTime(x.Due)), text(x.Requester), text(x.Flow), text(x.Status),
-		text(store.FormatTime(x.Created)), text(store.FormatTime(item.Expires)), append([]byte{}, item.Body...))
+		text(store.FormatTime(x.Created)), text(store.FormatTime(item.Expires)), item.Body)
 	if err != nil {
 		return err
 	}
+	tx.note(item)
 	_, err = tx.ExecContext(ctx, logChange, item.Key, rev)
 	return err
 }
@@ -126,6 +160,9 @@ func standing(ctx context.Context, tx transaction, key, now string) (rev int64, 
 
 // Delete implements store.Store.
 func (s *Store) Delete(ctx context.Context, key string, rev int64) error {
+	if err := s.mayWrite(key); err != nil {
+		return err
+	}
 	err := s.write(ctx, func(ctx context.Context, tx transaction) error {
 		stored, _, err := standing(ctx, tx, key, s.time())
 		if err != nil || stored == 0 {
@@ -134,6 +171,7 @@ func (s *Store) Delete(ctx context.Context, key string, rev int64) error {
 		if stored != rev {
 			return store.ErrConflict
 		}
+		tx.note(store.Item{Key: key})
 		_, err = tx.ExecContext(ctx, deleteItem, key)
 		return err
 	})

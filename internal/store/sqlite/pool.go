@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+
+	"github.com/symflows/symflows/internal/store"
 )
 
 // pool is connections of one kind. Each keeps the statements that are prepared
@@ -72,11 +74,21 @@ func (p *pool) QueryRowContext(ctx context.Context, query string, args ...any) *
 type transaction struct {
 	*sql.Tx
 	prepared map[string]*sql.Stmt
+	// changed are the items that it changes and the memory may hold, in order; of
+	// revision 0 if they are deleted.
+	changed *[]store.Item
+}
+
+// note notes a change of an item.
+func (t transaction) note(item store.Item) {
+	if store.OneWriter(item.Key) {
+		*t.changed = append(*t.changed, item)
+	}
 }
 
 func (p *pool) begin(ctx context.Context) (transaction, error) {
 	tx, err := p.BeginTx(ctx, nil)
-	return transaction{tx, p.prepared}, err
+	return transaction{tx, p.prepared, new([]store.Item)}, err
 }
 
 // QueryRowContext is that of sql.Tx.

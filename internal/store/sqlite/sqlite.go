@@ -26,7 +26,10 @@ type Store struct {
 	reader *pool
 	// reserve is given up if the disk is full; nil for short commands.
 	reserve *Reserve
+	// memory is nil for commands beside a server.
+	memory *memory
 
+	committing    sync.Mutex // held while a transaction is carried out
 	commits       atomic.Int64
 	checkpointing sync.Mutex
 
@@ -62,12 +65,25 @@ var schema string
 // Open opens the database file at path, and makes it if it is missing; the clock
 // decides what has expired. The consumers are all those of the feed: changes are
 // kept until each has seen them, and consumers that only an earlier Open named are
-// forgotten. A short command, which reads no changes, names no consumer: then the
-// list stays as it is.
+// forgotten. If it names none, the list stays as it is.
+//
+// It is for one process at a time, which has the folder by [Lock], and opens the file
+// once; see [Beside].
 //
 // The error has flow.CodeDataDir for a file that is not a database of ours, or
 // one of a newer version of the program.
 func Open(path string, now func() time.Time, consumers ...string) (*Store, error) {
+	return openFile(path, now, newMemory(memoryBytes), consumers)
+}
+
+// Beside is Open for short commands, which work on the file while a server may have it
+// open. They read everything, but write nothing that the server holds in memory
+// ([store.OneWriter]): Put and Delete return an error for that.
+func Beside(path string, now func() time.Time) (*Store, error) {
+	return openFile(path, now, nil, nil)
+}
+
+func openFile(path string, now func() time.Time, memory *memory, consumers []string) (*Store, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -81,7 +97,7 @@ func Open(path string, now func() time.Time, consumers ...string) (*Store, error
 	if err := file.Close(); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	s := &Store{now: now, given: map[string][]int64{}}
+	s := &Store{now: now, memory: memory, given: map[string][]int64{}}
 	if s.writer, err = connect(path, 1, "synchronous(full)"); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
