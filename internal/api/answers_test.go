@@ -247,6 +247,23 @@ func successes() []success {
 			},
 		},
 		{
+			name: "retry of what failed after an approval", method: "POST", path: "/events/retry", body: `{"run_id":"{run}"}`, before: (*fixture).afterFailed,
+			check: func(t *testing.T, f *fixture, runID string, answer map[string]any) {
+				run := f.run(runID)
+				approved, _ := run.Last(flow.EventApprove)
+				if call, due := run.AfterDue(); answer["event_id"] != approved.ID || !due || call.EventID != approved.ID || approved.Fields[flow.KeyRetriedBy] != "ci" {
+					t.Errorf("answered %v, to run is %+v after %+v", answer, call, approved)
+				}
+				if got := ok[events.EventStatus](f, "GET", Base+"/events/"+approved.ID, ""); got.Status != events.EventSuccess || got.Error == "" {
+					t.Errorf("until it has worked, the event is %+v", got)
+				}
+				f.change(runID, func(flow.Run) flow.Input { return flow.After{EventID: approved.ID} })
+				if got := ok[events.EventStatus](f, "GET", Base+"/events/"+approved.ID, ""); got.Status != events.EventSuccess || got.Error != "" {
+					t.Errorf("once it has worked, the event is %+v", got)
+				}
+			},
+		},
+		{
 			name: "retry of a removal, by a token for nothing of it", method: "POST", path: "/events/retry", body: `{"run_id":"{run}"}`,
 			before: as(func(f *fixture) string {
 				id := f.escalated()

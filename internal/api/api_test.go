@@ -349,6 +349,21 @@ func (f *fixture) stuck() string {
 	return out.RunID
 }
 
+// afterFailed is an approval after which the customer's code failed.
+func (f *fixture) afterFailed() string {
+	f.t.Helper()
+	id := f.request(reportBody).RunID
+	f.route(id)
+	f.receive(id, flow.ActionApprove, bob.Actor)
+	approval := f.run(id).Signals[0].ID
+	f.change(id, func(flow.Run) flow.Input { return flow.Decide{SignalID: approval, Hooks: []string{"after_approve"}} })
+	f.change(id, func(flow.Run) flow.Input {
+		failure := flow.FailureOf(flow.Errorf(flow.CodeHandler, "after_approve: it broke"))
+		return flow.After{EventID: approval, Result: flow.Result{Invoked: true, Error: &failure}}
+	})
+	return id
+}
+
 // carry has the requests that follow carry a token of another bot, whose owner
 // is Bob unless it says otherwise.
 func (f *fixture) carry(t store.Token) {

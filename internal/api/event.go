@@ -57,7 +57,7 @@ func history(r flow.Run) []events.RunEvent {
 	for _, e := range r.Events {
 		status := events.EventSuccess
 		var failure *flow.Failure
-		if len(e.Errors) > 0 {
+		if len(e.Errors) > 0 && (e.State != flow.StateCompleted || !r.Overcome(e)) {
 			failure = &e.Errors[0]
 			if e.State != flow.StateCompleted {
 				status = events.EventError

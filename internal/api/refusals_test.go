@@ -239,6 +239,7 @@ func refusals() []refusal {
 		again("a token for other flows", `{"run_id":"{run}"}`, as((*fixture).stuck, store.Token{Flows: []string{"run-report"}}), 403, flow.CodeForbidden),
 		again("a token for other people", `{"run_id":"{run}"}`, as((*fixture).stuck, store.Token{People: []string{"bob@example.com"}}), 403, flow.CodeForbidden),
 		again("a token whose owner can't be looked up", `{"run_id":"{run}"}`, as((*fixture).stuck, store.Token{Owner: askInVain}), 503, flow.CodeLookup),
+		again("a token for other flows, of what failed after an approval", `{"run_id":"{run}"}`, as((*fixture).afterFailed, store.Token{Flows: []string{"prod-access"}}), 403, flow.CodeForbidden),
 		again("a large body", `{"run_id":"`+strings.Repeat("x", 1<<20)+`"}`, nil, 413, flow.CodeTooLarge),
 		{name: "retry: a form", path: "/events/retry", body: "run_id=x", edit: header("Content-Type", "application/x-www-form-urlencoded"), status: 415, code: flow.CodeMediaType},
 		{name: "retry: no token", path: "/events/retry", body: `{}`, edit: func(r *http.Request) { r.Header.Del("Authorization") }, status: 401, code: flow.CodeUnauthenticated},

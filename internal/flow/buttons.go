@@ -105,7 +105,7 @@ func (r *Run) Stuck() bool {
 }
 
 func (r *Run) retriable() bool {
-	return r.Stuck() && !r.removing() || r.Error != nil && r.Error.Step == EventDeescalate
+	return r.Stuck() && !r.removing() || r.Error != nil && r.Error.Step == EventDeescalate || len(r.StuckAfter()) > 0
 }
 
 // asksForMore tells whether there is more time to be decided.

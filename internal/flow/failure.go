@@ -1,7 +1,7 @@
 package flow
 
 import (
-	"maps"
+	"errors"
 	"slices"
 	"time"
 )
@@ -113,10 +113,26 @@ func backOff(attempts int, first, most time.Duration) time.Duration {
 	return first
 }
 
-// Retry is a person asking for a failed step to be tried again now.
+// Retry is a person asking for what failed to be tried again now: a step, and customers'
+// code that was to run after events.
 type Retry struct{ Actor Actor }
 
 func (in Retry) apply(r *Run, now time.Time) error {
+	if removal := r.Error != nil && r.Error.Step == EventDeescalate; removal || len(r.StuckAfter()) == 0 {
+		return in.step(r, now) // who may hurry a removal may not therefore run something else
+	}
+	if r.Size > MaxRunBytes {
+		return full
+	}
+	r.callAgain(in.Actor, now)
+	if err := in.step(r, now); !errors.Is(err, ErrUnchanged) {
+		return err
+	}
+	return nil
+}
+
+// step has the run's failed step tried again.
+func (in Retry) step(r *Run, now time.Time) error {
 	if r.Error == nil {
 		return ErrUnchanged
 	}
@@ -136,14 +152,7 @@ func (in Retry) apply(r *Run, now time.Time) error {
 			return err
 		}
 	}
-	r.amend(failed, func(e *Event) {
-		e.Fields = maps.Clone(e.Fields)
-		if e.Fields == nil {
-			e.Fields = map[string]any{}
-		}
-		e.Fields[KeyRetriedBy] = in.Actor.Display()
-		e.Fields[KeyRetriedAt] = now.Format(time.RFC3339Nano)
-	})
+	r.amend(failed, func(e *Event) { e.retriedBy(in.Actor, now) })
 	if r.Access.Live() && r.Access.Untold != nil {
 		r.Access.Untold = &Untold{}
 	}
@@ -178,7 +187,9 @@ func (in Retry) apply(r *Run, now time.Time) error {
 // Overcome tells whether what an event says has failed is over, since it worked later.
 func (r *Run) Overcome(failed Event) bool {
 	if !failed.Failed() {
-		return false
+		_, retried := failed.Fields[KeyRetriedBy]
+		waits := slices.ContainsFunc(r.After, func(a AfterCall) bool { return a.EventID == failed.ID && a.Failed })
+		return retried && len(failed.Errors) > 0 && !waits // what had failed after it
 	}
 	switch failed.Name {
 	case EventRequest, EventRequestForward, EventRequestExpire:

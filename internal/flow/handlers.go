@@ -99,6 +99,11 @@ type Coming struct {
 type AfterCall struct {
 	EventID string    `json:"event_id"`
 	Event   EventName `json:"event"`
+	// Failed says that it has failed, and Stuck that it waits for somebody to press
+	// Retry. Invoked is that the function worked, and only the hook did not.
+	Failed  bool `json:"failed,omitempty"`
+	Stuck   bool `json:"stuck,omitempty"`
+	Invoked bool `json:"invoked,omitempty"`
 }
 
 // Keep saves what customers' code answered, before it is applied: for a signal,
@@ -151,7 +156,8 @@ func (r *Run) ResultFor(eventID string) *Result {
 	return nil
 }
 
-// After records what customers' code, run after an event, came to.
+// After records what customers' code, run after an event, came to. Where it failed, it
+// waits for [Retry].
 type After struct {
 	EventID string
 	Result  Result
@@ -162,20 +168,61 @@ func (in After) apply(r *Run, _ time.Time) error {
 	if i < 0 {
 		return ErrUnchanged
 	}
-	name := HookAfter(r.After[i].Event)
-	r.After = slices.Delete(r.After, i, i+1)
-	if len(in.Result.Output) == 0 && in.Result.Error == nil {
+	call := r.After[i]
+	if call.Stuck {
+		return ErrUnchanged // an earlier execution's
+	}
+	failure := in.Result.Error
+	if failure == nil {
+		r.After = slices.Delete(r.After, i, i+1)
+	} else {
+		r.After[i].Failed, r.After[i].Stuck = true, true
+		r.After[i].Invoked = call.Invoked || in.Result.Invoked && failure.Handler != ""
+	}
+	if len(in.Result.Output) == 0 && failure == nil && !call.Failed {
 		return nil // nothing to tell
 	}
 	r.amend(in.EventID, func(e *Event) {
 		if len(in.Result.Output) > 0 {
-			e.Output = addOutput(name, clipOutput(in.Result.Output), e.Output)
+			e.Output = addOutput(HookAfter(call.Event), clipOutput(in.Result.Output), e.Output)
 		}
-		if in.Result.Error != nil {
-			e.Errors = append(slices.Clone(e.Errors), *in.Result.Error)
+		if failure != nil {
+			e.Errors = slices.Clone(e.Errors)
+			if call.Failed { // once more, or otherwise
+				e.Errors = e.Errors[:len(e.Errors)-1]
+			}
+			e.Errors = append(e.Errors, *failure)
 		}
 	})
 	return nil
+}
+
+// StuckAfter lists the events after which customers' code has failed that waits for
+// Retry.
+func (r *Run) StuckAfter() []string {
+	var events []string
+	for _, a := range r.After {
+		if a.Stuck {
+			events = append(events, a.EventID)
+		}
+	}
+	return events
+}
+
+// callAgain has all that failed after events run once more.
+func (r *Run) callAgain(who Actor, now time.Time) {
+	for _, id := range r.StuckAfter() {
+		r.amend(id, func(e *Event) { e.retriedBy(who, now) })
+	}
+	for i := range r.After {
+		r.After[i].Stuck = false
+	}
+}
+
+// retriedBy notes who has had it tried again what the event says has failed.
+func (e *Event) retriedBy(who Actor, now time.Time) {
+	e.set(KeyRetriedBy, who.Display())
+	e.set(KeyRetriedAt, now.Format(time.RFC3339Nano))
 }
 
 // then notes that a hook is to be told of an event, if the flow has it.

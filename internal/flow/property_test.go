@@ -165,7 +165,7 @@ func (w *world) draw(t *rapid.T) Input {
 		Reject{SignalID: id, Reason: failure},
 		Refuse{SignalID: id, Reason: failure, Ignored: rapid.Bool().Draw(t, "ignored")},
 		Decide{SignalID: id, Hooks: w.hooks(t), Dropped: w.dropped(t), Ruling: w.ruling(t), Required: rapid.IntRange(0, 2).Draw(t, "in force"), Vouched: w.vouched(t)},
-		After{EventID: id, Result: result},
+		After{EventID: id, Result: result}, After{EventID: id, Result: Result{Output: result.Output, Error: &failure}},
 		Forward{SignalID: id, Ruling: w.ruling(t), Hooks: w.hooks(t)},
 		Delivered{Tier: tier},
 		Spare{Owner: owner, Reason: failure}, Dismiss{Reason: failure},

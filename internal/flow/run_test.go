@@ -212,7 +212,7 @@ func wholeRun() Run {
 		ID: r.nextID(), Action: ActionExtendRequest, Actor: requester, Channel: ChannelSlack, At: now, Seconds: 1800, Owner: &second, Extension: r.Extension.EventID,
 	})
 	r.Error = failure
-	r.After = []AfterCall{{EventID: approved, Event: EventApprove}}
+	r.After = []AfterCall{{EventID: approved, Event: EventApprove, Failed: true, Stuck: true, Invoked: true}}
 	r.Signals = append(r.Signals, Signal{ID: r.nextID(), Action: ActionUndeliverable, Actor: System, Channel: ChannelInternal, At: now, Tier: 1, Message: "no such user", Result: &Result{Output: json.RawMessage(`{}`)}})
 	r.Tiers[1].Undeliverable = "no such user"
 	r.Access.Removal.Owner, r.Access.Removal.Until = "worker", now.Add(time.Minute)

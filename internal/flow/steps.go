@@ -159,11 +159,12 @@ func (r *Run) Passing() bool {
 }
 
 // AfterDue is the next of what is to run after an event. What follows a
-// request waits for its message, what follows a form for the hook before it.
+// request waits for its message, what follows a form for the hook before it, and what
+// has failed for somebody to press Retry.
 func (r *Run) AfterDue() (AfterCall, bool) {
 	for _, a := range r.After {
 		asking := a.Event == EventRequest && r.Status == Requested && r.Tier == 0 && len(r.Tiers) > 0
-		if a.Event == EventPrompt && r.awaitsHook() {
+		if a.Stuck || a.Event == EventPrompt && r.awaitsHook() {
 			continue
 		}
 		if !asking || r.Tiers[0].Delivered || r.Tiers[0].Undeliverable != "" {

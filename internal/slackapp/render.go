@@ -168,7 +168,7 @@ func (c *card) request() string {
 // answered shows what came of what ran with the approval.
 func (c *card) answered() {
 	e, ok := c.Last(flow.EventApprove)
-	if rows := results(e); ok && c.ApprovalOnly && len(rows) > 0 {
+	if rows := results(e); ok && len(rows) > 0 {
 		c.page.add(section("*Result*"))
 		c.page.rows(rows)
 	}
@@ -320,7 +320,7 @@ func (c *card) said() []row {
 		if reason, _ := e.Fields[flow.FieldNameReason].(string); reason != "" && e.Channel == flow.ChannelSDK {
 			out = append(out, row{"Reason of the rule", plain(reason, c.longest())})
 		}
-		if e.Name == flow.EventApprove && e.State == flow.StateCompleted && len(e.Errors) > 0 {
+		if e.Name == flow.EventApprove && e.State == flow.StateCompleted && len(e.Errors) > 0 && !c.Overcome(e) {
 			out = append(out, row{"What went wrong", plain(problems(e.Errors), c.longest())})
 		}
 	}
@@ -460,6 +460,9 @@ func (c *card) state() string {
 		if review := c.review(); review != "" {
 			lines = append(lines, review)
 		}
+	}
+	if len(c.StuckAfter()) > 0 {
+		line("⚠️ *What was to run after it failed*. Retry runs it again.")
 	}
 	return strings.Join(lines, "\n")
 }

@@ -277,6 +277,11 @@ func TestRender(t *testing.T) {
 	stories["after-result"] = &story{t: t, r: after.r}
 	stories["after-failed"] = after.do(flow.After{EventID: after.last(), Result: flow.Result{Error: &flow.Failure{Code: flow.CodeHandler, Message: "after_approve: it broke"}}})
 
+	again := report(t).click(flow.ActionApprove, b, "").decide().click(flow.ActionApprove, c, "")
+	again.do(flow.Decide{SignalID: again.r.Signals[0].ID, Hooks: []string{"after_approve"}})
+	again.do(flow.After{EventID: again.last(), Result: flow.Result{Error: &flow.Failure{Code: flow.CodeHandler, Message: "after_approve: it broke"}}})
+	stories["after-again"] = again.do(flow.Retry{Actor: person(carol, "Carol")}).do(flow.After{EventID: again.last(), Result: flow.Result{Output: json.RawMessage(`{"rows":12}`)}})
+
 	auto := &story{t: t, now: start}
 	auto.do(flow.Start{ID: flow.RunIDFrom("sym", "story"), Flow: accessFlow(), Requester: person(alice, "Alice"), Source: flow.ChannelSlack, Prompted: true})
 	submission, err := accessFlow().Submit(map[string]any{"target_id": "orders-db", "reason": "x", "duration": "1h"})

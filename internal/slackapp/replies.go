@@ -37,6 +37,8 @@ func (c *card) over(e flow.Event) string {
 	switch tries := c.Tries(e.Name); {
 	case missed(e):
 		return "It was granted again since."
+	case !e.Failed():
+		return "It was run again, and worked."
 	case e.Name == flow.EventEscalate || e.Name == flow.EventDeescalate:
 		return "It worked at the " + ordinal(tries+1) + " attempt."
 	}
@@ -104,7 +106,10 @@ func (c *card) news(e flow.Event) string {
 		text = "⚠️ *What was to run after it failed*."
 	}
 	if over := c.over(e); over != "" {
-		text, again = "✅ "+strings.TrimPrefix(text, "⚠️ "), over
+		if trouble, ok := strings.CutPrefix(text, "⚠️ "); ok {
+			text = "✅ " + trouble
+		}
+		again = over
 	}
 	c.page.add(section(strings.Join(append([]string{strings.TrimSpace(text + " " + again)}, leftovers(e)...), "\n")))
 	var rows []row
@@ -135,7 +140,7 @@ func (c *card) outcome(e flow.Event) string {
 	if reason, _ := e.Fields[flow.FieldNameReason].(string); reason != "" && e.Channel == flow.ChannelSDK {
 		rows = append(rows, row{"Reason of the rule", plain(reason, maxValue)})
 	}
-	said := e.Fields[flow.KeyDecisionMessage] == problems(e.Errors) || e.Name == flow.EventEscalate && c.failedParts()
+	said := !e.Failed() && c.Overcome(e) || e.Fields[flow.KeyDecisionMessage] == problems(e.Errors) || e.Name == flow.EventEscalate && c.failedParts()
 	if len(e.Errors) > 0 && !said {
 		rows = append(rows, row{"What went wrong", plain(problems(e.Errors), maxValue)})
 	}
@@ -177,7 +182,7 @@ func (c *card) outcome(e flow.Event) string {
 		text = "⏭️ Your request for " + what + " has been passed on to the next to decide."
 	case e.Name == flow.EventApprove && e.State != flow.StateCompleted:
 		text = "☑️ " + mention(e.Actor) + " approved your request for " + what + ". It needs more approvals."
-	case e.Name == flow.EventApprove && len(e.Errors) > 0:
+	case e.Name == flow.EventApprove && len(e.Errors) > 0 && !c.Overcome(e):
 		text = "⚠️ " + mention(e.Actor) + " *approved* your request for " + what + ", but what was to run then *failed*."
 	case e.Name == flow.EventApprove && e.Channel == flow.ChannelSDK && len(e.Errors) == 0:
 		text = "✅ A rule of the flow *approved* your request for " + what + "."
@@ -407,7 +412,7 @@ func (c *card) trouble() string {
 	var last flow.Event
 	open := false
 	for _, e := range c.Events {
-		if over := c.Overcome(e) || c.Final(); workflow.IsTrouble(e) && (!over || !open) {
+		if over := c.Overcome(e) || c.Final() && !slices.Contains(c.StuckAfter(), e.ID); workflow.IsTrouble(e) && (!over || !open) {
 			last, open = e, !over
 		}
 	}

@@ -162,15 +162,16 @@ func containsFold(list []string, s string) bool {
 // does. A token may do so where it may ask for the same; a removal is for every
 // token to hurry, because taking away is the safe side. It returns the run and
 // the id of the event that the client knows the failure by: that of the signal
-// that waits, or of the failed attempts. The error has flow.CodeNothingFailed if
+// that waits, of the failed attempts, or of what code of the customer failed after. The error has flow.CodeNothingFailed if
 // there is nothing to try again.
 func (s Submit) RetryByAPI(ctx context.Context, runID string, bot flow.Actor, token store.Token) (flow.Run, string, error) {
 	var eventID string
 	r, err := s.Runs.Change(ctx, runID, s.Now, func(r flow.Run) (flow.Input, error) {
-		if r.Error == nil {
+		after := r.StuckAfter()
+		if r.Error == nil && len(after) == 0 {
 			return nil, flow.Errorf(flow.CodeNothingFailed, "nothing of this run waits to be tried again; it is %s", r.Status)
 		}
-		if r.Error.Step != flow.EventDeescalate {
+		if r.Error == nil || r.Error.Step != flow.EventDeescalate {
 			if err := forRun(token, bot, r); err != nil {
 				return nil, err
 			}
@@ -178,7 +179,11 @@ func (s Submit) RetryByAPI(ctx context.Context, runID string, bot flow.Actor, to
 				return nil, err
 			}
 		}
-		eventID = cmp.Or(r.Error.SignalID, r.Error.EventID)
+		if r.Error == nil {
+			eventID = after[0]
+		} else {
+			eventID = cmp.Or(r.Error.SignalID, r.Error.EventID)
+		}
 		return flow.Retry{Actor: bot}, nil
 	})
 	return r, eventID, err

@@ -110,14 +110,15 @@ func (a Approval) onApprove(ctx context.Context, f *flow.Flow, r flow.Run, signa
 }
 
 // after calls the function and the hook that the flow has for an event that is
-// stored. Their failures are reported, and change nothing.
+// stored. Their failures are reported, and change nothing; Retry has them called again,
+// with the same id, but for a function that has worked.
 func (a Approval) after(ctx context.Context, r flow.Run, call flow.AfterCall) (flow.Run, error) {
 	f, err := a.Flows.Version(ctx, r.Flow, r.FlowVersion)
 	if err != nil {
 		return r, err
 	}
 	var result flow.Result
-	if call.Event == flow.EventApprove && f.Params.AfterApprove != nil {
+	if call.Event == flow.EventApprove && f.Params.AfterApprove != nil && !call.Invoked {
 		result = a.invoke(ctx, f.Params.AfterApprove, r, call.EventID, r.Approver(), "after_approve")
 	}
 	if e, ok := r.Event(call.EventID); ok {

@@ -3,6 +3,7 @@ package workflow_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -227,6 +228,49 @@ func TestDecide_Functions(t *testing.T) {
 		}
 		if r.Error != nil || !r.Due.IsZero() {
 			t.Errorf("error %+v, due %s", r.Error, r.Due)
+		}
+	})
+	t.Run("AfterApproveRunAgain", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, approvalFlow, func(f *flow.Flow) {
+			f.Params.OnApprove = nil
+			f.Params.AfterApprove = &flow.LambdaCall{ARN: "after", Payload: map[string]any{"key": "event.id"}}
+		})
+		w.functions.answers["after"] = []answer{{err: failed}, {err: failed}}
+		id := w.ask(asker, "a")
+		w.click(id, flow.ActionApprove, first)
+		r := w.want(id, flow.Approved)
+		e := last(t, r, flow.EventApprove)
+		once := fmt.Sprintf("after {%q:%q}", "key", e.ID)
+		w.pass(5 * time.Minute)
+		if got := strings.Join(w.functions.asked, "; "); got != once || len(r.StuckAfter()) != 1 {
+			t.Fatalf("asked %s, which waits for Retry: %v", got, r.StuckAfter())
+		}
+		gone := first
+		gone.Role = store.RoleDeactivated
+		for _, who := range []store.User{second, gone} {
+			if _, err := w.submit.Retry(t.Context(), id, who); flow.CodeOf(err) != flow.CodeForbidden {
+				t.Errorf("Retry by %s (%s): %v", who.Display(), who.Role, err)
+			}
+		}
+		for i, who := range []store.User{first, asker} {
+			_, err := w.submit.Retry(t.Context(), id, who)
+			must(t, err)
+			_, err = w.submit.Retry(t.Context(), id, who) // a double click
+			must(t, err)
+			w.settle()
+			if got := strings.Join(w.functions.asked, "; "); got != once+strings.Repeat("; "+once, i+1) {
+				t.Errorf("asked %s", got)
+			}
+		}
+		r = w.want(id, flow.Approved)
+		e = last(t, r, flow.EventApprove)
+		if !r.Overcome(e) || len(r.After) > 0 || string(e.Output) != `{"after_approve":{"ok":true}}` || e.Fields[flow.KeyRetriedBy] != asker.Display() {
+			t.Errorf("it worked, and the event is %+v", e)
+		}
+		before := r.Rev
+		if _, err := w.submit.Retry(t.Context(), id, first); err != nil || w.run(id).Rev != before {
+			t.Errorf("a Retry of nothing: %v", err)
 		}
 	})
 	t.Run("NoJSON", func(t *testing.T) {

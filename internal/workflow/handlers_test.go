@@ -712,4 +712,37 @@ func TestHandlers_BesideFunction(t *testing.T) {
 	if e := last(t, r, flow.EventApprove); string(e.Output) != `{"after_approve":{"ok":true},"on_approve":{"ok":true}}` || len(e.Errors) != 1 || e.Errors[0].Handler != "after_approve" {
 		t.Errorf("event %+v", e)
 	}
+	_, err := w.submit.Retry(t.Context(), id, first) // of the hook: the function has worked
+	must(t, err)
+	w.settle()
+	w.wantAsked("0003: on_approve", "0003: after_approve", "0003: after_approve")
+	if r = w.run(id); len(w.functions.asked) != 2 || len(r.After) > 0 {
+		t.Errorf("functions were asked %v, and %+v is still to run", w.functions.asked, r.After)
+	}
+}
+
+// TestHandlers_afterRunAgain: a hook that failed after an approval keeps access from
+// nothing, and is called again, with the same event, when somebody presses Retry.
+func TestHandlers_afterRunAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, defines("after_approve"))
+	w.handlers.says["after_approve"] = []says{raised("after_approve"), raised("after_approve")}
+	id := w.ask(asker, "a")
+	w.click(id, flow.ActionApprove, first)
+	w.want(id, flow.Escalated)
+	w.wantAsked("0003: after_approve")
+	if _, err := w.submit.Retry(t.Context(), id, second); flow.CodeOf(err) != flow.CodeForbidden {
+		t.Errorf("by somebody else: %v", err)
+	}
+	for i, who := range []store.User{first, asker} {
+		_, err := w.submit.Retry(t.Context(), id, who)
+		must(t, err)
+		w.settle()
+		w.wantAsked(slices.Repeat([]string{"0003: after_approve"}, i+2)...)
+	}
+	r := w.want(id, flow.Escalated)
+	if e := last(t, r, flow.EventApprove); !r.Overcome(e) || len(r.After) > 0 {
+		t.Errorf("it worked, and is %+v, with %+v to run", e, r.After)
+	}
+	w.wantPresent(askerHas)
 }
