@@ -14,6 +14,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/slackapp"
 )
 
 // options are what can be set of a deployment: as CDK context, either for once
@@ -38,6 +39,7 @@ import (
 //	                           and not one by one, if there are more than the policies of a role can list
 //	reservedConcurrency none   how many executions Lambda keeps for removal and access, and lets them have at most, such as
 //	                           removal:100,access:50; fails where the account's limit would leave less than 100 to all others
+//	slackCommand    /sym       what people type in Slack; two deployments in one workspace need two
 //	kmsKey          none       key of AWS KMS that encrypts table, buckets, queues, topic, logs and secrets: its ARN, or
 //	                           create for one that the stack makes; else they are encrypted by keys of AWS
 //	secretKeys      none       ARNs of the keys of KMS that secrets of the configuration are under, with commas between them
@@ -55,6 +57,7 @@ type options struct {
 	reservedConcurrency      reservation
 	kmsKey                   string // "", createKey or an ARN
 	secretKeys               string // see keys
+	slackCommand             string
 	set                      string // see given
 }
 
@@ -143,6 +146,7 @@ func parseOptions(given map[string]any) (options, error) {
 			r.fault("functionPatterns", "%s takes in our own functions, %s*: begin it with more of the names of yours", p, own)
 		}
 	}
+	o.slackCommand = r.text("slackCommand", slackapp.OwnCommand, "write a command such as /access, with up to 31 small letters, digits, - and _", slackapp.Commands.MatchString)
 	o.kmsKey = r.text("kmsKey", "", "write create, or the ARN of a key, such as arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab (no alias)", func(s string) bool {
 		return s == createKey || keyPattern.MatchString(s)
 	})

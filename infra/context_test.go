@@ -17,7 +17,7 @@ func TestOptionsUnset(t *testing.T) {
 	got, err := parseOptions(map[string]any{"@aws-cdk/core:checkSecretUsage": true, "aws:cdk:enable-path-metadata": true})
 	want := options{
 		name: "sym-flows", org: "sym", flows: "flows", architecture: architecture{"arm64", "arm64"},
-		logRetention: 90, rateLimit: 50, burstLimit: 100,
+		logRetention: 90, rateLimit: 50, burstLimit: 100, slackCommand: "/sym",
 	}
 	if err != nil || got != want {
 		t.Errorf("%+v, %v", got, err)
@@ -58,7 +58,7 @@ func TestOptions(t *testing.T) {
 			context: map[string]any{
 				"org": "acme", "architecture": "x86_64", "endpointUrl": "http://host.docker.internal:4566", "alarmEmail": "ops@example.com",
 				"logRetention": "30", "auditRetention": "400", "objectLock": "compliance:365", "rateLimit": "7", "burstLimit": 9.0, "region": "eu-central-1",
-				"reservedConcurrency": "removal:100,access:50",
+				"reservedConcurrency": "removal:100,access:50", "slackCommand": "/access",
 			},
 			want: map[string]string{
 				"SlackFunction Architectures":                            `["x86_64"]`,
@@ -78,6 +78,9 @@ func TestOptions(t *testing.T) {
 				"RemovalFunction ReservedConcurrentExecutions":                "100",
 				"AccessFunction ReservedConcurrentExecutions":                 "50",
 				"SlackFunction ReservedConcurrentExecutions":                  "null",
+				"SlackFunction Environment Variables SLACK_COMMAND":           "/access",
+				"NotifyFunction Environment Variables SLACK_COMMAND":          "/access",
+				"SweepFunction Environment Variables SLACK_COMMAND":           "null",
 				"AuditBucket LifecycleConfiguration Rules 0 ExpirationInDays": "null",
 			},
 		},
@@ -149,6 +152,8 @@ func TestOptionsFaults(t *testing.T) {
 		{"burstLimit", "none", "1 or more"},
 		{"withoutRequests", "yes", "write true or false"},
 		{"functionPatterns", "grant-*", "write ARNs such as"},
+		{"slackCommand", "access", "write a command such as /access"},
+		{"slackCommand", "/Access", "write a command such as /access"},
 		{"kmsKey", "alias/mine", "write create, or the ARN of a key"},
 		{"kmsKey", "arn:aws:kms:us-east-1:123456789012:alias/mine", "write create, or the ARN of a key"},
 		{"kmsKey", "true", "write create, or the ARN of a key"},

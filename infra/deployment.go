@@ -132,6 +132,7 @@ func (d *deployment) addOutputs() {
 	d.output("SlackInteractionsUrl", url+"/slack/interactions", "Slack app: request URL of interactivity and shortcuts")
 	d.output("SlackOptionsUrl", url+"/slack/options", "Slack app: options load URL of select menus")
 	d.output("SlackEventsUrl", url+"/slack/events", "Slack app: request URL of event subscriptions")
+	d.output("SlackCommand", d.options.slackCommand, "Slack app: its slash command")
 	d.output("SlackSecretArn", *d.slackSecret.Ref(), "Secret to set: JSON with bot_token and, unless left out, team_id")
 	d.output("SlackSigningSecretArn", *d.slackSigningSecret.Ref(), "Secret to set: the Slack app's signing secret")
 	d.output("TableName", *d.table.Ref(), "Table with all runs, grants and flows")

@@ -15,6 +15,7 @@ import (
 
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/sdk"
+	"github.com/symflows/symflows/internal/slackapp"
 )
 
 // functionNames are the folders of functions/ that run in AWS.
@@ -158,7 +159,11 @@ func (d *deployment) addFunction(name, folder, qualified string, rights []right,
 	asset := awss3assets.NewAsset(d.stack, jsii.String(title(name)+"Code"), &awss3assets.AssetProps{Path: jsii.String(code(d.built, folder))})
 	d.digests[name] = asset.AssetHash()
 	runtime, handler := "provided.al2023", "bootstrap"
-	env := config.Settings{Org: d.options.org, LogFormat: "json", AWS: settings}.Env()
+	s := config.Settings{Org: d.options.org, LogFormat: "json", AWS: settings}
+	if (name == "slack" || name == "notify") && d.options.slackCommand != slackapp.OwnCommand { // which name it to people
+		s.Slack.Command = d.options.slackCommand
+	}
+	env := s.Env()
 	if folder == pythonFunction { // customers' code sees no setting of ours
 		runtime, handler, env = pythonRuntime, "main.handler", map[string]string{}
 	}

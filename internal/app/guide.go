@@ -44,7 +44,7 @@ func inhabitants(ctx context.Context, flows *store.Flows) (slacksim.Inhabitants,
 
 // firstSteps tells newcomers what to do first in a simulated workspace, in mrkdwn:
 // with an access flow of those in force, if there is one.
-func firstSteps(ctx context.Context, flows *store.Flows, in slacksim.Inhabitants) ([]string, error) {
+func firstSteps(ctx context.Context, flows *store.Flows, in slacksim.Inhabitants, command string) ([]string, error) {
 	f, err := exampleFlow(ctx, flows)
 	if err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func firstSteps(ctx context.Context, flows *store.Flows, in slacksim.Inhabitants
 	if f == nil {
 		return []string{"*There is no flow* that can be asked for in Slack: write one (docs/flows.md), and start Sym Flows again."}, nil
 	}
-	ask := "*As " + asker.Name + ",* send `/sym req " + f.Name + "` below, and fill in the form"
+	ask := "*As " + asker.Name + ",* send `" + command + " req " + f.Name + "` below, and fill in the form"
 	for _, field := range f.Params.PromptFields {
 		if field.Name == flow.FieldNameDuration && len(field.AllowedValues) > 0 {
 			ask += ": the shortest time, " + field.AllowedValues[0] + ", is enough"

@@ -20,6 +20,7 @@ func manifest(args []string, out io.Writer) error {
 	outputs := set.String("outputs", "cdk.out/outputs.json", "what make deploy has written")
 	socket := set.Bool("socket", false, "for Socket Mode, which needs no URL")
 	steps := set.Bool("steps", false, "with the steps of Workflow Builder, which Slack has in paid workspaces")
+	command := set.String("command", "", "slash command of the app, such as /access (default: output SlackCommand in -outputs, or "+slackapp.OwnCommand+")")
 	asJSON := set.Bool("json", false, "as JSON, which Slack's API takes (apps.manifest.create); without the reasons for the scopes")
 	if err := parse(set, args); err != nil {
 		return err
@@ -30,7 +31,13 @@ func manifest(args []string, out io.Writer) error {
 			return fmt.Errorf("%w; or give -url, or -socket", err)
 		}
 	}
-	made := slackapp.NewManifest(slackapp.ManifestOptions{URL: *url, Steps: *steps})
+	if *command == "" && !*socket {
+		*command, _ = output(*outputs, "SlackCommand") // which a deployment with another one has
+	}
+	if *command != "" && !slackapp.Commands.MatchString(*command) {
+		return fmt.Errorf("%q is no slash command: write one such as /access, with up to 31 small letters, digits, - and _", *command)
+	}
+	made := slackapp.NewManifest(slackapp.ManifestOptions{URL: *url, Steps: *steps, Command: *command})
 	if *asJSON {
 		encoder := json.NewEncoder(out)
 		encoder.SetIndent("", "  ")

@@ -28,12 +28,14 @@ func TestManifest_Addresses(t *testing.T) {
 	t.Parallel()
 	const api = "https://abc123.execute-api.eu-central-1.amazonaws.com"
 	for _, test := range []struct {
-		args []string
-		at   string
+		args          []string
+		at            string
+		command, name string
 	}{
-		{[]string{"-socket"}, ""},
-		{[]string{"-url", api}, api},
-		{[]string{"-url", api + "/"}, api},
+		{[]string{"-socket"}, "", "/sym", "Sym"},
+		{[]string{"-url", api}, api, "/sym", "Sym"},
+		{[]string{"-url", api + "/"}, api, "/sym", "Sym"},
+		{[]string{"-url", api, "-command", "/access"}, api, "/access", "Sym-access"},
 	} {
 		var m slackapp.Manifest
 		if err := json.Unmarshal(manifestAs(t, append(test.args, "-json")...), &m); err != nil {
@@ -46,7 +48,7 @@ func TestManifest_Addresses(t *testing.T) {
 			return test.at + path
 		}
 		in, commands := m.Settings.Interactivity, m.Features.Commands
-		if len(commands) != 1 || commands[0].Command != "/sym" || commands[0].Url != address("/slack/commands") {
+		if len(commands) != 1 || commands[0].Command != test.command || m.Display.Name != test.name || m.Features.Bot.DisplayName != test.name || commands[0].Url != address("/slack/commands") {
 			t.Errorf("%q: commands %+v", test.args, commands)
 		}
 		if !in.IsEnabled || in.RequestUrl != address("/slack/interactions") || in.MessageMenuOptionsUrl != address("/slack/options") {

@@ -32,15 +32,19 @@ func (l *Local) simulate(ctx context.Context, flows *store.Flows) (*slacksim.Sim
 	if host, _, _ := net.SplitHostPort(l.listener.Addr().String()); !net.ParseIP(host).IsLoopback() {
 		return nil, config.Slack{}, fmt.Errorf("the simulated Slack lets anybody be anyone, so it is served to this machine only: listen on 127.0.0.1, not %s, or connect a real Slack", host)
 	}
-	made := config.Slack{BotToken: "xoxb-" + rand.Text(), SigningSecret: rand.Text(), APIURL: l.URL + "/api"}
+	made := config.Slack{BotToken: "xoxb-" + rand.Text(), SigningSecret: rand.Text(), APIURL: l.URL + "/api", Command: l.options.Settings.Slack.Command}
 	there, err := inhabitants(ctx, flows)
 	if err != nil {
 		return nil, made, err
 	}
-	if l.guide, err = firstSteps(ctx, flows, there); err != nil {
+	if l.guide, err = firstSteps(ctx, flows, there, cmp.Or(made.Command, slackapp.OwnCommand)); err != nil {
 		return nil, made, err
 	}
-	app := slackapp.NewManifest(slackapp.ManifestOptions{Steps: true})
+	app := slackapp.NewManifest(slackapp.ManifestOptions{Steps: true, Command: made.Command})
+	var commands []string
+	for _, c := range app.Features.Commands {
+		commands = append(commands, c.Command)
+	}
 	var shortcuts []slacksim.Shortcut
 	for _, s := range app.Features.Shortcuts {
 		shortcuts = append(shortcuts, slacksim.Shortcut{Name: s.Name, CallbackID: s.CallbackID, OnMessages: s.Type == slack.MessageShortcut})
@@ -49,7 +53,7 @@ func (l *Local) simulate(ctx context.Context, flows *store.Flows) (*slacksim.Sim
 		People: there.People, Groups: there.Groups, Channels: there.Channels,
 		SigningSecret: made.SigningSecret, BotToken: made.BotToken, AppURL: l.URL, BaseURL: l.URL,
 		Clock: l.options.Clock, Time: simulationTime{l.clock, l}, Logger: l.options.Log,
-		Shortcuts: shortcuts, Scopes: app.OAuth.Scopes.Bot, Events: app.Settings.EventSubscriptions.BotEvents,
+		Commands: commands, Shortcuts: shortcuts, Scopes: app.OAuth.Scopes.Bot, Events: app.Settings.EventSubscriptions.BotEvents,
 		Records: &auditPanel{files: l.Audit}, Access: l.access, End: l.endAccess, Drift: l.drift, Guide: l.guide,
 	})
 	if err != nil {

@@ -231,7 +231,7 @@ func TestGuide(t *testing.T) {
 		t.Error(got)
 	}
 	empty := &store.Flows{Store: &storetest.Memory{Now: time.Now}}
-	if got, err := firstSteps(t.Context(), empty, in); err != nil || len(got) != 1 || !strings.HasPrefix(got[0], "*There is no flow*") {
+	if got, err := firstSteps(t.Context(), empty, in, "/sym"); err != nil || len(got) != 1 || !strings.HasPrefix(got[0], "*There is no flow*") {
 		t.Errorf("%q, %v", got, err)
 	}
 }

@@ -1,12 +1,14 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 
 	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/slackapp"
 )
 
 // welcome prints what to do next.
@@ -21,7 +23,7 @@ Sym Flows is up, with a simulated Slack. Open
 
 %s`, l.URL, inPlain(l.guide))
 	case config.SocketMode:
-		fmt.Fprintf(w, "\nSym Flows is up, in your Slack workspace by Socket Mode. Type \"/sym req\" there.\n")
+		fmt.Fprintf(w, "\nSym Flows is up, in your Slack workspace by Socket Mode. Type \"%s req\" there.\n", cmp.Or(l.options.Settings.Slack.Command, slackapp.OwnCommand))
 	case config.HTTPMode:
 		fmt.Fprintf(w, `
 Sym Flows is up. Let Slack reach %s under a public address, and

@@ -86,6 +86,7 @@ type Slack struct {
 	BotToken      string // SLACK_BOT_TOKEN
 	SigningSecret string // SLACK_SIGNING_SECRET: HTTP
 	APIURL        string // SLACK_API_URL: instead of Slack's own
+	Command       string // SLACK_COMMAND: what people type, if that is not /sym
 }
 
 // Mode is a way to a workspace.
@@ -129,6 +130,7 @@ func (s *Settings) variables() map[string]*string {
 		"SLACK_BOT_TOKEN":      &s.Slack.BotToken,
 		"SLACK_SIGNING_SECRET": &s.Slack.SigningSecret,
 		"SLACK_API_URL":        &s.Slack.APIURL,
+		"SLACK_COMMAND":        &s.Slack.Command,
 
 		"SYM_TABLE":                 &s.AWS.Table,
 		"SYM_STATE_MACHINE":         &s.AWS.StateMachine,

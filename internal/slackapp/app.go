@@ -50,6 +50,8 @@ type App struct {
 	// HandOn is for forms that handlers are asked about, so that Slack is answered
 	// at once. If it is nil, they are asked before the answer.
 	HandOn HandOn
+	// Command is what people type, if that is not [OwnCommand].
+	Command string
 	// Connected, if it is not nil, is called when Socket Mode has a connection.
 	Connected func()
 
@@ -129,8 +131,12 @@ func (a *App) Handler(signingSecret Secret) http.Handler {
 			if answer == nil {
 				return
 			}
-			w.Header().Set("Content-Type", "application/json")
-			if err := json.NewEncoder(w).Encode(answer); err != nil {
+			text, err := json.Marshal(answer)
+			if err == nil {
+				w.Header().Set("Content-Type", "application/json")
+				_, err = w.Write(calling(text, a.Command))
+			}
+			if err != nil {
 				a.Log.WarnContext(r.Context(), "answer to Slack was not sent", "error", err)
 			}
 		})

@@ -1,6 +1,7 @@
 package slackapp
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/slack-go/slack"
@@ -40,21 +41,35 @@ type ManifestOptions struct {
 	// Steps adds our steps of Workflow Builder. Slack has that in paid workspaces only,
 	// and wants the app to be one that organisations may install.
 	Steps bool
+	// Command is what people type; "" is [OwnCommand]. An app with another one has
+	// another name, too.
+	Command string
 }
+
+// name is what people see of the app.
+func (o ManifestOptions) name() string {
+	if o.Command == "" || o.Command == OwnCommand {
+		return "Sym"
+	}
+	return "Sym-" + strings.TrimPrefix(o.Command, "/")
+}
+
+// maxAppName is Slack's limit (docs.slack.dev/reference/app-manifest).
+const maxAppName = 35
 
 // NewManifest makes the manifest of an app.
 func NewManifest(o ManifestOptions) Manifest {
 	m := Manifest{
-		Display: slack.Display{Name: "Sym", Description: "Ask for access or an approval, and lose it again in time"},
+		Display: slack.Display{Name: fit(o.name(), maxAppName), Description: "Ask for access or an approval, and lose it again in time"},
 		Features: Features{
 			Home: AppHome{Home: true, Messages: true},
-			Bot:  slack.BotUser{DisplayName: "Sym", AlwaysOnline: true},
+			Bot:  slack.BotUser{DisplayName: o.name(), AlwaysOnline: true},
 			Shortcuts: []slack.Shortcut{
 				{Name: "Request access", Type: slack.GlobalShortcut, CallbackID: shortcutRequest, Description: "Ask for access or an approval"},
 				{Name: "Request access about this", Type: slack.MessageShortcut, CallbackID: shortcutAbout, Description: "Ask, with a link to this message as the reason"},
 			},
 			Commands: []slack.ManifestSlashCommand{{
-				Command: "/sym", Description: "Ask for access or an approval",
+				Command: cmp.Or(o.Command, OwnCommand), Description: "Ask for access or an approval",
 				UsageHint: "req [flow] | list | end [name] | show [name or id] | help",
 			}},
 		},

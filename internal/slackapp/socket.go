@@ -117,7 +117,7 @@ func (a *App) envelope(ctx context.Context, client *socketmode.Client, request s
 			a.Log.ErrorContext(ctx, "answer to Slack can't be encoded", "error", err)
 			return
 		}
-		payload = json.RawMessage(b)
+		payload = json.RawMessage(calling(b, a.Command))
 	}
 	if err := client.AckCtx(ctx, request.EnvelopeID, payload); err != nil {
 		a.Log.WarnContext(ctx, "envelope was not acknowledged", "error", err)

@@ -43,6 +43,7 @@ const LingerAtOnce = 50
 // Core is a store as the use cases see it, and what else all of them need.
 type Core struct {
 	Org      string
+	Command  string         // what people type in Slack, if that is not /sym
 	Clock    workflow.Clock // business time
 	Wall     Wall
 	Log      *slog.Logger
@@ -76,7 +77,7 @@ type Core struct {
 func New(settings config.Settings, s store.Store, clocks Clocks, log *slog.Logger) Core {
 	clock, wall := clocks.Business, clocks.Wall
 	c := Core{
-		Org: settings.Org, Clock: clock, Wall: wall, Log: log, Patience: settings.Patience,
+		Org: settings.Org, Command: settings.Slack.Command, Clock: clock, Wall: wall, Log: log, Patience: settings.Patience,
 		Runs: store.Runs{Store: s}, Grants: store.Grants{Store: s}, Sick: store.Sick{Store: s}, Flows: &store.Flows{Store: s},
 		Users: store.Users{Store: s}, Messages: store.Messages{Store: s},
 		Tokens: store.Tokens{Store: s, Org: settings.Org, Now: wall.Now},

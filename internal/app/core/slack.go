@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"time"
@@ -40,6 +41,11 @@ func (c Core) WaitingSlackHTTP() *http.Client {
 
 // SlackAPI builds the client of the workspace that the settings lead to.
 func SlackAPI(s config.Slack, client *http.Client, more ...slack.Option) *slack.Client {
+	if s.Command != "" {
+		way := *client
+		way.Transport = slackapp.Named{Next: cmp.Or(client.Transport, http.DefaultTransport), Command: s.Command}
+		client = &way
+	}
 	options := append([]slack.Option{slack.OptionHTTPClient(client)}, more...)
 	if s.AppToken != "" {
 		options = append(options, slack.OptionAppLevelToken(s.AppToken))
@@ -66,6 +72,6 @@ func (c Core) SlackApp(p SlackPorts) (*slackapp.App, error) {
 	return &slackapp.App{
 		Submit: c.Submit(p.Directory, p.Bound, p.Handlers, p.Closed), Forms: c.Forms(p.Handlers), Filter: p.Handlers, Flows: c.Flows, Lingering: c.Lingering, Messages: c.Messages, Home: c.HomeTab(p.API), Deliveries: c.Deliveries,
 		Accounts:  workflow.Accounts{Users: c.Users, Flows: c.Flows, Now: c.Clock.Now},
-		Directory: p.Directory, API: p.API, APIURL: p.APIURL, HandOn: p.HandOn, Now: c.Clock.Now, Wall: c.Wall.Now, Log: c.Log, Patience: c.Patience,
+		Directory: p.Directory, API: p.API, APIURL: p.APIURL, HandOn: p.HandOn, Command: c.Command, Now: c.Clock.Now, Wall: c.Wall.Now, Log: c.Log, Patience: c.Patience,
 	}, complete("the Slack app", p)
 }
