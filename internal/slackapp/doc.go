@@ -32,7 +32,7 @@
 // asks to, and trouble.go says what its errors
 // mean. hello.go answers those who speak to the
 // app, and builder.go has the steps that people put into workflows. manifest.go describes the app to Slack, and doctor.go finds out what a
-// workspace lacks of it.
+// workspace lacks of it. named.go calls the command what people type, if that is not /sym.
 //
 // The package decides nothing about runs: it asks package workflow, and tells
 // people the outcome in their words. It knows no AWS, and stores nothing but
