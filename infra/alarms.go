@@ -167,6 +167,9 @@ func (d *deployment) alarmList() []alarm {
 			list = append(list, failing(name, fmt.Sprintf("The function %s fails again and again. See its log", name), 3))
 		}
 	}
+	if d.edge != nil {
+		list = append(list, failing(edgeFunction, "Requests that came by way of CloudFront were refused: whether they did could not be found out. See the log of edge", 0))
+	}
 	for _, flow := range d.config.Isolated() {
 		list = append(list, failing(isolatedFunction(flow), fmt.Sprintf("The function that runs the handlers of flow %s alone fails again and again. See its log", flow), 3))
 	}

@@ -31,7 +31,10 @@ func (d *deployment) addAPI() {
 	d.api = awsapigatewayv2.NewCfnApi(d.stack, jsii.String("HttpApi"), &awsapigatewayv2.CfnApiProps{
 		Name: jsii.String(d.options.name), ProtocolType: jsii.String("HTTP"),
 		Description: jsii.String("Sym Flows: Slack's requests, the Events API and its tokens"),
+		// Where a firewall is before the API, there is no way round it.
+		DisableExecuteApiEndpoint: trueIf(d.options.webACL != ""),
 	})
+	d.addEdge()
 	targets := map[string]*string{}
 	for _, r := range routes {
 		if targets[r.function] == nil {
@@ -41,8 +44,12 @@ func (d *deployment) addAPI() {
 		if r.iam {
 			authorisation = "AWS_IAM"
 		}
+		var authorizer *string
+		if d.edge != nil && !r.iam {
+			authorisation, authorizer = "CUSTOM", d.edge.Ref()
+		}
 		made := awsapigatewayv2.NewCfnRoute(d.stack, jsii.String(r.id+"Route"), &awsapigatewayv2.CfnRouteProps{
-			ApiId: d.api.Ref(), RouteKey: jsii.String(r.key), Target: targets[r.function], AuthorizationType: jsii.String(authorisation),
+			ApiId: d.api.Ref(), RouteKey: jsii.String(r.key), Target: targets[r.function], AuthorizationType: jsii.String(authorisation), AuthorizerId: authorizer,
 		})
 		switch r.function {
 		case "slack":
@@ -52,6 +59,15 @@ func (d *deployment) addAPI() {
 		}
 	}
 	d.addStage()
+	d.addDomain()
+}
+
+// trueIf gives a property that is left out unless it is true.
+func trueIf(is bool) *bool {
+	if !is {
+		return nil
+	}
+	return &is
 }
 
 func (d *deployment) integration(function string) *string {
@@ -77,7 +93,7 @@ func (d *deployment) addStage() {
 	if err != nil {
 		panic(err) // texts always have a JSON form
 	}
-	awsapigatewayv2.NewCfnStage(d.stack, jsii.String("ApiStage"), &awsapigatewayv2.CfnStageProps{
+	d.stage = awsapigatewayv2.NewCfnStage(d.stack, jsii.String("ApiStage"), &awsapigatewayv2.CfnStageProps{
 		ApiId: d.api.Ref(), StageName: jsii.String("$default"), AutoDeploy: jsii.Bool(true),
 		DefaultRouteSettings: &awsapigatewayv2.CfnStage_RouteSettingsProperty{
 			ThrottlingRateLimit: jsii.Number(d.options.rateLimit), ThrottlingBurstLimit: jsii.Number(d.options.burstLimit),

@@ -37,8 +37,17 @@ import (
 //	endpointUrl     none       address of an emulator, which all functions use in place of AWS
 //	functionPatterns none      ARNs that end in *, with commas between them: functions that match are allowed by them
 //	                           and not one by one, if there are more than the policies of a role can list
-//	reservedConcurrency none   how many executions Lambda keeps for removal and access, and lets them have at most, such as
+//	reservedConcurrency none   how many executions Lambda keeps for removal, access and slack, and lets them have at most, such as
 //	                           removal:100,access:50; fails where the account's limit would leave less than 100 to all others
+//	logLevel        info       least level of what is logged: debug, info or warn
+//	tracing         workflow   what X-Ray traces: executions (workflow), every function too (all), or nothing (off)
+//	subnets         none       subnets of a VPC, with commas between them, from which access and removal reach their targets
+//	securityGroups  none       the security groups that they have there
+//	domain          none       domain at which the deployment is reached, with
+//	certificate     none       its certificate of ACM: of the region, or with webAcl of us-east-1
+//	webAcl          none       web ACL of WAF: CloudFront stands before the API with it, and the API's own address is off
+//	originDomain    none       domain of the API behind CloudFront, with
+//	originCertificate none     its certificate, of the region
 //	slackCommand    /sym       what people type in Slack; two deployments in one workspace need two
 //	kmsKey          none       key of AWS KMS that encrypts table, buckets, queues, topic, logs and secrets: its ARN, or
 //	                           create for one that the stack makes; else they are encrypted by keys of AWS
@@ -58,18 +67,40 @@ type options struct {
 	kmsKey                   string // "", createKey or an ARN
 	secretKeys               string // see keys
 	slackCommand             string
+	logLevel                 string  // "" for info
+	tracing                  string  // traceWorkflow, traceAll or traceNothing
+	network                  network // of access and removal
+	domain, certificate      string
+	webACL                   string // "": CloudFront is not before the API
+	originDomain             string // of the API, behind CloudFront
+	originCertificate        string
 	set                      string // see given
+}
+
+// What is traced by X-Ray.
+const (
+	traceWorkflow = "workflow"
+	traceAll      = "all"
+	traceNothing  = "off"
+)
+
+// network is a VPC's part that functions reach their targets from; zero: they are in
+// none.
+type network struct{ subnets, securityGroups string } // ids, with commas between them
+
+func (n network) lists() (subnets, securityGroups []string) {
+	return strings.Split(n.subnets, ","), strings.Split(n.securityGroups, ",")
 }
 
 // reservation is how many executions are kept for a function, and are the most that
 // it has. With 0 it has what the account has left.
-type reservation struct{ removal, access int }
+type reservation struct{ removal, access, slack int }
 
 func (r reservation) of(function string) int {
-	return map[string]int{removalFunction: r.removal, accessFunction: r.access}[function]
+	return map[string]int{removalFunction: r.removal, accessFunction: r.access, "slack": r.slack}[function]
 }
 
-func (r reservation) total() int { return r.removal + r.access }
+func (r reservation) total() int { return r.removal + r.access + r.slack }
 
 // minReserved is the least that may be reserved: one target that does not answer takes
 // flow.SickPlaces for as long as its calls are waited for, and others need as many.
@@ -97,11 +128,16 @@ var logRetentions = []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 5
 
 var (
 	// The longest name that is made of it is that of a function, of at most 64 letters.
-	namePattern   = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
-	regionPattern = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d+$`)
-	emailPattern  = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
-	lockPattern   = regexp.MustCompile(`^(governance|compliance):(\d{1,5})$`)
-	arnPattern    = regexp.MustCompile(`^arn:aws:lambda:[a-z]{2}(-[a-z]+)+-\d+:\d{12}:function:[a-zA-Z0-9_-]*\*$`)
+	namePattern        = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
+	regionPattern      = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d+$`)
+	emailPattern       = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
+	lockPattern        = regexp.MustCompile(`^(governance|compliance):(\d{1,5})$`)
+	arnPattern         = regexp.MustCompile(`^arn:aws:lambda:[a-z]{2}(-[a-z]+)+-\d+:\d{12}:function:[a-zA-Z0-9_-]*\*$`)
+	subnetsPattern     = regexp.MustCompile(`^subnet-[0-9a-f]+(,subnet-[0-9a-f]+)*$`)
+	groupsPattern      = regexp.MustCompile(`^sg-[0-9a-f]+(,sg-[0-9a-f]+)*$`)
+	domainPattern      = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$`)
+	certificatePattern = regexp.MustCompile(`^arn:aws:acm:([a-z0-9-]+):\d{12}:certificate/[a-zA-Z0-9-]+$`)
+	aclPattern         = regexp.MustCompile(`^arn:aws:wafv2:us-east-1:\d{12}:global/webacl/[a-zA-Z0-9_-]+/[a-zA-Z0-9-]+$`)
 	// ourKeys are like the names of our options. CDK keeps settings of its own
 	// in the context, which all have other characters too.
 	ourKeys = regexp.MustCompile(`^[A-Za-z]+$`)
@@ -147,6 +183,23 @@ func parseOptions(given map[string]any) (options, error) {
 		}
 	}
 	o.slackCommand = r.text("slackCommand", slackapp.OwnCommand, "write a command such as /access, with up to 31 small letters, digits, - and _", slackapp.Commands.MatchString)
+	o.logLevel = r.text("logLevel", "info", "write debug, info or warn", func(s string) bool { return slices.Contains([]string{"debug", "info", "warn"}, s) })
+	o.tracing = r.text("tracing", traceWorkflow, "write workflow, all or off", func(s string) bool {
+		return slices.Contains([]string{traceWorkflow, traceAll, traceNothing}, s)
+	})
+	o.network = network{
+		subnets:        r.text("subnets", "", "write ids of subnets, such as subnet-0a1b2c3d,subnet-4e5f6a7b", subnetsPattern.MatchString),
+		securityGroups: r.text("securityGroups", "", "write ids of security groups, such as sg-0a1b2c3d", groupsPattern.MatchString),
+	}
+	if (o.network.subnets == "") != (o.network.securityGroups == "") {
+		r.fault("subnets", "access is in a VPC by subnets and securityGroups together: give both, or neither")
+	}
+	o.domain = r.text("domain", "", "write a domain such as sym.example.com", domainPattern.MatchString)
+	o.certificate = r.text("certificate", "", "write the ARN of a certificate of ACM", certificatePattern.MatchString)
+	o.webACL = r.text("webAcl", "", "write the ARN of a web ACL of WAF for CloudFront, such as arn:aws:wafv2:us-east-1:123456789012:global/webacl/sym/1234abcd-12ab-34cd-56ef-1234567890ab", aclPattern.MatchString)
+	o.originDomain = r.text("originDomain", "", "write a domain such as origin.sym.example.com", domainPattern.MatchString)
+	o.originCertificate = r.text("originCertificate", "", "write the ARN of a certificate of ACM", certificatePattern.MatchString)
+	o.checkDomains(&r)
 	o.kmsKey = r.text("kmsKey", "", "write create, or the ARN of a key, such as arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab (no alias)", func(s string) bool {
 		return s == createKey || keyPattern.MatchString(s)
 	})
@@ -216,6 +269,38 @@ func (o options) given() map[string]string {
 	return given
 }
 
+// checkDomains finds domains that lack something, and certificates where they can't be
+// used: CloudFront takes those of us-east-1, and API Gateway those of its own region.
+func (o options) checkDomains(r *reader) {
+	regionOf := func(certificate string) string {
+		if m := certificatePattern.FindStringSubmatch(certificate); m != nil {
+			return m[1]
+		}
+		return ""
+	}
+	if (o.domain == "") != (o.certificate == "") {
+		r.fault("domain", "a domain needs a certificate, and the other way round: give both domain and certificate")
+	}
+	if o.webACL == "" {
+		if o.originDomain != "" || o.originCertificate != "" {
+			r.fault("originDomain", "this is for CloudFront with a firewall: give webAcl as well, or leave it out")
+		}
+		if is := regionOf(o.certificate); is != "" && o.region != "" && is != o.region {
+			r.fault("certificate", "it is in %s, and the deployment in %s: API Gateway takes certificates of its own region", is, o.region)
+		}
+		return
+	}
+	if o.domain == "" || o.originDomain == "" || o.originCertificate == "" || o.domain == o.originDomain {
+		r.fault("webAcl", "CloudFront, which the firewall is for, stands before the API: give domain with certificate for the one, and another originDomain with originCertificate for the other")
+	}
+	if is := regionOf(o.certificate); is != "" && is != "us-east-1" {
+		r.fault("certificate", "it is in %s: CloudFront takes certificates of us-east-1", is)
+	}
+	if is := regionOf(o.originCertificate); is != "" && o.region != "" && is != o.region {
+		r.fault("originCertificate", "it is in %s, and the deployment in %s: API Gateway takes certificates of its own region", is, o.region)
+	}
+}
+
 // keys lists the ARNs of the keys of secrets.
 func (o options) keys() []string {
 	return strings.FieldsFunc(o.secretKeys, func(r rune) bool { return r == ',' })
@@ -253,13 +338,15 @@ func parseLock(s string) objectLock {
 func parseReservation(s string) (r reservation, err error) {
 	for part := range strings.SplitSeq(s, ",") {
 		name, number, _ := strings.Cut(part, ":")
-		of := map[string]*int{removalFunction: &r.removal, accessFunction: &r.access}[name]
+		of := map[string]*int{removalFunction: &r.removal, accessFunction: &r.access, "slack": &r.slack}[name]
 		n, err := strconv.Atoi(number)
 		switch {
 		case of == nil || err != nil:
-			return reservation{}, errors.New("write numbers for removal, access or both, such as removal:100,access:50")
+			return reservation{}, errors.New("write numbers for removal, access and slack, or some of them, such as removal:100,access:50")
 		case *of != 0:
 			return reservation{}, fmt.Errorf("%s is in it twice", name)
+		case n < minReserved && name == "slack":
+			return reservation{}, fmt.Errorf("slack needs %d at least, because the number is also the most that it has: each form that handlers are asked about takes one", minReserved)
 		case n < minReserved:
 			return reservation{}, fmt.Errorf("%s needs %d at least, because the number is also the most that it has: one target that does not answer takes %d of them", name, minReserved, flow.SickPlaces)
 		}

@@ -17,7 +17,7 @@ func TestOptionsUnset(t *testing.T) {
 	got, err := parseOptions(map[string]any{"@aws-cdk/core:checkSecretUsage": true, "aws:cdk:enable-path-metadata": true})
 	want := options{
 		name: "sym-flows", org: "sym", flows: "flows", architecture: architecture{"arm64", "arm64"},
-		logRetention: 90, rateLimit: 50, burstLimit: 100, slackCommand: "/sym",
+		logRetention: 90, rateLimit: 50, burstLimit: 100, slackCommand: "/sym", logLevel: "info", tracing: "workflow",
 	}
 	if err != nil || got != want {
 		t.Errorf("%+v, %v", got, err)
@@ -152,6 +152,17 @@ func TestOptionsFaults(t *testing.T) {
 		{"burstLimit", "none", "1 or more"},
 		{"withoutRequests", "yes", "write true or false"},
 		{"functionPatterns", "grant-*", "write ARNs such as"},
+		{"logLevel", "error", "write debug, info or warn"},
+		{"tracing", "true", "write workflow, all or off"},
+		{"subnets", "vpc-0a1b2c3d", "write ids of subnets"},
+		{"subnets", "subnet-0a1b2c3d", "by subnets and securityGroups together"},
+		{"securityGroups", "sg-0a1b2c3d,", "write ids of security groups"},
+		{"domain", "https://sym.example.com", "write a domain"},
+		{"domain", "sym.example.com", "a domain needs a certificate"},
+		{"certificate", "arn:aws:iam::123456789012:server-certificate/sym", "write the ARN of a certificate"},
+		{"webAcl", "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/sym/1234", "write the ARN of a web ACL of WAF for CloudFront"},
+		{"webAcl", text(everything["webAcl"]), "give domain with certificate for the one"},
+		{"originDomain", "origin.example.com", "this is for CloudFront with a firewall"},
 		{"slackCommand", "access", "write a command such as /access"},
 		{"slackCommand", "/Access", "write a command such as /access"},
 		{"kmsKey", "alias/mine", "write create, or the ARN of a key"},
@@ -159,10 +170,11 @@ func TestOptionsFaults(t *testing.T) {
 		{"kmsKey", "true", "write create, or the ARN of a key"},
 		{"secretKeys", "create", "write ARNs of keys"},
 		{"secretKeys", secretKey + ",", "write ARNs of keys"},
-		{"reservedConcurrency", "100", "write numbers for removal, access or both, such as removal:100,access:50"},
+		{"reservedConcurrency", "100", "write numbers for removal, access and slack, or some of them, such as removal:100,access:50"},
 		{"reservedConcurrency", "removal", "write numbers for"},
 		{"reservedConcurrency", "removal:many", "write numbers for"},
-		{"reservedConcurrency", "slack:100", "write numbers for"},
+		{"reservedConcurrency", "api:100", "write numbers for"},
+		{"reservedConcurrency", "slack:9", "slack needs 10 at least"},
 		{"reservedConcurrency", "removal:100,", "write numbers for"},
 		{"reservedConcurrency", "removal:100,removal:200", "removal is in it twice"},
 		{"reservedConcurrency", "removal:100,access:0", "access needs 10 at least"},

@@ -53,6 +53,9 @@ type deployment struct {
 	readers   map[string]awslambda.CfnEventSourceMapping // of the stream
 
 	api                  awsapigatewayv2.CfnApi
+	stage                awsapigatewayv2.CfnStage
+	edge                 awsapigatewayv2.CfnAuthorizer // nil: CloudFront is not before the API
+	edgeSecret           awssecretsmanager.CfnSecret
 	alarmTopic, keyTopic awssns.CfnTopic // keyTopic is nil if there is no key
 	alarms               []awscloudwatch.CfnAlarm
 
@@ -126,7 +129,7 @@ func (d *deployment) output(name, value, description string) {
 
 // addOutputs writes the outputs that commands and guides use.
 func (d *deployment) addOutputs() {
-	url := *d.api.AttrApiEndpoint()
+	url := d.address()
 	d.output("ApiUrl", url, "Address of this deployment; the API is below /api/v1")
 	d.output("SlackCommandsUrl", url+"/slack/commands", "Slack app: request URL of the slash command")
 	d.output("SlackInteractionsUrl", url+"/slack/interactions", "Slack app: request URL of interactivity and shortcuts")

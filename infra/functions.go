@@ -163,6 +163,9 @@ func (d *deployment) addFunction(name, folder, qualified string, rights []right,
 	if (name == "slack" || name == "notify") && d.options.slackCommand != slackapp.OwnCommand { // which name it to people
 		s.Slack.Command = d.options.slackCommand
 	}
+	if d.options.logLevel != "info" {
+		s.LogLevel = d.options.logLevel
+	}
 	env := s.Env()
 	if folder == pythonFunction { // customers' code sees no setting of ours
 		runtime, handler, env = pythonRuntime, "main.handler", map[string]string{}
@@ -186,6 +189,13 @@ func (d *deployment) addFunction(name, folder, qualified string, rights []right,
 		// thirty traces a run would cost a third of all that a run costs (docs/cost.md).
 		TracingConfig: &awslambda.CfnFunction_TracingConfigProperty{Mode: jsii.String("PassThrough")},
 	})
+	if d.traces(folder) {
+		f.SetTracingConfig(&awslambda.CfnFunction_TracingConfigProperty{Mode: jsii.String("Active")})
+	}
+	if folder == accessFunction && d.options.network.subnets != "" {
+		subnets, groups := d.options.network.lists()
+		f.SetVpcConfig(&awslambda.CfnFunction_VpcConfigProperty{SubnetIds: jsii.Strings(subnets...), SecurityGroupIds: jsii.Strings(groups...)})
+	}
 	if folder == pythonFunction {
 		suppress(f, "AwsSolutions-L1", "What handlers may import is pinned for this version of Python, which Lambda supports until 2029; a newer one is for a release of ours, with its tests")
 	}
@@ -201,12 +211,24 @@ func (d *deployment) addFunction(name, folder, qualified string, rights []right,
 	return f
 }
 
+// traces says whether the functions of a folder begin traces. Handlers don't: their
+// role has no rights but those of the configuration.
+func (d *deployment) traces(folder string) bool {
+	return d.options.tracing == traceAll && folder != pythonFunction
+}
+
 // roleOf gives the role of a function, made for it unless it has that of another.
 func (d *deployment) roleOf(function string, rights []right) awsiam.CfnRole {
 	if shared, ok := d.roles[folderOf(function)]; ok {
 		return shared
 	}
 	rights = append(rights, writeLogs(d.logs[function]))
+	if d.traces(folderOf(function)) && !slices.ContainsFunc(rights, func(r right) bool { return slices.Equal(r.actions, trace.actions) }) {
+		rights = append(rights, trace)
+	}
+	if function == accessFunction && d.options.network.subnets != "" {
+		rights = append(rights, attach)
+	}
 	return d.role(title(function)+"Role", d.roleName(function), "lambda.amazonaws.com", nil, rights)
 }
 

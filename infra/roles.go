@@ -366,6 +366,10 @@ var (
 	trace = right{actions: []string{"xray:PutTraceSegments", "xray:PutTelemetryRecords"}, resources: []string{"*"}}
 	// https://docs.aws.amazon.com/step-functions/latest/dg/concepts-xray-tracing.html
 	sample = right{actions: []string{"xray:GetSamplingRules", "xray:GetSamplingTargets"}, resources: []string{"*"}}
+	// https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+	attach = right{actions: []string{
+		"ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
+	}, resources: []string{"*"}}
 	// https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
 	deliverLogs = right{actions: []string{
 		"logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", "logs:ListLogDeliveries",

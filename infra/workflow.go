@@ -37,7 +37,10 @@ func (d *deployment) addWorkflow() {
 				CloudWatchLogsLogGroup: &awsstepfunctions.CfnStateMachine_CloudWatchLogsLogGroupProperty{LogGroupArn: logs.AttrArn()},
 			}},
 		},
-		TracingConfiguration: &awsstepfunctions.CfnStateMachine_TracingConfigurationProperty{Enabled: jsii.Bool(true)},
+		TracingConfiguration: &awsstepfunctions.CfnStateMachine_TracingConfigurationProperty{Enabled: jsii.Bool(d.options.tracing != traceNothing)},
 	})
+	if d.options.tracing == traceNothing {
+		suppress(machine, "AwsSolutions-SF2", "The option tracing has it off, where traces are not wanted or nobody looks at them")
+	}
 	suppress(machine, "AwsSolutions-SF1", "Errors are logged; what went well is kept with the run, in the audit records and in the execution's own history for 90 days")
 }

@@ -16,6 +16,9 @@ type Settings struct {
 	Org string
 	// LogFormat is "text" or "json" (SYM_LOG_FORMAT); "text" unless set.
 	LogFormat string
+	// LogLevel is the least level that is logged: "debug", "info" or "warn"
+	// (SYM_LOG_LEVEL); "info" unless set.
+	LogLevel string
 	// Patience is the least time for which any answer is waited for
 	// (SYM_PATIENCE, such as "5m"). It is for machines that are slow without
 	// anything being wrong, as those that run tests; unset, each wait has a bound
@@ -126,6 +129,7 @@ func (s *Settings) variables() map[string]*string {
 	return map[string]*string{
 		"SYM_ORG":              &s.Org,
 		"SYM_LOG_FORMAT":       &s.LogFormat,
+		"SYM_LOG_LEVEL":        &s.LogLevel,
 		"SLACK_APP_TOKEN":      &s.Slack.AppToken,
 		"SLACK_BOT_TOKEN":      &s.Slack.BotToken,
 		"SLACK_SIGNING_SECRET": &s.Slack.SigningSecret,
@@ -173,6 +177,11 @@ func Read(getenv func(string) string) (Settings, error) {
 	case "text", "json":
 	default:
 		return s, fmt.Errorf("SYM_LOG_FORMAT is %q: write text or json", s.LogFormat)
+	}
+	switch s.LogLevel {
+	case "", "debug", "info", "warn":
+	default:
+		return s, fmt.Errorf("SYM_LOG_LEVEL is %q: write debug, info or warn", s.LogLevel)
 	}
 	if s.AWS.SlackSecret != "" {
 		return s, nil // the tokens are in it

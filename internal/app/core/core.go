@@ -214,8 +214,10 @@ func (WallClock) After(d time.Duration) <-chan time.Time { return time.After(d) 
 
 // Logger writes logs as the settings say.
 func Logger(settings config.Settings, w io.Writer) *slog.Logger {
+	levels := map[string]slog.Level{"debug": slog.LevelDebug, "warn": slog.LevelWarn}
+	options := &slog.HandlerOptions{Level: levels[settings.LogLevel]} // info is the zero value
 	if settings.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, nil))
+		return slog.New(slog.NewJSONHandler(w, options))
 	}
-	return slog.New(slog.NewTextHandler(w, nil))
+	return slog.New(slog.NewTextHandler(w, options))
 }
