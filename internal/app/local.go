@@ -200,6 +200,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		watched.Store = o.seams.store(db)
 	}
 	c := core.New(o.Settings, watched, core.Clocks{Business: l.clock, Wall: core.Wall{Clock: o.Clock}}, o.Log)
+	c.Runs.Decoded = new(store.Decoded)
 	runs, flows := c.Runs, c.Flows
 	l.Engine, l.Tokens, l.Runs = engine, c.Tokens, runs
 	l.watchDisk(c.Notices)

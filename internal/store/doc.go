@@ -7,7 +7,7 @@
 // embedded store.
 //
 // The typed side turns our types into items, and is the same for every
-// implementation. Each has a file: [Runs], [Grants], [Sick] (targets that leave
+// implementation. Each has a file: [Runs] (which decoded.go may keep decoded), [Grants], [Sick] (targets that leave
 // calls unanswered), [Messages], [Forms], [Users]
 // (accounts.go: whose an address is; identities.go: who people are elsewhere,
 // found.go: whom directories gave for them),

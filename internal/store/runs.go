@@ -13,7 +13,8 @@ import (
 
 // Runs keeps runs.
 type Runs struct {
-	Store Store // required
+	Store   Store    // required
+	Decoded *Decoded // nil: a run is decoded each time that it is read
 }
 
 // Get reads a run. The error has flow.CodeUnknownRun if there is no such run.
@@ -28,10 +29,17 @@ func (s Runs) Get(ctx context.Context, id string) (flow.Run, error) {
 	if err != nil {
 		return flow.Run{}, fmt.Errorf("read run %s: %w", id, err)
 	}
-	return runOf(item)
+	return s.decode(item)
 }
 
-func runOf(item Item) (flow.Run, error) {
+func (s Runs) decode(item Item) (flow.Run, error) {
+	if s.Decoded != nil {
+		return s.Decoded.run(item)
+	}
+	return decodeRun(item)
+}
+
+func decodeRun(item Item) (flow.Run, error) {
 	var r flow.Run
 	if err := json.Unmarshal(item.Body, &r); err != nil {
 		return flow.Run{}, fmt.Errorf("decode %s: %w", item.Key, err)
@@ -127,7 +135,7 @@ func (s Runs) list(ctx context.Context, q Query) (RunPage, error) {
 			out.Homes = append(out.Homes, h)
 			continue
 		}
-		r, err := runOf(item)
+		r, err := s.decode(item)
 		if err != nil {
 			return RunPage{}, err
 		}
