@@ -127,16 +127,29 @@ func (m Messenger) Edit(ctx context.Context, channel, ts string, body []byte) er
 func content(body []byte) (slack.MsgOption, error) {
 	var message struct {
 		Text   string       `json:"text"`
-		Blocks slack.Blocks `json:"blocks"`
+		Blocks []asRendered `json:"blocks"`
 	}
 	if err := json.Unmarshal(body, &message); err != nil {
 		return nil, fmt.Errorf("decode message: %w", err)
 	}
+	blocks := make([]slack.Block, len(message.Blocks))
+	for i, b := range message.Blocks {
+		blocks[i] = b
+	}
 	return slack.MsgOptionCompose(
-		slack.MsgOptionText(message.Text, false), slack.MsgOptionBlocks(message.Blocks.BlockSet...),
+		slack.MsgOptionText(message.Text, false), slack.MsgOptionBlocks(blocks...),
 		slack.MsgOptionParse(false), slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl(),
 	), nil
 }
+
+// asRendered is a block that is sent as Render has written it.
+type asRendered struct{ json.RawMessage }
+
+// BlockType implements slack.Block. What it is stands in the block.
+func (asRendered) BlockType() slack.MessageBlockType { return "" }
+
+// ID implements slack.Block.
+func (asRendered) ID() string { return "" }
 
 // addressee is how an error speaks of an address.
 func addressee(to workflow.Address) string {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/store/storetest"
 )
 
 func TestLiveListsTheSoonestEndFirst(t *testing.T) {
@@ -171,5 +172,39 @@ func TestHomesWake(t *testing.T) {
 		if h, err := homes.Named(ctx, name); err != nil || h.Woken != want || !h.Wanted.After(start) {
 			t.Errorf("%s: %+v, %v", name, h, err)
 		}
+	}
+}
+
+// A request that is counted again as it was is not written, nor one of another run
+// whose entry looks alike overwritten.
+func TestStats_CountedAgain(t *testing.T) {
+	t.Parallel()
+	writes := &storetest.Faulty{Store: memory(), Fault: func(int) storetest.Fault { return storetest.None }}
+	stats := store.Stats{Store: writes}
+	for _, step := range []struct {
+		run  string
+		out  store.Outcome
+		took time.Duration
+		want int // writes so far
+	}{
+		{"a1", store.OutcomeOpen, 0, 1},
+		{"a1", store.OutcomeOpen, 0, 1},
+		{"a1", store.OutcomeApproved, time.Minute, 2},
+		{"a1", store.OutcomeApproved, time.Minute, 2},
+		{"a1", store.OutcomeApproved, 6 * time.Second, 3}, // 6 begins 60
+		{"a12", store.OutcomeApproved, 6 * time.Second, 4},
+		{"a", store.OutcomeApproved, 6 * time.Second, 5},
+		{"a1", store.OutcomeApproved, 6 * time.Second, 5},
+	} {
+		if err := stats.Count(t.Context(), "main", step.run, start, step.out, step.took); err != nil {
+			t.Fatal(err)
+		}
+		if n := writes.Writes(); n != step.want {
+			t.Errorf("%s %s after %v: %d writes, want %d", step.run, step.out, step.took, n, step.want)
+		}
+	}
+	days, err := stats.Days(t.Context(), "main", start, 1)
+	if err != nil || days[0].Of[store.OutcomeApproved] != 3 || len(days[0].Took) != 3 {
+		t.Errorf("%+v, %v", days, err)
 	}
 }

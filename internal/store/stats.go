@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -71,18 +72,48 @@ func (s Stats) Count(ctx context.Context, environment, run string, made time.Tim
 	if took > 0 {
 		entry += strconv.FormatInt(int64((took+time.Second-1)/time.Second), 10)
 	}
-	_, _, err := change(ctx, s.Store, statKey(environment, made, strconv.Itoa(int(part%parts))), func(counted *map[string]string, _ int64) error {
-		if *counted == nil {
-			*counted = map[string]string{}
-		}
-		(*counted)[id] = entry
-		return nil
+	_, _, err := change(ctx, s.Store, statKey(environment, made, strconv.Itoa(int(part%parts))), func(c *counted, _ int64) error {
+		return c.set(id, entry)
 	})
+	if errors.Is(err, flow.ErrUnchanged) {
+		return nil
+	}
 	if errors.Is(err, ErrTooLarge) {
 		return &flow.Error{Code: flow.CodeTooLarge, Message: "more requests were made on one day than are counted", Cause: err}
 	}
 	return err
 }
+
+// counted is the requests of a part of a day: their entries, by id. It is decoded to be
+// changed only: each change of a run counts its request again, and a busy day is large.
+type counted struct{ body []byte }
+
+// set makes the entry of an id. The error is flow.ErrUnchanged if it is there.
+func (c *counted) set(id, entry string) error {
+	// Neither has a character that JSON escapes.
+	if bytes.Contains(c.body, []byte(`"`+id+`":"`+entry+`"`)) {
+		return flow.ErrUnchanged
+	}
+	all := map[string]string{}
+	if len(c.body) > 0 {
+		if err := json.Unmarshal(c.body, &all); err != nil {
+			return err
+		}
+	}
+	all[id] = entry
+	var err error
+	c.body, err = json.Marshal(all)
+	return err
+}
+
+// UnmarshalJSON keeps the text.
+func (c *counted) UnmarshalJSON(body []byte) error {
+	c.body = bytes.Clone(body)
+	return nil
+}
+
+// MarshalJSON gives it.
+func (c counted) MarshalJSON() ([]byte, error) { return c.body, nil }
 
 // Days gives the last days of an environment, the oldest first; the last one is the
 // day of until.
