@@ -7,8 +7,8 @@
 //   - A flow and the rules that a configuration must keep: flow.go, validate.go;
 //     its form, and the checking of what people enter: form.go, fields.go; what
 //     it gives, and who is asked, in words: about.go.
-//   - A run and its history: run.go, event.go. What may happen to it is an
-//     [Input], and [Apply] in apply.go says whether it may happen now. Each input
+//   - A run and its history: run.go, event.go; a copy of it that shares nothing with
+//     it: clone.go. What may happen to it is an [Input], and [Apply] in apply.go says whether it may happen now. Each input
 //     stands with its subject: prompt.go, request.go, standing.go, access.go,
 //     handlers.go, failure.go, execution.go.
 //   - What people may do with a run now, for messages, lists and the check of what
