@@ -22,6 +22,8 @@ type plan struct {
 	Trusting []trusting
 	// KeyPolicy is what the policy of a given key has to say.
 	KeyPolicy []any
+	// Endpoints are the services that functions in a VPC call.
+	Endpoints []string
 	// Reserved is how many executions are kept for functions.
 	Reserved int
 }
@@ -39,6 +41,7 @@ func (d *deployment) addPlan() {
 		Roles:    map[string]string{accessFunction: d.roleARN(accessFunction), "drift": d.roleARN("drift")},
 		Reserved: d.options.reservedConcurrency.total(),
 	}
+	p.Endpoints = d.endpoints()
 	if d.options.kmsKey != "" && d.options.kmsKey != createKey {
 		p.KeyPolicy = d.keyPolicy()
 	}

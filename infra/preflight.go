@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
@@ -62,6 +63,8 @@ type deploy struct {
 	deployed          *deployedStack // nil: the first deploy
 	renamed           bool           // it was agreed to
 
+	aws    aws.Config
+	now    func() time.Time
 	kms    *kms.Client
 	lambda *lambda.Client
 }
@@ -101,6 +104,7 @@ func openDeploy(ctx context.Context, dir string, cfg aws.Config) (*deploy, error
 			cfg.Credentials = role
 		}
 	}
+	d.aws, d.now = cfg, time.Now
 	d.kms, d.lambda = kms.NewFromConfig(cfg), lambda.NewFromConfig(cfg)
 	d.deployed, err = readDeployed(ctx, cloudformation.NewFromConfig(cfg), d.stack, values)
 	return d, err
@@ -243,7 +247,7 @@ func substitute(text string, values map[string]string) string {
 // preflight finds what would go wrong with a deploy, or be a surprise after it: all of
 // it at once.
 func preflight(ctx context.Context, d *deploy, out io.Writer) error {
-	faults := slices.Concat(d.checkOptions(out), d.checkRoles(), d.checkKeys(ctx, out), d.checkConcurrency(ctx))
+	faults := slices.Concat(d.checkOptions(out), d.checkRoles(), d.checkKeys(ctx, out), d.checkConcurrency(ctx), d.checkNetwork(ctx, out))
 	if len(faults) > 0 {
 		return fmt.Errorf("the deploy of %s was not begun:\n\n%s", d.stack, strings.Join(faults, "\n"))
 	}

@@ -28,6 +28,8 @@ type cloud struct {
 	unreserved  int
 	denied      string // an operation that is refused
 	lookupRoles []string
+	endpoints   string // of the VPC, with spaces between them
+	route       string // of everything that is not in the VPC: kind and id
 }
 
 func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -87,6 +89,25 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case action == "AssumeRole":
 		c.lookupRoles = append(c.lookupRoles, form.Get("RoleArn"))
 		answer("<Credentials><AccessKeyId>ASIA</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2126-01-01T00:00:00Z</Expiration></Credentials>")
+	case action == "DescribeSubnets":
+		var items strings.Builder
+		for _, id := range []string{form.Get("SubnetId.1"), form.Get("SubnetId.2")} {
+			vpc := "vpc-1"
+			if id == "subnet-ff" {
+				vpc = "vpc-2"
+			}
+			fmt.Fprintf(&items, "<item><subnetId>%s</subnetId><vpcId>%s</vpcId></item>", id, vpc)
+		}
+		fmt.Fprintf(w, "<DescribeSubnetsResponse><subnetSet>%s</subnetSet></DescribeSubnetsResponse>", items.String())
+	case action == "DescribeVpcEndpoints" && form.Get("Filter.1.Value.1") == "vpc-1":
+		var items strings.Builder
+		for _, service := range strings.Fields(c.endpoints) {
+			fmt.Fprintf(&items, "<item><serviceName>com.amazonaws.us-east-1.%s</serviceName><state>available</state></item>", service)
+		}
+		fmt.Fprintf(w, "<DescribeVpcEndpointsResponse><vpcEndpointSet>%s</vpcEndpointSet></DescribeVpcEndpointsResponse>", items.String())
+	case action == "DescribeRouteTables" && form.Get("Filter.1.Name") == "vpc-id":
+		kind, id, _ := strings.Cut(c.route, " ")
+		fmt.Fprintf(w, "<DescribeRouteTablesResponse><routeTableSet><item><routeSet><item><destinationCidrBlock>10.0.0.0/16</destinationCidrBlock><gatewayId>local</gatewayId></item><item><destinationCidrBlock>0.0.0.0/0</destinationCidrBlock><%[1]s>%[2]s</%[1]s></item></routeSet></item></routeTableSet></DescribeRouteTablesResponse>", kind, id)
 	case c.outputs == nil:
 		fault("ValidationError", "Stack with id "+form.Get("StackName")+" does not exist")
 	case action == "DescribeStacks":
@@ -343,5 +364,35 @@ func TestPreflight_Concurrency(t *testing.T) {
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: %q is not in: %v", name, c.want, err)
 		}
+	}
+}
+
+// TestPreflight_Network: services that access can't reach from its VPC are named.
+func TestPreflight_Network(t *testing.T) {
+	t.Parallel()
+	made := synthesize(t, map[string]any{"subnets": "subnet-0a,subnet-0b", "securityGroups": "sg-0a", "flows": approvalOnly(t)})
+	const all = "dynamodb lambda scheduler sqs"
+	for name, c := range map[string]struct {
+		endpoints, route string
+		told, want       string
+	}{
+		"endpoints":     {all, "gatewayId igw-1", "", ""},
+		"a NAT gateway": {"dynamodb", "natGatewayId nat-1", "no endpoint for lambda, scheduler, sqs", ""},
+		"neither":       {"dynamodb sqs", "gatewayId igw-1", "", "access does not reach lambda, scheduler: make endpoints"},
+	} {
+		out, err := (&cloud{endpoints: c.endpoints, route: c.route}).run(t, made, "preflight")
+		if !strings.Contains(out, c.told) || c.told == "" && out != "" {
+			t.Errorf("%s: it says %q", name, out)
+		}
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %q is not in: %v", name, c.want, err)
+		}
+	}
+	if _, err := (&cloud{denied: "DescribeVpcEndpoints"}).run(t, made, "preflight"); err == nil || !strings.Contains(err.Error(), "endpoints of the VPC can't be looked at") {
+		t.Errorf("what may not be looked at: %v", err)
+	}
+	two := synthesize(t, map[string]any{"subnets": "subnet-0a,subnet-ff", "securityGroups": "sg-0a", "flows": approvalOnly(t)})
+	if _, err := (&cloud{}).run(t, two, "preflight"); err == nil || !strings.Contains(err.Error(), "not of one VPC") {
+		t.Errorf("of two VPCs: %v", err)
 	}
 }
