@@ -1,6 +1,10 @@
 package flow
 
 import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -66,6 +70,66 @@ func TestPowerless(t *testing.T) {
 		test.change(f)
 		if diff := cmp.Diff(test.want, f.Powerless(test.member)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+}
+
+// nameless are the texts of a configuration that name nobody and nothing in Slack.
+var nameless = []string{
+	"environment.integrations.label", "environment.integrations.name", "environment.integrations.secrets", "environment.integrations.settings", "environment.integrations.type",
+	"environment.label", "environment.lambda_arns", "environment.name",
+	"params.additional_header_text", "params.after_approve", "params.allowed_sources", "params.break_glass.reason", "params.extend.approval",
+	"params.on_approve", "params.prompt_fields",
+}
+
+// TestSlackNames_everywhere: each text of a flow's parameters and of its environment is
+// listed as a name in Slack, or is known to be none. Whoever adds one has to say which.
+func TestSlackNames_everywhere(t *testing.T) {
+	t.Parallel()
+	f := &Flow{}
+	var named []string
+	n := 0
+	var fill func(path string, v reflect.Value)
+	fill = func(path string, v reflect.Value) {
+		if slices.Contains(nameless, path) {
+			return
+		}
+		switch v.Kind() {
+		case reflect.Pointer:
+			v.Set(reflect.New(v.Type().Elem()))
+			fill(path, v.Elem())
+		case reflect.Struct:
+			for i := range v.NumField() {
+				name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+				fill(path+"."+name, v.Field(i))
+			}
+		case reflect.Slice:
+			v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+			fill(path, v.Index(0))
+		case reflect.Map:
+			one := reflect.New(v.Type().Elem()).Elem()
+			fill(path, one)
+			v.Set(reflect.MakeMap(v.Type()))
+			v.SetMapIndex(reflect.ValueOf("slack"), one)
+		case reflect.String:
+			n++
+			v.SetString(fmt.Sprintf("name%d", n))
+			named = append(named, path+"="+v.String())
+		case reflect.Bool, reflect.Int, reflect.Int64: // they name nothing
+		default:
+			t.Errorf("%s is a %s, which this test can't fill in", path, v.Kind())
+		}
+	}
+	fill("params", reflect.ValueOf(&f.Params).Elem())
+	fill("environment", reflect.ValueOf(&f.Environment).Elem())
+	if len(named) < 9 {
+		t.Errorf("only %v are looked at", named)
+	}
+	listed := f.SlackNames()
+	for _, one := range named {
+		path, name, _ := strings.Cut(one, "=")
+		if !slices.ContainsFunc(listed, func(s SlackName) bool { return s.Name == name }) {
+			t.Errorf("%s is not among the names that local doctor asks Slack about: list it in SlackNames, or among the nameless of this test", path)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"strconv"
 	"sync"
 	"time"
 
@@ -67,7 +68,7 @@ const maxBody = 512 << 10
 // Slack waits three seconds for an answer, and trigger ids are good for as
 // long (docs.slack.dev/interactivity/handling-user-interaction).
 const (
-	workTime  = 2500 * time.Millisecond // for what was asked
+	workTime  = 2500 * time.Millisecond // for what was asked, since Slack sent it
 	sorryTime = 2 * time.Second         // to tell, beside the answer, that it failed
 
 	// formTime is for the handlers of a form that is open already: they have 10 s
@@ -95,6 +96,7 @@ func (a *App) Handler(signingSecret Secret) http.Handler {
 	mux := http.NewServeMux()
 	handle := func(path string, take func(context.Context, []byte) (any, error)) {
 		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
+			received := a.Wall()
 			body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 			if err != nil {
 				status := http.StatusBadRequest
@@ -118,7 +120,7 @@ func (a *App) Handler(signingSecret Secret) http.Handler {
 				http.Error(w, err.Error(), http.StatusUnauthorized)
 				return
 			}
-			answer, err := take(r.Context(), body)
+			answer, err := take(sentBefore(r.Context(), onTheWay(r.Header, received)+a.Wall().Sub(received)), body)
 			if _, ok := errors.AsType[again](err); ok {
 				http.Error(w, err.Error(), http.StatusServiceUnavailable)
 				return
@@ -185,10 +187,33 @@ func (a *App) within(ctx context.Context, d time.Duration) (context.Context, con
 	return context.WithTimeout(ctx, max(d, a.Patience))
 }
 
+// maxOnTheWay bounds what is taken off our time for what was before: clocks that differ
+// must not leave none.
+const maxOnTheWay = 1500 * time.Millisecond
+
+// onTheWay is for how long a request that was verified has been on its way to us, at
+// least: Slack's three seconds count from when it was sent, and not from when we begin.
+// Its time stamp has whole seconds, so that the one that it names is not counted.
+func onTheWay(header http.Header, now time.Time) time.Duration {
+	seconds, err := strconv.ParseInt(header.Get(stampHeader), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return max(0, now.Sub(time.Unix(seconds+1, 0)))
+}
+
+type sentBeforeKey struct{}
+
+// sentBefore has guard leave a request as much less time.
+func sentBefore(ctx context.Context, d time.Duration) context.Context {
+	return context.WithValue(ctx, sentBeforeKey{}, d)
+}
+
 // guard runs a handler within Slack's time. It turns a panic into an internal
 // error, whose details only the log has.
 func guard[T any](ctx context.Context, a *App, f func(context.Context) (T, error)) (v T, err error) {
-	ctx, cancel := a.within(ctx, workTime)
+	before, _ := ctx.Value(sentBeforeKey{}).(time.Duration)
+	ctx, cancel := a.within(ctx, workTime-min(before, maxOnTheWay))
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {

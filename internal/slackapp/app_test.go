@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -310,5 +311,55 @@ func TestSorry(t *testing.T) {
 		if got := w.app.sorry(t.Context(), "test", c.err); got != c.want {
 			t.Errorf("%v: %q, want %q", c.err, got, c.want)
 		}
+	}
+}
+
+// bounded notes by when what reads it has to be done.
+type bounded struct {
+	store.Store
+	mu   sync.Mutex
+	left []time.Duration // until then
+}
+
+func (b *bounded) Get(ctx context.Context, key string) (store.Item, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if at, ok := ctx.Deadline(); ok {
+		b.left = append(b.left, time.Until(at))
+	}
+	return b.Store.Get(ctx, key)
+}
+
+// TestTimeCountsFromWhenItWasSent: what a request's way to us took is not there for its
+// answer, as far as its time stamp, of whole seconds and by another clock, tells.
+func TestTimeCountsFromWhenItWasSent(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		later time.Duration // than the time stamp: when it arrives
+		most  time.Duration // that is left
+	}{
+		"at once":            {0, workTime},
+		"within its second":  {900 * time.Millisecond, workTime},
+		"late":               {1800 * time.Millisecond, workTime - 800*time.Millisecond},
+		"another clock":      {2 * time.Minute, workTime - maxOnTheWay},
+		"a clock that is on": {-2 * time.Minute, workTime},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := &bounded{Store: &storetest.Memory{Now: func() time.Time { return start }}}
+			w := newWorld(t, b)
+			w.app.Patience = 0
+			w.app.Wall = func() time.Time { return start.Add(c.later) }
+			b.left = nil
+			begun := time.Now()
+			w.ok(w.post("/slack/commands", commandBody(alice, "whoami", "t1")))
+			took := time.Since(begun)
+			if len(b.left) == 0 {
+				t.Fatal("nothing was read within a bound")
+			}
+			if got := b.left[0]; got > c.most || got < c.most-took {
+				t.Errorf("%s are left, want %s less what was before", got, c.most)
+			}
+		})
 	}
 }

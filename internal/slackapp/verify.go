@@ -15,13 +15,16 @@ import (
 // guide asks for five minutes (docs.slack.dev/authentication/verifying-requests-from-slack).
 const maxAge = 5 * time.Minute
 
+// stampHeader says when Slack sent a request, in whole seconds since 1970.
+const stampHeader = "X-Slack-Request-Timestamp"
+
 var errUnverified = errors.New("the request is not signed by Slack, or too old")
 
 // verify checks that Slack sent the body, and sent it lately. It is used
 // instead of slack-go's verifier, which reads the system's clock. The error
 // never says which check failed.
 func verify(secret string, header http.Header, body []byte, now time.Time) error {
-	stamp := header.Get("X-Slack-Request-Timestamp")
+	stamp := header.Get(stampHeader)
 	seconds, err := strconv.ParseInt(stamp, 10, 64)
 	if err != nil || secret == "" {
 		return errUnverified
