@@ -5,14 +5,17 @@ package main
 
 import (
 	"context"
+	"os"
 	"time"
 
 	awslambda "github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/aws/invoke"
+	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/runner/stepfn"
 	"github.com/symflows/symflows/internal/sdk"
@@ -32,6 +35,12 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, stepfn.Inp
 	})
 	if err != nil {
 		return nil, err
+	}
+	approval.Emergency = func() {
+		err := core.Report(os.Stdout, lambdacontext.FunctionName, d.Clock.Now(), map[string]int{config.MetricEmergencies: 1})
+		if err != nil {
+			d.Log.Error("an emergency is not counted", "error", err)
+		}
 	}
 	return stepfn.Tasks{
 		Steps: map[flow.Step]stepfn.Task{

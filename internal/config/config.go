@@ -80,6 +80,11 @@ const (
 	// Of notify, while there are any.
 	MetricSlackUnreachable = "SlackUnreachable" // messages that Slack did not take, whatever their destination
 	MetricErrorChannelLost = "ErrorChannelLost" // messages to error channels that can't be delivered
+
+	// Of approval and of the sweep, when there is one: a metric costs by the hour in which
+	// it is sent, so that these cost nothing while nobody takes access without approval.
+	MetricEmergencies           = "Emergencies"           // access that was granted without approval
+	MetricEmergenciesUnreviewed = "EmergenciesUnreviewed" // such access that nobody has reviewed a day after its end
 )
 
 // Slack is how to reach a workspace. All empty: there is none, and local mode

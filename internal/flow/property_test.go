@@ -666,14 +666,14 @@ func checkDue(fail func(string, ...any), r Run, now time.Time) {
 	step := Next(r)
 	_, waiting := r.Head()
 	_, after := r.AfterDue()
-	needs := r.AwaitsStart() || waiting || after || ends || step != StepDone || r.Status == Prompted
+	needs := !r.ReminderDue(now).IsZero() || r.AwaitsStart() || waiting || after || ends || step != StepDone || r.Status == Prompted
 	if step == StepAwait && r.Deadline().IsZero() { // until somebody presses Retry
 		needs = ends
 	}
 	if needs == r.Due.IsZero() {
 		fail("due %v, but needs anything: %v", r.Due, needs)
 	}
-	if r.Final() && len(r.Signals) == 0 && len(r.After) == 0 && !r.Due.IsZero() {
+	if r.Final() && len(r.Signals) == 0 && len(r.After) == 0 && r.ReminderDue(now).IsZero() && !r.Due.IsZero() {
 		fail("final, and due %v", r.Due)
 	}
 	if ends && r.Due.After(end) {

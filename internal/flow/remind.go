@@ -24,7 +24,14 @@ type ReminderOf string
 const (
 	RemindDeciders  ReminderOf = "decide" // half of a tier's time is over
 	RemindRequester ReminderOf = "end"    // access is about to end
+	// RemindReviewers is that an emergency has waited for its review for ReviewPatience.
+	// It is noted whatever the flow says of reminders, since it is counted as well.
+	RemindReviewers ReminderOf = "review"
 )
+
+// ReviewPatience is how long an emergency may wait for its review before those who may
+// review it are reminded, and operators told.
+const ReviewPatience = 24 * time.Hour
 
 // How soon reminders come. What is shorter than remindAbove has none.
 const (
@@ -58,6 +65,9 @@ func (r *Run) reminder(now time.Time) (Reminder, time.Time) {
 	var m Reminder
 	var at time.Time
 	switch {
+	case r.AwaitsReview():
+		ended, _ := r.Last(EventDeescalate)
+		m, at = Reminder{Of: RemindReviewers}, ended.At.Add(ReviewPatience)
 	case r.Form.NoReminders:
 	case r.Status == Requested && Next(*r) == StepAwait:
 		t := r.Tiers[r.Tier]

@@ -18,6 +18,8 @@ func (c *card) reminder(mark string) (string, error) {
 		if slices.Contains(c.Buttons(flow.SideRequester), flow.ButtonMore) {
 			text += " Need longer? Press Extend… above."
 		}
+	case of == string(flow.RemindReviewers):
+		text = "⏰ " + c.reviewers() + mention(c.Requester) + " had access to " + what + " without approval, and for a day nobody has reviewed that. Press Reviewed… above."
 	case of == string(flow.RemindDeciders) && c.Tier < len(c.Tiers):
 		text = "⏰ " + c.whom() + "The request of " + mention(c.Requester) + " for " + what + " still waits for a decision"
 		if ends := c.Tiers[c.Tier].Ends(); !ends.IsZero() {
@@ -29,6 +31,15 @@ func (c *card) reminder(mark string) (string, error) {
 	}
 	c.page.add(section(text))
 	return c.notification(text), nil
+}
+
+// reviewers mentions those who may review an emergency, where they are named.
+func (c *card) reviewers() string {
+	people := slices.DeleteFunc(slices.Clone(c.Deciders.People), c.Asks)
+	if c.Deciders.Members || len(people) == 0 {
+		return ""
+	}
+	return mentions(people) + ": "
 }
 
 // whom mentions those who may decide and have not, where they are named: they are the

@@ -18,6 +18,7 @@ func TestReminders(t *testing.T) {
 		want []string
 	}{
 		"decide": {w.routed(), []string{"<@" + bob + ">: ", "still waits for a decision"}},
+		"review": {w.routed(), []string{"<@" + bob + ">: ", "without approval", "Press Reviewed…"}},
 		"end.1":  {live, []string{"*Orders database* ends", "Press Extend…"}},
 	} {
 		body, err := Render(workflow.Message{Kind: workflow.KindTold, Mark: name}, c.r)

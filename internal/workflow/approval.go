@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
@@ -24,9 +25,20 @@ type Approval struct {
 	Now     func() time.Time
 	// FunctionTimeout bounds one call of a customer's function.
 	FunctionTimeout time.Duration
+	Log             *slog.Logger
+	// Emergency, if it is not nil, is called when access was granted without approval.
+	Emergency func()
 }
 
 func (a Approval) people() People { return People{a.Directory, a.Users} }
+
+// broke tells operators of an emergency that has just been granted.
+func (a Approval) broke(ctx context.Context, r flow.Run) {
+	a.Log.WarnContext(ctx, "access is granted without approval, in an emergency", "run", r.ID, "flow", r.Flow)
+	if a.Emergency != nil {
+		a.Emergency()
+	}
+}
 
 func (a Approval) asker() asker { return asker{a.Runs, a.Handlers, a.Bound, a.Now} }
 

@@ -69,6 +69,19 @@ func TestBreakGlass(t *testing.T) {
 	if _, _, err := w.submit.Click(t.Context(), api); flow.CodeOf(err) != flow.CodeForbidden {
 		t.Errorf("reviewed by API: %v", err)
 	}
+	w.pass(flow.ReviewPatience - 10*time.Minute)
+	if tell(); len(w.reminded()) > 0 || w.unreviewed > 0 {
+		t.Errorf("before its time: reminded %v, %d counted", w.reminded(), w.unreviewed)
+	}
+	w.pass(time.Hour)
+	tell()
+	tell()
+	if got, want := w.reminded(), []string{"#access review", "#incidents review", "#errors review", "D" + admin.Name + " review"}; !slices.Equal(got, want) {
+		t.Errorf("reminded %v, want %v", got, want)
+	}
+	if w.emergencies != 1 || w.unreviewed != 1 {
+		t.Errorf("%d emergencies, %d unreviewed were counted", w.emergencies, w.unreviewed)
+	}
 	w.click(id, flow.ActionReview, first)
 	tell()
 	w.wantHistory(id, "prompt request approve escalate deescalate review")

@@ -94,6 +94,8 @@ type world struct {
 	broken   string         // items whose keys begin with it can't be read or written; "": none
 	executed []string       // executions that were started
 	asked    []string       // runs, in the order of their requests
+
+	emergencies, unreviewed int // that were counted
 }
 
 // event is something to come.
@@ -199,7 +201,7 @@ func (w *world) boot() {
 	}
 	w.runs, w.flows, w.grants = store.Runs{Store: s}, &store.Flows{Store: s}, store.Grants{Store: s}
 	w.submit = workflow.Submit{Org: "acme", Runs: w.runs, Flows: w.flows, Directory: w.directory, Now: now}
-	w.approval = workflow.Approval{Runs: w.runs, Flows: w.flows, Directory: w.directory, Users: store.Users{Store: s}, Lingering: store.Lingering{Store: s}, Functions: w.functions, Handlers: w.handlers, Notices: store.Notices{Store: s, Now: now}, Now: now, FunctionTimeout: time.Minute}
+	w.approval = workflow.Approval{Runs: w.runs, Flows: w.flows, Directory: w.directory, Users: store.Users{Store: s}, Lingering: store.Lingering{Store: s}, Functions: w.functions, Handlers: w.handlers, Notices: store.Notices{Store: s, Now: now}, Now: now, FunctionTimeout: time.Minute, Log: log, Emergency: func() { w.emergencies++ }}
 	w.access = workflow.Access{
 		Runs: w.runs, Grants: w.grants, Sick: store.Sick{Store: s}, Flows: w.flows, Users: store.Users{Store: s},
 		Open: open, Rights: rightsOf, TargetType: w.targetType, Handlers: w.handlers, Schedule: w.schedule, Remover: w, Looks: w, Clock: w.clock, Log: log,
@@ -273,7 +275,10 @@ func (w *world) every(d time.Duration, do func()) {
 	w.add(event{at: w.clock.Now().Add(d), key: "every", mortal: true, do: func() { w.every(d, do); do() }})
 }
 
-func (w *world) sweepOnce() { _, _ = w.sweep.Run(w.t.Context()) } // it logs what went wrong
+func (w *world) sweepOnce() {
+	swept, _ := w.sweep.Run(w.t.Context()) // it logs what went wrong
+	w.unreviewed += swept.Unreviewed
+}
 
 // settle lets everything happen that is to happen now.
 func (w *world) settle() {

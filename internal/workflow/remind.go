@@ -20,6 +20,12 @@ func reminders(r flow.Run, asked []planned, status string) []planned {
 					out = append(out, planned{message: told, parent: card.message.Key()})
 				}
 			}
+		case m.Of == flow.RemindReviewers && r.AwaitsReview() && !r.Form.NoReminders:
+			for _, card := range asked {
+				told := card.message
+				told.Kind, told.Mark = KindTold, string(m.Of)
+				out = append(out, planned{message: told, parent: card.message.Key()})
+			}
 		case m.Of == flow.RemindRequester && status != "" && m.End.Equal(r.Access.End) && r.Held(r.Touched):
 			out = append(out, planned{
 				message: Message{Kind: KindOutcome, Mark: fmt.Sprintf("%s.%d", m.Of, m.End.Unix())}, to: Address{Users: []flow.Actor{r.Requester}}, parent: status,

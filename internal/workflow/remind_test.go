@@ -16,7 +16,7 @@ func (w *world) reminded() []string {
 		to, body, _ := strings.Cut(s, ": ")
 		to, _, _ = strings.Cut(to, " below ") // each is a reply
 		key, _, _ := strings.Cut(body, " ")
-		for _, of := range []flow.ReminderOf{flow.RemindDeciders, flow.RemindRequester} {
+		for _, of := range []flow.ReminderOf{flow.RemindDeciders, flow.RemindRequester, flow.RemindReviewers} {
 			if _, mark, _ := strings.Cut(key, ":"); strings.Contains(":"+mark, ":"+string(of)) {
 				out = append(out, to+" "+string(of))
 			}

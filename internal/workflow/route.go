@@ -135,12 +135,19 @@ func (a Approval) route(ctx context.Context, r flow.Run, signal flow.Signal) (fl
 			Message: "nobody would hear of this request: neither a handler nor approval.notify says whom to ask; define get_request_notifications, or write approval.notify",
 		})
 	}
-	return a.Runs.Change(ctx, r.ID, a.Now, func(r flow.Run) (flow.Input, error) {
+	granted := false
+	r, err = a.Runs.Change(ctx, r.ID, a.Now, func(r flow.Run) (flow.Input, error) {
 		if head, ok := r.Head(); !ok || head.ID != signal.ID {
+			granted = false
 			return nil, flow.ErrUnchanged
 		}
+		granted = longest > 0
 		return in, nil
 	})
+	if err == nil && granted {
+		a.broke(ctx, r)
+	}
+	return r, err
 }
 
 // deciders resolves the flow's approvers and admins to people as they are now.

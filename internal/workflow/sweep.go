@@ -28,6 +28,9 @@ type Swept struct {
 	// Overdue are runs whose access should be gone since flow.RemovalPromise,
 	// and is not.
 	Overdue int
+	// Unreviewed are emergencies that had waited for their review since
+	// flow.ReviewPatience when this sweep found them. Each is found once.
+	Unreviewed int
 }
 
 // Run looks once, and has Home tabs shown where a change of them waits for that. It goes on with the others if a run can't be driven. An error
@@ -51,12 +54,17 @@ func (s Sweep) Run(ctx context.Context) (Swept, error) {
 			if r.Due.After(now.Add(s.Ahead)) {
 				continue
 			}
+			remind := r.ReminderDue(now)
 			if err := s.Drive.Run(ctx, r.ID, false, s.Ahead); err != nil {
 				s.Log.ErrorContext(ctx, "run could not be driven", "run", r.ID, "error", err)
 				swept.Failed++
 				continue
 			}
 			swept.Driven++
+			if r.AwaitsReview() && !remind.IsZero() && !now.Before(remind) {
+				s.Log.WarnContext(ctx, "an emergency has not been reviewed for a day", "run", r.ID, "flow", r.Flow)
+				swept.Unreviewed++
+			}
 		}
 		for _, home := range page.Homes {
 			if err := (store.Homes{Store: s.Runs.Store}).Wake(ctx, home.Who.Actor, now); err != nil { // the next sweep does

@@ -103,6 +103,7 @@ func (c Core) Approval(p ApprovalPorts) (workflow.Approval, error) {
 	return workflow.Approval{
 		Runs: c.Runs, Flows: c.Flows, Users: c.Users, Lingering: c.Lingering, Notices: c.Notices, Now: c.Clock.Now,
 		Directory: p.Directory, Functions: p.Functions, Handlers: p.Handlers, Bound: p.Bound, FunctionTimeout: max(p.FunctionTimeout, c.Patience),
+		Log: c.Log,
 	}, complete("approval", p)
 }
 
