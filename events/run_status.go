@@ -20,6 +20,9 @@ type RunStatus struct {
 	// Repeats is the id of the run whose request is made once more with this one; "" for
 	// none.
 	Repeats string `json:"repeats,omitempty"`
+	// Permalink leads to the message in Slack, in a channel, by which those who decide were
+	// asked; "" if there is none. Lists of runs leave it out.
+	Permalink string `json:"permalink,omitempty"`
 	// Fields is what was asked for, as in audit records: the prompt fields,
 	// duration in seconds, target_id and target.
 	Fields    map[string]any `json:"fields"`

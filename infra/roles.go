@@ -65,7 +65,7 @@ func (d *deployment) rights() map[string][]right {
 			// For the options of forms, which belong to no run and so have no token.
 			{actions: []string{"lambda:InvokeFunction"}, resources: d.handlerFunctions()},
 			d.items("GetItem PutItem", store.KindRun, store.KindUser, store.KindMoved, store.KindSlackUser),
-			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList, store.KindToken, store.KindDrift),
+			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList, store.KindToken, store.KindDrift, store.KindMessages),
 			d.items("GetItem", store.KindIdentity), // handlers are told who people are
 			d.items("PutItem", store.KindNotice),
 			d.items("BatchGetItem", store.KindRun),

@@ -373,6 +373,7 @@ func TestRightsSuffice(t *testing.T) {
 	if _, _, err := api.Drifts.Get(ctx); err != nil {
 		t.Fatal(err)
 	}
+	must(api.Messages.Get(ctx, "shown in Slack"))(t)
 	submit := api.Submit(api.SlackDirectory(), builtin.CheckBound, handlers(api), nil)
 	var byAPI []string
 	for _, f := range published.Flows {

@@ -21,7 +21,7 @@ func main() { awslambda.Start(core.Start(build)) }
 func build(_ context.Context, d core.Deployed) (awslambda.Handler, error) {
 	handlers := d.Handlers(invoke.Functions{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{}, d.Settings.AWS.Isolated()...)
 	a := &api.API{
-		Submit: d.Submit(d.SlackDirectory(), builtin.CheckBound, handlers, nil), Runs: d.Runs, Flows: d.Flows, Tokens: d.Tokens, Drifts: d.Drifts,
+		Submit: d.Submit(d.SlackDirectory(), builtin.CheckBound, handlers, nil), Runs: d.Runs, Flows: d.Flows, Tokens: d.Tokens, Drifts: d.Drifts, Messages: d.Messages,
 		Org: d.Org, Now: d.Clock.Now, Log: d.Log,
 	}
 	return algnhsa.New(a.Handler(), &algnhsa.Options{RequestType: algnhsa.RequestTypeAPIGatewayV2}), nil

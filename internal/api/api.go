@@ -25,9 +25,11 @@ type API struct {
 	Flows  *store.Flows
 	Tokens store.Tokens
 	Drifts store.Drifts
-	Org    string
-	Now    func() time.Time
-	Log    *slog.Logger
+	// Messages say where runs are shown.
+	Messages store.Messages
+	Org      string
+	Now      func() time.Time
+	Log      *slog.Logger
 	// Attempts limits bad tokens. Nil: what stands before the API does that.
 	Attempts *Attempts
 }

@@ -172,8 +172,8 @@ func (f *fixture) serve(s store.Store) {
 	f.api = &API{
 		Submit: workflow.Submit{Org: org, Runs: runs, Flows: published, Directory: directory{}, Now: f.clock},
 		Runs:   runs, Flows: published, Tokens: store.Tokens{Store: s, Org: org, Now: f.clock},
-		Drifts: store.Drifts{Store: s},
-		Org:    org, Now: f.clock, Log: slog.New(slog.NewTextHandler(f.log, nil)),
+		Drifts: store.Drifts{Store: s}, Messages: store.Messages{Store: s},
+		Org: org, Now: f.clock, Log: slog.New(slog.NewTextHandler(f.log, nil)),
 	}
 	f.handler = f.api.Handler()
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/record"
+	"github.com/symflows/symflows/internal/workflow"
 )
 
 // run is GET /runs/{id}. The id may be a short one.
@@ -22,6 +23,11 @@ func (a *API) run(r *http.Request, _ caller) (any, error) {
 	}
 	status := statusOf(run)
 	status.Events = listed(run)
+	messages, err := a.Messages.Get(r.Context(), id)
+	if err != nil {
+		return nil, err
+	}
+	status.Permalink = workflow.Permalink(run, messages)
 	return status, nil
 }
 

@@ -308,7 +308,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", l.healthz)
 	mux.Handle("/api/v1/", (&api.API{
-		Submit: l.Submit, Runs: runs, Flows: flows, Tokens: l.Tokens, Drifts: c.Drifts, Org: o.Settings.Org, Now: now, Log: o.Log,
+		Submit: l.Submit, Runs: runs, Flows: flows, Tokens: l.Tokens, Drifts: c.Drifts, Messages: c.Messages, Org: o.Settings.Org, Now: now, Log: o.Log,
 		Attempts: &api.Attempts{PerMinute: badTokensPerMinute, Now: o.Clock.Now},
 	}).Handler())
 	var shown *slackapp.App
