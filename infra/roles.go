@@ -68,12 +68,12 @@ func (d *deployment) rights() map[string][]right {
 			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList, store.KindToken, store.KindDrift, store.KindMessages),
 			d.items("GetItem", store.KindIdentity), // handlers are told who people are
 			d.items("PutItem", store.KindNotice),
-			d.items("BatchGetItem", store.KindRun),
+			d.items("BatchGetItem", store.KindRun, store.KindListed),
 			// Requesters and flows are of any name; only runs are in these indexes.
 			d.entries(store.ByKind, string(store.KindRun)), // by short ids
 			d.entries(store.ByRequester, "*"),
 			d.entries(store.ByFlow, "*"),
-			d.entries(store.ByStatus, words(flow.Statuses)...),
+			d.entries(store.ByStatus, append(words(flow.Statuses), keysOf(store.KindListed))...),
 			readSecrets(*d.slackSecret.Ref()),
 		},
 		"tokens": {
@@ -143,6 +143,7 @@ func (d *deployment) rights() map[string][]right {
 			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList), // for the error channels
 			// For Home tabs: what they show follows from runs, and changes of it are shown.
 			d.items("GetItem PutItem", store.KindHome, store.KindWait, store.KindLive, store.KindStat),
+			d.items("GetItem PutItem", store.KindListed), // to find runs by
 			d.items("BatchGetItem", store.KindRun, store.KindWait, store.KindLive, store.KindStat),
 			d.entries(store.ByStatus, keysOf(store.KindWait), keysOf(store.KindLive)),
 			d.entries(store.ByRequester, "*"),

@@ -48,6 +48,11 @@
 //	    confirm that an address belongs to the new one; or all, as those of the
 //	    same people in another workspace.
 //
+//	local runs [-requester EMAIL] [-approver EMAIL] [-target NAME] [-flow NAME] [-status STATUS] [-break-glass true]
+//	           [-from DAY] [-to DAY] [-text TEXT] [-limit N] [-cursor CURSOR] [-json] [-data DIR | -url URL]
+//	    List runs, the newest first, as GET /runs of the API does; from a deployment
+//	    with the token in SYM_JWT.
+//
 //	local slack-manifest [-url URL | -socket] [-steps] [-json]
 //	    Print the manifest of the Slack app for a deployment, with the steps of
 //	    Workflow Builder if they are wanted.

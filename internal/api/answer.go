@@ -17,9 +17,13 @@ func (x *exchange) write(r *http.Request, status int, body any) {
 		x.fail(r, err)
 		return
 	}
-	b = append(b, '\n')
+	x.send(r, status, "application/json", append(b, '\n'))
+}
+
+// send sends a body of a media type.
+func (x *exchange) send(r *http.Request, status int, kind string, b []byte) {
 	x.status = status
-	x.Header().Set("Content-Type", "application/json")
+	x.Header().Set("Content-Type", kind)
 	x.Header().Set("Content-Length", strconv.Itoa(len(b)))
 	x.WriteHeader(status)
 	if r.Method != http.MethodHead {

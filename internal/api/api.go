@@ -73,7 +73,7 @@ func (a *API) routes() []route {
 // openAPIPath serves the description of the API, to everybody.
 const openAPIPath = "/openapi.json"
 
-// Handler serves the API under [Base]. Everything it answers is JSON.
+// Handler serves the API under [Base]. What it answers is JSON, but for a [sheet].
 func (a *API) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, rt := range a.routes() {
@@ -203,6 +203,10 @@ func only(method string, act func(*exchange, *http.Request) (any, error)) http.H
 		body, err := act(x, r)
 		if err != nil {
 			x.fail(r, err)
+			return
+		}
+		if s, ok := body.(sheet); ok {
+			x.writeSheet(r, s)
 			return
 		}
 		x.write(r, http.StatusOK, body)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/csv"
 	"fmt"
 	"io"
 	"net/http"
@@ -189,8 +190,162 @@ func TestRunsCost(t *testing.T) {
 	}
 	s.items.Store(0)
 	s.lists.Store(0)
-	page := ok[events.RunList](f, "GET", Base+"/runs?flow=run-report&status=denied&limit=2", "")
+	page := ok[events.RunList](f, "GET", Base+"/runs?flow=run-report&status=denied&limit=1", "")
 	if len(page.Runs) != 0 || page.Cursor == "" || s.lists.Load() != maxReads {
 		t.Errorf("%d runs, cursor %q after %d pages of the index", len(page.Runs), page.Cursor, s.lists.Load())
+	}
+}
+
+// Filters that no index of runs has: by who decided, target, time and text.
+func TestRunsFound(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ids := shelf(f)
+	f.list(ids...)
+	day := f.clock().Format(time.DateOnly)
+	tomorrow := f.clock().Add(24 * time.Hour).Format(time.DateOnly)
+	at := func(n int) string { return url.QueryEscape(f.run(ids[n]).Created.UTC().Format(time.RFC3339)) }
+	target := f.run(ids[0]).Target.Name
+	for _, tc := range []struct {
+		query string
+		want  []int // newest first
+	}{
+		{"approver=bob@example.com", []int{6, 4, 2, 0}},
+		{"approver=" + bob.ID + "&flow=prod-access", []int{4, 0}},
+		{"approver=alice@example.com", nil},
+		{"target=" + target, []int{4, 0}},
+		{"target=" + flow.TargetID(org, target), []int{4, 0}},
+		{"target=" + org + ":access_target:custom:" + target + ":latest", []int{4, 0}},
+		{"target=nowhere", nil},
+		{"target=" + target + "&approver=bob@example.com", []int{4, 0}},
+		{"target=" + target + "&approver=alice@example.com", nil},
+		{"flow=run-report&from=" + at(3), []int{7, 6, 5, 3}},
+		{"flow=run-report&to=" + at(3), []int{2, 1}},
+		{"flow=run-report&from=" + at(2) + "&to=" + at(6), []int{5, 3, 2}},
+		{"approver=bob@example.com&from=" + at(2) + "&to=" + at(6), []int{4, 2}},
+		{"approver=bob@example.com&from=" + at(2) + "&limit=1", []int{6}},
+		{"flow=prod-access&from=" + day + "&to=" + tomorrow, []int{4, 0}},
+		{"flow=prod-access&to=" + day, nil},
+		{"flow=prod-access&from=" + tomorrow, nil},
+		{"flow=prod-access&text=" + url.QueryEscape(strings.ToUpper("Deploy build")), []int{4, 0}},
+		{"flow=prod-access&text=unheard", nil},
+	} {
+		t.Run(tc.query, func(t *testing.T) {
+			page := ok[events.RunList](f, "GET", Base+"/runs?"+tc.query, "")
+			var got []int
+			for _, run := range page.Runs {
+				got = append(got, slices.Index(ids, run.RunID))
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if len(tc.want) == 0 && page.Cursor != "" {
+				t.Errorf("nothing is found, and there is more at %q", page.Cursor)
+			}
+		})
+	}
+	for query, fault := range map[string]string{
+		"from=2026-11-01&to=2026-12-01":                 "give at least one",
+		"text=lunch":                                    "give at least one",
+		"flow=run-report&from=yesterday":                "must be a day",
+		"flow=run-report&from=2026-11-02&to=2026-11-01": "must be later than from",
+		"flow=run-report&format=xml":                    "must be json or csv",
+	} {
+		resp := f.send("GET", Base+"/runs?"+query, "", nil)
+		body, err := io.ReadAll(resp.Body)
+		if resp.Body.Close(); err != nil || resp.StatusCode != http.StatusBadRequest || !strings.Contains(string(body), fault) {
+			t.Errorf("%s: answer %d, %s", query, resp.StatusCode, body)
+		}
+	}
+}
+
+// list lists runs by what no index of theirs has.
+func (f *fixture) list(ids ...string) {
+	f.t.Helper()
+	for _, id := range ids {
+		r := f.run(id)
+		var deciders []string
+		for _, who := range r.DecidedBy() {
+			deciders = append(deciders, who.ID)
+		}
+		if err := (store.Lists{Store: f.store, Now: f.clock}).Follow(f.t.Context(), r, r.TargetID(), deciders); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+}
+
+// Who is found by an approver or a target costs what is returned, however many other
+// runs there are.
+func TestRunsFoundCost(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.list(shelf(f)...)
+	for range 30 {
+		f.request(reportBody)
+	}
+	s := &counting{Store: f.store}
+	f.serve(s)
+	for _, query := range []string{"approver=bob@example.com", "target=orders-db"} {
+		s.items.Store(0)
+		if page := ok[events.RunList](f, "GET", Base+"/runs?limit=2&"+query, ""); len(page.Runs) != 2 || s.items.Load() != 2 {
+			t.Errorf("%s: %d runs cost %d items", query, len(page.Runs), s.items.Load())
+		}
+	}
+}
+
+// A sheet has a line for each run, and nothing in it is a formula.
+func TestRunsSheet(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	sly := f.request(strings.Replace(accessBody, "Deploy build 1234", "=1+1, \\\"quoted\\\"", 1)).RunID
+	f.pass(time.Minute)
+	f.list(shelf(f)...)
+	sheet := func(query string) ([][]string, http.Header) {
+		t.Helper()
+		resp := f.send("GET", Base+"/runs?"+query, "", nil)
+		defer resp.Body.Close()
+		if kind := resp.Header.Get("Content-Type"); resp.StatusCode != http.StatusOK || kind != "text/csv; charset=utf-8" {
+			t.Fatalf("%s: answer %d, %s", query, resp.StatusCode, kind)
+		}
+		lines, err := csv.NewReader(resp.Body).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return lines, resp.Header
+	}
+	lines, header := sheet("flow=prod-access&format=csv")
+	want := [][]string{{
+		"run_id", "flow", "requester", "submitter", "target", "reason", "duration_seconds", "status", "break_glass",
+		"decided_by", "created_at", "decided_at", "granted_at", "ended_at",
+	}}
+	for _, run := range ok[events.RunList](f, "GET", Base+"/runs?flow=prod-access", "").Runs {
+		r := f.run(run.RunID)
+		line := []string{r.ID, "prod-access", "alice@example.com", "ci", "orders-db", "Deploy build 1234", "600", "denied", "false", "bob@example.com", written(r.Created), written(r.Created), "", ""}
+		if r.ID == sly {
+			line[5], line[7], line[9], line[11] = `'=1+1, "quoted"`, "prompted", "", ""
+		}
+		want = append(want, line)
+	}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Error(diff)
+	}
+	if header.Get("Link") != "" {
+		t.Errorf("there is no other page, and a link to it: %s", header.Get("Link"))
+	}
+	var paged []string
+	query := "approver=bob@example.com&limit=3&format=csv"
+	for range 3 {
+		lines, header := sheet(query)
+		for _, line := range lines[1:] {
+			paged = append(paged, line[0])
+		}
+		link, more := strings.CutSuffix(header.Get("Link"), `>; rel="next"`)
+		if !more {
+			break
+		}
+		_, query, _ = strings.Cut(link, "?")
+	}
+	if len(paged) != 4 || len(slices.Compact(paged)) != 4 {
+		t.Errorf("the pages have %v", paged)
 	}
 }

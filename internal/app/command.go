@@ -45,6 +45,8 @@ func Main(ctx context.Context, args []string, getenv func(string) string, out, l
 		err = drift(ctx, args, settings, out)
 	case "identity":
 		err = identity(ctx, args, settings, out)
+	case "runs":
+		err = showRuns(ctx, args, settings, getenv, out)
 	case "user":
 		err = user(ctx, args, settings, out)
 	case "redrive":
@@ -52,7 +54,7 @@ func Main(ctx context.Context, args []string, getenv func(string) string, out, l
 	case "slack-manifest":
 		err = manifest(args, out)
 	default:
-		return fmt.Errorf("there is no command %q: use none (to serve), check, doctor, targets, try, token, identity, user, standing, drift, redrive or slack-manifest", name)
+		return fmt.Errorf("there is no command %q: use none (to serve), check, doctor, targets, try, token, identity, user, runs, standing, drift, redrive or slack-manifest", name)
 	}
 	if errors.Is(err, flag.ErrHelp) {
 		return nil // the flag package has printed it
@@ -98,6 +100,7 @@ const usage = `Usage of local:
   local token create|list|set-owner|revoke  manage the API's tokens; -help after each
   local identity list|set|delete     say who somebody is in another system; -help after each
   local user list|confirm            confirm that an address belongs to another Slack account now
+  local runs                         list runs by person, approver, flow, target, status, time; -help
   local standing confirm             end access that was held back because many are gone at once
   local drift [-now]                 show where targets differ from what was granted
   local slack-manifest               print the manifest of the Slack app

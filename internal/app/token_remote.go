@@ -36,23 +36,32 @@ type remoteTokens struct {
 }
 
 // apiHost is the host of an API in API Gateway, which tells its region.
-var apiHost = regexp.MustCompile(`^[a-z0-9]+\.execute-api\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$`)
+var apiHost = regexp.MustCompile(`^https://[a-z0-9]+\.execute-api\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?/`)
+
+// apiURL gives the URL of the API's paths for one that people give with -url.
+func apiURL(base string) (string, error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Hostname() != "127.0.0.1" {
+		return "", fmt.Errorf("-url %q: give the URL of the deployment's API, such as https://abc123.execute-api.us-east-1.amazonaws.com", base)
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(base, "/"), api.Base) + api.Base, nil
+}
 
 // tokensAt finds the deployment at a URL, and this shell's credentials.
 func tokensAt(ctx context.Context, base string) (*remoteTokens, error) {
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Hostname() != "127.0.0.1" {
-		return nil, fmt.Errorf("-url %q: give the URL of the deployment's API, such as https://abc123.execute-api.us-east-1.amazonaws.com", base)
+	root, err := apiURL(base)
+	if err != nil {
+		return nil, err
 	}
 	cfg, err := awsconfig.LoadDefaultConfig(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("find AWS credentials: %w", err)
 	}
 	r := &remoteTokens{
-		url: strings.TrimSuffix(strings.TrimSuffix(base, "/"), api.Base) + api.Base, region: cfg.Region,
+		url: root, region: cfg.Region,
 		credentials: cfg.Credentials, client: &http.Client{Timeout: 30 * time.Second}, now: time.Now,
 	}
-	if m := apiHost.FindStringSubmatch(u.Host); m != nil {
+	if m := apiHost.FindStringSubmatch(root); m != nil {
 		r.region = m[1]
 	}
 	if r.region == "" {

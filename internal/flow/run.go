@@ -371,6 +371,35 @@ func (r *Run) Decision() (Event, bool) {
 	return Event{}, false
 }
 
+// DecidedBy lists everybody who approved or denied the request, each once, also where
+// another approval was needed, or voided theirs.
+func (r *Run) DecidedBy() []Actor {
+	var out []Actor
+	add := func(who Actor) {
+		if who.Kind == KindPerson && !slices.ContainsFunc(out, func(a Actor) bool { return a.ID == who.ID }) {
+			out = append(out, who)
+		}
+	}
+	for _, e := range r.Events {
+		if e.State == StateCompleted && (e.Name == EventApprove || e.Name == EventDeny) {
+			add(e.Actor)
+		}
+	}
+	for _, a := range r.Approvals {
+		add(a.Actor)
+	}
+	return out
+}
+
+// TargetID is the id of the target that access is to, or would be; "" where there is
+// none.
+func (r *Run) TargetID() string {
+	if t := r.GivenTarget(); t != nil {
+		return TargetID(r.Org, t.Name)
+	}
+	return ""
+}
+
 // Actors maps each event that happened to who caused it, as audit records
 // and handlers see it. Escalate, and a scheduled deescalate, are consequences
 // of the approval, and so the approver's.

@@ -22,7 +22,8 @@ func (w *world) fed(runs ...string) {
 	w.t.Helper()
 	h := w.app.Home
 	n := workflow.Notify{
-		Runs: w.runs, Flows: w.app.Flows, Messages: store.Messages{Store: w.store}, Notices: store.Notices{Store: w.store, Now: w.app.Now},
+		Lists: store.Lists{Store: w.store, Now: w.app.Now},
+		Runs:  w.runs, Flows: w.app.Flows, Messages: store.Messages{Store: w.store}, Notices: store.Notices{Store: w.store, Now: w.app.Now},
 		Slack: Messenger{w.app.API}, Health: &workflow.Health{}, Now: w.app.Now, Log: w.app.Log,
 		Home: &workflow.Home{Homes: h.Homes, Waits: h.Waits, Live: h.Live, Stats: h.Stats, Tab: h, Now: w.app.Now, Log: w.app.Log},
 	}

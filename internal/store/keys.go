@@ -30,6 +30,7 @@ const (
 	KindHome        Kind = "home#"            // a person's Home tab, by Slack's team and id: Home
 	KindLive        Kind = "live#"            // access that is live, by its run's id: LiveAccess
 	KindWait        Kind = "wait#"            // whom a run waits for, by its id, and by its id and each of them
+	KindListed      Kind = "listed#"          // a run in a listing of a target's, or of somebody's who decided it, by its id and the listing
 	KindStat        Kind = "stat#"            // requests of one day, by environment, day and part: counted ones
 	KindLogHead     Kind = "log#head"         // how far the transparency log has come: LogHead
 	KindLeaf        Kind = "leaf#"            // where a state of a record is in the transparency log, by the record's id and revision: LogPlace
@@ -49,7 +50,7 @@ const (
 // Kinds lists all kinds.
 func Kinds() []Kind {
 	return []Kind{
-		KindRun, KindGrant, KindSick, KindLimit, KindLinger, KindGlass, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue, KindHome, KindLive, KindWait, KindStat, KindLogHead, KindLeaf, KindDelivery, KindNotice,
+		KindRun, KindGrant, KindSick, KindLimit, KindLinger, KindGlass, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue, KindHome, KindLive, KindWait, KindListed, KindStat, KindLogHead, KindLeaf, KindDelivery, KindNotice,
 		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped, KindRound, KindDrift,
 	}
 }

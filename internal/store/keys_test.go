@@ -157,6 +157,9 @@ func TestKinds_Written(t *testing.T) {
 		},
 		"log":  func() error { _, err := store.Log{Store: w}.SetHead(ctx, store.LogHead{Size: 1}, 0); return err },
 		"leaf": func() error { return store.Log{Store: w}.SetPlace(ctx, "0d6e-0000", 3, store.LogPlace{}) },
+		"list": func() error {
+			return store.Lists{Store: w, Now: now}.Follow(ctx, flow.Run{ID: "run", Rev: 1}, "target", []string{"person"})
+		},
 		"stat": func() error { return store.Stats{Store: w}.Count(ctx, "main", "run", start, store.OutcomeOpen, 0) },
 		"event": func() error {
 			return store.Deliveries{Store: w, Now: now}.Once(ctx, "Ev1", func(context.Context) error { return nil })

@@ -55,6 +55,9 @@ func (q Query) Check() error {
 	default:
 		return flow.Errorf(flow.CodeInvalid, "there is no listing by %q", string(q.By))
 	}
+	if (q.By == ByDue || q.By == ByKind) && !q.Before.IsZero() {
+		return flow.Errorf(flow.CodeInvalid, "a listing by %s has no order of creation", q.By)
+	}
 	return nil
 }
 

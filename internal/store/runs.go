@@ -108,8 +108,8 @@ type RunPage struct {
 	Cursor string
 }
 
-// List finds runs, newest first (ByRequester, ByFlow, ByStatus), in order of
-// id (ByKind) or earliest first (ByDue).
+// List finds runs, newest first (ByRequester, ByFlow, ByStatus, under which those of
+// [Lists] are too), in order of id (ByKind) or earliest first (ByDue).
 func (s Runs) List(ctx context.Context, q Query) (RunPage, error) {
 	switch q.By {
 	case ByKind:
@@ -135,13 +135,27 @@ func (s Runs) list(ctx context.Context, q Query) (RunPage, error) {
 			out.Homes = append(out.Homes, h)
 			continue
 		}
-		r, err := s.decode(item)
+		r, err := s.of(ctx, item)
 		if err != nil {
 			return RunPage{}, err
 		}
 		out.Runs = append(out.Runs, r)
 	}
 	return out, nil
+}
+
+// of gives the run that an item is, or that it lists; see [Lists].
+func (s Runs) of(ctx context.Context, item Item) (flow.Run, error) {
+	if _, ok := KindListed.Name(item.Key); !ok {
+		return s.decode(item)
+	}
+	var listed struct {
+		Body string `json:"body"`
+	}
+	if err := json.Unmarshal(item.Body, &listed); err != nil {
+		return flow.Run{}, fmt.Errorf("decode %s: %w", item.Key, err)
+	}
+	return s.Get(ctx, listed.Body)
 }
 
 // Beginning finds runs whose id begins like this, in order of id: as many as

@@ -101,7 +101,10 @@ type Query struct {
 	By    By
 	Value string    // required, but for ByDue
 	Until time.Time // ByDue, required: items due at or before
-	Limit int       // see PageSize
+	// Before leaves out what was created at this time or later. Zero: nothing is.
+	// For the listings that are ordered by it.
+	Before time.Time
+	Limit  int // see PageSize
 	// Cursor continues after an earlier page of the same By and Value; "" starts.
 	Cursor string
 }

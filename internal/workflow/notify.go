@@ -26,6 +26,7 @@ type Notify struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 	Patience time.Duration // the least bound of what shows one message
+	Lists    store.Lists   // what runs can be found by besides, which follows from them
 	// Home keeps what Home tabs show, and shows it. If it is nil, there are none.
 	Home *Home
 }
@@ -80,7 +81,7 @@ func (n Notify) Handle(ctx context.Context, c store.Change) error {
 	}
 	x := &showing{Notify: n, flow: f, run: r, plan: plan(r, f.Environment.ErrorChannel), copies: copies}
 	x.quieten()
-	var failed []error
+	failed := []error{n.list(ctx, r)}
 	if n.Home != nil {
 		failed = append(failed, n.Home.follow(ctx, f, r))
 	}
@@ -98,6 +99,19 @@ func (n Notify) Handle(ctx context.Context, c store.Change) error {
 // settle is how long a change is not shown that another one is about to follow: what
 // is overtaken need not be sent.
 const settle = 2 * time.Second
+
+// list keeps where a run is found besides its indexes. It is done again, to the same
+// end, for each change.
+func (n Notify) list(ctx context.Context, r flow.Run) error {
+	if r.Status == flow.Prompted {
+		return nil
+	}
+	var deciders []string
+	for _, who := range r.DecidedBy() {
+		deciders = append(deciders, who.ID)
+	}
+	return n.Lists.Follow(ctx, r, r.TargetID(), deciders)
+}
 
 // copies lists the messages that show the run. It adds those that somebody
 // clicked and that were never noted, because the process ended between posting

@@ -66,6 +66,7 @@ type Core struct {
 	Waits     store.Waits
 	Live      store.Live
 	Stats     store.Stats
+	Lists     store.Lists // what runs can be found by besides their indexes
 	// Deliveries are the events of Slack's that were taken.
 	Deliveries store.Deliveries
 	// Patience is the least time for which any answer is waited for, as in
@@ -84,6 +85,7 @@ func New(settings config.Settings, s store.Store, clocks Clocks, log *slog.Logge
 		Calls:  store.Calls{Store: s, Now: wall.Now}, Values: store.Values{Store: s},
 		Notices: store.Notices{Store: s, Now: clock.Now}, Rounds: store.Rounds{Store: s}, Drifts: store.Drifts{Store: s}, Lingering: store.Lingering{Store: s},
 		Homes: store.Homes{Store: s}, Waits: store.Waits{Store: s, Now: clock.Now}, Live: store.Live{Store: s, Now: clock.Now}, Stats: store.Stats{Store: s},
+		Lists:      store.Lists{Store: s, Now: clock.Now},
 		Deliveries: store.Deliveries{Store: s, Now: wall.Now},
 	}
 	c.Limiter = &workflow.Limiter{Limits: store.Limits{Store: s}, Clock: wall, Log: log, Within: c.within}
@@ -158,7 +160,7 @@ func (c Core) identities() store.Users {
 // Notify builds what shows runs in Slack, in messages and in Home tabs.
 func (c Core) Notify(m workflow.Messenger, tab workflow.HomeTab) workflow.Notify {
 	home := &workflow.Home{Homes: c.Homes, Waits: c.Waits, Live: c.Live, Stats: c.Stats, Tab: tab, Now: c.Clock.Now, Log: c.Log, Patience: c.Patience}
-	return workflow.Notify{Home: home, Runs: c.Runs, Flows: c.Flows, Messages: c.Messages, Notices: c.Notices, Slack: m, Health: &workflow.Health{}, Now: c.Clock.Now, Log: c.Log, Patience: c.Patience}
+	return workflow.Notify{Home: home, Lists: c.Lists, Runs: c.Runs, Flows: c.Flows, Messages: c.Messages, Notices: c.Notices, Slack: m, Health: &workflow.Health{}, Now: c.Clock.Now, Log: c.Log, Patience: c.Patience}
 }
 
 // Sweep builds what drives whatever is due; ahead is how far it looks.

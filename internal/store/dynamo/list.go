@@ -84,8 +84,11 @@ func sectionOf(q store.Query, after store.Position, started bool) section {
 		}
 	default:
 		s.backwards, s.to = true, behindTimes
+		if !q.Before.IsZero() {
+			s.to = store.FormatTime(q.Before) // before "#" and a key
+		}
 		if started {
-			s.to = after.Time + "#" + after.Key
+			s.to = min(s.to, after.Time+"#"+after.Key)
 		}
 	}
 	return s

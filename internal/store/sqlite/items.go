@@ -221,6 +221,9 @@ func listing(q store.Query, now string) (string, []any, error) {
 		if !started {
 			from.Time = never
 		}
+		if before := store.FormatTime(q.Before); before != "" && before < from.Time {
+			from.Time, from.Key = before, "" // no key is before ""
+		}
 		args = append(args, sql.Named("value", q.Value), sql.Named("time", from.Time), sql.Named("key", from.Key))
 	}
 	return listings[q.By], args, nil

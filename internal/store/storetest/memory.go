@@ -124,13 +124,18 @@ func listed(q store.Query, item store.Item) bool {
 	case store.ByDue:
 		return !x.Due.IsZero() && !x.Due.After(q.Until)
 	case store.ByRequester:
-		return x.Requester == q.Value && !x.Created.IsZero()
+		return x.Requester == q.Value && created(q, x)
 	case store.ByFlow:
-		return x.Flow == q.Value && !x.Created.IsZero()
+		return x.Flow == q.Value && created(q, x)
 	case store.ByStatus:
-		return x.Status == q.Value && !x.Created.IsZero()
+		return x.Status == q.Value && created(q, x)
 	}
 	return strings.HasPrefix(item.Key, q.Value)
+}
+
+// created tells whether the item is in listings by time, and in this one.
+func created(q store.Query, x store.Index) bool {
+	return !x.Created.IsZero() && (q.Before.IsZero() || x.Created.Before(q.Before))
 }
 
 // order compares two positions of one listing.

@@ -511,6 +511,13 @@ func testNewestFirst(f *fixture) {
 	} {
 		for _, q.Limit = range []int{0, 1, 2, 3, 6, 7} {
 			f.wantList(q, "run#4", "run#3", "run#twin", "run#2", "run#1", "run#0")
+			q.Before = created(4).Add(time.Nanosecond)
+			f.wantList(q, "run#4", "run#3", "run#twin", "run#2", "run#1", "run#0")
+			q.Before = created(3)
+			f.wantList(q, "run#twin", "run#2", "run#1", "run#0")
+			q.Before = created(0)
+			f.wantList(q)
+			q.Before = time.Time{}
 		}
 	}
 	f.wantList(store.Query{By: store.ByRequester, Value: "nobody"})
@@ -736,6 +743,8 @@ func testBadQueries(f *fixture) {
 		{By: store.ByStatus},
 		{By: store.ByKind},
 		{By: store.ByKind, Value: "run"},
+		{By: store.ByKind, Value: "run#", Before: start},
+		{By: store.ByDue, Until: start, Before: start},
 	} {
 		if _, err := f.List(f.Context(), q); flow.CodeOf(err) != flow.CodeInvalid {
 			f.Errorf("list %+v: %v, want %s", q, err, flow.CodeInvalid)
