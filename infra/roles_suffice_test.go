@@ -528,6 +528,20 @@ func TestRightsSuffice(t *testing.T) {
 		step(approves, id, flow.StepAwait) // which it need not any more
 		step(approves, id, flow.StepDecide)
 		step(approves, id, flow.StepDecide) // what is to run after it
+		// Then it is found by who decided, and by its target if it has one.
+		a.clock.Advance(2 * time.Second)
+		if err := show.Handle(ctx, changed(id)); err != nil {
+			t.Fatal(err)
+		}
+		found := []string{store.ListOfDecider(bob.ID)}
+		if target := must(api.Runs.Get(ctx, id))(t); target.Target != nil {
+			found = append(found, store.ListOfTarget(target.TargetID()))
+		}
+		for _, listed := range found {
+			if page := must(api.Runs.List(ctx, store.Query{By: store.ByStatus, Value: listed}))(t); len(page.Runs) == 0 {
+				t.Errorf("nothing is listed under %s", listed)
+			}
+		}
 	}
 
 	// Somebody has an emergency.
