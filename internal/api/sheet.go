@@ -29,7 +29,7 @@ var columns = []struct {
 		}
 		return called(*r.Asker)
 	}},
-	{"target", func(r *flow.Run) string {
+	{flow.KeyTarget, func(r *flow.Run) string {
 		if t := r.GivenTarget(); t != nil {
 			return t.Name
 		}
@@ -43,7 +43,7 @@ var columns = []struct {
 		return strconv.FormatInt(int64(r.GivenDuration()/time.Second), 10)
 	}},
 	{"status", func(r *flow.Run) string { return string(r.Status) }},
-	{"break_glass", func(r *flow.Run) string { return strconv.FormatBool(r.BreakGlass != nil) }},
+	{flow.KeyBreakGlass, func(r *flow.Run) string { return strconv.FormatBool(r.BreakGlass != nil) }},
 	{"decided_by", func(r *flow.Run) string {
 		var names []string
 		for _, who := range r.DecidedBy() {

@@ -24,6 +24,7 @@
 //	manifest.go      prints the manifest of the Slack app; doctor.go: what the
 //	                 real workspace lacks
 //	standing.go      confirms ends of access that were held back
+//	runs.go          lists runs, here or of a deployment
 //	drift.go         shows where targets differ from what was granted
 //	redrive.go       repeats what functions in AWS gave up on
 //	unmapped.go      says what local.yaml lacks of what the configuration names

@@ -75,7 +75,7 @@ func showRuns(ctx context.Context, args []string, settings config.Settings, gete
 			flowName = n.Slug
 		}
 		fmt.Fprintln(table, strings.Join([]string{
-			r.RunID, r.CreatedAt.Format(time.RFC3339), r.Status, cmp.Or(r.Requester.Username, r.Requester.Name), flowName, textOf(r.Fields["target"]), flow.Clip(textOf(r.Fields["reason"]), 60),
+			r.RunID, r.CreatedAt.Format(time.RFC3339), r.Status, cmp.Or(r.Requester.Username, r.Requester.Name), flowName, textOf(r.Fields[flow.KeyTarget]), flow.Clip(textOf(r.Fields[flow.FieldNameReason]), 60),
 		}, "\t"))
 	}
 	if err := table.Flush(); err != nil {
