@@ -81,7 +81,7 @@ func (n Notify) Handle(ctx context.Context, c store.Change) error {
 	}
 	x := &showing{Notify: n, flow: f, run: r, plan: plan(r, f.Environment.ErrorChannel), copies: copies}
 	x.quieten()
-	failed := []error{n.list(ctx, r)}
+	var failed []error
 	if n.Home != nil {
 		failed = append(failed, n.Home.follow(ctx, f, r))
 	}
@@ -90,6 +90,7 @@ func (n Notify) Handle(ctx context.Context, c store.Change) error {
 			failed = append(failed, fmt.Errorf("message %s of run %s: %w", p.message.Key(), id, err))
 		}
 	}
+	failed = append(failed, n.list(ctx, r))
 	if n.Home != nil {
 		n.Home.changed(ctx, r)
 	}
