@@ -223,7 +223,7 @@ func (deaf) Set(context.Context, string, time.Time) error { return nil }
 var (
 	uuidPattern = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 	timePattern = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
-	linkPattern = regexp.MustCompile(`(/archives/[A-Z0-9]+/p)\d+`)
+	linkPattern = regexp.MustCompile(`(/archives/[A-Z0-9]+/p|message_ts=)[\d.]+`)
 	namePattern = regexp.MustCompile(`\brun(\d+)(\.(\d+))?\b`)
 )
 
