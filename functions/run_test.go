@@ -13,6 +13,7 @@ import (
 
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/deadline"
+	"github.com/symflows/symflows/internal/flow"
 )
 
 // flows are those of the tests, by the names of their files.
@@ -147,10 +148,10 @@ func productOf(t testing.TB, flows map[string]string) (*account, *target) {
 // request fills in a form in Slack, and gives the run's id when the message of
 // the request is there and the decision is waited for: who decides before that
 // saves the execution a state.
-func (a *account) request(who, flow, channel string, fields map[string]string) (run string) {
+func (a *account) request(who, name, channel string, fields map[string]string) (run string) {
 	a.t.Helper()
 	p := a.slack.As(who)
-	a.must(p.Command("/sym req " + flow))
+	a.must(p.Command("/sym req " + name))
 	// Where handlers have a say in it, another invocation shows the form.
 	a.must(a.slack.Wait(deadline.Context(a.t), func() bool { return strings.Contains(p.Modal(), "[Submit]") }))
 	a.must(p.Fill(fields))
@@ -164,7 +165,7 @@ func (a *account) request(who, flow, channel string, fields map[string]string) (
 		}
 		return run != ""
 	})
-	a.must(a.slack.Wait(deadline.Context(a.t), func() bool { return strings.Contains(a.slack.As("lead").Channel(channel), run) }))
+	a.must(a.slack.Wait(deadline.Context(a.t), func() bool { return strings.Contains(a.slack.As("lead").Channel(channel), flow.ShortID(run)) }))
 	a.await("the execution to wait", func() bool {
 		return slices.ContainsFunc(a.invocations, func(i invocation) bool {
 			return i.function == "approval" && i.failed == nil && bytes.Contains(i.payload, []byte(`"await"`)) && bytes.Contains(i.payload, []byte(run))

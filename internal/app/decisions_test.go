@@ -115,7 +115,7 @@ func (c contest) round() {
 func (c contest) message(run string) slacksim.Message {
 	c.Helper()
 	for _, m := range slices.Backward(c.local.Slack.Messages("#access-prod")) {
-		if strings.Contains(c.local.Slack.RenderText(m), run) {
+		if strings.Contains(c.local.Slack.RenderText(m), flow.ShortID(run)) {
 			return m
 		}
 	}
@@ -130,7 +130,7 @@ func (c contest) press(run string, m slacksim.Message, action flow.Action, who s
 	payload, err := json.Marshal(object{
 		"type": "block_actions", "user": object{"id": c.local.Slack.As(who).ID()},
 		"actions": []object{{"type": "button", "block_id": "decide", "action_id": action, "value": run + " request:0"}},
-		"message": object{"blocks": []object{{"type": "actions", "elements": []object{{"value": run + " request:0"}}}, {"type": "context", "elements": []object{{"type": "plain_text", "text": "Request " + run}}}}},
+		"message": object{"blocks": []object{{"type": "actions", "elements": []object{{"value": run + " request:0"}}}, {"type": "context", "elements": []object{{"type": "plain_text", "text": "Request " + flow.ShortID(run)}}}}},
 	})
 	if err != nil {
 		return err

@@ -126,7 +126,7 @@ func TestSlackOutage(t *testing.T) {
 					}
 					shown := 0
 					for _, m := range c.local.Slack.Messages("#access-prod") {
-						if text := c.local.Slack.RenderText(m); strings.Contains(text, id) {
+						if text := c.local.Slack.RenderText(m); strings.Contains(text, flow.ShortID(id)) {
 							shown++
 							if !strings.Contains(text, "Denied") {
 								t.Errorf("shows %s", text)

@@ -244,7 +244,7 @@ func (c *caller) press(who string, action flow.Action, runID string) error {
 	payload, err := json.Marshal(map[string]any{
 		"type": "block_actions", "team": map[string]any{"id": benchTeam}, "user": map[string]any{"id": who},
 		"actions": []any{map[string]any{"type": "button", "block_id": "b1", "action_id": action, "value": runID + " request:0"}},
-		"message": map[string]any{"blocks": []any{map[string]any{"type": "actions", "elements": []any{map[string]any{"value": runID + " request:0"}}}, map[string]any{"type": "context", "elements": []any{map[string]any{"type": "plain_text", "text": "Request " + runID}}}}},
+		"message": map[string]any{"blocks": []any{map[string]any{"type": "actions", "elements": []any{map[string]any{"value": runID + " request:0"}}}, map[string]any{"type": "context", "elements": []any{map[string]any{"type": "plain_text", "text": "Request " + flow.ShortID(runID)}}}}},
 	})
 	if err != nil {
 		return err

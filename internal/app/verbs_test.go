@@ -23,6 +23,7 @@ import (
 
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/deadline"
+	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/slacksim"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/workflow"
@@ -212,7 +213,7 @@ func assignments(args []string) map[string]string {
 func onMessage(p *product, who slacksim.Person, run []string, do func(ts string) error) error {
 	err := errors.New("there is no message")
 	for _, m := range slices.Backward(who.Visible()) {
-		if len(run) > 0 && !strings.Contains(p.local.Slack.RenderText(m), p.unnamed(run[0])) {
+		if len(run) > 0 && !strings.Contains(p.local.Slack.RenderText(m), flow.ShortID(p.unnamed(run[0]))) {
 			continue
 		}
 		if err = do(m.TS); err == nil {

@@ -94,12 +94,13 @@ const spoken = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 const shortBits = 40
 
 // ShortID is how people call a run: eight letters and digits that can be said. It is
-// how the run's id begins, so that it is there as soon as the run is, and finds it.
+// how the run's id begins, so that it is there as soon as the run is, and finds it. What
+// is no run's id is returned as it is.
 func ShortID(runID string) string {
-	n, err := strconv.ParseUint(strings.ReplaceAll(runID, "-", "")[:shortBits/4], 16, 64)
-	if err != nil {
-		return runID // no id of ours
+	if CheckRunID(runID) != nil {
+		return runID
 	}
+	n, _ := strconv.ParseUint(strings.ReplaceAll(runID, "-", "")[:shortBits/4], 16, 64) // hexadecimal, as was just seen
 	short := make([]byte, 0, shortBits/5+1)
 	for shift := shortBits - 5; shift >= 0; shift -= 5 {
 		if len(short) == 4 {

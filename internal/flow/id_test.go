@@ -90,7 +90,7 @@ func TestShortID(t *testing.T) {
 	t.Parallel()
 	for id, want := range map[string]string{
 		"00000000-0000-4000-8000-000000000000": "0000-0000", "ffffffff-ffff-4fff-8fff-ffffffff0000": "ZZZZ-ZZZZ",
-		"1a2b3c4d-5e6f-4000-8000-000000000000": "38NK-RKAY",
+		"1a2b3c4d-5e6f-4000-8000-000000000000": "38NK-RKAY", "1a2b": "1a2b", "": "",
 	} {
 		if got := ShortID(id); got != want {
 			t.Errorf("%s: %s, want %s", id, got, want)

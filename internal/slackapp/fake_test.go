@@ -468,7 +468,7 @@ func (w *world) clickOn(user, action, value, message string) map[string]any {
 		"message": map[string]any{"ts": "1700000000.000100", "blocks": []any{
 			map[string]any{"type": "section", "text": map[string]any{"type": "mrkdwn", "text": "…"}},
 			map[string]any{"type": "actions", "elements": []any{map[string]any{"type": "button", "action_id": action, "value": value, "text": map[string]any{"type": "plain_text", "text": "Press"}}}},
-			map[string]any{"type": "context", "elements": []any{map[string]any{"type": "plain_text", "text": "Request " + run}}},
+			map[string]any{"type": "context", "elements": []any{map[string]any{"type": "plain_text", "text": "Request " + flow.ShortID(run)}}},
 		}},
 		"type": "block_actions", "team": map[string]any{"id": team}, "user": map[string]any{"id": user},
 		"response_url": w.slack.URL + "/response-url",

@@ -273,13 +273,15 @@ func TestClick_AnotherMessage(t *testing.T) {
 		}
 		return object{"type": "actions", "elements": elements}
 	}
-	shows := func(run string) object {
+	names := func(run string) object {
 		return object{"type": "context", "elements": []any{object{"type": "image"}, object{"type": "plain_text", "text": "Request " + run}}}
 	}
+	shows := func(run string) object { return names(flow.ShortID(run)) }
 	for name, c := range map[string]struct {
 		message func(run, value string) any
 		counts  bool
 	}{
+		"Earlier":     {func(run, value string) any { return object{"blocks": []any{actions(value), names(run)}} }, true}, // of a release that wrote whole ids
 		"Own":         {func(run, value string) any { return object{"blocks": []any{actions(value, value), shows(run)}} }, true},
 		"None":        {func(string, string) any { return nil }, false},
 		"Unreadable":  {func(string, string) any { return object{"blocks": 7} }, false},

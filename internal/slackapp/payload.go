@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/slack-go/slack"
+
+	"github.com/symflows/symflows/internal/flow"
 )
 
 // interaction is the part of Slack's interaction payloads that is used here.
@@ -79,7 +81,7 @@ type pressed struct {
 // that can't be read shows no run.
 type message struct {
 	buttons []string // values
-	runs    []string // that it names in its last line
+	runs    []string // that it names in its last line, by short ids; by whole ones in messages of earlier releases
 }
 
 // UnmarshalJSON passes over what it does not know.
@@ -121,8 +123,8 @@ func (m *message) UnmarshalJSON(b []byte) error {
 // isOf tells whether the message is the one that the button was made for: it
 // has the button, and shows no other run than the button's.
 func (m message) isOf(b pressedButton) bool {
-	return slices.Contains(m.runs, b.run) &&
-		!slices.ContainsFunc(m.runs, func(run string) bool { return run != b.run }) &&
+	other := func(name string) bool { return name != flow.ShortID(b.run) && name != b.run }
+	return len(m.runs) > 0 && !slices.ContainsFunc(m.runs, other) &&
 		slices.ContainsFunc(m.buttons, func(value string) bool { return readButton(value) == b }) &&
 		!slices.ContainsFunc(m.buttons, func(value string) bool { other := readButton(value); return other.run != b.run || other.key != b.key })
 }

@@ -54,7 +54,7 @@ func Render(m workflow.Message, r flow.Run) ([]byte, error) {
 	default:
 		return nil, fmt.Errorf("%q is no kind of message", m.Kind)
 	}
-	c.page.context(plain(requestLine+r.ID, maxText))
+	c.page.context(plain(requestLine+shortID(r), maxText))
 	return body(text, c.page.blocks)
 }
 

@@ -180,7 +180,7 @@ func timeline(r flow.Run, note, link string, now time.Time) private {
 	if link != "" {
 		c.page.context(mrkdwn("<"+link+"|Go to its message>", maxText))
 	}
-	c.page.context(plain(requestLine+r.ID, maxText), plain("Short: "+shortID(r), maxText))
+	c.page.context(plain(requestLine+shortID(r), maxText), plain("In the records: "+r.ID, maxText))
 	return ephemeral("The request of "+r.Requester.Display()+" for "+c.what()+": "+c.word(), c.page.blocks...)
 }
 
