@@ -14,6 +14,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/symflows/symflows/events"
+	"github.com/symflows/symflows/internal/flow"
 )
 
 // ask calls the HTTP API and decodes the answer; authorise signs the request.
@@ -83,7 +84,7 @@ func TestAPIRun(t *testing.T) {
 	}
 	a.ask("POST", "/api/v1/events/request", input, bearer(token.Value), http.StatusOK, &asked)
 	run := asked.RunID
-	a.sees("bob", run)
+	a.sees("bob", flow.ShortID(run))
 	a.must(a.slack.As("bob").Click("", "Approve"))
 	a.grants(g, run)
 	var status events.RunStatus

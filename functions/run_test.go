@@ -262,7 +262,7 @@ func TestAccessRun(t *testing.T) {
 	run := a.request("alice", "prod-access", "#access-prod", accessFields)
 	a.must(a.slack.As("bob").Click("", "Approve"))
 	a.grants(g, run)
-	a.sees("alice", "Your request for *Orders database* was approved by @Bob")
+	a.sees("alice", "✅ *Approved* by @Bob")
 	a.ended(g, run)
 	records := a.shippedFor(run, "prompt", "request", "approve", "escalate", "deescalate")
 	end := records[4]

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/symflows/symflows/events"
+	"github.com/symflows/symflows/internal/flow"
 )
 
 // TestSecretsStaySecret: no secret is in what functions log, store, send to other
@@ -79,7 +80,7 @@ params:
 		FlowSRN: "sym:flow:tools:latest", UserEmail: "alice@example.com",
 		FlowInputs: map[string]any{"target_srn": "sym:access_target:http:wiki:latest", "duration": 1},
 	}, bearer(token), http.StatusOK, &asked)
-	a.sees("bob", asked.RunID)
+	a.sees("bob", flow.ShortID(asked.RunID))
 	a.must(a.slack.As("bob").Click("", "Approve"))
 	for _, want := range []string{"escalate", "deescalate"} {
 		if got := <-granted; got != want {
