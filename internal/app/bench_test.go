@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -231,6 +232,10 @@ func BenchmarkRecover(b *testing.B) {
 				serving += time.Since(began)
 				d.idle()
 				b.StopTimer()
+				runtime.GC()
+				var memory runtime.MemStats
+				runtime.ReadMemStats(&memory)
+				b.ReportMetric(float64(memory.HeapAlloc)/(1<<20), "heap-MB")
 				d.stop()
 				b.StartTimer()
 			}
@@ -276,6 +281,36 @@ func BenchmarkRemovalBesideDead(b *testing.B) {
 			b.ReportMetric(0, "ns/op")
 		})
 	}
+}
+
+// BenchmarkRemovalsAtOnce is how late the last of b.N removals is, of grants that all
+// end at the same moment, at a target that takes 5 ms for each.
+func BenchmarkRemovalsAtOnce(b *testing.B) {
+	s := surround(b)
+	s.takes = 5 * time.Millisecond
+	d := s.deploy(b.TempDir())
+	runs := make([]string, b.N)
+	each(b, clients, b.N, func(i int) (err error) {
+		runs[i], err = d.request()
+		return err
+	})
+	d.idle()
+	each(b, clients, b.N, func(i int) error { return d.press(bob, flow.ActionApprove, runs[i]) })
+	d.idle()
+	used := processorTime(b)
+	b.ResetTimer()
+	began := time.Now()
+	d.clock.Advance(10 * time.Minute)
+	for _, run := range runs {
+		<-d.reached(removed, run)
+	}
+	b.ReportMetric(time.Since(began).Seconds(), "last-removal-s")
+	d.idle()
+	b.ReportMetric(time.Since(began).Seconds(), "all-shown-s")
+	b.ReportMetric(float64((processorTime(b)-used).Microseconds())/1000/float64(b.N), "cpu-ms/removal")
+	b.ReportMetric(0, "ns/op")
+	b.StopTimer()
+	d.check(runs)
 }
 
 // multiply adds copies of a run that waits until there are n, and has everybody

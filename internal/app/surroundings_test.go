@@ -33,7 +33,8 @@ type surroundings struct {
 	slack *httptest.Server
 	flows string // folder of the configuration
 
-	dead chan struct{} // while it is open, nothing is taken away at dead-db: calls hang
+	takes time.Duration // that the granting server takes for an answer
+	dead  chan struct{} // while it is open, nothing is taken away at dead-db: calls hang
 
 	calls  atomic.Int64 // of Slack
 	stages sync.Map     // stage and run → channel
@@ -157,6 +158,7 @@ func (s *surroundings) answerAsTarget(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	time.Sleep(s.takes)
 	run := record.Run.SRN[strings.LastIndexByte(record.Run.SRN, ':')+1:]
 	if record.Event.Type == string(flow.EventEscalate) {
 		s.see(granted, run)

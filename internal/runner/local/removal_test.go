@@ -150,6 +150,70 @@ func TestRemover(t *testing.T) {
 	r.want(t, "a +0s", "b +0s")
 }
 
+// Of any number of removals that are due at the same moment, each is begun once, by its
+// schedule alone: at one target as many as have a place are under way, and the next
+// begins as soon as one ends. So how late the last one is goes by what the target takes,
+// and nothing is left to the sweep. Removals at another target don't wait.
+func TestRemover_ThousandsAtOnce(t *testing.T) {
+	t.Parallel()
+	const many = 10_000
+	e, clock := running(t)
+	type call struct {
+		id  string
+		end chan struct{}
+	}
+	calls := make(chan call)
+	remover := &Remover{
+		Engine: e,
+		Target: func(_ context.Context, id string) string { return id[:1] },
+		OnTime: func(_ context.Context, id string) error {
+			c := call{id, make(chan struct{})}
+			calls <- c
+			<-c.end
+			return nil
+		},
+	}
+	s := &Schedule{Times: &times{}, Remover: remover}
+	for i := range many {
+		if err := s.Set(t.Context(), fmt.Sprint("busy ", i), start.Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Set(t.Context(), "other", start.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	clock.Advance(time.Minute)
+	seen, others := map[string]bool{}, 0
+	var busy []call
+	for len(seen) < many+1 {
+		c := <-calls
+		if seen[c.id] {
+			t.Fatalf("%s was begun twice", c.id)
+		}
+		seen[c.id] = true
+		if c.id == "other" {
+			others++
+			close(c.end)
+			continue
+		}
+		busy = append(busy, c)
+		if len(busy) > places {
+			t.Fatalf("%d are under way at one target, with %d places", len(busy), places)
+		}
+		if len(busy) == places || len(seen) >= many { // there is no place: only an end lets the next begin
+			close(busy[0].end)
+			busy = busy[1:]
+		}
+	}
+	for _, c := range busy {
+		close(c.end)
+	}
+	idle(t, e)
+	if others != 1 {
+		t.Errorf("the removal at another target was begun %d times", others)
+	}
+}
+
 // put stores a run as it is after the inputs.
 func put(t *testing.T, runs store.Runs, id string, now time.Time, inputs ...flow.Input) flow.Run {
 	t.Helper()

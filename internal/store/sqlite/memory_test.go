@@ -61,6 +61,13 @@ func TestMemory_SaysWhatIsStored(t *testing.T) {
 			if !errors.Is(err, wantErr) || !cmp.Equal(want, got, cmpopts.EquateEmpty()) {
 				t.Fatalf("%s is %+v, %v; stored is %+v, %v", key, got, err, want, wantErr)
 			}
+			size := 0
+			for _, e := range s.memory.held {
+				size += e.Value.(held).size()
+			}
+			if size != s.memory.bytes || size > s.memory.limit {
+				t.Fatalf("%d bytes are held and %d counted, of at most %d", size, s.memory.bytes, s.memory.limit)
+			}
 			return got
 		}
 		t.Repeat(map[string]func(*rapid.T){
