@@ -47,4 +47,8 @@ type Token struct {
 	Drift   bool       `json:"drift,omitempty"` // may see where targets differ from what was granted
 	Created *time.Time `json:"created,omitempty"`
 	Expires *time.Time `json:"expires,omitempty"`
+	// RevokedBy and RevokedAt say who ended it before its time, and when. It is
+	// listed for some weeks after that.
+	RevokedBy string     `json:"revoked_by,omitempty"`
+	RevokedAt *time.Time `json:"revoked_at,omitempty"`
 }

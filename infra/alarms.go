@@ -130,7 +130,7 @@ func (d *deployment) alarmList() []alarm {
 		},
 		{
 			id: "AuditUndelivered", description: "Firehose can't write audit records to the bucket. It tries for a day; its log says why",
-			metrics: []metric{d.shipped("DeliveryToS3.DataFreshness", "Maximum")}, above: seconds(15 * minute), period: 5 * minute, periods: 2,
+			metrics: d.shipped("DeliveryToS3.DataFreshness", "Maximum"), above: seconds(15 * minute), period: 5 * minute, periods: 2,
 		},
 		{
 			id: "WorkflowFailed", description: "An execution of the request workflow failed. The sweep starts another one; the machine's log says why",
@@ -255,9 +255,12 @@ func (d *deployment) stored(name, index string) metric {
 	return m
 }
 
-// shipped gives a metric of Firehose.
-func (d *deployment) shipped(name, stat string) metric {
-	return metric{"AWS/Firehose", name, stat, map[string]string{"DeliveryStreamName": d.options.name}}
+// shipped gives a metric of Firehose, of each stream.
+func (d *deployment) shipped(name, stat string) (out []metric) {
+	for _, stream := range []string{d.options.name, d.adminStream()} {
+		out = append(out, metric{"AWS/Firehose", name, stat, map[string]string{"DeliveryStreamName": stream}})
+	}
+	return out
 }
 
 // queued gives a metric of a queue.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskinesisfirehose"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
@@ -20,12 +22,14 @@ const (
 // which local mode writes, too.
 const byHour = "year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/hour=!{timestamp:HH}/"
 
-// addAudit makes the path of audit records: relay sends them to Firehose, which
-// writes them to the bucket as lines of JSON, compressed. Records that Firehose
-// refuses wait in a queue, by run.
+// addAudit makes the path of records: relay sends what happened to runs and what
+// administrators did to a stream of Firehose each, which write them to folders of the
+// bucket as lines of JSON, compressed. Records that Firehose refuses wait in a queue,
+// by run or item.
 func (d *deployment) addAudit() {
 	d.addBuckets()
-	d.addFirehose()
+	d.auditStream = d.firehose("Audit", d.options.name, "audit")
+	d.actStream = d.firehose("Admin", d.adminStream(), "admin")
 
 	d.auditDeadLetters = d.queue("AuditDeadLetters", 0, nil)
 	// The queue is tried anew every six minutes, for half a day: as long as a
@@ -130,33 +134,37 @@ func insecure(b awss3.CfnBucket) any {
 	}
 }
 
-func (d *deployment) addFirehose() {
-	logs := d.logGroup("AuditStreamLogs", "/aws/kinesisfirehose/"+d.options.name)
-	stream := awslogs.NewCfnLogStream(d.stack, jsii.String("AuditStreamLogStream"), &awslogs.CfnLogStreamProps{
+// adminStream is the name of the stream of what administrators did.
+func (d *deployment) adminStream() string { return d.qualified("admin") }
+
+// firehose makes a stream of a name that writes into a folder of the bucket.
+func (d *deployment) firehose(id, name, folder string) awskinesisfirehose.CfnDeliveryStream {
+	logs := d.logGroup(id+"StreamLogs", "/aws/kinesisfirehose/"+name)
+	stream := awslogs.NewCfnLogStream(d.stack, jsii.String(id+"StreamLogStream"), &awslogs.CfnLogStreamProps{
 		LogGroupName: logs.Ref(), LogStreamName: jsii.String("delivery"),
 	})
 	// Firehose says for whom it works by an external id, which is the account.
 	// https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html
 	ours := map[string]any{"StringEquals": map[string]any{"sts:ExternalId": *awscdk.Aws_ACCOUNT_ID()}}
-	role := d.role("AuditStreamRole", d.roleName("audit-stream"), "firehose.amazonaws.com", ours, []right{
+	role := d.role(id+"StreamRole", d.roleName(strings.ToLower(id)+"-stream"), "firehose.amazonaws.com", ours, []right{
 		{actions: []string{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"}, resources: []string{*d.auditBucket.AttrArn()}},
 		// https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#using-iam-s3
-		{actions: []string{"s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"}, resources: []string{*d.auditBucket.AttrArn() + "/audit/*", *d.auditBucket.AttrArn() + "/audit-errors/*"}},
+		{actions: []string{"s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"}, resources: []string{*d.auditBucket.AttrArn() + "/" + folder + "/*", *d.auditBucket.AttrArn() + "/" + folder + "-errors/*"}},
 		{actions: []string{"logs:PutLogEvents"}, resources: []string{*logs.AttrArn()}},
 	})
 	encryption := &awskinesisfirehose.CfnDeliveryStream_DeliveryStreamEncryptionConfigurationInputProperty{KeyType: jsii.String("AWS_OWNED_CMK")}
 	if d.key != nil {
 		encryption.KeyType, encryption.KeyArn = jsii.String("CUSTOMER_MANAGED_CMK"), d.key
 	}
-	d.auditStream = awskinesisfirehose.NewCfnDeliveryStream(d.stack, jsii.String("AuditStream"), &awskinesisfirehose.CfnDeliveryStreamProps{
-		DeliveryStreamName:                         jsii.String(d.options.name),
+	return awskinesisfirehose.NewCfnDeliveryStream(d.stack, jsii.String(id+"Stream"), &awskinesisfirehose.CfnDeliveryStreamProps{
+		DeliveryStreamName:                         jsii.String(name),
 		DeliveryStreamType:                         jsii.String("DirectPut"),
 		DeliveryStreamEncryptionConfigurationInput: encryption,
 		ExtendedS3DestinationConfiguration: &awskinesisfirehose.CfnDeliveryStream_ExtendedS3DestinationConfigurationProperty{
 			BucketArn:         d.auditBucket.AttrArn(),
 			RoleArn:           role.AttrArn(),
-			Prefix:            jsii.String("audit/" + byHour),
-			ErrorOutputPrefix: jsii.String("audit-errors/!{firehose:error-output-type}/" + byHour),
+			Prefix:            jsii.String(folder + "/" + byHour),
+			ErrorOutputPrefix: jsii.String(folder + "-errors/!{firehose:error-output-type}/" + byHour),
 			FileExtension:     jsii.String(".jsonl.gz"),
 			CompressionFormat: jsii.String("GZIP"),
 			BufferingHints:    &awskinesisfirehose.CfnDeliveryStream_BufferingHintsProperty{IntervalInSeconds: jsii.Number(60), SizeInMBs: jsii.Number(5)},

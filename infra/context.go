@@ -155,6 +155,18 @@ func readOptions(node constructs.Node) (options, error) {
 	return parseOptions(given)
 }
 
+// given are the options that are not left to their defaults, as they are written.
+func given(node constructs.Node) map[string]string {
+	all, _ := node.GetAllContext(nil).(map[string]any)
+	r, out := reader{given: all, known: map[string]bool{}}, map[string]string{}
+	for key := range all {
+		if v, set := r.value(key); set && ourKeys.MatchString(key) {
+			out[key] = v
+		}
+	}
+	return out
+}
+
 // parseOptions reads the context as CDK has it: values from the command line are
 // texts, those of cdk.json may be numbers.
 func parseOptions(given map[string]any) (options, error) {

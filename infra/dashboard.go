@@ -52,7 +52,7 @@ func (d *deployment) addDashboard() {
 			d.graph("How far behind the stream is read (ms)", 8, 6, "timeSeries", d.ran("IteratorAge", "relay", "Maximum"), d.ran("IteratorAge", "notify", "Maximum")),
 			d.graph("Request workflow", 8, 6, "timeSeries", d.executed("ExecutionsStarted"), d.executed("ExecutionsSucceeded"), d.executed("ExecutionsFailed")),
 			d.graph("Audit: age of what is not yet in the bucket (s), and records that wait for Firehose", 8, 6, "timeSeries",
-				append(d.waitingRecords(), d.shipped("DeliveryToS3.DataFreshness", "Maximum"))...),
+				append(d.waitingRecords(), d.shipped("DeliveryToS3.DataFreshness", "Maximum")...)...),
 		},
 		{
 			d.graph("slack: how long answers take (ms; Slack waits for 3,000)", 12, 6, "timeSeries", d.ran("Duration", "slack", "p50"), d.ran("Duration", "slack", "p99")),

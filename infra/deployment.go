@@ -36,7 +36,7 @@ type deployment struct {
 	slackSecret, slackSigningSecret awssecretsmanager.CfnSecret
 
 	accessLogs, auditBucket, deadLetterBucket                                              awss3.CfnBucket
-	auditStream                                                                            awskinesisfirehose.CfnDeliveryStream
+	auditStream, actStream                                                                 awskinesisfirehose.CfnDeliveryStream
 	auditQueue, auditDeadLetters, removalDeadLetters, grantLooks, removalQueue, sweepQueue awssqs.CfnQueue
 
 	scheduleGroup awsscheduler.CfnScheduleGroup

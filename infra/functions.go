@@ -103,7 +103,7 @@ func (d *deployment) settings() map[string]config.AWS {
 		accessFunction: access, removalFunction: access,
 		"relay": {
 			Table: table, StateMachine: machine, RemovalFunction: removal,
-			AuditStream: *d.auditStream.Ref(), AuditQueue: *d.auditQueue.Ref(),
+			AuditStream: *d.auditStream.Ref(), AdminStream: *d.actStream.Ref(), AuditQueue: *d.auditQueue.Ref(),
 		},
 		"notify":   {Table: table, SlackSecret: slack},
 		"sweep":    {Table: table, StateMachine: machine, RemovalFunction: removal, SweepQueue: *d.sweepQueue.Ref()},

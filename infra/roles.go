@@ -77,7 +77,7 @@ func (d *deployment) rights() map[string][]right {
 			readSecrets(*d.slackSecret.Ref()),
 		},
 		"tokens": {
-			d.items("GetItem PutItem DeleteItem BatchGetItem", store.KindToken),
+			d.items("GetItem PutItem BatchGetItem", store.KindToken),
 			d.entries(store.ByKind, string(store.KindToken)),
 			// To say who people are, and to confirm accounts.
 			d.items("GetItem PutItem", store.KindUser, store.KindMoved, store.KindIdentity),
@@ -132,7 +132,8 @@ func (d *deployment) rights() map[string][]right {
 		},
 		"relay": join(drive, d.readStream(), []right{
 			d.items("GetItem PutItem", store.KindRun),
-			{actions: []string{"firehose:PutRecordBatch"}, resources: []string{*d.auditStream.AttrArn()}},
+			d.items("GetItem", store.ActKinds()...),
+			{actions: []string{"firehose:PutRecordBatch"}, resources: []string{*d.auditStream.AttrArn(), *d.actStream.AttrArn()}},
 			{
 				actions:   []string{"sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
 				resources: []string{*d.auditQueue.AttrArn()},
@@ -178,8 +179,7 @@ func (d *deployment) rights() map[string][]right {
 		"publish": {
 			{actions: []string{"lambda:InvokeFunction"}, resources: d.handlerFunctions()}, // which look at Python, too
 			d.items("GetItem BatchGetItem", store.KindRun),
-			d.items("GetItem PutItem DeleteItem", store.KindFlow),
-			d.items("GetItem PutItem", store.KindFlowList, store.KindFlowsFilter),
+			d.items("GetItem PutItem", store.KindFlow, store.KindFlowList, store.KindFlowsFilter, store.KindSettings),
 			d.items("GetItem PutItem", store.KindStrategies, store.KindDropped),
 			d.items("PutItem", store.KindFlowVersion),
 			d.items("GetItem PutItem BatchGetItem", store.KindFlowDigests),

@@ -336,27 +336,27 @@ func TestRightsSuffice(t *testing.T) {
 	dropped.Name = "dropped" // which is looked for in what is live
 	must(publisher.Run(ctx, append(slices.Clone(published.Flows), &withdrawn), append(slices.Clone(published.Strategies), dropped)))(t)
 	filter := &flow.FlowsFilter{Implementation: flow.NewSource("filter.py", "def get_flows(user, flows, flows_filter_vars): ...")}
-	if err := publish.Flows.PublishFilter(ctx, filter); err != nil {
+	if err := publish.Flows.PublishFilter(ctx, flow.Author{}, filter); err != nil {
 		t.Fatal(err)
 	}
 
 	tokens := a.as("TokensRole")
-	value, _, err := tokens.Tokens.Create(ctx, store.Token{Bot: "ci", Owner: "carol@example.com"}, time.Hour)
+	value, _, err := tokens.Tokens.Create(ctx, flow.Operator, store.Token{Bot: "ci", Owner: "carol@example.com"}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, token, err := tokens.Tokens.Create(ctx, store.Token{Bot: "old", Owner: "carol@example.com"}, time.Hour)
+	other, token, err := tokens.Tokens.Create(ctx, flow.Operator, store.Token{Bot: "old", Owner: "carol@example.com"}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
-	must(tokens.Tokens.SetOwner(ctx, token.ID, "bob@example.com"))(t)
-	if err := tokens.Tokens.Revoke(ctx, token.ID); err != nil {
+	must(tokens.Tokens.SetOwner(ctx, flow.Operator, token.ID, "bob@example.com"))(t)
+	if err := tokens.Tokens.Revoke(ctx, flow.Operator, token.ID); err != nil {
 		t.Fatal(err)
 	}
 
 	// An administrator says who somebody is where no strategy can find out.
 	people := adminapi.People{Users: tokens.Users, Org: "sym", Now: a.clock.Now}
-	if err := people.SetIdentity(ctx, events.Identity{Email: "alice@example.com", Service: "aws_eks", UserID: personARN}, "operator"); err != nil {
+	if err := people.SetIdentity(ctx, events.Identity{Email: "alice@example.com", Service: "aws_eks", UserID: personARN}, flow.Operator); err != nil {
 		t.Fatal(err)
 	}
 
@@ -661,7 +661,7 @@ func TestRightsSuffice(t *testing.T) {
 			must(clusters.(strategy.Lister).Holders(ctx, r.Access.Target))(t)
 			must(clusters.Revoke(ctx, strategy.Call{Target: r.Access.Target, Identity: r.Access.Identity}))(t)
 		}
-		for _, audit.Log = range []workflow.AuditLog{auditlog.Firehose{API: firehose.NewFromConfig(relay.AWS), Stream: "sym-flows", Clock: a.clock}, fullLog{}} {
+		for _, audit.Log = range []workflow.AuditLog{auditlog.Firehose[events.AuditRecord]{API: firehose.NewFromConfig(relay.AWS), Stream: "sym-flows", Clock: a.clock}, fullLog{}} {
 			if err := audit.HandleOrQueue(ctx, []store.Change{changed(id)}, unshipped); err != nil {
 				t.Fatal(err)
 			}
@@ -710,15 +710,15 @@ func TestRightsSuffice(t *testing.T) {
 
 	// An administrator says who people are.
 	inSlackToo := workflow.Accounts{Users: slack.Users, Flows: slack.Flows, Now: a.clock.Now}
-	if done := must(inSlackToo.Confirm(ctx, store.Confirmable{All: true}, "admin"))(t); len(done) != len(roles) {
+	if done := must(inSlackToo.Confirm(ctx, store.Confirmable{All: true}, flow.Operator))(t); len(done) != len(roles) {
 		t.Errorf("confirmed %+v", done)
 	}
 	next.SlackID, next.SlackTeam = "U3", "T3"
 	must(slack.Users.Remember(ctx, next))(t)
-	if done := must(people.Confirm(ctx, events.ConfirmInput{All: true}, "operator"))(t); len(done.Claims) != 1 {
+	if done := must(people.Confirm(ctx, events.ConfirmInput{All: true}, flow.Operator))(t); len(done.Claims) != 1 {
 		t.Errorf("confirmed %+v", done)
 	}
-	if err := people.SetIdentity(ctx, events.Identity{Email: "alice@example.com", Service: "okta", ServiceID: "o", UserID: "u"}, "operator"); err != nil {
+	if err := people.SetIdentity(ctx, events.Identity{Email: "alice@example.com", Service: "okta", ServiceID: "o", UserID: "u"}, flow.Operator); err != nil {
 		t.Fatal(err)
 	}
 

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/store/dynamo"
 )
 
 // streamReader says how patient a reader of the stream is with a change that it
@@ -20,12 +21,13 @@ type streamReader struct {
 	retries  int
 	age      time.Duration
 	kinds    []store.Kind // whose changes it reads
+	acts     []store.Kind // of which it reads the changes that record administrative acts
 }
 
 // streamReaders are all that there can be: a stream serves two.
 var streamReaders = []streamReader{
 	// The sweep drives what relay gave up on, and audit records have their own queue.
-	{function: "relay", batch: 100, retries: 20, age: time.Hour, kinds: []store.Kind{store.KindRun}},
+	{function: "relay", batch: 100, retries: 20, age: time.Hour, kinds: []store.Kind{store.KindRun}, acts: store.ActKinds()},
 	// Only notify shows messages: it waits until an outage of Slack is over.
 	{function: "notify", batch: 25, retries: 1000, age: 6 * time.Hour, kinds: []store.Kind{store.KindRun, store.KindNotice, store.KindHome}},
 }
@@ -34,13 +36,21 @@ var streamReaders = []streamReader{
 // only, and Lambda keeps that.
 const parallelization = 10
 
-// writesOf lets writes of items of some kinds pass, but not deletions.
-func writesOf(kinds []store.Kind) string {
-	var prefixes []string
-	for _, k := range kinds {
-		prefixes = append(prefixes, `{"prefix":"`+string(k)+`"}`)
+// filters let the writes pass that the reader is for, but not deletions.
+func (r streamReader) filters() (filters []any) {
+	pass := func(kinds []store.Kind, more string) {
+		var prefixes []string
+		for _, k := range kinds {
+			prefixes = append(prefixes, `{"prefix":"`+string(k)+`"}`)
+		}
+		pattern := `{"eventName":["INSERT","MODIFY"],"dynamodb":{"Keys":{"key":{"S":[` + strings.Join(prefixes, ",") + `]}}` + more + `}}`
+		filters = append(filters, &awslambda.CfnEventSourceMapping_FilterProperty{Pattern: jsii.String(pattern)})
 	}
-	return `{"eventName":["INSERT","MODIFY"],"dynamodb":{"Keys":{"key":{"S":[` + strings.Join(prefixes, ",") + `]}}}}`
+	pass(r.kinds, "")
+	if len(r.acts) > 0 {
+		pass(r.acts, `,"NewImage":{"`+dynamo.AttrActs+`":{"S":["`+dynamo.RecordsActs+`"]}}`)
+	}
+	return filters
 }
 
 // addStream makes relay and notify read the table's stream, and relay the queue of
@@ -58,7 +68,7 @@ func (d *deployment) addStream() {
 			MaximumRetryAttempts:       jsii.Number(r.retries),
 			MaximumRecordAgeInSeconds:  jsii.Number(r.age.Seconds()),
 			FilterCriteria: &awslambda.CfnEventSourceMapping_FilterCriteriaProperty{
-				Filters: []any{&awslambda.CfnEventSourceMapping_FilterProperty{Pattern: jsii.String(writesOf(r.kinds))}},
+				Filters: r.filters(),
 			},
 			DestinationConfig: &awslambda.CfnEventSourceMapping_DestinationConfigProperty{
 				OnFailure: &awslambda.CfnEventSourceMapping_OnFailureProperty{Destination: d.deadLetterBucket.AttrArn()},

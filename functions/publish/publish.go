@@ -3,6 +3,7 @@ package main
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,10 +39,12 @@ type publisher struct {
 // CloudFormation delete the old.
 const physicalID = "symflows-configuration"
 
-// The properties of the resource: where the configuration is, as a ZIP file.
+// The properties of the resource: where the configuration is, as a ZIP file, and
+// what the deployment is made with, which is written down.
 const (
-	propertyBucket = "Bucket"
-	propertyKey    = "Key"
+	propertyBucket   = "Bucket"
+	propertyKey      = "Key"
+	propertySettings = "Settings"
 )
 
 // handle publishes what the properties name: the new configuration in a deploy,
@@ -65,7 +68,9 @@ func (p publisher) handle(ctx context.Context, event cfn.Event) (id string, data
 		ctx, cancel = context.WithDeadline(ctx, end.Add(-answering))
 		defer cancel()
 	}
-	published, err := p.patiently(ctx, bucket, key)
+	// The stack is known, and not who deployed it: CloudTrail has that.
+	p.publish.By = flow.Author{By: flow.Principal{Kind: flow.PrincipalDeploy, Name: cmp.Or(event.StackID, "a stack of CloudFormation's")}, At: p.clock.Now()}
+	published, err := p.patiently(ctx, bucket, key, settingsIn(event))
 	if err != nil {
 		p.log.ErrorContext(ctx, "the configuration was not published", "key", key, "error", err)
 		return physicalID, nil, reason{err}
@@ -76,6 +81,16 @@ func (p publisher) handle(ctx context.Context, event cfn.Event) (id string, data
 	}
 	p.log.InfoContext(ctx, "the configuration is published", "key", key, "flows", versions)
 	return physicalID, nil, nil
+}
+
+// settingsIn reads the settings of the deployment.
+func settingsIn(event cfn.Event) map[string]string {
+	given, _ := event.ResourceProperties[propertySettings].(map[string]any)
+	settings := map[string]string{}
+	for name, value := range given {
+		settings[name] = fmt.Sprint(value)
+	}
+	return settings
 }
 
 // refuse tells CloudFormation why publish could not start. Nothing is lost by a
@@ -102,10 +117,10 @@ const (
 
 // patiently publishes, and begins anew while AWS refuses: what was published
 // half-way is made good by that.
-func (p publisher) patiently(ctx context.Context, bucket, key string) ([]store.FlowSummary, error) {
+func (p publisher) patiently(ctx context.Context, bucket, key string, settings map[string]string) ([]store.FlowSummary, error) {
 	began := p.clock.Now()
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
-		published, err := p.run(ctx, bucket, key)
+		published, err := p.run(ctx, bucket, key, settings)
 		if !refused(err) {
 			return published, err
 		}
@@ -127,7 +142,7 @@ func refused(err error) bool {
 	return ok && strings.HasPrefix(said.ErrorCode(), "AccessDenied")
 }
 
-func (p publisher) run(ctx context.Context, bucket, key string) ([]store.FlowSummary, error) {
+func (p publisher) run(ctx context.Context, bucket, key string, settings map[string]string) ([]store.FlowSummary, error) {
 	if bucket == "" || key == "" {
 		return nil, errors.New("the resource has to name the configuration's Bucket and Key")
 	}
@@ -155,7 +170,10 @@ func (p publisher) run(ctx context.Context, bucket, key string) ([]store.FlowSum
 	}
 	published, err := p.publish.Run(ctx, configured.Flows, configured.Strategies)
 	if err == nil {
-		err = p.publish.Flows.PublishFilter(ctx, configured.Filter)
+		err = p.publish.Flows.PublishFilter(ctx, p.publish.By, configured.Filter)
+	}
+	if err == nil {
+		err = p.publish.Flows.PublishSettings(ctx, p.publish.By, settings)
 	}
 	return published, err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/aws/auditlog"
 	"github.com/symflows/symflows/internal/aws/auditqueue"
@@ -25,6 +26,7 @@ func main() { awslambda.Start(core.Start(build)) }
 
 func build(_ context.Context, d core.Deployed) (func(context.Context, json.RawMessage) (any, error), error) {
 	settings := d.Settings.AWS
+	stream := firehose.NewFromConfig(d.AWS)
 	r := relay{
 		Deployed: d,
 		drive: workflow.Relay{Drive: workflow.Drive{
@@ -32,7 +34,10 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, json.RawMe
 			Runner:  stepfn.Runner{API: sfn.NewFromConfig(d.AWS), StateMachineARN: settings.StateMachine},
 			Remover: invoke.Remover{API: lambda.NewFromConfig(d.AWS), FunctionARN: settings.RemovalFunction},
 		}},
-		audit: workflow.Audit{Runs: d.Runs, Log: auditlog.Firehose{API: firehose.NewFromConfig(d.AWS), Stream: settings.AuditStream, Clock: d.Clock}},
+		audit: d.Audit(
+			auditlog.Firehose[events.AuditRecord]{API: stream, Stream: settings.AuditStream, Clock: d.Clock},
+			auditlog.Firehose[events.AdminRecord]{API: stream, Stream: settings.AdminStream, Clock: d.Clock},
+		),
 		queue: auditqueue.Queue{API: sqs.NewFromConfig(d.AWS), URL: settings.AuditQueue},
 	}
 	return r.handle, nil

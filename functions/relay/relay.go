@@ -56,7 +56,7 @@ func (r relay) unshipped(ctx context.Context, event awsevents.SQSEvent) awsevent
 			err = r.audit.Ship(ctx, []workflow.Unshipped{u})
 		}
 		if err != nil {
-			r.Log.WarnContext(ctx, "audit records could not be shipped, and will be again", "run", u.Run, "error", err)
+			r.Log.WarnContext(ctx, "audit records could not be shipped, and will be again", "run", u.Run, "item", u.Item, "error", err)
 			again.BatchItemFailures = append(again.BatchItemFailures, awsevents.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
 		}
 	}

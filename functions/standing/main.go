@@ -15,6 +15,7 @@ import (
 
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -29,6 +30,10 @@ type output struct {
 	Confirmed int `json:"confirmed"` // people
 	workflow.Looked
 }
+
+// invoker is whoever confirms: Lambda does not tell who invokes a function, and
+// CloudTrail does, of functions whose data events it is to keep.
+var invoker = flow.Principal{Kind: flow.PrincipalAWS, Name: "whoever may invoke this function"}
 
 func main() { awslambda.Start(core.Start(build)) }
 
@@ -45,7 +50,7 @@ func build(ctx context.Context, d core.Deployed) (func(context.Context, input) (
 		}
 		var err error
 		if in.Confirm {
-			if out.Confirmed, err = d.Rounds.Confirm(ctx, d.Clock.Now()); err != nil {
+			if out.Confirmed, err = d.Rounds.Confirm(ctx, flow.Author{By: invoker, At: d.Clock.Now()}); err != nil {
 				return out, err
 			}
 		}

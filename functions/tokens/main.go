@@ -12,6 +12,7 @@ import (
 
 	"github.com/symflows/symflows/internal/api"
 	"github.com/symflows/symflows/internal/app/core"
+	"github.com/symflows/symflows/internal/flow"
 )
 
 func main() { lambda.Start(core.Start(build)) }
@@ -24,11 +25,11 @@ func build(_ context.Context, d core.Deployed) (lambda.Handler, error) {
 
 // caller is whom API Gateway has authenticated. Should the route ever lose its
 // authorisation, all callers are refused.
-func caller(r *http.Request) (string, bool) {
+func caller(r *http.Request) (flow.Principal, bool) {
 	event, ok := algnhsa.APIGatewayV2RequestFromContext(r.Context())
 	if !ok || event.RequestContext.Authorizer == nil || event.RequestContext.Authorizer.IAM == nil {
-		return "", false
+		return flow.Principal{}, false
 	}
 	arn := event.RequestContext.Authorizer.IAM.UserARN
-	return arn, arn != ""
+	return flow.Principal{Kind: flow.PrincipalAWS, Name: arn}, arn != ""
 }

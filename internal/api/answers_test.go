@@ -424,7 +424,7 @@ func TestIdempotencyKey(t *testing.T) {
 	if a, b := f.request(accessBody), f.request(accessBody); a.RunID == b.RunID {
 		t.Error("no key gives the same run")
 	}
-	value, _, err := f.api.Tokens.Create(t.Context(), store.Token{Bot: "other", Owner: "bob@example.com"}, time.Hour)
+	value, _, err := f.api.Tokens.Create(t.Context(), flow.Operator, store.Token{Bot: "other", Owner: "bob@example.com"}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -152,12 +152,12 @@ func newFixture(t testing.TB) *fixture {
 	f := &fixture{t: t, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), log: &lines{}}
 	f.store = &storetest.Faulty{Store: &storetest.Memory{Now: f.clock}, Fault: func(int) storetest.Fault { return storetest.None }}
 	f.serve(f.store)
-	value, _, err := f.api.Tokens.Create(t.Context(), store.Token{Bot: "ci", Owner: "bob@example.com", Drift: true}, 24*time.Hour)
+	value, _, err := f.api.Tokens.Create(t.Context(), flow.Operator, store.Token{Bot: "ci", Owner: "bob@example.com", Drift: true}, 24*time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.token = value
-	if _, err := f.api.Flows.Publish(t.Context(), flows()); err != nil {
+	if _, err := f.api.Flows.Publish(t.Context(), flow.Author{}, flows()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := (store.Users{Store: f.store}).Remember(t.Context(), alice); err != nil {
@@ -369,7 +369,7 @@ func (f *fixture) afterFailed() string {
 func (f *fixture) carry(t store.Token) {
 	f.t.Helper()
 	t.Bot, t.Owner = "other", cmp.Or(t.Owner, "bob@example.com")
-	value, _, err := f.api.Tokens.Create(f.t.Context(), t, time.Hour)
+	value, _, err := f.api.Tokens.Create(f.t.Context(), flow.Operator, t, time.Hour)
 	if err != nil {
 		f.t.Fatal(err)
 	}

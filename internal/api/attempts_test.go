@@ -22,7 +22,7 @@ func TestAttempts(t *testing.T) {
 	status := func(token string) int {
 		return f.send(http.MethodGet, "/api/v1/flows", "", func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }).StatusCode
 	}
-	late, _, err := f.api.Tokens.Create(t.Context(), store.Token{Bot: "late", Owner: "bob@example.com"}, time.Hour)
+	late, _, err := f.api.Tokens.Create(t.Context(), flow.Operator, store.Token{Bot: "late", Owner: "bob@example.com"}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}

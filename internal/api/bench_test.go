@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/sqlite"
 )
@@ -25,11 +26,11 @@ func BenchmarkRequest(b *testing.B) {
 		}
 	})
 	f.serve(table)
-	f.token, _, err = f.api.Tokens.Create(b.Context(), store.Token{Bot: "ci", Owner: "bob@example.com"}, time.Hour)
+	f.token, _, err = f.api.Tokens.Create(b.Context(), flow.Operator, store.Token{Bot: "ci", Owner: "bob@example.com"}, time.Hour)
 	if err != nil {
 		b.Fatal(err)
 	}
-	if _, err := f.api.Flows.Publish(b.Context(), flows()); err != nil {
+	if _, err := f.api.Flows.Publish(b.Context(), flow.Author{}, flows()); err != nil {
 		b.Fatal(err)
 	}
 	if _, err := (store.Users{Store: table}).Remember(b.Context(), alice); err != nil {

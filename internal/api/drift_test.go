@@ -17,7 +17,7 @@ import (
 func TestDrift(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	value, _, err := f.api.Tokens.Create(t.Context(), store.Token{Bot: "watch", Owner: "bob@example.com", Drift: true}, time.Hour)
+	value, _, err := f.api.Tokens.Create(t.Context(), flow.Operator, store.Token{Bot: "watch", Owner: "bob@example.com", Drift: true}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}

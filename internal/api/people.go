@@ -38,7 +38,7 @@ func (p People) Identities(ctx context.Context, email string) (events.IdentityLi
 	}
 	saved, err := p.Users.Saved(ctx, who)
 	for _, i := range saved {
-		shown := events.Identity{Email: email, Service: i.Service, ServiceID: i.ExternalID, UserID: i.UserID, SavedBy: i.By}
+		shown := events.Identity{Email: email, Service: i.Service, ServiceID: i.ExternalID, UserID: i.UserID, SavedBy: i.By.Name}
 		if !i.At.IsZero() {
 			shown.SavedAt = &i.At
 		}
@@ -57,7 +57,7 @@ func (p People) Identities(ctx context.Context, email string) (events.IdentityLi
 }
 
 // SetIdentity saves who a person is in a system; by is who says so.
-func (p People) SetIdentity(ctx context.Context, in events.Identity, by string) error {
+func (p People) SetIdentity(ctx context.Context, in events.Identity, by flow.Principal) error {
 	who, err := p.named(in.Email)
 	if err != nil {
 		return err
@@ -66,17 +66,17 @@ func (p People) SetIdentity(ctx context.Context, in events.Identity, by string) 
 	if err := i.Check(); err != nil {
 		return err
 	}
-	return p.Users.SetIdentity(ctx, who, store.SavedIdentity{Identity: i, By: by, At: p.Now().UTC()})
+	return p.Users.SetIdentity(ctx, who, store.SavedIdentity{Identity: i, Author: flow.Author{By: by, At: p.Now().UTC()}})
 }
 
-// DeleteIdentity removes who a person is in a system. The error has
-// flow.CodeInvalid if nothing is stored.
-func (p People) DeleteIdentity(ctx context.Context, in events.Identity) error {
+// DeleteIdentity removes who a person is in a system; by is who says so. The error
+// has flow.CodeInvalid if nothing is stored.
+func (p People) DeleteIdentity(ctx context.Context, in events.Identity, by flow.Principal) error {
 	who, err := p.named(in.Email)
 	if err != nil {
 		return err
 	}
-	return p.Users.DeleteIdentity(ctx, who, in.Service, in.ServiceID)
+	return p.Users.DeleteIdentity(ctx, flow.Author{By: by, At: p.Now()}, who, in.Service, in.ServiceID)
 }
 
 // Claims lists the accounts that wait to be confirmed.
@@ -87,7 +87,7 @@ func (p People) Claims(ctx context.Context) (events.AddressClaims, error) {
 // Confirm gives one address, or all, to the accounts that claim it, and lists
 // them; by is who confirms it. The error has flow.CodeInvalid if nobody claims
 // the one.
-func (p People) Confirm(ctx context.Context, in events.ConfirmInput, by string) (events.AddressClaims, error) {
+func (p People) Confirm(ctx context.Context, in events.ConfirmInput, by flow.Principal) (events.AddressClaims, error) {
 	accounts := workflow.Accounts{Users: p.Users, Now: p.Now}
 	if in.All && in.Email == "" {
 		return claims(accounts.Confirm(ctx, store.Confirmable{All: true}, by))
@@ -116,7 +116,7 @@ func claims(list []store.Claim, err error) (events.AddressClaims, error) {
 type PeopleAPI struct {
 	People
 	// Caller names who calls; false: nobody that may.
-	Caller func(*http.Request) (string, bool)
+	Caller func(*http.Request) (flow.Principal, bool)
 	Log    *slog.Logger
 }
 
@@ -129,7 +129,7 @@ const (
 // [Base].
 func (a *PeopleAPI) Handler() http.Handler {
 	mux := http.NewServeMux()
-	routes := map[string]map[string]func(*http.Request, string) (any, error){
+	routes := map[string]map[string]func(*http.Request, flow.Principal) (any, error){
 		identitiesPath: {http.MethodGet: a.identities, http.MethodPut: a.set, http.MethodDelete: a.delete},
 		usersPath:      {http.MethodGet: a.waiting, http.MethodPost: a.confirm},
 	}
@@ -142,7 +142,7 @@ func (a *PeopleAPI) Handler() http.Handler {
 				}
 				body, err := act(r, by)
 				if err == nil && method != http.MethodGet {
-					a.Log.InfoContext(r.Context(), "people changed", "caller", by, "method", method, "path", path, "change", body)
+					a.Log.InfoContext(r.Context(), "people changed", "caller", by.Name, "method", method, "path", path, "change", body)
 				}
 				return body, err
 			}))
@@ -152,11 +152,11 @@ func (a *PeopleAPI) Handler() http.Handler {
 	return edge{a.Now, a.Log}.exchanges(mux)
 }
 
-func (a *PeopleAPI) identities(r *http.Request, _ string) (any, error) {
+func (a *PeopleAPI) identities(r *http.Request, _ flow.Principal) (any, error) {
 	return a.Identities(r.Context(), r.URL.Query().Get("email"))
 }
 
-func (a *PeopleAPI) set(r *http.Request, by string) (any, error) {
+func (a *PeopleAPI) set(r *http.Request, by flow.Principal) (any, error) {
 	body, err := readObject(r)
 	if err != nil {
 		return nil, err
@@ -168,7 +168,7 @@ func (a *PeopleAPI) set(r *http.Request, by string) (any, error) {
 	return in, a.SetIdentity(r.Context(), in, by)
 }
 
-func (a *PeopleAPI) delete(r *http.Request, _ string) (any, error) {
+func (a *PeopleAPI) delete(r *http.Request, by flow.Principal) (any, error) {
 	body, err := readObject(r)
 	if err != nil {
 		return nil, err
@@ -177,12 +177,14 @@ func (a *PeopleAPI) delete(r *http.Request, _ string) (any, error) {
 	if err := body.err(); err != nil {
 		return nil, err
 	}
-	return in, a.DeleteIdentity(r.Context(), in)
+	return in, a.DeleteIdentity(r.Context(), in, by)
 }
 
-func (a *PeopleAPI) waiting(r *http.Request, _ string) (any, error) { return a.Claims(r.Context()) }
+func (a *PeopleAPI) waiting(r *http.Request, _ flow.Principal) (any, error) {
+	return a.Claims(r.Context())
+}
 
-func (a *PeopleAPI) confirm(r *http.Request, by string) (any, error) {
+func (a *PeopleAPI) confirm(r *http.Request, by flow.Principal) (any, error) {
 	body, err := readObject(r)
 	if err != nil {
 		return nil, err

@@ -96,7 +96,7 @@ func refusals() []refusal {
 			if err != nil {
 				f.t.Fatal(err)
 			}
-			if err := f.api.Tokens.Revoke(f.t.Context(), known[0].ID); err != nil {
+			if err := f.api.Tokens.Revoke(f.t.Context(), flow.Operator, known[0].ID); err != nil {
 				f.t.Fatal(err)
 			}
 			return ""
@@ -136,7 +136,7 @@ func refusals() []refusal {
 		{name: "an old version", body: `{"flow_srn":"sym:flow:run-report:1.0.1","flow_inputs":{"table":"orders"}}`, before: func(f *fixture) string {
 			changed := flows()
 			changed[1].Label = "Report"
-			if _, err := f.api.Flows.Publish(f.t.Context(), changed); err != nil {
+			if _, err := f.api.Flows.Publish(f.t.Context(), flow.Author{}, changed); err != nil {
 				f.t.Fatal(err)
 			}
 			return ""
@@ -373,7 +373,7 @@ func refusals() []refusal {
 		get("no such path", "/approve", 404, flow.CodeNotFound),
 		get("the base", "", 404, flow.CodeNotFound),
 		{name: "drift, by a token without the right", method: "GET", path: "/drift", before: func(f *fixture) string {
-			value, _, err := f.api.Tokens.Create(f.t.Context(), store.Token{Bot: "deploys", Owner: "bob@example.com"}, time.Hour)
+			value, _, err := f.api.Tokens.Create(f.t.Context(), flow.Operator, store.Token{Bot: "deploys", Owner: "bob@example.com"}, time.Hour)
 			if err != nil {
 				f.t.Fatal(err)
 			}

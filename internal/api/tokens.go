@@ -16,7 +16,7 @@ type TokenAPI struct {
 	Tokens store.Tokens
 	// Caller names the caller. It returns false for one that may not use the
 	// API.
-	Caller func(*http.Request) (string, bool)
+	Caller func(*http.Request) (flow.Principal, bool)
 	Now    func() time.Time
 	Log    *slog.Logger
 }
@@ -26,7 +26,7 @@ const tokensPath = "/tokens"
 // Handler serves POST and GET /tokens, and PUT and DELETE /tokens/{id}, under [Base].
 func (a *TokenAPI) Handler() http.Handler {
 	mux := http.NewServeMux()
-	routes := map[string]map[string]func(*http.Request) (any, error){
+	routes := map[string]map[string]func(*http.Request, flow.Principal) (any, error){
 		tokensPath:           {http.MethodPost: a.create, http.MethodGet: a.list},
 		tokensPath + "/{id}": {http.MethodDelete: a.revoke, http.MethodPut: a.setOwner},
 	}
@@ -37,9 +37,9 @@ func (a *TokenAPI) Handler() http.Handler {
 				if !ok {
 					return nil, flow.Errorf(flow.CodeUnauthenticated, "sign the request with AWS credentials that may call this path (execute-api:Invoke)")
 				}
-				body, err := act(r)
+				body, err := act(r, caller)
 				if err == nil && method != http.MethodGet {
-					a.Log.InfoContext(r.Context(), "tokens changed", "caller", caller, "method", method, "token", tokenIn(body))
+					a.Log.InfoContext(r.Context(), "tokens changed", "caller", caller.Name, "method", method, "token", tokenIn(body))
 				}
 				return body, err
 			}))
@@ -73,7 +73,7 @@ func tokenIn(body any) string {
 	return ""
 }
 
-func (a *TokenAPI) create(r *http.Request) (any, error) {
+func (a *TokenAPI) create(r *http.Request, by flow.Principal) (any, error) {
 	body, err := readObject(r)
 	if err != nil {
 		return nil, err
@@ -89,14 +89,14 @@ func (a *TokenAPI) create(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, invalid("expires", flow.UserMessage(err))
 	}
-	value, t, err := a.Tokens.Create(r.Context(), store.Token{Bot: in.Bot, Label: in.Label, Owner: in.Owner, Flows: in.Flows, People: in.People, Drift: in.Drift}, valid)
+	value, t, err := a.Tokens.Create(r.Context(), by, store.Token{Bot: in.Bot, Label: in.Label, Owner: in.Owner, Flows: in.Flows, People: in.People, Drift: in.Drift}, valid)
 	if err != nil {
 		return nil, err
 	}
-	return events.CreatedToken{Value: value, Token: shown(t)}, nil
+	return events.CreatedToken{Value: value, Token: TokenShown(t)}, nil
 }
 
-func (a *TokenAPI) setOwner(r *http.Request) (any, error) {
+func (a *TokenAPI) setOwner(r *http.Request, by flow.Principal) (any, error) {
 	body, err := readObject(r)
 	if err != nil {
 		return nil, err
@@ -105,27 +105,32 @@ func (a *TokenAPI) setOwner(r *http.Request) (any, error) {
 	if err := body.err(); err != nil {
 		return nil, err
 	}
-	t, err := a.Tokens.SetOwner(r.Context(), r.PathValue("id"), in.Owner)
-	return shown(t), err
+	t, err := a.Tokens.SetOwner(r.Context(), by, r.PathValue("id"), in.Owner)
+	return TokenShown(t), err
 }
 
-func (a *TokenAPI) list(r *http.Request) (any, error) {
+func (a *TokenAPI) list(r *http.Request, _ flow.Principal) (any, error) {
 	tokens, err := a.Tokens.List(r.Context())
 	if err != nil {
 		return nil, err
 	}
 	out := events.TokenList{Tokens: []events.Token{}}
 	for _, t := range tokens {
-		out.Tokens = append(out.Tokens, shown(t))
+		out.Tokens = append(out.Tokens, TokenShown(t))
 	}
 	return out, nil
 }
 
-func (a *TokenAPI) revoke(r *http.Request) (any, error) {
+func (a *TokenAPI) revoke(r *http.Request, by flow.Principal) (any, error) {
 	id := r.PathValue("id")
-	return events.Token{ID: id}, a.Tokens.Revoke(r.Context(), id)
+	return events.Token{ID: id}, a.Tokens.Revoke(r.Context(), by, id)
 }
 
-func shown(t store.Token) events.Token {
-	return events.Token{ID: t.ID, Bot: t.Bot, Label: t.Label, Owner: t.Owner, Flows: t.Flows, People: t.People, Drift: t.Drift, Created: &t.Created, Expires: &t.Expires}
+// TokenShown describes a token as the API does.
+func TokenShown(t store.Token) events.Token {
+	out := events.Token{ID: t.ID, Bot: t.Bot, Label: t.Label, Owner: t.Owner, Flows: t.Flows, People: t.People, Drift: t.Drift, Created: &t.Created, Expires: &t.Expires}
+	if t.Revoked != nil {
+		out.RevokedBy, out.RevokedAt = t.Revoked.By.Name, &t.Revoked.At
+	}
+	return out
 }

@@ -107,20 +107,21 @@ func writeWhole(file string, content []byte) error {
 
 // simulatedLog marks the records whose times are of a clock that was moved ahead. It
 // moves only while nothing is under way: what was recorded before has been shipped.
-type simulatedLog struct {
-	workflow.AuditLog
+type simulatedLog[Record any] struct {
+	workflow.Log[Record]
 	clock *movedClock
+	meta  func(*Record) *events.AuditMeta
 }
 
-// Write implements workflow.AuditLog.
-func (s simulatedLog) Write(ctx context.Context, records []events.AuditRecord) error {
+// Write implements workflow.Log.
+func (s simulatedLog[Record]) Write(ctx context.Context, records []Record) error {
 	if s.clock.Ahead() > 0 {
 		records = slices.Clone(records)
 		for i := range records {
-			records[i].Meta.Simulated = true
+			s.meta(&records[i]).Simulated = true
 		}
 	}
-	return s.AuditLog.Write(ctx, records)
+	return s.Log.Write(ctx, records)
 }
 
 // farthest is how far one move may go: farther than any flow looks ahead.

@@ -68,9 +68,13 @@ func (l *Local) publish(ctx context.Context, c core.Core, configured *catalog.Ca
 	if err != nil {
 		return nil, nil, err
 	}
-	publish := workflow.Publish{Runs: c.Runs, Flows: c.Flows, Rights: builtin.Rights, Patience: c.Patience}
+	by := flow.Author{By: flow.Operator, At: c.Clock.Now()}
+	publish := workflow.Publish{Runs: c.Runs, Flows: c.Flows, Rights: builtin.Rights, Patience: c.Patience, By: by}
 	if _, err = publish.Run(ctx, configured.Flows, configured.Strategies); err == nil {
-		err = c.Flows.PublishFilter(ctx, configured.Filter)
+		err = c.Flows.PublishFilter(ctx, by, configured.Filter)
+	}
+	if err == nil {
+		err = c.Flows.PublishSettings(ctx, by, l.options.told())
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, functions.here.Close())

@@ -3,6 +3,7 @@ package app
 import (
 	"path/filepath"
 
+	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/audit"
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/deadline"
@@ -28,4 +29,6 @@ func clickOf(runID string, action flow.Action, who store.User) workflow.Click {
 	return workflow.Click{RunID: runID, Action: action, Actor: who, Channel: flow.ChannelSlack}
 }
 
-func auditFiles(data string) *audit.Files { return &audit.Files{Dir: filepath.Join(data, "audit")} }
+func auditFiles(data string) *audit.Files[events.AuditRecord] {
+	return &audit.Files[events.AuditRecord]{Dir: filepath.Join(data, "audit")}
+}

@@ -10,12 +10,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 
+	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/api"
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/audit"
@@ -54,6 +56,13 @@ type Options struct {
 	seams seams
 }
 
+// told are the settings that administrative records tell: those that say what the
+// deployment may do.
+func (o Options) told() map[string]string {
+	mode, _ := o.Settings.Slack.Mode() // a fault ends the start elsewhere
+	return map[string]string{"org": o.Settings.Org, "slack": string(mode), "real_lambdas": strconv.FormatBool(o.RealLambdas)}
+}
+
 // seams let tests of this package put something between the parts.
 type seams struct {
 	store       func(store.Store) store.Store
@@ -74,7 +83,8 @@ type Local struct {
 	drifts store.Drifts
 	Runs   store.Runs
 	Tokens store.Tokens
-	Audit  *audit.Files
+	Audit  *audit.Files[events.AuditRecord]
+	Admin  *audit.Files[events.AdminRecord]
 	// Receipts prove that records are in the transparency log.
 	Receipts transparency.Prover
 	URL      string
@@ -204,7 +214,8 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	runs, flows := c.Runs, c.Flows
 	l.Engine, l.Tokens, l.Runs = engine, c.Tokens, runs
 	l.watchDisk(c.Notices)
-	l.Audit = &audit.Files{Dir: filepath.Join(o.Data, "audit"), Now: o.Clock.Now, MakeRoom: l.reserve.MakeRoom}
+	l.Audit = &audit.Files[events.AuditRecord]{Dir: filepath.Join(o.Data, "audit"), Now: o.Clock.Now, MakeRoom: l.reserve.MakeRoom}
+	l.Admin = &audit.Files[events.AdminRecord]{Dir: filepath.Join(o.Data, "admin"), Now: o.Clock.Now, MakeRoom: l.reserve.MakeRoom}
 
 	logging, err := l.openLog(ctx, db)
 	if err != nil {
@@ -298,7 +309,10 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	sweep := c.Sweep(drive, 0)
 	notify := c.Notify(slackapp.Messenger{API: slack.api}, c.HomeTab(slack.api))
 	l.slackHealth = notify.Health
-	shipping := workflow.Audit{Runs: runs, Log: simulatedLog{logging, l.clock}}
+	shipping := c.Audit(
+		simulatedLog[events.AuditRecord]{logging, l.clock, func(r *events.AuditRecord) *events.AuditMeta { return &r.Meta }},
+		simulatedLog[events.AdminRecord]{l.Admin, l.clock, func(r *events.AdminRecord) *events.AuditMeta { return &r.Meta }},
+	)
 	watched.Readers = []*local.Reader{
 		{Name: relayConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Each(workflow.Relay{Drive: drive}.Handle)},
 		{Name: notifyConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Each(notify.Handle)},
@@ -392,7 +406,7 @@ func (l *Local) apiToken(ctx context.Context) error {
 		var t store.Token
 		if _, t, err = l.Tokens.Check(ctx, string(value)); err == nil {
 			if t.Owner == "" && owner != "" {
-				_, err = l.Tokens.SetOwner(ctx, t.ID, owner)
+				_, err = l.Tokens.SetOwner(ctx, flow.Itself, t.ID, owner)
 			}
 			return err
 		}
@@ -406,7 +420,7 @@ func (l *Local) apiToken(ctx context.Context) error {
 		l.options.Log.WarnContext(ctx, "no token of the API was made: start with -owner and the e-mail address of whoever answers for it", "file", file)
 		return nil
 	}
-	created, _, err := l.Tokens.Create(ctx, store.Token{Bot: bot, Owner: owner, Label: "made for " + file}, valid)
+	created, _, err := l.Tokens.Create(ctx, flow.Itself, store.Token{Bot: bot, Owner: owner, Label: "made for " + file}, valid)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/symflows/symflows/internal/api"
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 )
 
@@ -197,18 +198,19 @@ func user(ctx context.Context, args []string, settings config.Settings, out io.W
 	return fmt.Errorf("user has no command %q: use list or confirm", verb)
 }
 
-// operator is who uses the commands on this machine.
-const operator = "the operator of this machine"
-
 // storedPeople are those of a deployment on this machine.
 type storedPeople struct{ api.People }
 
 func (s storedPeople) SetIdentity(ctx context.Context, in events.Identity) error {
-	return s.People.SetIdentity(ctx, in, operator)
+	return s.People.SetIdentity(ctx, in, flow.Operator)
+}
+
+func (s storedPeople) DeleteIdentity(ctx context.Context, in events.Identity) error {
+	return s.People.DeleteIdentity(ctx, in, flow.Operator)
 }
 
 func (s storedPeople) Confirm(ctx context.Context, in events.ConfirmInput) (events.AddressClaims, error) {
-	return s.People.Confirm(ctx, in, operator)
+	return s.People.Confirm(ctx, in, flow.Operator)
 }
 
 // remotePeople are those of a deployment in AWS.

@@ -27,7 +27,9 @@ func TestPeople_Remote(t *testing.T) {
 	now := core.WallClock{}.Now
 	memory := &storetest.Memory{Now: now}
 	users := store.Users{Store: memory, Keeper: true}
-	caller := func(*http.Request) (string, bool) { return "arn:aws:iam::123456789012:user/operator", true }
+	caller := func(*http.Request) (flow.Principal, bool) {
+		return flow.Principal{Kind: flow.PrincipalAWS, Name: "arn:aws:iam::123456789012:user/operator"}, true
+	}
 	log := slog.New(slog.DiscardHandler)
 	server := httptest.NewServer(gateway{
 		credentials: aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "example"},

@@ -505,7 +505,7 @@ func (w *sickWorld) grant(ctx context.Context, p *process, target string, n int)
 		}
 	}
 	if w.began.IsZero() {
-		_, err := (&store.Flows{Store: w.store}).Publish(ctx, []*flow.Flow{w.flow})
+		_, err := (&store.Flows{Store: w.store}).Publish(ctx, flow.Author{}, []*flow.Flow{w.flow})
 		must(err)
 		published, err := (&store.Flows{Store: w.store}).Latest(ctx, w.flow.Name)
 		must(err)

@@ -54,7 +54,7 @@ func (l *Local) simulate(ctx context.Context, flows *store.Flows) (*slacksim.Sim
 		SigningSecret: made.SigningSecret, BotToken: made.BotToken, AppURL: l.URL, BaseURL: l.URL,
 		Clock: l.options.Clock, Time: simulationTime{l.clock, l}, Logger: l.options.Log,
 		Commands: commands, Shortcuts: shortcuts, Scopes: app.OAuth.Scopes.Bot, Events: app.Settings.EventSubscriptions.BotEvents,
-		Records: &auditPanel{files: l.Audit}, Access: l.access, End: l.endAccess, Drift: l.drift, Guide: l.guide,
+		Records: &auditPanel{logs: []*tailed{{tail: tailing(l.Audit, told)}, {tail: tailing(l.Admin, toldOfAct)}}}, Access: l.access, End: l.endAccess, Drift: l.drift, Guide: l.guide,
 	})
 	if err != nil {
 		return nil, made, err
@@ -83,15 +83,38 @@ func (t simulationTime) Move(ctx context.Context, by time.Duration) error {
 	return t.local.moveClock(ctx, by)
 }
 
-// auditPanel feeds the simulation's page with audit records. It holds the
-// newest ones only; the page counts all.
+// auditPanel feeds the simulation's page with records of several logs, as they arrive.
+// It holds the newest ones only; the page counts all.
 type auditPanel struct {
-	files *audit.Files
+	logs []*tailed
 
 	mu      sync.Mutex
-	place   string
 	dropped int
 	newest  []slacksim.Record
+}
+
+// tailed is a log that is read on and on.
+type tailed struct {
+	tail  tail
+	place string
+}
+
+// tail gives what arrived after a place in a log, and the place after that.
+type tail func(ctx context.Context, after string) (records []slacksim.Record, place string, err error)
+
+// tailing reads a log, whose records are told in words, with the records themselves.
+func tailing[R any](files *audit.Files[R], told func(R) slacksim.Record) tail {
+	return func(ctx context.Context, after string) (out []slacksim.Record, place string, err error) {
+		records, place, err := files.Tail(ctx, after)
+		for _, r := range records {
+			shown := told(r)
+			if err == nil {
+				shown.Raw, err = json.Marshal(r)
+			}
+			out = append(out, shown)
+		}
+		return out, place, err
+	}
 }
 
 var _ slacksim.Records = (*auditPanel)(nil)
@@ -103,25 +126,20 @@ const panelLength = 500
 func (p *auditPanel) Tail(ctx context.Context, after int) ([]slacksim.Record, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for {
-		records, place, err := p.files.Tail(ctx, p.place)
-		if err != nil {
-			return nil, err
-		}
-		if len(records) == 0 {
-			break
-		}
-		for _, r := range records {
-			shown, err := toldWhole(r)
+	for _, log := range p.logs {
+		for {
+			records, place, err := log.tail(ctx, log.place)
 			if err != nil {
 				return nil, err
 			}
-			p.newest = append(p.newest, shown)
+			if len(records) == 0 {
+				break
+			}
+			p.newest, log.place = append(p.newest, records...), place
+			over := max(len(p.newest)-panelLength, 0)
+			p.newest = slices.Delete(p.newest, 0, over)
+			p.dropped += over
 		}
-		p.place = place
-		over := max(len(p.newest)-panelLength, 0)
-		p.newest = slices.Delete(p.newest, 0, over)
-		p.dropped += over
 	}
 	skip := min(max(after-p.dropped, 0), len(p.newest))
 	return slices.Clone(p.newest[skip:]), nil
@@ -129,29 +147,24 @@ func (p *auditPanel) Tail(ctx context.Context, after int) ([]slacksim.Record, er
 
 // All implements slacksim.Records.
 func (p *auditPanel) All(ctx context.Context, do func(slacksim.Record) error) error {
-	for place := ""; ; {
-		records, next, err := p.files.Tail(ctx, place)
-		if err != nil || len(records) == 0 {
-			return err
-		}
-		for _, r := range records {
-			shown, err := toldWhole(r)
-			if err == nil {
-				err = do(shown)
-			}
+	for _, log := range p.logs {
+		for place := ""; ; {
+			records, next, err := log.tail(ctx, place)
 			if err != nil {
 				return err
 			}
+			if len(records) == 0 {
+				break
+			}
+			for _, r := range records {
+				if err := do(r); err != nil {
+					return err
+				}
+			}
+			place = next
 		}
-		place = next
 	}
-}
-
-// toldWhole is told, with the record itself.
-func toldWhole(r events.AuditRecord) (shown slacksim.Record, err error) {
-	shown = told(r)
-	shown.Raw, err = json.Marshal(r)
-	return shown, err
+	return nil
 }
 
 // told says what a record is about, in words.

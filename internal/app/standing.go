@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/symflows/symflows/internal/app/core"
+	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 )
 
@@ -29,7 +30,7 @@ func standing(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	people, err := store.Rounds{Store: db}.Confirm(ctx, clock.Now())
+	people, err := store.Rounds{Store: db}.Confirm(ctx, flow.Author{By: flow.Operator, At: clock.Now()})
 	switch {
 	case err != nil:
 		return err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/symflows/symflows/events"
+	"github.com/symflows/symflows/internal/api"
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/flow"
@@ -84,11 +85,15 @@ func token(ctx context.Context, args []string, settings config.Settings, out io.
 				return err
 			}
 			w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "ID\tBOT\tOWNER\tFLOWS\tFOR\tLABEL\tCREATED\tEXPIRES")
+			fmt.Fprintln(w, "ID\tBOT\tOWNER\tFLOWS\tFOR\tLABEL\tCREATED\tEXPIRES\tREVOKED")
 			for _, t := range list {
+				revoked := ""
+				if t.RevokedAt != nil {
+					revoked = t.RevokedAt.Format(time.RFC3339) + " by " + t.RevokedBy
+				}
 				fmt.Fprintln(w, strings.Join([]string{
 					t.ID, t.Bot, cmp.Or(t.Owner, "nobody"), listed(t.Flows, "all", "none"), listed(t.People, "everybody", "itself"),
-					t.Label, t.Created.Format(time.RFC3339), t.Expires.Format(time.RFC3339),
+					t.Label, t.Created.Format(time.RFC3339), t.Expires.Format(time.RFC3339), revoked,
 				}, "\t"))
 			}
 			if err := w.Flush(); err != nil {
@@ -176,7 +181,7 @@ func listed(names []string, all, none string) string {
 // warnUnowned warns of tokens that were made before there were owners.
 func warnUnowned(list []events.Token, out io.Writer) {
 	for _, t := range list {
-		if t.Owner == "" {
+		if t.Owner == "" && t.RevokedAt == nil {
 			fmt.Fprintf(out, "warning: token %s of bot %s has no owner, so that whoever holds it may approve what they ask for with it: token set-owner %[1]s <e-mail address>\n", t.ID, t.Bot)
 		}
 	}
@@ -190,26 +195,24 @@ func (s storedTokens) Create(ctx context.Context, in events.CreateTokenInput) (e
 	if err != nil {
 		return events.CreatedToken{}, err
 	}
-	value, t, err := s.store.Create(ctx, store.Token{Bot: in.Bot, Label: in.Label, Owner: in.Owner, Flows: in.Flows, People: in.People, Drift: in.Drift}, valid)
-	return events.CreatedToken{Value: value, Token: described(t)}, err
+	value, t, err := s.store.Create(ctx, flow.Operator, store.Token{Bot: in.Bot, Label: in.Label, Owner: in.Owner, Flows: in.Flows, People: in.People, Drift: in.Drift}, valid)
+	return events.CreatedToken{Value: value, Token: api.TokenShown(t)}, err
 }
 
 func (s storedTokens) List(ctx context.Context) ([]events.Token, error) {
 	list, err := s.store.List(ctx)
 	var out []events.Token
 	for _, t := range list {
-		out = append(out, described(t))
+		out = append(out, api.TokenShown(t))
 	}
 	return out, err
 }
 
 func (s storedTokens) SetOwner(ctx context.Context, id, owner string) error {
-	_, err := s.store.SetOwner(ctx, id, owner)
+	_, err := s.store.SetOwner(ctx, flow.Operator, id, owner)
 	return err
 }
 
-func (s storedTokens) Revoke(ctx context.Context, id string) error { return s.store.Revoke(ctx, id) }
-
-func described(t store.Token) events.Token {
-	return events.Token{ID: t.ID, Bot: t.Bot, Label: t.Label, Owner: t.Owner, Flows: t.Flows, People: t.People, Drift: t.Drift, Created: &t.Created, Expires: &t.Expires}
+func (s storedTokens) Revoke(ctx context.Context, id string) error {
+	return s.store.Revoke(ctx, flow.Operator, id)
 }

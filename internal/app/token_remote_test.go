@@ -21,6 +21,7 @@ import (
 	"github.com/symflows/symflows/internal/api"
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/storetest"
 )
@@ -71,7 +72,9 @@ func TestToken_Remote(t *testing.T) {
 			credentials: aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: secret},
 			tokens: (&api.TokenAPI{
 				Tokens: tokens, Now: now, Log: slog.New(slog.DiscardHandler),
-				Caller: func(*http.Request) (string, bool) { return "arn:aws:iam::123456789012:user/operator", true },
+				Caller: func(*http.Request) (flow.Principal, bool) {
+					return flow.Principal{Kind: flow.PrincipalAWS, Name: "arn:aws:iam::123456789012:user/operator"}, true
+				},
 			}).Handler(),
 		})
 		t.Cleanup(server.Close)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/sqlite"
 )
@@ -34,7 +35,7 @@ func TestToken_Unowned(t *testing.T) {
 		t.Fatal(err)
 	}
 	tokens := store.Tokens{Store: db, Org: config.Settings{}.Org, Now: core.WallClock{}.Now}
-	_, made, err := tokens.Create(t.Context(), store.Token{Bot: "ci", Owner: "carol@example.com"}, time.Hour)
+	_, made, err := tokens.Create(t.Context(), flow.Operator, store.Token{Bot: "ci", Owner: "carol@example.com"}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}

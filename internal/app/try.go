@@ -155,7 +155,7 @@ func (t trial) makeUp(ctx context.Context, c core.Core, configured *catalog.Cata
 	if i < 0 {
 		return fail(fmt.Errorf("there is no flow %q", t.flow))
 	}
-	if _, err := c.Flows.Publish(ctx, configured.Flows); err != nil {
+	if _, err := c.Flows.Publish(ctx, flow.Author{}, configured.Flows); err != nil {
 		return fail(err)
 	}
 	f, err := c.Flows.Latest(ctx, t.flow)

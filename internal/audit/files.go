@@ -22,9 +22,9 @@ import (
 	"github.com/symflows/symflows/internal/workflow"
 )
 
-// Files is an audit log of files. One process writes at a time; any number may
+// Files is a log of files, of records of one kind. One process writes at a time; any number may
 // read. Methods are safe for concurrent use.
-type Files struct {
+type Files[Record any] struct {
 	Dir string           // required; made by the first write
 	Now func() time.Time // required
 	// MakeRoom is asked, with the error, when a batch could not be written, and
@@ -39,8 +39,9 @@ type Files struct {
 }
 
 var (
-	_ workflow.AuditLog  = (*Files)(nil)
-	_ transparency.Lines = (*Files)(nil)
+	_ workflow.AuditLog  = (*Files[events.AuditRecord])(nil)
+	_ transparency.Lines = (*Files[events.AuditRecord])(nil)
+	_ workflow.AdminLog  = (*Files[events.AdminRecord])(nil)
 )
 
 const (
@@ -54,12 +55,12 @@ const (
 // a crash of the machine. After an error none of them is visible, unless the
 // very last step (telling the disk about the new name) failed: then the batch
 // may be there twice when the caller repeats it, as the contract allows.
-func (f *Files) Write(ctx context.Context, records []events.AuditRecord) error {
+func (f *Files[Record]) Write(ctx context.Context, records []Record) error {
 	var lines [][]byte
 	for _, r := range records {
 		line, err := json.Marshal(r)
 		if err != nil {
-			return fmt.Errorf("encode audit record %s: %w", r.ID, err)
+			return fmt.Errorf("encode a record: %w", err)
 		}
 		lines = append(lines, line)
 	}
@@ -67,7 +68,7 @@ func (f *Files) Write(ctx context.Context, records []events.AuditRecord) error {
 }
 
 // WriteLines implements [transparency.Lines]. It stores lines as Write does records.
-func (f *Files) WriteLines(ctx context.Context, lines [][]byte) error {
+func (f *Files[Record]) WriteLines(ctx context.Context, lines [][]byte) error {
 	if len(lines) == 0 {
 		return nil
 	}
@@ -87,7 +88,7 @@ func (f *Files) WriteLines(ctx context.Context, lines [][]byte) error {
 	return err
 }
 
-func (f *Files) write(batch []byte) error {
+func (f *Files[Record]) write(batch []byte) error {
 	if err := f.open(); err != nil {
 		return fmt.Errorf("open the audit log in %s: %w", f.Dir, err)
 	}
@@ -119,7 +120,7 @@ func compress(lines [][]byte) ([]byte, error) {
 
 // open makes the log ready for its first write: it clears away what writers
 // that were killed left half done, and finds the newest name.
-func (f *Files) open() error {
+func (f *Files[Record]) open() error {
 	if !f.last.IsZero() {
 		return nil
 	}
@@ -154,7 +155,7 @@ func clearLeft(dir string) error {
 
 // add makes the batch appear under its name in one move. Like all that is made here
 // it is for this user only: records say who asked for what, and why.
-func (f *Files) add(at time.Time, batch []byte) error {
+func (f *Files[Record]) add(at time.Time, batch []byte) error {
 	// The random part keeps a second writer, which there should not be, from
 	// replacing a file of the first.
 	name := at.Format(stamp) + "-" + strings.ToLower(rand.Text()[:8]) + suffix

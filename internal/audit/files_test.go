@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 const batchSize = 3
 
 func writeForEver(dir string) {
-	f := &Files{Dir: dir, Now: time.Now}
+	f := &Files[events.AuditRecord]{Dir: dir, Now: time.Now}
 	for n := 0; ; n++ {
 		if err := f.Write(context.Background(), batchOf(n)); err != nil {
 			fmt.Println(err)
@@ -66,7 +66,7 @@ func writeUntilFull(dir string) {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	f := &Files{Dir: dir, Now: time.Now}
+	f := &Files[events.AuditRecord]{Dir: dir, Now: time.Now}
 	full := f.Write(context.Background(), batchOf(1))
 	left, _ := filepath.Glob(filepath.Join(dir, "*"))
 	asked := 0
@@ -112,12 +112,12 @@ func (c *clock) now() time.Time {
 func at(hour, minute int) time.Time { return time.Date(2026, 3, 2, hour, minute, 0, 0, time.UTC) }
 
 // all reads the whole log.
-func all(t *testing.T, f *Files) []string {
+func all(t *testing.T, f *Files[events.AuditRecord]) []string {
 	t.Helper()
 	return between(t, f, time.Time{}, time.Time{})
 }
 
-func between(t *testing.T, f *Files, from, until time.Time) []string {
+func between(t *testing.T, f *Files[events.AuditRecord], from, until time.Time) []string {
 	t.Helper()
 	var ids []string
 	for r, err := range f.Read(t.Context(), from, until) {
@@ -146,7 +146,7 @@ func paths(t *testing.T, dir string) []string {
 	return out
 }
 
-func mustWrite(t *testing.T, f *Files, ns ...int) {
+func mustWrite(t *testing.T, f *Files[events.AuditRecord], ns ...int) {
 	t.Helper()
 	var batch []events.AuditRecord
 	for _, n := range ns {
@@ -160,7 +160,7 @@ func mustWrite(t *testing.T, f *Files, ns ...int) {
 func TestLayout(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	f := &Files{Dir: dir, Now: func() time.Time { return time.Date(2026, 3, 2, 10, 4, 5, 6, time.FixedZone("CET", 3600)) }}
+	f := &Files[events.AuditRecord]{Dir: dir, Now: func() time.Time { return time.Date(2026, 3, 2, 10, 4, 5, 6, time.FixedZone("CET", 3600)) }}
 	mustWrite(t, f, 1, 2)
 	files := paths(t, dir)
 	const want = "year=2026/month=03/day=02/hour=09/20260302T090405.000000006Z-"
@@ -187,7 +187,7 @@ func TestLayout(t *testing.T) {
 
 func TestEmptyBatchIsNoFile(t *testing.T) {
 	t.Parallel()
-	f := &Files{Dir: t.TempDir(), Now: time.Now}
+	f := &Files[events.AuditRecord]{Dir: t.TempDir(), Now: time.Now}
 	mustWrite(t, f)
 	if files := paths(t, f.Dir); len(files) != 0 {
 		t.Errorf("got %q", files)
@@ -203,11 +203,11 @@ func TestOrder(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	c := clock{at(9, 30), at(9, 30), at(8, 0), at(9, 30), at(10, 0)}
-	f := &Files{Dir: dir, Now: c.now}
+	f := &Files[events.AuditRecord]{Dir: dir, Now: c.now}
 	for n := range 5 {
 		mustWrite(t, f, n)
 	}
-	restarted := &Files{Dir: dir, Now: func() time.Time { return at(7, 0) }}
+	restarted := &Files[events.AuditRecord]{Dir: dir, Now: func() time.Time { return at(7, 0) }}
 	mustWrite(t, restarted, 5)
 	if diff := cmp.Diff([]string{"0", "1", "2", "3", "4", "5"}, all(t, f)); diff != "" {
 		t.Error(diff)
@@ -221,7 +221,7 @@ func TestOrder(t *testing.T) {
 func TestRead(t *testing.T) {
 	t.Parallel()
 	c := clock{at(8, 0), at(9, 10), at(9, 50), at(11, 0)}
-	f := &Files{Dir: t.TempDir(), Now: c.now}
+	f := &Files[events.AuditRecord]{Dir: t.TempDir(), Now: c.now}
 	for n := range 4 {
 		mustWrite(t, f, n)
 	}
@@ -248,7 +248,7 @@ func TestRead(t *testing.T) {
 func TestTail(t *testing.T) {
 	t.Parallel()
 	c := clock{at(8, 0), at(9, 0), at(9, 1)}
-	f := &Files{Dir: t.TempDir(), Now: c.now}
+	f := &Files[events.AuditRecord]{Dir: t.TempDir(), Now: c.now}
 	tail := func(after string) ([]string, string) {
 		t.Helper()
 		records, place, err := f.Tail(t.Context(), after)
@@ -281,7 +281,7 @@ func TestTail(t *testing.T) {
 
 func TestTailIsBounded(t *testing.T) {
 	t.Parallel()
-	f := &Files{Dir: t.TempDir(), Now: time.Now}
+	f := &Files[events.AuditRecord]{Dir: t.TempDir(), Now: time.Now}
 	batch := slices.Repeat([]events.AuditRecord{record(0)}, 600)
 	for range 3 {
 		if err := f.Write(t.Context(), batch); err != nil {
@@ -306,7 +306,7 @@ func TestTailIsBounded(t *testing.T) {
 
 func TestManyWriters(t *testing.T) {
 	t.Parallel()
-	f := &Files{Dir: t.TempDir(), Now: func() time.Time { return at(9, 0) }}
+	f := &Files[events.AuditRecord]{Dir: t.TempDir(), Now: func() time.Time { return at(9, 0) }}
 	var wg sync.WaitGroup
 	for n := range 20 {
 		wg.Go(func() {
@@ -326,7 +326,7 @@ func TestManyWriters(t *testing.T) {
 // What a killed writer left is invisible, and gone with the next write.
 func TestLeftovers(t *testing.T) {
 	t.Parallel()
-	f := &Files{Dir: t.TempDir(), Now: func() time.Time { return at(9, 0) }}
+	f := &Files[events.AuditRecord]{Dir: t.TempDir(), Now: func() time.Time { return at(9, 0) }}
 	if err := os.MkdirAll(f.Dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -359,7 +359,7 @@ func TestErrors(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			data := t.TempDir()
-			f := &Files{Dir: filepath.Join(data, "audit"), Now: func() time.Time { return at(9, 0) }}
+			f := &Files[events.AuditRecord]{Dir: filepath.Join(data, "audit"), Now: func() time.Time { return at(9, 0) }}
 			block := filepath.Join(data, filepath.FromSlash(tc.blocked))
 			if err := os.MkdirAll(filepath.Dir(block), 0o755); err != nil {
 				t.Fatal(err)
@@ -386,7 +386,7 @@ func TestErrors(t *testing.T) {
 
 func TestCancelled(t *testing.T) {
 	t.Parallel()
-	f := &Files{Dir: t.TempDir(), Now: time.Now}
+	f := &Files[events.AuditRecord]{Dir: t.TempDir(), Now: time.Now}
 	mustWrite(t, f, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -423,7 +423,7 @@ func TestDamage(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			f := &Files{Dir: t.TempDir(), Now: func() time.Time { return at(9, 0) }}
+			f := &Files[events.AuditRecord]{Dir: t.TempDir(), Now: func() time.Time { return at(9, 0) }}
 			mustWrite(t, f, 1)
 			tc.damage(t, filepath.Join(f.Dir, paths(t, f.Dir)[0]))
 			var got error
@@ -439,7 +439,7 @@ func TestDamage(t *testing.T) {
 
 func TestKilled(t *testing.T) {
 	t.Parallel()
-	f := &Files{Dir: t.TempDir(), Now: time.Now}
+	f := &Files[events.AuditRecord]{Dir: t.TempDir(), Now: time.Now}
 	child := exec.CommandContext(t.Context(), os.Args[0])
 	child.Env = append(os.Environ(), "AUDIT_TEST_WRITE="+f.Dir)
 	out, err := child.StdoutPipe()
@@ -485,7 +485,7 @@ func TestKilled(t *testing.T) {
 
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
-	f := &Files{Dir: t.TempDir(), Now: time.Now}
+	f := &Files[events.AuditRecord]{Dir: t.TempDir(), Now: time.Now}
 	child := exec.CommandContext(t.Context(), os.Args[0])
 	child.Env = append(os.Environ(), "AUDIT_TEST_FULL="+f.Dir)
 	out, err := child.CombinedOutput()
@@ -503,7 +503,7 @@ func TestDiskFull(t *testing.T) {
 func TestAuditLog(t *testing.T) {
 	t.Parallel()
 	workflowtest.AuditLog(t, func(t *testing.T) (workflow.AuditLog, func() []events.AuditRecord) {
-		f := &Files{Dir: t.TempDir(), Now: func() time.Time { return at(9, 0) }}
+		f := &Files[events.AuditRecord]{Dir: t.TempDir(), Now: func() time.Time { return at(9, 0) }}
 		return f, func() (all []events.AuditRecord) {
 			for r, err := range f.Read(t.Context(), time.Time{}, time.Time{}) {
 				if err != nil {

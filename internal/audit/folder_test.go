@@ -23,11 +23,11 @@ import (
 )
 
 // logged is a transparency log in a folder, over files of records beside it.
-func logged(t *testing.T) (*transparency.Writer, *Folder, *Files) {
+func logged(t *testing.T) (*transparency.Writer, *Folder, *Files[events.AuditRecord]) {
 	t.Helper()
 	data := t.TempDir()
 	now := func() time.Time { return at(9, 0) }
-	folder, files := &Folder{Dir: filepath.Join(data, "audit-log")}, &Files{Dir: filepath.Join(data, "audit"), Now: now}
+	folder, files := &Folder{Dir: filepath.Join(data, "audit-log")}, &Files[events.AuditRecord]{Dir: filepath.Join(data, "audit"), Now: now}
 	keys, made, err := folder.Keys(t.Context(), filepath.Join(data, "key"), "audit.example.com/acme")
 	if err != nil || !made {
 		t.Fatal(made, err)

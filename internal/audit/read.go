@@ -15,15 +15,14 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/symflows/symflows/events"
 )
 
 // Read gives the records that arrived from one time on until before another,
 // in the order in which they arrived. A zero until means up to now. Partitions
 // out of range are not opened. An error ends the reading.
-func (f *Files) Read(ctx context.Context, from, until time.Time) iter.Seq2[events.AuditRecord, error] {
-	return func(yield func(events.AuditRecord, error) bool) {
+func (f *Files[Record]) Read(ctx context.Context, from, until time.Time) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		var none Record
 		for name, err := range f.names(partitioned(from)) {
 			if err == nil {
 				err = ctx.Err()
@@ -33,7 +32,7 @@ func (f *Files) Read(ctx context.Context, from, until time.Time) iter.Seq2[event
 				at, err = timeOf(name)
 			}
 			if err != nil {
-				yield(events.AuditRecord{}, err)
+				yield(none, err)
 				return
 			}
 			if at.Before(from) {
@@ -44,7 +43,7 @@ func (f *Files) Read(ctx context.Context, from, until time.Time) iter.Seq2[event
 			}
 			records, err := f.batch(name)
 			if err != nil {
-				yield(events.AuditRecord{}, err)
+				yield(none, err)
 				return
 			}
 			for _, r := range records {
@@ -62,7 +61,7 @@ const tailed = 1000
 // Tail gives the records that arrived after a place in the log ("" is its
 // beginning), about a thousand at most, and the place after them. At the end
 // of the log it gives none, and the same place again.
-func (f *Files) Tail(ctx context.Context, after string) (records []events.AuditRecord, place string, err error) {
+func (f *Files[Record]) Tail(ctx context.Context, after string) (records []Record, place string, err error) {
 	place = after
 	for name, err := range f.names(after) {
 		if err == nil {
@@ -96,7 +95,7 @@ func partitioned(t time.Time) string {
 
 // names lists the batches in order, leaving out partitions before the one
 // that the path from lies in.
-func (f *Files) names(from string) iter.Seq2[string, error] {
+func (f *Files[Record]) names(from string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		log := os.DirFS(f.Dir)
 		err := fs.WalkDir(log, ".", func(name string, d fs.DirEntry, err error) error {
@@ -124,7 +123,7 @@ func (f *Files) names(from string) iter.Seq2[string, error] {
 }
 
 // batch reads one file.
-func (f *Files) batch(name string) (records []events.AuditRecord, err error) {
+func (f *Files[Record]) batch(name string) (records []Record, err error) {
 	file, err := os.Open(filepath.Join(f.Dir, filepath.FromSlash(name)))
 	if err != nil {
 		return nil, err
@@ -141,7 +140,7 @@ func (f *Files) batch(name string) (records []events.AuditRecord, err error) {
 	}
 	lines := json.NewDecoder(z)
 	for {
-		var r events.AuditRecord
+		var r Record
 		if err := lines.Decode(&r); errors.Is(err, io.EOF) {
 			return records, nil
 		} else if err != nil {

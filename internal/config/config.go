@@ -42,6 +42,7 @@ type AWS struct {
 	ServicesFunction    string // SYM_SERVICES_FUNCTION: ARN of the function that answers handlers while they run
 	SlackFunction       string // SYM_SLACK_FUNCTION: ARN of the function that takes Slack's requests, for what it hands on to itself
 	AuditStream         string // SYM_AUDIT_STREAM: name of the Firehose stream
+	AdminStream         string // SYM_ADMIN_STREAM: name of the one for what administrators do
 	AuditQueue          string // SYM_AUDIT_QUEUE: URL of the queue of runs whose records could not be shipped
 	GrantLooks          string // SYM_GRANT_LOOKS: URL of the queue of runs whose grant waits for its target
 	RemovalQueue        string // SYM_REMOVAL_QUEUE: URL of the queue of runs whose removal, or start, is a while away, or waits for its target
@@ -152,6 +153,7 @@ func (s *Settings) variables() map[string]*string {
 		"SYM_SERVICES_FUNCTION":     &s.AWS.ServicesFunction,
 		"SYM_SLACK_FUNCTION":        &s.AWS.SlackFunction,
 		"SYM_AUDIT_STREAM":          &s.AWS.AuditStream,
+		"SYM_ADMIN_STREAM":          &s.AWS.AdminStream,
 		"SYM_AUDIT_QUEUE":           &s.AWS.AuditQueue,
 		"SYM_GRANT_LOOKS":           &s.AWS.GrantLooks,
 		"SYM_REMOVAL_QUEUE":         &s.AWS.RemovalQueue,

@@ -460,7 +460,7 @@ func TestClient_Forms(t *testing.T) {
 func TestClient_Do(t *testing.T) {
 	t.Parallel()
 	c, f, _ := client(t)
-	if _, err := c.Flows.Publish(t.Context(), []*flow.Flow{testFlow()}); err != nil {
+	if _, err := c.Flows.Publish(t.Context(), flow.Author{}, []*flow.Flow{testFlow()}); err != nil {
 		t.Fatal(err)
 	}
 	id := flow.RunIDFrom("acme", "test")

@@ -365,7 +365,9 @@ func (c call) saveIdentity(ctx context.Context, raw json.RawMessage) (any, error
 		return nil, err
 	}
 	err = c.Users.SetIdentity(ctx, c.run.Requester, store.SavedIdentity{
-		Identity: i, By: fmt.Sprintf("handlers of flow %s, run %s", c.flow.Name, c.run.ID), At: c.Now().UTC(),
+		Identity: i, Author: flow.Author{
+			By: flow.Principal{Kind: flow.PrincipalHandlers, Name: fmt.Sprintf("handlers of flow %s, run %s", c.flow.Name, c.run.ID)}, At: c.Now().UTC(),
+		},
 	})
 	if err != nil {
 		return nil, identityError("NOT_YOURS", flow.UserMessage(err))

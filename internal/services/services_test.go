@@ -79,7 +79,7 @@ func newWorld(t *testing.T, edit ...func(*flow.Flow)) *world {
 	for _, e := range edit {
 		e(f)
 	}
-	if _, err := w.Flows.Publish(t.Context(), []*flow.Flow{f}); err != nil {
+	if _, err := w.Flows.Publish(t.Context(), flow.Author{}, []*flow.Flow{f}); err != nil {
 		t.Fatal(err)
 	}
 	w.run = w.request("first", alice, "orders", true)
@@ -370,7 +370,7 @@ func TestKept(t *testing.T) {
 		t.Errorf("identity %q, %v", got, err)
 	}
 	saved, err := w.Users.Saved(t.Context(), alice.Actor)
-	if err != nil || len(saved) != 1 || saved[0].By != "handlers of flow prod-access, run "+w.run.ID || !saved[0].At.Equal(t0) {
+	if err != nil || len(saved) != 1 || saved[0].By.Name != "handlers of flow prod-access, run "+w.run.ID || !saved[0].At.Equal(t0) {
 		t.Errorf("who saved it: %+v, %v", saved, err)
 	}
 	if _, err := w.Users.Remember(t.Context(), alice); err != nil {

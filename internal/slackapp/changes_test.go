@@ -251,7 +251,7 @@ func TestAskAgain(t *testing.T) {
 
 	// What can't be chosen any more is left empty, and said.
 	f.Strategy.Targets = f.Strategy.Targets[1:]
-	if _, err := w.app.Flows.Publish(t.Context(), []*flow.Flow{f}); err != nil {
+	if _, err := w.app.Flows.Publish(t.Context(), flow.Author{}, []*flow.Flow{f}); err != nil {
 		t.Fatal(err)
 	}
 	in := w.pressed(alice, flow.ButtonAgain, r)

@@ -320,7 +320,7 @@ func TestAddressOfAnotherAccount(t *testing.T) {
 	s.people[next] = map[string]any{"team_id": team, "profile": profile, "enterprise_user": map[string]any{"id": next, "enterprise_id": enterprise, "teams": []string{team}}}
 	look(next, false)
 	look(bob, true) // who may do nothing
-	if _, err := d.Users.Confirm(t.Context(), store.Confirmable{Person: flow.UserID("sym", email)}, store.Confirmation{By: "operator"}); err != nil {
+	if _, err := d.Users.Confirm(t.Context(), store.Confirmable{Person: flow.UserID("sym", email)}, flow.Author{By: flow.Principal{Name: "operator"}}); err != nil {
 		t.Fatal(err)
 	}
 	if u, err := d.Known(t.Context(), next); err != nil || u.Unconfirmed { // at once

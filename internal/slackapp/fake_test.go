@@ -305,7 +305,7 @@ func newWorld(t testing.TB, s store.Store, flows ...*flow.Flow) *world {
 	if len(flows) == 0 {
 		flows = []*flow.Flow{accessFlow(), reportFlow()}
 	}
-	if _, err := published.Publish(t.Context(), flows); err != nil {
+	if _, err := published.Publish(t.Context(), flow.Author{}, flows); err != nil {
 		t.Fatal(err)
 	}
 	directory := &Directory{API: w.slack.client(), Users: store.Users{Store: s}, Org: "sym", Team: team, Now: now}

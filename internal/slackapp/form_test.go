@@ -331,7 +331,7 @@ func TestFlowsShown(t *testing.T) {
 	if len(w.slack.of("views.update")) > 0 {
 		t.Fatal("without a filter, the list was loaded")
 	}
-	if err := w.app.Flows.PublishFilter(t.Context(), &flow.FlowsFilter{Implementation: flow.NewSource("f.py", "…"), Vars: map[string]string{"team": " platform"}}); err != nil {
+	if err := w.app.Flows.PublishFilter(t.Context(), flow.Author{}, &flow.FlowsFilter{Implementation: flow.NewSource("f.py", "…"), Vars: map[string]string{"team": " platform"}}); err != nil {
 		t.Fatal(err)
 	}
 	options := func(wantDeploy, wantAccess bool) {
@@ -364,7 +364,7 @@ func TestFlowsShown(t *testing.T) {
 	if got := textOf(w.updated().Blocks.BlockSet); !strings.Contains(got, "There is no flow for you") {
 		t.Errorf("shown %q", got)
 	}
-	if err := w.app.Flows.PublishFilter(t.Context(), nil); err != nil {
+	if err := w.app.Flows.PublishFilter(t.Context(), flow.Author{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	before := len(w.slack.of("views.update"))

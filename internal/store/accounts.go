@@ -51,16 +51,12 @@ type person struct {
 	Claims   map[Realm]Claim   `json:"claims,omitempty"`
 	// Successions counts how often the address passed to another person.
 	// Identities, and what tokens have for an owner, are of one of them.
-	Successions int           `json:"successions,omitempty"`
-	Confirmed   *Confirmation `json:"confirmed,omitempty"` // the last one
+	Successions int          `json:"successions,omitempty"`
+	Confirmed   *flow.Author `json:"confirmed,omitempty"` // who did it last
 	// Identities are what an earlier release kept here: see [Users.Identities].
 	Identities []Identity `json:"identities,omitempty"`
-}
 
-// Confirmation says who confirmed an account, and when.
-type Confirmation struct {
-	By string    `json:"by"`
-	At time.Time `json:"at"`
+	acted
 }
 
 // meet takes in an account that has the address, and tells whether the address
@@ -175,6 +171,8 @@ type moved struct {
 	// of them, by our ids.
 	Day     string   `json:"day,omitempty"`
 	Claimed []string `json:"claimed,omitempty"`
+
+	acted
 }
 
 func (s Users) moved(ctx context.Context) (moved, error) {
@@ -244,14 +242,14 @@ func (s Users) Claims(ctx context.Context) ([]Claim, error) {
 
 // Confirm gives an address to the accounts that claim it: another person's, who
 // has what the configuration gives to the address from now on, and none of the
-// former's identities. With All, see confirmAll. The error has
+// former's identities; by is who says so. With All, see confirmAll. The error has
 // flow.CodeInvalid if nobody claims the address, and flow.CodeChanged if another
 // account does than the one that is meant.
-func (s Users) Confirm(ctx context.Context, what Confirmable, c Confirmation) ([]Claim, error) {
+func (s Users) Confirm(ctx context.Context, what Confirmable, by flow.Author) ([]Claim, error) {
 	if what.All {
-		return s.confirmAll(ctx, c)
+		return s.confirmAll(ctx, by)
 	}
-	return s.confirm(ctx, what, c, false)
+	return s.confirm(ctx, what, by, false)
 }
 
 // confirmAll confirms all accounts that wait for it, as those of the same people
@@ -259,17 +257,21 @@ func (s Users) Confirm(ctx context.Context, what Confirmable, c Confirmation) ([
 // who turn up later need no confirmation. It first notes whence they moved and
 // where to, so that whoever it does not come to is settled when they are seen
 // next.
-func (s Users) confirmAll(ctx context.Context, c Confirmation) ([]Claim, error) {
+func (s Users) confirmAll(ctx context.Context, by flow.Author) ([]Claim, error) {
 	waiting, err := s.Claims(ctx)
 	if err != nil {
 		return nil, err
 	}
-	_, _, err = change(ctx, s.Store, KindMoved.Key(""), func(m *moved, _ int64) error {
+	_, _, err = change(ctx, s.Store, KindMoved.Key(""), func(m *moved, rev int64) error {
+		var added []Move
 		for _, w := range waiting {
 			move := Move{w.Former.Space, w.Account.Space}
 			if move.From != move.To && w.Account.Realm == RealmWorkspace && !slices.Contains(m.Moves, move) {
-				m.Moves = append(m.Moves, move)
+				m.Moves, added = append(m.Moves, move), append(added, move)
 			}
+		}
+		if len(added) > 0 {
+			m.Acts = m.Acts.With(flow.NewAct(by, flow.ActMoveConfirm, flow.Subject{Kind: "workspace"}, map[string]any{"moves": added}), rev+1)
 		}
 		return nil
 	})
@@ -279,7 +281,7 @@ func (s Users) confirmAll(ctx context.Context, c Confirmation) ([]Claim, error) 
 			return done, err
 		}
 		var some []Claim
-		some, err = s.confirm(ctx, Confirmable{Person: w.ID}, c, true)
+		some, err = s.confirm(ctx, Confirmable{Person: w.ID}, by, true)
 		if flow.CodeOf(err) == flow.CodeInvalid { // by somebody else meanwhile, or with one before
 			err = nil
 		}
@@ -288,9 +290,9 @@ func (s Users) confirmAll(ctx context.Context, c Confirmation) ([]Claim, error) 
 	return done, err
 }
 
-func (s Users) confirm(ctx context.Context, what Confirmable, c Confirmation, samePerson bool) ([]Claim, error) {
+func (s Users) confirm(ctx context.Context, what Confirmable, by flow.Author, samePerson bool) ([]Claim, error) {
 	var done []Claim
-	_, _, err := change(ctx, s.Store, KindUser.Key(what.Person), func(p *person, _ int64) error {
+	_, _, err := change(ctx, s.Store, KindUser.Key(what.Person), func(p *person, rev int64) error {
 		done = nil
 		if a := what.Account; a != (Account{}) && len(p.Claims) > 0 && p.Claims[a.Realm].Account != a {
 			return flow.Errorf(flow.CodeChanged, "another Slack account claims this address by now than the one that you were told of: \"user list\" shows it")
@@ -307,7 +309,14 @@ func (s Users) confirm(ctx context.Context, what Confirmable, c Confirmation, sa
 		if !samePerson {
 			p.Successions++
 		}
-		p.Claims, p.Confirmed = nil, &c
+		p.Claims, p.Confirmed = nil, &by
+		for _, claim := range done {
+			told := map[string]any{"account": claim.Account.String(), "former_account": claim.Former.String()}
+			if samePerson {
+				told["same_person"] = true
+			}
+			p.Acts = p.Acts.With(flow.NewAct(by, flow.ActAccountConfirm, personAs(claim.Actor), told), rev+1)
+		}
 		return nil
 	})
 	if err != nil {

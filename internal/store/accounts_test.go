@@ -56,7 +56,7 @@ func (a *accounts) sees(u store.User, theirs bool) store.User {
 }
 
 func (a *accounts) save(u store.User, userID string) error {
-	return a.users.SetIdentity(a.Context(), u.Actor, store.SavedIdentity{Identity: store.Identity{Service: "okta", ExternalID: "acme", UserID: userID}, By: "an administrator"})
+	return a.users.SetIdentity(a.Context(), u.Actor, store.SavedIdentity{Identity: store.Identity{Service: "okta", ExternalID: "acme", UserID: userID}, Author: flow.Author{By: flow.Principal{Name: "an administrator"}}})
 }
 
 func (a *accounts) identity(u store.User, want string) {
@@ -141,7 +141,7 @@ func TestUsers_AddressPasses(t *testing.T) {
 		t.Errorf("%+v, %v", waiting, err)
 	}
 	for range 2 {
-		done, err := a.users.Confirm(t.Context(), store.Confirmable{Person: next.ID}, store.Confirmation{By: "me", At: a.at})
+		done, err := a.users.Confirm(t.Context(), store.Confirmable{Person: next.ID}, flow.Author{By: flow.Principal{Name: "me"}, At: a.at})
 		if err == nil && len(done) == 1 {
 			continue
 		}
@@ -257,7 +257,7 @@ func TestUsers_Remembered(t *testing.T) {
 		a := old(t)
 		next = a.sees(next, false)
 		a.identity(next, "")
-		if _, err := a.users.Confirm(t.Context(), store.Confirmable{Person: next.ID}, store.Confirmation{}); err != nil {
+		if _, err := a.users.Confirm(t.Context(), store.Confirmable{Person: next.ID}, flow.Author{}); err != nil {
 			t.Fatal(err)
 		}
 		a.identity(next, "")
@@ -297,7 +297,7 @@ func TestUsers_MovedWorkspace(t *testing.T) {
 		t.Errorf("told %d times, %d of them of many: %q", len(told), many, told)
 	}
 	late := at(0, "T2", "W")
-	done, err := a.users.Confirm(t.Context(), store.Confirmable{All: true}, store.Confirmation{By: "me", At: a.at})
+	done, err := a.users.Confirm(t.Context(), store.Confirmable{All: true}, flow.Author{By: flow.Principal{Name: "me"}, At: a.at})
 	if err != nil || len(done) != people-1 {
 		t.Fatalf("confirmed %d, %v", len(done), err)
 	}
@@ -340,10 +340,10 @@ func TestUsers_DeleteIdentity(t *testing.T) {
 	if err := a.save(alice, "00u1"); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.users.DeleteIdentity(t.Context(), alice.Actor, "okta", "other"); flow.CodeOf(err) != flow.CodeInvalid {
+	if err := a.users.DeleteIdentity(t.Context(), flow.Author{}, alice.Actor, "okta", "other"); flow.CodeOf(err) != flow.CodeInvalid {
 		t.Errorf("got %v", err)
 	}
-	if err := a.users.DeleteIdentity(t.Context(), alice.Actor, "okta", "acme"); err != nil {
+	if err := a.users.DeleteIdentity(t.Context(), flow.Author{}, alice.Actor, "okta", "acme"); err != nil {
 		t.Fatal(err)
 	}
 	a.identity(alice, "")

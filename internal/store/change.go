@@ -42,7 +42,8 @@ func change[T any](ctx context.Context, s Store, key string, edit func(v *T, rev
 		if bytes.Equal(body, item.Body) {
 			return v, item.Rev, nil
 		}
-		rev, err := s.Put(ctx, Item{Key: key, Rev: item.Rev, Writer: NewWriter(), Body: body})
+		carrier, ok := any(v).(recorder)
+		rev, err := s.Put(ctx, Item{Key: key, Rev: item.Rev, Writer: NewWriter(), Body: body, Acts: ok && carrier.recordedIn(item.Rev+1)})
 		if errors.Is(err, ErrConflict) {
 			continue
 		}

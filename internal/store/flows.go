@@ -78,12 +78,15 @@ func (s *Flows) get(ctx context.Context, key, shown string) (*flow.Flow, error) 
 	if known, ok := s.read.Load(key); ok && known.(decoded).writer == item.Writer {
 		return known.(decoded).flow, nil
 	}
-	var f flow.Flow
+	var f inForce
 	if err := unpack(item.Body, &f); err != nil {
 		return nil, fmt.Errorf("decode flow %q: %w", shown, err)
 	}
-	s.read.Store(key, decoded{item.Writer, &f})
-	return &f, nil
+	if f.Withdrawn {
+		return nil, flow.Errorf(flow.CodeUnknownFlow, "there is no flow %q", shown)
+	}
+	s.read.Store(key, decoded{item.Writer, &f.Flow})
+	return &f.Flow, nil
 }
 
 // List gives the published flows in order of name.
@@ -109,14 +112,14 @@ func (s *Flows) Filter(ctx context.Context) (*flow.FlowsFilter, error) {
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil
 	}
-	var f *flow.FlowsFilter
+	var f filterInForce
 	if err == nil {
 		err = unpack(item.Body, &f)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the filter of flows: %w", err)
 	}
-	return f, nil
+	return f.FlowsFilter, nil
 }
 
 // Strategies gives what the current configuration has for granting and removing,

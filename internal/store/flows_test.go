@@ -60,7 +60,7 @@ func TestFlows_Places(t *testing.T) {
 	flows := &store.Flows{Store: memory()}
 	for _, place := range []string{"flows/a.yaml:3", "flows/a.yaml:4"} {
 		f := &flow.Flow{Org: "sym", Name: "ask", Places: map[string]string{"approval.approvers[0]": place}}
-		list, err := flows.Publish(t.Context(), []*flow.Flow{f})
+		list, err := flows.Publish(t.Context(), flow.Author{}, []*flow.Flow{f})
 		if err != nil || list[0].Version != "1.0.1" {
 			t.Errorf("%s: %+v, %v", place, list, err)
 		}
@@ -92,7 +92,7 @@ func TestFlows_TenThousandTargets(t *testing.T) {
 	t.Parallel()
 	flows := &store.Flows{Store: memory()}
 	want := targets(10_000)
-	list, err := flows.Publish(t.Context(), []*flow.Flow{want})
+	list, err := flows.Publish(t.Context(), flow.Author{}, []*flow.Flow{want})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,12 +107,12 @@ func TestFlows_TenThousandTargets(t *testing.T) {
 
 	noise := make([]byte, store.MaxItemBytes)
 	rand.NewChaCha8([32]byte{}).Read(noise)
-	_, err = flows.Publish(t.Context(), []*flow.Flow{{Name: "noise", Label: hex.EncodeToString(noise)}})
+	_, err = flows.Publish(t.Context(), flow.Author{}, []*flow.Flow{{Name: "noise", Label: hex.EncodeToString(noise)}})
 	wantCode(t, err, flow.CodeTooLarge)
 
 	// Python that does not compress: the error says what takes how much.
 	code := flow.NewSource("impl.py", hex.EncodeToString(noise[:200<<10]))
-	_, err = flows.Publish(t.Context(), []*flow.Flow{{
+	_, err = flows.Publish(t.Context(), flow.Author{}, []*flow.Flow{{
 		Name: "python", Implementation: code, Label: hex.EncodeToString(noise[200<<10:]),
 		Strategy: &flow.Strategy{Targets: make([]flow.Target, 3), Implementation: code},
 	}})
@@ -132,7 +132,7 @@ func TestFlowSummary(t *testing.T) {
 		{Name: "api", Params: flow.Params{AllowedSources: &api}},
 		{Name: "none", Params: flow.Params{AllowedSources: &none}},
 	}
-	list, err := (&store.Flows{Store: memory()}).Publish(t.Context(), flows)
+	list, err := (&store.Flows{Store: memory()}).Publish(t.Context(), flow.Author{}, flows)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,6 +161,6 @@ func TestFlows_Faults(t *testing.T) {
 	wantFault(t, err)
 	_, err = flows.List(t.Context())
 	wantFault(t, err)
-	_, err = flows.Publish(t.Context(), labelled(map[string]string{"a": "one"}))
+	_, err = flows.Publish(t.Context(), flow.Author{}, labelled(map[string]string{"a": "one"}))
 	wantFault(t, err)
 }

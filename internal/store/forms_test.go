@@ -70,7 +70,7 @@ func TestFlowsFilter(t *testing.T) {
 	}
 	one := &flow.FlowsFilter{Implementation: flow.NewSource("f.py", "…"), Vars: map[string]string{"a": "b"}}
 	for _, f := range []*flow.FlowsFilter{nil, one, one, {Implementation: flow.NewSource("g.py", "…")}, nil, nil, one} {
-		if err := flows.PublishFilter(ctx, f); err != nil {
+		if err := flows.PublishFilter(ctx, flow.Author{}, f); err != nil {
 			t.Fatal(err)
 		}
 		want(f)

@@ -55,7 +55,7 @@ func (s Users) IdentityShown(ctx context.Context, who flow.Actor, service, exter
 // strategy before. A UserID of "" forgets that. The error has flow.CodeForbidden
 // if the address has passed to another, or another claims it.
 func (s Users) SetFound(ctx context.Context, who flow.Actor, found FoundIdentity) error {
-	return s.changeIdentities(ctx, who, func(stored *identities) error {
+	return s.changeIdentities(ctx, who, func(stored *identities, _ int64) error {
 		kept := slices.DeleteFunc(stored.lately(found.At), func(i FoundIdentity) bool {
 			return i.Service == found.Service && i.ExternalID == found.ExternalID && i.Strategy == found.Strategy
 		})

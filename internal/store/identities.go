@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/symflows/symflows/internal/flow"
 )
@@ -39,8 +38,7 @@ func (i Identity) Check() error {
 // SavedIdentity is an identity, with who saved it.
 type SavedIdentity struct {
 	Identity
-	By string    `json:"by"` // as people read it
-	At time.Time `json:"at,omitzero"`
+	flow.Author
 }
 
 // identities are those of a person. They are items of their own, so that those
@@ -51,6 +49,8 @@ type identities struct {
 	Successions int             `json:"successions,omitempty"`
 	Saved       []SavedIdentity `json:"saved"`
 	Found       []FoundIdentity `json:"found,omitempty"`
+
+	acted
 }
 
 // identitiesOf reads what is stored for whoever has the address now.
@@ -83,7 +83,7 @@ func (s Users) identitiesOf(ctx context.Context, userID string) (person, identit
 func (Users) old(p person) identities {
 	var found identities
 	for _, i := range p.Identities {
-		found.Saved = append(found.Saved, SavedIdentity{Identity: i, By: "an earlier release"})
+		found.Saved = append(found.Saved, SavedIdentity{Identity: i, Author: flow.Author{By: flow.Principal{Name: "an earlier release"}}})
 	}
 	return found
 }
@@ -155,34 +155,44 @@ func (s Users) Identity(ctx context.Context, who flow.Actor, service, externalID
 // external id. The error has flow.CodeForbidden if the address has passed to
 // another, or another claims it.
 func (s Users) SetIdentity(ctx context.Context, who flow.Actor, i SavedIdentity) error {
-	return s.changeIdentities(ctx, who, func(stored *identities) error {
-		for k, old := range stored.Saved {
-			if old.Service == i.Service && old.ExternalID == i.ExternalID {
-				if old.UserID != i.UserID {
-					stored.Saved[k] = i
-				}
-				return nil
-			}
+	return s.changeIdentities(ctx, who, func(stored *identities, rev int64) error {
+		told := map[string]any{"service": i.Service, "service_id": i.ExternalID, "user_id": i.UserID}
+		k := slices.IndexFunc(stored.Saved, func(old SavedIdentity) bool { return old.Service == i.Service && old.ExternalID == i.ExternalID })
+		switch {
+		case k < 0:
+			stored.Saved = append(stored.Saved, i)
+		case stored.Saved[k].UserID == i.UserID:
+			return nil
+		default:
+			told["former_user_id"], stored.Saved[k] = stored.Saved[k].UserID, i
 		}
-		stored.Saved = append(stored.Saved, i)
+		stored.Acts = stored.Acts.With(flow.NewAct(i.Author, flow.ActIdentitySet, personAs(who), told), rev+1)
 		return nil
 	})
 }
 
-// DeleteIdentity removes an identity. The error has flow.CodeInvalid if there
-// is none.
-func (s Users) DeleteIdentity(ctx context.Context, who flow.Actor, service, externalID string) error {
-	return s.changeIdentities(ctx, who, func(stored *identities) error {
-		kept := slices.DeleteFunc(slices.Clone(stored.Saved), func(i SavedIdentity) bool { return i.Service == service && i.ExternalID == externalID })
-		if len(kept) == len(stored.Saved) {
+// personAs is somebody as acts tell of them.
+func personAs(who flow.Actor) flow.Subject {
+	return flow.Subject{Kind: "person", ID: who.ID, Name: who.Email}
+}
+
+// DeleteIdentity removes an identity, in the name of by. The error has
+// flow.CodeInvalid if there is none.
+func (s Users) DeleteIdentity(ctx context.Context, by flow.Author, who flow.Actor, service, externalID string) error {
+	return s.changeIdentities(ctx, who, func(stored *identities, rev int64) error {
+		is := func(i SavedIdentity) bool { return i.Service == service && i.ExternalID == externalID }
+		k := slices.IndexFunc(stored.Saved, is)
+		if k < 0 {
 			return flow.Errorf(flow.CodeInvalid, "no identity at %s %s is stored for %s: \"identity list\" shows those that are", service, externalID, who.Display())
 		}
-		stored.Saved = kept
+		told := map[string]any{"service": service, "service_id": externalID, "former_user_id": stored.Saved[k].UserID}
+		stored.Saved = slices.DeleteFunc(slices.Clone(stored.Saved), is)
+		stored.Acts = stored.Acts.With(flow.NewAct(by, flow.ActIdentityDelete, personAs(who), told), rev+1)
 		return nil
 	})
 }
 
-func (s Users) changeIdentities(ctx context.Context, who flow.Actor, edit func(*identities) error) error {
+func (s Users) changeIdentities(ctx context.Context, who flow.Actor, edit func(stored *identities, rev int64) error) error {
 	p, before, err := s.identitiesOf(ctx, who.ID)
 	if err == nil {
 		err = p.holds(who)
@@ -195,9 +205,9 @@ func (s Users) changeIdentities(ctx context.Context, who flow.Actor, edit func(*
 		case rev == 0:
 			*stored = before
 		case stored.Successions != p.Successions:
-			*stored = identities{Successions: p.Successions}
+			*stored = identities{Successions: p.Successions, acted: stored.acted}
 		}
-		return edit(stored)
+		return edit(stored, rev)
 	})
 	return err
 }

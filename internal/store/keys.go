@@ -36,14 +36,16 @@ const (
 	KindLeaf        Kind = "leaf#"            // where a state of a record is in the transparency log, by the record's id and revision: LogPlace
 	KindDelivery    Kind = "event#"           // an event of Slack's that was taken, by Slack's id of it
 	KindNotice      Kind = "notice#"          // what administrators are told, by day and digest: Notice
-	KindFlow        Kind = "flow#"            // the newest version of a flow, by name: flow.Flow
+	KindFlow        Kind = "flow#"            // the version of a flow that is in force, by name: inForce
 	KindFlowVersion Kind = "flowversion#"     // each version of a flow, by name and version: flow.Flow
 	KindFlowDigests Kind = "flowdigests#"     // the digests of all versions of a flow, by name
 	KindFlowList    Kind = "flows#current"    // the published flows: []FlowSummary
+	KindSettings    Kind = "flows#settings"   // the settings of the deployment: map[string]string
 	KindFlowsFilter Kind = "flows#filter"     // the filter of the list of flows: flow.FlowsFilter
 	KindStrategies  Kind = "flows#strategies" // what the configuration has for granting and removing: []string
 	KindRound       Kind = "standing#round"   // how far the look at who holds access has come: Round
 	KindDrift       Kind = "drift#comparison" // how far the comparison with targets has come, and what the last one found: Comparison
+	KindAct         Kind = "act#"             // an administrative act that changes no item, by its id: flow.Act
 	KindDropped     Kind = "flows#dropped"    // what a publish that has not succeeded was about to drop of it: []string
 )
 
@@ -51,7 +53,7 @@ const (
 func Kinds() []Kind {
 	return []Kind{
 		KindRun, KindGrant, KindSick, KindLimit, KindLinger, KindGlass, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue, KindHome, KindLive, KindWait, KindListed, KindStat, KindLogHead, KindLeaf, KindDelivery, KindNotice,
-		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped, KindRound, KindDrift,
+		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped, KindRound, KindDrift, KindSettings, KindAct,
 	}
 }
 

@@ -124,11 +124,11 @@ func TestKinds_Written(t *testing.T) {
 		},
 		"identity": func() error { return store.Users{Store: w}.SetIdentity(ctx, alice(), store.SavedIdentity{}) },
 		"moved": func() error {
-			_, err := store.Users{Store: w}.Confirm(ctx, store.Confirmable{All: true}, store.Confirmation{})
+			_, err := store.Users{Store: w}.Confirm(ctx, store.Confirmable{All: true}, flow.Author{})
 			return err
 		},
 		"token": func() error {
-			_, _, err := store.Tokens{Store: w, Now: now}.Create(ctx, store.Token{Bot: "ci", Owner: "carol@example.com"}, time.Hour)
+			_, _, err := store.Tokens{Store: w, Now: now}.Create(ctx, flow.Operator, store.Token{Bot: "ci", Owner: "carol@example.com"}, time.Hour)
 			return err
 		},
 		"call":   func() error { _, err := store.Calls{Store: w, Now: now}.Begin(ctx, "run", "event"); return err },
@@ -140,9 +140,16 @@ func TestKinds_Written(t *testing.T) {
 		"limit": func() error {
 			return store.Limits{Store: w}.Try(ctx, "aws_sso", func(b *flow.Bookings) { b.Took = 1 })
 		},
-		"notice":  func() error { return store.Notices{Store: w, Now: now}.Tell(ctx, "a", "b", "") },
-		"flows":   func() error { _, err := flows.Publish(ctx, labelled(map[string]string{"f": "F"})); return err },
-		"filter":  func() error { return flows.PublishFilter(ctx, &flow.FlowsFilter{}) },
+		"notice": func() error { return store.Notices{Store: w, Now: now}.Tell(ctx, "a", "b", "") },
+		"flows": func() error {
+			_, err := flows.Publish(ctx, flow.Author{}, labelled(map[string]string{"f": "F"}))
+			return err
+		},
+		"filter":   func() error { return flows.PublishFilter(ctx, flow.Author{}, &flow.FlowsFilter{}) },
+		"settings": func() error { return flows.PublishSettings(ctx, flow.Author{}, map[string]string{"name": "sym-flows"}) },
+		"act": func() error {
+			return store.Acts{Store: w, Now: now}.Put(ctx, flow.NewAct(flow.Author{By: flow.Operator, At: start}, flow.ActRedrive, flow.Subject{Kind: "bucket"}, nil))
+		},
 		"systems": func() error { return flows.SetStrategies(ctx, []string{"http"}) },
 		"round":   func() error { return store.Rounds{Store: w}.Put(ctx, store.Round{}, 0) },
 		"home": func() error {

@@ -18,6 +18,9 @@ func pack(v any) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// packed tells whether a body was packed. JSON never begins so.
+func packed(body []byte) bool { return bytes.HasPrefix(body, []byte{0x1f, 0x8b}) }
+
 func unpack(body []byte, v any) error {
 	z, err := gzip.NewReader(bytes.NewReader(body))
 	if err != nil {

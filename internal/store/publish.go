@@ -9,13 +9,36 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/symflows/symflows/internal/flow"
 )
 
-// Publish makes these the flows that there are, and returns them with their
+// inForce is a flow as it is in force, or was until it was withdrawn.
+type inForce struct {
+	flow.Flow
+	Withdrawn bool `json:"withdrawn,omitempty"`
+
+	acted
+}
+
+// filterInForce is the filter, if there is one.
+type filterInForce struct {
+	*flow.FlowsFilter
+
+	acted
+}
+
+// settings are what the deployment was made with.
+type settings struct {
+	Settings map[string]string `json:"settings"`
+
+	acted
+}
+
+// Publish makes these the flows that there are, in the name of by, and returns them with their
 // versions, in order of name: a new version for content that the flow never
 // had, else the one that it had. Flows that are left out can't be started any
 // more; their versions stay for the runs that use them. The next publish, even of
@@ -23,7 +46,7 @@ import (
 //
 // The error has flow.CodeInvalid for names that differ in the case of their
 // letters only, and flow.CodeTooLarge for a flow that does not fit into an item.
-func (s *Flows) Publish(ctx context.Context, flows []*flow.Flow) ([]FlowSummary, error) {
+func (s *Flows) Publish(ctx context.Context, by flow.Author, flows []*flow.Flow) ([]FlowSummary, error) {
 	kept := map[string]bool{}
 	for _, f := range flows {
 		if kept[KindFlow.Key(f.Name)] {
@@ -33,7 +56,7 @@ func (s *Flows) Publish(ctx context.Context, flows []*flow.Flow) ([]FlowSummary,
 	}
 	list := []FlowSummary{}
 	for _, f := range flows {
-		published, err := s.publish(ctx, f)
+		published, err := s.publish(ctx, by, f)
 		if errors.Is(err, ErrTooLarge) {
 			err = &flow.Error{Code: flow.CodeTooLarge, Message: tooLarge(f), Cause: err}
 		}
@@ -46,7 +69,7 @@ func (s *Flows) Publish(ctx context.Context, flows []*flow.Flow) ([]FlowSummary,
 		})
 	}
 	slices.SortFunc(list, func(a, b FlowSummary) int { return strings.Compare(a.Name, b.Name) })
-	if err := s.withdraw(ctx, kept); err != nil {
+	if err := s.withdraw(ctx, by, kept); err != nil {
 		return nil, err
 	}
 	if err := s.overwrite(ctx, KindFlowList.Key(""), list); err != nil {
@@ -74,7 +97,7 @@ func tooLarge(f *flow.Flow) string {
 	return text + ": make the largest of these smaller, or split the flow"
 }
 
-func (s *Flows) publish(ctx context.Context, f *flow.Flow) (*flow.Flow, error) {
+func (s *Flows) publish(ctx context.Context, by flow.Author, f *flow.Flow) (*flow.Flow, error) {
 	version, err := s.number(ctx, f)
 	if err != nil {
 		return nil, err
@@ -91,8 +114,24 @@ func (s *Flows) publish(ctx context.Context, f *flow.Flow) (*flow.Flow, error) {
 	if err != nil && !errors.Is(err, ErrConflict) { // else it was published before
 		return nil, err
 	}
-	return &published, s.overwrite(ctx, KindFlow.Key(f.Name), published)
+	return &published, edit(ctx, s.Store, KindFlow.Key(f.Name), func(now *inForce, rev int64) {
+		before := now.Version
+		if now.Withdrawn {
+			before = ""
+		}
+		now.Flow, now.Withdrawn = published, false
+		if before != version {
+			told := map[string]any{"version": version}
+			if before != "" {
+				told["former_version"] = before
+			}
+			now.Acts = now.Acts.With(flow.NewAct(by, flow.ActPublish, flowAs(f.Name), told), rev)
+		}
+	})
 }
+
+// flowAs is a flow as acts tell of it.
+func flowAs(name string) flow.Subject { return flow.Subject{Kind: "flow", Name: name} }
 
 // digests is the item that knows all content a flow ever had. It outlives the
 // flow.
@@ -127,10 +166,9 @@ func (s *Flows) number(ctx context.Context, f *flow.Flow) (string, error) {
 	return known.Versions[digest], err
 }
 
-// withdraw removes the newest versions of all flows that ever were and are not
-// kept. The list of flows does not tell which: a publish may have failed
+// withdraw takes all flows out of force that ever were and are not kept. The list of flows does not tell which: a publish may have failed
 // before it wrote that.
-func (s *Flows) withdraw(ctx context.Context, kept map[string]bool) error {
+func (s *Flows) withdraw(ctx context.Context, by flow.Author, kept map[string]bool) error {
 	q := Query{By: ByKind, Value: string(KindFlowDigests)}
 	for {
 		page, err := s.Store.List(ctx, q)
@@ -142,7 +180,14 @@ func (s *Flows) withdraw(ctx context.Context, kept map[string]bool) error {
 			if kept[KindFlow.Key(name)] {
 				continue
 			}
-			if err := s.remove(ctx, KindFlow.Key(name)); err != nil {
+			err := edit(ctx, s.Store, KindFlow.Key(name), func(now *inForce, rev int64) {
+				if now.Name == "" || now.Withdrawn {
+					return
+				}
+				act := flow.NewAct(by, flow.ActWithdraw, flowAs(now.Name), map[string]any{"former_version": now.Version})
+				*now = inForce{Flow: flow.Flow{Name: now.Name}, Withdrawn: true, acted: acted{now.Acts.With(act, rev)}}
+			})
+			if err != nil {
 				return fmt.Errorf("withdraw flow %q: %w", name, err)
 			}
 		}
@@ -153,15 +198,46 @@ func (s *Flows) withdraw(ctx context.Context, kept map[string]bool) error {
 	}
 }
 
-// PublishFilter replaces the filter. With nil it removes it.
-func (s *Flows) PublishFilter(ctx context.Context, f *flow.FlowsFilter) error {
-	if f == nil { // write nothing if there was no filter before
-		if old, err := s.Filter(ctx); err != nil || old == nil {
-			return err
+// PublishFilter replaces the filter, in the name of by. With nil it removes it.
+func (s *Flows) PublishFilter(ctx context.Context, by flow.Author, f *flow.FlowsFilter) error {
+	err := edit(ctx, s.Store, KindFlowsFilter.Key(""), func(now *filterInForce, rev int64) {
+		name, before := flow.ActPublish, now.FlowsFilter
+		if f == nil {
+			name = flow.ActWithdraw
 		}
-	}
-	if err := s.overwrite(ctx, KindFlowsFilter.Key(""), f); err != nil {
+		if now.FlowsFilter = f; !reflect.DeepEqual(before, f) {
+			now.Acts = now.Acts.With(flow.NewAct(by, name, flow.Subject{Kind: "flows_filter"}, nil), rev)
+		}
+	})
+	if err != nil {
 		return fmt.Errorf("write the filter of flows: %w", err)
+	}
+	return nil
+}
+
+// PublishSettings writes down what the deployment is made with, in the name of by: no
+// secrets.
+func (s *Flows) PublishSettings(ctx context.Context, by flow.Author, now map[string]string) error {
+	err := edit(ctx, s.Store, KindSettings.Key(""), func(stored *settings, rev int64) {
+		changed, former := map[string]any{}, map[string]any{}
+		for name, value := range now {
+			if old, ok := stored.Settings[name]; !ok || old != value {
+				changed[name] = value
+			}
+		}
+		for name, value := range stored.Settings {
+			if now[name] != value {
+				former[name] = value
+			}
+		}
+		if len(changed)+len(former) == 0 {
+			return
+		}
+		act := flow.NewAct(by, flow.ActConfigure, flow.Subject{Kind: "settings"}, map[string]any{"settings": changed, "former_settings": former})
+		stored.Settings, stored.Acts = now, stored.Acts.With(act, rev)
+	})
+	if err != nil {
+		return fmt.Errorf("write the settings of the deployment: %w", err)
 	}
 	return nil
 }
@@ -194,28 +270,35 @@ func (s *Flows) SetDropped(ctx context.Context, list []string) error {
 // overwrite writes an item over what is stored. It is for items that only publish
 // writes.
 func (s *Flows) overwrite(ctx context.Context, key string, v any) error {
+	return edit(ctx, s.Store, key, func(stored *any, _ int64) { *stored = v })
+}
+
+// edit edits an item that is packed and that only publish writes. The edit is told
+// the revision that it makes; if it changes nothing, nothing is written.
+func edit[T any](ctx context.Context, s Store, key string, edit func(v *T, rev int64)) error {
+	item, err := s.Get(ctx, key)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	var v T
+	if err == nil {
+		if err := unpack(item.Body, &v); err != nil {
+			return fmt.Errorf("decode %s: %w", key, err)
+		}
+	}
+	before, err := pack(v)
+	if err != nil {
+		return err
+	}
+	edit(&v, item.Rev+1)
 	body, err := pack(v)
 	if err != nil {
 		return err
 	}
-	item, err := s.Store.Get(ctx, key)
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return err
-	}
-	if bytes.Equal(item.Body, body) {
+	if bytes.Equal(item.Body, body) || item.Rev == 0 && bytes.Equal(before, body) {
 		return nil
 	}
-	_, err = s.Store.Put(ctx, Item{Key: key, Rev: item.Rev, Writer: NewWriter(), Body: body})
+	carrier, ok := any(v).(recorder)
+	_, err = s.Put(ctx, Item{Key: key, Rev: item.Rev, Writer: NewWriter(), Body: body, Acts: ok && carrier.recordedIn(item.Rev+1)})
 	return err
-}
-
-func (s *Flows) remove(ctx context.Context, key string) error {
-	item, err := s.Store.Get(ctx, key)
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return s.Store.Delete(ctx, key, item.Rev)
 }

@@ -25,7 +25,7 @@ func labelled(labels map[string]string) []*flow.Flow {
 // publish publishes flows; the versions it gave are "name label version".
 func publish(t *testing.T, s store.Store, flows map[string]string) []string {
 	t.Helper()
-	list, err := (&store.Flows{Store: s}).Publish(t.Context(), labelled(flows))
+	list, err := (&store.Flows{Store: s}).Publish(t.Context(), flow.Author{}, labelled(flows))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestFlows_Publish_SameContent(t *testing.T) {
 	}
 	// Only what was asked for counts as content, not a version it came with.
 	numbered := &flow.Flow{Org: "sym", Name: "a", Label: "one", Version: "9.9.9"}
-	list, err := (&store.Flows{Store: s}).Publish(t.Context(), []*flow.Flow{numbered})
+	list, err := (&store.Flows{Store: s}).Publish(t.Context(), flow.Author{}, []*flow.Flow{numbered})
 	if err != nil || list[0].Version != "1.0.1" || numbered.Version != "9.9.9" {
 		t.Errorf("published with a version: %+v, %v", list, err)
 	}
@@ -123,7 +123,7 @@ func TestFlows_Publish_SameContent(t *testing.T) {
 func TestFlows_Publish_Refused(t *testing.T) {
 	t.Parallel()
 	s := counted()
-	_, err := (&store.Flows{Store: s}).Publish(t.Context(), labelled(map[string]string{"prod": "one", "Prod": "two"}))
+	_, err := (&store.Flows{Store: s}).Publish(t.Context(), flow.Author{}, labelled(map[string]string{"prod": "one", "Prod": "two"}))
 	wantCode(t, err, flow.CodeInvalid)
 	if s.Writes() != 0 {
 		t.Errorf("%d writes", s.Writes())
@@ -159,7 +159,7 @@ func TestFlows_Publish_BreaksDown(t *testing.T) {
 						}
 						return storetest.None
 					}}
-					_, err := (&store.Flows{Store: faulty}).Publish(t.Context(), labelled(during))
+					_, err := (&store.Flows{Store: faulty}).Publish(t.Context(), flow.Author{}, labelled(during))
 					if at > faulty.Writes() {
 						if err != nil || at < 8 {
 							t.Errorf("%d writes went well, and then: %v", at-1, err)

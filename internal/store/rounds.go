@@ -39,6 +39,8 @@ type Round struct {
 	Deciders DecidersWalk `json:"deciders,omitzero"`
 
 	read []byte // as it was read
+
+	acted
 }
 
 // DecidersWalk is a walk through all open requests.
@@ -87,14 +89,18 @@ func (s Rounds) Put(ctx context.Context, r Round, rev int64) error {
 	return nil
 }
 
-// Confirm says that all that the round holds back is right, and returns how many
-// people that is; 0: it holds nothing back.
-func (s Rounds) Confirm(ctx context.Context, at time.Time) (int, error) {
+// Confirm says, in the name of by, that all that the round holds back is right, and
+// returns how many people that is; 0: it holds nothing back.
+func (s Rounds) Confirm(ctx context.Context, by flow.Author) (int, error) {
 	people := 0
-	_, _, err := change(ctx, s.Store, KindRound.Key(""), func(r *Round, _ int64) error {
+	_, _, err := change(ctx, s.Store, KindRound.Key(""), func(r *Round, rev int64) error {
 		people = 0
-		if !r.Held.IsZero() {
-			r.Confirmed, people = at.UTC(), len(r.Gone)
+		if r.Held.IsZero() {
+			return nil
+		}
+		if people = len(r.Gone); r.Confirmed.IsZero() {
+			r.Confirmed = by.At.UTC()
+			r.Acts = r.Acts.With(flow.NewAct(by, flow.ActEndConfirm, flow.Subject{Kind: "workspace"}, map[string]any{"people": people}), rev+1)
 		}
 		return nil
 	})

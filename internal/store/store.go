@@ -41,6 +41,9 @@ type Item struct {
 	Writer string
 	Body   []byte
 	Index  Index
+	// Acts says that this write records administrative acts: the change feed of AWS
+	// tells by it whether to wake whoever ships them. It is not read back.
+	Acts bool
 	// Expires is when the item ceases to be: from then on it is as if it were
 	// not there, and is cleared away some time after. Zero: never. For tokens,
 	// nonces and open forms only, never for runs.

@@ -45,18 +45,43 @@ type Token struct {
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires"`
 	Hash    string    `json:"hash"`
+	// Revoked is who ended it before its time; nil: nobody.
+	Revoked *flow.Author `json:"revoked,omitempty"`
+	// Acts are what was done to it.
+	Acts flow.Acts `json:"acts,omitempty"`
+}
+
+// subject is the token as acts tell of it.
+func (t Token) subject() flow.Subject { return flow.Subject{Kind: "token", ID: t.ID, Name: t.Bot} }
+
+// told is what acts tell of what the token may do.
+func (t Token) told() map[string]any {
+	fields := map[string]any{"owner": t.Owner, "expires_at": t.Expires.Format(time.RFC3339)}
+	if t.Label != "" {
+		fields["label"] = t.Label
+	}
+	if t.Flows != nil {
+		fields["flows"] = t.Flows
+	}
+	if t.People != nil {
+		fields["people"] = t.People
+	}
+	if t.Drift {
+		fields["drift"] = true
+	}
+	return fields
 }
 
 // tokenPrefix marks the values, so that scanners of leaked secrets can know them.
 const tokenPrefix = "symflows_"
 
-// Create makes a token, of which it takes the bot, the label, the owner and what
+// Create makes a token, in the name of by, of which it takes the bot, the label, the owner and what
 // it may do, valid for the given time. It returns its value, which can't be had
 // again. The error has flow.CodeInvalid for a bot whose name flow.CheckName
 // refuses, an owner, flow or person that can't be one, or a time that is over at
 // once; and flow.CodeForbidden while another account claims the owner's address.
 // (An e-mail address is no such name, so that no bot has the id of a person.)
-func (s Tokens) Create(ctx context.Context, t Token, valid time.Duration) (value string, created Token, err error) {
+func (s Tokens) Create(ctx context.Context, by flow.Principal, t Token, valid time.Duration) (value string, created Token, err error) {
 	if err := flow.CheckName(t.Bot); err != nil {
 		return "", Token{}, flow.Errorf(flow.CodeInvalid, "the bot's name %s", flow.UserMessage(err))
 	}
@@ -80,15 +105,29 @@ func (s Tokens) Create(ctx context.Context, t Token, valid time.Duration) (value
 	now := s.Now().UTC()
 	t.Created, t.Expires, t.Hash = now, now.Add(valid), hash(value)
 	t.ID = t.Hash[:12]
-	body, err := json.Marshal(t)
+	t, err = s.put(ctx, t, 0, flow.NewAct(flow.Author{By: by, At: now}, flow.ActTokenCreate, t.subject(), t.told()))
 	if err != nil {
 		return "", Token{}, err
 	}
-	_, err = s.Store.Put(ctx, Item{Key: KindToken.Key(t.Hash), Writer: NewWriter(), Body: body, Expires: t.Expires})
-	if err != nil {
-		return "", Token{}, fmt.Errorf("write token: %w", err)
-	}
 	return value, t, nil
+}
+
+// put writes a token at a revision, with an act. The item outlives the token, so that
+// its acts are shipped.
+func (s Tokens) put(ctx context.Context, t Token, rev int64, act flow.Act) (Token, error) {
+	t.Acts = t.Acts.With(act, rev+1)
+	body, err := json.Marshal(t)
+	if err != nil {
+		return Token{}, err
+	}
+	kept := s.Now().Add(actsKept)
+	if t.Expires.After(kept) {
+		kept = t.Expires
+	}
+	if _, err := s.Store.Put(ctx, Item{Key: KindToken.Key(t.Hash), Rev: rev, Writer: NewWriter(), Body: body, Expires: kept, Acts: true}); err != nil {
+		return Token{}, fmt.Errorf("write token %s: %w", t.ID, err)
+	}
+	return t, nil
 }
 
 // Check gives the bot that a token's value stands for. The error has
@@ -108,11 +147,14 @@ func (s Tokens) Check(ctx context.Context, value string) (flow.Actor, Token, err
 	if err := json.Unmarshal(item.Body, &t); err != nil {
 		return flow.Actor{}, Token{}, fmt.Errorf("decode token: %w", err)
 	}
-	if subtle.ConstantTimeCompare([]byte(t.Hash), []byte(h)) != 1 || !s.Now().Before(t.Expires) {
+	if subtle.ConstantTimeCompare([]byte(t.Hash), []byte(h)) != 1 || t.Revoked != nil || s.over(t) {
 		return flow.Actor{}, Token{}, refused
 	}
 	return flow.Actor{ID: flow.UserID(s.Org, t.Bot), Kind: flow.KindBot, Name: t.Bot}, t, nil
 }
+
+// over tells whether a token's time is over.
+func (s Tokens) over(t Token) bool { return !s.Now().Before(t.Expires) }
 
 // ownedBy gives a token to whoever has an address now.
 func (s Tokens) ownedBy(ctx context.Context, t Token, email string) (Token, error) {
@@ -125,35 +167,52 @@ func (s Tokens) ownedBy(ctx context.Context, t Token, email string) (Token, erro
 	return t, err
 }
 
-// SetOwner gives a token, by its id, to whoever has an address now. The error
-// has flow.CodeInvalid if there is no such token, or the owner can't be one, and
-// flow.CodeForbidden while another account claims the address.
-func (s Tokens) SetOwner(ctx context.Context, id, owner string) (Token, error) {
-	t, err := s.find(ctx, id)
-	if err == nil {
-		t, err = s.ownedBy(ctx, t, owner)
-	}
-	if err != nil {
-		return Token{}, err
-	}
-	item, err := s.Store.Get(ctx, KindToken.Key(t.Hash))
-	if errors.Is(err, ErrNotFound) {
-		return Token{}, noToken(id)
-	}
-	if err != nil {
-		return Token{}, fmt.Errorf("read token %s: %w", id, err)
-	}
-	if item.Body, err = json.Marshal(t); err != nil {
-		return Token{}, err
-	}
-	item.Writer = NewWriter()
-	if _, err := s.Store.Put(ctx, item); err != nil {
-		return Token{}, fmt.Errorf("write token %s: %w", id, err)
-	}
-	return t, nil
+// SetOwner gives a token, by its id, to whoever has an address now, in the name of
+// by. The error has flow.CodeInvalid if there is no such token, or the owner can't be
+// one, and flow.CodeForbidden while another account claims the address.
+func (s Tokens) SetOwner(ctx context.Context, by flow.Principal, id, owner string) (Token, error) {
+	return s.edit(ctx, id, func(t Token) (Token, flow.Act, error) {
+		former := t.Owner
+		t, err := s.ownedBy(ctx, t, owner)
+		act := flow.NewAct(flow.Author{By: by, At: s.Now()}, flow.ActTokenSetOwner, t.subject(), map[string]any{"owner": t.Owner, "former_owner": former})
+		return t, act, err
+	})
 }
 
-// List gives the tokens that are valid.
+// edit changes a token that is not over, by its id, anew for each lost race. The error
+// has flow.CodeInvalid if there is none.
+func (s Tokens) edit(ctx context.Context, id string, edit func(Token) (Token, flow.Act, error)) (Token, error) {
+	found, err := s.find(ctx, id)
+	if err != nil {
+		return Token{}, err
+	}
+	for range maxConflicts {
+		item, err := s.Store.Get(ctx, KindToken.Key(found.Hash))
+		if errors.Is(err, ErrNotFound) {
+			return Token{}, noToken(id)
+		}
+		var t Token
+		if err == nil {
+			err = json.Unmarshal(item.Body, &t)
+		}
+		if err != nil {
+			return Token{}, fmt.Errorf("read token %s: %w", id, err)
+		}
+		if t.Revoked != nil {
+			return Token{}, flow.Errorf(flow.CodeInvalid, "token %s is revoked already, by %s", id, t.Revoked.By.Name)
+		}
+		changed, act, err := edit(t)
+		if err != nil {
+			return Token{}, err
+		}
+		if changed, err = s.put(ctx, changed, item.Rev, act); !errors.Is(err, ErrConflict) {
+			return changed, err
+		}
+	}
+	return Token{}, fmt.Errorf("write token %s: %w", id, ErrConflict)
+}
+
+// List gives the tokens that are valid, and those that were revoked lately.
 func (s Tokens) List(ctx context.Context) ([]Token, error) {
 	var out []Token
 	q := Query{By: ByKind, Value: string(KindToken)}
@@ -167,7 +226,9 @@ func (s Tokens) List(ctx context.Context) ([]Token, error) {
 			if err := json.Unmarshal(item.Body, &t); err != nil {
 				return nil, fmt.Errorf("decode token: %w", err)
 			}
-			out = append(out, t)
+			if t.Revoked != nil || !s.over(t) {
+				out = append(out, t)
+			}
 		}
 		if page.Cursor == "" {
 			return out, nil
@@ -176,14 +237,16 @@ func (s Tokens) List(ctx context.Context) ([]Token, error) {
 	}
 }
 
-// Revoke ends a token at once, by its id. The error has flow.CodeInvalid if
-// there is none.
-func (s Tokens) Revoke(ctx context.Context, id string) error {
-	t, err := s.find(ctx, id)
-	if err != nil {
-		return err
-	}
-	return s.delete(ctx, t)
+// Revoke ends a token at once, by its id, in the name of by. It stays listed as
+// revoked for a while. The error has flow.CodeInvalid if there is none, or it is
+// revoked already.
+func (s Tokens) Revoke(ctx context.Context, by flow.Principal, id string) error {
+	_, err := s.edit(ctx, id, func(t Token) (Token, flow.Act, error) {
+		act := flow.NewAct(flow.Author{By: by, At: s.Now()}, flow.ActTokenRevoke, t.subject(), map[string]any{"owner": t.Owner})
+		t.Revoked = &act.Author
+		return t, act, nil
+	})
+	return err
 }
 
 // find finds a token by its id.
@@ -202,20 +265,6 @@ func (s Tokens) find(ctx context.Context, id string) (Token, error) {
 
 func noToken(id string) error {
 	return flow.Errorf(flow.CodeInvalid, "there is no token %q: \"token list\" shows those that there are", flow.Clip(id, 60))
-}
-
-func (s Tokens) delete(ctx context.Context, t Token) error {
-	item, err := s.Store.Get(ctx, KindToken.Key(t.Hash))
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	if err == nil {
-		err = s.Store.Delete(ctx, item.Key, item.Rev)
-	}
-	if err != nil {
-		return fmt.Errorf("delete token %s: %w", t.ID, err)
-	}
-	return nil
 }
 
 func hash(value string) string {

@@ -201,12 +201,12 @@ func TestUsers_Found(t *testing.T) {
 	if people, err := users.ByIdentities(ctx, "aws_sso", "i-1", []string{"u-1"}); err != nil || len(people) > 0 {
 		t.Errorf("it is a way to find people: %+v, %v", people, err)
 	}
-	saved := store.SavedIdentity{Identity: store.Identity{Service: "aws_sso", ExternalID: "i-1", UserID: "u-9"}, By: "operator", At: start}
+	saved := store.SavedIdentity{Identity: store.Identity{Service: "aws_sso", ExternalID: "i-1", UserID: "u-9"}, Author: flow.Author{By: flow.Principal{Name: "operator"}, At: start}}
 	if err := users.SetIdentity(ctx, who, saved); err != nil {
 		t.Fatal(err)
 	}
 	want("beside a stored one", shown("prod", 0), "u-9")
-	if err := users.DeleteIdentity(ctx, who, "aws_sso", "i-1"); err != nil {
+	if err := users.DeleteIdentity(ctx, flow.Author{}, who, "aws_sso", "i-1"); err != nil {
 		t.Fatal(err)
 	}
 	want("after that was deleted", shown("prod", 0), "u-1")
@@ -224,7 +224,7 @@ func TestUsers_Found(t *testing.T) {
 	if err := users.SetFound(ctx, next, found("prod", "u-3", start)); flow.CodeOf(err) != flow.CodeForbidden {
 		t.Errorf("found for somebody who is not confirmed: %v", err)
 	}
-	if _, err := users.Confirm(ctx, store.Confirmable{Person: who.ID}, store.Confirmation{By: "operator"}); err != nil {
+	if _, err := users.Confirm(ctx, store.Confirmable{Person: who.ID}, flow.Author{By: flow.Principal{Name: "operator"}}); err != nil {
 		t.Fatal(err)
 	}
 	who = next

@@ -574,7 +574,7 @@ func TestAccess_ClaimIsOver(t *testing.T) {
 
 // saved is an identity at the target of the worlds.
 func saved(userID string) store.SavedIdentity {
-	return store.SavedIdentity{Identity: store.Identity{Service: "fake", UserID: userID}, By: "an administrator"}
+	return store.SavedIdentity{Identity: store.Identity{Service: "fake", UserID: userID}, Author: flow.Author{By: flow.Principal{Name: "an administrator"}}}
 }
 
 // TestAccess_Identity: whom access is for.

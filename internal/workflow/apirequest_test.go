@@ -158,7 +158,7 @@ func passes(u store.User, confirmed bool) func(*world) {
 		next, err := users.Remember(w.t.Context(), next)
 		must(w.t, err)
 		if confirmed {
-			_, err := users.Confirm(w.t.Context(), store.Confirmable{Person: next.ID}, store.Confirmation{By: "me", At: w.clock.Now()})
+			_, err := users.Confirm(w.t.Context(), store.Confirmable{Person: next.ID}, flow.Author{By: flow.Principal{Name: "me"}, At: w.clock.Now()})
 			must(w.t, err)
 			next.Unconfirmed = false
 		}
@@ -271,7 +271,7 @@ func TestSubmit_OwnerNamedAgain(t *testing.T) {
 	w := newWorld(t)
 	passes(third, true)(w)
 	tokens := store.Tokens{Store: w.memory, Org: "acme", Now: w.clock.Now}
-	_, made, err := tokens.Create(t.Context(), store.Token{Bot: "ci", Owner: third.Email}, time.Hour)
+	_, made, err := tokens.Create(t.Context(), flow.Operator, store.Token{Bot: "ci", Owner: third.Email}, time.Hour)
 	must(t, err)
 	r, _, err := w.submit.RequestByAPI(t.Context(), api(func(q *workflow.APIRequest) { q.Token = made }))
 	if err != nil || r.Owner == nil || r.Owner.SlackID != "U0NEXT" {
@@ -338,7 +338,7 @@ func TestSubmit_Idempotency(t *testing.T) {
 		t.Error("requests without a key are taken for one")
 	}
 	// What was accepted stays accepted, though the flow is gone by now.
-	_, err = w.flows.Publish(t.Context(), nil)
+	_, err = w.flows.Publish(t.Context(), flow.Author{}, nil)
 	must(t, err)
 	if again, _, err := w.submit.RequestByAPI(t.Context(), api(key("k"))); err != nil || again.ID != r.ID {
 		t.Errorf("repeated after the flow was withdrawn: %s, %v", again.ID, err)

@@ -21,8 +21,8 @@ type Accounts struct {
 // Confirm gives an address, or all that wait for it, to the accounts that claim
 // them, and lists these; by is who confirms it. Errors are those of
 // store.Users.Confirm; what was done before one is listed.
-func (a Accounts) Confirm(ctx context.Context, what store.Confirmable, by string) ([]store.Claim, error) {
-	return a.Users.Confirm(ctx, what, store.Confirmation{By: by, At: a.Now().UTC()})
+func (a Accounts) Confirm(ctx context.Context, what store.Confirmable, by flow.Principal) ([]store.Claim, error) {
+	return a.Users.Confirm(ctx, what, flow.Author{By: by, At: a.Now().UTC()})
 }
 
 // ByAdmin is Confirm by somebody in Slack, as the directory describes them now.
@@ -39,7 +39,7 @@ func (a Accounts) ByAdmin(ctx context.Context, who store.User, what store.Confir
 	case len(others) > 0:
 		return nil, flow.Errorf(flow.CodeForbidden, "only an admin of all environments can confirm this, because the address may be named in any: you are no admin of %s", strings.Join(others, ", "))
 	}
-	return a.Confirm(ctx, what, who.Display()+" ("+who.SlackID+")")
+	return a.Confirm(ctx, what, flow.ByPerson(who.Actor))
 }
 
 // environments lists those of published flows that somebody is an admin of, and

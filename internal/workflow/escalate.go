@@ -308,7 +308,9 @@ func (a *Access) identity(ctx context.Context, f *flow.Flow, r flow.Run, opened 
 		}
 		err = a.Users.SetIdentity(ctx, who, store.SavedIdentity{
 			Identity: store.Identity{Service: service, ExternalID: external, UserID: found},
-			By:       fmt.Sprintf("strategy %s of flow %s, run %s", s.Name, f.Name, r.ID), At: a.Clock.Now().UTC(),
+			Author: flow.Author{
+				By: flow.Principal{Kind: flow.PrincipalStrategy, Name: fmt.Sprintf("strategy %s of flow %s, run %s", s.Name, f.Name, r.ID)}, At: a.Clock.Now().UTC(),
+			},
 		})
 		if flow.CodeOf(err) == flow.CodeForbidden { // not confirmed: it is found anew each time
 			err = nil

@@ -170,7 +170,7 @@ func (w *world) seed(f *flow.Flow) error {
 		}
 		return nil
 	}
-	if _, err := w.flows.Publish(w.t.Context(), []*flow.Flow{f}); err != nil {
+	if _, err := w.flows.Publish(w.t.Context(), flow.Author{}, []*flow.Flow{f}); err != nil {
 		return err
 	}
 	var items []store.Item

@@ -34,7 +34,7 @@ func (w *world) handOver(who store.User) (next store.User) {
 // confirm says that somebody's address is theirs.
 func (w *world) confirm(who store.User) store.User {
 	w.t.Helper()
-	_, err := store.Users{Store: w.memory}.Confirm(w.t.Context(), store.Confirmable{Person: who.ID}, store.Confirmation{By: "operator"})
+	_, err := store.Users{Store: w.memory}.Confirm(w.t.Context(), store.Confirmable{Person: who.ID}, flow.Author{By: flow.Principal{Name: "operator"}})
 	must(w.t, err)
 	who.Unconfirmed = false
 	w.directory.users[who.SlackID] = who

@@ -26,6 +26,8 @@ type Publish struct {
 	Lag      time.Duration
 	Clock    Clock         // required with Lag
 	Patience time.Duration // the least bound of what it does for safety's sake
+	// By is who publishes, in what its records say.
+	By flow.Author
 }
 
 // Run publishes the flows, if nothing that a live grant still needs is gone
@@ -75,7 +77,7 @@ func (p Publish) Run(ctx context.Context, flows []*flow.Flow, strategies []flow.
 	}
 	var published []store.FlowSummary
 	if err == nil {
-		published, err = p.Flows.Publish(ctx, flows)
+		published, err = p.Flows.Publish(ctx, p.By, flows)
 	}
 	switch {
 	case err == nil && len(dropped) > 0:

@@ -338,7 +338,7 @@ func TestAddressIsNamedBy(t *testing.T) {
 				for _, edit := range c.publish {
 					edit(&f)
 				}
-				_, err = w.flows.Publish(t.Context(), []*flow.Flow{&f})
+				_, err = w.flows.Publish(t.Context(), flow.Author{}, []*flow.Flow{&f})
 				must(t, err)
 			}
 			w.tellAll()

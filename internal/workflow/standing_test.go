@@ -160,14 +160,14 @@ func TestStanding_TooMany(t *testing.T) {
 			if len(heard.sent) != 1 || !strings.HasPrefix(heard.sent[0], ": ") || !strings.Contains(heard.sent[0], people[0].SlackID) {
 				t.Errorf("told %v", heard.sent)
 			}
-			n, err := s.Rounds.Confirm(t.Context(), w.clock.Now())
+			n, err := s.Rounds.Confirm(t.Context(), flow.Author{By: flow.Operator, At: w.clock.Now()})
 			must(t, err)
 			w.as(people[0], store.RoleMember) // back meanwhile
 			if l := rounds(t, s, w); n != tc.gone || l.Ended != tc.gone-1 || l.Held != 0 {
 				t.Errorf("confirmed %d: %+v", n, l)
 			}
 			w.want(runs[0], flow.Escalated)
-			if n, err := s.Rounds.Confirm(t.Context(), w.clock.Now()); n != 0 || err != nil {
+			if n, err := s.Rounds.Confirm(t.Context(), flow.Author{By: flow.Operator, At: w.clock.Now()}); n != 0 || err != nil {
 				t.Errorf("confirmed %d more, %v", n, err)
 			}
 		})
@@ -209,7 +209,7 @@ func TestStanding_Requests(t *testing.T) {
 	next.Label = "Production"
 	publish := func(flows ...*flow.Flow) {
 		t.Helper()
-		_, err := w.flows.Publish(t.Context(), flows)
+		_, err := w.flows.Publish(t.Context(), flow.Author{}, flows)
 		must(t, err)
 	}
 	publish(&next)

@@ -155,7 +155,7 @@ func TestSubmit_FormOfAnOldVersion(t *testing.T) {
 	must(t, err)
 	next := *w.flow
 	next.Params.PromptFields = append(slices.Clone(next.Params.PromptFields), flow.PromptField{Name: "ticket", Type: flow.FieldString, Required: true, Visible: true})
-	_, err = w.flows.Publish(t.Context(), []*flow.Flow{&next})
+	_, err = w.flows.Publish(t.Context(), flow.Author{}, []*flow.Flow{&next})
 	must(t, err)
 	_, err = w.submit.Request(t.Context(), id, asker.Actor, w.form())
 	must(t, err)

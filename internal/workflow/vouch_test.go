@@ -205,7 +205,7 @@ func TestVouch_Grant(t *testing.T) {
 		t.Parallel()
 		w, id := stuck(t)
 		w.pass(flow.StandingLasts + time.Second)
-		_, err := w.flows.Publish(t.Context(), nil)
+		_, err := w.flows.Publish(t.Context(), flow.Author{}, nil)
 		must(t, err)
 		retry(t, w, id)
 		w.want(id, flow.Deescalated)
@@ -317,7 +317,7 @@ func TestVouch_InForce(t *testing.T) {
 		t.Helper()
 		next := *w.flow
 		edit(&next)
-		_, err := w.flows.Publish(t.Context(), []*flow.Flow{&next})
+		_, err := w.flows.Publish(t.Context(), flow.Author{}, []*flow.Flow{&next})
 		must(t, err)
 	}
 	approvers := func(names ...string) func(*flow.Flow) {
@@ -419,7 +419,7 @@ func TestVouch_InForce(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
 		id, other := w.ask(asker, "a"), w.ask(asker, "b")
-		_, err := w.flows.Publish(t.Context(), nil)
+		_, err := w.flows.Publish(t.Context(), flow.Author{}, nil)
 		must(t, err)
 		w.click(id, flow.ActionApprove, first)
 		w.wantClosed(id, flow.CodeWithdrawn)
@@ -432,7 +432,7 @@ func TestVouch_InForce(t *testing.T) {
 		w := newWorld(t)
 		r, err := w.submit.Prompt(t.Context(), workflow.Prompt{RunID: flow.RunIDFrom("acme", "a"), Flow: w.flow, Actor: asker})
 		must(t, err)
-		_, err = w.flows.Publish(t.Context(), nil)
+		_, err = w.flows.Publish(t.Context(), flow.Author{}, nil)
 		must(t, err)
 		_, err = w.submit.Request(t.Context(), r.ID, asker.Actor, w.form())
 		must(t, err)

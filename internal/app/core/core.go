@@ -48,6 +48,7 @@ type Core struct {
 	Wall     Wall
 	Log      *slog.Logger
 	Runs     store.Runs
+	Acts     store.Acts // what administrators did
 	Grants   store.Grants
 	Sick     store.Sick
 	Flows    *store.Flows
@@ -79,7 +80,7 @@ func New(settings config.Settings, s store.Store, clocks Clocks, log *slog.Logge
 	clock, wall := clocks.Business, clocks.Wall
 	c := Core{
 		Org: settings.Org, Command: settings.Slack.Command, Clock: clock, Wall: wall, Log: log, Patience: settings.Patience,
-		Runs: store.Runs{Store: s}, Grants: store.Grants{Store: s}, Sick: store.Sick{Store: s}, Flows: &store.Flows{Store: s},
+		Runs: store.Runs{Store: s}, Acts: store.Acts{Store: s, Now: wall.Now}, Grants: store.Grants{Store: s}, Sick: store.Sick{Store: s}, Flows: &store.Flows{Store: s},
 		Users: store.Users{Store: s}, Messages: store.Messages{Store: s},
 		Tokens: store.Tokens{Store: s, Org: settings.Org, Now: wall.Now},
 		Calls:  store.Calls{Store: s, Now: wall.Now}, Values: store.Values{Store: s},
@@ -161,6 +162,11 @@ func (c Core) identities() store.Users {
 func (c Core) Notify(m workflow.Messenger, tab workflow.HomeTab) workflow.Notify {
 	home := &workflow.Home{Homes: c.Homes, Waits: c.Waits, Live: c.Live, Stats: c.Stats, Tab: tab, Now: c.Clock.Now, Log: c.Log, Patience: c.Patience}
 	return workflow.Notify{Home: home, Lists: c.Lists, Runs: c.Runs, Flows: c.Flows, Messages: c.Messages, Notices: c.Notices, Slack: m, Health: &workflow.Health{}, Now: c.Clock.Now, Log: c.Log, Patience: c.Patience}
+}
+
+// Audit builds what ships records.
+func (c Core) Audit(runs workflow.AuditLog, admin workflow.AdminLog) workflow.Audit {
+	return workflow.Audit{Runs: c.Runs, Acts: c.Acts, Log: runs, Admin: admin}
 }
 
 // Sweep builds what drives whatever is due; ahead is how far it looks.

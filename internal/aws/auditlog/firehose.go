@@ -1,4 +1,4 @@
-// Package auditlog sends audit records to Amazon Data Firehose, which collects
+// Package auditlog sends records to Amazon Data Firehose, which collects
 // them into files in S3: one line of JSON for each record. Its counterpart on
 // this machine is audit.Files.
 package auditlog
@@ -18,20 +18,24 @@ import (
 	"github.com/symflows/symflows/internal/workflow"
 )
 
-// Firehose writes to one stream.
-type Firehose struct {
+// Firehose writes records of one kind to one stream.
+type Firehose[Record any] struct {
 	API    *firehose.Client // required
 	Stream string           // required: its name
 	Clock  workflow.Clock   // required: for the pauses between tries
 }
 
-var _ workflow.AuditLog = Firehose{}
+var (
+	_ workflow.AuditLog = Firehose[events.AuditRecord]{}
+	_ workflow.AdminLog = Firehose[events.AdminRecord]{}
+)
 
 // Limits of PutRecordBatch, which can't be raised
 // (https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html).
 const (
 	maxRecords     = 500
 	maxRecordBytes = 1000 << 10
+	begins         = 60 // of a record: its id
 	// A call may have 4 MiB. It travels as base64, which adds a third, and has
 	// a few bytes more for each record: with these both readings are kept.
 	maxCallBytes = 3_000_000
@@ -48,7 +52,7 @@ const (
 // some of them: those are sent again, and no others. The error has
 // flow.CodeUnavailable and says how many were never taken; or it has
 // flow.CodeTooLarge and says which record is too large, and then none was sent.
-func (l Firehose) Write(ctx context.Context, records []events.AuditRecord) error {
+func (l Firehose[Record]) Write(ctx context.Context, records []Record) error {
 	calls, err := batches(records)
 	if err != nil {
 		return err
@@ -62,16 +66,16 @@ func (l Firehose) Write(ctx context.Context, records []events.AuditRecord) error
 }
 
 // batches encodes the records and divides them into calls.
-func batches(records []events.AuditRecord) (calls [][]types.Record, err error) {
+func batches[Record any](records []Record) (calls [][]types.Record, err error) {
 	size := 0
 	for _, r := range records {
 		line, err := json.Marshal(r)
 		if err != nil {
-			return nil, fmt.Errorf("encode audit record %s: %w", r.ID, err)
+			return nil, fmt.Errorf("encode a record: %w", err)
 		}
 		line = append(line, '\n')
 		if len(line) > maxRecordBytes {
-			return nil, flow.Errorf(flow.CodeTooLarge, "audit record %s has %d bytes; the audit log takes %d", r.ID, len(line), maxRecordBytes)
+			return nil, flow.Errorf(flow.CodeTooLarge, "a record has %d bytes, and Firehose takes %d: %s…", len(line), maxRecordBytes, line[:begins])
 		}
 		last := len(calls) - 1
 		if last < 0 || len(calls[last]) == maxRecords || size+len(line) > maxCallBytes {
@@ -85,7 +89,7 @@ func batches(records []events.AuditRecord) (calls [][]types.Record, err error) {
 }
 
 // send makes one call, and others for what it leaves.
-func (l Firehose) send(ctx context.Context, records []types.Record) error {
+func (l Firehose[Record]) send(ctx context.Context, records []types.Record) error {
 	pause := firstPause
 	for try := 1; ; try++ {
 		out, err := l.API.PutRecordBatch(ctx, &firehose.PutRecordBatchInput{DeliveryStreamName: aws.String(l.Stream), Records: records})

@@ -82,10 +82,10 @@ func (s *stream) serve(operation string, input []byte) (any, error) {
 	return map[string]any{"FailedPutCount": failed, "RequestResponses": answers, "Encrypted": true}, nil
 }
 
-func open(t *testing.T, h http.Handler) (Firehose, *clock) {
+func open(t *testing.T, h http.Handler) (Firehose[events.AuditRecord], *clock) {
 	t.Helper()
 	c := &clock{}
-	return Firehose{API: firehose.NewFromConfig(awstest.Config(t, h)), Stream: "audit", Clock: c}, c
+	return Firehose[events.AuditRecord]{API: firehose.NewFromConfig(awstest.Config(t, h)), Stream: "audit", Clock: c}, c
 }
 
 func records(n int, output string) []events.AuditRecord {

@@ -1,5 +1,5 @@
 // Package auditqueue keeps audit records that the audit log refused in an SQS
-// queue. A message names a run and its revisions only, so that a deploy never
+// queue. A message names a run, or another item, and its revisions only, so that a deploy never
 // outdates messages that wait.
 package auditqueue
 
@@ -32,17 +32,17 @@ var _ workflow.AuditQueue = Queue{}
 // (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html).
 const maxEntries = 10
 
-// Put queues each run as a message of its own. It tries all of them; the error,
+// Put queues each run or item as a message of its own. It tries all of them; the error,
 // of flow.CodeUnavailable, says how many are not queued.
-func (q Queue) Put(ctx context.Context, runs []workflow.Unshipped) error {
+func (q Queue) Put(ctx context.Context, items []workflow.Unshipped) error {
 	left := 0
 	var reason []string
-	for some := range slices.Chunk(runs, maxEntries) {
+	for some := range slices.Chunk(items, maxEntries) {
 		var entries []types.SendMessageBatchRequestEntry
 		for i, u := range some {
 			body, err := json.Marshal(u)
 			if err != nil {
-				return fmt.Errorf("encode the records of run %s: %w", u.Run, err)
+				return fmt.Errorf("encode the records of %s: %w", u.Run+u.Item, err)
 			}
 			entries = append(entries, types.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), MessageBody: aws.String(string(body))})
 		}
@@ -58,7 +58,7 @@ func (q Queue) Put(ctx context.Context, runs []workflow.Unshipped) error {
 		}
 	}
 	if left > 0 {
-		return flow.Errorf(flow.CodeUnavailable, "the audit records of %d runs could not be queued: %s", left, strings.Join(reason, "; "))
+		return flow.Errorf(flow.CodeUnavailable, "the audit records of %d runs and items could not be queued: %s", left, strings.Join(reason, "; "))
 	}
 	return nil
 }
@@ -67,8 +67,8 @@ func (q Queue) Put(ctx context.Context, runs []workflow.Unshipped) error {
 // one that is not ours.
 func Unshipped(m events.SQSMessage) (workflow.Unshipped, error) {
 	var u workflow.Unshipped
-	if err := json.Unmarshal([]byte(m.Body), &u); err != nil || u.Run == "" {
-		return u, flow.Errorf(flow.CodeInvalid, "message %s of the audit queue names no run", m.MessageId)
+	if err := json.Unmarshal([]byte(m.Body), &u); err != nil || (u.Run == "") == (u.Item == "") {
+		return u, flow.Errorf(flow.CodeInvalid, "message %s of the audit queue names no run and no item", m.MessageId)
 	}
 	return u, nil
 }

@@ -73,7 +73,7 @@ func TestQueue(t *testing.T) {
 		wrong       string
 	}{
 		"Kept":      {nil, nil, 23, 3, ""},
-		"Some":      {nil, []string{"run-3", "run-22"}, 21, 3, "2 runs could not be queued: InternalError; InternalError"},
+		"Some":      {nil, []string{"run-3", "run-22"}, 21, 3, "2 runs and items could not be queued: InternalError; InternalError"},
 		"Throttled": {&awstest.Fault{Status: http.StatusBadRequest, Code: "RequestThrottled", Message: "slow down"}, nil, 0, 3, "23 runs"},
 	} {
 		t.Run(name, func(t *testing.T) {

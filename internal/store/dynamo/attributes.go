@@ -73,6 +73,9 @@ func encode(i store.Item) (attributes, error) {
 			a[name] = text(value)
 		}
 	}
+	if i.Acts {
+		a[attrActs] = text(RecordsActs)
+	}
 	if !i.Index.Due.IsZero() {
 		a[attrDue] = text(dueItems)
 	}

@@ -224,15 +224,15 @@ func TestLeadingKeys(t *testing.T) {
 		}, []string{"grant#"}},
 		"Tokens": {func(t *testing.T, s store.Store) error {
 			tokens := store.Tokens{Store: s, Org: "sym", Now: now}
-			value, token, err := tokens.Create(t.Context(), store.Token{Bot: "bot", Owner: "carol@example.com"}, time.Hour)
+			value, token, err := tokens.Create(t.Context(), flow.Operator, store.Token{Bot: "bot", Owner: "carol@example.com"}, time.Hour)
 			_, _, checked := tokens.Check(t.Context(), value)
-			return errors.Join(err, checked, tokens.Revoke(t.Context(), token.ID))
+			return errors.Join(err, checked, tokens.Revoke(t.Context(), flow.Operator, token.ID))
 		}, []string{"token#", "user#"}}, // whose the owner's address is
 		"Messages": {func(t *testing.T, s store.Store) error {
 			return store.Messages{Store: s}.Save(t.Context(), "run", store.Message{Digest: "d"})
 		}, []string{"msg#"}},
 		"Flows": {func(t *testing.T, s store.Store) error {
-			_, err := (&store.Flows{Store: s}).Publish(t.Context(), []*flow.Flow{{Org: "sym", Name: "prod"}})
+			_, err := (&store.Flows{Store: s}).Publish(t.Context(), flow.Author{}, []*flow.Flow{{Org: "sym", Name: "prod"}})
 			return err
 		}, []string{"flow#", "flowversion#", "flowdigests#", "flows#"}},
 	} {

@@ -33,6 +33,7 @@ const (
 	attrBody    = "body" // as it is,
 	attrGzip    = "gzip" // or compressed
 	attrExpires = "expires"
+	attrActs    = "acts" // RecordsActs, or absent
 	// attrTTL is attrExpires in whole seconds since 1970, as DynamoDB wants it,
 	// rounded up so that nothing is deleted before its time.
 	attrTTL = "ttl"
@@ -43,6 +44,13 @@ const (
 	attrFlow      = "flow"
 	attrStatus    = "status"
 	attrCreatedAt = "created_at"
+)
+
+// AttrActs is the attribute of an item, as the stream shows it, whose write recorded
+// administrative acts; it is RecordsActs then.
+const (
+	AttrActs    = attrActs
+	RecordsActs = "recorded"
 )
 
 // dueItems is the partition that holds all due items; see the package comment.
