@@ -67,6 +67,7 @@ func logGroupARN(function string) string {
 const (
 	scheduleGroup = "sym-flows"
 	auditStream   = "sym-flows"
+	adminStream   = "sym-flows-admin"
 	auditQueue    = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-audit"
 	grantLooks    = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-grant-looks"
 	removalQueue  = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-removals"
@@ -113,7 +114,8 @@ type account struct {
 	customers   map[string]customer                    // by ARN
 	executions  map[string]*execution                  // by name
 	schedules   map[string]scheduled                   // by name
-	shipped     []events.AuditRecord                   // what Firehose took
+	shipped     []events.AuditRecord                   // what Firehose took of runs,
+	acts        []events.AdminRecord                   // and of administrators
 	queues      map[string]*queue                      // by URL
 	stopped     map[string]bool                        // readers of queues and of the stream
 	deadLetters map[string][]json.RawMessage           // what was given up, by where it came from
@@ -144,7 +146,7 @@ func (a *account) settings() map[string]config.AWS {
 	all := config.AWS{
 		Table: dynamotest.TableName, StateMachine: a.machine, RemovalFunction: functionARN("removal"),
 		ScheduleGroup: scheduleGroup, ScheduleRole: scheduleRole, ScheduleDeadLetters: removalDeadLetters,
-		AuditStream: auditStream, AuditQueue: auditQueue, GrantLooks: grantLooks, RemovalQueue: removalQueue, SweepQueue: sweepQueue, SlackSecret: slackSecret, SlackSigningSecret: signingSecret,
+		AuditStream: auditStream, AdminStream: adminStream, AuditQueue: auditQueue, GrantLooks: grantLooks, RemovalQueue: removalQueue, SweepQueue: sweepQueue, SlackSecret: slackSecret, SlackSigningSecret: signingSecret,
 		SDKFunction: functionARN("sdk"), ServicesFunction: functionARN("services"),
 	}
 	access := config.AWS{
@@ -160,7 +162,7 @@ func (a *account) settings() map[string]config.AWS {
 		"access":   access, "removal": access,
 		"relay": {
 			Table: all.Table, StateMachine: all.StateMachine, RemovalFunction: all.RemovalFunction,
-			AuditStream: all.AuditStream, AuditQueue: all.AuditQueue,
+			AuditStream: all.AuditStream, AdminStream: all.AdminStream, AuditQueue: all.AuditQueue,
 		},
 		"notify":   {Table: all.Table, SlackSecret: all.SlackSecret},
 		"sweep":    {Table: all.Table, StateMachine: all.StateMachine, RemovalFunction: all.RemovalFunction, SweepQueue: all.SweepQueue},
@@ -220,8 +222,8 @@ func open(t testing.TB) *account {
 		a.functions[functionARN(name)] = f
 	}
 	a.replaceFunctions()
-	a.follow("relay", 100, 20, store.KindRun)
-	a.follow("notify", 25, 1000, store.KindRun, store.KindNotice)
+	a.follow("relay", 100, 20, store.ActKinds(), store.KindRun)
+	a.follow("notify", 25, 1000, nil, store.KindRun, store.KindNotice)
 	a.receive(auditQueue, "relay")
 	a.receive(grantLooks, "access")
 	a.receive(removalQueue, "removal")

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/store/dynamo"
 )
 
 // follow has a function read the table's stream, as Lambda does for it: only
@@ -21,7 +22,7 @@ import (
 // that failed on, halved where the function itself failed, and given up after
 // some retries
 // (https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html).
-func (a *account) follow(function string, most, retries int, kinds ...store.Kind) {
+func (a *account) follow(function string, most, retries int, acts []store.Kind, kinds ...store.Kind) {
 	for _, action := range []string{"ListStreams", "DescribeStream", "GetShardIterator"} {
 		a.inItsName(function, "dynamodb:"+action, streamARN)
 	}
@@ -30,7 +31,8 @@ func (a *account) follow(function string, most, retries int, kinds ...store.Kind
 	more := make(chan struct{}, 1)
 	a.table.Subscribe(func(r awsevents.DynamoDBEventRecord) {
 		isOf := func(k store.Kind) bool { return strings.HasPrefix(r.Change.Keys["key"].String(), string(k)) }
-		if r.EventName == "REMOVE" || !slices.ContainsFunc(kinds, isOf) {
+		_, recorded := r.Change.NewImage[dynamo.AttrActs]
+		if r.EventName == "REMOVE" || !slices.ContainsFunc(kinds, isOf) && (!recorded || !slices.ContainsFunc(acts, isOf)) {
 			return
 		}
 		mu.Lock()

@@ -167,7 +167,7 @@ func (a *account) serveFirehose(function, operation string, input []byte) (any, 
 	if fault != nil && partial.Status != http.StatusOK {
 		return nil, fault
 	}
-	if operation != "PutRecordBatch" || in.DeliveryStreamName != auditStream {
+	if operation != "PutRecordBatch" || in.DeliveryStreamName != auditStream && in.DeliveryStreamName != adminStream {
 		return nil, missing("Firehose " + in.DeliveryStreamName + " not found under account " + accountID + ".")
 	}
 	type answer struct {
@@ -188,6 +188,14 @@ func (a *account) serveFirehose(function, operation string, input []byte) (any, 
 			continue
 		}
 		out.RequestResponses = append(out.RequestResponses, answer{RecordID: uuid.NewString()})
+		if in.DeliveryStreamName == adminStream {
+			var act events.AdminRecord
+			if err := strictly(r.Data, &act); err != nil || !bytes.HasSuffix(r.Data, []byte("\n")) {
+				a.t.Errorf("no line of an administrative record: %q: %v", r.Data, err)
+			}
+			a.acts = append(a.acts, act)
+			continue
+		}
 		var record events.AuditRecord
 		if err := strictly(r.Data, &record); err != nil || !bytes.HasSuffix(r.Data, []byte("\n")) {
 			a.t.Errorf("no line of an audit record: %q: %v", r.Data, err)

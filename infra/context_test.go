@@ -231,7 +231,7 @@ func TestEnvironments(t *testing.T) {
 		"DriftFunction":      {},
 		"NotifyFunction":     {"SYM_SLACK_SECRET"},
 		"PublishFunction":    {"SYM_SDK_FUNCTION"},
-		"RelayFunction":      {"SYM_AUDIT_QUEUE", "SYM_AUDIT_STREAM", "SYM_REMOVAL_FUNCTION", "SYM_STATE_MACHINE"},
+		"RelayFunction":      {"SYM_ADMIN_STREAM", "SYM_AUDIT_QUEUE", "SYM_AUDIT_STREAM", "SYM_REMOVAL_FUNCTION", "SYM_STATE_MACHINE"},
 		"SdkFunction":        {},
 		"RemovalFunction":    {"SYM_GRANT_LOOKS", "SYM_REMOVAL_FUNCTION", "SYM_REMOVAL_QUEUE", "SYM_SCHEDULE_DEAD_LETTERS", "SYM_SCHEDULE_GROUP", "SYM_SCHEDULE_ROLE", "SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION"},
 		"ServicesFunction":   {"SYM_SLACK_SECRET"},

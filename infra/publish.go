@@ -39,7 +39,7 @@ func (d *deployment) addPublish() {
 			"Bucket":         d.flowsAsset.S3BucketName(),
 			"Key":            d.flowsAsset.S3ObjectKey(),
 			"Org":            d.options.org,
-			"Settings":       given(d.stack.Node()),                                    // which are written down
+			"Settings":       given(d.stack.Node()),                              // which are written down
 			"Build":          *d.digests["publish"] + *d.digests[pythonFunction], // which looks at Python
 		},
 	})

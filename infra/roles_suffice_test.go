@@ -142,6 +142,7 @@ func newAccount(t *testing.T) *account {
 		"AWS::Partition": "aws", "AWS::Region": region, "AWS::AccountId": awstest.Account,
 		"Table.Arn":        "arn:aws:dynamodb:" + region + ":" + awstest.Account + ":table/" + dynamotest.TableName,
 		"AuditStream.Arn":  "arn:aws:firehose:" + region + ":" + awstest.Account + ":deliverystream/sym-flows",
+		"AdminStream.Arn":  "arn:aws:firehose:" + region + ":" + awstest.Account + ":deliverystream/sym-flows-admin",
 		"AuditQueue.Arn":   "arn:aws:sqs:" + region + ":" + awstest.Account + ":audit",
 		"GrantLooks.Arn":   "arn:aws:sqs:" + region + ":" + awstest.Account + ":later-grants",
 		"RemovalQueue.Arn": "arn:aws:sqs:" + region + ":" + awstest.Account + ":later-removals",
@@ -337,6 +338,9 @@ func TestRightsSuffice(t *testing.T) {
 	must(publisher.Run(ctx, append(slices.Clone(published.Flows), &withdrawn), append(slices.Clone(published.Strategies), dropped)))(t)
 	filter := &flow.FlowsFilter{Implementation: flow.NewSource("filter.py", "def get_flows(user, flows, flows_filter_vars): ...")}
 	if err := publish.Flows.PublishFilter(ctx, flow.Author{}, filter); err != nil {
+		t.Fatal(err)
+	}
+	if err := publish.Flows.PublishSettings(ctx, flow.Author{}, map[string]string{"name": "sym-flows"}); err != nil {
 		t.Fatal(err)
 	}
 
@@ -643,7 +647,7 @@ func TestRightsSuffice(t *testing.T) {
 	if err := queue(sweep, "sweep").Put(ctx, byAPI[0], a.clock.Now()); err != nil { // as for an end that is a while away
 		t.Errorf("the sweep can't hand an end over early: %v", err)
 	}
-	audit := workflow.Audit{Runs: relay.Runs}
+	audit := relay.Audit(nil, auditlog.Firehose[events.AdminRecord]{API: firehose.NewFromConfig(relay.AWS), Stream: "sym-flows-admin", Clock: a.clock})
 	unshipped := auditqueue.Queue{API: sqs.NewFromConfig(relay.AWS), URL: queueURL}
 	for _, id := range byAPI {
 		relayed(id)
@@ -669,6 +673,23 @@ func TestRightsSuffice(t *testing.T) {
 	}
 
 	a.handlersAsk(t, inForms[0])
+
+	// What administrators do is told of whatever they do it to.
+	var acts []store.Change
+	for _, kind := range store.ActKinds() {
+		name := ""
+		if !kind.Single() {
+			name = "x"
+		}
+		acts = append(acts, store.Change{Key: kind.Key(name), Rev: 1})
+	}
+	made := tokens.Acts
+	if tokenActs := must(made.Of(ctx, store.KindToken.Key(token.Hash), 1))(t); len(tokenActs) != 1 {
+		t.Errorf("the token was made %d times", len(tokenActs))
+	}
+	if err := audit.Handle(ctx, append(acts, store.Change{Key: store.KindToken.Key(token.Hash), Rev: 1})); err != nil {
+		t.Fatal(err)
+	}
 
 	// What belongs to no run is told.
 	var next store.User

@@ -310,8 +310,8 @@ func ruleFaults(all []grantedRight) []string {
 			broken("only access and drift assume roles")
 		case g.resource == "${SlackSigningSecret}" && g.who != "SlackRole":
 			broken("only slack reads the signing secret")
-		case strings.Contains(g.condition, "token#") && g.who != "TokensRole" && (g.who != "ApiRole" || action != "GetItem"):
-			broken("only tokens handles tokens, and api looks one up")
+		case strings.Contains(g.condition, "token#") && g.who != "TokensRole" && (g.who != "ApiRole" && g.who != "RelayRole" || action != "GetItem"):
+			broken("only tokens handles tokens, api looks one up, and relay reads what was done to it")
 		case action == "PutItem" && strings.Contains(g.condition, string(store.KindIdentity)) && !slices.Contains([]string{"ServicesRole", "TokensRole"}, g.who):
 			broken("only access, services and administrators say who people are elsewhere")
 		}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/store/dynamo"
 )
 
 // TestEveryResourceIsOurs: nothing is in the template but what these files make.
@@ -256,26 +257,37 @@ func TestStream(t *testing.T) {
 		if m.Properties["BisectBatchOnFunctionError"] != true || text(at(m.Properties, "DestinationConfig", "OnFailure", "Destination")) != "${DeadLetterBucket.Arn}" {
 			t.Errorf("%s: %v", id, m.Properties)
 		}
-		var pattern struct {
-			EventName []string `json:"eventName"`
-			DynamoDB  struct {
-				Keys map[string]map[string][]map[string]string
-			}
-		}
-		if err := json.Unmarshal([]byte(at(m.Properties, "FilterCriteria", "Filters", 0, "Pattern").(string)), &pattern); err != nil {
-			t.Fatal(err)
-		}
-		key := text(at(made.Resources["Table"].Properties, "KeySchema", 0, "AttributeName"))
-		var kinds []store.Kind
-		for _, k := range pattern.DynamoDB.Keys[key]["S"] {
-			kinds = append(kinds, store.Kind(k["prefix"]))
-		}
-		want := []store.Kind{store.KindRun}
+		// What is acted on passes always, and what records acts only when it does.
+		want := [][]store.Kind{{store.KindRun}, store.ActKinds()}
 		if id == "NotifyStream" {
-			want = append(want, store.KindNotice, store.KindHome)
+			want = [][]store.Kind{{store.KindRun, store.KindNotice, store.KindHome}}
 		}
-		if !slices.Equal(kinds, want) || !slices.Equal(pattern.EventName, []string{"INSERT", "MODIFY"}) {
-			t.Errorf("%s lets pass %+v", id, pattern)
+		filters, _ := at(m.Properties, "FilterCriteria", "Filters").([]any)
+		if len(filters) != len(want) {
+			t.Fatalf("%s has %d filters, want %d", id, len(filters), len(want))
+		}
+		for i := range filters {
+			var pattern struct {
+				EventName []string `json:"eventName"`
+				DynamoDB  struct {
+					Keys     map[string]map[string][]map[string]string
+					NewImage map[string]map[string][]string
+				}
+			}
+			if err := json.Unmarshal([]byte(at(m.Properties, "FilterCriteria", "Filters", i, "Pattern").(string)), &pattern); err != nil {
+				t.Fatal(err)
+			}
+			key := text(at(made.Resources["Table"].Properties, "KeySchema", 0, "AttributeName"))
+			var kinds []store.Kind
+			for _, k := range pattern.DynamoDB.Keys[key]["S"] {
+				kinds = append(kinds, store.Kind(k["prefix"]))
+			}
+			if !slices.Equal(kinds, want[i]) || !slices.Equal(pattern.EventName, []string{"INSERT", "MODIFY"}) {
+				t.Errorf("%s lets pass %+v", id, pattern)
+			}
+			if acts := pattern.DynamoDB.NewImage[dynamo.AttrActs]["S"]; (i == 1) != slices.Equal(acts, []string{dynamo.RecordsActs}) {
+				t.Errorf("%s lets items pass whose acts are %q", id, acts)
+			}
 		}
 	}
 	if readers != 2 {

@@ -19,7 +19,9 @@ func newPeopleFixture(t *testing.T) (*tokenFixture, store.Users) {
 	f := &tokenFixture{t: t}
 	memory := &storetest.Memory{Now: now}
 	users := store.Users{Store: memory, Keeper: true}
-	caller := func(r *http.Request) (flow.Principal, bool) { return flow.Principal{Kind: flow.PrincipalAWS, Name: operator}, r.Header.Get("X-Test-Caller") == operator }
+	caller := func(r *http.Request) (flow.Principal, bool) {
+		return flow.Principal{Kind: flow.PrincipalAWS, Name: operator}, r.Header.Get("X-Test-Caller") == operator
+	}
 	log := slog.New(slog.NewTextHandler(&f.log, nil))
 	f.handler = (&TokenAPI{
 		Tokens: store.Tokens{Store: memory, Org: org, Now: now}, Now: now, Log: log, Caller: caller,

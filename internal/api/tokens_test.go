@@ -30,7 +30,9 @@ func newTokenFixture(t *testing.T) *tokenFixture {
 	f := &tokenFixture{t: t, tokens: store.Tokens{Store: &storetest.Memory{Now: now}, Org: org, Now: now}}
 	f.handler = (&TokenAPI{
 		Tokens: f.tokens, Now: now, Log: slog.New(slog.NewTextHandler(&f.log, nil)),
-		Caller: func(r *http.Request) (flow.Principal, bool) { return flow.Principal{Kind: flow.PrincipalAWS, Name: operator}, r.Header.Get("X-Test-Caller") == operator },
+		Caller: func(r *http.Request) (flow.Principal, bool) {
+			return flow.Principal{Kind: flow.PrincipalAWS, Name: operator}, r.Header.Get("X-Test-Caller") == operator
+		},
 	}).Handler()
 	return f
 }

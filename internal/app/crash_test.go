@@ -666,6 +666,23 @@ func (c corpse) check(t *testing.T) {
 		}
 	}
 
+	// What the starts themselves did is told, and nothing twice.
+	acts, told := map[string]bool{}, map[string]int{}
+	for record, err := range adminFiles(filepath.Join(c.data, "state")).Read(ctx, time.Time{}, time.Time{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !acts[record.ID] {
+			told[record.Event.Type+" "+record.About.Kind+" "+record.About.Name]++
+		}
+		acts[record.ID] = true
+	}
+	for _, act := range []string{"publish flow prod-access", "configure settings "} {
+		if told[act] != 1 {
+			t.Errorf("%s is told %d times: %v", act, told[act], told)
+		}
+	}
+
 	// The outside system: ours is gone, on time, and what was there is there.
 	state, err := (&ledger{file: filepath.Join(c.data, "ledger.json")}).read()
 	if err != nil {

@@ -32,3 +32,8 @@ func clickOf(runID string, action flow.Action, who store.User) workflow.Click {
 func auditFiles(data string) *audit.Files[events.AuditRecord] {
 	return &audit.Files[events.AuditRecord]{Dir: filepath.Join(data, "audit")}
 }
+
+// adminFiles is the log of what administrators did to a local deployment, for reading.
+func adminFiles(data string) *audit.Files[events.AdminRecord] {
+	return &audit.Files[events.AdminRecord]{Dir: filepath.Join(data, "admin")}
+}

@@ -135,7 +135,8 @@ func TestToken_Remote(t *testing.T) {
 		args []string
 		want string
 	}{
-		"Unknown":          {[]string{"revoke", stored.ID, "-url", url}, "there is no token"},
+		"Unknown":          {[]string{"revoke", "unknown", "-url", url}, "there is no token"},
+		"Revoked":          {[]string{"revoke", stored.ID, "-url", url}, "is revoked already, by arn:aws:iam::123456789012:user/operator"},
 		"BadName":          {[]string{"create", "-bot", "alice@example.com", "-owner", "carol@example.com", "-url", url}, "the bot's name"},
 		"OtherCredentials": {[]string{"list", "-url", serve("another")}, "execute-api:Invoke"},
 		"NoURL":            {[]string{"list", "-url", "abc123"}, "give the URL of the deployment's API"},

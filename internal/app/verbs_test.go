@@ -77,6 +77,7 @@ var verbs = map[string]verb{
 	"replay": replay,
 	"api":    callAPI,
 	"audit":  audited,
+	"acts":   acts,
 	"runs":   runs,
 	"local": func(p *product, ts *testscript.TestScript, args []string) (string, error) {
 		// Should it serve instead of failing, it is not to do so for ever.
@@ -386,6 +387,32 @@ func audited(p *product, _ *testscript.TestScript, _ []string) (string, error) {
 		for _, e := range r.State.Errors {
 			out = append(out, "  "+e.Code+" "+e.Message)
 		}
+	}
+	return lines(out), nil
+}
+
+// acts shows the records of what administrators did, a line each, in the order in which
+// they did it.
+func acts(p *product, _ *testscript.TestScript, _ []string) (string, error) {
+	newest := map[string]events.AdminRecord{}
+	var order []string
+	for record, err := range p.local.Admin.Read(context.Background(), time.Time{}, time.Time{}) {
+		if err != nil {
+			return "", err
+		}
+		if _, known := newest[record.ID]; !known {
+			order = append(order, record.ID)
+		}
+		newest[record.ID] = record
+	}
+	var out []string
+	for _, id := range order {
+		r := newest[id]
+		fields, err := json.Marshal(r.Fields)
+		if err != nil {
+			return "", err
+		}
+		out = append(out, strings.TrimSpace(fmt.Sprintf("%s %s %s by %s: %s %s", r.Event.Type, r.About.Kind, p.nameOf(cmp.Or(r.About.Name, r.About.ID)), r.Actor.Name, r.State.Status, fields)))
 	}
 	return lines(out), nil
 }
