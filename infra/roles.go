@@ -44,6 +44,7 @@ func (d *deployment) rights() map[string][]right {
 			d.items("GetItem", store.KindIdentity), // handlers are told who people are
 			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList, store.KindFlowsFilter, store.KindLinger, store.KindGlass),
 			d.items("GetItem", store.KindMessages), // to link to them
+			d.items("GetItem PutItem", store.KindRefusal),
 			d.items("PutItem", store.KindNotice),
 			// What takes longer than Slack waits is done by another invocation of its own.
 			{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN("slack")}},

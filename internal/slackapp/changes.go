@@ -20,7 +20,7 @@ func (a *App) askChanges(ctx context.Context, in interaction, who store.User, b 
 	if err != nil {
 		return r, err
 	}
-	if err := workflow.MayClick(r, workflow.Click{Action: flow.ActionApprove, Actor: who, Channel: flow.ChannelSlack}); err != nil {
+	if err := a.Submit.MayClick(ctx, r, workflow.Click{Action: flow.ActionApprove, Actor: who, Channel: flow.ChannelSlack}); err != nil {
 		return r, err
 	}
 	if now, err := r.AskedFor(); err != nil || b.seen != now || r.Status != flow.Requested {
@@ -84,7 +84,7 @@ func (a *App) searchOffer(ctx context.Context, in interaction, m metadata) (offe
 	if err != nil || in.BlockID != flow.FieldNameTarget {
 		return offered{}, err
 	}
-	if err := workflow.MayClick(r, workflow.Click{Action: flow.ActionApprove, Actor: who, Channel: flow.ChannelSlack}); err != nil {
+	if err := a.Submit.MayClick(ctx, r, workflow.Click{Action: flow.ActionApprove, Actor: who, Channel: flow.ChannelSlack}); err != nil {
 		return offered{}, err
 	}
 	f, err := a.Flows.Version(ctx, r.Flow, r.FlowVersion)

@@ -168,7 +168,7 @@ func (a *App) askWhy(ctx context.Context, in interaction, who store.User) error 
 	if err != nil {
 		return err
 	}
-	if err := workflow.MayClick(r, workflow.Click{Action: flow.ActionDeny, Actor: who, Channel: flow.ChannelSlack}); err != nil {
+	if err := a.Submit.MayClick(ctx, r, workflow.Click{Action: flow.ActionDeny, Actor: who, Channel: flow.ChannelSlack}); err != nil {
 		return err
 	}
 	c := &card{Run: r}

@@ -11,7 +11,7 @@
 // calls unanswered), [Messages], [Forms], [Users]
 // (accounts.go: whose an address is; identities.go: who people are elsewhere,
 // found.go: whom directories gave for them),
-// [Tokens], [Calls] (tokens of handlers' calls), [Values] (what handlers remember),
+// [Tokens], [Acts] (what administrators did), [Refusals] (who clicked what they may not decide), [Calls] (tokens of handlers' calls), [Values] (what handlers remember),
 // [Homes] (people's Home tabs, with
 // what follows from runs for them, by derived.go: [Live] access, [Waits] and, by the
 // day, [Stats]), [Deliveries] (which events of Slack's were taken), [Notices] (what administrators are told), [Rounds] (how far the look at who

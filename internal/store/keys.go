@@ -45,6 +45,7 @@ const (
 	KindStrategies  Kind = "flows#strategies" // what the configuration has for granting and removing: []string
 	KindRound       Kind = "standing#round"   // how far the look at who holds access has come: Round
 	KindDrift       Kind = "drift#comparison" // how far the comparison with targets has come, and what the last one found: Comparison
+	KindRefusal     Kind = "refusal#"         // decisions of one person about one run that were refused, by its id and Slack's of theirs
 	KindAct         Kind = "act#"             // an administrative act that changes no item, by its id: flow.Act
 	KindDropped     Kind = "flows#dropped"    // what a publish that has not succeeded was about to drop of it: []string
 )
@@ -53,7 +54,7 @@ const (
 func Kinds() []Kind {
 	return []Kind{
 		KindRun, KindGrant, KindSick, KindLimit, KindLinger, KindGlass, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue, KindHome, KindLive, KindWait, KindListed, KindStat, KindLogHead, KindLeaf, KindDelivery, KindNotice,
-		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped, KindRound, KindDrift, KindSettings, KindAct,
+		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped, KindRound, KindDrift, KindSettings, KindAct, KindRefusal,
 	}
 }
 

@@ -147,6 +147,9 @@ func TestKinds_Written(t *testing.T) {
 		},
 		"filter":   func() error { return flows.PublishFilter(ctx, flow.Author{}, &flow.FlowsFilter{}) },
 		"settings": func() error { return flows.PublishSettings(ctx, flow.Author{}, map[string]string{"name": "sym-flows"}) },
+		"refusal": func() error {
+			return (&store.Refusals{Store: w, Now: now}).Note(ctx, flow.Run{ID: "run"}, alice(), flow.ActionApprove, flow.Errorf(flow.CodeForbidden, "no"))
+		},
 		"act": func() error {
 			return store.Acts{Store: w, Now: now}.Put(ctx, flow.NewAct(flow.Author{By: flow.Operator, At: start}, flow.ActRedrive, flow.Subject{Kind: "bucket"}, nil))
 		},

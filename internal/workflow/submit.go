@@ -27,7 +27,10 @@ type Submit struct {
 	// Closed returns why no new requests are taken just now, and nil while they
 	// are. If Closed is nil, they always are. What is under way goes on.
 	Closed func() error
-	Now    func() time.Time
+	// Refused is told of decisions that are refused on the spot, because whoever clicked
+	// may not decide. It may be nil.
+	Refused func(ctx context.Context, r flow.Run, c Click, why error)
+	Now     func() time.Time
 }
 
 // Prompt is a form that somebody opens.
@@ -240,6 +243,7 @@ func (s Submit) Click(ctx context.Context, c Click) (flow.Run, string, error) {
 		return in, nil
 	})
 	if err != nil {
+		s.refused(ctx, r, c, err)
 		return r, "", err
 	}
 	for _, sig := range r.Signals {
@@ -269,6 +273,24 @@ func sameAsSeen(r flow.Run, c Click) error {
 
 // maxMessage bounds decision messages; Slack's plain_text_input takes 3,000.
 const maxMessage = 3000
+
+// MayClick is the function of that name, for a click that is about to open a form:
+// where it is refused, that is told as of any other.
+func (s Submit) MayClick(ctx context.Context, r flow.Run, c Click) error {
+	err := MayClick(r, c)
+	s.refused(ctx, r, c, err)
+	return err
+}
+
+// refused tells of a decision that was refused, if that is why.
+func (s Submit) refused(ctx context.Context, r flow.Run, c Click, why error) {
+	switch c.Action {
+	case flow.ActionApprove, flow.ActionDeny, flow.ActionExtend, flow.ActionExtendDeny, flow.ActionReview:
+		if s.Refused != nil && r.ID != "" && flow.CodeOf(why) == flow.CodeForbidden {
+			s.Refused(ctx, r, c, why)
+		}
+	}
+}
 
 // MayClick returns nil if the actor may do this to the run, and an error that
 // says why not otherwise.

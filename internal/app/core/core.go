@@ -49,6 +49,7 @@ type Core struct {
 	Log      *slog.Logger
 	Runs     store.Runs
 	Acts     store.Acts // what administrators did
+	Refusals *store.Refusals
 	Grants   store.Grants
 	Sick     store.Sick
 	Flows    *store.Flows
@@ -80,7 +81,7 @@ func New(settings config.Settings, s store.Store, clocks Clocks, log *slog.Logge
 	clock, wall := clocks.Business, clocks.Wall
 	c := Core{
 		Org: settings.Org, Command: settings.Slack.Command, Clock: clock, Wall: wall, Log: log, Patience: settings.Patience,
-		Runs: store.Runs{Store: s}, Acts: store.Acts{Store: s, Now: wall.Now}, Grants: store.Grants{Store: s}, Sick: store.Sick{Store: s}, Flows: &store.Flows{Store: s},
+		Runs: store.Runs{Store: s}, Acts: store.Acts{Store: s, Now: wall.Now}, Refusals: &store.Refusals{Store: s, Now: clock.Now}, Grants: store.Grants{Store: s}, Sick: store.Sick{Store: s}, Flows: &store.Flows{Store: s},
 		Users: store.Users{Store: s}, Messages: store.Messages{Store: s},
 		Tokens: store.Tokens{Store: s, Org: settings.Org, Now: wall.Now},
 		Calls:  store.Calls{Store: s, Now: wall.Now}, Values: store.Values{Store: s},
@@ -97,7 +98,16 @@ func New(settings config.Settings, s store.Store, clocks Clocks, log *slog.Logge
 // gives the options that API requests are held to, and closed says why no new
 // requests are taken just now. The last two may be nil; see workflow.Submit.
 func (c Core) Submit(d workflow.Directory, bound workflow.CheckBound, fields workflow.FormHandlers, closed func() error) workflow.Submit {
-	return workflow.Submit{Org: c.Org, Runs: c.Runs, Flows: c.Flows, Directory: d, Bound: bound, Fields: fields, Closed: closed, Now: c.Clock.Now}
+	return workflow.Submit{Org: c.Org, Runs: c.Runs, Flows: c.Flows, Directory: d, Bound: bound, Fields: fields, Closed: closed, Refused: c.refused, Now: c.Clock.Now}
+}
+
+// refused records a decision that was refused. It is refused all the same if that
+// fails.
+func (c Core) refused(ctx context.Context, r flow.Run, click workflow.Click, why error) {
+	c.Log.InfoContext(ctx, "a decision was refused", "run", r.ID, "action", click.Action, "user", click.Actor.ID, "error", why)
+	if err := c.Refusals.Note(ctx, r, click.Actor.Actor, click.Action, why); err != nil {
+		c.Log.ErrorContext(ctx, "a decision that was refused could not be recorded", "run", r.ID, "error", err)
+	}
 }
 
 // Approval builds the tasks that collect a decision. The error names the ports
