@@ -333,7 +333,7 @@ func (f *fixture) lapsed(who flow.Actor) string {
 
 func (f *fixture) publish(changed []*flow.Flow) {
 	f.t.Helper()
-	if _, err := f.api.Flows.Publish(f.t.Context(), changed); err != nil {
+	if _, err := f.api.Flows.Publish(f.t.Context(), flow.Author{}, changed); err != nil {
 		f.t.Fatal(err)
 	}
 }
