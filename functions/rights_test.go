@@ -153,9 +153,11 @@ var notAsked = regexp.MustCompile(strings.Join([]string{
 	// Vendors other than the one of TestLooks.
 	`^AccessRole: secretsmanager:GetSecretValue .*:secret:/sym/main/(aptible|boundary|github|postgres)\b`,
 	`^DriftRole: secretsmanager:GetSecretValue .*:secret:/sym/main/(aptible|boundary|github|onelogin|postgres)\b`,
-	`^StandingRole: dynamodb:PutItem .* notice#\*$`,        // many who leave at once
-	`^TokensRole: dynamodb:PutItem .*: users#moved$`,       // a workspace that moved
-	`^RelayRole: .*: (users#moved|standing#round|act#\*)$`, // what administrators seldom do
+	`^StandingRole: dynamodb:PutItem .* notice#\*$`,                                                                            // many who leave at once
+	`^TokensRole: dynamodb:PutItem .*: users#moved$`,                                                                           // a workspace that moved
+	`^RelayRole: .*: (token#\*|identity#\*|user#\*|users#moved|flows#filter|flows#settings|standing#round|refusal#\*|act#\*)$`, // what administrators seldom do
+	`^PublishRole: dynamodb:PutItem .*: flows#settings$`,                                                                       // settings that change
+	`^SlackRole: .*: refusal#\*$`, // a decision of somebody who may not decide
 }, "|"))
 
 // asked are the actions that there can be calls of in these tests: not those of

@@ -158,7 +158,7 @@ func readOptions(node constructs.Node) (options, error) {
 // given are the options that are not left to their defaults, as they are written.
 func given(node constructs.Node) map[string]string {
 	all, _ := node.GetAllContext(nil).(map[string]any)
-	r, out := reader{given: all, known: map[string]bool{}}, map[string]string{}
+	r, out := reader{given: all, known: map[string]bool{}, set: map[string]string{}}, map[string]string{}
 	for key := range all {
 		if v, set := r.value(key); set && ourKeys.MatchString(key) {
 			out[key] = v

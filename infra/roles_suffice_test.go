@@ -674,6 +674,12 @@ func TestRightsSuffice(t *testing.T) {
 
 	a.handlersAsk(t, inForms[0])
 
+	// Somebody clicks what they may not decide.
+	nobody := flow.Actor{ID: flow.UserID("sym", "nobody@example.com"), SlackID: "U9", SlackTeam: "T1"}
+	if err := a.as("SlackRole").Refusals.Note(ctx, run(byAPI[0]), nobody, flow.ActionApprove, flow.Errorf(flow.CodeForbidden, "no")); err != nil {
+		t.Fatal(err)
+	}
+
 	// What administrators do is told of whatever they do it to.
 	var acts []store.Change
 	for _, kind := range store.ActKinds() {
