@@ -25,6 +25,7 @@
 //	                 real workspace lacks
 //	standing.go      confirms ends of access that were held back
 //	runs.go          lists runs, here or of a deployment
+//	acts.go          tells what administrators did, for the page
 //	drift.go         shows where targets differ from what was granted
 //	redrive.go       repeats what functions in AWS gave up on
 //	unmapped.go      says what local.yaml lacks of what the configuration names

@@ -56,7 +56,7 @@ func (t Token) subject() flow.Subject { return flow.Subject{Kind: "token", ID: t
 
 // told is what acts tell of what the token may do.
 func (t Token) told() map[string]any {
-	fields := map[string]any{"owner": t.Owner, "expires_at": t.Expires.Format(time.RFC3339)}
+	fields := map[string]any{"owner": t.Owner, flow.KeyExpiresAt: t.Expires.Format(time.RFC3339)}
 	if t.Label != "" {
 		fields["label"] = t.Label
 	}
