@@ -373,7 +373,7 @@ func (d *document) strategy(o *object) {
 	o.refs("targets", "target", typ.TargetNames(), d.found(typ), func(path string, t *document) {
 		target := l.targets[t.key()]
 		declared, granted := typ.Target(target.Type)
-		target.Caution = declared.CautionOf(s.Settings)
+		target.Caution, target.Told = declared.CautionOf(s.Settings), declared.Told()
 		if known && target.Type != "" && !granted {
 			d.fault(path, "target %q is of type %s, and strategies of type %s grant targets of type %s only", t.name, flow.Clip(target.Type, maxQuoted), s.Type, strings.Join(typ.TargetNames(), " or "))
 		}

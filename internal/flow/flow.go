@@ -128,6 +128,14 @@ type Target struct {
 	// Caution is what the end of access does at the system besides: people read it
 	// before they ask and before they decide. "": nothing. It is the type's.
 	Caution string `json:"caution,omitempty"`
+	// Told are the settings that those who decide are shown. They are the type's.
+	Told []ToldSetting `json:"told,omitempty"`
+}
+
+// ToldSetting is a setting that people read.
+type ToldSetting struct {
+	Setting string `json:"setting"`
+	Label   string `json:"label"`
 }
 
 // How many targets one request may be for, and how long what lists fill in of all of

@@ -540,11 +540,17 @@ func (in Lapse) apply(r *Run, now time.Time) error {
 const promptly = 5 * time.Second
 
 // Delivered notes that a tier's message has arrived: its time begins.
-type Delivered struct{ Tier int }
+type Delivered struct {
+	Tier int
+	Past *Past // that they were told; nil if they were not
+}
 
 func (in Delivered) apply(r *Run, now time.Time) error {
 	if in.Tier >= len(r.Tiers) || in.Tier > r.Tier || r.Tiers[in.Tier].Delivered {
 		return ErrUnchanged
+	}
+	if r.Past == nil {
+		r.Past = in.Past
 	}
 	t := &r.Tiers[in.Tier]
 	from := now

@@ -166,6 +166,8 @@ type Run struct {
 	// seconds, as was known when the request was made, and those who decide are
 	// shown. 0 where they do not, or that was not known.
 	Lingers int64 `json:"lingers,omitempty"`
+	// Past is what those who decide are told of the requester; nil if it is not known.
+	Past *Past `json:"past,omitempty"`
 
 	// Asked in this order; Tier is the one being asked now.
 	Tiers    []Tier   `json:"tiers,omitempty"`

@@ -137,6 +137,7 @@ func (c *card) request() string {
 	}
 	c.page.add(section(asked + c.changes() + c.begins()))
 	c.values()
+	c.context()
 	c.end()
 	text := safe(c.Requester.Display()) + " asks for " + plainly(c.wish()) + ": " + c.word()
 	if c.broke() {
@@ -163,6 +164,65 @@ func (c *card) request() string {
 		c.buttons(c.side())
 	}
 	return text
+}
+
+// context is what those who decide should know beside what was asked: what the target
+// is, and the past of the requester.
+func (c *card) context() {
+	var lines []string
+	if t := c.GivenTarget(); t != nil {
+		var is []string
+		for _, s := range t.Told {
+			if value := t.Settings[s.Setting]; value != "" && !slices.Contains(t.FieldBindings, s.Setting) { // else a field has it
+				is = append(is, safe(s.Label)+" "+safe(lastPart(value)))
+			}
+		}
+		if len(is) > 0 {
+			lines = append(lines, "*"+safe(t.Title())+"*: "+strings.Join(is, ", "))
+		}
+	}
+	if c.Past != nil && !c.broke() {
+		lines = append(lines, c.before())
+	}
+	if c.Past != nil && len(c.Past.Live) > 0 {
+		var has []string
+		for _, title := range c.Past.Live {
+			has = append(has, safe(title))
+		}
+		lines = append(lines, "Had access then also to "+enumerate(has)+".")
+	}
+	if len(lines) > 0 {
+		c.page.context(mrkdwn(strings.Join(lines, "\n"), maxText))
+	}
+}
+
+// lastPart is what people read of an ARN: what it names.
+func lastPart(value string) string {
+	if strings.HasPrefix(value, "arn:") {
+		return value[strings.LastIndexAny(value, "/:")+1:]
+	}
+	return value
+}
+
+// before says how often the requester asked for the same before.
+func (c *card) before() string {
+	p := c.Past
+	if p.Times == 0 && p.More {
+		return "Not asked for among their latest requests."
+	}
+	if p.Times == 0 {
+		return fmt.Sprintf("First request for this in %d days.", flow.PastDays)
+	}
+	often := count(p.Times, "earlier request")
+	if p.More {
+		often = "At least " + often
+	}
+	word := map[flow.CameTo]string{
+		flow.CameToOnTime: "access ended on time", flow.CameToByHand: "access was ended by hand",
+		flow.CameTo(flow.Requested): "not decided yet", flow.CameTo(flow.Escalated): "access was live",
+		flow.CameTo(flow.Expired): "nobody decided", flow.CameTo(flow.Cancelled): "withdrawn",
+	}[p.CameTo]
+	return fmt.Sprintf("%s for this in %d days, the last %s: %s.", often, flow.PastDays, moment(p.Last), cmp.Or(word, string(p.CameTo)))
 }
 
 // answered shows what came of what ran with the approval.

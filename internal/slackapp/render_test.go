@@ -745,3 +745,30 @@ func TestWithoutCode(t *testing.T) {
 		}
 	}
 }
+
+// TestContext: what those who decide are told beside what was asked.
+func TestContext(t *testing.T) {
+	t.Parallel()
+	r := request(t).r
+	r.Target.Told = []flow.ToldSetting{{Setting: "policy", Label: "Policy"}, {Setting: "chosen", Label: "Chosen"}, {Setting: "none", Label: "None"}}
+	r.Target.Settings = map[string]string{"policy": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy", "chosen": "x", "hidden": "y"}
+	r.Target.FieldBindings = []string{"chosen"}
+	for want, past := range map[string]*flow.Past{
+		"First request for this in 90 days.":                         {},
+		"At least 2 earlier requests for this in 90 days, the last ": {Times: 2, More: true, Last: r.Created, CameTo: flow.CameToOnTime},
+		": denied.": {Times: 1, Last: r.Created, CameTo: flow.CameTo(flow.Denied)},
+		"Had access then also to Users and Staging ＜＞.": {Live: []string{"Users", "Staging ＜＞"}},
+	} {
+		r.Past = past
+		body, err := Render(workflow.Message{Kind: workflow.KindRequest}, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkLimits(t, body)
+		for _, want := range []string{want, "*: Policy AmazonEKSViewPolicy\\n"} {
+			if !strings.Contains(string(body), want) {
+				t.Errorf("want %q in %s", want, body)
+			}
+		}
+	}
+}

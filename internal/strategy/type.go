@@ -87,6 +87,17 @@ type TargetType struct {
 // ended with their access, where a system lets one do that without hitting others.
 const SettingEndSessions = "end_sessions"
 
+// Told lists the settings that those who decide are shown, in their order.
+func (t TargetType) Told() []flow.ToldSetting {
+	var told []flow.ToldSetting
+	for _, s := range t.Settings.Known {
+		if s.Label != "" {
+			told = append(told, flow.ToldSetting{Setting: s.Name, Label: s.Label})
+		}
+	}
+	return told
+}
+
 // CautionOf is what the end of access does besides, as a strategy is set.
 func (t TargetType) CautionOf(settings map[string]string) string {
 	if settings[SettingEndSessions] != "true" || t.Closes == "" {
@@ -116,7 +127,10 @@ type Setting struct {
 	Name string // one that ends in _secret or secret_id names a secret
 	// About says what it is, for error messages and the guide: "the ARN of the
 	// function that grants this target".
-	About    string
+	About string
+	// Label is what the setting of a target is called where people read its value
+	// before they decide a request: "Account". "" for what means nothing to them.
+	Label    string
 	Required bool
 	// Check finds what is wrong with the shape of a value that is not empty: the
 	// error's user message says what to write instead. nil: any text is right.

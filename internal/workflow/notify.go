@@ -79,6 +79,7 @@ func (n Notify) Handle(ctx context.Context, c store.Change) error {
 	if err != nil {
 		return err
 	}
+	r.Past = n.past(ctx, r)
 	x := &showing{Notify: n, flow: f, run: r, plan: plan(r, f.Environment.ErrorChannel), copies: copies}
 	x.quieten()
 	var failed []error
@@ -112,6 +113,26 @@ func (n Notify) list(ctx context.Context, r flow.Run) error {
 		deciders = append(deciders, who.ID)
 	}
 	return n.Lists.Follow(ctx, r, r.TargetID(), deciders)
+}
+
+// pastRuns is how many runs of a requester are looked at for what those who decide are
+// told of them.
+const pastRuns = 50
+
+// past looks up what those who are about to be asked first are told of the requester.
+// It returns what the run has, where they were asked, and nil where it can't be found
+// out: nobody waits for that.
+func (n Notify) past(ctx context.Context, r flow.Run) *flow.Past {
+	if r.Past != nil || len(r.Tiers) == 0 || r.Tier > 0 || r.Tiers[0].Delivered {
+		return r.Past
+	}
+	page, err := n.Runs.List(ctx, store.Query{By: store.ByRequester, Value: r.Requester.ID, Limit: pastRuns})
+	if err != nil {
+		n.Log.WarnContext(ctx, "those who decide are not told of earlier requests", "run", r.ID, "error", err)
+		return nil
+	}
+	past := flow.PastOf(r, page.Runs, page.Cursor != "", n.Now())
+	return &past
 }
 
 // copies lists the messages that show the run. It adds those that somebody
@@ -181,7 +202,7 @@ func (x *showing) show(ctx context.Context, p planned) error {
 	asks := p.message.Kind == KindRequest
 	if posted {
 		if asks && !x.run.Tiers[p.message.Tier].Delivered {
-			failed = append(failed, x.delivered(ctx, x.run.ID, p.message.Tier))
+			failed = append(failed, x.delivered(ctx, p.message.Tier))
 		}
 		return errors.Join(failed...)
 	}
@@ -245,7 +266,7 @@ func (x *showing) begin(ctx context.Context, p planned) error {
 	if !asks {
 		return nil
 	}
-	return x.delivered(ctx, x.run.ID, p.message.Tier)
+	return x.delivered(ctx, p.message.Tier)
 }
 
 // address says where a message goes that has no copy yet: a reply below its parent. It
@@ -331,10 +352,10 @@ func (n Notify) edit(ctx context.Context, runID string, m store.Message, body []
 	return n.Messages.Save(ctx, runID, m)
 }
 
-// delivered notes that a tier was asked.
-func (n Notify) delivered(ctx context.Context, id string, tier int) error {
-	_, err := n.Runs.Change(ctx, id, n.Now, func(flow.Run) (flow.Input, error) {
-		return flow.Delivered{Tier: tier}, nil
+// delivered notes that a tier was asked, and what it was told of the requester.
+func (x *showing) delivered(ctx context.Context, tier int) error {
+	_, err := x.Runs.Change(ctx, x.run.ID, x.Now, func(flow.Run) (flow.Input, error) {
+		return flow.Delivered{Tier: tier, Past: x.run.Past}, nil
 	})
 	return err
 }

@@ -31,7 +31,7 @@ func Type() strategy.Type {
 		Targets: []strategy.TargetType{{
 			Name: TargetRole,
 			Settings: strategy.Settings{Known: []strategy.Setting{
-				{Name: SettingRole, About: "the ARN of the role, whose trust lets the account access manager in", Required: true, Check: checkRole},
+				{Name: SettingRole, Label: "Role", About: "the ARN of the role, whose trust lets the account access manager in", Required: true, Check: checkRole},
 			}},
 			Habits: strategy.Habits{
 				Before:  "read first, and kept",

@@ -39,9 +39,9 @@ func Type() strategy.Type {
 		Targets: []strategy.TargetType{{
 			Name: TargetAccessPolicy,
 			Settings: strategy.Settings{Known: []strategy.Setting{
-				{Name: SettingCluster, About: "the name of the cluster", Required: true, Check: check(clusterName, maxCluster, "the name of a cluster: letters, digits, - and _")},
-				{Name: SettingPolicyARN, About: "the ARN of the access policy, like arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy", Required: true, Check: check(policyARN, maxARN, "the ARN of an access policy, like arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"), Bindable: true},
-				{Name: SettingNamespaces, About: `the namespaces that it is for, like "orders, dev-*"; "*" is the whole cluster, what belongs to no namespace included`, Required: true, Check: checkNamespaces, Bindable: true, Sole: true},
+				{Name: SettingCluster, Label: "Cluster", About: "the name of the cluster", Required: true, Check: check(clusterName, maxCluster, "the name of a cluster: letters, digits, - and _")},
+				{Name: SettingPolicyARN, Label: "Policy", About: "the ARN of the access policy, like arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy", Required: true, Check: check(policyARN, maxARN, "the ARN of an access policy, like arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"), Bindable: true},
+				{Name: SettingNamespaces, Label: "Namespaces", About: `the namespaces that it is for, like "orders, dev-*"; "*" is the whole cluster, what belongs to no namespace included`, Required: true, Check: checkNamespaces, Bindable: true, Sole: true},
 			}},
 			Habits: strategy.Habits{
 				Before:  "read first, and kept; an access entry that was there is kept, too",

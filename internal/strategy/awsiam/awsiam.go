@@ -31,7 +31,7 @@ func Type() strategy.Type {
 		Targets: []strategy.TargetType{{
 			Name: TargetGroup,
 			Settings: strategy.Settings{Known: []strategy.Setting{
-				{Name: SettingGroup, About: "the name of the group", Required: true, Check: checkGroup, Bindable: true},
+				{Name: SettingGroup, Label: "Group", About: "the name of the group", Required: true, Check: checkGroup, Bindable: true},
 			}},
 			Habits: strategy.Habits{
 				Before:  "read first, and kept",

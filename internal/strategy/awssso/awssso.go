@@ -37,7 +37,7 @@ func Type() strategy.Type {
 				Name: PermissionSet,
 				Settings: strategy.Settings{Known: []strategy.Setting{
 					{Name: SettingPermissionSet, About: "the ARN of the permission set, which is of the strategy's instance", Required: true, Check: checkPermissionSet},
-					{Name: SettingAccount, About: "the 12 digits of the account", Required: true, Bindable: true, Check: strategy.CheckAccountID},
+					{Name: SettingAccount, Label: "Account", About: "the 12 digits of the account", Required: true, Bindable: true, Check: strategy.CheckAccountID},
 				}},
 				Habits: strategy.Habits{
 					Before:  "read first, and kept",

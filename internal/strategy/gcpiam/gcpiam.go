@@ -26,8 +26,8 @@ func Type() strategy.Type {
 		Targets: []strategy.TargetType{{
 			Name: TargetRole,
 			Settings: strategy.Settings{Known: []strategy.Setting{
-				{Name: SettingProject, About: "the id of the project, like acme-production", Required: true, Check: checkProject, Bindable: true},
-				{Name: SettingRole, About: "the role, like roles/cloudsql.admin, or one of the project's or organization's own; not owner, editor or viewer, which Google gives without a condition only", Required: true, Check: checkRole},
+				{Name: SettingProject, Label: "Project", About: "the id of the project, like acme-production", Required: true, Check: checkProject, Bindable: true},
+				{Name: SettingRole, Label: "Role", About: "the role, like roles/cloudsql.admin, or one of the project's or organization's own; not owner, editor or viewer, which Google gives without a condition only", Required: true, Check: checkRole},
 			}},
 			Expires: true,
 			Habits: strategy.Habits{

@@ -54,7 +54,7 @@ var Permissions = []string{"pull", "triage", "push", "maintain", "admin"}
 
 // Type is the strategy's type.
 func Type() strategy.Type {
-	org := strategy.Setting{Name: SettingOrg, About: "the organization; the integration's external_id unless set", Check: CheckOrg}
+	org := strategy.Setting{Name: SettingOrg, Label: "Organization", About: "the organization; the integration's external_id unless set", Check: CheckOrg}
 	return strategy.Type{
 		Name: typeName, About: "GitHub: collaborators of repositories, members of teams and of organizations",
 		Integration: strategy.Integration{Need: strategy.Required, Types: []string{typeName}, Settings: slices.Concat(
@@ -74,8 +74,8 @@ func Type() strategy.Type {
 			{
 				Name: Repo,
 				Settings: strategy.Settings{Known: []strategy.Setting{
-					{Name: SettingRepo, About: "the name of the repository, without its organization", Required: true, Bindable: true, Check: checkRepo},
-					{Name: SettingPermission, About: "what they may do there: pull, triage, push, maintain or admin; push unless set", Bindable: true, Check: oneOf(Permissions)},
+					{Name: SettingRepo, Label: "Repository", About: "the name of the repository, without its organization", Required: true, Bindable: true, Check: checkRepo},
+					{Name: SettingPermission, Label: "Permission", About: "what they may do there: pull, triage, push, maintain or admin; push unless set", Bindable: true, Check: oneOf(Permissions)},
 				}},
 				Values: Permissions,
 				Caution: "When access to a repository ends, GitHub deletes the person's forks of it if it is private, takes them off its issues " +
@@ -91,8 +91,8 @@ func Type() strategy.Type {
 				Name: Team,
 				Settings: strategy.Settings{Known: []strategy.Setting{
 					org,
-					{Name: SettingTeam, About: "the team's slug: its name as it is in addresses", Required: true, Bindable: true, Check: checkTeam},
-					{Name: SettingRole, About: "member or maintainer; member unless set", Bindable: true, Check: oneOf([]string{RoleMember, RoleMaintainer})},
+					{Name: SettingTeam, Label: "Team", About: "the team's slug: its name as it is in addresses", Required: true, Bindable: true, Check: checkTeam},
+					{Name: SettingRole, Label: "Role", About: "member or maintainer; member unless set", Bindable: true, Check: oneOf([]string{RoleMember, RoleMaintainer})},
 				}},
 				Values:  []string{RoleMember, RoleMaintainer},
 				Caution: "When membership of a team ends, GitHub deletes the person's forks of private repositories that they saw by the team alone: save what is needed before.",
@@ -107,7 +107,7 @@ func Type() strategy.Type {
 				Name: Org,
 				Settings: strategy.Settings{Known: []strategy.Setting{
 					org,
-					{Name: SettingRole, About: "member, or admin, who is an owner; member unless set", Check: oneOf([]string{RoleMember, RoleOwner})},
+					{Name: SettingRole, Label: "Role", About: "member, or admin, who is an owner; member unless set", Check: oneOf([]string{RoleMember, RoleOwner})},
 				}},
 				Values: []string{RoleMember, RoleOwner},
 				Caution: "When membership of an organization ends, GitHub takes the person out of its teams and off its issues, " +

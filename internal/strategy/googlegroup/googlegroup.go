@@ -44,8 +44,8 @@ func Type() strategy.Type {
 		Targets: []strategy.TargetType{{
 			Name: TargetGroup,
 			Settings: strategy.Settings{Known: []strategy.Setting{
-				{Name: SettingGroup, About: "the group's own address, not an alias, like oncall@example.com", Required: true, Check: strategy.CheckGoogleAddress, Bindable: true},
-				{Name: SettingRole, About: "what the person is to be in it: MEMBER, MANAGER or OWNER", Required: true, Check: checkRole, Bindable: true},
+				{Name: SettingGroup, Label: "Group", About: "the group's own address, not an alias, like oncall@example.com", Required: true, Check: strategy.CheckGoogleAddress, Bindable: true},
+				{Name: SettingRole, Label: "Role", About: "what the person is to be in it: MEMBER, MANAGER or OWNER", Required: true, Check: checkRole, Bindable: true},
 			}},
 			Values:  Roles,
 			Expires: true,

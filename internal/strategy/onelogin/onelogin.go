@@ -43,7 +43,7 @@ func Type() strategy.Type {
 			Name: TargetRole,
 			Settings: strategy.Settings{Known: []strategy.Setting{
 				{Name: SettingRole, About: "the id of the role, which is the number in its address", Required: true, Bindable: true, Check: strategy.Form(number, "the number of a role, like 123456, and not its name")},
-				{Name: SettingLevel, About: `"member": who has the role's applications; "admin": who says who has them; "member" unless set`, Bindable: true, Check: strategy.Form(level, `"member" or "admin"`)},
+				{Name: SettingLevel, Label: "Level", About: `"member": who has the role's applications; "admin": who says who has them; "member" unless set`, Bindable: true, Check: strategy.Form(level, `"member" or "admin"`)},
 			}},
 			Habits: strategy.Habits{
 				Before:  "read first, and kept",

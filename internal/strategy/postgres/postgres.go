@@ -45,8 +45,8 @@ func Type() strategy.Type {
 		Targets: []strategy.TargetType{{
 			Name: TargetRole,
 			Settings: strategy.Settings{Known: []strategy.Setting{
-				{Name: SettingRole, About: "the name of the role, as the catalog has it: capital letters count", Required: true, Check: checkName, Bindable: true},
-				{Name: SettingDatabase, About: "the name of the database that the role is for. Roles belong to the whole server: in which databases one may do what is up to its privileges", Required: true, Check: checkName, Bindable: true},
+				{Name: SettingRole, Label: "Role", About: "the name of the role, as the catalog has it: capital letters count", Required: true, Check: checkName, Bindable: true},
+				{Name: SettingDatabase, Label: "Database", About: "the name of the database that the role is for. Roles belong to the whole server: in which databases one may do what is up to its privileges", Required: true, Check: checkName, Bindable: true},
 			}},
 			Closes: "When it ends, all of the person's sessions at the database server are closed, whatever they are doing.",
 			Habits: strategy.Habits{

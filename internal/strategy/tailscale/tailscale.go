@@ -53,7 +53,7 @@ func Type() strategy.Type {
 			{
 				Name: TargetGroup,
 				Settings: strategy.Settings{Known: []strategy.Setting{
-					{Name: SettingGroup, About: "the name of the group in the policy file, like group:prod", Required: true, Check: strategy.Form(groupName, "the name of a group as the policy file has it, like group:prod"), Bindable: true},
+					{Name: SettingGroup, Label: "Group", About: "the name of the group in the policy file, like group:prod", Required: true, Check: strategy.Form(groupName, "the name of a group as the policy file has it, like group:prod"), Bindable: true},
 				}},
 				Habits: strategy.Habits{
 					Before:  "read first, and kept",
@@ -65,7 +65,7 @@ func Type() strategy.Type {
 			{
 				Name: TargetPosture, Expires: true,
 				Settings: strategy.Settings{Known: []strategy.Setting{
-					{Name: SettingAttribute, About: "the name of the attribute that is set to true on the person's devices, like custom:prodAccess", Required: true, Check: checkAttribute, Bindable: true},
+					{Name: SettingAttribute, Label: "Attribute", About: "the name of the attribute that is set to true on the person's devices, like custom:prodAccess", Required: true, Check: checkAttribute, Bindable: true},
 				}},
 				Habits: strategy.Habits{
 					Before:  "read first, and kept: who has the attribute on any of their devices keeps it there, and gets it on no other",
