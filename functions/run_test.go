@@ -278,12 +278,12 @@ func TestAccessRun(t *testing.T) {
 	if len(executions) != 1 || executions[0].failed != "" {
 		t.Fatalf("executions: %+v", executions)
 	}
-	want := []string{"route", "choice", "await", "decide", "choice", "escalate", "choice", "done"}
+	want := []string{"route", "await", "decide", "choice", "escalate"}
 	if got := executions[0].entered; !slices.Equal(got, want) {
 		t.Errorf("entered %v", got)
 	}
-	if n := executions[0].transitions(); n > 12 {
-		t.Errorf("%d transitions, at most 12 are promised", n)
+	if n := executions[0].transitions(); n > 7 {
+		t.Errorf("%d transitions, at most 7 are promised", n)
 	}
 	if len(g.calls) != 2 {
 		t.Errorf("calls of the target: %v", g.calls)

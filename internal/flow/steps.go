@@ -38,6 +38,10 @@ type StepSpec struct {
 	WaitsForSignal bool
 	OnSignal       Step
 	OnTimeout      Step
+	// Usually is the step that nearly always follows, where there is one: a runner that
+	// pays for each state goes there without a question. Where a task returns another,
+	// that step's own task, or [ErrorElsewhere] after the last step, leads there.
+	Usually Step
 	// Timeout bounds one attempt of the task.
 	Timeout time.Duration
 	Retry   []RetrySpec
@@ -50,6 +54,10 @@ type RetrySpec struct {
 	BackoffRate float64
 	MaxAttempts int // retries, the first attempt not counted
 }
+
+// ErrorElsewhere is the name under which a task that is usually the last reports that
+// another step is to follow.
+const ErrorElsewhere = "Elsewhere"
 
 // ErrorRetry is the name under which tasks report that trying again may help.
 const ErrorRetry = "Retry"
@@ -70,13 +78,13 @@ var passing = RetrySpec{
 // Steps is the request workflow. Step Functions' definition is rendered from
 // it, and the local runner walks it.
 var Steps = []StepSpec{
-	{Name: StepRoute, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}},
+	{Name: StepRoute, Function: "approval", Usually: StepAwait, Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}},
 	{Name: StepAwait, Function: "approval", WaitsForSignal: true, OnSignal: StepDecide, OnTimeout: StepForward, Retry: []RetrySpec{passing}},
 	{Name: StepDecide, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}},
 	{Name: StepForward, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}},
 	{Name: StepVouch, Function: "approval", Timeout: 2 * time.Minute, Retry: []RetrySpec{passing}},
 	{Name: StepLater, Function: "access", Timeout: 5 * time.Minute, Retry: []RetrySpec{passing}},
-	{Name: StepEscalate, Function: "access", Timeout: 5 * time.Minute, Retry: []RetrySpec{passing}},
+	{Name: StepEscalate, Function: "access", Usually: StepDone, Timeout: 5 * time.Minute, Retry: []RetrySpec{passing}},
 	{Name: StepExtend, Function: "access", Timeout: 5 * time.Minute, Retry: []RetrySpec{passing}},
 	{Name: StepDone},
 }

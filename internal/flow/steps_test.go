@@ -281,6 +281,9 @@ func TestSteps(t *testing.T) {
 		if _, ok := Spec(spec.OnTimeout); spec.WaitsForSignal != ok {
 			t.Errorf("step %q goes to %q when its time is over", name, spec.OnTimeout)
 		}
+		if _, ok := Spec(spec.Usually); spec.Usually != "" && (!ok || spec.WaitsForSignal) {
+			t.Errorf("step %q is usually followed by %q", name, spec.Usually)
+		}
 		if len(spec.Retry) != 1 || !slices.Contains(spec.Retry[0].Errors, ErrorRetry) {
 			t.Errorf("step %q retries %+v", name, spec.Retry)
 		}

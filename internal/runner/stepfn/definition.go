@@ -32,6 +32,7 @@ type (
 		ErrorPath          string      `json:",omitempty"`
 		CausePath          string      `json:",omitempty"`
 		Next               string      `json:",omitempty"`
+		End                bool        `json:",omitempty"`
 	}
 	invocation struct {
 		FunctionName string
@@ -117,6 +118,15 @@ func task(spec flow.StepSpec, arn string) state {
 		OutputPath:     "$.Payload",
 		TimeoutSeconds: seconds(spec.Timeout),
 		Next:           choiceState,
+	}
+	switch spec.Usually {
+	case "":
+	case flow.StepDone:
+		s.Next, s.End = "", true
+		// It is entered anew, by the step that knows where the run is.
+		s.Catch = append(s.Catch, catcher{ErrorEquals: []string{flow.ErrorElsewhere}, Next: string(flow.Steps[0].Name)})
+	default:
+		s.Next = string(spec.Usually)
 	}
 	for _, r := range spec.Retry {
 		names := r.Errors

@@ -209,6 +209,8 @@ func (s *states) run(x *walk) {
 					return // it has failed
 				}
 				name, input = spec.Catch[i].Next, map[string]any{"Error": failed, "Cause": ""}
+			} else if spec.End {
+				return
 			}
 		default:
 			panic("the machine has a state of a type that this fake does not know: " + spec.Type)

@@ -27,7 +27,9 @@ type Input struct {
 type Output struct {
 	// Next is the step that the run needs now.
 	Next flow.Step `json:"next"`
-	// Timeout is how many seconds Next may wait, at least 1, if it waits.
+	// Timeout is how many seconds Next may wait, at least 1, if it waits. Where a step
+	// that waits follows whatever Next is, it bounds how long that may take to notice
+	// that there is nothing to wait for.
 	Timeout int `json:"timeout,omitempty"`
 }
 
@@ -63,6 +65,9 @@ func named(err error) error {
 	if _, ok := errors.AsType[*workflow.Retry](err); ok {
 		name = flow.ErrorRetry
 	}
+	if _, ok := errors.AsType[elsewhere](err); ok {
+		name = flow.ErrorElsewhere
+	}
 	return messages.InvokeResponse_Error{Type: name, Message: err.Error()}
 }
 
@@ -82,11 +87,29 @@ func (t Tasks) handle(ctx context.Context, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	if spec, _ := flow.Spec(next); !spec.WaitsForSignal {
-		return Output{Next: next}, nil
+	out := Output{Next: next}
+	if then, _ := flow.Spec(next); then.WaitsForSignal {
+		if out, err = t.wait(ctx, in.Run); err != nil {
+			return Output{}, err
+		}
 	}
-	return t.wait(ctx, in.Run)
+	if spec.Usually == flow.StepDone && out.Next != flow.StepDone {
+		return Output{}, elsewhere(out.Next)
+	}
+	if usually, _ := flow.Spec(spec.Usually); usually.WaitsForSignal && out.Timeout == 0 {
+		out.Timeout = notices
+	}
+	return out, nil
 }
+
+// notices is how many seconds a step that waits for nothing may take to say so.
+const notices = 60
+
+// elsewhere is the error of a task after which the execution would end, if the run
+// needs another step.
+type elsewhere flow.Step
+
+func (e elsewhere) Error() string { return "the run needs " + string(e) }
 
 // wait says how long the run may wait, or what it needs instead if it has
 // moved on meanwhile.

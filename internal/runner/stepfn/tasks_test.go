@@ -60,8 +60,8 @@ func TestTasksHandle(t *testing.T) {
 		deadline time.Duration // from now
 		want     string
 	}{
-		{"GoesOn", flow.StepEscalate, time.Hour, `{"next":"escalate"}`},
-		{"Ends", flow.StepDone, time.Hour, `{"next":"done"}`},
+		{"GoesOn", flow.StepEscalate, time.Hour, `{"next":"escalate","timeout":60}`}, // await follows, and gives its token back
+		{"Ends", flow.StepDone, time.Hour, `{"next":"done","timeout":60}`},
 		{"Waits", flow.StepAwait, 30 * time.Minute, `{"next":"await","timeout":1800}`},
 		{"WaitsTheWholeSecond", flow.StepAwait, 1800*time.Second - time.Millisecond, `{"next":"await","timeout":1800}`},
 		{"IsLate", flow.StepAwait, -time.Hour, `{"next":"await","timeout":1}`},
@@ -98,7 +98,18 @@ func TestTasksHandle_moved(t *testing.T) {
 		return flow.StepAwait, err
 	}
 	out, err := tasks.Handle(t.Context(), Input{Step: flow.StepRoute, Run: runID})
-	if err != nil || out != (Output{Next: flow.StepDecide}) {
+	if err != nil || out != (Output{Next: flow.StepDecide, Timeout: notices}) {
+		t.Errorf("got %+v, %v", out, err)
+	}
+}
+
+// TestTasksHandle_last: after the usual last step the execution ends.
+func TestTasksHandle_last(t *testing.T) {
+	t.Parallel()
+	tasks, _ := tasks(t, now)
+	tasks.Steps[flow.StepEscalate] = returning(flow.StepDone, nil)
+	out, err := tasks.Handle(t.Context(), Input{Step: flow.StepEscalate, Run: runID})
+	if err != nil || out != (Output{Next: flow.StepDone}) {
 		t.Errorf("got %+v, %v", out, err)
 	}
 }
@@ -123,7 +134,8 @@ func TestTasksHandle_errors(t *testing.T) {
 		{"Passing", Input{Step: flow.StepRoute, Run: runID}, flow.ErrorRetry},
 		{"ForGood", Input{Step: flow.StepDecide, Run: runID}, string(flow.CodeUnknownFlow)},
 		{"NoSuchRun", Input{Step: flow.StepForward, Run: "0197f3c2-5b1e-4c7a-9d42-6f0e8a7c0000"}, string(flow.CodeUnknownRun)},
-		{"AnotherFunctions", Input{Step: flow.StepEscalate, Run: runID}, string(flow.CodeInvalid)},
+		{"AnotherFunctions", Input{Step: flow.StepExtend, Run: runID}, string(flow.CodeInvalid)},
+		{"GoesOnAfterTheLast", Input{Step: flow.StepEscalate, Run: runID}, flow.ErrorElsewhere},
 		{"OfALaterVersion", Input{Step: "reflect", Run: runID}, string(flow.CodeInvalid)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -133,6 +145,8 @@ func TestTasksHandle_errors(t *testing.T) {
 				flow.StepRoute:   returning("", passing),
 				flow.StepDecide:  returning("", flow.Errorf(flow.CodeUnknownFlow, "none")),
 				flow.StepForward: returning(flow.StepAwait, nil),
+				// What follows is another signal, most likely.
+				flow.StepEscalate: returning(flow.StepDecide, nil),
 			}
 			out, err := tasks.Handle(t.Context(), c.in)
 			if err == nil || out != (Output{}) {
