@@ -154,13 +154,74 @@ func TestCost(t *testing.T) {
 	checkBill(t, filepath.Join("..", "docs", "cost.md"), bill)
 }
 
+// What a month without runs takes.
+const (
+	perSecret      = 0.40
+	perAlarmMetric = 0.10
+	perPolledQueue = 657_000 * 0.40 / 1e6 // five readers, of 20 s each time
+	sweeps, looks  = 43_800, 2 * 8_760
+)
+
+// TestIdle: a month in which nobody asks for anything costs less than $4, by what the
+// template has, and docs/cost.md says how much.
+func TestIdle(t *testing.T) {
+	t.Parallel()
+	lines := func(golden string) []string {
+		text, err := os.ReadFile(filepath.Join("..", "infra", "testdata", golden))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Split(strings.TrimSpace(string(text)), "\n")
+	}
+	var secrets, queues, metrics float64
+	for _, line := range lines("lasting.txt") {
+		switch {
+		case strings.Contains(line, "AWS::SecretsManager::Secret"):
+			secrets++
+		case strings.Contains(line, "AWS::Lambda::EventSourceMapping") && !strings.Contains(line, "StreamArn"):
+			queues++
+		}
+	}
+	for _, line := range lines("alarms.txt") {
+		looked, _, _ := strings.Cut(line, " by ")
+		metrics += 1 + float64(strings.Count(looked, " + "))
+	}
+	if secrets < 2 || queues < 3 || metrics < 10 {
+		t.Fatalf("%v secrets, %v queues and %v metrics are not all", secrets, queues, metrics)
+	}
+	line := func(what string, n, price float64) item { return item{what, n, n * price} }
+	bill := []item{
+		line("secrets of Slack", secrets, perSecret),
+		line("metrics that alarms look at", metrics, perAlarmMetric),
+		line("queues that Lambda polls", queues, perPolledQueue),
+		line("sweeps", sweeps, perInvocation+0.02*0.25*perGBSecond+0.5*perReadUnit+1400*perLogGB/1e9),
+		line("looks of standing and drift", looks, perInvocation+workSeconds*workGB*perGBSecond+5*perReadUnit+1400*perLogGB/1e9),
+	}
+	total := item{what: "**in all, idle**"}
+	for _, i := range bill {
+		total.dollars += i.dollars
+	}
+	if total.dollars >= 4 {
+		t.Errorf("an idle month costs $%.2f, less than $4 is promised", total.dollars)
+	}
+	checkBill(t, filepath.Join("..", "docs", "cost.md"), append(bill, total))
+}
+
 // row is a line of the table in docs/cost.md.
 func (i item) row() string {
 	times := ""
 	if i.n > 0 {
-		times = strconv.FormatFloat(i.n, 'g', 3, 64)
+		times = written(i.n)
 	}
 	return fmt.Sprintf("| %s | %s | %.3f |", i.what, times, i.dollars)
+}
+
+// written has three digits, or all of a count.
+func written(n float64) string {
+	if n == math.Trunc(n) {
+		return strconv.FormatFloat(n, 'f', -1, 64)
+	}
+	return strconv.FormatFloat(n, 'g', 3, 64)
 }
 
 // checkBill holds the document to what was counted. How often the two readers of

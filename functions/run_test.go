@@ -304,6 +304,7 @@ func TestRevoke(t *testing.T) {
 	a.must(a.slack.As("bob").Click("", "Approve"))
 	a.grants(g, run)
 	a.sees("bob", "[Revoke]")
+	a.sees("alice", "Your request for *Orders database* was approved by @Bob")
 	a.await("the schedule", func() bool { return len(a.schedules) == 1 })
 	a.mu.Lock()
 	for name, s := range a.schedules {

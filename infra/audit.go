@@ -46,6 +46,8 @@ func (d *deployment) addBuckets() {
 	// that has it locks nothing until it is told for how long.
 	d.auditBucket = d.bucket("AuditBucket", bucket{lock: true, retention: d.options.objectLock, expireDays: d.options.auditRetention, logged: true})
 	d.deadLetterBucket = d.bucket("DeadLetterBucket", bucket{expireDays: deadLetterDays, logged: true})
+	// Counted by S3 as they come, for which it asks nothing while there are none.
+	d.deadLetterBucket.SetMetricsConfigurations([]any{&awss3.CfnBucket_MetricsConfigurationProperty{Id: jsii.String(wholeBucket)}})
 
 	statements := []any{insecure(d.accessLogs)}
 	statements = append(statements, map[string]any{
@@ -60,6 +62,9 @@ func (d *deployment) addBuckets() {
 	d.bucketPolicy("AuditBucketPolicy", d.auditBucket, []any{insecure(d.auditBucket)})
 	d.bucketPolicy("DeadLetterBucketPolicy", d.deadLetterBucket, []any{insecure(d.deadLetterBucket)})
 }
+
+// wholeBucket names what is counted in a bucket.
+const wholeBucket = "EntireBucket"
 
 // bucket has the settings in which buckets differ.
 type bucket struct {

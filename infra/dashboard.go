@@ -3,6 +3,7 @@ package main
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
@@ -28,26 +29,36 @@ func (d *deployment) addDashboard() {
 		{
 			widget("text", 16, 5, map[string]any{"markdown": howToRead}),
 			d.graph("Removals overdue", 4, 5, "singleValue", d.swept(config.MetricRemovalsOverdue, "Maximum")),
-			d.graph("Sweep reports a minute", 4, 5, "singleValue", d.swept(config.MetricRunsDriven, "SampleCount")),
+			d.graph("Sweeps a minute, and failed", 4, 5, "singleValue", d.ran("Invocations", "sweep", "Sum"), d.ran("Errors", "sweep", "Sum")),
 		},
 		{widget("alarm", 24, 4, map[string]any{"title": "Alarms", "alarms": arns})},
 		{
-			d.graph("Removals overdue, and runs that the sweep drove", 12, 6, "timeSeries", d.swept(config.MetricRemovalsOverdue, "Maximum"), d.swept(config.MetricRunsDriven, "Sum")),
+			d.graph("Removals overdue", 12, 6, "timeSeries", d.swept(config.MetricRemovalsOverdue, "Maximum")),
 			d.graph("Schedules: removals called out", 12, 6, "timeSeries",
 				d.scheduled("InvocationAttemptCount", "Sum"), d.scheduled("TargetErrorCount", "Sum"), d.scheduled("InvocationDroppedCount", "Sum")),
 		},
 		{
 			d.graph("removal: calls and errors", 8, 6, "timeSeries", d.ran("Invocations", removalFunction, "Sum"), d.ran("Errors", removalFunction, "Sum"), d.ran("Throttles", removalFunction, "Sum")),
 			d.graph("removal: how long calls waited to be run (ms)", 8, 6, "timeSeries", d.ran("AsyncEventAge", removalFunction, "p99"), d.ran("AsyncEventAge", removalFunction, "Maximum")),
-			d.graph("Dead letters", 8, 6, "timeSeries",
+			d.graph("Dead letters, and what waits in the queues of removal and sweep", 8, 6, "timeSeries",
 				queued("ApproximateNumberOfMessagesVisible", *d.removalDeadLetters.AttrQueueName()), queued("ApproximateNumberOfMessagesVisible", *d.auditDeadLetters.AttrQueueName()),
-				d.read("OnFailureDestinationDeliveredEventCount", "relay"), d.read("OnFailureDestinationDeliveredEventCount", "notify")),
+				queued("ApproximateNumberOfMessagesVisible", *d.removalQueue.AttrQueueName()), queued("ApproximateNumberOfMessagesVisible", *d.sweepQueue.AttrQueueName())),
 		},
 		{widget("log", 24, 6, map[string]any{
 			"title": "What failed", "view": "table", "region": *awscdk.Aws_REGION(),
 			"query": "SOURCE '" + *d.logs[removalFunction].Ref() + "' | SOURCE '" + *d.logs[accessFunction].Ref() + "' | SOURCE '" + *d.logs["sweep"].Ref() + "'" +
 				" | fields @timestamp, msg, run, error | filter level in [\"WARN\", \"ERROR\"] | sort @timestamp desc | limit 50",
 		})},
+		{widget("log", 24, 6, map[string]any{
+			"title": "Failures", "view": "table", "region": *awscdk.Aws_REGION(),
+			"query": d.sources() + " | fields @timestamp, @log, coalesce(failure, record.errorType, record.status, details.error, type) as what, details.cause" +
+				" | filter ispresent(failure) or (type = \"platform.report\" and record.status != \"success\") or type in [\"ExecutionFailed\", \"ExecutionTimedOut\", \"ExecutionAborted\"]" +
+				" | sort @timestamp desc | limit 50",
+		})},
+		{
+			d.graph("Functions that failed", 12, 6, "timeSeries", d.each("Errors")...),
+			d.graph("Functions that waited for a place", 12, 6, "timeSeries", d.each("Throttles")...),
+		},
 		{
 			d.graph("How far behind the stream is read (ms)", 8, 6, "timeSeries", d.ran("IteratorAge", "relay", "Maximum"), d.ran("IteratorAge", "notify", "Maximum")),
 			d.graph("Request workflow", 8, 6, "timeSeries", d.executed("ExecutionsStarted"), d.executed("ExecutionsSucceeded"), d.executed("ExecutionsFailed")),
@@ -63,6 +74,24 @@ func (d *deployment) addDashboard() {
 	awscloudwatch.NewCfnDashboard(d.stack, jsii.String("Dashboard"), &awscloudwatch.CfnDashboardProps{
 		DashboardName: jsii.String(d.options.name), DashboardBody: d.stack.ToJsonString(body, nil),
 	})
+}
+
+// sources are the logs in which there may be failures.
+func (d *deployment) sources() string {
+	all := []string{"SOURCE '" + *d.workflowLogs.Ref() + "'"}
+	for _, name := range d.watched() {
+		all = append(all, "SOURCE '"+*d.logs[name].Ref()+"'")
+	}
+	return strings.Join(all, " | ")
+}
+
+// each is a metric of every function.
+func (d *deployment) each(name string) []metric {
+	var out []metric
+	for _, f := range d.watched() {
+		out = append(out, d.ran(name, f, "Sum"))
+	}
+	return out
 }
 
 // widget is a part of a dashboard, in CloudWatch's form

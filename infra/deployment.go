@@ -48,9 +48,10 @@ type deployment struct {
 	functions map[string]awslambda.CfnFunction
 	logs      map[string]awslogs.CfnLogGroup
 	roles     map[string]awsiam.CfnRole
-	inline    map[string]int                             // characters of a role's own policy, by the role's id
-	digests   map[string]*string                         // of what was built
-	readers   map[string]awslambda.CfnEventSourceMapping // of the stream
+	inline    map[string]int     // characters of a role's own policy, by the role's id
+	digests   map[string]*string // of what was built
+	// The state machine's log.
+	workflowLogs awslogs.CfnLogGroup
 
 	api                  awsapigatewayv2.CfnApi
 	stage                awsapigatewayv2.CfnStage
@@ -78,7 +79,6 @@ func newDeployment(app awscdk.App, o options, config *catalog.Catalog, built str
 		}),
 		options: o, config: config, built: built,
 		functions: map[string]awslambda.CfnFunction{}, logs: map[string]awslogs.CfnLogGroup{}, roles: map[string]awsiam.CfnRole{}, inline: map[string]int{}, digests: map[string]*string{},
-		readers: map[string]awslambda.CfnEventSourceMapping{},
 	}
 	d.addKey()
 	d.addTable()
@@ -96,6 +96,7 @@ func newDeployment(app awscdk.App, o options, config *catalog.Catalog, built str
 	d.addDrift()
 	d.addAPI()
 	d.addPublish()
+	d.addFailures()
 	d.addAlarms()
 	d.addDashboard()
 	d.addOutputs()

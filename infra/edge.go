@@ -129,7 +129,7 @@ func (d *deployment) addEdge() {
 		TracingConfig: &awslambda.CfnFunction_TracingConfigProperty{Mode: jsii.String("PassThrough")},
 	})
 	suppress(f, "AwsSolutions-L1", "It is in the version of Python that handlers run in, so that there is one to follow")
-	d.functions[edgeFunction] = f
+	d.functions[edgeFunction], d.logs[edgeFunction] = f, logs
 	d.edge = awsapigatewayv2.NewCfnAuthorizer(d.stack, jsii.String("EdgeAuthorizer"), &awsapigatewayv2.CfnAuthorizerProps{
 		ApiId: d.api.Ref(), Name: jsii.String(edgeFunction), AuthorizerType: jsii.String("REQUEST"),
 		AuthorizerUri:                  jsii.String("arn:" + *awscdk.Aws_PARTITION() + ":apigateway:" + *awscdk.Aws_REGION() + ":lambda:path/2015-03-31/functions/" + *f.AttrArn() + "/invocations"),

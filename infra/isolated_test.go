@@ -106,10 +106,10 @@ func TestIsolatedFlow(t *testing.T) {
 		t.Errorf("publish may use %q", rights["PublishRole"])
 	}
 	// Somebody hears of it when it fails.
-	if !slices.ContainsFunc(slices.Collect(maps.Values(made.ofType("AWS::CloudWatch::Alarm"))), func(r resource) bool {
-		return strings.Contains(text(r.Properties), "sym-flows-sdk-pay-roll")
+	if !slices.ContainsFunc(slices.Collect(maps.Values(made.ofType("AWS::Logs::MetricFilter"))), func(r resource) bool {
+		return strings.Contains(text(r.Properties["LogGroupName"]), title(isolatedFunction("pay-roll"))+"Logs")
 	}) {
-		t.Error("there is no alarm for it")
+		t.Error("its failures are not counted")
 	}
 }
 

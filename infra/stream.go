@@ -57,7 +57,7 @@ func (r streamReader) filters() (filters []any) {
 // audit records.
 func (d *deployment) addStream() {
 	for _, r := range streamReaders {
-		d.readers[r.function] = awslambda.NewCfnEventSourceMapping(d.stack, jsii.String(title(r.function)+"Stream"), &awslambda.CfnEventSourceMappingProps{
+		awslambda.NewCfnEventSourceMapping(d.stack, jsii.String(title(r.function)+"Stream"), &awslambda.CfnEventSourceMappingProps{
 			FunctionName:               d.functions[r.function].Ref(),
 			EventSourceArn:             d.table.AttrStreamArn(),
 			StartingPosition:           jsii.String("TRIM_HORIZON"), // nothing is missed, whenever it starts
@@ -73,7 +73,6 @@ func (d *deployment) addStream() {
 			DestinationConfig: &awslambda.CfnEventSourceMapping_DestinationConfigProperty{
 				OnFailure: &awslambda.CfnEventSourceMapping_OnFailureProperty{Destination: d.deadLetterBucket.AttrArn()},
 			},
-			MetricsConfig: &awslambda.CfnEventSourceMapping_MetricsConfigProperty{Metrics: jsii.Strings("EventCount")},
 		})
 	}
 	awslambda.NewCfnEventSourceMapping(d.stack, jsii.String("RelayAuditQueue"), &awslambda.CfnEventSourceMappingProps{

@@ -3,13 +3,13 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/dynamo"
 )
@@ -160,7 +160,7 @@ func TestAlarms(t *testing.T) {
 			t.Errorf("%s does not say what is wrong", id)
 		}
 		missing := "notBreaching"
-		if id == "SweepSilentAlarm" || id == "StandingSilentAlarm" || id == "DriftSilentAlarm" {
+		if id == "SweepSilentAlarm" || id == "ChecksSilentAlarm" {
 			missing = "breaching"
 		}
 		if a.Properties["TreatMissingData"] != missing {
@@ -170,8 +170,13 @@ func TestAlarms(t *testing.T) {
 			t.Errorf("%s has %d metrics: CloudWatch takes 10 at most", id, len(sum)-1)
 		}
 	}
-	// Queues of dead letters must be empty, the others must not be full for long.
+	// Queues of dead letters must be empty, the others must not be full for long, unless
+	// the sweep does what they are for a minute later anyway.
+	madeGood := []string{"SweepQueue", "GrantLooks"}
 	for id := range made.ofType("AWS::SQS::Queue") {
+		if slices.Contains(madeGood, id) {
+			continue
+		}
 		watched := false
 		for _, a := range alarms {
 			of := "${" + id + ".QueueName}"
@@ -190,13 +195,57 @@ func TestAlarms(t *testing.T) {
 			t.Errorf("nothing watches %s", id)
 		}
 	}
-	for name := range made.ofType("AWS::Lambda::Function") {
-		function := text(made.Resources[name].Properties["FunctionName"])
-		failing := slices.ContainsFunc(slices.Collect(maps.Values(alarms)), func(a resource) bool {
-			return a.Properties["MetricName"] == "Errors" && at(a.Properties, "Dimensions", 0, "Value") == function
-		})
-		if !failing && name != "PublishFunction" && name != "UnansweredFunction" { // they fail the deploy
-			t.Errorf("nobody hears that %s fails", name)
+}
+
+// TestFailures: whatever fails is counted, by one metric, and its alarm says where to
+// look: the dashboard has the reason.
+func TestFailures(t *testing.T) {
+	t.Parallel()
+	made := standard(t)
+	counted := map[string][]string{} // by log
+	for id, f := range made.ofType("AWS::Logs::MetricFilter") {
+		to := at(f.Properties, "MetricTransformations", 0)
+		if at(to, "MetricNamespace") != "SymFlows/sym-flows" || at(to, "MetricName") != "Failures" || at(to, "DefaultValue") != nil {
+			t.Errorf("%s counts %v: a value of nothing would cost as much as one of something", id, to)
+		}
+		logs := text(f.Properties["LogGroupName"])
+		counted[logs] = append(counted[logs], fmt.Sprintf("%s %s", at(to, "MetricValue"), f.Properties["FilterPattern"]))
+	}
+	for id := range made.ofType("AWS::Lambda::Function") {
+		name := strings.TrimSuffix(id, "Function")
+		value := "1"
+		if missed[strings.ToLower(name)] {
+			value = "4"
+		}
+		if name != "Publish" && name != "Unanswered" && !slices.Contains(counted["${"+name+"Logs}"], value+" "+functionFailed) { // they fail the deploy
+			t.Errorf("nobody hears that %s fails: %q", name, counted["${"+name+"Logs}"])
+		}
+	}
+	for _, name := range []string{"Drift", "Notify", "Standing"} {
+		if !slices.Contains(counted["${"+name+"Logs}"], `4 { $.failure = "*" }`) {
+			t.Errorf("nobody hears what %s reports: %q", name, counted["${"+name+"Logs}"])
+		}
+	}
+	if !slices.Equal(counted["${WorkflowLogs}"], []string{"4 " + workflowFailed}) {
+		t.Errorf("nobody hears that executions fail: %q", counted["${WorkflowLogs}"])
+	}
+	alarm := made.Resources["FailuresAlarm"].Properties
+	if alarm["Namespace"] != "SymFlows/sym-flows" || alarm["MetricName"] != "Failures" || alarm["Threshold"] != 3.0 || alarm["Dimensions"] != nil && len(alarm["Dimensions"].([]any)) > 0 {
+		t.Errorf("the alarm looks at %v", alarm)
+	}
+	says := text(alarm["AlarmDescription"])
+	for failure, text := range config.Failures {
+		if !strings.Contains(says, failure) || len(strings.Fields(text)) < 10 {
+			t.Errorf("the alarm does not tell of %s: %s", failure, says)
+		}
+	}
+	if !strings.Contains(says, "dashboard") || len(says) > 1024 {
+		t.Errorf("the alarm says, in %d characters: %s", len(says), says)
+	}
+	board := text(made.Resources["Dashboard"].Properties["DashboardBody"])
+	for logs := range counted {
+		if !strings.Contains(board, "SOURCE '"+logs+"'") {
+			t.Errorf("the dashboard shows no failures of %s", logs)
 		}
 	}
 }
@@ -498,7 +547,8 @@ func TestRemoval(t *testing.T) {
 		t.Errorf("the sweep is called by %v", rule)
 	}
 	silent := made.Resources["SweepSilentAlarm"].Properties
-	if silent["MetricName"] != "RunsDriven" || silent["Statistic"] != "SampleCount" || silent["Period"] != 60.0 || silent["EvaluationPeriods"] != 3.0 || silent["ComparisonOperator"] != "LessThanThreshold" {
+	if at(silent, "Metrics", 0, "Expression") != "FILL(m0, 0) - FILL(m1, 0)" || at(silent, "Metrics", 1, "MetricStat", "Metric", "MetricName") != "Invocations" || at(silent, "Metrics", 2, "MetricStat", "Metric", "MetricName") != "Errors" ||
+		at(silent, "Metrics", 1, "MetricStat", "Period") != 60.0 || silent["EvaluationPeriods"] != 3.0 || silent["ComparisonOperator"] != "LessThanThreshold" || silent["TreatMissingData"] != "breaching" {
 		t.Errorf("the sweep's silence is heard by %v", silent)
 	}
 	overdue := made.Resources["RemovalOverdueAlarm"].Properties
@@ -549,7 +599,7 @@ func TestAlarmList(t *testing.T) {
 					names = append(names, text(name))
 				}
 			}
-			looks = strings.Join(names, " + ")
+			looks = strings.Join(names, " + ") + " by " + text(at(list[0], "Expression"))
 		}
 		got = append(got, fmt.Sprintf("%s: %s %s %s for %s periods of %s s", id, looks,
 			text(r.Properties["ComparisonOperator"]), text(r.Properties["Threshold"]), text(r.Properties["EvaluationPeriods"]), text(at(r.Properties, "Period"))))

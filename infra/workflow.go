@@ -17,7 +17,7 @@ func (d *deployment) addWorkflow() {
 	if err != nil {
 		panic(err) // flow.Steps names a function that does not exist
 	}
-	logs := d.logGroup("WorkflowLogs", "/aws/vendedlogs/states/"+d.options.name)
+	d.workflowLogs = d.logGroup("WorkflowLogs", "/aws/vendedlogs/states/"+d.options.name)
 	role := d.role("WorkflowRole", d.roleName("workflow"), "states.amazonaws.com", only(d.machineARN()), []right{
 		{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN("approval"), d.functionARN(accessFunction)}},
 		deliverLogs, trace, sample,
@@ -34,7 +34,7 @@ func (d *deployment) addWorkflow() {
 			// Inputs hold task tokens, with which readers of the log could wake executions.
 			IncludeExecutionData: jsii.Bool(false),
 			Destinations: []any{&awsstepfunctions.CfnStateMachine_LogDestinationProperty{
-				CloudWatchLogsLogGroup: &awsstepfunctions.CfnStateMachine_CloudWatchLogsLogGroupProperty{LogGroupArn: logs.AttrArn()},
+				CloudWatchLogsLogGroup: &awsstepfunctions.CfnStateMachine_CloudWatchLogsLogGroupProperty{LogGroupArn: d.workflowLogs.AttrArn()},
 			}},
 		},
 		TracingConfiguration: &awsstepfunctions.CfnStateMachine_TracingConfigurationProperty{Enabled: jsii.Bool(d.options.tracing != traceNothing)},

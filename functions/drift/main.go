@@ -58,7 +58,7 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, input) (st
 			return report, err
 		}
 		return report, core.Report(os.Stdout, lambdacontext.FunctionName, d.Clock.Now(), map[string]int{
-			config.MetricDriftLingering: report.Count(flow.DriftLingering),
+			config.FailureDriftLingering: report.Count(flow.DriftLingering),
 		})
 	}, nil
 }

@@ -35,7 +35,7 @@ func build(ctx context.Context, d core.Deployed) (func(context.Context, awsevent
 		}
 		if f := notify.Health.Take(); f != (workflow.Failures{}) {
 			err := core.Report(os.Stdout, lambdacontext.FunctionName, d.Clock.Now(), map[string]int{
-				config.MetricSlackUnreachable: f.Unreachable, config.MetricErrorChannelLost: f.Lost,
+				config.MetricSlackUnreachable: f.Unreachable, config.FailureErrorChannelLost: f.Lost,
 			})
 			if err != nil {
 				return awsevents.DynamoDBEventResponse{}, err

@@ -58,7 +58,7 @@ func build(ctx context.Context, d core.Deployed) (func(context.Context, input) (
 			return out, err // what it has not seen is not to be reported as well
 		}
 		return out, core.Report(os.Stdout, lambdacontext.FunctionName, d.Clock.Now(), map[string]int{
-			config.MetricHoldersAsked: out.Asked, config.MetricHoldersHeld: out.Held,
+			config.CountHoldersAsked: out.Asked, config.FailureHoldersHeld: out.Held,
 		})
 	}, nil
 }

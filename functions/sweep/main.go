@@ -43,13 +43,10 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, input) (an
 		if err != nil {
 			return nil, err // what it has not seen is not to be reported as well
 		}
-		counts := map[string]int{
-			config.MetricRemovalsOverdue: swept.Overdue, config.MetricRunsDriven: swept.Driven, config.MetricRunsFailed: swept.Failed,
-		}
-		if swept.Unreviewed > 0 {
-			counts[config.MetricEmergenciesUnreviewed] = swept.Unreviewed
-		}
-		return nil, core.Report(os.Stdout, lambdacontext.FunctionName, d.Clock.Now(), counts)
+		return nil, core.Report(os.Stdout, lambdacontext.FunctionName, d.Clock.Now(), map[string]int{
+			config.MetricRemovalsOverdue: swept.Overdue, config.CountRunsDriven: swept.Driven, config.CountRunsFailed: swept.Failed,
+			config.MetricEmergenciesUnreviewed: swept.Unreviewed,
+		})
 	}, nil
 }
 

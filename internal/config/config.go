@@ -59,34 +59,48 @@ func (a AWS) Isolated() []string {
 	return strings.Split(a.IsolatedFlows, ",")
 }
 
-// MetricNamespace holds the metrics that sweep publishes each minute, standing at
-// each look, drift at each look and notify when it fails, as counts. They have one dimension, the
-// name of the function that publishes them
-// (AWS_LAMBDA_FUNCTION_NAME): deployments may share an account, and the silence
-// of one must not be hidden by another.
+// MetricNamespace holds the metrics that functions publish while there is something to
+// count, for one that is not published costs nothing. They have one dimension, the
+// name of the function that publishes them (AWS_LAMBDA_FUNCTION_NAME): deployments may
+// share an account.
 const (
 	MetricNamespace = "SymFlows"
 	MetricDimension = "FunctionName"
 )
 
-// The metrics. If one of the first three is missing, the sweep does not run.
+// What functions count. All of it is in their logs, once a minute or at each look.
 const (
-	MetricRemovalsOverdue = "RemovalsOverdue" // runs whose access should be gone since 90 s, and is not
-	MetricRunsDriven      = "RunsDriven"      // runs that were due, and were driven
-	MetricRunsFailed      = "RunsFailed"      // runs that were due, and could not be driven
-	MetricHoldersAsked    = "HoldersAsked"    // people with live access whom Slack was asked about, by standing
-	MetricDriftLingering  = "DriftLingering"  // access that was to be gone, as the last comparison with targets found, by drift
-	MetricHoldersHeld     = "HoldersHeld"     // of whom so many were deactivated at once that somebody has to confirm it
+	// Metrics, each with an alarm of its own.
+	MetricRemovalsOverdue  = "RemovalsOverdue"  // runs whose access should be gone since 90 s, and is not; by sweep
+	MetricSlackUnreachable = "SlackUnreachable" // messages that Slack did not take, whatever their destination; by notify
 
-	// Of notify, while there are any.
-	MetricSlackUnreachable = "SlackUnreachable" // messages that Slack did not take, whatever their destination
-	MetricErrorChannelLost = "ErrorChannelLost" // messages to error channels that can't be delivered
+	MetricEmergencies           = "Emergencies"           // access that was granted without approval; by approval
+	MetricEmergenciesUnreviewed = "EmergenciesUnreviewed" // such access that nobody has reviewed a day after its end; by sweep
 
-	// Of approval and of the sweep, when there is one: a metric costs by the hour in which
-	// it is sent, so that these cost nothing while nobody takes access without approval.
-	MetricEmergencies           = "Emergencies"           // access that was granted without approval
-	MetricEmergenciesUnreviewed = "EmergenciesUnreviewed" // such access that nobody has reviewed a day after its end
+	// Of no consequence by themselves.
+	CountRunsDriven   = "RunsDriven"   // runs that were due, and were driven; by sweep
+	CountRunsFailed   = "RunsFailed"   // runs that were due, and could not be driven; by sweep
+	CountHoldersAsked = "HoldersAsked" // people with live access whom Slack was asked about; by standing
+
+	// Failures: see Failures.
+	FailureDriftLingering   = "DriftLingering"   // access that was to be gone, as the last comparison with targets found; by drift
+	FailureHoldersHeld      = "HoldersHeld"      // people who hold access, of whom so many were deactivated at once that somebody has to confirm it; by standing
+	FailureErrorChannelLost = "ErrorChannelLost" // messages to error channels that can't be delivered; by notify
 )
+
+// Metrics are the counts that are published.
+var Metrics = []string{MetricRemovalsOverdue, MetricSlackUnreachable, MetricEmergencies, MetricEmergenciesUnreviewed}
+
+// Failures are the counts that call somebody by one alarm together, and what the log says
+// of them: what is wrong, and where to look.
+var Failures = map[string]string{
+	FailureDriftLingering:   "A target shows access that was to be gone, and that no request holds. It is being taken away; GET /drift, or the error channel, says whose and where",
+	FailureHoldersHeld:      "Many who hold access were deactivated in Slack at once, so that none of it is ended: the error channel has their ids. If it is right, invoke standing with {\"confirm\": true}",
+	FailureErrorChannelLost: "An error channel can't be told of a failure: it was renamed or archived, or the bot is not in it. The log of notify has the channel, and what it was to be told",
+}
+
+// FailureKey is where a line of the log says which failure it is of.
+const FailureKey = "failure"
 
 // Slack is how to reach a workspace. All empty: there is none, and local mode
 // simulates one.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/symflows/symflows/internal/config"
@@ -14,23 +15,39 @@ type metric struct {
 	Name, Unit string
 }
 
-// Report writes counts of a function as metrics in CloudWatch's embedded format,
-// so that no right is needed to publish them
+// Report writes counts of a function as a line of its log. Those of config.Metrics, of
+// which there are any, are metrics in CloudWatch's embedded format, so that no right is
+// needed to publish them
 // (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
+// Those of config.Failures make the line one that an alarm counts, and that says what
+// is wrong.
 func Report(w io.Writer, function string, at time.Time, counts map[string]int) error {
 	line := map[string]any{config.MetricDimension: function}
 	var metrics []metric
+	var failures []string
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		line[name] = counts[name]
-		metrics = append(metrics, metric{name, "Count"})
+		n := counts[name]
+		line[name] = n
+		switch text, failure := config.Failures[name]; {
+		case n == 0:
+		case failure:
+			failures = append(failures, name+": "+text)
+		case slices.Contains(config.Metrics, name):
+			metrics = append(metrics, metric{name, "Count"})
+		}
 	}
-	line["_aws"] = map[string]any{
-		"Timestamp": at.UnixMilli(),
-		"CloudWatchMetrics": []any{map[string]any{
-			"Namespace":  config.MetricNamespace,
-			"Dimensions": [][]string{{config.MetricDimension}},
-			"Metrics":    metrics,
-		}},
+	if failures != nil {
+		line[config.FailureKey] = strings.Join(failures, ". ")
+	}
+	if metrics != nil {
+		line["_aws"] = map[string]any{
+			"Timestamp": at.UnixMilli(),
+			"CloudWatchMetrics": []any{map[string]any{
+				"Namespace":  config.MetricNamespace,
+				"Dimensions": [][]string{{config.MetricDimension}},
+				"Metrics":    metrics,
+			}},
+		}
 	}
 	return json.NewEncoder(w).Encode(line)
 }
