@@ -270,8 +270,8 @@ type swept struct {
 			Metrics    []struct{ Name, Unit string }
 		}
 	} `json:"_aws"`
-	FunctionName                            string
-	RemovalsOverdue, RunsDriven, RunsFailed *int
+	FunctionName                                                   string
+	RemovalsOverdue, RunsDriven, RunsFailed, EmergenciesUnreviewed *int
 }
 
 // sweep has the rule fire that calls sweep each minute.
