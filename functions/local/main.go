@@ -61,6 +61,13 @@
 //	    End the access of people who were deactivated in Slack, so many at once that
 //	    it was held back.
 //
+//	local audit verify LOG [-key KEY]… [-lines LINES] [-store DATA] [-against FILE]… [-max-silence 2h] [-progress FILE]
+//	    Check the transparency log in a folder, or in a bucket (s3://bucket/prefix),
+//	    and the records against it; exit 1 if anything is not as it was signed.
+//
+//	local audit receipt FILE -key KEY
+//	    Check offline what GET /runs/{id}/receipt gave.
+//
 //	local redrive [-bucket NAME]
 //	    Hand what the functions of a deployment in AWS gave up on to them again.
 package main

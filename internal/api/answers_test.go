@@ -294,6 +294,19 @@ func successes() []success {
 			},
 		},
 		{
+			name: "receipt", method: "GET", path: "/runs/{run}/receipt",
+			before: func(f *fixture) string {
+				id := f.escalated()
+				f.logged(id, 0)
+				return id
+			},
+			check: func(t *testing.T, f *fixture, runID string, answer map[string]any) {
+				if n := len(answer["receipts"].([]any)); n != len(f.run(runID).Events) || answer["run_id"] != runID {
+					t.Errorf("%d receipts of %v", n, answer["run_id"])
+				}
+			},
+		},
+		{
 			name: "run", method: "GET", path: "/runs/{run}", before: (*fixture).escalated,
 			check: func(t *testing.T, f *fixture, runID string, answer map[string]any) {
 				if answer["status"] != "escalated" || answer["expires_at"] != "2026-03-02T09:10:00Z" || answer["run_id"] != runID {

@@ -15,6 +15,7 @@ import (
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/transparency"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -30,6 +31,8 @@ type API struct {
 	Org      string
 	Now      func() time.Time
 	Log      *slog.Logger
+	// Receipts prove that records are in the transparency log. Nil: there is none.
+	Receipts *transparency.Prover
 	// Attempts limits bad tokens. Nil: what stands before the API does that.
 	Attempts *Attempts
 }
@@ -64,6 +67,7 @@ func (a *API) routes() []route {
 		{http.MethodPost, "/runs/{id}/again", a.again},
 		{http.MethodGet, "/events/{id}", a.event},
 		{http.MethodGet, "/runs/{id}", a.run},
+		{http.MethodGet, "/runs/{id}/receipt", a.receipt},
 		{http.MethodGet, "/runs", a.runs},
 		{http.MethodGet, "/flows", a.flows},
 		{http.MethodGet, "/drift", a.drift},
@@ -128,6 +132,8 @@ func runIn(body any) string {
 	case events.EventStatus:
 		return body.RunID
 	case events.RunStatus:
+		return body.RunID
+	case events.RunReceipts:
 		return body.RunID
 	}
 	return ""

@@ -18,6 +18,7 @@ import (
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/storetest"
+	"github.com/symflows/symflows/internal/transparency"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -172,7 +173,7 @@ func (f *fixture) serve(s store.Store) {
 	f.api = &API{
 		Submit: workflow.Submit{Org: org, Runs: runs, Flows: published, Directory: directory{}, Now: f.clock},
 		Runs:   runs, Flows: published, Tokens: store.Tokens{Store: s, Org: org, Now: f.clock},
-		Drifts: store.Drifts{Store: s}, Messages: store.Messages{Store: s},
+		Drifts: store.Drifts{Store: s}, Messages: store.Messages{Store: s}, Receipts: &transparency.Prover{Log: store.Log{Store: s}},
 		Org: org, Now: f.clock, Log: slog.New(slog.NewTextHandler(f.log, nil)),
 	}
 	f.handler = f.api.Handler()

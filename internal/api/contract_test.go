@@ -361,6 +361,7 @@ func breakdowns() []breakdown {
 		{"again", "POST", "/runs/" + run + "/again", `{}`, store.KindRun, errOut.Error()},
 		{"event", "GET", "/events/" + run, "", store.KindRun, errOut.Error()},
 		{"run", "GET", "/runs/" + run, "", store.KindRun, errOut.Error()},
+		{"receipt", "GET", "/runs/" + run + "/receipt", "", store.KindRun, errOut.Error()},
 		{"runs", "GET", "/runs?flow=run-report", "", store.KindFlow, errOut.Error()},
 		{"flows", "GET", "/flows", "", store.KindFlowList, errOut.Error()},
 		{"drift", "GET", "/drift", "", store.KindDrift, errOut.Error()},

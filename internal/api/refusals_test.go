@@ -354,6 +354,12 @@ func refusals() []refusal {
 		{name: "a run's id for an event's", method: "GET", path: "/events/{run}", before: func(f *fixture) string { return f.request(reportBody).RunID }, status: 404, code: flow.CodeUnknownEvent},
 		get("a run that is no id", "/runs/7", 404, flow.CodeUnknownRun),
 		get("an unknown run", "/runs/"+nobody, 404, flow.CodeUnknownRun),
+		get("a receipt of an unknown run", "/runs/"+nobody+"/receipt", 404, flow.CodeUnknownRun),
+		{name: "a receipt of what is not logged yet", method: "GET", path: "/runs/{run}/receipt", before: (*fixture).open, status: 404, code: flow.CodeNotLogged},
+		{name: "a receipt where there is no log", method: "GET", path: "/runs/{run}/receipt", before: func(f *fixture) string {
+			f.api.Receipts = nil
+			return f.open()
+		}, status: 404, code: flow.CodeNotLogged},
 		get("runs by nothing", "/runs", 400, flow.CodeInvalid, "status"),
 		get("runs of an unknown status", "/runs?status=granted", 400, flow.CodeInvalid, "status"),
 		get("runs that are no emergencies", "/runs?status=denied&break_glass=false", 400, flow.CodeInvalid, "break_glass"),
@@ -392,7 +398,7 @@ func refusals() []refusal {
 	for _, path := range []string{"/events/request", "/events/deescalate", "/events/retry", "/runs/" + nobody + "/extend", "/runs/" + nobody + "/cancel", "/runs/" + nobody + "/again"} {
 		list = append(list, refusal{name: "a bad token before " + path, path: path, body: `{}`, before: guessed, status: 429, code: flow.CodeTooManyAttempts})
 	}
-	for _, path := range []string{"/events/" + nobody, "/runs/" + nobody, "/runs?status=denied", "/flows", "/drift"} {
+	for _, path := range []string{"/events/" + nobody, "/runs/" + nobody, "/runs/" + nobody + "/receipt", "/runs?status=denied", "/flows", "/drift"} {
 		after := get("a bad token before "+path, path, 429, flow.CodeTooManyAttempts)
 		after.before = guessed
 		list = append(list, after)

@@ -19,6 +19,7 @@ var statuses = map[flow.Code]int{
 	flow.CodeWrongSource:     http.StatusForbidden,
 	flow.CodeUnknownFlow:     http.StatusNotFound,
 	flow.CodeUnknownRun:      http.StatusNotFound,
+	flow.CodeNotLogged:       http.StatusNotFound,
 	flow.CodeUnknownEvent:    http.StatusNotFound,
 	flow.CodeNotFound:        http.StatusNotFound,
 	flow.CodeMethod:          http.StatusMethodNotAllowed,

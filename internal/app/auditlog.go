@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"path/filepath"
 	"time"
 
@@ -33,7 +34,7 @@ func (l *Local) openLog(ctx context.Context, db store.Store) (*transparency.Writ
 		o.Log.WarnContext(ctx, "the key of the transparency log was gone, and a new one was made: tell those who verify the log, for whom the log is another's from here on", "file", logKeyFile(o.Data))
 	}
 	w := &transparency.Writer{Log: log, Files: folder, Keys: keys, Next: l.Audit, Now: o.Clock.Now}
-	l.Receipts = transparency.Prover{Log: log, Files: folder}
+	l.Receipts = &transparency.Prover{Log: log, Files: folder}
 	for _, k := range keys {
 		l.Receipts.Public = append(l.Receipts.Public, k.Public())
 	}
@@ -45,4 +46,17 @@ func (l *Local) openLog(ctx context.Context, db store.Store) (*transparency.Writ
 	l.Engine.Go("transparency log", beat)
 	l.Engine.Every("transparency log", time.Hour, func(ctx context.Context) error { beat(ctx); return nil })
 	return w, nil
+}
+
+// receipt gives the receipts of a run as the API does.
+func (l *Local) receipt(ctx context.Context, run string) ([]byte, error) {
+	r, err := l.Runs.Get(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	receipts, err := l.Receipts.OfRun(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(receipts)
 }

@@ -49,12 +49,18 @@ func Main(ctx context.Context, args []string, getenv func(string) string, out, l
 		err = showRuns(ctx, args, settings, getenv, out)
 	case "user":
 		err = user(ctx, args, settings, out)
+	case "audit":
+		err = auditCommand(ctx, args, out)
 	case "redrive":
 		err = redriven(ctx, args, out)
 	case "slack-manifest":
 		err = manifest(args, out)
 	default:
+<<<<<<< HEAD
 		return fmt.Errorf("there is no command %q: use none (to serve), check, doctor, targets, try, token, identity, user, runs, standing, drift, redrive or slack-manifest", name)
+=======
+		return fmt.Errorf("there is no command %q: use none (to serve), check, doctor, targets, try, token, identity, user, standing, drift, audit, redrive or slack-manifest", name)
+>>>>>>> 8b47039 (app, api: verify the log by a command, and give receipts; docs: take an auditor to a verified month)
 	}
 	if errors.Is(err, flag.ErrHelp) {
 		return nil // the flag package has printed it
@@ -103,6 +109,7 @@ const usage = `Usage of local:
   local runs                         list runs by person, approver, flow, target, status, time; -help
   local standing confirm             end access that was held back because many are gone at once
   local drift [-now]                 show where targets differ from what was granted
+  local audit verify LOG             check that the record is as it was signed; audit receipt FILE: offline, that of one run
   local slack-manifest               print the manifest of the Slack app
   local redrive                      handle what functions in AWS gave up on again
 `

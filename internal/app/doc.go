@@ -9,7 +9,8 @@
 //	                 force while access that needs it is live
 //	clock.go         business time, which a simulation can move ahead
 //	disk.go          what happens when the disk is full
-//	auditlog.go      the transparency log over the audit records
+//	auditlog.go      the transparency log over the audit records; verify.go:
+//	                 checks one
 //	slack.go         the way to a workspace; simulation.go: the simulated one,
 //	                 and what its page shows beside it; guide.go: who is in it,
 //	                 and what newcomers are told; refused.go: what happens when

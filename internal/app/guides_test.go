@@ -25,11 +25,11 @@ var (
 	ownTests = map[string]string{
 		"token create": "TestTokenCommand and the scripts", "identity set": "people_test.go", "targets ": "targets_test.go, with each system's fake",
 		"standing confirm": "the script standing", "doctor": "doctor_test.go", "-owner ": "the script token-owner", "-flows my-flows": "the tests of the examples",
-		"redrive": "it needs a deployment in AWS",
+		"redrive": "it needs a deployment in AWS", "audit ": "the script audit-log, and verify_test.go",
 	}
 	outside = map[string]string{
 		"make ": "targets of the Makefile, which CI runs", "curl ": "internal/api/docs_test.go, and TestReadme", "export ": "of the shell", "read ": "of the shell", "npx cdk ": "needs an account of AWS",
-		"aws ": "needs an account of AWS", "gcloud ": "needs an account of Google's", "git worktree ": "needs a pull request", "cp -r ": "of the shell",
+		"aws ": "needs an account of AWS", "gcloud ": "needs an account of Google's", "git worktree ": "needs a pull request", "cp -r ": "of the shell", "cp .local/": "of the shell",
 		"printf ": "of the shell", "rm ": "of the shell", "zcat ": "needs records, and jq or Python", "cat ": "of the shell", "mkdir ": "of the shell", "cd ": "of the shell",
 		"for ": "Python, behind zcat", "git ": "of the shell", "sh ": "scripts of CI", "npm ": "the tests' own tools", "python3 ": "the tests of make test", "go test": "the tests themselves", "go tool": "make lint", "go mod": "make lint",
 	}

@@ -86,7 +86,7 @@ type Local struct {
 	Audit  *audit.Files[events.AuditRecord]
 	Admin  *audit.Files[events.AdminRecord]
 	// Receipts prove that records are in the transparency log.
-	Receipts transparency.Prover
+	Receipts *transparency.Prover
 	URL      string
 	// Slack is the simulated workspace; nil where it is a real one.
 	Slack *slacksim.Sim
@@ -322,7 +322,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", l.healthz)
 	mux.Handle("/api/v1/", (&api.API{
-		Submit: l.Submit, Runs: runs, Flows: flows, Tokens: l.Tokens, Drifts: c.Drifts, Messages: c.Messages, Org: o.Settings.Org, Now: now, Log: o.Log,
+		Submit: l.Submit, Runs: runs, Flows: flows, Tokens: l.Tokens, Drifts: c.Drifts, Messages: c.Messages, Receipts: l.Receipts, Org: o.Settings.Org, Now: now, Log: o.Log,
 		Attempts: &api.Attempts{PerMinute: badTokensPerMinute, Now: o.Clock.Now},
 	}).Handler())
 	var shown *slackapp.App

@@ -161,7 +161,7 @@ func Retryable(err error) bool {
 		return true
 	}
 	switch CodeOf(err) {
-	case CodeInternal, CodeUnavailable, CodeBusy, CodeNotObserved, CodeLookup, CodeUnreachable, CodeTooManyAttempts, CodeConfigFaulty, CodeDiskFull:
+	case CodeInternal, CodeUnavailable, CodeBusy, CodeNotObserved, CodeLookup, CodeUnreachable, CodeTooManyAttempts, CodeConfigFaulty, CodeDiskFull, CodeNotLogged:
 		return true
 	}
 	return false

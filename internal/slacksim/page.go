@@ -95,6 +95,7 @@ func (s *Sim) routePage(mux *http.ServeMux) {
 	mux.HandleFunc("GET /sim/state", s.serveState)
 	mux.HandleFunc("GET /sim/stream", s.serveStream)
 	mux.HandleFunc("GET /sim/records.jsonl", s.serveRecords)
+	mux.HandleFunc("GET /sim/receipts/{run}", s.serveReceipt)
 	mux.HandleFunc("POST /sim/{action}", s.serveAction)
 }
 
@@ -224,7 +225,7 @@ func (s *Sim) serveState(w http.ResponseWriter, r *http.Request) {
 		"me": p.ID(), "app": object{"id": botUser, "name": botName}, "people": s.pagePeople(), "groups": s.pageGroups(),
 		"conversations": s.pageConversations(p), "here": here.ID, "messages": messages, "view": view, "home": home,
 		"commands": s.config.Commands, "shortcuts": s.pageShortcuts(p, false), "message_shortcuts": s.pageShortcuts(p, true),
-		"has_records": s.config.Records != nil, "has_access": s.config.Access != nil,
+		"has_records": s.config.Records != nil, "has_access": s.config.Access != nil, "has_receipts": s.config.Receipt != nil,
 		"guide": s.config.Guide, "stranger": !ok, "clock": s.pageClock(),
 	})
 }
@@ -390,6 +391,26 @@ func (p Person) end(run string) error {
 	}
 	// A browser that goes away cancels nothing, as in Slack.
 	return p.sim.config.End(context.Background(), p.ID(), run)
+}
+
+// serveReceipt gives the receipts of a run, to be kept as a file.
+func (s *Sim) serveReceipt(w http.ResponseWriter, r *http.Request) {
+	secure(w)
+	if s.config.Receipt == nil {
+		http.Error(w, "there are no receipts here", http.StatusNotFound)
+		return
+	}
+	text, err := s.config.Receipt(r.Context(), r.PathValue("run"))
+	if err != nil {
+		s.config.Logger.Warn("make a receipt for the page", "error", err)
+		http.Error(w, "there is no receipt of this request, or not yet", http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Disposition", `attachment; filename="receipt.json"`)
+	if _, err := w.Write(text); err != nil {
+		s.config.Logger.Warn("send a receipt to the page", "error", err)
+	}
 }
 
 // serveRecords gives the audit records as JSON lines, oldest first: all of them, or

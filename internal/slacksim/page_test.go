@@ -251,6 +251,30 @@ func (l tail) All(_ context.Context, do func(Record) error) error {
 }
 
 // TestDownload: the records that filters leave, whole, as JSON lines.
+// The page gives receipts to be kept, where there are any.
+func TestReceipts(t *testing.T) {
+	t.Parallel()
+	if resp, _ := request(t, "GET", serve(t, newApp(t))+"/sim/receipts/run-1", "", nil); resp.StatusCode != http.StatusNotFound {
+		t.Errorf("without receipts: status %d", resp.StatusCode)
+	}
+	app := newApp(t, func(c *Config) {
+		c.Receipt = func(_ context.Context, run string) ([]byte, error) {
+			if run != "run-1" {
+				return nil, errors.New("the file /secret/path is gone")
+			}
+			return []byte(`{"run_id":"run-1"}`), nil
+		}
+	})
+	url := serve(t, app)
+	resp, body := request(t, "GET", url+"/sim/receipts/run-1", "", nil)
+	if body != `{"run_id":"run-1"}` || resp.Header.Get("Content-Disposition") != `attachment; filename="receipt.json"` {
+		t.Errorf("%s, %v", body, resp.Header)
+	}
+	if resp, body := request(t, "GET", url+"/sim/receipts/run-2", "", nil); resp.StatusCode != http.StatusNotFound || strings.Contains(body, "secret") {
+		t.Errorf("status %d: %s", resp.StatusCode, body)
+	}
+}
+
 func TestDownload(t *testing.T) {
 	t.Parallel()
 	const alice, bob = "alice@example.com", "bob@example.com"

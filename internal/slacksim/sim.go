@@ -132,6 +132,9 @@ type Config struct {
 
 	// Records feeds the page's panel of audit records. Default: no panel.
 	Records Records
+	// Receipt gives the receipts of a run's records, as JSON: that they were recorded,
+	// and are as they were. Default: none.
+	Receipt func(ctx context.Context, run string) ([]byte, error)
 	// Access tells who has access to what right now. Default: no panel.
 	Access func(context.Context) ([]Access, error)
 	// End ends the access of a run as a person, by Slack id, and refuses what they

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 )
@@ -57,6 +58,28 @@ func (p Prover) Prove(ctx context.Context, id string, rev int64) (Receipt, error
 		return Receipt{}, notYet
 	}
 	return prove(reading{ctx, p.Files.Read}, c, place.Index)
+}
+
+// OfRun makes the receipts of a run's events. Those that are not in the log yet are left
+// out; the error has flow.CodeNotLogged if none is.
+func (p Prover) OfRun(ctx context.Context, r flow.Run) (events.RunReceipts, error) {
+	out := events.RunReceipts{RunID: r.ID, Keys: p.Public}
+	for _, e := range r.Events {
+		receipt, err := p.Prove(ctx, e.ID, e.Rev)
+		if flow.CodeOf(err) == flow.CodeNotLogged {
+			continue
+		}
+		if err != nil {
+			return out, err
+		}
+		out.Receipts = append(out.Receipts, events.RunReceipt{
+			EventID: e.ID, EventType: string(e.Name), Revision: e.Rev, Index: receipt.Index, Record: string(receipt.Leaf), Proof: string(receipt.Proof),
+		})
+	}
+	if out.Receipts == nil {
+		return out, flow.Errorf(flow.CodeNotLogged, "nothing of run %s is in the transparency log yet: ask again in a few minutes", r.ID)
+	}
+	return out, nil
 }
 
 // prove makes the receipt of a record by a checkpoint that has it.

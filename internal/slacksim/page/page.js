@@ -7,7 +7,7 @@ import { blockNodes } from "./blocks.js";
 import { $, el } from "./dom.js";
 import { sendUnsent, unsent } from "./elements.js";
 import { act, askState, here, listen, me, setPlace, setState, state, toast, Unreachable, wasLost } from "./server.js";
-import { addRecords, setAccess, showAccess, showClock, showDrift, showRecords } from "./side.js";
+import { addRecords, setReceipts, setAccess, showAccess, showClock, showDrift, showRecords } from "./side.js";
 import { drawing, mrkdwn, personName, plainOf } from "./text.js";
 
 let refreshing = false;
@@ -57,6 +57,7 @@ function show(next) {
   showModal();
   $("access-panel").hidden = !state.has_access;
   $("records-panel").hidden = !state.has_records;
+  setReceipts(state.has_receipts);
   $("side").hidden = $("toggle").hidden = !state.has_access && !state.has_records;
   if (current.unread && document.visibilityState === "visible") act("read", {}).catch(toast);
 }

@@ -68,6 +68,10 @@ const longest = 300; // records that are shown at once
 
 const matches = (r) => (!filter.person || r.people.includes(filter.person)) && (!filter.flow || r.flow === filter.flow) && (!filter.run || r.run === filter.run);
 
+let receipts = false; // whether there are any
+
+export function setReceipts(there) { receipts = there; }
+
 export function addRecords(list) {
   for (const r of list) records.set(r.id, r);
   showRecords();
@@ -140,6 +144,7 @@ function recordNode(r, since, timeline) {
     el("summary", {}, el("span", { class: "line" }, r.line), r.note ? el("span", { class: "note" }, r.note) : null,
       el("small", {}, small.filter(Boolean).join(" · "))),
     timeline ? null : el("button", { type: "button", class: "link", onclick: () => choose({ run: r.run }) }, "Timeline of request " + r.said),
+    receipts ? el("a", { class: "link", href: "/sim/receipts/" + r.run, download: "" }, "Receipt of request " + r.said) : null,
     el("pre", { tabindex: "0", "aria-label": "Record" }, JSON.stringify(raw, null, 2))));
 }
 
