@@ -2,19 +2,22 @@ package transparency_test
 
 import (
 	"context"
+	"flag"
 	"strings"
 	"testing"
 
 	"github.com/symflows/symflows/internal/transparency"
 )
 
+var many = flag.Int("records", 100_000, "how many records the log of a benchmark has")
+
 // forgetful takes lines and keeps none.
 type forgetful struct{}
 
 func (forgetful) WriteLines(context.Context, [][]byte) error { return nil }
 
-// million is a log of about so many records, of about 1.6 KB each.
-func million(b *testing.B, records int) *log {
+// long is a log of so many records, of about 1.6 KB each.
+func long(b *testing.B, records int) *log {
 	b.Helper()
 	l := newLog(b)
 	l.Next = forgetful{}
@@ -35,14 +38,14 @@ func (l *log) appendMany(b *testing.B, from, until int) {
 
 // BenchmarkAppend is of one record, in batches of 256, to files and a store in memory.
 func BenchmarkAppend(b *testing.B) {
-	l := million(b, 1000)
+	l := long(b, 1000)
 	b.ResetTimer()
 	l.appendMany(b, 1000, 1000+b.N)
 }
 
-// BenchmarkVerify is of a whole log of a million records.
+// BenchmarkVerify is of a whole log.
 func BenchmarkVerify(b *testing.B) {
-	l := million(b, 1_000_000)
+	l := long(b, *many)
 	files := l.folder.fs()
 	size := 0
 	for _, f := range files {
@@ -51,7 +54,7 @@ func BenchmarkVerify(b *testing.B) {
 	b.ResetTimer()
 	for b.Loop() {
 		r, err := transparency.Verification{Log: files, Public: []string{l.key.Public()}, Now: l.now}.Run(b.Context())
-		if err != nil || r.Found > 0 || r.Records != 1_000_000 {
+		if err != nil || r.Found > 0 || r.Records != int64(*many) {
 			b.Fatalf("%+v, %v", r, err)
 		}
 	}
@@ -59,14 +62,14 @@ func BenchmarkVerify(b *testing.B) {
 	b.ReportMetric(float64(len(files)), "files")
 }
 
-// BenchmarkReceipt is of one record of a million.
+// BenchmarkReceipt is of one record.
 func BenchmarkReceipt(b *testing.B) {
-	l := million(b, 1_000_000)
+	l := long(b, *many)
 	p := transparency.Prover{Log: l.Log, Files: l.folder, Public: []string{l.key.Public()}}
 	size, n := 0, 0
 	b.ResetTimer()
 	for b.Loop() {
-		receipt, err := p.Prove(b.Context(), record(n*7919%1_000_000, 1).ID, 1)
+		receipt, err := p.Prove(b.Context(), record(n*7919%*many, 1).ID, 1)
 		if err != nil {
 			b.Fatal(err)
 		}
