@@ -56,11 +56,7 @@ func Main(ctx context.Context, args []string, getenv func(string) string, out, l
 	case "slack-manifest":
 		err = manifest(args, out)
 	default:
-<<<<<<< HEAD
-		return fmt.Errorf("there is no command %q: use none (to serve), check, doctor, targets, try, token, identity, user, runs, standing, drift, redrive or slack-manifest", name)
-=======
-		return fmt.Errorf("there is no command %q: use none (to serve), check, doctor, targets, try, token, identity, user, standing, drift, audit, redrive or slack-manifest", name)
->>>>>>> 8b47039 (app, api: verify the log by a command, and give receipts; docs: take an auditor to a verified month)
+		return fmt.Errorf("there is no command %q: use none (to serve), check, doctor, targets, try, token, identity, user, runs, standing, drift, audit, redrive or slack-manifest", name)
 	}
 	if errors.Is(err, flag.ErrHelp) {
 		return nil // the flag package has printed it
