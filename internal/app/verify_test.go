@@ -28,7 +28,7 @@ func TestCheckReceipt(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := store.Log{Store: &storetest.Memory{Now: now}}
-	w := transparency.Writer{Log: log, Files: folder, Keys: keys, Now: now, Next: &audit.Files{Dir: filepath.Join(dir, "audit"), Now: now}}
+	w := transparency.Writer{Log: log, Files: folder, Keys: keys, Now: now, Next: &audit.Files[events.AuditRecord]{Dir: filepath.Join(dir, "audit"), Now: now}}
 	record := events.AuditRecord{
 		ID: "0d6e5a3c-0000-5000-8000-000000000001", Type: "event", Meta: events.AuditMeta{SchemaVersion: events.AuditSchemaVersion, Revision: 3},
 		State: events.AuditState{Status: events.StatusCompleted}, Event: events.AuditEvent{Type: "approve", Timestamp: now()},

@@ -144,7 +144,7 @@ function recordNode(r, since, timeline) {
     el("summary", {}, el("span", { class: "line" }, r.line), r.note ? el("span", { class: "note" }, r.note) : null,
       el("small", {}, small.filter(Boolean).join(" · "))),
     timeline ? null : el("button", { type: "button", class: "link", onclick: () => choose({ run: r.run }) }, "Timeline of request " + r.said),
-    receipts ? el("a", { class: "link", href: "/sim/receipts/" + r.run, download: "" }, "Receipt of request " + r.said) : null,
+    receipts && r.run ? el("a", { class: "link", href: "/sim/receipts/" + r.run, download: "" }, "Receipt of request " + r.said) : null,
     el("pre", { tabindex: "0", "aria-label": "Record" }, JSON.stringify(raw, null, 2))));
 }
 
