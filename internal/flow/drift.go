@@ -68,7 +68,7 @@ func (g Grant) Compare(seen Presence, value string, live, leaving bool, now time
 		return ""
 	case g.State != GrantAbsent && g.Before == Absent:
 		return DriftLingering
-	case !g.Ended.IsZero():
+	case g.State == GrantAbsent && !g.Ended.IsZero():
 		return DriftBack
 	}
 	return DriftUnknown

@@ -52,7 +52,14 @@ func TestGrant_Ended(t *testing.T) {
 	if err != nil || !gone.Ended.Equal(t0) {
 		t.Errorf("removed: %+v, %v", gone, err)
 	}
-	if again, _, err := gone.Acquire(Holder{Run: "me"}, nil, myLease, t0); err != nil || !again.Ended.IsZero() {
+	again, _, err := gone.Acquire(Holder{Run: "me"}, nil, myLease, t0)
+	if err != nil || !again.Echoes(t0) || again.Echoes(t0.Add(trusted)) || again.Compare(Present, "", false, false, t0) == DriftBack {
+		t.Errorf("granted again: %+v, %v", again, err)
+	}
+	if again, err = again.Saw("mine", Absent, ""); err == nil {
+		again, err = again.Created("mine", t0)
+	}
+	if err != nil || !again.Ended.IsZero() || again.Echoes(t0) {
 		t.Errorf("granted again: %+v, %v", again, err)
 	}
 	removing.Before = Present

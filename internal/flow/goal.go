@@ -114,6 +114,13 @@ func (g Grant) Raised(now time.Time) bool {
 	return g.Exceeds() && g.Value == g.Top && now.Sub(g.Since) >= trusted
 }
 
+// Echoes tells whether what the target shows may be what was removed lately: targets
+// show things late, and not always in their order. Nothing that is there now need have
+// been there before us.
+func (g Grant) Echoes(now time.Time) bool {
+	return g.Before == "" && !g.Ended.IsZero() && now.Sub(g.Ended) < trusted
+}
+
 // Asks tells whether a grant has to ask the target for the goal, which shows a value
 // now. What was not there before is asked for even if it is shown: a removal under
 // way may not have taken it yet, or it comes of a grant whose answer was lost.

@@ -49,7 +49,7 @@ type Grant struct {
 	Output json.RawMessage `json:"output,omitempty"`
 	Lease  Lease           `json:"lease"`
 	// Ended is when the target was seen not to show it any more after a removal;
-	// zero while it is there, and where it was left alone.
+	// zero once it is there again, and where it was left alone.
 	Ended time.Time `json:"ended,omitzero"`
 	// Work is how far creating or removing has come.
 	Work Work `json:"work,omitzero"`
@@ -191,7 +191,7 @@ func (g Grant) Acquire(h Holder, order []string, lease Lease, now time.Time) (Gr
 	case GrantRemoving:
 		g.Work = g.Work.turned()
 	}
-	g.State, g.Lease, g.Stray, g.Ended = GrantCreating, lease, time.Time{}, time.Time{}
+	g.State, g.Lease, g.Stray = GrantCreating, lease, time.Time{}
 	g.retarget(was.Goal())
 	g.intend()
 	return g, DoCreate, nil
@@ -236,7 +236,7 @@ func (g Grant) Created(owner string, now time.Time) (Grant, error) {
 
 func (g *Grant) settle(now time.Time) {
 	goal := g.Goal()
-	g.State, g.Lease, g.Work = GrantPresent, Lease{}, Work{}
+	g.State, g.Lease, g.Work, g.Ended = GrantPresent, Lease{}, Work{}, time.Time{}
 	g.Value, g.Until, g.Since = goal.Value, goal.Until, now
 }
 
@@ -357,8 +357,11 @@ func (g Grant) Gone(owner string, now time.Time) (Grant, error) {
 		return g, nil
 	}
 	gone := Grant{Key: g.Key, Rev: g.Rev, Left: g.Left, Stray: g.Stray}
-	if g.Before == Absent {
+	switch g.Before {
+	case Absent:
 		gone.Ended = now
+	case "": // nothing was asked of the target, which may still show what was there before
+		gone.Ended = g.Ended
 	}
 	return gone, nil
 }

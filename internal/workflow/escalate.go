@@ -398,6 +398,9 @@ func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy
 			return result, err
 		}
 	}
+	if observes && seen.Presence != flow.Absent && g.Echoes(a.Clock.Now()) {
+		return result, a.pause(ctx, g.Key, lease, work, &waiting{text: "The target still shows what was removed before."})
+	}
 	if g.Before != flow.Absent {
 		before := strategy.Sight{Presence: flow.Absent} // a target that can't be read is taken to show nothing
 		if observes {
