@@ -157,6 +157,9 @@ var notAsked = regexp.MustCompile(strings.Join([]string{
 	`^TokensRole: dynamodb:PutItem .*: users#moved$`,                                                                           // a workspace that moved
 	`^RelayRole: .*: (token#\*|identity#\*|user#\*|users#moved|flows#filter|flows#settings|standing#round|refusal#\*|act#\*)$`, // what administrators seldom do
 	`^PublishRole: dynamodb:PutItem .*: flows#settings$`,                                                                       // settings that change
+	// Accounts that were looked up lately are known for ten minutes: time is real here.
+	`^(Approval|Services)Role: dynamodb:(Get|Put)Item .*: users#moved$`,
+	`^ApprovalRole: dynamodb:PutItem .* notice#\*$`,
 	`^SlackRole: .*: refusal#\*$`, // a decision of somebody who may not decide
 }, "|"))
 

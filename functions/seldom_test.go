@@ -181,6 +181,13 @@ func TestSeldom(t *testing.T) {
 	a.sees("bob", "[Revoke]")
 	a.must(a.slack.As("bob").Click(a.about("bob", seat), "Revoke"))
 	a.await("the end of access", func() bool { return slices.Contains(told(a.recordsOf(seat)), "deescalate") })
+	waits := deadline.Context(t)
+	for decided := (events.RunList{}); len(decided.Runs) == 0; { // it is listed a moment later
+		a.ask("GET", "/api/v1/runs?approver=bob@example.com", nil, bearer(token.Value), http.StatusOK, &decided)
+		if waits.Err() != nil {
+			t.Fatal("nothing is listed of what bob decided")
+		}
+	}
 	a.must(a.slack.Succeed("carol", "Cleo"))
 	a.must(a.slack.Succeed("bob", "Boris"))
 	for _, who := range []string{"U0CLEO", "U0BORIS"} { // whose the addresses were is remembered for a while
