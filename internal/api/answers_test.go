@@ -191,7 +191,6 @@ func successes() []success {
 			before: func(f *fixture) string {
 				former := alice.Actor
 				former.ID, former.Email = flow.UserID(org, "alice.former@example.com"), "alice.former@example.com"
-				id := f.lapsed(former)
 				latest, err := f.api.Flows.Latest(f.t.Context(), "prod-access")
 				if err != nil {
 					f.t.Fatal(err)
@@ -207,7 +206,7 @@ func successes() []success {
 				if err != nil {
 					f.t.Fatal(err)
 				}
-				id = r.ID
+				id := r.ID
 				f.change(id, func(flow.Run) flow.Input {
 					return flow.Receive{Action: flow.ActionRequest, Actor: former, Channel: flow.ChannelSlack, Submission: &sub}
 				})

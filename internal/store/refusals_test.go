@@ -32,7 +32,7 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 	clicks(500)
-	acts, told := noted.acts(t)
+	acts, _ := noted.acts(t)
 	if len(acts) != 1 || acts[0].Result != flow.ActRefused || acts[0].Count != 1 || acts[0].By != flow.ByPerson(alice()) || acts[0].About.ID != run.ID {
 		t.Fatalf("%+v", acts)
 	}
@@ -42,7 +42,8 @@ func TestRefusals(t *testing.T) {
 	}
 	clock = clock.Add(time.Hour)
 	clicks(1)
-	if acts, told = noted.acts(t); len(acts) != 1 || acts[0].ID != first || told[first] != 1 || acts[0].Count != 501 || !acts[0].At.Equal(start) || !acts[0].Last.Equal(clock) {
+	acts, told := noted.acts(t)
+	if len(acts) != 1 || acts[0].ID != first || told[first] != 1 || acts[0].Count != 501 || !acts[0].At.Equal(start) || !acts[0].Last.Equal(clock) {
 		t.Errorf("%+v", acts)
 	}
 	if len(noted.changes) != 2 {

@@ -192,8 +192,8 @@ resource "aws_iam_role" "connector" {
     Version = "2012-10-17"
     Statement = [
       {
-        Effect    = "Allow"
-        Action    = "sts:AssumeRole"
+        Effect = "Allow"
+        Action = "sts:AssumeRole"
         # The account, limited to the roles by their names: IAM refuses a principal that
         # is not there yet, and forgets one that is made anew.
         Principal = { AWS = "arn:${local.partition}:iam::${split(":", var.access_role_arn)[4]}:root" }
