@@ -30,7 +30,7 @@ func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 	var want Settings
 	fill(reflect.ValueOf(&want).Elem(), "Settings")
-	want.LogFormat = "json"
+	want.LogFormat, want.LogLevel = "json", "warn"
 	env := want.Env()
 	got, err := Read(func(name string) string { return env[name] })
 	if err != nil {
