@@ -84,6 +84,7 @@ func (t simulationTime) Move(ctx context.Context, by time.Duration) error {
 }
 
 // auditPanel feeds the simulation's page with records of several logs, as they arrive.
+// What arrived since the last look is in the order of its times, whichever log it is of.
 // It holds the newest ones only; the page counts all.
 type auditPanel struct {
 	logs []*tailed
@@ -126,21 +127,33 @@ const panelLength = 500
 func (p *auditPanel) Tail(ctx context.Context, after int) ([]slacksim.Record, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, log := range p.logs {
-		for {
-			records, place, err := log.tail(ctx, log.place)
+	var fresh []slacksim.Record
+	places, dropped := make([]string, len(p.logs)), 0
+	for i, log := range p.logs {
+		var arrived []slacksim.Record
+		for places[i] = log.place; ; {
+			records, place, err := log.tail(ctx, places[i])
 			if err != nil {
-				return nil, err
+				return nil, err // what was read of the others is read again
 			}
 			if len(records) == 0 {
 				break
 			}
-			p.newest, log.place = append(p.newest, records...), place
-			over := max(len(p.newest)-panelLength, 0)
-			p.newest = slices.Delete(p.newest, 0, over)
-			p.dropped += over
+			arrived, places[i] = append(arrived, records...), place
+			over := max(len(arrived)-panelLength, 0)
+			arrived = slices.Delete(arrived, 0, over)
+			dropped += over
 		}
+		fresh = append(fresh, arrived...)
 	}
+	for i, log := range p.logs {
+		log.place = places[i]
+	}
+	slices.SortStableFunc(fresh, func(a, b slacksim.Record) int { return a.At.Compare(b.At) })
+	p.newest = append(p.newest, fresh...)
+	over := max(len(p.newest)-panelLength, 0)
+	p.newest = slices.Delete(p.newest, 0, over)
+	p.dropped += over + dropped
 	skip := min(max(after-p.dropped, 0), len(p.newest))
 	return slices.Clone(p.newest[skip:]), nil
 }
