@@ -20,7 +20,9 @@
 // (c2sp.org/signed-note), and of the checkpoint and the time (cosignature/v1 of
 // c2sp.org/tlog-cosignature), so that a checkpoint says when it was true.
 //
-// [Writer] appends, [Prove] makes receipts, and [Verification] checks everything.
+// [Writer] appends, [Prover] makes receipts, and [Verification] checks everything.
+// [Reader] gives the records in order from an index on, with their ids, revisions and
+// bytes: whoever hands records on to somewhere reads by it, and keeps the index.
 // The package does no input or output of its own: what is stored goes through
 // [Files] and [store.Log], and is verified from an [io/fs.FS].
 package transparency
