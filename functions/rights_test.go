@@ -159,7 +159,7 @@ var notAsked = regexp.MustCompile(strings.Join([]string{
 	`^PublishRole: dynamodb:PutItem .*: flows#settings$`,                                                                       // settings that change
 	// Accounts that were looked up lately are known for ten minutes: time is real here.
 	`^(Approval|Services)Role: dynamodb:(Get|Put)Item .*: users#moved$`,
-	`^ApprovalRole: dynamodb:PutItem .* notice#\*$`,
+	`^(Approval|Services)Role: dynamodb:PutItem .* notice#\*$`,
 	`^SlackRole: .*: refusal#\*$`, // a decision of somebody who may not decide
 }, "|"))
 
