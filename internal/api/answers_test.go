@@ -120,6 +120,24 @@ func successes() []success {
 			},
 		},
 		{
+			name: "cancel of access that can't be granted", method: "POST", path: "/runs/{run}/cancel",
+			before: func(f *fixture) string {
+				id := f.open()
+				f.receive(id, flow.ActionApprove, bob.Actor)
+				f.decide(id)
+				f.change(id, func(flow.Run) flow.Input {
+					return flow.Fail{Step: flow.EventEscalate, Reason: flow.Failure{Code: flow.CodeStrategy, Message: "no such role"}}
+				})
+				return id
+			},
+			check: func(t *testing.T, f *fixture, runID string, answer map[string]any) {
+				f.decide(runID)
+				if run := f.run(runID); run.Status != flow.Cancelled || run.Events[len(run.Events)-1].ID != answer["event_id"] {
+					t.Errorf("answered %v, the run is %s", answer, run.Status)
+				}
+			},
+		},
+		{
 			name: "cancel of what its requester has cancelled", method: "POST", path: "/runs/{run}/cancel", body: `{}`, before: (*fixture).cancelled,
 			check: func(t *testing.T, f *fixture, runID string, answer map[string]any) {
 				run := f.run(runID)

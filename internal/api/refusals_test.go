@@ -288,6 +288,7 @@ func refusals() []refusal {
 			id := f.later()
 			f.pass(2 * time.Hour)
 			f.change(id, func(flow.Run) flow.Input { return flow.Begin{} })
+			f.intend(id)
 			return id
 		}, 409, flow.CodeDecided),
 		withdraw("a token for other flows", "", as((*fixture).open, store.Token{Flows: []string{"run-report"}}), 403, flow.CodeForbidden),

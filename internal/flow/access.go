@@ -114,7 +114,12 @@ func (r *Run) MayEnd(who Actor) error {
 	return Errorf(CodeForbidden, "only the requester, the approver and admins can end this access")
 }
 
-// Intend writes down what is about to be granted, before the target is touched.
+// NotBegun tells whether access is approved and nothing of it is intended, so that
+// nothing can be at its target.
+func (r *Run) NotBegun() bool { return r.Status == Approved && !r.ApprovalOnly && r.Access == nil }
+
+// Intend writes down what is about to be granted, before the target is touched. What
+// starts later, or somebody is about to cancel, is not begun.
 type Intend struct {
 	Strategy     Strategy
 	Target       Target
@@ -129,6 +134,9 @@ func (in Intend) apply(r *Run, now time.Time) error {
 	}
 	if r.Access != nil {
 		return ErrUnchanged
+	}
+	if r.cancelling() || r.AwaitsStart() {
+		return stale
 	}
 	if len(in.Entitlements) == 0 {
 		return Errorf(CodeStrategy, "target %q means nothing to grant", in.Target.Name)
@@ -154,6 +162,11 @@ func (in Intend) apply(r *Run, now time.Time) error {
 		r.Access.End = now.Add(GrantWindow + d)
 	}
 	return nil
+}
+
+// cancelling tells whether a cancellation is still to be taken.
+func (r *Run) cancelling() bool {
+	return slices.ContainsFunc(r.Signals, func(s Signal) bool { return s.Action == ActionCancel })
 }
 
 // PutOff notes that granting waits for another run, which is changing an

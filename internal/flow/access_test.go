@@ -53,6 +53,17 @@ func TestRun_MayEnd(t *testing.T) {
 			t.Errorf("MayCancel(%s) = %v", c.who.Display(), err)
 		}
 	}
+	for _, name := range []string{"approved", "emergency"} { // nothing has begun
+		r := situations()[name].run
+		for who, may := range map[*Actor]bool{&requester: true, &approver: true, &admin: true, &outsider: false, &System: false} {
+			if err := r.MayCancel(*who, false); (err == nil) != may || err != nil && CodeOf(err) != CodeForbidden {
+				t.Errorf("%s: MayCancel(%s) = %v", name, who.Display(), err)
+			}
+		}
+		if r.MayCancel(approver, true) == nil {
+			t.Errorf("%s: a guest may cancel it", name)
+		}
+	}
 	undecided := situations()["requested"].run
 	if err := undecided.MayEnd(approver); CodeOf(err) != CodeForbidden {
 		t.Errorf("somebody who has approved nothing may end: %v", err)

@@ -77,6 +77,7 @@ func situations() map[string]situation {
 		"approved, in doubt":        {must(approved, t0, Doubt{}), soon},
 		"approved, failed":          {must(approved, t0, failing(EventEscalate, CodeUnavailable, "the target did not answer")), soon},
 		"approved, failed for good": {must(approved, t0, failing(EventEscalate, CodeIdentity, "no such user")), soon},
+		"approved, being cancelled": {must(approved, t0, click(ActionCancel, approver)), soon},
 		"granting":                  {granting, soon},
 		"granting, waiting":         {must(granting, soon, LookAgain{Step: EventEscalate, Text: "it works on it"}), soon},
 		"granting, over":            {granting, t0.Add(hour + GrantWindow)},
@@ -832,7 +833,7 @@ approved                  | start                       | ! Run:ILLEGAL_MOVE
 approved                  | receive request             | unchanged
 approved                  | receive approve             | ! Run:ALREADY_DECIDED
 approved                  | receive deny                | ! Run:ALREADY_DECIDED
-approved                  | receive cancel              | ! Run:ALREADY_DECIDED
+approved                  | receive cancel              | approved | - | cancel | +1m0s | -
 approved                  | receive timeout             | ! Run:STALE
 approved                  | receive undeliverable       | ! Run:STALE
 approved                  | receive deescalate          | ! DeescalateAPI:INVALID_RUN
@@ -843,7 +844,7 @@ approved                  | lapse                       | ! Run:ILLEGAL_MOVE
 approved                  | refuse                      | approved | approve/in_progress | - | +1m0s | -
 approved                  | decide approve              | ! Run:ALREADY_DECIDED
 approved                  | decide deny                 | ! Run:ALREADY_DECIDED
-approved                  | decide cancel               | ! Run:ALREADY_DECIDED
+approved                  | decide cancel               | cancelled | cancel | - | - | -
 approved                  | after                       | approved | ~approve | - | +1m0s | -
 approved                  | forward timeout             | ! Run:STALE
 approved                  | forward undeliverable       | ! Run:STALE
@@ -1713,7 +1714,18 @@ prompted                  | receive request in an emergency by api | ! Auth:FORB
 prompted                  | receive request in an emergency for another | ! Auth:FORBIDDEN
 emergency                 | intend                      | approved | - | - | +1m0s | -
 emergency                 | receive approve             | ! Run:ALREADY_DECIDED
-emergency                 | receive cancel              | ! Run:ALREADY_DECIDED
+emergency                 | receive cancel              | approved | - | cancel | +1m0s | -
+emergency                 | decide cancel               | cancelled | cancel | - | - | -
+approved, failed for good | receive cancel by approver  | approved | - | cancel | +1m0s | -
+approved, failed for good | decide cancel               | cancelled | cancel | - | - | -
+approved, in doubt        | receive cancel              | approved | - | cancel | +1m0s | -
+approved, sick            | decide cancel               | cancelled | cancel | - | - | -
+approved, being cancelled | intend                      | ! Run:STALE
+approved, being cancelled | fail escalate               | approved | escalate/in_progress | cancel | +1m0s | -
+approved, being cancelled | receive cancel by approver  | unchanged
+granting                  | receive cancel              | ! Run:ALREADY_DECIDED
+granting                  | decide cancel               | ! Run:ALREADY_DECIDED
+approval-only             | receive cancel              | ! Run:ALREADY_DECIDED
 emergency                 | receive review              | ! Run:ILLEGAL_MOVE
 emergency                 | reviewed                    | ! Run:ILLEGAL_MOVE
 emergency, over           | receive review              | deescalated | - | review | +1m0s | -
@@ -1724,6 +1736,7 @@ emergency, reviewed       | receive review              | ! Run:ALREADY_DECIDED
 emergency, reviewed       | reviewed                    | ! Run:ALREADY_DECIDED
 later                     | later                       | approved | - | - | +50m0s | -
 later                     | begin                       | ! Run:ILLEGAL_MOVE
+later                     | intend                      | ! Run:STALE
 later                     | receive cancel              | approved | - | cancel | +1m0s | -
 later                     | receive cancel by approver  | approved | - | cancel | +1m0s | -
 later                     | decide cancel               | cancelled | cancel | - | - | -
@@ -1737,7 +1750,7 @@ later, due                | receive cancel              | approved | - | cancel 
 later, being called off   | begin                       | ! Run:STALE
 later, started            | begin                       | unchanged
 later, started            | later                       | ! Run:STALE
-later, started            | receive cancel              | ! Run:ALREADY_DECIDED
+later, started            | receive cancel              | approved | - | cancel | +1m0s | -
 later, started            | vouch                       | approved | - | - | +1m0s | -
 later, started            | withhold                    | denied | escalate/in_progress deny | - | +1m0s | -
 emergency, submitted      | route, broken               | approved | request approve | - | +1m0s | -

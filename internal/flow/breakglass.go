@@ -236,7 +236,11 @@ func (r *Run) EmergencyTitle() string {
 // Blocks is the error of somebody who wants to break the glass while the run keeps
 // them from it: it says what is missing, and whose it is.
 func (r *Run) Blocks() error {
-	if !r.AwaitsReview() {
+	switch {
+	case r.AwaitsReview():
+	case r.cancellable():
+		return Errorf(CodeGlassBroken, "one emergency at a time: your access to %s could not be granted yet; call it off by Cancel request on its message first, or ask in the usual way", r.emergency())
+	default:
 		return Errorf(CodeGlassBroken, "one emergency at a time: your access to %s was granted without approval, and has not ended yet; ask in the usual way, or end it first", r.emergency())
 	}
 	reviewers := r.Deciders

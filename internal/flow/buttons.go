@@ -45,8 +45,8 @@ var buttons = []struct {
 	{ButtonChange, SideDeciders, (*Run).changeable, func(r *Run, who Actor, guest bool) error { return r.MayDecide(who, guest, ActionApprove) }},
 	{ButtonDeny, SideDeciders, (*Run).asks, func(r *Run, who Actor, guest bool) error { return r.MayDecide(who, guest, ActionDeny) }},
 	{ButtonCancel, SideRequester, (*Run).asks, (*Run).MayCancel},
-	{ButtonCancel, SideDeciders | SideRequester, (*Run).AwaitsStart, (*Run).MayCancel},
 	{ButtonRetry, SideDeciders | SideRequester | SideAdmins, (*Run).retriable, (*Run).mayRetry},
+	{ButtonCancel, SideDeciders | SideRequester, (*Run).cancellable, (*Run).MayCancel},
 	{ButtonExtend, SideDeciders, (*Run).asksForMore, func(r *Run, who Actor, guest bool) error { return r.MayDecideExtension(who, guest, ActionExtend) }},
 	{ButtonExtendDeny, SideDeciders, (*Run).asksForMore, func(r *Run, who Actor, guest bool) error { return r.MayDecideExtension(who, guest, ActionExtendDeny) }},
 	{ButtonMore, SideDeciders | SideRequester, (*Run).extendable, (*Run).mayExtend},
@@ -131,8 +131,16 @@ func (r *Run) partly() bool {
 // givable tells whether there is a grant that does not come about, and that people
 // may give up: it is tried again, it waits, or it has failed for good.
 func (r *Run) givable() bool {
-	trouble := r.Error != nil || r.WaitsForTarget(EventEscalate) != nil || r.PutOff(EventEscalate)
-	return r.Form.AllowRevoke && r.Status == Approved && r.Access.Live() && !r.removing() && !r.partly() && trouble
+	return r.Form.AllowRevoke && r.Status == Approved && r.Access.Live() && !r.removing() && !r.partly() && r.held()
+}
+
+// cancellable tells whether people may call access off that is approved and does not
+// begin: it starts later, or something is in its way before anything is intended.
+func (r *Run) cancellable() bool { return r.NotBegun() && (r.AwaitsStart() || r.held()) }
+
+// held tells whether the grant is tried again, waits, or has failed for good.
+func (r *Run) held() bool {
+	return r.Error != nil || r.WaitsForTarget(EventEscalate) != nil || r.PutOff(EventEscalate)
 }
 
 func (r *Run) mayEnd(who Actor, guest bool) error {

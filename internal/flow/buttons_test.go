@@ -63,6 +63,9 @@ func TestButtons(t *testing.T) {
 	retried := must(intended, t0, Fail{Step: EventEscalate, Reason: failure})
 	stuck := must(intended, t0, Fail{Step: EventEscalate, Reason: FailureOf(Errorf(CodeStrategy, "no"))})
 	live := must(intended, t0, Escalate{})
+	hopeless := must(approved, t0, Fail{Step: EventEscalate, Reason: FailureOf(Errorf(CodeIdentity, "no such user"))})
+	inLine := must(approved, t0, LookAgain{Step: EventEscalate, Text: "number 3 in line"})
+	emergency := must(situations()["emergency"].run, t0, Fail{Step: EventEscalate, Reason: FailureOf(Errorf(CodeIdentity, "no such user"))})
 	ending := must(live, t0, click(ActionDeescalate, requester))
 	removal := must(ending, t0, Claim{Owner: "worker", Until: t0.Add(time.Minute)}, Fail{Step: EventDeescalate, Reason: failure})
 	missing := must(live, t0, Miss{})
@@ -79,6 +82,10 @@ func TestButtons(t *testing.T) {
 		"requested": {
 			asked, []Button{ButtonApprove, ButtonDeny}, []Button{ButtonCancel}, []Button{ButtonApprove, ButtonDeny}, []Button{ButtonCancel},
 		},
+		"approved":         {approved, nil, nil, []Button{}, []Button{}},
+		"in line":          {inLine, []Button{ButtonCancel}, []Button{ButtonCancel}, []Button{ButtonCancel}, []Button{ButtonCancel}},
+		"never to begin":   {hopeless, []Button{ButtonRetry, ButtonCancel}, []Button{ButtonRetry, ButtonCancel}, []Button{ButtonRetry, ButtonCancel}, []Button{ButtonRetry, ButtonCancel}},
+		"stuck emergency":  {emergency, []Button{ButtonRetry, ButtonCancel}, []Button{ButtonRetry, ButtonCancel}, []Button{ButtonCancel}, []Button{ButtonRetry, ButtonCancel}},
 		"being granted":    {intended, nil, nil, nil, nil},
 		"granting retried": {retried, []Button{ButtonGiveUp}, []Button{ButtonGiveUp}, []Button{ButtonGiveUp}, []Button{ButtonGiveUp}},
 		"granting failed":  {stuck, []Button{ButtonRetry, ButtonGiveUp}, []Button{ButtonRetry, ButtonGiveUp}, []Button{ButtonRetry, ButtonGiveUp}, []Button{ButtonRetry, ButtonGiveUp}},

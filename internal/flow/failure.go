@@ -60,6 +60,9 @@ func (in Fail) apply(r *Run, now time.Time) error {
 		if r.Turn = nil; r.Access != nil {
 			r.Access.BusyUntil, r.Access.LookAt, r.Access.Waiting = time.Time{}, time.Time{}, nil
 		}
+		if in.Wait > 0 || in.Sick {
+			r.Execution.Active, r.Execution.Token = false, "" // it would not wait that long, and ends here
+		}
 		if f.Retryable && f.Attempts < MaxGrantAttempts {
 			f.RetryAt = now.Add(max(in.Wait, backOff(f.Attempts, 2*time.Second, time.Minute)))
 		} else if done, err := r.giveUp(f, in.Hooks, now); done {

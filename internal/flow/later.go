@@ -63,7 +63,7 @@ func (f *Flow) StartsAhead() bool { return f.startsAhead() > 0 }
 
 // AwaitsStart tells whether the run is approved, and its access is to start later.
 func (r *Run) AwaitsStart() bool {
-	return r.Status == Approved && !r.ApprovalOnly && r.Access == nil && !r.StartAt.IsZero() && r.Started.IsZero()
+	return r.NotBegun() && !r.StartAt.IsZero() && r.Started.IsZero()
 }
 
 // approved makes the run one that is approved: its access starts now, or later.

@@ -534,7 +534,7 @@ func check(t *rapid.T, before, after Run, in Input, now time.Time) {
 		switch e.Name {
 		case EventApprove, EventDeny, EventCancel, EventRequestExpire:
 			withheld := decisions == 1 && e.Name == EventDeny && e.Actor.Kind == KindSystem && after.Status == Denied && after.Access == nil
-			calledOff := decisions == 1 && e.Name == EventCancel && !after.StartAt.IsZero() && after.Access == nil
+			calledOff := decisions == 1 && e.Name == EventCancel && after.Access == nil
 			if decisions++; decisions > 1 && !withheld && !calledOff {
 				fail("a second decision: %s", e.ID)
 			}
@@ -601,6 +601,7 @@ func check(t *rapid.T, before, after Run, in Input, now time.Time) {
 	checkParts(fail, before, after, now)
 	checkDue(fail, after, now)
 	checkRemovable(fail, after, now)
+	checkEnds(fail, after, now)
 	if x := after.Execution; x.Token != "" && !x.Active || Next(after) == StepDone && x.Active {
 		fail("execution %+v, next step %s", x, Next(after))
 	}
@@ -720,6 +721,26 @@ func checkRemovable(fail func(string, ...any), r Run, now time.Time) {
 	if err != nil || gone.Status != Deescalated || gone.Access.Live() {
 		fail("live access can't be taken away when it is due: %v", err)
 	}
+}
+
+// checkEnds: every run ends by itself, or its requester can end it, whatever has failed.
+// An emergency that keeps its requester from the next can be ended, or reviewed.
+func checkEnds(fail func(string, ...any), r Run, now time.Time) {
+	if r.AwaitsReview() {
+		if _, err := Apply(r, click(ActionReview, approver), now); err != nil && !errors.Is(err, ErrUnchanged) {
+			fail("nobody can review it: %v", err)
+		}
+		return
+	}
+	if _, ends := r.EndDue(); r.Final() || ends || !r.Deadline().IsZero() {
+		return
+	}
+	for _, a := range []Action{ActionCancel, ActionDeescalate} {
+		if _, err := Apply(r, click(a, requester), now); err == nil || errors.Is(err, ErrUnchanged) {
+			return
+		}
+	}
+	fail("it is %s, and nobody can end it", r.Status)
 }
 
 // checkExtension: the end moves by what was decided, as often and as far as the flow

@@ -184,13 +184,13 @@ func (r *Run) MaySee(who Actor, guest bool) error {
 }
 
 // MayCancel returns nil if the actor may withdraw the request, and an error of
-// CodeForbidden if not. Access that starts later is cancelled by those who may
-// decide the request, too, until it does.
+// CodeForbidden if not. Approved access of which nothing has begun is cancelled by
+// those who may decide the request, too.
 func (r *Run) MayCancel(who Actor, guest bool) error {
 	if r.Requester.Is(who) || r.Asker != nil && r.Asker.Is(who) {
 		return nil
 	}
-	if r.AwaitsStart() {
+	if r.NotBegun() {
 		if r.MayDecide(who, guest, ActionCancel) == nil {
 			return nil
 		}
@@ -393,7 +393,7 @@ func (in Decide) apply(r *Run, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if r.Status != Requested && !(s.Action == ActionCancel && r.AwaitsStart()) {
+	if r.Status != Requested && !(s.Action == ActionCancel && r.NotBegun()) {
 		return r.notOpen()
 	}
 	if now, err := r.AskedFor(); err != nil || s.About != "" && s.About != now && s.Action != ActionCancel {
@@ -434,7 +434,7 @@ func (in Decide) apply(r *Run, now time.Time) error {
 	case ActionDeny:
 		r.Status = Denied
 	case ActionCancel:
-		r.Status, r.Coming = Cancelled, nil
+		r.Status, r.Coming, r.Turn, r.Postponed = Cancelled, nil, nil, nil
 	default:
 		return Errorf(CodeIllegal, "%q is not a decision", s.Action)
 	}

@@ -146,6 +146,9 @@ func (in Postpone) apply(r *Run, now time.Time) error {
 		return Errorf(CodeIllegal, "%q is not a step that can be put off", in.Step)
 	}
 	r.postpone(in.Step, now)
+	if in.Step == EventEscalate {
+		r.Execution.Active, r.Execution.Token = false, "" // it ends here
+	}
 	return nil
 }
 

@@ -575,14 +575,7 @@ func (c *card) approvers() string {
 
 // whatNext says what an open request waits for.
 func (c *card) whatNext(line func(string, ...any)) {
-	for _, s := range c.Signals {
-		switch s.Action {
-		case flow.ActionApprove, flow.ActionDeny, flow.ActionCancel:
-			line("⏳ %s by %s is being processed.", map[flow.Action]string{
-				flow.ActionApprove: "The approval", flow.ActionDeny: "The denial", flow.ActionCancel: "The withdrawal",
-			}[s.Action], mention(s.Actor))
-		}
-	}
+	c.processed(line)
 	if c.Tier >= len(c.Tiers) {
 		return
 	}
@@ -605,8 +598,21 @@ func (c *card) whatNext(line func(string, ...any)) {
 	}
 }
 
+// processed names the decisions that have come and are still to be taken.
+func (c *card) processed(line func(string, ...any)) {
+	for _, s := range c.Signals {
+		switch s.Action {
+		case flow.ActionApprove, flow.ActionDeny, flow.ActionCancel:
+			line("⏳ %s by %s is being processed.", map[flow.Action]string{
+				flow.ActionApprove: "The approval", flow.ActionDeny: "The denial", flow.ActionCancel: "The withdrawal",
+			}[s.Action], mention(s.Actor))
+		}
+	}
+}
+
 // granting says how far the grant after the approval is.
 func (c *card) granting(line func(string, ...any)) {
+	c.processed(line)
 	switch {
 	case c.ending(line):
 	case c.AwaitsStart():
@@ -707,6 +713,12 @@ func (c *card) howEnded(e flow.Event) string {
 func (c *card) givenUp(e flow.Event) bool {
 	_, granted := c.Last(flow.EventEscalate)
 	return e.Name == flow.EventDeescalate && e.State == flow.StateCompleted && !granted && e.Fields[flow.KeyDeescalateType] == flow.Manual
+}
+
+// wasApproved tells whether the request was approved before it came to its end.
+func (c *card) wasApproved() bool {
+	_, approved := c.Last(flow.EventApprove)
+	return approved
 }
 
 // gaveUp says who did not wait for access any longer.

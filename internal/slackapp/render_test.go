@@ -223,6 +223,9 @@ func TestRender(t *testing.T) {
 	hopeless := flow.Failure{Code: flow.CodeStrategy, Message: "no such role <!here>"}
 	stories := map[string]*story{
 		"emergency":          emergency(t),
+		"emergency-stuck":    emergency(t).do(flow.Fail{Step: flow.EventEscalate, Reason: hopeless}),
+		"emergency-off":      emergency(t).do(flow.Fail{Step: flow.EventEscalate, Reason: hopeless}).click(flow.ActionCancel, b, "").decide(),
+		"granting-cancelled": approved(t).do(flow.Fail{Step: flow.EventEscalate, Reason: hopeless}).click(flow.ActionCancel, person(alice, "Alice"), ""),
 		"emergency-live":     taken(t),
 		"emergency-ended":    taken(t).end(flow.Deescalate{}),
 		"emergency-reviewed": reviewed,
@@ -421,8 +424,8 @@ func TestButtons(t *testing.T) {
 	}{
 		"Requested":      {request(t), "approve deny", "cancel"},
 		"Approved":       {approved(), "", ""},
-		"GrantRetried":   {approved().do(flow.Fail{Step: flow.EventEscalate, Reason: flow.Failure{Code: flow.CodeUnavailable, Retryable: true}}), "", ""},
-		"GrantFailed":    {approved().do(flow.Fail{Step: flow.EventEscalate, Reason: flow.Failure{Code: flow.CodeStrategy}}), "retry", "retry"},
+		"GrantRetried":   {approved().do(flow.Fail{Step: flow.EventEscalate, Reason: flow.Failure{Code: flow.CodeUnavailable, Retryable: true}}), "cancel", "cancel"},
+		"GrantFailed":    {approved().do(flow.Fail{Step: flow.EventEscalate, Reason: flow.Failure{Code: flow.CodeStrategy}}), "retry cancel", "retry cancel"},
 		"StuckHalfway":   {approved().intend().do(flow.Fail{Step: flow.EventEscalate, Reason: flow.Failure{Code: flow.CodeStrategy}}), "retry give_up", "retry give_up"},
 		"Live":           {approved().intend().do(flow.Escalate{}), "deescalate", "deescalate"},
 		"LiveNoRevoke":   {noRevoke(), "", ""},

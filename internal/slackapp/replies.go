@@ -207,7 +207,7 @@ func (c *card) outcome(e flow.Event) string {
 		text = "⌛ Your request for " + what + " *expired*: nobody decided in time. You may ask again."
 	case e.Name == flow.EventReview:
 		text = "👀 " + mention(e.Actor) + " *reviewed* your access to " + what + ", which you had without approval."
-	case e.Name == flow.EventCancel && !c.StartAt.IsZero() && !e.Actor.Is(c.Requester):
+	case e.Name == flow.EventCancel && c.wasApproved() && !e.Actor.Is(c.Requester):
 		text = "↩️ " + mention(e.Actor) + " *cancelled* your access to " + what + ", before it began."
 	case e.Name == flow.EventCancel:
 		text = "↩️ Your request for " + what + " was withdrawn."

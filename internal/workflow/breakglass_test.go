@@ -101,6 +101,64 @@ func TestBreakGlass(t *testing.T) {
 	}
 }
 
+// hopeless has every grant fail for good before anything is intended, while what it
+// gives is true.
+func (w *world) hopeless() *bool {
+	wrong := true
+	w.bound = func(flow.Strategy, flow.Target) error {
+		if wrong {
+			return flow.Errorf(flow.CodeStrategy, "the account is no account any more")
+		}
+		return nil
+	}
+	w.access.Bound = w.bound
+	return &wrong
+}
+
+// TestBreakGlass_stuck: an emergency that can't be granted, before anything is intended
+// for it, can be called off by the requester and by whoever may decide the request; then
+// there may be another one. Nothing is granted any more, whoever is late.
+func TestBreakGlass_stuck(t *testing.T) {
+	t.Parallel()
+	for name, who := range map[string]store.User{"requester": asker, "approver": first, "admin": admin} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, breaksGlass)
+			wrong := w.hopeless()
+			w.extra = inEmergency
+			id := w.ask(asker, "a")
+			r := w.want(id, flow.Approved)
+			if !r.Stuck() || r.Access != nil {
+				t.Fatalf("it is not stuck: %+v", r.Error)
+			}
+			w.pass(time.Hour)
+			if err := w.mayBreakGlass(asker); flow.CodeOf(err) != flow.CodeGlassBroken || !strings.Contains(err.Error(), "call it off") {
+				t.Errorf("another emergency: %v", err)
+			}
+			if err := w.press(id, flow.ActionCancel, guest); flow.CodeOf(err) != flow.CodeForbidden {
+				t.Errorf("called off by a guest: %v", err)
+			}
+			w.click(id, flow.ActionCancel, who)
+			w.want(id, flow.Cancelled)
+			w.wantHistory(id, "prompt request approve escalate!"+string(flow.CodeStrategy)+" cancel")
+			*wrong = false
+			if _, err := w.access.Escalate(t.Context(), id); err != nil {
+				t.Error(err)
+			}
+			w.pass(time.Hour)
+			if w.target.calls["grant"] > 0 || w.schedule.armed(id) || !w.run(id).Due.IsZero() {
+				t.Errorf("%d calls, schedule %t, due %s", w.target.calls["grant"], w.schedule.armed(id), w.run(id).Due)
+			}
+			w.wantPresent()
+			if err := w.mayBreakGlass(asker); err != nil {
+				t.Errorf("called off, another emergency: %v", err)
+			}
+			w.ask(asker, "b")
+			w.wantPresent(askerHas)
+		})
+	}
+}
+
 // TestBreakGlass_others: who is not named has nothing in an emergency, nor has anybody
 // while the directory does not say who they are.
 func TestBreakGlass_others(t *testing.T) {

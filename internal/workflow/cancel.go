@@ -8,7 +8,7 @@ import (
 )
 
 // CancelByAPI withdraws a request by a token, as the Cancel button does: one that is open,
-// and access that was approved and has yet to start. A token may do so where it may ask
+// and access that was approved and of which nothing has begun. A token may do so where it may ask
 // for the same. It returns the run and the id of the cancel event, which is the earlier
 // one if the request is cancelled already. The error has flow.CodeDecided if it comes too
 // late, and flow.CodeIllegal if the request is not open yet.

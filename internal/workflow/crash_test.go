@@ -212,6 +212,48 @@ func crashAt(t *testing.T, n int, after bool, path, story string) bool {
 	return w.restarts > 0
 }
 
+// TestCrash_stuck is TestCrash of an emergency that can't be granted, and is called off:
+// nothing is granted by it, and its requester may have another one.
+func TestCrash_stuck(t *testing.T) {
+	t.Parallel()
+	for _, after := range []bool{false, true} {
+		t.Run(fmt.Sprintf("after=%t", after), func(t *testing.T) {
+			t.Parallel()
+			for n := 0; stuckAt(t, n, after); n++ {
+				if t.Failed() {
+					return
+				}
+			}
+		})
+	}
+}
+
+// stuckAt tells that story with a crash; false if it ended without one.
+func stuckAt(t *testing.T, n int, after bool) bool {
+	t.Helper()
+	w := newWorld(t, breaksGlass)
+	wrong := w.hopeless()
+	w.extra = inEmergency
+	w.process.left, w.process.after = n, after
+	const foundOut = 6*time.Minute + 30*time.Second
+	id := w.ask(asker, "a")
+	w.pass(foundOut)
+	w.click(id, flow.ActionCancel, first)
+	w.pass(foundOut)
+	*wrong = false
+	w.want(id, flow.Cancelled)
+	w.wantHistory(id, "prompt request approve escalate!Strategy:FAILED cancel")
+	w.pass(time.Hour)
+	if r := w.run(id); r.Access != nil || w.target.calls["grant"] > 0 || w.schedule.armed(id) || !r.Due.IsZero() {
+		t.Errorf("crash %d: access %+v, %d calls, schedule %t, due %s", n, r.Access, w.target.calls["grant"], w.schedule.armed(id), r.Due)
+	}
+	if err := w.mayBreakGlass(asker); err != nil {
+		t.Errorf("crash %d: called off, another emergency: %v", n, err)
+	}
+	w.wantPresent()
+	return w.restarts > 0
+}
+
 // extended has the access of a run extended, whatever the crash takes away; what was
 // its end passes by.
 func (w *world) extended(t *testing.T, n int, id string) flow.Run {

@@ -59,7 +59,7 @@ func (a *Access) Escalate(ctx context.Context, id string) (flow.Step, error) {
 	case errors.Is(err, errSick):
 		return a.postponeGrant(ctx, id, f.Hooks())
 	case flow.CodeOf(err) == flow.CodeStale:
-		return flow.StepDone, nil // ended meanwhile
+		return a.elsewhere(ctx, id)
 	case !begun:
 		if w, ok := waits(a.turnOf(err)); ok { // the directory that says who the requester is has a line, too
 			next, _, err := a.note(ctx, id, w, notDone(flow.EventEscalate, w))
@@ -85,7 +85,8 @@ func (a *Access) note(ctx context.Context, id string, cause error, in flow.Input
 	r, err := a.Runs.Change(ctx, id, a.Clock.Now, func(flow.Run) (flow.Input, error) { return in, nil })
 	switch {
 	case flow.CodeOf(err) == flow.CodeStale:
-		return flow.StepDone, flow.Run{}, nil // ended meanwhile
+		next, err := a.elsewhere(ctx, id)
+		return next, flow.Run{}, err
 	case err != nil:
 		return "", flow.Run{}, again(err)
 	}
@@ -94,6 +95,19 @@ func (a *Access) note(ctx context.Context, id string, cause error, in flow.Input
 	}
 	next, err := a.goOn(ctx, r, cause)
 	return next, r, err
+}
+
+// elsewhere says how a run goes on that has left the step meanwhile: it has ended, or
+// somebody is about to cancel it.
+func (a *Access) elsewhere(ctx context.Context, id string) (flow.Step, error) {
+	r, err := a.Runs.Get(ctx, id)
+	if err != nil {
+		return "", again(err)
+	}
+	if next := flow.Next(r); next != flow.StepEscalate {
+		return next, nil
+	}
+	return flow.StepDone, nil
 }
 
 // goOn says how the run goes on after an attempt at granting.
@@ -106,7 +120,7 @@ func (a *Access) goOn(ctx context.Context, r flow.Run, cause error) (flow.Step, 
 		// later begins the step anew.
 		a.lookLater(ctx, r, flow.EventEscalate)
 		return flow.StepDone, nil
-	case flow.AskedToWait(cause) > 0 || flow.IsAtSick(cause):
+	case flow.Next(r) == flow.StepEscalate && (flow.AskedToWait(cause) > 0 || flow.IsAtSick(cause)):
 		return flow.StepDone, nil // the execution would not wait that long: another one is started then
 	case flow.Next(r) == flow.StepEscalate:
 		// It failed, or another run is changing the entitlement: the execution tries

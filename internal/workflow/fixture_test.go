@@ -61,8 +61,9 @@ type world struct {
 	handlers  *handlers
 	slack     *slackFake
 	target    *target
-	vendor    *vendor // in place of the target, where there is one
-	system    *system // the same, on the fake of a real one
+	bound     workflow.CheckBound // of whoever grants; nil: there is nothing to check
+	vendor    *vendor             // in place of the target, where there is one
+	system    *system             // the same, on the fake of a real one
 	schedule  *schedule
 	health    *workflow.Health
 	log       *strings.Builder
@@ -205,7 +206,7 @@ func (w *world) boot() {
 	w.access = workflow.Access{
 		Runs: w.runs, Grants: w.grants, Sick: store.Sick{Store: s}, Flows: w.flows, Users: store.Users{Store: s},
 		Open: open, Rights: rightsOf, TargetType: w.targetType, Handlers: w.handlers, Schedule: w.schedule, Remover: w, Looks: w, Clock: w.clock, Log: log,
-		CallTimeout: 30 * time.Second,
+		CallTimeout: 30 * time.Second, Bound: w.bound,
 	}
 	w.drive = workflow.Drive{Runs: w.runs, Runner: w, Remover: w, Now: now}
 	w.sweep = workflow.Sweep{Runs: w.runs, Drive: w.drive, Now: now, Log: log}

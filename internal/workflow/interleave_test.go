@@ -140,6 +140,15 @@ func TestInterleaved(t *testing.T) {
 			}
 			return escalate(w, x), end, nil, nil
 		},
+		"GrantAndItsCancellation": func(w *world) (a, b func(context.Context), live, over []string) {
+			x := ungranted(w, "a")
+			cancel := func(ctx context.Context) {
+				if err := w.press(x, flow.ActionCancel, asker); err == nil { // else it came after the intent
+					_, _ = w.approval.Decide(ctx, x)
+				}
+			}
+			return escalate(w, x), cancel, nil, nil
+		},
 	} {
 		for _, kind := range []string{"predates=false", "predates=true", "asynchronous", "values"} {
 			predates, asynchronous := kind == "predates=true", kind == "asynchronous"
@@ -222,6 +231,11 @@ func converges(t *testing.T, w *world, live, over []string, predates bool) {
 	w.pass(flow.GrantWindow + grantedFor + w.takes())
 	for _, id := range append(live, over...) {
 		w.want(id, flow.Deescalated)
+	}
+	for _, id := range w.asked {
+		if r := w.run(id); !r.Final() || r.Status == flow.Cancelled && r.Access != nil {
+			t.Errorf("%s: %s, access %+v", id, r.Status, r.Access)
+		}
 	}
 	if predates {
 		w.wantPresent(askerHas)

@@ -216,8 +216,9 @@ func isOutcome(r flow.Run, e flow.Event) bool {
 		return r.ApprovalOnly || e.At.Before(r.StartAt)
 	case flow.EventDeny, flow.EventEscalate, flow.EventExtend, flow.EventExtendDeny, flow.EventDeescalate, flow.EventReview:
 		return true
-	case flow.EventCancel: // of access that was to start later, by somebody who decides
-		return !r.StartAt.IsZero() && !e.Actor.Is(r.Requester)
+	case flow.EventCancel: // of access that was approved and had not begun, by somebody else
+		_, approved := r.Last(flow.EventApprove)
+		return approved && !e.Actor.Is(r.Requester)
 	case flow.EventRequestExpire:
 		return len(r.Tiers) > 0 || len(e.Errors) > 0 // a form that was never submitted has nobody to tell
 	}

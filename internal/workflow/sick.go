@@ -141,7 +141,7 @@ func (a *Access) postponeGrant(ctx context.Context, id string, hooks []string) (
 	})
 	switch {
 	case flow.CodeOf(err) == flow.CodeStale:
-		return flow.StepDone, nil // ended meanwhile
+		return a.elsewhere(ctx, id)
 	case err != nil:
 		return "", again(err)
 	case r.Status == flow.Escalated: // with what is there: the others are given up

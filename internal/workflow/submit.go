@@ -306,6 +306,10 @@ func MayClick(r flow.Run, c Click) error {
 		if r.Status != flow.Requested {
 			return nil // applying the click tells who was first
 		}
+	case flow.ActionCancel:
+		if r.Final() {
+			return nil // likewise
+		}
 	case flow.ActionReview:
 		if c.Channel != flow.ChannelSlack {
 			return flow.Errorf(flow.CodeForbidden, "people review emergencies, in Slack")
