@@ -6,7 +6,7 @@ import (
 )
 
 // AdminSchemaVersion is the version of the record's shape (meta.schema_version).
-const AdminSchemaVersion = 1
+const AdminSchemaVersion = 2
 
 // AdminRecordSchema is the JSON Schema (2020-12) of an AdminRecord.
 //
@@ -26,6 +26,8 @@ type AdminRecord struct {
 	About AdminSubject `json:"about"`
 	// Fields has what the act itself tells.
 	Fields map[string]any `json:"fields"`
+	// Log is as in an AuditRecord.
+	Log *AuditLogPlace `json:"log,omitempty"`
 }
 
 // Values of AdminState.Status, beside StatusCompleted and StatusInProgress, which is

@@ -311,7 +311,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	l.slackHealth = notify.Health
 	shipping := c.Audit(
 		simulatedLog[events.AuditRecord]{logging, l.clock, func(r *events.AuditRecord) *events.AuditMeta { return &r.Meta }},
-		simulatedLog[events.AdminRecord]{l.Admin, l.clock, func(r *events.AdminRecord) *events.AuditMeta { return &r.Meta }},
+		simulatedLog[events.AdminRecord]{logging.Admin(), l.clock, func(r *events.AdminRecord) *events.AuditMeta { return &r.Meta }},
 	)
 	watched.Readers = []*local.Reader{
 		{Name: relayConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Each(workflow.Relay{Drive: drive}.Handle)},

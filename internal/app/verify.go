@@ -12,6 +12,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,7 +81,11 @@ func verify(ctx context.Context, args []string, out io.Writer) error {
 	set := flags("local audit verify", out)
 	v := transparency.Verification{Now: time.Now()}
 	keyFlag(set, &v.Public)
-	lines := set.String("lines", "", "folder, or s3://bucket/prefix, of the JSON lines (default audit/ beside a log in a folder; with none, lines are not compared)")
+	var lines []string
+	set.Func("lines", "folder, or s3://bucket/prefix, of the JSON lines, or of audit/ and admin/ with them; give it once for each (default those beside a log in a folder; with none, lines are not compared)", func(given string) error {
+		lines = append(lines, given)
+		return nil
+	})
 	stored := set.String("store", "", "also compare the events of a deployment: its data folder, or dynamodb:TABLE")
 	progress := set.String("progress", "", "file that says how far an earlier verification has come, to go on from there; it is made, and kept up to date")
 	set.DurationVar(&v.Lag, "lag", 0, "how long a record may be on its way to the lines (default 15m for buckets, none for folders)")
@@ -94,7 +99,7 @@ func verify(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := openEvidence(ctx, &v, where, *lines); err != nil {
+	if err := openEvidence(ctx, &v, where, lines); err != nil {
 		return err
 	}
 	if len(v.Public) == 0 {
@@ -127,7 +132,7 @@ func verify(ctx context.Context, args []string, out io.Writer) error {
 }
 
 // openEvidence opens the log and its lines.
-func openEvidence(ctx context.Context, v *transparency.Verification, where, lines string) error {
+func openEvidence(ctx context.Context, v *transparency.Verification, where string, lines []string) error {
 	const delivery = 15 * time.Minute // Firehose's time to a file, at most
 	open := func(url string) (fs.FS, error) {
 		name, prefix, ok := logbucket.Parse(url)
@@ -150,19 +155,47 @@ func openEvidence(ctx context.Context, v *transparency.Verification, where, line
 		if _, err := os.Stat(logDir(where)); err == nil {
 			where = logDir(where) // it is a data folder
 		}
-		if beside := filepath.Join(filepath.Dir(filepath.Clean(where)), "audit"); lines == "" {
-			if _, err := os.Stat(beside); err == nil {
-				lines = beside
+		if beside := filepath.Dir(filepath.Clean(where)); len(lines) == 0 {
+			for _, name := range linesDirs {
+				if _, err := os.Stat(filepath.Join(beside, name)); err == nil {
+					lines = append(lines, filepath.Join(beside, name))
+				}
 			}
 		}
 	}
 	var err error
-	if v.Log, err = open(where); err != nil || lines == "" {
+	if v.Log, err = open(where); err != nil {
 		return err
 	}
-	v.Lines, err = open(lines)
-	return err
+	for _, given := range lines {
+		folder, err := open(given)
+		if err != nil {
+			return err
+		}
+		in, err := fs.ReadDir(folder, ".")
+		if err != nil {
+			return err
+		}
+		split := false
+		for _, d := range in {
+			if slices.Contains(linesDirs, d.Name()) && d.IsDir() {
+				part, err := fs.Sub(folder, d.Name())
+				if err != nil {
+					return err
+				}
+				v.Lines, split = append(v.Lines, part), true
+			}
+		}
+		if !split {
+			v.Lines = append(v.Lines, folder)
+		}
+	}
+	return nil
 }
+
+// linesDirs are the folders of lines, in buckets too: of what happened to runs, and of
+// what administrators did.
+var linesDirs = []string{"audit", "admin"}
 
 // openStored opens the store of a deployment, to be read.
 func openStored(ctx context.Context, where string) (all iter.Seq2[transparency.Stored, error], done func() error, err error) {

@@ -9,7 +9,7 @@ import (
 // id, however late it is asked for.
 func OfAct(a flow.Act) events.AdminRecord {
 	r := events.AdminRecord{
-		ID: a.ID, Type: "admin", Meta: events.AuditMeta{SchemaVersion: events.AdminSchemaVersion},
+		ID: a.ID, Type: "admin", Meta: events.AuditMeta{SchemaVersion: events.AdminSchemaVersion, Revision: a.Rev},
 		State:  events.AdminState{Status: string(a.Result)},
 		Event:  events.AdminEvent{Type: string(a.Name), Timestamp: a.At.UTC()},
 		Actor:  events.AdminActor{Kind: string(a.By.Kind), Name: a.By.Name, ID: a.By.ID},

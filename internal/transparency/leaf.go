@@ -21,6 +21,9 @@ import (
 // longest is how many bytes a leaf has at most. The format takes a few more.
 const longest = 60_000
 
+// typeAdmin is the type of the records of administrative acts.
+const typeAdmin = "admin"
+
 // Elsewhere stands in a record where something was too long for the log, which has
 // its hash instead.
 type Elsewhere struct {
@@ -38,55 +41,90 @@ type part struct {
 // leafOf gives the leaf of a record, and the files that have what is too long for it:
 // the output first, then the longest of the fields and of the errors' texts. If there
 // are too many fields, all of them lie elsewhere together.
-func leafOf(r events.AuditRecord) (leaf []byte, aside []file, err error) {
+func leafOf(r events.AuditRecord) (leaf, []file, error) {
 	r.Log = nil
-	if leaf, err = json.Marshal(r); err != nil || len(leaf) <= longest {
-		return leaf, nil, err
+	return shortened(r.ID, r.Meta.Revision, r, partsOf)
+}
+
+// leafOfAct is leafOf of an administrative act, which has fields only.
+func leafOfAct(r events.AdminRecord) (leaf, []file, error) {
+	r.Log = nil
+	return shortened(r.ID, r.Meta.Revision, r, func(r *events.AdminRecord, together bool) ([]part, error) {
+		fields, err := partsOfFields(&r.Fields, together)
+		return longestFirst(fields), err
+	})
+}
+
+// shortened makes a leaf, and has parts of its record lie elsewhere if it is too long.
+func shortened[Record any](id string, rev int64, r Record, partsOf func(r *Record, together bool) ([]part, error)) (l leaf, aside []file, err error) {
+	l = leaf{id: id, rev: rev}
+	if l.text, err = json.Marshal(r); err != nil || len(l.text) <= longest {
+		return l, nil, err
 	}
+	whole := len(l.text)
 	for _, together := range []bool{false, true} {
 		short := r
 		parts, err := partsOf(&short, together)
 		if err != nil {
-			return nil, nil, err
+			return l, nil, err
 		}
-		if aside, err = putAside(parts, len(leaf)-longest); err != nil {
-			return nil, nil, err
+		if aside, err = putAside(parts, whole-longest); err != nil {
+			return l, nil, err
 		}
-		if leaf, err := json.Marshal(short); err != nil || len(leaf) <= longest {
-			return leaf, aside, err
+		if l.text, err = json.Marshal(short); err != nil || len(l.text) <= longest {
+			return l, aside, err
 		}
 	}
-	return nil, nil, flow.Errorf(flow.CodeTooLarge, "audit record %s has %d bytes, and too many of them outside of its fields and output: the transparency log takes %d", r.ID, len(leaf), longest)
+	return l, nil, flow.Errorf(flow.CodeTooLarge, "audit record %s has %d bytes, and too many of them outside of its fields and output: the transparency log takes %d", id, whole, longest)
 }
 
 // partsOf lists what may lie elsewhere, in the order in which it goes there. The
 // record is changed through what it gives only.
-func partsOf(r *events.AuditRecord, together bool) (parts []part, err error) {
+func partsOf(r *events.AuditRecord, together bool) ([]part, error) {
+	parts, err := partsOfFields(&r.Fields, together)
+	if err != nil {
+		return nil, err
+	}
+	r.State.Errors = slices.Clone(r.State.Errors)
+	for i, e := range r.State.Errors {
+		text, err := json.Marshal(e.Message)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, part{text, func(there json.RawMessage) { r.State.Errors[i].Message = string(there) }})
+	}
+	parts = longestFirst(parts)
+	if len(r.Output) == 0 {
+		return parts, nil
+	}
+	text, err := json.Marshal(r.Output)
+	return append([]part{{text, func(there json.RawMessage) { r.Output = there }}}, parts...), err
+}
+
+// partsOfFields lists fields, each by itself or all together.
+func partsOfFields(fields *map[string]any, together bool) (parts []part, err error) {
+	all := maps.Clone(*fields)
+	*fields = all
 	add := func(v any, replace func(json.RawMessage)) {
 		text, failed := json.Marshal(v)
 		err = errors.Join(err, failed)
 		parts = append(parts, part{text, replace})
 	}
-	r.Fields, r.State.Errors = maps.Clone(r.Fields), slices.Clone(r.State.Errors)
 	if together {
-		add(r.Fields, func(there json.RawMessage) { r.Fields = map[string]any{"all": there} })
-	} else {
-		for name, v := range r.Fields {
-			add(v, func(there json.RawMessage) { r.Fields[name] = there })
-		}
+		add(all, func(there json.RawMessage) { *fields = map[string]any{"all": there} })
+		return parts, err
 	}
-	for i, e := range r.State.Errors {
-		add(e.Message, func(there json.RawMessage) { r.State.Errors[i].Message = string(there) })
+	for name, v := range all {
+		add(v, func(there json.RawMessage) { all[name] = there })
 	}
+	return parts, err
+}
+
+func longestFirst(parts []part) []part {
 	slices.SortFunc(parts, func(a, b part) int {
 		return cmp.Or(cmp.Compare(len(b.text), len(a.text)), bytes.Compare(a.text, b.text))
 	})
-	if len(r.Output) > 0 {
-		add(r.Output, func(there json.RawMessage) { r.Output = there })
-		last := len(parts) - 1
-		parts = append([]part{parts[last]}, parts[:last]...)
-	}
-	return parts, err
+	return parts
 }
 
 // instead is about how many bytes stand for what lies elsewhere.

@@ -80,7 +80,7 @@ func (r Reader) Read(ctx context.Context, from int64, max int) (entries []Entry,
 		if err := json.Unmarshal(e.Text, &named); err != nil || named.ID == "" {
 			return nil, size, flow.Errorf(flow.CodeTampered, "record %d of the transparency log is no audit record", e.Index)
 		}
-		e.ID, e.Rev, e.Admin = named.ID, named.Meta.Revision, named.Type == "admin"
+		e.ID, e.Rev, e.Admin = named.ID, named.Meta.Revision, named.Type == typeAdmin
 		entries = append(entries, e)
 	}
 	return entries, size, nil

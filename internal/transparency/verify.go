@@ -19,7 +19,6 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
-	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
 )
 
@@ -28,12 +27,14 @@ import (
 type Verification struct {
 	Log    fs.FS    // the log's files
 	Public []string // the log's public keys; whoever signed must be among them
-	// Lines are the files of JSON lines that the records went on to, in partitions
-	// whose names sort by time. Nil compares none.
-	Lines fs.FS
+	// Lines are the folders of JSON lines that the records went on to, in partitions
+	// whose names sort by time: one of what happened to runs, one of what administrators
+	// did. Nil compares none.
+	Lines []fs.FS
 	// Against are checkpoints of the log that were kept elsewhere.
 	Against [][]byte
-	// Stored are the events that the deployment has, in any order. Nil compares none.
+	// Stored are the events of runs that the deployment has, in any order. Nil compares
+	// none. Administrative acts are kept there for a while only, and are not compared.
 	Stored iter.Seq2[Stored, error]
 	Now    time.Time // of this machine
 	// Lag is how long a record may be on its way to the lines, or from the store.
@@ -88,9 +89,16 @@ type Progress struct {
 	Size    int64  `json:"size"` // of the log
 	Root    []byte `json:"root"`
 	Bundles int64  `json:"bundles"` // full ones that were read
-	File    string `json:"file"`    // the last of the lines' files that was read
-	Placed  bool   `json:"placed"`  // whether a line had a place by then
 	Seen    []byte `json:"seen"`    // a bit for each record that had a line
+	// Lines are how far the folders of lines were read, in the order in which they were
+	// given.
+	Lines []LinesProgress `json:"lines"`
+}
+
+// LinesProgress is how far a folder of lines was read.
+type LinesProgress struct {
+	File   string `json:"file"`   // the last one that was read
+	Placed bool   `json:"placed"` // whether a line had a place by then
 }
 
 // mostFaults is how many faults are reported. More tell nothing new.
@@ -122,6 +130,7 @@ type verification struct {
 	broken bool          // tiles do not agree with each other
 	seen   []byte
 	newest map[string]int64 // the highest revision of each id in the log
+	acts   map[string]bool  // ids of administrative acts
 	times  map[int64]time.Time
 	save   Progress
 }
@@ -129,7 +138,7 @@ type verification struct {
 // Run checks everything. The error is that something could not be read; what is wrong
 // is in the report.
 func (v Verification) Run(ctx context.Context) (Report, error) {
-	x := &verification{Verification: v, newest: map[string]int64{}, times: map[int64]time.Time{}}
+	x := &verification{Verification: v, newest: map[string]int64{}, acts: map[string]bool{}, times: map[int64]time.Time{}}
 	x.read = reading{ctx, func(_ context.Context, name string) ([]byte, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -365,6 +374,7 @@ func (x *verification) progress(context.Context) error {
 		x.holds(Checkpoint{Tree: tlog.Tree{N: p.Size, Hash: h}, At: x.Now}, "the progress of an earlier verification")
 		if x.r.Found == 0 {
 			x.save = *p
+			x.save.Lines = slices.Clone(p.Lines)
 			copy(x.seen, p.Seen)
 		}
 	}
@@ -437,6 +447,7 @@ func (x *verification) record(index int64, where string, entry []byte) error {
 	}
 	var r struct {
 		ID    string `json:"id"`
+		Type  string `json:"type"`
 		Meta  struct{ Revision int64 }
 		Event struct{ Timestamp time.Time }
 	}
@@ -451,6 +462,9 @@ func (x *verification) record(index int64, where string, entry []byte) error {
 	x.newest[key] = index
 	if rev, known := x.newest[r.ID]; !known || r.Meta.Revision > rev {
 		x.newest[r.ID] = r.Meta.Revision
+	}
+	if r.Type == typeAdmin {
+		x.acts[r.ID] = true
 	}
 	if x.fresh(r.Event.Timestamp) {
 		x.times[index] = r.Event.Timestamp
@@ -508,33 +522,16 @@ func (x *verification) lines(ctx context.Context) error {
 	if x.Lines == nil {
 		return nil
 	}
-	files := 0
+	if len(x.save.Lines) != len(x.Lines) {
+		x.save.Lines = make([]LinesProgress, len(x.Lines))
+	}
 	var beyond []Fault // of lines that are newer than the checkpoint, or claim to be
-	err := fs.WalkDir(x.Lines, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), ".") || name <= x.save.File {
-			return err
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		number := 0
-		err = eachLine(x.Lines, name, func(line []byte) {
-			number++
-			beyond = append(beyond, x.line(line, fmt.Sprintf("%s, line %d", name, number))...)
-		})
+	for i, folder := range x.Lines {
+		more, err := x.folder(ctx, folder, &x.save.Lines[i])
 		if err != nil {
-			x.fault(-1, name, meansAltered, "It can't be read: %v.", err)
+			return err
 		}
-		if x.r.Found == 0 && len(beyond) == 0 {
-			x.save.File = name
-			if files++; files%often == 0 {
-				return x.keep()
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
+		beyond = append(beyond, more...)
 	}
 	if len(beyond) > 0 { // the log may have grown meanwhile
 		text, err := fs.ReadFile(x.Log, CheckpointName)
@@ -572,19 +569,51 @@ func (x *verification) lines(ctx context.Context) error {
 	return nil
 }
 
+// folder checks the lines of a folder, from where an earlier verification ended.
+func (x *verification) folder(ctx context.Context, lines fs.FS, read *LinesProgress) (beyond []Fault, err error) {
+	files := 0
+	err = fs.WalkDir(lines, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), ".") || name <= read.File {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		number := 0
+		err = eachLine(lines, name, func(line []byte) {
+			number++
+			beyond = append(beyond, x.line(line, fmt.Sprintf("%s, line %d", name, number), &read.Placed)...)
+		})
+		if err != nil {
+			x.fault(-1, name, meansAltered, "It can't be read: %v.", err)
+		}
+		if x.r.Found == 0 && len(beyond) == 0 {
+			read.File = name
+			if files++; files%often == 0 {
+				return x.keep()
+			}
+		}
+		return nil
+	})
+	return beyond, err
+}
+
 // line checks one line. What it gives are faults unless the log has grown.
-func (x *verification) line(line []byte, where string) []Fault {
+func (x *verification) line(line []byte, where string, placed *bool) []Fault {
 	leaf, place, ok := OfLine(line)
 	if !ok {
-		var r events.AuditRecord
-		if !x.save.Placed && json.Unmarshal(line, &r) == nil && r.Log == nil {
+		var r struct {
+			ID  string          `json:"id"`
+			Log json.RawMessage `json:"log"`
+		}
+		if !*placed && json.Unmarshal(line, &r) == nil && r.ID != "" && r.Log == nil {
 			x.r.Unplaced++
 			return nil
 		}
 		x.fault(-1, where, meansAdded, "The line has no place in the log, though lines before it have.")
 		return nil
 	}
-	x.save.Placed = true
+	*placed = true
 	i, h := place.Index, tlog.RecordHash(leaf)
 	if i >= x.size() {
 		return []Fault{{Record: i, Where: where, Means: meansRewound, What: fmt.Sprintf("The line says that it is record %d, and the log has %d.", i, x.size())}}
@@ -661,7 +690,7 @@ func (x *verification) store(ctx context.Context) error {
 		}
 	}
 	for key, index := range x.newest {
-		if id, _, ok := strings.Cut(key, "."); ok && !here[id] {
+		if id, _, ok := strings.Cut(key, "."); ok && !here[id] && !x.acts[id] {
 			here[id] = true
 			x.fault(index, "event "+id, meansGone, "The event is in the log, and not in the store.")
 		}

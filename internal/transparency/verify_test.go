@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"os"
 	"strings"
@@ -52,7 +53,7 @@ func newEvidence(t *testing.T) *evidence {
 func (e *evidence) verification() transparency.Verification {
 	return transparency.Verification{
 		Log: e.files, Public: []string{e.log.key.Public()}, Against: e.against, Now: e.log.now,
-		Lines:  fstest.MapFS{linesFile: {Data: append(bytes.Join(e.lines, []byte("\n")), '\n')}},
+		Lines:  []fs.FS{fstest.MapFS{linesFile: {Data: append(bytes.Join(e.lines, []byte("\n")), '\n')}}},
 		Stored: e.events(),
 	}
 }
@@ -255,7 +256,7 @@ func TestVerification_Grows(t *testing.T) {
 	t.Parallel()
 	e := newEvidence(t)
 	v := e.verification()
-	lines := v.Lines.(fstest.MapFS)
+	lines := v.Lines[0].(fstest.MapFS)
 	v.Stored = nil
 	v.Log = growing{e.files, func() {
 		e.log.write(t, record(701, 1))
@@ -393,10 +394,10 @@ func TestVerification_Progress(t *testing.T) {
 	e.files = e.log.folder.fs()
 	more := e.log.folder.lines[700:]
 	v := e.verification()
-	lines := fstest.MapFS{linesFile: v.Lines.(fstest.MapFS)[linesFile], "year=2026/month=03/day=02/hour=12/b.jsonl": {Data: append(bytes.Join(more, []byte("\n")), '\n')}}
+	lines := fstest.MapFS{linesFile: v.Lines[0].(fstest.MapFS)[linesFile], "year=2026/month=03/day=02/hour=12/b.jsonl": {Data: append(bytes.Join(more, []byte("\n")), '\n')}}
 	lines[linesFile].Data = nil // not read again
 	files := &counted{e.files, map[string]int{}, ""}
-	v.Log, v.Lines, v.Stored, v.Progress = files, lines, nil, &saved
+	v.Log, v.Lines, v.Stored, v.Progress = files, []fs.FS{lines}, nil, &saved
 	v.Save = func(transparency.Progress) error { return nil }
 	r, err := v.Run(t.Context())
 	if err != nil || r.Found != 0 || r.Records != 800-512 || r.Lines != 100 || files.read["tile/entries/000"] != 0 {
@@ -411,5 +412,56 @@ func TestVerification_Progress(t *testing.T) {
 	}
 	if r, err := run(&counted{e.files, map[string]int{}, ""}); err != nil || r.Found == 0 || !strings.Contains(r.Faults[0].Where, "earlier verification") {
 		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// Administrative acts are in the same log, and their lines in a folder of their own.
+func TestAdminActs(t *testing.T) {
+	t.Parallel()
+	l := newLog(t)
+	admin := newFolder()
+	l.NextAdmin = admin
+	act := events.AdminRecord{
+		ID: "00000000-0000-4000-8000-00000000ac70", Type: "admin", Meta: events.AuditMeta{SchemaVersion: events.AdminSchemaVersion, Revision: 4},
+		State: events.AdminState{Status: events.StatusInProgress}, Event: events.AdminEvent{Type: "publish", Timestamp: l.now},
+		Fields: map[string]any{"settings": strings.Repeat("long <&> ", 10_000)},
+	}
+	l.write(t, records(0, 3)...)
+	for range 2 {
+		if err := l.Admin().Write(t.Context(), []events.AdminRecord{act}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	act.Meta.Revision, act.State.Status, act.Fields = 5, events.StatusCompleted, map[string]any{}
+	if err := l.Admin().Write(t.Context(), []events.AdminRecord{act}); err != nil {
+		t.Fatal(err)
+	}
+	l.write(t, record(3, 1))
+	if leaves, _, err := stranger.Verify(l.folder.fs(), l.key.Public()); err != nil || len(leaves) != 6 {
+		t.Errorf("%d leaves, %v", len(leaves), err)
+	}
+	of := func(f *folder) fs.FS {
+		return fstest.MapFS{linesFile: {Data: append(bytes.Join(f.lines, []byte("\n")), '\n')}}
+	}
+	v := transparency.Verification{Log: l.folder.fs(), Public: []string{l.key.Public()}, Now: l.now, Lines: []fs.FS{of(l.folder), of(admin)},
+		Stored: func(yield func(transparency.Stored, error) bool) {
+			for n := range 4 {
+				if !yield(transparency.Stored{Run: "run", ID: record(n, 1).ID, Rev: 1}, nil) {
+					return
+				}
+			}
+		},
+	}
+	r, err := v.Run(t.Context())
+	if err != nil || r.Found != 0 || r.Lines != 7 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	v.Lines = v.Lines[:1]
+	if r, err := v.Run(t.Context()); err != nil || r.Found != 1 || !strings.Contains(r.Faults[0].What, "Records 3 to 4 are in the log, and no line has them") {
+		t.Errorf("lines of acts that are gone: %+v, %v", r, err)
+	}
+	got, _, err := transparency.Reader{Files: l.folder, Public: []string{l.key.Public()}}.Read(t.Context(), 3, 1)
+	if err != nil || len(got) != 1 || !got[0].Admin || got[0].ID != act.ID || got[0].Rev != 4 {
+		t.Errorf("%+v, %v", got, err)
 	}
 }

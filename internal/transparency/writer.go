@@ -13,6 +13,7 @@ import (
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/workflow"
 )
 
 // Files is where the log's files are kept. Methods are safe for concurrent use.
@@ -50,8 +51,11 @@ type Writer struct {
 	Log   store.Log
 	Files Files
 	Keys  []Key            // at least one; see [ParseKeys]
-	Next  Lines            // where the lines go once they are in the log
 	Now   func() time.Time // of this machine
+	// Where the lines go once they are in the log: those of what happened to runs,
+	Next Lines
+	// and those of what administrators did.
+	NextAdmin Lines
 }
 
 // A batch is written to the log at once: so many records, whose bytes fit into the
@@ -68,24 +72,38 @@ const atOnce = 16
 // yet, and then hands on the lines of all of them. An error asks for the same records
 // again; those that are logged keep their places.
 func (w *Writer) Write(ctx context.Context, records []events.AuditRecord) error {
+	return writeAll(ctx, w, records, w.Next, leafOf)
+}
+
+// Admin writes what administrators did as Write does what happened to runs.
+func (w *Writer) Admin() workflow.AdminLog { return adminWriter{w} }
+
+type adminWriter struct{ *Writer }
+
+// Write implements [workflow.AdminLog].
+func (w adminWriter) Write(ctx context.Context, acts []events.AdminRecord) error {
+	return writeAll(ctx, w.Writer, acts, w.NextAdmin, leafOfAct)
+}
+
+// writeAll logs records in batches, and hands on the lines of each batch.
+func writeAll[Record any](ctx context.Context, w *Writer, records []Record, next Lines, leafOf func(Record) (leaf, []file, error)) error {
 	for len(records) > 0 {
 		var batch []leaf
-		bytes, next := 0, 0
-		for ; next < len(records) && next < maxBatch; next++ {
-			r := records[next]
-			text, aside, err := leafOf(r)
+		bytes, n := 0, 0
+		for ; n < len(records) && n < maxBatch; n++ {
+			l, aside, err := leafOf(records[n])
 			if err != nil {
 				return err
 			}
-			if bytes += len(text); bytes > maxBatchBytes {
+			if bytes += len(l.text); bytes > maxBatchBytes {
 				break // the first one alone always fits
 			}
 			for _, f := range aside {
 				if err := w.Files.Write(ctx, f.name, f.data); err != nil {
-					return fmt.Errorf("keep what is too long of record %s: %w", r.ID, err)
+					return fmt.Errorf("keep what is too long of record %s: %w", l.id, err)
 				}
 			}
-			batch = append(batch, leaf{id: r.ID, rev: r.Meta.Revision, text: text})
+			batch = append(batch, l)
 		}
 		if err := w.place(ctx, batch); err != nil {
 			return err
@@ -94,10 +112,10 @@ func (w *Writer) Write(ctx context.Context, records []events.AuditRecord) error 
 		for _, l := range batch {
 			lines = append(lines, Line(l.text, l.index))
 		}
-		if err := w.Next.WriteLines(ctx, lines); err != nil {
+		if err := next.WriteLines(ctx, lines); err != nil {
 			return err
 		}
-		records = records[next:]
+		records = records[n:]
 	}
 	return nil
 }

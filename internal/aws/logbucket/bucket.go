@@ -146,6 +146,7 @@ var (
 	_ fs.ReadFileFS = folder{}
 	_ fs.ReadDirFS  = folder{}
 	_ fs.StatFS     = folder{}
+	_ fs.SubFS      = folder{}
 )
 
 // Open implements fs.FS.
@@ -166,6 +167,17 @@ func (f folder) ReadFile(name string) ([]byte, error) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
 	}
 	return f.Read(f.ctx, name)
+}
+
+// Sub implements fs.SubFS.
+func (f folder) Sub(dir string) (fs.FS, error) {
+	if !fs.ValidPath(dir) {
+		return nil, &fs.PathError{Op: "sub", Path: dir, Err: fs.ErrInvalid}
+	}
+	if dir != "." {
+		f.Prefix += dir + "/"
+	}
+	return f, nil
 }
 
 // Stat implements fs.StatFS. It takes what is asked for to be a folder with something in it, as

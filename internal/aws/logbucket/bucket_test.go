@@ -238,7 +238,7 @@ func TestBucket_Log(t *testing.T) {
 	if leaves, _, err := stranger.Verify(b.FS(t.Context()), key.Public()); err != nil || len(leaves) != 600 {
 		t.Errorf("%d leaves, %v", len(leaves), err)
 	}
-	r, err := transparency.Verification{Log: b.FS(t.Context()), Public: []string{key.Public()}, Lines: fstest.MapFS(lines), Now: now}.Run(t.Context())
+	r, err := transparency.Verification{Log: b.FS(t.Context()), Public: []string{key.Public()}, Lines: []fs.FS{fstest.MapFS(lines)}, Now: now}.Run(t.Context())
 	if err != nil || r.Found != 0 || r.Records != 600 || r.Lines != 600 || r.Kept != 4 {
 		t.Errorf("%+v, %v", r, err)
 	}
