@@ -179,7 +179,7 @@ func (c *card) toDecide(e flow.Event) string {
 func (c *card) wished(x flow.Extension) string {
 	text := mention(x.Actor) + " asks for *" + flow.Words(x.By()) + " more*"
 	if x.Reason != "" {
-		text += ": " + safe(fit(x.Reason, maxReason))
+		text += ": " + escape(c.cut(x.Reason, maxReason))
 	}
 	if c.Deciders.Required > 1 {
 		text += fmt.Sprintf(" (%d of %d approvals)", len(x.Approvals), c.Deciders.Required)

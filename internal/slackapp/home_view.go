@@ -101,7 +101,7 @@ func (d homeData) waits(p *page) {
 		}
 		text := "🟡 " + mention(r.Requester) + asks + "\n" + strings.Join([]string{safe(r.FlowTitle), moment(askedAt(r)), "`" + shortID(r) + "`"}, " · ")
 		if reason := r.Reason(); reason != "" {
-			text += "\n“" + escape(fit(reason, maxSaid)) + "”"
+			text += "\n“" + escape(c.cut(reason, maxSaid)) + "”"
 		}
 		p.add(section(text))
 		var elements []slack.BlockElement
@@ -111,6 +111,9 @@ func (d homeData) waits(p *page) {
 				continue
 			}
 			elements = append(elements, c.button(b, flow.SideDeciders))
+		}
+		if c.page.cut {
+			elements = append(elements, showAllButton(r, i))
 		}
 		p.buttons(elements...)
 	}

@@ -293,7 +293,7 @@ func (a *App) click(ctx context.Context, in interaction) {
 		return
 	case ofRuns(action):
 	case action == buttonWhole:
-		a.showWhole(ctx, in, button.Value)
+		a.showWhole(ctx, in, readButton(button.Value).run) // of earlier messages, the value says more
 		return
 	case action == buttonAgain:
 		a.again(ctx, in)

@@ -16,7 +16,8 @@ import (
 // any more is left out, and the message says so.
 type page struct {
 	blocks []slack.Block
-	size   int // of the blocks as JSON, in characters
+	size   int  // of the blocks as JSON, in characters
+	cut    bool // something was left out, or shortened
 }
 
 // reserve is what page keeps free of the limits for what must not be left
@@ -47,8 +48,8 @@ const (
 
 // rows appends a table. Slack shows a section's fields in two columns, so that
 // labels stand on the left and values on the right; long values get a section
-// of their own. It returns false if some were left out.
-func (p *page) rows(rows []row) bool {
+// of their own.
+func (p *page) rows(rows []row) {
 	var beside []*slack.TextBlockObject
 	flush := func() {
 		if len(beside) > 0 {
@@ -64,8 +65,9 @@ func (p *page) rows(rows []row) bool {
 		takes := cost(label.Text) + cost(r.value.Text) + 300
 		if takes > room || blocks < 3 {
 			flush()
-			p.add(section(fmt.Sprintf("_%s more: the audit record has all._", count(len(rows)-i, "value"))))
-			return false
+			p.add(section(fmt.Sprintf("_%s more_", count(len(rows)-i, "value"))))
+			p.cut = true
+			return
 		}
 		room -= takes
 		if cost(r.value.Text) <= maxBeside && !strings.Contains(r.value.Text, "\n") {
@@ -84,7 +86,6 @@ func (p *page) rows(rows []row) bool {
 		blocks -= 2
 	}
 	flush()
-	return true
 }
 
 // context appends small print.

@@ -54,6 +54,7 @@ func Render(m workflow.Message, r flow.Run) ([]byte, error) {
 	default:
 		return nil, fmt.Errorf("%q is no kind of message", m.Kind)
 	}
+	c.showAll()
 	c.page.context(plain(requestLine+shortID(r), maxText))
 	return body(text, c.page.blocks)
 }
@@ -79,6 +80,7 @@ type card struct {
 	message workflow.Message
 	page    page
 	whole   bool // nothing that people wrote is cut
+	offered bool // it says already that some of it is cut
 }
 
 // what names the thing that is asked for, or given in its place.
@@ -228,7 +230,7 @@ func (c *card) before() string {
 // answered shows what came of what ran with the approval.
 func (c *card) answered() {
 	e, ok := c.Last(flow.EventApprove)
-	if rows := results(e); ok && len(rows) > 0 {
+	if rows := c.results(e); ok && len(rows) > 0 {
 		c.page.add(section("*Result*"))
 		c.page.rows(rows)
 	}
@@ -285,7 +287,7 @@ func (c *card) fields(leftOut ...string) []row {
 		if !ok || slices.Contains(leftOut, f.Name) || !c.ApprovalOnly && (f.Name == flow.FieldNameTarget || f.Name == flow.FieldNameDuration) {
 			return
 		}
-		r := row{label: f.Title, value: shown(f, value, c.longest())}
+		r := row{label: f.Title, value: c.shown(f, value)}
 		if f.Name == flow.FieldNameReason {
 			out = slices.Insert(out, 0, r)
 			return
@@ -307,8 +309,8 @@ func (c *card) fields(leftOut ...string) []row {
 
 // shown writes a field's value. People who were chosen from Slack's list are
 // mentioned: their ids say nothing to a reader. What was chosen from options is named
-// as the form named it. All else is plain text. It is cut to most characters.
-func shown(f flow.FormField, value any, most int) *slack.TextBlockObject {
+// as the form named it. All else is plain text.
+func (c *card) shown(f flow.FormField, value any) *slack.TextBlockObject {
 	switch f.Type {
 	case flow.FieldSlackUser, flow.FieldSlackUserList:
 		var people []flow.Actor
@@ -316,23 +318,23 @@ func shown(f flow.FormField, value any, most int) *slack.TextBlockObject {
 			people = append(people, flow.Actor{SlackID: id})
 		}
 		if len(people) > 0 {
-			return mrkdwn(mentions(people), most)
+			return mrkdwn(mentions(people), maxValue)
 		}
 	case flow.FieldBool:
 		if value == true {
-			return plain("Yes", most)
+			return plain("Yes", maxValue)
 		}
-		return plain("No", most)
+		return plain("No", maxValue)
 	case flow.FieldDuration:
 		if s, err := strconv.ParseInt(strings.Join(texts(value), ""), 10, 64); err == nil && s < int64(10*365*24*time.Hour/time.Second) {
-			return plain(flow.Words(time.Duration(s)*time.Second), most)
+			return plain(flow.Words(time.Duration(s)*time.Second), maxValue)
 		}
 	}
 	var names []string
 	for _, v := range texts(value) {
 		names = append(names, cmp.Or(f.Labels[v], v))
 	}
-	return plain(strings.Join(names, ", "), most)
+	return c.value(strings.Join(names, ", "))
 }
 
 // texts writes a value, or each of a list, as text. Values come normalised, or
@@ -375,17 +377,17 @@ func (c *card) said() []row {
 			if e.Actor.Kind == flow.KindSystem {
 				label = "Decision"
 			}
-			out = append(out, row{label, plain(message, c.longest())})
+			out = append(out, row{label, c.value(message)})
 		}
 		if reason, _ := e.Fields[flow.FieldNameReason].(string); reason != "" && e.Channel == flow.ChannelSDK {
-			out = append(out, row{"Reason of the rule", plain(reason, c.longest())})
+			out = append(out, row{"Reason of the rule", c.value(reason)})
 		}
 		if e.Name == flow.EventApprove && e.State == flow.StateCompleted && len(e.Errors) > 0 && !c.Overcome(e) {
-			out = append(out, row{"What went wrong", plain(problems(e.Errors), c.longest())})
+			out = append(out, row{"What went wrong", c.value(problems(e.Errors))})
 		}
 	}
 	if c.Error != nil && !c.Missing() && !c.failedParts() { // which the state says
-		out = append(out, row{"What went wrong", plain(withoutCode(c.Error.Message), c.longest())})
+		out = append(out, row{"What went wrong", c.value(withoutCode(c.Error.Message))})
 	}
 	return out
 }
@@ -457,7 +459,7 @@ func (c *card) state() string {
 	switch c.Status {
 	case flow.Prompted:
 		if c.Error != nil && !c.Error.RetryAt.IsZero() {
-			line("⏳ *Not sent yet*: %s. It is tried again by itself.", safe(strings.TrimSuffix(withoutCode(c.Error.Message), ".")))
+			line("⏳ *Not sent yet*: %s. It is tried again by itself.", escape(c.cut(strings.TrimSuffix(withoutCode(c.Error.Message), "."), maxInline)))
 			break
 		}
 		if c.Error != nil {

@@ -380,7 +380,7 @@ func TestResults(t *testing.T) {
 		`{"after_approve":{"rows":2},"on_approve":{"rows":1}}`:                           "after_approve: rows=2|on_approve: rows=1",
 	} {
 		var got []string
-		for _, r := range results(flow.Event{Output: json.RawMessage(output)}) {
+		for _, r := range (&card{}).results(flow.Event{Output: json.RawMessage(output)}) {
 			if r.value.Type != slack.PlainTextType {
 				t.Errorf("%s: %q is not plain text", output, r.value.Text)
 			}
@@ -478,7 +478,7 @@ func actionsOf(t testing.TB, body []byte) []string {
 func TestShownLabels(t *testing.T) {
 	t.Parallel()
 	f := flow.FormField{Name: "ports", Type: flow.FieldIntList, Labels: map[string]string{"22": "SSH"}}
-	if got := shown(f, []any{22.0, 80.0}, maxValue).Text; got != "SSH, 80" {
+	if got := (&card{}).shown(f, []any{22.0, 80.0}).Text; got != "SSH, 80" {
 		t.Errorf("got %q", got)
 	}
 }

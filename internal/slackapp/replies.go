@@ -14,8 +14,8 @@ import (
 	"github.com/symflows/symflows/internal/workflow"
 )
 
-// reply tells of an event in the words of those who read it. It has no buttons: those
-// are the card's, in whose thread it stands.
+// reply tells of an event in the words of those who read it. It has no buttons to act
+// with: those are the card's, in whose thread it stands.
 func (c *card) reply(e flow.Event) string {
 	switch c.message.Kind {
 	case workflow.KindOutcome:
@@ -114,15 +114,15 @@ func (c *card) news(e flow.Event) string {
 	c.page.add(section(strings.Join(append([]string{strings.TrimSpace(text + " " + again)}, leftovers(e)...), "\n")))
 	var rows []row
 	if len(e.Errors) > 0 {
-		rows = append(rows, row{"What went wrong", plain(problems(e.Errors), maxValue)})
+		rows = append(rows, row{"What went wrong", c.value(problems(e.Errors))})
 	}
 	if message, _ := e.Fields[flow.KeyDecisionMessage].(string); message != "" {
-		rows = append(rows, row{"Message", plain(message, maxValue)})
+		rows = append(rows, row{"Message", c.value(message)})
 	}
 	if reason, _ := e.Fields[flow.KeyExtendReason].(string); reason != "" {
-		rows = append(rows, row{"Why", plain(reason, maxValue)})
+		rows = append(rows, row{"Why", c.value(reason)})
 	}
-	c.page.rows(append(rows, warnings(e)...))
+	c.page.rows(append(rows, c.warnings(e)...))
 	return c.notification(text)
 }
 
@@ -132,17 +132,17 @@ func (c *card) outcome(e flow.Event) string {
 	text, more := "", []string(nil)
 	var rows, answers []row
 	if message, _ := e.Fields[flow.KeyDecisionMessage].(string); message != "" {
-		rows = append(rows, row{"Message", plain(message, maxValue)})
+		rows = append(rows, row{"Message", c.value(message)})
 	}
 	if reason, _ := e.Fields[flow.KeyExtendReason].(string); reason != "" {
-		rows = append(rows, row{"Why", plain(reason, maxValue)})
+		rows = append(rows, row{"Why", c.value(reason)})
 	}
 	if reason, _ := e.Fields[flow.FieldNameReason].(string); reason != "" && e.Channel == flow.ChannelSDK {
-		rows = append(rows, row{"Reason of the rule", plain(reason, maxValue)})
+		rows = append(rows, row{"Reason of the rule", c.value(reason)})
 	}
 	said := !e.Failed() && c.Overcome(e) || e.Fields[flow.KeyDecisionMessage] == problems(e.Errors) || e.Name == flow.EventEscalate && c.failedParts()
 	if len(e.Errors) > 0 && !said {
-		rows = append(rows, row{"What went wrong", plain(problems(e.Errors), maxValue)})
+		rows = append(rows, row{"What went wrong", c.value(problems(e.Errors))})
 	}
 	switch {
 	case missed(e) && c.several():
@@ -186,7 +186,7 @@ func (c *card) outcome(e flow.Event) string {
 		text = "⚠️ " + mention(e.Actor) + " *approved* your request for " + what + ", but what was to run then *failed*."
 	case e.Name == flow.EventApprove && e.Channel == flow.ChannelSDK && len(e.Errors) == 0:
 		text = "✅ A rule of the flow *approved* your request for " + what + "."
-		answers = results(e)
+		answers = c.results(e)
 	case e.Name == flow.EventApprove && c.broke():
 		text = "🚨 You *took access* to " + what + " *without approval*, in an emergency. Everybody who could have approved it is told."
 	case e.Name == flow.EventApprove:
@@ -194,7 +194,7 @@ func (c *card) outcome(e flow.Event) string {
 		if e.At.Before(c.StartAt) {
 			text += " *Access starts* " + moment(c.StartAt) + "."
 		}
-		answers = results(e)
+		answers = c.results(e)
 	case e.Name == flow.EventDeny && e.Channel == flow.ChannelSDK:
 		text = "⛔ A rule of the flow *denied* your request for " + what + "."
 	case e.Name == flow.EventDeny && e.Actor.Kind == flow.KindSystem:
@@ -221,7 +221,7 @@ func (c *card) outcome(e flow.Event) string {
 			text += "to " + some + ", "
 		}
 		text += until(expiry(e))
-		rows = append(rows, warnings(e)...)
+		rows = append(rows, c.warnings(e)...)
 	case e.Name == flow.EventExtendRequest:
 		text = "⏱️ " + mention(e.Actor) + " asked for " + moreTime(e) + " of access to " + what + "."
 	case e.Name == flow.EventExtend && e.State == flow.StateInProgress:
@@ -239,7 +239,7 @@ func (c *card) outcome(e flow.Event) string {
 	case e.Name == flow.EventDeescalate:
 		text = "🔒 *Your access* to " + what + " *is over*: " + c.howEnded(e) + "."
 		more = leftovers(e)
-		rows = append(rows, warnings(e)...)
+		rows = append(rows, c.warnings(e)...)
 	default:
 		text = "Your request for " + what + ": " + safe(string(e.Name)) + "."
 	}
@@ -272,7 +272,7 @@ func (c *card) notification(s string) string {
 // runs something want to see what came of it. An object is a table, in the
 // order in which the function wrote it. Where there are two functions, the
 // labels say whose answer it is.
-func results(e flow.Event) []row {
+func (c *card) results(e flow.Event) []row {
 	functions := members(e.Output)
 	var out []row
 	for _, f := range functions {
@@ -285,7 +285,7 @@ func results(e flow.Event) []row {
 			if len(functions) > 1 {
 				label = f.name + ": " + label
 			}
-			out = append(out, row{label, plain(legible(r.value), maxValue)})
+			out = append(out, row{label, c.value(legible(r.value))})
 		}
 	}
 	return out
@@ -331,9 +331,9 @@ func legible(value json.RawMessage) string {
 	return b.String()
 }
 
-func warnings(e flow.Event) []row {
+func (c *card) warnings(e flow.Event) []row {
 	if w := texts(e.Fields[flow.KeyWarnings]); len(w) > 0 {
-		return []row{{"Warnings", plain(strings.Join(w, "\n"), maxValue)}}
+		return []row{{"Warnings", c.value(strings.Join(w, "\n"))}}
 	}
 	return nil
 }
@@ -354,7 +354,7 @@ func (c *card) refused(e flow.Event) string {
 	}
 	c.page.add(section(text))
 	if len(e.Errors) > 0 {
-		c.page.add(slack.NewSectionBlock(plain(sentence(problems(e.Errors)), maxValue), nil, nil))
+		c.page.add(slack.NewSectionBlock(c.value(sentence(problems(e.Errors))), nil, nil))
 	}
 	return deed + " did not count: " + escape(sentence(fit(problems(e.Errors), maxInline)))
 }
@@ -387,10 +387,10 @@ func (c *card) step(e flow.Event) string {
 }
 
 // details are what an administrator wants to know of a failure.
-func details(e flow.Event) []row {
+func (c *card) details(e flow.Event) []row {
 	rows := []row{{"Step", plain(string(e.Name), maxValue)}, {"Since", mrkdwn(moment(e.At), maxValue)}}
 	for _, f := range e.Errors {
-		rows = append(rows, row{"Error", plain(f.Message, maxValue)}, row{"Code", plain(string(f.Code), maxValue)})
+		rows = append(rows, row{"Error", c.value(f.Message)}, row{"Code", plain(string(f.Code), maxValue)})
 	}
 	return rows
 }
@@ -403,7 +403,7 @@ func (c *card) failed(e flow.Event) string {
 		text = "✅ *" + step + "*. " + over
 	}
 	c.page.add(section(text))
-	c.page.rows(details(e))
+	c.page.rows(c.details(e))
 	return step + ": " + safe(c.what()) + " for " + safe(c.Requester.Display())
 }
 
@@ -432,7 +432,7 @@ func (c *card) trouble() string {
 	if given := c.GivenTarget(); given != nil {
 		rows = append(rows, row{"Target", plain(given.Title(), maxValue)})
 	}
-	c.page.rows(append(rows, details(last)...))
+	c.page.rows(append(rows, c.details(last)...))
 	c.page.add(section("*Now*\n" + c.state()))
 	c.targets()
 	c.buttons(flow.SideAdmins)

@@ -153,7 +153,7 @@ func timeline(r flow.Run, note, link string, now time.Time) private {
 		c.page.add(section(mention(r.Requester) + " asked for " + c.wish() + "."))
 	}
 	if reason := r.Reason(); reason != "" {
-		c.page.add(slack.NewSectionBlock(plain("“"+reason+"”", maxValue), nil, nil))
+		c.page.add(slack.NewSectionBlock(c.value("“"+reason+"”"), nil, nil))
 	}
 	c.page.rows(c.fields(flow.FieldNameReason))
 	state := c.state()
@@ -174,6 +174,7 @@ func timeline(r flow.Run, note, link string, now time.Time) private {
 		lines = append(lines, line)
 	}
 	c.page.lines(lines, "event")
+	c.showAll()
 	if took := c.took(); took != "" {
 		c.page.context(plain(took, maxText))
 	}
@@ -241,7 +242,8 @@ func (p *page) lines(lines []string, noun string) {
 	for i, l := range lines {
 		switch {
 		case i == first && i < last:
-			p.add(section(fmt.Sprintf("_%s in between: the audit record has all._", count(last-first, noun))))
+			p.add(section(fmt.Sprintf("_%s in between_", count(last-first, noun))))
+			p.cut = true
 		case i < first || i >= last:
 			p.add(section(l))
 		}
@@ -250,14 +252,7 @@ func (p *page) lines(lines []string, noun string) {
 
 // told says what happened, and who did it.
 func (c *card) told(e flow.Event) string {
-	who := mention(e.Actor)
-	switch {
-	case e.Channel == flow.ChannelSDK:
-		who = "a rule of the flow"
-	case e.Actor.Kind == flow.KindSystem:
-		who = "the system"
-	}
-	text := c.deed(e, who)
+	text := c.deed(e, c.doer(e))
 	if e.Channel == flow.ChannelAPI {
 		text += ", by the API"
 	}
@@ -275,9 +270,20 @@ func (c *card) told(e flow.Event) string {
 		said = append(said, problems(e.Errors))
 	}
 	for _, s := range said {
-		text += "\n“" + escape(fit(s, maxSaid)) + "”"
+		text += "\n“" + escape(c.cut(s, maxSaid)) + "”"
 	}
 	return text
+}
+
+// doer names who did something.
+func (c *card) doer(e flow.Event) string {
+	switch {
+	case e.Channel == flow.ChannelSDK:
+		return "a rule of the flow"
+	case e.Actor.Kind == flow.KindSystem:
+		return "the system"
+	}
+	return mention(e.Actor)
 }
 
 // maxSaid is how much of what was said with an event is shown in a timeline.

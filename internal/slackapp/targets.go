@@ -33,18 +33,19 @@ func (c *card) targets() {
 	var lines []string
 	together := func(s flow.PartState, words string) {
 		if parts := by[s]; len(parts) > 0 {
-			lines = append(lines, fmt.Sprintf("%s (%d): %s", words, len(parts), escape(fit(titles(parts), maxTitles))))
+			lines = append(lines, fmt.Sprintf("%s (%d): %s", words, len(parts), escape(c.cut(titles(parts), maxTitles))))
 		}
 	}
 	each := func(s flow.PartState, words string) {
 		for i, p := range by[s] {
 			if i == maxTold {
 				lines = append(lines, fmt.Sprintf("%s: and %d more", words, len(by[s])-i))
+				c.page.cut = true
 				return
 			}
 			line := words + ": " + safe(p.Title())
 			if said := p.Said(); said != "" {
-				line += " – " + escape(fit(withoutCode(said), maxWhy))
+				line += " – " + escape(c.cut(withoutCode(said), maxWhy))
 			}
 			lines = append(lines, line)
 		}
