@@ -393,6 +393,18 @@ func (w *world) opened() slack.View {
 	return viewOf(w.t, calls[len(calls)-1].Args["view"])
 }
 
+// sentForm is the view that was opened last, as it was sent.
+func (w *world) sentForm() json.RawMessage {
+	w.t.Helper()
+	w.opened()
+	calls := w.slack.of("views.open")
+	raw, err := json.Marshal(calls[len(calls)-1].Args["view"])
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return raw
+}
+
 // updated is what the open view was changed into last.
 func (w *world) updated() slack.View {
 	w.t.Helper()

@@ -171,15 +171,20 @@ func (a *App) askWhy(ctx context.Context, in interaction, who store.User) error 
 	if err := a.Submit.MayClick(ctx, r, workflow.Click{Action: flow.ActionDeny, Actor: who, Channel: flow.ChannelSlack}); err != nil {
 		return err
 	}
+	_, err = a.open(ctx, in.TriggerID, denyModal(r, metadata{Run: r.ID, Seen: b.seen}))
+	return err
+}
+
+// denyModal is the form that denies a request with a message.
+func denyModal(r flow.Run, m metadata) slack.ModalViewRequest {
 	c := &card{Run: r}
 	why := &slack.PlainTextInputBlockElement{
 		Type: slack.METPlainTextInput, ActionID: actionValue, MaxLength: maxInput, Multiline: true, Placeholder: plain("For the requester, and for the record", maxPlaceholder),
 	}
-	_, err = a.open(ctx, in.TriggerID, modal(viewDeny, "Deny request", "Deny", metadata{Run: r.ID, Seen: b.seen}, []slack.Block{
+	return modal(viewDeny, "Deny request", "Deny", m, []slack.Block{
 		section(mention(r.Requester) + " asks for " + c.wish() + "."),
 		slack.NewInputBlock(blockDecision, plain("Why", maxLabel), nil, why).WithOptional(true),
-	}))
-	return err
+	})
 }
 
 // denied takes the form that denies a request.

@@ -410,6 +410,7 @@ func TestHomeRequests(t *testing.T) {
 	}
 	w.interact(inHome(alice, v, homeFavourites, "choose"))
 	form := w.opened()
+	golden(t, "form-favourites.json", w.sentForm())
 	picked := map[string]any{blockFavourites: map[string]any{"type": slack.MultiOptTypeStatic, "selected_options": []any{map[string]any{"value": "report"}}}}
 	if got := w.interact(submission(alice, form, picked)); got != "" {
 		t.Errorf("answer %s", got)

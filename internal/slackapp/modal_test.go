@@ -269,3 +269,34 @@ func TestLongDurations(t *testing.T) {
 		t.Errorf("asked for %s, want %s, %v", sub.Duration, want, err)
 	}
 }
+
+// TestForms: the forms of a request that is there already; testdata has them whole.
+func TestForms(t *testing.T) {
+	t.Parallel()
+	b := person(bob, "Bob")
+	asked := request(t).r
+	live := request(t).click(flow.ActionApprove, b, "Only this once.").decide().intend().do(flow.Escalate{}).r
+	urgent := sent(t, func(sub *flow.Submission) { sub.BreakGlass = true })
+	urgent.do(flow.Route{SignalID: urgent.r.Signals[0].ID, Tiers: []flow.Tier{{Channel: "#access-prod"}}, Deciders: flow.Deciders{People: []flow.Actor{b}, Required: 1}, Longest: 30 * time.Minute})
+	urgent.intend().do(flow.Escalate{}).end(flow.Deescalate{})
+	f := changeable()
+	f.Version = asked.FlowVersion
+	for name, form := range map[string]slack.ModalViewRequest{
+		"form-changes": changeModal(f, asked, f.Offer(asked), metadata{Run: asked.ID}),
+		"form-deny":    denyModal(asked, metadata{Run: asked.ID}),
+		"form-more":    moreModal(live, []time.Duration{30 * time.Minute, time.Hour}, live.Requester),
+		"form-review":  reviewModal(urgent.r, metadata{Run: urgent.r.ID}),
+		"form-whole":   wholeModal(live),
+		"form-notice":  noticeModal("There is no such request."),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body, err := json.Marshal(form)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkLimits(t, body)
+			golden(t, name+".json", form)
+		})
+	}
+}
