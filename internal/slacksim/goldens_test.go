@@ -48,7 +48,9 @@ func TestGoldens_Refused(t *testing.T) {
 		return `{"type":"section","text":{"type":"mrkdwn","text":"fine"}` + properties + `}`
 	}
 	many := func(n int, one string) string { return "[" + strings.TrimSuffix(strings.Repeat(one+",", n), ",") + "]" }
-	message := func(blocks string) string { return `[{"text":"fine","blocks":[]},{"text":"x","blocks":` + blocks + `}]` }
+	message := func(blocks string) string {
+		return `[{"text":"fine","blocks":[]},{"text":"x","blocks":` + blocks + `}]`
+	}
 	for name, c := range map[string]struct{ golden, want string }{
 		"UnknownBlock":    {message(`[{"type":"poem"}]`), "unsupported type: poem"},
 		"UnknownElement":  {message(`[{"type":"actions","elements":[{"type":"lever","action_id":"a"}]}]`), "unsupported type: lever"},
