@@ -120,6 +120,15 @@ func successes() []success {
 			},
 		},
 		{
+			name: "cancel of what nobody was asked about yet", method: "POST", path: "/runs/{run}/cancel", before: (*fixture).stuck,
+			check: func(t *testing.T, f *fixture, runID string, answer map[string]any) {
+				f.decide(runID)
+				if run := f.run(runID); run.Status != flow.Cancelled || run.Events[len(run.Events)-1].ID != answer["event_id"] {
+					t.Errorf("answered %v, the run is %s", answer, run.Status)
+				}
+			},
+		},
+		{
 			name: "cancel of access that can't be granted", method: "POST", path: "/runs/{run}/cancel",
 			before: func(f *fixture) string {
 				id := f.open()

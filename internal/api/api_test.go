@@ -257,7 +257,10 @@ func (f *fixture) receive(runID string, action flow.Action, who flow.Actor) {
 
 func (f *fixture) decide(runID string) {
 	f.t.Helper()
-	f.change(runID, func(r flow.Run) flow.Input { return flow.Decide{SignalID: r.Signals[0].ID} })
+	f.change(runID, func(r flow.Run) flow.Input {
+		s, _ := r.Head()
+		return flow.Decide{SignalID: s.ID}
+	})
 }
 
 func (f *fixture) intend(runID string) {
@@ -313,23 +316,30 @@ func (f *fixture) later() string {
 	return id
 }
 
-// lapsed is a form that somebody opened, and did not send.
-func (f *fixture) lapsed(who flow.Actor) string {
+// formOf is a form that somebody opened.
+func (f *fixture) formOf(who flow.Actor, at time.Time) string {
 	f.t.Helper()
 	latest, err := f.api.Flows.Latest(f.t.Context(), "prod-access")
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	r, err := flow.Apply(flow.Run{}, flow.Start{ID: flow.NewRunID(), Flow: latest, Requester: who, Source: flow.ChannelSlack, Prompted: true}, f.clock().Add(-8*24*time.Hour))
+	r, err := flow.Apply(flow.Run{}, flow.Start{ID: flow.NewRunID(), Flow: latest, Requester: who, Source: flow.ChannelSlack, Prompted: true}, at)
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	if _, err := f.api.Runs.Put(f.t.Context(), r); err != nil {
 		f.t.Fatal(err)
 	}
-	f.receive(r.ID, flow.ActionTimeout, flow.System)
-	f.change(r.ID, func(r flow.Run) flow.Input { return flow.Forward{SignalID: r.Signals[0].ID} })
 	return r.ID
+}
+
+// lapsed is a form that somebody opened, and did not send.
+func (f *fixture) lapsed(who flow.Actor) string {
+	f.t.Helper()
+	id := f.formOf(who, f.clock().Add(-8*24*time.Hour))
+	f.receive(id, flow.ActionTimeout, flow.System)
+	f.change(id, func(r flow.Run) flow.Input { return flow.Forward{SignalID: r.Signals[0].ID} })
+	return id
 }
 
 func (f *fixture) publish(changed []*flow.Flow) {

@@ -236,6 +236,17 @@ func refusals() []refusal {
 			ok[events.RetryOutput](f, "POST", Base+"/events/retry", `{"run_id":"`+id+`"}`)
 			return id
 		}, 400, flow.CodeNothingFailed),
+		again("access that is given up", `{"run_id":"{run}"}`, func(f *fixture) string {
+			id := f.open()
+			f.receive(id, flow.ActionApprove, bob.Actor)
+			f.decide(id)
+			f.intend(id)
+			f.change(id, func(flow.Run) flow.Input {
+				return flow.Fail{Step: flow.EventEscalate, Reason: flow.Failure{Code: flow.CodeStrategy, Message: "no such role"}}
+			})
+			f.receive(id, flow.ActionDeescalate, bob.Actor)
+			return id
+		}, 409, flow.CodeStale),
 		again("a token for other flows", `{"run_id":"{run}"}`, as((*fixture).stuck, store.Token{Flows: []string{"run-report"}}), 403, flow.CodeForbidden),
 		again("a token for other people", `{"run_id":"{run}"}`, as((*fixture).stuck, store.Token{People: []string{"bob@example.com"}}), 403, flow.CodeForbidden),
 		again("a token whose owner can't be looked up", `{"run_id":"{run}"}`, as((*fixture).stuck, store.Token{Owner: askInVain}), 503, flow.CodeLookup),
@@ -276,7 +287,7 @@ func refusals() []refusal {
 
 		withdraw("a field", `{"force":true}`, (*fixture).open, 400, flow.CodeInvalid, "force"),
 		withdraw("a list", `[]`, (*fixture).open, 400, flow.CodeInvalid, "body"),
-		withdraw("a run that nobody was asked about yet", "", func(f *fixture) string { return f.request(accessBody).RunID }, 409, flow.CodeIllegal),
+		withdraw("a form that is open in Slack", "", func(f *fixture) string { return f.formOf(alice.Actor, f.clock()) }, 409, flow.CodeIllegal),
 		withdraw("a run that was denied", "", func(f *fixture) string {
 			id := f.open()
 			f.receive(id, flow.ActionDeny, bob.Actor)

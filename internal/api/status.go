@@ -27,6 +27,7 @@ var statuses = map[flow.Code]int{
 	flow.CodeDecided:         http.StatusConflict,
 	flow.CodeIllegal:         http.StatusConflict,
 	flow.CodeFull:            http.StatusConflict,
+	flow.CodeStale:           http.StatusConflict,
 	flow.CodeTooLarge:        http.StatusRequestEntityTooLarge,
 	flow.CodeMediaType:       http.StatusUnsupportedMediaType,
 	flow.CodeLookup:          http.StatusServiceUnavailable,

@@ -135,7 +135,7 @@ func (in Intend) apply(r *Run, now time.Time) error {
 	if r.Access != nil {
 		return ErrUnchanged
 	}
-	if r.cancelling() || r.AwaitsStart() {
+	if _, cancels := r.cancelling(); cancels || r.AwaitsStart() {
 		return stale
 	}
 	if len(in.Entitlements) == 0 {
@@ -162,11 +162,6 @@ func (in Intend) apply(r *Run, now time.Time) error {
 		r.Access.End = now.Add(GrantWindow + d)
 	}
 	return nil
-}
-
-// cancelling tells whether a cancellation is still to be taken.
-func (r *Run) cancelling() bool {
-	return slices.ContainsFunc(r.Signals, func(s Signal) bool { return s.Action == ActionCancel })
 }
 
 // PutOff notes that granting waits for another run, which is changing an

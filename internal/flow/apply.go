@@ -134,7 +134,7 @@ func (in Receive) apply(r *Run, now time.Time) error {
 			}
 		}
 	case ActionApprove, ActionDeny, ActionCancel:
-		if r.Status != Requested && !(in.Action == ActionCancel && r.NotBegun()) {
+		if r.Status != Requested && !(in.Action == ActionCancel && r.withdrawable()) {
 			return r.notOpen()
 		}
 		if in.Action == ActionApprove && r.approvedBy(in.Actor) {

@@ -56,10 +56,11 @@ func situations() map[string]situation {
 		"prompted, dismissed": {must(startedWith("on_prompt", "after_prompt"), t0, Dismiss{Reason: Failure{Code: CodeIgnored, Message: "ask your lead"}}), soon},
 
 		// Forms that are late.
-		"prompted, over":    {prompted, t0.Add(PromptTimeout)},
-		"prompted, expires": {must(prompted, t0.Add(PromptTimeout), news(prompted, ActionTimeout)), t0.Add(PromptTimeout)},
-		"submitted":         {must(prompted, t0, submitted(hour)), soon},
-		"submitted, over":   {must(prompted, t0, submitted(hour)), t0.Add(PromptTimeout)},
+		"prompted, over":             {prompted, t0.Add(PromptTimeout)},
+		"prompted, expires":          {must(prompted, t0.Add(PromptTimeout), news(prompted, ActionTimeout)), t0.Add(PromptTimeout)},
+		"submitted":                  {must(prompted, t0, submitted(hour)), soon},
+		"submitted, being withdrawn": {must(prompted, t0, submitted(hour), click(ActionCancel, requester)), soon},
+		"submitted, over":            {must(prompted, t0, submitted(hour)), t0.Add(PromptTimeout)},
 
 		// Requests.
 		"asking":                 {must(requested, t0, click(ActionApprove, approver)), soon},
@@ -319,6 +320,7 @@ var inputs = map[string]func(r *Run, now time.Time) Input{
 	},
 	"decide deny":              func(r *Run, _ time.Time) Input { return Decide{SignalID: pending(r, ActionDeny, approver)} },
 	"decide cancel":            func(r *Run, _ time.Time) Input { return Decide{SignalID: pending(r, ActionCancel, requester)} },
+	"decide the cancellation":  func(r *Run, _ time.Time) Input { s, _ := r.cancelling(); return Decide{SignalID: s.ID} },
 	"decide timeout":           func(r *Run, _ time.Time) Input { return Decide{SignalID: pending(r, ActionTimeout, System)} },
 	"decide what nobody asked": func(*Run, time.Time) Input { return Decide{SignalID: EventID(runID, 4711)} },
 	"decide the second of two": func(r *Run, _ time.Time) Input {
@@ -1697,6 +1699,13 @@ expired                   | receive review              | ! Run:ILLEGAL_MOVE
 expired                   | reviewed                    | ! Run:ILLEGAL_MOVE
 expired                   | later                       | ! Run:STALE
 expired                   | begin                       | ! Run:STALE
+submitted                 | receive cancel              | prompted | - | request cancel | +1m0s | -
+submitted                 | receive cancel by approver  | prompted | - | request cancel | +1m0s | -
+submitted, being withdrawn | route                      | ! Run:ILLEGAL_MOVE
+submitted, being withdrawn | decide cancel              | ! Run:ILLEGAL_MOVE
+submitted, being withdrawn | decide the cancellation    | cancelled | request cancel | - | - | -
+prompted, held            | receive cancel              | prompted | - | request cancel | +1m0s | -
+prompted, held            | decide cancel               | cancelled | request cancel | - | - | -
 cancelled                 | receive review              | ! Run:ILLEGAL_MOVE
 cancelled                 | reviewed                    | ! Run:ILLEGAL_MOVE
 cancelled                 | later                       | ! Run:STALE

@@ -240,6 +240,8 @@ func (r *Run) Blocks() error {
 	case r.AwaitsReview():
 	case r.cancellable():
 		return Errorf(CodeGlassBroken, "one emergency at a time: your access to %s could not be granted yet; call it off by Cancel request on its message first, or ask in the usual way", r.emergency())
+	case r.Access.Live() && r.removing():
+		return Errorf(CodeGlassBroken, "one emergency at a time: your access to %s, which was granted without approval, is still being taken away; ask in the usual way until it is gone", r.emergency())
 	default:
 		return Errorf(CodeGlassBroken, "one emergency at a time: your access to %s was granted without approval, and has not ended yet; ask in the usual way, or end it first", r.emergency())
 	}

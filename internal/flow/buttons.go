@@ -46,6 +46,7 @@ var buttons = []struct {
 	{ButtonDeny, SideDeciders, (*Run).asks, func(r *Run, who Actor, guest bool) error { return r.MayDecide(who, guest, ActionDeny) }},
 	{ButtonCancel, SideRequester, (*Run).asks, (*Run).MayCancel},
 	{ButtonRetry, SideDeciders | SideRequester | SideAdmins, (*Run).retriable, (*Run).mayRetry},
+	{ButtonCancel, SideRequester, (*Run).sent, (*Run).MayCancel},
 	{ButtonCancel, SideDeciders | SideRequester, (*Run).cancellable, (*Run).MayCancel},
 	{ButtonExtend, SideDeciders, (*Run).asksForMore, func(r *Run, who Actor, guest bool) error { return r.MayDecideExtension(who, guest, ActionExtend) }},
 	{ButtonExtendDeny, SideDeciders, (*Run).asksForMore, func(r *Run, who Actor, guest bool) error { return r.MayDecideExtension(who, guest, ActionExtendDeny) }},

@@ -66,6 +66,9 @@
 //	    │                    │ │  partial approval       was seen to succeed
 //	    └──────▶ expired ◀───┘ └──▶ cancelled
 //
+// What was sent and nobody was asked about yet, and what was approved and of which
+// nothing is intended, can be cancelled as well.
+//
 // What was approved is denied by the system after all if the requester may not
 // ask any more, or the flow is gone, and nothing was touched yet: standing.go.
 // Where a target shows something else than is recorded (drift.go), what is

@@ -84,6 +84,7 @@ func (in Fail) apply(r *Run, now time.Time) error {
 		}
 		f.SignalID, f.RetryAt = s.ID, time.Time{}
 		if in.Again && in.Step == EventRequest {
+			r.Execution.Active = false // it would not wait that long
 			f.SignalID, f.RetryAt = "", now.Add(max(in.Wait, backOff(f.Attempts, 5*time.Second, 5*time.Minute)))
 		}
 		r.Execution.Token = "" // the execution that did it moves on

@@ -19,7 +19,7 @@ import (
 // leaves behind.
 var legal = map[Status]map[Status]EventName{
 	"":        {Prompted: ""},
-	Prompted:  {Requested: EventRequest, Approved: EventApprove, Denied: EventDeny, Expired: EventRequestExpire},
+	Prompted:  {Requested: EventRequest, Approved: EventApprove, Denied: EventDeny, Cancelled: EventCancel, Expired: EventRequestExpire},
 	Requested: {Approved: EventApprove, Denied: EventDeny, Cancelled: EventCancel, Expired: EventRequestExpire},
 	Approved:  {Escalated: EventEscalate, Deescalated: EventDeescalate, Denied: EventDeny, Cancelled: EventCancel},
 	Escalated: {Deescalated: EventDeescalate, Approved: ""}, // what is missing at the target is granted again

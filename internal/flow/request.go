@@ -199,6 +199,33 @@ func (r *Run) MayCancel(who Actor, guest bool) error {
 	return Errorf(CodeForbidden, "only the requester can cancel a request")
 }
 
+// withdrawable tells whether people may cancel the request: it is sent or open, or is
+// approved and nothing of its access has begun.
+func (r *Run) withdrawable() bool { return r.asks() || r.NotBegun() || r.sent() }
+
+// sent tells whether the form was sent, and nobody has been asked about it yet.
+func (r *Run) sent() bool {
+	return r.Status == Prompted && slices.ContainsFunc(r.Signals, func(s Signal) bool { return s.Action == ActionRequest })
+}
+
+// cancelling is the cancellation that is to be taken. False: there is none.
+func (r *Run) cancelling() (Signal, bool) {
+	i := slices.IndexFunc(r.Signals, func(s Signal) bool { return s.Action == ActionCancel })
+	if i < 0 {
+		return Signal{}, false
+	}
+	return r.Signals[i], true
+}
+
+// recordUnasked records that the request was made about which nobody will be asked.
+func (r *Run) recordUnasked(s Signal) {
+	e := Event{ID: s.ID, Name: EventRequest, Actor: s.Actor, Channel: s.Channel, At: s.At, State: StateCompleted}
+	if r.BreakGlass != nil {
+		e.set(KeyBreakGlass, true)
+	}
+	r.record(e)
+}
+
 // Route turns the request signal into the request: it is open from now on, or
 // decided at once by a hook's ruling. Its message is posted all the same.
 type Route struct {
@@ -301,7 +328,9 @@ func (r *Run) conclude(e Event, ruling *Ruling, terms *Terms, hooks []string, no
 type Reject struct {
 	SignalID string
 	Reason   Failure
-	Hooks    []string // those that the flow may define
+	// Failed is what has to be repaired, where that is why; nil where nothing has.
+	Failed *Failure
+	Hooks  []string // those that the flow may define
 }
 
 func (in Reject) apply(r *Run, now time.Time) error {
@@ -311,7 +340,12 @@ func (in Reject) apply(r *Run, now time.Time) error {
 	}
 	switch {
 	case r.Status == Prompted && s.Action == ActionRequest:
-		r.record(Event{ID: s.ID, Name: EventRequest, Actor: s.Actor, Channel: s.Channel, At: s.At, State: StateCompleted})
+		if in.Failed != nil {
+			failed := *in.Failed
+			failed.Step = EventRequest
+			r.recordFailure(failed, s.Actor, s.Channel, now)
+		}
+		r.recordUnasked(s)
 	case r.Status != Requested || s.Action == ActionRequest:
 		return r.notOpen()
 	case s.Actor.Kind != KindSystem:
@@ -393,7 +427,7 @@ func (in Decide) apply(r *Run, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if r.Status != Requested && !(s.Action == ActionCancel && r.NotBegun()) {
+	if r.Status != Requested && !(s.Action == ActionCancel && r.withdrawable()) {
 		return r.notOpen()
 	}
 	if now, err := r.AskedFor(); err != nil || s.About != "" && s.About != now && s.Action != ActionCancel {
@@ -434,6 +468,10 @@ func (in Decide) apply(r *Run, now time.Time) error {
 	case ActionDeny:
 		r.Status = Denied
 	case ActionCancel:
+		if i := slices.IndexFunc(r.Signals, func(s Signal) bool { return s.Action == ActionRequest }); i >= 0 {
+			r.recordUnasked(r.Signals[i])
+			r.Signals = slices.Delete(r.Signals, i, i+1)
+		}
 		r.Status, r.Coming, r.Turn, r.Postponed = Cancelled, nil, nil, nil
 	default:
 		return Errorf(CodeIllegal, "%q is not a decision", s.Action)
@@ -525,7 +563,7 @@ func (in Lapse) apply(r *Run, now time.Time) error {
 	if r.Status != Prompted || s.Action != ActionRequest {
 		return Errorf(CodeIllegal, "a run that is %s can't lapse", r.Status)
 	}
-	r.record(Event{ID: s.ID, Name: EventRequest, Actor: s.Actor, Channel: s.Channel, At: s.At, State: StateCompleted})
+	r.recordUnasked(s)
 	e := Event{ID: r.nextID(), Name: EventRequestExpire, Actor: System, Channel: ChannelInternal, At: now, State: StateCompleted}
 	in.Reason.Step = EventRequestExpire
 	e.Errors = []Failure{in.Reason}

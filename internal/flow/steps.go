@@ -208,8 +208,12 @@ func (r *Run) lastTier(why Action) bool {
 }
 
 // Head is the oldest signal that the workflow has to take. Removals are not
-// the workflow's, and what waits for Retry holds up nothing.
+// the workflow's, and what waits for Retry holds up nothing. Whoever withdraws a request
+// that nobody was asked about yet does not wait for that.
 func (r *Run) Head() (Signal, bool) {
+	if s, cancels := r.cancelling(); cancels && r.Status == Prompted {
+		return s, true
+	}
 	for _, s := range r.Signals {
 		if s.Action != ActionDeescalate && !r.AwaitsRetry(s.ID) {
 			return s, true

@@ -100,8 +100,12 @@ func (a Approval) consult(
 }
 
 // hold records that a handler kept a signal from being taken: it waits for
-// somebody to press Retry.
+// somebody to press Retry. An emergency does not.
 func (a Approval) hold(ctx context.Context, r flow.Run, e flow.Event, reason flow.Failure) (flow.Run, error) {
+	if s, _ := r.Head(); r.BreakGlass != nil && s.ID == e.ID && s.Action == flow.ActionRequest {
+		reason.Retryable = false
+		return a.notFoundOut(ctx, r.ID, s, reason)
+	}
 	r, err := a.Runs.Change(ctx, r.ID, a.Now, func(r flow.Run) (flow.Input, error) {
 		return flow.Fail{Step: e.Name, SignalID: e.ID, Reason: reason}, nil
 	})

@@ -176,23 +176,26 @@ func (s Submit) MayBreakGlass(ctx context.Context, f *flow.Flow, who store.User)
 	return blocks(ctx, s.Runs, id)
 }
 
-// tooLate gives an emergency up that nobody could look into in time: what is granted
-// hours later helps nobody, and surprises everybody.
-func (a Approval) tooLate(ctx context.Context, id string, signal flow.Signal, cause error) (flow.Step, error) {
-	reason := flow.FailureOf(cause)
-	reason.Message = "whether you may have access without approval could not be found out in time, so that nothing was granted: ask again (" + reason.Message + ")"
+// notFoundOut gives an emergency up of which it could not be found out whether
+// its requester may have the access: what is granted hours later helps nobody, and
+// surprises everybody, and meanwhile they could ask in the usual way.
+func (a Approval) notFoundOut(ctx context.Context, id string, signal flow.Signal, reason flow.Failure) (flow.Run, error) {
 	r, err := a.Runs.Get(ctx, id)
 	if err != nil {
-		return "", again(err)
+		return r, err
 	}
 	f, err := a.Flows.Version(ctx, r.Flow, r.FlowVersion)
-	if err == nil {
-		r, err = a.settle(ctx, id, signal.ID, flow.Reject{SignalID: signal.ID, Reason: reason, Hooks: f.Hooks()})
-	}
 	if err != nil {
-		return "", again(err)
+		return r, err
 	}
-	return flow.Next(r), nil
+	in, why := flow.Reject{SignalID: signal.ID, Reason: reason, Hooks: f.Hooks()}, ""
+	if reason.Retryable {
+		why = " (" + reason.Message + ")"
+	} else {
+		in.Failed = &reason
+	}
+	in.Reason.Message = "it could not be found out whether you may have access without approval, so that nothing was granted: ask again, or in the usual way" + why
+	return a.settle(ctx, id, signal.ID, in)
 }
 
 // review takes the review of an emergency: whoever gives it has to be there still,
@@ -215,17 +218,42 @@ func (a Approval) review(ctx context.Context, f *flow.Flow, r flow.Run, e flow.E
 	return a.settle(ctx, r.ID, signal.ID, flow.Reviewed{SignalID: signal.ID, Fields: v.fields, Hooks: f.Hooks()})
 }
 
+// reviewedBy gives the flow that says who may review what was done by a version of it:
+// the one in force. Where the flow is gone, what was done by it is not: then it is that
+// version, with the admins whom its environment has by another flow that is in force.
+func reviewedBy(ctx context.Context, flows *store.Flows, was *flow.Flow) (*flow.Flow, error) {
+	current, err := flows.Latest(ctx, was.Name)
+	if flow.CodeOf(err) != flow.CodeUnknownFlow {
+		return current, err
+	}
+	list, err := flows.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	left := *was
+	for _, summary := range list {
+		f, err := flows.Latest(ctx, summary.Name)
+		if err != nil {
+			return nil, err
+		}
+		if f.Environment.Name == was.Environment.Name {
+			left.Environment = f.Environment
+			break
+		}
+	}
+	return &left, nil
+}
+
 func (a Approval) mayReview(ctx context.Context, f *flow.Flow, r flow.Run, signal flow.Signal) error {
-	current, err := a.inForce(ctx, r)
-	if flow.CodeOf(err) == flow.CodeWithdrawn { // the flow is gone, and what was done by it is not
-		current, err = f, nil
-	}
+	current, err := reviewedBy(ctx, a.Flows, f)
 	if err != nil {
 		return err
 	}
-	r, said, err := a.permits(ctx, current, r, signal)
-	if err != nil {
-		return err
+	var said flow.Answer
+	if !current.Environment.Administers(signal.Actor) { // admins may whatever the flow's code says, and should it fail
+		if r, said, err = a.permits(ctx, current, r, signal); err != nil {
+			return err
+		}
 	}
 	if r.Deciders, err = a.deciders(ctx, current, said); err != nil {
 		return err

@@ -2,6 +2,7 @@ package workflow_test
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -155,6 +156,81 @@ func TestBreakGlass_stuck(t *testing.T) {
 			}
 			w.ask(asker, "b")
 			w.wantPresent(askerHas)
+		})
+	}
+}
+
+// TestBreakGlass_unknown: an emergency of which can't be found out whether it may be had
+// is denied at once: it waits for no repair, and there may be another one.
+func TestBreakGlass_unknown(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(w *world){
+		"a handler raises": func(w *world) { w.handlers.says["on_request"] = []says{raised("on_request")} },
+		"Slack refuses": func(w *world) {
+			w.directory.fail["platform"] = flow.Errorf(flow.CodeLookupRefused, "the Slack app lacks a scope: add it")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, byGroup, breaksGlass, defines("on_request"))
+			w.directory.groups["platform"] = []string{first.SlackID}
+			spoil(w)
+			w.extra = inEmergency
+			id := w.ask(asker, "a")
+			r := w.want(id, flow.Denied)
+			if e, _ := r.Last(flow.EventDeny); !strings.Contains(e.Errors[0].Message, "could not be found out whether you may have access without approval") {
+				t.Errorf("denied: %+v", e)
+			}
+			w.tellAll()
+			if len(w.sentTo("#errors", "")) == 0 || len(w.sentTo("Dasker", "")) == 0 {
+				t.Errorf("they were not told: %q", w.slack.sent)
+			}
+			if err := w.mayBreakGlass(asker); err != nil {
+				t.Errorf("another emergency: %v", err)
+			}
+			if w.pass(8 * 24 * time.Hour); w.target.calls["grant"] > 0 || !w.run(id).Due.IsZero() {
+				t.Errorf("%d calls, due %s", w.target.calls["grant"], w.run(id).Due)
+			}
+		})
+	}
+}
+
+// TestBreakGlass_reviewersLeft: an emergency can be reviewed by who is an admin now, also
+// where all have left who could when it was had, the flow is gone, or its code fails.
+func TestBreakGlass_reviewersLeft(t *testing.T) {
+	t.Parallel()
+	for _, gone := range []bool{false, true} {
+		t.Run("flow gone="+strconv.FormatBool(gone), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, breaksGlass, func(f *flow.Flow) { f.Params.Approval.Approvers = []string{"user:" + first.Email} })
+			w.extra = inEmergency
+			id := w.ask(asker, "a")
+			w.pass(w.want(id, flow.Escalated).Access.End.Add(time.Minute).Sub(w.clock.Now()))
+			w.want(id, flow.Deescalated)
+			w.leave(first)
+			w.leave(admin)
+			next := *w.flow
+			next.Environment.Admins = []string{third.Email}
+			if gone {
+				next.Name = "other"
+			}
+			next.Implementation = flow.NewSource("impl.py", "# get_permissions")
+			next.Implementation.Handlers = []string{"get_permissions"}
+			w.handlers.says["get_permissions"] = []says{raised("get_permissions")}
+			_, err := w.publish.Run(t.Context(), []*flow.Flow{&next}, []flow.Strategy{*next.Strategy})
+			must(t, err)
+			for _, who := range []store.User{second, asker, guest} {
+				if err := w.press(id, flow.ActionReview, who); err == nil {
+					t.Errorf("%s may review it", who.Name)
+				}
+			}
+			w.click(id, flow.ActionReview, third)
+			if r := w.run(id); r.BreakGlass.Review == nil || !r.BreakGlass.Review.Actor.Is(third.Actor) {
+				t.Errorf("review %+v; %s", r.BreakGlass.Review, history(r))
+			}
+			if err := w.mayBreakGlass(asker); err != nil && !gone {
+				t.Errorf("another emergency: %v", err)
+			}
 		})
 	}
 }

@@ -7,11 +7,11 @@ import (
 	"github.com/symflows/symflows/internal/store"
 )
 
-// CancelByAPI withdraws a request by a token, as the Cancel button does: one that is open,
-// and access that was approved and of which nothing has begun. A token may do so where it may ask
-// for the same. It returns the run and the id of the cancel event, which is the earlier
-// one if the request is cancelled already. The error has flow.CodeDecided if it comes too
-// late, and flow.CodeIllegal if the request is not open yet.
+// CancelByAPI withdraws a request by a token, as the Cancel button does: one that was sent
+// or is open, and access that was approved and of which nothing has begun. A token may do
+// so where it may ask for the same. It returns the run and the id of the cancel event,
+// which is the earlier one if the request is cancelled already. The error has
+// flow.CodeDecided if it comes too late, and flow.CodeIllegal if the form was not sent yet.
 func (s Submit) CancelByAPI(ctx context.Context, runID string, bot flow.Actor, token store.Token) (flow.Run, string, error) {
 	if _, err := s.owner(ctx, token); err != nil {
 		return flow.Run{}, "", err

@@ -21,8 +21,10 @@ func (a Approval) Route(ctx context.Context, id string) (flow.Step, error) {
 		return flow.Next(r), nil
 	}
 	glass := r.BreakGlass != nil
-	if r, err = a.route(ctx, r, signal); err != nil && glass && flow.Retryable(err) && a.Now().Sub(signal.At) >= patience {
-		return a.tooLate(ctx, id, signal, err)
+	if r, err = a.route(ctx, r, signal); err != nil && glass && (refusal(err) || a.Now().Sub(signal.At) >= patience) {
+		if r, err = a.notFoundOut(ctx, id, signal, flow.FailureOf(err)); err != nil {
+			return "", again(err)
+		}
 	} else if err != nil {
 		return a.unsent(ctx, id, signal, err)
 	}
@@ -56,7 +58,10 @@ func (a Approval) unsent(ctx context.Context, id string, signal flow.Signal, cau
 		return "", again(cause)
 	}
 	r, err := a.Runs.Change(ctx, id, a.Now, func(flow.Run) (flow.Input, error) { return in, nil })
-	if err != nil && flow.CodeOf(err) != flow.CodeStale { // another execution was faster
+	if flow.CodeOf(err) == flow.CodeStale { // another execution was faster, or it is being withdrawn
+		r, err = a.Runs.Get(ctx, id)
+	}
+	if err != nil {
 		return "", again(err)
 	}
 	if code == flow.CodeLookup && flow.Next(r) == flow.StepRoute {
