@@ -105,8 +105,11 @@ func (r *Run) Stuck() bool {
 	return r.Error != nil && r.Error.Step != EventDeescalate && next != StepVouch && next != StepEscalate && next != StepExtend
 }
 
+// retriable tells whether there is something to try again: what is missing of access is
+// granted again only while that lasts.
 func (r *Run) retriable() bool {
-	return r.Stuck() && !r.removing() || r.Error != nil && r.Error.Step == EventDeescalate || len(r.StuckAfter()) > 0
+	over := r.Short() && !r.Held(r.Touched)
+	return r.Stuck() && !r.removing() && !over || r.Error != nil && r.Error.Step == EventDeescalate || len(r.StuckAfter()) > 0
 }
 
 // asksForMore tells whether there is more time to be decided.

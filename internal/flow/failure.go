@@ -129,7 +129,7 @@ func (in Retry) apply(r *Run, now time.Time) error {
 		return full
 	}
 	r.callAgain(in.Actor, now)
-	if err := in.step(r, now); !errors.Is(err, ErrUnchanged) {
+	if err := in.step(r, now); !errors.Is(err, ErrUnchanged) && !errors.Is(err, stale) {
 		return err
 	}
 	return nil
