@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/symflows/symflows/internal/destination"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
 )
@@ -24,22 +25,12 @@ type Catalog struct {
 	// uses them or not.
 	Strategies      []flow.Strategy
 	Environments    []flow.Environment
-	LogDestinations []LogDestination
+	LogDestinations []flow.LogDestination // those that an environment names
 	// Secrets are all that the configuration names, and functions may need to
 	// read.
 	Secrets []flow.SecretRef
 
 	rights, looking strategy.Rights
-}
-
-// LogDestination is a place that audit records should be sent to.
-type LogDestination struct {
-	Name        string
-	Type        string // one of logDestinationTypes
-	Label       string
-	Settings    map[string]string // stream_name or url, by type
-	Secrets     map[string]flow.SecretRef
-	Integration *flow.Integration // nil for types http and datadog
 }
 
 // FlowARNs lists the Lambda functions that flows may invoke: lambda_arns of
@@ -58,6 +49,15 @@ func (c *Catalog) StrategyRights() strategy.Rights { return c.rights }
 // LookingRights says what it takes of that to look at the targets that can be read
 // back.
 func (c *Catalog) LookingRights() strategy.Rights { return c.looking }
+
+// DestinationRights says what it takes in AWS to send records to the destinations.
+func (c *Catalog) DestinationRights() strategy.Rights {
+	var all []strategy.Rights
+	for _, d := range c.LogDestinations {
+		all = append(all, destination.Rights(d))
+	}
+	return strategy.Join(all...)
+}
 
 // Isolated lists the flows whose Python has a function of its own.
 func (c *Catalog) Isolated() []string {
@@ -266,7 +266,7 @@ type loader struct {
 	secrets         map[string]flow.SecretRef
 	integrations    map[string]*flow.Integration
 	errorChannels   map[string]string
-	logDestinations map[string]LogDestination
+	logDestinations map[string]*flow.LogDestination
 	targets         map[string]flow.Target
 	strategies      map[string]*flow.Strategy
 	granting        map[string]flow.Strategy // those with the targets that are gone: live access still has to be taken away

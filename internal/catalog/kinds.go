@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/symflows/symflows/internal/destination"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
 )
@@ -47,18 +48,13 @@ func kindNames() []string {
 // secretSourceTypes are the stores that secrets may be kept in.
 var secretSourceTypes = []string{"aws_secrets_manager"}
 
-// logDestinationTypes are Sym's types; true for those that need no integration.
-var logDestinationTypes = map[string]bool{
-	"kinesis_firehose": false, "kinesis_data_stream": false, "segment": false, "http": true, "datadog": true,
-}
-
 // resolve reads the documents, kind by kind.
 func (l *loader) resolve() {
 	l.sources = map[string]string{}
 	l.secrets = map[string]flow.SecretRef{}
 	l.integrations = map[string]*flow.Integration{}
 	l.errorChannels = map[string]string{}
-	l.logDestinations = map[string]LogDestination{}
+	l.logDestinations = map[string]*flow.LogDestination{}
 	l.targets = map[string]flow.Target{}
 	l.strategies = map[string]*flow.Strategy{}
 	l.granting = map[string]flow.Strategy{}
@@ -109,7 +105,11 @@ func (l *loader) catalog() *Catalog {
 	for _, e := range byName(l.environments) {
 		c.Environments = append(c.Environments, *e)
 	}
-	c.LogDestinations = byName(l.logDestinations)
+	for _, d := range byName(l.logDestinations) {
+		if len(d.Environments) > 0 {
+			c.LogDestinations = append(c.LogDestinations, *d)
+		}
+	}
 	c.Secrets = byName(l.secrets)
 	return c
 }
@@ -313,18 +313,37 @@ func (d *document) integrationType(path string, integration *document, want ...s
 }
 
 func (d *document) logDestination(o *object) {
-	out := LogDestination{Name: d.name, Label: o.label(), Type: o.oneOf("type", slices.Sorted(maps.Keys(logDestinationTypes)))}
-	alone := out.Type == "" || logDestinationTypes[out.Type]
-	if i := o.ref("integration_id", "integration", !alone, out.Type, permissionContext); i != nil {
+	types := destination.Types()
+	out := &flow.LogDestination{Name: d.name, Label: o.label(), Type: o.oneOf("type", slices.Sorted(maps.Keys(types)))}
+	if i := o.ref("integration_id", "integration", false, append(slices.Clone(types[out.Type].Integration.Types), out.Type)...); i != nil {
 		out.Integration = d.loader.integrations[i.key()]
 	}
 	out.Settings, out.Secrets = o.settings()
-	setting := map[string]string{"kinesis_firehose": "stream_name", "kinesis_data_stream": "stream_name", "http": "url"}[out.Type]
-	if _, ok := out.Settings[setting]; setting != "" && !ok {
-		d.follow(flow.Fault{Path: "settings." + setting, Message: "is missing: say where the records go"})
+	o.refs("flows", "flow", nil, nil, func(_ string, f *document) { out.Flows = append(out.Flows, f.name) })
+	for i, name := range o.texts("events") {
+		if event := flow.EventName(name); slices.Contains(flow.EventNames, event) {
+			out.Events = append(out.Events, event)
+		} else if path := fmt.Sprintf("events[%d]", i); d.readable(path) {
+			d.fault(path, "%q is no event%s: write names of events, such as approve", flow.Clip(name, maxQuoted), flow.DidYouMean(name, words(flow.EventNames)))
+		}
 	}
-	d.warn("", "is not connected: audit records go to the deployment's own bucket, from which they can be forwarded")
+	if o.get("format") != nil {
+		out.Format = flow.LogFormat(o.oneOf("format", words(flow.LogFormats)))
+	}
+	if out.Type != "" {
+		for _, f := range destination.Check(*out) {
+			d.follow(f)
+		}
+	}
 	d.loader.logDestinations[d.key()] = out
+}
+
+// words gives names as texts.
+func words[T ~string](names []T) (list []string) {
+	for _, n := range names {
+		list = append(list, string(n))
+	}
+	return list
 }
 
 func (d *document) target(o *object) {
@@ -443,7 +462,10 @@ func (d *document) environment(o *object) {
 	} else if d.readable("error_logger_id") {
 		d.warn("", "has no error_logger_id: failures are shown to the requester only, and in the logs")
 	}
-	o.refs("log_destination_ids", "log_destination", nil, nil, func(string, *document) {})
+	o.refs("log_destination_ids", "log_destination", nil, nil, func(_ string, to *document) {
+		named := l.logDestinations[to.key()]
+		named.Environments = append(named.Environments, d.name)
+	})
 	e.Admins = o.texts("admins")
 	for i, email := range e.Admins {
 		if err := flow.CheckEmail(email); err != nil {

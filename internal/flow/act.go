@@ -22,6 +22,7 @@ const (
 	ActWithdraw       ActName = "withdraw"        // a flow can't be started any more
 	ActConfigure      ActName = "configure"       // settings of the deployment changed
 	ActRedrive        ActName = "redrive"         // what functions gave up on was handed to them again
+	ActReplay         ActName = "replay"          // a log destination is sent again what it had
 	ActRecover        ActName = "recover"         // grants that the table lacks were made anew from the audit log
 	ActRefuse         ActName = "refuse"          // somebody clicked what they may not decide
 )
@@ -29,7 +30,7 @@ const (
 // ActNames lists all acts.
 var ActNames = []ActName{
 	ActTokenCreate, ActTokenSetOwner, ActTokenRevoke, ActIdentitySet, ActIdentityDelete, ActAccountConfirm, ActMoveConfirm, ActEndConfirm,
-	ActPublish, ActWithdraw, ActConfigure, ActRedrive, ActRecover, ActRefuse,
+	ActPublish, ActWithdraw, ActConfigure, ActRedrive, ActReplay, ActRecover, ActRefuse,
 }
 
 // PrincipalKind says what somebody is known by.

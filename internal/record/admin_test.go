@@ -52,6 +52,7 @@ func acts() []flow.Act {
 			"settings": map[string]any{"logRetention": "30"}, "former_settings": map[string]any{"logRetention": "90"},
 		}),
 		redriven,
+		sample(flow.Operator, flow.ActReplay, flow.Subject{Kind: "log_destination", Name: "lake"}, map[string]any{"from": 0, "former_next": 1204}),
 		sample(aws, flow.ActRecover, flow.Subject{Kind: "run", ID: run, Name: "prod-access"}, map[string]any{"expires_at": "2026-03-02T10:00:00Z"}),
 		refused,
 	}

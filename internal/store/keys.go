@@ -11,49 +11,51 @@ type Kind string
 
 // The kinds, and what is kept under each.
 const (
-	KindRun         Kind = "run#"             // a run with its events, by id: flow.Run
-	KindGrant       Kind = "grant#"           // an entitlement and who holds it, by the entitlement's key: flow.Grant
-	KindSick        Kind = "sick#"            // a target that leaves calls unanswered, by its name: flow.Sickness
-	KindGlass       Kind = "glass#"           // the last emergency of a person, by Slack's team and id
-	KindMessages    Kind = "msg#"             // the Slack messages that show a run, by its id: []Message
-	KindForm        Kind = "form#"            // an open form that handlers have a say in, by its run's id: flow.OpenForm
-	KindUser        Kind = "user#"            // a person, by our id
-	KindIdentity    Kind = "identity#"        // who a person is elsewhere, by our id
-	KindMoved       Kind = "users#moved"      // what is known of accounts that changed
-	KindSlackUser   Kind = "slackuser#"       // a person, by Slack's team and id: User
-	KindToken       Kind = "token#"           // a bot's token of the API, by its hash: Token
-	KindCall        Kind = "call#"            // the token of a handler's call, by its hash: Call
-	KindValue       Kind = "kv#"              // what handlers remember for all flows, by a path of their choice
-	KindFlowValue   Kind = "flowkv#"          // what handlers remember for their own flow, by its name and a path
-	KindLinger      Kind = "linger#"          // for how long sessions at a flow's targets go on, by its name: flow.Lingering
-	KindLimit       Kind = "limit#"           // the pace of one system, by what its limit is of: flow.Bookings
-	KindHome        Kind = "home#"            // a person's Home tab, by Slack's team and id: Home
-	KindLive        Kind = "live#"            // access that is live, by its run's id: LiveAccess
-	KindWait        Kind = "wait#"            // whom a run waits for, by its id, and by its id and each of them
-	KindListed      Kind = "listed#"          // a run in a listing of a target's, or of somebody's who decided it, by its id and the listing
-	KindStat        Kind = "stat#"            // requests of one day, by environment, day and part: counted ones
-	KindLogHead     Kind = "log#head"         // how far the transparency log has come: LogHead
-	KindLeaf        Kind = "leaf#"            // where a state of a record is in the transparency log, by the record's id and revision: LogPlace
-	KindDelivery    Kind = "event#"           // an event of Slack's that was taken, by Slack's id of it
-	KindNotice      Kind = "notice#"          // what administrators are told, by day and digest: Notice
-	KindFlow        Kind = "flow#"            // the version of a flow that is in force, by name: inForce
-	KindFlowVersion Kind = "flowversion#"     // each version of a flow, by name and version: flow.Flow
-	KindFlowDigests Kind = "flowdigests#"     // the digests of all versions of a flow, by name
-	KindFlowList    Kind = "flows#current"    // the published flows: []FlowSummary
-	KindSettings    Kind = "flows#settings"   // the settings of the deployment: map[string]string
-	KindFlowsFilter Kind = "flows#filter"     // the filter of the list of flows: flow.FlowsFilter
-	KindStrategies  Kind = "flows#strategies" // what the configuration has for granting and removing: []string
-	KindRound       Kind = "standing#round"   // how far the look at who holds access has come: Round
-	KindDrift       Kind = "drift#comparison" // how far the comparison with targets has come, and what the last one found: Comparison
-	KindRefusal     Kind = "refusal#"         // decisions of one person about one run that were refused, by its id and Slack's of theirs
-	KindAct         Kind = "act#"             // an administrative act that changes no item, by its id: flow.Act
-	KindDropped     Kind = "flows#dropped"    // what a publish that has not succeeded was about to drop of it: []string
+	KindRun         Kind = "run#"                 // a run with its events, by id: flow.Run
+	KindGrant       Kind = "grant#"               // an entitlement and who holds it, by the entitlement's key: flow.Grant
+	KindSick        Kind = "sick#"                // a target that leaves calls unanswered, by its name: flow.Sickness
+	KindGlass       Kind = "glass#"               // the last emergency of a person, by Slack's team and id
+	KindMessages    Kind = "msg#"                 // the Slack messages that show a run, by its id: []Message
+	KindForm        Kind = "form#"                // an open form that handlers have a say in, by its run's id: flow.OpenForm
+	KindUser        Kind = "user#"                // a person, by our id
+	KindIdentity    Kind = "identity#"            // who a person is elsewhere, by our id
+	KindMoved       Kind = "users#moved"          // what is known of accounts that changed
+	KindSlackUser   Kind = "slackuser#"           // a person, by Slack's team and id: User
+	KindToken       Kind = "token#"               // a bot's token of the API, by its hash: Token
+	KindCall        Kind = "call#"                // the token of a handler's call, by its hash: Call
+	KindValue       Kind = "kv#"                  // what handlers remember for all flows, by a path of their choice
+	KindFlowValue   Kind = "flowkv#"              // what handlers remember for their own flow, by its name and a path
+	KindLinger      Kind = "linger#"              // for how long sessions at a flow's targets go on, by its name: flow.Lingering
+	KindLimit       Kind = "limit#"               // the pace of one system, by what its limit is of: flow.Bookings
+	KindHome        Kind = "home#"                // a person's Home tab, by Slack's team and id: Home
+	KindLive        Kind = "live#"                // access that is live, by its run's id: LiveAccess
+	KindWait        Kind = "wait#"                // whom a run waits for, by its id, and by its id and each of them
+	KindListed      Kind = "listed#"              // a run in a listing of a target's, or of somebody's who decided it, by its id and the listing
+	KindStat        Kind = "stat#"                // requests of one day, by environment, day and part: counted ones
+	KindLogHead     Kind = "log#head"             // how far the transparency log has come: LogHead
+	KindLeaf        Kind = "leaf#"                // where a state of a record is in the transparency log, by the record's id and revision: LogPlace
+	KindDestination Kind = "destinations#current" // the published log destinations: []flow.LogDestination
+	KindCursor      Kind = "cursor#"              // how far a log destination has been sent the transparency log, by its name: Cursor
+	KindDelivery    Kind = "event#"               // an event of Slack's that was taken, by Slack's id of it
+	KindNotice      Kind = "notice#"              // what administrators are told, by day and digest: Notice
+	KindFlow        Kind = "flow#"                // the version of a flow that is in force, by name: inForce
+	KindFlowVersion Kind = "flowversion#"         // each version of a flow, by name and version: flow.Flow
+	KindFlowDigests Kind = "flowdigests#"         // the digests of all versions of a flow, by name
+	KindFlowList    Kind = "flows#current"        // the published flows: []FlowSummary
+	KindSettings    Kind = "flows#settings"       // the settings of the deployment: map[string]string
+	KindFlowsFilter Kind = "flows#filter"         // the filter of the list of flows: flow.FlowsFilter
+	KindStrategies  Kind = "flows#strategies"     // what the configuration has for granting and removing: []string
+	KindRound       Kind = "standing#round"       // how far the look at who holds access has come: Round
+	KindDrift       Kind = "drift#comparison"     // how far the comparison with targets has come, and what the last one found: Comparison
+	KindRefusal     Kind = "refusal#"             // decisions of one person about one run that were refused, by its id and Slack's of theirs
+	KindAct         Kind = "act#"                 // an administrative act that changes no item, by its id: flow.Act
+	KindDropped     Kind = "flows#dropped"        // what a publish that has not succeeded was about to drop of it: []string
 )
 
 // Kinds lists all kinds.
 func Kinds() []Kind {
 	return []Kind{
-		KindRun, KindGrant, KindSick, KindLimit, KindLinger, KindGlass, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue, KindHome, KindLive, KindWait, KindListed, KindStat, KindLogHead, KindLeaf, KindDelivery, KindNotice,
+		KindRun, KindGrant, KindSick, KindLimit, KindLinger, KindGlass, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue, KindHome, KindLive, KindWait, KindListed, KindStat, KindLogHead, KindLeaf, KindDestination, KindCursor, KindDelivery, KindNotice,
 		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped, KindRound, KindDrift, KindSettings, KindAct, KindRefusal,
 	}
 }
@@ -75,7 +77,7 @@ func OneWriter(key string) bool {
 // other kinds are taken as they are.
 func (k Kind) Key(name string) string {
 	switch k {
-	case KindRun, KindMessages, KindForm, KindFlow, KindFlowDigests:
+	case KindRun, KindMessages, KindForm, KindFlow, KindFlowDigests, KindCursor:
 		name = strings.ToLower(name)
 	}
 	return string(k) + name

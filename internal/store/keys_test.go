@@ -47,6 +47,8 @@ func TestKinds(t *testing.T) {
 		{store.KindStat, "main#2026-03-01#0", "stat#main#2026-03-01#0", "main#2026-03-01#0"},
 		{store.KindLogHead, "", "log#head", ""},
 		{store.KindLeaf, "0d6e-0000.3", "leaf#0d6e-0000.3", "0d6e-0000.3"},
+		{store.KindDestination, "", "destinations#current", ""},
+		{store.KindCursor, "Data-Lake", "cursor#data-lake", "data-lake"},
 		{store.KindDelivery, "Ev0PV52K25", "event#Ev0PV52K25", "Ev0PV52K25"},
 		{store.KindNotice, "2026-03-01#ab", "notice#2026-03-01#ab", "2026-03-01#ab"},
 		{store.KindFlow, "Prod-Access", "flow#prod-access", "prod-access"},

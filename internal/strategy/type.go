@@ -1,6 +1,7 @@
 package strategy
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -15,6 +16,7 @@ import (
 // function that grants is written by it, and docs/strategies.md lists it.
 type Type struct {
 	Name        string // the strategy's type: "aws_lambda"
+	Noun        string // what it is a type of, in what is wrong with one; "" for a strategy
 	About       string // what it calls to grant and to remove, for the guide
 	Integration Integration
 	Settings    Settings     // of the strategy
@@ -181,6 +183,8 @@ func (t Type) Target(name string) (TargetType, bool) {
 	return t.Targets[i], true
 }
 
+func (t Type) noun() string { return cmp.Or(t.Noun, "strategy") }
+
 // TargetNames lists the types of targets that the strategy grants.
 func (t Type) TargetNames() []string {
 	var names []string
@@ -202,7 +206,7 @@ func (t Type) Check(s flow.Strategy) []flow.Fault {
 			faults = append(faults, flow.Fault{Path: "implementation", Message: flow.UserMessage(err)})
 		}
 	}
-	owner := "a strategy of type " + t.Name
+	owner := "a " + t.noun() + " of type " + t.Name
 	hint := ""
 	for _, tt := range t.Targets {
 		if tt.Settings.Others != "" {
@@ -290,7 +294,7 @@ func (t Type) checkIntegration(i *flow.Integration) []flow.Fault {
 	case i == nil:
 		return nil
 	case t.Integration.Need == None:
-		return fault("does not go with strategies of type %s: remove it", t.Name)
+		return fault("does not go with a %s of type %s: remove it", t.noun(), t.Name)
 	case types != "" && i.Type != "" && !slices.Contains(t.Integration.Types, i.Type):
 		return fault("integration %q is of type %s: refer to one of type %s", i.Name, i.Type, types)
 	}

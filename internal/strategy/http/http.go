@@ -1,8 +1,6 @@
 package httpstrategy
 
 import (
-	"net"
-	"net/url"
 	"slices"
 
 	"github.com/symflows/symflows/internal/flow"
@@ -18,7 +16,7 @@ const (
 // Type is the strategy's type. It needs the setting "url", on itself or on
 // each of its targets.
 func Type() strategy.Type {
-	address := strategy.Setting{Name: settingURL, About: "the address of the server, like https://grants.example.com/sym", Check: checkURL}
+	address := strategy.Setting{Name: settingURL, About: "the address of the server, like https://grants.example.com/sym", Check: strategy.CheckURL}
 	ofTarget := address
 	ofTarget.About = "an address for this target alone"
 	return strategy.Type{
@@ -47,25 +45,6 @@ func rules(s flow.Strategy) []flow.Fault {
 		return []flow.Fault{{Path: "settings." + settingURL, Message: "is required, here or on each target: the address of the server, like https://grants.example.com/sym"}}
 	}
 	return nil
-}
-
-func checkURL(text string) error {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || u.Hostname() == "":
-		return flow.Errorf(flow.CodeInvalid, "is not an address like https://grants.example.com/sym")
-	case u.User != nil:
-		return flow.Errorf(flow.CodeInvalid, "must not contain a user name or password: use signing_secret_id")
-	case u.Fragment != "":
-		return flow.Errorf(flow.CodeInvalid, "must not have a part after #: it would not be sent")
-	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
-		return nil
-	}
-	return flow.Errorf(flow.CodeInvalid, "must begin with https:// (http:// is for this machine only: localhost, 127.0.0.1)")
-}
-
-func loopback(host string) bool {
-	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
 // URL is where the target's server is.

@@ -1,0 +1,43 @@
+package flow
+
+import (
+	"slices"
+	"strings"
+)
+
+// LogDestination is a place that audit records are sent to, beside our own.
+type LogDestination struct {
+	Name        string               `json:"name"`
+	Type        string               `json:"type"` // "http", "kinesis_firehose", …
+	Label       string               `json:"label,omitempty"`
+	Settings    map[string]string    `json:"settings,omitempty"`
+	Secrets     map[string]SecretRef `json:"secrets,omitempty"` // by setting: "signing_secret_id", …
+	Integration *Integration         `json:"integration,omitempty"`
+	// Environments name it: it gets the records of their flows.
+	Environments []string `json:"environments"`
+	// Flows and Events are those that it gets the records of; none: of all.
+	Flows  []string    `json:"flows,omitempty"`
+	Events []EventName `json:"events,omitempty"`
+	Format LogFormat   `json:"format,omitempty"`
+}
+
+// LogFormat is how records are written for a destination.
+type LogFormat string
+
+// The formats.
+const (
+	FormatSym  LogFormat = "sym" // audit records as they are: also ""
+	FormatOCSF LogFormat = "ocsf"
+)
+
+// LogFormats lists the formats.
+var LogFormats = []LogFormat{FormatSym, FormatOCSF}
+
+// Wants tells whether the destination gets the record of an event of a flow in an
+// environment. Names of flows and environments are the same in letters of either case.
+func (d LogDestination) Wants(environment, flow string, event EventName) bool {
+	has := func(list []string, name string) bool {
+		return slices.ContainsFunc(list, func(one string) bool { return strings.EqualFold(one, name) })
+	}
+	return has(d.Environments, environment) && (len(d.Flows) == 0 || has(d.Flows, flow)) && (len(d.Events) == 0 || slices.Contains(d.Events, event))
+}

@@ -1,0 +1,189 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/symflows/symflows/internal/flow"
+)
+
+// Destinations keeps the published log destinations, and how far each of them has been
+// sent the transparency log.
+type Destinations struct {
+	Store Store // required
+}
+
+// destinationsInForce are the published ones.
+type destinationsInForce struct {
+	List []flow.LogDestination `json:"list"`
+
+	acted
+}
+
+// Cursor is how far a destination has been sent the transparency log.
+type Cursor struct {
+	Next int64     `json:"next"` // index of the first record that it has not been sent
+	At   time.Time `json:"at,omitzero"` // when it took a record last
+	// Failing is since when it takes none, Error why, and Tries how often it was tried
+	// since; Due is when it is tried again. Zero: it is well.
+	Failing time.Time `json:"failing,omitzero"`
+	Error   string    `json:"error,omitempty"`
+	Tries   int       `json:"tries,omitempty"`
+	Due     time.Time `json:"due,omitzero"`
+	// Aside are the last of the records that it refused for good, the oldest first, and
+	// Refused how many there were.
+	Aside   []Aside `json:"aside,omitempty"`
+	Refused int64   `json:"refused,omitempty"`
+	// InRow is how many of those were refused since a record was taken.
+	InRow int `json:"in_row,omitempty"`
+
+	acted
+	rev int64
+}
+
+// Aside is a record that a destination has refused for good.
+type Aside struct {
+	Index int64     `json:"index"`
+	ID    string    `json:"id"`
+	At    time.Time `json:"at"`
+	Error string    `json:"error"`
+}
+
+// maxAside is how many of them are listed.
+const maxAside = 50
+
+// SetAside notes a record that was refused for good.
+func (c *Cursor) SetAside(a Aside) {
+	c.Refused++
+	c.InRow++
+	c.Aside = append(slices.Clone(c.Aside), a)
+	c.Aside = c.Aside[max(0, len(c.Aside)-maxAside):]
+}
+
+// Well notes that a destination takes records.
+func (c *Cursor) Well() {
+	c.Failing, c.Error, c.Tries, c.Due = time.Time{}, "", 0, time.Time{}
+}
+
+// Publish makes these the log destinations that there are, in the name of by. One that is
+// new is sent what is logged from now on, where the log has size records; one that was
+// there before goes on where it was.
+func (s Destinations) Publish(ctx context.Context, by flow.Author, list []flow.LogDestination, size int64) error {
+	// The places first: one that is published without would be sent all from the beginning.
+	for _, d := range list {
+		body, err := json.Marshal(Cursor{Next: size})
+		if err != nil {
+			return err
+		}
+		_, err = s.Store.Put(ctx, Item{Key: KindCursor.Key(d.Name), Writer: NewWriter(), Body: body})
+		if err != nil && !errors.Is(err, ErrConflict) {
+			return fmt.Errorf("write where log destination %q begins: %w", d.Name, err)
+		}
+	}
+	err := edit(ctx, s.Store, KindDestination.Key(""), func(now *destinationsInForce, rev int64) {
+		told := func(name flow.ActName, d flow.LogDestination) {
+			about := flow.Subject{Kind: "log_destination", Name: d.Name}
+			now.Acts = now.Acts.With(flow.NewAct(by, name, about, map[string]any{"type": d.Type, "environments": d.Environments}), rev)
+		}
+		for _, d := range list {
+			if before := find(now.List, d.Name); before == nil || !reflect.DeepEqual(*before, d) {
+				told(flow.ActPublish, d)
+			}
+		}
+		for _, d := range now.List {
+			if find(list, d.Name) == nil {
+				told(flow.ActWithdraw, d)
+			}
+		}
+		now.List = list
+	})
+	if err != nil {
+		return fmt.Errorf("write the log destinations: %w", err)
+	}
+	return nil
+}
+
+func find(list []flow.LogDestination, name string) *flow.LogDestination {
+	i := slices.IndexFunc(list, func(d flow.LogDestination) bool { return strings.EqualFold(d.Name, name) })
+	if i < 0 {
+		return nil
+	}
+	return &list[i]
+}
+
+// List gives the published ones in order of name.
+func (s Destinations) List(ctx context.Context) ([]flow.LogDestination, error) {
+	var published destinationsInForce
+	item, err := s.Store.Get(ctx, KindDestination.Key(""))
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err == nil {
+		err = unpack(item.Body, &published)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list the log destinations: %w", err)
+	}
+	return published.List, nil
+}
+
+// Cursor reads how far a destination has been sent. The error is ErrNotFound if it was
+// never published.
+func (s Destinations) Cursor(ctx context.Context, name string) (Cursor, error) {
+	var c Cursor
+	item, err := s.Store.Get(ctx, KindCursor.Key(name))
+	if err == nil {
+		err = json.Unmarshal(item.Body, &c)
+	}
+	if err != nil {
+		return c, fmt.Errorf("read how far log destination %q has been sent: %w", name, err)
+	}
+	c.rev = item.Rev
+	return c, nil
+}
+
+// SetCursor writes how far a destination has been sent, where c was read and changed, and
+// gives what to go on with. The error is ErrConflict if somebody else has written
+// meanwhile, somebody who has it sent again: read anew.
+func (s Destinations) SetCursor(ctx context.Context, name string, c Cursor) (Cursor, error) {
+	body, err := json.Marshal(c)
+	if err == nil {
+		item := Item{Key: KindCursor.Key(name), Rev: c.rev, Writer: NewWriter(), Body: body, Acts: c.recordedIn(c.rev + 1)}
+		c.rev, err = s.Store.Put(ctx, item)
+		if err != nil && !errors.Is(err, ErrConflict) && ctx.Err() == nil {
+			c.rev, err = s.Store.Put(ctx, item) // the answer may have been lost: the same writer finds out
+		}
+	}
+	if err != nil {
+		return c, fmt.Errorf("write how far log destination %q has been sent: %w", name, err)
+	}
+	return c, nil
+}
+
+// Replay has a destination be sent the log again from an index on, in the name of by, and
+// be tried at once. The error has flow.CodeInvalid for an index that it has not come to.
+func (s Destinations) Replay(ctx context.Context, by flow.Author, name string, from int64) error {
+	for range maxConflicts {
+		c, err := s.Cursor(ctx, name)
+		if err != nil {
+			return err
+		}
+		if from < 0 || from > c.Next {
+			return flow.Errorf(flow.CodeInvalid, "log destination %q has been sent the records up to %d: it can be sent again from one of 0 to %d", name, c.Next-1, c.Next)
+		}
+		about := flow.Subject{Kind: "log_destination", Name: name}
+		c.Acts = c.Acts.With(flow.NewAct(by, flow.ActReplay, about, map[string]any{"from": from, "former_next": c.Next}), c.rev+1)
+		c.Next = from
+		c.Due = time.Time{}
+		if _, err = s.SetCursor(ctx, name, c); !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+	return fmt.Errorf("replay log destination %q: %w", name, ErrConflict)
+}
