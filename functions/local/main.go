@@ -68,6 +68,11 @@
 //	local audit receipt FILE -key KEY
 //	    Check offline what GET /runs/{id}/receipt gave.
 //
+//	local destinations [list] [-data DIR]
+//	local destinations replay NAME -from INDEX [-data DIR]
+//	    Say how far log destinations have been sent the records, and what they have
+//	    refused; have one sent again what it had.
+//
 //	local redrive [-bucket NAME]
 //	    Hand what the functions of a deployment in AWS gave up on to them again.
 package main

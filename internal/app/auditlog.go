@@ -33,7 +33,7 @@ func (l *Local) openLog(ctx context.Context, db store.Store) (*transparency.Writ
 	} else if made && head.Size > 0 {
 		o.Log.WarnContext(ctx, "the key of the transparency log was gone, and a new one was made: tell those who verify the log, for whom the log is another's from here on", "file", logKeyFile(o.Data))
 	}
-	w := &transparency.Writer{Log: log, Files: folder, Keys: keys, Next: l.Audit, NextAdmin: l.Admin, Now: o.Clock.Now}
+	w := &transparency.Writer{Log: log, Files: folder, Keys: keys, Next: followed{l.Audit, &l.logged}, NextAdmin: followed{l.Admin, &l.logged}, Now: o.Clock.Now}
 	l.Receipts = &transparency.Prover{Log: log, Files: folder}
 	for _, k := range keys {
 		l.Receipts.Public = append(l.Receipts.Public, k.Public())

@@ -51,12 +51,14 @@ func Main(ctx context.Context, args []string, getenv func(string) string, out, l
 		err = user(ctx, args, settings, out)
 	case "audit":
 		err = auditCommand(ctx, args, out)
+	case "destinations":
+		err = destinations(ctx, args, out)
 	case "redrive":
 		err = redriven(ctx, args, out)
 	case "slack-manifest":
 		err = manifest(args, out)
 	default:
-		return fmt.Errorf("there is no command %q: use none (to serve), check, doctor, targets, try, token, identity, user, runs, standing, drift, audit, redrive or slack-manifest", name)
+		return fmt.Errorf("there is no command %q: use none (to serve), check, doctor, targets, try, token, identity, user, runs, standing, drift, audit, destinations, redrive or slack-manifest", name)
 	}
 	if errors.Is(err, flag.ErrHelp) {
 		return nil // the flag package has printed it
@@ -106,6 +108,7 @@ const usage = `Usage of local:
   local standing confirm             end access that was held back because many are gone at once
   local drift [-now]                 show where targets differ from what was granted
   local audit verify LOG             check that the record is as it was signed; audit receipt FILE: offline, that of one run
+  local destinations                 say how far log destinations have been sent the record; replay: send it again
   local slack-manifest               print the manifest of the Slack app
   local redrive                      handle what functions in AWS gave up on again
 `

@@ -12,6 +12,7 @@ import (
 	"github.com/symflows/symflows/internal/catalog"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/lambdahost"
+	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/strategy/builtin"
 	"github.com/symflows/symflows/internal/workflow"
 )
@@ -72,6 +73,12 @@ func (l *Local) publish(ctx context.Context, c core.Core, configured *catalog.Ca
 	publish := workflow.Publish{Runs: c.Runs, Flows: c.Flows, Rights: builtin.Rights, Patience: c.Patience, By: by}
 	if _, err = publish.Run(ctx, configured.Flows, configured.Strategies); err == nil {
 		err = c.Flows.PublishFilter(ctx, by, configured.Filter)
+	}
+	if err == nil {
+		var head store.LogHead
+		if head, _, err = (store.Log{Store: c.Runs.Store}).Head(ctx); err == nil {
+			err = c.Destinations.Publish(ctx, by, configured.LogDestinations, head.Size)
+		}
 	}
 	if err == nil {
 		err = c.Flows.PublishSettings(ctx, by, l.options.told())

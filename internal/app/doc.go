@@ -11,6 +11,7 @@
 //	disk.go          what happens when the disk is full
 //	auditlog.go      the transparency log over the audit records; verify.go:
 //	                 checks one
+//	destinations.go  sends the log's records to log destinations, and lists those
 //	slack.go         the way to a workspace; simulation.go: the simulated one,
 //	                 and what its page shows beside it; guide.go: who is in it,
 //	                 and what newcomers are told; refused.go: what happens when

@@ -99,6 +99,8 @@ type Local struct {
 	slackHealth *workflow.Health
 	reserve     *sqlite.Reserve
 
+	logged following // by log destinations
+
 	options  Options
 	isolated []string // flows whose handlers have a function of their own
 	faults   error    // of a configuration that is not in force; set before anything is served
@@ -224,6 +226,9 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 
 	functions, secrets, err := l.configure(ctx, c, configured, faults)
 	if err != nil {
+		return err
+	}
+	if err := l.deliver(ctx, c, db, secrets); err != nil {
 		return err
 	}
 	l.drifts = c.Drifts

@@ -26,12 +26,11 @@ type LogFormat string
 
 // The formats.
 const (
-	FormatSym  LogFormat = "sym" // audit records as they are: also ""
-	FormatOCSF LogFormat = "ocsf"
+	FormatSym LogFormat = "sym" // audit records as they are: also ""
 )
 
 // LogFormats lists the formats.
-var LogFormats = []LogFormat{FormatSym, FormatOCSF}
+var LogFormats = []LogFormat{FormatSym}
 
 // Wants tells whether the destination gets the record of an event of a flow in an
 // environment. Names of flows and environments are the same in letters of either case.

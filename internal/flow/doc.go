@@ -18,7 +18,8 @@
 //     when: remind.go.
 //   - Access without approval, in an emergency: breakglass.go. Access that starts
 //     later: later.go.
-//   - What is done to a deployment, and not to a run: [Act] in act.go.
+//   - What is done to a deployment, and not to a run: [Act] in act.go. Where audit records
+//     are sent: [LogDestination] in destination.go.
 //   - What comes next: [Next], and the table of the workflow's steps, in steps.go.
 //   - An entitlement that several runs may share: [Grant] in grant.go, with moves
 //     of its own, because it outlives each of the runs that hold it. How much of it

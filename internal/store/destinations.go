@@ -28,7 +28,7 @@ type destinationsInForce struct {
 
 // Cursor is how far a destination has been sent the transparency log.
 type Cursor struct {
-	Next int64     `json:"next"` // index of the first record that it has not been sent
+	Next int64     `json:"next"`        // index of the first record that it has not been sent
 	At   time.Time `json:"at,omitzero"` // when it took a record last
 	// Failing is since when it takes none, Error why, and Tries how often it was tried
 	// since; Due is when it is tried again. Zero: it is well.
@@ -40,6 +40,8 @@ type Cursor struct {
 	// Refused how many there were.
 	Aside   []Aside `json:"aside,omitempty"`
 	Refused int64   `json:"refused,omitempty"`
+	// Told is of how many of those the error channel has heard.
+	Told int64 `json:"told,omitempty"`
 	// InRow is how many of those were refused since a record was taken.
 	InRow int `json:"in_row,omitempty"`
 

@@ -167,7 +167,10 @@ func TestKinds_Written(t *testing.T) {
 		"wait": func() error {
 			return store.Waits{Store: w, Now: now}.Follow(ctx, "run", 1, start, []flow.Actor{alice()}, false)
 		},
-		"log":  func() error { _, err := store.Log{Store: w}.SetHead(ctx, store.LogHead{Size: 1}, 0); return err },
+		"log": func() error { _, err := store.Log{Store: w}.SetHead(ctx, store.LogHead{Size: 1}, 0); return err },
+		"destinations": func() error {
+			return store.Destinations{Store: w}.Publish(ctx, flow.Author{}, []flow.LogDestination{{Name: "lake"}}, 0)
+		},
 		"leaf": func() error { return store.Log{Store: w}.SetPlace(ctx, "0d6e-0000", 3, store.LogPlace{}) },
 		"list": func() error {
 			return store.Lists{Store: w, Now: now}.Follow(ctx, flow.Run{ID: "run", Rev: 1}, "target", []string{"person"})

@@ -3,7 +3,7 @@
 // ([Strategy], strategy.go), how fast it may be asked ([Limiter], limiter.go;
 // turn.go tells the work apart that it is asked for), where in AWS it acts
 // ([AWSAccount], awsaccount.go) and who people are in IAM Identity Center
-// (identitycenter.go), where the API of a vendor is (vendor.go), how apps sign in to
+// (identitycenter.go), where the API of a vendor is (vendor.go) and what the address of a server may be (url.go), how apps sign in to
 // it by a private key (privatekey.go) and how at Google (google.go), and the contract
 // with customers' code that does it for some of them (contract.go).
 //

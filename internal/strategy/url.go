@@ -27,4 +27,3 @@ func CheckURL(text string) error {
 func loopback(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
-

@@ -24,6 +24,7 @@
 //	home.go        keeps what App Home shows, and shows changes of it
 //	feed.go        reads the change feed, for drive, notify.go (Slack) and
 //	               audit.go (the audit log)
+//	deliver.go     sends the records of the log to the destinations of the configuration
 //	link.go        where people meet a run
 //	messages.go    which messages a run is shown by: cards that live, and replies
 //	               below them that tell; remind.go: those that remind people to act

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/symflows/symflows/internal/services"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/strategy"
+	"github.com/symflows/symflows/internal/transparency"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -53,15 +55,17 @@ type Core struct {
 	Grants   store.Grants
 	Sick     store.Sick
 	Flows    *store.Flows
-	Users    store.Users
-	Messages store.Messages
-	Tokens   store.Tokens
-	Calls    store.Calls  // tokens of handlers' calls
-	Values   store.Values // what handlers keep
-	Notices  store.Notices
-	Rounds   store.Rounds
-	Limiter  *workflow.Limiter // of the calls of targets
-	Drifts   store.Drifts
+	// Destinations are where records are sent to, and how far each has been.
+	Destinations store.Destinations
+	Users        store.Users
+	Messages     store.Messages
+	Tokens       store.Tokens
+	Calls        store.Calls  // tokens of handlers' calls
+	Values       store.Values // what handlers keep
+	Notices      store.Notices
+	Rounds       store.Rounds
+	Limiter      *workflow.Limiter // of the calls of targets
+	Drifts       store.Drifts
 	// Lingering is for how long sessions go on at targets.
 	Lingering store.Lingering
 	Homes     store.Homes // people's Home tabs, and what follows from runs for them
@@ -81,7 +85,7 @@ func New(settings config.Settings, s store.Store, clocks Clocks, log *slog.Logge
 	clock, wall := clocks.Business, clocks.Wall
 	c := Core{
 		Org: settings.Org, Command: settings.Slack.Command, Clock: clock, Wall: wall, Log: log, Patience: settings.Patience,
-		Runs: store.Runs{Store: s}, Acts: store.Acts{Store: s, Now: wall.Now}, Refusals: &store.Refusals{Store: s, Now: clock.Now}, Grants: store.Grants{Store: s}, Sick: store.Sick{Store: s}, Flows: &store.Flows{Store: s},
+		Runs: store.Runs{Store: s}, Acts: store.Acts{Store: s, Now: wall.Now}, Refusals: &store.Refusals{Store: s, Now: clock.Now}, Grants: store.Grants{Store: s}, Sick: store.Sick{Store: s}, Flows: &store.Flows{Store: s}, Destinations: store.Destinations{Store: s},
 		Users: store.Users{Store: s}, Messages: store.Messages{Store: s},
 		Tokens: store.Tokens{Store: s, Org: settings.Org, Now: wall.Now},
 		Calls:  store.Calls{Store: s, Now: wall.Now}, Values: store.Values{Store: s},
@@ -177,6 +181,20 @@ func (c Core) Notify(m workflow.Messenger, tab workflow.HomeTab) workflow.Notify
 // Audit builds what ships records.
 func (c Core) Audit(runs workflow.AuditLog, admin workflow.AdminLog) workflow.Audit {
 	return workflow.Audit{Runs: c.Runs, Acts: c.Acts, Log: runs, Admin: admin}
+}
+
+// Deliver builds what sends the records of the log to the log destinations.
+func (c Core) Deliver(log transparency.Reader, open workflow.OpenDestination) workflow.Deliver {
+	return workflow.Deliver{
+		Destinations: c.Destinations, Flows: c.Flows, Notices: c.Notices, Open: open, Now: c.Wall.Now, Log: c.Log, Within: c.within,
+		Read: func(ctx context.Context, from int64, max int) (list []workflow.Logged, size int64, err error) {
+			entries, size, err := log.Read(ctx, from, max)
+			for _, e := range entries {
+				list = append(list, workflow.Logged{Index: e.Index, ID: fmt.Sprintf("%s.%d", e.ID, e.Rev), Line: transparency.Line(e.Text, e.Index)})
+			}
+			return list, size, err
+		},
+	}
 }
 
 // Sweep builds what drives whatever is due; ahead is how far it looks.

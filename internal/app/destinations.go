@@ -1,0 +1,184 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"github.com/symflows/symflows/internal/app/core"
+	"github.com/symflows/symflows/internal/destination/clients"
+	"github.com/symflows/symflows/internal/destination/web"
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/strategy"
+	"github.com/symflows/symflows/internal/transparency"
+)
+
+// lookAtDestinations is how often log destinations are looked at though nothing was
+// logged: commands beside this process may have one sent again what it had.
+const lookAtDestinations = time.Minute
+
+// following wakes those who follow what is logged. The zero value wakes nobody.
+type following struct {
+	mu  sync.Mutex
+	all []chan struct{}
+}
+
+// join gives a channel that gets something when there is more.
+func (f *following) join() <-chan struct{} {
+	woken := make(chan struct{}, 1)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.all = append(f.all, woken)
+	return woken
+}
+
+func (f *following) wake() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, woken := range f.all {
+		select {
+		case woken <- struct{}{}:
+		default: // it has not come to look since the last time
+		}
+	}
+}
+
+// followed are the lines of records on their way, which log destinations follow.
+type followed struct {
+	transparency.Lines
+	by *following
+}
+
+// WriteLines implements [transparency.Lines].
+func (f followed) WriteLines(ctx context.Context, lines [][]byte) error {
+	defer f.by.wake() // they are in the log, whatever becomes of the lines
+	return f.Lines.WriteLines(ctx, lines)
+}
+
+// deliver has the records of the log sent to the log destinations, beside everything else
+// and each beside the others. How far each has come is kept in db, where it wakes none of
+// the readers of changes.
+func (l *Local) deliver(ctx context.Context, c core.Core, db store.Store, secrets strategy.Secrets) error {
+	o := l.options
+	var transport http.RoundTripper = web.Guarded(true)
+	if o.seams.http != nil {
+		transport = o.seams.http
+	}
+	d := c.Deliver(transparency.Reader{Files: l.Receipts.Files, Public: l.Receipts.Public}, clients.Open(clients.Deps{
+		Web: web.Deps{HTTP: &http.Client{Transport: transport}, Secrets: secrets, Now: o.Clock.Now},
+	}))
+	d.Destinations = store.Destinations{Store: db}
+	list, err := d.Destinations.List(ctx)
+	for _, to := range list {
+		woken := l.logged.join()
+		l.workers = append(l.workers, func(ctx context.Context) error {
+			for ctx.Err() == nil {
+				pause := lookAtDestinations
+				if stand := d.To(ctx, to); !stand.Due.IsZero() {
+					pause = min(pause, max(0, stand.Due.Sub(o.Clock.Now())))
+				}
+				select {
+				case <-woken:
+				case <-o.Clock.After(pause):
+				case <-ctx.Done():
+				}
+			}
+			return nil
+		})
+	}
+	return err
+}
+
+// destinations lists the log destinations of the state on this machine, and has one sent
+// again what it had.
+func destinations(ctx context.Context, args []string, out io.Writer) error {
+	verb := "list"
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		verb, args = args[0], args[1:]
+	}
+	set := flags("local destinations "+verb, out)
+	data := set.String("data", ".local", dataUsage)
+	from, names := int64(-1), 0
+	switch verb {
+	case "list":
+	case "replay":
+		names = 1
+		set.Int64Var(&from, "from", from, "index of the first record of the log that is sent again (required): 0 is the first of all")
+	default:
+		return fmt.Errorf("destinations wants one of: list, replay")
+	}
+	given, err := leading(set, args, names)
+	if err != nil {
+		return err
+	}
+	db, err := openState(*data)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	list := store.Destinations{Store: db}
+	if verb == "list" {
+		return listDestinations(ctx, list, store.Log{Store: db}, out)
+	}
+	if len(given) == 0 || from < 0 {
+		return fmt.Errorf("say which, and from where: local destinations replay NAME -from INDEX")
+	}
+	name := given[0]
+	err = list.Replay(ctx, flow.Author{By: flow.Operator, At: core.WallClock{}.Now()}, name, from)
+	if errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("there is no log destination %q: local destinations lists them", name)
+	}
+	if err == nil {
+		fmt.Fprintf(out, "%s is sent the records from %d on again, within a minute\n", name, from)
+	}
+	return err
+}
+
+func listDestinations(ctx context.Context, destinations store.Destinations, log store.Log, out io.Writer) error {
+	list, err := destinations.List(ctx)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		fmt.Fprintln(out, "there is no log destination")
+		return nil
+	}
+	head, _, err := log.Head(ctx)
+	if err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "NAME\tTYPE\tNEXT\tBEHIND BY\tTOOK ONE\tREFUSED\tSTATE")
+	var aside []string
+	for _, to := range list {
+		c, err := destinations.Cursor(ctx, to.Name)
+		if err != nil {
+			return err
+		}
+		took, state := "never", "well"
+		if !c.At.IsZero() {
+			took = c.At.Format(time.RFC3339)
+		}
+		if !c.Failing.IsZero() {
+			state = fmt.Sprintf("takes nothing since %s: %s", c.Failing.Format(time.RFC3339), c.Error)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\t%d\t%s\n", to.Name, to.Type, c.Next, max(0, head.Size-c.Next), took, c.Refused, state)
+		for _, a := range c.Aside {
+			aside = append(aside, fmt.Sprintf("%s refused record %d (%s) at %s: %s", to.Name, a.Index, a.ID, a.At.Format(time.RFC3339), a.Error))
+		}
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, line := range aside {
+		fmt.Fprintln(out, line)
+	}
+	return nil
+}
