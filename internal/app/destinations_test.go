@@ -55,7 +55,7 @@ type siem struct {
 	now func() time.Time
 
 	mu     sync.Mutex
-	status int // of its answers; 0: 204
+	status int                  // of its answers; 0: 204
 	got    []events.AuditRecord // those of runs
 	ids    []string             // Idempotency-Key of each
 	acts   []events.AdminRecord // what administrators did
