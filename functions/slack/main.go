@@ -26,7 +26,7 @@ func build(ctx context.Context, d core.Deployed) (awslambda.Handler, error) {
 		return nil, err
 	}
 	functions := lambda.NewFromConfig(d.AWS)
-	app, err := d.SlackApp(core.SlackPorts{HandOn: invoke.Queue{API: functions, Function: d.Settings.AWS.SlackFunction}.Put, API: s.API, APIURL: d.Settings.Slack.APIURL, Directory: s.Directory, Bound: builtin.CheckBound, Handlers: d.Handlers(
+	app, err := d.SlackApp(core.SlackPorts{HandOn: invoke.Queue{API: functions, Function: d.Settings.AWS.SlackFunction}.Put, API: s.API, APIURL: d.Settings.Slack.APIURL, URL: d.Settings.URL, Directory: s.Directory, Bound: builtin.CheckBound, Handlers: d.Handlers(
 		invoke.Functions{API: functions}, d.Settings.AWS.SDKFunction, sdk.Services{Function: d.Settings.AWS.ServicesFunction},
 		d.Settings.AWS.Isolated()...,
 	)})

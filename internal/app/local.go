@@ -202,6 +202,14 @@ func urlOf(a net.Addr) string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
+// links is the address that links to runs have; "" if there is none that others reach.
+func (l *Local) links(slack *slackSide) string {
+	if slack.mode == config.Simulated { // which is on this machine, as we are
+		return l.URL
+	}
+	return l.options.Settings.URL
+}
+
 // build wires everything that needs the store.
 func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog.Catalog, faults error) error {
 	o := l.options
@@ -339,7 +347,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		})
 		return nil
 	}
-	shown, err = c.SlackApp(core.SlackPorts{API: slack.api, APIURL: slack.apiURL, HandOn: handOn, Directory: slack.directory, Handlers: handlers, Bound: builtin.CheckBound, Closed: l.closed})
+	shown, err = c.SlackApp(core.SlackPorts{API: slack.api, APIURL: slack.apiURL, URL: l.links(slack), HandOn: handOn, Directory: slack.directory, Handlers: handlers, Bound: builtin.CheckBound, Closed: l.closed})
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ func manifest(args []string, out io.Writer) error {
 	outputs := set.String("outputs", "cdk.out/outputs.json", "what make deploy has written")
 	socket := set.Bool("socket", false, "for Socket Mode, which needs no URL")
 	steps := set.Bool("steps", false, "with the steps of Workflow Builder, which Slack has in paid workspaces")
+	links := set.Bool("links", false, "with previews of links to requests, which Slack calls Work Objects")
 	command := set.String("command", "", "slash command of the app, such as /access (default: output SlackCommand in -outputs, or "+slackapp.OwnCommand+")")
 	asJSON := set.Bool("json", false, "as JSON, which Slack's API takes (apps.manifest.create); without the reasons for the scopes")
 	if err := parse(set, args); err != nil {
@@ -37,7 +38,10 @@ func manifest(args []string, out io.Writer) error {
 	if *command != "" && !slackapp.Commands.MatchString(*command) {
 		return fmt.Errorf("%q is no slash command: write one such as /access, with up to 31 small letters, digits, - and _", *command)
 	}
-	made := slackapp.NewManifest(slackapp.ManifestOptions{URL: *url, Steps: *steps, Command: *command})
+	if *links && *url == "" {
+		return errors.New("previews of links need an address that links can lead to: give -url, or leave out -links")
+	}
+	made := slackapp.NewManifest(slackapp.ManifestOptions{URL: *url, Steps: *steps, Links: *links, Command: *command})
 	if *asJSON {
 		encoder := json.NewEncoder(out)
 		encoder.SetIndent("", "  ")
@@ -62,7 +66,7 @@ func manifestText(m slackapp.Manifest) ([]byte, error) {
 		return nil, err
 	}
 	reasons := map[string]string{}
-	for _, s := range slackapp.Scopes() {
+	for _, s := range append(slackapp.Scopes(), slackapp.LinkScopes()...) {
 		reasons[s.Name] = s.For
 	}
 	write(&doc, reasons)

@@ -285,9 +285,9 @@ func (p *product) nameOf(id string) string {
 	return name
 }
 
-// unnamed puts ids for names.
+// unnamed puts ids, and our address, for names.
 func (p *product) unnamed(text string) string {
-	return namePattern.ReplaceAllStringFunc(text, func(name string) string {
+	return namePattern.ReplaceAllStringFunc(strings.ReplaceAll(text, "http://local", p.url), func(name string) string {
 		m := namePattern.FindStringSubmatch(name)
 		i, _ := strconv.Atoi(m[1])
 		if i < 1 || i > len(p.runs) {

@@ -40,7 +40,7 @@ func (l *Local) simulate(ctx context.Context, flows *store.Flows) (*slacksim.Sim
 	if l.guide, err = firstSteps(ctx, flows, there, cmp.Or(made.Command, slackapp.OwnCommand)); err != nil {
 		return nil, made, err
 	}
-	app := slackapp.NewManifest(slackapp.ManifestOptions{Steps: true, Command: made.Command})
+	app := slackapp.NewManifest(slackapp.ManifestOptions{Steps: true, URL: l.URL, Links: true, Command: made.Command})
 	var commands []string
 	for _, c := range app.Features.Commands {
 		commands = append(commands, c.Command)
@@ -53,7 +53,7 @@ func (l *Local) simulate(ctx context.Context, flows *store.Flows) (*slacksim.Sim
 		People: there.People, Groups: there.Groups, Channels: there.Channels,
 		SigningSecret: made.SigningSecret, BotToken: made.BotToken, AppURL: l.URL, BaseURL: l.URL,
 		Clock: l.options.Clock, Time: simulationTime{l.clock, l}, Logger: l.options.Log,
-		Commands: commands, Shortcuts: shortcuts, Scopes: app.OAuth.Scopes.Bot, Events: app.Settings.EventSubscriptions.BotEvents,
+		Commands: commands, Shortcuts: shortcuts, Scopes: app.OAuth.Scopes.Bot, Events: app.Settings.EventSubscriptions.BotEvents, Domains: app.Features.UnfurlDomains,
 		Records: &auditPanel{logs: []*tailed{{tail: tailing(l.Audit, told)}, {tail: tailing(l.Admin, toldOfAct)}}}, Receipt: l.receipt, Access: l.access, End: l.endAccess, Drift: l.drift, Guide: l.guide,
 	})
 	if err != nil {

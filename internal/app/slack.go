@@ -62,12 +62,14 @@ func (l *Local) slack(ctx context.Context, c core.Core) (*slackSide, error) {
 
 // mount serves what Slack, or the simulation's page, asks for.
 func (l *Local) mount(mux *http.ServeMux, side *slackSide, a *slackapp.App) {
+	handler := a.Handler(slackapp.FixedSecret(side.secret))
+	mux.Handle("/open/", handler) // links of requests, which browsers follow
 	switch side.mode {
 	case config.SocketMode:
 		a.Connected = func() { l.refused.note(theConnection, nil) }
 		l.workers = append(l.workers, func(ctx context.Context) error { return l.stayConnected(ctx, a) })
 	default:
-		mux.Handle("/slack/", a.Handler(slackapp.FixedSecret(side.secret)))
+		mux.Handle("/slack/", handler)
 	}
 	if side.sim != nil {
 		mux.Handle("/", loopback.Ours(side.sim))

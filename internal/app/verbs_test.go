@@ -185,7 +185,7 @@ func act(p *product, who slacksim.Person, what string, args []string) (string, e
 		_, err := who.StartStep(args[0], "", assignments(args[1:]))
 		return "", err
 	case "say":
-		return "", who.Say(strings.Join(args, " "))
+		return "", who.Say(p.unnamed(strings.Join(args, " ")))
 	case "options":
 		found, err := who.Options(args[0], args[1])
 		return lines(found), err
@@ -195,7 +195,7 @@ func act(p *product, who slacksim.Person, what string, args []string) (string, e
 		return "", onMessage(p, who, nil, func(ts string) error { return who.FillMessage(ts, assignments(args)) })
 	}
 	if strings.HasPrefix(what, "/") {
-		return "", who.Command(strings.Join(append([]string{what}, args...), " "))
+		return "", who.Command(p.unnamed(strings.Join(append([]string{what}, args...), " ")))
 	}
 	return "", fmt.Errorf("nobody can %q", what)
 }

@@ -12,6 +12,9 @@ import (
 // Settings are all settings of a deployment, secrets excluded except where
 // this machine is the deployment.
 type Settings struct {
+	// URL is the address at which people reach us, for links to runs (SYM_URL); "" makes
+	// none.
+	URL string
 	// Org is the first part of all resource names (SYM_ORG); "sym" unless set.
 	Org string
 	// LogFormat is "text" or "json" (SYM_LOG_FORMAT); "text" unless set.
@@ -148,6 +151,7 @@ const patience = "SYM_PATIENCE"
 func (s *Settings) variables() map[string]*string {
 	return map[string]*string{
 		"SYM_ORG":              &s.Org,
+		"SYM_URL":              &s.URL,
 		"SYM_LOG_FORMAT":       &s.LogFormat,
 		"SYM_LOG_LEVEL":        &s.LogLevel,
 		"SLACK_APP_TOKEN":      &s.Slack.AppToken,

@@ -53,9 +53,12 @@ type App struct {
 	HandOn HandOn
 	// Command is what people type, if that is not [OwnCommand].
 	Command string
+	// URL is the address at which people reach us, for links to runs; "" makes none.
+	URL string
 	// Connected, if it is not nil, is called when Socket Mode has a connection.
 	Connected func()
 
+	app     ourApp
 	lists   lists
 	told    lists // what error channels were told of lately
 	targets targetNames
@@ -86,7 +89,8 @@ func FixedSecret(value string) Secret {
 }
 
 // Handler serves Slack's requests: POST /slack/commands, /slack/interactions,
-// /slack/options and /slack/events. No body is parsed before its signature and
+// /slack/options and /slack/events; and GET /open/{id}, which leads from the link of a
+// run on to Slack. No body is parsed before its signature and
 // age are verified, except to see whether it is Slack's check of our
 // certificate, which is answered 200. The status is 401 for a request that
 // Slack did not sign, 503 while the signing secret can't be read, and for an event
@@ -147,6 +151,7 @@ func (a *App) Handler(signingSecret Secret) http.Handler {
 	handle("/slack/interactions", a.takeInteraction)
 	handle("/slack/options", a.takeInteraction)
 	handle("/slack/events", a.takeEvent)
+	mux.HandleFunc("GET "+pathOpen+"{id}", a.openLink)
 	return mux
 }
 

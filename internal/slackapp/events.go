@@ -17,10 +17,12 @@ import (
 // An error has Slack send the event again. What no repetition mends, is told or
 // logged, and no error.
 var events = map[string]func(*App, context.Context, event) error{
-	"app_home_opened":   (*App).homeOpened,
-	"app_mention":       (*App).mentioned,
-	"function_executed": (*App).stepStarted,
-	"message":           (*App).spokenTo,
+	"app_home_opened":          (*App).homeOpened,
+	"app_mention":              (*App).mentioned,
+	"entity_details_requested": (*App).detailsAsked,
+	"function_executed":        (*App).stepStarted,
+	"link_shared":              (*App).linkShared,
+	"message":                  (*App).spokenTo,
 }
 
 // event is an event of Slack's Events API.

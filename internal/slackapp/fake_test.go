@@ -135,7 +135,7 @@ func (s *fakeSlack) serve(w http.ResponseWriter, r *http.Request) {
 	answer := map[string]any{"ok": true}
 	switch method {
 	case "auth.test":
-		answer["team_id"] = team
+		answer["team_id"], answer["bot_id"] = team, "B0SYM"
 		if len(s.org) > 0 {
 			answer["team_id"], answer["enterprise_id"], answer["is_enterprise_install"] = enterprise, enterprise, true
 		}
@@ -219,6 +219,8 @@ func (s *fakeSlack) serve(w http.ResponseWriter, r *http.Request) {
 			id = "V0OPENED"
 		}
 		answer["view"] = map[string]any{"id": id}
+	case "bots.info":
+		answer["bot"] = map[string]any{"id": args["bot"], "app_id": "A0SYM"}
 	case "chat.getPermalink":
 		answer["permalink"] = fmt.Sprintf("https://sym.slack.com/archives/%s/p%s", args["channel"], strings.Replace(fmt.Sprint(args["message_ts"]), ".", "", 1))
 	case "chat.update":

@@ -149,12 +149,14 @@ func atLeast(n int, more bool) string {
 	return strconv.Itoa(n) + " more"
 }
 
-// lasting says in plain text until when access lasts, so that its texts sort like it.
-func lasting(a store.LiveAccess) string {
+// lasting says until when access lasts, in the reader's own zone.
+func lasting(a store.LiveAccess) slack.DataTableCell {
 	if a.End.IsZero() {
-		return "until ended"
+		return slack.NewDataTableRawTextCell("until ended")
 	}
-	return a.End.UTC().Format("2006-01-02 15:04 UTC")
+	fallback := a.End.UTC().Format("2006-01-02 15:04 UTC")
+	return slack.NewDataTableRichTextCell(slack.NewRichTextSection(
+		slack.NewRichTextSectionDateElement(a.End.Unix(), "{date_short_pretty}, {time}", nil, &fallback)))
 }
 
 // accessTable is a table of live access, with End in each row that can be ended.
@@ -171,7 +173,7 @@ func accessTable(list []store.LiveAccess) slack.Block {
 			what = "🚨 " + what
 		}
 		var row []slack.DataTableCell
-		for n, text := range []string{a.Who.Display(), what, a.Title, lasting(a)} {
+		for n, text := range []string{a.Who.Display(), what, a.Title} {
 			row = append(row, slack.NewDataTableRawTextCell(plain(text, maxCells[n]).Text))
 		}
 		var end slack.DataTableCell = slack.NewDataTableRawTextCell(nothing)
@@ -179,7 +181,7 @@ func accessTable(list []store.LiveAccess) slack.Block {
 			b, _ := endButton(a, i).(*slack.ButtonBlockElement) // button makes no others
 			end = slack.NewDataTableActionCell(b).WithFallback(slack.NewDataTableRawTextCell(nothing))
 		}
-		t.AddRow(append(row, end)...)
+		t.AddRow(append(row, lasting(a), end)...)
 	}
 	return t
 }

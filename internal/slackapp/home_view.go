@@ -143,7 +143,15 @@ func (d homeData) access(p *page) {
 func (d homeData) requests(p *page) {
 	p.add(slack.NewHeaderBlock(plain("My requests", maxHeader)))
 	if len(d.own.open)+len(d.own.over) == 0 {
-		p.add(section("You have asked for nothing yet."))
+		text := "Nothing of yours waits for a decision." // what came of it is access
+		switch {
+		case len(d.own.access) > 0:
+		case workflow.MayRequest(d.who) != nil:
+			text = "You have asked for nothing yet."
+		default:
+			text = "You have asked for nothing yet. *Request access* shows what there is; what you ask for stands here, and what came of it."
+		}
+		p.add(section(text))
 	}
 	d.entries(p, d.own.open, maxHomeOpen)
 	d.entries(p, d.own.over[:min(len(d.own.over), maxHomeOver)], maxHomeOver)

@@ -2,6 +2,7 @@ package slackapp
 
 import (
 	"cmp"
+	"net/url"
 	"strings"
 
 	"github.com/slack-go/slack"
@@ -24,6 +25,9 @@ type Features struct {
 	Bot       slack.BotUser                `json:"bot_user"`
 	Shortcuts []slack.Shortcut             `json:"shortcuts"`
 	Commands  []slack.ManifestSlashCommand `json:"slash_commands"`
+	// UnfurlDomains are hosts of links that are shown by Previews.
+	UnfurlDomains []string                    `json:"unfurl_domains,omitempty"`
+	Previews      *slack.ManifestRichPreviews `json:"rich_previews,omitempty"`
 }
 
 // AppHome says which tabs the app has, and whether people can write in its
@@ -41,6 +45,8 @@ type ManifestOptions struct {
 	// Steps adds our steps of Workflow Builder. Slack has that in paid workspaces only,
 	// and wants the app to be one that organisations may install.
 	Steps bool
+	// Links shows links to runs as previews, which Slack calls Work Objects; it needs URL.
+	Links bool
 	// Command is what people type; "" is [OwnCommand]. An app with another one has
 	// another name, too.
 	Command string
@@ -78,7 +84,11 @@ func NewManifest(o ManifestOptions) Manifest {
 			Interactivity:      &slack.Interactivity{IsEnabled: true},
 		},
 	}
-	for _, s := range Scopes() {
+	scopes := Scopes()
+	if o.Links {
+		scopes = append(scopes, LinkScopes()...)
+	}
+	for _, s := range scopes {
 		m.OAuth.Scopes.Bot = append(m.OAuth.Scopes.Bot, s.Name)
 	}
 	if o.Steps {
@@ -89,6 +99,11 @@ func NewManifest(o ManifestOptions) Manifest {
 	if o.URL == "" {
 		m.Settings.SocketModeEnabled = true
 		return m
+	}
+	if at, err := url.Parse(o.URL); o.Links && err == nil {
+		m.Features.UnfurlDomains = []string{at.Hostname()}
+		m.Features.Previews = &slack.ManifestRichPreviews{IsActive: true, EntityTypes: []string{slack.EntityTypeItem}}
+		m.Settings.EventSubscriptions.BotEvents = append(m.Settings.EventSubscriptions.BotEvents, "entity_details_requested", "link_shared")
 	}
 	at := strings.TrimSuffix(o.URL, "/") + "/slack/"
 	m.Features.Commands[0].Url = at + "commands"
@@ -120,5 +135,13 @@ func Scopes() []Scope {
 		{"usergroups:read", "who is in the groups that may approve"},
 		{"channels:read", "who is in a public channel, for handlers and local doctor"},
 		{"groups:read", "the same for private ones that the bot was invited to"},
+	}
+}
+
+// LinkScopes are the rights that it needs beside those to show links to runs.
+func LinkScopes() []Scope {
+	return []Scope{
+		{"links:read", "to hear of links to requests that people post"},
+		{"links:write", "to show what such a link leads to"},
 	}
 }

@@ -28,7 +28,10 @@ func (a *App) show(ctx context.Context, slackID, typed string) (any, error) {
 	if who.Role == store.RoleDeactivated || who.Role == store.RoleBot {
 		return nil, flow.Errorf(flow.CodeForbidden, "only people of this workspace can see requests")
 	}
-	typed = strings.Trim(strings.TrimSpace(typed), "`")
+	typed = strings.Trim(strings.TrimSpace(typed), "`<>")
+	if id := a.runOfLink(typed); id != "" {
+		typed = id
+	}
 	if !strings.Contains(typed, " ") {
 		typed = typed[strings.LastIndexByte(typed, ':')+1:] // of a resource name, the id is last
 	}
@@ -59,10 +62,10 @@ func (a *App) show(ctx context.Context, slackID, typed string) (any, error) {
 			note = "Taken for “" + fit(typed, maxInline) + "”:"
 		}
 		if len(found) == 1 && len(at) == 1 || len(all) == 1 && typed == "" {
-			return timeline(found[0], note, a.linkTo(ctx, who, found[0]), a.Now()), nil
+			return timeline(found[0], note, a.linksTo(ctx, who, found[0]), a.Now()), nil
 		}
 	} else if len(found) == 1 && !more {
-		return timeline(found[0], "", a.linkTo(ctx, who, found[0]), a.Now()), nil
+		return timeline(found[0], "", a.linksTo(ctx, who, found[0]), a.Now()), nil
 	}
 	p := page{}
 	if note != "" {
@@ -141,9 +144,8 @@ func (a *App) maySee(ctx context.Context, who store.User, r flow.Run) (bool, err
 }
 
 // timeline shows a run: what was asked for, where it stands, and each event with who
-// did it, when, and how long after the one before. The link is to the request's
-// message, or "".
-func timeline(r flow.Run, note, link string, now time.Time) private {
+// did it, when, and how long after the one before.
+func timeline(r flow.Run, note string, to links, now time.Time) private {
 	c := card{message: workflow.Message{Kind: workflow.KindStatus}, Run: r}
 	if note != "" {
 		c.page.add(slack.NewSectionBlock(plain(note, maxText), nil, nil))
@@ -178,11 +180,26 @@ func timeline(r flow.Run, note, link string, now time.Time) private {
 	if took := c.took(); took != "" {
 		c.page.context(plain(took, maxText))
 	}
-	if link != "" {
-		c.page.context(mrkdwn("<"+link+"|Go to its message>", maxText))
+	var lead []string
+	if to.message != "" {
+		lead = append(lead, "<"+to.message+"|Go to its message>")
+	}
+	if to.run != "" {
+		lead = append(lead, "<"+to.run+"|Link for others>")
+	}
+	if len(lead) > 0 {
+		c.page.context(mrkdwn(strings.Join(lead, " · "), maxText))
 	}
 	c.page.context(plain(requestLine+shortID(r), maxText), plain("In the records: "+r.ID, maxText))
 	return ephemeral("The request of "+r.Requester.Display()+" for "+c.what()+": "+c.word(), c.page.blocks...)
+}
+
+// links lead to a run: to its message, for one person, and to the run, for all who may
+// see it. Each is "" if there is none.
+type links struct{ message, run string }
+
+func (a *App) linksTo(ctx context.Context, who store.User, r flow.Run) links {
+	return links{a.linkTo(ctx, who, r), a.addressOf(r.ID)}
 }
 
 // linkTo gives a link to the message of a run that a person can open: of their own

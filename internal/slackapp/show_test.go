@@ -32,7 +32,7 @@ func TestTimelines(t *testing.T) {
 	for name, s := range stories {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m := timeline(s.r, "", "", s.now.Add(time.Minute))
+			m := timeline(s.r, "", links{}, s.now.Add(time.Minute))
 			checkMessage(t, m)
 			golden(t, name+".json", m)
 		})
@@ -52,7 +52,7 @@ func TestTimelineOfMany(t *testing.T) {
 			At: s.now.Add(time.Duration(i) * time.Hour), Errors: []flow.Failure{{Message: strings.Repeat("<", i)}},
 		})
 		if i%50 == 0 || i > 290 || i < 60 {
-			m := timeline(r, strings.Repeat("x", 4000), "", s.now)
+			m := timeline(r, strings.Repeat("x", 4000), links{}, s.now)
 			checkMessage(t, m)
 			if said := textOf(m.Blocks); i > 60 && (!strings.Contains(said, "in between_") || !strings.Contains(said, "*opened the form*")) {
 				t.Errorf("%d: %s", i, said)

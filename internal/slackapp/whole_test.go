@@ -98,7 +98,7 @@ func TestShowAll_Everywhere(t *testing.T) {
 	}
 	said := func(r flow.Run) func() any {
 		return func() any {
-			m := timeline(r, "", "", start.Add(time.Hour))
+			m := timeline(r, "", links{}, start.Add(time.Hour))
 			checkMessage(t, m)
 			return m
 		}

@@ -43,6 +43,8 @@ var methods = map[string]method{
 	"chat.update":               {true, (*Sim).updateMessage},
 	"chat.delete":               {true, (*Sim).deleteMessage},
 	"chat.getPermalink":         {false, (*Sim).permalink},
+	"chat.unfurl":               {true, (*Sim).unfurl},
+	"entity.presentDetails":     {true, (*Sim).presentDetails},
 	"views.open":                {true, (*Sim).openView},
 	"views.publish":             {true, (*Sim).publishView},
 	"views.push":                {true, (*Sim).pushView},

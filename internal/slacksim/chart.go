@@ -3,6 +3,7 @@ package slacksim
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -49,6 +50,14 @@ func cellText(cell object) string {
 		return fmt.Sprint(cell["value"])
 	case "action_cell":
 		return text(cell, "element", "text", "text")
+	case "rich_text":
+		var parts []string
+		for _, section := range objects(cell, "elements") {
+			for _, e := range objects(section, "elements") {
+				parts = append(parts, text(e, "text")+text(e, "fallback"))
+			}
+		}
+		return strings.Join(parts, "")
 	}
 	return text(cell, "text")
 }

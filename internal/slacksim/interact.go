@@ -308,9 +308,13 @@ func (p Person) Say(line string) error {
 	default:
 		event = nil
 	}
+	links := s.linksIn(line)
 	s.mu.Unlock()
 	if event != nil {
 		s.happens(p.profile, event)
+	}
+	if len(links) > 0 {
+		s.shared(p.profile, c, m, links)
 	}
 	return nil
 }

@@ -115,6 +115,10 @@ var compositions = map[string]shape{
 		"type":   must(oneOf("pie", "bar", "area", "line")),
 		"series": list(1, 6, composed("series")), "axis_config": composed("axis"), "segments": list(1, 6, composed("segment")),
 	},
+	"richSection": {"type": must(oneOf("rich_text_section")), "elements": must(list(1, 0, composed("richElement")))},
+	"richElement": {
+		"type": must(oneOf("text", "date")), "text": str(0), "timestamp": num(0, 0), "format": str(0), "fallback": str(0),
+	},
 	"dispatch": {"trigger_actions_on": list(1, 2, oneOf("on_enter_pressed", "on_character_entered"))},
 }
 
@@ -180,8 +184,10 @@ var elementTypes = map[string]elementType{
 	"number_input": {[]place{inInput}, with(typed, shape{
 		"is_decimal_allowed": must(boolean), "min_value": str(0), "max_value": str(0),
 	})},
-	"raw_text":    {[]place{inTable}, shape{"type": must(str(0)), "text": must(maybeEmpty(0))}},
-	"raw_number":  {[]place{inTable}, shape{"type": must(str(0)), "value": must(float), "text": str(0)}},
+	"raw_text":   {[]place{inTable}, shape{"type": must(str(0)), "text": must(maybeEmpty(0))}},
+	"raw_number": {[]place{inTable}, shape{"type": must(str(0)), "value": must(float), "text": str(0)}},
+	// Of rich text, only what stands in cells: sections of texts and dates.
+	"rich_text":   {[]place{inTable}, shape{"type": must(str(0)), "elements": must(list(1, 0, composed("richSection")))}},
 	"action_cell": {[]place{inTable}, shape{"type": must(str(0)), "element": must(element(inCell)), "fallback": element(inTable)}},
 	"plain_text":  {[]place{inContext}, shape{"type": must(str(0)), "text": must(str(3000)), "emoji": boolean}},
 	"mrkdwn":      {[]place{inContext}, shape{"type": must(str(0)), "text": must(str(3000)), "verbatim": boolean}},

@@ -12,6 +12,7 @@ var scopes = map[string][]string{
 	"chat.postEphemeral":    {"chat:write"},
 	"chat.update":           {"chat:write"},
 	"chat.delete":           {"chat:write"},
+	"chat.unfurl":           {"links:write"},
 	"users.info":            {"users:read"},
 	"users.list":            {"users:read"},
 	"users.lookupByEmail":   {"users:read.email"},

@@ -123,11 +123,13 @@ type Config struct {
 	// organisation of them and the first one, and the app is installed for all.
 	Workspaces []string
 
-	People    []Profile // default: DefaultPeople
-	Groups    []Group   // default: DefaultGroups
-	Channels  []Channel // default: DefaultChannels
-	Commands  []string  // default: "/sym"
-	Events    []string  // types that the app subscribes to; default: "app_home_opened"
+	People   []Profile // default: DefaultPeople
+	Groups   []Group   // default: DefaultGroups
+	Channels []Channel // default: DefaultChannels
+	Commands []string  // default: "/sym"
+	// Domains are those of links that the app shows previews of.
+	Domains   []string
+	Events    []string // types that the app subscribes to; default: "app_home_opened"
 	Shortcuts []Shortcut
 
 	// Records feeds the page's panel of audit records. Default: no panel.
@@ -168,7 +170,8 @@ type Sim struct {
 	sent       []Delivery
 	steps      []*Step // of workflows, oldest first; executions has them by Slack's ids
 	executions map[string]*Step
-	views      int // how many were ever opened, for their ids
+	opened     map[string]*Opened // what is shown of Work Objects, by trigger
+	views      int                // how many were ever opened, for their ids
 	version    int
 	changed    chan struct{} // closed at each change, and replaced
 }
@@ -224,9 +227,9 @@ func New(c Config) (*Sim, error) {
 		offered:    map[offerKey][]object{},
 		triggers:   map[string]*trigger{},
 		responses:  map[string]*responseURL{},
-		executions: map[string]*Step{},
-		calls:      map[string]int{},
-		changed:    make(chan struct{}),
+		executions: map[string]*Step{}, opened: map[string]*Opened{},
+		calls:   map[string]int{},
+		changed: make(chan struct{}),
 	}
 	s.close = sync.OnceFunc(func() { close(s.closing) })
 	if err := s.directory.validate(); err != nil {

@@ -33,6 +33,8 @@ type Message struct {
 	Broadcast bool   `json:"broadcast,omitempty"`
 	// Attachments are the older form of blocks, with a coloured bar.
 	Attachments []object `json:"attachments,omitempty"`
+	// Entities are Work Objects, which the app shows for links of the message.
+	Entities []object `json:"entities,omitempty"`
 	// OnlyFor is the id of the one person who sees it, if it is ephemeral.
 	OnlyFor string `json:"only_for,omitempty"`
 	Edited  bool   `json:"edited,omitempty"`

@@ -41,6 +41,9 @@ func (s *Sim) renderMessage(m *Message, entered values) string {
 	for _, line := range s.renderBlocks(m.Blocks, entered, nil) {
 		lines = append(lines, "  "+line)
 	}
+	for _, e := range m.Entities {
+		lines = append(lines, "  ▣ "+s.plain(text(e, "entity_payload", "attributes", "title", "text")))
+	}
 	for _, a := range m.Attachments {
 		for _, key := range []string{"pretext", "title", "text"} {
 			if t := text(a, key); t != "" {

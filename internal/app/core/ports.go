@@ -63,6 +63,7 @@ type SlackPorts struct {
 	Bound     workflow.CheckBound
 	APIURL    string `port:"optional"` // where API asks if that is not Slack
 	HandOn    slackapp.HandOn
+	URL       string `port:"optional"` // at which people reach us, for links to runs
 	// Closed says why no new requests are taken just now; nil: they always are.
 	Closed func() error `port:"optional"`
 }

@@ -1,10 +1,14 @@
 // Slack's data tables and charts.
 
 import { el } from "./dom.js";
+import { timeNode } from "./text.js";
 
 // Where people are in each table: its page, and what it is sorted by.
 const places = new Map();
 
+const parts = (c) => c.elements.flatMap((section) => section.elements);
+const moment = (c) => (c.type === "rich_text" ? (parts(c).find((e) => e.type === "date") || {}).timestamp : undefined);
+const richText = (c) => el("span", {}, ...parts(c).map((e) => (e.type === "date" ? timeNode(e.timestamp, e.format) : e.text)));
 const cellText = (c) => (c.type === "raw_number" ? c.text || String(c.value) : c.text || "");
 
 // table draws a data table, a page at a time; make draws the button of a cell.
@@ -17,7 +21,8 @@ export function table(b, id, make) {
   const draw = (focus) => {
     const sorted = place.by < 0 ? rows : [...rows].sort((x, y) => {
       const [a, c] = [x[place.by], y[place.by]];
-      const order = a.type === "raw_number" && c.type === "raw_number" ? a.value - c.value : cellText(a).localeCompare(cellText(c), undefined, { numeric: true });
+      const order = a.type === "raw_number" && c.type === "raw_number" ? a.value - c.value
+        : moment(a) && moment(c) ? moment(a) - moment(c) : cellText(a).localeCompare(cellText(c), undefined, { numeric: true });
       return place.down ? -order : order;
     });
     const pages = Math.max(Math.ceil(rows.length / size), 1);
@@ -33,7 +38,7 @@ export function table(b, id, make) {
       } }, cellText(c) + (place.by === i ? (place.down ? " ↓" : " ↑") : "")) : el("span", { class: "hidden" }, "Actions"));
     const cell = (c, i) => el(i === b.row_header_column_index ? "th" : "td", {
       scope: i === b.row_header_column_index ? "row" : undefined, class: c.type === "raw_number" ? "number" : undefined,
-    }, c.type === "action_cell" ? make(c.element) : cellText(c));
+    }, c.type === "action_cell" ? make(c.element) : c.type === "rich_text" ? richText(c) : cellText(c));
     box.replaceChildren(
       el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": b.caption }, el("table", {}, el("caption", {}, b.caption),
         el("thead", {}, el("tr", {}, ...head.map(header))),

@@ -209,6 +209,9 @@ function messageNode(m, replies) {
   const context = { at: { channel: here, ts: m.ts }, values: m.values };
   const at = new Date(Number(m.ts) * 1000);
   const content = m.blocks && m.blocks.length ? blockNodes(m.blocks, context) : [mrkdwn(m.text)];
+  for (const e of m.entities || []) {
+    content.push(el("div", { class: "attachment" }, el("b", {}, e.entity_payload.attributes.title.text)));
+  }
   for (const a of m.attachments || []) {
     const bar = el("div", { class: "attachment" }, ...["pretext", "title", "text"].filter((k) => a[k]).map((k) => mrkdwn(a[k])), ...blockNodes(a.blocks, context));
     if (/^#?[0-9a-f]{6}$/i.test(a.color || "")) bar.style.borderLeftColor = "#" + a.color.replace("#", "");

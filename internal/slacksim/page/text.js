@@ -89,6 +89,12 @@ setInterval(() => {
   }
 }, 1000);
 
+// timeNode shows a moment as a format of Slack's asks for it.
+export function timeNode(seconds, format) {
+  const at = new Date(seconds * 1000);
+  return el("time", { datetime: at.toISOString(), title: at.toString(), "data-seconds": seconds, "data-format": format }, dateText(Number(seconds), format));
+}
+
 function anchor(target, label) {
   if (!/^(https?:\/\/|mailto:)/i.test(target)) return label instanceof Node ? label : document.createTextNode(label);
   return el("a", { href: target, target: "_blank", rel: "noopener noreferrer" }, label);
@@ -109,10 +115,8 @@ function reference(inner) {
   }
   if (target.startsWith("!date^")) {
     const [, seconds, format, link] = target.split("^");
-    const at = new Date(seconds * 1000);
-    if (Number.isNaN(at.valueOf())) return document.createTextNode(label);
-    const shown = decode(format || "");
-    const time = el("time", { datetime: at.toISOString(), title: at.toString(), "data-seconds": seconds, "data-format": shown }, dateText(Number(seconds), shown));
+    if (Number.isNaN(new Date(seconds * 1000).valueOf())) return document.createTextNode(label);
+    const time = timeNode(seconds, decode(format || ""));
     return link ? anchor(decode(link), time) : time;
   }
   if (target.startsWith("!")) return el("span", { class: "mention loud" }, "@" + target.slice(1));
