@@ -27,7 +27,8 @@
 // people are, and services.go does in Slack what handlers ask for while they
 // run. end.go says what the end of access brings, review.go has emergencies reviewed, extend.go asks for more time before
 // it, and remind.go reminds people to act. confirm.go is the
-// button of a notice, by which admins confirm an account.
+// button of a notice, by which admins confirm an account. links.go is where links to
+// runs lead, and what is shown of them where they are posted.
 // payload.go reads what Slack sends, waiting.go waits where it
 // asks to, and trouble.go says what its errors
 // mean. hello.go answers those who speak to the
