@@ -30,6 +30,8 @@ type AuditRecord struct {
 	Fields map[string]any `json:"fields"`
 	// Output is what the target or a customer's function answered, at most 16 KB.
 	Output json.RawMessage `json:"output,omitempty"`
+	// Access is what taking the access away needs, in records of escalate and extend.
+	Access *AuditAccess `json:"access,omitempty"`
 	// Log says where the record is in the transparency log. It is the last member of
 	// the line, and no part of what was logged.
 	Log *AuditLogPlace `json:"log,omitempty"`

@@ -55,10 +55,12 @@ func Main(ctx context.Context, args []string, getenv func(string) string, out, l
 		err = destinations(ctx, args, out)
 	case "redrive":
 		err = redriven(ctx, args, out)
+	case "recover":
+		err = recovers(ctx, args, out)
 	case "slack-manifest":
 		err = manifest(args, out)
 	default:
-		return fmt.Errorf("there is no command %q: use none (to serve), check, doctor, targets, try, token, identity, user, runs, standing, drift, audit, destinations, redrive or slack-manifest", name)
+		return fmt.Errorf("there is no command %q: use none (to serve), check, doctor, targets, try, token, identity, user, runs, standing, drift, audit, destinations, redrive, recover or slack-manifest", name)
 	}
 	if errors.Is(err, flag.ErrHelp) {
 		return nil // the flag package has printed it
@@ -111,6 +113,7 @@ const usage = `Usage of local:
   local destinations                 say how far log destinations have been sent the record; replay: send it again
   local slack-manifest               print the manifest of the Slack app
   local redrive                      handle what functions in AWS gave up on again
+  local recover -since TIME          put back access that the table lacks and the audit log tells of, so that it ends
 `
 
 func serve(ctx context.Context, args []string, settings config.Settings, out, logs io.Writer) error {

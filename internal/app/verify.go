@@ -17,7 +17,6 @@ import (
 	"time"
 
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/audit"
@@ -135,21 +134,10 @@ func verify(ctx context.Context, args []string, out io.Writer) error {
 func openEvidence(ctx context.Context, v *transparency.Verification, where string, lines []string) error {
 	const delivery = 15 * time.Minute // Firehose's time to a file, at most
 	open := func(url string) (fs.FS, error) {
-		name, prefix, ok := logbucket.Parse(url)
-		if !ok {
-			if info, err := os.Stat(url); err != nil || !info.IsDir() {
-				return nil, fmt.Errorf("there is no folder %s", url)
-			}
-			return os.DirFS(url), nil
+		if _, _, remote := logbucket.Parse(url); remote {
+			v.Lag = cmp.Or(v.Lag, delivery)
 		}
-		v.Lag = cmp.Or(v.Lag, delivery)
-		cfg, err := awsconfig.LoadDefaultConfig(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("find AWS credentials: %w", err)
-		}
-		// An emulator is asked by its own name, as in redrive.
-		api := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil })
-		return logbucket.Bucket{API: api, Name: name, Prefix: prefix}.FS(ctx), nil
+		return openFolder(ctx, url)
 	}
 	if _, _, remote := logbucket.Parse(where); !remote {
 		if _, err := os.Stat(logDir(where)); err == nil {

@@ -20,6 +20,10 @@ type Outcome struct {
 	StillHeld bool     // of a removal: other runs hold it
 	Kept      bool     // it was there before us
 	GrantedBy []string // what else gives the same access
+	// Before and BeforeValue are what the target showed before it was first touched, of
+	// granting; "" until that was seen.
+	Before      Presence
+	BeforeValue string
 	// Not is why it is not done: a LookAgain, a PutOff or a Fail of the step.
 	Not Input
 }
@@ -83,6 +87,7 @@ func (in Attempted) only(r *Run, now time.Time) error {
 		return Errorf(CodeIllegal, "%d outcomes of one entitlement", len(in.Outcomes))
 	}
 	o := in.Outcomes[0]
+	r.Access.Entitlements[0].foundBefore(o)
 	if !o.Done.IsZero() && in.Step == EventEscalate {
 		return Escalate{Output: o.Output, Warnings: o.Warnings, Hooks: in.Hooks}.apply(r, now)
 	}
@@ -124,6 +129,7 @@ func (r *Run) note(step EventName, o Outcome, now time.Time) error {
 	if p == nil {
 		return Errorf(CodeIllegal, "%q is no entitlement of this run", o.Key)
 	}
+	p.foundBefore(o)
 	if p.Began.IsZero() && step == EventEscalate {
 		p.Began = now
 	}
@@ -173,6 +179,13 @@ func (r *Run) note(step EventName, o Outcome, now time.Time) error {
 		return Errorf(CodeIllegal, "%T is not what may come of an entitlement", o.Not)
 	}
 	return nil
+}
+
+// foundBefore keeps what the target showed before it was first touched.
+func (p *Part) foundBefore(o Outcome) {
+	if o.Before != "" {
+		p.Before, p.BeforeValue = o.Before, o.BeforeValue
+	}
 }
 
 func (p *Part) wait(step EventName, in LookAgain, now time.Time) {

@@ -19,7 +19,11 @@ type Part struct {
 	Seen    time.Time `json:"seen,omitzero"`    // when the target showed it
 	Lost    time.Time `json:"lost,omitzero"`    // when the target was seen not to show it any more
 	Removed time.Time `json:"removed,omitzero"` // when its absence was observed, or it was left to others
-	Waiting *Waiting  `json:"waiting,omitempty"`
+	// Before and BeforeValue are what the grant's item has of them, which says what may
+	// be removed: records tell it, should that item be lost.
+	Before      Presence `json:"before,omitempty"`
+	BeforeValue string   `json:"before_value,omitempty"`
+	Waiting     *Waiting `json:"waiting,omitempty"`
 	// Error is why the last attempt failed: the step says at what.
 	Error *Failure `json:"error,omitempty"`
 	// Of a removal: other runs hold it, it was there before us, and what else gives

@@ -415,10 +415,13 @@ func (r *Run) Actors() map[EventName]Actor {
 	return out
 }
 
-// Approver is who approved, and the system where no approval is recorded.
+// Approver is who approved, and the system where no approval is recorded. A run that
+// was recovered from its records may have lost the approval: granting was by the same.
 func (r *Run) Approver() Actor {
-	if e, ok := r.Last(EventApprove); ok {
-		return e.Actor
+	for _, name := range []EventName{EventApprove, EventEscalate} {
+		if e, ok := r.Last(name); ok {
+			return e.Actor
+		}
 	}
 	return System
 }

@@ -34,6 +34,7 @@ func Of(r flow.Run, e flow.Event) events.AuditRecord {
 	}
 	record := recordOf(r, e)
 	record.Meta.Revision = e.Rev
+	record.Access = accessAt(r, e)
 	record.State.Status = string(e.State)
 	for _, f := range e.Errors {
 		record.State.Errors = append(record.State.Errors, events.AuditError{Message: f.Message, Code: string(f.Code)})

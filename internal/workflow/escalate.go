@@ -141,7 +141,7 @@ func (a *Access) expire(ctx context.Context, opened strategy.Strategy, r flow.Ru
 		work.Go(func() {
 			ctx, cancel := a.within(ctx, a.CallTimeout)
 			defer cancel()
-			if _, err := a.grant(ctx, opened, a.call(r, e.Entitlement, flow.EventEscalate), r.Holder(e.Entitlement)); err != nil {
+			if _, err := a.grant(ctx, opened, a.call(r, e.Entitlement, flow.EventEscalate), r.Holder(e.Entitlement), new(flow.Outcome)); err != nil {
 				a.Log.WarnContext(ctx, "the target was not told when the access ends, and ends it later by itself", "run", r.ID, "entitlement", e.Key, "error", err)
 			}
 		})
@@ -356,16 +356,18 @@ func (a *Access) identity(ctx context.Context, f *flow.Flow, r flow.Run, opened 
 // others. The error is the one that decides what becomes of the step.
 func (a *Access) grantAll(ctx context.Context, r flow.Run, opened strategy.Strategy) ([]flow.Outcome, error) {
 	return a.all(ctx, r, flow.EventEscalate, func(ctx context.Context, e flow.Entitlement) (flow.Outcome, error) {
-		result, err := a.grant(ctx, opened, a.call(r, e, flow.EventEscalate), r.Holder(e))
-		return flow.Outcome{Output: result.Output, Warnings: result.Warnings}, err
+		var o flow.Outcome
+		result, err := a.grant(ctx, opened, a.call(r, e, flow.EventEscalate), r.Holder(e), &o)
+		o.Output, o.Warnings = result.Output, result.Warnings
+		return o, err
 	})
 }
 
 // grant makes the run a holder of one entitlement, and brings the target to what all
 // holders need, unless it is there already: because other runs have it, or because it
 // was there before all of them. The error is a [waiting] while the target, or a
-// person, needs time.
-func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy.Call, h flow.Holder) (result strategy.Result, err error) {
+// person, needs time. What was there before is noted in the outcome, whatever comes of it.
+func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy.Call, h flow.Holder, o *flow.Outcome) (result strategy.Result, err error) {
 	ctx = turn(ctx, c)
 	lease := a.lease()
 	var do flow.Do
@@ -376,6 +378,7 @@ func (a *Access) grant(ctx context.Context, opened strategy.Strategy, c strategy
 	if err != nil {
 		return result, err
 	}
+	defer func() { o.Before, o.BeforeValue = g.Before, g.BeforeValue }()
 	defer func() {
 		if p := recover(); p != nil { // else people would wait for a step that never reports
 			err = panicked(p)

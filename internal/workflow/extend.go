@@ -218,7 +218,7 @@ func (a *Access) moveEnd(ctx context.Context, opened strategy.Strategy, c strate
 			return flow.Errorf(flow.CodeMissing, "the target does not show this access any more, so that it was not told when it ends now")
 		}
 	}
-	result, err := a.grant(ctx, opened, c, h)
+	result, err := a.grant(ctx, opened, c, h, new(flow.Outcome))
 	if err == nil && len(result.Warnings) > 0 {
 		a.Log.WarnContext(ctx, "a target warned when it was told that access ends later", "run", c.RunID, "warnings", result.Warnings)
 	}
