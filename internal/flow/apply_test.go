@@ -191,6 +191,13 @@ func (r *Run) ends() time.Time {
 	return r.Access.End
 }
 
+// recorded is what records tell of a run with access that lasts an hour.
+func recorded() Run {
+	r := must(decide(requestedOf(accessFlow(), 1, time.Hour), t0, ActionApprove, approver), t0, intend, Escalate{})
+	r.Status = ""
+	return r
+}
+
 // reminded is a run whose flow reminds people.
 func reminded(r Run) Run {
 	r.Form.NoReminders = false
@@ -504,10 +511,18 @@ var inputs = map[string]func(r *Run, now time.Time) Input{
 	"remind":                     func(*Run, time.Time) Input { return Remind{} },
 	"miss":                       func(*Run, time.Time) Input { return Miss{} },
 	"find":                       func(*Run, time.Time) Input { return Find{} },
-	"linger":                     func(*Run, time.Time) Input { return Linger{} },
-	"dispatch":                   func(*Run, time.Time) Input { return Dispatch{} },
-	"wait":                       func(r *Run, _ time.Time) Input { return Wait{Attempt: r.Execution.Attempt, Token: "token"} },
-	"wait, outdated":             func(r *Run, _ time.Time) Input { return Wait{Attempt: r.Execution.Attempt - 1, Token: "token"} },
+	"recover":                    func(*Run, time.Time) Input { return Recover{Recorded: recorded(), Flow: accessFlow()} },
+	"recover what is over":       func(*Run, time.Time) Input { return Recover{Recorded: recorded(), Over: true} },
+	"recover another": func(*Run, time.Time) Input {
+		r := recorded()
+		r.ID = RunIDFrom("acme", "another")
+		return Recover{Recorded: r}
+	},
+	"recover nothing": func(*Run, time.Time) Input { r := recorded(); r.Access = nil; return Recover{Recorded: r} },
+	"linger":          func(*Run, time.Time) Input { return Linger{} },
+	"dispatch":        func(*Run, time.Time) Input { return Dispatch{} },
+	"wait":            func(r *Run, _ time.Time) Input { return Wait{Attempt: r.Execution.Attempt, Token: "token"} },
+	"wait, outdated":  func(r *Run, _ time.Time) Input { return Wait{Attempt: r.Execution.Attempt - 1, Token: "token"} },
 }
 
 // What is put off at a sick target, and what fails there.
@@ -787,6 +802,9 @@ prompted                  | fail escalate               | ! Run:STALE
 prompted                  | fail deescalate             | ! Run:STALE
 prompted                  | miss                        | ! Run:STALE
 prompted                  | find                        | unchanged
+prompted                  | recover                     | escalated | request approve escalate | - | +50m0s | -
+prompted                  | recover what is over        | deescalated | request approve escalate | - | - | -
+prompted                  | recover another             | ! Run:ILLEGAL_MOVE
 prompted                  | linger                      | ! DeescalateAPI:INVALID_RUN
 prompted                  | retry                       | unchanged
 prompted                  | dispatch                    | unchanged
@@ -825,6 +843,9 @@ requested                 | fail escalate               | ! Run:STALE
 requested                 | fail deescalate             | ! Run:STALE
 requested                 | miss                        | ! Run:STALE
 requested                 | find                        | unchanged
+requested                 | recover                     | escalated | approve escalate | - | +50m0s | -
+requested                 | recover what is over        | deescalated | approve escalate | - | - | -
+requested                 | recover another             | ! Run:ILLEGAL_MOVE
 requested                 | linger                      | ! DeescalateAPI:INVALID_RUN
 requested                 | retry                       | unchanged
 requested                 | dispatch                    | requested | - | - | +23h50m0s | 1 runs
@@ -863,6 +884,13 @@ approved                  | fail escalate               | approved | escalate/in
 approved                  | fail deescalate             | ! Run:STALE
 approved                  | miss                        | ! Run:STALE
 approved                  | find                        | unchanged
+approved                  | recover                     | escalated | escalate | - | +50m0s | -
+approved                  | recover what is over        | deescalated | escalate | - | - | -
+approved                  | recover another             | ! Run:ILLEGAL_MOVE
+approved                  | recover nothing             | ! Run:ILLEGAL_MOVE
+approval-only             | recover                     | ! Run:ILLEGAL_MOVE
+granting                  | recover                     | escalated | escalate | - | +50m0s | -
+approved, failed          | recover                     | escalated | - | - | +50m0s | -
 approved                  | linger                      | ! DeescalateAPI:INVALID_RUN
 approved                  | retry                       | unchanged
 approved                  | dispatch                    | approved | - | - | +6m0s | 1 runs
@@ -901,6 +929,9 @@ denied                    | fail escalate               | ! Run:STALE
 denied                    | fail deescalate             | ! Run:STALE
 denied                    | miss                        | ! Run:STALE
 denied                    | find                        | unchanged
+denied                    | recover                     | ! Run:ILLEGAL_MOVE
+denied                    | recover what is over        | ! Run:ILLEGAL_MOVE
+denied                    | recover another             | ! Run:ILLEGAL_MOVE
 denied                    | linger                      | ! DeescalateAPI:INVALID_RUN
 denied                    | retry                       | unchanged
 denied                    | dispatch                    | unchanged
@@ -939,6 +970,9 @@ expired                   | fail escalate               | ! Run:STALE
 expired                   | fail deescalate             | ! Run:STALE
 expired                   | miss                        | ! Run:STALE
 expired                   | find                        | unchanged
+expired                   | recover                     | ! Run:ILLEGAL_MOVE
+expired                   | recover what is over        | ! Run:ILLEGAL_MOVE
+expired                   | recover another             | ! Run:ILLEGAL_MOVE
 expired                   | linger                      | ! DeescalateAPI:INVALID_RUN
 expired                   | retry                       | unchanged
 expired                   | dispatch                    | unchanged
@@ -977,6 +1011,9 @@ cancelled                 | fail escalate               | ! Run:STALE
 cancelled                 | fail deescalate             | ! Run:STALE
 cancelled                 | miss                        | ! Run:STALE
 cancelled                 | find                        | unchanged
+cancelled                 | recover                     | ! Run:ILLEGAL_MOVE
+cancelled                 | recover what is over        | ! Run:ILLEGAL_MOVE
+cancelled                 | recover another             | ! Run:ILLEGAL_MOVE
 cancelled                 | linger                      | ! DeescalateAPI:INVALID_RUN
 cancelled                 | retry                       | unchanged
 cancelled                 | dispatch                    | unchanged
@@ -1015,6 +1052,9 @@ escalated                 | fail escalate               | ! Run:STALE
 escalated                 | fail deescalate             | ! Run:STALE
 escalated                 | miss                        | escalated | escalate/in_progress | - | +50m0s | -
 escalated                 | find                        | unchanged
+escalated                 | recover                     | unchanged
+escalated                 | recover what is over        | unchanged
+escalated                 | recover another             | unchanged
 escalated                 | linger                      | unchanged
 escalated                 | retry                       | unchanged
 escalated                 | dispatch                    | unchanged
@@ -1053,6 +1093,9 @@ deescalated               | fail escalate               | ! Run:STALE
 deescalated               | fail deescalate             | ! Run:STALE
 deescalated               | miss                        | ! Run:STALE
 deescalated               | find                        | unchanged
+deescalated               | recover                     | unchanged
+deescalated               | recover what is over        | unchanged
+deescalated               | recover another             | unchanged
 deescalated               | linger                      | escalated | - | - | now | -
 deescalated               | retry                       | unchanged
 deescalated               | dispatch                    | unchanged

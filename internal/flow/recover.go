@@ -64,10 +64,12 @@ func (in Recover) apply(r *Run, now time.Time) error {
 }
 
 // addRecorded adds events that records tell of, in the order of their times. They are
-// shipped already: as changes of no write, they are not shipped once more.
+// shipped already: as changes of no write, they are not shipped once more. Failures are
+// left out: the next of their kind would count up an event whose record has a higher
+// revision than it would get.
 func (r *Run) addRecorded(events []Event) {
 	for _, e := range events {
-		if _, known := r.Event(e.ID); !known {
+		if _, known := r.Event(e.ID); !known && !e.Failed() {
 			e.Rev = 0
 			r.Events = append(r.Events, e)
 		}

@@ -117,12 +117,12 @@ func RunOf(records []events.AuditRecord) (flow.Run, error) {
 	return r, nil
 }
 
-// asked takes apart the fields of a record: what the form had, and the duration.
+// asked gives what the form had, of the fields of a record, and the duration.
 func asked(fields map[string]any) (form map[string]any, seconds int64) {
 	form = maps.Clone(fields)
-	seconds = wholeSeconds(fields[flow.FieldNameDuration])
-	delete(form, flow.FieldNameDuration)
-	delete(form, flow.FieldNameTarget)
+	if seconds = wholeSeconds(fields[flow.FieldNameDuration]); seconds > 0 {
+		form[flow.FieldNameDuration] = seconds
+	}
 	for _, key := range flow.EventKeys {
 		delete(form, key)
 	}

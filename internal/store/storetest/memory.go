@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +23,13 @@ type Memory struct {
 }
 
 var _ store.Store = (*Memory)(nil)
+
+// Snapshot is the table as it is now, as a restore from a backup of this moment gives it.
+func (m *Memory) Snapshot() *Memory {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return &Memory{Now: m.Now, items: maps.Clone(m.items)}
+}
 
 // standing finds what is stored and not expired.
 func (m *Memory) standing(key string) (store.Item, bool) {
