@@ -173,7 +173,7 @@ func (v Recovery) one(ctx context.Context, id string, records []events.AuditReco
 	if out.Err = v.put(ctx, in, now, lacks); out.Err == nil {
 		fields := map[string]any{"outcome": out.What}
 		if !told.Access.End.IsZero() {
-			fields["expires_at"] = told.Access.End.UTC().Format(time.RFC3339Nano)
+			fields[flow.KeyExpiresAt] = told.Access.End.UTC().Format(time.RFC3339Nano)
 		}
 		out.Err = v.Acts.Put(ctx, flow.NewAct(flow.Author{By: v.By, At: v.Now()}, flow.ActRecover, flow.Subject{Kind: "run", ID: id, Name: told.Flow}, fields))
 	}

@@ -340,7 +340,7 @@ func TestRecover_Acts(t *testing.T) {
 		about[acts[0].About.Kind] = acts[0]
 	}
 	run, table := about["run"], about["table"]
-	if run.Name != flow.ActRecover || run.About.ID != id || run.Result != flow.ActDone || run.Fields["expires_at"] == nil {
+	if run.Name != flow.ActRecover || run.About.ID != id || run.Result != flow.ActDone || run.Fields[flow.KeyExpiresAt] == nil {
 		t.Errorf("of the run: %+v", run)
 	}
 	if table.Name != flow.ActRecover || table.About.Name != "sym" || table.Result != flow.ActDone || fmt.Sprint(table.Fields["put_back"]) != "1" || table.By != flow.Operator {
