@@ -29,7 +29,8 @@
 //	runs.go          lists runs, here or of a deployment
 //	acts.go          tells what administrators did, for the page
 //	drift.go         shows where targets differ from what was granted
-//	redrive.go       repeats what functions in AWS gave up on
+//	redrive.go       repeats what functions in AWS gave up on; recover.go: puts
+//	                 grants back that the table lacks
 //	unmapped.go      says what local.yaml lacks of what the configuration names
 //	state.go         opens the state of this machine, for commands beside a server
 //

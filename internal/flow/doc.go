@@ -25,6 +25,7 @@
 //     of its own, because it outlives each of the runs that hold it. How much of it
 //     the target is to show, where runs need different things: goal.go. How what a
 //     target shows differs from what is recorded of one: drift.go.
+//   - What records of a run that was lost bring back: recover.go.
 //   - Several targets on one run: how each stands, [Part] in parts.go, and what an
 //     attempt for several comes to, [Attempted] in attempted.go.
 //   - A target that works on after it has answered, or shows late what it has done:
@@ -74,7 +75,9 @@
 // ask any more, or the flow is gone, and nothing was touched yet: standing.go.
 // Where a target shows something else than is recorded (drift.go), what is
 // missing may be granted again, and what lingers is taken away again: escalated
-// becomes approved once more, and deescalated escalated.
+// becomes approved once more, and deescalated escalated. A run that the table has
+// lost, or has as it was before its access was granted, becomes escalated or
+// deescalated by its records: recover.go.
 //
 // A hook of customers' code may shorten the way: a request, or the time-out of
 // one, is then approved or denied by a rule. A table in answer.go says which

@@ -35,6 +35,7 @@
 //	standing.go    now and then, looks at who holds access, and at requests of
 //	               flows that have changed
 //	reconcile.go   now and then, compares grants with what targets show
+//	recover.go     puts grants back that the table lacks and records tell of
 //	publish.go     makes a configuration the current one
 //	handlers.go    asks customers' handlers before a step; people.go looks up
 //	               the people whom configurations and handlers name, identity.go
