@@ -66,7 +66,7 @@ func Kinds() []Kind {
 func OneWriter(key string) bool {
 	kind, _, _ := strings.Cut(key, "#")
 	switch Kind(kind + "#") {
-	case KindRun, KindGrant, KindSick, KindMessages, KindHome, KindLive, KindWait, KindStat:
+	case KindRun, KindGrant, KindSick, KindMessages, KindHome, KindLive, KindWait, KindStat, KindListed, KindLeaf:
 		return true
 	}
 	return false

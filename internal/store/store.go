@@ -39,8 +39,9 @@ type Item struct {
 	// required. A Put that finds its own Writer stored has happened already:
 	// the answer to an earlier try was lost.
 	Writer string
-	Body   []byte
-	Index  Index
+	// Body is not to be changed once a store has given it: others may have the same.
+	Body  []byte
+	Index Index
 	// Acts says that this write records administrative acts: the change feed of AWS
 	// tells by it whether to wake whoever ships them. It is not read back.
 	Acts bool

@@ -105,8 +105,7 @@ func (s *Store) Put(ctx context.Context, item store.Item) (int64, error) {
 	}
 	var rev int64
 	err := s.write(ctx, func(ctx context.Context, tx transaction) error {
-		now := s.time()
-		stored, writer, err := standing(ctx, tx, item.Key, now)
+		stored, writer, err := s.standing(ctx, tx, item.Key)
 		if err != nil {
 			return err
 		}
@@ -120,7 +119,7 @@ func (s *Store) Put(ctx context.Context, item store.Item) (int64, error) {
 		rev = item.Rev + 1
 		if !item.Expires.IsZero() {
 			// Only writes of items that expire clear away those that have.
-			if _, err := tx.ExecContext(ctx, clearExpired, sql.Named("now", now)); err != nil {
+			if _, err := tx.ExecContext(ctx, clearExpired, sql.Named("now", s.time())); err != nil {
 				return err
 			}
 		}
@@ -148,10 +147,22 @@ func replace(ctx context.Context, tx transaction, item store.Item, rev int64) er
 	return err
 }
 
-// standing gives the revision and writer of an item, or 0 and "" if there is none
-// or it has expired.
-func standing(ctx context.Context, tx transaction, key, now string) (rev int64, writer string, err error) {
-	err = tx.QueryRowContext(ctx, getStanding, sql.Named("key", key), sql.Named("now", now)).Scan(&rev, &writer)
+// standing gives the revision and writer of an item, or 0 and "" if there is none or
+// it has expired. What the transaction has changed counts before what is in memory,
+// which is as it was when the transaction began.
+func (s *Store) standing(ctx context.Context, tx transaction, key string) (rev int64, writer string, err error) {
+	if item, changed := tx.noted(key); changed {
+		if expired(item, s.now()) {
+			return 0, "", nil
+		}
+		return item.Rev, item.Writer, nil
+	}
+	if s.memory != nil {
+		if item, _, found := s.memory.get(key, s.now()); found {
+			return item.Rev, item.Writer, nil
+		}
+	}
+	err = tx.QueryRowContext(ctx, getStanding, sql.Named("key", key), sql.Named("now", s.time())).Scan(&rev, &writer)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, "", nil
 	}
@@ -164,7 +175,7 @@ func (s *Store) Delete(ctx context.Context, key string, rev int64) error {
 		return err
 	}
 	err := s.write(ctx, func(ctx context.Context, tx transaction) error {
-		stored, _, err := standing(ctx, tx, key, s.time())
+		stored, _, err := s.standing(ctx, tx, key)
 		if err != nil || stored == 0 {
 			return err
 		}

@@ -1,8 +1,8 @@
 package sqlite
 
 import (
-	"bytes"
 	"container/list"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,7 +27,7 @@ const memoryBytes = 32 << 20
 //     of the reading.
 //   - A commit that fails empties it, whatever the reason.
 //   - Whether an item has expired is looked at when it is asked for.
-//   - What goes in and out is copied: nobody can change what is held.
+//   - What goes in is a copy, and nobody changes what comes out ([store.Item]).
 type memory struct {
 	limit int
 
@@ -69,11 +69,15 @@ func (m *memory) get(key string, now time.Time) (item store.Item, err error, fou
 	}
 	m.newest.MoveToFront(e)
 	item = e.Value.(held).item
-	if item.Rev == 0 || !item.Expires.IsZero() && !now.Before(item.Expires) {
+	if item.Rev == 0 || expired(item, now) {
 		return store.Item{}, store.ErrNotFound, true
 	}
-	item.Body = bytes.Clone(item.Body)
 	return item, nil, true
+}
+
+// expired tells whether an item has ceased to be.
+func expired(item store.Item, now time.Time) bool {
+	return !item.Expires.IsZero() && !now.Before(item.Expires)
 }
 
 // read begins to read an item from the database. Call learned with what was read,
@@ -128,7 +132,7 @@ func (m *memory) change(items []store.Item) (done func(error)) {
 
 func (m *memory) hold(item store.Item) {
 	m.forget(item.Key)
-	item.Body = bytes.Clone(item.Body)
+	item.Body = slices.Clip(item.Body)
 	h := held{item}
 	m.held[item.Key] = m.newest.PushFront(h)
 	for m.bytes += h.size(); m.bytes > m.limit; {

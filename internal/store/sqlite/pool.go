@@ -86,6 +86,16 @@ func (t transaction) note(item store.Item) {
 	}
 }
 
+// noted gives an item that it changes, of revision 0 if it is deleted.
+func (t transaction) noted(key string) (store.Item, bool) {
+	for _, item := range slices.Backward(*t.changed) {
+		if item.Key == key {
+			return item, true
+		}
+	}
+	return store.Item{}, false
+}
+
 func (p *pool) begin(ctx context.Context) (transaction, error) {
 	tx, err := p.BeginTx(ctx, nil)
 	return transaction{tx, p.prepared, new([]store.Item)}, err

@@ -191,16 +191,22 @@ func testRoundTrip(f *fixture) {
 	stored.Index.Created = start
 	f.wantStored(stored)
 
-	// What was read, and what was written, are the caller's to change.
+	// What was written is the caller's to change, and what was read to append to.
 	body := []byte("body")
 	mine := f.put(store.Item{Key: "run#mine", Body: body})
 	body[0] = 'X'
 	mine.Body = []byte("body")
-	read, err := f.Get(f.Context(), "run#mine")
-	if err != nil {
-		f.Fatal(err)
+	var longer [2][]byte
+	for i := range longer {
+		read, err := f.Get(f.Context(), "run#mine")
+		if err != nil {
+			f.Fatal(err)
+		}
+		longer[i] = append(read.Body, byte('0'+i))
 	}
-	read.Body[0] = 'Y'
+	if string(longer[0]) != "body0" || string(longer[1]) != "body1" {
+		f.Errorf("two who append to what they read have %q and %q", longer[0], longer[1])
+	}
 	f.wantStored(mine)
 }
 
