@@ -72,48 +72,45 @@ func (s Stats) Count(ctx context.Context, environment, run string, made time.Tim
 	if took > 0 {
 		entry += strconv.FormatInt(int64((took+time.Second-1)/time.Second), 10)
 	}
-	_, _, err := change(ctx, s.Store, statKey(environment, made, strconv.Itoa(int(part%parts))), func(c *counted, _ int64) error {
-		return c.set(id, entry)
-	})
-	if errors.Is(err, flow.ErrUnchanged) {
+	key := statKey(environment, made, strconv.Itoa(int(part%parts)))
+	for range maxConflicts {
+		item, err := s.Store.Get(ctx, key)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return fmt.Errorf("read %s: %w", key, err)
+		}
+		body := counted(item.Body, id, entry)
+		if bytes.Equal(body, item.Body) {
+			return nil
+		}
+		_, err = s.Store.Put(ctx, Item{Key: key, Rev: item.Rev, Writer: NewWriter(), Body: body})
+		if errors.Is(err, ErrConflict) {
+			continue
+		}
+		if errors.Is(err, ErrTooLarge) {
+			return &flow.Error{Code: flow.CodeTooLarge, Message: "more requests were made on one day than are counted", Cause: err}
+		}
+		if err != nil {
+			return fmt.Errorf("write %s: %w", key, err)
+		}
 		return nil
 	}
-	if errors.Is(err, ErrTooLarge) {
-		return &flow.Error{Code: flow.CodeTooLarge, Message: "more requests were made on one day than are counted", Cause: err}
-	}
-	return err
+	return fmt.Errorf("write %s: %w", key, ErrConflict)
 }
 
-// counted is the requests of a part of a day: their entries, by id. It is decoded to be
-// changed only: each change of a run counts its request again, and a busy day is large.
-type counted struct{ body []byte }
-
-// set makes the entry of an id. The error is flow.ErrUnchanged if it is there.
-func (c *counted) set(id, entry string) error {
-	// Neither has a character that JSON escapes.
-	if bytes.Contains(c.body, []byte(`"`+id+`":"`+entry+`"`)) {
-		return flow.ErrUnchanged
+// counted gives an object of entries by id, as JSON, with the entry of one of them. The
+// text is edited, not decoded: each change of a run counts its request again, and a busy
+// day is large. Neither ids nor entries have a character that JSON escapes.
+func counted(all []byte, id, entry string) []byte {
+	name := `"` + id + `":"`
+	if before, after, there := bytes.Cut(all, []byte(name)); there {
+		_, others, _ := bytes.Cut(after, []byte{'"'})
+		return slices.Concat(before, []byte(name+entry+`"`), others)
 	}
-	all := map[string]string{}
-	if len(c.body) > 0 {
-		if err := json.Unmarshal(c.body, &all); err != nil {
-			return err
-		}
+	if others, any := bytes.CutSuffix(all, []byte{'}'}); any {
+		return slices.Concat(others, []byte(","+name+entry+`"}`))
 	}
-	all[id] = entry
-	var err error
-	c.body, err = json.Marshal(all)
-	return err
+	return []byte("{" + name + entry + `"}`)
 }
-
-// UnmarshalJSON keeps the text.
-func (c *counted) UnmarshalJSON(body []byte) error {
-	c.body = bytes.Clone(body)
-	return nil
-}
-
-// MarshalJSON gives it.
-func (c counted) MarshalJSON() ([]byte, error) { return c.body, nil }
 
 // Days gives the last days of an environment, the oldest first; the last one is the
 // day of until.

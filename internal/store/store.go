@@ -135,8 +135,8 @@ type Change struct {
 // stream, which calls the functions itself.) Each consumer has a name, a place
 // of its own that outlives the process, and one goroutine that reads for it.
 type Feed interface {
-	// Changes gives the changes after the consumer's place, oldest first, as
-	// many as PageSize makes of limit.
+	// Changes gives the changes after the consumer's place, oldest first, no
+	// more than the limit.
 	Changes(ctx context.Context, consumer string, limit int) ([]Change, error)
 	// Seen moves the consumer's place behind the first n changes that Changes
 	// gave it last and that it has not Seen yet.

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"strings"
@@ -20,6 +21,9 @@ type Reader struct {
 	// Handle takes a batch. It returns the changes to give again, one by one,
 	// and later; or an error to be given the whole batch again.
 	Handle func(ctx context.Context, batch []store.Change) (again []workflow.Failed, err error)
+	// Batch is how many changes are read at once; 0: as many as suits handlers that
+	// take them one by one.
+	Batch int
 	// Later keeps what is to be given again, so that it outlives the process.
 	Later Times
 
@@ -33,8 +37,10 @@ type Reader struct {
 	tries    map[string]int // of each key that is postponed
 }
 
-// batch is how many changes are read at once.
+// batch is how many changes are read at once where a reader does not say.
 const batch = 100
+
+func (r *Reader) batch() int { return cmp.Or(r.Batch, batch) }
 
 // Each makes a Handle of a function that takes one change; see [workflow.Each].
 func Each(handle func(context.Context, store.Change) error) func(context.Context, []store.Change) ([]workflow.Failed, error) {
@@ -94,14 +100,14 @@ func (r *Reader) read(ctx context.Context) {
 			return
 		}
 		r.failures = 0
-		if n < batch {
+		if n < r.batch() {
 			return
 		}
 	}
 }
 
 func (r *Reader) once(ctx context.Context) (int, error) {
-	changes, err := r.Feed.Changes(ctx, r.Name, batch)
+	changes, err := r.Feed.Changes(ctx, r.Name, r.batch())
 	if err != nil || len(changes) == 0 {
 		return 0, err
 	}

@@ -74,7 +74,7 @@ func (s *Store) changes(ctx context.Context, consumer string, limit int) (change
 	if err := s.reader.QueryRowContext(ctx, placeOf, consumer).Scan(&seen); err != nil {
 		return nil, nil, err
 	}
-	rows, err := s.reader.QueryContext(ctx, changesAfter, sql.Named("seen", seen), sql.Named("limit", store.PageSize(limit)))
+	rows, err := s.reader.QueryContext(ctx, changesAfter, sql.Named("seen", seen), sql.Named("limit", limit))
 	if err != nil {
 		return nil, nil, err
 	}

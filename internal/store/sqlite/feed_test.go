@@ -33,7 +33,7 @@ func (f feed) put(key string, rev int64) {
 // wantChanges checks what a consumer is given: "key@rev".
 func (f feed) wantChanges(consumer string, limit int, want ...string) {
 	f.Helper()
-	changes, err := f.s.Changes(f.Context(), consumer, limit)
+	changes, err := f.s.Changes(f.Context(), consumer, stdcmp.Or(limit, 50))
 	if err != nil {
 		f.Fatal(err)
 	}

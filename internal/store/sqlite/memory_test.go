@@ -138,7 +138,7 @@ func TestMemory_NothingOlderThanTheFeed(t *testing.T) {
 	}
 	readers.Go(func() {
 		for seen := 0; seen < keys*each && ctx.Err() == nil; {
-			changes, err := s.Changes(t.Context(), "relay", 0)
+			changes, err := s.Changes(t.Context(), "relay", 50)
 			if err != nil {
 				t.Error(err)
 				return
