@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	stdcmp "cmp"
 	"fmt"
 	"path/filepath"
 	"sync"
