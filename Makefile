@@ -4,7 +4,7 @@ PYTHON ?= python3
 FLOWS ?= flows
 DATA  ?= .local
 
-.PHONY: help run test docs screenshots lint bench bench-once bench-cold check synth deploy preflight connectors key-policy slack-manifest redrive
+.PHONY: help run test docs screenshots lint bench bench-once bench-cold check synth deploy preflight connectors key-policy adopt restore slack-manifest redrive
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,8 +40,17 @@ synth: node_modules ## write the CloudFormation template to cdk.out; takes no AW
 deploy: preflight ## deploy to the AWS account of the credentials; CONTEXT="-c alarmEmail=ops@example.com", options are in infra/context.go; NAME=… for another deployment
 	$(CDK) deploy --app $(OUT) --outputs-file $(OUT)/outputs.json $(OPTIONS)
 
-preflight: synth ## find what would go wrong with a deploy; RENAMED=1: whoever trusts roles that get other names was told
-	$(INFRA) preflight -app $(OUT) $(if $(RENAMED),-renamed)
+preflight: synth ## find what would go wrong with a deploy; RENAMED=1: whoever trusts roles that get other names was told; DROPPED=1: what outlives stacks is left behind
+	$(INFRA) preflight -app $(OUT) $(if $(RENAMED),-renamed) $(if $(DROPPED),-dropped)
+
+# What make deploy has written of a deployment, and was kept.
+KEPT = $(if $(OUTPUTS),-outputs $(OUTPUTS))
+
+restore: synth ## restore the table of a deployment whose stack was deleted; TO=2026-03-02T09:00:00Z or TO=latest; docs/disaster.md
+	$(INFRA) restore -app $(OUT) $(KEPT) -to "$(TO)"
+
+adopt: synth ## make a stack of the table, buckets, secrets and key that a deleted one has left, before make deploy; OUTPUTS=… of where its outputs were kept
+	$(INFRA) adopt -app $(OUT) $(KEPT)
 
 connectors: synth ## print what roles in other accounts have to trust
 	$(INFRA) connectors -app $(OUT)

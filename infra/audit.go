@@ -123,6 +123,7 @@ func (d *deployment) bucket(id string, b bucket) awss3.CfnBucket {
 	}
 	made := awss3.NewCfnBucket(d.stack, jsii.String(id), props)
 	made.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE, nil)
+	d.kept = append(d.kept, id)
 	return made
 }
 

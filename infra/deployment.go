@@ -33,6 +33,8 @@ type deployment struct {
 	key   *string // ARN; nil: there is none
 	table awsdynamodb.CfnTable
 
+	kept []string // ids of what outlives the stack, and is adopted by another one
+
 	slackSecret, slackSigningSecret awssecretsmanager.CfnSecret
 
 	accessLogs, auditBucket, deadLetterBucket                                              awss3.CfnBucket
@@ -141,6 +143,7 @@ func (d *deployment) addOutputs() {
 	d.output("SlackSigningSecretArn", *d.slackSigningSecret.Ref(), "Secret to set: the Slack app's signing secret")
 	d.output("TableName", *d.table.Ref(), "Table with all runs, grants and flows")
 	d.output("AuditBucketName", *d.auditBucket.Ref(), "Bucket with the audit records")
+	d.output("AccessLogBucketName", *d.accessLogs.Ref(), "Bucket with the logs of accesses to the other buckets")
 	d.output("DeadLetterBucketName", *d.deadLetterBucket.Ref(), "Bucket with changes that could not be handled, for redriving")
 	d.output("RemovalDeadLettersUrl", *d.removalDeadLetters.Ref(), "Queue with removals that could not be delivered; the sweep makes them good")
 	d.output("AuditDeadLettersUrl", *d.auditDeadLetters.Ref(), "Queue with runs whose audit records could not be shipped")

@@ -36,6 +36,7 @@ func (d *deployment) addKey() {
 		})
 		// What it has encrypted is retained, too.
 		key.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN, nil)
+		d.kept = append(d.kept, "Key")
 		awskms.NewCfnAlias(d.stack, jsii.String("KeyAlias"), &awskms.CfnAliasProps{
 			AliasName: jsii.String("alias/" + d.options.name), TargetKeyId: key.Ref(),
 		})

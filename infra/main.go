@@ -9,6 +9,8 @@
 //	go run ./infra preflight    finds what would go wrong with the deploy
 //	go run ./infra key-policy   prints what a given key's policy needs
 //	go run ./infra connectors   prints what roles in other accounts have to trust
+//	go run ./infra adopt        takes up what a stack that was deleted has left (adopt.go)
+//	go run ./infra restore      restores the table from its backup (restore.go)
 //
 // It checks the whole configuration in flows/, and builds the functions, before it
 // writes anything. The settings are listed at [options].

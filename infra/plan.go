@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/aws/jsii-runtime-go"
 
@@ -16,6 +17,8 @@ const metadataKey = "SymFlows"
 type plan struct {
 	// Options are those that were set, as they were written.
 	Options map[string]string
+	// Kept are the ids of what outlives the stack.
+	Kept []string
 	// Roles are the ARNs of roles that other accounts may trust, by function.
 	Roles map[string]string
 	// Trusting are the roles in other accounts that the configuration has us assume.
@@ -38,6 +41,7 @@ type trusting struct {
 func (d *deployment) addPlan() {
 	p := plan{
 		Options:  d.options.given(),
+		Kept:     slices.Sorted(slices.Values(d.kept)),
 		Roles:    map[string]string{accessFunction: d.roleARN(accessFunction), "drift": d.roleARN("drift")},
 		Reserved: d.options.reservedConcurrency.total(),
 	}

@@ -24,11 +24,14 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// commands look at what was synthesized, and at the account. They change nothing.
+// commands look at what was synthesized, and at the account. Adopt and restore change
+// it, after a disaster; the others change nothing.
 var commands = map[string]func(context.Context, *deploy, io.Writer) error{
 	"preflight":  preflight,
 	"key-policy": printKeyPolicy,
 	"connectors": printConnectors,
+	"adopt":      adopt,
+	"restore":    restore,
 }
 
 // command does one of commands.
@@ -41,6 +44,9 @@ func command(ctx context.Context, args []string, load func(context.Context) (aws
 	set.SetOutput(out)
 	dir := set.String("app", "cdk.out", "folder that cdk synth has written")
 	agreed := set.Bool("renamed", false, "go on although roles get other names: whoever trusts them was told")
+	dropped := set.Bool("dropped", false, "go on although what outlives stacks is left behind")
+	outputs := set.String("outputs", "", "what make deploy has written of the deployment, and was kept (default outputs.json in -app)")
+	to := set.String("to", "", "restore: the time to which the table is restored (RFC 3339), or latest")
 	if err := set.Parse(args[1:]); err != nil {
 		return err
 	}
@@ -52,7 +58,10 @@ func command(ctx context.Context, args []string, load func(context.Context) (aws
 	if err != nil {
 		return err
 	}
-	d.renamed = *agreed
+	d.renamed, d.dropped, d.restoreTo = *agreed, *dropped, *to
+	if d.outputs = *outputs; d.outputs == "" {
+		d.outputs = filepath.Join(*dir, "outputs.json")
+	}
 	return do(ctx, d, out)
 }
 
@@ -61,12 +70,17 @@ type deploy struct {
 	id, region, stack string
 	planned           plan
 	deployed          *deployedStack // nil: the first deploy
-	renamed           bool           // it was agreed to
+	renamed, dropped  bool           // it was agreed to
+	written           written        // the template
+	outputs           string         // file of the kept outputs
+	restoreTo         string
 
-	aws    aws.Config
-	now    func() time.Time
-	kms    *kms.Client
-	lambda *lambda.Client
+	aws       aws.Config
+	now       func() time.Time
+	pause     time.Duration // between two looks at what takes time
+	kms       *kms.Client
+	lambda    *lambda.Client
+	formation *cloudformation.Client
 }
 
 // deployedStack is what CloudFormation says of the stack.
@@ -93,7 +107,7 @@ func openDeploy(ctx context.Context, dir string, cfg aws.Config) (*deploy, error
 	if err != nil {
 		return nil, fmt.Errorf("ask whose AWS credentials these are: %w", err)
 	}
-	d := &deploy{id: aws.ToString(who.Account), region: cfg.Region, stack: s.stack}
+	d := &deploy{id: aws.ToString(who.Account), region: cfg.Region, stack: s.stack, written: s.written}
 	values := map[string]string{"AWS::Partition": "aws", "AWS::AccountId": d.id, "AWS::Region": d.region}
 	if d.planned, err = readPlan(s.metadata, values); err != nil {
 		return nil, fmt.Errorf("read %s: %w", dir, err)
@@ -104,9 +118,9 @@ func openDeploy(ctx context.Context, dir string, cfg aws.Config) (*deploy, error
 			cfg.Credentials = role
 		}
 	}
-	d.aws, d.now = cfg, time.Now
-	d.kms, d.lambda = kms.NewFromConfig(cfg), lambda.NewFromConfig(cfg)
-	d.deployed, err = readDeployed(ctx, cloudformation.NewFromConfig(cfg), d.stack, values)
+	d.aws, d.now, d.pause = cfg, time.Now, lookEvery
+	d.kms, d.lambda, d.formation = kms.NewFromConfig(cfg), lambda.NewFromConfig(cfg), cloudformation.NewFromConfig(cfg)
+	d.deployed, err = readDeployed(ctx, d.formation, d.stack, values)
 	return d, err
 }
 
@@ -114,7 +128,12 @@ func openDeploy(ctx context.Context, dir string, cfg aws.Config) (*deploy, error
 type synthesized struct {
 	stack, region, lookupRole string
 	metadata                  any
+	written                   written
 }
+
+// lookEvery is how often CloudFormation and DynamoDB are asked how far they are, at
+// first. Tests don't wait for it.
+var lookEvery = 5 * time.Second
 
 func readSynthesized(dir string) (s synthesized, err error) {
 	var manifest struct {
@@ -143,11 +162,14 @@ func readSynthesized(dir string) (s synthesized, err error) {
 		if a.Type != "aws:cloudformation:stack" {
 			continue
 		}
-		var template struct{ Metadata map[string]any }
+		var template struct {
+			written
+			Metadata map[string]any
+		}
 		if err := read(a.Properties.TemplateFile, &template); err != nil {
 			return s, err
 		}
-		s = synthesized{stack: id, lookupRole: a.Properties.LookupRole.ARN, metadata: template.Metadata[metadataKey]}
+		s = synthesized{stack: id, written: template.written, lookupRole: a.Properties.LookupRole.ARN, metadata: template.Metadata[metadataKey]}
 		if a.Properties.StackName != "" {
 			s.stack = a.Properties.StackName
 		}
@@ -247,7 +269,7 @@ func substitute(text string, values map[string]string) string {
 // preflight finds what would go wrong with a deploy, or be a surprise after it: all of
 // it at once.
 func preflight(ctx context.Context, d *deploy, out io.Writer) error {
-	faults := slices.Concat(d.checkOptions(out), d.checkRoles(), d.checkKeys(ctx, out), d.checkConcurrency(ctx), d.checkNetwork(ctx, out))
+	faults := slices.Concat(d.checkOptions(out), d.checkKept(), d.checkRoles(), d.checkKeys(ctx, out), d.checkConcurrency(ctx), d.checkNetwork(ctx, out))
 	if len(faults) > 0 {
 		return fmt.Errorf("the deploy of %s was not begun:\n\n%s", d.stack, strings.Join(faults, "\n"))
 	}

@@ -28,6 +28,8 @@ type cloud struct {
 	unreserved  int
 	denied      string // an operation that is refused
 	lookupRoles []string
+	imports     *imports
+	tables      *tables
 	endpoints   string // of the VPC, with spaces between them
 	route       string // of everything that is not in the VPC: kind and id
 }
@@ -38,7 +40,11 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
-		_, operation, _ := strings.Cut(target, ".")
+		service, operation, _ := strings.Cut(target, ".")
+		if strings.HasPrefix(service, "DynamoDB") {
+			c.tables.serve(w, operation, body)
+			return
+		}
 		var in struct{ KeyId string }
 		if err := json.Unmarshal(body, &in); err != nil {
 			w.WriteHeader(http.StatusBadRequest)
@@ -84,6 +90,7 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case action == c.denied:
 		fault("AccessDenied", "not authorized to perform "+action)
+	case c.imports != nil && c.imports.serve(form, answer):
 	case action == "GetCallerIdentity":
 		answer("<Account>" + awstest.Account + "</Account>")
 	case action == "AssumeRole":
@@ -170,7 +177,7 @@ func TestPreflight(t *testing.T) {
 	if _, err := (&cloud{denied: "DescribeStacks"}).run(t, made, "preflight"); err == nil || !strings.Contains(err.Error(), "look at the stack sym-flows") {
 		t.Errorf("what can't be looked at: %v", err)
 	}
-	if _, err := (&cloud{}).run(t, made, "deploy"); err == nil || !strings.Contains(err.Error(), "connectors, key-policy, preflight") {
+	if _, err := (&cloud{}).run(t, made, "deploy"); err == nil || !strings.Contains(err.Error(), "adopt, connectors, key-policy, preflight, restore") {
 		t.Errorf("no command: %v", err)
 	}
 	if _, err := (&cloud{}).run(t, template{dir: t.TempDir()}, "preflight"); err == nil || !strings.Contains(err.Error(), "run make synth first") {

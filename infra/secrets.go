@@ -14,6 +14,7 @@ func (d *deployment) addSecrets() {
 	secret := func(id, description string) awssecretsmanager.CfnSecret {
 		s := awssecretsmanager.NewCfnSecret(d.stack, jsii.String(id), &awssecretsmanager.CfnSecretProps{Description: jsii.String(description), KmsKeyId: d.key})
 		s.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE, nil)
+		d.kept = append(d.kept, id)
 		suppress(s, "AwsSolutions-SMG4", "Slack rotates neither bot tokens nor signing secrets by an API that a function could call")
 		return s
 	}

@@ -53,4 +53,5 @@ func (d *deployment) addTable() {
 	// Kept even if the first deploy fails: deletion protection would have the
 	// rollback fail, too.
 	d.table.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN, nil)
+	d.kept = append(d.kept, "Table")
 }

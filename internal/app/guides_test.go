@@ -29,7 +29,7 @@ var (
 	}
 	outside = map[string]string{
 		"make ": "targets of the Makefile, which CI runs", "curl ": "internal/api/docs_test.go, and TestReadme", "export ": "of the shell", "read ": "of the shell", "npx cdk ": "needs an account of AWS",
-		"aws ": "needs an account of AWS", "gcloud ": "needs an account of Google's", "git worktree ": "needs a pull request", "cp -r ": "of the shell", "cp .local/": "of the shell",
+		"aws ": "needs an account of AWS", "gcloud ": "needs an account of Google's", "git worktree ": "needs a pull request", "cp -r ": "of the shell", "cp cdk.out/": "of the shell", "cp .local/": "of the shell",
 		"printf ": "of the shell", "rm ": "of the shell", "zcat ": "needs records, and jq or Python", "cat ": "of the shell", "mkdir ": "of the shell", "cd ": "of the shell",
 		"for ": "Python, behind zcat", "git ": "of the shell", "sh ": "scripts of CI", "npm ": "the tests' own tools", "python3 ": "the tests of make test", "go test": "the tests themselves", "go tool": "make lint", "go mod": "make lint",
 	}
