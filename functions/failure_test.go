@@ -261,8 +261,8 @@ func TestRemovalHasTwoPaths(t *testing.T) {
 	})
 }
 
-// swept are the metrics that sweep logs, in CloudWatch's embedded format.
-type swept struct {
+// reported is a line of metrics in CloudWatch's embedded format.
+type reported struct {
 	AWS struct {
 		Timestamp         int64
 		CloudWatchMetrics []struct {
@@ -271,7 +271,22 @@ type swept struct {
 			Metrics    []struct{ Name, Unit string }
 		}
 	} `json:"_aws"`
-	FunctionName                                                   string
+	FunctionName string
+}
+
+// has tells whether the line publishes a metric.
+func (r reported) has(metric string) bool {
+	for _, m := range r.AWS.CloudWatchMetrics {
+		if m.Namespace == config.MetricNamespace && slices.ContainsFunc(m.Metrics, func(of struct{ Name, Unit string }) bool { return of.Name == metric }) {
+			return true
+		}
+	}
+	return false
+}
+
+// swept are the metrics that sweep logs.
+type swept struct {
+	reported
 	RemovalsOverdue, RunsDriven, RunsFailed, EmergenciesUnreviewed *int
 }
 
