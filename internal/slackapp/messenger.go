@@ -70,6 +70,9 @@ func (m Messenger) Post(ctx context.Context, to workflow.Address, body []byte) (
 	if to.Thread != "" {
 		below = slack.MsgOptionCompose(message, slack.MsgOptionTS(to.Thread))
 	}
+	if to.Aloud {
+		below = slack.MsgOptionCompose(below, slack.MsgOptionBroadcast())
+	}
 	channel, ts, err = m.API.PostMessageContext(ctx, where, below)
 	refused, _ := errors.AsType[slack.SlackErrorResponse](err)
 	switch {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/workflow"
 )
 
 // reminder reminds people to act; the mark says of what.
@@ -19,13 +20,13 @@ func (c *card) reminder(mark string) (string, error) {
 			text += " Need longer? Press Extend… above."
 		}
 	case of == string(flow.RemindReviewers):
-		text = "⏰ " + c.reviewers() + mention(c.Requester) + " had access to " + what + " without approval, and for a day nobody has reviewed that. Press Reviewed… above."
+		text = "⏰ " + c.called() + mention(c.Requester) + " had access to " + what + " without approval, and for a day nobody has reviewed that. " + c.anybody("press Reviewed…")
 	case of == string(flow.RemindDeciders) && c.Tier < len(c.Tiers):
-		text = "⏰ " + c.whom() + "The request of " + mention(c.Requester) + " for " + what + " still waits for a decision"
+		text = "⏰ " + c.called() + "The request of " + mention(c.Requester) + " for " + what + " still waits for a decision"
 		if ends := c.Tiers[c.Tier].Ends(); !ends.IsZero() {
 			text += ", until " + moment(ends)
 		}
-		text += ". Approve or deny it above."
+		text += ". " + c.anybody("approve or deny it")
 	default:
 		return "", fmt.Errorf("%q is not what people are reminded of", mark)
 	}
@@ -33,24 +34,19 @@ func (c *card) reminder(mark string) (string, error) {
 	return c.notification(text), nil
 }
 
-// reviewers mentions those who may review an emergency, where they are named.
-func (c *card) reviewers() string {
-	people := slices.DeleteFunc(slices.Clone(c.Deciders.People), c.Asks)
-	if c.Deciders.Members || len(people) == 0 {
+// called mentions those who have to act, where they are named.
+func (c *card) called() string {
+	people := workflow.Reminded(c.Run, c.message)
+	if len(people) == 0 {
 		return ""
 	}
 	return mentions(people) + ": "
 }
 
-// whom mentions those who may decide and have not, where they are named: they are the
-// ones who have to act.
-func (c *card) whom() string {
-	people := slices.DeleteFunc(slices.Clone(c.Deciders.People), func(who flow.Actor) bool {
-		approved := slices.ContainsFunc(c.Approvals, func(a flow.CountedApproval) bool { return a.Actor.Same(who) })
-		return approved || c.Asks(who) && !c.Deciders.AllowSelfApproval
-	})
-	if c.Deciders.Members || len(people) == 0 {
-		return ""
+// anybody says who has to act, where a reminder mentions nobody because all may.
+func (c *card) anybody(do string) string {
+	if c.Deciders.Members && len(workflow.Reminded(c.Run, c.message)) == 0 {
+		return "Any other member of the workspace may " + do + " above."
 	}
-	return mentions(people) + ": "
+	return strings.ToUpper(do[:1]) + do[1:] + " above."
 }

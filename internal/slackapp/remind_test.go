@@ -13,15 +13,27 @@ import (
 func TestReminders(t *testing.T) {
 	t.Parallel()
 	w, live := extendable(t)
+	anybody := w.routed()
+	anybody.Deciders = flow.Deciders{Members: true, Required: 2}
+	anybody.Tiers = []flow.Tier{{Channel: "#access", Others: []flow.Recipient{{Users: []flow.Actor{person(carol, "Carol"), anybody.Requester}}}}}
+	approved := w.routed()
+	approved.Deciders.People = []flow.Actor{person(bob, "Bob"), person(carol, "Carol")}
+	approved.Approvals = []flow.CountedApproval{{Actor: person(bob, "Bob")}}
 	for name, c := range map[string]struct {
 		r    flow.Run
+		m    workflow.Message
 		want []string
 	}{
-		"decide": {w.routed(), []string{"<@" + bob + ">: ", "still waits for a decision"}},
-		"review": {w.routed(), []string{"<@" + bob + ">: ", "without approval", "Press Reviewed…"}},
-		"end.1":  {live, []string{"*Orders database* ends", "Press Extend…"}},
+		"decide":                      {w.routed(), workflow.Message{Mark: "decide"}, []string{"⏰ <@" + bob + ">: ", "still waits for a decision", "Approve or deny it above"}},
+		"decide, approved in part":    {approved, workflow.Message{Mark: "decide"}, []string{"⏰ <@" + carol + ">: "}},
+		"decide, whoever is there":    {anybody, workflow.Message{Mark: "decide"}, []string{"⏰ The request of ", "Any other member of the workspace may approve or deny it above"}},
+		"decide, whoever was sent it": {anybody, workflow.Message{Mark: "decide", Copy: 1}, []string{"⏰ <@" + carol + ">: The request of ", "Approve or deny it above"}},
+		"review":                      {w.routed(), workflow.Message{Mark: "review"}, []string{"<@" + bob + ">: ", "without approval", "Press Reviewed…"}},
+		"review, whoever is there":    {anybody, workflow.Message{Mark: "review"}, []string{"Any other member of the workspace may press Reviewed… above"}},
+		"end":                         {live, workflow.Message{Mark: "end.1"}, []string{"*Orders database* ends", "Press Extend…"}},
 	} {
-		body, err := Render(workflow.Message{Kind: workflow.KindTold, Mark: name}, c.r)
+		c.m.Kind = workflow.KindTold
+		body, err := Render(c.m, c.r)
 		if err != nil {
 			t.Fatal(err)
 		}

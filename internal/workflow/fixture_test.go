@@ -1156,6 +1156,9 @@ func (s *slackFake) Post(ctx context.Context, to workflow.Address, body []byte) 
 	below := ""
 	if to.Thread != "" {
 		below = " below " + to.Thread
+		if to.Aloud {
+			below += " aloud"
+		}
 	}
 	s.sent = append(s.sent, channel+below+": "+string(body))
 	return channel, ts, nil

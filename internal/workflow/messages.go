@@ -19,6 +19,9 @@ type Address struct {
 	// Thread is the time stamp of the message of the channel to which this one
 	// replies; "" for one that stands by itself.
 	Thread string
+	// Aloud says that the reply is shown in the channel as well: it mentions nobody who
+	// would hear of it else.
+	Aloud bool
 	// Step is, instead of all that, a step of a workflow that ends with the message.
 	Step string
 }
@@ -104,6 +107,7 @@ type planned struct {
 	// parent is the key of the card in whose thread it is told; "" for a card, and for
 	// what stands by itself.
 	parent string
+	aloud  bool // Address.Aloud of it
 	// overtaken: it is over what it tells of, so that it is not worth being sent.
 	overtaken bool
 	// past: a later reply says that it is over what this one tells of, so that it is

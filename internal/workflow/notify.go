@@ -277,7 +277,7 @@ func (x *showing) address(p planned) (Address, bool) {
 	}
 	for _, m := range x.copies {
 		if m.Key == p.parent && m.TS != "" {
-			return Address{Channel: m.Channel, Thread: m.TS}, true
+			return Address{Channel: m.Channel, Thread: m.TS, Aloud: p.aloud}, true
 		}
 	}
 	return Address{}, false

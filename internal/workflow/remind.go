@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/symflows/symflows/internal/flow"
 )
@@ -17,14 +18,14 @@ func reminders(r flow.Run, asked []planned, status string) []planned {
 			for _, card := range asked {
 				if told := card.message; told.Tier == r.Tier {
 					told.Kind, told.Mark = KindTold, string(m.Of)
-					out = append(out, planned{message: told, parent: card.message.Key()})
+					out = append(out, planned{message: told, parent: card.message.Key(), aloud: len(Reminded(r, told)) == 0})
 				}
 			}
 		case m.Of == flow.RemindReviewers && r.AwaitsReview() && !r.Form.NoReminders:
 			for _, card := range asked {
 				told := card.message
 				told.Kind, told.Mark = KindTold, string(m.Of)
-				out = append(out, planned{message: told, parent: card.message.Key()})
+				out = append(out, planned{message: told, parent: card.message.Key(), aloud: len(Reminded(r, told)) == 0})
 			}
 		case m.Of == flow.RemindRequester && status != "" && m.End.Equal(r.Access.End) && r.Held(r.Touched):
 			out = append(out, planned{
@@ -33,4 +34,24 @@ func reminders(r flow.Run, asked []planned, status string) []planned {
 		}
 	}
 	return out
+}
+
+// Reminded are those whom a reminder to decide, or to review, mentions: who may do so and
+// has not; where every member may, those to whom the card was sent by name. Nobody: it
+// is for a channel of which everybody may.
+func Reminded(r flow.Run, m Message) []flow.Actor {
+	people := r.Deciders.People
+	if r.Deciders.Members {
+		people = nil
+	}
+	if to := r.Tiers[min(m.Tier, len(r.Tiers)-1)].Recipients(); len(people) == 0 && m.Copy < len(to) {
+		people = to[m.Copy].Users
+	}
+	action := flow.ActionApprove
+	if r.AwaitsReview() {
+		action = flow.ActionReview
+	}
+	return slices.DeleteFunc(slices.Clone(people), func(who flow.Actor) bool {
+		return r.May(flow.Button(action), who, false) != nil || slices.ContainsFunc(r.Approvals, func(a flow.CountedApproval) bool { return a.Actor.Same(who) })
+	})
 }

@@ -25,6 +25,38 @@ func (w *world) reminded() []string {
 	return out
 }
 
+// TestRemind_aloud: a reminder that mentions nobody, because every member may decide, is
+// shown in the channel as well; one that mentions people is a reply to them.
+func TestRemind_aloud(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		edit func(*flow.Flow)
+		want bool
+	}{
+		"every member": {func(f *flow.Flow) { f.Params.Approval.Approvers = nil }, true},
+		"named":        {func(f *flow.Flow) { f.Params.Approval.Approvers = []string{"user:" + first.Email} }, false},
+		"sent to somebody": {func(f *flow.Flow) {
+			f.Params.Approval.Approvers = nil
+			f.Params.Approval.Notify = []flow.Notify{{Users: []string{first.Email}, Timeout: flow.Duration(time.Hour)}}
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, c.edit)
+			id := w.ask(asker, "a")
+			w.must("tell", func() error { return w.tell(id) })
+			w.pass(w.run(id).Tiers[0].Deadline.Sub(w.clock.Now())/2 + time.Minute)
+			w.must("tell", func() error { return w.tell(id) })
+			if len(w.reminded()) != 1 {
+				t.Fatalf("reminded %v", w.reminded())
+			}
+			if aloud := slices.ContainsFunc(w.slack.sent, func(s string) bool { return strings.Contains(s, " aloud: ") }); aloud != c.want {
+				t.Errorf("aloud: %t; %q", aloud, w.slack.sent)
+			}
+		})
+	}
+}
+
 // TestRemind: those who are asked are reminded halfway through their time, and the
 // requester before access ends, once each, and once more for an end that moved; it
 // starts no execution, and takes nothing away.
