@@ -35,7 +35,7 @@ func TestPost(t *testing.T) {
 		"NoSlackID": {workflow.Address{Users: []flow.Actor{{ID: "x"}, b}}, "chat.postMessage", "D0" + bob, "D0" + bob, "1700000000.000100", bob},
 		"Ephemeral": {workflow.Address{Channel: "C0HERE", Users: []flow.Actor{a}}, "chat.postEphemeral", "C0HERE", "C0HERE", "", ""},
 		"InADM":     {workflow.Address{Channel: "D0X", Users: []flow.Actor{a}}, "chat.postMessage", alice, "D0" + alice, "1700000000.000100", ""},
-		"Aloud":     {workflow.Address{Channel: "C0X", Thread: "1.2", Aloud: true}, "chat.postMessage", "C0X", "C0X", "1700000000.000100", ""},
+		"Aloud":     {workflow.Address{Channel: "C0X", Thread: "1.2", Aloud: true}, "chat.postMessage", "C0X", "C0RESOLVED", "1700000000.000100", ""},
 		"Reply":     {workflow.Address{Channel: "D0X", Thread: "1.2"}, "chat.postMessage", "D0X", "D0X", "1700000000.000100", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
