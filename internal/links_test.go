@@ -16,7 +16,7 @@ var clients = map[string]string{
 	"api":      "dynamodb lambda secretsmanager",
 	"approval": "dynamodb lambda secretsmanager sfn",
 	"drift":    "dynamodb eks iam identitystore kms rdsdata secretsmanager ssoadmin sts",
-	"local":    "dynamodb eks iam identitystore kms lambda rdsdata s3 secretsmanager signin sso ssoadmin ssooidc sts", // for -real-lambdas and its commands
+	"local":    "dynamodb eks eventbridge firehose iam identitystore kinesis kms lambda rdsdata s3 secretsmanager signin sso ssoadmin ssooidc sts", // for -real-lambdas and its commands
 	"notify":   "dynamodb secretsmanager",
 	"publish":  "dynamodb lambda s3 secretsmanager",
 	"relay":    "dynamodb firehose lambda secretsmanager sfn sqs",

@@ -11,6 +11,9 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/destination/clients"
 	"github.com/symflows/symflows/internal/destination/web"
@@ -73,6 +76,8 @@ func (l *Local) deliver(ctx context.Context, c core.Core, db store.Store, secret
 	}
 	d := c.Deliver(transparency.Reader{Files: l.Receipts.Files, Public: l.Receipts.Public}, clients.Open(clients.Deps{
 		Web: web.Deps{HTTP: &http.Client{Transport: transport}, Secrets: secrets, Now: o.Clock.Now},
+		// The credentials of this machine, or AWS_ENDPOINT_URL's emulator.
+		AWS: func() (aws.Config, error) { return awsconfig.LoadDefaultConfig(ctx) },
 	}))
 	d.Destinations = store.Destinations{Store: db}
 	list, err := d.Destinations.List(ctx)
