@@ -26,11 +26,12 @@ type LogFormat string
 
 // The formats.
 const (
-	FormatSym LogFormat = "sym" // audit records as they are: also ""
+	FormatSym  LogFormat = "sym"  // audit records as they are: also ""
+	FormatOCSF LogFormat = "ocsf" // events of the Open Cybersecurity Schema Framework
 )
 
 // LogFormats lists the formats.
-var LogFormats = []LogFormat{FormatSym}
+var LogFormats = []LogFormat{FormatSym, FormatOCSF}
 
 // Wants tells whether the destination gets the record of an event of a flow in an
 // environment. Names of flows and environments are the same in letters of either case.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/ocsf"
 	"github.com/symflows/symflows/internal/store"
 )
 
@@ -295,6 +296,11 @@ func (d Deliver) outgoing(ctx context.Context, to flow.LogDestination, list []Lo
 			if out.Who == "" {
 				out.Who = r.Actor.Name
 			}
+			if to.Format == flow.FormatOCSF {
+				if out.Body, err = json.Marshal(ocsf.OfRecord(r)); err != nil {
+					return nil, err
+				}
+			}
 		case "admin": // of no flow, and no event of a run
 			if len(to.Flows) > 0 || len(to.Events) > 0 {
 				continue
@@ -304,6 +310,11 @@ func (d Deliver) outgoing(ctx context.Context, to flow.LogDestination, list []Lo
 				return nil, fmt.Errorf("read record %d of the log: %w", l.Index, err)
 			}
 			out.Run, out.Event, out.At, out.Who = r.ID, r.Event.Type, r.Event.Timestamp, r.Actor.Name
+			if to.Format == flow.FormatOCSF {
+				if out.Body, err = json.Marshal(ocsf.OfAct(r)); err != nil {
+					return nil, err
+				}
+			}
 		default:
 			continue // of a later release
 		}

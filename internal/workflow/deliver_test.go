@@ -182,6 +182,41 @@ func TestDeliver_Wants(t *testing.T) {
 	}
 }
 
+// TestDeliver_Format: a destination has records in its format, under the same ids.
+func TestDeliver_Format(t *testing.T) {
+	t.Parallel()
+	to := lake()
+	to.Format = flow.FormatOCSF
+	d := newDelivery(t, to)
+	d.logs("prod-access", "r1", flow.EventEscalate)
+	act, err := json.Marshal(events.AdminRecord{ID: "act", Type: "admin", Event: events.AdminEvent{Type: "publish", Timestamp: d.clock.Now()}, About: events.AdminSubject{Kind: "settings"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.log = append(d.log, workflow.Logged{Index: 1, ID: "act.1", Line: act})
+	d.run()
+	if len(d.receiver.got) != 2 {
+		t.Fatalf("it has %v", d.receiver.got)
+	}
+	for i, want := range []struct {
+		id   string
+		typ  int
+		run  string
+		code string
+	}{{"event-0.1", 300501, "r1", "escalate"}, {"act.1", 300403, "act", "publish"}} {
+		got := d.receiver.got[i]
+		var e struct {
+			TypeUID  int `json:"type_uid"`
+			Metadata struct {
+				EventCode string `json:"event_code"`
+			} `json:"metadata"`
+		}
+		if err := json.Unmarshal(got.Body, &e); err != nil || got.ID != want.id || got.Run != want.run || e.TypeUID != want.typ || e.Metadata.EventCode != want.code {
+			t.Errorf("%+v, %v: %s", got, err, got.Body)
+		}
+	}
+}
+
 // TestDeliver_Down: a destination that is down for a day is told of, tried with back-off
 // that grows, and gets everything in order when it is back. What it asks for, it is given.
 func TestDeliver_Down(t *testing.T) {
