@@ -57,7 +57,16 @@ type campaign struct {
 	crash time.Duration // after the end of access, all processes die; 0: none does
 	known bool          // the target is known to be sick before
 	late  time.Duration // how late the healthy target's removals may be, if that is not flow.RemovalPromise
+	lost  path          // in AWS, one of the two by which access ends does nothing
 }
+
+// path is one of the two by which access ends.
+type path string
+
+const (
+	bySchedule path = "schedule"
+	bySweep    path = "sweep"
+)
 
 const (
 	healthyRemovals = 20
@@ -65,17 +74,14 @@ const (
 	outage          = 150 * time.Second // from the end of access on
 	answersIn       = 200 * time.Millisecond
 	ownWork         = 50 * time.Millisecond // of an execution in AWS
-	asks            = 20 * time.Millisecond // for one
+	asks            = 20 * time.Millisecond // for one, or puts a message into a queue
+	reads           = 5 * time.Millisecond  // or writes: one call of DynamoDB
+	coldStart       = time.Second           // of one that finds no other to go on in
 )
 
 func (c campaign) run(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
-	w := &sickWorld{
-		T: t, ctx: ctx, store: &storetest.Memory{Now: time.Now}, times: map[string]time.Time{}, gone: map[string]time.Time{},
-		dead: make(chan struct{}), under: map[bool]int{}, most: map[bool]int{},
-	}
-	close(w.dead) // nothing hangs while access is granted
-	w.flow = sickFlow()
+	w := newSickWorld(ctx, t)
 	p := w.boot(c)
 	healthy, dead := w.grant(ctx, p, "orders-db", healthyRemovals), w.grant(ctx, p, deadTarget, c.dead)
 	w.dead = make(chan struct{})
@@ -155,6 +161,16 @@ type sickWorld struct {
 	strangers   int // calls that began without a place after it was known
 }
 
+// newSickWorld makes one in which nothing hangs yet.
+func newSickWorld(ctx context.Context, t *testing.T) *sickWorld {
+	w := &sickWorld{
+		T: t, ctx: ctx, flow: sickFlow(), store: &storetest.Memory{Now: time.Now}, times: map[string]time.Time{}, gone: map[string]time.Time{},
+		dead: make(chan struct{}), under: map[bool]int{}, most: map[bool]int{},
+	}
+	close(w.dead)
+	return w
+}
+
 func sickFlow() *flow.Flow {
 	target := func(name string) flow.Target { return flow.Target{Name: name, Type: "fake", Label: name} }
 	return &flow.Flow{
@@ -196,6 +212,7 @@ type process struct {
 	world *sickWorld
 	over  chan struct{} // closed when it dies
 	stop  context.CancelFunc
+	reads time.Duration // what a call of the store takes
 
 	access *workflow.Access
 	begin  func(context.Context) // makes it work
@@ -229,6 +246,7 @@ type mortal struct {
 }
 
 func (m mortal) Get(ctx context.Context, key string) (store.Item, error) {
+	pass(m.process.reads)
 	if m.process.killed() {
 		return store.Item{}, errKilled
 	}
@@ -236,6 +254,7 @@ func (m mortal) Get(ctx context.Context, key string) (store.Item, error) {
 }
 
 func (m mortal) Put(ctx context.Context, item store.Item) (int64, error) {
+	pass(m.process.reads)
 	if m.process.killed() {
 		return 0, errKilled
 	}
@@ -243,6 +262,7 @@ func (m mortal) Put(ctx context.Context, item store.Item) (int64, error) {
 }
 
 func (m mortal) List(ctx context.Context, q store.Query) (store.Page, error) {
+	pass(m.process.reads)
 	if m.process.killed() {
 		return store.Page{}, errKilled
 	}
@@ -264,7 +284,7 @@ func (w *sickWorld) boot(c campaign) *process {
 	if c.limit == 0 {
 		p.onThisMachine(kernel, drive, log)
 	} else {
-		p.inAWS(kernel, drive, c.limit)
+		p.inAWS(kernel, drive, c)
 	}
 	return p
 }
@@ -299,16 +319,22 @@ func (p *process) onThisMachine(kernel core.Core, drive workflow.Drive, log *slo
 // executions. Asynchronous calls that find no place are kept by Lambda, and tried
 // again, after one second, two, four, up to five minutes
 // (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html).
-func (p *process) inAWS(kernel core.Core, drive workflow.Drive, limit int) {
-	l := &functionsInAWS{process: p, places: make(chan struct{}, limit), timers: map[string]context.CancelFunc{}}
-	p.access.Schedule, p.access.Remover, drive.Remover = l, l, l
+func (p *process) inAWS(kernel core.Core, drive workflow.Drive, c campaign) {
+	l := &functionsInAWS{process: p, lost: c.lost, places: make(chan struct{}, c.limit), timers: map[string]context.CancelFunc{}}
+	removals, swept := l.queue(), l.queue()
+	p.access.Schedule, p.access.Remover, drive.Remover = l, removals, swept
 	p.access.Ahead = core.Ahead
 	sweep := kernel.Sweep(drive, core.Ahead)
 	p.begin = func(ctx context.Context) {
-		l.ctx = ctx
+		l.ctx, p.reads = ctx, reads
 		all, _ := p.world.All(ctx)
 		for id, at := range all {
 			l.arm(id, at)
+		}
+		go removals.read()
+		go swept.read()
+		if c.lost == bySweep {
+			return
 		}
 		go func() {
 			for ctx.Err() == nil {
@@ -325,39 +351,136 @@ func (p *process) inAWS(kernel core.Core, drive workflow.Drive, limit int) {
 // functionsInAWS run removals, and is their scheduler.
 type functionsInAWS struct {
 	process *process
+	lost    path
 	places  chan struct{}
 	ctx     context.Context
 
 	mu     sync.Mutex
 	timers map[string]context.CancelFunc
+	warm   int // environments that removals have started in
+	busy   int // those of them that one is under way in
 }
 
-func (l *functionsInAWS) Remove(_ context.Context, id string, at time.Time) error {
-	if l.ctx == nil {
+// queueInAWS holds back what is asked for later, and its reader then asks for it.
+type queueInAWS struct {
+	*functionsInAWS
+	shown chan string // has room for all
+}
+
+func (l *functionsInAWS) queue() queueInAWS { return queueInAWS{l, make(chan string, 1<<16)} }
+
+func (q queueInAWS) Remove(_ context.Context, id string, at time.Time) error {
+	if q.ctx == nil {
 		return nil // nothing is due before it works
 	}
 	pass(asks)
+	wait := time.Until(at)
+	if wait <= 0 {
+		go q.call(id)
+		return nil
+	}
 	go func() {
-		select { // a queue holds back what is asked for later
-		case <-bubble.After(time.Until(at)):
-		case <-l.ctx.Done():
-		}
-		for pause := time.Second; l.ctx.Err() == nil; pause = min(2*pause, 5*time.Minute) {
-			select {
-			case l.places <- struct{}{}:
-				_ = l.process.access.OnTime(l.ctx, id) // the sweep repeats it
-				pass(ownWork)
-				<-l.places
-				return
-			default:
-			}
-			select {
-			case <-bubble.After(pause/2 + rand.N(pause)): // not all at the same moment
-			case <-l.ctx.Done():
-			}
+		select {
+		case <-bubble.After(wait):
+			q.shown <- id
+		case <-q.ctx.Done():
 		}
 	}()
 	return nil
+}
+
+// What Lambda reads queues by
+// (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html), and how many
+// messages infra has it take at once.
+const (
+	readersAtFirst = 5
+	readersMore    = 300 // each minute in which messages wait
+	readersMost    = 1250
+	messages       = 10
+)
+
+// read has a function called with the messages that are shown. Places for it are
+// those of the account.
+func (q queueInAWS) read() {
+	for n, more := 0, readersAtFirst; ; more = readersMore {
+		for range min(more, readersMost-n) {
+			n++
+			go q.reader()
+		}
+		for waiting := false; !waiting; waiting = len(q.shown) > 0 {
+			select {
+			case <-bubble.After(time.Minute):
+			case <-q.ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+func (q queueInAWS) reader() {
+	for {
+		var batch []string
+		select {
+		case id := <-q.shown:
+			batch = append(batch, id)
+		case <-q.ctx.Done():
+			return
+		}
+		for more := true; more && len(batch) < messages; {
+			select {
+			case id := <-q.shown:
+				batch = append(batch, id)
+			default:
+				more = false
+			}
+		}
+		select {
+		case q.places <- struct{}{}:
+		case <-q.ctx.Done():
+			return
+		}
+		pass(ownWork + asks)
+		for _, id := range batch {
+			go q.call(id)
+		}
+		<-q.places
+	}
+}
+
+// call has a run's access removed by an execution, as soon as there is a place.
+func (l *functionsInAWS) call(id string) {
+	for pause := time.Second; l.ctx.Err() == nil; pause = min(2*pause, 5*time.Minute) {
+		select {
+		case l.places <- struct{}{}:
+			l.start()
+			_ = l.process.access.OnTime(l.ctx, id) // the sweep repeats it
+			pass(ownWork)
+			l.mu.Lock()
+			l.busy--
+			l.mu.Unlock()
+			<-l.places
+			return
+		default:
+		}
+		select {
+		case <-bubble.After(pause/2 + rand.N(pause)): // not all at the same moment
+		case <-l.ctx.Done():
+		}
+	}
+}
+
+// start waits until an execution of removal has an environment.
+func (l *functionsInAWS) start() {
+	l.mu.Lock()
+	l.busy++
+	cold := l.busy > l.warm
+	if cold {
+		l.warm++
+	}
+	l.mu.Unlock()
+	if cold {
+		pass(coldStart)
+	}
 }
 
 // Set is as precise as Scheduler: it fires at some moment of the minute.
@@ -370,6 +493,9 @@ func (l *functionsInAWS) Set(ctx context.Context, id string, at time.Time) error
 }
 
 func (l *functionsInAWS) arm(id string, at time.Time) {
+	if l.lost == bySchedule {
+		return
+	}
 	minute := at.Truncate(time.Minute)
 	if soonest := time.Now().Add(15 * time.Second).Truncate(time.Minute).Add(time.Minute); minute.Before(soonest) {
 		minute = soonest
@@ -385,7 +511,7 @@ func (l *functionsInAWS) arm(id string, at time.Time) {
 	go func() {
 		select {
 		case <-bubble.After(time.Until(minute.Add(within))):
-			_ = l.Remove(ctx, id, time.Time{})
+			l.call(id)
 		case <-ctx.Done():
 		}
 	}()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,18 +18,26 @@ import (
 
 // journal is a runner and a remover that only note what they are asked.
 type journal struct {
+	gone bool
+	err  error
+
+	mu    sync.Mutex
 	lines []string
-	gone  bool
-	err   error
+}
+
+func (j *journal) write(line string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.lines = append(j.lines, line)
 }
 
 func (j *journal) Start(_ context.Context, _ string, attempt int) error {
-	j.lines = append(j.lines, fmt.Sprintf("start %d", attempt))
+	j.write(fmt.Sprintf("start %d", attempt))
 	return j.err
 }
 
 func (j *journal) Resume(_ context.Context, token string) error {
-	j.lines = append(j.lines, "resume "+token)
+	j.write("resume " + token)
 	if j.gone {
 		return runner.ErrGone
 	}
@@ -36,7 +45,7 @@ func (j *journal) Resume(_ context.Context, token string) error {
 }
 
 func (j *journal) Remove(context.Context, string, time.Time) error {
-	j.lines = append(j.lines, "remove")
+	j.write("remove")
 	return j.err
 }
 

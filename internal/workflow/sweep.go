@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 )
@@ -47,24 +49,8 @@ func (s Sweep) Run(ctx context.Context) (Swept, error) {
 		if err != nil {
 			return swept, err
 		}
-		for _, r := range page.Runs {
-			if r.Overdue(now) {
-				swept.Overdue++
-			}
-			if r.Due.After(now.Add(s.Ahead)) {
-				continue
-			}
-			remind := r.ReminderDue(now)
-			if err := s.Drive.Run(ctx, r.ID, false, s.Ahead); err != nil {
-				s.Log.ErrorContext(ctx, "run could not be driven", "run", r.ID, "error", err)
-				swept.Failed++
-				continue
-			}
-			swept.Driven++
-			if r.AwaitsReview() && !remind.IsZero() && !now.Before(remind) {
-				s.Log.WarnContext(ctx, "an emergency has not been reviewed for a day", "run", r.ID, "flow", r.Flow)
-				swept.Unreviewed++
-			}
+		for _, one := range s.drive(ctx, page.Runs, now) {
+			swept.add(one)
 		}
 		for _, home := range page.Homes {
 			if err := (store.Homes{Store: s.Runs.Store}).Wake(ctx, home.Who.Actor, now); err != nil { // the next sweep does
@@ -76,4 +62,55 @@ func (s Sweep) Run(ctx context.Context) (Swept, error) {
 		}
 		q.Cursor = page.Cursor
 	}
+}
+
+// sweptAtOnce is how many runs are driven at the same time. Each is a read and a call,
+// which take long in AWS: one after the other, 10,000 ends of one minute would take
+// several.
+const sweptAtOnce = 32
+
+// drive drives those that are due of some runs, and says what it found, run by run.
+func (s Sweep) drive(ctx context.Context, runs []flow.Run, now time.Time) []Swept {
+	found := make([]Swept, len(runs))
+	var all errgroup.Group
+	all.SetLimit(sweptAtOnce)
+	for i, r := range runs {
+		all.Go(func() error {
+			found[i] = s.one(ctx, r, now)
+			return nil
+		})
+	}
+	_ = all.Wait() // none fails
+	return found
+}
+
+func (s Sweep) one(ctx context.Context, r flow.Run, now time.Time) (found Swept) {
+	if r.Overdue(now) {
+		found.Overdue = 1
+	}
+	if r.Due.After(now.Add(s.Ahead)) {
+		return found
+	}
+	remind := r.ReminderDue(now)
+	err := guarded(ctx, store.Change{Key: store.KindRun.Key(r.ID)}, func(ctx context.Context, _ store.Change) error {
+		return s.Drive.Run(ctx, r.ID, false, s.Ahead)
+	})
+	if err != nil {
+		s.Log.ErrorContext(ctx, "run could not be driven", "run", r.ID, "error", err)
+		found.Failed = 1
+		return found
+	}
+	found.Driven = 1
+	if r.AwaitsReview() && !remind.IsZero() && !now.Before(remind) {
+		s.Log.WarnContext(ctx, "an emergency has not been reviewed for a day", "run", r.ID, "flow", r.Flow)
+		found.Unreviewed = 1
+	}
+	return found
+}
+
+func (s *Swept) add(other Swept) {
+	s.Driven += other.Driven
+	s.Failed += other.Failed
+	s.Overdue += other.Overdue
+	s.Unreviewed += other.Unreviewed
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,17 +18,17 @@ import (
 // counted is a store that counts the items which are read.
 type counted struct {
 	store.Store
-	items int
+	items atomic.Int64
 }
 
 func (c *counted) Get(ctx context.Context, key string) (store.Item, error) {
-	c.items++
+	c.items.Add(1)
 	return c.Store.Get(ctx, key)
 }
 
 func (c *counted) List(ctx context.Context, q store.Query) (store.Page, error) {
 	page, err := c.Store.List(ctx, q)
-	c.items += len(page.Items)
+	c.items.Add(int64(len(page.Items)))
 	return page, err
 }
 
@@ -59,8 +60,8 @@ func TestSweep_Cost(t *testing.T) {
 			if err != nil || swept != (workflow.Swept{Driven: due}) {
 				t.Errorf("%+v, %v; want %d driven", swept, err, due)
 			}
-			if table.items != 2*due {
-				t.Errorf("%d items read for %d that are due", table.items, due)
+			if n := table.items.Load(); n != int64(2*due) {
+				t.Errorf("%d items read for %d that are due", n, due)
 			}
 		})
 	}
