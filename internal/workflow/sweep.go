@@ -3,9 +3,8 @@ package workflow
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
@@ -72,15 +71,16 @@ const sweptAtOnce = 32
 // drive drives those that are due of some runs, and says what it found, run by run.
 func (s Sweep) drive(ctx context.Context, runs []flow.Run, now time.Time) []Swept {
 	found := make([]Swept, len(runs))
-	var all errgroup.Group
-	all.SetLimit(sweptAtOnce)
+	free := make(chan struct{}, sweptAtOnce)
+	var all sync.WaitGroup
 	for i, r := range runs {
-		all.Go(func() error {
+		free <- struct{}{}
+		all.Go(func() {
+			defer func() { <-free }()
 			found[i] = s.one(ctx, r, now)
-			return nil
 		})
 	}
-	_ = all.Wait() // none fails
+	all.Wait()
 	return found
 }
 
