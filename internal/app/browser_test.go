@@ -34,9 +34,26 @@ params:
   approval: {approvers: ["user:bob@example.com"], notify: [{channel: "#access-prod", timeout: 30m}]}
 `
 
+// shopFlow is one with all that a request may have.
+const shopFlow = `
+kind: flow
+name: shop-admin
+label: Shop administration
+environment_id: main
+params:
+  strategy_id: databases
+  break_glass: {who: ["user:alice@example.com"], reason: required, duration: 30m}
+  start_at: {max: 7d}
+  approve_with: {duration: true, target: true}
+  prompt_fields:
+    - {name: reason, type: string, label: "Why do you need it?"}
+    - {name: duration, type: duration, label: "For how long?", allowed_values: [10m, 1h]}
+  approval: {approvers: ["user:bob@example.com"], notify: [{channel: "#access-prod", timeout: 30m}]}
+`
+
 // TestBrowser has two people do the whole job in a browser, on the page of make run:
-// request, approve, extend, approve that, and end, in at most twelve clicks. What
-// they see is for testdata/browser/job.mjs to judge; at each of its stations, this
+// request, approve, extend, approve that, and end, in at most twelve clicks; and then an
+// emergency and its review, an approval with changes, and a later start. What they see is for testdata/browser/job.mjs to judge; at each of its stations, this
 // looks at the target, and in the end at the records.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
@@ -55,6 +72,7 @@ func TestBrowser(t *testing.T) {
 	if err := errors.Join(
 		environment(p.path("flows/environment.yaml")),
 		os.WriteFile(p.path("flows/prod-access.yaml"), []byte(browserFlow), 0o600),
+		os.WriteFile(p.path("flows/shop-admin.yaml"), []byte(shopFlow), 0o600),
 	); err != nil {
 		t.Fatal(err)
 	}
@@ -72,6 +90,9 @@ func TestBrowser(t *testing.T) {
 	holds := "alice@example.com orders-db\n"
 	want := []struct{ station, access string }{
 		{"requested", ""}, {"granted", holds}, {"asked for more", holds}, {"extended", holds}, {"an hour later", holds}, {"ended", ""},
+		{"taken", holds}, {"taken away", ""}, {"reviewed", ""},
+		{"given less", "alice@example.com customers-db\n"}, {"less is over", ""},
+		{"to start later", ""}, {"started", holds}, {"over", ""},
 	}
 	job := startJob(t, p.url, chromium)
 	for _, w := range want {
@@ -111,11 +132,14 @@ func TestBrowser(t *testing.T) {
 	if diff := cmp.Diff([]string{
 		"prompt completed", "request completed", "approve completed", "escalate completed",
 		"extend_request completed", "extend completed", "deescalate completed",
+		"prompt completed", "request completed", "approve completed", "escalate completed", "deescalate completed", "review completed",
+		"prompt completed", "request completed", "approve completed", "escalate completed", "deescalate completed",
+		"prompt completed", "request completed", "approve completed", "escalate completed", "deescalate completed",
 	}, got); diff != "" {
 		t.Error(diff)
 	}
-	if last := records[len(records)-1]; last.Fields["deescalate_type"] == "scheduled" || !last.Meta.Simulated {
-		t.Errorf("it ended by itself, or in no simulated time: %v", last)
+	if ended := records[6]; ended.Fields["deescalate_type"] == "scheduled" || !ended.Meta.Simulated {
+		t.Errorf("it ended by itself, or in no simulated time: %v", ended)
 	}
 }
 

@@ -401,6 +401,9 @@ func enders(r flow.Run) []flow.Actor {
 	for _, a := range r.Approvals {
 		all = append(all, a.Actor)
 	}
+	if r.BreakGlass != nil {
+		all = append(all, r.Deciders.People...)
+	}
 	return all
 }
 

@@ -33,7 +33,8 @@ func TestAccessEvent(t *testing.T) {
 	}
 }
 
-// TestRun_MayEnd: the requester, who approved (in part, too) and admins.
+// TestRun_MayEnd: the requester, who approved (in part, too) and admins; of an
+// emergency, those who could have approved it.
 func TestRun_MayEnd(t *testing.T) {
 	t.Parallel()
 	r := decide(requestedOf(accessFlow(), 2, time.Hour), t0, ActionApprove, second)
@@ -62,6 +63,12 @@ func TestRun_MayEnd(t *testing.T) {
 		}
 		if r.MayCancel(approver, true) == nil {
 			t.Errorf("%s: a guest may cancel it", name)
+		}
+	}
+	emergency := must(situations()["emergency"].run, t0, intend, Escalate{}) // nobody has approved it: whoever could have may stop it
+	for who, may := range map[*Actor]bool{&requester: true, &approver: true, &admin: true, &outsider: false, &bot: false, &System: false} {
+		if err := emergency.MayEnd(*who); (err == nil) != may {
+			t.Errorf("of an emergency: MayEnd(%s) = %v", who.Display(), err)
 		}
 	}
 	undecided := situations()["requested"].run

@@ -157,6 +157,9 @@ func (c *card) changes() string {
 	if d := c.GivenDuration(); d != c.Duration() {
 		what = append(what, "for *"+flow.Words(d)+"*")
 	}
+	if c.broke() { // nobody has changed it: the flow allows no longer one
+		return text + "\n✂️ Given for *" + flow.Words(c.GivenDuration()) + "*, the longest that the flow gives in an emergency."
+	}
 	text += "\n✂️ *Given in its place*: " + strings.Join(what, " ")
 	if by := c.changer(); by.Kind == flow.KindPerson {
 		text += ", by " + mention(by)

@@ -2,7 +2,7 @@
 
 import { $, el } from "./dom.js";
 import { act, state, toast } from "./server.js";
-import { personName, plainOf, textNode } from "./text.js";
+import { drawn, personName, plainOf, textNode } from "./text.js";
 
 // What was typed and not sent yet; it is sent before a form is submitted.
 export const unsent = new Map();
@@ -40,7 +40,7 @@ export const makers = {
       await act("press", { at: spot.at, block_id: spot.block, action_id: e.action_id }).catch(toast);
       button.disabled = false;
       if (e.url && /^https?:/.test(e.url)) open(e.url, "_blank", "noopener,noreferrer");
-    } }, plainOf(e.text));
+    } }, ...drawn(plainOf(e.text)));
   },
   image: (spot) => el("span", { class: "tag" }, spot.element.alt_text),
   overflow(spot) {

@@ -27,13 +27,19 @@ const drawings = {
   "⏰": ["", "M13 9A5 5 0 1 1 3 9a5 5 0 0 1 10 0M8 6.5V9l2 1.2M2 4.5L4.5 2M14 4.5L11.5 2"], "🔁": ["", "M11 2l2.5 2.5L11 7M13.5 4.5H5a2.5 2.5 0 0 0-2.5 2.5M5 14l-2.5-2.5L5 9M2.5 11.5H11a2.5 2.5 0 0 0 2.5-2.5"],
   "👀": ["", "M1.5 8S4 3.8 8 3.8 14.5 8 14.5 8 12 12.2 8 12.2 1.5 8 1.5 8zM8 6.5a1.5 1.5 0 1 1 0 3 1.5 1.5 0 0 1 0-3z"],
   "🚨": ["bad", "M4 12V8a4 4 0 0 1 8 0v4M2.5 14v-2h11v2zM8 1v1M2 3l1 1M14 3l-1 1"],
+  "✂": ["", "M4 10.5a2 2 0 1 1 0 3.9a2 2 0 0 1 0-3.9M12 10.5a2 2 0 1 1 0 3.9a2 2 0 0 1 0-3.9M5 10.8L11 2M11 10.8L5 2"],
+  "⭐": ["warn", "M8 2l1.8 3.9 4.2.5-3.1 2.9.8 4.2L8 11.4l-3.7 2.1.8-4.2L2 6.4l4.2-.5z"],
+  "🗓": ["", "M2.5 3.5h11v10h-11zM2.5 6.5h11M5.5 2v3M10.5 2v3"],
   "ℹ": ["", ring + "M8 7.3v4M8 4.8v.3"], "⚡": ["warn", "M9 1.5L3.5 9H8l-1 5.5L12.5 7H8z"],
 };
 const drawable = new RegExp(`(${Object.keys(drawings).join("|")})\\uFE0F?`, "u");
 
-// words makes nodes of plain text, with emoji drawn.
-export function words(text) {
-  return withEmoji(text).split(drawable).map((part, i) => (i % 2 ? drawing(part) : part));
+// words makes nodes of plain text, with emoji drawn, those too that are written as names.
+export const words = (text) => drawn(withEmoji(text));
+
+// drawn makes nodes of text, with emoji drawn.
+export function drawn(text) {
+  return text.split(drawable).map((part, i) => (i % 2 ? drawing(part) : part));
 }
 
 export function drawing(emoji) {
@@ -170,7 +176,7 @@ export function mrkdwn(text, verbatim) {
 export function textNode(t) {
   if (!t) return document.createTextNode("");
   if (t.type === "mrkdwn") return mrkdwn(t.text, t.verbatim);
-  return el("div", { class: "rich" }, ...(t.emoji === false ? [t.text] : words(t.text)));
+  return el("div", { class: "rich" }, ...(t.emoji === false ? drawn(t.text) : words(t.text)));
 }
 
 export const plainOf = (t) => (t ? withEmoji(t.text) : "");

@@ -1,6 +1,8 @@
 // Drives the page of the simulated Slack in a browser: Alice requests access, Bob
 // approves it, she asks for more time on App Home, he approves that too, and she
-// ends it. Everything is found as people find it, by what it is and says.
+// ends it. Then she takes access in an emergency, which he revokes and reviews, asks for
+// something that he gives with changes, and for access that starts later. Everything is
+// found as people find it, by what it is and says.
 //
 //   node job.mjs URL CHROMIUM [FOLDER]
 //
@@ -8,7 +10,7 @@
 // standard input before it goes on, so that whoever started it can look at what was
 // done meanwhile. Where a screen is worth it, axe looks at it, in light and dark and
 // on a narrow window; with a folder, its pictures are written there. The last line
-// is {clicks, faults}.
+// is {clicks, faults}; the clicks are those of the first request.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -16,7 +18,7 @@ import axe from 'axe-core';
 import { chromium } from 'playwright-core';
 
 const [url, executablePath, folder] = process.argv.slice(2);
-const patience = 4 * 60_000; // of milliseconds, for what becomes visible
+const patience = Number(process.env.PATIENCE) || 4 * 60_000; // of milliseconds, for what becomes visible
 const wide = { width: 1200, height: 720 };
 const narrow = { width: 390, height: 844 };
 
@@ -62,6 +64,7 @@ async function look(page, name, picture) {
   }
   await page.setViewportSize(wide);
   await page.emulateMedia({ colorScheme: 'light' });
+  if (process.env.LOOK) await page.screenshot({ path: join(process.env.LOOK, name.replace(/\W+/g, '-') + '.png') });
   if (folder && picture) await page.screenshot({ path: join(folder, picture + '.png') });
 }
 
@@ -143,6 +146,96 @@ await click(button(alice.getByRole('dialog'), 'End now'));
 await seen(alice.getByRole('complementary'), 'Nobody has access to anything');
 await seen(messages(bob), /Alice ended/);
 await station('ended');
+const whole = clicks;
+
+// ask has Alice fill in the form of the other flow.
+async function ask(reason, more = async () => {}) {
+  await alice.getByRole('textbox', { name: 'Message' }).fill('/sym req shop-admin');
+  await alice.keyboard.press('Enter');
+  await form.waitFor();
+  await type(form.getByLabel('Target'), 'Orders');
+  await form.getByLabel('Why do you need it?').fill(reason);
+  await choose(form.getByLabel('For how long?'), '1 hour');
+  await more();
+  await click(button(form, 'Submit'));
+  await form.waitFor({ state: 'hidden' });
+}
+
+// last is the newest card of a request that was made with a reason.
+const last = (page, reason) => messages(page).getByRole('article').filter({ hasText: reason }).last();
+
+// An emergency, and its review.
+await alice.getByRole('button', { name: /access-prod/ }).press('Enter');
+const shop = 'Customers can not pay, and the queue grows';
+await ask(shop, async () => {
+  await form.getByLabel(/Emergency/).check();
+  await look(alice, 'form of an emergency');
+});
+await seen(last(bob, shop), /Access is live/);
+await look(bob, 'emergency');
+await station('taken');
+await click(button(last(bob, shop), 'Revoke'));
+await click(button(bob.getByRole('dialog'), 'Revoke'));
+await button(last(bob, shop), 'Reviewed…').waitFor();
+await look(bob, 'emergency to review');
+await station('taken away');
+await click(button(last(bob, shop), 'Reviewed…'));
+const review = bob.getByRole('dialog');
+await review.getByLabel('What did you find?').fill('Two stuck payments were released by hand');
+await look(bob, 'form of a review');
+await click(button(review, 'Reviewed'));
+await seen(last(bob, shop), /Reviewed by/);
+await look(bob, 'reviewed');
+await station('reviewed');
+
+// Approved with changes.
+const index = 'Look at the index of last night';
+await ask(index);
+await click(button(last(bob, index), 'Approve with changes…'));
+const changes = bob.getByRole('dialog');
+await choose(changes.getByLabel('Target'), 'Customers database');
+await choose(changes.getByLabel('For how long?'), '10 minutes');
+await look(bob, 'form of changes');
+await click(button(changes, 'Approve'));
+await seen(last(bob, index), /Access is live/);
+await look(bob, 'approved with changes');
+await station('given less');
+await button(bob, '+1 h').press('Enter');
+await seen(last(bob, index), /Access has ended/);
+await station('less is over');
+
+// A later start.
+const report = 'The report of the quarter';
+const starts = new Date(Date.now() + 5 * 3600_000); // the clock of the page is two hours ahead
+await ask(report, async () => {
+  const two = (n) => String(n).padStart(2, '0');
+  await form.getByLabel('Start').fill(`${starts.getFullYear()}-${two(starts.getMonth() + 1)}-${two(starts.getDate())}T${two(starts.getHours())}:${two(starts.getMinutes())}`);
+  await look(alice, 'form of a later start');
+});
+await click(button(last(bob, report), 'Approve'));
+await seen(last(bob, report), /Access starts/);
+await look(bob, 'later start');
+await station('to start later');
+for (const step of ['+1 h', '+1 h', '+1 h', '+1 min']) await button(bob, step).press('Enter');
+await seen(last(bob, report), /Access is live/);
+await station('started');
+await button(bob, '+1 h').press('Enter');
+await seen(last(bob, report), /Access has ended/);
+await station('over');
+
+// What there is to see of it afterwards.
+await alice.getByRole('textbox', { name: 'Message' }).fill('/sym list');
+await alice.keyboard.press('Enter');
+await seen(messages(alice), 'What happened so far');
+await look(alice, '/sym list');
+await alice.getByRole('textbox', { name: 'Message' }).fill('/sym show');
+await alice.keyboard.press('Enter');
+await seen(messages(alice), 'Which one?');
+await look(alice, '/sym show');
+await alice.getByRole('button', { name: 'Sym Home' }).press('Enter');
+await seen(messages(alice), 'My requests');
+await look(alice, 'Home afterwards');
+await look(lead, "admin's Home afterwards");
 await browser.close();
-console.log(JSON.stringify({ clicks, faults }));
+console.log(JSON.stringify({ clicks: whole, faults }));
 process.exit(0);
