@@ -45,7 +45,9 @@ func (d *deployment) addPublish() {
 	})
 	published.AddDependency(d.addUnanswered())
 	for _, name := range slices.Sorted(maps.Keys(d.functions)) { // what reads a configuration knows its form
-		published.AddDependency(d.functions[name])
+		if name != "publish" { // which it refers to
+			published.AddDependency(d.functions[name])
+		}
 	}
 	d.addConfigured(published)
 }

@@ -398,6 +398,9 @@ func TestPublishGoesFirst(t *testing.T) {
 		names := func(other string) bool { // CloudFormation makes id before what names it
 			return text(at(made.Resources[other].Properties, "DestinationConfig", "OnFailure", "Destination")) == "${"+id+".Arn}"
 		}
+		if text(made.Resources["Publish"].Properties["ServiceToken"]) == "${"+id+".Arn}" {
+			continue // it names that one itself
+		}
 		if !slices.Contains(before, id) && !slices.ContainsFunc(before, names) {
 			t.Errorf("publish does not wait for %s", id)
 		}
