@@ -3,7 +3,6 @@ package slackapp
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -166,10 +165,8 @@ func (a *App) wished(ctx context.Context, in interaction) (any, error) {
 // toDecide mentions those who have to decide on the more time that an event asks for,
 // where they are named: a reply is told only to those whom it mentions.
 func (c *card) toDecide(e flow.Event) string {
-	people := slices.DeleteFunc(slices.Clone(c.Deciders.People), func(who flow.Actor) bool {
-		return e.Actor.Same(who) || c.Asks(who)
-	})
-	if c.Unasked() || c.Deciders.Members || len(people) == 0 {
+	people := workflow.AskedForMore(c.Run, c.message, e)
+	if len(people) == 0 {
 		return ""
 	}
 	return mentions(people) + ": "

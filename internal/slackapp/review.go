@@ -22,7 +22,7 @@ func (a *App) askReview(ctx context.Context, in interaction, who store.User, b p
 	if err != nil {
 		return r, err
 	}
-	if err := workflow.MayClick(r, workflow.Click{Action: flow.ActionReview, Actor: who, Channel: flow.ChannelSlack}); err != nil {
+	if err := a.Submit.MayClick(ctx, r, workflow.Click{Action: flow.ActionReview, Actor: who, Channel: flow.ChannelSlack}); err != nil {
 		return r, err
 	}
 	if err := r.Reviewable(); err != nil {

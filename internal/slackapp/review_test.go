@@ -110,6 +110,27 @@ func TestReview(t *testing.T) {
 	}
 }
 
+// TestReview_adminOfNow: who has become an admin since may review an emergency from its
+// message, though they could not have when it was had.
+func TestReview_adminOfNow(t *testing.T) {
+	t.Parallel()
+	w := urgentWorld(t)
+	r := w.ends(w.takes())
+	next := urgentFlow()
+	next.Environment.Admins = []string{"admin@example.com"}
+	w.slack.people["U0ADMIN"] = map[string]any{"name": "admin", "team_id": team, "profile": map[string]any{"real_name": "Ada", "email": "admin@example.com"}}
+	if _, err := w.app.Flows.Publish(t.Context(), flow.Author{}, []*flow.Flow{next}); err != nil {
+		t.Fatal(err)
+	}
+	w.interact(w.pressed("U0ADMIN", flow.ButtonReview, r))
+	if got := w.interact(submission("U0ADMIN", w.opened(), nil)); got != "" {
+		t.Errorf("answer %s", got)
+	}
+	if r = w.get(r.ID); len(r.Signals) != 1 || r.Signals[0].Actor.SlackID != "U0ADMIN" {
+		t.Errorf("signals %+v", r.Signals)
+	}
+}
+
 // TestReview_withoutMessage: what was found need not be said.
 func TestReview_withoutMessage(t *testing.T) {
 	t.Parallel()

@@ -152,7 +152,8 @@ func plan(r flow.Run, errorChannel string) []planned {
 			m := card.message
 			if told := IsTrouble(e) && card.message.Key() == trouble; isTold(e) && m.Tier == r.Tier && !told {
 				m.Kind, m.EventID = KindTold, e.ID
-				out = append(out, planned{message: m, parent: card.message.Key(), overtaken: over})
+				aloud := e.Name == flow.EventExtendRequest && !IsTrouble(e) && !r.Unasked() && len(AskedForMore(r, m, e)) == 0
+				out = append(out, planned{message: m, parent: card.message.Key(), aloud: aloud, overtaken: over})
 			}
 		}
 		if tellRequester && isOutcome(r, e) {

@@ -37,21 +37,38 @@ func reminders(r flow.Run, asked []planned, status string) []planned {
 }
 
 // Reminded are those whom a reminder to decide, or to review, mentions: who may do so and
-// has not; where every member may, those to whom the card was sent by name. Nobody: it
-// is for a channel of which everybody may.
+// has not.
 func Reminded(r flow.Run, m Message) []flow.Actor {
-	people := r.Deciders.People
-	if r.Deciders.Members {
-		people = nil
-	}
-	if to := r.Tiers[min(m.Tier, len(r.Tiers)-1)].Recipients(); len(people) == 0 && m.Copy < len(to) {
-		people = to[m.Copy].Users
-	}
 	action := flow.ActionApprove
 	if r.AwaitsReview() {
 		action = flow.ActionReview
 	}
-	return slices.DeleteFunc(slices.Clone(people), func(who flow.Actor) bool {
+	return slices.DeleteFunc(called(r, m), func(who flow.Actor) bool {
 		return r.May(flow.Button(action), who, false) != nil || slices.ContainsFunc(r.Approvals, func(a flow.CountedApproval) bool { return a.Actor.Same(who) })
 	})
+}
+
+// AskedForMore are those whom a reply mentions that tells of more time which somebody asks
+// for: who may decide that.
+func AskedForMore(r flow.Run, m Message, e flow.Event) []flow.Actor {
+	if r.Unasked() {
+		return nil
+	}
+	return slices.DeleteFunc(called(r, m), func(who flow.Actor) bool { return e.Actor.Same(who) || r.Asks(who) })
+}
+
+// called are those who may decide; where every member may, those to whom the card was sent
+// by name. Nobody: it is for a channel of which everybody may.
+func called(r flow.Run, m Message) []flow.Actor {
+	people := r.Deciders.People
+	if r.Deciders.Members {
+		people = nil
+	}
+	if m.Tier >= len(r.Tiers) {
+		return slices.Clone(people)
+	}
+	if to := r.Tiers[m.Tier].Recipients(); len(people) == 0 && m.Copy < len(to) {
+		people = to[m.Copy].Users
+	}
+	return slices.Clone(people)
 }

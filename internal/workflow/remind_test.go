@@ -57,6 +57,26 @@ func TestRemind_aloud(t *testing.T) {
 	}
 }
 
+// TestMore_aloud: that more time is asked for is shown in the channel as well, where every
+// member may decide that and so nobody is mentioned.
+func TestMore_aloud(t *testing.T) {
+	t.Parallel()
+	for approval, want := range map[string]bool{flow.ExtendSame: true, flow.ExtendNone: false} {
+		w := newWorld(t, extends(approval), func(f *flow.Flow) { f.Params.Approval.Approvers = nil })
+		w.lasts = "1h"
+		id := w.ask(asker, "a")
+		w.must("tell", func() error { return w.tell(id) })
+		w.click(id, flow.ActionApprove, first)
+		w.must("tell", func() error { return w.tell(id) })
+		must(t, w.wish(id, asker))
+		w.settle()
+		w.must("tell", func() error { return w.tell(id) })
+		if aloud := slices.ContainsFunc(w.slack.sent, func(s string) bool { return strings.Contains(s, " aloud: ") }); aloud != want {
+			t.Errorf("%s: aloud %t; %q", approval, aloud, w.slack.sent)
+		}
+	}
+}
+
 // TestRemind: those who are asked are reminded halfway through their time, and the
 // requester before access ends, once each, and once more for an end that moved; it
 // starts no execution, and takes nothing away.
