@@ -9,8 +9,9 @@
 // At each station it writes a line to standard output, and waits for a line on
 // standard input before it goes on, so that whoever started it can look at what was
 // done meanwhile. Where a screen is worth it, axe looks at it, in light and dark and
-// on a narrow window; with a folder, its pictures are written there. The last line
-// is {clicks, faults}; the clicks are those of the first request.
+// on a narrow window; with a folder, README's pictures are written there, and with the
+// variable LOOK, which names a folder too, those of every screen. The last line is
+// {clicks, faults}; the clicks are those of the first request.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -18,7 +19,7 @@ import axe from 'axe-core';
 import { chromium } from 'playwright-core';
 
 const [url, executablePath, folder] = process.argv.slice(2);
-const patience = Number(process.env.PATIENCE) || 4 * 60_000; // of milliseconds, for what becomes visible
+const patience = 4 * 60_000; // of milliseconds, for what becomes visible
 const wide = { width: 1200, height: 720 };
 const narrow = { width: 390, height: 844 };
 
@@ -59,12 +60,12 @@ async function look(page, name, picture) {
         faults.push(`${name}, ${colorScheme}, ${size.width} px wide: ${help} (${id}): ${nodes.map((n) => n.html).join(' ')}`);
       }
       const wider = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      if (process.env.LOOK) await page.screenshot({ path: join(process.env.LOOK, `${name.replace(/\W+/g, '-')}-${size.width}-${colorScheme}.png`) });
       if (wider > 0) faults.push(`${name}, ${size.width} px wide: it is ${wider} px wider than the window`);
     }
   }
   await page.setViewportSize(wide);
   await page.emulateMedia({ colorScheme: 'light' });
-  if (process.env.LOOK) await page.screenshot({ path: join(process.env.LOOK, name.replace(/\W+/g, '-') + '.png') });
   if (folder && picture) await page.screenshot({ path: join(folder, picture + '.png') });
 }
 
