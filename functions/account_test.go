@@ -68,7 +68,11 @@ const (
 	scheduleGroup = "sym-flows"
 	auditStream   = "sym-flows"
 	adminStream   = "sym-flows-admin"
-	auditQueue    = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-audit"
+	logQueue      = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-records.fifo"
+	logDead       = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-dead-records.fifo"
+	logBucket     = "sym-flows-log"
+	logKey        = "sym-flows/log-key"
+	logOrigin     = "aws/" + region + "/" + accountID + "/sym-flows"
 	grantLooks    = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-grant-looks"
 	removalQueue  = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-removals"
 	sweepQueue    = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-sweep"
@@ -111,6 +115,7 @@ type account struct {
 	faults      []*fault
 	secrets     map[string]string                      // by path
 	objects     map[string][]byte                      // of S3, by bucket and key
+	markers     map[string]bool                        // of objects that were deleted, whose versions stay
 	customers   map[string]customer                    // by ARN
 	executions  map[string]*execution                  // by name
 	schedules   map[string]scheduled                   // by name
@@ -146,7 +151,7 @@ func (a *account) settings() map[string]config.AWS {
 	all := config.AWS{
 		Table: dynamotest.TableName, StateMachine: a.machine, RemovalFunction: functionARN("removal"),
 		ScheduleGroup: scheduleGroup, ScheduleRole: scheduleRole, ScheduleDeadLetters: removalDeadLetters,
-		AuditStream: auditStream, AdminStream: adminStream, AuditQueue: auditQueue, GrantLooks: grantLooks, RemovalQueue: removalQueue, SweepQueue: sweepQueue, SlackSecret: slackSecret, SlackSigningSecret: signingSecret,
+		AuditStream: auditStream, AdminStream: adminStream, LogQueue: logQueue, LogBucket: logBucket, GrantLooks: grantLooks, RemovalQueue: removalQueue, SweepQueue: sweepQueue, SlackSecret: slackSecret, SlackSigningSecret: signingSecret,
 		SDKFunction: functionARN("sdk"), ServicesFunction: functionARN("services"),
 	}
 	access := config.AWS{
@@ -156,13 +161,17 @@ func (a *account) settings() map[string]config.AWS {
 	}
 	return map[string]config.AWS{
 		"slack":    {Table: all.Table, SlackSecret: all.SlackSecret, SlackSigningSecret: all.SlackSigningSecret, SDKFunction: all.SDKFunction, ServicesFunction: all.ServicesFunction, SlackFunction: functionARN("slack")},
-		"api":      {Table: all.Table, SlackSecret: all.SlackSecret, SDKFunction: all.SDKFunction},
+		"api":      {Table: all.Table, SlackSecret: all.SlackSecret, LogBucket: all.LogBucket, SDKFunction: all.SDKFunction},
 		"tokens":   {Table: all.Table},
 		"approval": {Table: all.Table, SlackSecret: all.SlackSecret, StateMachine: all.StateMachine, SDKFunction: all.SDKFunction, ServicesFunction: all.ServicesFunction},
 		"access":   access, "removal": access,
 		"relay": {
 			Table: all.Table, StateMachine: all.StateMachine, RemovalFunction: all.RemovalFunction,
-			AuditStream: all.AuditStream, AdminStream: all.AdminStream, AuditQueue: all.AuditQueue,
+			LogQueue: all.LogQueue,
+		},
+		"transparency": {
+			Table: all.Table, AuditStream: all.AuditStream, AdminStream: all.AdminStream,
+			LogQueue: all.LogQueue, LogDeadLetters: logDead, LogBucket: all.LogBucket, LogLock: "locked", LogKey: logKey, LogOrigin: logOrigin,
 		},
 		"notify":   {Table: all.Table, SlackSecret: all.SlackSecret},
 		"sweep":    {Table: all.Table, StateMachine: all.StateMachine, RemovalFunction: all.RemovalFunction, SweepQueue: all.SweepQueue},
@@ -183,8 +192,8 @@ func open(t testing.TB) *account {
 		t:     t, table: dynamotest.Start(t), states: interpret(t), closing: make(chan struct{}), changed: make(chan struct{}),
 		// The interpreter is shared: accounts are told apart by their machines.
 		machine: arn("states", "stateMachine:"+uuid.NewString()),
-		secrets: map[string]string{}, objects: map[string][]byte{}, customers: map[string]customer{},
-		executions: map[string]*execution{}, schedules: map[string]scheduled{}, queues: map[string]*queue{auditQueue: {}, grantLooks: {}, removalQueue: {}, sweepQueue: {}},
+		secrets: map[string]string{logKey: "x7Qm2vTzKp9RwYbN4sLdHcJgFaEuXi3o"}, objects: map[string][]byte{}, markers: map[string]bool{}, customers: map[string]customer{},
+		executions: map[string]*execution{}, schedules: map[string]scheduled{}, queues: map[string]*queue{logQueue: {fifo: true}, logDead: {fifo: true}, grantLooks: {}, removalQueue: {}, sweepQueue: {}},
 		stopped: map[string]bool{}, deadLetters: map[string][]json.RawMessage{}, deployments: map[string]chan cloudFormationResponse{},
 	}
 	var err error
@@ -224,7 +233,7 @@ func open(t testing.TB) *account {
 	a.replaceFunctions()
 	a.follow("relay", 100, 20, store.ActKinds(), store.KindRun)
 	a.follow("notify", 25, 1000, nil, store.KindRun, store.KindNotice)
-	a.receive(auditQueue, "relay")
+	a.eachMinute("transparency", logQueue)
 	a.receive(grantLooks, "access")
 	a.receive(removalQueue, "removal")
 	a.receive(sweepQueue, "sweep")
@@ -387,6 +396,7 @@ type call struct {
 type fault struct {
 	function, action string
 	times            int
+	after            int // so many calls that go well
 	*awstest.Fault
 }
 
@@ -396,7 +406,15 @@ type fault struct {
 func (a *account) fail(function, action string, times, status int, code string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.faults = append(a.faults, &fault{function, action, times, &awstest.Fault{Status: status, Code: code, Message: "as the test has it"}})
+	a.faults = append(a.faults, &fault{function, action, times, 0, &awstest.Fault{Status: status, Code: code, Message: "as the test has it"}})
+}
+
+// failAfter has a function end at its nth call of an action from now on: the call is
+// refused for good, whoever tries it again.
+func (a *account) failAfter(function, action string, nth int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.faults = append(a.faults, &fault{function, action, 1000, nth, &awstest.Fault{Status: http.StatusBadRequest, Code: "AccessDeniedException", Message: "as the test has it"}})
 }
 
 // heal takes back all faults that have not happened yet.
@@ -420,6 +438,10 @@ func (a *account) faultOf(c call) error {
 	}
 	for _, f := range a.faults {
 		if f.times > 0 && f.function == c.function && (f.action == c.action || f.action == c.action+" "+c.resource) {
+			if f.after > 0 {
+				f.after--
+				continue
+			}
 			f.times--
 			return f.Fault
 		}
@@ -467,7 +489,7 @@ func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "lambda":
 		a.serveLambda(w, r, function, body)
 	case "s3":
-		a.serveS3(w, r, function)
+		a.serveS3(w, r, function, body)
 	default:
 		awstest.Service(func(operation string, input []byte) (any, error) {
 			switch signed[2] {

@@ -125,6 +125,13 @@ type queue struct {
 	// loose has it do what standard queues may: show messages twice, and the latest
 	// first (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html).
 	loose bool
+	// fifo gives messages in order, and none while others are in flight, and takes no
+	// message twice whose deduplication id it has seen. All messages are of one group
+	// (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html).
+	fifo bool
+	seen map[string]bool
+	// crowded gives others messages while some are in flight, as after a time-out.
+	crowded bool
 }
 
 // add has a message be seen. The account's lock is held.
@@ -141,14 +148,19 @@ func (q *queue) add(m awsevents.SQSMessage) {
 // and API_SendMessageBatch.html).
 func (a *account) serveSQS(function, operation string, input []byte) (any, error) {
 	type message struct {
-		ID    string `json:"Id"`
-		Body  string `json:"MessageBody"`
-		Delay int    `json:"DelaySeconds"`
+		ID            string `json:"Id"`
+		Body          string `json:"MessageBody"`
+		Delay         int    `json:"DelaySeconds"`
+		Group         string `json:"MessageGroupId"`
+		Deduplication string `json:"MessageDeduplicationId"`
 	}
 	var in struct {
 		QueueURL string `json:"QueueUrl"`
 		Entries  []message
 		message
+	}
+	if operation == "ReceiveMessage" || operation == "DeleteMessageBatch" {
+		return a.takeSQS(function, operation, input)
 	}
 	if err := json.Unmarshal(input, &in); err != nil {
 		return nil, err
@@ -177,7 +189,20 @@ func (a *account) serveSQS(function, operation string, input []byte) (any, error
 	}
 	var out struct{ Successful []taken }
 	for _, e := range in.Entries {
+		if q.fifo != (e.Group != "") || q.fifo != (e.Deduplication != "") || q.fifo && e.Delay != 0 {
+			return nil, bad("InvalidParameterValue", "MessageGroupId, MessageDeduplicationId and no DelaySeconds are for FIFO queues.")
+		}
 		sum := md5.Sum([]byte(e.Body))
+		if q.fifo && q.seen[e.Deduplication] {
+			out.Successful = append(out.Successful, taken{e.ID, "as before", hex.EncodeToString(sum[:])})
+			continue
+		}
+		if q.fifo {
+			if q.seen == nil {
+				q.seen = map[string]bool{}
+			}
+			q.seen[e.Deduplication] = true
+		}
 		m := awsevents.SQSMessage{
 			MessageId: uuid.NewString(), ReceiptHandle: uuid.NewString(), Body: e.Body, Md5OfBody: hex.EncodeToString(sum[:]),
 			EventSource: "aws:sqs", EventSourceARN: arn("sqs", name), AWSRegion: region,
@@ -196,6 +221,85 @@ func (a *account) serveSQS(function, operation string, input []byte) (any, error
 		return out.Successful[0], nil
 	}
 	return out, nil
+}
+
+// takeSQS is SQS for a function that asks for messages by itself
+// (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
+// and API_DeleteMessageBatch.html).
+func (a *account) takeSQS(function, operation string, input []byte) (any, error) {
+	var in struct {
+		QueueURL string `json:"QueueUrl"`
+		Most     int    `json:"MaxNumberOfMessages"`
+		Entries  []struct {
+			ID     string `json:"Id"`
+			Handle string `json:"ReceiptHandle"`
+		}
+	}
+	if err := json.Unmarshal(input, &in); err != nil {
+		return nil, err
+	}
+	if err := a.faultOf(call{function: function, action: "sqs:" + strings.TrimSuffix(operation, "Batch"), resource: arn("sqs", path.Base(in.QueueURL)), input: input}); err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	q := a.queues[in.QueueURL]
+	if operation == "DeleteMessageBatch" {
+		type deleted struct {
+			ID string `json:"Id"`
+		}
+		var out struct{ Successful []deleted }
+		for _, e := range in.Entries {
+			q.hidden = slices.DeleteFunc(q.hidden, func(m awsevents.SQSMessage) bool { return m.ReceiptHandle == e.Handle })
+			out.Successful = append(out.Successful, deleted{e.ID})
+		}
+		a.change()
+		return out, nil
+	}
+	var out struct{ Messages []awsevents.SQSMessage }
+	if len(q.hidden) == 0 || q.crowded { // else others of the group are in flight
+		out.Messages = slices.Clone(q.visible[:min(in.Most, len(q.visible))])
+		q.visible = q.visible[len(out.Messages):]
+		q.hidden = append(q.hidden, out.Messages...)
+	}
+	type message struct {
+		MessageID string `json:"MessageId"`
+		Handle    string `json:"ReceiptHandle"`
+		Body      string
+		MD5       string `json:"MD5OfBody"`
+	}
+	messages := []message{}
+	for _, m := range out.Messages {
+		messages = append(messages, message{m.MessageId, m.ReceiptHandle, m.Body, m.Md5OfBody})
+	}
+	return map[string]any{"Messages": messages}, nil
+}
+
+// eachMinute has a rule call a function, whose minutes are over whenever there is something
+// in the queue that it takes.
+func (a *account) eachMinute(function, queue string) {
+	a.work.Go(func() {
+		for {
+			a.mu.Lock()
+			changed, waiting := a.changed, len(a.queues[queue].visible) > 0 && len(a.queues[queue].hidden) == 0 && !a.stopped[queue]
+			a.mu.Unlock()
+			if waiting {
+				a.minute(function)
+				continue
+			}
+			select {
+			case <-changed:
+			case <-a.closing:
+				return
+			}
+		}
+	})
+}
+
+// minute has a rule call a function.
+func (a *account) minute(function string) *failure {
+	_, failed := a.invoke(functionARN(function), []byte(`{"source":"aws.events","detail-type":"Scheduled Event"}`))
+	return failed
 }
 
 // show has a message be seen after its delay.

@@ -41,7 +41,8 @@ var reviewedRights = sync.OnceValues(func() ([]*right, error) {
 	names := strings.NewReplacer(
 		"${AWS::Partition}", "aws", "${AWS::Region}", region, "${AWS::AccountId}", accountID,
 		"${Table.Arn}", tableARN, "${SlackSecret}", secretARN(slackSecret), "${SlackSigningSecret}", secretARN(signingSecret),
-		"${AuditStream.Arn}", arn("firehose", "deliverystream/"+auditStream), "${AdminStream.Arn}", arn("firehose", "deliverystream/"+adminStream), "${AuditQueue.Arn}", arn("sqs", "sym-flows-audit"),
+		"${AuditStream.Arn}", arn("firehose", "deliverystream/"+auditStream), "${AdminStream.Arn}", arn("firehose", "deliverystream/"+adminStream), "${LogQueue.Arn}", arn("sqs", "sym-flows-records.fifo"), "${LogDeadLetters.Arn}", arn("sqs", "sym-flows-dead-records.fifo"),
+		"${LogBucket.Arn}", "arn:aws:s3:::"+logBucket, "${LogKey}", secretARN(logKey),
 		"${Table.StreamArn}", streamARN, "${DeadLetterBucket.Arn}", deadLetterBucket,
 		"${RemovalDeadLetters.Arn}", removalDeadLetters, "${ScheduleRole.Arn}", scheduleRole,
 		"${GrantLooks.Arn}", arn("sqs", "sym-flows-grant-looks"), "${RemovalQueue.Arn}", arn("sqs", "sym-flows-removals"), "${SweepQueue.Arn}", arn("sqs", "sym-flows-sweep"),
@@ -153,10 +154,10 @@ var notAsked = regexp.MustCompile(strings.Join([]string{
 	// Vendors other than the one of TestLooks.
 	`^AccessRole: secretsmanager:GetSecretValue .*:secret:/sym/main/(aptible|boundary|github|postgres)\b`,
 	`^DriftRole: secretsmanager:GetSecretValue .*:secret:/sym/main/(aptible|boundary|github|onelogin|postgres)\b`,
-	`^StandingRole: dynamodb:PutItem .* notice#\*$`,                                                                            // many who leave at once
-	`^TokensRole: dynamodb:PutItem .*: users#moved$`,                                                                           // a workspace that moved
-	`^RelayRole: .*: (token#\*|identity#\*|user#\*|users#moved|flows#filter|flows#settings|standing#round|refusal#\*|act#\*)$`, // what administrators seldom do
-	`^PublishRole: dynamodb:PutItem .*: flows#settings$`,                                                                       // settings that change
+	`^StandingRole: dynamodb:PutItem .* notice#\*$`,                                                                                           // many who leave at once
+	`^TokensRole: dynamodb:PutItem .*: users#moved$`,                                                                                          // a workspace that moved
+	`^(Relay|Transparency)Role: .*: (token#\*|identity#\*|user#\*|users#moved|flows#filter|flows#settings|standing#round|refusal#\*|act#\*)$`, // what administrators seldom do
+	`^PublishRole: dynamodb:PutItem .*: flows#settings$`,                                                                                      // settings that change
 	// Accounts that were looked up lately are known for ten minutes: time is real here.
 	`^(Approval|Services)Role: dynamodb:(Get|Put)Item .*: users#moved$`,
 	`^(Approval|Services)Role: dynamodb:PutItem .* notice#\*$`,

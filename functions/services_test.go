@@ -3,6 +3,7 @@ package functions_test
 import (
 	"archive/zip"
 	"bytes"
+	"crypto/md5"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -10,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -237,27 +239,99 @@ func (a *account) serveSecrets(function, operation string, input []byte) (any, e
 	return map[string]any{"ARN": secretARN(in.SecretID), "Name": in.SecretID, "SecretString": value, "VersionStages": []string{"AWSCURRENT"}}, nil
 }
 
-// serveS3 is S3's GetObject, addressed by path.
-func (a *account) serveS3(w http.ResponseWriter, r *http.Request, function string) {
-	err := a.faultOf(call{function: function, action: "s3:GetObject", resource: "arn:aws:s3:::" + strings.TrimPrefix(r.URL.Path, "/")})
+// serveS3 is S3, addressed by path: objects are read, written, and written on conditions
+// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html), and those
+// of the log are locked.
+func (a *account) serveS3(w http.ResponseWriter, r *http.Request, function string, body []byte) {
+	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	c := call{function: function, resource: "arn:aws:s3:::" + bucket + "/" + key, input: []byte(key)}
+	if key == "" {
+		c.resource = "arn:aws:s3:::" + bucket
+	}
+	switch {
+	case r.Method == http.MethodGet && key == "":
+		c.action = "s3:ListBucket"
+	case r.Method == http.MethodGet:
+		c.action = "s3:GetObject"
+	case r.Method == http.MethodPut:
+		c.action = "s3:PutObject"
+	case r.Method == http.MethodDelete:
+		c.action = "s3:DeleteObject"
+	}
+	err := a.faultOf(c)
+	if err == nil && r.Header.Get("X-Amz-Object-Lock-Mode") != "" {
+		err = a.faultOf(call{function: function, action: "s3:PutObjectRetention", resource: c.resource})
+	}
 	a.mu.Lock()
+	defer a.mu.Unlock()
 	object, there := a.objects[r.URL.Path]
-	a.mu.Unlock()
-	if err == nil && (!there || r.Method != http.MethodGet) {
-		err = &awstest.Fault{Status: http.StatusNotFound, Code: "NoSuchKey", Message: "The specified key does not exist."}
+	there = there && !a.markers[r.URL.Path]
+	fail := func(status int, code string) {
+		err = &awstest.Fault{Status: status, Code: code, Message: "The test's S3 says so."}
 	}
-	if fault, failed := errors.AsType[*awstest.Fault](err); failed {
-		w.Header().Set("Content-Type", "application/xml")
-		w.WriteHeader(fault.Status)
-		_ = xml.NewEncoder(w).Encode(struct {
-			XMLName       xml.Name `xml:"Error"`
-			Code, Message string
-		}{Code: fault.Code, Message: fault.Message})
+	tag := func(object []byte) string { return fmt.Sprintf("%q", fmt.Sprintf("%x", md5.Sum(object))) }
+	match, noneMatch := r.Header.Get("If-Match"), r.Header.Get("If-None-Match")
+	switch {
+	case err != nil:
+	case c.action == "s3:ListBucket":
+		a.listS3(w, bucket, r.URL.Query())
 		return
+	case c.action == "s3:GetObject" && there:
+		w.Header().Set("ETag", tag(object))
+		w.Header().Set("X-Amz-Checksum-Crc32", base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(object))))
+		_, _ = w.Write(object)
+		return
+	case c.action == "s3:GetObject":
+		// Who may not list is not told what there is.
+		if may, problem := permit(call{function: function, action: "s3:ListBucket", resource: "arn:aws:s3:::" + bucket}); problem != nil || !may {
+			fail(http.StatusForbidden, "AccessDenied")
+		} else {
+			fail(http.StatusNotFound, "NoSuchKey")
+		}
+	case c.action == "s3:PutObject" && r.Header.Get("X-Amz-Checksum-Sha256") == "":
+		fail(http.StatusBadRequest, "InvalidRequest") // Object Lock asks for one
+	case c.action == "s3:PutObject" && (noneMatch == "*" && there || match != "" && there && match != tag(object)):
+		fail(http.StatusPreconditionFailed, "PreconditionFailed")
+	case c.action == "s3:PutObject" && match != "" && !there:
+		fail(http.StatusNotFound, "NoSuchKey")
+	case c.action == "s3:PutObject":
+		a.objects[r.URL.Path] = body
+		delete(a.markers, r.URL.Path)
+		a.change()
+		w.Header().Set("ETag", tag(body))
+		return
+	case c.action == "s3:DeleteObject":
+		a.markers[r.URL.Path] = true
+		w.WriteHeader(http.StatusNoContent)
+		return
+	default:
+		err = unknown(r.Method + " " + r.URL.String())
 	}
-	w.Header().Set("Content-Type", "application/zip")
-	w.Header().Set("X-Amz-Checksum-Crc32", base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(object))))
-	_, _ = w.Write(object)
+	fault, failed := errors.AsType[*awstest.Fault](err)
+	if !failed {
+		fault = &awstest.Fault{Status: http.StatusInternalServerError, Code: "InternalError", Message: err.Error()}
+	}
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(fault.Status)
+	_ = xml.NewEncoder(w).Encode(struct {
+		XMLName       xml.Name `xml:"Error"`
+		Code, Message string
+	}{Code: fault.Code, Message: fault.Message})
+}
+
+// listS3 is S3's ListObjectsV2, without folders, on one page. The account's lock is held.
+func (a *account) listS3(w http.ResponseWriter, bucket string, q url.Values) {
+	type object struct{ Key string }
+	var out struct {
+		XMLName  xml.Name `xml:"ListBucketResult"`
+		Contents []object
+	}
+	for _, path := range slices.Sorted(maps.Keys(a.objects)) {
+		if key, in := strings.CutPrefix(path, "/"+bucket+"/"); in && !a.markers[path] && strings.HasPrefix(key, q.Get("prefix")) {
+			out.Contents = append(out.Contents, object{key})
+		}
+	}
+	_ = xml.NewEncoder(w).Encode(out)
 }
 
 // cloudFormationResponse is what a custom resource tells CloudFormation

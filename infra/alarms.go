@@ -97,16 +97,14 @@ func (d *deployment) alarmList() []alarm {
 			metrics: []metric{{"AWS/S3", "PutRequests", "Sum", map[string]string{"BucketName": *d.deadLetterBucket.Ref(), "FilterId": wholeBucket}}}, period: 5 * minute, periods: 1,
 		},
 		{
-			// By how often they are received, which each message is in ten minutes as long as
-			// Firehose does not take it. Not by the age of the oldest: SQS leaves messages out of
-			// it that were received three times
+			// The oldest message of a FIFO queue stays the oldest however often it is received
 			// (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html).
-			id: "AuditDelayed", description: "Audit records have been waiting for a quarter of an hour for Firehose to take them. See the log of relay",
-			metrics: []metric{{"AWS/SQS", "NumberOfMessagesReceived", "Sum", map[string]string{"QueueName": *d.auditQueue.AttrQueueName()}}}, period: 10 * minute, periods: 2,
+			id: "AuditDelayed", description: "Audit records have been waiting for a quarter of an hour to be logged. See the log of transparency, and whether its rule is enabled",
+			metrics: []metric{{"AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", map[string]string{"QueueName": *d.logQueue.AttrQueueName()}}}, above: seconds(15 * minute), period: 5 * minute, periods: 1,
 		},
 		{
-			id: "AuditDeadLetters", description: "Audit records could not be shipped: repair the cause and redrive the queue",
-			metrics: []metric{queued("ApproximateNumberOfMessagesVisible", *d.auditDeadLetters.AttrQueueName())}, period: minute, periods: 1,
+			id: "AuditDeadLetters", description: "Audit records can't be logged: the log of transparency says what is wrong with them. Repair the cause and redrive the queue",
+			metrics: []metric{queued("ApproximateNumberOfMessagesVisible", *d.logDeadLetters.AttrQueueName())}, period: minute, periods: 1,
 		},
 		{
 			id: "AuditUndelivered", description: "Firehose can't write audit records to the bucket. It tries for a day; its log says why",
@@ -119,10 +117,10 @@ func (d *deployment) alarmList() []alarm {
 	}
 }
 
-// waitingRecords counts messages with audit records, including those that relay is
-// reading.
+// waitingRecords counts messages with audit records, including those that are
+// being logged.
 func (d *deployment) waitingRecords() []metric {
-	queue := *d.auditQueue.AttrQueueName()
+	queue := *d.logQueue.AttrQueueName()
 	return []metric{queued("ApproximateNumberOfMessagesVisible", queue), queued("ApproximateNumberOfMessagesNotVisible", queue)}
 }
 

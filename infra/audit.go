@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -22,29 +23,26 @@ const (
 // which local mode writes, too.
 const byHour = "year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/hour=!{timestamp:HH}/"
 
-// addAudit makes the path of records: relay sends what happened to runs and what
-// administrators did to a stream of Firehose each, which write them to folders of the
-// bucket as lines of JSON, compressed. Records that Firehose refuses wait in a queue,
-// by run or item.
+// addAudit makes the path of records: relay queues what happened to runs and what
+// administrators did, transparency writes it to the transparency log and sends the lines to
+// a stream of Firehose each, which write them to folders of the bucket, compressed.
 func (d *deployment) addAudit() {
 	d.addBuckets()
 	d.auditStream = d.firehose("Audit", d.options.name, "audit")
 	d.actStream = d.firehose("Admin", d.adminStream(), "admin")
-
-	d.auditDeadLetters = d.queue("AuditDeadLetters", 0, nil)
-	// The queue is tried anew every six minutes, for half a day: as long as a
-	// bad day of Firehose.
-	d.auditQueue = d.queue("AuditQueue", 6*timeoutOf("relay"), &redrive{to: d.auditDeadLetters, after: 120})
+	d.addTransparency()
 }
 
-// addBuckets makes the buckets: one for audit records, one for changes that relay
-// or notify gave up on, and one for the logs of accesses to both.
+// addBuckets makes the buckets: one for audit records, one for the transparency log over
+// them, one for changes that relay or notify gave up on, and one for the logs of accesses
+// to these.
 func (d *deployment) addBuckets() {
 	d.accessLogs = d.bucket("AccessLogBucket", bucket{expireDays: accessLogDays})
 
 	// Object Lock can't be added to a bucket without replacing that; a bucket
 	// that has it locks nothing until it is told for how long.
 	d.auditBucket = d.bucket("AuditBucket", bucket{lock: true, retention: d.options.objectLock, expireDays: d.options.auditRetention, logged: true})
+	d.logBucket = d.bucket("LogBucket", bucket{lock: true, retention: d.options.objectLock, versionDays: partialDays, logged: true})
 	d.deadLetterBucket = d.bucket("DeadLetterBucket", bucket{expireDays: deadLetterDays, logged: true})
 	// Counted by S3 as they come, for which it asks nothing while there are none.
 	d.deadLetterBucket.SetMetricsConfigurations([]any{&awss3.CfnBucket_MetricsConfigurationProperty{Id: jsii.String(wholeBucket)}})
@@ -55,11 +53,12 @@ func (d *deployment) addBuckets() {
 		"Action": "s3:PutObject", "Resource": *d.accessLogs.AttrArn() + "/*",
 		"Condition": map[string]any{
 			"StringEquals": map[string]any{"aws:SourceAccount": *awscdk.Aws_ACCOUNT_ID()},
-			"ArnEquals":    map[string]any{"aws:SourceArn": []string{*d.auditBucket.AttrArn(), *d.deadLetterBucket.AttrArn()}},
+			"ArnEquals":    map[string]any{"aws:SourceArn": []string{*d.auditBucket.AttrArn(), *d.logBucket.AttrArn(), *d.deadLetterBucket.AttrArn()}},
 		},
 	})
 	d.bucketPolicy("AccessLogBucketPolicy", d.accessLogs, statements)
 	d.bucketPolicy("AuditBucketPolicy", d.auditBucket, []any{insecure(d.auditBucket)})
+	d.bucketPolicy("LogBucketPolicy", d.logBucket, []any{insecure(d.logBucket)})
 	d.bucketPolicy("DeadLetterBucketPolicy", d.deadLetterBucket, []any{insecure(d.deadLetterBucket)})
 }
 
@@ -68,16 +67,17 @@ const wholeBucket = "EntireBucket"
 
 // bucket has the settings in which buckets differ.
 type bucket struct {
-	expireDays int  // how long objects are kept; 0: forever
-	lock       bool // Object Lock is possible
-	retention  objectLock
-	logged     bool // accesses are logged
+	expireDays  int  // how long objects are kept; 0: forever
+	versionDays int  // how long what was deleted or overwritten is kept; 0: as in other buckets
+	lock        bool // Object Lock is possible
+	retention   objectLock
+	logged      bool // accesses are logged
 }
 
 func (d *deployment) bucket(id string, b bucket) awss3.CfnBucket {
 	rules := []any{&awss3.CfnBucket_RuleProperty{
 		Id: jsii.String("versions"), Status: jsii.String("Enabled"),
-		NoncurrentVersionExpiration:    &awss3.CfnBucket_NoncurrentVersionExpirationProperty{NoncurrentDays: jsii.Number(versionDays)},
+		NoncurrentVersionExpiration:    &awss3.CfnBucket_NoncurrentVersionExpirationProperty{NoncurrentDays: jsii.Number(cmp.Or(b.versionDays, versionDays))},
 		AbortIncompleteMultipartUpload: &awss3.CfnBucket_AbortIncompleteMultipartUploadProperty{DaysAfterInitiation: jsii.Number(uploadDays)},
 	}}
 	if b.expireDays > 0 {

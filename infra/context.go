@@ -30,8 +30,11 @@ import (
 //	alarmEmail      none       address that gets alarms; AWS asks it to confirm first
 //	logRetention    90         days that logs are kept, one of the numbers that CloudWatch takes
 //	auditRetention  forever    days that audit records are kept
-//	objectLock      none       audit records can't be deleted for a time, by governance:DAYS (but by those with a right
-//	                           to bypass it) or compliance:DAYS (no user can delete them or shorten it)
+//	objectLock      governance:365  how long audit records, and the transparency log over them, can't be deleted:
+//	                           governance:DAYS (but by those with a right to bypass it), compliance:DAYS (no user can
+//	                           delete them or shorten it), or none
+//	checkpoints     none       where the transparency log's hourly checkpoint is sent, so that whoever runs the account can't
+//	                           rewrite it unseen: s3://bucket/prefix, of another account, or a channel of Slack (#audit-log)
 //	rateLimit       50         requests a second that the API takes
 //	burstLimit      100        requests that the API takes at once
 //	endpointUrl     none       address of an emulator, which all functions use in place of AWS
@@ -60,6 +63,7 @@ type options struct {
 	logRetention             int // days
 	auditRetention           int // days; 0: forever
 	objectLock               objectLock
+	checkpoints              string // "", s3://bucket/prefix or #channel
 	rateLimit, burstLimit    int
 	withoutRequests          bool
 	functionPatterns         string // see patterns
@@ -116,6 +120,12 @@ type objectLock struct {
 	days int
 }
 
+// Values of the option objectLock, beside those with other days.
+const (
+	defaultLock = "governance:365"
+	noLock      = "none"
+)
+
 // architectures are by what Lambda calls them.
 var architectures = map[string]architecture{
 	"arm64":  {"arm64", "arm64"},
@@ -138,6 +148,7 @@ var (
 	domainPattern      = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$`)
 	certificatePattern = regexp.MustCompile(`^arn:aws:acm:([a-z0-9-]+):\d{12}:certificate/[a-zA-Z0-9-]+$`)
 	aclPattern         = regexp.MustCompile(`^arn:aws:wafv2:us-east-1:\d{12}:global/webacl/[a-zA-Z0-9_-]+/[a-zA-Z0-9-]+$`)
+	checkpointsPattern = regexp.MustCompile(`^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[a-zA-Z0-9._-]+)*/?|#[a-z0-9_-]{1,80})$`)
 	// ourKeys are like the names of our options. CDK keeps settings of its own
 	// in the context, which all have other characters too.
 	ourKeys = regexp.MustCompile(`^[A-Za-z]+$`)
@@ -226,13 +237,14 @@ func parseOptions(given map[string]any) (options, error) {
 		}
 	}
 	o.withoutRequests = r.text("withoutRequests", "false", "write true or false", func(s string) bool { return s == "true" || s == "false" }) == "true"
-	o.objectLock = parseLock(r.text("objectLock", "", "write governance:DAYS or compliance:DAYS, such as governance:365", func(s string) bool {
+	o.objectLock = parseLock(r.text("objectLock", defaultLock, "write governance:DAYS or compliance:DAYS, such as governance:365, or none", func(s string) bool {
 		days := parseLock(s).days
-		return 1 <= days && days <= maxDays
+		return s == noLock || 1 <= days && days <= maxDays
 	}))
 	if o.auditRetention > 0 && o.objectLock.days > o.auditRetention {
-		r.fault("objectLock", "%d days is longer than auditRetention, %d days: make it shorter, or keep records longer", o.objectLock.days, o.auditRetention)
+		r.fault("objectLock", "%d days is longer than auditRetention, %d days: make it shorter, such as governance:%d, or none, or keep records longer", o.objectLock.days, o.auditRetention, o.auditRetention)
 	}
+	o.checkpoints = r.text("checkpoints", "", "write s3://bucket/prefix, or a channel of Slack such as #audit-log", checkpointsPattern.MatchString)
 	if len(r.set) > 0 {
 		text, err := json.Marshal(r.set)
 		if err != nil {

@@ -17,7 +17,7 @@ func TestOptionsUnset(t *testing.T) {
 	got, err := parseOptions(map[string]any{"@aws-cdk/core:checkSecretUsage": true, "aws:cdk:enable-path-metadata": true})
 	want := options{
 		name: "sym-flows", org: "sym", flows: "flows", architecture: architecture{"arm64", "arm64"},
-		logRetention: 90, rateLimit: 50, burstLimit: 100, slackCommand: "/sym", logLevel: "info", tracing: "workflow",
+		logRetention: 90, rateLimit: 50, burstLimit: 100, slackCommand: "/sym", logLevel: "info", tracing: "workflow", objectLock: objectLock{"GOVERNANCE", 365},
 	}
 	if err != nil || got != want {
 		t.Errorf("%+v, %v", got, err)
@@ -146,6 +146,9 @@ func TestOptionsFaults(t *testing.T) {
 		{"auditRetention", "0", "from 1 to 36500, or leave it out"},
 		{"auditRetention", "-5", "from 1 to 36500"},
 		{"objectLock", "365", "governance:DAYS or compliance:DAYS"},
+		{"checkpoints", "s3://", "write s3://bucket/prefix, or a channel of Slack"},
+		{"checkpoints", "s3://bucket/*", "write s3://bucket/prefix"},
+		{"checkpoints", "audit-log", "a channel of Slack such as #audit-log"},
 		{"objectLock", "compliance:0", "governance:DAYS or compliance:DAYS"},
 		{"rateLimit", 0.0, "1 or more"},
 		{"rateLimit", 1.5, `"1.5" is not right`},
@@ -195,6 +198,18 @@ func TestOptionsFaults(t *testing.T) {
 			}
 		})
 	}
+	t.Run("DefaultLock", func(t *testing.T) {
+		t.Parallel()
+		_, err := parseOptions(map[string]any{"auditRetention": 30.0})
+		if want := "objectLock: 365 days is longer than auditRetention, 30 days: make it shorter, such as governance:30, or none"; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+		for _, lock := range []string{"none", "governance:30"} {
+			if _, err := parseOptions(map[string]any{"auditRetention": 30.0, "objectLock": lock}); err != nil {
+				t.Errorf("%s: %v", lock, err)
+			}
+		}
+	})
 	t.Run("Together", func(t *testing.T) {
 		t.Parallel()
 		_, err := parseOptions(map[string]any{"auditRetention": 30.0, "objectLock": "governance:365", "rateLimit": "x", "region": "eu-central-1", "kmsKey": givenKey})
@@ -225,21 +240,22 @@ func TestEnvironments(t *testing.T) {
 	t.Parallel()
 	all := []string{"SYM_LOG_FORMAT", "SYM_ORG", "SYM_TABLE"}
 	want := map[string][]string{
-		"AccessFunction":     {"SYM_GRANT_LOOKS", "SYM_REMOVAL_FUNCTION", "SYM_REMOVAL_QUEUE", "SYM_SCHEDULE_DEAD_LETTERS", "SYM_SCHEDULE_GROUP", "SYM_SCHEDULE_ROLE", "SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION"},
-		"ApiFunction":        {"SYM_SDK_FUNCTION", "SYM_SLACK_SECRET"},
-		"ApprovalFunction":   {"SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION", "SYM_SLACK_SECRET", "SYM_STATE_MACHINE"},
-		"DriftFunction":      {},
-		"NotifyFunction":     {"SYM_SLACK_SECRET"},
-		"PublishFunction":    {"SYM_SDK_FUNCTION"},
-		"RelayFunction":      {"SYM_ADMIN_STREAM", "SYM_AUDIT_QUEUE", "SYM_AUDIT_STREAM", "SYM_REMOVAL_FUNCTION", "SYM_STATE_MACHINE"},
-		"SdkFunction":        {},
-		"RemovalFunction":    {"SYM_GRANT_LOOKS", "SYM_REMOVAL_FUNCTION", "SYM_REMOVAL_QUEUE", "SYM_SCHEDULE_DEAD_LETTERS", "SYM_SCHEDULE_GROUP", "SYM_SCHEDULE_ROLE", "SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION"},
-		"ServicesFunction":   {"SYM_SLACK_SECRET"},
-		"SlackFunction":      {"SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION", "SYM_SLACK_FUNCTION", "SYM_SLACK_SECRET", "SYM_SLACK_SIGNING_SECRET", "SYM_URL"},
-		"StandingFunction":   {"SYM_SLACK_SECRET"},
-		"SweepFunction":      {"SYM_REMOVAL_FUNCTION", "SYM_STATE_MACHINE", "SYM_SWEEP_QUEUE"},
-		"TokensFunction":     {},
-		"UnansweredFunction": {},
+		"AccessFunction":       {"SYM_GRANT_LOOKS", "SYM_REMOVAL_FUNCTION", "SYM_REMOVAL_QUEUE", "SYM_SCHEDULE_DEAD_LETTERS", "SYM_SCHEDULE_GROUP", "SYM_SCHEDULE_ROLE", "SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION"},
+		"ApiFunction":          {"SYM_LOG_BUCKET", "SYM_SDK_FUNCTION", "SYM_SLACK_SECRET"},
+		"ApprovalFunction":     {"SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION", "SYM_SLACK_SECRET", "SYM_STATE_MACHINE"},
+		"DriftFunction":        {},
+		"NotifyFunction":       {"SYM_SLACK_SECRET"},
+		"PublishFunction":      {"SYM_SDK_FUNCTION"},
+		"RelayFunction":        {"SYM_LOG_QUEUE", "SYM_REMOVAL_FUNCTION", "SYM_STATE_MACHINE"},
+		"SdkFunction":          {},
+		"RemovalFunction":      {"SYM_GRANT_LOOKS", "SYM_REMOVAL_FUNCTION", "SYM_REMOVAL_QUEUE", "SYM_SCHEDULE_DEAD_LETTERS", "SYM_SCHEDULE_GROUP", "SYM_SCHEDULE_ROLE", "SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION"},
+		"ServicesFunction":     {"SYM_SLACK_SECRET"},
+		"SlackFunction":        {"SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION", "SYM_SLACK_FUNCTION", "SYM_SLACK_SECRET", "SYM_SLACK_SIGNING_SECRET", "SYM_URL"},
+		"StandingFunction":     {"SYM_SLACK_SECRET"},
+		"SweepFunction":        {"SYM_REMOVAL_FUNCTION", "SYM_STATE_MACHINE", "SYM_SWEEP_QUEUE"},
+		"TokensFunction":       {},
+		"TransparencyFunction": {"SYM_ADMIN_STREAM", "SYM_AUDIT_STREAM", "SYM_LOG_BUCKET", "SYM_LOG_DEAD_LETTERS", "SYM_LOG_KEY", "SYM_LOG_LOCK", "SYM_LOG_ORIGIN", "SYM_LOG_QUEUE"},
+		"UnansweredFunction":   {},
 	}
 	got := map[string][]string{}
 	for id, f := range standard(t).ofType("AWS::Lambda::Function") {
@@ -260,7 +276,7 @@ func TestEnvironments(t *testing.T) {
 		t.Error(diff)
 	}
 	for id, s := range standard(t).ofType("AWS::SecretsManager::Secret") {
-		if s.Properties["SecretString"] != nil || s.Properties["GenerateSecretString"] != nil {
+		if made := s.Properties["GenerateSecretString"] != nil; s.Properties["SecretString"] != nil || made != (id == "LogKey") { // which AWS makes
 			t.Errorf("%s has a value in the template", id)
 		}
 	}
@@ -293,5 +309,31 @@ func TestOptions_Guide(t *testing.T) {
 	slices.Sort(told)
 	if diff := cmp.Diff(known, told); diff != "" {
 		t.Errorf("-options +docs/deploy.md:\n%s", diff)
+	}
+}
+
+// TestCheckpoints: sending checkpoints elsewhere takes the right to write them there, or to
+// post in Slack, and no other.
+func TestCheckpoints(t *testing.T) {
+	t.Parallel()
+	rights := func(made template) (all []string) {
+		for _, g := range rightsOf(t, made) {
+			all = append(all, g.String())
+		}
+		return all
+	}
+	before := rights(standard(t))
+	for to, want := range map[string]string{
+		"s3://elsewhere/sym/": "TransparencyRole: s3:PutObject on arn:${AWS::Partition}:s3:::elsewhere/sym/checkpoints/*",
+		"#audit-log":          "TransparencyRole: secretsmanager:GetSecretValue on ${SlackSecret}",
+	} {
+		made := synthesize(t, map[string]any{"checkpoints": to})
+		added := slices.DeleteFunc(rights(made), func(line string) bool { return slices.Contains(before, line) })
+		if !slices.Equal(added, []string{want}) {
+			t.Errorf("%s adds %q", to, added)
+		}
+		if got := text(at(made.Resources["TransparencyFunction"].Properties, "Environment", "Variables", "SYM_LOG_CHECKPOINTS")); got != to {
+			t.Errorf("transparency is told of %q", got)
+		}
 	}
 }

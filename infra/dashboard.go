@@ -41,7 +41,7 @@ func (d *deployment) addDashboard() {
 			d.graph("removal: calls and errors", 8, 6, "timeSeries", d.ran("Invocations", removalFunction, "Sum"), d.ran("Errors", removalFunction, "Sum"), d.ran("Throttles", removalFunction, "Sum")),
 			d.graph("removal: how long calls waited to be run (ms)", 8, 6, "timeSeries", d.ran("AsyncEventAge", removalFunction, "p99"), d.ran("AsyncEventAge", removalFunction, "Maximum")),
 			d.graph("Dead letters, and what waits in the queues of removal and sweep", 8, 6, "timeSeries",
-				queued("ApproximateNumberOfMessagesVisible", *d.removalDeadLetters.AttrQueueName()), queued("ApproximateNumberOfMessagesVisible", *d.auditDeadLetters.AttrQueueName()),
+				queued("ApproximateNumberOfMessagesVisible", *d.removalDeadLetters.AttrQueueName()), queued("ApproximateNumberOfMessagesVisible", *d.logDeadLetters.AttrQueueName()),
 				queued("ApproximateNumberOfMessagesVisible", *d.removalQueue.AttrQueueName()), queued("ApproximateNumberOfMessagesVisible", *d.sweepQueue.AttrQueueName())),
 		},
 		{widget("log", 24, 6, map[string]any{

@@ -35,11 +35,11 @@ type deployment struct {
 
 	kept []string // ids of what outlives the stack, and is adopted by another one
 
-	slackSecret, slackSigningSecret awssecretsmanager.CfnSecret
+	slackSecret, slackSigningSecret, logKey awssecretsmanager.CfnSecret
 
-	accessLogs, auditBucket, deadLetterBucket                                              awss3.CfnBucket
-	auditStream, actStream                                                                 awskinesisfirehose.CfnDeliveryStream
-	auditQueue, auditDeadLetters, removalDeadLetters, grantLooks, removalQueue, sweepQueue awssqs.CfnQueue
+	accessLogs, auditBucket, logBucket, deadLetterBucket                               awss3.CfnBucket
+	auditStream, actStream                                                             awskinesisfirehose.CfnDeliveryStream
+	logQueue, logDeadLetters, removalDeadLetters, grantLooks, removalQueue, sweepQueue awssqs.CfnQueue
 
 	scheduleGroup awsscheduler.CfnScheduleGroup
 	scheduleRole  awsiam.CfnRole
@@ -96,6 +96,7 @@ func newDeployment(app awscdk.App, o options, config *catalog.Catalog, built str
 	d.addSweep()
 	d.addStanding()
 	d.addDrift()
+	d.addTransparencyRule()
 	d.addAPI()
 	d.addPublish()
 	d.addFailures()
@@ -146,7 +147,11 @@ func (d *deployment) addOutputs() {
 	d.output("AccessLogBucketName", *d.accessLogs.Ref(), "Bucket with the logs of accesses to the other buckets")
 	d.output("DeadLetterBucketName", *d.deadLetterBucket.Ref(), "Bucket with changes that could not be handled, for redriving")
 	d.output("RemovalDeadLettersUrl", *d.removalDeadLetters.Ref(), "Queue with removals that could not be delivered; the sweep makes them good")
-	d.output("AuditDeadLettersUrl", *d.auditDeadLetters.Ref(), "Queue with runs whose audit records could not be shipped")
+	d.output("LogBucketName", *d.logBucket.Ref(), "Bucket with the transparency log of the audit records")
+	d.output("TransparencyRoleArn", *d.roles["transparency"].AttrArn(), "Role that writes the transparency log: what a bucket of another account lets write checkpoints")
+	d.output("TransparencyFunctionName", *d.functions["transparency"].Ref(), "Function that writes the transparency log, and signs what need not be kept")
+	d.output("LogKeyArn", *d.logKey.Ref(), "Secret that the transparency log's key is made from; nobody needs to read it")
+	d.output("LogDeadLettersUrl", *d.logDeadLetters.Ref(), "Queue with runs whose audit records could not be logged")
 	d.output("RelayFunctionName", *d.functions["relay"].Ref(), "Function to redrive changes of runs to")
 	d.output("NotifyFunctionName", *d.functions["notify"].Ref(), "Function to redrive messages to")
 	d.output("AccessFunctionName", *d.functions[accessFunction].Ref(), "Function that grants")

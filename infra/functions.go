@@ -19,7 +19,7 @@ import (
 )
 
 // functionNames are the folders of functions/ that run in AWS.
-var functionNames = []string{"access", "api", "approval", "drift", "notify", "publish", "relay", "sdk", "services", "slack", "standing", "sweep", "tokens"}
+var functionNames = []string{"access", "api", "approval", "drift", "notify", "publish", "relay", "sdk", "services", "slack", "standing", "sweep", "tokens", "transparency"}
 
 // removalFunction takes access away. It runs the code of access in the role of
 // access, but in places of its own: grants that hang keep no removal waiting. The
@@ -65,20 +65,21 @@ type size struct {
 // sizes are by function. A time-out ends before the caller gives up, so that Lambda
 // says what happened.
 var sizes = map[string]size{
-	"slack":    {512, 29 * time.Second}, // Slack waits for 3 s, but a form that shows it loads goes on; API Gateway waits for 30
-	"api":      {512, 20 * time.Second},
-	"tokens":   {256, 20 * time.Second},
-	"approval": {256, 110 * time.Second}, // the step table allows 2 min
-	"access":   {256, 4 * time.Minute},   // calls handlers and targets; the step table allows 5 min
-	"removal":  {256, 4 * time.Minute},   // calls targets
-	"relay":    {256, time.Minute},
-	"notify":   {256, 2 * time.Minute},    // waits as long as Slack asks it to
-	"sweep":    {256, 5 * time.Minute},    // the next one does not wait for it
-	"sdk":      {1024, 100 * time.Second}, // approval asks up to four handlers in one call, each for up to 30 s, and ends after 110 s
-	"drift":    {512, 5 * time.Minute},    // a look ends after core.CompareFor
-	"standing": {256, 2 * time.Minute},    // asks Slack about 50 people, one after the other
-	"services": {256, 25 * time.Second},   // handlers wait for 30 s
-	"publish":  {512, 4 * time.Minute},
+	"slack":        {512, 29 * time.Second}, // Slack waits for 3 s, but a form that shows it loads goes on; API Gateway waits for 30
+	"api":          {512, 20 * time.Second},
+	"tokens":       {256, 20 * time.Second},
+	"approval":     {256, 110 * time.Second}, // the step table allows 2 min
+	"access":       {256, 4 * time.Minute},   // calls handlers and targets; the step table allows 5 min
+	"removal":      {256, 4 * time.Minute},   // calls targets
+	"relay":        {256, time.Minute},
+	"notify":       {256, 2 * time.Minute},    // waits as long as Slack asks it to
+	"sweep":        {256, 5 * time.Minute},    // the next one does not wait for it
+	"sdk":          {1024, 100 * time.Second}, // approval asks up to four handlers in one call, each for up to 30 s, and ends after 110 s
+	"drift":        {512, 5 * time.Minute},    // a look ends after core.CompareFor
+	"standing":     {256, 2 * time.Minute},    // asks Slack about 50 people, one after the other
+	"services":     {256, 25 * time.Second},   // handlers wait for 30 s
+	"publish":      {512, 4 * time.Minute},
+	"transparency": {256, 2 * time.Minute}, // it takes nothing more in the last part of it, and the next one goes on
 }
 
 func timeoutOf(function string) time.Duration { return sizes[function].timeout }
@@ -97,13 +98,17 @@ func (d *deployment) settings() map[string]config.AWS {
 	}
 	return map[string]config.AWS{
 		"slack":        {Table: table, SlackSecret: slack, SlackSigningSecret: *d.slackSigningSecret.Ref(), SDKFunction: handlers, IsolatedFlows: isolated, ServicesFunction: services, SlackFunction: d.functionARN("slack")},
-		"api":          {Table: table, SlackSecret: slack, SDKFunction: handlers, IsolatedFlows: isolated},
+		"api":          {Table: table, SlackSecret: slack, LogBucket: *d.logBucket.Ref(), SDKFunction: handlers, IsolatedFlows: isolated},
 		"tokens":       {Table: table},
 		"approval":     {Table: table, SlackSecret: slack, StateMachine: machine, SDKFunction: handlers, IsolatedFlows: isolated, ServicesFunction: services},
 		accessFunction: access, removalFunction: access,
 		"relay": {
 			Table: table, StateMachine: machine, RemovalFunction: removal,
-			AuditStream: *d.auditStream.Ref(), AdminStream: *d.actStream.Ref(), AuditQueue: *d.auditQueue.Ref(),
+			LogQueue: *d.logQueue.Ref(),
+		},
+		"transparency": {
+			Table: table, LogQueue: *d.logQueue.Ref(), LogDeadLetters: *d.logDeadLetters.Ref(), LogBucket: *d.logBucket.Ref(), LogLock: d.logLock(),
+			LogKey: *d.logKey.Ref(), LogOrigin: d.logOrigin(), LogCheckpoints: d.options.checkpoints, SlackSecret: d.checkpointsSlack(), AuditStream: *d.auditStream.Ref(), AdminStream: *d.actStream.Ref(),
 		},
 		"notify":   {Table: table, SlackSecret: slack},
 		"sweep":    {Table: table, StateMachine: machine, RemovalFunction: removal, SweepQueue: *d.sweepQueue.Ref()},

@@ -62,13 +62,14 @@ func (d *deployment) rights() map[string][]right {
 			d.entries(store.ByKind, string(store.KindStat)),
 			readSecrets(*d.slackSecret.Ref(), *d.slackSigningSecret.Ref()),
 		}),
-		"api": {
+		"api": join(d.readLog(), []right{
 			// For the options of forms, which belong to no run and so have no token.
 			{actions: []string{"lambda:InvokeFunction"}, resources: d.handlerFunctions()},
 			d.items("GetItem PutItem", store.KindRun, store.KindUser, store.KindMoved, store.KindSlackUser),
 			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList, store.KindToken, store.KindDrift, store.KindMessages),
 			d.items("GetItem", store.KindIdentity), // handlers are told who people are
 			d.items("PutItem", store.KindNotice),
+			d.items("GetItem", store.KindLeaf), // for receipts
 			d.items("BatchGetItem", store.KindRun, store.KindListed),
 			// Requesters and flows are of any name; only runs are in these indexes.
 			d.entries(store.ByKind, string(store.KindRun)), // by short ids
@@ -76,7 +77,7 @@ func (d *deployment) rights() map[string][]right {
 			d.entries(store.ByFlow, "*"),
 			d.entries(store.ByStatus, append(words(flow.Statuses), keysOf(store.KindListed))...),
 			readSecrets(*d.slackSecret.Ref()),
-		},
+		}),
 		"tokens": {
 			d.items("GetItem PutItem BatchGetItem", store.KindToken),
 			d.entries(store.ByKind, string(store.KindToken)),
@@ -134,11 +135,15 @@ func (d *deployment) rights() map[string][]right {
 		"relay": join(drive, d.readStream(), []right{
 			d.items("GetItem PutItem", store.KindRun),
 			d.items("GetItem", store.ActKinds()...),
+			{actions: []string{"sqs:SendMessage"}, resources: []string{*d.logQueue.AttrArn()}},
+		}),
+		"transparency": join(d.writeLog(), d.sendCheckpoints(), []right{
+			d.items("GetItem PutItem", store.KindLogHead, store.KindLeaf),
+			d.items("GetItem", append(store.ActKinds(), store.KindRun)...),
 			{actions: []string{"firehose:PutRecordBatch"}, resources: []string{*d.auditStream.AttrArn(), *d.actStream.AttrArn()}},
-			{
-				actions:   []string{"sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
-				resources: []string{*d.auditQueue.AttrArn()},
-			},
+			{actions: []string{"sqs:ReceiveMessage", "sqs:DeleteMessage"}, resources: []string{*d.logQueue.AttrArn()}},
+			{actions: []string{"sqs:SendMessage"}, resources: []string{*d.logDeadLetters.AttrArn()}},
+			readSecrets(*d.logKey.Ref()),
 		}),
 		"notify": join(d.readStream(), []right{
 			d.items("GetItem PutItem", store.KindRun, store.KindMessages, store.KindNotice),

@@ -66,7 +66,9 @@ const (
 	formsARN    = "arn:aws:lambda:" + region + ":" + awstest.Account + ":function:sym-flows-slack"
 	slackARN    = "arn:aws:secretsmanager:" + region + ":" + awstest.Account + ":secret:SlackSecret-a1B2c3"
 	signingARN  = "arn:aws:secretsmanager:" + region + ":" + awstest.Account + ":secret:SlackSigningSecret-a1B2c3"
-	queueURL    = "https://sqs." + region + ".amazonaws.com/" + awstest.Account + "/audit"
+	logKeyARN   = "arn:aws:secretsmanager:" + region + ":" + awstest.Account + ":secret:LogKey-a1B2c3"
+	recordsURL  = "https://sqs." + region + ".amazonaws.com/" + awstest.Account + "/records.fifo"
+	deadURL     = "https://sqs." + region + ".amazonaws.com/" + awstest.Account + "/dead.fifo"
 	laterURL    = "https://sqs." + region + ".amazonaws.com/" + awstest.Account + "/later-"
 )
 
@@ -140,10 +142,11 @@ func newAccount(t *testing.T) *account {
 	}
 	values := map[string]string{
 		"AWS::Partition": "aws", "AWS::Region": region, "AWS::AccountId": awstest.Account,
-		"Table.Arn":        "arn:aws:dynamodb:" + region + ":" + awstest.Account + ":table/" + dynamotest.TableName,
-		"AuditStream.Arn":  "arn:aws:firehose:" + region + ":" + awstest.Account + ":deliverystream/sym-flows",
-		"AdminStream.Arn":  "arn:aws:firehose:" + region + ":" + awstest.Account + ":deliverystream/sym-flows-admin",
-		"AuditQueue.Arn":   "arn:aws:sqs:" + region + ":" + awstest.Account + ":audit",
+		"Table.Arn":          "arn:aws:dynamodb:" + region + ":" + awstest.Account + ":table/" + dynamotest.TableName,
+		"AuditStream.Arn":    "arn:aws:firehose:" + region + ":" + awstest.Account + ":deliverystream/sym-flows",
+		"AdminStream.Arn":    "arn:aws:firehose:" + region + ":" + awstest.Account + ":deliverystream/sym-flows-admin",
+		"LogQueue.Arn":       "arn:aws:sqs:" + region + ":" + awstest.Account + ":records.fifo",
+		"LogDeadLetters.Arn": "arn:aws:sqs:" + region + ":" + awstest.Account + ":dead.fifo", "LogKey": logKeyARN,
 		"GrantLooks.Arn":   "arn:aws:sqs:" + region + ":" + awstest.Account + ":later-grants",
 		"RemovalQueue.Arn": "arn:aws:sqs:" + region + ":" + awstest.Account + ":later-removals",
 		"SweepQueue.Arn":   "arn:aws:sqs:" + region + ":" + awstest.Account + ":later-sweep",
@@ -264,7 +267,7 @@ func (a *account) as(role string) core.Deployed {
 		Org: "sym", Patience: deadline.LastResort, Slack: config.Slack{APIURL: a.slack},
 		AWS: config.AWS{
 			Table: dynamotest.TableName, StateMachine: machineARN, ScheduleGroup: "sym-flows", ScheduleRole: roleARN, ScheduleDeadLetters: "queue",
-			RemovalFunction: removalARN, AuditStream: "sym-flows", AuditQueue: queueURL, SlackSecret: slackARN, SlackSigningSecret: signingARN,
+			RemovalFunction: removalARN, AuditStream: "sym-flows", SlackSecret: slackARN, SlackSigningSecret: signingARN,
 		},
 	}
 	return core.Deploy(settings, cfg, a.clock, slog.New(slog.DiscardHandler))
@@ -303,11 +306,6 @@ func (messenger) Post(context.Context, workflow.Address, []byte) (string, string
 	return "C1", "1.0", nil
 }
 func (messenger) Edit(context.Context, string, string, []byte) error { return nil }
-
-// fullLog takes no audit records.
-type fullLog struct{}
-
-func (fullLog) Write(context.Context, []events.AuditRecord) error { return errors.New("full") }
 
 // TestRightsSuffice: runs go from their request to their end, each part done in
 // the role of its function, against services that refuse what the reviewed list
@@ -647,8 +645,7 @@ func TestRightsSuffice(t *testing.T) {
 	if err := queue(sweep, "sweep").Put(ctx, byAPI[0], a.clock.Now()); err != nil { // as for an end that is a while away
 		t.Errorf("the sweep can't hand an end over early: %v", err)
 	}
-	audit := relay.Audit(nil, auditlog.Firehose[events.AdminRecord]{API: firehose.NewFromConfig(relay.AWS), Stream: "sym-flows-admin", Clock: a.clock})
-	unshipped := auditqueue.Queue{API: sqs.NewFromConfig(relay.AWS), URL: queueURL}
+	handed := auditqueue.Queue{API: sqs.NewFromConfig(relay.AWS), URL: recordsURL}
 	for _, id := range byAPI {
 		relayed(id)
 		if err := grants.OnTime(ctx, id); err != nil {
@@ -665,10 +662,8 @@ func TestRightsSuffice(t *testing.T) {
 			must(clusters.(strategy.Lister).Holders(ctx, r.Access.Target))(t)
 			must(clusters.Revoke(ctx, strategy.Call{Target: r.Access.Target, Identity: r.Access.Identity}))(t)
 		}
-		for _, audit.Log = range []workflow.AuditLog{auditlog.Firehose[events.AuditRecord]{API: firehose.NewFromConfig(relay.AWS), Stream: "sym-flows", Clock: a.clock}, fullLog{}} {
-			if err := audit.HandleOrQueue(ctx, []store.Change{changed(id)}, unshipped); err != nil {
-				t.Fatal(err)
-			}
+		if err := relay.Audit(nil, nil).HandOn(ctx, []store.Change{changed(id)}, handed); err != nil {
+			t.Fatal(err)
 		}
 	}
 
@@ -693,9 +688,11 @@ func TestRightsSuffice(t *testing.T) {
 	if tokenActs := must(made.Of(ctx, store.KindToken.Key(token.Hash), 1))(t); len(tokenActs) != 1 {
 		t.Errorf("the token was made %d times", len(tokenActs))
 	}
-	if err := audit.Handle(ctx, append(acts, store.Change{Key: store.KindToken.Key(token.Hash), Rev: 1})); err != nil {
+	acts = append(acts, store.Change{Key: store.KindToken.Key(token.Hash), Rev: 1})
+	if err := relay.Audit(nil, nil).HandOn(ctx, acts, handed); err != nil {
 		t.Fatal(err)
 	}
+	a.logs(t, append(acts, changed(byAPI[0])))
 
 	// What belongs to no run is told.
 	var next store.User
@@ -752,6 +749,42 @@ func TestRightsSuffice(t *testing.T) {
 	for _, name := range functionNames {
 		for _, unused := range slices.DeleteFunc(a.guard.Unused(title(name)+"Role"), byLambda.MatchString) {
 			t.Errorf("no function needs this, or this test lacks the part that does: %s", unused)
+		}
+	}
+}
+
+// logs does what the writer of the transparency log does outside of its bucket, and what
+// receipts take.
+func (a *account) logs(t *testing.T, changes []store.Change) {
+	t.Helper()
+	ctx := t.Context()
+	writer := a.as("TransparencyRole")
+	stream := firehose.NewFromConfig(writer.AWS)
+	audit := writer.Audit(
+		auditlog.Firehose[events.AuditRecord]{API: stream, Stream: "sym-flows", Clock: a.clock},
+		auditlog.Firehose[events.AdminRecord]{API: stream, Stream: "sym-flows-admin", Clock: a.clock},
+	)
+	if err := audit.Handle(ctx, changes); err != nil {
+		t.Fatal(err)
+	}
+	must(writer.Secrets.Value(ctx, flow.SecretRef{Name: "log-key", Path: logKeyARN}))(t)
+	queue := auditqueue.Queue{API: sqs.NewFromConfig(writer.AWS), URL: recordsURL, DeadLetters: deadURL}
+	must(queue.Take(ctx))(t)
+	if err := queue.SetAside(ctx, auditqueue.Message{}); err != nil {
+		t.Fatal(err)
+	}
+	log := store.Log{Store: writer.Runs.Store}
+	_, rev, err := log.Head(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	must(log.SetHead(ctx, store.LogHead{}, rev))(t)
+	if err := log.SetPlace(ctx, "id", 1, store.LogPlace{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, role := range []string{"TransparencyRole", "ApiRole"} {
+		if _, ok, err := (store.Log{Store: a.as(role).Runs.Store}).Place(ctx, "id", 1); !ok || err != nil {
+			t.Errorf("%s: %v", role, err)
 		}
 	}
 }

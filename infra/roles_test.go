@@ -280,7 +280,7 @@ func ruleFaults(all []grantedRight) []string {
 			}
 		}
 		target := strings.HasPrefix(g.resource, "arn:aws:lambda:") && g.action == "lambda:InvokeFunction"
-		secret := g.action == "secretsmanager:GetSecretValue" && !strings.HasPrefix(g.resource, "${Slack") && (g.resource != "${EdgeSecret}" || g.who != "EdgeRole")
+		secret := g.action == "secretsmanager:GetSecretValue" && !strings.HasPrefix(g.resource, "${Slack") && (g.resource != "${EdgeSecret}" || g.who != "EdgeRole") && (g.resource != "${LogKey}" || g.who != "TransparencyRole")
 		if g.who == "AccessRole" {
 			continue
 		}
@@ -310,8 +310,13 @@ func ruleFaults(all []grantedRight) []string {
 			broken("only access and drift assume roles")
 		case g.resource == "${SlackSigningSecret}" && g.who != "SlackRole":
 			broken("only slack reads the signing secret")
-		case strings.Contains(g.condition, "token#") && g.who != "TokensRole" && (g.who != "ApiRole" && g.who != "RelayRole" || action != "GetItem"):
-			broken("only tokens handles tokens, api looks one up, and relay reads what was done to it")
+		case strings.Contains(g.condition, "token#") && g.who != "TokensRole" && (!slices.Contains([]string{"ApiRole", "RelayRole", "TransparencyRole"}, g.who) || action != "GetItem"):
+			broken("only tokens handles tokens, api looks one up, and relay and transparency read what was done to it")
+		case strings.HasPrefix(g.resource, "${LogBucket.Arn}") && g.who != "TransparencyRole" && action != "GetObject" && action != "ListBucket",
+			action == "PutItem" && (strings.Contains(g.condition, string(store.KindLogHead)) || strings.Contains(g.condition, string(store.KindLeaf))) && g.who != "TransparencyRole":
+			broken("only transparency writes the transparency log")
+		case strings.HasPrefix(g.resource, "${LogBucket.Arn}") && action == "DeleteObject" && g.resource != "${LogBucket.Arn}/tile/*.p/*":
+			broken("nobody removes more than partial files of the transparency log")
 		case action == "PutItem" && strings.Contains(g.condition, string(store.KindIdentity)) && !slices.Contains([]string{"ServicesRole", "TokensRole"}, g.who):
 			broken("only access, services and administrators say who people are elsewhere")
 		}
@@ -350,6 +355,10 @@ func TestRulesFind(t *testing.T) {
 		{"SlackRole", "dynamodb:GetItem", "${Table.Arn}", keys + "*"},
 		{"ApiRole", "lambda:InvokeFunction", target, ""},
 		{"ApprovalRole", "lambda:InvokeFunction", target, ""},
+		{"ApiRole", "s3:PutObject", "${LogBucket.Arn}/*", ""},
+		{"RelayRole", "dynamodb:PutItem", "${Table.Arn}", keys + "leaf#*"},
+		{"RelayRole", "secretsmanager:GetSecretValue", "${LogKey}", ""},
+		{"TransparencyRole", "s3:DeleteObject", "${LogBucket.Arn}/*", ""},
 		{"RelayRole", "lambda:InvokeFunction", "arn:aws:lambda:us-east-1:123456789012:function:report", ""},
 		{"SweepRole", "lambda:InvokeFunction", "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:*", ""},
 		{"NotifyRole", "secretsmanager:GetSecretValue", "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/signing-??????", ""},
@@ -398,9 +407,6 @@ func TestKindsAreGranted(t *testing.T) {
 	}
 	for _, k := range store.Kinds() {
 		pattern := keysOf(k)
-		if onlyHere[k] {
-			continue
-		}
 		if !granted[pattern] {
 			t.Errorf("no role may read %s", pattern)
 		}
@@ -410,10 +416,6 @@ func TestKindsAreGranted(t *testing.T) {
 		t.Errorf("a role has a right on %s, which is no kind of package store", pattern)
 	}
 }
-
-// onlyHere are the kinds of what is kept on one machine only: the transparency log has
-// no writer in AWS.
-var onlyHere = map[store.Kind]bool{store.KindLogHead: true, store.KindLeaf: true}
 
 // strategyRows are the rights that each strategy brings access, as testdata/flows
 // configures it.

@@ -90,6 +90,11 @@ func (d *deployment) addDrift() {
 	d.addRule("drift", "compares what was granted with what targets show", core.LookEvery)
 }
 
+// addTransparencyRule has what is queued written to the transparency log, each minute.
+func (d *deployment) addTransparencyRule() {
+	d.addRule("transparency", "writes what was recorded to the transparency log, each minute", time.Minute)
+}
+
 // addRule calls a function again and again. A call that fails is not repeated.
 func (d *deployment) addRule(function, what string, every time.Duration) {
 	rate := fmt.Sprintf("rate(%d minutes)", int(every.Minutes()))

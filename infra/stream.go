@@ -53,8 +53,7 @@ func (r streamReader) filters() (filters []any) {
 	return filters
 }
 
-// addStream makes relay and notify read the table's stream, and relay the queue of
-// audit records.
+// addStream makes relay and notify read the table's stream.
 func (d *deployment) addStream() {
 	for _, r := range streamReaders {
 		awslambda.NewCfnEventSourceMapping(d.stack, jsii.String(title(r.function)+"Stream"), &awslambda.CfnEventSourceMappingProps{
@@ -75,10 +74,4 @@ func (d *deployment) addStream() {
 			},
 		})
 	}
-	awslambda.NewCfnEventSourceMapping(d.stack, jsii.String("RelayAuditQueue"), &awslambda.CfnEventSourceMappingProps{
-		FunctionName:          d.functions["relay"].Ref(),
-		EventSourceArn:        d.auditQueue.AttrArn(),
-		BatchSize:             jsii.Number(10),
-		FunctionResponseTypes: jsii.Strings("ReportBatchItemFailures"),
-	})
 }

@@ -221,7 +221,7 @@ func TestFailures(t *testing.T) {
 			t.Errorf("nobody hears that %s fails: %q", name, counted["${"+name+"Logs}"])
 		}
 	}
-	for _, name := range []string{"Drift", "Notify", "Standing"} {
+	for _, name := range []string{"Drift", "Notify", "Standing", "Transparency"} {
 		if !slices.Contains(counted["${"+name+"Logs}"], `4 { $.failure = "*" }`) {
 			t.Errorf("nobody hears what %s reports: %q", name, counted["${"+name+"Logs}"])
 		}
@@ -256,7 +256,7 @@ func TestBuckets(t *testing.T) {
 	t.Parallel()
 	made := standard(t)
 	buckets := made.ofType("AWS::S3::Bucket")
-	if len(buckets) != 3 {
+	if len(buckets) != 4 {
 		t.Errorf("%d buckets", len(buckets))
 	}
 	for id, b := range buckets {
@@ -342,8 +342,8 @@ func TestStream(t *testing.T) {
 	if readers != 2 {
 		t.Errorf("%d readers", readers)
 	}
-	if hidden, takes := made.Resources["AuditQueue"].Properties["VisibilityTimeout"].(float64), made.Resources["RelayFunction"].Properties["Timeout"].(float64); hidden < 6*takes {
-		t.Errorf("messages are hidden for %v s, relay takes %v: Lambda wants six times that", hidden, takes)
+	if hidden, takes := made.Resources["LogQueue"].Properties["VisibilityTimeout"].(float64), made.Resources["TransparencyFunction"].Properties["Timeout"].(float64); hidden <= takes {
+		t.Errorf("messages are hidden for %v s, and transparency works for up to %v: another would take them meanwhile", hidden, takes)
 	}
 }
 

@@ -13,18 +13,20 @@ import (
 // right to use a service (infra/roles.go) should not link its client.
 var clients = map[string]string{
 	"access":   "dynamodb eks iam identitystore kms lambda rdsdata scheduler secretsmanager sfn sqs ssoadmin sts", // sfn by runner/stepfn, which wraps its steps
-	"api":      "dynamodb lambda secretsmanager",
+	"api":      "dynamodb lambda s3 secretsmanager",
 	"approval": "dynamodb lambda secretsmanager sfn",
 	"drift":    "dynamodb eks iam identitystore kms rdsdata secretsmanager ssoadmin sts",
 	"local":    "dynamodb eks eventbridge firehose iam identitystore kinesis kms lambda rdsdata s3 secretsmanager signin sso ssoadmin ssooidc sts", // for -real-lambdas and its commands
 	"notify":   "dynamodb secretsmanager",
 	"publish":  "dynamodb lambda s3 secretsmanager",
-	"relay":    "dynamodb firehose lambda secretsmanager sfn sqs",
+	"relay":    "dynamodb lambda secretsmanager sfn sqs",
 	"services": "dynamodb secretsmanager",
 	"slack":    "dynamodb lambda secretsmanager",
 	"standing": "dynamodb secretsmanager",
 	"sweep":    "dynamodb lambda secretsmanager sfn sqs",
 	"tokens":   "dynamodb secretsmanager",
+
+	"transparency": "dynamodb firehose s3 secretsmanager sqs",
 }
 
 func TestFunctionsLinkTheirOwnClients(t *testing.T) {

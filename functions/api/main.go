@@ -8,20 +8,29 @@ import (
 	"github.com/akrylysov/algnhsa"
 	awslambda "github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/symflows/symflows/internal/api"
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/aws/invoke"
+	"github.com/symflows/symflows/internal/aws/logbucket"
 	"github.com/symflows/symflows/internal/sdk"
+	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/strategy/builtin"
+	"github.com/symflows/symflows/internal/transparency"
 )
 
 func main() { awslambda.Start(core.Start(build)) }
 
 func build(_ context.Context, d core.Deployed) (awslambda.Handler, error) {
 	handlers := d.Handlers(invoke.Functions{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{}, d.Settings.AWS.Isolated()...)
+	bucket := logbucket.Bucket{
+		API:  s3.NewFromConfig(d.AWS, func(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil }), // as in transparency
+		Name: d.Settings.AWS.LogBucket,
+	}
 	a := &api.API{
-		Submit: d.Submit(d.SlackDirectory(), builtin.CheckBound, handlers, nil), Runs: d.Runs, Flows: d.Flows, Tokens: d.Tokens, Drifts: d.Drifts, Messages: d.Messages,
+		Receipts: &transparency.Prover{Log: store.Log{Store: d.Runs.Store}, Files: bucket},
+		Submit:   d.Submit(d.SlackDirectory(), builtin.CheckBound, handlers, nil), Runs: d.Runs, Flows: d.Flows, Tokens: d.Tokens, Drifts: d.Drifts, Messages: d.Messages,
 		Org: d.Org, Now: d.Clock.Now, Log: d.Log,
 	}
 	return algnhsa.New(a.Handler(), &algnhsa.Options{RequestType: algnhsa.RequestTypeAPIGatewayV2}), nil

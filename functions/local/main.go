@@ -1,7 +1,7 @@
 // Command local is the whole of Sym Flows in one process: what "make run"
 // starts, and a few short commands beside it.
 //
-//	local [-listen ADDR] [-data DIR] [-flows DIR] [-sdk DIR] [-real-lambdas]
+//	local [-listen ADDR] [-data DIR] [-flows DIR] [-sdk DIR] [-real-lambdas] [-checkpoints FOLDER|#CHANNEL]
 //	    Serve until SIGTERM or SIGINT. State is under -data and survives kill -9.
 //	    Slack is real if SLACK_APP_TOKEN and SLACK_BOT_TOKEN are set (Socket
 //	    Mode), or SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET (HTTP); with none of
@@ -61,9 +61,13 @@
 //	    End the access of people who were deactivated in Slack, so many at once that
 //	    it was held back.
 //
-//	local audit verify LOG [-key KEY]… [-lines LINES] [-store DATA] [-against FILE]… [-max-silence 2h] [-progress FILE]
+//	local audit verify LOG [-key KEY]… [-lines LINES] [-store DATA] [-checkpoint FILE]… [-max-silence 2h] [-progress FILE]
 //	    Check the transparency log in a folder, or in a bucket (s3://bucket/prefix),
 //	    and the records against it; exit 1 if anything is not as it was signed.
+//
+//	local audit prune LOG [-before DAY]
+//	    Remove records of long ago from the log, as far as it has signed that they need
+//	    not be kept.
 //
 //	local audit receipt FILE -key KEY
 //	    Check offline what GET /runs/{id}/receipt gave.

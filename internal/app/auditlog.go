@@ -3,10 +3,16 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
+	"github.com/slack-go/slack"
+
 	"github.com/symflows/symflows/internal/audit"
+	"github.com/symflows/symflows/internal/slackapp"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/transparency"
 )
@@ -38,14 +44,29 @@ func (l *Local) openLog(ctx context.Context, db store.Store) (*transparency.Writ
 	for _, k := range keys {
 		l.Receipts.Public = append(l.Receipts.Public, k.Public())
 	}
+	return w, nil
+}
+
+// startBeat has the log signed each hour, and the checkpoint sent elsewhere.
+func (l *Local) startBeat(w *transparency.Writer, api *slack.Client) error {
+	o := l.options
+	switch to := o.Checkpoints; {
+	case strings.HasPrefix(to, "#"):
+		w.Elsewhere = []transparency.Keeper{slackapp.Checkpoints{API: api, Channel: to}}
+	case to != "":
+		if info, err := os.Stat(to); err != nil || !info.IsDir() {
+			return fmt.Errorf("-checkpoints is %q: name a folder that is there, on another disk or machine, or a channel of Slack, such as #audit-log", to)
+		}
+		w.Elsewhere = []transparency.Keeper{&audit.Folder{Dir: to}}
+	}
 	beat := func(ctx context.Context) {
 		if err := w.Beat(ctx); err != nil {
-			o.Log.ErrorContext(ctx, "the transparency log was not signed, the next hour does", "error", err)
+			o.Log.ErrorContext(ctx, "the transparency log was not signed, or the checkpoint not kept elsewhere: the next hour makes up for it", "error", err)
 		}
 	}
 	l.Engine.Go("transparency log", beat)
 	l.Engine.Every("transparency log", time.Hour, func(ctx context.Context) error { beat(ctx); return nil })
-	return w, nil
+	return nil
 }
 
 // receipt gives the receipts of a run as the API does.

@@ -109,7 +109,8 @@ const usage = `Usage of local:
   local runs                         list runs by person, approver, flow, target, status, time; -help
   local standing confirm             end access that was held back because many are gone at once
   local drift [-now]                 show where targets differ from what was granted
-  local audit verify LOG             check that the record is as it was signed; audit receipt FILE: offline, that of one run
+  local audit verify LOG             check that the record is as it was signed; audit receipt FILE: offline, that of one run;
+                                     audit prune LOG: remove records of long ago from the log
   local destinations                 say how far log destinations have been sent the record; replay: send it again
   local slack-manifest               print the manifest of the Slack app
   local redrive                      handle what functions in AWS gave up on again
@@ -124,6 +125,7 @@ func serve(ctx context.Context, args []string, settings config.Settings, out, lo
 	set.StringVar(&options.Flows, "flows", "flows", flowsUsage)
 	set.StringVar(&options.SDK, "sdk", "", sdkUsage)
 	set.StringVar(&options.Owner, "owner", "", "e-mail address of whoever answers for the API's token that is left in -data; without it, a real workspace gets none, and the simulated one's is "+simulatedOwner+"'s")
+	set.StringVar(&options.Checkpoints, "checkpoints", "", "folder on another disk or machine, or channel of Slack (#audit-log), that is sent the hourly checkpoint of the transparency log")
 	set.Usage = func() {
 		fmt.Fprint(out, usage)
 		set.PrintDefaults()

@@ -48,11 +48,14 @@ type Options struct {
 	RealLambdas bool
 	// Owner is the e-mail address of whoever answers for the API's token in Data;
 	// "" makes none, but for the simulated Slack's.
-	Owner    string
-	Settings config.Settings
-	Clock    workflow.Clock
-	Log      *slog.Logger
-	Out      io.Writer // where Serve says what to do next
+	Owner string
+	// Checkpoints is where the checkpoints of the transparency log are sent: a folder, or a
+	// channel of Slack (#audit-log); "" sends none.
+	Checkpoints string
+	Settings    config.Settings
+	Clock       workflow.Clock
+	Log         *slog.Logger
+	Out         io.Writer // where Serve says what to do next
 
 	seams seams
 }
@@ -246,6 +249,9 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	}
 	slack, err := l.slack(ctx, c)
 	if err != nil {
+		return err
+	}
+	if err := l.startBeat(logging, slack.api); err != nil {
 		return err
 	}
 	handlers, err := l.serveHandlers(c, functions, core.ServicesPorts{

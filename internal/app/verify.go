@@ -19,7 +19,6 @@ import (
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 
 	"github.com/symflows/symflows/events"
-	"github.com/symflows/symflows/internal/audit"
 	"github.com/symflows/symflows/internal/aws/logbucket"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/dynamo"
@@ -29,15 +28,17 @@ import (
 // auditCommand is the command audit, for those who check the record.
 func auditCommand(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 {
-		return errors.New("audit wants one of: verify, receipt")
+		return errors.New("audit wants one of: verify, receipt, prune")
 	}
 	switch verb, args := args[0], args[1:]; verb {
 	case "verify":
 		return verify(ctx, args, out)
 	case "receipt":
 		return checkReceipt(args, out)
+	case "prune":
+		return prune(ctx, args, out)
 	default:
-		return fmt.Errorf("audit has no %q: use verify or receipt", verb)
+		return fmt.Errorf("audit has no %q: use verify, receipt or prune", verb)
 	}
 }
 
@@ -89,9 +90,9 @@ func verify(ctx context.Context, args []string, out io.Writer) error {
 	progress := set.String("progress", "", "file that says how far an earlier verification has come, to go on from there; it is made, and kept up to date")
 	set.DurationVar(&v.Lag, "lag", 0, "how long a record may be on its way to the lines (default 15m for buckets, none for folders)")
 	set.DurationVar(&v.MaxSilence, "max-silence", 0, "fail if there is no checkpoint for so long, up to now; they are written each hour (default: say so only)")
-	set.Func("against", "file with a checkpoint that was kept elsewhere; give it once for each", func(name string) error {
-		text, err := os.ReadFile(name)
-		v.Against = append(v.Against, text)
+	set.Func("checkpoint", "checkpoint that was kept elsewhere: a file, copied from Slack as well, or a folder or s3://bucket/prefix of them; give it once for each", func(given string) error {
+		kept, err := keptCheckpoints(ctx, given)
+		v.Against = append(v.Against, kept...)
 		return err
 	})
 	where, err := argument(set, args, "the log: a folder, or s3://bucket/prefix")
@@ -102,7 +103,7 @@ func verify(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	if len(v.Public) == 0 {
-		public, err := fs.ReadFile(v.Log, audit.PublicKeyName)
+		public, err := fs.ReadFile(v.Log, transparency.PublicKeyName)
 		if err != nil {
 			return fmt.Errorf("-key is missing: give the log's public key, which its owner keeps where the log's writers can't change it")
 		}
@@ -128,6 +129,55 @@ func verify(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	return showReport(out, v, report)
+}
+
+// keptCheckpoints reads checkpoints that were kept elsewhere: one of a file, or all of a
+// folder or bucket.
+func keptCheckpoints(ctx context.Context, given string) (kept [][]byte, err error) {
+	var files fs.FS
+	if info, err := os.Stat(given); err == nil && !info.IsDir() {
+		text, err := os.ReadFile(given)
+		return [][]byte{copied(text)}, err
+	}
+	if files, err = openFolder(ctx, given); err != nil {
+		return nil, err
+	}
+	err = fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), ".") {
+			return err
+		}
+		text, err := fs.ReadFile(files, name)
+		kept = append(kept, copied(text))
+		return err
+	})
+	if err == nil && len(kept) == 0 {
+		err = fmt.Errorf("%s has no checkpoints", given)
+	}
+	return kept, err
+}
+
+// copied takes a checkpoint out of a message of Slack's that was copied.
+func copied(text []byte) []byte {
+	const fence = "```"
+	s := strings.ReplaceAll(string(text), "\r\n", "\n")
+	if _, after, fenced := strings.Cut(s, fence); fenced {
+		s, _, _ = strings.Cut(after, fence)
+	}
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	for i, l := range lines {
+		lines[i] = strings.TrimSpace(l)
+	}
+	return []byte(strings.Join(lines, "\n") + "\n")
+}
+
+// openBucket opens s3://bucket/prefix with this shell's credentials.
+func openBucket(ctx context.Context, url string) (logbucket.Bucket, error) {
+	name, prefix, _ := logbucket.Parse(url)
+	cfg, err := awsconfig.LoadDefaultConfig(ctx)
+	if err != nil {
+		return logbucket.Bucket{}, fmt.Errorf("find AWS credentials: %w", err)
+	}
+	return logbucket.Bucket{API: s3Of(cfg), Name: name, Prefix: prefix}, nil
 }
 
 // openEvidence opens the log and its lines.
@@ -275,6 +325,17 @@ func showReport(out io.Writer, v transparency.Verification, r transparency.Repor
 		}
 		if v.Stored != nil {
 			fmt.Fprintf(out, "%d events of the store compared\n", r.Stored)
+		}
+	}
+	if r.Pruned > 0 {
+		fmt.Fprintf(out, "pruned: the records before %d need not be kept, as the log has signed\n", r.Pruned)
+	}
+	for _, c := range r.KeyChanges {
+		fmt.Fprintf(out, "the key was changed on %s, when the log had %d records", c.At.Format(time.RFC3339), c.From)
+		if c.Vouched {
+			fmt.Fprintln(out, "; a key that signed before has signed for the new one")
+		} else {
+			fmt.Fprintln(out, ": no key that signed before has signed for the new one. Ask whoever runs this why, and compare with a checkpoint that you kept (-checkpoint)")
 		}
 	}
 	for _, s := range r.Silences {

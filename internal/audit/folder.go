@@ -30,7 +30,10 @@ type Folder struct {
 	mu sync.Mutex
 }
 
-var _ transparency.Files = (*Folder)(nil)
+var (
+	_ transparency.Files  = (*Folder)(nil)
+	_ transparency.Keeper = (*Folder)(nil)
+)
 
 func (f *Folder) path(name string) string { return filepath.Join(f.Dir, filepath.FromSlash(name)) }
 
@@ -50,6 +53,14 @@ func (f *Folder) Write(ctx context.Context, name string, data []byte) error {
 	}
 	return os.RemoveAll(f.path(name + ".p"))
 }
+
+// Keep implements [transparency.Keeper], for a folder that is not the log's.
+func (f *Folder) Keep(ctx context.Context, name string, text []byte) error {
+	return f.Write(ctx, name, text)
+}
+
+// Remove removes a file that is pruned.
+func (f *Folder) Remove(_ context.Context, name string) error { return removeIfThere(f.path(name)) }
 
 func (f *Folder) appear(name string, data []byte) error {
 	try := func() error {
@@ -101,9 +112,6 @@ func (f *Folder) SetCheckpoint(ctx context.Context, text []byte, tag string) (er
 	return f.appear(transparency.CheckpointName, text)
 }
 
-// PublicKeyName is the file of the log's folder that has the public keys, one a line.
-const PublicKeyName = "public-key"
-
 // Keys reads the keys of the log in a file that only this user may read, and makes it,
 // with a new key for the log of this origin, where there is none; made says that. The
 // public keys are written into the log's folder, from which what writers that were
@@ -140,8 +148,8 @@ func (f *Folder) Keys(ctx context.Context, file, origin string) (keys []transpar
 	if err := clearLeft(f.Dir); err != nil {
 		return nil, made, err
 	}
-	if there, err := f.Read(ctx, PublicKeyName); err == nil && bytes.Equal(there, []byte(public.String())) {
+	if there, err := f.Read(ctx, transparency.PublicKeyName); err == nil && bytes.Equal(there, []byte(public.String())) {
 		return keys, made, nil
 	}
-	return keys, made, f.appear(PublicKeyName, []byte(public.String()))
+	return keys, made, f.appear(transparency.PublicKeyName, []byte(public.String()))
 }

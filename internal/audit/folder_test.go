@@ -143,10 +143,10 @@ func TestFolder_Keys(t *testing.T) {
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
-	if got := paths(t, f.Dir); !slices.Equal(got, []string{PublicKeyName}) {
+	if got := paths(t, f.Dir); !slices.Equal(got, []string{transparency.PublicKeyName}) {
 		t.Errorf("got %q", got)
 	}
-	public, err := f.Read(t.Context(), PublicKeyName)
+	public, err := f.Read(t.Context(), transparency.PublicKeyName)
 	if err != nil || strings.TrimSpace(string(public)) != keys[0].Public() {
 		t.Errorf("%s, %v", public, err)
 	}

@@ -46,7 +46,13 @@ type AWS struct {
 	SlackFunction       string // SYM_SLACK_FUNCTION: ARN of the function that takes Slack's requests, for what it hands on to itself
 	AuditStream         string // SYM_AUDIT_STREAM: name of the Firehose stream
 	AdminStream         string // SYM_ADMIN_STREAM: name of the one for what administrators do
-	AuditQueue          string // SYM_AUDIT_QUEUE: URL of the queue of runs whose records could not be shipped
+	LogQueue            string // SYM_LOG_QUEUE: URL of the queue of runs and items whose records go to the transparency log
+	LogDeadLetters      string // SYM_LOG_DEAD_LETTERS: URL of the queue of those that can't be logged
+	LogBucket           string // SYM_LOG_BUCKET: name of the bucket of the transparency log
+	LogLock             string // SYM_LOG_LOCK: whether what is put there can't be deleted for a time: "locked", or nothing
+	LogKey              string // SYM_LOG_KEY: ARN of the secret that the log is signed by; only what writes the log has it
+	LogOrigin           string // SYM_LOG_ORIGIN: name of the log
+	LogCheckpoints      string // SYM_LOG_CHECKPOINTS: s3://bucket/prefix, or channel of Slack, that is sent its hourly checkpoints
 	GrantLooks          string // SYM_GRANT_LOOKS: URL of the queue of runs whose grant waits for its target
 	RemovalQueue        string // SYM_REMOVAL_QUEUE: URL of the queue of runs whose removal, or start, is a while away, or waits for its target
 	SweepQueue          string // SYM_SWEEP_QUEUE: URL of the queue of those that the sweep hands over early
@@ -87,6 +93,7 @@ const (
 
 	// Failures: see Failures.
 	FailureDriftLingering   = "DriftLingering"   // access that was to be gone, as the last comparison with targets found; by drift
+	FailureNotLogged        = "NotLogged"        // records that can't be logged, and wait to be looked at; by transparency
 	FailureHoldersHeld      = "HoldersHeld"      // people who hold access, of whom so many were deactivated at once that somebody has to confirm it; by standing
 	FailureErrorChannelLost = "ErrorChannelLost" // messages to error channels that can't be delivered; by notify
 )
@@ -98,6 +105,7 @@ var Metrics = []string{MetricRemovalsOverdue, MetricSlackUnreachable, MetricEmer
 // of them: what is wrong, and where to look.
 var Failures = map[string]string{
 	FailureDriftLingering:   "A target shows access that was to be gone, and that no request holds. It is being taken away; GET /drift, or the error channel, says whose and where",
+	FailureNotLogged:        "Audit records can't be written to the transparency log, and wait in the queue LogDeadLetters: the log of transparency says what is wrong with them. Repair the cause and redrive the queue",
 	FailureHoldersHeld:      "Many who hold access were deactivated in Slack at once, so that none of it is ended: the error channel has their ids. If it is right, invoke standing with {\"confirm\": true}",
 	FailureErrorChannelLost: "An error channel can't be told of a failure: it was renamed or archived, or the bot is not in it. The log of notify has the channel, and what it was to be told",
 }
@@ -172,7 +180,13 @@ func (s *Settings) variables() map[string]*string {
 		"SYM_SLACK_FUNCTION":        &s.AWS.SlackFunction,
 		"SYM_AUDIT_STREAM":          &s.AWS.AuditStream,
 		"SYM_ADMIN_STREAM":          &s.AWS.AdminStream,
-		"SYM_AUDIT_QUEUE":           &s.AWS.AuditQueue,
+		"SYM_LOG_QUEUE":             &s.AWS.LogQueue,
+		"SYM_LOG_DEAD_LETTERS":      &s.AWS.LogDeadLetters,
+		"SYM_LOG_BUCKET":            &s.AWS.LogBucket,
+		"SYM_LOG_LOCK":              &s.AWS.LogLock,
+		"SYM_LOG_KEY":               &s.AWS.LogKey,
+		"SYM_LOG_ORIGIN":            &s.AWS.LogOrigin,
+		"SYM_LOG_CHECKPOINTS":       &s.AWS.LogCheckpoints,
 		"SYM_GRANT_LOOKS":           &s.AWS.GrantLooks,
 		"SYM_REMOVAL_QUEUE":         &s.AWS.RemovalQueue,
 		"SYM_SWEEP_QUEUE":           &s.AWS.SweepQueue,

@@ -27,7 +27,7 @@ type LogHead struct {
 type LogEntry struct {
 	ID   string `json:"id"`
 	Rev  int64  `json:"rev"`
-	Text []byte `json:"text"`
+	Text string `json:"line"` // as text: that of many is compressed together
 }
 
 // LogPlace is where a state of a record is in the log.

@@ -18,7 +18,7 @@ func TestLog(t *testing.T) {
 	if err != nil || rev != 0 || head.Size != 0 || head.Pending != nil {
 		t.Fatalf("an empty log: %+v, %d, %v", head, rev, err)
 	}
-	head = store.LogHead{Size: 7, Root: []byte("root"), Pending: []store.LogEntry{{ID: "a", Rev: 2, Text: []byte("{}")}}}
+	head = store.LogHead{Size: 7, Root: []byte("root"), Pending: []store.LogEntry{{ID: "a", Rev: 2, Text: "{}"}}}
 	if rev, err = l.SetHead(t.Context(), head, 0); err != nil {
 		t.Fatal(err)
 	}

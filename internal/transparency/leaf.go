@@ -58,7 +58,12 @@ func leafOfAct(r events.AdminRecord) (leaf, []file, error) {
 // shortened makes a leaf, and has parts of its record lie elsewhere if it is too long.
 func shortened[Record any](id string, rev int64, r Record, partsOf func(r *Record, together bool) ([]part, error)) (l leaf, aside []file, err error) {
 	l = leaf{id: id, rev: rev}
-	if l.text, err = json.Marshal(r); err != nil || len(l.text) <= longest {
+	encode := func(r Record) error {
+		text, err := json.Marshal(r)
+		l.text = bytes.ToValidUTF8(text, []byte("\ufffd")) // which an output need not be, and the store keeps no other
+		return err
+	}
+	if err = encode(r); err != nil || len(l.text) <= longest {
 		return l, nil, err
 	}
 	whole := len(l.text)
@@ -71,7 +76,7 @@ func shortened[Record any](id string, rev int64, r Record, partsOf func(r *Recor
 		if aside, err = putAside(parts, whole-longest); err != nil {
 			return l, nil, err
 		}
-		if l.text, err = json.Marshal(short); err != nil || len(l.text) <= longest {
+		if err = encode(short); err != nil || len(l.text) <= longest {
 			return l, aside, err
 		}
 	}

@@ -29,49 +29,91 @@ type Prover struct {
 	Files interface {
 		Read(ctx context.Context, name string) ([]byte, error)
 	}
-	Public []string // the log's public keys
+	Public []string // the log's public keys; nil: those that lie beside its files
+}
+
+// newest is the state of the log that receipts of one answer are for. It reads each file
+// once.
+type newest struct {
+	reading
+	checkpoint Checkpoint
+	public     []string
+}
+
+// newest reads the newest checkpoint: nil if there is none yet.
+func (p Prover) newest(ctx context.Context) (*newest, error) {
+	known := map[string][]byte{}
+	read := func(ctx context.Context, name string) ([]byte, error) {
+		if data, ok := known[name]; ok {
+			return data, nil
+		}
+		data, err := p.Files.Read(ctx, name)
+		if err == nil {
+			known[name] = data
+		}
+		return data, err
+	}
+	n := &newest{reading: reading{ctx, read}, public: p.Public}
+	text, err := read(ctx, CheckpointName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if n.public == nil {
+		keys, err := read(ctx, PublicKeyName)
+		if err != nil {
+			return nil, err
+		}
+		n.public = strings.Fields(string(keys))
+	}
+	n.checkpoint, err = Open(text, n.public...)
+	return n, err
 }
 
 // Prove makes the receipt of a state of a record, for the newest checkpoint. The error
 // has flow.CodeNotLogged if it is not in the log yet.
 func (p Prover) Prove(ctx context.Context, id string, rev int64) (Receipt, error) {
+	n, err := p.newest(ctx)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return p.prove(ctx, n, id, rev)
+}
+
+func (p Prover) prove(ctx context.Context, n *newest, id string, rev int64) (Receipt, error) {
+	notYet := flow.Errorf(flow.CodeNotLogged, "record %s is not in the log yet: try again in a few minutes", id)
+	if n == nil {
+		return Receipt{}, notYet
+	}
 	place, ok, err := p.Log.Place(ctx, id, rev)
 	if err != nil {
 		return Receipt{}, err
 	}
-	notYet := flow.Errorf(flow.CodeNotLogged, "record %s is not in the log yet: try again in a few minutes", id)
-	if !ok {
+	if !ok || place.Index >= n.checkpoint.Tree.N {
 		return Receipt{}, notYet
 	}
-	text, err := p.Files.Read(ctx, CheckpointName)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Receipt{}, notYet
-	}
-	if err != nil {
-		return Receipt{}, err
-	}
-	c, err := Open(text, p.Public...)
-	if err != nil {
-		return Receipt{}, err
-	}
-	if place.Index >= c.Tree.N {
-		return Receipt{}, notYet
-	}
-	return prove(reading{ctx, p.Files.Read}, c, place.Index)
+	return prove(n.reading, n.checkpoint, place.Index)
 }
 
 // OfRun makes the receipts of a run's events. Those that are not in the log yet are left
 // out; the error has flow.CodeNotLogged if none is.
 func (p Prover) OfRun(ctx context.Context, r flow.Run) (events.RunReceipts, error) {
-	out := events.RunReceipts{RunID: r.ID, Keys: p.Public}
+	n, err := p.newest(ctx)
+	if err != nil {
+		return events.RunReceipts{}, err
+	}
+	out := events.RunReceipts{RunID: r.ID}
 	for _, e := range r.Events {
-		receipt, err := p.Prove(ctx, e.ID, e.Rev)
+		receipt, err := p.prove(ctx, n, e.ID, e.Rev)
 		if flow.CodeOf(err) == flow.CodeNotLogged {
 			continue
 		}
 		if err != nil {
 			return out, err
 		}
+		out.Keys = n.public
 		out.Receipts = append(out.Receipts, events.RunReceipt{
 			EventID: e.ID, EventType: string(e.Name), Revision: e.Rev, Index: receipt.Index, Record: string(receipt.Leaf), Proof: string(receipt.Proof),
 		})
@@ -89,6 +131,9 @@ func prove(r reading, c Checkpoint, index int64) (Receipt, error) {
 		return Receipt{}, unlike(c.Tree, err)
 	}
 	leaf, err := readEntry(r, c.Tree.N, index)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Receipt{}, flow.Errorf(flow.CodeNotLogged, "record %d is not kept any more: the log was pruned", index)
+	}
 	if err != nil {
 		return Receipt{}, unlike(c.Tree, err)
 	}

@@ -25,6 +25,7 @@ const (
 // Names of the log's files.
 const (
 	CheckpointName = "checkpoint"
+	PublicKeyName  = "public-key" // has the public keys, one a line
 	keptDir        = "checkpoints"
 	valuesDir      = "values"
 	keptLayout     = keptDir + "/2006/01/02/15"

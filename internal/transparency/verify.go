@@ -66,6 +66,8 @@ type Report struct {
 	OnTheirWay int64 // records that are too new to be missed among the lines
 	Kept       int   // checkpoints of hours
 	Stored     int64 // events of the store
+	Pruned     int64 // the records before this index need not be kept, by a note that the log signed
+	KeyChanges []KeyChange
 	Silences   []Silence
 	// Faults are the first of those that were found, by their records, and Found
 	// counts all.
@@ -123,16 +125,17 @@ const (
 // verification is one under way.
 type verification struct {
 	Verification
-	r      Report
-	read   reading
-	levels [][]tlog.Hash // of the tree, one for each level of tiles
-	good   int64         // so many records are as they were signed
-	broken bool          // tiles do not agree with each other
-	seen   []byte
-	newest map[string]int64 // the highest revision of each id in the log
-	acts   map[string]bool  // ids of administrative acts
-	times  map[int64]time.Time
-	save   Progress
+	r       Report
+	read    reading
+	levels  [][]tlog.Hash // of the tree, one for each level of tiles
+	good    int64         // so many records are as they were signed
+	broken  bool          // tiles do not agree with each other
+	missing bool          // bundles were pruned
+	seen    []byte
+	newest  map[string]int64 // the highest revision of each id in the log
+	acts    map[string]bool  // ids of administrative acts
+	times   map[int64]time.Time
+	save    Progress
 }
 
 // Run checks everything. The error is that something could not be read; what is wrong
@@ -181,7 +184,7 @@ func (x *verification) run(ctx context.Context) error {
 		return err // nothing else is to be trusted
 	}
 	x.r.Checkpoint = c
-	for _, step := range []func(context.Context) error{x.tree, x.kept, x.others, x.progress, x.records, x.lines, x.store} {
+	for _, step := range []func(context.Context) error{x.tree, x.notes, x.kept, x.others, x.progress, x.records, x.lines, x.store} {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -285,6 +288,33 @@ func (x *verification) opened(where string, err error) (ok bool, invalid error) 
 	}
 	x.fault(-1, where, "It was altered, or is of another log or another key. If the key was changed, give the old one too.", "%s.", flow.UserMessage(err))
 	return false, nil
+}
+
+// notes reads what the log has signed beside its checkpoints.
+func (x *verification) notes(context.Context) error {
+	pruned, err := PrunedTo(x.Log, x.Public...)
+	if ok, err := x.opened(prunedDir, err); err != nil {
+		return err
+	} else if ok {
+		x.r.Pruned = pruned
+	}
+	changes, err := fs.ReadDir(x.Log, keysDir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, d := range changes {
+		text, err := fs.ReadFile(x.Log, keysDir+"/"+d.Name())
+		if err != nil {
+			return err
+		}
+		c, err := openKeyChange(text, x.Public)
+		if ok, err := x.opened(keysDir+"/"+d.Name(), err); err != nil {
+			return err
+		} else if ok {
+			x.r.KeyChanges = append(x.r.KeyChanges, c)
+		}
+	}
+	return nil
 }
 
 // holds checks that the log still has what a checkpoint says.
@@ -409,6 +439,13 @@ func (x *verification) records(ctx context.Context) error {
 		data, err := x.read.tile(entriesOf(t))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
+		}
+		if n*width < x.r.Pruned && len(data) == 0 {
+			x.missing = true // which was signed
+			if n == x.save.Bundles && x.r.Found == 0 {
+				x.save.Bundles++
+			}
+			continue
 		}
 		entries, broken := unbundle(data)
 		for i, e := range entries[:min(len(entries), t.W)] {
@@ -546,7 +583,7 @@ func (x *verification) lines(ctx context.Context) error {
 		}
 	}
 	for i := int64(0); i < x.size(); {
-		if x.seen[i/8]&(1<<(i%8)) != 0 {
+		if x.seen[i/8]&(1<<(i%8)) != 0 || i < x.r.Pruned {
 			i++
 			continue
 		}
@@ -681,6 +718,7 @@ func (x *verification) store(ctx context.Context) error {
 		where := "run " + s.Run + ", event " + s.ID
 		switch rev, ok := x.newest[s.ID]; {
 		case ok && rev == s.Rev || x.fresh(s.Changed):
+		case !ok && x.missing: // it may be among what was pruned
 		case !ok:
 			x.fault(-1, where, meansUnlogged, "The event is in the store, and not in the log.")
 		case rev < s.Rev:

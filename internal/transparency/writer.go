@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -56,6 +57,15 @@ type Writer struct {
 	Next Lines
 	// and those of what administrators did.
 	NextAdmin Lines
+	// Elsewhere are places that are sent the checkpoint of each hour.
+	Elsewhere []Keeper
+}
+
+// Keeper keeps checkpoints where whoever can write the log can't: then even they can't
+// rewrite it unseen.
+type Keeper interface {
+	// Keep keeps the checkpoint of an hour. The name is that of its file in the log.
+	Keep(ctx context.Context, name string, text []byte) error
 }
 
 // A batch is written to the log at once: so many records, whose bytes fit into the
@@ -174,9 +184,9 @@ func (w *Writer) place(ctx context.Context, batch []leaf) error {
 			if !again {
 				n = len(next.Pending)
 				added[key] = n
-				next.Pending = append(next.Pending, store.LogEntry{ID: l.id, Rev: l.rev, Text: l.text})
+				next.Pending = append(next.Pending, store.LogEntry{ID: l.id, Rev: l.rev, Text: string(l.text)})
 			}
-			batch[i].text, batch[i].index = next.Pending[n].Text, head.Size+int64(n)
+			batch[i].text, batch[i].index = []byte(next.Pending[n].Text), head.Size+int64(n)
 		}
 		for i, p := range places {
 			if p == nil {
@@ -221,7 +231,7 @@ func (w *Writer) finish(ctx context.Context, head store.LogHead, rev int64) erro
 	}
 	var entries [][]byte
 	for _, p := range head.Pending {
-		entries = append(entries, p.Text)
+		entries = append(entries, []byte(p.Text))
 	}
 	files, err := e.grow(entries)
 	if err != nil {
@@ -239,7 +249,7 @@ func (w *Writer) finish(ctx context.Context, head store.LogHead, rev int64) erro
 	keeping.SetLimit(atOnce)
 	for i, p := range head.Pending {
 		keeping.Go(func() error {
-			h := tlog.RecordHash(p.Text)
+			h := tlog.RecordHash([]byte(p.Text))
 			return w.Log.SetPlace(ctx, p.ID, p.Rev, store.LogPlace{Index: head.Size + int64(i), Hash: h[:]})
 		})
 	}
@@ -276,6 +286,11 @@ func (w *Writer) checkpoint(ctx context.Context, tree tlog.Tree) (Checkpoint, er
 				return c, err
 			}
 			// One by a key that is lost is replaced: the tree is what the store says.
+			if err != nil || !slices.Contains(c.Keys, w.Keys[0].Public()) {
+				if err := w.noteKeys(ctx, tree, text); err != nil {
+					return c, err
+				}
+			}
 			if err == nil && c.Tree.N > tree.N {
 				return c, nil
 			}
@@ -340,7 +355,17 @@ func (w *Writer) Beat(ctx context.Context) error {
 		if c.Tree.N > tree.N {
 			continue // somebody else is ahead
 		}
-		return w.Files.Write(ctx, c.At.Format(keptLayout), c.Text)
+		name := c.At.Format(keptLayout)
+		if err := w.Files.Write(ctx, name, c.Text); err != nil {
+			return err
+		}
+		for _, e := range w.Elsewhere {
+			if failed := e.Keep(ctx, name, c.Text); failed != nil {
+				// That of the next hour makes up for it: it has all that this one has.
+				err = errors.Join(err, fmt.Errorf("the checkpoint of %s was not kept elsewhere: %w", c.At.Format(time.RFC3339), failed))
+			}
+		}
+		return err
 	}
 	return flow.Errorf(flow.CodeUnavailable, "other writers of the transparency log were faster %d times", maxTries)
 }

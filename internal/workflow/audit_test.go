@@ -150,9 +150,9 @@ func (q *auditQueue) Put(_ context.Context, runs []workflow.Unshipped) error {
 	return q.err
 }
 
-// TestAudit_Queue: what the log does not take is queued by run, and shipped from
-// there later, just as it would have been.
-func TestAudit_Queue(t *testing.T) {
+// TestAudit_HandOn: what was recorded is queued by run, and shipped from there later, just
+// as it would have been; what recorded nothing is not.
+func TestAudit_HandOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b := w.ask(asker, "a"), w.ask(asker, "b")
@@ -161,22 +161,25 @@ func TestAudit_Queue(t *testing.T) {
 
 	log, queue := &auditLog{}, &auditQueue{}
 	audit := workflow.Audit{Runs: w.runs, Log: log}
-	must(t, audit.HandleOrQueue(t.Context(), w.feed, queue))
-	if len(queue.runs) != 0 || !maps.Equal(log.ids(), direct.ids()) {
-		t.Errorf("queued %v, shipped %v, want %v", queue.runs, log.ids(), direct.ids())
+	must(t, audit.HandOn(t.Context(), []store.Change{{Key: store.KindRun.Key(a), Rev: 1 << 40}, {Key: store.KindRun.Key(flow.RunIDFrom("acme", "none")), Rev: 1}}, queue))
+	if len(queue.runs) != 0 {
+		t.Errorf("queued %v, which recorded nothing", queue.runs)
 	}
-	log.batches, log.err = nil, errors.New("the stream is throttled")
-	must(t, audit.HandleOrQueue(t.Context(), w.feed, queue))
-	if len(queue.runs) != 2 || queue.runs[0].Run != a || queue.runs[1].Run != b {
-		t.Fatalf("queued %v, want %s and %s", queue.runs, a, b)
+	must(t, audit.HandOn(t.Context(), w.feed, queue))
+	if len(log.batches) != 0 || len(queue.runs) != 2 || queue.runs[0].Run != a || queue.runs[1].Run != b {
+		t.Fatalf("shipped %v, queued %v, want %s and %s", log.ids(), queue.runs, a, b)
 	}
-	log.err = nil
 	must(t, audit.Ship(t.Context(), queue.runs))
 	if !maps.Equal(log.ids(), direct.ids()) {
 		t.Errorf("shipped %v, want %v", log.ids(), direct.ids())
 	}
-	log.err, queue.err = errors.New("the stream is throttled"), errors.New("so is the queue")
-	if err := audit.HandleOrQueue(t.Context(), w.feed, queue); !errors.Is(err, queue.err) || !errors.Is(err, log.err) {
+	queue.err = errors.New("the queue is throttled")
+	if err := audit.HandOn(t.Context(), w.feed, queue); !errors.Is(err, queue.err) {
 		t.Errorf("lost with %v", err)
+	}
+	queue.err, queue.runs = nil, nil
+	w.process.kill() // whether anything was recorded can't be read
+	if must(t, audit.HandOn(t.Context(), w.feed, queue)); len(queue.runs) != 2 {
+		t.Errorf("queued %v", queue.runs)
 	}
 }

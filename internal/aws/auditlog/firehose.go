@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/transparency"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -28,6 +30,8 @@ type Firehose[Record any] struct {
 var (
 	_ workflow.AuditLog = Firehose[events.AuditRecord]{}
 	_ workflow.AdminLog = Firehose[events.AdminRecord]{}
+
+	_ transparency.Lines = Firehose[events.AuditRecord]{}
 )
 
 // Limits of PutRecordBatch, which can't be raised
@@ -53,7 +57,20 @@ const (
 // flow.CodeUnavailable and says how many were never taken; or it has
 // flow.CodeTooLarge and says which record is too large, and then none was sent.
 func (l Firehose[Record]) Write(ctx context.Context, records []Record) error {
-	calls, err := batches(records)
+	var lines [][]byte
+	for _, r := range records {
+		line, err := json.Marshal(r)
+		if err != nil {
+			return fmt.Errorf("encode a record: %w", err)
+		}
+		lines = append(lines, line)
+	}
+	return l.WriteLines(ctx, lines)
+}
+
+// WriteLines implements [transparency.Lines]. It sends lines as Write does records.
+func (l Firehose[Record]) WriteLines(ctx context.Context, lines [][]byte) error {
+	calls, err := batches(lines)
 	if err != nil {
 		return err
 	}
@@ -65,15 +82,11 @@ func (l Firehose[Record]) Write(ctx context.Context, records []Record) error {
 	return nil
 }
 
-// batches encodes the records and divides them into calls.
-func batches[Record any](records []Record) (calls [][]types.Record, err error) {
+// batches divides the lines into calls.
+func batches(lines [][]byte) (calls [][]types.Record, err error) {
 	size := 0
-	for _, r := range records {
-		line, err := json.Marshal(r)
-		if err != nil {
-			return nil, fmt.Errorf("encode a record: %w", err)
-		}
-		line = append(line, '\n')
+	for _, line := range lines {
+		line = append(slices.Clip(line), '\n')
 		if len(line) > maxRecordBytes {
 			return nil, flow.Errorf(flow.CodeTooLarge, "a record has %d bytes, and Firehose takes %d: %s…", len(line), maxRecordBytes, line[:begins])
 		}

@@ -28,9 +28,19 @@ type Bucket struct {
 	API    *s3.Client // required
 	Name   string     // required
 	Prefix string     // "" or with "/" at its end
+	// Locked says that what is put there can't be deleted for a time (Object Lock). Partial
+	// files, whose content is in later ones, are then locked for a day only.
+	Locked bool
+	Now    func() time.Time // required if it is locked
+	// Kept is told of partial files that could not be removed: they take room, and no more.
+	// It may be nil.
+	Kept func(ctx context.Context, name string, why error)
 }
 
-var _ transparency.Files = Bucket{}
+var (
+	_ transparency.Files  = Bucket{}
+	_ transparency.Keeper = Bucket{}
+)
 
 // Parse reads s3://bucket/prefix.
 func Parse(url string) (name, prefix string, ok bool) {
@@ -96,13 +106,118 @@ func contentType(name string) string {
 	return "text/plain; charset=utf-8"
 }
 
-// Write implements [transparency.Files]. What is there already stays.
+// partial is in the names of tiles and bundles that are not full.
+const partial = ".p/"
+
+// lockedFor is how long partial files can't be deleted: verifiers that read the log as it
+// was a moment ago find them.
+const lockedFor = 24 * time.Hour
+
+// Write implements [transparency.Files]. What is there already stays, but that a full tile
+// takes the place of its partial ones.
 func (b Bucket) Write(ctx context.Context, name string, data []byte) error {
-	err := b.put(ctx, name, data, func(in *s3.PutObjectInput) { in.IfNoneMatch = aws.String("*") })
-	if err != nil && codeOf(err) != "PreconditionFailed" {
+	err := b.put(ctx, name, data, func(in *s3.PutObjectInput) {
+		in.IfNoneMatch = aws.String("*")
+		if b.Locked && strings.Contains(name, partial) {
+			in.ObjectLockMode, in.ObjectLockRetainUntilDate = types.ObjectLockModeGovernance, aws.Time(b.Now().Add(lockedFor))
+		}
+	})
+	switch codeOf(err) {
+	case "PreconditionFailed", "ConditionalRequestConflict": // 412; 409: it is being written by somebody else
+		err = b.there(ctx, name, err)
+	}
+	if err != nil {
 		return b.fault("written", name, err)
 	}
+	if strings.HasPrefix(name, "tile/") && !strings.Contains(name, partial) {
+		b.clear(ctx, name+partial)
+	}
 	return nil
+}
+
+// Keep implements [transparency.Keeper], for a bucket that is not the log's.
+func (b Bucket) Keep(ctx context.Context, name string, text []byte) error {
+	return b.Write(ctx, name, text)
+}
+
+// Remove removes a file that is pruned. Its version stays as long as the bucket has it.
+func (b Bucket) Remove(ctx context.Context, name string) error {
+	if _, err := b.API.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.Name, Key: aws.String(b.Prefix + name)}); err != nil {
+		return b.fault("removed", name, err)
+	}
+	return nil
+}
+
+// there tells whether somebody else has written a file meanwhile; why says that one tried.
+func (b Bucket) there(ctx context.Context, name string, why error) error {
+	if codeOf(why) == "PreconditionFailed" {
+		return nil
+	}
+	if _, _, err := b.get(ctx, name); err != nil {
+		return why
+	}
+	return nil
+}
+
+// clear removes the files below a folder, as far as that can be done.
+func (b Bucket) clear(ctx context.Context, folder string) {
+	kept := func(name string, why error) {
+		if b.Kept != nil {
+			b.Kept(ctx, name, why)
+		}
+	}
+	pages := s3.NewListObjectsV2Paginator(b.API, &s3.ListObjectsV2Input{Bucket: &b.Name, Prefix: aws.String(b.Prefix + folder)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			kept(folder, err)
+			return
+		}
+		for _, o := range page.Contents {
+			if _, err := b.API.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.Name, Key: o.Key}); err != nil {
+				kept(aws.ToString(o.Key), err)
+				return
+			}
+		}
+	}
+}
+
+// Replace keeps a file that may change, such as the public keys. It writes nothing if
+// that is how it is.
+func (b Bucket) Replace(ctx context.Context, name string, data []byte) error {
+	for try := 1; ; try++ {
+		there, tag, err := b.get(ctx, name)
+		if err == nil && bytes.Equal(there, data) {
+			return nil
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err = b.put(ctx, name, data, condition(tag)); err == nil {
+			return nil
+		}
+		if raced := lost(err); !raced || try == 2 {
+			return b.fault("written", name, err)
+		}
+	}
+}
+
+// lost tells whether somebody else has written at the same time: 412, 409; 404 of what was
+// deleted meanwhile.
+func lost(err error) bool {
+	return slices.Contains([]string{"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}, codeOf(err))
+}
+
+// condition has a file be written only if it is the one of a tag, or if there is none.
+func condition(tag string) func(*s3.PutObjectInput) {
+	return func(in *s3.PutObjectInput) {
+		in.CacheControl = aws.String("no-cache")
+		if tag == "" {
+			in.IfNoneMatch = aws.String("*")
+		} else {
+			in.IfMatch = &tag
+		}
+	}
 }
 
 // Checkpoint implements [transparency.Files].
@@ -116,16 +231,8 @@ func (b Bucket) Checkpoint(ctx context.Context) (text []byte, tag string, err er
 
 // SetCheckpoint implements [transparency.Files].
 func (b Bucket) SetCheckpoint(ctx context.Context, text []byte, tag string) error {
-	err := b.put(ctx, transparency.CheckpointName, text, func(in *s3.PutObjectInput) {
-		in.CacheControl = aws.String("no-cache")
-		if tag == "" {
-			in.IfNoneMatch = aws.String("*")
-		} else {
-			in.IfMatch = &tag
-		}
-	})
-	switch codeOf(err) {
-	case "PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey": // 412, 409; 404 of one that was deleted
+	err := b.put(ctx, transparency.CheckpointName, text, condition(tag))
+	if lost(err) {
 		return transparency.ErrChanged
 	}
 	if err != nil {
