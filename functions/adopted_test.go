@@ -14,7 +14,7 @@ func TestAdopted(t *testing.T) {
 	run := a.request("alice", "prod-access", "#access-prod", briefFields)
 	a.must(a.slack.As("bob").Click("", "Approve"))
 	a.grants(g, run)
-	a.stop("relay", "notify", auditQueue, grantLooks, removalQueue, sweepQueue)
+	a.stop("relay", "notify", logQueue, grantLooks, removalQueue, sweepQueue)
 	a.mu.Lock()
 	clear(a.schedules)
 	clear(a.executions)
