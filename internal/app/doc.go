@@ -9,7 +9,8 @@
 //	                 force while access that needs it is live
 //	clock.go         business time, which a simulation can move ahead
 //	disk.go          what happens when the disk is full
-//	auditlog.go      the transparency log over the audit records; verify.go:
+//	auditlog.go      the transparency log over the audit records; prune.go
+//	                 removes what need not be kept of it, verify.go:
 //	                 checks one
 //	destinations.go  sends the log's records to log destinations, and lists those
 //	slack.go         the way to a workspace; simulation.go: the simulated one,

@@ -26,7 +26,8 @@
 // limits.go with the only ways to make a text. directory.go asks Slack who
 // people are, and services.go does in Slack what handlers ask for while they
 // run. end.go says what the end of access brings, review.go has emergencies reviewed, extend.go asks for more time before
-// it, and remind.go reminds people to act. confirm.go is the
+// it, and remind.go reminds people to act. checkpoints.go posts those of the
+// transparency log. confirm.go is the
 // button of a notice, by which admins confirm an account. links.go is where links to
 // runs lead, and what is shown of them where they are posted.
 // payload.go reads what Slack sends, waiting.go waits where it

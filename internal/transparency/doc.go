@@ -11,6 +11,9 @@
 //	tile/entries/<N>[.p/<W>] the records, 256 to a file
 //	checkpoints/2026/03/02/09  the checkpoint of each hour, kept
 //	values/<sha256>          what records were too long to hold
+//	keys/<time>              a signed note: these keys sign from here on
+//	pruned/<index>           a signed note: the records before this one need not be kept
+//	public-key               the public keys, for convenience
 //
 // A leaf is one state of a record: the bytes of its JSON line without the last
 // member, "log", which says where in the log the line is. The states of a record
