@@ -86,6 +86,7 @@ func TestEmergency(t *testing.T) {
 		old.Events[i].At = old.Events[i].At.Add(-flow.ReviewPatience)
 	}
 	old.Due = old.Due.Add(-flow.ReviewPatience)
+	a.stop("relay") // which would remind of it before the sweep does, since the run changes
 	_, err = runs.Put(t.Context(), old)
 	a.must(err)
 	got := a.sweep()
