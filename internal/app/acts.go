@@ -23,6 +23,7 @@ var actLines = map[flow.ActName]string{
 	flow.ActPublish:        "{who} published {what}",
 	flow.ActWithdraw:       "{who} withdrew {what}",
 	flow.ActConfigure:      "{who} changed the settings",
+	flow.ActErase:          "{who} had a person replaced by a pseudonym: {what}",
 	flow.ActRedrive:        "{who} handed what had failed to functions again",
 	flow.ActRecover:        "{who} recovered {what}",
 	flow.ActRefuse:         "{who} may not decide {what}, and was refused",

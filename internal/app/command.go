@@ -47,8 +47,12 @@ func Main(ctx context.Context, args []string, getenv func(string) string, out, l
 		err = identity(ctx, args, settings, out)
 	case "runs":
 		err = showRuns(ctx, args, settings, getenv, out)
+	case "report":
+		err = reportCommand(ctx, args, settings, out)
 	case "user":
 		err = user(ctx, args, settings, out)
+	case "erase":
+		err = erase(ctx, args, settings, out)
 	case "audit":
 		err = auditCommand(ctx, args, out)
 	case "destinations":
@@ -60,7 +64,7 @@ func Main(ctx context.Context, args []string, getenv func(string) string, out, l
 	case "slack-manifest":
 		err = manifest(args, out)
 	default:
-		return fmt.Errorf("there is no command %q: use none (to serve), check, doctor, targets, try, token, identity, user, runs, standing, drift, audit, destinations, redrive, recover or slack-manifest", name)
+		return fmt.Errorf("there is no command %q: use none (to serve), check, doctor, targets, try, token, identity, user, runs, report, erase, standing, drift, audit, destinations, redrive, recover or slack-manifest", name)
 	}
 	if errors.Is(err, flag.ErrHelp) {
 		return nil // the flag package has printed it
@@ -107,6 +111,8 @@ const usage = `Usage of local:
   local identity list|set|delete     say who somebody is in another system; -help after each
   local user list|confirm            confirm that an address belongs to another Slack account now
   local runs                         list runs by person, approver, flow, target, status, time; -help
+  local report -month 2026-11        print the report of a month, as a page (-html) or JSON (-json)
+  local erase EMAIL                  replace a person by a pseudonym in what is closed; -help
   local standing confirm             end access that was held back because many are gone at once
   local drift [-now]                 show where targets differ from what was granted
   local audit verify LOG             check that the record is as it was signed; audit receipt FILE: offline, that of one run;

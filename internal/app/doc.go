@@ -28,6 +28,8 @@
 //	                 real workspace lacks
 //	standing.go      confirms ends of access that were held back
 //	runs.go          lists runs, here or of a deployment
+//	report.go        prints the report of a month, and keeps that of each
+//	erase.go         has people taken out of what is closed
 //	acts.go          tells what administrators did, for the page
 //	drift.go         shows where targets differ from what was granted
 //	redrive.go       repeats what functions in AWS gave up on; recover.go: puts

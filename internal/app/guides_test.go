@@ -21,11 +21,11 @@ var (
 // guideCommands are what commands of the guides begin with, and why no test runs them
 // as they stand. Those of run are run.
 var (
-	run      = []string{"try ", "check", "drift", "identity list", "user list", "slack-manifest", "destinations"}
+	run      = []string{"try ", "check", "drift", "identity list", "user list", "slack-manifest", "report ", "erase -pending", "destinations"}
 	ownTests = map[string]string{
 		"token create": "TestTokenCommand and the scripts", "identity set": "people_test.go", "targets ": "targets_test.go, with each system's fake",
 		"standing confirm": "the script standing", "doctor": "doctor_test.go", "-owner ": "the script token-owner", "-flows my-flows": "the tests of the examples",
-		"destinations replay": "destinations_test.go", "redrive": "recover_test.go", "recover ": "the script recover, and recover_test.go", "runs": "the script runs", "audit ": "the script audit-log, and verify_test.go",
+		"destinations replay": "destinations_test.go", "redrive": "recover_test.go", "recover ": "the script recover, and recover_test.go", "runs": "the script runs", "erase alice": "the script erase", "audit ": "the script audit-log, and verify_test.go",
 	}
 	outside = map[string]string{
 		"make ": "targets of the Makefile, which CI runs", "curl ": "internal/api/docs_test.go, and TestReadme", "export ": "of the shell", "read ": "of the shell", "npx cdk ": "needs an account of AWS",
@@ -131,7 +131,7 @@ func runAsWritten(t *testing.T, line, repository, data string) (string, error) {
 		if args = append(args, flows...); !slices.Contains(args, "-static") {
 			args = append(args, "-data", data)
 		}
-	case "drift", "identity", "user", "destinations":
+	case "drift", "identity", "user", "report", "erase", "destinations":
 		args = append(args, "-data", data)
 	}
 	var out bytes.Buffer

@@ -29,7 +29,7 @@ func BenchmarkHandlers(b *testing.B) {
 		for range b.N {
 			took = append(took, ask(b, c, call))
 		}
-		report(b, took)
+		reportTimes(b, took)
 	})
 	b.Run("cold", func(b *testing.B) {
 		var took []time.Duration
@@ -38,7 +38,7 @@ func BenchmarkHandlers(b *testing.B) {
 			took = append(took, ask(b, c, call))
 			end()
 		}
-		report(b, took)
+		reportTimes(b, took)
 	})
 }
 
@@ -100,7 +100,7 @@ func ask(b *testing.B, c *sdk.Client, call workflow.HandlerCall) time.Duration {
 	return took
 }
 
-func report(b *testing.B, took []time.Duration) {
+func reportTimes(b *testing.B, took []time.Duration) {
 	slices.Sort(took)
 	ms := func(q float64) float64 {
 		return float64(took[int(float64(len(took)-1)*q)].Microseconds()) / 1000

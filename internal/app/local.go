@@ -26,6 +26,7 @@ import (
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/loopback"
+	"github.com/symflows/symflows/internal/report"
 	"github.com/symflows/symflows/internal/runner/local"
 	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/slackapp"
@@ -399,6 +400,9 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		_, err := compare.Look(ctx)
 		return err
 	})
+	engine.Every("erasures", time.Minute, c.Erasures.Work)
+	reports := c.Reports(report.Here(o.Data), reportFolder(o.Data))
+	engine.Every("the report of a month", time.Hour, reports.Monthly)
 	if !o.seams.noSweep {
 		local.Sweeper{Engine: engine, Sweep: sweep}.Start()
 	}

@@ -14,7 +14,7 @@ func (f *Flow) About() string {
 		if len(f.Strategy.Targets) == 1 {
 			what = Clip(f.Strategy.Targets[0].Title(), 30)
 		}
-		if d := f.longest(); d > 0 {
+		if d := f.Longest(); d > 0 {
 			what += ", at most " + Words(d)
 		}
 	}
@@ -27,8 +27,8 @@ func (f *Flow) About() string {
 	return what
 }
 
-// longest is the longest duration that can be asked for; zero if nothing bounds it.
-func (f *Flow) longest() time.Duration {
+// Longest is the longest duration that can be asked for; zero if nothing bounds it.
+func (f *Flow) Longest() time.Duration {
 	limit := time.Duration(f.Params.MaxDuration)
 	for _, p := range f.Fields() {
 		if p.Name != FieldNameDuration || len(p.AllowedValues) == 0 {

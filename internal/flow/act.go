@@ -24,13 +24,14 @@ const (
 	ActRedrive        ActName = "redrive"         // what functions gave up on was handed to them again
 	ActReplay         ActName = "replay"          // a log destination is sent again what it had
 	ActRecover        ActName = "recover"         // grants that the table lacks were made anew from the audit log
+	ActErase          ActName = "erase"           // a person was replaced by a pseudonym in what is closed
 	ActRefuse         ActName = "refuse"          // somebody clicked what they may not decide
 )
 
 // ActNames lists all acts.
 var ActNames = []ActName{
 	ActTokenCreate, ActTokenSetOwner, ActTokenRevoke, ActIdentitySet, ActIdentityDelete, ActAccountConfirm, ActMoveConfirm, ActEndConfirm,
-	ActPublish, ActWithdraw, ActConfigure, ActRedrive, ActReplay, ActRecover, ActRefuse,
+	ActPublish, ActWithdraw, ActConfigure, ActRedrive, ActReplay, ActRecover, ActErase, ActRefuse,
 }
 
 // PrincipalKind says what somebody is known by.

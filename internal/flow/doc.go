@@ -16,6 +16,7 @@
 //   - What is asked for, and what is given of it: changes.go.
 //   - More time for access that is there: extend.go. Of what people are reminded, and
 //     when: remind.go.
+//   - How a request came out, and how long that took: outcome.go.
 //   - Access without approval, in an emergency: breakglass.go. Access that starts
 //     later: later.go.
 //   - What is done to a deployment, and not to a run: [Act] in act.go. Where audit records

@@ -54,6 +54,7 @@ func acts() []flow.Act {
 		redriven,
 		sample(flow.Operator, flow.ActReplay, flow.Subject{Kind: "log_destination", Name: "lake"}, map[string]any{"from": 0, "former_next": 1204}),
 		sample(aws, flow.ActRecover, flow.Subject{Kind: "run", ID: run, Name: "prod-access"}, map[string]any{"expires_at": "2026-03-02T10:00:00Z"}),
+		sample(flow.Operator, flow.ActErase, flow.Subject{Kind: "person", Name: "erased-k3vq7a2xbn4m"}, map[string]any{"changed": 12}),
 		refused,
 	}
 }

@@ -195,11 +195,11 @@ func endButton(a store.LiveAccess, i int) slack.BlockElement {
 
 // Series of the chart, in the order in which they are drawn.
 var drawn = []struct {
-	out  store.Outcome
+	out  flow.RequestOutcome
 	name string
 }{
-	{store.OutcomeApproved, "Approved"}, {store.OutcomeDenied, "Denied"}, {store.OutcomeExpired, "Expired"},
-	{store.OutcomeCancelled, "Withdrawn"}, {store.OutcomeOpen, "Open"},
+	{flow.OutcomeApproved, "Approved"}, {flow.OutcomeDenied, "Denied"}, {flow.OutcomeExpired, "Expired"},
+	{flow.OutcomeCancelled, "Withdrawn"}, {flow.OutcomeOpen, "Open"},
 }
 
 // figures appends what became of the requests of the last days.

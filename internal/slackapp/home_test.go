@@ -186,7 +186,7 @@ func (w *world) grants(n int) {
 	}
 	for day := range 14 {
 		for i := range day + 3 {
-			out := store.Outcomes[1+i%4]
+			out := flow.Outcomes[1+i%4]
 			if err := h.Stats.Count(w.t.Context(), "main", flow.RunIDFrom("sym", "day", fmt.Sprint(day, i)), start.AddDate(0, 0, -day), out, time.Duration(i)*time.Minute); err != nil {
 				w.t.Fatal(err)
 			}
@@ -212,7 +212,7 @@ func TestHomeIsNeverTooLarge(t *testing.T) {
 		d.admin.access = append(d.admin.access, store.LiveAccess{Run: r.ID, Who: r.Requester, What: long, Title: long, End: start.Add(time.Duration(i)), Endable: true})
 	}
 	for i := range 14 {
-		d.admin.days = append(d.admin.days, store.Day{Date: start.AddDate(0, 0, i), Of: map[store.Outcome]int{store.OutcomeDenied: 1 << 40}, Took: []time.Duration{1 << 50}})
+		d.admin.days = append(d.admin.days, store.Day{Date: start.AddDate(0, 0, i), Of: map[flow.RequestOutcome]int{flow.OutcomeDenied: 1 << 40}, Took: []time.Duration{1 << 50}})
 	}
 	for _, plainly := range []bool{false, true} {
 		b, err := json.Marshal(map[string]any{"blocks": d.view(plainly)})

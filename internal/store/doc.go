@@ -12,7 +12,7 @@
 // (accounts.go: whose an address is; identities.go: who people are elsewhere,
 // found.go: whom directories gave for them),
 // [Tokens], [Acts] (what administrators did), [Refusals] (who clicked what they may not decide), [Calls] (tokens of handlers' calls), [Values] (what handlers remember),
-// [Homes] (people's Home tabs, with
+// [Erasures] (whose names are taken out of what is closed), [Homes] (people's Home tabs, with
 // what follows from runs for them, by derived.go: [Live] access, [Waits] and, by the
 // day, [Stats]), [Deliveries] (which events of Slack's were taken), [Notices] (what administrators are told), [Rounds] (how far the look at who
 // holds access has come), [Limits] (the pace of systems),

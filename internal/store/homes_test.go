@@ -107,7 +107,7 @@ func TestWaitsFollowWhomARunWaitsFor(t *testing.T) {
 func TestStatsCountEachRequestOnce(t *testing.T) {
 	t.Parallel()
 	ctx, stats := t.Context(), store.Stats{Store: memory()}
-	count := func(run string, made time.Time, out store.Outcome, took time.Duration) {
+	count := func(run string, made time.Time, out flow.RequestOutcome, took time.Duration) {
 		t.Helper()
 		if err := stats.Count(ctx, "Main", run, made, out, took); err != nil {
 			t.Error(err)
@@ -116,22 +116,22 @@ func TestStatsCountEachRequestOnce(t *testing.T) {
 	ids := []string{"0d6e0000-0000-4000-8000-000000000001", "1d6e0000-0000-4000-8000-000000000001", "fd6e0000-0000-4000-8000-000000000001"}
 	for range 2 { // the feed gives changes twice
 		for _, id := range ids {
-			count(id, start, store.OutcomeOpen, 0)
+			count(id, start, flow.OutcomeOpen, 0)
 		}
-		count(ids[0], start, store.OutcomeApproved, 90*time.Second)
-		count(ids[1], start, store.OutcomeDenied, 30*time.Second)
-		count("2d6e0000-0000-4000-8000-000000000001", start.AddDate(0, 0, -1), store.OutcomeExpired, 0)
+		count(ids[0], start, flow.OutcomeApproved, 90*time.Second)
+		count(ids[1], start, flow.OutcomeDenied, 30*time.Second)
+		count("2d6e0000-0000-4000-8000-000000000001", start.AddDate(0, 0, -1), flow.OutcomeExpired, 0)
 	}
-	count(ids[2], start, store.OutcomeOpen, 0)
+	count(ids[2], start, flow.OutcomeOpen, 0)
 	days, err := stats.Days(ctx, "main", start.Add(time.Hour), 14)
 	if err != nil || len(days) != 14 {
 		t.Fatalf("%d days, %v", len(days), err)
 	}
 	today, before := days[13], days[12]
-	if today.Of[store.OutcomeApproved] != 1 || today.Of[store.OutcomeDenied] != 1 || today.Of[store.OutcomeOpen] != 1 || today.Median() != 30*time.Second || len(today.Took) != 2 {
+	if today.Of[flow.OutcomeApproved] != 1 || today.Of[flow.OutcomeDenied] != 1 || today.Of[flow.OutcomeOpen] != 1 || today.Median() != 30*time.Second || len(today.Took) != 2 {
 		t.Errorf("%+v", today)
 	}
-	if before.Of[store.OutcomeExpired] != 1 || before.Median() != 0 || !today.Date.Equal(start.Truncate(24*time.Hour)) {
+	if before.Of[flow.OutcomeExpired] != 1 || before.Median() != 0 || !today.Date.Equal(start.Truncate(24*time.Hour)) {
 		t.Errorf("%+v", before)
 	}
 	if others, err := stats.Days(ctx, "other", start, 1); err != nil || len(others[0].Of) != 0 {
@@ -183,18 +183,18 @@ func TestStats_CountedAgain(t *testing.T) {
 	stats := store.Stats{Store: writes}
 	for _, step := range []struct {
 		run  string
-		out  store.Outcome
+		out  flow.RequestOutcome
 		took time.Duration
 		want int // writes so far
 	}{
-		{"a1", store.OutcomeOpen, 0, 1},
-		{"a1", store.OutcomeOpen, 0, 1},
-		{"a1", store.OutcomeApproved, time.Minute, 2},
-		{"a1", store.OutcomeApproved, time.Minute, 2},
-		{"a1", store.OutcomeApproved, 6 * time.Second, 3}, // 6 begins 60
-		{"a12", store.OutcomeApproved, 6 * time.Second, 4},
-		{"a", store.OutcomeApproved, 6 * time.Second, 5},
-		{"a1", store.OutcomeApproved, 6 * time.Second, 5},
+		{"a1", flow.OutcomeOpen, 0, 1},
+		{"a1", flow.OutcomeOpen, 0, 1},
+		{"a1", flow.OutcomeApproved, time.Minute, 2},
+		{"a1", flow.OutcomeApproved, time.Minute, 2},
+		{"a1", flow.OutcomeApproved, 6 * time.Second, 3}, // 6 begins 60
+		{"a12", flow.OutcomeApproved, 6 * time.Second, 4},
+		{"a", flow.OutcomeApproved, 6 * time.Second, 5},
+		{"a1", flow.OutcomeApproved, 6 * time.Second, 5},
 	} {
 		if err := stats.Count(t.Context(), "main", step.run, start, step.out, step.took); err != nil {
 			t.Fatal(err)
@@ -204,7 +204,7 @@ func TestStats_CountedAgain(t *testing.T) {
 		}
 	}
 	days, err := stats.Days(t.Context(), "main", start, 1)
-	if err != nil || days[0].Of[store.OutcomeApproved] != 3 || len(days[0].Took) != 3 {
+	if err != nil || days[0].Of[flow.OutcomeApproved] != 3 || len(days[0].Took) != 3 {
 		t.Errorf("%+v, %v", days, err)
 	}
 }

@@ -31,7 +31,7 @@ const (
 	KindLive        Kind = "live#"                // access that is live, by its run's id: LiveAccess
 	KindWait        Kind = "wait#"                // whom a run waits for, by its id, and by its id and each of them
 	KindListed      Kind = "listed#"              // a run in a listing of a target's, or of somebody's who decided it, by its id and the listing
-	KindStat        Kind = "stat#"                // requests of one day, by environment, day and part: counted ones
+	KindStat        Kind = "stat#"                // requests of one day, by environment, day and part, and runs that reached into a month, by month and part: counted ones
 	KindLogHead     Kind = "log#head"             // how far the transparency log has come: LogHead
 	KindLeaf        Kind = "leaf#"                // where a state of a record is in the transparency log, by the record's id and revision: LogPlace
 	KindDestination Kind = "destinations#current" // the published log destinations: []flow.LogDestination
@@ -48,6 +48,7 @@ const (
 	KindRound       Kind = "standing#round"       // how far the look at who holds access has come: Round
 	KindDrift       Kind = "drift#comparison"     // how far the comparison with targets has come, and what the last one found: Comparison
 	KindRefusal     Kind = "refusal#"             // decisions of one person about one run that were refused, by its id and Slack's of theirs
+	KindErasure     Kind = "erasure#"             // a person who is to be erased, by the act's id: Erasure
 	KindAct         Kind = "act#"                 // an administrative act that changes no item, by its id: flow.Act
 	KindDropped     Kind = "flows#dropped"        // what a publish that has not succeeded was about to drop of it: []string
 )
@@ -56,7 +57,7 @@ const (
 func Kinds() []Kind {
 	return []Kind{
 		KindRun, KindGrant, KindSick, KindLimit, KindLinger, KindGlass, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue, KindHome, KindLive, KindWait, KindListed, KindStat, KindLogHead, KindLeaf, KindDestination, KindCursor, KindDelivery, KindNotice,
-		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped, KindRound, KindDrift, KindSettings, KindAct, KindRefusal,
+		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped, KindRound, KindDrift, KindSettings, KindAct, KindErasure, KindRefusal,
 	}
 }
 

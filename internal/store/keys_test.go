@@ -50,6 +50,7 @@ func TestKinds(t *testing.T) {
 		{store.KindDestination, "", "destinations#current", ""},
 		{store.KindCursor, "Data-Lake", "cursor#data-lake", "data-lake"},
 		{store.KindDelivery, "Ev0PV52K25", "event#Ev0PV52K25", "Ev0PV52K25"},
+		{store.KindErasure, "0d6e-0000", "erasure#0d6e-0000", "0d6e-0000"},
 		{store.KindNotice, "2026-03-01#ab", "notice#2026-03-01#ab", "2026-03-01#ab"},
 		{store.KindFlow, "Prod-Access", "flow#prod-access", "prod-access"},
 		{store.KindFlowVersion, "prod-access#1.0.1", "flowversion#prod-access#1.0.1", "prod-access#1.0.1"},
@@ -155,6 +156,10 @@ func TestKinds_Written(t *testing.T) {
 		"act": func() error {
 			return store.Acts{Store: w, Now: now}.Put(ctx, flow.NewAct(flow.Author{By: flow.Operator, At: start}, flow.ActRedrive, flow.Subject{Kind: "bucket"}, nil))
 		},
+		"erasure": func() error {
+			_, err := store.Erasures{Store: w, Org: "acme", Now: now}.Ask(ctx, "somebody@example.com", flow.Author{})
+			return err
+		},
 		"systems": func() error { return flows.SetStrategies(ctx, []string{"http"}) },
 		"round":   func() error { return store.Rounds{Store: w}.Put(ctx, store.Round{}, 0) },
 		"home": func() error {
@@ -175,7 +180,7 @@ func TestKinds_Written(t *testing.T) {
 		"list": func() error {
 			return store.Lists{Store: w, Now: now}.Follow(ctx, flow.Run{ID: "run", Rev: 1}, "target", []string{"person"})
 		},
-		"stat": func() error { return store.Stats{Store: w}.Count(ctx, "main", "run", start, store.OutcomeOpen, 0) },
+		"stat": func() error { return store.Stats{Store: w}.Count(ctx, "main", "run", start, flow.OutcomeOpen, 0) },
 		"event": func() error {
 			return store.Deliveries{Store: w, Now: now}.Once(ctx, "Ev1", func(context.Context) error { return nil })
 		},

@@ -23,25 +23,10 @@ type Stats struct {
 	Store Store // required
 }
 
-// Outcome is how a request came out, as far as it has.
-type Outcome string
-
-// The outcomes. They are stored: each has its own first letter.
-const (
-	OutcomeOpen      Outcome = "open"
-	OutcomeApproved  Outcome = "approved"
-	OutcomeDenied    Outcome = "denied"
-	OutcomeExpired   Outcome = "expired"
-	OutcomeCancelled Outcome = "cancelled"
-)
-
-// Outcomes lists them all.
-var Outcomes = []Outcome{OutcomeOpen, OutcomeApproved, OutcomeDenied, OutcomeExpired, OutcomeCancelled}
-
 // Day is what is known of the requests of one day.
 type Day struct {
-	Date time.Time       // its beginning, in UTC
-	Of   map[Outcome]int // how many there are of each outcome
+	Date time.Time                   // its beginning, in UTC
+	Of   map[flow.RequestOutcome]int // how many there are of each outcome
 	// Took are the times from request to decision by people, the shortest first.
 	Took []time.Duration
 }
@@ -62,17 +47,30 @@ func statKey(environment string, day time.Time, part string) string {
 	return KindStat.Key(strings.ToLower(environment) + "#" + day.UTC().Format(time.DateOnly) + "#" + part)
 }
 
+// partOf is the part of a day, or a month, that a run is in.
+func partOf(run string) string {
+	part, _ := strconv.ParseUint(run[:min(len(run), 1)], 16, 8)
+	return strconv.Itoa(int(part % parts))
+}
+
 // Count counts a request: made at this time, come out so. took is from then to the
 // decision, 0 if people made none. The error has flow.CodeTooLarge if the day is full.
-func (s Stats) Count(ctx context.Context, environment, run string, made time.Time, out Outcome, took time.Duration) error {
+func (s Stats) Count(ctx context.Context, environment, run string, made time.Time, out flow.RequestOutcome, took time.Duration) error {
 	id := strings.ReplaceAll(strings.ToLower(run), "-", "")
 	id = id[:min(len(id), 12)] // few enough of a day begin alike
-	part, _ := strconv.ParseUint(id[:min(len(id), 1)], 16, 8)
 	entry := string(out[:1])
 	if took > 0 {
 		entry += strconv.FormatInt(int64((took+time.Second-1)/time.Second), 10)
 	}
-	key := statKey(environment, made, strconv.Itoa(int(part%parts)))
+	err := s.enter(ctx, statKey(environment, made, partOf(id)), id, entry)
+	if errors.Is(err, ErrTooLarge) {
+		return &flow.Error{Code: flow.CodeTooLarge, Message: "more requests were made on one day than are counted", Cause: err}
+	}
+	return err
+}
+
+// enter makes the entry of an id in an item.
+func (s Stats) enter(ctx context.Context, key, id, entry string) error {
 	for range maxConflicts {
 		item, err := s.Store.Get(ctx, key)
 		if err != nil && !errors.Is(err, ErrNotFound) {
@@ -85,9 +83,6 @@ func (s Stats) Count(ctx context.Context, environment, run string, made time.Tim
 		_, err = s.Store.Put(ctx, Item{Key: key, Rev: item.Rev, Writer: NewWriter(), Body: body})
 		if errors.Is(err, ErrConflict) {
 			continue
-		}
-		if errors.Is(err, ErrTooLarge) {
-			return &flow.Error{Code: flow.CodeTooLarge, Message: "more requests were made on one day than are counted", Cause: err}
 		}
 		if err != nil {
 			return fmt.Errorf("write %s: %w", key, err)
@@ -112,13 +107,46 @@ func counted(all []byte, id, entry string) []byte {
 	return []byte("{" + name + entry + `"}`)
 }
 
+// carriedKey is of the runs that reached into a month: of all environments, none of
+// which is without a name.
+func carriedKey(month time.Time, part string) string {
+	return KindStat.Key("#" + month.UTC().Format("2006-01") + "#" + part)
+}
+
+// Carry notes that something happened in a month to a run that was asked for before
+// it: listings by time don't find it there.
+func (s Stats) Carry(ctx context.Context, run string, month time.Time) error {
+	run = strings.ToLower(run)
+	return s.enter(ctx, carriedKey(month, partOf(run)), run, "c")
+}
+
+// Carried lists the runs that Carry noted for a month, in order of id.
+func (s Stats) Carried(ctx context.Context, month time.Time) ([]string, error) {
+	page, err := s.Store.List(ctx, Query{By: ByKind, Value: carriedKey(month, ""), Limit: parts})
+	if err != nil {
+		return nil, fmt.Errorf("list the runs that reached into a month: %w", err)
+	}
+	var runs []string
+	for _, item := range page.Items {
+		var carried map[string]string
+		if err := json.Unmarshal(item.Body, &carried); err != nil {
+			return nil, fmt.Errorf("decode %s: %w", item.Key, err)
+		}
+		for run := range carried {
+			runs = append(runs, run)
+		}
+	}
+	slices.Sort(runs)
+	return runs, nil
+}
+
 // Days gives the last days of an environment, the oldest first; the last one is the
 // day of until.
 func (s Stats) Days(ctx context.Context, environment string, until time.Time, days int) ([]Day, error) {
 	last := until.UTC().Truncate(24 * time.Hour)
 	out := make([]Day, days)
 	for i := range out {
-		out[i] = Day{Date: last.AddDate(0, 0, i-days+1), Of: map[Outcome]int{}}
+		out[i] = Day{Date: last.AddDate(0, 0, i-days+1), Of: map[flow.RequestOutcome]int{}}
 	}
 	failed := make([]error, days)
 	var all sync.WaitGroup
@@ -140,11 +168,11 @@ func (s Stats) fill(ctx context.Context, environment string, d *Day) error {
 			return fmt.Errorf("decode %s: %w", item.Key, err)
 		}
 		for _, entry := range counted {
-			i := slices.IndexFunc(Outcomes, func(o Outcome) bool { return entry != "" && o[0] == entry[0] })
+			i := slices.IndexFunc(flow.Outcomes, func(o flow.RequestOutcome) bool { return entry != "" && o[0] == entry[0] })
 			if i < 0 {
 				continue // of a later release
 			}
-			d.Of[Outcomes[i]]++
+			d.Of[flow.Outcomes[i]]++
 			if seconds, err := strconv.ParseInt(entry[1:], 10, 64); err == nil {
 				d.Took = append(d.Took, time.Duration(seconds)*time.Second)
 			}

@@ -36,6 +36,7 @@
 //	               flows that have changed
 //	reconcile.go   now and then, compares grants with what targets show
 //	recover.go     puts grants back that the table lacks and records tell of
+//	report.go      makes the report of a month, and keeps that of each
 //	publish.go     makes a configuration the current one
 //	handlers.go    asks customers' handlers before a step; people.go looks up
 //	               the people whom configurations and handlers name, identity.go

@@ -49,13 +49,13 @@ func (h *Home) follow(ctx context.Context, f *flow.Flow, r flow.Run) error {
 	asked, sent := r.Last(flow.EventRequest)
 	var failed []error
 	if sent {
-		out, took := outcomeOf(r, asked)
+		out, took := r.Outcome()
 		err := h.Stats.Count(ctx, f.Environment.Name, r.ID, asked.At, out, took)
 		if flow.CodeOf(err) == flow.CodeTooLarge {
 			h.Log.WarnContext(ctx, "a request is missing in the figures of its day", "run", r.ID, "error", err)
 			err = nil
 		}
-		failed = append(failed, err)
+		failed = append(failed, err, h.carry(ctx, r, asked.At))
 	}
 	var people []flow.Actor
 	all, since := false, r.Created
@@ -75,26 +75,25 @@ func (h *Home) follow(ctx context.Context, f *flow.Flow, r flow.Run) error {
 	return errors.Join(failed...)
 }
 
-// outcomeOf says how a request came out, and how long people took to decide it: 0 if
-// they did not.
-func outcomeOf(r flow.Run, asked flow.Event) (store.Outcome, time.Duration) {
-	decision, ok := r.Decision()
-	if !ok {
-		return store.OutcomeOpen, 0
+// carry notes in which later months than that of its request something happened to a
+// run, for their reports.
+func (h *Home) carry(ctx context.Context, r flow.Run, asked time.Time) error {
+	noted := monthOf(asked)
+	for _, e := range r.Events { // in their order
+		if month := monthOf(e.At); month.After(noted) {
+			if err := h.Stats.Carry(ctx, r.ID, month); err != nil {
+				return err
+			}
+			noted = month
+		}
 	}
-	took := time.Duration(0)
-	if decision.Actor.Kind == flow.KindPerson {
-		took = max(decision.At.Sub(asked.At), time.Second)
-	}
-	switch decision.Name {
-	case flow.EventApprove:
-		return store.OutcomeApproved, took
-	case flow.EventDeny:
-		return store.OutcomeDenied, took
-	case flow.EventCancel:
-		return store.OutcomeCancelled, 0
-	}
-	return store.OutcomeExpired, 0
+	return nil
+}
+
+// monthOf is the beginning of a time's month.
+func monthOf(at time.Time) time.Time {
+	at = at.UTC()
+	return time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, time.UTC)
 }
 
 // askedOf lists those who are asked to decide: admins, who may always, where nobody

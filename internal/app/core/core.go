@@ -9,6 +9,7 @@ import (
 
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/report"
 	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/services"
 	"github.com/symflows/symflows/internal/store"
@@ -73,6 +74,8 @@ type Core struct {
 	Live      store.Live
 	Stats     store.Stats
 	Lists     store.Lists // what runs can be found by besides their indexes
+	// Erasures are of people who are taken out of what is closed.
+	Erasures store.Erasures
 	// Deliveries are the events of Slack's that were taken.
 	Deliveries store.Deliveries
 	// Patience is the least time for which any answer is waited for, as in
@@ -92,6 +95,7 @@ func New(settings config.Settings, s store.Store, clocks Clocks, log *slog.Logge
 		Notices: store.Notices{Store: s, Now: clock.Now}, Rounds: store.Rounds{Store: s}, Drifts: store.Drifts{Store: s}, Lingering: store.Lingering{Store: s},
 		Homes: store.Homes{Store: s}, Waits: store.Waits{Store: s, Now: clock.Now}, Live: store.Live{Store: s, Now: clock.Now}, Stats: store.Stats{Store: s},
 		Lists:      store.Lists{Store: s, Now: clock.Now},
+		Erasures:   store.Erasures{Store: s, Org: settings.Org, Now: wall.Now},
 		Deliveries: store.Deliveries{Store: s, Now: wall.Now},
 	}
 	c.Limiter = &workflow.Limiter{Limits: store.Limits{Store: s}, Clock: wall, Log: log, Within: c.within}
@@ -214,6 +218,15 @@ func (c Core) Reconcile(open strategy.Opener, observes func(flow.Strategy) bool)
 	return workflow.Reconcile{
 		Runs: c.Runs, Grants: c.Grants, Flows: c.Flows, Drifts: c.Drifts, Open: open, Observes: observes, Notices: c.Notices, Now: c.Clock.Now, Log: c.Log,
 		Every: CompareEvery, Budget: CompareFor,
+	}
+}
+
+// Reports builds what makes the reports of months: place is where readers find what
+// proves them, and files where those of each month are kept; nil to keep none.
+func (c Core) Reports(place report.Place, files workflow.ReportFiles) workflow.Reports {
+	return workflow.Reports{
+		Org: c.Org, Runs: c.Runs, Flows: c.Flows, Stats: c.Stats, Drifts: c.Drifts, Now: c.Clock.Now, Place: place,
+		Notices: c.Notices, Files: files, Log: c.Log,
 	}
 }
 
