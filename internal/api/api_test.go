@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -173,7 +174,7 @@ func (f *fixture) serve(s store.Store) {
 	f.api = &API{
 		Submit: workflow.Submit{Org: org, Runs: runs, Flows: published, Directory: directory{}, Now: f.clock},
 		Runs:   runs, Flows: published, Tokens: store.Tokens{Store: s, Org: org, Now: f.clock},
-		Drifts: store.Drifts{Store: s}, Messages: store.Messages{Store: s}, Receipts: &transparency.Prover{Log: store.Log{Store: s}},
+		Drifts: store.Drifts{Store: s}, Messages: store.Messages{Store: s}, Receipts: &transparency.Prover{Log: store.Log{Store: s}, Files: unwritten{}},
 		Org: org, Now: f.clock, Log: slog.New(slog.NewTextHandler(f.log, nil)),
 	}
 	f.handler = f.api.Handler()
@@ -412,4 +413,11 @@ func (f *fixture) stored() map[string]int64 {
 		}
 	}
 	return revs
+}
+
+// unwritten are the files of a log that nobody has written yet.
+type unwritten struct{}
+
+func (unwritten) Read(_ context.Context, name string) ([]byte, error) {
+	return nil, &fs.PathError{Op: "get", Path: name, Err: fs.ErrNotExist}
 }

@@ -141,7 +141,7 @@ func TestPruneCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := p.path("data")
-	db, err := openState(data)
+	db, _, closed, err := openAlone(t.Context(), data, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func TestPruneCommand(t *testing.T) {
 		}
 		records = append(records, r)
 	}
-	if err := errors.Join(w.Write(t.Context(), records), db.Close()); err != nil {
+	if err := errors.Join(w.Write(t.Context(), records), closed()); err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
