@@ -20,12 +20,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/symflows/symflows/events"
+	"github.com/symflows/symflows/internal/audit"
 	"github.com/symflows/symflows/internal/aws/logbucket"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/record"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/dynamo"
 	"github.com/symflows/symflows/internal/store/sqlite"
+	"github.com/symflows/symflows/internal/transparency"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -58,7 +60,27 @@ func recovers(ctx context.Context, args []string, out io.Writer) error {
 		Runs: store.Runs{Store: db}, Grants: store.Grants{Store: db}, Flows: &store.Flows{Store: db}, Acts: store.Acts{Store: db, Now: time.Now},
 		Now: time.Now, By: by, Table: cmp.Or(*table, *data),
 	}
-	return errors.Join(showRecovery(ctx, v, from, lines, out), done())
+	err = showRecovery(ctx, v, from, lines, out)
+	if *table == "" {
+		err = errors.Join(err, resumeLog(ctx, *data, db))
+	}
+	return errors.Join(err, done())
+}
+
+// resumeLog has the transparency log of this machine go on where its files are.
+func resumeLog(ctx context.Context, data string, db store.Store) error {
+	if _, err := os.Stat(logKeyFile(data)); errors.Is(err, fs.ErrNotExist) {
+		return nil // there is none
+	}
+	folder := &audit.Folder{Dir: logDir(data)}
+	keys, _, err := folder.Keys(ctx, logKeyFile(data), "")
+	if err == nil {
+		_, err = (&transparency.Writer{Log: store.Log{Store: db}, Files: folder, Keys: keys, Now: time.Now}).Resume(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("go on with the transparency log in %s: %w", logDir(data), err)
+	}
+	return nil
 }
 
 func recoverFrom(text string) (time.Time, error) {

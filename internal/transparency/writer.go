@@ -379,3 +379,24 @@ func readEntry(r reading, size, index int64) ([]byte, error) {
 	}
 	return entries[index%width], nil
 }
+
+// Resume has the store go on from the newest checkpoint, where that is of a larger log
+// than the store knows of: it was lost, or is as it was earlier. Else the log would
+// fork, and nothing be logged any more. It returns how many records the store had lost
+// sight of.
+func (w *Writer) Resume(ctx context.Context) (int64, error) {
+	text, tag, err := w.Files.Checkpoint(ctx)
+	if err != nil || tag == "" {
+		return 0, err
+	}
+	signed, err := Open(text, w.public()...)
+	if err != nil {
+		return 0, err
+	}
+	head, rev, err := w.Log.Head(ctx)
+	if err != nil || signed.Tree.N <= head.Size {
+		return 0, err
+	}
+	_, err = w.Log.SetHead(ctx, store.LogHead{Size: signed.Tree.N, Root: signed.Tree.Hash[:]}, rev)
+	return signed.Tree.N - head.Size, err
+}
