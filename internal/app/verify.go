@@ -262,9 +262,6 @@ func openStored(ctx context.Context, where string) (all iter.Seq2[transparency.S
 			}
 			for _, r := range page.Runs {
 				for _, e := range r.Events {
-					if e.Rev == 0 { // it was recovered from its record
-						continue
-					}
 					if !yield(transparency.Stored{Run: r.ID, ID: e.ID, Rev: e.Rev, Changed: r.Touched}, nil) {
 						return
 					}

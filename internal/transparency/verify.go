@@ -717,7 +717,7 @@ func (x *verification) store(ctx context.Context) error {
 		here[s.ID] = true
 		where := "run " + s.Run + ", event " + s.ID
 		switch rev, ok := x.newest[s.ID]; {
-		case ok && rev == s.Rev || x.fresh(s.Changed):
+		case ok && (rev == s.Rev || s.Rev == 0) || x.fresh(s.Changed): // revision 0 was recovered from the record
 		case !ok && x.missing: // it may be among what was pruned
 		case !ok:
 			x.fault(-1, where, meansUnlogged, "The event is in the store, and not in the log.")
