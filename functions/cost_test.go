@@ -280,7 +280,8 @@ func written(n float64) string {
 
 // checkBill holds the document to what was counted. How often the two readers of
 // the stream are called, and find that nothing is left to do, differs a little
-// each time, and more on a busy machine: a quarter is not news.
+// each time, and more on a busy machine: a quarter is not news, nor is a line that
+// changes by less than a hundredth of what all may cost.
 func checkBill(t *testing.T, path string, bill []item) {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -300,7 +301,8 @@ func checkBill(t *testing.T, path string, bill []item) {
 		cells := strings.Split(lines[at], "|")
 		n, _ := strconv.ParseFloat(strings.TrimSpace(cells[2]), 64) // "" is none
 		dollars, err := strconv.ParseFloat(strings.TrimSpace(cells[3]), 64)
-		if err != nil || !near(n, i.n) || !near(dollars, i.dollars) {
+		little := err == nil && math.Abs(dollars-i.dollars) <= 0.0036
+		if err != nil || !little && (!near(n, i.n) || !near(dollars, i.dollars)) {
 			t.Errorf("%s is out of date, run go test ./functions -run Cost -update:\n%s\nis now\n%s", path, lines[at], i.row())
 		}
 	}

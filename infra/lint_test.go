@@ -9,12 +9,15 @@ import (
 
 // TestLint: CloudFormation's linter finds nothing in the template, with no option and
 // with every one, and in the one by which what a deleted stack has left is imported.
-// Nothing asks for the linter (cfn-lint, in Python): where it is not installed, as on
-// most machines, the rules of cdk-nag and of the other tests have to do.
+// The linter (cfn-lint, in Python) has to be there in CI; elsewhere, where it is not
+// installed, the rules of cdk-nag and of the other tests have to do.
 func TestLint(t *testing.T) {
 	t.Parallel()
 	linter, err := exec.LookPath("cfn-lint")
-	if err != nil {
+	switch {
+	case err != nil && os.Getenv("CI") != "":
+		t.Fatal("cfn-lint is not installed: see .ci/run")
+	case err != nil:
 		t.Log("cfn-lint is not installed")
 		return
 	}
