@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,17 +21,17 @@ var reportMonth = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 // reads counts the items that are read.
 type reads struct {
 	store.Store
-	items int
+	items atomic.Int64
 }
 
 func (r *reads) Get(ctx context.Context, key string) (store.Item, error) {
-	r.items++
+	r.items.Add(1)
 	return r.Store.Get(ctx, key)
 }
 
 func (r *reads) List(ctx context.Context, q store.Query) (store.Page, error) {
 	page, err := r.Store.List(ctx, q)
-	r.items += len(page.Items) + 1
+	r.items.Add(int64(len(page.Items)) + 1)
 	return page, err
 }
 
@@ -166,11 +167,11 @@ func TestReports_Cost(t *testing.T) {
 		r.add(reportMonth.Add(time.Duration(i)*time.Hour), flow.Deescalated, time.Minute, flow.EventApprove, flow.EventEscalate, flow.EventDeescalate)
 	}
 	cost := func() int {
-		r.reads.items = 0
+		r.reads.items.Store(0)
 		if _, err := r.reports.Of(t.Context(), reportMonth); err != nil {
 			t.Fatal(err)
 		}
-		return r.reads.items
+		return int(r.reads.items.Load())
 	}
 	before := cost()
 	for i := range 1000 {

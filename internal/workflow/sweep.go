@@ -19,7 +19,9 @@ type Sweep struct {
 	// Ahead is how far it looks: removals due within it are handed over
 	// early, for their exact end.
 	Ahead time.Duration
-	Log   *slog.Logger
+	// AtOnce is how many runs are driven at the same time; 0 is one after the other.
+	AtOnce int
+	Log    *slog.Logger
 }
 
 // Swept is what a sweep found.
@@ -34,8 +36,9 @@ type Swept struct {
 	Unreviewed int
 }
 
-// Run looks once, and has Home tabs shown where a change of them waits for that. It goes on with the others if a run can't be driven. An error
-// means that it has not seen all runs that are due.
+// Run looks once, and has Home tabs shown where a change of them waits for that. It
+// goes on with the others if a run can't be driven. An error means that it has not
+// seen all runs that are due.
 //
 // It looks further ahead than it drives: a removal that backs off is due later
 // than its access ended, and overdue all the same.
@@ -63,15 +66,10 @@ func (s Sweep) Run(ctx context.Context) (Swept, error) {
 	}
 }
 
-// sweptAtOnce is how many runs are driven at the same time. Each is a read and a call,
-// which take long in AWS: one after the other, 10,000 ends of one minute would take
-// several.
-const sweptAtOnce = 32
-
 // drive drives those that are due of some runs, and says what it found, run by run.
 func (s Sweep) drive(ctx context.Context, runs []flow.Run, now time.Time) []Swept {
 	found := make([]Swept, len(runs))
-	free := make(chan struct{}, sweptAtOnce)
+	free := make(chan struct{}, max(1, s.AtOnce))
 	var all sync.WaitGroup
 	for i, r := range runs {
 		free <- struct{}{}

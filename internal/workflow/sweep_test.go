@@ -54,7 +54,7 @@ func TestSweep_Cost(t *testing.T) {
 			}
 			j := &journal{}
 			sweep := workflow.Sweep{
-				Runs: runs, Drive: workflow.Drive{Runs: runs, Runner: j, Remover: j, Now: now}, Now: now, Log: slog.New(slog.DiscardHandler),
+				Runs: runs, Drive: workflow.Drive{Runs: runs, Runner: j, Remover: j, Now: now}, Now: now, AtOnce: 8, Log: slog.New(slog.DiscardHandler),
 			}
 			swept, err := sweep.Run(t.Context())
 			if err != nil || swept != (workflow.Swept{Driven: due}) {

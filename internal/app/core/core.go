@@ -23,6 +23,11 @@ import (
 // rule that calls it each minute is as precise: two sweeps are up to two minutes apart.
 const Ahead = 2 * time.Minute
 
+// SweepAtOnce is how many runs the sweep drives at the same time. Each is a read and a
+// call, which take long in AWS: one after the other, 10,000 ends of one minute would
+// take several.
+const SweepAtOnce = 32
+
 // LookEvery is how often standing looks, and LookAtOnce how many people it then
 // asks Slack about: ten a minute of the hundred and more that Slack allows
 // (docs.slack.dev/reference/methods/users.info, Tier 4), so that those whom
@@ -203,7 +208,7 @@ func (c Core) Deliver(log transparency.Reader, open workflow.OpenDestination) wo
 
 // Sweep builds what drives whatever is due; ahead is how far it looks.
 func (c Core) Sweep(d workflow.Drive, ahead time.Duration) workflow.Sweep {
-	return workflow.Sweep{Runs: c.Runs, Drive: d, Now: c.Clock.Now, Ahead: ahead, Log: c.Log}
+	return workflow.Sweep{Runs: c.Runs, Drive: d, Now: c.Clock.Now, Ahead: ahead, AtOnce: SweepAtOnce, Log: c.Log}
 }
 
 // Standing builds what looks now and then at who holds access, and at requests of
