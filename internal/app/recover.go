@@ -37,6 +37,7 @@ func recovers(ctx context.Context, args []string, out io.Writer) error {
 	data := set.String("data", ".local", dataUsage+", whose server must be stopped")
 	table := set.String("table", "", "instead of -data: table of a deployment in AWS, written with this shell's credentials")
 	log := set.String("audit", "", "folder, or s3://bucket/audit, of the audit records (default audit in -data)")
+	logged := set.String("log", "", "with -table: s3://bucket of the transparency log, which goes on where its files are; none if the deployment had none")
 	since := set.String("since", "", "day, or time (RFC 3339), up to which the table is known to be whole: records from its hour on are read (required)")
 	if err := parse(set, args); err != nil {
 		return err
@@ -47,6 +48,9 @@ func recovers(ctx context.Context, args []string, out io.Writer) error {
 	}
 	if *table != "" && *log == "" {
 		return errors.New("-audit is missing: give the audit bucket (output AuditBucketName) as s3://NAME/audit, or a folder that it was copied to")
+	}
+	if *table != "" && *logged == "" {
+		return errors.New("-log is missing: give the bucket of the transparency log (output LogBucketName) as s3://NAME, or none if the deployment had none")
 	}
 	lines, err := openFolder(ctx, cmp.Or(*log, filepath.Join(*data, "audit")))
 	if err != nil {
@@ -62,23 +66,52 @@ func recovers(ctx context.Context, args []string, out io.Writer) error {
 	}
 	err = showRecovery(ctx, v, from, lines, out)
 	if *table == "" {
-		err = errors.Join(err, resumeLog(ctx, *data, db))
+		err = errors.Join(err, resumeHere(ctx, *data, db))
+	} else if *logged != "none" {
+		err = errors.Join(err, resumeInAWS(ctx, *logged, db))
 	}
 	return errors.Join(err, done())
 }
 
-// resumeLog has the transparency log of this machine go on where its files are.
-func resumeLog(ctx context.Context, data string, db store.Store) error {
+// resumeHere has the transparency log of this machine go on where its files are.
+func resumeHere(ctx context.Context, data string, db store.Store) error {
 	if _, err := os.Stat(logKeyFile(data)); errors.Is(err, fs.ErrNotExist) {
 		return nil // there is none
 	}
 	folder := &audit.Folder{Dir: logDir(data)}
 	keys, _, err := folder.Keys(ctx, logKeyFile(data), "")
-	if err == nil {
-		_, err = (&transparency.Writer{Log: store.Log{Store: db}, Files: folder, Keys: keys, Now: time.Now}).Resume(ctx)
-	}
 	if err != nil {
-		return fmt.Errorf("go on with the transparency log in %s: %w", logDir(data), err)
+		return fmt.Errorf("go on with the transparency log in %s: %w", folder.Dir, err)
+	}
+	var public []string
+	for _, k := range keys {
+		public = append(public, k.Public())
+	}
+	return resume(ctx, folder.Dir, db, folder, public)
+}
+
+// resumeInAWS has the transparency log of a deployment go on where its files are. Its
+// public keys are beside them.
+func resumeInAWS(ctx context.Context, url string, db store.Store) error {
+	name, prefix, ok := logbucket.Parse(url)
+	if !ok {
+		return fmt.Errorf("-log is %q: give s3:// and the name of a bucket (output LogBucketName)", url)
+	}
+	cfg, err := awsconfig.LoadDefaultConfig(ctx)
+	if err != nil {
+		return fmt.Errorf("find AWS credentials: %w", err)
+	}
+	bucket := logbucket.Bucket{API: s3Of(cfg), Name: name, Prefix: prefix}
+	keys, err := bucket.Read(ctx, transparency.PublicKeyName)
+	if err != nil {
+		return fmt.Errorf("go on with the transparency log in %s: %w", url, err)
+	}
+	return resume(ctx, url, db, bucket, strings.Fields(string(keys)))
+}
+
+func resume(ctx context.Context, where string, db store.Store, files transparency.Files, keys []string) error {
+	if _, err := transparency.Resume(ctx, store.Log{Store: db}, files, keys); err != nil {
+		return fmt.Errorf("go on with the transparency log in %s: %w", where, err)
 	}
 	return nil
 }

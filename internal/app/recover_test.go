@@ -3,24 +3,32 @@ package app
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
+	"crypto/md5"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/symflows/symflows/events"
+	"github.com/symflows/symflows/internal/audit"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/record"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/dynamo"
 	"github.com/symflows/symflows/internal/store/dynamo/dynamotest"
+	"github.com/symflows/symflows/internal/store/storetest"
+	"github.com/symflows/symflows/internal/transparency"
 )
 
 // buckets is S3 with buckets that are addressed by path, whose listings have two
@@ -45,6 +53,7 @@ func (b *buckets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodGet && key == "":
 		b.list(w, bucket, r)
 	case r.Method == http.MethodGet && there:
+		w.Header().Set("ETag", fmt.Sprintf(`"%x"`, md5.Sum([]byte(body))))
 		fmt.Fprint(w, body)
 	case r.Method == http.MethodDelete && there:
 		delete(b.objects, path)
@@ -174,6 +183,37 @@ func live(t *testing.T) flow.Run {
 	return r
 }
 
+// loggedIn writes a transparency log into a bucket, and gives its size.
+func loggedIn(t *testing.T, b *buckets, bucket string, records ...events.AuditRecord) int64 {
+	t.Helper()
+	dir := t.TempDir()
+	folder := &audit.Folder{Dir: filepath.Join(dir, "log")}
+	keys, _, err := folder.Keys(t.Context(), filepath.Join(dir, "key"), "audit.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &transparency.Writer{Log: store.Log{Store: &storetest.Memory{Now: time.Now}}, Files: folder, Keys: keys, Now: time.Now, Next: noLines{}}
+	if err := w.Write(t.Context(), records); err != nil {
+		t.Fatal(err)
+	}
+	files := os.DirFS(folder.Dir)
+	if err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(files, name)
+		b.objects[bucket+"/"+name] = string(text)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return int64(len(records))
+}
+
+type noLines struct{}
+
+func (noLines) WriteLines(context.Context, [][]byte) error { return nil }
+
 // TestRecover_AWS recovers a table of DynamoDB from a bucket of S3, with this shell's
 // credentials.
 func TestRecover_AWS(t *testing.T) {
@@ -192,7 +232,8 @@ func TestRecover_AWS(t *testing.T) {
 	b.objects["records/audit/year=2026/month=03/day=02/hour=09/sym-flows-1-2026-03-02-09-00-00.jsonl.gz"] = file.String()
 	b.objects["records/audit/year=2026/month=03/day=02/hour=08/older.jsonl.gz"] = "this is not read"
 	b.objects["records/audit-errors/year=2026/month=03/day=02/hour=09/failed.jsonl.gz"] = "nor is this"
-	args := []string{"recover", "-table", dynamotest.TableName, "-since", "2026-03-02T09:40:00Z", "-audit", "s3://records/audit"}
+	signed := loggedIn(t, b, "log", record.Of(r, r.Events[0]))
+	args := []string{"recover", "-table", dynamotest.TableName, "-since", "2026-03-02T09:40:00Z", "-audit", "s3://records/audit", "-log", "s3://log"}
 	out, err := runLocal(t, args...)
 	if err != nil || !strings.Contains(out, "\n1 put back\n") || !strings.Contains(out, r.ID) {
 		t.Fatalf("%v\n%s", err, out)
@@ -204,6 +245,9 @@ func TestRecover_AWS(t *testing.T) {
 	g, err := store.Grants{Store: table}.Get(t.Context(), "orders/alice")
 	if err != nil || g.State != flow.GrantPresent || !g.Ours() || len(g.Holders) != 1 || g.Holders[0].Run != r.ID {
 		t.Errorf("%+v: %v", g, err)
+	}
+	if head, _, err := (store.Log{Store: table}).Head(t.Context()); err != nil || head.Size != signed {
+		t.Errorf("the log goes on from %d, want %d: %v", head.Size, signed, err)
 	}
 	acts := actsIn(t, table)
 	if a := acts["recover table"]; a.About.Name != dynamotest.TableName || a.Result != flow.ActDone {
@@ -234,6 +278,7 @@ func TestRecover_Flags(t *testing.T) {
 		"-since is missing":   {"recover"},
 		"or no time":          {"recover", "-since", "yesterday"},
 		"-audit is missing":   {"recover", "-since", "2026-03-02", "-table", "sym"},
+		"-log is missing":     {"recover", "-since", "2026-03-02", "-table", "sym", "-audit", "s3://records/audit"},
 		"there is no folder ": {"recover", "-since", "2026-03-02", "-data", t.TempDir()},
 		"takes no argument":   {"recover", "2026-03-02"},
 	} {

@@ -112,6 +112,7 @@ func (e *evidence) resigned(change func([]events.AuditRecord) []events.AuditReco
 func TestVerification(t *testing.T) {
 	t.Parallel()
 	e := newEvidence(t)
+	e.stored[300].Rev = 0 // it was recovered from its record
 	r := e.verify()
 	if r.Found != 0 || r.Records != 700 || r.Lines != 700 || r.Kept != 3 || r.Stored != 700 || len(r.Silences) != 0 || r.Checkpoint.Tree.N != 700 {
 		t.Fatalf("%+v", r)
@@ -186,7 +187,10 @@ func TestVerification(t *testing.T) {
 			e.stored = append(e.stored, transparency.Stored{Run: "run", ID: record(900, 1).ID, Rev: 1, Changed: e.log.now.Add(-time.Hour)})
 		}, -1, "in the store, and not in the log", "not in the log", false},
 		"ChangedEvent": {func(e *evidence) { e.stored[300].Rev = 2 }, 300, "The store has revision 2", "not in the log", false},
-		"OlderStore":   {func(e *evidence) { e.stored[300].Rev = 0 }, 300, "The log has revision 1", "put back", false},
+		"OlderStore": {func(e *evidence) {
+			e.log.write(e.t, record(300, 3))
+			e.files, e.lines, e.stored[300].Rev = e.log.folder.fs(), e.log.folder.lines, 2
+		}, 700, "The log has revision 3", "put back", false},
 		"RemovedEvent": {func(e *evidence) { e.stored = append(e.stored[:300:300], e.stored[301:]...) }, 300, "not in the store", "removed from the store", false},
 		"AddedRecord": {func(e *evidence) {
 			e.resigned(func(r []events.AuditRecord) []events.AuditRecord {

@@ -229,12 +229,11 @@ func (w *Writer) finish(ctx context.Context, head store.LogHead, rev int64) erro
 	if err != nil {
 		return err
 	}
-	var entries [][]byte
-	for _, p := range head.Pending {
-		entries = append(entries, []byte(p.Text))
-	}
-	files, err := e.grow(entries)
+	files, err := e.grow(pending(head))
 	if err != nil {
+		return err
+	}
+	if err := w.inSight(ctx, head, rev, e.tree); err != nil {
 		return err
 	}
 	for _, f := range files {
@@ -261,6 +260,36 @@ func (w *Writer) finish(ctx context.Context, head store.LogHead, rev int64) erro
 		return nil
 	}
 	return err
+}
+
+// pending are the entries that the head holds.
+func pending(head store.LogHead) (entries [][]byte) {
+	for _, p := range head.Pending {
+		entries = append(entries, []byte(p.Text))
+	}
+	return entries
+}
+
+// inSight returns an error with flow.CodeTampered if the log has signed more than the
+// store knows of, which was lost then, or is as it was earlier: to go on would fork the
+// log. The tree is the one with what is pending. Somebody else may have finished that,
+// and gone on, so that the head has changed.
+func (w *Writer) inSight(ctx context.Context, head store.LogHead, rev int64, tree tlog.Tree) error {
+	text, tag, err := w.Files.Checkpoint(ctx)
+	if err != nil || tag == "" {
+		return err
+	}
+	c, err := Open(text, w.public()...)
+	if err != nil { // one by a key that is lost is replaced
+		return nil
+	}
+	if c.Tree.N <= head.Size || c.Tree == tree {
+		return nil
+	}
+	if _, now, err := w.Log.Head(ctx); err != nil || now != rev {
+		return err
+	}
+	return flow.Errorf(flow.CodeTampered, "the log has signed %d records, and the table knows of other %d: nothing is logged until it is recovered", c.Tree.N, tree.N)
 }
 
 // treeOf is the tree without what is pending.
@@ -380,23 +409,41 @@ func readEntry(r reading, size, index int64) ([]byte, error) {
 	return entries[index%width], nil
 }
 
-// Resume has the store go on from the newest checkpoint, where that is of a larger log
-// than the store knows of: it was lost, or is as it was earlier. Else the log would
-// fork, and nothing be logged any more. It returns how many records the store had lost
-// sight of.
-func (w *Writer) Resume(ctx context.Context) (int64, error) {
-	text, tag, err := w.Files.Checkpoint(ctx)
+// Resume has the store go on from the newest checkpoint, where that is of more than the
+// store knows of: it was lost, or is as it was earlier, and nothing is logged any more.
+// What is pending there is not logged; it comes again from whoever wanted it logged.
+// Keys are the public ones of the log. It returns how many records the store had lost
+// sight of. No writer may be at work.
+func Resume(ctx context.Context, log store.Log, files Files, keys []string) (int64, error) {
+	text, tag, err := files.Checkpoint(ctx)
 	if err != nil || tag == "" {
 		return 0, err
 	}
-	signed, err := Open(text, w.public()...)
+	signed, err := Open(text, keys...)
 	if err != nil {
 		return 0, err
 	}
-	head, rev, err := w.Log.Head(ctx)
+	head, rev, err := log.Head(ctx)
 	if err != nil || signed.Tree.N <= head.Size {
 		return 0, err
 	}
-	_, err = w.Log.SetHead(ctx, store.LogHead{Size: signed.Tree.N, Root: signed.Tree.Hash[:]}, rev)
+	if known, err := withPending(ctx, head, files); err != nil || known == signed.Tree {
+		return 0, err // a writer has only to finish what is pending
+	}
+	_, err = log.SetHead(ctx, store.LogHead{Size: signed.Tree.N, Root: signed.Tree.Hash[:]}, rev)
 	return signed.Tree.N - head.Size, err
+}
+
+// withPending is the tree with what is pending.
+func withPending(ctx context.Context, head store.LogHead, files Files) (tlog.Tree, error) {
+	tree, err := treeOf(head)
+	if err != nil || head.Pending == nil {
+		return tree, err
+	}
+	e, err := readEdge(tree, reading{ctx, files.Read})
+	if err != nil {
+		return tree, err
+	}
+	_, err = e.grow(pending(head))
+	return e.tree, err
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/storetest"
 	"github.com/symflows/symflows/internal/transparency"
 	"github.com/symflows/symflows/internal/transparency/stranger"
@@ -349,20 +350,20 @@ func TestWriter_Keys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Keys = both
+	l.Keys, l.now = both, l.now.Add(time.Minute)
 	l.write(t, record(3, 1))
 	for _, k := range []transparency.Key{old, next} {
 		if _, _, err := stranger.Verify(l.folder.fs(), k.Public()); err != nil {
 			t.Error(err)
 		}
 	}
-	l.Keys = both[:1]
+	l.Keys, l.now = both[:1], l.now.Add(time.Minute)
 	l.write(t, record(4, 1))
 	if _, _, err := stranger.Verify(l.folder.fs(), next.Public()); err != nil {
 		t.Error(err)
 	}
 	lost := newKey(t)
-	l.Keys = []transparency.Key{lost}
+	l.Keys, l.now = []transparency.Key{lost}, l.now.Add(time.Minute)
 	l.write(t, record(5, 1))
 	if _, _, err := stranger.Verify(l.folder.fs(), lost.Public()); err != nil {
 		t.Error(err)
@@ -455,4 +456,75 @@ func TestOfLine(t *testing.T) {
 			t.Errorf("%s has a place: %+v", none, p)
 		}
 	}
+}
+
+// The table was lost, or is as it was earlier: nothing is logged in another order than
+// was signed, until it goes on from there.
+func TestResume(t *testing.T) {
+	t.Parallel()
+	for _, known := range []int{0, 10} {
+		for _, more := range []int{3, 5, 9, 15, 20} { // fewer than were lost sight of, as many, and more
+			t.Run(fmt.Sprint(known, " and ", more), func(t *testing.T) {
+				t.Parallel()
+				l := newLog(t)
+				restored := store.Log{Store: &storetest.Memory{Now: func() time.Time { return l.now }}}
+				if known > 0 {
+					l.write(t, records(0, known)...)
+					head, _, err := l.Log.Head(t.Context())
+					if err == nil {
+						_, err = restored.SetHead(t.Context(), head, 0)
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+				}
+				l.write(t, records(known, 15)...)
+				if n, err := transparency.Resume(t.Context(), l.Log, l.folder, []string{l.key.Public()}); n != 0 || err != nil {
+					t.Fatalf("%d records lost sight of, %v", n, err)
+				}
+				l.Log = restored
+				files := len(l.folder.files)
+				for range 2 {
+					if err := l.Write(t.Context(), records(15, 15+more)); flow.CodeOf(err) != flow.CodeTampered {
+						t.Errorf("a record was logged: %v", err)
+					}
+				}
+				if err := l.Beat(t.Context()); err == nil {
+					t.Error("the table was taken for whole")
+				}
+				if n := len(l.folder.files); n != files {
+					t.Errorf("%d files were written", n-files)
+				}
+				for _, want := range []int{15 - known, 0} {
+					if n, err := transparency.Resume(t.Context(), l.Log, l.folder, []string{l.key.Public()}); n != int64(want) || err != nil {
+						t.Fatalf("%d records lost sight of, %v; want %d", n, err, want)
+					}
+				}
+				l.write(t, records(15, 15+more)...)
+				l.verify(t, records(0, 15+more)...)
+			})
+		}
+	}
+}
+
+// A writer that ended before it cleared the head has lost nothing.
+func TestResume_Pending(t *testing.T) {
+	t.Parallel()
+	l := newLog(t)
+	l.write(t, records(0, 3)...)
+	l.folder.after = func(name string) error {
+		if name == "checkpoint" {
+			return errCrash
+		}
+		return nil
+	}
+	if err := l.Write(t.Context(), records(3, 5)); !errors.Is(err, errCrash) {
+		t.Fatal(err)
+	}
+	l.folder.after = nil
+	if n, err := transparency.Resume(t.Context(), l.Log, l.folder, []string{l.key.Public()}); n != 0 || err != nil {
+		t.Fatalf("%d records lost sight of, %v", n, err)
+	}
+	l.write(t, records(3, 5)...)
+	l.verify(t, records(0, 5)...)
 }
