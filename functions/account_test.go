@@ -123,6 +123,7 @@ type account struct {
 	acts        []events.AdminRecord                   // and of administrators
 	queues      map[string]*queue                      // by URL
 	stopped     map[string]bool                        // readers of queues and of the stream
+	inMinute    bool                                   // what a rule calls each minute is at work
 	deadLetters map[string][]json.RawMessage           // what was given up, by where it came from
 	deployments map[string]chan cloudFormationResponse // by the path of their response URL
 }

@@ -158,6 +158,8 @@ func TestCost(t *testing.T) {
 	t.Parallel()
 	a, g := product(t)
 	a.logSettled()
+	a.stop(logQueue)
+	a.await("the minute to be over", func() bool { return !a.inMinute })
 	if failed := a.minute("transparency"); failed != nil { // the hour has its checkpoint
 		t.Fatalf("%+v", failed)
 	}
@@ -168,7 +170,6 @@ func TestCost(t *testing.T) {
 		}
 	})
 	before, called := a.used(), a.slack.Calls()
-	a.stop(logQueue)
 	run := a.request("alice", "prod-access", "#access-prod", briefFields)
 	a.must(a.slack.As("bob").Click("", "Approve"))
 	a.grants(g, run)

@@ -281,7 +281,12 @@ func (a *account) eachMinute(function, queue string) {
 	a.work.Go(func() {
 		for {
 			a.mu.Lock()
-			changed, waiting := a.changed, len(a.queues[queue].visible) > 0 && len(a.queues[queue].hidden) == 0 && !a.stopped[queue]
+			waiting := len(a.queues[queue].visible) > 0 && len(a.queues[queue].hidden) == 0 && !a.stopped[queue]
+			if waiting != a.inMinute {
+				a.inMinute = waiting
+				a.change()
+			}
+			changed := a.changed
 			a.mu.Unlock()
 			if waiting {
 				a.minute(function)
