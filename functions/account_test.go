@@ -65,19 +65,20 @@ func logGroupARN(function string) string {
 
 // What settings name, besides the table and the state machine.
 const (
-	scheduleGroup = "sym-flows"
-	auditStream   = "sym-flows"
-	adminStream   = "sym-flows-admin"
-	logQueue      = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-records.fifo"
-	logDead       = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-dead-records.fifo"
-	logBucket     = "sym-flows-log"
-	logKey        = "sym-flows/log-key"
-	logOrigin     = "aws/" + region + "/" + accountID + "/sym-flows"
-	grantLooks    = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-grant-looks"
-	removalQueue  = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-removals"
-	sweepQueue    = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-sweep"
-	slackSecret   = "sym-flows/slack"
-	signingSecret = "sym-flows/slack-signing"
+	scheduleGroup   = "sym-flows"
+	auditStream     = "sym-flows"
+	adminStream     = "sym-flows-admin"
+	customersStream = "customers-audit" // a log destination
+	logQueue        = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-records.fifo"
+	logDead         = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-dead-records.fifo"
+	logBucket       = "sym-flows-log"
+	logKey          = "sym-flows/log-key"
+	logOrigin       = "aws/" + region + "/" + accountID + "/sym-flows"
+	grantLooks      = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-grant-looks"
+	removalQueue    = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-removals"
+	sweepQueue      = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-sweep"
+	slackSecret     = "sym-flows/slack"
+	signingSecret   = "sym-flows/slack-signing"
 )
 
 // account is an AWS account in which the product is deployed, with a workspace
@@ -121,6 +122,7 @@ type account struct {
 	schedules   map[string]scheduled                   // by name
 	shipped     []events.AuditRecord                   // what Firehose took of runs,
 	acts        []events.AdminRecord                   // and of administrators
+	delivered   []string                               // what the log destination took
 	queues      map[string]*queue                      // by URL
 	stopped     map[string]bool                        // readers of queues and of the stream
 	inMinute    bool                                   // what a rule calls each minute is at work
@@ -180,6 +182,7 @@ func (a *account) settings() map[string]config.AWS {
 		"sdk":      {},
 		"services": {Table: all.Table, SlackSecret: all.SlackSecret},
 		"standing": {Table: all.Table, SlackSecret: all.SlackSecret},
+		"deliver":  {Table: all.Table, LogBucket: all.LogBucket},
 		"drift":    {Table: all.Table},
 	}
 }

@@ -169,7 +169,7 @@ func (a *account) serveFirehose(function, operation string, input []byte) (any, 
 	if fault != nil && partial.Status != http.StatusOK {
 		return nil, fault
 	}
-	if operation != "PutRecordBatch" || in.DeliveryStreamName != auditStream && in.DeliveryStreamName != adminStream {
+	if operation != "PutRecordBatch" || !slices.Contains([]string{auditStream, adminStream, customersStream}, in.DeliveryStreamName) {
 		return nil, missing("Firehose " + in.DeliveryStreamName + " not found under account " + accountID + ".")
 	}
 	type answer struct {
@@ -190,6 +190,10 @@ func (a *account) serveFirehose(function, operation string, input []byte) (any, 
 			continue
 		}
 		out.RequestResponses = append(out.RequestResponses, answer{RecordID: uuid.NewString()})
+		if in.DeliveryStreamName == customersStream {
+			a.delivered = append(a.delivered, string(r.Data))
+			continue
+		}
 		if in.DeliveryStreamName == adminStream {
 			var act events.AdminRecord
 			if err := strictly(r.Data, &act); err != nil || !bytes.HasSuffix(r.Data, []byte("\n")) {

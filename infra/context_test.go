@@ -243,6 +243,7 @@ func TestEnvironments(t *testing.T) {
 		"AccessFunction":       {"SYM_GRANT_LOOKS", "SYM_REMOVAL_FUNCTION", "SYM_REMOVAL_QUEUE", "SYM_SCHEDULE_DEAD_LETTERS", "SYM_SCHEDULE_GROUP", "SYM_SCHEDULE_ROLE", "SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION"},
 		"ApiFunction":          {"SYM_LOG_BUCKET", "SYM_SDK_FUNCTION", "SYM_SLACK_SECRET"},
 		"ApprovalFunction":     {"SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION", "SYM_SLACK_SECRET", "SYM_STATE_MACHINE"},
+		"DeliverFunction":      {"SYM_LOG_BUCKET"},
 		"DriftFunction":        {},
 		"NotifyFunction":       {"SYM_SLACK_SECRET"},
 		"PublishFunction":      {"SYM_SDK_FUNCTION"},

@@ -96,6 +96,7 @@ func newDeployment(app awscdk.App, o options, config *catalog.Catalog, built str
 	d.addSweep()
 	d.addStanding()
 	d.addDrift()
+	d.addDeliver()
 	d.addTransparencyRule()
 	d.addAPI()
 	d.addPublish()

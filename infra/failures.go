@@ -26,7 +26,7 @@ const (
 )
 
 // reports are the functions that report failures.
-var reports = []string{"drift", "notify", "standing", "transparency"}
+var reports = []string{"deliver", "drift", "notify", "standing", "transparency"}
 
 // missed are the functions of which each failure counts: somebody waits for an answer,
 // or nobody else notices that nothing was looked at.

@@ -19,7 +19,7 @@ import (
 )
 
 // functionNames are the folders of functions/ that run in AWS.
-var functionNames = []string{"access", "api", "approval", "drift", "notify", "publish", "relay", "sdk", "services", "slack", "standing", "sweep", "tokens", "transparency"}
+var functionNames = []string{"access", "api", "approval", "deliver", "drift", "notify", "publish", "relay", "sdk", "services", "slack", "standing", "sweep", "tokens", "transparency"}
 
 // removalFunction takes access away. It runs the code of access in the role of
 // access, but in places of its own: grants that hang keep no removal waiting. The
@@ -75,6 +75,7 @@ var sizes = map[string]size{
 	"notify":       {256, 2 * time.Minute},    // waits as long as Slack asks it to
 	"sweep":        {256, 5 * time.Minute},    // the next one does not wait for it
 	"sdk":          {1024, 100 * time.Second}, // approval asks up to four handlers in one call, each for up to 30 s, and ends after 110 s
+	"deliver":      {256, 55 * time.Second},   // the next one comes after a minute
 	"drift":        {512, 5 * time.Minute},    // a look ends after core.CompareFor
 	"standing":     {256, 2 * time.Minute},    // asks Slack about 50 people, one after the other
 	"services":     {256, 25 * time.Second},   // handlers wait for 30 s
@@ -115,6 +116,7 @@ func (d *deployment) settings() map[string]config.AWS {
 		"publish":  {Table: table, SDKFunction: handlers},
 		"services": {Table: table, SlackSecret: slack},
 		"standing": {Table: table, SlackSecret: slack},
+		"deliver":  {Table: table, LogBucket: *d.logBucket.Ref()},
 		"drift":    {Table: table},
 	}
 }

@@ -145,6 +145,12 @@ func (d *deployment) rights() map[string][]right {
 			{actions: []string{"sqs:SendMessage"}, resources: []string{*d.logDeadLetters.AttrArn()}},
 			readSecrets(*d.logKey.Ref()),
 		}),
+		// What its destinations need is in DeliverTargets.
+		"deliver": join(d.readLog(), []right{
+			d.items("GetItem", store.KindDestination, store.KindFlowVersion),
+			d.items("GetItem PutItem", store.KindCursor),
+			d.items("GetItem PutItem DeleteItem", store.KindNotice),
+		}),
 		"notify": join(d.readStream(), []right{
 			d.items("GetItem PutItem", store.KindRun, store.KindMessages, store.KindNotice),
 			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList), // for the error channels
@@ -188,6 +194,9 @@ func (d *deployment) rights() map[string][]right {
 			d.items("GetItem PutItem", store.KindFlow, store.KindFlowList, store.KindFlowsFilter, store.KindSettings),
 			d.items("GetItem PutItem", store.KindStrategies, store.KindDropped),
 			d.items("PutItem", store.KindFlowVersion),
+			d.items("GetItem PutItem", store.KindDestination),
+			d.items("PutItem", store.KindCursor),
+			d.items("GetItem", store.KindLogHead), // where a new log destination begins
 			d.items("GetItem PutItem BatchGetItem", store.KindFlowDigests),
 			d.entries(store.ByStatus, string(flow.Approved), string(flow.Escalated)),
 			d.entries(store.ByKind, string(store.KindFlowDigests)),
@@ -220,6 +229,7 @@ func (d *deployment) handlerFunctions() []string {
 func (d *deployment) configuredRights() map[string][]right {
 	all := map[string][]right{
 		accessFunction: d.strategyRights(d.config.StrategyRights()),
+		"deliver":      d.strategyRights(d.config.DestinationRights()),
 		"drift":        d.strategyRights(d.config.LookingRights()),
 		"approval":     d.strategyRights(strategy.InvokeFunctions(d.config.FlowARNs()...)),
 		pythonFunction: d.handlerRights(""),

@@ -95,6 +95,14 @@ func (d *deployment) addTransparencyRule() {
 	d.addRule("transparency", "writes what was recorded to the transparency log, each minute", time.Minute)
 }
 
+// addDeliver has the log sent to destinations, where the configuration has any: without one
+// nothing is called, and nothing costs.
+func (d *deployment) addDeliver() {
+	if len(d.config.LogDestinations) > 0 {
+		d.addRule("deliver", "sends the records of the log to log destinations, each minute", time.Minute)
+	}
+}
+
 // addRule calls a function again and again. A call that fails is not repeated.
 func (d *deployment) addRule(function, what string, every time.Duration) {
 	rate := fmt.Sprintf("rate(%d minutes)", int(every.Minutes()))

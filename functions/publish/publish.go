@@ -173,6 +173,9 @@ func (p publisher) run(ctx context.Context, bucket, key string, settings map[str
 		err = p.publish.Flows.PublishFilter(ctx, p.publish.By, configured.Filter)
 	}
 	if err == nil {
+		err = p.publish.Destinations(ctx, configured.LogDestinations)
+	}
+	if err == nil {
 		err = p.publish.Flows.PublishSettings(ctx, p.publish.By, settings)
 	}
 	return published, err

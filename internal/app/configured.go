@@ -12,7 +12,6 @@ import (
 	"github.com/symflows/symflows/internal/catalog"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/lambdahost"
-	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/strategy/builtin"
 	"github.com/symflows/symflows/internal/workflow"
 )
@@ -75,10 +74,7 @@ func (l *Local) publish(ctx context.Context, c core.Core, configured *catalog.Ca
 		err = c.Flows.PublishFilter(ctx, by, configured.Filter)
 	}
 	if err == nil {
-		var head store.LogHead
-		if head, _, err = (store.Log{Store: c.Runs.Store}).Head(ctx); err == nil {
-			err = c.Destinations.Publish(ctx, by, configured.LogDestinations, head.Size)
-		}
+		err = publish.Destinations(ctx, configured.LogDestinations)
 	}
 	if err == nil {
 		err = c.Flows.PublishSettings(ctx, by, l.options.told())

@@ -89,13 +89,16 @@ const (
 	// Of no consequence by themselves.
 	CountRunsDriven   = "RunsDriven"   // runs that were due, and were driven; by sweep
 	CountRunsFailed   = "RunsFailed"   // runs that were due, and could not be driven; by sweep
+	CountDestinations = "Destinations" // log destinations that were looked at; by deliver
 	CountHoldersAsked = "HoldersAsked" // people with live access whom Slack was asked about; by standing
 
 	// Failures: see Failures.
-	FailureDriftLingering   = "DriftLingering"   // access that was to be gone, as the last comparison with targets found; by drift
-	FailureNotLogged        = "NotLogged"        // records that can't be logged, and wait to be looked at; by transparency
-	FailureHoldersHeld      = "HoldersHeld"      // people who hold access, of whom so many were deactivated at once that somebody has to confirm it; by standing
-	FailureErrorChannelLost = "ErrorChannelLost" // messages to error channels that can't be delivered; by notify
+	FailureDriftLingering    = "DriftLingering"    // access that was to be gone, as the last comparison with targets found; by drift
+	FailureNotLogged         = "NotLogged"         // records that can't be logged, and wait to be looked at; by transparency
+	FailureDestinationDown   = "DestinationDown"   // log destinations that have taken nothing for a while; by deliver
+	FailureDestinationBehind = "DestinationBehind" // log destinations that take less than is logged; by deliver
+	FailureHoldersHeld       = "HoldersHeld"       // people who hold access, of whom so many were deactivated at once that somebody has to confirm it; by standing
+	FailureErrorChannelLost  = "ErrorChannelLost"  // messages to error channels that can't be delivered; by notify
 )
 
 // Metrics are the counts that are published.
@@ -104,10 +107,12 @@ var Metrics = []string{MetricRemovalsOverdue, MetricSlackUnreachable, MetricEmer
 // Failures are the counts that call somebody by one alarm together, and what the log says
 // of them: what is wrong, and where to look.
 var Failures = map[string]string{
-	FailureDriftLingering:   "A target shows access that was to be gone, and that no request holds. It is being taken away; GET /drift, or the error channel, says whose and where",
-	FailureNotLogged:        "Audit records can't be written to the transparency log, and wait in the queue LogDeadLetters: the log of transparency says what is wrong with them. Repair the cause and redrive the queue",
-	FailureHoldersHeld:      "Many who hold access were deactivated in Slack at once, so that none of it is ended: the error channel has their ids. If it is right, invoke standing with {\"confirm\": true}",
-	FailureErrorChannelLost: "An error channel can't be told of a failure: it was renamed or archived, or the bot is not in it. The log of notify has the channel, and what it was to be told",
+	FailureDriftLingering:    "A target shows access that was to be gone, and that no request holds. It is being taken away; GET /drift, or the error channel, says whose and where",
+	FailureNotLogged:         "Audit records can't be written to the transparency log, and wait in the queue LogDeadLetters: the log of transparency says what is wrong with them. Repair the cause and redrive the queue",
+	FailureDestinationDown:   "A log destination takes no audit records. They are kept, and sent when it takes them again; nothing else waits. The error channel and the log of deliver say which, and why",
+	FailureDestinationBehind: "A log destination takes audit records more slowly than they are logged, and is 10,000 behind: the log of deliver says which. Have it take more at once, or give it fewer by its flows and events",
+	FailureHoldersHeld:       "Many who hold access were deactivated in Slack at once, so that none of it is ended: the error channel has their ids. If it is right, invoke standing with {\"confirm\": true}",
+	FailureErrorChannelLost:  "An error channel can't be told of a failure: it was renamed or archived, or the bot is not in it. The log of notify has the channel, and what it was to be told",
 }
 
 // FailureKey is where a line of the log says which failure it is of.

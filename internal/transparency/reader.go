@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -18,7 +19,7 @@ type Reader struct {
 	Files interface {
 		Read(ctx context.Context, name string) ([]byte, error)
 	}
-	Public []string // the log's public keys
+	Public []string // the log's public keys; nil: those that lie beside its files
 }
 
 // Entry is a state of a record with its place in the log. Of one ID the highest Rev
@@ -42,7 +43,15 @@ func (r Reader) Read(ctx context.Context, from int64, max int) (entries []Entry,
 	if err != nil {
 		return nil, 0, err
 	}
-	c, err := Open(text, r.Public...)
+	public := r.Public
+	if public == nil {
+		keys, err := r.Files.Read(ctx, PublicKeyName)
+		if err != nil {
+			return nil, 0, err
+		}
+		public = strings.Fields(string(keys))
+	}
+	c, err := Open(text, public...)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -103,6 +103,11 @@ type Delivered struct {
 	Err     error     // why it could not be looked at: nothing is known then
 }
 
+// Down tells whether it has taken nothing for so long that people hear of it.
+func (s Delivered) Down(now time.Time) bool {
+	return !s.Failing.IsZero() && now.Sub(s.Failing) >= destinationPatience
+}
+
 const (
 	// window is how many records are read, and sent before that is written down.
 	window = 256
@@ -113,7 +118,7 @@ const (
 	// maxRefused is how many records in a row are taken to be at fault themselves. From
 	// then on it is the destination.
 	maxRefused = 10
-	// patience is for how long a destination may be out of order until people hear.
+	// destinationPatience is for how long a destination may be out of order until people hear.
 	destinationPatience = 10 * time.Minute
 	maxDeliveryBackOff  = 5 * time.Minute
 )

@@ -94,6 +94,16 @@ func (p Publish) Run(ctx context.Context, flows []*flow.Flow, strategies []flow.
 	return published, err
 }
 
+// Destinations publishes the log destinations. One that is new is sent what is logged from
+// now on.
+func (p Publish) Destinations(ctx context.Context, list []flow.LogDestination) error {
+	head, _, err := store.Log{Store: p.Runs.Store}.Head(ctx)
+	if err != nil {
+		return err
+	}
+	return store.Destinations{Store: p.Runs.Store}.Publish(ctx, p.By, list, head.Size)
+}
+
 // restoreTimeout is what putting back one item may take.
 const restoreTimeout = 3 * time.Second
 

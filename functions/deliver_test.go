@@ -1,0 +1,90 @@
+package functions_test
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/symflows/symflows/events"
+)
+
+// sendOut calls deliver as its schedule does, or with an input.
+func (a *account) sendOut(input string) string {
+	a.t.Helper()
+	answer, failed := a.invoke(functionARN("deliver"), []byte(input))
+	if failed != nil {
+		a.t.Fatalf("deliver failed: %+v", failed)
+	}
+	return string(answer)
+}
+
+// TestDeliver: what is logged is sent to a log destination, through what it fails with, in
+// order and each record once more only if that was asked for.
+func TestDeliver(t *testing.T) {
+	t.Parallel()
+	with := maps.Clone(flows)
+	for name, text := range with {
+		with[name] = strings.Replace(text, "kind: environment\nname: main\n", `kind: log_destination
+name: lake
+type: kinesis_firehose
+settings: {stream_name: `+customersStream+`}
+---
+kind: environment
+name: main
+log_destination_ids: [lake]
+`, 1)
+	}
+	a, _ := productOf(t, with)
+	minute, err := os.ReadFile("deliver/testdata/minute.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := a.request("alice", "run-report", "#general", map[string]string{"Table": "orders"})
+	a.must(a.slack.As("bob").Click("", "Approve"))
+	a.shippedFor(run, "prompt", "request", "approve")
+	a.logSettled()
+
+	a.fail("deliver", "firehose:PutRecordBatch", 1, http.StatusOK, "ServiceUnavailableException") // of the first record alone
+	sent := func() (got []string) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		for _, line := range a.delivered {
+			var r events.AuditRecord
+			a.must(json.Unmarshal([]byte(line), &r))
+			if strings.HasSuffix(r.Run.SRN, ":"+run) {
+				got = append(got, r.Event.Type)
+			}
+		}
+		return got
+	}
+	a.sendOut(string(minute))
+	if got := strings.Join(sent(), " "); got != "prompt request approve" {
+		t.Errorf("sent %s", got)
+	}
+	a.sendOut(string(minute))
+	if got := len(sent()); got != 3 {
+		t.Errorf("%d records after another minute", got)
+	}
+	a.sendOut(`{"replay": "lake", "from": 0}`)
+	if got := strings.Join(sent(), " "); got != "prompt request approve prompt request approve" {
+		t.Errorf("after a replay: %s", got)
+	}
+	if answer := a.sendOut(`{"replay": "lake", "from": 0}`); !strings.Contains(answer, `"Name":"lake","Lag":0`) {
+		t.Errorf("it says %s", answer)
+	}
+	if _, failed := a.invoke(functionARN("deliver"), []byte(`{}`)); failed == nil {
+		t.Error("it takes what is neither the schedule's nor a replay")
+	}
+
+	// A stream that is out of order is told of by its log, and catches up.
+	a.fail("deliver", "firehose:PutRecordBatch", 1, http.StatusBadRequest, "ResourceNotFoundException")
+	other := a.request("alice", "run-report", "#general", map[string]string{"Table": "orders"})
+	a.shippedFor(other, "prompt", "request")
+	a.logSettled()
+	if answer := a.sendOut(string(minute)); !strings.Contains(answer, `"Lag":2`) {
+		t.Errorf("it says %s", answer)
+	}
+}
