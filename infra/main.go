@@ -81,9 +81,6 @@ func synth(app awscdk.App, build func(options) (dir string, err error)) error {
 		return err
 	}
 	fmt.Fprint(os.Stderr, report.String()) // warnings only
-	for _, w := range unsent(config.LogDestinations) {
-		fmt.Fprintln(os.Stderr, "warning: "+w)
-	}
 	built, err := build(o)
 	if err != nil {
 		return err

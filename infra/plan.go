@@ -42,23 +42,26 @@ func (d *deployment) addPlan() {
 	p := plan{
 		Options:  d.options.given(),
 		Kept:     slices.Sorted(slices.Values(d.kept)),
-		Roles:    map[string]string{accessFunction: d.roleARN(accessFunction), "drift": d.roleARN("drift")},
+		Roles:    map[string]string{accessFunction: d.roleARN(accessFunction), "drift": d.roleARN("drift"), "deliver": d.roleARN("deliver")},
 		Reserved: d.options.reservedConcurrency.total(),
 	}
 	p.Endpoints = d.endpoints()
 	if d.options.kmsKey != "" && d.options.kmsKey != createKey {
 		p.KeyPolicy = d.keyPolicy()
 	}
-	looking := map[strategy.Role]bool{}
-	for _, role := range d.config.LookingRights().Assume {
-		looking[role] = true
-	}
-	for _, role := range d.config.StrategyRights().Assume {
-		by := []string{accessFunction}
-		if looking[role] {
-			by = append(by, "drift")
+	for _, use := range []struct {
+		by     string
+		assume []strategy.Role
+	}{
+		{accessFunction, d.config.StrategyRights().Assume}, {"drift", d.config.LookingRights().Assume}, {"deliver", d.config.DestinationRights().Assume},
+	} {
+		for _, role := range use.assume {
+			i := slices.IndexFunc(p.Trusting, func(t trusting) bool { return t.ARN == role.ARN && t.ExternalID == role.ExternalID })
+			if i < 0 {
+				i, p.Trusting = len(p.Trusting), append(p.Trusting, trusting{ARN: role.ARN, ExternalID: role.ExternalID})
+			}
+			p.Trusting[i].By = append(p.Trusting[i].By, use.by)
 		}
-		p.Trusting = append(p.Trusting, trusting{ARN: role.ARN, ExternalID: role.ExternalID, By: by})
 	}
 	text, err := json.Marshal(p)
 	if err != nil {

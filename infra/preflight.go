@@ -358,7 +358,7 @@ func (d *deploy) renamedRoles() map[string]string {
 func (d *deploy) writeTrust(out io.Writer, before map[string]string) {
 	all := d.planned.Trusting
 	if len(all) == 0 {
-		all = []trusting{{ARN: "A role that the configuration is to assume", ExternalID: "the external_id of its integration", By: slices.Sorted(maps.Keys(d.planned.Roles))}}
+		all = []trusting{{ARN: "A role that the configuration is to assume", ExternalID: "the external_id of its integration", By: []string{accessFunction, "drift"}}}
 	}
 	for _, t := range all {
 		var roles []any

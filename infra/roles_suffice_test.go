@@ -40,7 +40,10 @@ import (
 	"github.com/symflows/symflows/internal/catalog"
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/deadline"
+	destinations "github.com/symflows/symflows/internal/destination/clients"
+	"github.com/symflows/symflows/internal/destination/web"
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/record"
 	"github.com/symflows/symflows/internal/runner/stepfn"
 	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/services"
@@ -53,6 +56,7 @@ import (
 	"github.com/symflows/symflows/internal/strategy/builtin/clients"
 	"github.com/symflows/symflows/internal/strategy/okta/oktafake"
 	"github.com/symflows/symflows/internal/strategy/postgres/postgresfake"
+	"github.com/symflows/symflows/internal/transparency"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -340,6 +344,12 @@ func TestRightsSuffice(t *testing.T) {
 	}
 	if err := publish.Flows.PublishSettings(ctx, flow.Author{}, map[string]string{"name": "sym-flows"}); err != nil {
 		t.Fatal(err)
+	}
+
+	for range 2 { // the second time they are there
+		if err := publisher.Destinations(ctx, published.LogDestinations); err != nil {
+			t.Fatal(err)
+		}
 	}
 
 	tokens := a.as("TokensRole")
@@ -667,6 +677,7 @@ func TestRightsSuffice(t *testing.T) {
 		}
 	}
 
+	a.delivers(t, run(byAPI[0]), published.LogDestinations)
 	a.handlersAsk(t, inForms[0])
 
 	// Somebody clicks what they may not decide.
@@ -787,6 +798,53 @@ func (a *account) logs(t *testing.T, changes []store.Change) {
 			t.Errorf("%s: %v", role, err)
 		}
 	}
+}
+
+// delivers sends a record of a run to log destinations, but for reading it from the log's
+// bucket: they take it only when they have been out of order for a while.
+func (a *account) delivers(t *testing.T, r flow.Run, list []flow.LogDestination) {
+	t.Helper()
+	ctx := t.Context()
+	line, err := json.Marshal(record.Of(r, r.Events[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	deliverer := a.as("DeliverRole")
+	open := destinations.Open(destinations.Deps{
+		Web: web.Deps{HTTP: &http.Client{Transport: a.vendors}, Secrets: deliverer.Secrets, Now: a.clock.Now},
+		AWS: func() (aws.Config, error) { return deliverer.AWS, nil },
+	})
+	down := true
+	d := deliverer.Deliver(transparency.Reader{}, func(to flow.LogDestination) (workflow.Destination, error) {
+		if down {
+			return nil, flow.Errorf(flow.CodeStrategy, "it is out of order")
+		}
+		return open(to)
+	})
+	d.Read = func(_ context.Context, from int64, most int) (records []workflow.Logged, size int64, err error) {
+		if from == 0 && most > 0 {
+			records = append(records, workflow.Logged{ID: r.Events[0].ID, Line: line})
+		}
+		return records, 1, nil
+	}
+	stands := func(lag int64) {
+		t.Helper()
+		stand := must(d.Run(ctx))(t)
+		if len(stand) != len(list) {
+			t.Errorf("%d log destinations are looked at, of %d", len(stand), len(list))
+		}
+		for _, s := range stand {
+			if s.Err != nil || s.Lag != lag {
+				t.Errorf("log destination %s lacks %d records, not %d: %v", s.Name, s.Lag, lag, s.Err)
+			}
+		}
+	}
+	stands(1)
+	a.clock.Advance(15 * time.Minute)
+	stands(1) // which is told
+	down = false
+	a.clock.Advance(15 * time.Minute)
+	stands(0) // which is over
 }
 
 // lingers is a strategy of a system in which sessions go on after access.

@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"time"
@@ -21,8 +22,8 @@ import (
 	"github.com/symflows/symflows/internal/destination/clients"
 	"github.com/symflows/symflows/internal/destination/web"
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/transparency"
-	"github.com/symflows/symflows/internal/workflow"
 )
 
 // reserve is how long before its time-out the function begins nothing more: longer than
@@ -32,6 +33,8 @@ const reserve = 10 * time.Second
 // input is the schedule's event, or what an administrator sends.
 type input struct {
 	Source string `json:"source"`
+	// List asks how each destination stands, after it was sent what there is.
+	List bool `json:"list"`
 	// Replay names a destination that is sent the log again, from the record From on.
 	Replay string `json:"replay"`
 	From   *int64 `json:"from"`
@@ -43,7 +46,19 @@ var invoker = flow.Principal{Kind: flow.PrincipalAWS, Name: "whoever may invoke 
 
 func main() { awslambda.Start(core.Start(build)) }
 
-func build(_ context.Context, d core.Deployed) (func(context.Context, input) ([]workflow.Delivered, error), error) {
+// standing is how a destination stands, for an administrator.
+type standing struct {
+	Name         string        `json:"name"`
+	Next         int64         `json:"next"`      // index of the first record of the log that it has not been sent
+	BehindBy     int64         `json:"behind_by"` // records
+	TookOne      time.Time     `json:"took_one,omitzero"`
+	FailingSince time.Time     `json:"failing_since,omitzero"`
+	Error        string        `json:"error,omitempty"`
+	Refused      int64         `json:"refused"`
+	SetAside     []store.Aside `json:"set_aside,omitempty"` // the last of those that it has refused
+}
+
+func build(_ context.Context, d core.Deployed) (func(context.Context, input) ([]standing, error), error) {
 	bucket := logbucket.Bucket{
 		API:  s3.NewFromConfig(d.AWS, func(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil }), // an emulator's name is no part of buckets' hosts
 		Name: d.Settings.AWS.LogBucket,
@@ -53,33 +68,55 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, input) ([]
 		AWS: func() (aws.Config, error) { return d.AWS, nil },
 	})
 	deliver := d.Deliver(transparency.Reader{Files: bucket}, open)
-	return func(ctx context.Context, in input) ([]workflow.Delivered, error) {
+	return func(ctx context.Context, in input) ([]standing, error) {
 		switch {
 		case in.Replay != "" && in.From != nil:
-			if err := d.Destinations.Replay(ctx, flow.Author{By: invoker, At: d.Clock.Now()}, in.Replay, *in.From); err != nil {
+			err := d.Destinations.Replay(ctx, flow.Author{By: invoker, At: d.Clock.Now()}, in.Replay, *in.From)
+			if errors.Is(err, store.ErrNotFound) {
+				return nil, fmt.Errorf(`there is no log destination %q: {"list": true} lists them`, in.Replay)
+			}
+			if err != nil {
 				return nil, err
 			}
-		case in.Source != "aws.events":
-			return nil, errors.New(`this is neither the schedule's event nor {"replay": "siem", "from": 0}`)
+		case in.Source != "aws.events" && !in.List:
+			return nil, errors.New(`this is neither the schedule's event nor {"list": true} nor {"replay": "siem", "from": 0}`)
 		}
+		sending := ctx
 		if end, ok := ctx.Deadline(); ok {
 			var cancel context.CancelFunc
-			ctx, cancel = context.WithDeadline(ctx, end.Add(-reserve))
+			sending, cancel = context.WithDeadline(ctx, end.Add(-reserve))
 			defer cancel()
 		}
-		stand, err := deliver.Run(ctx)
+		delivered, err := deliver.Run(sending)
 		if err != nil {
 			return nil, err
 		}
-		counts := map[string]int{config.CountDestinations: len(stand), config.FailureDestinationDown: 0, config.FailureDestinationBehind: 0}
-		for _, s := range stand {
-			if s.Down(d.Clock.Now()) {
+		counts := map[string]int{config.CountDestinations: len(delivered), config.FailureDestinationDown: 0, config.FailureDestinationBehind: 0}
+		var unknown []error // of those nothing is known: the function fails, and is told of as such
+		for _, s := range delivered {
+			if s.Err != nil {
+				unknown = append(unknown, fmt.Errorf("log destination %q: %w", s.Name, s.Err))
+			} else if s.Down(d.Clock.Now()) {
 				counts[config.FailureDestinationDown]++
 			} else if s.Lag > behind {
 				counts[config.FailureDestinationBehind]++
 			}
 		}
-		return stand, core.Report(os.Stdout, lambdacontext.FunctionName, d.Clock.Now(), counts)
+		if err := core.Report(os.Stdout, lambdacontext.FunctionName, d.Clock.Now(), counts); err != nil {
+			return nil, err
+		}
+		if err := errors.Join(unknown...); err != nil || in.Source == "aws.events" { // whose answer nobody reads
+			return nil, err
+		}
+		list := []standing{}
+		for _, s := range delivered {
+			c, err := d.Destinations.Cursor(ctx, s.Name)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, standing{s.Name, c.Next, s.Lag, c.At, c.Failing, c.Error, c.Refused, c.Aside})
+		}
+		return list, nil
 	}, nil
 }
 
