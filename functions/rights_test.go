@@ -154,10 +154,12 @@ var notAsked = regexp.MustCompile(strings.Join([]string{
 	// Vendors other than the one of TestLooks.
 	`^AccessRole: secretsmanager:GetSecretValue .*:secret:/sym/main/(aptible|boundary|github|postgres)\b`,
 	`^DriftRole: secretsmanager:GetSecretValue .*:secret:/sym/main/(aptible|boundary|github|onelogin|postgres)\b`,
-	`^StandingRole: dynamodb:PutItem .* notice#\*$`,                                                                                           // many who leave at once
-	`^TokensRole: dynamodb:PutItem .*: users#moved$`,                                                                                          // a workspace that moved
+	`^DeliverRole: .* notice#\*$`,                                            // log destinations that take nothing for ten minutes
+	`^DeliverRole: secretsmanager:GetSecretValue .*:secret:/sym/main/siem\b`, // its log destination takes no secret here
+	`^StandingRole: dynamodb:PutItem .* notice#\*$`,                          // many who leave at once
+	`^TokensRole: dynamodb:PutItem .*: users#moved$`,                         // a workspace that moved
 	`^(Relay|Transparency)Role: .*: (token#\*|identity#\*|user#\*|users#moved|flows#filter|flows#settings|standing#round|refusal#\*|act#\*)$`, // what administrators seldom do
-	`^PublishRole: dynamodb:PutItem .*: flows#settings$`,                                                                                      // settings that change
+	`^PublishRole: dynamodb:PutItem .*: flows#settings$`, // settings that change
 	// Accounts that were looked up lately are known for ten minutes: time is real here.
 	`^(Approval|Services)Role: dynamodb:(Get|Put)Item .*: users#moved$`,
 	`^(Approval|Services)Role: dynamodb:PutItem .* notice#\*$`,
@@ -209,6 +211,8 @@ func TestAllowed(t *testing.T) {
 		{call{function: "drift", action: "dynamodb:PutItem", resource: tableARN, keys: []string{"grant#1"}}, false},
 		{call{function: "drift", action: "lambda:InvokeFunction", resource: grantARN}, false},
 		{call{function: "api", action: "secretsmanager:GetSecretValue", resource: secretARN(signingSecret)}, false},
+		{call{function: "deliver", action: "dynamodb:PutItem", resource: tableARN, keys: []string{"cursor#lake"}}, true},
+		{call{function: "deliver", action: "dynamodb:PutItem", resource: tableARN, keys: []string{"run#1"}}, false},
 		{call{function: "sdk", action: "lambda:InvokeFunction", resource: reportARN}, true},
 		{call{function: "sdk", action: "lambda:InvokeFunction", resource: functionARN("services")}, true},
 		{call{function: "sdk", action: "lambda:InvokeFunction", resource: functionARN("access")}, false},

@@ -153,8 +153,9 @@ func metadataOf(made template) string {
 // inCloud is the account after a deploy.
 func (made template) inCloud() *cloud {
 	outputs := map[string]string{
-		"AccessRoleArn": "arn:aws:iam::" + awstest.Account + ":role/sym-flows-us-east-1-access",
-		"DriftRoleArn":  "arn:aws:iam::" + awstest.Account + ":role/sym-flows-us-east-1-drift",
+		"AccessRoleArn":  "arn:aws:iam::" + awstest.Account + ":role/sym-flows-us-east-1-access",
+		"DriftRoleArn":   "arn:aws:iam::" + awstest.Account + ":role/sym-flows-us-east-1-drift",
+		"DeliverRoleArn": "arn:aws:iam::" + awstest.Account + ":role/sym-flows-us-east-1-deliver",
 	}
 	return &cloud{outputs: outputs, metadata: metadataOf(made), unreserved: 1000}
 }
@@ -257,7 +258,7 @@ func TestPreflight_Roles(t *testing.T) {
 		t.Fatal(err)
 	}
 	statement := at(policy, "Statement", 0)
-	if got := texts(at(statement, "Condition", "ArnEquals", "aws:PrincipalArn")); strings.Join(got, " ") != is+" "+was+" "+c.outputs["DriftRoleArn"] {
+	if got := texts(at(statement, "Condition", "ArnEquals", "aws:PrincipalArn")); strings.Join(got, " ") != is+" "+was+" "+c.outputs["DriftRoleArn"]+" "+c.outputs["DeliverRoleArn"] {
 		t.Errorf("it trusts %q", got)
 	}
 	if got := text(at(statement, "Condition", "StringEquals", "sts:ExternalId")); got != "1f0c1f0c" {

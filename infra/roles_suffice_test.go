@@ -111,6 +111,7 @@ func newAccount(t *testing.T) *account {
 	elsewhere := awsfake.New()
 	elsewhere.STS.AddKey("AccessRole", "secret")
 	elsewhere.STS.AddKey("DriftRole", "secret")
+	elsewhere.STS.AddKey("DeliverRole", "secret")
 	elsewhere.STS.FederateOutbound() // for vendors who take AWS's word on who we are
 	a.vendors.tailscale.Trust(elsewhere.STS.Trusted)
 	a.vendors.entra.Trust(elsewhere.STS.Trusted)
@@ -168,6 +169,10 @@ func newAccount(t *testing.T) *account {
 	}
 	assumed := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.Header.Get("Authorization"), "Credential=ASIA") {
+			if strings.HasPrefix(r.Header.Get("X-Amz-Target"), "Firehose") { // a stream that takes all
+				services.ServeHTTP(w, r)
+				return
+			}
 			elsewhere.ServeHTTP(w, r)
 			return
 		}

@@ -290,8 +290,12 @@ func ruleFaults(all []grantedRight) []string {
 			broken("only access invokes what strategies invoke")
 		case target && g.who != "ApprovalRole":
 			broken("only approval invokes what flows invoke")
-		case secret && (g.who != "DriftRole" || signing):
+		case secret && (g.who != "DriftRole" || signing) && g.who != "DeliverRole":
 			broken("only access reads the secrets of integrations, and drift those that it signs in with")
+		case secret && strings.Contains(g.resource, ":secret:/sym/main/siem") != (g.who == "DeliverRole"):
+			broken("only deliver reads the secrets of log destinations, and no others")
+		case action == "PutItem" && strings.Contains(g.condition, string(store.KindCursor)) && g.who != "DeliverRole" && g.who != "PublishRole":
+			broken("only deliver says how far log destinations are, and publish where they begin")
 		case g.who == "ServicesRole" && strings.Contains(g.condition, "run#") && action == "PutItem", g.who == "ServicesRole" && own:
 			broken("services change no run, and call nobody")
 		case strings.Contains(g.condition, "kv#") && g.who != "ServicesRole":
@@ -306,8 +310,8 @@ func ruleFaults(all []grantedRight) []string {
 			broken("drift only looks")
 		case g.who != "DriftRole" && (strings.HasPrefix(g.action, "scheduler:") || strings.HasPrefix(g.action, "iam:")):
 			broken("only access schedules")
-		case g.who != "DriftRole" && strings.HasPrefix(g.action, "sts:"):
-			broken("only access and drift assume roles")
+		case g.who != "DriftRole" && strings.HasPrefix(g.action, "sts:") && (g.who != "DeliverRole" || g.action != "sts:AssumeRole"):
+			broken("only access, drift and deliver assume roles, and deliver says to nobody who we are")
 		case g.resource == "${SlackSigningSecret}" && g.who != "SlackRole":
 			broken("only slack reads the signing secret")
 		case strings.Contains(g.condition, "token#") && g.who != "TokensRole" && (!slices.Contains([]string{"ApiRole", "RelayRole", "TransparencyRole"}, g.who) || action != "GetItem"):
@@ -358,6 +362,11 @@ func TestRulesFind(t *testing.T) {
 		{"ApiRole", "s3:PutObject", "${LogBucket.Arn}/*", ""},
 		{"RelayRole", "dynamodb:PutItem", "${Table.Arn}", keys + "leaf#*"},
 		{"RelayRole", "secretsmanager:GetSecretValue", "${LogKey}", ""},
+		{"DeliverRole", "secretsmanager:GetSecretValue", "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/pagerduty-??????", ""},
+		{"DriftRole", "secretsmanager:GetSecretValue", "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/main/siem-??????", ""},
+		{"DeliverRole", identityToken, "*", ""},
+		{"DeliverRole", "dynamodb:PutItem", "${Table.Arn}", keys + "log#head"},
+		{"NotifyRole", "dynamodb:PutItem", "${Table.Arn}", keys + "cursor#*"},
 		{"TransparencyRole", "s3:DeleteObject", "${LogBucket.Arn}/*", ""},
 		{"RelayRole", "lambda:InvokeFunction", "arn:aws:lambda:us-east-1:123456789012:function:report", ""},
 		{"SweepRole", "lambda:InvokeFunction", "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:*", ""},
