@@ -288,14 +288,19 @@ func (a *account) eachMinute(function, queue string) {
 			}
 			changed := a.changed
 			a.mu.Unlock()
-			if waiting {
-				a.minute(function)
-				continue
+			if !waiting {
+				select {
+				case <-changed:
+				case <-a.closing:
+				}
 			}
 			select {
-			case <-changed:
-			case <-a.closing:
+			case <-a.closing: // what is queued stays there: functions can't be called any more
 				return
+			default:
+			}
+			if waiting {
+				a.minute(function)
 			}
 		}
 	})
