@@ -8,7 +8,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -39,14 +38,6 @@ type kept struct {
 type written struct {
 	Resources map[string]map[string]any
 	Outputs   map[string]struct{ Value any }
-}
-
-func readWritten(dir, file string) (w written, err error) {
-	b, err := os.ReadFile(filepath.Join(dir, file))
-	if err == nil {
-		err = json.Unmarshal(b, &w)
-	}
-	return w, err
 }
 
 // kept lists what outlives the stack, in the order of its ids. An output tells the
