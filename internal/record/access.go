@@ -1,6 +1,8 @@
 package record
 
 import (
+	"maps"
+	"net/url"
 	"time"
 
 	"github.com/symflows/symflows/events"
@@ -49,14 +51,27 @@ func endAt(r flow.Run, e flow.Event) *time.Time {
 }
 
 func strategyOf(s flow.Strategy) events.AuditStrategy {
-	out := events.AuditStrategy{Name: s.Name, Type: s.Type, Label: s.Label, Settings: s.Settings, Secrets: secretsOf(s.Secrets)}
+	out := events.AuditStrategy{Name: s.Name, Type: s.Type, Label: s.Label, Settings: withoutKeys(s.Settings), Secrets: secretsOf(s.Secrets)}
 	if i := s.Integration; i != nil {
 		out.Integration = &events.AuditIntegration{
-			Name: i.Name, Type: i.Type, ExternalID: i.ExternalID, Label: i.Label, Settings: i.Settings, Secrets: secretsOf(i.Secrets),
+			Name: i.Name, Type: i.Type, ExternalID: i.ExternalID, Label: i.Label, Settings: withoutKeys(i.Settings), Secrets: secretsOf(i.Secrets),
 		}
 	}
 	if code := s.Implementation; code != nil {
 		out.Implementation = &events.AuditSource{Name: code.Name, SHA256: code.SHA256}
+	}
+	return out
+}
+
+// withoutKeys leaves out of URLs what may be a key: who signs in, and the query.
+// Recovery takes them from the version of the flow.
+func withoutKeys(settings map[string]string) map[string]string {
+	out := maps.Clone(settings)
+	for name, value := range out {
+		if u, err := url.Parse(value); err == nil && u.Host != "" && (u.User != nil || u.RawQuery != "") {
+			u.User, u.RawQuery = nil, ""
+			out[name] = u.String()
+		}
 	}
 	return out
 }

@@ -170,6 +170,9 @@ func (v Recovery) one(ctx context.Context, id string, records []events.AuditReco
 			out.Why = fmt.Sprintf("it is removed by Python of version %s of its flow, which the table lacks: end it by hand at the target", told.FlowVersion)
 		}
 	}
+	if f := in.Flow; f != nil && f.Strategy != nil && f.Strategy.Name == told.Access.Strategy.Name {
+		told.Access.Strategy.Settings = f.Strategy.Settings // records leave keys in URLs out
+	}
 	if out.Err = v.put(ctx, in, now, lacks); out.Err == nil {
 		fields := map[string]any{"outcome": out.What}
 		if !told.Access.End.IsZero() {

@@ -61,7 +61,7 @@ func TestPorts(t *testing.T) {
 		},
 		"the Slack app": {
 			SlackPorts{API: &slack.Client{}, HandOn: func(context.Context, []byte) error { return nil }, Directory: directory, Handlers: handlers, Bound: bound, Closed: func() error { return nil }},
-			func(p any) error { _, err := c.SlackApp(p.(SlackPorts)); return err }, "APIURL Closed",
+			func(p any) error { _, err := c.SlackApp(p.(SlackPorts)); return err }, "APIURL Closed URL",
 		},
 	} {
 		t.Run(part, func(t *testing.T) {
