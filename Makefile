@@ -67,7 +67,7 @@ redrive: ## hand what functions in AWS gave up on to them again
 	@$(GO) run ./functions/local redrive -outputs $(OUT)/outputs.json
 
 PART = @printf '\n— %s\n'
-GOTEST = @PATH="$$($(PYTHON) -c '$(REALPYTHON)' "$$(command -v python3)")$$PATH" $(GO) test -race -timeout 30m
+GOTEST = @PATH="$$($(PYTHON) -c '$(REALPYTHON)' "$$(command -v python3)")$$PATH" $(PYTHON) .ci/gotest $(GO) -race -timeout 30m --
 
 # Tests in Go start many processes of python3. The command that a version manager
 # puts in front of the real one would take longer than most of what they do.
