@@ -8,12 +8,12 @@ import (
 	"github.com/akrylysov/algnhsa"
 	awslambda "github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/symflows/symflows/internal/api"
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/aws/invoke"
 	"github.com/symflows/symflows/internal/aws/logbucket"
+	"github.com/symflows/symflows/internal/aws/s3client"
 	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/strategy/builtin"
@@ -25,7 +25,7 @@ func main() { awslambda.Start(core.Start(build)) }
 func build(_ context.Context, d core.Deployed) (awslambda.Handler, error) {
 	handlers := d.Handlers(invoke.Functions{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{}, d.Settings.AWS.Isolated()...)
 	bucket := logbucket.Bucket{
-		API:  s3.NewFromConfig(d.AWS, func(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil }), // as in transparency
+		API:  s3client.New(d.AWS),
 		Name: d.Settings.AWS.LogBucket,
 	}
 	a := &api.API{

@@ -14,10 +14,10 @@ import (
 	awslambda "github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/aws/logbucket"
+	"github.com/symflows/symflows/internal/aws/s3client"
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/destination/clients"
 	"github.com/symflows/symflows/internal/destination/web"
@@ -60,7 +60,7 @@ type standing struct {
 
 func build(_ context.Context, d core.Deployed) (func(context.Context, input) ([]standing, error), error) {
 	bucket := logbucket.Bucket{
-		API:  s3.NewFromConfig(d.AWS, func(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil }), // an emulator's name is no part of buckets' hosts
+		API:  s3client.New(d.AWS),
 		Name: d.Settings.AWS.LogBucket,
 	}
 	open := clients.Open(clients.Deps{

@@ -11,18 +11,14 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 	awslambda "github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/aws/invoke"
+	"github.com/symflows/symflows/internal/aws/s3client"
 	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/strategy/builtin"
 	"github.com/symflows/symflows/internal/workflow"
 )
-
-// emulated has an emulator asked by its own name: bucket names as part of its
-// host's are not resolved.
-func emulated(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil }
 
 // listingLag is more than an index of DynamoDB usually takes to follow the table.
 const listingLag = 5 * time.Second
@@ -40,7 +36,7 @@ func build(_ context.Context, d core.Deployed) (cfn.CustomResourceFunction, erro
 		return nil, errors.New("SYM_SDK_FUNCTION is not set: it names the function that runs handlers, as the deploy sets it")
 	}
 	p := publisher{
-		s3:       s3.NewFromConfig(d.AWS, emulated),
+		s3:       s3client.New(d.AWS),
 		org:      d.Org,
 		handlers: d.Handlers(invoke.Functions{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{}),
 		publish:  workflow.Publish{Runs: d.Runs, Flows: d.Flows, Rights: builtin.Rights, Lag: listingLag, Clock: d.Clock, Patience: d.Patience},

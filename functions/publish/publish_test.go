@@ -14,10 +14,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/jonboulle/clockwork"
 
 	"github.com/symflows/symflows/internal/aws/awstest"
+	"github.com/symflows/symflows/internal/aws/s3client"
 	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/storetest"
@@ -43,7 +43,7 @@ func open(t *testing.T, answer func(w http.ResponseWriter, at time.Duration)) (p
 	kept := &storetest.Memory{Now: clock.Now}
 	flows := &store.Flows{Store: kept}
 	return publisher{
-		s3: s3.NewFromConfig(awstest.Config(t, bucket), emulated), org: "sym", clock: clock, log: slog.New(slog.DiscardHandler),
+		s3: s3client.New(awstest.Config(t, bucket)), org: "sym", clock: clock, log: slog.New(slog.DiscardHandler),
 		handlers: &sdk.Client{Functions: &python{map[string][]string{}}, ARN: sharedARN, Log: slog.New(slog.DiscardHandler)},
 		publish:  workflow.Publish{Runs: store.Runs{Store: kept}, Flows: flows, Rights: builtin.Rights},
 	}, clock

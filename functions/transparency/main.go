@@ -14,7 +14,6 @@ import (
 	awslambda "github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/symflows/symflows/events"
@@ -22,6 +21,7 @@ import (
 	"github.com/symflows/symflows/internal/aws/auditlog"
 	"github.com/symflows/symflows/internal/aws/auditqueue"
 	"github.com/symflows/symflows/internal/aws/logbucket"
+	"github.com/symflows/symflows/internal/aws/s3client"
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/slackapp"
@@ -35,7 +35,7 @@ func main() { awslambda.Start(core.Start(build)) }
 func build(_ context.Context, d core.Deployed) (func(context.Context, input) (output, error), error) {
 	settings := d.Settings.AWS
 	bucket := logbucket.Bucket{
-		API:  s3.NewFromConfig(d.AWS, func(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil }), // an emulator's name is no part of buckets' hosts
+		API:  s3client.New(d.AWS),
 		Name: settings.LogBucket, Locked: settings.LogLock != "", Now: d.Clock.Now,
 		Kept: func(ctx context.Context, name string, why error) {
 			d.Log.WarnContext(ctx, "a partial file of the transparency log was not removed, and takes room", "file", name, "error", why)

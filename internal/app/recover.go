@@ -16,12 +16,12 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/audit"
 	"github.com/symflows/symflows/internal/aws/logbucket"
+	"github.com/symflows/symflows/internal/aws/s3client"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/record"
 	"github.com/symflows/symflows/internal/store"
@@ -101,7 +101,7 @@ func resumeInAWS(ctx context.Context, url string, db store.Store) error {
 	if err != nil {
 		return fmt.Errorf("find AWS credentials: %w", err)
 	}
-	bucket := logbucket.Bucket{API: s3Of(cfg), Name: name, Prefix: prefix}
+	bucket := logbucket.Bucket{API: s3client.New(cfg), Name: name, Prefix: prefix}
 	keys, err := bucket.Read(ctx, transparency.PublicKeyName)
 	if err != nil {
 		return fmt.Errorf("go on with the transparency log in %s: %w", url, err)
@@ -170,13 +170,7 @@ func openFolder(ctx context.Context, url string) (fs.FS, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find AWS credentials: %w", err)
 	}
-	return logbucket.Bucket{API: s3Of(cfg), Name: name, Prefix: prefix}.FS(ctx), nil
-}
-
-// s3Of is S3. An emulator is asked by its own name: bucket names as part of its host's
-// are not resolved.
-func s3Of(cfg aws.Config) *s3.Client {
-	return s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil })
+	return logbucket.Bucket{API: s3client.New(cfg), Name: name, Prefix: prefix}.FS(ctx), nil
 }
 
 // recordsSince reads the records that arrived from the hour of a time on, in the

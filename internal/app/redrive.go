@@ -13,6 +13,7 @@ import (
 
 	"github.com/symflows/symflows/internal/aws/invoke"
 	"github.com/symflows/symflows/internal/aws/redrive"
+	"github.com/symflows/symflows/internal/aws/s3client"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/dynamo"
@@ -55,7 +56,7 @@ func redriven(ctx context.Context, args []string, out io.Writer) error {
 	}
 	handled, left := 0, 0
 	err = redrive.Bucket{
-		API: s3Of(cfg), Name: *bucket, Functions: invoke.Functions{API: lambda.NewFromConfig(cfg)},
+		API: s3client.New(cfg), Name: *bucket, Functions: invoke.Functions{API: lambda.NewFromConfig(cfg)},
 	}.Run(ctx, func(o redrive.Outcome) {
 		if o.Err != nil {
 			left++

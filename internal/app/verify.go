@@ -20,6 +20,7 @@ import (
 
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/aws/logbucket"
+	"github.com/symflows/symflows/internal/aws/s3client"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/dynamo"
 	"github.com/symflows/symflows/internal/transparency"
@@ -177,7 +178,7 @@ func openBucket(ctx context.Context, url string) (logbucket.Bucket, error) {
 	if err != nil {
 		return logbucket.Bucket{}, fmt.Errorf("find AWS credentials: %w", err)
 	}
-	return logbucket.Bucket{API: s3Of(cfg), Name: name, Prefix: prefix}, nil
+	return logbucket.Bucket{API: s3client.New(cfg), Name: name, Prefix: prefix}, nil
 }
 
 // openEvidence opens the log and its lines.

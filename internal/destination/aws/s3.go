@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/symflows/symflows/internal/aws/s3client"
 	"github.com/symflows/symflows/internal/destination"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/workflow"
@@ -29,10 +30,7 @@ const byHour = "year=2006/month=01/day=02/hour=15/"
 // whose records are known by their ids.
 func (d Deps) S3(to flow.LogDestination) (workflow.Destination, error) {
 	cfg, err := d.config(to)
-	// An emulator is asked by its own name: bucket names as part of its host's are not
-	// resolved.
-	emulated := func(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil }
-	return &bucket{s3.NewFromConfig(cfg, emulated), to.Settings[destination.SettingBucket], to.Settings[destination.SettingPrefix]}, err
+	return &bucket{s3client.New(cfg), to.Settings[destination.SettingBucket], to.Settings[destination.SettingPrefix]}, err
 }
 
 type bucket struct {
