@@ -204,10 +204,8 @@ func LoadFS(fsys fs.FS, org string, types map[string]strategy.Type, describe ...
 }
 
 func load(fsys fs.FS, org string, types map[string]strategy.Type, describe ...Describe) *loader {
-	l := &loader{
-		org: org, types: types, fsys: fsys, describe: describe,
-		byName: names{}, described: map[[2]string][]string{}, besides: map[Fault]bool{},
-	}
+	l := newLoader(org, types, describe)
+	l.fsys = fsys
 	if len(describe) > 0 {
 		l.apart = apart(fsys, org, types)
 	}
@@ -217,6 +215,13 @@ func load(fsys fs.FS, org string, types map[string]strategy.Type, describe ...De
 	l.files(fsys)
 	l.resolve()
 	return l
+}
+
+func newLoader(org string, types map[string]strategy.Type, describe []Describe) *loader {
+	return &loader{
+		org: org, types: types, describe: describe, byName: names{}, byID: map[string]*document{}, flowOf: map[*document]*flow.Flow{},
+		described: map[[2]string][]string{}, besides: map[Fault]bool{},
+	}
 }
 
 // place is a document by its kind and key.
@@ -256,6 +261,9 @@ type loader struct {
 	apart     map[place]string
 	documents []*document // in order of file and line
 	byName    names
+	byID      map[string]*document // those that no file has
+	flowOf    map[*document]*flow.Flow
+	only      string // the id of the document whose Python alone is looked at; "": that of all
 	report    Report
 	besides   map[Fault]bool // those that discovering targets can do with
 	suggested int            // how often a name was looked for that may have been meant

@@ -7,6 +7,10 @@
 //
 // Whoever looks for targets reads what is there before they are (discovery.go).
 //
+// Documents that no file has, which the configuration API stores, go the same way from
+// their attributes on (documents.go): what is wrong with them is told by kind, name and
+// path instead of file and line.
+//
 // A document has a kind and the attributes of Sym's Terraform resource of that
 // kind. References are by name, whatever the case of its letters.
 //

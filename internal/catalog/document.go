@@ -27,10 +27,13 @@ const (
 	notConfig = "local.yaml"
 )
 
-// document is one YAML document of a file.
+// document is one YAML document of a file, or a [Document].
 type document struct {
 	loader *loader
 	file   string
+	id     string     // of one that no file has
+	place  string     // where people find that one
+	byAPI  bool       // it came by the API
 	node   *yaml.Node // a mapping
 	kind   string
 	typ    string // of the kinds that tell by it; "" if it has none
@@ -38,9 +41,12 @@ type document struct {
 	// faulty has the paths at which something is wrong, so that what follows
 	// from it is not reported as well.
 	faulty map[string]bool
-	used   bool // something refers to it
-	// refers has the documents that it refers to by one name, by the path of that.
+	faults []Fault // that were found in it
+	used   bool    // something refers to it
+	// refers has the documents that it refers to, by the path of the reference.
 	refers map[string]*document
+	// missing are the references that lead nowhere, of one that no file has.
+	missing []Reference
 	// Of targets: that nobody is to be offered it, that it is not there any more, and
 	// which strategy has found it, "" if people wrote it.
 	hidden, gone bool
@@ -143,7 +149,7 @@ func (l *loader) document(file string, node *yaml.Node) {
 		l.fault(file, node.Line, "is no document: write attributes, beginning with kind:")
 		return
 	}
-	d.plain(node, 0)
+	d.plain(node, "", 0)
 	if kind := value(node, "kind"); kind != nil && kind.ShortTag() == "!!str" {
 		d.kind = kind.Value
 	}
@@ -189,8 +195,8 @@ func (l *loader) document(file string, node *yaml.Node) {
 const unreadable = "!unreadable"
 
 // plain checks what holds for YAML of every kind.
-func (d *document) plain(node *yaml.Node, depth int) {
-	at := func(format string, args ...any) { d.loader.fault(d.file, node.Line, format, args...) }
+func (d *document) plain(node *yaml.Node, path string, depth int) {
+	at := func(format string, args ...any) { d.faultIn(path, node.Line, format, args...) }
 	switch {
 	case depth > maxDepth:
 		at("is nested more than %d levels deep: nothing here needs that", maxDepth)
@@ -209,24 +215,41 @@ func (d *document) plain(node *yaml.Node, depth int) {
 			key := node.Content[i]
 			switch {
 			case key.Kind != yaml.ScalarNode:
-				d.loader.fault(d.file, key.Line, "a key must be text: write the name of an attribute")
+				d.faultIn(path, key.Line, "a key must be text: write the name of an attribute")
 				continue
 			case key.ShortTag() == "!!merge":
-				d.loader.fault(d.file, key.Line, "<< is not supported: write the attributes out")
+				d.faultIn(path, key.Line, "<< is not supported: write the attributes out")
 				continue
 			case key.ShortTag() != "!!str":
-				d.loader.fault(d.file, key.Line, "a key must be text: put %q in quotes", flow.Clip(key.Value, maxQuoted))
+				d.faultIn(path, key.Line, "a key must be text: put %q in quotes", flow.Clip(key.Value, maxQuoted))
 				continue
 			}
 			if first, twice := seen[key.Value]; twice {
-				d.loader.fault(d.file, key.Line, "%q is there twice (first on line %d): remove one", flow.Clip(key.Value, maxQuoted), first)
+				d.faultIn(path, key.Line, "%q is there twice (first on line %d): remove one", flow.Clip(key.Value, maxQuoted), first)
 			}
 			seen[key.Value] = key.Line
 		}
 	}
-	for _, child := range node.Content {
-		d.plain(child, depth+1)
+	for i, child := range node.Content {
+		at := path
+		switch {
+		case node.Kind == yaml.SequenceNode:
+			at = fmt.Sprintf("%s[%d]", path, i)
+		case i%2 == 1:
+			at = strings.TrimPrefix(path+"."+node.Content[i-1].Value, ".")
+		}
+		d.plain(child, at, depth+1)
 	}
+}
+
+// faultIn reports a fault at a line of the file that has the document, or at its path if
+// no file has it.
+func (d *document) faultIn(path string, line int, format string, args ...any) {
+	if d.id == "" {
+		d.loader.fault(d.file, line, format, args...)
+		return
+	}
+	d.fault(path, format, args...)
 }
 
 // fault reports that a path of the document can't be read.
@@ -254,21 +277,34 @@ func (d *document) readable(path string) bool {
 
 func (d *document) report(path, message string) {
 	l := d.loader
-	l.fault(d.file, locate(d.node, path), "%s", d.describe(path, message))
+	l.report.Faults = append(l.report.Faults, d.finding(path, message))
+	d.faults = append(d.faults, l.report.Faults[len(l.report.Faults)-1])
 	if !slices.Contains(discoveryNeeds, d.kind) || d.kind == "strategy" && (path == "targets" || strings.HasPrefix(path, "targets[")) {
 		l.besides[l.report.Faults[len(l.report.Faults)-1]] = true
 	}
 }
 
 func (d *document) warn(path, format string, args ...any) {
-	message := redact(d.describe(path, fmt.Sprintf(format, args...)))
-	d.loader.report.Warnings = append(d.loader.report.Warnings, Fault{File: d.file, Line: locate(d.node, path), Message: message})
+	d.loader.report.Warnings = append(d.loader.report.Warnings, d.finding(path, fmt.Sprintf(format, args...)))
+}
+
+// finding is what is told of a path of the document.
+func (d *document) finding(path, message string) Fault {
+	if d.id != "" {
+		return Fault{Kind: d.kind, Name: d.name, ID: d.id, Path: path, What: redact(message), Message: redact(d.describe(path, message))}
+	}
+	return Fault{File: d.file, Line: locate(d.node, path), Message: redact(d.describe(path, message))}
 }
 
 func (d *document) describe(path, message string) string {
-	what := d.kind
-	if d.name != "" {
-		what += fmt.Sprintf(" %q", d.name)
+	return describe(d.kind, d.name, path, message)
+}
+
+// describe says what a message is about.
+func describe(kind, name, path, message string) string {
+	what := kind
+	if name != "" {
+		what += fmt.Sprintf(" %q", name)
 	}
 	for _, s := range []string{path, message} {
 		switch {

@@ -147,7 +147,11 @@ func (o *object) ref(key, kind string, must bool, types ...string) *document {
 	var name string
 	var ok bool
 	if must {
-		name, ok = o.required(key, "the name of a document of kind "+kind)
+		by := "name"
+		if o.doc.id != "" {
+			by = "id"
+		}
+		name, ok = o.required(key, "the "+by+" of a document of kind "+kind)
 	} else {
 		name, ok = o.text(key)
 	}
@@ -156,10 +160,7 @@ func (o *object) ref(key, kind string, must bool, types ...string) *document {
 	}
 	to := o.doc.loader.refer(o.doc, o.at(key), kind, name, types...)
 	if to != nil {
-		if o.doc.refers == nil {
-			o.doc.refers = map[string]*document{}
-		}
-		o.doc.refers[o.at(key)] = to
+		o.doc.leads(o.at(key), to)
 	}
 	return to
 }
@@ -206,6 +207,20 @@ func (o *object) settings() (map[string]string, map[string]flow.SecretRef) {
 	plain := o.textMap("settings")
 	secrets := map[string]flow.SecretRef{}
 	secret := func(setting, key, name string) {
+		if d := o.doc; d.id != "" {
+			at := o.at("settings") + "." + setting
+			if found := d.loader.byID[strings.ToLower(name)]; found != nil && found.kind == "secret" {
+				found.used = true
+				d.leads(at+" "+key, found)
+				secrets[key] = d.loader.secrets[found.key()]
+				return
+			}
+			if flow.IsUUID(name) {
+				d.missing = append(d.missing, Reference{Path: at, Kind: "secret", ID: name})
+			}
+			d.fault(at, "is the id of no secret that there is: refer to one, and never write the secret itself")
+			return
+		}
 		name = strings.ToLower(name)
 		if found := o.doc.loader.byName["secret"][name]; len(found) > 0 {
 			found[0].used = true
@@ -348,6 +363,9 @@ func words[T ~string](names []T) (list []string) {
 
 func (d *document) target(o *object) {
 	t := flow.Target{Name: d.name, Label: o.label()}
+	if d.id != "" && d.id != flow.TargetID(d.loader.org, d.name) {
+		t.ID = d.id
+	}
 	t.Type, _ = o.required("type", "the type that its strategy wants, such as aws_lambda_function")
 	t.Settings = o.textMap("settings")
 	for _, k := range slices.Sorted(maps.Keys(t.Settings)) {
@@ -413,7 +431,7 @@ func (d *document) strategy(o *object) {
 		d.fault("targets", "there is nothing to grant: each of them says offered: false, or is gone")
 	}
 	if node := value(o.node, "targets"); node == nil || node.Kind == yaml.SequenceNode && len(node.Content) == 0 {
-		d.fault("targets", "there is nothing to grant: list the names of documents of kind target")
+		d.fault("targets", "there is nothing to grant: list documents of kind target")
 	}
 	granting := *s
 	granting.Targets = slices.Concat(s.Targets, gone)
@@ -537,7 +555,9 @@ func (d *document) flow(o *object) {
 	}
 	f.Vars = o.vars()
 	f.Implementation = o.source("implementation", d.name)
-	f.Isolated = o.flag("isolated", false)
+	if f.Isolated = o.flag("isolated", false); f.Isolated && d.byAPI {
+		d.fault("isolated", "takes a function of its own, which only a deploy can make: keep the flow in the files of the deployment, or remove it")
+	}
 	params := o.child("params")
 	if params == nil {
 		params = &object{doc: d, node: &yaml.Node{Kind: yaml.MappingNode}, path: "params"}
@@ -569,6 +589,18 @@ func (d *document) flow(o *object) {
 	}
 	f.Places = places(f, d, env)
 	l.flows = append(l.flows, f)
+	l.flowOf[d] = f
+}
+
+// placeOf says where people find a path of the document.
+func (d *document) placeOf(path string) string {
+	if d.id == "" {
+		return fmt.Sprintf("%s:%d", d.file, locate(d.node, path))
+	}
+	if d.place != "" {
+		return d.place
+	}
+	return describe(d.kind, d.name, path, "")
 }
 
 // places finds where the documents of a flow and of its environment name people,
@@ -581,7 +613,7 @@ func places(f *flow.Flow, d, env *document) map[string]string {
 			at, there = env.names(name.Path)
 		}
 		if at != nil {
-			found[name.Path] = fmt.Sprintf("%s:%d", at.file, locate(at.node, there))
+			found[name.Path] = at.placeOf(there)
 		}
 	}
 	return found

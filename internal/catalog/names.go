@@ -33,6 +33,9 @@ func (n names) add(d *document) *document {
 
 // key is unique among the documents of the kind.
 func (d *document) key() string {
+	if d.id != "" {
+		return strings.ToLower(d.name) + " " + d.id // names have no spaces, and come first in the order
+	}
 	key := strings.ToLower(d.name)
 	if slices.Contains(typedKinds, d.kind) {
 		key += " " + d.typ // names have no spaces
@@ -45,6 +48,9 @@ func (d *document) key() string {
 // first; none: any. If there is no such document, it returns nil and reports a
 // fault at the path of d.
 func (l *loader) refer(d *document, path, kind, reference string, types ...string) *document {
+	if d.id != "" {
+		return d.referByID(path, kind, reference)
+	}
 	typ, name, qualified := strings.Cut(reference, "/")
 	if !qualified || !slices.Contains(typedKinds, kind) {
 		typ, name = "", reference
@@ -75,4 +81,29 @@ func (l *loader) refer(d *document, path, kind, reference string, types ...strin
 	}
 	d.fault(path, "there are %d documents of kind %s named %q: write which, one of %s", len(found), kind, flow.Clip(name, maxQuoted), strings.Join(several, ", "))
 	return nil
+}
+
+// referByID is refer for a document that no file has: its references are ids.
+func (d *document) referByID(path, kind, id string) *document {
+	to := d.loader.byID[strings.ToLower(id)]
+	if to == nil {
+		d.missing = append(d.missing, Reference{Path: path, Kind: kind, ID: id})
+		d.fault(path, "there is no %s with the id %q: it was deleted, or never was; refer to one that there is", kind, flow.Clip(id, maxQuoted))
+		return nil
+	}
+	if to.kind != kind {
+		d.fault(path, "%q is the id of a document of kind %s: refer to one of kind %s", flow.Clip(id, maxQuoted), to.kind, kind)
+		return nil
+	}
+	d.leads(path, to)
+	to.used = true
+	return to
+}
+
+// leads notes a reference.
+func (d *document) leads(path string, to *document) {
+	if d.refers == nil {
+		d.refers = map[string]*document{}
+	}
+	d.refers[path] = to
 }

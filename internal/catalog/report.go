@@ -14,10 +14,16 @@ type Report struct {
 	Warnings []Fault
 }
 
-// Fault is one finding: where, what is wrong and what to write instead.
+// Fault is one finding: where, what is wrong and what to write instead. It is in a file,
+// or in a document that no file has.
 type Fault struct {
-	File    string // as it was opened; "" where no file is to blame
-	Line    int    // from 1
+	File string // as it was opened; "" where no file is to blame
+	Line int    // from 1
+
+	Kind, Name, ID string // of the document that no file has; "" where none is to blame
+	Path           string // in it, such as params.strategy_id; "" for all of it
+	What           string // the message without these
+
 	Message string
 }
 
@@ -64,7 +70,8 @@ func (r Report) String() string {
 func (r *Report) sort() {
 	for _, list := range []*[]Fault{&r.Faults, &r.Warnings} {
 		slices.SortFunc(*list, func(a, b Fault) int {
-			return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), strings.Compare(a.Message, b.Message))
+			return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line),
+				strings.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID), strings.Compare(a.Path, b.Path), strings.Compare(a.Message, b.Message))
 		})
 		*list = slices.Compact(*list)
 	}

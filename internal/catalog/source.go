@@ -32,7 +32,7 @@ func (o *object) source(key, nameless string) *flow.Source {
 	}
 	file := ""
 	name := nameless + ".py"
-	if strings.HasSuffix(text, ".py") && !strings.Contains(text, "\n") {
+	if d.id == "" && strings.HasSuffix(text, ".py") && !strings.Contains(text, "\n") {
 		file = path.Join(path.Dir(d.file), text)
 		name = path.Base(file)
 		code, err := readFile(d.loader.fsys, file)
@@ -59,6 +59,9 @@ func (o *object) source(key, nameless string) *flow.Source {
 	s := flow.NewSource(name, text)
 	if d.faulty[at] || len(text) > flow.MaxSourceBytes || text == "" {
 		return s // the rules say so
+	}
+	if d.unseen() {
+		return s
 	}
 	for _, describe := range d.loader.describe {
 		s.Handlers = d.handlers(describe, *s, at, file)

@@ -48,6 +48,10 @@ func (d *document) listIn(params *yaml.Node, i int, attribute string) *yaml.Node
 	key, text := params.Content[i], params.Content[i+1]
 	wrong := func(line int, why string) *yaml.Node {
 		d.faulty["params."+attribute] = true
+		if d.id != "" {
+			d.fault("params."+key.Value, "%s", why)
+			return nil
+		}
 		d.loader.fault(d.file, line, "%s", d.describe("params."+key.Value, why))
 		return nil
 	}
@@ -62,7 +66,7 @@ func (d *document) listIn(params *yaml.Node, i int, attribute string) *yaml.Node
 		return wrong(lineIn(text, line), "is no JSON: "+err.Error())
 	}
 	shift(list, text)
-	d.plain(list, 0)
+	d.plain(list, "params."+attribute, 0)
 	return list
 }
 
@@ -146,6 +150,9 @@ var targetID = regexp.MustCompile(`\$\{target\.([^}]*)\}`)
 // the id of a target: the one that a form's target_id has.
 func (o *object) vars() map[string]string {
 	vars := o.textMap("vars")
+	if o.doc.id != "" {
+		return vars // they have the ids themselves
+	}
 	for name, text := range vars {
 		path := o.at("vars") + "." + name
 		vars[name] = targetID.ReplaceAllStringFunc(text, func(reference string) string {

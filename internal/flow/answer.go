@@ -129,7 +129,7 @@ func (t *Terms) ask(r *Run) {
 		if r.Fields == nil {
 			r.Fields = map[string]any{}
 		}
-		r.Fields[FieldNameTarget] = TargetID(r.Org, target.Name)
+		r.Fields[FieldNameTarget] = target.IDIn(r.Org)
 	}
 	if t.Duration != nil {
 		r.DurationSeconds = int64(*t.Duration / time.Second)
@@ -181,16 +181,16 @@ func (f *Flow) Terms(r Run, asked EventName, h *HookAnswer) (*Terms, map[string]
 		return nil, nil, wrong("a target or a duration, which an approval-only flow does not have")
 	}
 	if target != "" {
-		name := target
+		name, id := target, ""
 		if n, err := ParseSRN(target); err == nil {
-			name = n.Slug
-			if n.Identifier != "" && !strings.EqualFold(n.Identifier, TargetID(f.Org, name)) {
-				return nil, nil, wrong("target %q, whose id is not that of the target it names", Clip(target, 120))
-			}
+			name, id = n.Slug, n.Identifier
 		}
 		chosen, ok := f.Strategy.Target(f.Org, name)
 		if !ok {
 			return nil, nil, wrong("target %q, which is not one of the flow's", Clip(target, 120))
+		}
+		if id != "" && !strings.EqualFold(id, chosen.IDIn(f.Org)) {
+			return nil, nil, wrong("target %q, whose id is not that of the target it names", Clip(target, 120))
 		}
 		t.Target = &chosen
 	}

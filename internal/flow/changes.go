@@ -54,7 +54,7 @@ func (r *Run) GivenFields() map[string]any {
 		fields = map[string]any{}
 	}
 	if t := r.Given.Target; t != nil {
-		fields[FieldNameTarget] = TargetID(r.Org, t.Name)
+		fields[FieldNameTarget] = t.IDIn(r.Org)
 	}
 	if _, shown := fields[FieldNameDuration]; shown && r.Given.DurationSeconds > 0 {
 		fields[FieldNameDuration] = r.Given.DurationSeconds
@@ -282,7 +282,7 @@ func (r *Run) changedBy(by *Given, fields map[string]any) map[string]any {
 	}
 	asked := map[string]any{}
 	if r.OtherThanAsked() {
-		asked[FieldNameTarget] = TargetID(r.Org, r.Target.Name)
+		asked[FieldNameTarget] = r.Target.IDIn(r.Org)
 	}
 	if r.ShorterThanAsked() {
 		asked[FieldNameDuration] = r.DurationSeconds

@@ -104,7 +104,7 @@ func (f *Flow) checkFields(fields []PromptField, values map[string]any, faults [
 				continue
 			}
 			sub.Target = &t
-			sub.Fields[p.Name] = TargetID(f.Org, t.Name)
+			sub.Fields[p.Name] = t.IDIn(f.Org)
 			continue
 		}
 		value, err := p.normalise(v)

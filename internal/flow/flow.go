@@ -104,7 +104,7 @@ func (s *Strategy) Target(org, nameOrID string) (Target, bool) {
 	i := slices.IndexFunc(s.Targets, func(t Target) bool { return strings.EqualFold(t.Name, nameOrID) })
 	if i < 0 && uuidPattern.MatchString(nameOrID) {
 		id := strings.ToLower(nameOrID)
-		i = slices.IndexFunc(s.Targets, func(t Target) bool { return TargetID(org, t.Name) == id })
+		i = slices.IndexFunc(s.Targets, func(t Target) bool { return strings.ToLower(t.IDIn(org)) == id })
 	}
 	if i < 0 {
 		return Target{}, false
@@ -114,6 +114,8 @@ func (s *Strategy) Target(org, nameOrID string) (Target, bool) {
 
 // Target is what a strategy grants.
 type Target struct {
+	// ID is set where it isn't the one that TargetID makes of the name: see [Target.IDIn].
+	ID       string            `json:"id,omitempty"`
 	Name     string            `json:"name"`
 	Type     string            `json:"type"`
 	Label    string            `json:"label,omitempty"`
@@ -130,6 +132,15 @@ type Target struct {
 	Caution string `json:"caution,omitempty"`
 	// Told are the settings that those who decide are shown. They are the type's.
 	Told []ToldSetting `json:"told,omitempty"`
+}
+
+// IDIn gives the id of a target of an org: that of its name, unless another one had the
+// name first.
+func (t Target) IDIn(org string) string {
+	if t.ID != "" {
+		return t.ID
+	}
+	return TargetID(org, t.Name)
 }
 
 // ToldSetting is a setting that people read.

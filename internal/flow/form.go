@@ -86,7 +86,7 @@ func (f *Flow) OpenForm(prefetched map[string][]Option) OpenForm {
 			field.OriginalAllowed = append([]Option{}, prefetched[p.Name]...)
 		case p.Name == FieldNameTarget && !f.ApprovalOnly():
 			for _, t := range f.Strategy.Targets {
-				field.OriginalAllowed = append(field.OriginalAllowed, Option{Value: TargetID(f.Org, t.Name), Label: t.Title()})
+				field.OriginalAllowed = append(field.OriginalAllowed, Option{Value: t.IDIn(f.Org), Label: t.Title()})
 			}
 		default:
 			for _, allowed := range p.AllowedValues {
@@ -198,7 +198,7 @@ func (f *Flow) valueIn(p PromptField, v any) any {
 	if p.Name == FieldNameTarget && !f.ApprovalOnly() {
 		s, _ := v.(string)
 		if t, ok := f.Strategy.Target(f.Org, s); ok {
-			return TargetID(f.Org, t.Name)
+			return t.IDIn(f.Org)
 		}
 		return nil
 	}

@@ -139,4 +139,7 @@ func CheckRunID(id string) error {
 	return nil
 }
 
+// IsUUID tells whether a text is a UUID in its usual form, in letters of either case.
+func IsUUID(s string) bool { return uuidPattern.MatchString(s) }
+
 var uuidPattern = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)

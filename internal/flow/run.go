@@ -397,7 +397,7 @@ func (r *Run) DecidedBy() []Actor {
 // none.
 func (r *Run) TargetID() string {
 	if t := r.GivenTarget(); t != nil {
-		return TargetID(r.Org, t.Name)
+		return t.IDIn(r.Org)
 	}
 	return ""
 }

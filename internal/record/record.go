@@ -105,7 +105,7 @@ func Fields(r flow.Run) map[string]any {
 		fields[flow.FieldNameDuration] = int64(d / time.Second)
 	}
 	if t := r.GivenTarget(); t != nil {
-		fields[flow.FieldNameTarget] = flow.TargetID(r.Org, t.Name)
+		fields[flow.FieldNameTarget] = t.IDIn(r.Org)
 		fields[flow.KeyTarget] = targetOf(r.Org, *t)
 	}
 	return fields

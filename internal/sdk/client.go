@@ -200,7 +200,7 @@ func (c *Client) Do(ctx context.Context, s flow.Strategy, method string, call po
 		requester := m.Event.Run.Actors[string(flow.EventRequest)]
 		m.User = &requester
 	} else {
-		m.TargetID = flow.TargetID(f.Org, call.Target.Name)
+		m.TargetID = call.Target.IDIn(f.Org)
 		t := targetOf(f.Org, call.Target)
 		m.Event.Target = &t
 	}

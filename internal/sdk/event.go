@@ -138,7 +138,7 @@ func strategyOf(org string, s flow.Strategy) strategy {
 
 func targetOf(org string, t flow.Target) target {
 	return target{
-		ID: flow.TargetID(org, t.Name), SRN: flow.TargetSRN(org, t.Type, t.Name, flow.Latest),
+		ID: t.IDIn(org), SRN: flow.TargetSRN(org, t.Type, t.Name, flow.Latest),
 		Name: t.Name, Label: t.Label, Type: t.Type, Settings: orEmpty(t.Settings),
 	}
 }

@@ -391,7 +391,7 @@ func choices(f *flow.Flow, p flow.PromptField) []choice {
 
 // targetChoice is a target to choose. Its value is the target's id.
 func targetChoice(f *flow.Flow, t flow.Target) choice {
-	return choice{value: flow.TargetID(f.Org, t.Name), label: t.Title(), name: t.Name}
+	return choice{value: t.IDIn(f.Org), label: t.Title(), name: t.Name}
 }
 
 // flowChoices lists flows in the order of what is shown of them.

@@ -340,7 +340,7 @@ func (s Submit) inputs(f *flow.Flow, in map[string]any) (map[string]any, error) 
 	if !ok || t.Type != n.Type {
 		return values, invalid("flow_inputs.target_srn", "is not one of the flow's targets")
 	}
-	if id := flow.TargetID(s.Org, t.Name); n.Identifier != "" && !strings.EqualFold(n.Identifier, id) {
+	if id := t.IDIn(s.Org); n.Identifier != "" && !strings.EqualFold(n.Identifier, id) {
 		return values, invalid("flow_inputs.target_srn", fmt.Sprintf("ends in an id that is not this target's: write %s, or leave the id out", id))
 	}
 	values[flow.FieldNameTarget] = t.Name
