@@ -28,7 +28,6 @@ import (
 	"github.com/symflows/symflows/internal/lambdahost"
 	"github.com/symflows/symflows/internal/runner/stepfn"
 	"github.com/symflows/symflows/internal/slacksim"
-	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/dynamo/dynamotest"
 )
 
@@ -107,6 +106,7 @@ type account struct {
 	asl       json.RawMessage // its definition
 	closing   chan struct{}
 	work      sync.WaitGroup
+	turns     turns
 
 	mu          sync.Mutex
 	changed     chan struct{} // closed at each change, and replaced
@@ -235,8 +235,9 @@ func open(t testing.TB) *account {
 		a.functions[functionARN(name)] = f
 	}
 	a.replaceFunctions()
-	a.follow("relay", 100, 20, store.ActKinds(), store.KindRun)
-	a.follow("notify", 25, 1000, nil, store.KindRun, store.KindNotice)
+	for _, reader := range streamReaders {
+		a.follow(reader)
+	}
 	a.eachMinute("transparency", logQueue)
 	a.receive(grantLooks, "access")
 	a.receive(removalQueue, "removal")
@@ -355,11 +356,20 @@ func (a *account) must(err error) {
 // invoke calls a function and waits for it.
 func (a *account) invoke(arn string, payload []byte) ([]byte, *failure) {
 	a.mu.Lock()
-	theirs, host := a.customers[arn], a.hosts[len(a.hosts)-1]
+	theirs := a.customers[arn]
 	a.mu.Unlock()
 	if theirs != nil {
 		return theirs(payload)
 	}
+	defer a.turn()()
+	return a.process(arn, payload)
+}
+
+// process has a process of a function work.
+func (a *account) process(arn string, payload []byte) ([]byte, *failure) {
+	a.mu.Lock()
+	host := a.hosts[len(a.hosts)-1]
+	a.mu.Unlock()
 	i := invocation{function: strings.TrimPrefix(arn, functionARN("")), payload: payload}
 	answer, err := host.Invoke(a.t.Context(), arn, payload)
 	i.answer = answer

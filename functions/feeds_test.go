@@ -17,22 +17,39 @@ import (
 	"github.com/symflows/symflows/internal/store/dynamo"
 )
 
+// streamReader is how a function reads the table's stream, as infra has it.
+type streamReader struct {
+	function      string
+	most, retries int
+	acts, kinds   []store.Kind
+}
+
+var streamReaders = map[string]streamReader{
+	"relay":  {"relay", 100, 20, store.ActKinds(), []store.Kind{store.KindRun}},
+	"notify": {"notify", 25, 1000, nil, []store.Kind{store.KindRun, store.KindNotice}},
+}
+
+// passes tells whether infra's filter passes a record.
+func (s streamReader) passes(r awsevents.DynamoDBEventRecord) bool {
+	isOf := func(k store.Kind) bool { return strings.HasPrefix(r.Change.Keys["key"].String(), string(k)) }
+	_, recorded := r.Change.NewImage[dynamo.AttrActs]
+	return r.EventName != "REMOVE" && (slices.ContainsFunc(s.kinds, isOf) || recorded && slices.ContainsFunc(s.acts, isOf))
+}
+
 // follow has a function read the table's stream, as Lambda does for it: only
 // what infra's filter passes, in batches that are repeated from the first record
 // that failed on, halved where the function itself failed, and given up after
 // some retries
 // (https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html).
-func (a *account) follow(function string, most, retries int, acts []store.Kind, kinds ...store.Kind) {
+func (a *account) follow(s streamReader) {
 	for _, action := range []string{"ListStreams", "DescribeStream", "GetShardIterator"} {
-		a.inItsName(function, "dynamodb:"+action, streamARN)
+		a.inItsName(s.function, "dynamodb:"+action, streamARN)
 	}
 	var mu sync.Mutex
 	var waiting []awsevents.DynamoDBEventRecord
 	more := make(chan struct{}, 1)
 	a.table.Subscribe(func(r awsevents.DynamoDBEventRecord) {
-		isOf := func(k store.Kind) bool { return strings.HasPrefix(r.Change.Keys["key"].String(), string(k)) }
-		_, recorded := r.Change.NewImage[dynamo.AttrActs]
-		if r.EventName == "REMOVE" || !slices.ContainsFunc(kinds, isOf) && (!recorded || !slices.ContainsFunc(acts, isOf)) {
+		if !s.passes(r) {
 			return
 		}
 		mu.Lock()
@@ -44,12 +61,12 @@ func (a *account) follow(function string, most, retries int, acts []store.Kind, 
 		}
 	})
 	take := func() []awsevents.DynamoDBEventRecord {
-		if a.isStopped(function) {
+		if a.isStopped(s.function) {
 			return nil
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		batch := slices.Clone(waiting[:min(most, len(waiting))])
+		batch := slices.Clone(waiting[:min(s.most, len(waiting))])
 		waiting = waiting[len(batch):]
 		return batch
 	}
@@ -57,8 +74,8 @@ func (a *account) follow(function string, most, retries int, acts []store.Kind, 
 		for {
 			batch := take()
 			if len(batch) > 0 {
-				a.inItsName(function, "dynamodb:GetRecords", streamARN)
-				a.deliver(function, batch, retries)
+				a.inItsName(s.function, "dynamodb:GetRecords", streamARN)
+				a.deliver(s.function, batch, s.retries)
 				continue
 			}
 			select {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/dynamo"
+	"github.com/symflows/symflows/internal/workflow"
 )
 
 // streamReader says how patient a reader of the stream is with a change that it
@@ -20,16 +21,18 @@ type streamReader struct {
 	batch    int
 	retries  int
 	age      time.Duration
-	kinds    []store.Kind // whose changes it reads
-	acts     []store.Kind // of which it reads the changes that record administrative acts
+	gathers  time.Duration // how long changes wait for others, before it is called for all of them
+	kinds    []store.Kind  // whose changes it reads
+	acts     []store.Kind  // of which it reads the changes that record administrative acts
 }
 
 // streamReaders are all that there can be: a stream serves two.
 var streamReaders = []streamReader{
 	// The sweep drives what relay gave up on, and audit records have their own queue.
 	{function: "relay", batch: 100, retries: 20, age: time.Hour, kinds: []store.Kind{store.KindRun}, acts: store.ActKinds()},
-	// Only notify shows messages: it waits until an outage of Slack is over.
-	{function: "notify", batch: 25, retries: 1000, age: 6 * time.Hour, kinds: []store.Kind{store.KindRun, store.KindNotice, store.KindHome}},
+	// Only notify shows messages: it waits until an outage of Slack is over. What is
+	// overtaken within its window is not sent, and nobody is paid for the wait.
+	{function: "notify", batch: 25, retries: 1000, age: 6 * time.Hour, gathers: workflow.Settle, kinds: []store.Kind{store.KindRun, store.KindNotice, store.KindHome}},
 }
 
 // parallelization is the most that Lambda allows: order matters within a run
@@ -57,15 +60,16 @@ func (r streamReader) filters() (filters []any) {
 func (d *deployment) addStream() {
 	for _, r := range streamReaders {
 		awslambda.NewCfnEventSourceMapping(d.stack, jsii.String(title(r.function)+"Stream"), &awslambda.CfnEventSourceMappingProps{
-			FunctionName:               d.functions[r.function].Ref(),
-			EventSourceArn:             d.table.AttrStreamArn(),
-			StartingPosition:           jsii.String("TRIM_HORIZON"), // nothing is missed, whenever it starts
-			BatchSize:                  jsii.Number(r.batch),
-			ParallelizationFactor:      jsii.Number(parallelization),
-			BisectBatchOnFunctionError: jsii.Bool(true),
-			FunctionResponseTypes:      jsii.Strings("ReportBatchItemFailures"),
-			MaximumRetryAttempts:       jsii.Number(r.retries),
-			MaximumRecordAgeInSeconds:  jsii.Number(r.age.Seconds()),
+			FunctionName:                   d.functions[r.function].Ref(),
+			EventSourceArn:                 d.table.AttrStreamArn(),
+			StartingPosition:               jsii.String("TRIM_HORIZON"), // nothing is missed, whenever it starts
+			BatchSize:                      jsii.Number(r.batch),
+			MaximumBatchingWindowInSeconds: jsii.Number(r.gathers.Seconds()),
+			ParallelizationFactor:          jsii.Number(parallelization),
+			BisectBatchOnFunctionError:     jsii.Bool(true),
+			FunctionResponseTypes:          jsii.Strings("ReportBatchItemFailures"),
+			MaximumRetryAttempts:           jsii.Number(r.retries),
+			MaximumRecordAgeInSeconds:      jsii.Number(r.age.Seconds()),
 			FilterCriteria: &awslambda.CfnEventSourceMapping_FilterCriteriaProperty{
 				Filters: r.filters(),
 			},

@@ -12,6 +12,7 @@ import (
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/dynamo"
+	"github.com/symflows/symflows/internal/workflow"
 )
 
 // TestEveryResourceIsOurs: nothing is in the template but what these files make.
@@ -305,6 +306,10 @@ func TestStream(t *testing.T) {
 		}
 		if m.Properties["BisectBatchOnFunctionError"] != true || text(at(m.Properties, "DestinationConfig", "OnFailure", "Destination")) != "${DeadLetterBucket.Arn}" {
 			t.Errorf("%s: %v", id, m.Properties)
+		}
+		// Who acts is called at once, and who shows when there is nothing more to come.
+		if window := map[string]any{"RelayStream": 0.0, "NotifyStream": workflow.Settle.Seconds()}[id]; m.Properties["MaximumBatchingWindowInSeconds"] != window {
+			t.Errorf("%s gathers changes for %v s, not %v", id, m.Properties["MaximumBatchingWindowInSeconds"], window)
 		}
 		// What is acted on passes always, and what records acts only when it does.
 		want := [][]store.Kind{{store.KindRun}, store.ActKinds()}

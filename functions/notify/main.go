@@ -1,5 +1,6 @@
 // Command notify reads the table's stream and shows the runs that changed in
-// Slack. However Slack throttles, it delays messages only: removals are not its.
+// Slack. Lambda gathers changes for a moment before it calls, so that what is overtaken
+// is not sent. However Slack throttles, it delays messages only: removals are not its.
 // What Slack can't carry it counts by metrics, which alarms look at.
 package main
 

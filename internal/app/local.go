@@ -329,6 +329,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	drive := workflow.Drive{Runs: runs, Runner: runner, Remover: remover, Now: now}
 	sweep := c.Sweep(drive, 0)
 	notify := c.Notify(slackapp.Messenger{API: slack.api}, c.HomeTab(slack.api))
+	notify.Settle = workflow.Settle
 	l.slackHealth = notify.Health
 	shipping := c.Audit(
 		simulatedLog[events.AuditRecord]{logging, l.clock, func(r *events.AuditRecord) *events.AuditMeta { return &r.Meta }},

@@ -27,6 +27,9 @@ type Notify struct {
 	Log      *slog.Logger
 	Patience time.Duration // the least bound of what shows one message
 	Lists    store.Lists   // what runs can be found by besides, which follows from them
+	// Settle is how long a change waits to be shown that another one is about to follow.
+	// It is 0 where whoever hands changes on gathers them for that long.
+	Settle time.Duration
 	// Home keeps what Home tabs show, and shows it. If it is nil, there are none.
 	Home *Home
 }
@@ -68,8 +71,8 @@ func (n Notify) Handle(ctx context.Context, c store.Change) error {
 	if err != nil {
 		return err
 	}
-	if wait := r.Touched.Add(settle).Sub(n.Now()); r.Passing() && wait > 0 {
-		return &flow.RateLimited{After: min(wait, settle), Cause: flow.Errorf(flow.CodeBusy, "the run is about to change once more")}
+	if wait := r.Touched.Add(n.Settle).Sub(n.Now()); r.Passing() && wait > 0 {
+		return &flow.RateLimited{After: min(wait, n.Settle), Cause: flow.Errorf(flow.CodeBusy, "the run is about to change once more")}
 	}
 	f, err := n.Flows.Version(ctx, r.Flow, r.FlowVersion)
 	if err != nil {
@@ -98,9 +101,9 @@ func (n Notify) Handle(ctx context.Context, c store.Change) error {
 	return errors.Join(failed...)
 }
 
-// settle is how long a change is not shown that another one is about to follow: what
-// is overtaken need not be sent.
-const settle = 2 * time.Second
+// Settle is how long changes are gathered before they are shown, where another one is
+// about to follow: what is overtaken need not be sent.
+const Settle = 2 * time.Second
 
 // list keeps where a run is found besides its indexes. It is done again, to the same
 // end, for each change.

@@ -434,3 +434,28 @@ func TestNotify_MovesOnMeanwhile(t *testing.T) {
 	}
 	w.want(id, flow.Denied)
 }
+
+// TestNotify_Settle: what is about to be overtaken is not sent, unless that takes longer;
+// where changes were gathered before, nobody waits.
+func TestNotify_Settle(t *testing.T) {
+	t.Parallel()
+	for _, gathered := range []bool{false, true} {
+		w := newWorld(t)
+		id := w.ask(asker, "a")
+		must(t, w.tell(id))
+		must(t, w.press(id, flow.ActionApprove, first)) // and the execution is busy
+		if gathered {
+			w.notify.Settle = 0
+		}
+		err := w.tell(id)
+		limited, waits := errors.AsType[*flow.RateLimited](err)
+		if waits == gathered || !waits && err != nil {
+			t.Fatalf("gathered %t: %v", gathered, err)
+		}
+		if waits && limited.After != workflow.Settle {
+			t.Errorf("waits for %s", limited.After)
+		}
+		w.clock.Advance(workflow.Settle)
+		must(t, w.tell(id))
+	}
+}

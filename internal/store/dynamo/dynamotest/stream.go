@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -92,4 +93,11 @@ func image(i item) map[string]events.DynamoDBAttributeValue {
 		panic("dynamotest: " + err.Error())
 	}
 	return image
+}
+
+// Records gives the records of the table's stream so far, behind the first n.
+func (s *Server) Records(n int) []events.DynamoDBEventRecord {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.records[n:])
 }
