@@ -54,9 +54,9 @@ type AdminEvent struct {
 
 // AdminActor is who did it, as far as that is known.
 type AdminActor struct {
-	Kind string `json:"kind,omitempty"` // "person", "aws", "operator", "deploy", "handlers", "strategy" or "system"
-	Name string `json:"name"`           // of "aws" the ARN
-	ID   string `json:"id,omitempty"`   // of a person in Slack
+	Kind string `json:"kind,omitempty"` // "person", "aws", "bot", "operator", "deploy", "handlers", "strategy" or "system"
+	Name string `json:"name"`           // of "aws" the ARN, of "bot" with its token's owner
+	ID   string `json:"id,omitempty"`   // of a person in Slack, or of a bot's token
 }
 
 // AdminSubject is what it was done to.

@@ -21,6 +21,9 @@ const (
 	ActPublish        ActName = "publish"         // a version of a flow, or the filter of the list, is in force
 	ActWithdraw       ActName = "withdraw"        // a flow can't be started any more
 	ActConfigure      ActName = "configure"       // settings of the deployment changed
+	ActEntityCreate   ActName = "entity_create"   // a piece of configuration is there
+	ActEntityUpdate   ActName = "entity_update"   // it says something else
+	ActEntityDelete   ActName = "entity_delete"   // it is gone
 	ActRedrive        ActName = "redrive"         // what functions gave up on was handed to them again
 	ActReplay         ActName = "replay"          // a log destination is sent again what it had
 	ActRecover        ActName = "recover"         // grants that the table lacks were made anew from the audit log
@@ -31,7 +34,7 @@ const (
 // ActNames lists all acts.
 var ActNames = []ActName{
 	ActTokenCreate, ActTokenSetOwner, ActTokenRevoke, ActIdentitySet, ActIdentityDelete, ActAccountConfirm, ActMoveConfirm, ActEndConfirm,
-	ActPublish, ActWithdraw, ActConfigure, ActRedrive, ActReplay, ActRecover, ActErase, ActRefuse,
+	ActPublish, ActWithdraw, ActConfigure, ActEntityCreate, ActEntityUpdate, ActEntityDelete, ActRedrive, ActReplay, ActRecover, ActErase, ActRefuse,
 }
 
 // PrincipalKind says what somebody is known by.
@@ -41,6 +44,7 @@ type PrincipalKind string
 const (
 	PrincipalPerson   PrincipalKind = "person"   // of Slack
 	PrincipalAWS      PrincipalKind = "aws"      // by an ARN that AWS has authenticated
+	PrincipalBot      PrincipalKind = "bot"      // of a token, by the token's id
 	PrincipalOperator PrincipalKind = "operator" // of the machine on which it happens
 	PrincipalDeploy   PrincipalKind = "deploy"   // a stack of CloudFormation's; CloudTrail knows who deployed it
 	PrincipalHandlers PrincipalKind = "handlers" // of a flow

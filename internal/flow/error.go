@@ -54,6 +54,7 @@ const (
 	CodeUnreachable     Code = "Slack:UNREACHABLE"          // no message reaches Slack just now: the fault of no destination
 	CodeConfigNeeded    Code = "Config:STILL_NEEDED"        // a live grant still needs what the new config drops
 	CodeConfigFaulty    Code = "Config:FAULTY"              // the configuration has faults: nothing new is taken until they are mended
+	CodeUnknownEntity   Code = "Config:NOT_FOUND"           // no such entity of the configuration, or not any more
 	CodeMethod          Code = "Request:METHOD_NOT_ALLOWED" // no such method on this path
 	CodeMediaType       Code = "Request:MEDIA_TYPE"         // the body is not announced as JSON
 	CodeNotFound        Code = "Request:NOT_FOUND"          // no such path

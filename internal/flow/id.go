@@ -40,6 +40,16 @@ func TargetID(org, name string) string { return named(org, "target", name) }
 // StrategyID is the id of a strategy of an org.
 func StrategyID(org, name string) string { return named(org, "strategy", name) }
 
+// EntityID is the id of a piece of configuration, by its kind and name: of a target
+// and a strategy the one above. What else tells it apart from another of that name, its
+// type or whatever made it, is in apart; "" for the first.
+func EntityID(org, kind, name, apart string) string {
+	if apart != "" {
+		name += "/" + apart // names have no slash
+	}
+	return named(org, kind, name)
+}
+
 func named(org, kind, name string) string {
 	space := uuid5(namespaceDNS, strings.ToLower(org))
 	return format(uuid5(space, kind+":"+strings.ToLower(name)))

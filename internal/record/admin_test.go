@@ -26,6 +26,8 @@ func acts() []flow.Act {
 	person := flow.Subject{Kind: "person", ID: alice.ID, Name: alice.Email}
 	token := flow.Subject{Kind: "token", ID: "0123456789ab", Name: "ci"}
 	run := flow.RunIDFrom("acme", "sample")
+	bot := flow.Principal{Kind: flow.PrincipalBot, Name: "terraform, for carol@example.com", ID: "0123456789ab"}
+	target := flow.Subject{Kind: "target", ID: flow.TargetID("acme", "orders-db"), Name: "orders-db"}
 	sample := func(by flow.Principal, name flow.ActName, about flow.Subject, fields map[string]any) flow.Act {
 		a := flow.NewAct(flow.Author{By: by, At: at}, name, about, fields)
 		a.ID = flow.RunIDFrom("acme", string(name))
@@ -51,6 +53,11 @@ func acts() []flow.Act {
 		sample(deploy, flow.ActConfigure, flow.Subject{Kind: "settings"}, map[string]any{
 			"settings": map[string]any{"logRetention": "30"}, "former_settings": map[string]any{"logRetention": "90"},
 		}),
+		sample(bot, flow.ActEntityCreate, target, map[string]any{"owner": "api", "type": "okta_group", "request_id": "5b2a4f0e-93c5-4b6e-9a3e-6f2f3c1d0b7a", "digest": strings.Repeat("0a", 32)}),
+		sample(bot, flow.ActEntityUpdate, target, map[string]any{
+			"owner": "api", "type": "okta_group", "request_id": "8f1f7a52-0c1b-4d4e-8f57-2b0c9d6e4a11", "digest": strings.Repeat("0b", 32), "former_digest": strings.Repeat("0a", 32), "former_name": "orders",
+		}),
+		sample(aws, flow.ActEntityDelete, target, map[string]any{"owner": "api", "type": "okta_group", "former_digest": strings.Repeat("0b", 32)}),
 		redriven,
 		sample(flow.Operator, flow.ActReplay, flow.Subject{Kind: "log_destination", Name: "lake"}, map[string]any{"from": 0, "former_next": 1204}),
 		sample(aws, flow.ActRecover, flow.Subject{Kind: "run", ID: run, Name: "prod-access"}, map[string]any{"expires_at": "2026-03-02T10:00:00Z"}),

@@ -50,6 +50,8 @@ const (
 	KindRefusal     Kind = "refusal#"             // decisions of one person about one run that were refused, by its id and Slack's of theirs
 	KindErasure     Kind = "erasure#"             // a person who is to be erased, by the act's id: Erasure
 	KindAct         Kind = "act#"                 // an administrative act that changes no item, by its id: flow.Act
+	KindEntity      Kind = "entity#"              // a piece of configuration of the API or of files, by its kind and id: entity.Entity
+	KindEntityName  Kind = "entityname#"          // the entities that may have a name, by their kind and the name: []string
 	KindDropped     Kind = "flows#dropped"        // what a publish that has not succeeded was about to drop of it: []string
 )
 
@@ -57,7 +59,7 @@ const (
 func Kinds() []Kind {
 	return []Kind{
 		KindRun, KindGrant, KindSick, KindLimit, KindLinger, KindGlass, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue, KindHome, KindLive, KindWait, KindListed, KindStat, KindLogHead, KindLeaf, KindDestination, KindCursor, KindDelivery, KindNotice,
-		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped, KindRound, KindDrift, KindSettings, KindAct, KindErasure, KindRefusal,
+		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped, KindRound, KindDrift, KindSettings, KindAct, KindErasure, KindRefusal, KindEntity, KindEntityName,
 	}
 }
 
@@ -78,7 +80,7 @@ func OneWriter(key string) bool {
 // other kinds are taken as they are.
 func (k Kind) Key(name string) string {
 	switch k {
-	case KindRun, KindMessages, KindForm, KindFlow, KindFlowDigests, KindCursor:
+	case KindRun, KindMessages, KindForm, KindFlow, KindFlowDigests, KindCursor, KindEntity, KindEntityName:
 		name = strings.ToLower(name)
 	}
 	return string(k) + name

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 )
@@ -61,6 +62,8 @@ func TestKinds(t *testing.T) {
 		{store.KindDropped, "", "flows#dropped", ""},
 		{store.KindRound, "", "standing#round", ""},
 		{store.KindDrift, "", "drift#comparison", ""},
+		{store.KindEntity, "target#0D6E", "entity#target#0d6e", "target#0d6e"},
+		{store.KindEntityName, "target#Orders-DB", "entityname#target#orders-db", "target#orders-db"},
 	} {
 		if key := test.kind.Key(test.of); key != test.key {
 			t.Errorf("%s of %q has the key %q, want %q", test.kind, test.of, key, test.key)
@@ -185,6 +188,10 @@ func TestKinds_Written(t *testing.T) {
 			return store.Deliveries{Store: w, Now: now}.Once(ctx, "Ev1", func(context.Context) error { return nil })
 		},
 		"drift":   func() error { return store.Drifts{Store: w}.Put(ctx, store.Comparison{}, 0) },
+		"entity": func() error {
+			_, err := store.Entities{Store: w, Org: "sym", Now: now}.Create(ctx, store.EntityChange{}, entity.Entity{Kind: entity.KindRuntime, Name: "main", Owner: entity.API})
+			return err
+		},
 		"dropped": func() error { return flows.SetDropped(ctx, []string{"http"}) },
 	} {
 		if err := write(); err != nil {
