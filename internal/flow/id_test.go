@@ -120,3 +120,19 @@ func mustOf(t *testing.T, short string) string {
 	}
 	return prefix
 }
+
+// TestIDIn: ids that were given stay, and others follow from the name.
+func TestIDIn(t *testing.T) {
+	t.Parallel()
+	given := EntityID("acme", "target", "orders", "okta_group")
+	strategy := Strategy{Name: "s", Targets: []Target{{Name: "a"}, {Name: "orders", ID: given}}}
+	if got, ok := strategy.Target("acme", given); !ok || got.Name != "orders" || got.IDIn("acme") != given {
+		t.Errorf("%s finds %+v", given, got)
+	}
+	if _, ok := strategy.Target("acme", TargetID("acme", "orders")); ok {
+		t.Error("a target has two ids")
+	}
+	if got, ok := strategy.Target("acme", TargetID("acme", "A")); !ok || got.Name != "a" {
+		t.Errorf("the id that follows from a name finds %+v", got)
+	}
+}

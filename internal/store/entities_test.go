@@ -208,7 +208,9 @@ func TestEntities_Acts(t *testing.T) {
 	t.Parallel()
 	mem := memory()
 	s := entities(mem)
-	by := func(request string) store.EntityChange { return store.EntityChange{By: flow.Operator, Request: request} }
+	by := func(request string) store.EntityChange {
+		return store.EntityChange{By: flow.Operator, Request: request}
+	}
 	e, err := s.Create(t.Context(), by("r1"), target("a", "custom", `{"settings":{"a":"1"}}`))
 	if err != nil {
 		t.Fatal(err)

@@ -187,7 +187,7 @@ func TestKinds_Written(t *testing.T) {
 		"event": func() error {
 			return store.Deliveries{Store: w, Now: now}.Once(ctx, "Ev1", func(context.Context) error { return nil })
 		},
-		"drift":   func() error { return store.Drifts{Store: w}.Put(ctx, store.Comparison{}, 0) },
+		"drift": func() error { return store.Drifts{Store: w}.Put(ctx, store.Comparison{}, 0) },
 		"entity": func() error {
 			_, err := store.Entities{Store: w, Org: "sym", Now: now}.Create(ctx, store.EntityChange{}, entity.Entity{Kind: entity.KindRuntime, Name: "main", Owner: entity.API})
 			return err
