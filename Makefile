@@ -4,7 +4,7 @@ PYTHON ?= python3
 FLOWS ?= flows
 DATA  ?= .local
 
-.PHONY: help run test docs screenshots lint bench bench-once bench-cold check synth deploy preflight connectors key-policy adopt restore slack-manifest redrive
+.PHONY: help run client test docs screenshots lint bench bench-once bench-cold check synth deploy preflight connectors key-policy adopt restore slack-manifest redrive
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,6 +21,9 @@ BUILD = @all=$$($(GO) list -deps ./functions/local | wc -l); n=0; $(GO) build -v
 run: ## start everything on this machine, with a simulated Slack at http://127.0.0.1:8080
 	$(BUILD)
 	@$(GO) run ./functions/local -data $(DATA) -flows $(FLOWS)
+
+client: ## build bin/symflows, one static binary that asks by the API: for terminals and pipelines; GOOS=… GOARCH=… for another machine
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/symflows ./functions/client
 
 check: ## find the faults of the configuration in flows/
 	$(BUILD)

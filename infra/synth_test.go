@@ -438,7 +438,8 @@ func checkBinary(t *testing.T, id, file string) {
 	}
 }
 
-// TestFunctions: all folders of functions/ run in AWS, but the one for one machine.
+// TestFunctions: all folders of functions/ run in AWS, but the one for one machine and
+// the client.
 func TestFunctions(t *testing.T) {
 	t.Parallel()
 	folders, err := os.ReadDir(filepath.Join("..", "functions"))
@@ -447,7 +448,7 @@ func TestFunctions(t *testing.T) {
 	}
 	var found []string
 	for _, f := range folders {
-		if f.IsDir() && f.Name() != "local" && f.Name() != "testdata" {
+		if f.IsDir() && f.Name() != "local" && f.Name() != "client" && f.Name() != "testdata" {
 			found = append(found, f.Name())
 		}
 	}

@@ -15,6 +15,7 @@ var clients = map[string]string{
 	"access":   "dynamodb eks iam identitystore kms lambda rdsdata scheduler secretsmanager sfn sqs ssoadmin sts", // sfn by runner/stepfn, which wraps its steps
 	"api":      "dynamodb lambda s3 secretsmanager",
 	"approval": "dynamodb lambda secretsmanager sfn",
+	"client":   "", // one small binary for pipelines
 	"deliver":  "dynamodb eventbridge firehose kinesis s3 secretsmanager sts",
 	"drift":    "dynamodb eks iam identitystore kms rdsdata secretsmanager ssoadmin sts",
 	"local":    "dynamodb eks eventbridge firehose iam identitystore kinesis kms lambda rdsdata s3 secretsmanager signin sso ssoadmin ssooidc sts", // for -real-lambdas and its commands

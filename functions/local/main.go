@@ -53,6 +53,10 @@
 //	    List runs, the newest first, as GET /runs of the API does; from a deployment
 //	    with the token in SYM_JWT.
 //
+//	local request|status|list|end
+//	    Ask, wait and end by the API, as programs do; the comment of functions/client
+//	    says how, and what the exit statuses are.
+//
 //	local slack-manifest [-url URL | -socket] [-steps] [-json]
 //	    Print the manifest of the Slack app for a deployment, with the steps of
 //	    Workflow Builder if they are wanted.
@@ -90,6 +94,7 @@ import (
 
 	"github.com/symflows/symflows/internal/app"
 	"github.com/symflows/symflows/internal/confine"
+	"github.com/symflows/symflows/internal/terminal"
 )
 
 func main() {
@@ -104,6 +109,6 @@ func main() {
 	if err := app.Main(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "local: "+err.Error())
 		stop()
-		os.Exit(1)
+		os.Exit(terminal.ExitStatus(err))
 	}
 }

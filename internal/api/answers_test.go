@@ -378,6 +378,40 @@ func successes() []success {
 			},
 		},
 		{
+			name: "what a flow of access takes", method: "GET", path: "/flows/Prod-Access",
+			check: func(t *testing.T, _ *fixture, _ string, answer map[string]any) {
+				want := map[string]any{
+					"type": "object", "additionalProperties": false, "required": []any{"target_srn", "reason", "duration"},
+					"properties": map[string]any{
+						"target_srn": map[string]any{"type": "string", "title": "Target", "oneOf": []any{
+							map[string]any{"const": "sym:access_target:aws_lambda_function:orders-db:latest", "title": "Orders database"},
+						}},
+						"reason":   map[string]any{"type": "string", "title": "Reason"},
+						"duration": map[string]any{"type": "integer", "title": "Duration", "description": "Seconds.", "minimum": 1.0, "enum": []any{600.0, 3600.0}},
+					},
+				}
+				if diff := cmp.Diff(want, answer["flow_inputs"]); diff != "" {
+					t.Error(diff)
+				}
+			},
+		},
+		{
+			name: "what an approval takes", method: "GET", path: "/flows/run-report",
+			check: func(t *testing.T, _ *fixture, _ string, answer map[string]any) {
+				want := map[string]any{
+					"type": "object", "additionalProperties": false, "required": []any{"table"},
+					"properties": map[string]any{
+						"table":  map[string]any{"type": "string", "title": "Table", "enum": []any{"orders", "customers"}},
+						"rows":   map[string]any{"type": "integer", "title": "Rows"},
+						"urgent": map[string]any{"type": "boolean", "title": "Urgent"},
+					},
+				}
+				if diff := cmp.Diff(want, answer["flow_inputs"]); diff != "" {
+					t.Error(diff)
+				}
+			},
+		},
+		{
 			name: "the document", method: "GET", path: "/openapi.json",
 			check: func(t *testing.T, _ *fixture, _ string, answer map[string]any) {
 				if answer["openapi"] != "3.1.0" {

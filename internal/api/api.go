@@ -70,6 +70,7 @@ func (a *API) routes() []route {
 		{http.MethodGet, "/runs/{id}/receipt", a.receipt},
 		{http.MethodGet, "/runs", a.runs},
 		{http.MethodGet, "/flows", a.flows},
+		{http.MethodGet, "/flows/{name}", a.flow},
 		{http.MethodGet, "/drift", a.drift},
 	}
 }

@@ -125,8 +125,8 @@ func TestGuide(t *testing.T) {
 			doc.validate(t, doc.answer(t, req.Method, path, 200), []byte(e.answer))
 		}
 	}
-	if ran != 14 {
-		t.Errorf("the guide has %d commands of curl, the test knows 14", ran)
+	if ran != 15 {
+		t.Errorf("the guide has %d commands of curl, the test knows 15", ran)
 	}
 }
 

@@ -15,16 +15,18 @@ func (a *API) flows(r *http.Request, _ caller) (any, error) {
 	}
 	list := events.FlowList{Flows: []events.FlowSummary{}}
 	for _, f := range known {
-		summary := events.FlowSummary{
-			Name: f.Name, SRN: flow.FlowSRN(a.Org, f.Name, flow.Latest), Label: f.Label, Version: f.Version, ApprovalOnly: f.ApprovalOnly,
-		}
-		if f.AllowedSources != nil {
-			summary.AllowedSources = []string{}
-			for _, source := range *f.AllowedSources {
-				summary.AllowedSources = append(summary.AllowedSources, string(source))
-			}
-		}
-		list.Flows = append(list.Flows, summary)
+		list.Flows = append(list.Flows, summaryOf(a.Org, f.Name, f.Label, f.Version, f.ApprovalOnly, f.AllowedSources))
 	}
 	return list, nil
+}
+
+func summaryOf(org, name, label, version string, approvalOnly bool, sources *[]flow.Channel) events.FlowSummary {
+	out := events.FlowSummary{Name: name, SRN: flow.FlowSRN(org, name, flow.Latest), Label: label, Version: version, ApprovalOnly: approvalOnly}
+	if sources != nil {
+		out.AllowedSources = []string{}
+		for _, source := range *sources {
+			out.AllowedSources = append(out.AllowedSources, string(source))
+		}
+	}
+	return out
 }

@@ -388,6 +388,7 @@ func refusals() []refusal {
 		get("request by GET", "/events/request", 405, flow.CodeMethod),
 		{name: "runs by DELETE", method: "DELETE", path: "/runs/" + nobody, status: 405, code: flow.CodeMethod},
 		{name: "flows by POST", method: "POST", path: "/flows", body: `{}`, status: 405, code: flow.CodeMethod},
+		get("what an unknown flow takes", "/flows/nothing", 404, flow.CodeUnknownFlow),
 		get("no such path", "/approve", 404, flow.CodeNotFound),
 		get("the base", "", 404, flow.CodeNotFound),
 		{name: "drift, by a token without the right", method: "GET", path: "/drift", before: func(f *fixture) string {
@@ -410,7 +411,7 @@ func refusals() []refusal {
 	for _, path := range []string{"/events/request", "/events/deescalate", "/events/retry", "/runs/" + nobody + "/extend", "/runs/" + nobody + "/cancel", "/runs/" + nobody + "/again"} {
 		list = append(list, refusal{name: "a bad token before " + path, path: path, body: `{}`, before: guessed, status: 429, code: flow.CodeTooManyAttempts})
 	}
-	for _, path := range []string{"/events/" + nobody, "/runs/" + nobody, "/runs/" + nobody + "/receipt", "/runs?status=denied", "/flows", "/drift"} {
+	for _, path := range []string{"/events/" + nobody, "/runs/" + nobody, "/runs/" + nobody + "/receipt", "/runs?status=denied", "/flows", "/flows/run-report", "/drift"} {
 		after := get("a bad token before "+path, path, 429, flow.CodeTooManyAttempts)
 		after.before = guessed
 		list = append(list, after)

@@ -13,6 +13,7 @@ import (
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/sdk"
+	"github.com/symflows/symflows/internal/terminal"
 )
 
 // Main is the local command; args are without the program's name. The comment
@@ -63,8 +64,10 @@ func Main(ctx context.Context, args []string, getenv func(string) string, out, l
 		err = recovers(ctx, args, out)
 	case "slack-manifest":
 		err = manifest(args, out)
+	case "request", "status", "list", "end":
+		err = terminal.Command{Program: "go run ./functions/local", Getenv: getenv, Out: out, Errors: logs}.Run(ctx, append([]string{name}, args...))
 	default:
-		return fmt.Errorf("there is no command %q: use none (to serve), check, doctor, targets, try, token, identity, user, runs, report, erase, standing, drift, audit, destinations, redrive, recover or slack-manifest", name)
+		return fmt.Errorf("there is no command %q: use none (to serve), check, doctor, targets, try, token, identity, user, runs, report, erase, standing, drift, audit, destinations, redrive, recover, slack-manifest; or, to ask as programs do, request, status, list or end", name)
 	}
 	if errors.Is(err, flag.ErrHelp) {
 		return nil // the flag package has printed it
@@ -121,6 +124,7 @@ const usage = `Usage of local:
   local slack-manifest               print the manifest of the Slack app
   local redrive                      handle what functions in AWS gave up on again
   local recover -since TIME          put back access that the table lacks and the audit log tells of, so that it ends
+  local request|status|list|end      ask, wait and end by the API, as programs do (make client: a binary of that); -help after each
 `
 
 func serve(ctx context.Context, args []string, settings config.Settings, out, logs io.Writer) error {

@@ -27,7 +27,8 @@
 //	manifest.go      prints the manifest of the Slack app; doctor.go: what the
 //	                 real workspace lacks
 //	standing.go      confirms ends of access that were held back
-//	runs.go          lists runs, here or of a deployment
+//	runs.go          lists runs, here or of a deployment; what asks by the API is
+//	                 package terminal's
 //	report.go        prints the report of a month, and keeps that of each
 //	erase.go         has people taken out of what is closed
 //	acts.go          tells what administrators did, for the page

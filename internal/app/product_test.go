@@ -42,6 +42,7 @@ type product struct {
 	local  *Local          // while it runs by start
 	url    string
 	end    func() error // stops what runs; nil: nothing does
+	asker  *asker       // the command of package terminal that was begun last
 	letGo  func()       // lets calls of Slack go on that are held; nil if none are held
 	runs   []string     // ids, in the order in which they came
 }

@@ -76,6 +76,7 @@ var verbs = map[string]verb{
 	},
 	"replay": replay,
 	"api":    callAPI,
+	"client": runClient,
 	"audit":  audited,
 	"acts":   acts,
 	"runs":   runs,
