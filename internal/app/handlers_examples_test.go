@@ -317,7 +317,7 @@ func tellGitHub(x *telling) {
 // TestExamples_All: there is no folder that no test runs.
 func TestExamples_All(t *testing.T) {
 	t.Parallel()
-	run := map[string]bool{"aws-iam": true, "aws-sso": true}
+	run := map[string]bool{"aws-iam": true, "aws-sso": true, "pipelines": true}
 	for _, x := range slices.Concat(vendorExamples, googleExamples) {
 		run[strings.ReplaceAll(x.strategy, "_", "-")] = true
 	}
