@@ -238,7 +238,7 @@ func TestOptionsAreReadFromContext(t *testing.T) {
 // value of a secret.
 func TestEnvironments(t *testing.T) {
 	t.Parallel()
-	all := []string{"SYM_LOG_FORMAT", "SYM_ORG", "SYM_TABLE"}
+	all := []string{"GOGC", "GOMEMLIMIT", "SYM_LOG_FORMAT", "SYM_ORG", "SYM_TABLE"}
 	want := map[string][]string{
 		"AccessFunction":       {"SYM_GRANT_LOOKS", "SYM_REMOVAL_FUNCTION", "SYM_REMOVAL_QUEUE", "SYM_SCHEDULE_DEAD_LETTERS", "SYM_SCHEDULE_GROUP", "SYM_SCHEDULE_ROLE", "SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION"},
 		"ApiFunction":          {"SYM_LOG_BUCKET", "SYM_SDK_FUNCTION", "SYM_SLACK_SECRET"},

@@ -176,6 +176,10 @@ func (d *deployment) addFunction(name, folder, qualified string, rights []right,
 	env := s.Env()
 	if folder == pythonFunction { // customers' code sees no setting of ours
 		runtime, handler, env = pythonRuntime, "main.handler", map[string]string{}
+	} else {
+		// Garbage is collected when memory runs short, which few processes live to see:
+		// at Go's default a start collects several times before its first answer.
+		env["GOGC"], env["GOMEMLIMIT"] = "off", fmt.Sprintf("%dMiB", sizes[folder].memory*3/4)
 	}
 	if d.options.endpointURL != "" {
 		env["AWS_ENDPOINT_URL"] = d.options.endpointURL

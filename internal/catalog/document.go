@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 )
 
 const (
@@ -130,7 +130,7 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxFileBytes+1))
 }
 
-var syntaxPattern = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+var syntaxPattern = pattern.Of(`^yaml: (?:line (\d+): )?`)
 
 func syntaxError(err error) (line int, what string) {
 	s := err.Error()

@@ -3,7 +3,6 @@ package catalog
 import (
 	"encoding/json"
 	"errors"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 )
 
 // textsOfJSON are attributes of a flow's params that Sym's first configurations
@@ -144,7 +144,7 @@ func shift(node, text *yaml.Node) {
 }
 
 // targetID matches what stands for a target's id in a variable.
-var targetID = regexp.MustCompile(`\$\{target\.([^}]*)\}`)
+var targetID = pattern.Of(`\$\{target\.([^}]*)\}`)
 
 // vars reads the variables of handlers, in which ${target.<name>.id} stands for
 // the id of a target: the one that a form's target_id has.

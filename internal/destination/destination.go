@@ -5,12 +5,12 @@
 package destination
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 	"github.com/symflows/symflows/internal/strategy"
 )
 
@@ -46,11 +46,11 @@ const (
 var DatadogSites = []string{"datadoghq.com", "us3.datadoghq.com", "us5.datadoghq.com", "datadoghq.eu", "ap1.datadoghq.com", "ap2.datadoghq.com", "ddog-gov.com"}
 
 var (
-	streamName = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,128}$`)
-	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
-	prefixForm = regexp.MustCompile(`^[A-Za-z0-9!_.*'()=/-]{1,200}$`)
-	busName    = regexp.MustCompile(`^(arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/)?[/.A-Za-z0-9_-]{1,256}$`)
-	indexName  = regexp.MustCompile(`^[a-z0-9_-]{1,80}$`)
+	streamName = pattern.Of(`^[a-zA-Z0-9_.-]{1,128}$`)
+	bucketName = pattern.Of(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+	prefixForm = pattern.Of(`^[A-Za-z0-9!_.*'()=/-]{1,200}$`)
+	busName    = pattern.Of(`^(arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/)?[/.A-Za-z0-9_-]{1,256}$`)
+	indexName  = pattern.Of(`^[a-z0-9_-]{1,80}$`)
 )
 
 // Types gives the types by their names: strategies without targets. Callers must not

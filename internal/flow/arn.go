@@ -1,15 +1,19 @@
 package flow
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/symflows/symflows/internal/pattern"
+)
 
 // functionARN is the form of a Lambda function's ARN, with a version or alias
 // or without, of the partition that we run in: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html.
-var functionARN = lazily(`^arn:aws:lambda:[a-z]{2}[a-z-]*-\d:\d{12}:function:[a-zA-Z0-9_-]{1,64}(:(\$LATEST|[a-zA-Z0-9_-]{1,128}))?$`)
+var functionARN = pattern.Of(`^arn:aws:lambda:[a-z]{2}[a-z-]*-\d:\d{12}:function:[a-zA-Z0-9_-]{1,64}(:(\$LATEST|[a-zA-Z0-9_-]{1,128}))?$`)
 
 // CheckFunctionARN says whether the text is the ARN of a Lambda function. The
 // error has CodeInvalid and shows what one looks like.
 func CheckFunctionARN(arn string) error {
-	if functionARN().MatchString(arn) {
+	if functionARN.MatchString(arn) {
 		return nil
 	}
 	if otherPartition(arn) {

@@ -3,13 +3,14 @@ package flow
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/symflows/symflows/internal/pattern"
 )
 
-var durationPattern = regexp.MustCompile(`^(\d{1,9})(s|m|h|d|mo)$`)
+var durationPattern = pattern.Of(`^(\d{1,9})(s|m|h|d|mo)$`)
 
 // units are Sym's suffixes; a month is 30 days.
 var units = []struct {

@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/symflows/symflows/internal/pattern"
 )
 
 // Submission is a checked request: what the run goes on with.
@@ -56,7 +57,7 @@ func (f *Flow) Fields() []PromptField {
 var DefaultDurations = []string{"30s", "10m", "1h"}
 
 // slackUserPattern is the form of Slack's user ids.
-var slackUserPattern = regexp.MustCompile(`^[UW][A-Z0-9]{2,}$`)
+var slackUserPattern = pattern.Of(`^[UW][A-Z0-9]{2,}$`)
 
 // Submit checks the values of a request against the flow. Slack's form and the
 // API go through the same rules. The values may be

@@ -5,9 +5,10 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/symflows/symflows/internal/pattern"
 )
 
 // namespaceDNS is RFC 4122's name space for domain names.
@@ -152,4 +153,4 @@ func CheckRunID(id string) error {
 // IsUUID tells whether a text is a UUID in its usual form, in letters of either case.
 func IsUUID(s string) bool { return uuidPattern.MatchString(s) }
 
-var uuidPattern = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
+var uuidPattern = pattern.Of(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)

@@ -4,9 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/symflows/symflows/internal/pattern"
 )
 
 // LambdaCall runs a customer's function at a step of an approval-only flow.
@@ -28,7 +29,7 @@ type LambdaCall struct {
 
 // referencePattern is what looks like a reference, whether there is such a
 // value or not; the first group holds the backslashes of a constant.
-var referencePattern = regexp.MustCompile(`^(\\*)((?:fields|run|event|requester|approver)\.[A-Za-z0-9_-]+)$`)
+var referencePattern = pattern.Of(`^(\\*)((?:fields|run|event|requester|approver)\.[A-Za-z0-9_-]+)$`)
 
 // references are those that every run has a value for.
 var references = []string{"run.id", "run.srn", "event.id", "requester.email", "requester.id", "approver.email", "approver.id"}

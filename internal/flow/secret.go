@@ -3,13 +3,14 @@ package flow
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
+
+	"github.com/symflows/symflows/internal/pattern"
 )
 
 // secretPath is the form of a secret's name in AWS Secrets Manager, or of its
 // ARN, in the partition that we run in: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html.
-var secretPath = regexp.MustCompile(`^(arn:aws:secretsmanager:[a-z]{2}[a-z-]*-\d:\d{12}:secret:)?[A-Za-z0-9/_+=.@-]{1,519}$`)
+var secretPath = pattern.Of(`^(arn:aws:secretsmanager:[a-z]{2}[a-z-]*-\d:\d{12}:secret:)?[A-Za-z0-9/_+=.@-]{1,519}$`)
 
 // CheckSecretPath says whether the text may name a secret. The right to read it
 // is given by this name, which must stand for one secret, never for several.
@@ -26,7 +27,7 @@ func CheckSecretPath(path string) error {
 
 // secretSuffix is how a secret's ARN ends: six letters of Secrets Manager's own
 // choice. A name may end like that, too.
-var secretSuffix = regexp.MustCompile(`^-[A-Za-z0-9]{6}$`)
+var secretSuffix = pattern.Of(`^-[A-Za-z0-9]{6}$`)
 
 const suffixLength = 7
 

@@ -2,9 +2,10 @@ package flow
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/symflows/symflows/internal/pattern"
 )
 
 // SRN is a Sym resource name:
@@ -24,9 +25,9 @@ var typed = map[string]bool{
 }
 
 var (
-	slugPattern = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
+	slugPattern = pattern.Of(`^[a-zA-Z0-9_-]+$`)
 	// Sym's versions have three digits at most in each place; ours count on.
-	versionPattern = regexp.MustCompile(`^(latest|\d{1,3}\.\d{1,3}\.\d{1,9})$`)
+	versionPattern = pattern.Of(`^(latest|\d{1,3}\.\d{1,3}\.\d{1,9})$`)
 )
 
 // ParseSRN reads a resource name. The error says what a right one looks like.

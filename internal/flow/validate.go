@@ -2,12 +2,12 @@ package flow
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
+
+	"github.com/symflows/symflows/internal/pattern"
 )
 
 // Fault is one thing that is wrong with a configuration.
@@ -40,10 +40,10 @@ const (
 const maxTierUsers = 7
 
 var (
-	fieldNamePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
-	emailPattern     = regexp.MustCompile(`^[^@\s:<>|]+@[^@\s:<>|]+\.[^@\s:<>|]+$`)
-	groupPattern     = lazily(`^[\p{L}\p{N}._-]+$`)
-	channelPattern   = lazily(`^(#[^\s#.,<>|@\p{Lu}]+|[CG][A-Z0-9]{2,})$`)
+	fieldNamePattern = pattern.Of(`^[A-Za-z_][A-Za-z0-9_-]*$`)
+	emailPattern     = pattern.Of(`^[^@\s:<>|]+@[^@\s:<>|]+\.[^@\s:<>|]+$`)
+	groupPattern     = pattern.Of(`^[\p{L}\p{N}._-]+$`)
+	channelPattern   = pattern.Of(`^(#[^\s#.,<>|@\p{Lu}]+|[CG][A-Z0-9]{2,})$`)
 )
 
 // maxChannelName is Slack's limit in characters. It is not in the pattern: 80
@@ -74,7 +74,7 @@ func CheckEmail(s string) error {
 
 // CheckChannel says what is wrong with the name or id of a Slack channel.
 func CheckChannel(s string) error {
-	if name, named := strings.CutPrefix(s, "#"); !channelPattern().MatchString(s) || named && utf8.RuneCountInString(name) > maxChannelName {
+	if name, named := strings.CutPrefix(s, "#"); !channelPattern.MatchString(s) || named && utf8.RuneCountInString(name) > maxChannelName {
 		return Errorf(CodeInvalid, `%q is not a Slack channel: write "#name" in lower case and in quotes, or the channel's id`, Clip(s, 90))
 	}
 	return nil
@@ -538,7 +538,7 @@ func (v *validator) people(at, noun string, names []string) (emails map[string]b
 		switch {
 		case kind == "user" && emailPattern.MatchString(who):
 			emails[strings.ToLower(who)] = true
-		case kind == "group" && groupPattern().MatchString(who):
+		case kind == "group" && groupPattern.MatchString(who):
 			all = false
 		default:
 			v.fault(path, "%q names no %s: write group:<handle of a Slack user group> or user:<e-mail address>", Clip(s, 90), noun)
@@ -550,10 +550,4 @@ func (v *validator) people(at, noun string, names []string) (emails map[string]b
 		seen[strings.ToLower(s)] = true
 	}
 	return emails, all
-}
-
-// lazily compiles a pattern when it is first used. Large ones take long to
-// compile, and most Lambda functions never use them.
-func lazily(pattern string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -18,23 +19,26 @@ import (
 var source string
 
 // page writes a report for people. The template escapes what people wrote, and what is
-// drawn escapes it itself.
-var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"short": short, "count": countOf, "times": times, "join": func(list []string) string { return strings.Join(list, ", ") },
-	"day": func(at any) string {
-		if p, ok := at.(*time.Time); ok {
-			at = *p
-		}
-		return at.(time.Time).UTC().Format("2 Jan, 15:04")
-	},
-	"run": func(id string) string { return flow.ShortID(id) },
-	"percent": func(part, whole int) string {
-		if whole == 0 {
-			return "–"
-		}
-		return fmt.Sprintf("%.4g %%", float64(1000*part/whole)/10)
-	},
-}).Parse(source))
+// drawn escapes it itself. It is parsed when the first report is written: most processes
+// write none.
+var page = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page").Funcs(template.FuncMap{
+		"short": short, "count": countOf, "times": times, "join": func(list []string) string { return strings.Join(list, ", ") },
+		"day": func(at any) string {
+			if p, ok := at.(*time.Time); ok {
+				at = *p
+			}
+			return at.(time.Time).UTC().Format("2 Jan, 15:04")
+		},
+		"run": func(id string) string { return flow.ShortID(id) },
+		"percent": func(part, whole int) string {
+			if whole == 0 {
+				return "–"
+			}
+			return fmt.Sprintf("%.4g %%", float64(1000*part/whole)/10)
+		},
+	}).Parse(source))
+})
 
 // Point is something that somebody has to look at.
 type Point struct{ Count, Text, Anchor string }
@@ -54,7 +58,7 @@ type shown struct {
 // Page shows the report as one HTML page, which needs nothing else.
 func (r Report) Page() ([]byte, error) {
 	var out bytes.Buffer
-	err := page.Execute(&out, shown{
+	err := page().Execute(&out, shown{
 		Report: r, Title: r.From.Format("January 2006"), Last: r.To.AddDate(0, 0, -1), Series: series,
 		ByDay: r.byDay(), ByFlow: r.byFlow(),
 		TookChart: byTime("took", "Time to decision", "decision", r.Took, 0),

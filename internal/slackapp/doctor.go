@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,6 +20,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 	"github.com/symflows/symflows/internal/store"
 )
 
@@ -144,9 +144,9 @@ func (d *Doctor) unasked(where, what string, err error) {
 
 // The forms of Slack's secrets. What does not look like this can't be one.
 var (
-	appTokenForm = regexp.MustCompile(`^xapp-\d+-(A[A-Z0-9]+)-\d+-[a-f0-9]{16,}$`)
-	secretForm   = regexp.MustCompile(`^[a-f0-9]{32}$`)
-	tokenForm    = regexp.MustCompile(`^(xox|xapp)`)
+	appTokenForm = pattern.Of(`^xapp-\d+-(A[A-Z0-9]+)-\d+-[a-f0-9]{16,}$`)
+	secretForm   = pattern.Of(`^[a-f0-9]{32}$`)
+	tokenForm    = pattern.Of(`^(xox|xapp)`)
 )
 
 // tokens looks at the secrets themselves, and shows none of them.
@@ -417,7 +417,7 @@ func key(name string) string {
 	return "#" + strings.ToLower(strings.TrimPrefix(name, "#"))
 }
 
-var channelID = regexp.MustCompile(`^[CG][A-Z0-9]{5,}$`)
+var channelID = pattern.Of(`^[CG][A-Z0-9]{5,}$`)
 
 func found(all map[string]*slack.Channel, missing []use) bool {
 	return !slices.ContainsFunc(missing, func(u use) bool { return all[key(u.Name)] == nil })

@@ -4,11 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"net/url"
-	"regexp"
 
 	"github.com/slack-go/slack"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/workflow"
 )
@@ -40,7 +40,7 @@ func robotic(e event) bool {
 
 // askForHelp are the words by which people ask in a thread of their messages with
 // the app, where they may talk about something else.
-var askForHelp = regexp.MustCompile(`(?i)^\W*(hello|hi|hey|help)\b`)
+var askForHelp = pattern.Of(`(?i)^\W*(hello|hi|hey|help)\b`)
 
 // spokenTo answers what somebody writes in their messages with the app.
 func (a *App) spokenTo(ctx context.Context, e event) error {

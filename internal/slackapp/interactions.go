@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -75,8 +75,8 @@ func (a *App) came(ctx context.Context, in interaction) metadata {
 }
 
 var (
-	timestampPattern = regexp.MustCompile(`^\d{1,12}\.\d{6}$`)
-	domainPattern    = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,60}$`)
+	timestampPattern = pattern.Of(`^\d{1,12}\.\d{6}$`)
+	domainPattern    = pattern.Of(`^[a-z0-9][a-z0-9-]{0,60}$`)
 )
 
 // submission takes a form. A nil answer closes it.

@@ -2,13 +2,14 @@ package slackapp
 
 import (
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/slack-go/slack"
+
+	"github.com/symflows/symflows/internal/pattern"
 )
 
 // Slack's limits, in characters or items, as its reference states them at
@@ -153,8 +154,8 @@ func safe(s string) string {
 // Slack's ids of people and of channels. Only what has this form is ever put
 // between the brackets of a reference.
 var (
-	slackIDPattern   = regexp.MustCompile(`^[UW][A-Z0-9]{2,20}$`)
-	channelIDPattern = regexp.MustCompile(`^[CDG][A-Z0-9]{5,20}$`)
+	slackIDPattern   = pattern.Of(`^[UW][A-Z0-9]{2,20}$`)
+	channelIDPattern = pattern.Of(`^[CDG][A-Z0-9]{5,20}$`)
 )
 
 // cost is how many characters a text takes once it is JSON.

@@ -5,8 +5,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
+
+	"github.com/symflows/symflows/internal/pattern"
 )
 
 // OwnCommand is the slash command of an app, unless it is made with another one: two
@@ -14,11 +15,11 @@ import (
 const OwnCommand = "/sym"
 
 // Commands matches the names that Slack takes for commands.
-var Commands = regexp.MustCompile(`^/[a-z0-9][a-z0-9_-]{0,30}$`)
+var Commands = pattern.Of(`^/[a-z0-9][a-z0-9_-]{0,30}$`)
 
 // mentioned matches where a text names the command, and nothing else: no part of an
 // address.
-var mentioned = regexp.MustCompile("(^|[^A-Za-z0-9/._-])" + OwnCommand + "([^A-Za-z0-9/._-]|$)")
+var mentioned = pattern.Of("(^|[^A-Za-z0-9/._-])" + OwnCommand + "([^A-Za-z0-9/._-]|$)")
 
 // calling gives a text, which may be JSON, with the command that people type.
 func calling(text []byte, command string) []byte {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/workflow"
 )
@@ -132,8 +132,8 @@ func (a *App) list(ctx context.Context, c slashCommand) (any, error) {
 
 // Slack's ids of workspaces and of apps.
 var (
-	teamPattern = regexp.MustCompile(`^[TE][A-Z0-9]{2,20}$`)
-	appPattern  = regexp.MustCompile(`^A[A-Z0-9]{2,20}$`)
+	teamPattern = pattern.Of(`^[TE][A-Z0-9]{2,20}$`)
+	appPattern  = pattern.Of(`^A[A-Z0-9]{2,20}$`)
 )
 
 // message shows a person's access and open requests.

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -395,9 +395,9 @@ func (c *card) said() []row {
 // What errors of handlers tell those who wrote them: the line, and the class of the
 // exception. The error channel has both, and so have the records.
 var (
-	handlerLine    = regexp.MustCompile(`^([\w:]+) \([^()]+:\d+\): `)
-	fileLine       = regexp.MustCompile(`^[^()\s]+\.py(:\d+)?: `)
-	exceptionClass = regexp.MustCompile(`^[A-Za-z_][\w.]*(Error|Exception|Warning|Exit|Interrupt): `)
+	handlerLine    = pattern.Of(`^([\w:]+) \([^()]+:\d+\): `)
+	fileLine       = pattern.Of(`^[^()\s]+\.py(:\d+)?: `)
+	exceptionClass = pattern.Of(`^[A-Za-z_][\w.]*(Error|Exception|Warning|Exit|Interrupt): `)
 )
 
 // withoutCode is an error as people in conversations read it: which handler it was, and

@@ -3,7 +3,6 @@ package slackapp
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -11,12 +10,13 @@ import (
 	"github.com/slack-go/slack"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
 // idBegun is how much of a run's id has to be typed, so that few begin like that.
-var idBegun = regexp.MustCompile(`^[0-9a-f]{4}[0-9a-f-]{0,32}$`)
+var idBegun = pattern.Of(`^[0-9a-f]{4}[0-9a-f-]{0,32}$`)
 
 // show answers /sym show: what happened in a run. Runs that a person may not see
 // are as if they were not there.
@@ -239,7 +239,7 @@ func (a *App) linkToOne(ctx context.Context, r flow.Run, wanted func(m workflow.
 }
 
 // linkPattern is what may stand in a link of ours.
-var linkPattern = regexp.MustCompile(`^https?://[A-Za-z0-9.:-]+/[A-Za-z0-9/._?=&-]*$`)
+var linkPattern = pattern.Of(`^https?://[A-Za-z0-9.:-]+/[A-Za-z0-9/._?=&-]*$`)
 
 // lines appends texts, each as a section. If they are too many, those in the middle
 // are left out: how it began and how it stands is asked for most.

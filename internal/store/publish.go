@@ -281,22 +281,25 @@ func edit[T any](ctx context.Context, s Store, key string, edit func(v *T, rev i
 		return err
 	}
 	var v T
+	var before []byte
 	if err == nil {
-		if err := unpack(item.Body, &v); err != nil {
+		if before, err = decompress(item.Body); err == nil {
+			err = json.Unmarshal(before, &v)
+		}
+		if err != nil {
 			return fmt.Errorf("decode %s: %w", key, err)
 		}
-	}
-	before, err := pack(v)
-	if err != nil {
+	} else if before, err = encode(v); err != nil {
 		return err
 	}
 	edit(&v, item.Rev+1)
-	body, err := pack(v)
-	if err != nil {
+	after, err := encode(v)
+	if err != nil || bytes.Equal(before, after) {
 		return err
 	}
-	if bytes.Equal(item.Body, body) || item.Rev == 0 && bytes.Equal(before, body) {
-		return nil
+	body, err := compress(after)
+	if err != nil {
+		return err
 	}
 	carrier, ok := any(v).(recorder)
 	_, err = s.Put(ctx, Item{Key: key, Rev: item.Rev, Writer: NewWriter(), Body: body, Acts: ok && carrier.recordedIn(item.Rev+1)})

@@ -1,10 +1,10 @@
 package strategy
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 )
 
 // PermissionContext is the type of the integration that says where in AWS a
@@ -31,10 +31,10 @@ type AWSAccount struct {
 // Patterns have no counts of more than a few: each copy of a class of letters is
 // compiled, at each start of each function.
 var (
-	accountID  = regexp.MustCompile(`^[0-9]{12}$`)
-	regionName = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
-	roleARN    = regexp.MustCompile(`^arn:(aws[a-z-]*):iam::([0-9]{12}):role/[A-Za-z0-9+=,.@_/-]+$`)
-	externalID = regexp.MustCompile(`^[A-Za-z0-9+=,.@:/_-]{2,}$`)
+	accountID  = pattern.Of(`^[0-9]{12}$`)
+	regionName = pattern.Of(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
+	roleARN    = pattern.Of(`^arn:(aws[a-z-]*):iam::([0-9]{12}):role/[A-Za-z0-9+=,.@_/-]+$`)
+	externalID = pattern.Of(`^[A-Za-z0-9+=,.@:/_-]{2,}$`)
 )
 
 // AWSIntegration is the integration of strategies that act in an account of AWS.

@@ -2,10 +2,10 @@ package strategy
 
 import (
 	"net/url"
-	"regexp"
 	"strings"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 )
 
 // Google is the type of the integration with Google: who we are there. Its settings
@@ -32,10 +32,10 @@ const (
 // What Google's names look like:
 // https://cloud.google.com/iam/docs/workload-identity-federation-with-other-clouds
 var (
-	googleAudience = regexp.MustCompile(`^//iam\.googleapis\.com/projects/[0-9]+/locations/global/workloadIdentityPools/[a-z0-9-]+/providers/[a-z0-9-]+$`)
-	impersonation  = regexp.MustCompile(`^/v1/projects/-/serviceAccounts/([^/:]+@[^/:]+):generateAccessToken$`)
-	googleCustomer = regexp.MustCompile(`^(my_customer|C[0-9A-Za-z]+)$`)
-	googleAddress  = regexp.MustCompile(`^[^@\s/]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
+	googleAudience = pattern.Of(`^//iam\.googleapis\.com/projects/[0-9]+/locations/global/workloadIdentityPools/[a-z0-9-]+/providers/[a-z0-9-]+$`)
+	impersonation  = pattern.Of(`^/v1/projects/-/serviceAccounts/([^/:]+@[^/:]+):generateAccessToken$`)
+	googleCustomer = pattern.Of(`^(my_customer|C[0-9A-Za-z]+)$`)
+	googleAddress  = pattern.Of(`^[^@\s/]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
 )
 
 // GoogleIntegration is the integration of strategies that act at Google.

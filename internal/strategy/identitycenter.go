@@ -1,10 +1,10 @@
 package strategy
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 )
 
 // The settings of strategies whose people are users of IAM Identity Center.
@@ -17,9 +17,9 @@ const (
 // https://docs.aws.amazon.com/singlesignon/latest/APIReference/API_CreateAccountAssignment.html
 // https://docs.aws.amazon.com/singlesignon/latest/IdentityStoreAPIReference/API_GetUserId.html
 var (
-	instanceARN     = regexp.MustCompile(`^arn:aws[a-z-]*:sso:::instance/(?:sso)?ins-[a-zA-Z0-9-.]{16}$`)
-	identityStoreID = regexp.MustCompile(`^(d-[0-9a-f]{10}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$`)
-	directoryID     = regexp.MustCompile(`^([0-9a-f]{10}-)?[A-Fa-f0-9]{8}(-[A-Fa-f0-9]{4}){3}-[A-Fa-f0-9]{12}$`)
+	instanceARN     = pattern.Of(`^arn:aws[a-z-]*:sso:::instance/(?:sso)?ins-[a-zA-Z0-9-.]{16}$`)
+	identityStoreID = pattern.Of(`^(d-[0-9a-f]{10}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$`)
+	directoryID     = pattern.Of(`^([0-9a-f]{10}-)?[A-Fa-f0-9]{8}(-[A-Fa-f0-9]{4}){3}-[A-Fa-f0-9]{12}$`)
 )
 
 // IdentityCenterSettings are the settings that say which Identity Center has the

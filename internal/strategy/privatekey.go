@@ -1,9 +1,8 @@
 package strategy
 
 import (
-	"regexp"
-
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 )
 
 // The settings of integrations whose app signs in by a private key of its own: see
@@ -13,7 +12,7 @@ const (
 	SettingPrivateKeyKMS = "private_key_kms_arn"
 )
 
-var kmsKey = regexp.MustCompile(`^arn:aws[a-z-]*:kms:[a-z]+(-[a-z]+)+-[0-9]+:[0-9]+:key/[A-Za-z0-9-]+$`)
+var kmsKey = pattern.Of(`^arn:aws[a-z-]*:kms:[a-z]+(-[a-z]+)+-[0-9]+:[0-9]+:key/[A-Za-z0-9-]+$`)
 
 // PrivateKey declares them. source says where the key is from: "as Okta gave it".
 func PrivateKey(source string) []Setting {

@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 )
 
 // Type is a kind of strategy as configurations name it: all that is to be known
@@ -165,7 +165,7 @@ func CheckBoolean(v string) error {
 
 // Form makes a check of the form of values. The error has flow.CodeInvalid and says
 // what to write: "the 12 digits of an account".
-func Form(of *regexp.Regexp, like string) func(string) error {
+func Form(of pattern.Pattern, like string) func(string) error {
 	return func(v string) error {
 		if of.MatchString(v) {
 			return nil

@@ -3,10 +3,10 @@ package strategy
 import (
 	"net"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 )
 
 // SettingAPIURL is the setting of integrations that says where the vendor's API
@@ -38,7 +38,7 @@ func CheckAddress(text string) error {
 }
 
 // domain is the name of a host, without https:// and without a port.
-var domain = regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]+$`)
+var domain = pattern.Of(`^([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]+$`)
 
 // CheckDomain holds a text to the form of a domain. The error has flow.CodeInvalid
 // and says what to write.

@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"regexp"
 	"sync"
 	"time"
 
@@ -10,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 	"github.com/symflows/symflows/internal/strategy"
 )
 
@@ -35,7 +35,7 @@ const reading = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action"
 	`"rds-data:ExecuteStatement","secretsmanager:GetSecretValue"` + // statements are all that there is to look by
 	`],"Resource":"*"}]}`
 
-var nameOfSession = regexp.MustCompile(`^[A-Za-z0-9+=,.@_-]{2,64}$`)
+var nameOfSession = pattern.Of(`^[A-Za-z0-9+=,.@_-]{2,64}$`)
 
 func sessionName(runID string) string {
 	if nameOfSession.MatchString(runID) {

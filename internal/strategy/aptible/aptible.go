@@ -1,10 +1,10 @@
 package aptible
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 	"github.com/symflows/symflows/internal/strategy"
 )
 
@@ -51,7 +51,7 @@ func Type() strategy.Type {
 	}
 }
 
-var uuid = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+var uuid = pattern.Of(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 
 // CheckUser returns nil if an identity may be the id of a user. The error has
 // flow.CodeIdentity and says what to do instead.

@@ -1,11 +1,11 @@
 package awsaccountaccess
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 	"github.com/symflows/symflows/internal/strategy"
 )
 
@@ -49,8 +49,8 @@ func Type() strategy.Type {
 // What ARNs look like, as AWS's reference has it:
 // https://docs.aws.amazon.com/account-access/latest/APIReference/API_CreateEntitlement.html
 var (
-	application = regexp.MustCompile(`^arn:aws[a-z-]*:account-access:([a-z0-9]+(?:-[a-z0-9]+)*):([0-9]{12}):application/([a-zA-Z0-9-]+)$`)
-	role        = regexp.MustCompile(`^arn:aws[a-z-]*:iam::([0-9]{12}):role/(?:[a-zA-Z0-9+=,.@_-]+/)*([a-zA-Z0-9+=,.@_-]+)$`)
+	application = pattern.Of(`^arn:aws[a-z-]*:account-access:([a-z0-9]+(?:-[a-z0-9]+)*):([0-9]{12}):application/([a-zA-Z0-9-]+)$`)
+	role        = pattern.Of(`^arn:aws[a-z-]*:iam::([0-9]{12}):role/(?:[a-zA-Z0-9+=,.@_-]+/)*([a-zA-Z0-9+=,.@_-]+)$`)
 )
 
 func checkApplication(v string) error {

@@ -3,11 +3,11 @@ package awseks
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 	"github.com/symflows/symflows/internal/strategy"
 )
 
@@ -57,11 +57,11 @@ func Type() strategy.Type {
 }
 
 var (
-	clusterName  = regexp.MustCompile(`^[0-9A-Za-z][A-Za-z0-9_-]*$`)
-	policyARN    = regexp.MustCompile(`^arn:aws[a-z-]*:eks::aws:cluster-access-policy/[A-Za-z0-9]+$`)
-	namespace    = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*\*?$`)
-	principalARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/[!-~]+$`)
-	sessionARN   = regexp.MustCompile(`^arn:aws[a-z-]*:sts::([0-9]{12}):assumed-role/([^/]+)/`)
+	clusterName  = pattern.Of(`^[0-9A-Za-z][A-Za-z0-9_-]*$`)
+	policyARN    = pattern.Of(`^arn:aws[a-z-]*:eks::aws:cluster-access-policy/[A-Za-z0-9]+$`)
+	namespace    = pattern.Of(`^[a-z0-9][a-z0-9-]*\*?$`)
+	principalARN = pattern.Of(`^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/[!-~]+$`)
+	sessionARN   = pattern.Of(`^arn:aws[a-z-]*:sts::([0-9]{12}):assumed-role/([^/]+)/`)
 )
 
 // The limits of EKS and of Kubernetes in characters.
@@ -72,7 +72,7 @@ const (
 	maxIdentity  = 700 // longer than any of IAM's, and short enough for the key of a grant
 )
 
-func check(form *regexp.Regexp, most int, like string) func(string) error {
+func check(form pattern.Pattern, most int, like string) func(string) error {
 	return func(v string) error {
 		if len(v) <= most && form.MatchString(v) {
 			return nil

@@ -1,11 +1,11 @@
 package awsiam
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 	"github.com/symflows/symflows/internal/strategy"
 )
 
@@ -47,9 +47,9 @@ func Type() strategy.Type {
 }
 
 var (
-	name    = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]+$`)
-	tagKey  = regexp.MustCompile(`^[A-Za-z0-9 _.:/=+@-]+$`)
-	userARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::([0-9]{12}):user/(?:[!-~]*/)?([A-Za-z0-9_+=,.@-]+)$`)
+	name    = pattern.Of(`^[A-Za-z0-9_+=,.@-]+$`)
+	tagKey  = pattern.Of(`^[A-Za-z0-9 _.:/=+@-]+$`)
+	userARN = pattern.Of(`^arn:aws[a-z-]*:iam::([0-9]{12}):user/(?:[!-~]*/)?([A-Za-z0-9_+=,.@-]+)$`)
 )
 
 // IAM's limits in characters.

@@ -2,11 +2,11 @@ package awssso
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 	"github.com/symflows/symflows/internal/strategy"
 )
 
@@ -65,7 +65,7 @@ func Type() strategy.Type {
 	}
 }
 
-var permissionSet = regexp.MustCompile(`^arn:aws[a-z-]*:sso:::permissionSet/((?:sso)?ins-[a-zA-Z0-9-.]{16})/(ps-[a-zA-Z0-9-./]{16})$`)
+var permissionSet = pattern.Of(`^arn:aws[a-z-]*:sso:::permissionSet/((?:sso)?ins-[a-zA-Z0-9-.]{16})/(ps-[a-zA-Z0-9-./]{16})$`)
 
 func checkPermissionSet(v string) error {
 	if permissionSet.MatchString(v) {

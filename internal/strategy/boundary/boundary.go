@@ -2,11 +2,11 @@ package boundary
 
 import (
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 	"github.com/symflows/symflows/internal/strategy"
 )
 
@@ -59,9 +59,9 @@ func Type() strategy.Type {
 }
 
 var (
-	method = regexp.MustCompile(`^am[a-z]+_[0-9A-Za-z_]+$`)
-	group  = regexp.MustCompile(`^g_[0-9A-Za-z_]+$`)
-	user   = regexp.MustCompile(`^u_[0-9A-Za-z_]+$`)
+	method = pattern.Of(`^am[a-z]+_[0-9A-Za-z_]+$`)
+	group  = pattern.Of(`^g_[0-9A-Za-z_]+$`)
+	user   = pattern.Of(`^u_[0-9A-Za-z_]+$`)
 )
 
 // everybody are users that stand for many: whoever is signed in, whoever is not,

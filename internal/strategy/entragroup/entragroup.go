@@ -3,10 +3,10 @@ package entragroup
 import (
 	"cmp"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 	"github.com/symflows/symflows/internal/strategy"
 )
 
@@ -74,12 +74,12 @@ func Type() strategy.Type {
 
 // What names look like.
 var (
-	objectID = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
-	tenant   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]*$`)
-	audience = regexp.MustCompile(`^[!-~]+$`)
+	objectID = pattern.Of(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
+	tenant   = pattern.Of(`^[A-Za-z0-9][A-Za-z0-9.-]*$`)
+	audience = pattern.Of(`^[!-~]+$`)
 )
 
-func form(shape *regexp.Regexp, what string) func(string) error {
+func form(shape pattern.Pattern, what string) func(string) error {
 	return func(v string) error {
 		if shape.MatchString(v) {
 			return nil

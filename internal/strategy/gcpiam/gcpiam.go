@@ -1,11 +1,11 @@
 package gcpiam
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 	"github.com/symflows/symflows/internal/strategy"
 )
 
@@ -47,8 +47,8 @@ func Type() strategy.Type {
 // https://cloud.google.com/resource-manager/docs/creating-managing-projects
 // https://cloud.google.com/iam/docs/reference/rest/v1/organizations.roles
 var (
-	project = regexp.MustCompile(`^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$`)
-	role    = regexp.MustCompile(`^(?:projects/([a-z0-9.:-]+)/|organizations/[0-9]+/)?roles/[A-Za-z0-9_.]+$`)
+	project = pattern.Of(`^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$`)
+	role    = pattern.Of(`^(?:projects/([a-z0-9.:-]+)/|organizations/[0-9]+/)?roles/[A-Za-z0-9_.]+$`)
 	basic   = []string{"roles/owner", "roles/editor", "roles/viewer"}
 )
 

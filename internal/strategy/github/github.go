@@ -3,11 +3,11 @@ package github
 import (
 	"cmp"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 	"github.com/symflows/symflows/internal/strategy"
 )
 
@@ -128,12 +128,12 @@ func Type() strategy.Type {
 
 // The forms of GitHub's names. Lengths are checked apart.
 var (
-	orgName  = regexp.MustCompile(`^[A-Za-z0-9](?:-?[A-Za-z0-9])*$`)
-	repoName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
-	slug     = regexp.MustCompile(`^[a-z0-9_-]+$`)
-	login    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*$`)
-	number   = regexp.MustCompile(`^[1-9][0-9]*$`)
-	app      = regexp.MustCompile(`^[A-Za-z0-9.]+$`)
+	orgName  = pattern.Of(`^[A-Za-z0-9](?:-?[A-Za-z0-9])*$`)
+	repoName = pattern.Of(`^[A-Za-z0-9._-]+$`)
+	slug     = pattern.Of(`^[a-z0-9_-]+$`)
+	login    = pattern.Of(`^[A-Za-z0-9][A-Za-z0-9_-]*$`)
+	number   = pattern.Of(`^[1-9][0-9]*$`)
+	app      = pattern.Of(`^[A-Za-z0-9.]+$`)
 )
 
 // GitHub's limits in characters.

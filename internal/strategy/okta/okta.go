@@ -1,10 +1,10 @@
 package okta
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 	"github.com/symflows/symflows/internal/strategy"
 )
 
@@ -61,15 +61,15 @@ func Type() strategy.Type {
 }
 
 var (
-	groupID  = regexp.MustCompile(`^00g[A-Za-z0-9]+$`)
-	userID   = regexp.MustCompile(`^00u[A-Za-z0-9]+$`)
-	clientID = regexp.MustCompile(`^0oa[A-Za-z0-9]+$`)
+	groupID  = pattern.Of(`^00g[A-Za-z0-9]+$`)
+	userID   = pattern.Of(`^00u[A-Za-z0-9]+$`)
+	clientID = pattern.Of(`^0oa[A-Za-z0-9]+$`)
 )
 
 // idLength is that of all ids of Okta.
 const idLength = 20
 
-func isID(form *regexp.Regexp, v string) bool { return len(v) == idLength && form.MatchString(v) }
+func isID(form pattern.Pattern, v string) bool { return len(v) == idLength && form.MatchString(v) }
 
 // checkDomain holds an external_id to the domain of an organisation.
 func checkDomain(v string) error {

@@ -2,10 +2,10 @@ package onelogin
 
 import (
 	"cmp"
-	"regexp"
 	"strings"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 	"github.com/symflows/symflows/internal/strategy"
 )
 
@@ -58,9 +58,9 @@ func Type() strategy.Type {
 }
 
 var (
-	pair   = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
-	number = regexp.MustCompile(`^[1-9][0-9]*$`)
-	level  = regexp.MustCompile(`^(member|admin)$`)
+	pair   = pattern.Of(`^[A-Za-z0-9_-]+$`)
+	number = pattern.Of(`^[1-9][0-9]*$`)
+	level  = pattern.Of(`^(member|admin)$`)
 )
 
 // Level is the privilege level that a target grants.

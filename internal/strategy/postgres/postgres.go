@@ -2,11 +2,11 @@ package postgres
 
 import (
 	"net/url"
-	"regexp"
 	"strings"
 	"unicode"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 	"github.com/symflows/symflows/internal/strategy"
 )
 
@@ -63,8 +63,8 @@ func Type() strategy.Type {
 }
 
 var (
-	cluster = regexp.MustCompile(`^arn:(aws[a-z-]*):rds:([a-z]+(?:-[a-z]+)+-[0-9]+):([0-9]{12}):cluster:[A-Za-z0-9-]+$`)
-	domain  = regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]+$`)
+	cluster = pattern.Of(`^arn:(aws[a-z-]*):rds:([a-z]+(?:-[a-z]+)+-[0-9]+):([0-9]{12}):cluster:[A-Za-z0-9-]+$`)
+	domain  = pattern.Of(`^([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]+$`)
 )
 
 // maxName is how many bytes of a name PostgreSQL looks at: it cuts longer ones

@@ -2,10 +2,10 @@ package tailscale
 
 import (
 	"cmp"
-	"regexp"
 	"strings"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 	"github.com/symflows/symflows/internal/strategy"
 )
 
@@ -84,12 +84,12 @@ func Type() strategy.Type {
 // What names look like: https://tailscale.com/kb/1337/policy-syntax#groups and
 // https://tailscale.com/kb/1288/device-posture#custom-posture-attributes.
 var (
-	groupName = regexp.MustCompile(`^(group:)?[A-Za-z0-9][A-Za-z0-9_.+-]*$`)
-	attribute = regexp.MustCompile(`^(custom:)?[A-Za-z0-9_]+$`)
-	clientID  = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
-	audience  = regexp.MustCompile(`^[!-~]+$`)
-	tailnet   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9@._+-]*$`)
-	login     = regexp.MustCompile(`^[^\s@"]+@[^\s@"]+$`)
+	groupName = pattern.Of(`^(group:)?[A-Za-z0-9][A-Za-z0-9_.+-]*$`)
+	attribute = pattern.Of(`^(custom:)?[A-Za-z0-9_]+$`)
+	clientID  = pattern.Of(`^[A-Za-z0-9_-]+$`)
+	audience  = pattern.Of(`^[!-~]+$`)
+	tailnet   = pattern.Of(`^[A-Za-z0-9][A-Za-z0-9@._+-]*$`)
+	login     = pattern.Of(`^[^\s@"]+@[^\s@"]+$`)
 )
 
 // maxAttribute is the length of an attribute's name, custom: included.

@@ -4,12 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/symflows/symflows/internal/aws/account"
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 	"github.com/symflows/symflows/internal/strategy/awsaccountaccess"
 )
 
@@ -63,7 +63,7 @@ func (m *manager) Discover(ctx context.Context) ([]flow.Target, error) {
 	return targets, nil
 }
 
-var noName = regexp.MustCompile(`[^A-Za-z0-9_-]`)
+var noName = pattern.Of(`[^A-Za-z0-9_-]`)
 
 // targetName makes a name of a role's ARN. One that leaves something of it out
 // has a part that tells it from others of which the same is left.

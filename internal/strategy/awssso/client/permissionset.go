@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/symflows/symflows/internal/aws/account"
 	"github.com/symflows/symflows/internal/aws/identitycenter"
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 	"github.com/symflows/symflows/internal/strategy"
 	"github.com/symflows/symflows/internal/strategy/awssso"
 )
@@ -128,7 +128,7 @@ func (c *center) progress(ctx context.Context, call strategy.Call, kind string, 
 }
 
 // passing are words of reasons that AWS gives for what may go well the next time.
-var passing = regexp.MustCompile(`(?i)throttl|rate exceeded|too many requests|conflict|try again|unable to complete your request at this time|taking longer than usual|internal (server|service|failure)`)
+var passing = pattern.Of(`(?i)throttl|rate exceeded|too many requests|conflict|try again|unable to complete your request at this time|taking longer than usual|internal (server|service|failure)`)
 
 func failed(kind, reason string) error {
 	what := "give the access"

@@ -3,12 +3,12 @@ package client
 import (
 	"bytes"
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 )
 
 const (
@@ -98,7 +98,7 @@ func (p policy) written() ([]byte, error) {
 	return text.Bytes(), err
 }
 
-var onTime = regexp.MustCompile(`^request\.time < timestamp\(['"]([^'"]+)['"]\)$`)
+var onTime = pattern.Of(`^request\.time < timestamp\(['"]([^'"]+)['"]\)$`)
 
 // until tells whether a binding is ours, and when it ends.
 func (b binding) until() (end time.Time, ours bool) {

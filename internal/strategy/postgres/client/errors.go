@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"regexp"
 	"strings"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 
 	"github.com/symflows/symflows/internal/aws/account"
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 )
 
 // resuming is how long to leave a paused cluster alone. AWS says "a few seconds";
@@ -89,7 +89,7 @@ func failure(err error) error {
 
 // sqlState is how the RDS Data API tells the state, at the end of what the server
 // said.
-var sqlState = regexp.MustCompile(`SQLState: ([0-9A-Z]+)\s*$`)
+var sqlState = pattern.Of(`SQLState: ([0-9A-Z]+)\s*$`)
 
 // dataAPIFailure says what an error of the RDS Data API means; nil stays nil.
 func dataAPIFailure(err error) error {

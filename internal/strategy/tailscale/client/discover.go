@@ -2,18 +2,18 @@ package client
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/tailscale/hujson"
 
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/pattern"
 	"github.com/symflows/symflows/internal/strategy/tailscale"
 )
 
 // asked matches the condition of a posture that an attribute be true.
-var asked = regexp.MustCompile(`^\s*(custom:[A-Za-z0-9_]+)\s*==\s*true\s*$`)
+var asked = pattern.Of(`^\s*(custom:[A-Za-z0-9_]+)\s*==\s*true\s*$`)
 
 // Discover lists the groups of the policy file, and the attributes that its postures
 // ask to be true, in the order of their names.
