@@ -1,13 +1,9 @@
 package builtin_test
 
 import (
-	"os"
 	"os/exec"
 	"path"
-	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -66,41 +62,5 @@ func TestClientsAreLinkedWhereTheyGrant(t *testing.T) {
 	}
 	if seen < 10 {
 		t.Errorf("only %d programs were looked at", seen)
-	}
-}
-
-// TestPatterns: what declares strategies is in nearly every function. A pattern
-// with a large count is compiled into as many copies, at each start of each of
-// them: [\p{L}]{1,128} alone takes as long as all else.
-func TestPatterns(t *testing.T) {
-	t.Parallel()
-	files, err := filepath.Glob("../*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	more, err := filepath.Glob("../*/*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen, count := 0, regexp.MustCompile(`\{(?:\d*,)?(\d+)\}`)
-	for _, file := range append(files, more...) {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for line := range strings.Lines(string(text)) {
-			if !strings.Contains(line, "regexp.MustCompile") || strings.HasSuffix(file, "_test.go") {
-				continue
-			}
-			seen++
-			for _, m := range count.FindAllStringSubmatch(line, -1) {
-				if n, err := strconv.Atoi(m[1]); err != nil || n > 32 {
-					t.Errorf("%s: %s has a count of %s: use + and look at the length", file, strings.TrimSpace(line), m[1])
-				}
-			}
-		}
-	}
-	if seen < 10 {
-		t.Errorf("only %d patterns were looked at", seen)
 	}
 }
