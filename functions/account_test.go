@@ -70,6 +70,7 @@ const (
 	customersStream = "customers-audit" // a log destination
 	logQueue        = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-records.fifo"
 	logDead         = "https://sqs." + region + ".amazonaws.com/" + accountID + "/sym-flows-dead-records.fifo"
+	auditBucket     = "sym-flows-audit"
 	logBucket       = "sym-flows-log"
 	logKey          = "sym-flows/log-key"
 	logOrigin       = "aws/" + region + "/" + accountID + "/sym-flows"
@@ -184,6 +185,7 @@ func (a *account) settings() map[string]config.AWS {
 		"standing": {Table: all.Table, SlackSecret: all.SlackSecret},
 		"deliver":  {Table: all.Table, LogBucket: all.LogBucket},
 		"drift":    {Table: all.Table},
+		"report":   {Table: all.Table, AuditBucket: auditBucket, LogBucket: all.LogBucket},
 	}
 }
 

@@ -42,7 +42,7 @@ var reviewedRights = sync.OnceValues(func() ([]*right, error) {
 		"${AWS::Partition}", "aws", "${AWS::Region}", region, "${AWS::AccountId}", accountID,
 		"${Table.Arn}", tableARN, "${SlackSecret}", secretARN(slackSecret), "${SlackSigningSecret}", secretARN(signingSecret),
 		"${AuditStream.Arn}", arn("firehose", "deliverystream/"+auditStream), "${AdminStream.Arn}", arn("firehose", "deliverystream/"+adminStream), "${LogQueue.Arn}", arn("sqs", "sym-flows-records.fifo"), "${LogDeadLetters.Arn}", arn("sqs", "sym-flows-dead-records.fifo"),
-		"${LogBucket.Arn}", "arn:aws:s3:::"+logBucket, "${LogKey}", secretARN(logKey),
+		"${LogBucket.Arn}", "arn:aws:s3:::"+logBucket, "${AuditBucket.Arn}", "arn:aws:s3:::"+auditBucket, "${LogKey}", secretARN(logKey),
 		"${Table.StreamArn}", streamARN, "${DeadLetterBucket.Arn}", deadLetterBucket,
 		"${RemovalDeadLetters.Arn}", removalDeadLetters, "${ScheduleRole.Arn}", scheduleRole,
 		"${GrantLooks.Arn}", arn("sqs", "sym-flows-grant-looks"), "${RemovalQueue.Arn}", arn("sqs", "sym-flows-removals"), "${SweepQueue.Arn}", arn("sqs", "sym-flows-sweep"),
@@ -158,6 +158,7 @@ var notAsked = regexp.MustCompile(strings.Join([]string{
 	`^TransparencyRole: s3:DeleteObject `,                                                                                                     // partial files, once 256 records have filled one
 	`^DeliverRole: .* notice#\*$`,                                                                                                             // log destinations that take nothing for ten minutes
 	`^DeliverRole: secretsmanager:GetSecretValue .*:secret:/sym/main/siem\b`,                                                                  // its log destination takes no secret here
+	`^ReportRole: dynamodb:(BatchGetItem .*: stat|GetItem .*: run)#\*$`,                                                                       // runs of earlier months that reached into the one that is reported
 	`^StandingRole: dynamodb:PutItem .* notice#\*$`,                                                                                           // many who leave at once
 	`^TokensRole: dynamodb:PutItem .*: users#moved$`,                                                                                          // a workspace that moved
 	`^(Relay|Transparency)Role: .*: (token#\*|identity#\*|user#\*|users#moved|flows#filter|flows#settings|standing#round|refusal#\*|act#\*)$`, // what administrators seldom do

@@ -248,6 +248,7 @@ func TestEnvironments(t *testing.T) {
 		"NotifyFunction":       {"SYM_SLACK_SECRET"},
 		"PublishFunction":      {"SYM_SDK_FUNCTION"},
 		"RelayFunction":        {"SYM_LOG_QUEUE", "SYM_REMOVAL_FUNCTION", "SYM_STATE_MACHINE"},
+		"ReportFunction":       {"SYM_AUDIT_BUCKET", "SYM_LOG_BUCKET"},
 		"SdkFunction":          {},
 		"RemovalFunction":      {"SYM_GRANT_LOOKS", "SYM_REMOVAL_FUNCTION", "SYM_REMOVAL_QUEUE", "SYM_SCHEDULE_DEAD_LETTERS", "SYM_SCHEDULE_GROUP", "SYM_SCHEDULE_ROLE", "SYM_SDK_FUNCTION", "SYM_SERVICES_FUNCTION"},
 		"ServicesFunction":     {"SYM_SLACK_SECRET"},

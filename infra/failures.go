@@ -29,8 +29,8 @@ const (
 var reports = []string{"deliver", "drift", "notify", "standing", "transparency"}
 
 // missed are the functions of which each failure counts: somebody waits for an answer,
-// or nobody else notices that nothing was looked at.
-var missed = map[string]bool{"slack": true, "standing": true, "drift": true, edgeFunction: true}
+// or nobody else notices that nothing was looked at, or written.
+var missed = map[string]bool{"slack": true, "standing": true, "drift": true, "report": true, edgeFunction: true}
 
 // addFailures has all failures counted by one metric, for an alarm costs by the metrics that
 // it looks at, and filters of logs nothing.

@@ -19,7 +19,7 @@ import (
 )
 
 // functionNames are the folders of functions/ that run in AWS.
-var functionNames = []string{"access", "api", "approval", "deliver", "drift", "notify", "publish", "relay", "sdk", "services", "slack", "standing", "sweep", "tokens", "transparency"}
+var functionNames = []string{"access", "api", "approval", "deliver", "drift", "notify", "publish", "relay", "report", "sdk", "services", "slack", "standing", "sweep", "tokens", "transparency"}
 
 // removalFunction takes access away. It runs the code of access in the role of
 // access, but in places of its own: grants that hang keep no removal waiting. The
@@ -80,7 +80,8 @@ var sizes = map[string]size{
 	"standing":     {256, 2 * time.Minute},    // asks Slack about 50 people, one after the other
 	"services":     {256, 25 * time.Second},   // handlers wait for 30 s
 	"publish":      {512, 4 * time.Minute},
-	"transparency": {256, 2 * time.Minute}, // it takes nothing more in the last part of it, and the next one goes on
+	"report":       {1024, 15 * time.Minute}, // has what is told of each of a month's runs, which docs/report.md has the bound of
+	"transparency": {256, 2 * time.Minute},   // it takes nothing more in the last part of it, and the next one goes on
 }
 
 func timeoutOf(function string) time.Duration { return sizes[function].timeout }
@@ -118,6 +119,7 @@ func (d *deployment) settings() map[string]config.AWS {
 		"standing": {Table: table, SlackSecret: slack},
 		"deliver":  {Table: table, LogBucket: *d.logBucket.Ref()},
 		"drift":    {Table: table},
+		"report":   {Table: table, AuditBucket: *d.auditBucket.Ref(), LogBucket: *d.logBucket.Ref()},
 	}
 }
 

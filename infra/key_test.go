@@ -156,7 +156,7 @@ func TestKeyRights(t *testing.T) {
 			needed[use{g.who, "dynamodb", "kms:Decrypt"}] = true
 		case g.action == "s3:PutObject":
 			needed[use{g.who, "s3", "kms:Decrypt"}], needed[use{g.who, "s3", "kms:GenerateDataKey"}] = true, true
-		case g.action == "s3:GetObject" && strings.HasPrefix(g.resource, "${LogBucket.Arn}"):
+		case g.action == "s3:GetObject" && (strings.HasPrefix(g.resource, "${LogBucket.Arn}") || strings.HasPrefix(g.resource, "${AuditBucket.Arn}/reports/")):
 			needed[use{g.who, "s3", "kms:Decrypt"}] = true
 		case g.action == "sqs:SendMessage":
 			needed[use{g.who, "sqs", "kms:Decrypt"}], needed[use{g.who, "sqs", "kms:GenerateDataKey"}] = true, true

@@ -188,6 +188,17 @@ func (d *deployment) rights() map[string][]right {
 			d.items("PutItem", store.KindNotice),
 			d.entries(store.ByStatus, string(flow.Escalated)),
 		},
+		// It reads what happened in a month, and tells where it has written that down.
+		"report": {
+			d.items("GetItem BatchGetItem", store.KindRun),
+			d.items("BatchGetItem", store.KindStat),
+			d.items("GetItem", store.KindFlow, store.KindFlowList, store.KindDrift),
+			d.items("PutItem", store.KindNotice),
+			d.entries(store.ByStatus, words(slices.DeleteFunc(slices.Clone(flow.Statuses), func(s flow.Status) bool { return s == flow.Prompted }))...),
+			d.entries(store.ByKind, string(store.KindStat)),
+			{actions: []string{"s3:GetObject", "s3:PutObject"}, resources: []string{*d.auditBucket.AttrArn() + "/reports/*"}},
+			{actions: []string{"s3:ListBucket"}, resources: []string{*d.auditBucket.AttrArn()}}, // to be told what is not there
+		},
 		"publish": {
 			{actions: []string{"lambda:InvokeFunction"}, resources: d.handlerFunctions()}, // which look at Python, too
 			d.items("GetItem BatchGetItem", store.KindRun),

@@ -44,6 +44,7 @@ import (
 	"github.com/symflows/symflows/internal/destination/web"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/record"
+	reportOf "github.com/symflows/symflows/internal/report"
 	"github.com/symflows/symflows/internal/runner/stepfn"
 	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/services"
@@ -281,6 +282,13 @@ func (a *account) as(role string) core.Deployed {
 	}
 	return core.Deploy(settings, cfg, a.clock, slog.New(slog.DiscardHandler))
 }
+
+// nothingKept is a bucket of reports that keeps none.
+type nothingKept struct{}
+
+func (nothingKept) Has(context.Context, string) (bool, error) { return false, nil }
+
+func (nothingKept) Put(_ context.Context, name, _ string, _ []byte) (string, error) { return name, nil }
 
 // handlers asks Python handlers in a role.
 func handlers(d core.Deployed) *sdk.Client {
@@ -646,6 +654,18 @@ func TestRightsSuffice(t *testing.T) {
 		return flow.Receive{Action: flow.ActionDeescalate, Actor: flow.System, Channel: flow.ChannelInternal}, nil
 	}))(t)
 
+	// What happened in a month is reported.
+	reporting := a.as("ReportRole")
+	reports := reporting.Reports(reportOf.InAWS("audit", "log"), nothingKept{})
+	month := a.clock.Now().UTC()
+	month = month.AddDate(0, 0, 1-month.Day()).Truncate(24 * time.Hour)
+	if err := notify.Stats.Carry(ctx, flow.NewRunID(), month); err != nil {
+		t.Fatal(err)
+	}
+	if page := must(reports.Keep(ctx, month))(t); page == "" {
+		t.Error("nothing was reported")
+	}
+
 	// It ends, with what was not driven being driven, and audit records shipped.
 	a.clock.Advance(20 * time.Minute)
 	sweep := a.as("SweepRole")
@@ -741,7 +761,7 @@ func TestRightsSuffice(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := must(dynamo.New(a.owner, dynamotest.TableName, a.clock.Now).List(ctx, store.Query{By: store.ByKind, Value: string(store.KindNotice)}))(t)
-	if len(page.Items) != len(roles)+2 { // of those who are held back, and of drift
+	if len(page.Items) != len(roles)+3 { // of those who are held back, of drift, and of the report
 		t.Fatalf("%d notices", len(page.Items))
 	}
 	if err := show.Handle(ctx, store.Change{Key: page.Items[0].Key, Rev: page.Items[0].Rev}); err != nil {

@@ -103,15 +103,27 @@ func (d *deployment) addDeliver() {
 	}
 }
 
+// addReport has the month that is over reported on the first of the next one, once what was
+// under way at its end is over, and looked at whether it was on the six days after it.
+func (d *deployment) addReport() {
+	d.addRuleAt("report", "reports the month that is over", "cron(10 6 1-7 * ? *)")
+}
+
 // addRule calls a function again and again. A call that fails is not repeated.
 func (d *deployment) addRule(function, what string, every time.Duration) {
 	rate := fmt.Sprintf("rate(%d minutes)", int(every.Minutes()))
 	if every == time.Minute {
 		rate = "rate(1 minute)"
 	}
+	d.addRuleAt(function, what, rate)
+}
+
+// addRuleAt calls a function at the times that an expression of EventBridge gives. A call
+// that fails is not repeated: the next one does what is left.
+func (d *deployment) addRuleAt(function, what, times string) {
 	rule := awsevents.NewCfnRule(d.stack, jsii.String(title(function)+"Rule"), &awsevents.CfnRuleProps{
 		Description:        jsii.String("Sym Flows: " + what),
-		ScheduleExpression: jsii.String(rate),
+		ScheduleExpression: jsii.String(times),
 		Targets: []any{&awsevents.CfnRule_TargetProperty{
 			Id: jsii.String(function), Arn: d.functions[function].AttrArn(),
 			RetryPolicy: &awsevents.CfnRule_RetryPolicyProperty{MaximumEventAgeInSeconds: jsii.Number(60), MaximumRetryAttempts: jsii.Number(0)},

@@ -46,6 +46,7 @@ type AWS struct {
 	SlackFunction       string // SYM_SLACK_FUNCTION: ARN of the function that takes Slack's requests, for what it hands on to itself
 	AuditStream         string // SYM_AUDIT_STREAM: name of the Firehose stream
 	AdminStream         string // SYM_ADMIN_STREAM: name of the one for what administrators do
+	AuditBucket         string // SYM_AUDIT_BUCKET: name of the bucket of the audit records, in which reports are kept, too
 	LogQueue            string // SYM_LOG_QUEUE: URL of the queue of runs and items whose records go to the transparency log
 	LogDeadLetters      string // SYM_LOG_DEAD_LETTERS: URL of the queue of those that can't be logged
 	LogBucket           string // SYM_LOG_BUCKET: name of the bucket of the transparency log
@@ -184,6 +185,7 @@ func (s *Settings) variables() map[string]*string {
 		"SYM_SERVICES_FUNCTION":     &s.AWS.ServicesFunction,
 		"SYM_SLACK_FUNCTION":        &s.AWS.SlackFunction,
 		"SYM_AUDIT_STREAM":          &s.AWS.AuditStream,
+		"SYM_AUDIT_BUCKET":          &s.AWS.AuditBucket,
 		"SYM_ADMIN_STREAM":          &s.AWS.AdminStream,
 		"SYM_LOG_QUEUE":             &s.AWS.LogQueue,
 		"SYM_LOG_DEAD_LETTERS":      &s.AWS.LogDeadLetters,

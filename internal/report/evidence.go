@@ -2,6 +2,9 @@ package report
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
+	"time"
 
 	"github.com/symflows/symflows/internal/flow"
 )
@@ -11,17 +14,50 @@ type Place struct {
 	// State are the flags by which commands beside a deployment find it, such as
 	// "-data .local".
 	State string
-	// Runs are the flags of the command runs, where they are others.
-	Runs string
-	// Folder has the records: audit/ and admin/ are in it, and the transparency log.
+	// Folder has the records: audit/ and admin/ are in it.
 	Folder string
-	// Fetch is the command that brings them there; "" where they are there.
-	Fetch string
+	// Bucket has them where the deployment is in AWS, and the report says how to bring a
+	// month's into Folder; "" where they are there.
+	Bucket string
+	// Log is what the command audit verify is called with.
+	Log string
 }
 
 // Here is the data folder of a deployment on one machine.
 func Here(data string) Place {
-	return Place{State: "-data " + data, Runs: "-data " + data, Folder: data}
+	data = quoted(data)
+	return Place{State: "-data " + data, Folder: data, Log: data}
+}
+
+// InAWS is a deployment in AWS, whose records are in the bucket audit and whose
+// transparency log is in the bucket log. Commands beside it find it by what make deploy has
+// written, in the folder of the repository.
+func InAWS(audit, log string) Place {
+	return Place{State: "-outputs cdk.out/outputs.json", Folder: "records", Bucket: audit, Log: "s3://" + log + " -lines s3://" + audit}
+}
+
+// plain are paths that mean the same to a shell with quotes and without.
+var plain = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,][A-Za-z0-9_./:@%+=,-]*$`)
+
+// quoted writes a path so that a shell takes it as one word, and not as a flag.
+func quoted(path string) string {
+	if strings.HasPrefix(path, "-") {
+		path = "./" + path
+	}
+	if plain.MatchString(path) {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}
+
+// fetch is the command that brings the records of the month to where the commands of the
+// controls look for them; "" where they are there.
+func (p Place) fetch(month time.Time) string {
+	if p.Bucket == "" {
+		return ""
+	}
+	hours := month.Format("year=2006/month=01/*")
+	return fmt.Sprintf("aws s3 sync s3://%s %s --exclude '*' --include 'audit/%s' --include 'admin/%s'", p.Bucket, p.Folder, hours, hours)
 }
 
 const command = "go run ./functions/local "
@@ -33,9 +69,9 @@ func (m *maker) evidence(p Place) []Control {
 		return fmt.Sprintf("zcat %s/%s%s | grep -E %s", p.Folder, log, partition, "'"+pattern+"'")
 	}
 	span := fmt.Sprintf("-from %s -to %s", m.From.Format("2006-01-02"), m.To.Format("2006-01-02"))
-	runs := func(filter string) string { return command + "runs " + p.Runs + " " + filter + " " + span }
+	runs := func(filter string) string { return command + "runs " + p.State + " " + filter + " " + span }
 	figures := command + "report " + p.State + " -month " + m.Month + " -json"
-	verify := command + "audit verify " + p.Folder
+	verify := command + "audit verify " + p.Log
 	event := func(name flow.EventName) string { return `"type":"` + string(name) + `"` }
 
 	r, removals := m.Requests, m.Removals

@@ -67,7 +67,7 @@ func Make(s Source) Report {
 		m.rule(f)
 	}
 	m.finish(facts)
-	m.Fetch, m.Controls = s.Place.Fetch, m.evidence(s.Place)
+	m.Fetch, m.Controls = s.Place.fetch(s.From), m.evidence(s.Place)
 	return m.Report
 }
 

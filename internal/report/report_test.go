@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -98,7 +99,7 @@ func TestHostile(t *testing.T) {
 	}
 	s.Drift.List = []flow.Drift{{Kind: evil, Identity: evil, Title: evil, Requester: evil}}
 	s.Drift.Unseen = map[string]string{evil: evil}
-	s.Place = report.Place{State: evil, Runs: evil, Folder: evil, Fetch: evil}
+	s.Place = report.Place{State: evil, Folder: evil, Bucket: evil, Log: evil}
 	page, err := report.Make(s).Page()
 	if err != nil {
 		t.Fatal(err)
@@ -238,5 +239,46 @@ func TestUnapproved(t *testing.T) {
 	page, err := r.Page()
 	if r.Access.Unapproved != 1 || err != nil || !strings.Contains(string(page), "no approval on record") {
 		t.Errorf("%d without approval, %v", r.Access.Unapproved, err)
+	}
+}
+
+// TestHere_Quoted: a shell takes the folder as one word in each command, whatever its name.
+func TestHere_Quoted(t *testing.T) {
+	t.Parallel()
+	for _, folder := range []string{".local", "my data", "it's", "$(touch x)", "-data", "a;b", "café"} {
+		s := source()
+		s.Place = report.Here(folder)
+		for _, c := range report.Make(s).Controls {
+			for _, command := range c.Commands {
+				words, err := exec.CommandContext(t.Context(), "sh", "-c", `go() { printf '%s\n' "$@"; }; zcat() { printf '%s\n' "$@"; }; grep() { cat; }; `+command).Output()
+				named := slices.ContainsFunc(strings.Split(string(words), "\n"), func(word string) bool {
+					return word == folder || word == "./"+folder || strings.HasPrefix(strings.TrimPrefix(word, "./"), folder+"/")
+				})
+				if err != nil || !named && command != "go run ./functions/local check" {
+					t.Errorf("%s: %s is %q to a shell, %v", folder, command, words, err)
+				}
+			}
+		}
+	}
+}
+
+// TestInAWS: the report says how the records of its month are fetched, and how the log is
+// verified where it is.
+func TestInAWS(t *testing.T) {
+	t.Parallel()
+	s := source()
+	s.Place = report.InAWS("acme-audit", "acme-log")
+	r := report.Make(s)
+	if !strings.HasPrefix(r.Fetch, "aws s3 sync s3://acme-audit records ") || !strings.Contains(r.Fetch, "'audit/year=2026/month=11/*'") || !strings.Contains(r.Fetch, "'admin/year=2026/month=11/*'") {
+		t.Errorf("fetched by %s", r.Fetch)
+	}
+	all := ""
+	for _, c := range r.Controls {
+		all += strings.Join(c.Commands, "\n") + "\n"
+	}
+	for _, want := range []string{"audit verify s3://acme-log -lines s3://acme-audit\n", "zcat records/audit/year=2026/month=11/", "report -outputs cdk.out/outputs.json -month 2026-11"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("no command has %q: %s", want, all)
+		}
 	}
 }

@@ -14,16 +14,19 @@ import (
 // Reports makes the reports of months: when somebody wants one, and of each month when
 // it is over.
 type Reports struct {
-	Org     string           // required
-	Runs    store.Runs       // required
-	Flows   *store.Flows     // required
-	Stats   store.Stats      // required
-	Drifts  store.Drifts     // required
-	Now     func() time.Time // required
-	Place   report.Place     // where readers find what proves them
-	Notices store.Notices    // of Monthly
-	Files   ReportFiles      // of Monthly
-	Log     *slog.Logger     // of Monthly
+	Org    string           // required
+	Runs   store.Runs       // required
+	Flows  *store.Flows     // required
+	Stats  store.Stats      // required
+	Drifts store.Drifts     // required
+	Now    func() time.Time // required
+	Place  report.Place     // where readers find what proves them
+	// Most is of how many runs a report is made; 0: of any number. What is told of one takes
+	// about 2 KB while it is made.
+	Most    int
+	Notices store.Notices // of Monthly
+	Files   ReportFiles   // of Monthly
+	Log     *slog.Logger  // of Monthly
 }
 
 // ReportFiles is where reports are kept.
@@ -37,7 +40,7 @@ type ReportFiles interface {
 
 // Of makes the report of a month, given by its beginning in UTC. It reads the runs that
 // were created in the month, and those that reached into it: what it costs grows with
-// these.
+// these. The error has flow.CodeTooLarge where there are more than Most.
 func (s Reports) Of(ctx context.Context, month time.Time) (report.Report, error) {
 	source := report.Source{Org: s.Org, From: month, Made: s.Now(), Place: s.Place}
 	if month.After(source.Made) {
@@ -105,7 +108,17 @@ func (s Reports) created(ctx context.Context, month time.Time, facts map[string]
 				}
 				facts[r.ID] = report.Of(r)
 			}
+			if err := s.bounded(month, len(facts)); err != nil {
+				return err
+			}
 		}
+	}
+	return nil
+}
+
+func (s Reports) bounded(month time.Time, runs int) error {
+	if s.Most > 0 && runs > s.Most {
+		return flow.Errorf(flow.CodeTooLarge, "more than %d runs were there in %s, and this place has no room for a report of them: make it on a larger machine, by the command local report", s.Most, month.Format("2006-01"))
 	}
 	return nil
 }
@@ -114,6 +127,9 @@ func (s Reports) created(ctx context.Context, month time.Time, facts map[string]
 func (s Reports) carried(ctx context.Context, month time.Time, facts map[string]report.Facts) error {
 	ids, err := s.Stats.Carried(ctx, month)
 	if err != nil {
+		return err
+	}
+	if err := s.bounded(month, len(facts)+len(ids)); err != nil {
 		return err
 	}
 	for _, id := range ids {

@@ -239,3 +239,21 @@ func TestReports_Monthly(t *testing.T) {
 		}
 	}
 }
+
+// TestReports_Most: a report of more runs than there is room for is refused, and not made
+// of some.
+func TestReports_Most(t *testing.T) {
+	t.Parallel()
+	r := newReported(t)
+	for i := range 3 {
+		r.add(reportMonth.AddDate(0, 0, i), flow.Denied, time.Minute, flow.EventDeny)
+	}
+	r.add(reportMonth.AddDate(0, 0, -20), flow.Deescalated, 10*24*time.Hour, flow.EventApprove, flow.EventEscalate, flow.EventDeescalate) // reaches into it
+	for most, fits := range map[int]bool{0: true, 4: true, 3: false, 2: false} {
+		r.reports.Most = most
+		got, err := r.reports.Of(t.Context(), reportMonth)
+		if fits != (err == nil) || !fits && flow.CodeOf(err) != flow.CodeTooLarge || fits && got.Requests.Total != 3 {
+			t.Errorf("of %d at most: %d requests, %v", most, got.Requests.Total, err)
+		}
+	}
+}
