@@ -22,6 +22,7 @@ var clients = map[string]string{
 	"notify":   "dynamodb secretsmanager",
 	"publish":  "dynamodb lambda s3 secretsmanager",
 	"relay":    "dynamodb lambda secretsmanager sfn sqs",
+	"report":   "dynamodb s3 secretsmanager",
 	"services": "dynamodb secretsmanager",
 	"slack":    "dynamodb lambda secretsmanager",
 	"standing": "dynamodb secretsmanager",
