@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -36,15 +35,17 @@ func InAWS(audit, log string) Place {
 	return Place{State: "-outputs cdk.out/outputs.json", Folder: "records", Bucket: audit, Log: "s3://" + log + " -lines s3://" + audit}
 }
 
-// plain are paths that mean the same to a shell with quotes and without.
-var plain = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,][A-Za-z0-9_./:@%+=,-]*$`)
+// plain tells whether a character means itself to a shell, with quotes and without.
+func plain(c rune) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("_./:@%+=,-", c)
+}
 
 // quoted writes a path so that a shell takes it as one word, and not as a flag.
 func quoted(path string) string {
 	if strings.HasPrefix(path, "-") {
 		path = "./" + path
 	}
-	if plain.MatchString(path) {
+	if path != "" && !strings.ContainsFunc(path, func(c rune) bool { return !plain(c) }) {
 		return path
 	}
 	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
