@@ -25,7 +25,7 @@
 //
 // The implementations are store/dynamo (in AWS) and store/sqlite (on one machine);
 // both run the suite of store/storetest, which also has a store in memory for
-// tests. Which role may read and write which kinds is in infra/roles.go. What a
+// tests. [Draft] (draft.go) is a table on top of another, for what is only tried. Which role may read and write which kinds is in infra/roles.go. What a
 // run may become is decided by flow.Apply, and who reacts to changes is package
 // workflow: nothing here decides. Audit records that are shipped are no items;
 // see workflow.AuditLog. The times of local schedules are in store/sqlite.
