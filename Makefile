@@ -25,9 +25,9 @@ run: ## start everything on this machine, with a simulated Slack at http://127.0
 client: ## build bin/symflows, one static binary that asks by the API: for terminals and pipelines; GOOS=… GOARCH=… for another machine
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/symflows ./functions/client
 
-check: ## find the faults of the configuration in flows/
+check: ## find the faults of the configuration in flows/, and run its policy tests
 	$(BUILD)
-	@$(GO) run ./functions/local check -flows $(FLOWS)
+	@$(GO) run ./functions/local check -policy -flows $(FLOWS)
 
 CDK = npx cdk
 

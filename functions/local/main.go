@@ -12,9 +12,10 @@
 //	    serves for it to end. New requests are then refused, and /healthz answers
 //	    503 with the faults.
 //
-//	local check [-flows DIR] [-sdk DIR] [-static]
+//	local check [-flows DIR] [-sdk DIR] [-static | -policy]
 //	    Print all faults of the configuration; exit 1 if there are any. The first
-//	    lines of its Python run, unless it is only to be read (-static).
+//	    lines of its Python run, unless it is only to be read (-static). With
+//	    -policy, the cases of its policy files are run as well.
 //
 //	local doctor [-flows DIR] [-url URL] [-json] [-wait 5m]
 //	    Ask the real Slack, with the tokens of the environment, what is missing:
@@ -29,6 +30,12 @@
 //
 //	local try -flow NAME -as EMAIL [-event request] [-requester EMAIL] [-fields JSON] [-context JSON] [-invoke]
 //	    Ask the handlers of a flow what they would do, and do none of it.
+//
+//	local explain -flow NAME -as EMAIL [-target NAME] [-fields JSON] [-at TIME] [-by api] [-directory FILE] [-about EMAIL]… [-json]
+//	local explain -run ID [-at TIME] [-directory FILE] [-about EMAIL]… [-json] [-data DIR]
+//	    Say what would come of a request, or why a run is where it is: who would be
+//	    asked, who could approve and why, what would be granted until when, and what
+//	    the record would say. It does none of it.
 //
 //	local token create -bot NAME -owner EMAIL [-flow NAME]… [-for EMAIL]… [-label TEXT] [-expires 90d] [-data DIR | -url URL]
 //	local token list [-data DIR | -url URL]

@@ -38,6 +38,8 @@ func Main(ctx context.Context, args []string, getenv func(string) string, out, l
 		err = targets(ctx, args, settings, out)
 	case "try":
 		err = try(ctx, args, settings, out)
+	case "explain":
+		err = explain(ctx, args, settings, out)
 	case "token":
 		err = token(ctx, args, settings, out)
 	case "standing":
@@ -67,7 +69,7 @@ func Main(ctx context.Context, args []string, getenv func(string) string, out, l
 	case "request", "status", "list", "end":
 		err = terminal.Command{Program: "go run ./functions/local", Getenv: getenv, Out: out, Errors: logs}.Run(ctx, append([]string{name}, args...))
 	default:
-		return fmt.Errorf("there is no command %q: use none (to serve), check, doctor, targets, try, token, identity, user, runs, report, erase, standing, drift, audit, destinations, redrive, recover, slack-manifest; or, to ask as programs do, request, status, list or end", name)
+		return fmt.Errorf("there is no command %q: use none (to serve), check, doctor, targets, try, explain, token, identity, user, runs, report, erase, standing, drift, audit, destinations, redrive, recover, slack-manifest; or, to ask as programs do, request, status, list or end", name)
 	}
 	if errors.Is(err, flag.ErrHelp) {
 		return nil // the flag package has printed it
@@ -106,10 +108,11 @@ const (
 // usage stands before the flags of serving.
 const usage = `Usage of local:
   local [flags]                      serve until stopped
-  local check [-flows DIR] [-static] find the faults of the configuration
+  local check [-flows DIR] [-static] find the faults of the configuration; -policy: run its policy tests as well
   local doctor [-flows DIR]          find out what Slack lacks of what the flows need, with the real tokens
   local targets TYPE                 write down the targets that strategies of a type find; -help after it
   local try -flow F -as EMAIL        ask a flow's handlers what they would do; -help
+  local explain -flow F -as EMAIL    say what would come of a request, or why a run (-run ID) is where it is; -help
   local token create|list|set-owner|revoke  manage the API's tokens; -help after each
   local identity list|set|delete     say who somebody is in another system; -help after each
   local user list|confirm            confirm that an address belongs to another Slack account now
@@ -154,10 +157,14 @@ func check(ctx context.Context, args []string, settings config.Settings, out io.
 	python := sdk.Here{}
 	set.StringVar(&python.Dir, "sdk", "", sdkUsage)
 	set.BoolVar(&python.Read, "static", false, "read Python and run none of it: for files that nobody has looked at yet")
+	policies := set.Bool("policy", false, "run the cases of the policy files as well (*.policy.yaml; docs/policy.md)")
 	data := set.String("data", ".local", dataUsage+", of whose tokens those without an owner are warned of")
 	url := set.String("url", "", "instead of -data: URL of the API of a deployment in AWS (output ApiUrl), asked with this shell's AWS credentials")
 	if err := parse(set, args); err != nil {
 		return err
+	}
+	if *policies && python.Read {
+		return errors.New("-policy runs the flows' handlers, and -static runs nothing: leave one of them out")
 	}
 	var once sync.Once
 	python.Bare = func(why error) { once.Do(func() { fmt.Fprintln(out, "warning: "+sdk.Unprotected(why)) }) }
@@ -189,6 +196,12 @@ func check(ctx context.Context, args []string, settings config.Settings, out io.
 			}
 		}
 		fmt.Fprintf(out, "flow %s: %s\n", f.Name, kind)
+	}
+	if *policies {
+		o := Options{Settings: settings, Clock: core.WallClock{}, Flows: *dir, SDK: python.Dir}
+		if err := checkPolicies(ctx, o, loaded, out); err != nil {
+			return err
+		}
 	}
 	fmt.Fprintln(out, "no faults")
 	return nil

@@ -85,7 +85,11 @@ var verbs = map[string]verb{
 		ctx, cancel := context.WithTimeout(context.Background(), deadline.LastResort)
 		defer cancel()
 		var out bytes.Buffer
-		err := Main(ctx, here(ts, args), ts.Getenv, &out, io.Discard)
+		args = here(ts, args)
+		if i := slices.Index(args, "-run"); i >= 0 && i+1 < len(args) {
+			args[i+1] = p.unnamed(args[i+1])
+		}
+		err := Main(ctx, args, ts.Getenv, &out, io.Discard)
 		return out.String(), err
 	},
 	// take keeps what a group of an expression matches in the last output.
@@ -107,7 +111,7 @@ var verbs = map[string]verb{
 func here(ts *testscript.TestScript, args []string) []string {
 	args = slices.Clone(args)
 	for i := range args {
-		if i > 0 && slices.Contains([]string{"-data", "-flows", "-outputs"}, args[i-1]) {
+		if i > 0 && slices.Contains([]string{"-data", "-flows", "-outputs", "-directory"}, args[i-1]) {
 			args[i] = ts.MkAbs(args[i])
 		}
 	}

@@ -149,7 +149,7 @@ func distinct(list []string) []string {
 }
 
 // Load reads the configuration in a folder: every .yaml and .yml file of it,
-// local.yaml and folders below it excepted, and the Python files that these
+// local.yaml, *.policy.yaml and folders below it excepted, and the Python files that these
 // name. Org is the first part of SRNs; types are the strategy types that there
 // are, by name. The catalog is nil if the report has faults. File names in the
 // report begin with dir. Without a [Describe], the Python is not looked at.

@@ -25,6 +25,8 @@ const (
 	maxDepth = 50
 	// notConfig maps functions to commands on this machine; it is not deployed.
 	notConfig = "local.yaml"
+	// policySuffix ends the names of files that say what is expected of flows.
+	policySuffix = ".policy.yaml"
 )
 
 // document is one YAML document of a file, or a [Document].
@@ -63,10 +65,14 @@ func (l *loader) files(fsys fs.FS) {
 	found := false
 	for _, e := range entries {
 		ext := path.Ext(e.Name())
-		if e.IsDir() || ext != ".yaml" && ext != ".yml" || e.Name() == notConfig {
+		if e.IsDir() || ext != ".yaml" && ext != ".yml" || e.Name() == notConfig || strings.HasSuffix(e.Name(), policySuffix) {
 			continue
 		}
 		found = true
+		if before, ok := strings.CutSuffix(e.Name(), ".policy.yml"); ok {
+			l.fault(e.Name(), 0, "is a policy file by its name, and would be read as none: name it %s%s", before, policySuffix)
+			continue
+		}
 		l.file(fsys, e.Name())
 	}
 	if !found {

@@ -88,5 +88,6 @@
 // ([Receive]) and later taken by the workflow, one at a time, in the order of
 // the writes. [Next] says which step of the workflow a run needs, Run.Due when
 // it has to be looked at by the sweep, at the latest.
+// waits.go says in words what a run waits for.
 // past.go says what those who decide are told of the requester.
 package flow

@@ -37,6 +37,8 @@
 //	reconcile.go   now and then, compares grants with what targets show
 //	recover.go     puts grants back that the table lacks and records tell of
 //	report.go      makes the report of a month, and keeps that of each
+//	explain.go     says what would come of a request, by having it decided on a draft;
+//	               supposed.go: the clock and the targets of what is only tried
 //	publish.go     makes a configuration the current one
 //	handlers.go    asks customers' handlers before a step; people.go looks up
 //	               the people whom configurations and handlers name, identity.go

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -17,7 +18,8 @@ import (
 // Explain says what would come of a request, by letting it happen where nothing
 // happens: the use cases that decide in runs decide here, on a draft of the table and
 // a clock that stands still. Nobody is asked, no target is called, and nothing is
-// kept. It is of use once: each question has an Explain of its own.
+// kept: after each question the draft is as it was before. Questions are asked one
+// after the other.
 type Explain struct {
 	Draft *store.Draft
 	Clock *Supposed
@@ -130,6 +132,7 @@ type WouldEntitle struct {
 // found out; that a request is refused is none.
 func (e Explain) Request(ctx context.Context, q Question) (Explanation, error) {
 	e.Clock.Set(q.At)
+	defer e.Draft.Back(e.Draft.Mark())
 	f, err := e.Submit.Flows.Latest(ctx, q.Flow)
 	if err != nil {
 		return Explanation{}, err
@@ -158,6 +161,7 @@ func (e Explain) Request(ctx context.Context, q Question) (Explanation, error) {
 // a Question.
 func (e Explain) Of(ctx context.Context, runID string, now time.Time, people []store.User) (Explanation, error) {
 	e.Clock.Set(now)
+	defer e.Draft.Back(e.Draft.Mark())
 	r, err := e.Submit.Runs.Get(ctx, runID)
 	if err != nil {
 		return Explanation{}, err
@@ -182,14 +186,21 @@ func (e Explain) ask(ctx context.Context, f *flow.Flow, q Question) (flow.Run, e
 		}
 	}
 	if by == flow.ChannelAPI {
+		values := maps.Clone(q.Values)
+		if name, ok := values[flow.FieldNameTarget].(string); ok && !f.ApprovalOnly() {
+			if t, ok := f.Strategy.Target(e.Submit.Org, name); ok {
+				delete(values, flow.FieldNameTarget)
+				values[flow.KeyTargetSRN] = flow.TargetSRN(e.Submit.Org, t.Type, t.Name, flow.Latest)
+			}
+		}
 		bot := flow.Actor{ID: flow.UserID(e.Submit.Org, "explain"), Kind: flow.KindBot, Name: "explain"}
 		r, _, err := e.Submit.RequestByAPI(ctx, APIRequest{
-			Bot: bot, Token: store.Token{ID: "explain", Bot: bot.Name},
-			FlowSRN: flow.FlowSRN(e.Submit.Org, f.Name, flow.Latest), Inputs: q.Values, UserEmail: q.As.Email,
+			Bot: bot, Token: store.Token{ID: "explain", Bot: bot.Name}, IdempotencyKey: "explain",
+			FlowSRN: flow.FlowSRN(e.Submit.Org, f.Name, flow.Latest), Inputs: values, UserEmail: q.As.Email,
 		})
 		return r, err
 	}
-	r, err := e.Submit.Prompt(ctx, Prompt{RunID: flow.NewRunID(), Flow: f, Actor: q.As})
+	r, err := e.Submit.Prompt(ctx, Prompt{RunID: flow.RunIDFrom(e.Submit.Org, "explain"), Flow: f, Actor: q.As})
 	if err != nil {
 		return flow.Run{}, err
 	}
