@@ -374,7 +374,7 @@ func (r *reader) readCase(node *yaml.Node, name string, people *Directory) {
 	}
 	r.attributes(node, "a case", map[string]func(*yaml.Node){
 		"name": r.text(&c.Name, "what the case is about"), "as": person(&c.As), "by": r.oneOf(&by, string(flow.ChannelSlack), string(flow.ChannelAPI)),
-		"target": r.text(&target, "the name of a target"), "at": r.time(&c.At), "start_at": r.time(&startAt), "break_glass": r.truth(&glass),
+		flow.KeyTarget: r.text(&target, "the name of a target"), "at": r.time(&c.At), flow.KeyStartAt: r.time(&startAt), flow.KeyBreakGlass: r.truth(&glass),
 		"fields": func(node *yaml.Node) {
 			if node.Kind != yaml.MappingNode || node.Decode(&c.Values) != nil {
 				r.fault(node.Line, "fields is no mapping: write the fields of the form by their names")
