@@ -144,6 +144,7 @@ func (d *deployment) addOutputs() {
 	d.output("SlackCommand", d.options.slackCommand, "Slack app: its slash command")
 	d.output("SlackSecretArn", *d.slackSecret.Ref(), "Secret to set: JSON with bot_token and, unless left out, team_id")
 	d.output("SlackSigningSecretArn", *d.slackSigningSecret.Ref(), "Secret to set: the Slack app's signing secret")
+	d.output("OrgName", d.options.org, "First part of the names of everything; commands beside the deployment go by it")
 	d.output("TableName", *d.table.Ref(), "Table with all runs, grants and flows")
 	d.output("AuditBucketName", *d.auditBucket.Ref(), "Bucket with the audit records")
 	d.output("AccessLogBucketName", *d.accessLogs.Ref(), "Bucket with the logs of accesses to the other buckets")

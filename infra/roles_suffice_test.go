@@ -656,7 +656,7 @@ func TestRightsSuffice(t *testing.T) {
 
 	// What happened in a month is reported.
 	reporting := a.as("ReportRole")
-	reports := reporting.Reports(reportOf.InAWS("audit", "log"), nothingKept{})
+	reports := reporting.Reports(reportOf.InAWS("outputs.json", "audit", "log"), nothingKept{})
 	month := a.clock.Now().UTC()
 	month = month.AddDate(0, 0, 1-month.Day()).Truncate(24 * time.Hour)
 	if err := notify.Stats.Carry(ctx, flow.NewRunID(), month); err != nil {

@@ -44,7 +44,7 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, input) (ou
 		Name: settings.AuditBucket, Prefix: "reports/",
 	}}
 	return func(ctx context.Context, in input) (output, error) {
-		reports := d.Reports(report.InAWS(settings.AuditBucket, settings.LogBucket), files)
+		reports := d.Reports(report.InAWS("cdk.out/outputs.json", settings.AuditBucket, settings.LogBucket), files)
 		reports.Most = most
 		switch {
 		case in.Month != "":

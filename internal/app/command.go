@@ -59,7 +59,7 @@ func Main(ctx context.Context, args []string, getenv func(string) string, out, l
 	case "audit":
 		err = auditCommand(ctx, args, out)
 	case "destinations":
-		err = destinations(ctx, args, out)
+		err = destinations(ctx, args, settings, out)
 	case "redrive":
 		err = redriven(ctx, args, out)
 	case "recover":

@@ -15,6 +15,7 @@ import (
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 
 	"github.com/symflows/symflows/internal/app/core"
+	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/destination/clients"
 	"github.com/symflows/symflows/internal/destination/web"
 	"github.com/symflows/symflows/internal/flow"
@@ -101,15 +102,15 @@ func (l *Local) deliver(ctx context.Context, c core.Core, db store.Store, secret
 	return err
 }
 
-// destinations lists the log destinations of the state on this machine, and has one sent
-// again what it had.
-func destinations(ctx context.Context, args []string, out io.Writer) error {
+// destinations lists the log destinations of a deployment on this machine or in AWS, and has
+// one sent again what it had.
+func destinations(ctx context.Context, args []string, settings config.Settings, out io.Writer) error {
 	verb := "list"
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		verb, args = args[0], args[1:]
 	}
 	set := flags("local destinations "+verb, out)
-	data := set.String("data", ".local", dataUsage)
+	at := placeFlags(set)
 	from, names := int64(-1), 0
 	switch verb {
 	case "list":
@@ -123,20 +124,20 @@ func destinations(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	db, err := openState(*data)
+	db, err := at.open(ctx, settings)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	list := store.Destinations{Store: db}
+	list := store.Destinations{Store: db.Store}
 	if verb == "list" {
-		return listDestinations(ctx, list, store.Log{Store: db}, out)
+		return listDestinations(ctx, list, store.Log{Store: db.Store}, out)
 	}
 	if len(given) == 0 || from < 0 {
 		return fmt.Errorf("say which, and from where: local destinations replay NAME -from INDEX")
 	}
 	name := given[0]
-	err = list.Replay(ctx, flow.Author{By: flow.Operator, At: core.WallClock{}.Now()}, name, from)
+	err = list.Replay(ctx, flow.Author{By: db.by, At: core.WallClock{}.Now()}, name, from)
 	if errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("there is no log destination %q: local destinations lists them", name)
 	}

@@ -12,6 +12,7 @@
 //	auditlog.go      the transparency log over the audit records; prune.go
 //	                 removes what need not be kept of it, verify.go:
 //	                 checks one
+//	place.go         which deployment a command beside it works on
 //	destinations.go  sends the log's records to log destinations, and lists those
 //	slack.go         the way to a workspace; simulation.go: the simulated one,
 //	                 and what its page shows beside it; guide.go: who is in it,

@@ -26,31 +26,30 @@ import (
 )
 
 // drift shows how targets differ from what was granted, as the last comparison of
-// a deployment on this machine found, or compares now.
+// a deployment found, or compares a deployment on this machine now.
 func drift(ctx context.Context, args []string, settings config.Settings, out io.Writer) error {
 	set := flags("local drift", out)
-	data := set.String("data", ".local", dataUsage)
+	at := placeFlags(set)
 	now := set.Bool("now", false, "compare now, with the credentials of this machine, instead of showing the last comparison")
 	if err := parse(set, args); err != nil {
 		return err
 	}
-	db, err := openState(*data)
+	if *now && at.inAWS() {
+		return errors.New(`-now compares what is granted from this machine: invoke the function drift of the deployment with {"now": true}`)
+	}
+	db, err := at.open(ctx, settings)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	clock, err := openClock(core.WallClock{}, *data)
-	if err != nil {
-		return err
-	}
-	c := core.New(settings, db, core.Clocks{Business: clock, Wall: core.Wall{Clock: core.WallClock{}}}, slog.New(slog.NewTextHandler(out, nil)))
+	c := core.New(db.settings, db.Store, core.Clocks{Business: db.clock, Wall: core.Wall{Clock: core.WallClock{}}}, slog.New(slog.NewTextHandler(out, nil)))
 	comparison, _, err := c.Drifts.Get(ctx)
 	if err != nil {
 		return err
 	}
 	report := comparison.Last
 	if *now {
-		kept, err := lambdahost.Restore(keptFunctionsIn(*data))
+		kept, err := lambdahost.Restore(keptFunctionsIn(*at.data))
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}

@@ -31,15 +31,16 @@ type people interface {
 
 // peopleCommand has the flags that say which deployment is meant.
 type peopleCommand struct {
-	set       *flag.FlagSet
-	data, url *string
-	settings  config.Settings
+	place
+	set      *flag.FlagSet
+	url      *string
+	settings config.Settings
 }
 
 func newPeopleCommand(name string, settings config.Settings, out io.Writer) peopleCommand {
 	set := flags(name, out)
 	return peopleCommand{
-		set: set, settings: settings, data: set.String("data", ".local", dataUsage),
+		place: placeFlags(set), set: set, settings: settings,
 		url: set.String("url", "", "instead of -data: URL of the API of a deployment in AWS (output ApiUrl), asked with this shell's AWS credentials"),
 	}
 }
@@ -62,8 +63,12 @@ func (c peopleCommand) email(args []string) (string, error) {
 
 // with calls act with the people of the deployment.
 func (c peopleCommand) with(ctx context.Context, act func(people) error) error {
-	if *c.url != "" {
-		remote, err := tokensAt(ctx, *c.url)
+	url, err := apiAt(*c.url, *c.outputs)
+	if err != nil {
+		return err
+	}
+	if url != "" {
+		remote, err := tokensAt(ctx, url)
 		if err != nil {
 			return err
 		}

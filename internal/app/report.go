@@ -16,10 +16,10 @@ import (
 	"github.com/symflows/symflows/internal/report"
 )
 
-// reportCommand prints the report of a month of a deployment on this machine.
+// reportCommand prints the report of a month of a deployment on this machine, or in AWS.
 func reportCommand(ctx context.Context, args []string, settings config.Settings, out io.Writer) error {
 	set := flags("local report", out)
-	data := set.String("data", ".local", dataUsage)
+	at := placeFlags(set)
 	text := set.String("month", "", "the month, such as 2026-11 (default: the last one that is over)")
 	asPage := set.Bool("html", false, "print one HTML page, to be shown or printed")
 	asJSON := set.Bool("json", false, "print the figures as JSON")
@@ -29,24 +29,24 @@ func reportCommand(ctx context.Context, args []string, settings config.Settings,
 	if *asPage && *asJSON {
 		return errors.New("give -html or -json, and not both")
 	}
-	db, err := openState(*data)
+	db, err := at.open(ctx, settings)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	clock, err := openClock(core.WallClock{}, *data)
+	proof, err := at.proof()
 	if err != nil {
 		return err
 	}
-	now := clock.Now().UTC()
+	now := db.clock.Now().UTC()
 	month := now.AddDate(0, 0, 1-now.Day()).AddDate(0, -1, 0).Truncate(24 * time.Hour)
 	if *text != "" {
 		if month, err = report.Month(*text); err != nil {
 			return fmt.Errorf("-month: %w", err)
 		}
 	}
-	c := core.New(settings, db, core.Clocks{Business: clock, Wall: core.Wall{Clock: core.WallClock{}}}, slog.New(slog.NewTextHandler(out, nil)))
-	r, err := c.Reports(report.Here(*data), nil).Of(ctx, month)
+	c := core.New(db.settings, db.Store, core.Clocks{Business: db.clock, Wall: core.Wall{Clock: core.WallClock{}}}, slog.New(slog.NewTextHandler(out, nil)))
+	r, err := c.Reports(proof, nil).Of(ctx, month)
 	if err != nil {
 		return err
 	}
@@ -64,6 +64,19 @@ func reportCommand(ctx context.Context, args []string, settings config.Settings,
 	}
 	_, err = out.Write(printed)
 	return err
+}
+
+// proof says where readers of a report of this deployment find what proves it.
+func (p place) proof() (report.Place, error) {
+	if !p.inAWS() {
+		return report.Here(*p.data), nil
+	}
+	audit, err := p.output("AuditBucketName")
+	if err != nil {
+		return report.Place{}, err
+	}
+	log, err := p.output("LogBucketName")
+	return report.InAWS(*p.outputs, audit, log), err
 }
 
 // reportFolder keeps the reports of months in the data folder. It implements

@@ -22,14 +22,14 @@ import (
 // deployment's API.
 func showRuns(ctx context.Context, args []string, settings config.Settings, getenv func(string) string, out io.Writer) error {
 	set := flags("local runs", out)
-	data := set.String("data", ".local", dataUsage)
+	at := placeFlags(set)
 	base := set.String("url", "", "instead of -data: URL of the API of a deployment (output ApiUrl), asked with the token in SYM_JWT")
 	asJSON := set.Bool("json", false, "print the API's answer")
 	filters := terminal.Filters(set)
 	if err := parse(set, args); err != nil {
 		return err
 	}
-	list, err := listRuns(ctx, *data, *base, getenv("SYM_JWT"), filters(), settings)
+	list, err := listRuns(ctx, at, *base, getenv("SYM_JWT"), filters(), settings)
 	if err != nil {
 		return err
 	}
@@ -41,19 +41,19 @@ func showRuns(ctx context.Context, args []string, settings config.Settings, gete
 	return terminal.Table(out, list)
 }
 
-func listRuns(ctx context.Context, data, base, token string, query url.Values, settings config.Settings) (events.RunList, error) {
+func listRuns(ctx context.Context, at place, base, token string, query url.Values, settings config.Settings) (events.RunList, error) {
 	if base != "" {
 		return remoteRuns(ctx, base, token, query)
 	}
-	if _, err := os.Stat(databaseFile(data)); err != nil {
-		return events.RunList{}, fmt.Errorf("there is no state in %s: give -data, or -url for a deployment's", data)
+	if _, err := os.Stat(databaseFile(*at.data)); err != nil && !at.inAWS() {
+		return events.RunList{}, fmt.Errorf("there is no state in %s: give -data, or -outputs or -url for a deployment's", *at.data)
 	}
-	db, err := openState(data)
+	db, err := at.open(ctx, settings)
 	if err != nil {
 		return events.RunList{}, err
 	}
 	defer db.Close()
-	here := &api.API{Runs: store.Runs{Store: db}, Flows: &store.Flows{Store: db}, Org: settings.Org, Now: core.WallClock{}.Now}
+	here := &api.API{Runs: store.Runs{Store: db.Store}, Flows: &store.Flows{Store: db.Store}, Org: db.settings.Org, Now: core.WallClock{}.Now}
 	list, err := here.List(ctx, query.Encode())
 	return list, said(err)
 }

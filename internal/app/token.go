@@ -32,7 +32,7 @@ func token(ctx context.Context, args []string, settings config.Settings, out io.
 	}
 	verb, args := args[0], args[1:]
 	set := flags("local token "+verb, out)
-	data := set.String("data", ".local", dataUsage)
+	at := placeFlags(set)
 	url := set.String("url", "", "instead of -data: URL of the API of a deployment in AWS (output ApiUrl), asked with this shell's AWS credentials")
 	var act func(tokens) error
 	switch verb {
@@ -135,7 +135,11 @@ func token(ctx context.Context, args []string, settings config.Settings, out io.
 	default:
 		return fmt.Errorf("token has no command %q: use create, list, set-owner or revoke", verb)
 	}
-	return withTokens(ctx, *data, *url, settings, act)
+	where, err := apiAt(*url, *at.outputs)
+	if err != nil {
+		return err
+	}
+	return withTokens(ctx, *at.data, where, settings, act)
 }
 
 // withTokens calls act with the tokens of a deployment: in AWS if there is a URL.

@@ -29,10 +29,10 @@ func Here(data string) Place {
 }
 
 // InAWS is a deployment in AWS, whose records are in the bucket audit and whose
-// transparency log is in the bucket log. Commands beside it find it by what make deploy has
-// written, in the folder of the repository.
-func InAWS(audit, log string) Place {
-	return Place{State: "-outputs cdk.out/outputs.json", Folder: "records", Bucket: audit, Log: "s3://" + log + " -lines s3://" + audit}
+// transparency log is in the bucket log. Commands beside it find it by the file outputs,
+// which make deploy has written.
+func InAWS(outputs, audit, log string) Place {
+	return Place{State: "-outputs " + quoted(outputs), Folder: "records", Bucket: audit, Log: "s3://" + log + " -lines s3://" + audit}
 }
 
 // plain tells whether a character means itself to a shell, with quotes and without.

@@ -267,7 +267,7 @@ func TestHere_Quoted(t *testing.T) {
 func TestInAWS(t *testing.T) {
 	t.Parallel()
 	s := source()
-	s.Place = report.InAWS("acme-audit", "acme-log")
+	s.Place = report.InAWS("cdk.out/outputs.json", "acme-audit", "acme-log")
 	r := report.Make(s)
 	if !strings.HasPrefix(r.Fetch, "aws s3 sync s3://acme-audit records ") || !strings.Contains(r.Fetch, "'audit/year=2026/month=11/*'") || !strings.Contains(r.Fetch, "'admin/year=2026/month=11/*'") {
 		t.Errorf("fetched by %s", r.Fetch)

@@ -301,6 +301,20 @@ func (s Erasures) rest(ctx context.Context, e *Erasure, x eraser) (more bool, er
 			break
 		}
 	}
+	for q := (Query{By: ByRequester, Value: x.ID, Limit: maxPageSize}); ; { // asked for meanwhile: looked at last, before they are forgotten
+		page, err := s.Store.List(ctx, q)
+		if err != nil {
+			return false, err
+		}
+		for _, item := range page.Items {
+			if err := s.item(ctx, e, x, item.Key); err != nil {
+				return false, err
+			}
+		}
+		if q.Cursor = page.Cursor; q.Cursor == "" {
+			break
+		}
+	}
 	if len(e.Waiting) > 0 {
 		return false, nil
 	}
