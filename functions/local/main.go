@@ -37,6 +37,10 @@
 //	    asked, who could approve and why, what would be granted until when, and what
 //	    the record would say. It does none of it.
 //
+//	local diff -base REF|1.0.N|latest [-flows DIR] [-directory FILE] [-json | -markdown] [-data DIR | -outputs FILE]
+//	    Say in plain words what the flows let happen that they did not before, and what
+//	    not any more; exit 3 if anything gets wider, or may.
+//
 //	local token create -bot NAME -owner EMAIL [-flow NAME]… [-for EMAIL]… [-label TEXT] [-expires 90d] [-data DIR | -url URL]
 //	local token list [-data DIR | -url URL]
 //	local token set-owner ID EMAIL [-data DIR | -url URL]

@@ -38,6 +38,8 @@ func Main(ctx context.Context, args []string, getenv func(string) string, out, l
 		err = targets(ctx, args, settings, out)
 	case "try":
 		err = try(ctx, args, settings, out)
+	case "diff":
+		err = diffCommand(ctx, args, settings, out)
 	case "explain":
 		err = explain(ctx, args, settings, out)
 	case "token":
@@ -69,7 +71,7 @@ func Main(ctx context.Context, args []string, getenv func(string) string, out, l
 	case "request", "status", "list", "end":
 		err = terminal.Command{Program: "go run ./functions/local", Getenv: getenv, Out: out, Errors: logs}.Run(ctx, append([]string{name}, args...))
 	default:
-		return fmt.Errorf("there is no command %q: use none (to serve), check, doctor, targets, try, explain, token, identity, user, runs, report, erase, standing, drift, audit, destinations, redrive, recover, slack-manifest; or, to ask as programs do, request, status, list or end", name)
+		return fmt.Errorf("there is no command %q: use none (to serve), check, doctor, targets, try, explain, diff, token, identity, user, runs, report, erase, standing, drift, audit, destinations, redrive, recover, slack-manifest; or, to ask as programs do, request, status, list or end", name)
 	}
 	if errors.Is(err, flag.ErrHelp) {
 		return nil // the flag package has printed it
@@ -113,6 +115,7 @@ const usage = `Usage of local:
   local targets TYPE                 write down the targets that strategies of a type find; -help after it
   local try -flow F -as EMAIL        ask a flow's handlers what they would do; -help
   local explain -flow F -as EMAIL    say what would come of a request, or why a run (-run ID) is where it is; -help
+  local diff -base REF|1.0.N|latest  say what a change of the flows lets happen that was not before; -help
   local token create|list|set-owner|revoke  manage the API's tokens; -help after each
   local identity list|set|delete     say who somebody is in another system; -help after each
   local user list|confirm            confirm that an address belongs to another Slack account now

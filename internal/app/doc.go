@@ -26,7 +26,8 @@
 //	targets.go       writes down the targets that strategies find
 //	try.go           asks the handlers of a flow what they would do
 //	explain.go       says what would come of a request, and of a run; policy.go: runs
-//	                 the cases of policy files
+//	                 the cases of policy files; diff.go: what a change of flows
+//	                 lets happen
 //	manifest.go      prints the manifest of the Slack app; doctor.go: what the
 //	                 real workspace lacks
 //	standing.go      confirms ends of access that were held back
