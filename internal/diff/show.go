@@ -3,9 +3,10 @@ package diff
 import (
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 	"unicode"
+
+	"github.com/symflows/symflows/internal/pattern"
 )
 
 // Text writes changes for a terminal.
@@ -96,8 +97,8 @@ func oneLine(text string) string {
 }
 
 var (
-	marks    = regexp.MustCompile("[\\\\`*_{}\\[\\]<>()#|~!&]")
-	mentions = regexp.MustCompile(`@|://|www\.`)
+	marks    = pattern.Of("[\\\\`*_{}\\[\\]<>()#|~!&]")
+	mentions = pattern.Of(`@|://|www\.`)
 )
 
 // inert is a text that Markdown shows as it is. A comment in the middle of what would be

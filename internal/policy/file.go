@@ -99,11 +99,22 @@ func Load(fsys fs.FS, org string) ([]Case, []Fault) {
 	return cases, faults
 }
 
-// ReadDirectory reads a file that is nothing but a directory.
+// ReadDirectory reads a file that is nothing but a directory, or a policy file, whose
+// directory it gives.
 func ReadDirectory(fsys fs.FS, name, org string) (*Directory, []Fault) {
 	r := reader{file: name, org: org}
 	var d *Directory
-	r.documents(fsys, func(doc *yaml.Node) { d = r.directory(doc) })
+	r.documents(fsys, func(doc *yaml.Node) {
+		for i := 0; i+1 < len(doc.Content); i += 2 {
+			if doc.Content[i].Value == "directory" {
+				doc = doc.Content[i+1]
+				break
+			}
+		}
+		if d == nil {
+			d = r.directory(doc)
+		}
+	})
 	if d == nil && len(r.faults) == 0 {
 		r.fault(1, "is empty: write members, a list of e-mail addresses")
 	}

@@ -169,6 +169,11 @@ func TestLoadFaults(t *testing.T) {
 			t.Errorf("%.40q: %s; want %s", text, all, want)
 		}
 	}
+	for _, text := range []string{file, "members: [alice@example.com, bob@example.com]\nguests: [guest@example.com]\ndeactivated: [gone@example.com]\n"} {
+		if d, faults := policy.ReadDirectory(fstest.MapFS{"d.yaml": {Data: []byte(text)}}, "d.yaml", "acme"); len(faults) > 0 || len(d.People()) != 4 {
+			t.Errorf("a directory: %v, %v", d, faults)
+		}
+	}
 	if _, faults := policy.ReadDirectory(fstest.MapFS{"d.yaml": {}}, "d.yaml", "acme"); len(faults) != 1 {
 		t.Errorf("an empty directory: %v", faults)
 	}
