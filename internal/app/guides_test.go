@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -21,10 +22,10 @@ var (
 // guideCommands are what commands of the guides begin with, and why no test runs them
 // as they stand. Those of run are run.
 var (
-	run      = []string{"try ", "check", "drift", "identity list", "user list", "slack-manifest", "report ", "erase -pending", "destinations"}
+	run      = []string{"try ", "explain -flow", "check", "diff ", "drift", "identity list", "user list", "slack-manifest", "report ", "erase -pending", "destinations"}
 	ownTests = map[string]string{
 		"token create": "TestTokenCommand and the scripts", "identity set": "people_test.go", "targets ": "targets_test.go, with each system's fake",
-		"standing confirm": "the script standing", "doctor": "doctor_test.go", "-owner ": "the script token-owner", "-flows my-flows": "the tests of the examples",
+		"standing confirm": "the script standing", "doctor": "doctor_test.go", "explain -run": "the script explain", "-owner ": "the script token-owner", "-flows my-flows": "the tests of the examples",
 		"destinations replay": "destinations_test.go", "redrive": "recover_test.go", "recover ": "the script recover, and recover_test.go", "runs": "the script runs", "erase alice": "the script erase", "erase -pending -outputs": "erase_test.go", "audit ": "the script audit-log, and verify_test.go",
 	}
 	outside = map[string]string{
@@ -123,10 +124,17 @@ func runAsWritten(t *testing.T, line, repository, data string) (string, error) {
 		return "", err
 	}
 	args := strings.Split(strings.TrimSuffix(string(words), "\x00"), "\x00")
+	if i := slices.Index(args, "-directory"); i >= 0 {
+		args[i+1] = filepath.Join(repository, args[i+1])
+	}
 	flows := []string{"-flows", filepath.Join(repository, "flows")}
 	switch args[0] {
 	case "try":
 		args = append(args, flows...)
+	case "explain":
+		args = append(append(args, flows...), "-data", data)
+	case "diff":
+		args = append(args, "-flows", committedFlows(t, repository), "-data", data)
 	case "check":
 		if args = append(args, flows...); !slices.Contains(args, "-static") {
 			args = append(args, "-data", data)
@@ -141,5 +149,29 @@ func runAsWritten(t *testing.T, line, repository, data string) (string, error) {
 		}
 		return ""
 	}, &out, io.Discard)
+	if errors.Is(err, widened{}) { // what is published by the test is another flow
+		err = nil
+	}
 	return out.String(), err
+}
+
+// committedFlows gives a copy of the repository's flows that is committed, on a branch
+// origin/main.
+func committedFlows(t *testing.T, repository string) string {
+	t.Helper()
+	dir := t.TempDir()
+	flows := filepath.Join(dir, "flows")
+	if err := os.CopyFS(flows, os.DirFS(filepath.Join(repository, "flows"))); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"init", "-q"}, {"add", "flows"},
+		{"-c", "user.name=Lead", "-c", "user.email=lead@example.com", "-c", "commit.gpgsign=false", "commit", "-q", "-m", "flows"},
+		{"update-ref", "refs/remotes/origin/main", "HEAD"},
+	} {
+		if out, err := exec.CommandContext(t.Context(), "git", append([]string{"-C", dir}, args...)...).CombinedOutput(); err != nil {
+			t.Fatalf("git %s: %v\n%s", args, err, out)
+		}
+	}
+	return flows
 }
