@@ -154,15 +154,15 @@ var notAsked = regexp.MustCompile(strings.Join([]string{
 	// Vendors other than the one of TestLooks.
 	`^AccessRole: secretsmanager:GetSecretValue .*:secret:/sym/main/(aptible|boundary|github|postgres)\b`,
 	`^DriftRole: secretsmanager:GetSecretValue .*:secret:/sym/main/(aptible|boundary|github|onelogin|postgres)\b`,
-	`^(Api|Deliver)Role: s3:ListBucket on \$\{LogBucket\.Arn\}$`,                                                                              // files of the log that are not there
-	`^TransparencyRole: s3:DeleteObject `,                                                                                                     // partial files, once 256 records have filled one
-	`^DeliverRole: .* notice#\*$`,                                                                                                             // log destinations that take nothing for ten minutes
-	`^DeliverRole: secretsmanager:GetSecretValue .*:secret:/sym/main/siem\b`,                                                                  // its log destination takes no secret here
-	`^ReportRole: dynamodb:(BatchGetItem .*: stat|GetItem .*: run)#\*$`,                                                                       // runs of earlier months that reached into the one that is reported
-	`^StandingRole: dynamodb:PutItem .* notice#\*$`,                                                                                           // many who leave at once
-	`^TokensRole: dynamodb:PutItem .*: users#moved$`,                                                                                          // a workspace that moved
-	`^(Relay|Transparency)Role: .*: (token#\*|identity#\*|user#\*|users#moved|flows#filter|flows#settings|standing#round|refusal#\*|act#\*)$`, // what administrators seldom do
-	`^PublishRole: dynamodb:PutItem .*: flows#settings$`,                                                                                      // settings that change
+	`^(Api|Deliver)Role: s3:ListBucket on \$\{LogBucket\.Arn\}$`,                                                                                // files of the log that are not there
+	`^TransparencyRole: s3:DeleteObject `,                                                                                                       // partial files, once 256 records have filled one
+	`^DeliverRole: .* notice#\*$`,                                                                                                               // log destinations that take nothing for ten minutes
+	`^DeliverRole: secretsmanager:GetSecretValue .*:secret:/sym/main/siem\b`,                                                                    // its log destination takes no secret here
+	`^ReportRole: dynamodb:(BatchGetItem .*: stat|GetItem .*: run)#\*$`,                                                                         // runs of earlier months that reached into the one that is reported
+	`^StandingRole: dynamodb:PutItem .* notice#\*$`,                                                                                             // many who leave at once
+	`^TokensRole: dynamodb:PutItem .*: users#moved$`,                                                                                            // a workspace that moved
+	`^TransparencyRole: .*: (token#\*|identity#\*|user#\*|users#moved|flows#filter|flows#settings|standing#round|refusal#\*|act#\*|entity#\*)$`, // what administrators seldom do
+	`^PublishRole: dynamodb:PutItem .*: flows#settings$`,                                                                                        // settings that change
 	// Accounts that were looked up lately are known for ten minutes: time is real here.
 	`^(Approval|Services)Role: dynamodb:(Get|Put)Item .*: users#moved$`,
 	`^(Approval|Services)Role: dynamodb:PutItem .* notice#\*$`,

@@ -134,7 +134,6 @@ func (d *deployment) rights() map[string][]right {
 		},
 		"relay": join(drive, d.readStream(), []right{
 			d.items("GetItem PutItem", store.KindRun),
-			d.items("GetItem", store.ActKinds()...),
 			{actions: []string{"sqs:SendMessage"}, resources: []string{*d.logQueue.AttrArn()}},
 		}),
 		"transparency": join(d.writeLog(), d.sendCheckpoints(), []right{

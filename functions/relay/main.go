@@ -42,7 +42,9 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, input) (an
 		for _, f := range failed {
 			d.Log.WarnContext(ctx, "run could not be driven, and will be again", "key", f.Change.Key, "error", f.Cause)
 		}
-		if err := audit.HandOn(ctx, batch.Changes, queue); err != nil {
+		recorded := audit
+		recorded.Runs.Store, recorded.Acts.Store = batch.Images(audit.Runs.Store), batch.Images(audit.Acts.Store)
+		if err := recorded.HandOn(ctx, batch.Changes, queue); err != nil {
 			return nil, err
 		}
 		return batch.Again(workflow.Changes(failed)...), nil

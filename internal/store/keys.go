@@ -75,6 +75,18 @@ func OneWriter(key string) bool {
 	return false
 }
 
+// ListedByKind tells whether the item with this key is in the listing by kind. Of what
+// follows from runs, and is written with each of them, nobody lists all: an entry there
+// would be paid for and never read.
+func ListedByKind(key string) bool {
+	kind, _, _ := strings.Cut(key, "#")
+	switch Kind(kind + "#") {
+	case KindLeaf, KindListed, KindLive, KindWait, KindSlackUser, KindDelivery, KindCall:
+		return false
+	}
+	return true
+}
+
 // Key gives the key of the item of this kind and name. The name is "" for a kind
 // that has one item only. Ids and flows' names are the same in letters of either case; names of
 // other kinds are taken as they are.

@@ -52,6 +52,9 @@ func (q Query) Check() error {
 		if !strings.Contains(q.Value, "#") {
 			return flow.Errorf(flow.CodeInvalid, "a listing by %s needs a prefix that holds the kind, such as %q", q.By, KindRun)
 		}
+		if !ListedByKind(q.Value) {
+			return flow.Errorf(flow.CodeInvalid, "a listing by %s has no %q: see ListedByKind", q.By, q.Value)
+		}
 	default:
 		return flow.Errorf(flow.CodeInvalid, "there is no listing by %q", string(q.By))
 	}

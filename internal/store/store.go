@@ -97,7 +97,7 @@ const (
 	ByRequester By = "requester"
 	ByFlow      By = "flow"
 	ByStatus    By = "status"
-	ByKind      By = "kind" // Query.Value is a key prefix that begins with a [Kind]; in order of key
+	ByKind      By = "kind" // Query.Value is a key prefix that begins with a [Kind] of which ListedByKind; in order of key
 )
 
 // Query asks for a page of items of one index.

@@ -60,18 +60,20 @@ func (d Drive) Run(ctx context.Context, id string, lost bool, ahead time.Duratio
 		// Most likely it was resumed for an earlier change and is under way: a
 		// second execution beside it would call customers' code twice.
 	}
-	before, dispatched := r.Execution, false
-	r, err = d.Runs.Change(ctx, id, d.Now, func(r flow.Run) (flow.Input, error) {
-		dispatched = !r.Execution.Active || overdue && r.Execution == before
-		if !dispatched {
-			return nil, flow.ErrUnchanged // an execution is under way, or another call was faster
+	before, started := r.Execution, false
+	dispatches := func(r flow.Run) bool { return !r.Execution.Active || overdue && r.Execution == before }
+	if dispatches(r) { // or an execution is under way
+		r, err = d.Runs.Change(ctx, id, d.Now, func(r flow.Run) (flow.Input, error) {
+			if started = dispatches(r); !started {
+				return nil, flow.ErrUnchanged // another call was faster
+			}
+			return flow.Dispatch{}, nil
+		})
+		if err != nil {
+			return err
 		}
-		return flow.Dispatch{}, nil
-	})
-	if err != nil {
-		return err
+		started = started && r.Execution.Attempt != before.Attempt
 	}
-	started := dispatched && r.Execution.Attempt != before.Attempt
 	// An execution that was dispatched before, and has done nothing yet, may
 	// never have been started. Its name keeps it from being started twice.
 	unheard := r.Execution == before && before.Active && before.Rev == r.Rev

@@ -1,12 +1,15 @@
 package dynamo_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/dynamo"
@@ -51,6 +54,52 @@ func TestChanges(t *testing.T) {
 		if record.EventName != want.event || change != want.Change || ok != want.isChange {
 			t.Errorf("record %d: %s, %+v, %v; want %+v", n, record.EventName, change, ok, want)
 		}
+	}
+}
+
+// Items are read as the stream shows them, after the newest change of the batch, and
+// others from the table.
+func TestChanged_Images(t *testing.T) {
+	t.Parallel()
+	f := open(t, healthy)
+	records := make(chan events.DynamoDBEventRecord, 10)
+	f.server.Subscribe(func(r events.DynamoDBEventRecord) { records <- r })
+	long := bytes.Repeat([]byte("body "), 1000) // is compressed
+	want := store.Item{
+		Key: "run#a", Rev: 1, Writer: "second", Body: long,
+		Index: store.Index{Due: start.Add(time.Hour), Requester: "u1", Flow: "f", Status: "requested", Created: start},
+	}
+	f.put(store.Item{Key: "run#a", Writer: "first", Body: []byte("short")})
+	f.put(want)
+	f.put(store.Item{Key: "run#b", Body: []byte("b")})
+	var event events.DynamoDBEvent
+	for range 3 {
+		event.Records = append(event.Records, travelled(t, <-records))
+	}
+	event.Records = event.Records[:2]
+	want.Rev = 2
+	latest := want
+	latest.Writer = "third"
+	f.put(latest)
+	images := dynamo.Batch(event).Images(f.Store)
+	before := f.server.Meter().Reads
+	got, err := images.Get(t.Context(), "run#a")
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	if n := f.server.Meter().Reads - before; n != 0 {
+		t.Errorf("%d reads of what the stream shows", n)
+	}
+	if got, err := images.Get(t.Context(), "run#b"); err != nil || string(got.Body) != "b" {
+		t.Errorf("%s, %v", got.Body, err)
+	}
+	if _, err := images.Get(t.Context(), "run#c"); !errors.Is(err, store.ErrNotFound) {
+		t.Error(err)
+	}
+	// A record without the image is read.
+	event.Records[1].Change.NewImage = nil
+	if got, err := dynamo.Batch(event).Images(f.Store).Get(t.Context(), "run#a"); err != nil || got.Writer != "third" {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 

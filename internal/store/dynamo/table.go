@@ -86,7 +86,10 @@ func index(by store.By) Index {
 }
 
 // kindOf gives the partition of a key in the index by kind: the key up to its first
-// "#", so "run#" of "run#1", or "" if it has no "#".
+// "#", so "run#" of "run#1", or "" if it has no "#" or is not listed.
 func kindOf(key string) string {
+	if !store.ListedByKind(key) {
+		return ""
+	}
 	return key[:strings.IndexByte(key, '#')+1]
 }

@@ -749,6 +749,7 @@ func testBadQueries(f *fixture) {
 		{By: store.ByStatus},
 		{By: store.ByKind},
 		{By: store.ByKind, Value: "run"},
+		{By: store.ByKind, Value: "leaf#"}, // nobody lists these
 		{By: store.ByKind, Value: "run#", Before: start},
 		{By: store.ByDue, Until: start, Before: start},
 	} {
