@@ -1,7 +1,10 @@
 package functions_test
 
 import (
+	"bytes"
+	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,9 +89,13 @@ func TestEmergency(t *testing.T) {
 		old.Events[i].At = old.Events[i].At.Add(-flow.ReviewPatience)
 	}
 	old.Due = old.Due.Add(-flow.ReviewPatience)
-	a.stop("relay") // which would remind of it before the sweep does, since the run changes
 	_, err = runs.Put(t.Context(), old)
 	a.must(err)
+	a.await("relay to have seen that it changed, and not to have reminded of it", func() bool {
+		return slices.ContainsFunc(a.invocations, func(i invocation) bool {
+			return i.function == "relay" && bytes.Contains(i.payload, []byte(fmt.Sprintf(`"rev":{"N":"%d"}`, old.Rev+1)))
+		})
+	})
 	got := a.sweep()
 	if got.EmergenciesUnreviewed == nil || *got.EmergenciesUnreviewed != 1 || !got.has(config.MetricEmergenciesUnreviewed) {
 		t.Errorf("a day after its end: %+v", got)

@@ -40,11 +40,6 @@ func (d Drive) Run(ctx context.Context, id string, lost bool, ahead time.Duratio
 	if r, err = timeOut(ctx, d.Runs, d.Now, r); err != nil {
 		return err
 	}
-	if at := r.ReminderDue(d.Now()); !at.IsZero() && !d.Now().Before(at) {
-		if r, err = d.Runs.Change(ctx, id, d.Now, func(flow.Run) (flow.Input, error) { return flow.Remind{}, nil }); err != nil {
-			return err
-		}
-	}
 	step := flow.Next(r)
 	if step == flow.StepDone || step == flow.StepAwait || d.Now().Before(r.PausedUntil()) {
 		return nil

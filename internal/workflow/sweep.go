@@ -89,9 +89,11 @@ func (s Sweep) one(ctx context.Context, r flow.Run, now time.Time) (found Swept)
 	if r.Due.After(now.Add(s.Ahead)) {
 		return found
 	}
-	remind := r.ReminderDue(now)
 	err := guarded(ctx, store.Change{Key: store.KindRun.Key(r.ID)}, func(ctx context.Context, _ store.Change) error {
-		return s.Drive.Run(ctx, r.ID, false, s.Ahead)
+		if err := s.Drive.Run(ctx, r.ID, false, s.Ahead); err != nil {
+			return err
+		}
+		return s.remind(ctx, r, now, &found)
 	})
 	if err != nil {
 		s.Log.ErrorContext(ctx, "run could not be driven", "run", r.ID, "error", err)
@@ -99,11 +101,32 @@ func (s Sweep) one(ctx context.Context, r flow.Run, now time.Time) (found Swept)
 		return found
 	}
 	found.Driven = 1
-	if r.AwaitsReview() && !remind.IsZero() && !now.Before(remind) {
+	return found
+}
+
+// remind sets the reminder of a run whose time has come. Nobody else does, so that each
+// emergency that nobody reviews is found here.
+func (s Sweep) remind(ctx context.Context, r flow.Run, now time.Time, found *Swept) error {
+	due := func(r flow.Run) bool {
+		at := r.ReminderDue(now)
+		return !at.IsZero() && !now.Before(at)
+	}
+	if !due(r) {
+		return nil
+	}
+	unreviewed := false
+	_, err := s.Runs.Change(ctx, r.ID, s.Now, func(r flow.Run) (flow.Input, error) {
+		unreviewed = due(r) && r.AwaitsReview()
+		if !due(r) {
+			return nil, flow.ErrUnchanged
+		}
+		return flow.Remind{}, nil
+	})
+	if err == nil && unreviewed {
 		s.Log.WarnContext(ctx, "an emergency has not been reviewed for a day", "run", r.ID, "flow", r.Flow)
 		found.Unreviewed = 1
 	}
-	return found
+	return err
 }
 
 func (s *Swept) add(other Swept) {
