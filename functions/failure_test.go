@@ -288,7 +288,7 @@ func (r reported) has(metric string) bool {
 // swept are the metrics that sweep logs.
 type swept struct {
 	reported
-	RemovalsOverdue, RunsDriven, RunsFailed, EmergenciesUnreviewed *int
+	RemovalsOverdue, RunsDriven, RunsFailed, EmergenciesUnreviewed, LooksMissed *int
 }
 
 // sweep has the rule fire that calls sweep each minute.

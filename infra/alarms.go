@@ -65,7 +65,7 @@ func (d *deployment) alarmList() []alarm {
 			// What is wrong is a reason of one metric, not a metric each: see addFailures.
 			id: "Failures", description: "Something has failed that somebody has to see to. The table Failures of the dashboard says what: " +
 				"a function that fails again and again, or that people wait for, whose log says why; an execution of the request workflow that failed, which the sweep starts anew and the machine's log explains; " +
-				"or " + strings.Join(slices.Sorted(maps.Keys(config.Failures)), ", ") + ", each with what it means and where to look",
+				"or " + strings.Join(slices.Sorted(maps.Keys(config.Failures)), ", ") + ", or, four times, " + strings.Join(slices.Sorted(maps.Keys(config.Hitches)), ", ") + ", each with what it means and where to look",
 			metrics: []metric{d.failures()}, above: failuresAtOnce - 1, period: 5 * minute, periods: 1,
 		},
 		{

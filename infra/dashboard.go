@@ -51,8 +51,8 @@ func (d *deployment) addDashboard() {
 		})},
 		{widget("log", 24, 6, map[string]any{
 			"title": "Failures", "view": "table", "region": *awscdk.Aws_REGION(),
-			"query": d.sources() + " | fields @timestamp, @log, coalesce(failure, record.errorType, record.status, details.error, type) as what, details.cause" +
-				" | filter ispresent(failure) or (type = \"platform.report\" and record.status != \"success\") or type in [\"ExecutionFailed\", \"ExecutionTimedOut\", \"ExecutionAborted\"]" +
+			"query": d.sources() + " | fields @timestamp, @log, coalesce(failure, hitch, record.errorType, record.status, details.error, type) as what, details.cause" +
+				" | filter ispresent(failure) or ispresent(hitch) or (type = \"platform.report\" and record.status != \"success\") or type in [\"ExecutionFailed\", \"ExecutionTimedOut\", \"ExecutionAborted\"]" +
 				" | sort @timestamp desc | limit 50",
 		})},
 		{

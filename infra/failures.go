@@ -3,6 +3,7 @@ package main
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/jsii-runtime-go"
@@ -23,6 +24,7 @@ const (
 	workflowFailed = `{ ($.type = "ExecutionFailed") || ($.type = "ExecutionTimedOut") || ($.type = "ExecutionAborted") }`
 	// By our own report of it.
 	failureReported = `{ $.` + config.FailureKey + ` = "*" }`
+	hitchReported   = `{ $.` + config.HitchKey + ` = "*" }`
 )
 
 // reports are the functions that report failures.
@@ -51,6 +53,9 @@ func (d *deployment) addFailures() {
 			value = calls
 		}
 		count(title(name)+"Fails", functionFailed, d.logs[name], value)
+		if name != edgeFunction && !strings.HasPrefix(name, pythonFunction) { // those are written in Python
+			count(title(name)+"Hitches", hitchReported, d.logs[name], "1")
+		}
 	}
 	for _, name := range reports {
 		count(title(name)+"Reports", failureReported, d.logs[name], calls)

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -221,6 +222,9 @@ func TestFailures(t *testing.T) {
 		if name != "Publish" && name != "Unanswered" && !slices.Contains(counted["${"+name+"Logs}"], value+" "+functionFailed) { // they fail the deploy
 			t.Errorf("nobody hears that %s fails: %q", name, counted["${"+name+"Logs}"])
 		}
+		if name != "Publish" && name != "Unanswered" && name != "Sdk" && !slices.Contains(counted["${"+name+"Logs}"], `1 { $.hitch = "*" }`) {
+			t.Errorf("nobody hears that %s is throttled: %q", name, counted["${"+name+"Logs}"])
+		}
 	}
 	for _, name := range []string{"Drift", "Notify", "Standing", "Transparency"} {
 		if !slices.Contains(counted["${"+name+"Logs}"], `4 { $.failure = "*" }`) {
@@ -235,7 +239,9 @@ func TestFailures(t *testing.T) {
 		t.Errorf("the alarm looks at %v", alarm)
 	}
 	says := text(alarm["AlarmDescription"])
-	for failure, text := range config.Failures {
+	all := maps.Clone(config.Failures)
+	maps.Copy(all, config.Hitches)
+	for failure, text := range all {
 		if !strings.Contains(says, failure) || len(strings.Fields(text)) < 10 {
 			t.Errorf("the alarm does not tell of %s: %s", failure, says)
 		}

@@ -45,7 +45,7 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, input) (an
 		}
 		return nil, core.Report(os.Stdout, lambdacontext.FunctionName, d.Clock.Now(), map[string]int{
 			config.MetricRemovalsOverdue: swept.Overdue, config.CountRunsDriven: swept.Driven, config.CountRunsFailed: swept.Failed,
-			config.MetricEmergenciesUnreviewed: swept.Unreviewed,
+			config.MetricEmergenciesUnreviewed: swept.Unreviewed, config.HitchLooksMissed: swept.Missed,
 		})
 	}, nil
 }

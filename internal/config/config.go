@@ -100,6 +100,10 @@ const (
 	FailureDestinationBehind = "DestinationBehind" // log destinations that take less than is logged; by deliver
 	FailureHoldersHeld       = "HoldersHeld"       // people who hold access, of whom so many were deactivated at once that somebody has to confirm it; by standing
 	FailureErrorChannelLost  = "ErrorChannelLost"  // messages to error channels that can't be delivered; by notify
+
+	// Hitches: see Hitches.
+	HitchThrottled   = "Throttled"   // a call that a service of AWS refused, because there were too many; by whoever made it
+	HitchLooksMissed = "LooksMissed" // runs whose target was not looked at when it was time; by sweep
 )
 
 // Metrics are the counts that are published.
@@ -116,8 +120,19 @@ var Failures = map[string]string{
 	FailureErrorChannelLost:  "An error channel can't be told of a failure: it was renamed or archived, or the bot is not in it. The log of notify has the channel, and what it was to be told",
 }
 
-// FailureKey is where a line of the log says which failure it is of.
-const FailureKey = "failure"
+// Hitches are the counts of what passes most of the time: one calls nobody, and some within
+// five minutes do, by the alarm of failures. Their texts are like those of failures.
+var Hitches = map[string]string{
+	HitchThrottled:   "AWS refuses calls of ours because there are too many at once: see what is said of which service, and the quotas of the account. They are tried again, and what they are for comes later",
+	HitchLooksMissed: "Targets that need time were not looked at when it was time: access or removal does not take the messages of its queue. The sweep looks instead, a minute later. See whether their event source mappings are enabled, and their logs",
+}
+
+// FailureKey and HitchKey are where a line of the log says which failure, or which hitch, it
+// is of.
+const (
+	FailureKey = "failure"
+	HitchKey   = "hitch"
+)
 
 // Slack is how to reach a workspace. All empty: there is none, and local mode
 // simulates one.

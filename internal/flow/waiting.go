@@ -134,3 +134,14 @@ func (r *Run) missedLook(step EventName) time.Time {
 	}
 	return w.LookAt.Add(WatchdogAfter)
 }
+
+// LookMissed tells whether a step waits for its target, and nobody has looked at it when it
+// was time.
+func (r *Run) LookMissed(now time.Time) bool {
+	for _, step := range []EventName{EventEscalate, EventDeescalate} {
+		if at := r.missedLook(step); !at.IsZero() && !now.Before(at) {
+			return true
+		}
+	}
+	return false
+}

@@ -96,7 +96,7 @@ type world struct {
 	executed []string       // executions that were started
 	asked    []string       // runs, in the order of their requests
 
-	emergencies, unreviewed int // that were counted
+	emergencies, unreviewed, missed int // that were counted
 }
 
 // event is something to come.
@@ -278,7 +278,7 @@ func (w *world) every(d time.Duration, do func()) {
 
 func (w *world) sweepOnce() {
 	swept, _ := w.sweep.Run(w.t.Context()) // it logs what went wrong
-	w.unreviewed += swept.Unreviewed
+	w.unreviewed, w.missed = w.unreviewed+swept.Unreviewed, w.missed+swept.Missed
 }
 
 // settle lets everything happen that is to happen now.

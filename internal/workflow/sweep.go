@@ -34,6 +34,8 @@ type Swept struct {
 	// Unreviewed are emergencies that had waited for their review since
 	// flow.ReviewPatience when this sweep found them. Each is found once.
 	Unreviewed int
+	// Missed are runs whose target was not looked at when it was time.
+	Missed int
 }
 
 // Run looks once, and has Home tabs shown where a change of them waits for that. It
@@ -86,6 +88,9 @@ func (s Sweep) one(ctx context.Context, r flow.Run, now time.Time) (found Swept)
 	if r.Overdue(now) {
 		found.Overdue = 1
 	}
+	if r.LookMissed(now) {
+		found.Missed = 1
+	}
 	if r.Due.After(now.Add(s.Ahead)) {
 		return found
 	}
@@ -134,4 +139,5 @@ func (s *Swept) add(other Swept) {
 	s.Failed += other.Failed
 	s.Overdue += other.Overdue
 	s.Unreviewed += other.Unreviewed
+	s.Missed += other.Missed
 }

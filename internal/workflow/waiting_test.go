@@ -81,6 +81,9 @@ func TestPending(t *testing.T) {
 			if r := w.run(id); !r.Due.IsZero() || w.schedule.armed(id) || len(v.broken) > 0 {
 				t.Errorf("no rest: due %s, schedule %t, %v", r.Due, w.schedule.armed(id), v.broken)
 			}
+			if (w.missed > 0) != lookless {
+				t.Errorf("%d looks were found to be missed", w.missed)
+			}
 		})
 	}
 }

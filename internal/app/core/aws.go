@@ -52,6 +52,7 @@ func Build[H any](build func(context.Context, Deployed) (H, error)) (H, error) {
 	var cfg aws.Config
 	if err == nil {
 		cfg, err = AWS(os.Getenv)
+		tellThrottled(&cfg, os.Stdout, os.Getenv("AWS_LAMBDA_FUNCTION_NAME"))
 	}
 	if err == nil && settings.AWS.Table == "" { // the one thing that every function needs
 		err = errors.New("SYM_TABLE is not set: it names the table, as the deploy sets it")

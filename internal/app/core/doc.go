@@ -7,7 +7,8 @@
 //	aws.go           what every function in AWS starts from: settings, table,
 //	                 secrets, and Slack by them; environment.go reads what
 //	                 Lambda sets; metrics.go: counts of a function, as
-//	                 CloudWatch reads them
+//	                 CloudWatch reads them; throttled.go: calls that
+//	                 AWS refuses for their pace
 //
 // The package decides nothing. It does not choose what differs between
 // deployments: the store, what runs workflows, schedules, the clients of AWS

@@ -19,25 +19,29 @@ type metric struct {
 // which there are any, are metrics in CloudWatch's embedded format, so that no right is
 // needed to publish them
 // (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
-// Those of config.Failures make the line one that an alarm counts, and that says what
-// is wrong.
+// Those of config.Failures and config.Hitches make the line one that an alarm counts, and
+// that says what is wrong.
 func Report(w io.Writer, function string, at time.Time, counts map[string]int) error {
 	line := map[string]any{config.MetricDimension: function}
 	var metrics []metric
-	var failures []string
+	said := map[string][]string{} // by the key of the line
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
 		n := counts[name]
 		line[name] = n
-		switch text, failure := config.Failures[name]; {
+		failure, fails := config.Failures[name]
+		hitch, passes := config.Hitches[name]
+		switch {
 		case n == 0:
-		case failure:
-			failures = append(failures, name+": "+text)
+		case fails:
+			said[config.FailureKey] = append(said[config.FailureKey], name+": "+failure)
+		case passes:
+			said[config.HitchKey] = append(said[config.HitchKey], name+": "+hitch)
 		case slices.Contains(config.Metrics, name):
 			metrics = append(metrics, metric{name, "Count"})
 		}
 	}
-	if failures != nil {
-		line[config.FailureKey] = strings.Join(failures, ". ")
+	for key, texts := range said {
+		line[key] = strings.Join(texts, ". ")
 	}
 	if metrics != nil {
 		line["_aws"] = map[string]any{
