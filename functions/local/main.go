@@ -17,7 +17,7 @@
 //	    lines of its Python run, unless it is only to be read (-static). With
 //	    -policy, the cases of its policy files are run as well.
 //
-//	local doctor [-flows DIR] [-url URL] [-json] [-wait 5m]
+//	local doctor [-flows DIR] [-url URL] [-links] [-json] [-wait 5m]
 //	    Ask the real Slack, with the tokens of the environment, what is missing:
 //	    scopes, the connection, and the channels, groups and people that the flows
 //	    name; exit 1 if anything is, or could not be found out.

@@ -26,6 +26,7 @@ func doctor(ctx context.Context, args []string, settings config.Settings, out, l
 	set.StringVar(&python.Dir, "sdk", "", sdkUsage)
 	set.BoolVar(&python.Read, "static", false, "read Python and run none of it")
 	url := set.String("url", "", "URL that Slack reaches the deployment at, to ask whether it takes what is signed with SLACK_SIGNING_SECRET")
+	links := set.Bool("links", false, "with the rights for previews of links to requests, as slack-manifest -links has them")
 	asJSON := set.Bool("json", false, "print the findings as JSON")
 	wait := set.Duration("wait", 5*time.Minute, "for how long to ask, and to wait where Slack asks to")
 	if err := parse(set, args); err != nil {
@@ -47,7 +48,7 @@ func doctor(ctx context.Context, args []string, settings config.Settings, out, l
 	say := func(text string) { fmt.Fprintln(logs, text+"…") }
 	d := &slackapp.Doctor{
 		BotToken: settings.Slack.BotToken, AppToken: settings.Slack.AppToken, SigningSecret: settings.Slack.SigningSecret,
-		Say: say, Now: core.WallClock{}.Now,
+		Links: *links, Say: say, Now: core.WallClock{}.Now,
 	}
 	client := core.SlackHTTP(settings.Patience)
 	client.Timeout = *wait // each call waits where Slack asks to

@@ -147,6 +147,7 @@ func TestDoctor_Findings(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name   string
+		args   []string
 		flows  [2]string // what is replaced in the flows, by what
 		change func(*slacksim.Config)
 		with   func(*surgery)
@@ -198,6 +199,16 @@ func TestDoctor_Findings(t *testing.T) {
 			"warning: the bot token has the scope admin, which nothing here uses; remove it under OAuth & Permissions, and install the app again",
 			"Slack has all that the flows need",
 		}},
+		{name: "one of the two scopes for links", change: func(c *slacksim.Config) { c.Scopes = append(slices.Clone(c.Scopes), "links:read") }, want: []string{
+			"fault: the bot token lacks the scope links:write (to show what such a link leads to); add it under OAuth & Permissions, or take the manifest of slack-manifest over, and install the app again",
+		}},
+		{name: "both scopes for links", change: func(c *slacksim.Config) { c.Scopes = append(slices.Clone(c.Scopes), "links:read", "links:write") }, well: true, want: []string{
+			"Slack has all that the flows need",
+		}},
+		{name: "no scopes for links", args: []string{"-links"}, want: []string{
+			"fault: the bot token lacks the scope links:read (to hear of links to requests that people post); add it under OAuth & Permissions, or take the manifest of slack-manifest over, and install the app again",
+			"fault: the bot token lacks the scope links:write (to show what such a link leads to); add it under OAuth & Permissions, or take the manifest of slack-manifest over, and install the app again",
+		}},
 		{name: "an unnamed set of scopes", change: func(c *slacksim.Config) { c.Scopes = nil }, want: []string{
 			"unknown: Slack did not say which scopes the bot token has; compare the app's settings with slack-manifest",
 		}},
@@ -237,7 +248,7 @@ func TestDoctor_Findings(t *testing.T) {
 			if test.with != nil {
 				test.with(s)
 			}
-			out, err := s.ask()
+			out, err := s.ask(test.args...)
 			if diff := cmp.Diff(test.want, strings.Split(strings.TrimSuffix(out, "\n"), "\n")); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}

@@ -232,7 +232,7 @@ func told(r events.AuditRecord) slacksim.Record {
 	case flow.EventExtend:
 		out.Line, out.Mood = called(asker)+"'s access to "+what+" was extended", good
 		if end, err := time.Parse(time.RFC3339, written(r.Fields[flow.KeyExpiresAt])); err == nil {
-			out.Note = "until " + end.Format("15:04:05 UTC")
+			out.Until = end
 		}
 		switch {
 		case failed && r.State.Attempts > 0:
@@ -275,7 +275,7 @@ func told(r events.AuditRecord) slacksim.Record {
 	case flow.EventEscalate:
 		out.Line, out.Mood = called(asker)+" got access to "+what+inPart(r), good
 		if end, err := time.Parse(time.RFC3339, written(r.Fields[flow.KeyExpiresAt])); err == nil {
-			out.Note = "until " + end.Format("15:04:05 UTC")
+			out.Until = end
 		}
 		if failed {
 			out.Line = "Granting " + called(asker) + " access to " + what + " failed" + inPart(r)
@@ -295,10 +295,10 @@ func told(r events.AuditRecord) slacksim.Record {
 		out.Line = who + ": " + string(name)
 	}
 	if message := written(r.Fields[flow.KeyDecisionMessage]); message != "" {
-		out.Note = message
+		out.Note, out.Until = message, time.Time{}
 	}
 	if len(r.State.Errors) > 0 {
-		out.Note, out.Mood = r.State.Errors[0].Message, bad
+		out.Note, out.Until, out.Mood = r.State.Errors[0].Message, time.Time{}, bad
 	}
 	if r.State.Attempts > 1 {
 		out.Line += fmt.Sprintf(" (%d times)", r.State.Attempts)

@@ -93,6 +93,14 @@ func TestTold(t *testing.T) {
 			c.change(&r)
 		}
 		want := slacksim.Record{ID: r.ID, At: r.Event.Timestamp, Mood: c.mood, Line: c.line, Note: c.note}
+		if at, ok := strings.CutPrefix(c.note, "until "); ok {
+			until, err := time.Parse("15:04:05 UTC", at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			y, m, d := r.Event.Timestamp.Date()
+			want.Note, want.Until = "", until.AddDate(y, int(m)-1, d-1)
+		}
 		want.Said = flow.ShortID(r.Run.SRN[len(r.Run.SRN)-36:])
 		want.Run, want.Flow, want.People = r.Run.SRN[len(r.Run.SRN)-36:], "prod-access", []string{"alice@example.com"}
 		if by := r.Actor.Username; by != "" && by != "alice@example.com" {

@@ -38,6 +38,9 @@ type Doctor struct {
 	// Probe, if it is not nil, asks a deployment whether it takes what is signed
 	// with SigningSecret: see [Probe].
 	Probe func(context.Context) error
+	// Links says that links to requests are to be shown as what they lead to. It need not
+	// be said where the token has a right for that.
+	Links bool
 	// Say tells how far it is, for people who wait. Required.
 	Say func(string)
 	Now func() time.Time // required
@@ -175,10 +178,15 @@ func (d *Doctor) scopes() {
 		d.find(LevelUnknown, "", "Slack did not say which scopes the bot token has", "compare the app's settings with slack-manifest")
 		return
 	}
+	has := func(s Scope) bool { return slices.Contains(*provided, s.Name) }
+	all := Scopes()
+	if d.Links || slices.ContainsFunc(LinkScopes(), has) {
+		all = append(all, LinkScopes()...)
+	}
 	var needed []string
-	for _, s := range Scopes() {
+	for _, s := range all {
 		needed = append(needed, s.Name)
-		if !slices.Contains(*provided, s.Name) {
+		if !has(s) {
 			d.find(LevelFault, "", fmt.Sprintf("the bot token lacks the scope %s (%s)", s.Name, s.For), "add it under OAuth & Permissions, or take the manifest of slack-manifest over, and install the app again")
 		}
 	}

@@ -37,14 +37,16 @@ type Time interface {
 // Record is an audit record as the page shows it. A later one with the same id
 // takes the place of an earlier one.
 type Record struct {
-	ID   string    `json:"id"`
-	Line string    `json:"line"` // what happened, in a sentence for people
-	Note string    `json:"note"` // a few words more; may be ""
-	Mood Mood      `json:"mood"`
-	At   time.Time `json:"at"`
-	Run  string    `json:"run"`  // id
-	Said string    `json:"said"` // what people call the run
-	Flow string    `json:"flow"` // name
+	ID   string `json:"id"`
+	Line string `json:"line"` // what happened, in a sentence for people
+	Note string `json:"note"` // a few words more; may be ""
+	// Until is when what it tells of ends, in place of a note; zero: that is not known.
+	Until time.Time `json:"until,omitzero"`
+	Mood  Mood      `json:"mood"`
+	At    time.Time `json:"at"`
+	Run   string    `json:"run"`  // id
+	Said  string    `json:"said"` // what people call the run
+	Flow  string    `json:"flow"` // name
 	// People are those whom it is about, by their e-mail addresses: who asked, and
 	// who acted.
 	People []string        `json:"people"`

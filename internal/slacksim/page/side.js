@@ -137,11 +137,11 @@ function duration(ms) {
 }
 
 function recordNode(r, since, timeline) {
-  const raw = r.raw;
+  const raw = r.raw, note = r.until ? "until " + clock(r.until) : r.note;
   const small = [raw.event.type, raw.state.status === "completed" ? "" : raw.state.status, raw.event.channel, clock(r.at),
     since >= 1000 ? "after " + duration(since) : "", raw.meta.simulated ? "simulated time" : ""];
   return el("li", { class: r.mood + (timeline ? " step" : "") }, el("details", {},
-    el("summary", {}, el("span", { class: "line" }, r.line), r.note ? el("span", { class: "note" }, r.note) : null,
+    el("summary", {}, el("span", { class: "line" }, r.line), note ? el("span", { class: "note" }, note) : null,
       el("small", {}, small.filter(Boolean).join(" · "))),
     timeline ? null : el("button", { type: "button", class: "link", onclick: () => choose({ run: r.run }) }, "Timeline of request " + r.said),
     receipts && r.run ? el("a", { class: "link", href: "/sim/receipts/" + r.run, download: "" }, "Receipt of request " + r.said) : null,
