@@ -35,6 +35,7 @@ type App struct {
 	Lingering store.Lingering
 	Messages  store.Messages // to link to them; required
 	Home      Home           // required
+	Explain   Explain        // required
 	// Deliveries keeps which events were taken. Required.
 	Deliveries store.Deliveries
 	Directory  *Directory    // required; its Team is the workspace, or organisation, we serve

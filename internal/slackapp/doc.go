@@ -19,7 +19,7 @@
 // Runs go out by three files: render.go writes a run as a card and replies.go what is
 // told in its thread, as pure functions, targets.go how each stands where one asks for several targets, and
 // messenger.go posts and edits it. own.go lists a person's own access and ends it,
-// home.go is the app's Home tab (home_view.go, home_admin.go, home_clicks.go), show.go tells what happened in a run, whole.go all of
+// home.go is the app's Home tab (home_view.go, home_admin.go, home_clicks.go; explain.go says what would come of a request), show.go tells what happened in a run, whole.go all of
 // a run where some had to be cut, and meant.go finds what somebody means by a
 // name. buttons.go says how the buttons of runs look. page.go puts the texts of a
 // message together so that it keeps within Slack's limits, which are in

@@ -83,7 +83,11 @@ func (a *App) Continue(ctx context.Context, payload []byte) error {
 		a.interaction(ctx, i)
 		return nil
 	}
-	if _, err := guard(ctx, a, func(ctx context.Context) (any, error) { return a.picked(ctx, i) }); err != nil {
+	do := a.picked
+	if i.View.CallbackID == viewExplain {
+		do = a.explained
+	}
+	if _, err := guard(ctx, a, func(ctx context.Context) (any, error) { return do(ctx, i) }); err != nil {
 		a.replace(ctx, t.Shown, noticeModal(a.sorry(ctx, "form", err)))
 	}
 	return nil

@@ -135,8 +135,11 @@ func (d *adminData) blocks(p *page, now time.Time, plainly bool) {
 	if d.more {
 		note = fmt.Sprintf("The first %d by their end. Filter finds the others.", len(d.access))
 	}
-	if len(d.access) > 0 {
-		p.buttons(button(homeAccess, "filter", "🔎 Filter…", "", ""))
+	explain := button(homeExplain, "explain", "🧭 Explain a request…", "", "")
+	if len(d.access) == 0 {
+		p.buttons(explain)
+	} else {
+		p.buttons(button(homeAccess, "filter", "🔎 Filter…", "", ""), explain)
 		p.context(plain(note, maxText))
 	}
 	d.figures(p, plainly)

@@ -23,6 +23,7 @@ const (
 	homeDeny       = "home_deny"       // asks why
 	homeAccess     = "home_access"     // opens the form that filters live access
 	homePage       = "home_page"       // shows another part of that
+	homeExplain    = "home_explain"    // opens the form that asks what would come of a request
 )
 
 // The views that they open, and their inputs.
@@ -30,6 +31,7 @@ const (
 	viewDeny        = "deny"
 	viewFavourites  = "favourites"
 	viewLive        = "live"
+	viewExplain     = "explain"
 	blockFavourites = "favourites"
 	blockPerson     = "person"
 	blockTarget     = "target"
@@ -46,6 +48,7 @@ var homeButtons = map[string]func(*App, context.Context, interaction, store.User
 	homeRequest:    (*App).requestFavourite,
 	homeFavourites: (*App).askFavourites,
 	homeDeny:       (*App).askWhy,
+	homeExplain:    (*App).askExplain,
 	homeAccess: func(a *App, ctx context.Context, in interaction, who store.User) error {
 		v, err := a.liveModal(ctx, who, view{}, 0, "")
 		if err == nil {

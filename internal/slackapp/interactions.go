@@ -104,6 +104,8 @@ func (a *App) submission(ctx context.Context, in interaction) any {
 			return a.favourites(ctx, in)
 		case viewLive:
 			return a.filtered(ctx, in)
+		case viewExplain:
+			return a.explained(ctx, in)
 		}
 		return nil, nil
 	})

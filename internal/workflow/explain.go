@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -24,11 +25,37 @@ type Explain struct {
 	Draft *store.Draft
 	Clock *Supposed
 	// These are on the draft and the clock. Access opens strategies by Untouched, and
-	// nothing calls it.
+	// nothing calls it. It may be nil: then what a target means is not said, nor who the
+	// requester is there, but for what is stored.
 	Submit   Submit
 	Forms    Forms
 	Approval Approval
 	Access   *Access
+	// Unheard notes the handlers that would have been asked, where they are not.
+	Unheard *Unheard
+}
+
+// Published explains requests by what is published, for whoever may neither run handlers
+// nor say what targets mean: as if no handler said anything.
+type Published struct {
+	Org       string
+	Table     store.Store
+	Directory Directory
+	Bound     CheckBound
+}
+
+// Explain is [Explain.Request].
+func (p Published) Explain(ctx context.Context, q Question) (Explanation, error) {
+	e := Explain{Draft: &store.Draft{Below: p.Table}, Clock: new(Supposed), Unheard: new(Unheard)}
+	runs, flows, now := store.Runs{Store: e.Draft}, &store.Flows{Store: e.Draft}, e.Clock.Now
+	e.Submit = Submit{Org: p.Org, Runs: runs, Flows: flows, Directory: p.Directory, Fields: e.Unheard, Bound: p.Bound, Now: now}
+	e.Forms = Forms{Runs: runs, Flows: flows, Handlers: e.Unheard, Fields: e.Unheard, Now: now}
+	e.Approval = Approval{
+		Runs: runs, Flows: flows, Directory: p.Directory, Users: store.Users{Store: e.Draft}, Lingering: store.Lingering{Store: e.Draft},
+		Functions: e.Unheard, Handlers: e.Unheard, Bound: p.Bound, Notices: store.Notices{Store: new(store.Draft), Now: now}, Now: now,
+		FunctionTimeout: time.Minute, Log: slog.New(slog.DiscardHandler),
+	}
+	return e.Request(ctx, q)
 }
 
 // Question is a request that nobody has made.
@@ -39,7 +66,9 @@ type Question struct {
 	// allow that, the API.
 	By     flow.Channel
 	Values map[string]any // of the form; see [Submit.Request]
-	At     time.Time
+	// Fill fills in what has to be and is not, with what would do.
+	Fill bool
+	At   time.Time
 	// People are those of whom it is said whether they could approve, besides whom the
 	// flow names.
 	People []store.User
@@ -70,6 +99,9 @@ type Explanation struct {
 	Code    string `json:"code,omitempty"`
 	// Waits says what a run that there is waits for; "" if for nothing.
 	Waits string `json:"waits,omitempty"`
+	// Unheard are handlers that have a say and were not asked: it is as if they said
+	// nothing.
+	Unheard []string `json:"unheard,omitempty"`
 	// Rounds are those who are asked, in order, if nobody decides; Silence is how that
 	// ends.
 	Rounds  []Round  `json:"rounds,omitempty"`
@@ -138,6 +170,9 @@ func (e Explain) Request(ctx context.Context, q Question) (Explanation, error) {
 		return Explanation{}, err
 	}
 	x := Explanation{Flow: f.Name, Version: f.Version, Requester: nameOf(q.As.Actor), At: e.Clock.Now()}
+	if q.Fill {
+		q.Values = filled(f, q.Values)
+	}
 	r, err := e.ask(ctx, f, q)
 	if refusal(err) {
 		x.Outcome, x.Why, x.Code = OutcomeRefused, flow.UserMessage(err), string(flow.CodeOf(err))
@@ -217,7 +252,9 @@ func (e Explain) ask(ctx context.Context, f *flow.Flow, q Question) (flow.Run, e
 func (e Explain) drive(ctx context.Context, id string) (flow.Run, error) {
 	tasks := map[flow.Step]func(context.Context, string) (flow.Step, error){
 		flow.StepRoute: e.Approval.Route, flow.StepDecide: e.Approval.Decide, flow.StepForward: e.Approval.Forward, flow.StepVouch: e.Approval.Vouch,
-		flow.StepEscalate: e.Access.Escalate, flow.StepExtend: e.Access.Extend, flow.StepLater: e.Access.Later,
+	}
+	if e.Access != nil {
+		tasks[flow.StepEscalate], tasks[flow.StepExtend], tasks[flow.StepLater] = e.Access.Escalate, e.Access.Extend, e.Access.Later
 	}
 	for range 100 { // far more than there are
 		r, err := e.Submit.Runs.Get(ctx, id)
@@ -269,6 +306,7 @@ func (e Explain) follow(ctx context.Context, x Explanation, f *flow.Flow, r flow
 		return x, err
 	}
 	x.Records = recordsOf(r)
+	x.Unheard = e.Unheard.all()
 	e.back(mark, now)
 	return x, nil
 }
@@ -503,6 +541,9 @@ func (e Explain) access(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run
 	if f.ApprovalOnly() || r.Status != flow.Approved && r.Status != flow.Escalated {
 		return r, nil, nil
 	}
+	if e.Access == nil {
+		return e.meant(ctx, f, r)
+	}
 	var err error
 	if r.AwaitsStart() {
 		e.Clock.Set(r.StartAt)
@@ -540,6 +581,68 @@ func (e Explain) access(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run
 		r, err = e.drive(ctx, r.ID)
 	}
 	return r, &would, err
+}
+
+// meant has what was approved recorded as granted, and ended by its time, where nothing
+// says what it means at its target.
+func (e Explain) meant(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run, *WouldGrant, error) {
+	change := func(in flow.Input) (err error) {
+		r, err = e.Submit.Runs.Change(ctx, r.ID, e.Clock.Now, func(flow.Run) (flow.Input, error) { return in, nil })
+		return err
+	}
+	var err error
+	if r.AwaitsStart() {
+		e.Clock.Set(r.StartAt)
+		err = change(flow.Begin{})
+	}
+	target := *r.GivenTarget()
+	identity := cmp.Or(r.Identity, r.Requester.Email)
+	if err == nil && r.Access == nil {
+		err = change(flow.Intend{Strategy: *f.Strategy, Target: target, Identity: identity, Entitlements: []flow.Entitlement{{Key: target.Name}}})
+	}
+	if err == nil && r.Status == flow.Approved {
+		err = change(flow.Escalate{})
+	}
+	if err != nil {
+		return r, nil, err
+	}
+	would := &WouldGrant{
+		Strategy: f.Strategy.Name, Type: f.Strategy.Type, Target: r.Access.Target.Name, Identity: r.Access.Identity,
+		From: r.Access.Seen, Ends: r.Access.End, Latest: latest(r, e.Clock.Now()),
+	}
+	return r, would, nil
+}
+
+// filled gives the values of a form in which all that has to be filled in is.
+func filled(f *flow.Flow, values map[string]any) map[string]any {
+	all := maps.Clone(values)
+	if all == nil {
+		all = map[string]any{}
+	}
+	for _, p := range f.Fields() {
+		if _, there := all[p.Name]; there || !p.Required {
+			continue
+		}
+		switch {
+		case p.Name == flow.FieldNameTarget && f.Strategy != nil && len(f.Strategy.Targets) > 0:
+			all[p.Name] = f.Strategy.Targets[0].Name
+		case len(p.AllowedValues) > 0 && p.Type.List():
+			all[p.Name] = p.AllowedValues[:1]
+		case len(p.AllowedValues) > 0:
+			all[p.Name] = p.AllowedValues[0]
+		case p.Type == flow.FieldDuration:
+			all[p.Name] = "1m"
+		case p.Type == flow.FieldInt:
+			all[p.Name] = "1"
+		case p.Type == flow.FieldIntList:
+			all[p.Name] = []string{"1"}
+		case p.Type == flow.FieldBool:
+			all[p.Name] = true
+		case p.Type == flow.FieldString || p.Type == flow.FieldStringList || p.Type == "":
+			all[p.Name] = "explained"
+		}
+	}
+	return all
 }
 
 // failed gives the run of which a step ended with an error that is on the run.

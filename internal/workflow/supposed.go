@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -89,3 +90,66 @@ func (Unscheduled) Remove(context.Context, string, time.Time) error { return nil
 
 // Later implements Looks.
 func (Unscheduled) Later(context.Context, string, flow.EventName, time.Time) error { return nil }
+
+// Unheard are handlers and functions that nobody asks: they say nothing, so that
+// everything takes its course. It notes which would have been asked.
+type Unheard struct {
+	mu    sync.Mutex
+	names []string
+}
+
+var (
+	_ Handlers     = (*Unheard)(nil)
+	_ FormHandlers = (*Unheard)(nil)
+	_ Functions    = (*Unheard)(nil)
+)
+
+func (u *Unheard) note(names ...string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, name := range names {
+		if !slices.Contains(u.names, name) {
+			u.names = append(u.names, name)
+		}
+	}
+}
+
+// all lists those that would have been asked; none of nil.
+func (u *Unheard) all() []string {
+	if u == nil {
+		return nil
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.Clone(u.names)
+}
+
+// Handle implements Handlers.
+func (u *Unheard) Handle(_ context.Context, c HandlerCall, names []string) (flow.Result, error) {
+	u.note(c.Flow.Handlers(names...)...)
+	return flow.Result{Answer: &flow.Answer{}}, nil
+}
+
+// Identity implements Handlers.
+func (u *Unheard) Identity(_ context.Context, _ HandlerCall, handler, _, _ string) (string, error) {
+	u.note(handler)
+	return "", nil
+}
+
+// Prefetch implements FormHandlers. What is not fetched can't be chosen.
+func (u *Unheard) Prefetch(_ context.Context, _ HandlerCall, field string) ([]flow.Option, error) {
+	u.note(flow.Prefetch(field))
+	return nil, nil
+}
+
+// OnChange implements FormHandlers.
+func (u *Unheard) OnChange(_ context.Context, _ *flow.Flow, field, _ string, form flow.OpenForm) (flow.OpenForm, error) {
+	u.note(flow.OnChange(field))
+	return form, nil
+}
+
+// Invoke implements Functions.
+func (u *Unheard) Invoke(_ context.Context, arn string, _ []byte) ([]byte, error) {
+	u.note(arn)
+	return []byte("null"), nil
+}
