@@ -158,7 +158,7 @@ var notAsked = regexp.MustCompile(strings.Join([]string{
 	`^TransparencyRole: s3:DeleteObject `,                                                                                                       // partial files, once 256 records have filled one
 	`^DeliverRole: .* notice#\*$`,                                                                                                               // log destinations that take nothing for ten minutes
 	`^DeliverRole: secretsmanager:GetSecretValue .*:secret:/sym/main/siem\b`,                                                                    // its log destination takes no secret here
-	`^ReportRole: dynamodb:(BatchGetItem .*: stat|GetItem .*: run)#\*$`,                                                                         // runs of earlier months that reached into the one that is reported
+	`^ReportRole: dynamodb:(BatchGetItem .* stat|GetItem .* run)#\*$`,                                                                           // runs of earlier months that reached into the one that is reported
 	`^StandingRole: dynamodb:PutItem .* notice#\*$`,                                                                                             // many who leave at once
 	`^TokensRole: dynamodb:PutItem .*: users#moved$`,                                                                                            // a workspace that moved
 	`^TransparencyRole: .*: (token#\*|identity#\*|user#\*|users#moved|flows#filter|flows#settings|standing#round|refusal#\*|act#\*|entity#\*)$`, // what administrators seldom do
