@@ -198,7 +198,8 @@ func TestCost(t *testing.T) {
 	a.mu.Unlock()
 	a.take(removalQueue, "removal", 1)
 	a.take(sweepQueue, "sweep", 2)
-	a.await("removal to have been called by the sweep", func() bool { return a.called("removal") == 4 })
+	// By the schedule, by its queue and for what that had; and for each message of the sweep's.
+	a.await("removal to have been called by the sweep", func() bool { return a.called("removal") == 5 })
 	a.notifies()
 	a.ended(g, run)
 	a.sees("alice", "*is over*")
