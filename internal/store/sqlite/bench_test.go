@@ -89,7 +89,7 @@ func fill(runs int) (*Store, error) {
 	ctx := context.Background()
 	return s, s.write(ctx, func(ctx context.Context, tx transaction) error {
 		for n := range runs {
-			if err := replace(ctx, tx, run(n), 1); err != nil {
+			if err := replace(ctx, tx, store.Item{}, run(n), 1); err != nil {
 				return err
 			}
 		}

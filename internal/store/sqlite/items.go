@@ -23,7 +23,15 @@ const (
 	clearExpired = "DELETE FROM items WHERE expires <= :now"
 	replaceItem  = "REPLACE INTO items (" + columns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	deleteItem   = "DELETE FROM items WHERE key = ?"
-	logChange    = "INSERT INTO changes (key, rev) VALUES (?, ?)"
+
+	// Those that leave the indexes alone that hold nothing new: to replace an item is to
+	// write all of them, each on a page of its own.
+	updateItem          = "UPDATE items SET rev = ?, writer = ?, body = ? WHERE key = ?"
+	updateItemDue       = "UPDATE items SET rev = ?, writer = ?, body = ?, due = ? WHERE key = ?"
+	updateItemStatus    = "UPDATE items SET rev = ?, writer = ?, body = ?, status = ? WHERE key = ?"
+	updateItemDueStatus = "UPDATE items SET rev = ?, writer = ?, body = ?, due = ?, status = ? WHERE key = ?"
+
+	logChange = "INSERT INTO changes (key, rev) VALUES (?, ?)"
 )
 
 // Get implements store.Store.
@@ -105,15 +113,15 @@ func (s *Store) Put(ctx context.Context, item store.Item) (int64, error) {
 	}
 	var rev int64
 	err := s.write(ctx, func(ctx context.Context, tx transaction) error {
-		stored, writer, err := s.standing(ctx, tx, item.Key)
+		before, whole, err := s.standing(ctx, tx, item.Key)
 		if err != nil {
 			return err
 		}
-		if stored != item.Rev {
-			if writer != item.Writer {
+		if before.Rev != item.Rev {
+			if before.Writer != item.Writer {
 				return store.ErrConflict
 			}
-			rev = stored
+			rev = before.Rev
 			return nil
 		}
 		rev = item.Rev + 1
@@ -123,7 +131,10 @@ func (s *Store) Put(ctx context.Context, item store.Item) (int64, error) {
 				return err
 			}
 		}
-		return replace(ctx, tx, item, rev)
+		if !whole {
+			before = store.Item{}
+		}
+		return replace(ctx, tx, before, item, rev)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("put item: %w", err)
@@ -131,42 +142,82 @@ func (s *Store) Put(ctx context.Context, item store.Item) (int64, error) {
 	return rev, nil
 }
 
-// replace stores an item at a revision, and logs the change in the same
-// transaction.
-func replace(ctx context.Context, tx transaction, item store.Item, rev int64) error {
-	x := item.Index
+// replace stores an item at a revision in the place of another one, of revision 0 if
+// there is none or nothing is known of it, and logs the change in the same transaction.
+func replace(ctx context.Context, tx transaction, before, item store.Item, rev int64) error {
 	item.Rev, item.Body = rev, append([]byte{}, item.Body...)
-	_, err := tx.ExecContext(ctx, replaceItem,
-		item.Key, rev, item.Writer, text(store.FormatTime(x.Due)), text(x.Requester), text(x.Flow), text(x.Status),
-		text(store.FormatTime(x.Created)), text(store.FormatTime(item.Expires)), item.Body)
-	if err != nil {
-		return err
+	written := int64(0)
+	if statement, args := update(before, item); statement != "" {
+		result, err := tx.ExecContext(ctx, statement, args...)
+		if err != nil {
+			return err
+		}
+		if written, err = result.RowsAffected(); err != nil {
+			return err
+		}
+	}
+	if written == 0 { // also if it has expired just now, and was cleared away
+		i := indexed(item)
+		_, err := tx.ExecContext(ctx, replaceItem, item.Key, rev, item.Writer, text(i.due), text(i.requester), text(i.flow), text(i.status), text(i.created), text(i.expires), item.Body)
+		if err != nil {
+			return err
+		}
 	}
 	tx.note(item)
-	_, err = tx.ExecContext(ctx, logChange, item.Key, rev)
+	_, err := tx.ExecContext(ctx, logChange, item.Key, rev)
 	return err
 }
 
-// standing gives the revision and writer of an item, or 0 and "" if there is none or
-// it has expired. What the transaction has changed counts before what is in memory,
-// which is as it was when the transaction began.
-func (s *Store) standing(ctx context.Context, tx transaction, key string) (rev int64, writer string, err error) {
+// update gives the statement that makes an item another one, or "" if too much of what
+// indexes hold is new.
+func update(before, item store.Item) (string, []any) {
+	was, is := indexed(before), indexed(item)
+	due, status := text(is.due), text(is.status)
+	newDue, newStatus := is.due != was.due, is.status != was.status
+	is.due, is.status = was.due, was.status
+	args := []any{item.Rev, item.Writer, item.Body}
+	switch {
+	case before.Rev == 0 || is != was:
+		return "", nil
+	case newDue && newStatus:
+		return updateItemDueStatus, append(args, due, status, item.Key)
+	case newDue:
+		return updateItemDue, append(args, due, item.Key)
+	case newStatus:
+		return updateItemStatus, append(args, status, item.Key)
+	}
+	return updateItem, append(args, item.Key)
+}
+
+// columnsOf are what indexes hold of an item, as it is stored; "" stands for NULL.
+type columnsOf struct{ due, requester, flow, status, created, expires string }
+
+func indexed(i store.Item) columnsOf {
+	x := i.Index
+	return columnsOf{store.FormatTime(x.Due), x.Requester, x.Flow, x.Status, store.FormatTime(x.Created), store.FormatTime(i.Expires)}
+}
+
+// standing gives an item that is stored, of revision 0 if there is none or it has
+// expired; of one that had to be looked up, which is not whole, the revision and the
+// writer alone. What the transaction has changed counts before what is in memory, which
+// is as it was when the transaction began.
+func (s *Store) standing(ctx context.Context, tx transaction, key string) (item store.Item, whole bool, err error) {
 	if item, changed := tx.noted(key); changed {
 		if expired(item, s.now()) {
-			return 0, "", nil
+			return store.Item{}, true, nil
 		}
-		return item.Rev, item.Writer, nil
+		return item, true, nil
 	}
 	if s.memory != nil {
-		if item, _, found := s.memory.get(key, s.now()); found {
-			return item.Rev, item.Writer, nil
+		if item, err, found := s.memory.get(key, s.now()); found {
+			return item, err == nil, nil
 		}
 	}
-	err = tx.QueryRowContext(ctx, getStanding, sql.Named("key", key), sql.Named("now", s.time())).Scan(&rev, &writer)
+	err = tx.QueryRowContext(ctx, getStanding, sql.Named("key", key), sql.Named("now", s.time())).Scan(&item.Rev, &item.Writer)
 	if errors.Is(err, sql.ErrNoRows) {
-		return 0, "", nil
+		err = nil
 	}
-	return rev, writer, err
+	return item, false, err
 }
 
 // Delete implements store.Store.
@@ -176,10 +227,10 @@ func (s *Store) Delete(ctx context.Context, key string, rev int64) error {
 	}
 	err := s.write(ctx, func(ctx context.Context, tx transaction) error {
 		stored, _, err := s.standing(ctx, tx, key)
-		if err != nil || stored == 0 {
+		if err != nil || stored.Rev == 0 {
 			return err
 		}
-		if stored != rev {
+		if stored.Rev != rev {
 			return store.ErrConflict
 		}
 		tx.note(store.Item{Key: key})

@@ -23,7 +23,7 @@ type pool struct {
 var (
 	reads  = append([]string{getItem, placeOf, changesAfter}, slices.Collect(maps.Values(listings))...)
 	writes = []string{
-		getStanding, clearExpired, replaceItem, deleteItem, logChange, movePlace, clearSeen, setTime, deleteTime,
+		getStanding, clearExpired, replaceItem, updateItem, updateItemDue, updateItemStatus, updateItemDueStatus, deleteItem, logChange, movePlace, clearSeen, setTime, deleteTime,
 	}
 )
 
