@@ -87,6 +87,17 @@ func ListedByKind(key string) bool {
 	return true
 }
 
+// Followed tells whether anybody reads the changes of the item with this key: they are
+// of runs, notices and Home tabs, and of what carries administrative acts.
+func Followed(key string) bool {
+	kind, _, _ := strings.Cut(key, "#")
+	switch Kind(kind + "#") {
+	case KindRun, KindNotice, KindHome:
+		return true
+	}
+	return CarriesActs(key)
+}
+
 // Key gives the key of the item of this kind and name. The name is "" for a kind
 // that has one item only. Ids and flows' names are the same in letters of either case; names of
 // other kinds are taken as they are.

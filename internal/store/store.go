@@ -131,9 +131,10 @@ type Change struct {
 	Rev int64
 }
 
-// Feed is the durable log of changes of an embedded store. (DynamoDB's is its
-// stream, which calls the functions itself.) Each consumer has a name, a place
-// of its own that outlives the process, and one goroutine that reads for it.
+// Feed is the durable log of changes of an embedded store, of items that are [Followed].
+// (DynamoDB's is its stream, which calls the functions itself.) Each consumer has a
+// name, a place of its own that outlives the process, and one goroutine that reads for
+// it.
 type Feed interface {
 	// Changes gives the changes after the consumer's place, oldest first, no
 	// more than the limit.

@@ -179,7 +179,8 @@ func pause(tries int, cause error) time.Duration {
 	return min(d, longest)
 }
 
-// Watched is a store whose writes wake readers before they return.
+// Watched is a store whose writes wake readers before they return, where there is a
+// change for them.
 type Watched struct {
 	store.Store
 	Readers []*Reader
@@ -188,7 +189,7 @@ type Watched struct {
 // Put writes, and wakes.
 func (w *Watched) Put(ctx context.Context, item store.Item) (int64, error) {
 	rev, err := w.Store.Put(ctx, item)
-	if err == nil {
+	if err == nil && store.Followed(item.Key) {
 		for _, r := range w.Readers {
 			r.Kick()
 		}

@@ -105,6 +105,15 @@ func TestFeed_OnlyWhatWasWritten(t *testing.T) {
 	f.wantChanges("relay", 0, "run#a@1")
 }
 
+func TestFeed_OnlyWhatIsFollowed(t *testing.T) {
+	t.Parallel()
+	f := openFeed(t, filepath.Join(t.TempDir(), "sym.db"), "relay")
+	for _, key := range []string{"msg#a", "wait#a", "run#a", "leaf#a", "home#a", "notice#a", "identity#a"} {
+		f.put(key, 1)
+	}
+	f.wantChanges("relay", 0, "run#a@1", "home#a@1", "notice#a@1", "identity#a@1")
+}
+
 func TestFeed_SeenTooMuch(t *testing.T) {
 	t.Parallel()
 	f := openFeed(t, filepath.Join(t.TempDir(), "sym.db"), "relay")

@@ -143,7 +143,8 @@ func (s *Store) Put(ctx context.Context, item store.Item) (int64, error) {
 }
 
 // replace stores an item at a revision in the place of another one, of revision 0 if
-// there is none or nothing is known of it, and logs the change in the same transaction.
+// there is none or nothing is known of it, and logs the change in the same transaction if anybody follows
+// it.
 func replace(ctx context.Context, tx transaction, before, item store.Item, rev int64) error {
 	item.Rev, item.Body = rev, append([]byte{}, item.Body...)
 	written := int64(0)
@@ -164,6 +165,9 @@ func replace(ctx context.Context, tx transaction, before, item store.Item, rev i
 		}
 	}
 	tx.note(item)
+	if !store.Followed(item.Key) {
+		return nil
+	}
 	_, err := tx.ExecContext(ctx, logChange, item.Key, rev)
 	return err
 }
