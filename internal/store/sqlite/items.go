@@ -30,6 +30,7 @@ const (
 	updateItemDue       = "UPDATE items SET rev = ?, writer = ?, body = ?, due = ? WHERE key = ?"
 	updateItemStatus    = "UPDATE items SET rev = ?, writer = ?, body = ?, status = ? WHERE key = ?"
 	updateItemDueStatus = "UPDATE items SET rev = ?, writer = ?, body = ?, due = ?, status = ? WHERE key = ?"
+	updateWholeItem     = "UPDATE items SET rev = ?, writer = ?, body = ?, due = ?, requester = ?, flow = ?, status = ?, created = ?, expires = ? WHERE key = ?"
 
 	logChange = "INSERT INTO changes (key, rev) VALUES (?, ?)"
 )
@@ -172,8 +173,7 @@ func replace(ctx context.Context, tx transaction, before, item store.Item, rev i
 	return err
 }
 
-// update gives the statement that makes an item another one, or "" if too much of what
-// indexes hold is new.
+// update gives the statement that makes an item another one, or "" if there is none.
 func update(before, item store.Item) (string, []any) {
 	was, is := indexed(before), indexed(item)
 	due, status := text(is.due), text(is.status)
@@ -181,8 +181,10 @@ func update(before, item store.Item) (string, []any) {
 	is.due, is.status = was.due, was.status
 	args := []any{item.Rev, item.Writer, item.Body}
 	switch {
-	case before.Rev == 0 || is != was:
+	case before.Rev == 0:
 		return "", nil
+	case is != was:
+		return updateWholeItem, append(args, due, text(is.requester), text(is.flow), status, text(is.created), text(is.expires), item.Key)
 	case newDue && newStatus:
 		return updateItemDueStatus, append(args, due, status, item.Key)
 	case newDue:

@@ -23,7 +23,8 @@ type pool struct {
 var (
 	reads  = append([]string{getItem, placeOf, changesAfter}, slices.Collect(maps.Values(listings))...)
 	writes = []string{
-		getStanding, clearExpired, replaceItem, updateItem, updateItemDue, updateItemStatus, updateItemDueStatus, deleteItem, logChange, movePlace, clearSeen, setTime, deleteTime,
+		getStanding, clearExpired, replaceItem, updateItem, updateItemDue, updateItemStatus, updateItemDueStatus, updateWholeItem,
+		deleteItem, logChange, movePlace, clearSeen, setTime, deleteTime,
 	}
 )
 
