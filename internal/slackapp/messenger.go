@@ -32,7 +32,7 @@ func (Messenger) RenderNotice(n store.Notice) ([]byte, error) {
 	if n.Confirms != nil {
 		p.buttons(confirmButton(*n.Confirms))
 	}
-	return body(text, p.blocks)
+	return p.message(text)
 }
 
 // maxGroup is how many people share a group message: Slack allows eight, the

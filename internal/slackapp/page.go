@@ -1,8 +1,9 @@
 package slackapp
 
 import (
-	"encoding/json"
+	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -16,8 +17,9 @@ import (
 // any more is left out, and the message says so.
 type page struct {
 	blocks []slack.Block
-	size   int  // of the blocks as JSON, in characters
-	cut    bool // something was left out, or shortened
+	texts  [][]byte // the blocks as JSON
+	size   int      // of the blocks as JSON, in characters
+	cut    bool     // something was left out, or shortened
 }
 
 // reserve is what page keeps free of the limits for what must not be left
@@ -29,9 +31,20 @@ const (
 
 // add appends a block.
 func (p *page) add(b slack.Block) {
-	j, _ := json.Marshal(b) // our own blocks can't fail
-	p.blocks = append(p.blocks, b)
-	p.size += utf8.RuneCount(j) + 1
+	text, _ := flow.EncodeJSON(b) // our own blocks can't fail
+	p.blocks, p.texts = append(p.blocks, b), append(p.texts, text)
+	p.size += utf8.RuneCount(text) + 1
+	for _, c := range text { // which are sent as \u0026 and the like
+		if c == '&' || c == '<' || c == '>' {
+			p.size += len(`\u0026`) - 1
+		}
+	}
+}
+
+// message is the page as Post and Edit take it, with the text that notifications show.
+func (p *page) message(text string) ([]byte, error) {
+	encoded, err := flow.EncodeJSON(fit(text, maxText))
+	return slices.Concat([]byte(`{"text":`), encoded, []byte(`,"blocks":[`), bytes.Join(p.texts, []byte(",")), []byte("]}\n")), err
 }
 
 // row is a label and a value of a table.

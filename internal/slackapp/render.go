@@ -1,9 +1,7 @@
 package slackapp
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -56,19 +54,7 @@ func Render(m workflow.Message, r flow.Run) ([]byte, error) {
 	}
 	c.showAll()
 	c.page.context(plain(requestLine+shortID(r), maxText))
-	return body(text, c.page.blocks)
-}
-
-// body is a message as Post and Edit take it.
-func body(text string, blocks []slack.Block) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(struct {
-		Text   string        `json:"text"`
-		Blocks []slack.Block `json:"blocks"`
-	}{fit(text, maxText), blocks})
-	return b.Bytes(), err
+	return c.page.message(text)
 }
 
 // requestLine begins the line by which a message says which run it shows.

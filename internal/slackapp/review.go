@@ -38,7 +38,9 @@ func reviewModal(r flow.Run, m metadata) slack.ModalViewRequest {
 	ended, _ := r.Last(flow.EventDeescalate)
 	c.page.add(section(mention(r.Requester) + " had access to *" + safe(r.EmergencyTitle()) + "* without approval, in an emergency, until " + moment(ended.At) + "."))
 	if reason := r.Reason(); reason != "" {
-		c.page.blocks = append(c.page.blocks, wholeText("“"+reason+"”")...)
+		for _, b := range wholeText("“" + reason + "”") {
+			c.page.add(b)
+		}
 	}
 	said := &slack.PlainTextInputBlockElement{
 		Type: slack.METPlainTextInput, ActionID: actionValue, MaxLength: maxInput, Multiline: true, Placeholder: plain("For the requester, and for the record", maxPlaceholder),
