@@ -94,6 +94,7 @@ func (n Notify) Handle(ctx context.Context, c store.Change) error {
 			failed = append(failed, fmt.Errorf("message %s of run %s: %w", p.message.Key(), id, err))
 		}
 	}
+	failed = append(failed, x.note(ctx))
 	failed = append(failed, n.list(ctx, r))
 	if n.Home != nil {
 		n.Home.changed(ctx, r)
@@ -174,6 +175,7 @@ type showing struct {
 	run    flow.Run
 	plan   []planned
 	copies []store.Message
+	edited []store.Message // what they show now, which is not noted yet
 }
 
 // show posts a message that has no copy yet, and edits the copies that show
@@ -199,7 +201,12 @@ func (x *showing) show(ctx context.Context, p planned) error {
 			return err
 		}
 		if d := digest(body); m.Digest != d {
-			failed = append(failed, x.edit(ctx, x.run.ID, m, body, d))
+			err := x.edit(ctx, m, body)
+			if err == nil {
+				m.Digest = d
+				x.edited = append(x.edited, m)
+			}
+			failed = append(failed, err)
 		}
 	}
 	asks := p.message.Kind == KindRequest
@@ -342,17 +349,24 @@ func (n Notify) post(ctx context.Context, to Address, body []byte) (channel, ts 
 }
 
 // edit makes a copy show the message as it is now. One that can't be reached
-// any more stays as it is: it is noted as done, so as not to be tried for ever.
-func (n Notify) edit(ctx context.Context, runID string, m store.Message, body []byte, digest string) error {
-	err := n.Slack.Edit(ctx, m.Channel, m.TS, body)
-	n.Health.heard(m.Channel, err, n.Now())
+// any more stays as it is: it counts as done, so as not to be tried for ever.
+func (x *showing) edit(ctx context.Context, m store.Message, body []byte) error {
+	err := x.Slack.Edit(ctx, m.Channel, m.TS, body)
+	x.Health.heard(m.Channel, err, x.Now())
 	if flow.CodeOf(err) == flow.CodeUndeliverable {
-		n.Log.WarnContext(ctx, "message can't be edited", "run", runID, "message", m.Key, "error", err)
-	} else if err != nil {
-		return err
+		x.Log.WarnContext(ctx, "message can't be edited", "run", x.run.ID, "message", m.Key, "error", err)
+		return nil
 	}
-	m.Digest = digest
-	return n.Messages.Save(ctx, runID, m)
+	return err
+}
+
+// note notes what copies show now, all of them in one write: what is not noted is shown
+// once more, to the same end.
+func (x *showing) note(ctx context.Context) error {
+	if len(x.edited) == 0 {
+		return nil
+	}
+	return x.Messages.Save(ctx, x.run.ID, x.edited...)
 }
 
 // delivered notes that a tier was asked, and what it was told of the requester.
