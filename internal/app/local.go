@@ -274,8 +274,9 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	}
 	times := db.Times()
 	var access *workflow.Access // made below: the remover and the schedule that it needs call it in turn
+	looked := runs.Shared()
 	targetOf := func(ctx context.Context, id string) string {
-		r, err := runs.Get(ctx, id)
+		r, err := looked.Get(ctx, id)
 		if err != nil || r.Access == nil {
 			return "" // its removal will say what is wrong
 		}
@@ -306,7 +307,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	runner := &local.Runner{
 		Engine: engine, Await: approval.Await,
 		Lane: func(ctx context.Context, id string, step flow.Step) string {
-			r, err := runs.Get(ctx, id)
+			r, err := looked.Get(ctx, id)
 			switch {
 			case err != nil:
 				return "" // the step will say what is wrong
@@ -318,7 +319,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 			return "of flow " + r.Flow // whose handlers and functions it may call
 		},
 		Enter: func(ctx context.Context, id string) (flow.Step, error) {
-			r, err := runs.Get(ctx, id)
+			r, err := looked.Get(ctx, id)
 			return flow.Next(r), err
 		},
 		Tasks: map[flow.Step]local.Task{

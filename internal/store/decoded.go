@@ -28,14 +28,9 @@ type revision struct {
 	decode func() (flow.Run, error) // does so once
 }
 
-// run decodes an item, or gives a copy of what was decoded of it before.
-func (d *Decoded) run(item Item) (flow.Run, error) {
-	r, err := d.of(item).decode()
-	if err != nil {
-		return flow.Run{}, err
-	}
-	return r.Clone(), nil
-}
+// run decodes an item, or gives what was decoded of it before: nobody may change what
+// it refers to.
+func (d *Decoded) run(item Item) (flow.Run, error) { return d.of(item).decode() }
 
 func (d *Decoded) of(item Item) *revision {
 	d.mu.Lock()

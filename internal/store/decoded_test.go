@@ -39,8 +39,35 @@ func TestDecoded(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Fatalf("revision %d (-stored +kept):\n%s", n, diff)
 			}
+			shared, err := kept.Shared().Get(t.Context(), r.ID)
+			if diff := cmp.Diff(want, shared); err != nil || diff != "" {
+				t.Fatalf("revision %d, shared: %v (-stored +shared):\n%s", n, err, diff)
+			}
 			got.Fields["n"], got.Tiers[0].Channel = "changed", "#changed"
 			got.Fields["list"].([]any)[0] = "changed"
+		}
+	}
+}
+
+// Whoever only looks is given no copy of his own.
+func TestDecoded_Shared(t *testing.T) {
+	t.Parallel()
+	runs := store.Runs{Store: &storetest.Memory{Now: time.Now}, Decoded: new(store.Decoded)}
+	r, err := runs.Put(t.Context(), flow.Run{ID: flow.RunIDFrom("sym", "a"), Tiers: []flow.Tier{{Channel: "#a"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var first *flow.Tier
+	for range 2 {
+		got, err := runs.Shared().Get(t.Context(), r.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = &got.Tiers[0]
+		}
+		if &got.Tiers[0] != first {
+			t.Error("it was copied")
 		}
 	}
 }

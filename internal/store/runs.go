@@ -15,6 +15,14 @@ import (
 type Runs struct {
 	Store   Store    // required
 	Decoded *Decoded // nil: a run is decoded each time that it is read
+	shared  bool
+}
+
+// Shared reads runs for whoever only looks: what they refer to is others' too, and must
+// not be changed.
+func (s Runs) Shared() Runs {
+	s.shared = true
+	return s
 }
 
 // Get reads a run. The error has flow.CodeUnknownRun if there is no such run.
@@ -33,10 +41,14 @@ func (s Runs) Get(ctx context.Context, id string) (flow.Run, error) {
 }
 
 func (s Runs) decode(item Item) (flow.Run, error) {
-	if s.Decoded != nil {
-		return s.Decoded.run(item)
+	if s.Decoded == nil {
+		return decodeRun(item)
 	}
-	return decodeRun(item)
+	r, err := s.Decoded.run(item)
+	if err != nil || s.shared {
+		return r, err
+	}
+	return r.Clone(), nil
 }
 
 func decodeRun(item Item) (flow.Run, error) {

@@ -26,7 +26,7 @@ type Drive struct {
 // lost. Ends of access that come within ahead, and starts, are handed to the remover
 // for then.
 func (d Drive) Run(ctx context.Context, id string, lost bool, ahead time.Duration) error {
-	r, err := d.Runs.Get(ctx, id)
+	r, err := d.Runs.Shared().Get(ctx, id)
 	if err != nil {
 		return err
 	}

@@ -130,7 +130,7 @@ func (n Notify) past(ctx context.Context, r flow.Run) *flow.Past {
 	if r.Past != nil || len(r.Tiers) == 0 || r.Tier > 0 || r.Tiers[0].Delivered {
 		return r.Past
 	}
-	page, err := n.Runs.List(ctx, store.Query{By: store.ByRequester, Value: r.Requester.ID, Limit: pastRuns})
+	page, err := n.Runs.Shared().List(ctx, store.Query{By: store.ByRequester, Value: r.Requester.ID, Limit: pastRuns})
 	if err != nil {
 		n.Log.WarnContext(ctx, "those who decide are not told of earlier requests", "run", r.ID, "error", err)
 		return nil
