@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
@@ -40,16 +41,15 @@ func Each(ctx context.Context, changes []store.Change, handle func(context.Conte
 		newest[c.Key] = c
 	}
 	causes := make([]error, len(changes))
-	free := make(chan struct{}, atOnce)
+	var next atomic.Int64
 	var all sync.WaitGroup
-	for i, c := range changes {
-		if newest[c.Key] != c {
-			continue
-		}
-		free <- struct{}{}
+	for range min(atOnce, len(newest)) { // not one for each change: its stack would have to grow anew
 		all.Go(func() {
-			defer func() { <-free }()
-			causes[i] = guarded(ctx, c, handle)
+			for i := int(next.Add(1)) - 1; i < len(changes); i = int(next.Add(1)) - 1 {
+				if c := changes[i]; newest[c.Key] == c {
+					causes[i] = guarded(ctx, c, handle)
+				}
+			}
 		})
 	}
 	all.Wait()

@@ -31,13 +31,17 @@ func (s *Store) write(ctx context.Context, do func(context.Context, transaction)
 	w := pending{do, make(chan error, 1)}
 	s.mu.Lock()
 	s.pending = append(s.pending, w)
-	waiting := len(s.pending)
 	if s.queued != nil {
-		s.queued(waiting)
+		s.queued(len(s.pending))
 	}
+	idle := !s.committing
+	s.committing = true
 	s.mu.Unlock()
-	if waiting == 1 {
-		go s.commit()
+	if idle {
+		go func() {
+			for s.commit() {
+			}
+		}()
 	}
 	select {
 	case err := <-w.done:
@@ -48,9 +52,9 @@ func (s *Store) write(ctx context.Context, do func(context.Context, transaction)
 }
 
 // commit waits for the one connection that writes, and carries out the writes that
-// are pending by then.
-func (s *Store) commit() {
-	s.committing.Lock() // until the memory has followed
+// are pending by then. It returns false if there are none any more afterwards: the next
+// one begins anew.
+func (s *Store) commit() (more bool) {
 	tx, err := s.begin()
 	s.mu.Lock()
 	turn := s.pending
@@ -66,7 +70,6 @@ func (s *Store) commit() {
 			err = s.together(tx, turn, answers)
 		}
 	}
-	s.committing.Unlock()
 	err = coded(err)
 	for i, w := range turn {
 		if err != nil {
@@ -74,9 +77,13 @@ func (s *Store) commit() {
 		}
 		w.done <- answers[i]
 	}
-	if s.commits.Add(1)%checkpointEvery == 0 {
-		s.checkpoint()
+	if s.commits++; s.commits%checkpointEvery == 0 {
+		go s.checkpoint()
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.committing = len(s.pending) > 0
+	return s.committing
 }
 
 func (s *Store) begin() (transaction, error) {

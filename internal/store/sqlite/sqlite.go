@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"modernc.org/sqlite"
@@ -29,8 +28,7 @@ type Store struct {
 	// memory is nil for commands beside a server.
 	memory *memory
 
-	committing    sync.Mutex // held while a transaction is carried out
-	commits       atomic.Int64
+	commits       int // of whoever commits
 	checkpointing sync.Mutex
 
 	// For tests: they are called with the number of writes that wait for their
@@ -40,7 +38,9 @@ type Store struct {
 
 	mu      sync.Mutex
 	pending []pending
-	given   map[string][]int64 // by consumer: seqs that Changes gave and Seen did not take
+	// committing: somebody commits, and sees to what is pending.
+	committing bool
+	given      map[string][]int64 // by consumer: seqs that Changes gave and Seen did not take
 }
 
 var (
