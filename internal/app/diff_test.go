@@ -3,12 +3,66 @@ package app
 import (
 	"archive/tar"
 	"bytes"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/symflows/symflows/internal/catalog"
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/store/dynamo"
+	"github.com/symflows/symflows/internal/store/dynamo/dynamotest"
+	"github.com/symflows/symflows/internal/strategy/builtin"
 	"github.com/symflows/symflows/internal/terminal"
 )
+
+// TestDiffDeployed: the versions that are compared with may be those of a deployment in
+// AWS. (The environment is the test's.)
+func TestDiffDeployed(t *testing.T) {
+	table := dynamotest.Start(t)
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL_DYNAMODB": table.URL(), "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example", "AWS_SESSION_TOKEN": "",
+	} {
+		t.Setenv(name, value)
+	}
+	outputs := filepath.Join(t.TempDir(), "outputs.json")
+	if err := os.WriteFile(outputs, []byte(`{"sym-flows": {"TableName": "`+dynamotest.TableName+`"}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const dir = "../../flows"
+	configured, report := catalog.Load(dir, "sym", builtin.Types())
+	if err := report.Err(); err != nil {
+		t.Fatal(err)
+	}
+	flows := &store.Flows{Store: dynamo.New(table.Config(), dynamotest.TableName, time.Now)}
+	publish := func() {
+		t.Helper()
+		if _, err := flows.Publish(t.Context(), flow.Author{}, configured.Flows); err != nil {
+			t.Fatal(err)
+		}
+	}
+	publish() // 1.0.1, as it is in the folder
+	for _, f := range configured.Flows {
+		if f.Name == "prod-access" {
+			f.Params.Approval.Required = 2
+		}
+	}
+	publish() // and 1.0.2 of that one
+	for base, want := range map[string]string{
+		"1.0.1":  "Nothing changes in what flows let happen.",
+		"latest": "prod-access (against 1.0.2)\n  wider: fewer people have to approve: 1 instead of 2\n1 thing gets wider.",
+	} {
+		var out bytes.Buffer
+		err := Main(t.Context(), []string{"diff", "-base", base, "-flows", dir, "-outputs", outputs}, func(string) string { return "" }, &out, io.Discard)
+		if strings.TrimSpace(out.String()) != want || errors.Is(err, widened{}) != strings.Contains(want, "wider") {
+			t.Errorf("against %s: %v\n%s", base, err, out.String())
+		}
+	}
+}
 
 // TestWidenedStatus: pipelines know by the status of diff that something gets wider.
 func TestWidenedStatus(t *testing.T) {
