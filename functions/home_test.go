@@ -48,6 +48,18 @@ func TestHome(t *testing.T) {
 	if seen := opens("lead"); !strings.Contains(seen, "| Orders database |") || !strings.Contains(seen, "Requests a day") {
 		t.Errorf("lead sees %s", seen)
 	}
+	// And is told what would come of a request, by the rights that the function has.
+	lead := a.slack.As("lead")
+	a.must(lead.PressHome("🧭 Explain a request…"))
+	a.must(lead.Fill(map[string]string{"Flow": "prod-access", "Who asks": "alice", "For how long": "1h"}))
+	a.must(lead.Submit())
+	if a.slack.Wait(deadline.Context(t), func() bool { return !strings.Contains(lead.Modal(), "Loading…") }) != nil {
+		t.Fatalf("lead sees %s", lead.Modal())
+	}
+	if seen := lead.Modal(); !strings.Contains(seen, "may approve (") || !strings.Contains(seen, "can't approve your own request") || !strings.Contains(seen, "approved at once, until") {
+		t.Errorf("lead sees %s", seen)
+	}
+	a.must(lead.Close())
 	other := a.request("lead", "prod-access", "#access-prod", longFields)
 	if seen := opens("lead"); !strings.Contains(seen, "waiting for a decision") {
 		t.Errorf("lead sees %s", seen)
