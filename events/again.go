@@ -16,6 +16,8 @@ type AgainInput struct {
 	// StartAt is when access is to start, where the flow allows it; nil: once it is
 	// approved.
 	StartAt *time.Time `json:"start_at,omitempty"`
+	// Purpose is what an agent asks for it for, this time.
+	Purpose string `json:"purpose,omitempty"`
 }
 
 // AgainOutput is the answer to an AgainInput.

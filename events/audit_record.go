@@ -89,6 +89,8 @@ type AuditRun struct {
 	// neither.
 	Submitter  *AuditActor `json:"submitter,omitempty"`
 	TokenOwner *AuditActor `json:"token_owner,omitempty"`
+	// Purpose is what an agent said it asks for this for; "" where none asked.
+	Purpose string `json:"purpose,omitempty"`
 	// Repeats is the id of the run whose request is made once more with this one; "" for
 	// none. Sym does not have it.
 	Repeats string `json:"repeats,omitempty"`
@@ -109,6 +111,10 @@ type AuditActor struct {
 	Name     string        `json:"name"`
 	Username string        `json:"username"` // e-mail address
 	Identity AuditIdentity `json:"identity"`
+	// Kind is "agent" for an agent, and "" for all others, whose kind is in User. Owner is
+	// the e-mail address of the person who answers for an agent.
+	Kind  string `json:"kind,omitempty"`
+	Owner string `json:"owner,omitempty"`
 }
 
 // AuditIdentity is the actor as one service knows them. Which of the keys

@@ -24,6 +24,8 @@ type RequestInput struct {
 	// StartAt is when access is to start, where the flow allows it; nil: once it is
 	// approved.
 	StartAt *time.Time `json:"start_at,omitempty"`
+	// Purpose is what an agent asks for this for, in a sentence. Others have none.
+	Purpose string `json:"purpose,omitempty"`
 }
 
 // RequestOutput is the answer to a RequestInput.

@@ -17,6 +17,8 @@ type RunStatus struct {
 	// TokenOwner is the person who answers for the token that asked; nil where
 	// people asked, or it has none.
 	TokenOwner *AuditActor `json:"token_owner,omitempty"`
+	// Purpose is what an agent said it asks for this for; "" where none asked.
+	Purpose string `json:"purpose,omitempty"`
 	// Repeats is the id of the run whose request is made once more with this one; "" for
 	// none.
 	Repeats string `json:"repeats,omitempty"`

@@ -17,6 +17,11 @@ type CreateTokenInput struct {
 	People []string `json:"people,omitzero"`
 	// Drift lets it see where targets differ from what was granted.
 	Drift bool `json:"drift,omitempty"`
+	// Agent makes it the token of an agent, whose name is Bot, and who asks for its owner
+	// only: AnHour times in any hour, with AtOnce requests open or live. 0: as is usual.
+	Agent  bool `json:"agent,omitempty"`
+	AnHour int  `json:"an_hour,omitempty"`
+	AtOnce int  `json:"at_once,omitempty"`
 }
 
 // SetTokenOwnerInput is the body of PUT /tokens/{id}.
@@ -45,6 +50,9 @@ type Token struct {
 	Flows   []string   `json:"flows,omitzero"`  // nil: all
 	People  []string   `json:"people,omitzero"` // nil: everybody
 	Drift   bool       `json:"drift,omitempty"` // may see where targets differ from what was granted
+	Agent   bool       `json:"agent,omitempty"` // an agent's, who asks for its owner only
+	AnHour  int        `json:"an_hour,omitempty"`
+	AtOnce  int        `json:"at_once,omitempty"`
 	Created *time.Time `json:"created,omitempty"`
 	Expires *time.Time `json:"expires,omitempty"`
 	// RevokedBy and RevokedAt say who ended it before its time, and when. It is

@@ -45,6 +45,7 @@ func (d *deployment) rights() map[string][]right {
 			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList, store.KindFlowsFilter, store.KindLinger, store.KindGlass),
 			d.items("GetItem", store.KindMessages), // to link to them
 			d.items("GetItem PutItem", store.KindRefusal),
+			d.items("GetItem PutItem", store.KindToken), // owners shut their agents out
 			d.items("PutItem", store.KindNotice),
 			// What takes longer than Slack waits is done by another invocation of its own.
 			{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN("slack")}},
@@ -65,7 +66,7 @@ func (d *deployment) rights() map[string][]right {
 		"api": join(d.readLog(), []right{
 			// For the options of forms, which belong to no run and so have no token.
 			{actions: []string{"lambda:InvokeFunction"}, resources: d.handlerFunctions()},
-			d.items("GetItem PutItem", store.KindRun, store.KindUser, store.KindMoved, store.KindSlackUser),
+			d.items("GetItem PutItem", store.KindRun, store.KindUser, store.KindMoved, store.KindSlackUser, store.KindAgent),
 			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList, store.KindToken, store.KindDrift, store.KindMessages),
 			d.items("GetItem", store.KindIdentity), // handlers are told who people are
 			d.items("PutItem", store.KindNotice),

@@ -3,7 +3,7 @@
 // functions/local, in a binary of their own. make client builds it as bin/symflows.
 //
 //	symflows request -flow NAME [-target NAME] [-duration 10m] [-field NAME=VALUE]… [-for EMAIL]
-//	                 [-context NAME=VALUE]… [-start-at TIME] [-key KEY] [-wait] [-timeout 1h]
+//	                 [-purpose TEXT] [-context NAME=VALUE]… [-start-at TIME] [-key KEY] [-wait] [-timeout 1h]
 //	    Ask. Print the run's id; with -wait each change, until there is an outcome.
 //
 //	symflows status [-wait] [-timeout 1h] RUN

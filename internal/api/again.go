@@ -21,7 +21,7 @@ func (a *API) again(r *http.Request, who caller) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := events.AgainInput{FlowInputs: body.object("flow_inputs"), Context: body.raw("context"), StartAt: body.time(flow.KeyStartAt)}
+	in := events.AgainInput{FlowInputs: body.object("flow_inputs"), Context: body.raw("context"), StartAt: body.time(flow.KeyStartAt), Purpose: body.text(flow.KeyPurpose)}
 	if err := body.err(); err != nil {
 		return nil, err
 	}
@@ -31,7 +31,7 @@ func (a *API) again(r *http.Request, who caller) (any, error) {
 	}
 	run, eventID, err := a.Submit.RequestByAPI(r.Context(), workflow.APIRequest{
 		Bot: who.bot, Token: who.token, IdempotencyKey: key,
-		Repeats: strings.ToLower(r.PathValue("id")), Inputs: in.FlowInputs, Context: in.Context, StartAt: start,
+		Repeats: strings.ToLower(r.PathValue("id")), Inputs: in.FlowInputs, Context: in.Context, StartAt: start, Purpose: in.Purpose,
 	})
 	if err != nil {
 		return nil, err

@@ -207,6 +207,19 @@ func (o *object) boolean(name string) bool {
 	return v
 }
 
+// number reads an optional whole number from 1 on; 0 where it is left out.
+func (o *object) number(name string) int {
+	v := o.raw(name)
+	if v == nil {
+		return 0
+	}
+	var n int
+	if err := json.Unmarshal(v, &n); err != nil || n < 1 {
+		o.fault(name, "must be a whole number from 1 on")
+	}
+	return n
+}
+
 // required reads a text that must be there.
 func (o *object) required(name string) string {
 	faults := len(o.faults)

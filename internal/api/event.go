@@ -12,7 +12,7 @@ import (
 )
 
 // event is GET /events/{id}.
-func (a *API) event(r *http.Request, _ caller) (any, error) {
+func (a *API) event(r *http.Request, who caller) (any, error) {
 	id := strings.ToLower(r.PathValue("id"))
 	unknown := flow.Errorf(flow.CodeUnknownEvent, "there is no such event: give an event_id as the API returned it")
 	runID, err := flow.RunOf(id)
@@ -25,6 +25,9 @@ func (a *API) event(r *http.Request, _ caller) (any, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if who.sees(run) != nil {
+		return nil, unknown
 	}
 	for _, e := range history(run) {
 		if e.EventID == id {

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,19 +13,34 @@ import (
 )
 
 // flow is GET /flows/{name}: a flow, and what its requests take.
-func (a *API) flow(r *http.Request, _ caller) (any, error) {
+func (a *API) flow(r *http.Request, who caller) (any, error) {
 	f, err := a.Flows.Latest(r.Context(), r.PathValue("name"))
 	if err != nil {
 		return nil, err
 	}
-	schema, err := json.Marshal(inputsOf(a.Org, f))
+	if !who.letIn(f) {
+		return nil, flow.Errorf(flow.CodeUnknownFlow, "there is no flow %q among those that this agent may start", f.Name)
+	}
+	schema, err := json.Marshal(inputsOf(a.Org, f, who.longest(f)))
 	if err != nil {
 		return nil, err
 	}
-	return events.FlowDetail{
+	out := events.FlowDetail{
 		FlowSummary: summaryOf(a.Org, f.Name, f.Label, f.Version, f.ApprovalOnly(), f.Params.AllowedSources),
 		FlowInputs:  schema,
-	}, nil
+	}
+	if agents := f.Params.Agents; agents != nil {
+		out.Agents = &events.FlowAgents{MaxDuration: agents.MaxDuration.Seconds(), Purpose: agents.Purpose}
+	}
+	return out, nil
+}
+
+// longest is how long access by a flow may be for the caller; 0: as long as the flow has it.
+func (c caller) longest(f *flow.Flow) time.Duration {
+	if c.token.Agent {
+		return time.Duration(f.Params.Agents.MaxDuration)
+	}
+	return time.Duration(f.Params.MaxDuration)
 }
 
 // schema is the part of JSON Schema (draft 2020-12) that inputs are described with.
@@ -47,8 +63,8 @@ type schema struct {
 }
 
 // inputsOf describes the flow_inputs of a request: the fields that can be given, by
-// the types that they have in JSON.
-func inputsOf(org string, f *flow.Flow) schema {
+// the types that they have in JSON. longest bounds durations; 0: nothing does.
+func inputsOf(org string, f *flow.Flow, longest time.Duration) schema {
 	no := false
 	out := schema{Type: "object", Properties: map[string]schema{}, Required: []string{}, AdditionalProperties: &no}
 	for _, p := range f.Fields() {
@@ -61,7 +77,8 @@ func inputsOf(org string, f *flow.Flow) schema {
 			name, s = flow.KeyTargetSRN, targetsOf(org, f.Strategy.Targets)
 			p.Required = true
 		case p.Name == flow.FieldNameDuration && !f.ApprovalOnly():
-			s.Maximum = int64(time.Duration(f.Params.MaxDuration) / time.Second)
+			s.Maximum = int64(longest / time.Second)
+			s.Enum = slices.DeleteFunc(s.Enum, func(v any) bool { n, _ := v.(int64); return longest > 0 && n > s.Maximum })
 			p.Required = p.Required || f.Params.ScheduleDeescalation
 		}
 		s.Title = p.Title()

@@ -7,12 +7,8 @@ import (
 )
 
 // receipt is GET /runs/{id}/receipt. Events that are not in the log yet are left out.
-func (a *API) receipt(r *http.Request, _ caller) (any, error) {
-	id, err := a.runID(r.Context(), r.PathValue("id"))
-	if err != nil {
-		return nil, err
-	}
-	run, err := a.Runs.Get(r.Context(), id)
+func (a *API) receipt(r *http.Request, who caller) (any, error) {
+	run, err := a.seen(r, who)
 	if err != nil {
 		return nil, err
 	}

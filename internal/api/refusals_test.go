@@ -388,6 +388,17 @@ func refusals() []refusal {
 		get("request by GET", "/events/request", 405, flow.CodeMethod),
 		{name: "runs by DELETE", method: "DELETE", path: "/runs/" + nobody, status: 405, code: flow.CodeMethod},
 		{name: "flows by POST", method: "POST", path: "/flows", body: `{}`, status: 405, code: flow.CodeMethod},
+		{name: "runs of others, by an agent", method: "GET", path: "/runs?requester=bob@example.com", before: func(f *fixture) string {
+			f.carryAgent("helper", "alice@example.com")
+			return ""
+		}, status: 403, code: flow.CodeForbidden},
+		{name: "more than an agent may ask for", body: agentBody, before: func(f *fixture) string {
+			withAgents(f)
+			for range store.DefaultAgentLimits.AtOnce {
+				f.request(agentBody)
+			}
+			return ""
+		}, status: 429, code: flow.CodeAgentLimit},
 		get("what an unknown flow takes", "/flows/nothing", 404, flow.CodeUnknownFlow),
 		get("no such path", "/approve", 404, flow.CodeNotFound),
 		get("the base", "", 404, flow.CodeNotFound),

@@ -22,7 +22,7 @@ func (a *API) request(r *http.Request, who caller) (any, error) {
 	}
 	in := events.RequestInput{
 		FlowSRN: body.required("flow_srn"), FlowInputs: body.object("flow_inputs"), Context: body.raw("context"),
-		UserEmail: body.text("user_email"), UserID: body.text("user_id"), StartAt: body.time(flow.KeyStartAt),
+		UserEmail: body.text("user_email"), UserID: body.text("user_id"), StartAt: body.time(flow.KeyStartAt), Purpose: body.text(flow.KeyPurpose),
 	}
 	if err := body.err(); err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ func (a *API) request(r *http.Request, who caller) (any, error) {
 	run, eventID, err := a.Submit.RequestByAPI(r.Context(), workflow.APIRequest{
 		Bot: who.bot, Token: who.token, IdempotencyKey: key,
 		FlowSRN: in.FlowSRN, Inputs: in.FlowInputs, Context: in.Context, UserEmail: in.UserEmail, UserID: in.UserID,
-		StartAt: start,
+		StartAt: start, Purpose: in.Purpose,
 	})
 	if err != nil {
 		return nil, err

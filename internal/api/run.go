@@ -12,18 +12,14 @@ import (
 )
 
 // run is GET /runs/{id}. The id may be a short one.
-func (a *API) run(r *http.Request, _ caller) (any, error) {
-	id, err := a.runID(r.Context(), r.PathValue("id"))
-	if err != nil {
-		return nil, err
-	}
-	run, err := a.Runs.Get(r.Context(), id)
+func (a *API) run(r *http.Request, who caller) (any, error) {
+	run, err := a.seen(r, who)
 	if err != nil {
 		return nil, err
 	}
 	status := statusOf(run)
 	status.Events = listed(run)
-	messages, err := a.Messages.Get(r.Context(), id)
+	messages, err := a.Messages.Get(r.Context(), run.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -31,10 +27,31 @@ func (a *API) run(r *http.Request, _ caller) (any, error) {
 	return status, nil
 }
 
+// seen gives the run of a request's path, as far as the caller may see it.
+func (a *API) seen(r *http.Request, who caller) (flow.Run, error) {
+	id, err := a.runID(r.Context(), r.PathValue("id"), who)
+	if err != nil {
+		return flow.Run{}, err
+	}
+	run, err := a.Runs.Get(r.Context(), id)
+	if err != nil {
+		return flow.Run{}, err
+	}
+	return run, who.sees(run)
+}
+
+// sees refuses runs that are no business of the caller's, as if there were none.
+func (c caller) sees(r flow.Run) error {
+	if c.token.Agent {
+		return workflow.ForAgent(c.bot, r)
+	}
+	return nil
+}
+
 // runID gives the id of the run that is called so. The error has
 // flow.CodeUnknownRun if there is none of a short id, and names all if there are
 // several.
-func (a *API) runID(ctx context.Context, called string) (string, error) {
+func (a *API) runID(ctx context.Context, called string, who caller) (string, error) {
 	prefix, short := flow.OfShortID(called)
 	if !short {
 		return strings.ToLower(called), nil
@@ -45,7 +62,9 @@ func (a *API) runID(ctx context.Context, called string) (string, error) {
 	}
 	var ids []string
 	for _, r := range page.Runs {
-		ids = append(ids, r.ID)
+		if who.sees(r) == nil {
+			ids = append(ids, r.ID)
+		}
 	}
 	switch len(ids) {
 	case 0:
@@ -70,6 +89,9 @@ func statusOf(r flow.Run) events.RunStatus {
 	if r.Owner != nil {
 		owner := record.Actor(r.Org, *r.Owner)
 		out.TokenOwner = &owner
+	}
+	if r.ByAgent() {
+		out.Purpose = r.Agent.Purpose
 	}
 	if b := r.BreakGlass; b != nil {
 		out.BreakGlass = &events.RunBreakGlass{ApprovalsSkipped: b.Skipped, Reviewed: b.Review != nil}

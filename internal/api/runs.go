@@ -29,10 +29,11 @@ const (
 // each, and one of them is used, the first that is given: a person has the fewest
 // runs, and a status the most. The other filters are applied to what it gives.
 type filters struct {
-	requester string // user id
-	approver  string // user id
-	target    string // id
-	flow      string // name
+	agent     flow.Actor // only what this agent asked for; zero: whoever did
+	requester string     // user id
+	approver  string     // user id
+	target    string     // id
+	flow      string     // name
 	status    string
 	glass     bool      // only those whose access was asked for in an emergency
 	from, to  time.Time // of the run's creation: not before from, and before to
@@ -43,10 +44,16 @@ type filters struct {
 }
 
 // runs is GET /runs.
-func (a *API) runs(r *http.Request, _ caller) (any, error) {
+func (a *API) runs(r *http.Request, who caller) (any, error) {
 	f, err := a.filters(r.Context(), r.URL.RawQuery)
 	if err != nil {
 		return nil, err
+	}
+	if who.token.Agent { // which sees nothing but what it asked for, all of which is its owner's
+		if f.requester != "" || f.approver != "" {
+			return nil, flow.Errorf(flow.CodeForbidden, "an agent sees what it asked for, and nothing of others: leave requester and approver out")
+		}
+		f.agent, f.requester = who.bot, flow.UserID(a.Org, who.token.Owner)
 	}
 	page, err := a.list(r.Context(), f)
 	if err != nil {
@@ -122,7 +129,8 @@ func (a *API) list(ctx context.Context, f filters) (store.RunPage, error) {
 
 // match looks at the filter of the index too: indexes lag behind.
 func (f filters) match(r flow.Run) bool {
-	return (f.requester == "" || r.Requester.ID == f.requester) &&
+	return (f.agent.ID == "" || r.AsksAs(f.agent)) &&
+		(f.requester == "" || r.Requester.ID == f.requester) &&
 		(f.approver == "" || slices.ContainsFunc(r.DecidedBy(), func(who flow.Actor) bool { return who.ID == f.approver })) &&
 		(f.target == "" || r.TargetID() == f.target) &&
 		(f.flow == "" || r.Flow == f.flow) &&

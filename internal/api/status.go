@@ -15,6 +15,7 @@ var statuses = map[flow.Code]int{
 	flow.CodeNotExtendable:   http.StatusBadRequest,
 	flow.CodeUnauthenticated: http.StatusUnauthorized,
 	flow.CodeTooManyAttempts: http.StatusTooManyRequests,
+	flow.CodeAgentLimit:      http.StatusTooManyRequests,
 	flow.CodeForbidden:       http.StatusForbidden,
 	flow.CodeWrongSource:     http.StatusForbidden,
 	flow.CodeUnknownFlow:     http.StatusNotFound,

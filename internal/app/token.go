@@ -38,7 +38,10 @@ func token(ctx context.Context, args []string, settings config.Settings, out io.
 	switch verb {
 	case "create":
 		var in events.CreateTokenInput
-		set.StringVar(&in.Bot, "bot", "", "name of the bot that the token stands for (required)")
+		set.StringVar(&in.Bot, "bot", "", "name of the bot that the token stands for (required, but for -agent)")
+		agent := set.String("agent", "", "instead of -bot: name of an agent, who asks as itself for its owner, where flows let agents in, and sees nothing of others")
+		set.IntVar(&in.AnHour, "an-hour", 0, fmt.Sprintf("with -agent: how often it may ask in an hour (default %d)", store.DefaultAgentLimits.AnHour))
+		set.IntVar(&in.AtOnce, "at-once", 0, fmt.Sprintf("with -agent: how many of its requests may be open, or have live access, at once (default %d)", store.DefaultAgentLimits.AtOnce))
 		set.StringVar(&in.Label, "label", "", "what the token is for")
 		set.StringVar(&in.Owner, "owner", "", "e-mail address of the person who answers for the token, and can't approve what is asked for with it (required)")
 		set.Func("flow", "name of a flow that it may start; give it once for each (default all)", func(name string) error {
@@ -54,8 +57,13 @@ func token(ctx context.Context, args []string, settings config.Settings, out io.
 		if err := parse(set, args); err != nil {
 			return err
 		}
-		if in.Bot == "" {
-			return fmt.Errorf("-bot is missing: name the bot that the token stands for, such as -bot ci")
+		switch {
+		case *agent != "" && in.Bot != "":
+			return fmt.Errorf("-bot and -agent can't both be given: the token is a bot's or an agent's")
+		case *agent != "":
+			in.Bot, in.Agent = *agent, true
+		case in.Bot == "":
+			return fmt.Errorf("-bot is missing: name the bot that the token stands for, such as -bot ci; or the agent, such as -agent helper")
 		}
 		if in.Owner == "" {
 			return fmt.Errorf("-owner is missing: give the e-mail address of the person who answers for the token, such as -owner you@example.com")
@@ -91,8 +99,12 @@ func token(ctx context.Context, args []string, settings config.Settings, out io.
 				if t.RevokedAt != nil {
 					revoked = t.RevokedAt.Format(time.RFC3339) + " by " + t.RevokedBy
 				}
+				people := listed(t.People, "everybody", "itself")
+				if t.Agent {
+					t.Bot, people = "agent "+t.Bot, "its owner"
+				}
 				fmt.Fprintln(w, strings.Join([]string{
-					t.ID, t.Bot, cmp.Or(t.Owner, "nobody"), listed(t.Flows, "all", "none"), listed(t.People, "everybody", "itself"),
+					t.ID, t.Bot, cmp.Or(t.Owner, "nobody"), listed(t.Flows, "all", "none"), people,
 					t.Label, t.Created.Format(time.RFC3339), t.Expires.Format(time.RFC3339), revoked,
 				}, "\t"))
 			}
@@ -199,7 +211,7 @@ func (s storedTokens) Create(ctx context.Context, in events.CreateTokenInput) (e
 	if err != nil {
 		return events.CreatedToken{}, err
 	}
-	value, t, err := s.store.Create(ctx, flow.Operator, store.Token{Bot: in.Bot, Label: in.Label, Owner: in.Owner, Flows: in.Flows, People: in.People, Drift: in.Drift}, valid)
+	value, t, err := s.store.Create(ctx, flow.Operator, api.TokenAskedFor(in), valid)
 	return events.CreatedToken{Value: value, Token: api.TokenShown(t)}, err
 }
 

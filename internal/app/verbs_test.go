@@ -79,6 +79,7 @@ var verbs = map[string]verb{
 	"client": runClient,
 	"audit":  audited,
 	"acts":   acts,
+	"record": showRecord,
 	"runs":   runs,
 	"local": func(p *product, ts *testscript.TestScript, args []string) (string, error) {
 		// Should it serve instead of failing, it is not to do so for ever.
@@ -394,6 +395,21 @@ func audited(p *product, _ *testscript.TestScript, _ []string) (string, error) {
 		}
 	}
 	return lines(out), nil
+}
+
+// showRecord shows one audit record as it is.
+func showRecord(p *product, _ *testscript.TestScript, args []string) (string, error) {
+	for record, err := range p.local.Audit.Read(context.Background(), time.Time{}, time.Time{}) {
+		if err != nil {
+			return "", err
+		}
+		if record.ID == p.unnamed(args[0]) {
+			record.Log = nil // it is of the ids, which differ from time to time
+			b, err := json.MarshalIndent(record, "", "  ")
+			return string(b) + "\n", err
+		}
+	}
+	return "", fmt.Errorf("there is no record %s", args[0])
 }
 
 // acts shows the records of what administrators did, a line each, in the order in which

@@ -85,7 +85,7 @@ func TestGuideExamples(t *testing.T) {
 		if strings.HasPrefix(block[1], "approval:") {
 			params = ""
 		}
-		if strings.HasPrefix(block[1], "break_glass:") || strings.HasPrefix(block[1], "start_at:") { // of access flows
+		if strings.HasPrefix(block[1], "break_glass:") || strings.HasPrefix(block[1], "start_at:") || strings.HasPrefix(block[1], "agents:") { // of access flows
 			params += "  strategy_id: databases\n"
 		}
 		document := `
@@ -117,7 +117,7 @@ params:
 			t.Errorf("%s\n%v", document, report)
 		}
 	}
-	if n != 4 {
-		t.Errorf("%d examples, want 4", n)
+	if n != 5 {
+		t.Errorf("%d examples, want 5", n)
 	}
 }

@@ -677,6 +677,7 @@ func (o *object) params() flow.Params {
 		NoReminders:           !o.flag("reminders", true),
 		BreakGlass:            o.child(flow.KeyBreakGlass).breakGlass(),
 		StartAt:               o.child(flow.KeyStartAt).startAt(),
+		Agents:                o.child("agents").agents(),
 	}
 	p.AdditionalHeaderText, _ = o.text("additional_header_text")
 	sources := []flow.Channel{}
@@ -780,6 +781,18 @@ func (o *object) startAt() *flow.StartAtParams {
 	s := &flow.StartAtParams{Max: o.duration("max")}
 	o.done()
 	return s
+}
+
+func (o *object) agents() *flow.AgentParams {
+	if o == nil {
+		return nil
+	}
+	a := &flow.AgentParams{MaxDuration: o.duration("max_duration"), Purpose: flow.PurposeRequired}
+	if purpose, given := o.text(flow.KeyPurpose); given {
+		a.Purpose = purpose
+	}
+	o.done()
+	return a
 }
 
 func (o *object) lambdaCall() *flow.LambdaCall {

@@ -208,7 +208,7 @@ func (f *Flow) Terms(r Run, asked EventName, h *HookAnswer) (*Terms, map[string]
 	}
 	if h.Duration != nil {
 		d := time.Duration(*h.Duration) * time.Second
-		limit := time.Duration(f.Params.MaxDuration)
+		limit := f.longestOf(r)
 		switch {
 		case *h.Duration <= 0 || d > maxHookDuration || d/time.Second != time.Duration(*h.Duration):
 			return nil, nil, wrong("a duration of %d seconds: it must be from 1 to %d", *h.Duration, maxHookDuration/time.Second)

@@ -99,6 +99,13 @@ func (in Receive) apply(r *Run, now time.Time) error {
 			return ErrUnchanged
 		}
 	}
+	switch in.Action {
+	case ActionRequest, ActionCancel, ActionExtendRequest, ActionDeescalate:
+	default:
+		if err := noAgent(in.Actor); err != nil {
+			return err
+		}
+	}
 	if r.Size > MaxRunBytes && in.Action != ActionDeescalate && in.Action != ActionReview && in.Actor.Kind != KindSystem {
 		return full
 	}

@@ -108,7 +108,7 @@ func (f *Flow) CheckBreakGlass(sub Submission) error {
 // beginBreakGlass notes that the request is made in an emergency. Only people ask so, for
 // themselves, in Slack.
 func (r *Run) beginBreakGlass(in Receive) error {
-	if in.Channel != ChannelSlack || r.Source != ChannelSlack || r.Asker != nil || r.Owner != nil || r.Requester.Kind == KindBot || !r.Requester.Is(in.Actor) {
+	if in.Channel != ChannelSlack || r.Source != ChannelSlack || r.Asker != nil || r.Owner != nil || r.Requester.Kind == KindBot || r.ByAgent() || !r.Requester.Is(in.Actor) {
 		return Errorf(CodeForbidden, "in an emergency people ask for themselves, in Slack: no program, no token, and nobody for somebody else")
 	}
 	r.BreakGlass = &BreakGlass{}
@@ -222,8 +222,9 @@ func (in Reviewed) apply(r *Run, _ time.Time) error {
 }
 
 // MustBeApproved tells whether more of this access takes an approval of somebody
-// else, whatever the flow says of more time: nobody has approved the first of it.
-func (r *Run) MustBeApproved() bool { return r.BreakGlass != nil }
+// else, whatever the flow says of more time: nobody has approved the first of it, or an
+// agent has it.
+func (r *Run) MustBeApproved() bool { return r.BreakGlass != nil || r.ByAgent() }
 
 // EmergencyTitle is what the access in an emergency was to, for people.
 func (r *Run) EmergencyTitle() string {

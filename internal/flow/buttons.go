@@ -16,6 +16,8 @@ const (
 	ButtonRetry   Button = "retry"
 	ButtonAgain   Button = "ask_again" // opens the form of a new request
 
+	ButtonAgent Button = "shut_out" // ends the token of the agent that asked
+
 	ButtonMore       Button = Button(ActionExtendRequest) // asks for more time
 	ButtonExtend     Button = Button(ActionExtend)        // grants it
 	ButtonExtendDeny Button = Button(ActionExtendDeny)
@@ -54,6 +56,7 @@ var buttons = []struct {
 	{ButtonEnd, SideDeciders | SideRequester | SideAdmins, (*Run).endable, (*Run).mayEnd},
 	{ButtonGiveUp, SideDeciders | SideRequester | SideAdmins, (*Run).givable, (*Run).mayEnd},
 	{ButtonReview, SideDeciders, (*Run).AwaitsReview, (*Run).MayReview},
+	{ButtonAgent, SideRequester, (*Run).ByAgent, (*Run).mayShutOut},
 	{ButtonAgain, SideRequester, func(r *Run) bool { return r.Repeatable() == nil }, func(r *Run, who Actor, _ bool) error { return r.MayAskAgain(who) }},
 }
 

@@ -18,7 +18,7 @@
 //     when: remind.go.
 //   - How a request came out, and how long that took: outcome.go.
 //   - Access without approval, in an emergency: breakglass.go. Access that starts
-//     later: later.go.
+//     later: later.go. What agents may ask for: agents.go.
 //   - What is done to a deployment, and not to a run: [Act] in act.go. Where audit records
 //     are sent: [LogDestination] in destination.go.
 //   - What comes next: [Next], and the table of the workflow's steps, in steps.go.

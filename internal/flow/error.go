@@ -19,6 +19,7 @@ const (
 	CodeTooLarge        Code = "Request:TOO_LARGE"          // over one of the size limits
 	CodeUnauthenticated Code = "Auth:UNAUTHENTICATED"       // no, unknown or expired credentials
 	CodeTooManyAttempts Code = "Auth:TOO_MANY_ATTEMPTS"     // too many bad credentials lately
+	CodeAgentLimit      Code = "Agent:LIMIT"                // the agent asks too often, or has too much open at once
 	CodeForbidden       Code = "Auth:FORBIDDEN"             // known, but may not do this
 	CodeUnknownFlow     Code = "Flow:NOT_FOUND"             // no such flow or version
 	CodeWrongSource     Code = "Flow:SOURCE_NOT_ALLOWED"    // allowed_sources forbids it
@@ -162,7 +163,7 @@ func Retryable(err error) bool {
 		return true
 	}
 	switch CodeOf(err) {
-	case CodeInternal, CodeUnavailable, CodeBusy, CodeNotObserved, CodeLookup, CodeUnreachable, CodeTooManyAttempts, CodeConfigFaulty, CodeDiskFull, CodeNotLogged:
+	case CodeInternal, CodeUnavailable, CodeBusy, CodeNotObserved, CodeLookup, CodeUnreachable, CodeTooManyAttempts, CodeAgentLimit, CodeConfigFaulty, CodeDiskFull, CodeNotLogged:
 		return true
 	}
 	return false

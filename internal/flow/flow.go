@@ -278,6 +278,8 @@ type Params struct {
 	// StartAt lets people ask for access that starts later; nil: it starts once it
 	// is approved.
 	StartAt *StartAtParams `json:"start_at,omitempty"`
+	// Agents lets agents ask; nil: they can't.
+	Agents *AgentParams `json:"agents,omitempty"`
 	// HandlerTimeout bounds one handler; zero stands for DefaultHandlerTimeout.
 	HandlerTimeout Duration `json:"handler_timeout,omitempty"`
 }

@@ -35,6 +35,10 @@ func format(u [16]byte) string {
 // org, whatever the case of its letters. A person's name is the e-mail address.
 func UserID(org, name string) string { return named(org, "user", name) }
 
+// AgentID is the id of somebody's agent: under another owner it is another agent. It is
+// nobody's id, and no bot's: their names have no blank.
+func AgentID(org, name, owner string) string { return UserID(org, "agent "+name+" of "+owner) }
+
 // TargetID is the id of a target of an org.
 func TargetID(org, name string) string { return named(org, "target", name) }
 

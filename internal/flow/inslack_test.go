@@ -76,6 +76,7 @@ func TestPowerless(t *testing.T) {
 
 // nameless are the texts of a configuration that name nobody and nothing in Slack.
 var nameless = []string{
+	"params.agents.purpose",
 	"environment.integrations.label", "environment.integrations.name", "environment.integrations.secrets", "environment.integrations.settings", "environment.integrations.type",
 	"environment.label", "environment.lambda_arns", "environment.name",
 	"params.additional_header_text", "params.after_approve", "params.allowed_sources", "params.break_glass.reason", "params.extend.approval",

@@ -13,6 +13,7 @@ type Start struct {
 	Requester     Actor
 	Asker         *Actor // who asks for the requester; nil: they do
 	Owner         *Actor // of the bot's token
+	Agent         *Agent // what is known of the agent that asks; nil: none does
 	Source        Channel
 	SourceChannel string
 	Context       json.RawMessage
@@ -33,7 +34,10 @@ func (in Start) apply(r *Run, now time.Time) error {
 		Created:      now, Status: Prompted,
 		Requester: in.Requester, Asker: in.Asker, Owner: in.Owner, Source: in.Source, SourceChannel: in.SourceChannel,
 		Context: in.Context, RequestDigest: in.RequestDigest, Repeats: in.Repeats, Step: in.Step,
-		Form: in.Flow.shownForm(),
+		Form: in.Flow.shownForm(), Agent: in.Agent,
+	}
+	if in.Agent != nil {
+		r.Form = in.Flow.forAgent(r.Form)
 	}
 	if in.Prompted {
 		r.record(Event{ID: r.nextID(), Name: EventPrompt, Actor: in.Requester, Channel: in.Source, At: now, State: StateCompleted})

@@ -111,6 +111,9 @@ func (d Deciders) Names() string {
 // if they may.
 func (r *Run) MayDecide(who Actor, guest bool, action Action) error {
 	d := r.Deciders
+	if err := noAgent(who); err != nil {
+		return err
+	}
 	if guest && !d.AllowGuests {
 		return Errorf(CodeForbidden, "guests of the workspace can't decide requests of this flow")
 	}
@@ -138,6 +141,8 @@ func (r *Run) MayDecide(who Actor, guest bool, action Action) error {
 // access to another.
 func (r *Run) Barred(who Actor, selfApproval bool) error {
 	switch {
+	case r.ByAgent() && r.Asks(who):
+		return Errorf(CodeSelfApproval, "you can't approve what an agent of yours asked for: somebody else has to")
 	case r.Asker != nil && r.Asker.Same(who):
 		return Errorf(CodeSelfApproval, "you can't approve what you asked for, though it is for %s", r.Requester.Display())
 	case selfApproval:
@@ -266,6 +271,9 @@ func (in Route) apply(r *Run, now time.Time) error {
 	}
 	r.Status, r.Error = Requested, nil
 	r.Tiers, r.Tier, r.Deciders = slices.Clone(in.Tiers), 0, in.Deciders
+	if r.ByAgent() {
+		r.Deciders.AllowSelfApproval = false
+	}
 	r.vouch(in.Vouched)
 	if len(r.Tiers) > 0 {
 		r.ask(now)

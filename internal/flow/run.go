@@ -42,10 +42,11 @@ const (
 const (
 	KindPerson = "normal"
 	KindBot    = "bot"
+	KindAgent  = "agent" // a program that works for a person: it asks, and never decides
 	KindSystem = "system"
 )
 
-// Actor is who did something: a person, a bot with a token, the system, or a
+// Actor is who did something: a person, a bot or an agent with a token, the system, or a
 // rule of a flow, for which the system did it.
 type Actor struct {
 	ID    string `json:"id"` // UserID of the e-mail address or bot name
@@ -130,7 +131,9 @@ type Run struct {
 	Asker *Actor `json:"submitter,omitempty"`
 	// Owner answers for the token that asked; nil where people asked, or for a
 	// token of before there were owners.
-	Owner  *Actor  `json:"token_owner,omitempty"`
+	Owner *Actor `json:"token_owner,omitempty"`
+	// Agent is set where an agent asked, for its owner.
+	Agent  *Agent  `json:"agent,omitempty"`
 	Source Channel `json:"source"`
 	// SourceChannel is the Slack channel that the command was given in.
 	SourceChannel string `json:"source_channel,omitempty"`
@@ -411,6 +414,9 @@ func (r *Run) Actors() map[EventName]Actor {
 		if e.happened() {
 			out[e.Name] = e.Actor
 		}
+	}
+	if asked, ok := out[EventRequest]; ok && asked.Kind == KindAgent {
+		out[EventRequest] = r.Requester // whose request it is, whoever sent it
 	}
 	return out
 }

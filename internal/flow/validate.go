@@ -104,6 +104,7 @@ func (f *Flow) Validate() []Fault {
 	v.changes()
 	v.breakGlass()
 	v.startAt()
+	v.agents()
 	v.lambdaCalls()
 	v.handlers()
 	return v.faults

@@ -7,6 +7,9 @@
 // metadata.correlation_uid; metadata.sequence is their place in the transparency log. The
 // record itself goes along.
 //
+// What an agent did says so in unmapped.ai_agent: the version has no such object (it is of
+// 1.9), and actor.user is the agent, not the person for whom it works.
+//
 // The version has no profile for the integrity of records (record_integrity is of 1.9): the
 // hash in the transparency log is in the record that goes along.
 package ocsf
@@ -183,6 +186,12 @@ func OfRecord(r events.AuditRecord) Event {
 	}
 	actor := userOf(r.Actor)
 	e.Actor = &Actor{User: actor}
+	if r.Actor.Kind == flow.KindAgent {
+		if e.Unmapped == nil {
+			e.Unmapped = map[string]any{}
+		}
+		e.Unmapped["ai_agent"] = agentOf(r)
+	}
 	e.Message = sentence(actor, r.Event.Type, target.Name, r.Run.Flow)
 	e.Metadata.UID, e.Metadata.CorrelationUID, e.Metadata.EventCode, e.Metadata.LogName = r.ID, runOf(r), r.Event.Type, "audit"
 	if r.Log != nil {
@@ -264,6 +273,19 @@ func userOf(a events.AuditActor) User {
 		u.Name = flow.System.Name
 	}
 	return u
+}
+
+// agent is who asked for a person, in the words of the object ai_agent, which is of 1.9:
+// until then it is unmapped.
+type agent struct {
+	UID     string `json:"uid"`
+	Name    string `json:"name"`
+	Charter string `json:"charter,omitempty"` // what it says it asks for that for
+	Owner   string `json:"owner,omitempty"`   // who delegated to it; ours
+}
+
+func agentOf(r events.AuditRecord) agent {
+	return agent{UID: r.Actor.User, Name: r.Actor.Name, Charter: r.Run.Purpose, Owner: r.Actor.Owner}
 }
 
 // targetsOf are what a record is about.

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"maps"
 	"time"
 
@@ -72,13 +73,13 @@ func recordOf(r flow.Run, e flow.Event) events.AuditRecord {
 		State: events.AuditState{Errors: []events.AuditError{}},
 		Run: events.AuditRun{
 			SRN: r.SRN(), Flow: r.FlowSRN(), Actors: actors,
-			Submitter: actorOrNone(r.Org, r.Asker), TokenOwner: actorOrNone(r.Org, r.Owner), Repeats: r.Repeats,
+			Submitter: actorOrNone(r.Org, r.Asker), TokenOwner: actorOrNone(r.Org, r.Owner), Purpose: purposeOf(r), Repeats: r.Repeats,
 		},
 		Event: events.AuditEvent{
 			SRN: EventSRN(e.Name), Type: string(e.Name), Template: Template,
 			Timestamp: e.At.UTC(), Channel: Channel(e.Channel),
 		},
-		Actor:  Actor(r.Org, e.Actor),
+		Actor:  owned(r, Actor(r.Org, e.Actor)),
 		Fields: fields(r, e),
 		Output: e.Output,
 	}
@@ -128,6 +129,22 @@ func Channel(c flow.Channel) string {
 	return string(c)
 }
 
+// purposeOf is what the agent that asked said it is for; "" where none asked.
+func purposeOf(r flow.Run) string {
+	if !r.ByAgent() {
+		return ""
+	}
+	return r.Agent.Purpose
+}
+
+// owned adds to an agent who answers for it.
+func owned(r flow.Run, a events.AuditActor) events.AuditActor {
+	if a.Kind == flow.KindAgent && r.Owner != nil {
+		a.Owner = cmp.Or(r.Owner.Email, r.Owner.Display())
+	}
+	return a
+}
+
 func actorOrNone(org string, a *flow.Actor) *events.AuditActor {
 	if a == nil {
 		return nil
@@ -148,6 +165,8 @@ func Actor(org string, a flow.Actor) events.AuditActor {
 		out.Identity = events.AuditIdentity{Service: string(flow.ChannelSlack), ExternalID: a.SlackTeam, UserID: a.SlackID}
 	case a.Kind == flow.KindBot:
 		out.Username, out.Identity.UserID = a.Name, a.ID
+	case a.Kind == flow.KindAgent:
+		out.Username, out.Identity.UserID, out.Kind = a.Name, a.ID, flow.KindAgent
 	case a.Kind == flow.KindSystem:
 		out.User = flow.UserSRN(org, a.Kind, flow.KindSystem) // it has no id
 		out.Username = a.Hook

@@ -85,6 +85,9 @@ func RunOf(records []events.AuditRecord) (flow.Run, error) {
 		}
 		*to = &named
 	}
+	if r.Asker != nil && r.Asker.Kind == flow.KindAgent {
+		r.Agent = &flow.Agent{Purpose: last.Run.Purpose}
+	}
 	for _, known := range records {
 		e, err := eventIn(known)
 		if err != nil {
@@ -199,7 +202,7 @@ func actorIn(a events.AuditActor) (flow.Actor, error) {
 		out.ID, out.Email, out.Hook = "", "", a.Username
 	case a.Identity.Service == string(flow.ChannelSlack):
 		out.SlackID, out.SlackTeam = a.Identity.UserID, a.Identity.ExternalID
-	case n.Type == flow.KindBot:
+	case n.Type == flow.KindBot, n.Type == flow.KindAgent:
 		out.Email = ""
 	}
 	return out, nil

@@ -43,7 +43,7 @@ func UserOf(f *flow.Flow, a flow.Actor, outsider bool) User {
 	case a.Kind == flow.KindSystem:
 		u.ID, u.Type = flow.UserID(f.Org, flow.KindSystem), flow.KindBot
 		u.SRN, u.Username = flow.UserSRN(f.Org, flow.KindSystem, flow.KindSystem), cmp.Or(a.Hook, flow.KindSystem)
-	case a.Kind == flow.KindBot:
+	case a.Kind == flow.KindBot, a.Kind == flow.KindAgent:
 		u.Type, u.Username = flow.KindBot, a.Name
 	case f.Environment.Administers(a):
 		u.Role = "admin"

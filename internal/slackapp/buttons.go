@@ -34,7 +34,10 @@ var looks = map[flow.Button]func(c *card, side flow.Side) look{
 	flow.ButtonDeny:    func(*card, flow.Side) look { return look{label: "Deny", style: slack.StyleDanger} },
 	flow.ButtonCancel:  func(*card, flow.Side) look { return look{label: "Cancel request"} },
 	flow.ButtonAgain:   func(*card, flow.Side) look { return look{label: "Ask again"} },
-	flow.ButtonReview:  func(*card, flow.Side) look { return look{label: "Reviewed…", style: slack.StylePrimary} },
+	flow.ButtonAgent: func(c *card, _ flow.Side) look {
+		return look{"Shut out agent", slack.StyleDanger, "Its token ends now, so that " + c.agent() + " can't ask for anything any more. Access that it has is not taken away by this."}
+	},
+	flow.ButtonReview: func(*card, flow.Side) look { return look{label: "Reviewed…", style: slack.StylePrimary} },
 	flow.ButtonRetry: func(c *card, _ flow.Side) look {
 		if c.Missing() {
 			return look{"Grant again", slack.StylePrimary, "Somebody has taken this access away. Make sure that they do not mind."}

@@ -132,6 +132,8 @@ func (c *card) forColleague() string {
 // asked for them.
 func (c *card) yours() string {
 	switch {
+	case c.ByAgent():
+		return "🤖 Your agent *" + c.agent() + "* asked for " + c.below() + ", *for you*. Somebody else has to approve it. If you don't want it, end it; if it should not ask any more, shut the agent out."
 	case !c.OnBehalf():
 		return "You asked for " + c.below() + "."
 	case c.message.Kind == workflow.KindAsker:

@@ -353,6 +353,12 @@ func (a *App) press(ctx context.Context, in interaction, action string, b presse
 		return a.askAgain(ctx, in, who, b.run)
 	case flow.ButtonRetry:
 		return a.Submit.Retry(ctx, b.run, who)
+	case flow.ButtonAgent:
+		r, err := a.Submit.RevokeAgent(ctx, b.run, who)
+		if err == nil {
+			a.tell(ctx, in, "The agent "+safe(r.Asker.Name)+" is shut out: its token has ended. Access that it has goes on until you end it.")
+		}
+		return r, err
 	case flow.ButtonGiveUp:
 		c.Action = flow.ActionDeescalate
 	}

@@ -111,6 +111,8 @@ func (c *card) request() string {
 	c.page.add(slack.NewHeaderBlock(plain(c.FlowTitle, maxHeader)))
 	asked := mention(c.Requester) + " asks for " + c.below() + "."
 	switch {
+	case c.ByAgent():
+		asked = "🤖 *Agent " + c.agent() + "* asks for " + c.below() + ", for " + mention(c.Requester) + "."
 	case c.OnBehalf():
 		asked = c.forColleague()
 	case c.Asker != nil && c.Owner != nil:
@@ -124,10 +126,11 @@ func (c *card) request() string {
 		asked = "🚨 *Emergency*: " + asked
 	}
 	c.page.add(section(asked + c.changes() + c.begins()))
+	c.purpose()
 	c.values()
 	c.context()
 	c.end()
-	text := safe(c.Requester.Display()) + " asks for " + plainly(c.wish()) + ": " + c.word()
+	text := c.whoAsks() + " asks for " + plainly(c.wish()) + ": " + c.word()
 	if c.broke() {
 		text = "🚨 Emergency: " + text
 	}
@@ -253,6 +256,7 @@ func (c *card) token() string { return "token of " + safe(cmp.Or(c.Owner.Email, 
 func (c *card) status() string {
 	c.page.add(slack.NewHeaderBlock(plain(c.FlowTitle, maxHeader)))
 	c.page.add(section(c.yours() + c.changes() + c.begins()))
+	c.purpose()
 	c.values()
 	c.end()
 	c.page.add(section(c.state()))
@@ -262,6 +266,24 @@ func (c *card) status() string {
 	}
 	c.buttons(flow.SideRequester)
 	return "Your request for " + plainly(c.wish()) + ": " + c.word()
+}
+
+// agent is the name of the agent that asked.
+func (c *card) agent() string { return safe(c.Asker.Display()) }
+
+// whoAsks is who sent the request, in a notification.
+func (c *card) whoAsks() string {
+	if c.ByAgent() {
+		return "Agent " + c.agent() + ", for " + safe(c.Requester.Display()) + ","
+	}
+	return safe(c.Requester.Display())
+}
+
+// purpose shows what an agent says it asks for that for. It is text, whatever is in it.
+func (c *card) purpose() {
+	if c.ByAgent() && c.Agent.Purpose != "" {
+		c.page.rows([]row{{"Purpose, as the agent says", plain(c.Agent.Purpose, maxValue)}})
+	}
 }
 
 // fields lists what the form had, the target and the duration excepted, which
@@ -782,7 +804,7 @@ func (c *card) deciders() {
 		}
 		if !d.AllowSelfApproval {
 			names += " but the requester"
-			if c.Owner != nil {
+			if c.Owner != nil && !c.ByAgent() {
 				names += " and the token's owner"
 			}
 		}

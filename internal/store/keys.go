@@ -21,7 +21,8 @@ const (
 	KindIdentity    Kind = "identity#"            // who a person is elsewhere, by our id
 	KindMoved       Kind = "users#moved"          // what is known of accounts that changed
 	KindSlackUser   Kind = "slackuser#"           // a person, by Slack's team and id: User
-	KindToken       Kind = "token#"               // a bot's token of the API, by its hash: Token
+	KindToken       Kind = "token#"               // a bot's or an agent's token of the API, by its hash: Token
+	KindAgent       Kind = "agent#"               // what an agent has asked for lately, by our id
 	KindCall        Kind = "call#"                // the token of a handler's call, by its hash: Call
 	KindValue       Kind = "kv#"                  // what handlers remember for all flows, by a path of their choice
 	KindFlowValue   Kind = "flowkv#"              // what handlers remember for their own flow, by its name and a path
@@ -58,7 +59,7 @@ const (
 // Kinds lists all kinds.
 func Kinds() []Kind {
 	return []Kind{
-		KindRun, KindGrant, KindSick, KindLimit, KindLinger, KindGlass, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindCall, KindValue, KindFlowValue, KindHome, KindLive, KindWait, KindListed, KindStat, KindLogHead, KindLeaf, KindDestination, KindCursor, KindDelivery, KindNotice,
+		KindRun, KindGrant, KindSick, KindLimit, KindLinger, KindGlass, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindAgent, KindCall, KindValue, KindFlowValue, KindHome, KindLive, KindWait, KindListed, KindStat, KindLogHead, KindLeaf, KindDestination, KindCursor, KindDelivery, KindNotice,
 		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped, KindRound, KindDrift, KindSettings, KindAct, KindErasure, KindRefusal, KindEntity, KindEntityName,
 	}
 }

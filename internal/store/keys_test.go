@@ -64,6 +64,7 @@ func TestKinds(t *testing.T) {
 		{store.KindDrift, "", "drift#comparison", ""},
 		{store.KindEntity, "target#0D6E", "entity#target#0d6e", "target#0d6e"},
 		{store.KindEntityName, "target#Orders-DB", "entityname#target#orders-db", "target#orders-db"},
+		{store.KindAgent, "0d6e-0000", "agent#0d6e-0000", "0d6e-0000"},
 	} {
 		if key := test.kind.Key(test.of); key != test.key {
 			t.Errorf("%s of %q has the key %q, want %q", test.kind, test.of, key, test.key)
@@ -191,6 +192,10 @@ func TestKinds_Written(t *testing.T) {
 		"entity": func() error {
 			_, err := store.Entities{Store: w, Org: "sym", Now: now}.Create(ctx, store.EntityChange{}, entity.Entity{Kind: entity.KindRuntime, Name: "main", Owner: entity.API})
 			return err
+		},
+		"agent": func() error {
+			agent := flow.Actor{ID: "agent", Kind: flow.KindAgent, Name: "helper"}
+			return store.Agents{Runs: store.Runs{Store: w}, Now: now}.Count(ctx, agent, store.DefaultAgentLimits, "run")
 		},
 		"dropped": func() error { return flows.SetDropped(ctx, []string{"http"}) },
 	} {

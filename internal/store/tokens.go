@@ -26,8 +26,10 @@ type Tokens struct {
 // Token describes a token, without its value.
 type Token struct {
 	// ID names the token for listing and revoking; it is part of its hash.
-	ID    string `json:"id"`
-	Bot   string `json:"bot"` // name of the bot user it belongs to
+	ID string `json:"id"`
+	// Agent tells that it is an agent's, who asks for its owner and sees nothing but that.
+	Agent bool   `json:"agent,omitempty"`
+	Bot   string `json:"bot"` // name of the bot, or the agent, that it belongs to
 	Label string `json:"label,omitempty"`
 	// Owner is the e-mail address of the person who answers for it; "" for those
 	// made before there were owners.
@@ -40,6 +42,8 @@ type Token struct {
 	// People are the e-mail addresses of those whom it may ask for; nil:
 	// everybody, empty: nobody but the bot itself.
 	People []string `json:"people,omitzero"`
+	// Limits are those of an agent.
+	Limits AgentLimits `json:"limits,omitzero"`
 	// Drift says that it may see where targets differ from what was granted.
 	Drift   bool      `json:"drift,omitempty"`
 	Created time.Time `json:"created"`
@@ -69,6 +73,9 @@ func (t Token) told() map[string]any {
 	if t.Drift {
 		fields["drift"] = true
 	}
+	if t.Agent {
+		fields["agent"], fields["an_hour"], fields["at_once"] = true, t.Limits.AnHour, t.Limits.AtOnce
+	}
 	return fields
 }
 
@@ -97,6 +104,9 @@ func (s Tokens) Create(ctx context.Context, by flow.Principal, t Token, valid ti
 		if err := flow.CheckEmail(email); err != nil {
 			return "", Token{}, flow.Errorf(flow.CodeInvalid, "%q is nobody to ask for: it %s", flow.Clip(email, 60), flow.UserMessage(err))
 		}
+	}
+	if t, err = t.ofAgent(); err != nil {
+		return "", Token{}, err
 	}
 	if valid <= 0 {
 		return "", Token{}, flow.Errorf(flow.CodeInvalid, "a token must be valid for some time: give a duration such as 720h")
@@ -150,7 +160,15 @@ func (s Tokens) Check(ctx context.Context, value string) (flow.Actor, Token, err
 	if subtle.ConstantTimeCompare([]byte(t.Hash), []byte(h)) != 1 || t.Revoked != nil || s.over(t) {
 		return flow.Actor{}, Token{}, refused
 	}
-	return flow.Actor{ID: flow.UserID(s.Org, t.Bot), Kind: flow.KindBot, Name: t.Bot}, t, nil
+	return t.actor(s.Org), t, nil
+}
+
+// actor is the bot, or the agent, that a token stands for.
+func (t Token) actor(org string) flow.Actor {
+	if t.Agent {
+		return flow.Actor{ID: flow.AgentID(org, t.Bot, fmt.Sprintf("%s %d", t.Owner, t.Succession)), Kind: flow.KindAgent, Name: t.Bot}
+	}
+	return flow.Actor{ID: flow.UserID(org, t.Bot), Kind: flow.KindBot, Name: t.Bot}
 }
 
 // over tells whether a token's time is over.
@@ -186,8 +204,12 @@ func (s Tokens) edit(ctx context.Context, id string, edit func(Token) (Token, fl
 	if err != nil {
 		return Token{}, err
 	}
+	return s.editByHash(ctx, found.Hash, id, edit)
+}
+
+func (s Tokens) editByHash(ctx context.Context, hash, id string, edit func(Token) (Token, flow.Act, error)) (Token, error) {
 	for range maxConflicts {
-		item, err := s.Store.Get(ctx, KindToken.Key(found.Hash))
+		item, err := s.Store.Get(ctx, KindToken.Key(hash))
 		if errors.Is(err, ErrNotFound) {
 			return Token{}, noToken(id)
 		}
@@ -241,12 +263,22 @@ func (s Tokens) List(ctx context.Context) ([]Token, error) {
 // revoked for a while. The error has flow.CodeInvalid if there is none, or it is
 // revoked already.
 func (s Tokens) Revoke(ctx context.Context, by flow.Principal, id string) error {
-	_, err := s.edit(ctx, id, func(t Token) (Token, flow.Act, error) {
+	_, err := s.edit(ctx, id, s.revoked(by))
+	return err
+}
+
+// RevokeByHash is Revoke for a token that is known by its hash.
+func (s Tokens) RevokeByHash(ctx context.Context, by flow.Principal, hash string) error {
+	_, err := s.editByHash(ctx, hash, flow.Clip(hash, 12), s.revoked(by))
+	return err
+}
+
+func (s Tokens) revoked(by flow.Principal) func(Token) (Token, flow.Act, error) {
+	return func(t Token) (Token, flow.Act, error) {
 		act := flow.NewAct(flow.Author{By: by, At: s.Now()}, flow.ActTokenRevoke, t.subject(), map[string]any{"owner": t.Owner})
 		t.Revoked = &act.Author
 		return t, act, nil
-	})
-	return err
+	}
 }
 
 // find finds a token by its id.

@@ -35,6 +35,7 @@ func (c Command) request(ctx context.Context, args []string) error {
 	}))
 	set.Func("context", "NAME=VALUE that handlers may read and records keep, such as build=1234; give it once for each", assign(func(name, value string) { said[name] = value }))
 	set.StringVar(&in.UserEmail, "for", "", "e-mail address of the person to ask for (default: the bot of the token)")
+	set.StringVar(&in.Purpose, "purpose", "", "with an agent's token: what this is for, in a sentence")
 	start := set.String("start-at", "", "when access is to start, such as 2026-03-02T09:00:00Z (default: once it is approved)")
 	key := set.String("key", "", "makes the same request with the same key the same run, such as the id of a job (default: a new one each time)")
 	wait, timeout := waiting(set)

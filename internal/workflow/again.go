@@ -29,6 +29,10 @@ func (s Submit) repeated(ctx context.Context, q APIRequest) (APIRequest, error) 
 		return q, err
 	}
 	switch {
+	case q.Token.Agent: // which asks for its owner
+		if q.Purpose == "" && r.Agent != nil {
+			q.Purpose = r.Agent.Purpose
+		}
 	case r.Requester.Kind == flow.KindPerson:
 		q.UserID = cmp.Or(r.Requester.SlackID, r.Requester.ID)
 	case r.Requester.ID != q.Bot.ID:

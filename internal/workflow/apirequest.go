@@ -27,7 +27,9 @@ type APIRequest struct {
 	Context        json.RawMessage
 	UserEmail      string // ask for this person; at most one of the two
 	UserID         string
-	StartAt        time.Time `json:",omitzero"` // when access is to start; zero: once it is approved
+	// Purpose is what an agent says it asks for that for.
+	Purpose string    `json:",omitempty"`
+	StartAt time.Time `json:",omitzero"` // when access is to start; zero: once it is approved
 	// Repeats is the run whose request is made once more: what is given here takes the
 	// place of what it asked for, and FlowSRN, UserEmail and UserID are its. "": none.
 	Repeats string `json:",omitempty"`
@@ -60,12 +62,19 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 	if err != nil {
 		return flow.Run{}, "", err
 	}
-	if err := forFlow(q.Token, f.Name); err != nil {
+	if err := ForFlow(q.Token, f.Name); err != nil {
 		return flow.Run{}, "", err
 	}
 	requester := store.User{Actor: q.Bot}
 	var asker *flow.Actor
+	var agent *flow.Agent
 	switch {
+	case q.Token.Agent:
+		if requester.Actor, agent, err = s.byAgent(ctx, q); err == nil {
+			asker = &q.Bot
+		}
+	case q.Purpose != "":
+		return flow.Run{}, "", invalid(flow.KeyPurpose, "is what agents say: leave it out, or ask with an agent's token")
 	case q.UserEmail != "" && q.UserID != "":
 		return flow.Run{}, "", invalid("user_id", "give user_email or user_id, not both")
 	case q.UserEmail != "":
@@ -87,7 +96,7 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 	if err != nil {
 		return flow.Run{}, "", err
 	}
-	if asker != nil {
+	if asker != nil && agent == nil {
 		if err := forPerson(q.Token, requester.Actor); err != nil {
 			return flow.Run{}, "", err
 		}
@@ -112,6 +121,11 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 	if err := allFaults(fault, asInputs(err)); err != nil {
 		return flow.Run{}, "", err
 	}
+	if agent != nil {
+		if err := f.CheckAgent(sub, agent.Purpose); err != nil {
+			return flow.Run{}, "", err
+		}
+	}
 	sub.StartAt = q.StartAt
 	owner, err := s.owner(ctx, q.Token)
 	if err != nil {
@@ -119,19 +133,26 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 	}
 	start := flow.Start{
 		ID: id, Flow: f, Requester: requester.Actor, Asker: asker, Owner: owner, Source: flow.ChannelAPI,
-		Context: q.Context, RequestDigest: digest, Repeats: q.Repeats,
+		Context: q.Context, RequestDigest: digest, Repeats: q.Repeats, Agent: agent,
 	}
 	options, err := s.checkPrefetched(ctx, start, values)
 	if err != nil {
 		return flow.Run{}, "", asInputs(err)
 	}
 	sub = f.NameChosen(f.OpenForm(options), sub)
-	r, err := s.start(ctx, start, &flow.Receive{Action: flow.ActionRequest, Actor: requester.Actor, Channel: flow.ChannelAPI, Submission: &sub})
+	sent := requester.Actor
+	if agent != nil {
+		sent = q.Bot // it asks as itself
+		if err := (store.Agents{Runs: s.Runs, Now: s.Now}).Count(ctx, q.Bot, q.Token.Limits, id); err != nil {
+			return flow.Run{}, "", err
+		}
+	}
+	r, err := s.start(ctx, start, &flow.Receive{Action: flow.ActionRequest, Actor: sent, Channel: flow.ChannelAPI, Submission: &sub})
 	return accepted(r, digest, err)
 }
 
-// forFlow refuses a token that was made for other flows.
-func forFlow(t store.Token, name string) error {
+// ForFlow refuses a token that was made for other flows.
+func ForFlow(t store.Token, name string) error {
 	if t.Flows == nil || containsFold(t.Flows, name) {
 		return nil
 	}
@@ -146,9 +167,13 @@ func forPerson(t store.Token, who flow.Actor) error {
 	return flow.Errorf(flow.CodeForbidden, "this token can't ask for %s: it was made to ask for %s only", who.Display(), cmp.Or(strings.Join(t.People, ", "), "the bot itself"))
 }
 
-// forRun refuses a token by which its bot could not have asked for what a run asks for.
+// forRun refuses a token by which its bot could not have asked for what a run asks for. An
+// agent has to have asked for it: there are no other runs, as far as it can tell.
 func forRun(t store.Token, bot flow.Actor, r flow.Run) error {
-	if err := forFlow(t, r.Flow); err != nil || r.Requester.ID == bot.ID {
+	if t.Agent {
+		return ForAgent(bot, r)
+	}
+	if err := ForFlow(t, r.Flow); err != nil || r.Requester.ID == bot.ID {
 		return err
 	}
 	return forPerson(t, r.Requester)
@@ -167,6 +192,11 @@ func containsFold(list []string, s string) bool {
 func (s Submit) RetryByAPI(ctx context.Context, runID string, bot flow.Actor, token store.Token) (flow.Run, string, error) {
 	var eventID string
 	r, err := s.Runs.Change(ctx, runID, s.Now, func(r flow.Run) (flow.Input, error) {
+		if token.Agent {
+			if err := ForAgent(bot, r); err != nil {
+				return nil, err
+			}
+		}
 		after := r.StuckAfter()
 		if r.Error == nil && len(after) == 0 {
 			return nil, flow.Errorf(flow.CodeNothingFailed, "nothing of this run waits to be tried again; it is %s", r.Status)

@@ -6,7 +6,8 @@
 //	submit.go      forms and clicks of people; apirequest.go: requests of programs,
 //	               again.go: of what they asked for before, and cancel.go takes them back;
 //	               changes.go: what approvals give in place of what is asked for;
-//	               behalf.go: for which colleague a form is;
+//	               behalf.go: for which colleague a form is; agents.go: what agents may
+//	               do, and how they are shut out;
 //	               builder.go: of steps of workflows in Slack
 //	forms.go       forms that customers' handlers have a say in
 //	drive.go       moves a run on: resumes its execution, or starts one

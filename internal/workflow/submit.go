@@ -229,7 +229,7 @@ func (s Submit) Click(ctx context.Context, c Click) (flow.Run, string, error) {
 			if err != nil {
 				return nil, err
 			}
-			if !f.Params.AllowRevoke && c.Channel == flow.ChannelSlack {
+			if !f.Params.AllowRevoke && !r.ByAgent() && c.Channel == flow.ChannelSlack {
 				return nil, flow.Errorf(flow.CodeForbidden, "access of this flow ends by its duration only (allow_revoke is off)")
 			}
 		}
@@ -322,6 +322,11 @@ func MayClick(r flow.Run, c Click) error {
 	}
 	if c.Actor.Role == store.RoleBot && c.Channel != flow.ChannelAPI {
 		return flow.Errorf(flow.CodeForbidden, "bots of the workspace can't press buttons")
+	}
+	if c.Actor.Kind == flow.KindAgent {
+		if err := ForAgent(c.Actor.Actor, r); err != nil {
+			return err
+		}
 	}
 	switch c.Action {
 	case flow.ActionApprove, flow.ActionDeny:
