@@ -45,7 +45,7 @@ func (d *deployment) rights() map[string][]right {
 			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList, store.KindFlowsFilter, store.KindLinger, store.KindGlass),
 			d.items("GetItem", store.KindMessages), // to link to them
 			d.items("GetItem PutItem", store.KindRefusal),
-			d.items("GetItem PutItem", store.KindToken), // owners shut their agents out
+			d.items("GetItem PutItem", store.KindAgent), // owners shut theirs out
 			d.items("PutItem", store.KindNotice),
 			// What takes longer than Slack waits is done by another invocation of its own.
 			{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN("slack")}},
@@ -81,6 +81,7 @@ func (d *deployment) rights() map[string][]right {
 		}),
 		"tokens": {
 			d.items("GetItem PutItem BatchGetItem", store.KindToken),
+			d.items("GetItem", store.KindAgent), // whether it was shut out
 			d.entries(store.ByKind, string(store.KindToken)),
 			// To say who people are, and to confirm accounts.
 			d.items("GetItem PutItem", store.KindUser, store.KindMoved, store.KindIdentity),

@@ -252,15 +252,15 @@ func TestAgent_Over(t *testing.T) {
 	withAgents(f)
 	id := f.request(agentBody).RunID
 	who := store.User{Actor: bob.Actor, Role: store.RoleMember}
-	if _, err := f.api.Submit.RevokeAgent(t.Context(), id, who); flow.CodeOf(err) != flow.CodeForbidden {
+	if _, err := f.api.Submit.ShutOut(t.Context(), id, who); flow.CodeOf(err) != flow.CodeForbidden {
 		t.Errorf("somebody else shuts the agent out: %v", err)
 	}
 	left := alice
 	left.Role = store.RoleDeactivated
-	if _, err := f.api.Submit.RevokeAgent(t.Context(), id, left); flow.CodeOf(err) != flow.CodeForbidden {
+	if _, err := f.api.Submit.ShutOut(t.Context(), id, left); flow.CodeOf(err) != flow.CodeForbidden {
 		t.Errorf("an owner who left shuts the agent out: %v", err)
 	}
-	if _, err := f.api.Submit.RevokeAgent(t.Context(), id, alice); err != nil {
+	if _, err := f.api.Submit.ShutOut(t.Context(), id, alice); err != nil {
 		t.Fatal(err)
 	}
 	f.wantRefused("asks with the revoked token", "POST", "/events/request", agentBody, 401, flow.CodeUnauthenticated)

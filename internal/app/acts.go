@@ -14,7 +14,7 @@ import (
 var actLines = map[flow.ActName]string{
 	flow.ActTokenCreate:    "{who} made a token of bot {what}",
 	flow.ActTokenSetOwner:  "{who} gave a token of bot {what} another owner",
-	flow.ActTokenRevoke:    "{who} revoked a token of bot {what}",
+	flow.ActTokenRevoke:    "{who} revoked a token of {what}",
 	flow.ActIdentitySet:    "{who} said who {what} is in another system",
 	flow.ActIdentityDelete: "{who} deleted who {what} is in another system",
 	flow.ActAccountConfirm: "{who} confirmed that {what} has another Slack account",

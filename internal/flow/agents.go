@@ -31,7 +31,6 @@ const MaxPurpose = 500
 // Owner and Requester are the person for whom it works.
 type Agent struct {
 	Purpose string `json:"purpose,omitempty"` // in the agent's words
-	Token   string `json:"token,omitempty"`   // hash of the token that it asked with
 }
 
 // ByAgent tells whether an agent asked. Its owner counts as the requester, and nobody
@@ -115,7 +114,7 @@ func (f *Flow) longestOf(r Run) time.Duration {
 	return time.Duration(f.Params.MaxDuration)
 }
 
-// mayShutOut says whether somebody may end the token of the agent that asked.
+// mayShutOut says whether somebody may end the tokens of the agent that asked.
 func (r *Run) mayShutOut(who Actor, _ bool) error {
 	if r.ByAgent() && (r.Owner != nil && r.Owner.Is(who) || r.isAdmin(who)) {
 		return nil

@@ -21,7 +21,7 @@ func agentFlow() *Flow {
 
 // askedByAgent brings a run to requested which an agent asked for.
 func askedByAgent(d time.Duration) Run {
-	r := must(Run{}, t0, Start{ID: runID, Flow: agentFlow(), Requester: requester, Asker: &helper, Owner: &requester, Source: ChannelAPI, Agent: &Agent{Purpose: "find a lost order", Token: "hash"}})
+	r := must(Run{}, t0, Start{ID: runID, Flow: agentFlow(), Requester: requester, Asker: &helper, Owner: &requester, Source: ChannelAPI, Agent: &Agent{Purpose: "find a lost order"}})
 	in := submitted(d)
 	in.Actor, in.Channel = helper, ChannelAPI
 	r = must(r, t0, in)

@@ -16,7 +16,7 @@ const (
 	ButtonRetry   Button = "retry"
 	ButtonAgain   Button = "ask_again" // opens the form of a new request
 
-	ButtonAgent Button = "shut_out" // ends the token of the agent that asked
+	ButtonAgent Button = "shut_out" // ends the tokens of the agent that asked
 
 	ButtonMore       Button = Button(ActionExtendRequest) // asks for more time
 	ButtonExtend     Button = Button(ActionExtend)        // grants it

@@ -35,7 +35,7 @@ var looks = map[flow.Button]func(c *card, side flow.Side) look{
 	flow.ButtonCancel:  func(*card, flow.Side) look { return look{label: "Cancel request"} },
 	flow.ButtonAgain:   func(*card, flow.Side) look { return look{label: "Ask again"} },
 	flow.ButtonAgent: func(c *card, _ flow.Side) look {
-		return look{"Shut out agent", slack.StyleDanger, "Its token ends now, so that " + c.agent() + " can't ask for anything any more. Access that it has is not taken away by this."}
+		return look{"Shut out agent", slack.StyleDanger, "Its tokens end now, so that " + c.agent() + " can't ask for anything any more. Access that it has is not taken away by this."}
 	},
 	flow.ButtonReview: func(*card, flow.Side) look { return look{label: "Reviewed…", style: slack.StylePrimary} },
 	flow.ButtonRetry: func(c *card, _ flow.Side) look {

@@ -354,9 +354,9 @@ func (a *App) press(ctx context.Context, in interaction, action string, b presse
 	case flow.ButtonRetry:
 		return a.Submit.Retry(ctx, b.run, who)
 	case flow.ButtonAgent:
-		r, err := a.Submit.RevokeAgent(ctx, b.run, who)
+		r, err := a.Submit.ShutOut(ctx, b.run, who)
 		if err == nil {
-			a.tell(ctx, in, "The agent "+safe(r.Asker.Name)+" is shut out: its token has ended. Access that it has goes on until you end it.")
+			a.tell(ctx, in, "The agent "+safe(r.Asker.Name)+" is shut out: its tokens have ended. Access that it has goes on until you end it.")
 		}
 		return r, err
 	case flow.ButtonGiveUp:

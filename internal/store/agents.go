@@ -59,6 +59,63 @@ type Agents struct {
 // asked is what is kept of an agent.
 type asked struct {
 	Lately []agentRun `json:"lately,omitempty"` // of the last hour, or not known to be over
+	// ShutOut is who ended all tokens that it had then, and ShutOuts how often somebody
+	// did; nil and 0: nobody did.
+	ShutOut  *flow.Author `json:"shut_out,omitempty"`
+	ShutOuts int          `json:"shut_outs,omitempty"`
+
+	acted
+}
+
+// getAgent reads what is kept of an agent, and its revision: 0 if nothing is.
+func getAgent(ctx context.Context, store Store, agent flow.Actor) (known asked, rev int64, err error) {
+	item, err := store.Get(ctx, KindAgent.Key(agent.ID))
+	if errors.Is(err, ErrNotFound) {
+		return known, 0, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(item.Body, &known)
+	}
+	if err != nil {
+		return known, 0, fmt.Errorf("read what agent %s asked for: %w", agent.Name, err)
+	}
+	return known, item.Rev, nil
+}
+
+// change changes what is kept of an agent, anew for each lost race. An edit whose error is
+// [flow.ErrUnchanged] changes nothing.
+func (s Agents) change(ctx context.Context, agent flow.Actor, edit func(known asked, rev int64) (asked, error)) error {
+	for range maxConflicts {
+		known, rev, err := getAgent(ctx, s.Runs.Store, agent)
+		if err != nil {
+			return err
+		}
+		if known, err = edit(known, rev); errors.Is(err, flow.ErrUnchanged) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		body, err := json.Marshal(known)
+		if err != nil {
+			return err
+		}
+		item := Item{Key: KindAgent.Key(agent.ID), Rev: rev, Writer: NewWriter(), Body: body, Acts: known.recordedIn(rev + 1)}
+		if _, err = s.Runs.Store.Put(ctx, item); !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+	return flow.Errorf(flow.CodeAgentLimit, "agent %s asks for several things at once: let it ask again in a moment", agent.Name)
+}
+
+// ShutOut ends all tokens that an agent has, in the name of by. A token that is made for it
+// later lets it in again.
+func (s Agents) ShutOut(ctx context.Context, by flow.Principal, agent, owner flow.Actor) error {
+	return s.change(ctx, agent, func(known asked, rev int64) (asked, error) {
+		act := flow.NewAct(flow.Author{By: by, At: s.Now().UTC()}, flow.ActTokenRevoke, flow.Subject{Kind: "agent", ID: agent.ID, Name: agent.Name}, map[string]any{"owner": owner.Email})
+		known.ShutOuts++
+		known.ShutOut, known.Acts = &act.Author, known.Acts.With(act, rev+1)
+		return known, nil
+	})
 }
 
 type agentRun struct {
@@ -75,61 +132,40 @@ const stored = 5 * time.Minute
 // stored. Counting it again changes nothing. The error has flow.CodeAgentLimit if the
 // agent has reached a limit of its token.
 func (s Agents) Count(ctx context.Context, agent flow.Actor, limits AgentLimits, run string) error {
-	key := KindAgent.Key(agent.ID)
-	for range maxConflicts {
-		item, err := s.Runs.Store.Get(ctx, key)
-		var known asked
-		switch {
-		case errors.Is(err, ErrNotFound):
-			item.Rev = 0
-		case err != nil:
-			return fmt.Errorf("read what agent %s asked for: %w", agent.Name, err)
-		default:
-			if err := json.Unmarshal(item.Body, &known); err != nil {
-				return fmt.Errorf("decode what agent %s asked for: %w", agent.Name, err)
-			}
-		}
+	return s.change(ctx, agent, func(known asked, _ int64) (asked, error) {
 		if slices.ContainsFunc(known.Lately, func(r agentRun) bool { return r.Run == run }) {
-			return nil
+			return known, flow.ErrUnchanged
 		}
-		if known, err = s.lately(ctx, known); err != nil {
-			return err
+		var err error
+		if known.Lately, err = s.lately(ctx, known.Lately); err != nil {
+			return known, err
 		}
 		now := s.Now().UTC()
 		if err := known.within(agent, limits, now); err != nil {
-			return err
+			return known, err
 		}
 		known.Lately = append(known.Lately, agentRun{Run: run, At: now})
-		body, err := json.Marshal(known)
-		if err != nil {
-			return err
-		}
-		_, err = s.Runs.Store.Put(ctx, Item{Key: key, Rev: item.Rev, Writer: NewWriter(), Body: body})
-		if !errors.Is(err, ErrConflict) {
-			return err
-		}
-	}
-	return flow.Errorf(flow.CodeAgentLimit, "agent %s asks for several things at once: let it ask again in a moment", agent.Name)
+		return known, nil
+	})
 }
 
 // lately looks at the runs that are not known to be over, and forgets those that are, once
 // their hour has passed.
-func (s Agents) lately(ctx context.Context, known asked) (asked, error) {
-	var out asked
-	for _, a := range known.Lately {
+func (s Agents) lately(ctx context.Context, known []agentRun) (out []agentRun, err error) {
+	for _, a := range known {
 		if !a.Over {
 			r, err := s.Runs.Get(ctx, a.Run)
 			switch {
 			case flow.CodeOf(err) == flow.CodeUnknownRun:
 				a.Over = !s.Now().Before(a.At.Add(stored)) // it never came to be
 			case err != nil:
-				return known, err
+				return nil, err
 			default:
 				a.Over = r.Final() && !r.Access.Live()
 			}
 		}
 		if !a.Over || s.Now().Before(a.At.Add(time.Hour)) {
-			out.Lately = append(out.Lately, a)
+			out = append(out, a)
 		}
 	}
 	return out, nil

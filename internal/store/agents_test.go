@@ -153,10 +153,23 @@ func TestTokens_Agent(t *testing.T) {
 	if err != nil || other.ID == who.ID {
 		t.Errorf("under another owner it is %+v, %v", other, err)
 	}
-	if err := tokens.RevokeByHash(t.Context(), flow.Operator, made.Hash); err != nil {
+	// Shut out, none of its tokens is good, and a new one is.
+	at := store.Agents{Runs: store.Runs{Store: tokens.Store}, Now: tokens.Now}
+	if err := at.ShutOut(t.Context(), flow.Operator, other, flow.Actor{Email: "bob@example.com"}); err != nil {
 		t.Fatal(err)
 	}
 	_, _, err = tokens.Check(t.Context(), value)
 	wantCode(t, err, flow.CodeUnauthenticated)
-	wantCode(t, tokens.RevokeByHash(t.Context(), flow.Operator, "0d6e"), flow.CodeInvalid)
+	if list, err := tokens.List(t.Context()); err != nil || len(list) != 1 || list[0].Revoked == nil || list[0].Revoked.By.Name != flow.Operator.Name {
+		t.Errorf("listed as %+v, %v", list, err)
+	}
+	next, _, err := tokens.Create(t.Context(), flow.Operator, store.Token{Bot: "helper", Agent: true, Owner: "bob@example.com"}, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := tokens.Check(t.Context(), next); err != nil {
+		t.Errorf("the new token: %v", err)
+	}
+	_, _, err = tokens.Check(t.Context(), value)
+	wantCode(t, err, flow.CodeUnauthenticated)
 }

@@ -42,6 +42,9 @@ type Token struct {
 	// People are the e-mail addresses of those whom it may ask for; nil:
 	// everybody, empty: nobody but the bot itself.
 	People []string `json:"people,omitzero"`
+	// ShutOuts is how often the agent had been shut out when the token was made: once more
+	// ends it.
+	ShutOuts int `json:"shut_outs,omitempty"`
 	// Limits are those of an agent.
 	Limits AgentLimits `json:"limits,omitzero"`
 	// Drift says that it may see where targets differ from what was granted.
@@ -111,6 +114,13 @@ func (s Tokens) Create(ctx context.Context, by flow.Principal, t Token, valid ti
 	if valid <= 0 {
 		return "", Token{}, flow.Errorf(flow.CodeInvalid, "a token must be valid for some time: give a duration such as 720h")
 	}
+	if t.Agent {
+		known, _, err := getAgent(ctx, s.Store, t.actor(s.Org))
+		if err != nil {
+			return "", Token{}, err
+		}
+		t.ShutOuts = known.ShutOuts
+	}
 	value = tokenPrefix + rand.Text()
 	now := s.Now().UTC()
 	t.Created, t.Expires, t.Hash = now, now.Add(valid), hash(value)
@@ -160,7 +170,26 @@ func (s Tokens) Check(ctx context.Context, value string) (flow.Actor, Token, err
 	if subtle.ConstantTimeCompare([]byte(t.Hash), []byte(h)) != 1 || t.Revoked != nil || s.over(t) {
 		return flow.Actor{}, Token{}, refused
 	}
+	if t, err = s.shutOut(ctx, t); err != nil {
+		return flow.Actor{}, Token{}, err
+	}
+	if t.Revoked != nil {
+		return flow.Actor{}, Token{}, refused
+	}
 	return t.actor(s.Org), t, nil
+}
+
+// shutOut tells of an agent's token that it has ended because the agent was shut out: then
+// it is revoked, by whoever did that.
+func (s Tokens) shutOut(ctx context.Context, t Token) (Token, error) {
+	if !t.Agent || t.Revoked != nil {
+		return t, nil
+	}
+	known, _, err := getAgent(ctx, s.Store, t.actor(s.Org))
+	if err == nil && known.ShutOuts > t.ShutOuts {
+		t.Revoked = known.ShutOut
+	}
+	return t, err
 }
 
 // actor is the bot, or the agent, that a token stands for.
@@ -192,6 +221,12 @@ func (s Tokens) SetOwner(ctx context.Context, by flow.Principal, id, owner strin
 	return s.edit(ctx, id, func(t Token) (Token, flow.Act, error) {
 		former := t.Owner
 		t, err := s.ownedBy(ctx, t, owner)
+		if err == nil && t.Agent { // another agent, which may have been shut out before
+			var known asked
+			if known, _, err = getAgent(ctx, s.Store, t.actor(s.Org)); err == nil {
+				t.ShutOuts = known.ShutOuts
+			}
+		}
 		act := flow.NewAct(flow.Author{By: by, At: s.Now()}, flow.ActTokenSetOwner, t.subject(), map[string]any{"owner": t.Owner, "former_owner": former})
 		return t, act, err
 	})
@@ -204,12 +239,8 @@ func (s Tokens) edit(ctx context.Context, id string, edit func(Token) (Token, fl
 	if err != nil {
 		return Token{}, err
 	}
-	return s.editByHash(ctx, found.Hash, id, edit)
-}
-
-func (s Tokens) editByHash(ctx context.Context, hash, id string, edit func(Token) (Token, flow.Act, error)) (Token, error) {
 	for range maxConflicts {
-		item, err := s.Store.Get(ctx, KindToken.Key(hash))
+		item, err := s.Store.Get(ctx, KindToken.Key(found.Hash))
 		if errors.Is(err, ErrNotFound) {
 			return Token{}, noToken(id)
 		}
@@ -248,6 +279,9 @@ func (s Tokens) List(ctx context.Context) ([]Token, error) {
 			if err := json.Unmarshal(item.Body, &t); err != nil {
 				return nil, fmt.Errorf("decode token: %w", err)
 			}
+			if t, err = s.shutOut(ctx, t); err != nil {
+				return nil, err
+			}
 			if t.Revoked != nil || !s.over(t) {
 				out = append(out, t)
 			}
@@ -263,22 +297,12 @@ func (s Tokens) List(ctx context.Context) ([]Token, error) {
 // revoked for a while. The error has flow.CodeInvalid if there is none, or it is
 // revoked already.
 func (s Tokens) Revoke(ctx context.Context, by flow.Principal, id string) error {
-	_, err := s.edit(ctx, id, s.revoked(by))
-	return err
-}
-
-// RevokeByHash is Revoke for a token that is known by its hash.
-func (s Tokens) RevokeByHash(ctx context.Context, by flow.Principal, hash string) error {
-	_, err := s.editByHash(ctx, hash, flow.Clip(hash, 12), s.revoked(by))
-	return err
-}
-
-func (s Tokens) revoked(by flow.Principal) func(Token) (Token, flow.Act, error) {
-	return func(t Token) (Token, flow.Act, error) {
+	_, err := s.edit(ctx, id, func(t Token) (Token, flow.Act, error) {
 		act := flow.NewAct(flow.Author{By: by, At: s.Now()}, flow.ActTokenRevoke, t.subject(), map[string]any{"owner": t.Owner})
 		t.Revoked = &act.Author
 		return t, act, nil
-	}
+	})
+	return err
 }
 
 // find finds a token by its id.

@@ -22,7 +22,7 @@ func (s Submit) byAgent(ctx context.Context, q APIRequest) (flow.Actor, *flow.Ag
 	if owner == nil {
 		return flow.Actor{}, nil, flow.Errorf(flow.CodeForbidden, "this agent has no owner, so that nothing can be asked for by it")
 	}
-	return *owner, &flow.Agent{Purpose: q.Purpose, Token: q.Token.Hash}, nil
+	return *owner, &flow.Agent{Purpose: q.Purpose}, nil
 }
 
 // ForAgent refuses runs that an agent has not asked for, as if there were none.
@@ -33,9 +33,9 @@ func ForAgent(agent flow.Actor, r flow.Run) error {
 	return flow.Errorf(flow.CodeUnknownRun, "there is no such run among those that this agent asked for")
 }
 
-// RevokeAgent ends the token that an agent asked with, for its owner or an admin: it can't
-// ask any more. What it has asked for goes on.
-func (s Submit) RevokeAgent(ctx context.Context, runID string, who store.User) (flow.Run, error) {
+// ShutOut ends the tokens of the agent that asked for a run, for its owner or an admin: it
+// can't ask any more. What it has asked for goes on.
+func (s Submit) ShutOut(ctx context.Context, runID string, who store.User) (flow.Run, error) {
 	r, err := s.Runs.Get(ctx, runID)
 	if err != nil {
 		return r, err
@@ -47,8 +47,5 @@ func (s Submit) RevokeAgent(ctx context.Context, runID string, who store.User) (
 	if may != nil {
 		return r, may
 	}
-	if r.Agent.Token == "" {
-		return r, flow.Errorf(flow.CodeIllegal, "which token the agent asked with is not known any more: local token revoke ends it")
-	}
-	return r, store.Tokens{Store: s.Runs.Store, Org: s.Org, Now: s.Now}.RevokeByHash(ctx, flow.ByPerson(who.Actor), r.Agent.Token)
+	return r, store.Agents{Runs: s.Runs, Now: s.Now}.ShutOut(ctx, flow.ByPerson(who.Actor), *r.Asker, *r.Owner)
 }
