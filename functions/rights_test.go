@@ -150,6 +150,7 @@ var notAsked = regexp.MustCompile(strings.Join([]string{
 	`^DriftRole: .*: grant#\*$`,                 // as above
 	`: (sick|limit|linger)#\*$`,                 // targets that don't answer, are asked too much, or keep what was taken away
 	`: glass#\*$`,                               // emergencies
+	`: agent#\*$`,                               // agents: infra's TestRightsSuffice has them
 	`^SlackRole: dynamodb:GetItem .* event#\*$`, // an event that comes once more while it is being taken
 	// Vendors other than the one of TestLooks.
 	`^AccessRole: secretsmanager:GetSecretValue .*:secret:/sym/main/(aptible|boundary|github|postgres)\b`,

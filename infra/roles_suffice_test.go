@@ -381,6 +381,11 @@ func TestRightsSuffice(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	helper, _, err := tokens.Tokens.Create(ctx, flow.Operator, store.Token{Bot: "helper", Agent: true, Owner: "alice@example.com"}, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+
 	// An administrator says who somebody is where no strategy can find out.
 	people := adminapi.People{Users: tokens.Users, Org: "sym", Now: a.clock.Now}
 	if err := people.SetIdentity(ctx, events.Identity{Email: "alice@example.com", Service: "aws_eks", UserID: personARN}, flow.Operator); err != nil {
@@ -395,6 +400,13 @@ func TestRightsSuffice(t *testing.T) {
 	}
 	if _, _, err := api.Tokens.Check(ctx, other); flow.CodeOf(err) != flow.CodeUnauthenticated {
 		t.Fatalf("got %v", err)
+	}
+	agent, ofAgent, err := api.Tokens.Check(ctx, helper)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (store.Agents{Runs: api.Runs, Now: a.clock.Now}).Count(ctx, agent, ofAgent.Limits, flow.NewRunID()); err != nil {
+		t.Fatal(err)
 	}
 	must(api.Flows.List(ctx))(t)
 	if _, _, err := api.Drifts.Get(ctx); err != nil {
@@ -452,6 +464,9 @@ func TestRightsSuffice(t *testing.T) {
 	must(slack.Flows.Filter(ctx))(t)
 	report := must(slack.Flows.Latest(ctx, "report"))(t)
 	alice, bob := must(workspace.Directory.Known(ctx, "U024ALICE"))(t), must(workspace.Directory.Known(ctx, "U024BOB"))(t)
+	if err := (store.Agents{Runs: slack.Runs, Now: a.clock.Now}).ShutOut(ctx, flow.ByPerson(alice.Actor), agent, alice.Actor); err != nil {
+		t.Fatal(err)
+	}
 	inSlack := slack.Submit(workspace.Directory, builtin.CheckBound, handlers(slack), nil)
 	var inForms []string
 	for _, trigger := range []string{"driven", "submitted", "clicked"} {
