@@ -35,6 +35,7 @@ var attributes = []attribute{
 	{"params.start_at", []string{"Params.StartAt.Max"}, func(c *comparison) {
 		c.longer(ahead(c.before), ahead(c.after), "access may be asked for %s ahead instead of %s", "nothing")
 	}, ""},
+	{"params.agents", []string{"Params.Agents.MaxDuration", "Params.Agents.Purpose"}, (*comparison).agents, ""},
 	{"params.prompt_fields", []string{"Params.PromptFields[].*"}, (*comparison).fields, ""},
 
 	// Who decides.
@@ -299,6 +300,25 @@ func (c *comparison) approvers() {
 		c.add(Narrower, "%s may decide, instead of every member of the workspace", strings.Join(is, ", "))
 	default:
 		c.set(was, is, "%s may decide", "%s may not decide any more")
+	}
+}
+
+// agents compares what agents may ask for.
+func (c *comparison) agents() {
+	c.on(func(f *flow.Flow) bool { return f.Params.Agents != nil }, "agents may ask, each for its owner", "agents may not ask any more")
+	was, is := c.before.Params.Agents, c.after.Params.Agents
+	if was == nil || is == nil {
+		return
+	}
+	c.longer(time.Duration(was.MaxDuration), time.Duration(is.MaxDuration), "agents may have access for %s instead of %s", "no time")
+	switch {
+	case was.Purpose == is.Purpose:
+	case is.Purpose == flow.PurposeOptional:
+		c.add(Wider, "agents need not say any more what they ask for that for")
+	case is.Purpose == flow.PurposeRequired:
+		c.add(Narrower, "agents have to say what they ask for that for")
+	default:
+		c.other(was.Purpose, is.Purpose, "what it says of the purpose of agents is another text")
 	}
 }
 
