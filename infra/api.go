@@ -21,6 +21,7 @@ var routes = []route{
 	{id: "SlackEvents", key: "POST /slack/events", function: "slack"},
 	{id: "Open", key: "GET /open/{id}", function: "slack"},
 	{id: "Api", key: "ANY /api/v1/{proxy+}", function: "api"},
+	{id: "Mcp", key: "ANY /mcp", function: "api"},
 	{id: "Tokens", key: "ANY /api/v1/tokens", function: "tokens", iam: true},
 	{id: "Token", key: "ANY /api/v1/tokens/{id}", function: "tokens", iam: true},
 	{id: "Identities", key: "ANY /api/v1/identities", function: "tokens", iam: true},

@@ -1,9 +1,12 @@
-// Command api serves the Events API, whose requests API Gateway sends to it. It
+// Command api serves the Events API, and the tools of agents beside it (/mcp), whose
+// requests API Gateway sends to it. It
 // can't grant anything, and can't make tokens.
 package main
 
 import (
 	"context"
+	"net/http"
+	"time"
 
 	"github.com/akrylysov/algnhsa"
 	awslambda "github.com/aws/aws-lambda-go/lambda"
@@ -14,6 +17,8 @@ import (
 	"github.com/symflows/symflows/internal/aws/invoke"
 	"github.com/symflows/symflows/internal/aws/logbucket"
 	"github.com/symflows/symflows/internal/aws/s3client"
+	"github.com/symflows/symflows/internal/client"
+	"github.com/symflows/symflows/internal/mcp"
 	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/strategy/builtin"
@@ -33,5 +38,9 @@ func build(_ context.Context, d core.Deployed) (awslambda.Handler, error) {
 		Submit:   d.Submit(d.SlackDirectory(), builtin.CheckBound, handlers, nil), Runs: d.Runs, Flows: d.Flows, Tokens: d.Tokens, Drifts: d.Drifts, Messages: d.Messages,
 		Org: d.Org, Now: d.Clock.Now, Log: d.Log,
 	}
-	return algnhsa.New(a.Handler(), &algnhsa.Options{RequestType: algnhsa.RequestTypeAPIGatewayV2}), nil
+	served := a.Handler()
+	mux := http.NewServeMux()
+	mux.Handle("/", served)
+	mux.Handle(mcp.Path, mcp.Handler{API: served, Admit: a.AdmitAgent, Now: time.Now, Sleep: client.Sleep, Longest: mcp.Longest}.Handler())
+	return algnhsa.New(mux, &algnhsa.Options{RequestType: algnhsa.RequestTypeAPIGatewayV2}), nil
 }

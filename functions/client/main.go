@@ -1,5 +1,5 @@
 // Command client asks for access and approvals from terminals and pipelines, by the
-// Events API of a deployment: the commands request, status, list and end of
+// Events API of a deployment: the commands request, status, list, end and mcp of
 // functions/local, in a binary of their own. make client builds it as bin/symflows.
 //
 //	symflows request -flow NAME [-target NAME] [-duration 10m] [-field NAME=VALUE]… [-for EMAIL]
@@ -14,6 +14,10 @@
 //
 //	symflows end RUN
 //	    Withdraw a request, or end the access that came of it.
+//
+//	symflows mcp
+//	    Serve an agent tools that do the same, by the Model Context Protocol on standard
+//	    input and output, with the token of an agent.
 //
 // All take -url (or SYM_API_URL), -token-file (or the token in SYM_JWT) and -json. The
 // exit status says the outcome: 0 granted, or approved where there is nothing to grant;
@@ -38,7 +42,7 @@ func main() {
 		fmt.Fprintf(os.Stderr, "Usage of symflows:\n%s", terminal.Usage)
 		os.Exit(terminal.StatusUsage)
 	}
-	err := terminal.Command{Program: "symflows", Getenv: os.Getenv, Out: os.Stdout, Errors: os.Stderr}.Run(ctx, os.Args[1:])
+	err := terminal.Command{Program: "symflows", Getenv: os.Getenv, In: os.Stdin, Out: os.Stdout, Errors: os.Stderr}.Run(ctx, os.Args[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "symflows: "+err.Error())
 	}

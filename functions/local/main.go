@@ -64,7 +64,7 @@
 //	    List runs, the newest first, as GET /runs of the API does; from a deployment
 //	    with the token in SYM_JWT.
 //
-//	local request|status|list|end
+//	local request|status|list|end|mcp
 //	    Ask, wait and end by the API, as programs do; the comment of functions/client
 //	    says how, and what the exit statuses are.
 //

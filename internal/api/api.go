@@ -224,6 +224,18 @@ func nowhere(w http.ResponseWriter, r *http.Request) {
 	w.(*exchange).fail(r, flow.Errorf(flow.CodeNotFound, "there is nothing at this path: GET %s%s describes those that there are", Base, openAPIPath))
 }
 
+// AdmitAgent tells whether a request carries the token of an agent. If not, it answers.
+func (a *API) AdmitAgent(w http.ResponseWriter, r *http.Request) bool {
+	who, err := a.authenticate(r.Context(), r.Header)
+	if err == nil && !who.token.Agent {
+		err = flow.Errorf(flow.CodeForbidden, "this is for agents: ask with the token of one (token create -agent), and by the API with any other")
+	}
+	if err != nil {
+		(&exchange{ResponseWriter: w}).fail(r, err)
+	}
+	return err == nil
+}
+
 // authenticate finds out whose token the request carries (RFC 6750).
 func (a *API) authenticate(ctx context.Context, h http.Header) (caller, error) {
 	given := h.Values("Authorization")

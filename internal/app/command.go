@@ -68,8 +68,8 @@ func Main(ctx context.Context, args []string, getenv func(string) string, out, l
 		err = recovers(ctx, args, out)
 	case "slack-manifest":
 		err = manifest(args, out)
-	case "request", "status", "list", "end":
-		err = terminal.Command{Program: "go run ./functions/local", Getenv: getenv, Out: out, Errors: logs}.Run(ctx, append([]string{name}, args...))
+	case "request", "status", "list", "end", "mcp":
+		err = terminal.Command{Program: "go run ./functions/local", Getenv: getenv, In: os.Stdin, Out: out, Errors: logs}.Run(ctx, append([]string{name}, args...))
 	default:
 		return fmt.Errorf("there is no command %q: use none (to serve), check, doctor, targets, try, explain, diff, token, identity, user, runs, report, erase, standing, drift, audit, destinations, redrive, recover, slack-manifest; or, to ask as programs do, request, status, list or end", name)
 	}
@@ -130,7 +130,7 @@ const usage = `Usage of local:
   local slack-manifest               print the manifest of the Slack app
   local redrive                      handle what functions in AWS gave up on again
   local recover -since TIME          put back access that the table lacks and the audit log tells of, so that it ends
-  local request|status|list|end      ask, wait and end by the API, as programs do (make client: a binary of that); -help after each
+  local request|status|list|end|mcp  ask, wait and end by the API, as programs do (make client: a binary of that); -help after each
 `
 
 func serve(ctx context.Context, args []string, settings config.Settings, out, logs io.Writer) error {

@@ -23,9 +23,11 @@ import (
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/audit"
 	"github.com/symflows/symflows/internal/catalog"
+	"github.com/symflows/symflows/internal/client"
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/loopback"
+	"github.com/symflows/symflows/internal/mcp"
 	"github.com/symflows/symflows/internal/report"
 	"github.com/symflows/symflows/internal/runner/local"
 	"github.com/symflows/symflows/internal/sdk"
@@ -345,10 +347,13 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	l.Submit = c.Submit(slack.directory, builtin.CheckBound, handlers, l.closed)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", l.healthz)
-	mux.Handle("/api/v1/", (&api.API{
+	events := &api.API{
 		Submit: l.Submit, Runs: runs, Flows: flows, Tokens: l.Tokens, Drifts: c.Drifts, Messages: c.Messages, Receipts: l.Receipts, Org: o.Settings.Org, Now: now, Log: o.Log,
 		Attempts: &api.Attempts{PerMinute: badTokensPerMinute, Now: o.Clock.Now},
-	}).Handler())
+	}
+	served := events.Handler()
+	mux.Handle("/api/v1/", served)
+	mux.Handle(mcp.Path, mcp.Handler{API: served, Admit: events.AdmitAgent, Now: time.Now, Sleep: client.Sleep, Longest: mcp.Longest}.Handler())
 	var shown *slackapp.App
 	handOn := func(_ context.Context, task []byte) error {
 		engine.Go("form "+flow.NewRunID(), func(ctx context.Context) {

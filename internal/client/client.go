@@ -9,6 +9,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,6 +34,9 @@ type Client struct {
 	Now   func() time.Time
 	// Sleep waits for a time, or returns the error of a context that is over before.
 	Sleep func(context.Context, time.Duration) error
+	// Attempts is how often a call is made that may pass; 0: a few times. One, where whoever
+	// asks can't wait.
+	Attempts int
 }
 
 // New makes a client that works by the clock of this machine.
@@ -171,7 +175,7 @@ func segment(text string) string {
 }
 
 const (
-	attempts   = 6 // of a call that might pass
+	attempts   = 6 // of a call that may pass, where the client does not say
 	firstPause = 500 * time.Millisecond
 	maxPause   = time.Minute
 	maxAnswer  = 8 << 20 // bytes
@@ -180,7 +184,7 @@ const (
 // call makes a call until it has an answer that stays, a few times at most.
 func (c *Client) call(ctx context.Context, method, path, key string, in, out any) error {
 	var err error
-	for n := range attempts {
+	for n := range cmp.Or(c.Attempts, attempts) {
 		if n > 0 {
 			if pause := c.Sleep(ctx, pauseAfter(err, firstPause<<(n-1))); pause != nil {
 				return pause

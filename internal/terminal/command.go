@@ -1,11 +1,12 @@
-// Package terminal has the commands by which people and pipelines ask without Slack:
-// request, status, list and end. They talk to the Events API of a deployment and to
+// Package terminal has the commands by which people, pipelines and agents ask without Slack:
+// request, status, list, end and mcp. They talk to the Events API of a deployment and to
 // nothing else, so that they fit into one small binary.
 //
 //	command.go  the commands, and what they have in common
 //	request.go  asks, and waits
 //	status.go   how a run stands, and its end
 //	runs.go     lists runs
+//	mcp.go      serves agents tools
 //	exit.go     what exit statuses say
 package terminal
 
@@ -24,13 +25,14 @@ import (
 )
 
 // Names are the commands that there are.
-var Names = []string{"request", "status", "list", "end"}
+var Names = []string{"request", "status", "list", "end", "mcp"}
 
 // Usage has a line for each command.
 const Usage = `  request -flow F [-field NAME=VALUE]… [-wait]  ask for access, or an approval; -help
   status [-wait] RUN                 tell how a run stands, or wait for its outcome
   list                               list runs that have live access, or by filters; -help
   end RUN                            withdraw a request, or end the access that came of it
+  mcp                                serve an agent the same as tools, by standard input and output
 `
 
 // Environment names the variables that commands read where flags don't say it.
@@ -44,6 +46,7 @@ type Command struct {
 	// Program is how people call it: "go run ./functions/local", "symflows".
 	Program string
 	Getenv  func(string) string
+	In      io.Reader // of mcp only
 	Out     io.Writer
 	// Errors is where what is no result goes.
 	Errors io.Writer
@@ -64,6 +67,8 @@ func (c Command) Run(ctx context.Context, args []string) error {
 		err = c.list(ctx, args)
 	case "end":
 		err = c.end(ctx, args)
+	case "mcp":
+		err = c.mcp(ctx, args)
 	default:
 		err = wrong("there is no command %q: use %s", name, strings.Join(Names, ", "))
 	}
