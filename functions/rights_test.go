@@ -160,6 +160,7 @@ var notAsked = regexp.MustCompile(strings.Join([]string{
 	`^DeliverRole: .* notice#\*$`,                                                                                                               // log destinations that take nothing for ten minutes
 	`^DeliverRole: secretsmanager:GetSecretValue .*:secret:/sym/main/siem\b`,                                                                    // its log destination takes no secret here
 	`^ReportRole: dynamodb:(BatchGetItem .* stat|GetItem .* run)#\*$`,                                                                           // runs of earlier months that reached into the one that is reported
+	`^StandingRole: dynamodb:PutItem .*: listed#\*$`,                                                                                            // runs of before there were listings
 	`^StandingRole: dynamodb:PutItem .* notice#\*$`,                                                                                             // many who leave at once
 	`^TokensRole: dynamodb:PutItem .*: users#moved$`,                                                                                            // a workspace that moved
 	`^TransparencyRole: .*: (token#\*|identity#\*|user#\*|users#moved|flows#filter|flows#settings|standing#round|refusal#\*|act#\*|entity#\*)$`, // what administrators seldom do

@@ -179,6 +179,9 @@ func (d *deployment) rights() map[string][]right {
 			d.items("GetItem", store.KindFlowList),
 			d.items("PutItem", store.KindNotice),
 			d.entries(store.ByStatus, string(flow.Requested), string(flow.Approved), string(flow.Escalated)),
+			// It lists runs of before there were listings.
+			d.items("GetItem PutItem", store.KindRelisted, store.KindListed),
+			d.entries(store.ByKind, string(store.KindRun)),
 			readSecrets(*d.slackSecret.Ref()),
 		},
 		// It hands what lingers to the removal by a change of the run.

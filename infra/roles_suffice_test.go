@@ -649,6 +649,11 @@ func TestRightsSuffice(t *testing.T) {
 	standing := a.as("StandingRole")
 	look := standing.Standing(must(standing.Slack(ctx))(t).Directory)
 	must(look.Look(ctx))(t)
+	unlisted := run(byAPI[0])
+	unlisted.ID = flow.NewRunID()
+	unlisted.Rev = 0
+	must(store.Runs{Store: dynamo.New(a.owner, dynamotest.TableName, a.clock.Now)}.Put(ctx, unlisted))(t)
+	must(standing.Relist().Some(ctx))(t)
 	// What they hold is compared with what targets show.
 	drift := a.as("DriftRole")
 	linger := drift.Linger(func(flow.Strategy) (strategy.Strategy, error) { return lingers{}, nil }, func(flow.Strategy) bool { return true })

@@ -1,6 +1,7 @@
 // Command standing looks every few minutes at whether those who hold access are
 // still in the workspace, and whether open requests are of a flow that there is.
-// It can neither grant nor take away: it asks for that, and others do it. Who
+// It can neither grant nor take away: it asks for that, and others do it. Besides, it lists
+// runs of long ago by their targets and by who decided them. Who
 // invokes it with {"confirm": true} says that it may end what it holds back.
 package main
 
@@ -42,12 +43,13 @@ func build(ctx context.Context, d core.Deployed) (func(context.Context, input) (
 	if err != nil {
 		return nil, err
 	}
-	standing := d.Standing(s.Directory)
+	standing, relist := d.Standing(s.Directory), d.Relist()
 	return func(ctx context.Context, in input) (output, error) {
 		var out output
 		if in.Source != "aws.events" && !in.Confirm {
 			return out, errors.New(`this is neither the schedule's event nor {"confirm": true}`)
 		}
+		defer relist.Look(ctx)
 		var err error
 		if in.Confirm {
 			if out.Confirmed, err = d.Rounds.Confirm(ctx, flow.Author{By: invoker, At: d.Clock.Now()}); err != nil {

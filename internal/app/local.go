@@ -382,8 +382,9 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	if err := runner.Recover(ctx, runs, drive, access.TakeOver); err != nil {
 		return err
 	}
-	standing := c.Standing(slack.directory)
+	standing, relist := c.Standing(slack.directory), c.Relist()
 	engine.Every("standing", core.LookEvery, func(ctx context.Context) error {
+		relist.Look(ctx)
 		_, err := standing.Look(ctx)
 		return err
 	})

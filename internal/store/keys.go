@@ -32,6 +32,7 @@ const (
 	KindLive        Kind = "live#"                // access that is live, by its run's id: LiveAccess
 	KindWait        Kind = "wait#"                // whom a run waits for, by its id, and by its id and each of them
 	KindListed      Kind = "listed#"              // a run in a listing of a target's, or of somebody's who decided it, by its id and the listing
+	KindRelisted    Kind = "lists#old"            // how far runs of before there were such listings have been put into them: Relisted
 	KindStat        Kind = "stat#"                // requests of one day, by environment, day and part, and runs that reached into a month, by month and part: counted ones
 	KindLogHead     Kind = "log#head"             // how far the transparency log has come: LogHead
 	KindLeaf        Kind = "leaf#"                // where a state of a record is in the transparency log, by the record's id and revision: LogPlace
@@ -59,7 +60,7 @@ const (
 // Kinds lists all kinds.
 func Kinds() []Kind {
 	return []Kind{
-		KindRun, KindGrant, KindSick, KindLimit, KindLinger, KindGlass, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindAgent, KindCall, KindValue, KindFlowValue, KindHome, KindLive, KindWait, KindListed, KindStat, KindLogHead, KindLeaf, KindDestination, KindCursor, KindDelivery, KindNotice,
+		KindRun, KindGrant, KindSick, KindLimit, KindLinger, KindGlass, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindAgent, KindCall, KindValue, KindFlowValue, KindHome, KindLive, KindWait, KindListed, KindRelisted, KindStat, KindLogHead, KindLeaf, KindDestination, KindCursor, KindDelivery, KindNotice,
 		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped, KindRound, KindDrift, KindSettings, KindAct, KindErasure, KindRefusal, KindEntity, KindEntityName,
 	}
 }

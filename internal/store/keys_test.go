@@ -59,7 +59,7 @@ func TestKinds(t *testing.T) {
 		{store.KindFlowList, "", "flows#current", ""},
 		{store.KindFlowsFilter, "", "flows#filter", ""},
 		{store.KindStrategies, "", "flows#strategies", ""},
-		{store.KindDropped, "", "flows#dropped", ""},
+		{store.KindRelisted, "", "lists#old", ""}, {store.KindDropped, "", "flows#dropped", ""},
 		{store.KindRound, "", "standing#round", ""},
 		{store.KindDrift, "", "drift#comparison", ""},
 		{store.KindEntity, "target#0D6E", "entity#target#0d6e", "target#0d6e"},
@@ -184,7 +184,8 @@ func TestKinds_Written(t *testing.T) {
 		"list": func() error {
 			return store.Lists{Store: w, Now: now}.Follow(ctx, flow.Run{ID: "run", Rev: 1}, "target", []string{"person"})
 		},
-		"stat": func() error { return store.Stats{Store: w}.Count(ctx, "main", "run", start, flow.OutcomeOpen, 0) },
+		"relisted": func() error { return store.Lists{Store: w, Now: now}.SetRelisted(ctx, store.Relisted{}) },
+		"stat":     func() error { return store.Stats{Store: w}.Count(ctx, "main", "run", start, flow.OutcomeOpen, 0) },
 		"event": func() error {
 			return store.Deliveries{Store: w, Now: now}.Once(ctx, "Ev1", func(context.Context) error { return nil })
 		},

@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -42,6 +45,44 @@ func (s Lists) Follow(ctx context.Context, r flow.Run, target string, deciders [
 		if err := derive(ctx, s.Store, key+listDecider+"#"+id, r.Rev, r.ID, ListOfDecider(id), r.Created, false, s.Now()); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// Relisted is how far runs of before there were listings have been put into them.
+type Relisted struct {
+	Cursor string    `json:"cursor,omitempty"` // where the listing of all runs goes on
+	Done   time.Time `json:"done,omitzero"`    // when all were; zero: not yet
+
+	rev int64
+}
+
+// Relisted reads it.
+func (s Lists) Relisted(ctx context.Context) (Relisted, error) {
+	var r Relisted
+	item, err := s.Store.Get(ctx, KindRelisted.Key(""))
+	if errors.Is(err, ErrNotFound) {
+		return r, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(item.Body, &r)
+	}
+	if err != nil {
+		return r, fmt.Errorf("read how far runs are listed: %w", err)
+	}
+	r.rev = item.Rev
+	return r, nil
+}
+
+// SetRelisted writes what was read, and changed. The error is ErrConflict if somebody else
+// has written meanwhile.
+func (s Lists) SetRelisted(ctx context.Context, r Relisted) error {
+	body, err := json.Marshal(r)
+	if err == nil {
+		_, err = s.Store.Put(ctx, Item{Key: KindRelisted.Key(""), Rev: r.rev, Writer: NewWriter(), Body: body})
+	}
+	if err != nil {
+		return fmt.Errorf("write how far runs are listed: %w", err)
 	}
 	return nil
 }

@@ -35,6 +35,8 @@
 //	sweep.go       once a minute, drives what is due and was missed
 //	standing.go    now and then, looks at who holds access, and at requests of
 //	               flows that have changed
+//	relist.go      puts runs into the listings by which they are found, once those
+//	               of before there were any
 //	reconcile.go   now and then, compares grants with what targets show
 //	recover.go     puts grants back that the table lacks and records tell of
 //	report.go      makes the report of a month, and keeps that of each

@@ -95,7 +95,7 @@ func (n Notify) Handle(ctx context.Context, c store.Change) error {
 		}
 	}
 	failed = append(failed, x.note(ctx))
-	failed = append(failed, n.list(ctx, r))
+	failed = append(failed, list(ctx, n.Lists, r))
 	if n.Home != nil {
 		n.Home.changed(ctx, r)
 	}
@@ -105,19 +105,6 @@ func (n Notify) Handle(ctx context.Context, c store.Change) error {
 // Settle is how long changes are gathered before they are shown, where another one is
 // about to follow: what is overtaken need not be sent.
 const Settle = 2 * time.Second
-
-// list keeps where a run is found besides its indexes. It is done again, to the same
-// end, for each change.
-func (n Notify) list(ctx context.Context, r flow.Run) error {
-	if r.Status == flow.Prompted {
-		return nil
-	}
-	var deciders []string
-	for _, who := range r.DecidedBy() {
-		deciders = append(deciders, who.ID)
-	}
-	return n.Lists.Follow(ctx, r, r.TargetID(), deciders)
-}
 
 // pastRuns is how many runs of a requester are looked at for what those who decide are
 // told of them.

@@ -217,6 +217,11 @@ func (c Core) Standing(r workflow.Roll) workflow.Standing {
 	return workflow.Standing{Runs: c.Runs, Flows: c.Flows, Rounds: c.Rounds, Roll: r, Notices: c.Notices, Now: c.Clock.Now, Log: c.Log, AtOnce: LookAtOnce}
 }
 
+// Relist builds what puts runs of before there were listings into them.
+func (c Core) Relist() workflow.Relist {
+	return workflow.Relist{Runs: c.Runs, Lists: c.Lists, Now: c.Clock.Now, Log: c.Log}
+}
+
 // Reconcile builds what compares now and then what was granted with what targets
 // show, by strategies that may look at least; observes tells which can.
 func (c Core) Reconcile(open strategy.Opener, observes func(flow.Strategy) bool) workflow.Reconcile {
