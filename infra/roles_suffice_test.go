@@ -650,8 +650,7 @@ func TestRightsSuffice(t *testing.T) {
 	look := standing.Standing(must(standing.Slack(ctx))(t).Directory)
 	must(look.Look(ctx))(t)
 	unlisted := run(byAPI[0])
-	unlisted.ID = flow.NewRunID()
-	unlisted.Rev = 0
+	unlisted.ID, unlisted.Rev, unlisted.Status, unlisted.Access, unlisted.Due = flow.NewRunID(), 0, flow.Denied, nil, time.Time{}
 	must(store.Runs{Store: dynamo.New(a.owner, dynamotest.TableName, a.clock.Now)}.Put(ctx, unlisted))(t)
 	must(standing.Relist().Some(ctx))(t)
 	// What they hold is compared with what targets show.
