@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -127,6 +129,23 @@ func TestKeyChange(t *testing.T) {
 			}
 			if _, _, err := stranger.Verify(l.folder.fs(), next.Public()); err != nil {
 				t.Errorf("a stranger with the new key: %v", err)
+			}
+			text, err := fs.ReadFile(l.folder.fs(), "keys/20260302T101000Z")
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := stranger.Keys(text)
+			if want := r.KeyChanges[0]; err != nil || int64(c.Size) != want.From || !slices.Equal(c.Keys, want.Keys) || c.Vouched != want.Vouched || !c.At.Equal(want.At) {
+				t.Errorf("a stranger reads %+v, %v", c, err)
+			}
+			for i := range text { // whatever is altered, be it of a signature
+				altered := slices.Clone(text)
+				if altered[i] ^= 1; i%7 > 0 {
+					continue
+				}
+				if got, err := stranger.Keys(altered); err == nil && got.Vouched == c.Vouched {
+					t.Errorf("a stranger takes %q with byte %d altered", text, i)
+				}
 			}
 			r, err = transparency.Verification{Log: l.folder.fs(), Public: []string{next.Public()}, Now: l.now}.Run(t.Context())
 			if err != nil || r.Found == 0 {

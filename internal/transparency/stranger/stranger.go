@@ -237,3 +237,75 @@ func CheckReceipt(leaf []byte, proof, vkey string) error {
 	}
 	return nil
 }
+
+// KeyChange is what a note of a change of keys says.
+type KeyChange struct {
+	At      time.Time
+	Size    int
+	Keys    []string
+	Vouched bool // by one that signed before
+}
+
+// Keys reads a note of a change of keys, as docs/audit.md has its text.
+func Keys(text []byte) (c KeyChange, err error) {
+	cut := bytes.LastIndex(text, []byte("\n\n"))
+	if cut < 0 || !bytes.HasSuffix(text, []byte("\n")) {
+		return c, errors.New("not a signed note")
+	}
+	body := text[:cut+1]
+	lines := strings.Split(strings.TrimSuffix(string(body), "\n"), "\n")
+	if len(lines) < 5 {
+		return c, fmt.Errorf("too few lines: %q", body)
+	}
+	if c.At, err = time.Parse(time.RFC3339, strings.TrimPrefix(lines[1], "at ")); err != nil {
+		return c, err
+	}
+	tree := strings.Split(lines[2], " ")
+	if len(tree) != 3 || tree[0] != "from" {
+		return c, fmt.Errorf("no tree: %q", lines[2])
+	}
+	if c.Size, err = strconv.Atoi(tree[1]); err != nil {
+		return c, err
+	}
+	if raw, err := base64.StdEncoding.DecodeString(tree[2]); err != nil || len(raw) != 32 {
+		return c, errors.New("no root hash")
+	}
+	encoded, ok := strings.CutPrefix(lines[len(lines)-1], "last ")
+	last, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil || !ok {
+		return c, fmt.Errorf("no last checkpoint: %v", err)
+	}
+	for _, line := range lines[3 : len(lines)-1] {
+		vkey, ok := strings.CutPrefix(line, "key ")
+		if !ok {
+			return c, fmt.Errorf("not a key: %q", line)
+		}
+		name, public, err := key(vkey)
+		if err != nil || lines[0] != name+"/keys" {
+			return c, fmt.Errorf("a key of another log: %q, %v", line, err)
+		}
+		if !signed(name, public, body, string(text[cut+2:])) {
+			return c, fmt.Errorf("%s has not signed it", vkey)
+		}
+		c.Keys = append(c.Keys, vkey)
+		if _, err := open(last, vkey); err == nil {
+			c.Vouched = true
+		}
+	}
+	return c, nil
+}
+
+// signed tells whether a key has signed a text, without a time.
+func signed(name string, public ed25519.PublicKey, body []byte, signatures string) bool {
+	for line := range strings.Lines(signatures) {
+		parts := strings.Split(strings.TrimSuffix(line, "\n"), " ")
+		if len(parts) != 3 || parts[0] != "—" || parts[1] != name {
+			continue
+		}
+		raw, err := base64.StdEncoding.DecodeString(parts[2])
+		if err == nil && len(raw) == 4+64 && fmt.Sprintf("%x", raw[:4]) == id(name, 1, public) && ed25519.Verify(public, body, raw[4:]) {
+			return true
+		}
+	}
+	return false
+}
