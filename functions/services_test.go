@@ -292,7 +292,7 @@ func (a *account) serveS3(w http.ResponseWriter, r *http.Request, function strin
 		} else {
 			fail(http.StatusNotFound, "NoSuchKey")
 		}
-	case c.action == "s3:PutObject" && r.Header.Get("X-Amz-Checksum-Sha256") == "":
+	case c.action == "s3:PutObject" && bucket != customersBucket && r.Header.Get("X-Amz-Checksum-Sha256") == "":
 		fail(http.StatusBadRequest, "InvalidRequest") // Object Lock asks for one
 	case c.action == "s3:PutObject" && (noneMatch == "*" && there || match != "" && there && match != tag(object)):
 		fail(http.StatusPreconditionFailed, "PreconditionFailed")

@@ -31,8 +31,8 @@ type output struct {
 	Page string `json:"page,omitempty"`
 }
 
-// most is of how many runs a report is made: they take about 400 MB of this function's
-// memory, and 5 minutes of its 15.
+// most is of how many runs a report is made: what is told of them takes about 400 MB of this
+// function's memory while it is made.
 const most = 200_000
 
 func main() { awslambda.Start(core.Start(build)) }
