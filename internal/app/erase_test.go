@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -110,9 +111,12 @@ func (e *erasing) named() (keys []string) {
 		}
 	}
 	for _, k := range store.Kinds() {
-		if !k.Single() && k != store.KindErasure {
+		if !k.Single() && k != store.KindErasure && store.ListedByKind(string(k)) {
 			note(store.Query{By: store.ByKind, Value: string(k)}, false)
 		}
+	}
+	if _, err := e.db.Get(e.Context(), store.KindSlackUser.Key("T1#U0ALICE")); !errors.Is(err, store.ErrNotFound) {
+		keys = append(keys, "her account in Slack")
 	}
 	note(store.Query{By: store.ByRequester, Value: e.alice.ID}, true)
 	note(store.Query{By: store.ByStatus, Value: store.ListOfDecider(e.alice.ID)}, true)

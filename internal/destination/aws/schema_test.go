@@ -112,4 +112,3 @@ func TestEventBridge_Schema(t *testing.T) {
 		}
 	}
 }
-
