@@ -17,6 +17,8 @@ type CreateTokenInput struct {
 	People []string `json:"people,omitzero"`
 	// Drift lets it see where targets differ from what was granted.
 	Drift bool `json:"drift,omitempty"`
+	// Config lets it read and change the configuration.
+	Config bool `json:"config,omitempty"`
 	// Agent makes it the token of an agent, whose name is Bot, and who asks for its owner
 	// only: AnHour times in any hour, with AtOnce requests open or live. 0: as is usual.
 	Agent  bool `json:"agent,omitempty"`
@@ -46,11 +48,12 @@ type Token struct {
 	ID      string     `json:"id"`
 	Bot     string     `json:"bot,omitempty"`
 	Label   string     `json:"label,omitempty"`
-	Owner   string     `json:"owner,omitempty"` // e-mail address; "" for those made before there were owners
-	Flows   []string   `json:"flows,omitzero"`  // nil: all
-	People  []string   `json:"people,omitzero"` // nil: everybody
-	Drift   bool       `json:"drift,omitempty"` // may see where targets differ from what was granted
-	Agent   bool       `json:"agent,omitempty"` // an agent's, who asks for its owner only
+	Owner   string     `json:"owner,omitempty"`  // e-mail address; "" for those made before there were owners
+	Flows   []string   `json:"flows,omitzero"`   // nil: all
+	People  []string   `json:"people,omitzero"`  // nil: everybody
+	Drift   bool       `json:"drift,omitempty"`  // may see where targets differ from what was granted
+	Config  bool       `json:"config,omitempty"` // may read and change the configuration
+	Agent   bool       `json:"agent,omitempty"`  // an agent's, who asks for its owner only
 	AnHour  int        `json:"an_hour,omitempty"`
 	AtOnce  int        `json:"at_once,omitempty"`
 	Created *time.Time `json:"created,omitempty"`

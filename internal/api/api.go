@@ -236,8 +236,18 @@ func (a *API) AdmitAgent(w http.ResponseWriter, r *http.Request) bool {
 	return err == nil
 }
 
-// authenticate finds out whose token the request carries (RFC 6750).
 func (a *API) authenticate(ctx context.Context, h http.Header) (caller, error) {
+	return bearer{a.Tokens, a.Attempts}.authenticate(ctx, h)
+}
+
+// bearer knows callers by tokens. Without attempts, bad tokens are not counted.
+type bearer struct {
+	tokens   store.Tokens
+	attempts *Attempts
+}
+
+// authenticate finds out whose token a request carries (RFC 6750).
+func (b bearer) authenticate(ctx context.Context, h http.Header) (caller, error) {
 	given := h.Values("Authorization")
 	if len(given) != 1 {
 		return caller{}, flow.Errorf(flow.CodeUnauthenticated, "send the token as one header, Authorization: Bearer <token>")
@@ -248,8 +258,8 @@ func (a *API) authenticate(ctx context.Context, h http.Header) (caller, error) {
 		return caller{}, flow.Errorf(flow.CodeUnauthenticated, "send the token as a header, Authorization: Bearer <token>")
 	}
 	var who caller
-	err := a.Attempts.Look(value, func() (err error) {
-		who.bot, who.token, err = a.Tokens.Check(ctx, value)
+	err := b.attempts.Look(value, func() (err error) {
+		who.bot, who.token, err = b.tokens.Check(ctx, value)
 		return err
 	})
 	return who, err

@@ -32,19 +32,22 @@ type object struct {
 
 // readObject reads the body of a request: one JSON object in UTF-8 of at most
 // 256 KB, no key of it or of the objects inside given twice.
-func readObject(r *http.Request) (*object, error) {
+func readObject(r *http.Request) (*object, error) { return readBody(r, maxBodyBytes) }
+
+// readBody is readObject for a body of at most so many bytes.
+func readBody(r *http.Request, most int64) (*object, error) {
 	if err := checkMediaType(r.Header); err != nil {
 		return nil, err
 	}
-	tooLarge := flow.Errorf(flow.CodeTooLarge, "the body is too large: at most %d KB", maxBodyBytes>>10)
-	if r.ContentLength > maxBodyBytes {
+	tooLarge := flow.Errorf(flow.CodeTooLarge, "the body is too large: at most %d KB", most>>10)
+	if r.ContentLength > most {
 		return nil, tooLarge
 	}
-	b, err := io.ReadAll(io.LimitReader(r.Body, maxBodyBytes+1))
+	b, err := io.ReadAll(io.LimitReader(r.Body, most+1))
 	switch {
 	case err != nil:
 		return nil, malformed("it broke off")
-	case len(b) > maxBodyBytes:
+	case int64(len(b)) > most:
 		return nil, tooLarge
 	case len(bytes.TrimSpace(b)) == 0:
 		return nil, malformed("it is empty")

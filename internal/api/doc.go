@@ -10,4 +10,9 @@
 //
 // Every token may use every path: a token stands for a bot, and the flow and
 // its approvers decide what becomes of its requests.
+//
+// Beside it are the APIs that administer a deployment: of tokens (tokens.go) and of
+// people (people.go), for callers whom AWS has authenticated, and of the configuration
+// (config.go), which is that of Sym's Terraform provider, for tokens that may configure
+// and those callers.
 package api

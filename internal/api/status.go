@@ -19,6 +19,7 @@ var statuses = map[flow.Code]int{
 	flow.CodeForbidden:       http.StatusForbidden,
 	flow.CodeWrongSource:     http.StatusForbidden,
 	flow.CodeUnknownFlow:     http.StatusNotFound,
+	flow.CodeUnknownEntity:   http.StatusNotFound,
 	flow.CodeUnknownRun:      http.StatusNotFound,
 	flow.CodeNotLogged:       http.StatusNotFound,
 	flow.CodeUnknownEvent:    http.StatusNotFound,

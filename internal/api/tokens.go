@@ -80,7 +80,7 @@ func (a *TokenAPI) create(r *http.Request, by flow.Principal) (any, error) {
 	}
 	in := events.CreateTokenInput{
 		Bot: body.required("bot"), Label: body.text("label"), Expires: body.required("expires"),
-		Owner: body.required("owner"), Flows: body.texts("flows"), People: body.texts("people"), Drift: body.boolean("drift"),
+		Owner: body.required("owner"), Flows: body.texts("flows"), People: body.texts("people"), Drift: body.boolean("drift"), Config: body.boolean("config"),
 		Agent: body.boolean("agent"), AnHour: body.number("an_hour"), AtOnce: body.number("at_once"),
 	}
 	if err := body.err(); err != nil {
@@ -130,14 +130,14 @@ func (a *TokenAPI) revoke(r *http.Request, by flow.Principal) (any, error) {
 // TokenAskedFor is the token that an input describes.
 func TokenAskedFor(in events.CreateTokenInput) store.Token {
 	return store.Token{
-		Bot: in.Bot, Label: in.Label, Owner: in.Owner, Flows: in.Flows, People: in.People, Drift: in.Drift,
+		Bot: in.Bot, Label: in.Label, Owner: in.Owner, Flows: in.Flows, People: in.People, Drift: in.Drift, Config: in.Config,
 		Agent: in.Agent, Limits: store.AgentLimits{AnHour: in.AnHour, AtOnce: in.AtOnce},
 	}
 }
 
 // TokenShown describes a token as the API does.
 func TokenShown(t store.Token) events.Token {
-	out := events.Token{ID: t.ID, Bot: t.Bot, Label: t.Label, Owner: t.Owner, Flows: t.Flows, People: t.People, Drift: t.Drift, Created: &t.Created, Expires: &t.Expires,
+	out := events.Token{ID: t.ID, Bot: t.Bot, Label: t.Label, Owner: t.Owner, Flows: t.Flows, People: t.People, Drift: t.Drift, Config: t.Config, Created: &t.Created, Expires: &t.Expires,
 		Agent: t.Agent, AnHour: t.Limits.AnHour, AtOnce: t.Limits.AtOnce}
 	if t.Revoked != nil {
 		out.RevokedBy, out.RevokedAt = t.Revoked.By.Name, &t.Revoked.At

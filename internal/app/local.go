@@ -353,6 +353,10 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	}
 	served := events.Handler()
 	mux.Handle("/api/v1/", served)
+	mux.Handle(api.Base+api.EntitiesPath, (&api.ConfigAPI{
+		Configure: workflow.Configure{Entities: c.Entities, Check: catalog.Checker{Org: c.Org, Types: builtin.Types(), Describe: reading(handlers)}.Check},
+		Tokens:    l.Tokens, Now: now, Log: o.Log, Attempts: &api.Attempts{PerMinute: badTokensPerMinute, Now: o.Clock.Now},
+	}).Handler())
 	mux.Handle(mcp.Path, mcp.Handler{API: served, Admit: events.AdmitAgent, Now: time.Now, Sleep: client.Sleep, Longest: mcp.Longest}.Handler())
 	var shown *slackapp.App
 	handOn := func(_ context.Context, task []byte) error {
@@ -415,6 +419,13 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		local.Sweeper{Engine: engine, Sweep: sweep}.Start()
 	}
 	return l.apiToken(ctx)
+}
+
+// reading looks at Python without running it.
+func reading(handlers *sdk.Client) func(context.Context, flow.Source, string) (flow.Outline, error) {
+	reader := *handlers
+	reader.Read = true
+	return reader.Describe
 }
 
 // badTokensPerMinute is more than somebody mistypes, and too few to tire the

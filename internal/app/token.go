@@ -53,6 +53,7 @@ func token(ctx context.Context, args []string, settings config.Settings, out io.
 			return nil
 		})
 		set.BoolVar(&in.Drift, "drift", false, "it may see where targets differ from what was granted (GET /drift)")
+		set.BoolVar(&in.Config, "config", false, "it may read and change the configuration (as Sym's Terraform provider does)")
 		set.StringVar(&in.Expires, "expires", "90d", "how long it is valid: a number and s, m, h, d or mo")
 		if err := parse(set, args); err != nil {
 			return err

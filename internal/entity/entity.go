@@ -3,7 +3,6 @@ package entity
 import (
 	"bytes"
 	"encoding/json"
-	"maps"
 	"strings"
 	"time"
 )
@@ -91,14 +90,10 @@ func encode(v values) json.RawMessage {
 	return bytes.TrimSpace(b.Bytes())
 }
 
-// Document gives the entity as the attributes of a YAML document, kind, name and
-// type included.
+// Document gives what a YAML document of the entity says, but for its kind and name: the
+// attributes with the type.
 func (e Entity) Document() json.RawMessage {
-	v := maps.Clone(e.values())
-	v["kind"] = string(e.Kind)
-	if e.Name != "" {
-		v["name"] = e.Name
-	}
+	v := e.values()
 	if e.Type != "" {
 		v["type"] = e.Type
 	}

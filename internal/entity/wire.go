@@ -171,8 +171,9 @@ func (e Entity) Wire() json.RawMessage {
 			v[name] = empty
 		}
 	}
+	v["id"] = e.ID
 	if !e.Kind.Single() {
-		v["id"], v["slug"] = e.ID, e.Name
+		v["slug"] = e.Name
 	}
 	if a.typed {
 		v["type"] = e.Type

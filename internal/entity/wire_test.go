@@ -37,47 +37,47 @@ func TestFromWire(t *testing.T) {
 		"an integration": {
 			entity.KindIntegration,
 			`{"type":"slack","settings":{},"slug":"main-slack","external_id":"T123ABC","label":"First"}`,
-			`{"external_id":"T123ABC","kind":"integration","label":"First","name":"main-slack","type":"slack"}`, "",
+			`{"external_id":"T123ABC","label":"First","type":"slack"}`, "",
 		},
 		"settings that are null": {
 			entity.KindTarget, `{"type":"custom","slug":"t","settings":{"identifier":"r","other":null}}`,
-			`{"kind":"target","name":"t","settings":{"identifier":"r"},"type":"custom"}`, `{"type":"custom","slug":"t","settings":{"identifier":"r"}}`,
+			`{"settings":{"identifier":"r"},"type":"custom"}`, `{"type":"custom","slug":"t","settings":{"identifier":"r"}}`,
 		},
 		"no integration": {
 			entity.KindStrategy, `{"type":"http","integration_id":"\u003cnull\u003e","targets":["b","a"],"settings":{},"slug":"h"}`,
-			`{"kind":"strategy","name":"h","targets":["b","a"],"type":"http"}`, `{"type":"http","targets":["b","a"],"settings":{},"slug":"h"}`,
+			`{"targets":["b","a"],"type":"http"}`, `{"type":"http","targets":["b","a"],"settings":{},"slug":"h"}`,
 		},
 		"a strategy's Python": {
 			entity.KindStrategy, `{"type":"custom","slug":"h","integration_id":"i","targets":[],"settings":{},"implementation":"` + coded("from sym") + `"}`,
-			`{"implementation":"from sym","integration_id":"i","kind":"strategy","name":"h","targets":[],"type":"custom"}`, "",
+			`{"implementation":"from sym","integration_id":"i","targets":[],"type":"custom"}`, "",
 		},
 		"a secret": {
 			entity.KindSecret, `{"path":"sym/main/key","source_id":"s","settings":{"json_key":"api"}}`,
-			`{"kind":"secret","name":"key-api","path":"sym/main/key","settings":{"json_key":"api"},"source_id":"s"}`,
+			`{"path":"sym/main/key","settings":{"json_key":"api"},"source_id":"s"}`,
 			`{"path":"sym/main/key","source_id":"s","settings":{"json_key":"api"},"slug":"key-api"}`,
 		},
 		"an error logger": {
 			entity.KindErrorLogger, `{"integration_id":"i","destination":"#sym-errors"}`,
-			`{"destination":"#sym-errors","integration_id":"i","kind":"error_logger","name":"sym-errors"}`,
+			`{"destination":"#sym-errors","integration_id":"i"}`,
 			`{"integration_id":"i","destination":"#sym-errors","slug":"sym-errors"}`,
 		},
 		"a log destination": {
 			entity.KindLogDestination, `{"type":"http","integration_id":"\u003cnull\u003e","settings":{"url":"https://logs.example.com/in?a=b"}}`,
-			`{"kind":"log_destination","name":"logs-example-com-in","settings":{"url":"https://logs.example.com/in?a=b"},"type":"http"}`,
+			`{"settings":{"url":"https://logs.example.com/in?a=b"},"type":"http"}`,
 			`{"type":"http","settings":{"url":"https://logs.example.com/in?a=b"},"slug":"logs-example-com-in"}`,
 		},
 		"an environment with nothing": {
-			entity.KindEnvironment, `{"slug":"Main","integrations":{},"log_destination_ids":[],"label":null}`, `{"kind":"environment","name":"Main"}`,
+			entity.KindEnvironment, `{"slug":"Main","integrations":{},"log_destination_ids":[],"label":null}`, `{}`,
 			`{"slug":"Main","integrations":{}}`,
 		},
 		"a flow without params": {
 			entity.KindFlow, `{"slug":"f","implementation":"` + coded("x") + `","environment_id":"e","vars":{},"params":{},"template":"sym:template:approval:1.0.0"}`,
-			`{"environment_id":"e","implementation":"x","kind":"flow","name":"f"}`,
+			`{"environment_id":"e","implementation":"x"}`,
 			`{"slug":"f","implementation":"` + coded("x") + `","environment_id":"e","vars":{},"params":{}}`,
 		},
 		"prompt fields that are null": {
 			entity.KindFlow, `{"slug":"f","implementation":"` + coded("x") + `","environment_id":"e","vars":{},"params":{"allow_revoke":true,"allowed_sources":[],"prompt_fields":null}}`,
-			`{"environment_id":"e","implementation":"x","kind":"flow","name":"f","params":{"allow_revoke":true,"allowed_sources":[]}}`,
+			`{"environment_id":"e","implementation":"x","params":{"allow_revoke":true,"allowed_sources":[]}}`,
 			`{"slug":"f","implementation":"` + coded("x") + `","environment_id":"e","vars":{},"params":{
 				"allow_revoke":true,"schedule_deescalation":true,"include_decision_message":false,"allow_guest_interaction":false,"additional_header_text":"",
 				"allowed_sources":[],"prompt_fields":[]}}`,
@@ -87,13 +87,13 @@ func TestFromWire(t *testing.T) {
 				"allow_revoke":true,"schedule_deescalation":true,"include_decision_message":true,"allow_guest_interaction":false,"additional_header_text":"*Hi*",
 				"prompt_fields":[{"name":"b","type":"int","label":"","required":false,"default":"5","allowed_values":["1","5"],"visible":true,"prefetch":false,"on_change":"` + coded("y") + `"},
 					{"name":"a","type":"string","label":"","required":true,"default":"","allowed_values":[],"visible":true,"prefetch":false,"on_change":""}]}}`,
-			`{"environment_id":"e","implementation":"x","kind":"flow","name":"f","params":{"additional_header_text":"*Hi*","allow_guest_interaction":false,"allow_revoke":true,` +
+			`{"environment_id":"e","implementation":"x","params":{"additional_header_text":"*Hi*","allow_guest_interaction":false,"allow_revoke":true,` +
 				`"include_decision_message":true,"prompt_fields":[{"allowed_values":["1","5"],"default":"5","name":"b","on_change":"y","prefetch":false,"required":false,"type":"int","visible":true},` +
 				`{"name":"a","prefetch":false,"required":true,"type":"string","visible":true}],"schedule_deescalation":true,"strategy_id":"s"},"vars":{"a":"1"}}`, "",
 		},
 		"the filter": {
 			entity.KindFlowsFilter, `{"implementation":"` + coded("def get_flows") + `","vars":{"p":"x"},"integrations":{"slack_id":"i"}}`,
-			`{"implementation":"def get_flows","integrations":{"slack_id":"i"},"kind":"flows_filter","vars":{"p":"x"}}`, "",
+			`{"implementation":"def get_flows","integrations":{"slack_id":"i"},"vars":{"p":"x"}}`, "",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

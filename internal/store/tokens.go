@@ -48,7 +48,9 @@ type Token struct {
 	// Limits are those of an agent.
 	Limits AgentLimits `json:"limits,omitzero"`
 	// Drift says that it may see where targets differ from what was granted.
-	Drift   bool      `json:"drift,omitempty"`
+	Drift bool `json:"drift,omitempty"`
+	// Config says that it may read and change the configuration.
+	Config  bool      `json:"config,omitempty"`
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires"`
 	Hash    string    `json:"hash"`
@@ -75,6 +77,9 @@ func (t Token) told() map[string]any {
 	}
 	if t.Drift {
 		fields["drift"] = true
+	}
+	if t.Config {
+		fields["config"] = true
 	}
 	if t.Agent {
 		fields["agent"], fields["an_hour"], fields["at_once"] = true, t.Limits.AnHour, t.Limits.AtOnce

@@ -83,6 +83,8 @@ type Core struct {
 	Erasures store.Erasures
 	// Deliveries are the events of Slack's that were taken.
 	Deliveries store.Deliveries
+	// Entities are pieces of configuration.
+	Entities store.Entities
 	// Patience is the least time for which any answer is waited for, as in
 	// config.Settings.
 	Patience time.Duration
@@ -102,6 +104,7 @@ func New(settings config.Settings, s store.Store, clocks Clocks, log *slog.Logge
 		Lists:      store.Lists{Store: s, Now: clock.Now},
 		Erasures:   store.Erasures{Store: s, Org: settings.Org, Now: wall.Now},
 		Deliveries: store.Deliveries{Store: s, Now: wall.Now},
+		Entities:   store.Entities{Store: s, Org: settings.Org, Now: clock.Now},
 	}
 	c.Limiter = &workflow.Limiter{Limits: store.Limits{Store: s}, Clock: wall, Log: log, Within: c.within}
 	return c
