@@ -40,6 +40,9 @@ func (a *account) ask(method, path string, input any, authorise func(*http.Reque
 	if resp.StatusCode != status {
 		a.t.Fatalf("%s %s: %s: %s; want %d", method, path, resp.Status, said, status)
 	}
+	if status == http.StatusNoContent {
+		return
+	}
 	if err := json.Unmarshal(said, answer); err != nil {
 		a.t.Fatalf("%s %s answered %s: %v", method, path, said, err)
 	}

@@ -28,7 +28,7 @@ func (a *account) serveGateway(w http.ResponseWriter, r *http.Request) {
 		return // the client is gone
 	}
 	event.PathParameters = parameters
-	if function == "tokens" { // the route has IAM authorisation
+	if function == "tokens" || strings.Contains(key, "/signed/") { // the route has IAM authorisation
 		caller := signedFor.FindStringSubmatch(r.Header.Get("Authorization"))
 		if caller == nil || caller[2] != "execute-api" {
 			refuse(w, http.StatusForbidden, "Forbidden")
@@ -68,6 +68,10 @@ func route(r *http.Request) (function, key string, parameters map[string]string)
 		return "tokens", "ANY /api/v1/tokens", nil
 	case named && !strings.Contains(id, "/"):
 		return "tokens", "ANY /api/v1/tokens/{id}", map[string]string{"id": id}
+	case strings.HasPrefix(path, "/api/v1/entities/"):
+		return "config", "ANY /api/v1/entities/{proxy+}", map[string]string{"proxy": strings.TrimPrefix(path, "/api/v1/entities/")}
+	case strings.HasPrefix(path, "/api/v1/signed/entities/"):
+		return "config", "ANY /api/v1/signed/entities/{proxy+}", map[string]string{"proxy": strings.TrimPrefix(path, "/api/v1/signed/entities/")}
 	case api:
 		return "api", "ANY /api/v1/{proxy+}", map[string]string{"proxy": proxy}
 	}

@@ -20,7 +20,7 @@ import (
 )
 
 // functionNames are the folders that are functions in AWS.
-var functionNames = []string{"access", "api", "approval", "deliver", "drift", "notify", "publish", "relay", "report", "sdk", "services", "slack", "standing", "sweep", "tokens", "transparency"}
+var functionNames = []string{"access", "api", "approval", "config", "deliver", "drift", "notify", "publish", "relay", "report", "sdk", "services", "slack", "standing", "sweep", "tokens", "transparency"}
 
 // deployed are the functions of an account: removal runs the code of access, in the
 // role of access.

@@ -247,6 +247,7 @@ func TestEnvironments(t *testing.T) {
 		"DriftFunction":        {},
 		"NotifyFunction":       {"SYM_SLACK_SECRET"},
 		"PublishFunction":      {"SYM_SDK_FUNCTION"},
+		"ConfigFunction":       {"SYM_SDK_FUNCTION"},
 		"RelayFunction":        {"SYM_LOG_QUEUE", "SYM_REMOVAL_FUNCTION", "SYM_STATE_MACHINE"},
 		"ReportFunction":       {"SYM_AUDIT_BUCKET", "SYM_LOG_BUCKET"},
 		"SdkFunction":          {},

@@ -19,7 +19,7 @@ import (
 )
 
 // functionNames are the folders of functions/ that run in AWS.
-var functionNames = []string{"access", "api", "approval", "deliver", "drift", "notify", "publish", "relay", "report", "sdk", "services", "slack", "standing", "sweep", "tokens", "transparency"}
+var functionNames = []string{"access", "api", "approval", "config", "deliver", "drift", "notify", "publish", "relay", "report", "sdk", "services", "slack", "standing", "sweep", "tokens", "transparency"}
 
 // removalFunction takes access away. It runs the code of access in the role of
 // access, but in places of its own: grants that hang keep no removal waiting. The
@@ -68,6 +68,7 @@ var sizes = map[string]size{
 	"slack":        {512, 29 * time.Second}, // Slack waits for 3 s, but a form that shows it loads goes on; API Gateway waits for 30
 	"api":          {512, 20 * time.Second},
 	"tokens":       {256, 20 * time.Second},
+	"config":       {512, 25 * time.Second},  // looks at Python, too
 	"approval":     {256, 110 * time.Second}, // the step table allows 2 min
 	"access":       {256, 4 * time.Minute},   // calls handlers and targets; the step table allows 5 min
 	"removal":      {256, 4 * time.Minute},   // calls targets
@@ -102,6 +103,7 @@ func (d *deployment) settings() map[string]config.AWS {
 		"slack":        {Table: table, SlackSecret: slack, SlackSigningSecret: *d.slackSigningSecret.Ref(), SDKFunction: handlers, IsolatedFlows: isolated, ServicesFunction: services, SlackFunction: d.functionARN("slack")},
 		"api":          {Table: table, SlackSecret: slack, LogBucket: *d.logBucket.Ref(), SDKFunction: handlers, IsolatedFlows: isolated},
 		"tokens":       {Table: table},
+		"config":       {Table: table, SDKFunction: handlers},
 		"approval":     {Table: table, SlackSecret: slack, StateMachine: machine, SDKFunction: handlers, IsolatedFlows: isolated, ServicesFunction: services},
 		accessFunction: access, removalFunction: access,
 		"relay": {

@@ -35,7 +35,7 @@ func (d *deployment) addConfigured(after awscdk.CfnResource) {
 }
 
 // checkOwn finds functions of ours that the configuration would have others invoke.
-// They take the word of who may invoke them, tokens that of its gateway.
+// They take the word of who may invoke them, tokens and config that of their gateway.
 func (d *deployment) checkOwn(all map[string][]right) (faults []error) {
 	own := map[string]bool{}
 	for _, f := range d.functions {

@@ -88,6 +88,14 @@ func (d *deployment) rights() map[string][]right {
 			d.items("BatchGetItem", store.KindUser),
 			d.entries(store.ByKind, string(store.KindUser)),
 		},
+		// It keeps the configuration that it is sent, and looks at its Python.
+		"config": {
+			{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN(pythonFunction)}},
+			d.items("GetItem", store.KindToken),
+			d.items("GetItem PutItem BatchGetItem", store.KindEntity),
+			d.items("GetItem PutItem", store.KindEntityName),
+			d.entries(store.ByKind, string(store.KindEntity)),
+		},
 		// The functions that flows name are in ApprovalTargets.
 		"approval": join(ask, []right{
 			trace,

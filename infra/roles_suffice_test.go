@@ -43,6 +43,7 @@ import (
 	"github.com/symflows/symflows/internal/deadline"
 	destinations "github.com/symflows/symflows/internal/destination/clients"
 	"github.com/symflows/symflows/internal/destination/web"
+	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/record"
 	reportOf "github.com/symflows/symflows/internal/report"

@@ -275,7 +275,7 @@ func ruleFaults(all []grantedRight) []string {
 			switch {
 			case strings.HasSuffix(g.resource, "-services"):
 				broken("only handlers ask services")
-			case strings.HasSuffix(g.resource, "-sdk") && !slices.Contains([]string{"AccessRole", "ApiRole", "ApprovalRole", "PublishRole", "SlackRole"}, g.who):
+			case strings.HasSuffix(g.resource, "-sdk") && !slices.Contains([]string{"AccessRole", "ApiRole", "ApprovalRole", "ConfigRole", "PublishRole", "SlackRole"}, g.who):
 				broken("nobody else asks handlers")
 			}
 		}
@@ -314,8 +314,10 @@ func ruleFaults(all []grantedRight) []string {
 			broken("only access, drift and deliver assume roles, and deliver says to nobody who we are")
 		case g.resource == "${SlackSigningSecret}" && g.who != "SlackRole":
 			broken("only slack reads the signing secret")
-		case strings.Contains(g.condition, "token#") && g.who != "TokensRole" && (!slices.Contains([]string{"ApiRole", "RelayRole", "TransparencyRole"}, g.who) || action != "GetItem"):
-			broken("only tokens handles tokens, api looks one up, and relay and transparency read what was done to it")
+		case strings.Contains(g.condition, "token#") && g.who != "TokensRole" && (!slices.Contains([]string{"ApiRole", "ConfigRole", "RelayRole", "TransparencyRole"}, g.who) || action != "GetItem"):
+			broken("only tokens handles tokens, api and config look one up, and relay and transparency read what was done to it")
+		case action == "PutItem" && (strings.Contains(g.condition, " "+string(store.KindEntity)) || strings.Contains(g.condition, " "+string(store.KindEntityName))) && g.who != "ConfigRole":
+			broken("only config keeps what the configuration API is sent")
 		case strings.HasPrefix(g.resource, "${LogBucket.Arn}") && g.who != "TransparencyRole" && action != "GetObject" && action != "ListBucket",
 			action == "PutItem" && (strings.Contains(g.condition, string(store.KindLogHead)) || strings.Contains(g.condition, string(store.KindLeaf))) && g.who != "TransparencyRole":
 			broken("only transparency writes the transparency log")

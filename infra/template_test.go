@@ -371,7 +371,9 @@ func TestRoutes(t *testing.T) {
 	}
 	slices.Sort(lines)
 	want := []string{
+		"ANY /api/v1/entities/{proxy+} NONE ${ConfigFunction.Arn}",
 		"ANY /api/v1/identities AWS_IAM ${TokensFunction.Arn}",
+		"ANY /api/v1/signed/entities/{proxy+} AWS_IAM ${ConfigFunction.Arn}",
 		"ANY /api/v1/tokens AWS_IAM ${TokensFunction.Arn}",
 		"ANY /api/v1/tokens/{id} AWS_IAM ${TokensFunction.Arn}",
 		"ANY /api/v1/users AWS_IAM ${TokensFunction.Arn}",

@@ -16,6 +16,7 @@ var clients = map[string]string{
 	"api":      "dynamodb lambda s3 secretsmanager",
 	"approval": "dynamodb lambda secretsmanager sfn",
 	"client":   "", // one small binary for pipelines
+	"config":   "dynamodb lambda secretsmanager",
 	"deliver":  "dynamodb eventbridge firehose kinesis s3 secretsmanager sts",
 	"drift":    "dynamodb eks iam identitystore kms rdsdata secretsmanager ssoadmin sts",
 	"local":    "dynamodb eks eventbridge firehose iam identitystore kinesis kms lambda rdsdata s3 secretsmanager signin sso ssoadmin ssooidc sts", // for -real-lambdas and its commands

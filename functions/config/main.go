@@ -1,0 +1,48 @@
+// Command config serves the configuration API, which is that of Sym's Terraform
+// provider: to tokens that may configure, and on a path of its own to callers whose AWS
+// credentials may call it. It keeps what it is sent, and can't grant anything.
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/akrylysov/algnhsa"
+	awslambda "github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/symflows/symflows/internal/api"
+	"github.com/symflows/symflows/internal/app/core"
+	"github.com/symflows/symflows/internal/aws/invoke"
+	"github.com/symflows/symflows/internal/catalog"
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/sdk"
+	"github.com/symflows/symflows/internal/strategy/builtin"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+func main() { awslambda.Start(core.Start(build)) }
+
+func build(_ context.Context, d core.Deployed) (awslambda.Handler, error) {
+	if d.Settings.AWS.SDKFunction == "" {
+		return nil, errors.New("SYM_SDK_FUNCTION is not set: it names the function that looks at Python, as the deploy sets it")
+	}
+	handlers := d.Handlers(invoke.Functions{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{})
+	handlers.Read = true // what is sent is not run before it is used
+	a := &api.ConfigAPI{
+		Configure: workflow.Configure{Entities: d.Entities, Check: catalog.Checker{Org: d.Org, Types: builtin.Types(), Describe: handlers.Describe}.Check},
+		Tokens:    d.Tokens, Caller: caller, Now: d.Clock.Now, Log: d.Log,
+	}
+	return algnhsa.New(a.Handler(), &algnhsa.Options{RequestType: algnhsa.RequestTypeAPIGatewayV2}), nil
+}
+
+// caller is whom API Gateway has authenticated, on the path where it does.
+func caller(r *http.Request) (flow.Principal, bool) {
+	event, ok := algnhsa.APIGatewayV2RequestFromContext(r.Context())
+	if !ok || event.RequestContext.Authorizer == nil || event.RequestContext.Authorizer.IAM == nil {
+		return flow.Principal{}, false
+	}
+	arn := event.RequestContext.Authorizer.IAM.UserARN
+	return flow.Principal{Kind: flow.PrincipalAWS, Name: arn}, arn != ""
+}

@@ -1,0 +1,78 @@
+package functions_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/symflows/symflows/events"
+)
+
+// TestConfig: the configuration API through API Gateway, by a token that may configure
+// and by AWS credentials; each change is in the log of administrative acts.
+func TestConfig(t *testing.T) {
+	t.Parallel()
+	a, _ := product(t)
+	var refused map[string]any
+	var token events.CreatedToken
+	a.ask("POST", "/api/v1/tokens", events.CreateTokenInput{Bot: "terraform", Owner: "carol@example.com", Expires: "1d", Config: true}, a.signed, http.StatusOK, &token)
+	mine := bearer(token.Value)
+	null := json.RawMessage("null")
+
+	a.ask("GET", "/api/v1/entities/runtimes", null, bearer(a.token("ci").Value), http.StatusForbidden, &refused)
+	a.ask("GET", "/api/v1/entities/runtimes", null, bearer("no-such-token"), http.StatusUnauthorized, &refused)
+	a.ask("GET", "/api/v1/signed/entities/runtimes", null, mine, http.StatusForbidden, &refused)
+
+	var environment, flow, found map[string]any
+	a.ask("POST", "/api/v1/entities/environments", map[string]any{"slug": "by-api", "integrations": map[string]any{}}, mine, http.StatusOK, &environment)
+	approval := map[string]any{
+		"slug": "by-api", "environment_id": environment["id"], "vars": map[string]any{}, "params": map[string]any{},
+		"implementation": base64.StdEncoding.EncodeToString([]byte("from sym.sdk.annotations import reducer\n\n\n@reducer\ndef get_approvers(event):\n    return []\n")),
+	}
+	a.ask("POST", "/api/v1/entities/flows", approval, mine, http.StatusOK, &flow)
+	path := "/api/v1/entities/flows/" + flow["id"].(string)
+	a.ask("GET", path, null, mine, http.StatusOK, &found)
+	if found["implementation"] != approval["implementation"] || found["slug"] != "by-api" {
+		t.Errorf("read %v", found)
+	}
+	// Python is looked at by the function that runs it.
+	approval["implementation"] = "ZGVmIGdldF9hcHByb3ZlcnMoZTo="
+	a.ask("PATCH", path, approval, mine, http.StatusBadRequest, &refused)
+	if errors, _ := refused["errors"].([]any); len(errors) != 1 || errors[0].(map[string]any)["field"] != "implementation" {
+		t.Errorf("refused with %v", refused)
+	}
+	var list []map[string]any
+	a.ask("GET", "/api/v1/signed/entities/flows?slug=BY-API", null, a.signed, http.StatusOK, &list)
+	if len(list) != 1 || list[0]["id"] != flow["id"] {
+		t.Errorf("found %v", list)
+	}
+	a.ask("GET", "/api/v1/entities/flows", null, mine, http.StatusOK, &list)
+	a.ask("DELETE", path, null, mine, http.StatusNoContent, nil)
+	a.ask("GET", path, null, mine, http.StatusNotFound, &refused)
+	a.ask("DELETE", "/api/v1/signed/entities/environments/"+environment["id"].(string), null, a.signed, http.StatusNoContent, nil)
+
+	var acts []events.AdminRecord
+	a.await("the records of the changes", func() bool {
+		acts = nil
+		for _, r := range a.acts {
+			if strings.HasPrefix(r.Event.Type, "entity_") && r.About.Name == "by-api" {
+				acts = append(acts, r)
+			}
+		}
+		return len(acts) >= 4
+	})
+	who := map[string]string{}
+	for _, r := range acts {
+		who[r.Event.Type+" "+r.About.Kind] = r.Actor.Kind + " " + r.Actor.Name
+	}
+	for act, want := range map[string]string{
+		"entity_create flow": "bot terraform, for carol@example.com", "entity_create environment": "bot terraform, for carol@example.com",
+		"entity_delete flow": "bot terraform, for carol@example.com", "entity_delete environment": "aws arn:aws:iam::" + accountID + ":user/admin",
+	} {
+		if who[act] != want {
+			t.Errorf("%s was recorded as of %q, want %q", act, who[act], want)
+		}
+	}
+}
