@@ -290,4 +290,3 @@ func BenchmarkConfig(b *testing.B) {
 		})
 	}
 }
-
