@@ -173,7 +173,7 @@ func (a *account) settings() map[string]config.AWS {
 		"slack":    {Table: all.Table, SlackSecret: all.SlackSecret, SlackSigningSecret: all.SlackSigningSecret, SDKFunction: all.SDKFunction, ServicesFunction: all.ServicesFunction, SlackFunction: functionARN("slack")},
 		"api":      {Table: all.Table, SlackSecret: all.SlackSecret, LogBucket: all.LogBucket, SDKFunction: all.SDKFunction},
 		"tokens":   {Table: all.Table},
-		"config":   {Table: all.Table, SDKFunction: all.SDKFunction},
+		"config":   {Table: all.Table, SDKFunction: all.SDKFunction, Grants: "arn:aws:iam::*:role/sym/*,secret:/sym/*"},
 		"approval": {Table: all.Table, SlackSecret: all.SlackSecret, StateMachine: all.StateMachine, SDKFunction: all.SDKFunction, ServicesFunction: all.ServicesFunction},
 		"access":   access, "removal": access,
 		"relay": {

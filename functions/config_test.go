@@ -37,6 +37,14 @@ func TestConfig(t *testing.T) {
 	if found["implementation"] != approval["implementation"] || found["slug"] != "by-api" {
 		t.Errorf("read %v", found)
 	}
+	// What is outside of what the deployment lets it grant by is refused.
+	a.ask("POST", "/api/v1/entities/integrations", map[string]any{
+		"slug": "root", "type": "permission_context", "external_id": "123456789012",
+		"settings": map[string]any{"cloud": "aws", "region": "us-east-1", "account_id": "123456789012", "external_id": "1478f2ad", "role_arn": "arn:aws:iam::123456789012:role/admin"},
+	}, mine, http.StatusBadRequest, &refused)
+	if errors, _ := refused["errors"].([]any); len(errors) != 1 || !strings.Contains(errors[0].(map[string]any)["message"].(string), "-c grants=") {
+		t.Errorf("refused with %v", refused)
+	}
 	// Python is looked at by the function that runs it.
 	approval["implementation"] = "ZGVmIGdldF9hcHByb3ZlcnMoZTo="
 	a.ask("PATCH", path, approval, mine, http.StatusBadRequest, &refused)

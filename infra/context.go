@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/constructs-go/constructs/v10"
 
+	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/slackapp"
 )
@@ -40,6 +41,8 @@ import (
 //	endpointUrl     none       address of an emulator, which all functions use in place of AWS
 //	functionPatterns none      ARNs that end in *, with commas between them: functions that match are allowed by them
 //	                           and not one by one, if there are more than the policies of a role can list
+//	grants          none       what access may ever be granted by where the configuration comes by API: ARNs of roles and of
+//	                           functions, secret:<path>, host:<name>, with commas between them
 //	reservedConcurrency none   how many executions Lambda keeps for removal, access and slack, and lets them have at most, such as
 //	                           removal:100,access:50; fails where the account's limit would leave less than 100 to all others
 //	logLevel        info       least level of what is logged: debug, info or warn
@@ -67,6 +70,7 @@ type options struct {
 	rateLimit, burstLimit    int
 	withoutRequests          bool
 	functionPatterns         string // see patterns
+	grants                   string // see bounds
 	reservedConcurrency      reservation
 	kmsKey                   string // "", createKey or an ARN
 	secretKeys               string // see keys
@@ -205,6 +209,15 @@ func parseOptions(given map[string]any) (options, error) {
 			r.fault("functionPatterns", "%s takes in our own functions, %s*: begin it with more of the names of yours", p, own)
 		}
 	}
+	o.grants = r.text(entity.GrantsOption, "", "write ARNs of roles and functions, secret:<path> and host:<name>, with commas between them, such as arn:aws:iam::*:role/sym/*,secret:/sym/*,host:*.okta.com", func(s string) bool {
+		_, err := entity.ParseBounds(s)
+		return err == nil
+	})
+	for _, p := range o.bounds().Functions {
+		if own := o.name + "-"; strings.HasSuffix(p, "*") && takesIn(p, own) || strings.Contains(p, ":function:"+own) {
+			r.fault(entity.GrantsOption, "%s takes in our own functions, %s*: begin it with more of the names of yours", p, own)
+		}
+	}
 	o.slackCommand = r.text("slackCommand", slackapp.OwnCommand, "write a command such as /access, with up to 31 small letters, digits, - and _", slackapp.Commands.MatchString)
 	o.logLevel = r.text("logLevel", "info", "write debug, info or warn", func(s string) bool { return slices.Contains([]string{"debug", "info", "warn"}, s) })
 	o.tracing = r.text("tracing", traceWorkflow, "write workflow, all or off", func(s string) bool {
@@ -269,6 +282,12 @@ func runsIn(region string) bool {
 // patterns lists the patterns of functions' ARNs.
 func (o options) patterns() []string {
 	return strings.FieldsFunc(o.functionPatterns, func(r rune) bool { return r == ',' })
+}
+
+// bounds are what the configuration API may have access granted by.
+func (o options) bounds() entity.Bounds {
+	b, _ := entity.ParseBounds(o.grants) // parseOptions has read it
+	return b
 }
 
 // arePatterns says whether a text lists patterns of functions' ARNs: of one region

@@ -103,7 +103,7 @@ func (d *deployment) settings() map[string]config.AWS {
 		"slack":        {Table: table, SlackSecret: slack, SlackSigningSecret: *d.slackSigningSecret.Ref(), SDKFunction: handlers, IsolatedFlows: isolated, ServicesFunction: services, SlackFunction: d.functionARN("slack")},
 		"api":          {Table: table, SlackSecret: slack, LogBucket: *d.logBucket.Ref(), SDKFunction: handlers, IsolatedFlows: isolated},
 		"tokens":       {Table: table},
-		"config":       {Table: table, SDKFunction: handlers},
+		"config":       {Table: table, SDKFunction: handlers, Grants: d.options.grants},
 		"approval":     {Table: table, SlackSecret: slack, StateMachine: machine, SDKFunction: handlers, IsolatedFlows: isolated, ServicesFunction: services},
 		accessFunction: access, removalFunction: access,
 		"relay": {

@@ -321,3 +321,36 @@ func TestPatterns(t *testing.T) {
 		}
 	}
 }
+
+// TestPolicies_Bounds: access may use what the deployment lets the configuration API
+// name, drift may look by it, and nobody else has rights by it.
+func TestPolicies_Bounds(t *testing.T) {
+	t.Parallel()
+	with := func(grants string) map[string]bool {
+		context := map[string]any{"flows": manyFlows(t, 1)}
+		if grants != "" {
+			context["grants"] = grants
+		}
+		all := map[string]bool{}
+		for _, g := range rightsOf(t, synthesize(t, context)) {
+			all[g.who+" "+g.action+" "+g.resource] = true
+		}
+		return all
+	}
+	before, after := with(""), with("arn:aws:iam::*:role/sym/*,arn:aws:lambda:us-east-1:123456789012:function:grant-db,secret:/sym/okta")
+	var more []string
+	for g := range after {
+		if !before[g] {
+			more = append(more, g)
+		}
+	}
+	slices.Sort(more)
+	secret := "secretsmanager:GetSecretValue arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/okta-??????"
+	want := []string{
+		"AccessRole lambda:InvokeFunction arn:aws:lambda:us-east-1:123456789012:function:grant-db", "AccessRole " + secret, "AccessRole sts:AssumeRole arn:aws:iam::*:role/sym/*",
+		"DriftRole " + secret, "DriftRole sts:AssumeRole arn:aws:iam::*:role/sym/*",
+	}
+	if !slices.Equal(more, want) {
+		t.Errorf("there are also\n%s", strings.Join(more, "\n"))
+	}
+}

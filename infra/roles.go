@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/store"
@@ -250,10 +251,11 @@ func (d *deployment) handlerFunctions() []string {
 // configuredRights are those that follow from the configuration: what access may
 // do to targets, which functions approval may call, and what handlers may use of what their flows name.
 func (d *deployment) configuredRights() map[string][]right {
+	bounds := d.options.bounds()
 	all := map[string][]right{
-		accessFunction: d.strategyRights(d.config.StrategyRights()),
+		accessFunction: join(d.strategyRights(d.config.StrategyRights()), d.boundRights(bounds)),
 		"deliver":      d.strategyRights(d.config.DestinationRights()),
-		"drift":        d.strategyRights(d.config.LookingRights()),
+		"drift":        join(d.strategyRights(d.config.LookingRights()), d.boundRights(entity.Bounds{Roles: bounds.Roles, Secrets: bounds.Secrets})),
 		"approval":     d.strategyRights(strategy.InvokeFunctions(d.config.FlowARNs()...)),
 		pythonFunction: d.handlerRights(""),
 	}
@@ -261,6 +263,29 @@ func (d *deployment) configuredRights() map[string][]right {
 		all[isolatedFunction(flow)] = d.handlerRights(flow)
 	}
 	return all
+}
+
+// boundRights are those that configuration which comes by API may use: roles to assume,
+// functions to invoke, secrets to read.
+func (d *deployment) boundRights(b entity.Bounds) (rights []right) {
+	if len(b.Roles) > 0 {
+		rights = append(rights, right{actions: []string{"sts:AssumeRole"}, resources: b.Roles})
+	}
+	if len(b.Functions) > 0 {
+		rights = append(rights, right{actions: []string{"lambda:InvokeFunction"}, resources: b.Functions})
+	}
+	var secrets []string
+	for _, path := range b.Secrets {
+		if strings.HasSuffix(path, "*") {
+			secrets = append(secrets, d.arn("secretsmanager", "secret:"+path))
+		} else {
+			secrets = append(secrets, d.secretARNs(path)...)
+		}
+	}
+	if len(secrets) > 0 {
+		rights = append(append(rights, readSecrets(secrets...)), d.secretKeyRights(secrets)...)
+	}
+	return rights
 }
 
 // handlerRights are those of an isolated flow's handlers, or for "" of the others.

@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/akrylysov/algnhsa"
@@ -16,6 +17,7 @@ import (
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/aws/invoke"
 	"github.com/symflows/symflows/internal/catalog"
+	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/strategy/builtin"
@@ -30,8 +32,12 @@ func build(_ context.Context, d core.Deployed) (awslambda.Handler, error) {
 	}
 	handlers := d.Handlers(invoke.Functions{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{})
 	handlers.Read = true // what is sent is not run before it is used
+	bounds, err := entity.ParseBounds(d.Settings.AWS.Grants)
+	if err != nil {
+		return nil, fmt.Errorf("SYM_GRANTS: %w", err)
+	}
 	a := &api.ConfigAPI{
-		Configure: workflow.Configure{Entities: d.Entities, Check: catalog.Checker{Org: d.Org, Types: builtin.Types(), Describe: handlers.Describe}.Check},
+		Configure: workflow.Configure{Entities: d.Entities, Bounds: &bounds, Check: catalog.Checker{Org: d.Org, Types: builtin.Types(), Describe: handlers.Describe}.Check},
 		Tokens:    d.Tokens, Caller: caller, Now: d.Clock.Now, Log: d.Log,
 	}
 	return algnhsa.New(a.Handler(), &algnhsa.Options{RequestType: algnhsa.RequestTypeAPIGatewayV2}), nil

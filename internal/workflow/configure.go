@@ -22,6 +22,9 @@ type Configure struct {
 	// Check gives what is wrong with an entity, given those that it refers to and that
 	// these refer to; required.
 	Check func(ctx context.Context, e entity.Entity, around []entity.Entity) []entity.Fault
+	// Bounds are what access may be granted by. Nil: anything, as on one machine, whose
+	// operator's rights are those of its strategies.
+	Bounds *entity.Bounds
 }
 
 // Create keeps a new entity and gives it its id. The error has flow.CodeInvalid, with a
@@ -101,7 +104,11 @@ func (c Configure) check(ctx context.Context, e entity.Entity) error {
 	if err != nil {
 		return err
 	}
-	return Refused(c.Check(ctx, e, around))
+	faults := c.Check(ctx, e, around)
+	if c.Bounds != nil {
+		faults = append(faults, c.Bounds.Outside(e)...)
+	}
+	return Refused(faults)
 }
 
 // Refused is the error for faults of an entity, in order of attributes; nil if there are
