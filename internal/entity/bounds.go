@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/symflows/symflows/internal/pattern"
 )
 
 // Bounds are what the configuration API may have access granted by. The rights of
@@ -24,10 +26,10 @@ type Bounds struct {
 const GrantsOption = "grants"
 
 var (
-	rolePattern     = regexp.MustCompile(`^arn:aws:iam::(\d{12}|\*):role/[\w+=,.@/-]*\*?$`)
-	functionPattern = regexp.MustCompile(`^arn:aws:lambda:[a-z0-9-]+:\d{12}:function:[\w-]+\*?$`)
-	pathPattern     = regexp.MustCompile(`^[\w/+=.@-]+\*?$`)
-	hostPattern     = regexp.MustCompile(`^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+$`)
+	rolePattern     = pattern.Of(`^arn:aws:iam::(\d{12}|\*):role/[\w+=,.@/-]*\*?$`)
+	functionPattern = pattern.Of(`^arn:aws:lambda:[a-z0-9-]+:\d{12}:function:[\w-]+\*?$`)
+	pathPattern     = pattern.Of(`^[\w/+=.@-]+\*?$`)
+	hostPattern     = pattern.Of(`^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+$`)
 )
 
 // ParseBounds reads bounds: ARNs of roles and functions, secret:<path> and host:<name>,
@@ -57,9 +59,9 @@ func ParseBounds(text string) (Bounds, error) {
 // within tells whether a text is one of a list, in which a star at the end stands for
 // anything, and one elsewhere for anything without a colon or slash.
 func within(list []string, text string) bool {
-	return slices.ContainsFunc(list, func(pattern string) bool {
-		expression := strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, `[^:/]*`)
-		if strings.HasSuffix(pattern, "*") {
+	return slices.ContainsFunc(list, func(one string) bool {
+		expression := strings.ReplaceAll(regexp.QuoteMeta(one), `\*`, `[^:/]*`)
+		if strings.HasSuffix(one, "*") {
 			expression = strings.TrimSuffix(expression, `[^:/]*`) + ".*"
 		}
 		ok, err := regexp.MatchString("^"+expression+"$", text)
@@ -70,11 +72,11 @@ func within(list []string, text string) bool {
 // listed tells whether secrets may be sent to a host.
 func (b Bounds) listed(host string) bool {
 	host = strings.ToLower(host)
-	return slices.ContainsFunc(b.Hosts, func(pattern string) bool {
-		if below, ok := strings.CutPrefix(pattern, "*"); ok {
+	return slices.ContainsFunc(b.Hosts, func(one string) bool {
+		if below, ok := strings.CutPrefix(one, "*"); ok {
 			return strings.HasSuffix(host, below)
 		}
-		return host == pattern
+		return host == one
 	})
 }
 
