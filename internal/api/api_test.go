@@ -404,6 +404,9 @@ func (f *fixture) stored() map[string]int64 {
 	f.t.Helper()
 	revs := map[string]int64{}
 	for _, kind := range store.Kinds() {
+		if !store.ListedByKind(string(kind)) {
+			continue
+		}
 		page, err := f.store.List(f.t.Context(), store.Query{By: store.ByKind, Value: string(kind), Limit: 200})
 		if err != nil || page.Cursor != "" {
 			f.t.Fatalf("list %s: %q %v", kind, page.Cursor, err)

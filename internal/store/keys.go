@@ -79,11 +79,11 @@ func OneWriter(key string) bool {
 
 // ListedByKind tells whether the item with this key is in the listing by kind. Of what
 // follows from runs, and is written with each of them, nobody lists all: an entry there
-// would be paid for and never read.
+// would be paid for and never read. Nor does anybody list the names of entities.
 func ListedByKind(key string) bool {
 	kind, _, _ := strings.Cut(key, "#")
 	switch Kind(kind + "#") {
-	case KindLeaf, KindListed, KindLive, KindWait, KindSlackUser, KindDelivery, KindCall:
+	case KindLeaf, KindListed, KindLive, KindWait, KindSlackUser, KindDelivery, KindCall, KindEntityName:
 		return false
 	}
 	return true
