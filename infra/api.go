@@ -21,6 +21,8 @@ var routes = []route{
 	{id: "SlackEvents", key: "POST /slack/events", function: "slack"},
 	{id: "Open", key: "GET /open/{id}", function: "slack"},
 	{id: "Api", key: "ANY /api/v1/{proxy+}", function: "api"},
+	{id: "Config", key: "ANY /api/v1/entities/{proxy+}", function: "config"},
+	{id: "SignedConfig", key: "ANY /api/v1/signed/entities/{proxy+}", function: "config", iam: true},
 	{id: "Mcp", key: "ANY /mcp", function: "api"},
 	{id: "Tokens", key: "ANY /api/v1/tokens", function: "tokens", iam: true},
 	{id: "Token", key: "ANY /api/v1/tokens/{id}", function: "tokens", iam: true},

@@ -382,6 +382,24 @@ func TestRightsSuffice(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	// Configuration comes by the API.
+	config := a.as("ConfigRole")
+	configured, err := config.Entities.Create(ctx, store.EntityChange{By: flow.Operator}, entity.Entity{Kind: entity.KindRuntime, Name: "main", Owner: entity.API, Attributes: json.RawMessage(`{}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	configured.Attributes = json.RawMessage(`{"label":"Main"}`)
+	must(config.Entities.Replace(ctx, store.EntityChange{By: flow.Operator}, configured))(t)
+	must(config.Entities.Find(ctx, entity.KindRuntime, "main"))(t)
+	must(config.Entities.All(ctx))(t)
+	must(handlers(config).Describe(ctx, *flow.NewSource("impl.py", "def get_approvers(event): ..."), ""))(t)
+	if _, _, err := config.Tokens.Check(ctx, value); err != nil {
+		t.Fatal(err)
+	}
+	if err := config.Entities.Delete(ctx, store.EntityChange{By: flow.Operator}, entity.API, configured.Kind, configured.ID); err != nil {
+		t.Fatal(err)
+	}
+
 	helper, _, err := tokens.Tokens.Create(ctx, flow.Operator, store.Token{Bot: "helper", Agent: true, Owner: "alice@example.com"}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
