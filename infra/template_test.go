@@ -378,6 +378,7 @@ func TestRoutes(t *testing.T) {
 		"ANY /api/v1/tokens/{id} AWS_IAM ${TokensFunction.Arn}",
 		"ANY /api/v1/users AWS_IAM ${TokensFunction.Arn}",
 		"ANY /api/v1/{proxy+} NONE ${ApiFunction.Arn}",
+		"ANY /mcp NONE ${ApiFunction.Arn}",
 		"GET /open/{id} NONE ${SlackFunction.Arn}",
 		"POST /slack/commands NONE ${SlackFunction.Arn}",
 		"POST /slack/events NONE ${SlackFunction.Arn}",
