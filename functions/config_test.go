@@ -1,9 +1,11 @@
 package functions_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -83,4 +85,45 @@ func TestConfig(t *testing.T) {
 			t.Errorf("%s was recorded as of %q, want %q", act, who[act], want)
 		}
 	}
+}
+
+// TestConfig_Run: a whole run through a flow that the API alone has made.
+func TestConfig_Run(t *testing.T) {
+	t.Parallel()
+	a, g := product(t)
+	create := func(collection string, body map[string]any) string {
+		t.Helper()
+		var created map[string]any
+		a.ask("POST", "/api/v1/signed/entities/"+collection, body, a.signed, http.StatusOK, &created)
+		id, _ := created["id"].(string)
+		return id
+	}
+	workspace := create("integrations", map[string]any{"slug": "workspace", "type": "slack", "external_id": "T0LOCAL", "settings": map[string]any{}})
+	errors := create("error-loggers", map[string]any{"integration_id": workspace, "destination": "#sym-errors"})
+	environment := create("environments", map[string]any{"slug": "by-api", "integrations": map[string]any{"slack_id": workspace}, "error_logger_id": errors})
+	target := create("access-targets", map[string]any{"type": "aws_lambda_function", "slug": "orders", "label": "Orders database", "settings": map[string]any{"arn": grantARN}})
+	context := create("integrations", map[string]any{"slug": "account", "type": "permission_context", "external_id": accountID, "settings": map[string]any{}})
+	strategy := create("access-strategies", map[string]any{"type": "aws_lambda", "slug": "by-api", "integration_id": context, "targets": []string{target}, "settings": map[string]any{}})
+	create("flows", map[string]any{"slug": "by-api", "environment_id": environment, "implementation": "", "vars": map[string]any{}, "params": map[string]any{
+		"strategy_id": strategy,
+		"prompt_fields": []any{
+			map[string]any{"name": "reason", "type": "string", "label": "Why"},
+			map[string]any{"name": "duration", "type": "duration", "allowed_values": []string{"1s", "1m"}},
+		},
+		"approval": map[string]any{"approvers": []string{"group:platform"}, "notify": []any{map[string]any{"channel": "#access-prod"}}},
+	}})
+	a.await("the flow to be made", func() bool {
+		return slices.ContainsFunc(a.invocations, func(i invocation) bool {
+			return i.function == "config" && i.failed == nil && bytes.Contains(i.payload, []byte(`"assemble"`))
+		})
+	})
+	run := a.request("alice", "by-api", "#access-prod", accessFields)
+	a.must(a.slack.As("bob").Click("", "Approve"))
+	a.grants(g, run)
+	a.ended(g, run)
+	a.shippedFor(run, "prompt", "request", "approve", "escalate", "deescalate")
+	if answer := a.deploy(flows); answer.Status != "SUCCESS" { // which says nothing of that flow
+		t.Fatalf("publish answered %+v", answer)
+	}
+	a.request("alice", "by-api", "#access-prod", accessFields)
 }

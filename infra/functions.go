@@ -108,14 +108,14 @@ func (d *deployment) settings() map[string]config.AWS {
 		accessFunction: access, removalFunction: access,
 		"relay": {
 			Table: table, StateMachine: machine, RemovalFunction: removal,
-			LogQueue: *d.logQueue.Ref(),
+			LogQueue: *d.logQueue.Ref(), ConfigFunction: d.functionARN("config"),
 		},
 		"transparency": {
 			Table: table, LogQueue: *d.logQueue.Ref(), LogDeadLetters: *d.logDeadLetters.Ref(), LogBucket: *d.logBucket.Ref(), LogLock: d.logLock(),
 			LogKey: *d.logKey.Ref(), LogOrigin: d.logOrigin(), LogCheckpoints: d.options.checkpoints, SlackSecret: d.checkpointsSlack(), AuditStream: *d.auditStream.Ref(), AdminStream: *d.actStream.Ref(),
 		},
 		"notify":   {Table: table, SlackSecret: slack},
-		"sweep":    {Table: table, StateMachine: machine, RemovalFunction: removal, SweepQueue: *d.sweepQueue.Ref()},
+		"sweep":    {Table: table, StateMachine: machine, RemovalFunction: removal, SweepQueue: *d.sweepQueue.Ref(), ConfigFunction: d.functionARN("config")},
 		"publish":  {Table: table, SDKFunction: handlers},
 		"services": {Table: table, SlackSecret: slack},
 		"standing": {Table: table, SlackSecret: slack},

@@ -43,7 +43,7 @@ func (d *deployment) rights() map[string][]right {
 		"slack": join(ask, []right{
 			d.items("GetItem PutItem", store.KindRun, store.KindUser, store.KindMoved, store.KindSlackUser, store.KindForm),
 			d.items("GetItem", store.KindIdentity), // handlers are told who people are
-			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList, store.KindFlowsFilter, store.KindLinger, store.KindGlass),
+			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList, store.KindFlowsFilter, store.KindLinger, store.KindGlass, store.KindEntity),
 			d.items("GetItem", store.KindMessages), // to link to them
 			d.items("GetItem PutItem", store.KindRefusal),
 			d.items("GetItem PutItem", store.KindAgent), // owners shut theirs out
@@ -68,7 +68,7 @@ func (d *deployment) rights() map[string][]right {
 			// For the options of forms, which belong to no run and so have no token.
 			{actions: []string{"lambda:InvokeFunction"}, resources: d.handlerFunctions()},
 			d.items("GetItem PutItem", store.KindRun, store.KindUser, store.KindMoved, store.KindSlackUser, store.KindAgent),
-			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList, store.KindToken, store.KindDrift, store.KindMessages),
+			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindFlowList, store.KindToken, store.KindDrift, store.KindMessages, store.KindEntity),
 			d.items("GetItem", store.KindIdentity), // handlers are told who people are
 			d.items("PutItem", store.KindNotice),
 			d.items("GetItem", store.KindLeaf), // for receipts
@@ -95,7 +95,12 @@ func (d *deployment) rights() map[string][]right {
 			d.items("GetItem", store.KindToken),
 			d.items("GetItem PutItem BatchGetItem", store.KindEntity),
 			d.items("GetItem PutItem", store.KindEntityName),
-			d.entries(store.ByKind, string(store.KindEntity)),
+			d.entries(store.ByKind, string(store.KindEntity), string(store.KindFlowDigests)),
+			// It makes flows of that.
+			d.items("GetItem PutItem", store.KindFlow, store.KindFlowList, store.KindFlowsFilter, store.KindStrategies, store.KindDestination, store.KindAssembled),
+			d.items("PutItem", store.KindFlowVersion, store.KindCursor, store.KindNotice),
+			d.items("GetItem PutItem BatchGetItem", store.KindFlowDigests),
+			d.items("GetItem", store.KindLogHead),
 		},
 		// The functions that flows name are in ApprovalTargets.
 		"approval": join(ask, []right{
@@ -112,7 +117,7 @@ func (d *deployment) rights() map[string][]right {
 			d.items("GetItem PutItem", store.KindRun, store.KindGrant, store.KindSick, store.KindLimit, store.KindIdentity), // strategies find identities, which are kept
 			d.items("GetItem", store.KindUser, store.KindSlackUser),
 			d.items("GetItem", store.KindFlowVersion),
-			d.items("GetItem", store.KindStrategies),
+			d.items("GetItem", store.KindStrategies, store.KindEntity),
 			{
 				actions:   []string{"scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule"},
 				resources: []string{d.arn("scheduler", "schedule/"+d.options.name+"/*")},
@@ -145,6 +150,8 @@ func (d *deployment) rights() map[string][]right {
 		},
 		"relay": join(drive, d.readStream(), []right{
 			d.items("GetItem PutItem", store.KindRun),
+			d.items("GetItem", store.KindAssembled),
+			{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN("config")}},
 			{actions: []string{"sqs:SendMessage"}, resources: []string{*d.logQueue.AttrArn()}},
 		}),
 		"transparency": join(d.writeLog(), d.sendCheckpoints(), []right{
@@ -176,6 +183,8 @@ func (d *deployment) rights() map[string][]right {
 		"sweep": join(drive, []right{
 			d.items("GetItem PutItem BatchGetItem", store.KindRun, store.KindHome), // it wakes notify for Home tabs
 			d.entries(store.ByDue, "due"),
+			d.items("GetItem", store.KindAssembled),
+			{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN("config")}},
 			{
 				actions:   []string{"sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
 				resources: []string{*d.sweepQueue.AttrArn()},
@@ -216,7 +225,9 @@ func (d *deployment) rights() map[string][]right {
 			{actions: []string{"lambda:InvokeFunction"}, resources: d.handlerFunctions()}, // which look at Python, too
 			d.items("GetItem BatchGetItem", store.KindRun),
 			d.items("GetItem PutItem", store.KindFlow, store.KindFlowList, store.KindFlowsFilter, store.KindSettings),
-			d.items("GetItem PutItem", store.KindStrategies, store.KindDropped),
+			d.items("GetItem PutItem", store.KindStrategies, store.KindDropped, store.KindEntityName),
+			d.items("GetItem PutItem BatchGetItem", store.KindEntity),
+			d.entries(store.ByKind, string(store.KindEntity)),
 			d.items("PutItem", store.KindFlowVersion),
 			d.items("GetItem PutItem", store.KindDestination),
 			d.items("PutItem", store.KindCursor),

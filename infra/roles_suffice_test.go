@@ -71,6 +71,7 @@ const (
 	sdkARN      = "arn:aws:lambda:" + region + ":" + awstest.Account + ":function:sym-flows-sdk"
 	servicesARN = "arn:aws:lambda:" + region + ":" + awstest.Account + ":function:sym-flows-services"
 	formsARN    = "arn:aws:lambda:" + region + ":" + awstest.Account + ":function:sym-flows-slack"
+	configARN   = "arn:aws:lambda:" + region + ":" + awstest.Account + ":function:sym-flows-config"
 	slackARN    = "arn:aws:secretsmanager:" + region + ":" + awstest.Account + ":secret:SlackSecret-a1B2c3"
 	signingARN  = "arn:aws:secretsmanager:" + region + ":" + awstest.Account + ":secret:SlackSigningSecret-a1B2c3"
 	logKeyARN   = "arn:aws:secretsmanager:" + region + ":" + awstest.Account + ":secret:LogKey-a1B2c3"
@@ -348,7 +349,7 @@ func TestRightsSuffice(t *testing.T) {
 			must(handlers(publish).Describe(ctx, *f.Implementation, ""))(t)
 		}
 	}
-	publisher := workflow.Publish{Runs: publish.Runs, Flows: publish.Flows, Rights: builtin.Rights}
+	publisher := workflow.Publish{Runs: publish.Runs, Flows: publish.Flows, Entities: publish.Entities, Rights: builtin.Rights}
 	withdrawn := *published.Flows[0]
 	withdrawn.Name = "withdrawn"
 	dropped := published.Strategies[0]
@@ -364,6 +365,9 @@ func TestRightsSuffice(t *testing.T) {
 
 	for range 2 { // the second time they are there
 		if err := publisher.Destinations(ctx, published.LogDestinations); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(publisher.Free(ctx, published.Drafts), publisher.Drafts(ctx, published.Drafts)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -403,6 +407,41 @@ func TestRightsSuffice(t *testing.T) {
 	helper, _, err := tokens.Tokens.Create(ctx, flow.Operator, store.Token{Bot: "helper", Agent: true, Owner: "alice@example.com"}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
+	}
+
+	for _, reader := range []string{"ApiRole", "SlackRole", "AccessRole"} { // is a target still there?
+		must(a.as(reader).Entities.Get(ctx, configured.Kind, configured.ID))(t)
+	}
+	// Flows are made of it.
+	if err := publish.Flows.PublishFilter(ctx, flow.Author{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	assembled := *published.Flows[0]
+	assembled.Name = "assembled"
+	half := entity.Entity{ID: configured.ID, Kind: entity.KindFlow, Name: "half", Owner: entity.API}
+	assemble := config.Assemble(func(context.Context, []entity.Entity) ([]workflow.Part, error) {
+		return []workflow.Part{
+			{Entity: entity.Entity{Kind: entity.KindFlow, Name: assembled.Name, Owner: entity.API}, Flow: &assembled},
+			{Entity: entity.Entity{Kind: entity.KindFlowsFilter, Owner: entity.API}, Filter: filter},
+			{Entity: entity.Entity{Kind: entity.KindLogDestination, Name: "mine", Owner: entity.API}, Destination: &flow.LogDestination{Name: "mine", Type: "http", Environments: []string{"main"}}},
+			{Entity: half, Faults: []string{"an environment is missing"}, Missing: []entity.Ref{{Kind: entity.KindEnvironment, ID: configured.ID}}},
+		}, nil
+	}, builtin.Rights)
+	a.clock.Advance(workflow.ReplaceWithin)
+	must(assemble.Run(ctx))(t)
+	assemble.Parts = func(context.Context, []entity.Entity) ([]workflow.Part, error) { return nil, nil }
+	must(assemble.Run(ctx))(t)
+	if err := publish.Flows.PublishFilter(ctx, flow.Author{}, filter); err != nil {
+		t.Fatal(err)
+	}
+	for _, waker := range []string{"RelayRole", "SweepRole"} {
+		calls := a.as(waker)
+		wake := calls.Wake(func(ctx context.Context) error {
+			return invoke.Queue{API: lambda.NewFromConfig(calls.AWS), Function: configARN}.Put(ctx, []byte("{}"))
+		})
+		if err := errors.Join(wake.Due(ctx), wake.Changed(ctx, []store.Change{{Key: store.KindEntity.Key("flow#" + half.ID)}})); err != nil {
+			t.Error(err)
+		}
 	}
 
 	// An administrator says who somebody is where no strategy can find out.
@@ -803,7 +842,7 @@ func TestRightsSuffice(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := must(dynamo.New(a.owner, dynamotest.TableName, a.clock.Now).List(ctx, store.Query{By: store.ByKind, Value: string(store.KindNotice)}))(t)
-	if len(page.Items) != len(roles)+3 { // of those who are held back, of drift, and of the report
+	if len(page.Items) != len(roles)+4 { // of those who are held back, of drift, of the report, and of a flow that can't be made
 		t.Fatalf("%d notices", len(page.Items))
 	}
 	if err := show.Handle(ctx, store.Change{Key: page.Items[0].Key, Rev: page.Items[0].Rev}); err != nil {

@@ -294,8 +294,8 @@ func ruleFaults(all []grantedRight) []string {
 			broken("only access reads the secrets of integrations, and drift those that it signs in with")
 		case secret && strings.Contains(g.resource, ":secret:/sym/main/siem") != (g.who == "DeliverRole"):
 			broken("only deliver reads the secrets of log destinations, and no others")
-		case action == "PutItem" && strings.Contains(g.condition, string(store.KindCursor)) && g.who != "DeliverRole" && g.who != "PublishRole":
-			broken("only deliver says how far log destinations are, and publish where they begin")
+		case action == "PutItem" && strings.Contains(g.condition, string(store.KindCursor)) && g.who != "DeliverRole" && g.who != "PublishRole" && g.who != "ConfigRole":
+			broken("only deliver says how far log destinations are, and publish and config where they begin")
 		case g.who == "ServicesRole" && strings.Contains(g.condition, "run#") && action == "PutItem", g.who == "ServicesRole" && own:
 			broken("services change no run, and call nobody")
 		case strings.Contains(g.condition, "kv#") && g.who != "ServicesRole":
@@ -316,8 +316,8 @@ func ruleFaults(all []grantedRight) []string {
 			broken("only slack reads the signing secret")
 		case strings.Contains(g.condition, "token#") && g.who != "TokensRole" && (!slices.Contains([]string{"ApiRole", "ConfigRole", "RelayRole", "TransparencyRole"}, g.who) || action != "GetItem"):
 			broken("only tokens handles tokens, api and config look one up, and relay and transparency read what was done to it")
-		case action == "PutItem" && (strings.Contains(g.condition, " "+string(store.KindEntity)) || strings.Contains(g.condition, " "+string(store.KindEntityName))) && g.who != "ConfigRole":
-			broken("only config keeps what the configuration API is sent")
+		case action == "PutItem" && (strings.Contains(g.condition, " "+string(store.KindEntity)) || strings.Contains(g.condition, " "+string(store.KindEntityName))) && g.who != "ConfigRole" && g.who != "PublishRole":
+			broken("only config keeps what the configuration API is sent, and publish what files say")
 		case strings.HasPrefix(g.resource, "${LogBucket.Arn}") && g.who != "TransparencyRole" && action != "GetObject" && action != "ListBucket",
 			action == "PutItem" && (strings.Contains(g.condition, string(store.KindLogHead)) || strings.Contains(g.condition, string(store.KindLeaf))) && g.who != "TransparencyRole":
 			broken("only transparency writes the transparency log")

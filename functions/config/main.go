@@ -1,13 +1,16 @@
 // Command config serves the configuration API, which is that of Sym's Terraform
 // provider: to tokens that may configure, and on a path of its own to callers whose AWS
-// credentials may call it. It keeps what it is sent, and can't grant anything.
+// credentials may call it. It keeps what it is sent, and makes flows of that when relay
+// and sweep have it called; it can't grant anything.
 package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/akrylysov/algnhsa"
 	awslambda "github.com/aws/aws-lambda-go/lambda"
@@ -40,7 +43,30 @@ func build(_ context.Context, d core.Deployed) (awslambda.Handler, error) {
 		Configure: workflow.Configure{Entities: d.Entities, Bounds: &bounds, Check: catalog.Checker{Org: d.Org, Types: builtin.Types(), Describe: handlers.Describe}.Check},
 		Tokens:    d.Tokens, Caller: caller, Now: d.Clock.Now, Log: d.Log,
 	}
-	return algnhsa.New(a.Handler(), &algnhsa.Options{RequestType: algnhsa.RequestTypeAPIGatewayV2}), nil
+	reader := &catalog.Reader{Org: d.Org, Types: builtin.Types(), Describe: func(ctx context.Context, s flow.Source) (flow.Outline, error) {
+		return handlers.Describe(ctx, s, "")
+	}}
+	return handler{
+		api:      algnhsa.New(a.Handler(), &algnhsa.Options{RequestType: algnhsa.RequestTypeAPIGatewayV2}),
+		assemble: d.Assemble(reader.Parts, builtin.Rights), after: d.Clock.After,
+	}, nil
+}
+
+// handler takes requests, and the calls that have flows made of what they said.
+type handler struct {
+	api      awslambda.Handler
+	assemble workflow.Assemble
+	after    func(time.Duration) <-chan time.Time
+}
+
+func (h handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	var call struct {
+		Assemble bool `json:"assemble"`
+	}
+	if err := json.Unmarshal(payload, &call); err != nil || !call.Assemble {
+		return h.api.Invoke(ctx, payload)
+	}
+	return []byte("null"), h.assemble.Settle(ctx, h.after)
 }
 
 // caller is whom API Gateway has authenticated, on the path where it does.

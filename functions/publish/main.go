@@ -39,7 +39,7 @@ func build(_ context.Context, d core.Deployed) (cfn.CustomResourceFunction, erro
 		s3:       s3client.New(d.AWS),
 		org:      d.Org,
 		handlers: d.Handlers(invoke.Functions{API: lambda.NewFromConfig(d.AWS)}, d.Settings.AWS.SDKFunction, sdk.Services{}),
-		publish:  workflow.Publish{Runs: d.Runs, Flows: d.Flows, Rights: builtin.Rights, Lag: listingLag, Clock: d.Clock, Patience: d.Patience},
+		publish:  workflow.Publish{Runs: d.Runs, Flows: d.Flows, Entities: d.Entities, Rights: builtin.Rights, Lag: listingLag, Clock: d.Clock, Patience: d.Patience},
 		clock:    d.Clock,
 		log:      d.Log,
 	}

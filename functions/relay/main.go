@@ -32,6 +32,9 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, input) (an
 		Runner:  stepfn.Runner{API: sfn.NewFromConfig(d.AWS), StateMachineARN: settings.StateMachine},
 		Remover: invoke.Remover{API: lambda.NewFromConfig(d.AWS), FunctionARN: settings.RemovalFunction},
 	}}
+	wake := d.Wake(func(ctx context.Context) error {
+		return invoke.Queue{API: lambda.NewFromConfig(d.AWS), Function: settings.ConfigFunction}.Put(ctx, []byte(`{"assemble": true}`))
+	})
 	audit, queue := d.Audit(nil, nil), auditqueue.Queue{API: sqs.NewFromConfig(d.AWS), URL: settings.LogQueue}
 	return func(ctx context.Context, in input) (any, error) {
 		if in.waited != nil {
@@ -41,6 +44,9 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, input) (an
 		failed := workflow.Each(ctx, batch.Changes, drive.Handle)
 		for _, f := range failed {
 			d.Log.WarnContext(ctx, "run could not be driven, and will be again", "key", f.Change.Key, "error", f.Cause)
+		}
+		if err := wake.Changed(ctx, batch.Changes); err != nil {
+			return nil, err
 		}
 		recorded := audit
 		recorded.Runs.Store, recorded.Acts.Store = batch.Images(audit.Runs.Store), batch.Images(audit.Acts.Store)

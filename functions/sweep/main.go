@@ -33,6 +33,9 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, input) (an
 		Runner:  stepfn.Runner{API: sfn.NewFromConfig(d.AWS), StateMachineARN: d.Settings.AWS.StateMachine},
 		Remover: remover,
 	}, core.Ahead)
+	wake := d.Wake(func(ctx context.Context) error {
+		return invoke.Queue{API: lambda.NewFromConfig(d.AWS), Function: d.Settings.AWS.ConfigFunction}.Put(ctx, []byte(`{"assemble": true}`))
+	})
 	return func(ctx context.Context, in input) (any, error) {
 		if len(in.Records) > 0 {
 			return later.Each(ctx, in.Records, remover.Call, func(m events.SQSMessage, err error) {
@@ -42,6 +45,9 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, input) (an
 		swept, err := sweep.Run(ctx)
 		if err != nil {
 			return nil, err // what it has not seen is not to be reported as well
+		}
+		if err := wake.Due(ctx); err != nil { // the next sweep does it
+			d.Log.ErrorContext(ctx, "nobody was called to look at what the API has configured", "error", err)
 		}
 		return nil, core.Report(os.Stdout, lambdacontext.FunctionName, d.Clock.Now(), map[string]int{
 			config.MetricRemovalsOverdue: swept.Overdue, config.CountRunsDriven: swept.Driven, config.CountRunsFailed: swept.Failed,

@@ -338,8 +338,12 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		simulatedLog[events.AuditRecord]{logging, l.clock, func(r *events.AuditRecord) *events.AuditMeta { return &r.Meta }},
 		simulatedLog[events.AdminRecord]{logging.Admin(), l.clock, func(r *events.AdminRecord) *events.AuditMeta { return &r.Meta }},
 	)
+	assembler, relay := l.assembler(c), workflow.Relay{Drive: drive}
 	watched.Readers = []*local.Reader{
-		{Name: relayConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Each(workflow.Relay{Drive: drive}.Handle)},
+		{Name: relayConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Each(func(ctx context.Context, change store.Change) error {
+			assembler.changed(change)
+			return relay.Handle(ctx, change)
+		})},
 		{Name: notifyConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Each(notify.Handle)},
 		// What it writes are files, of which each takes long, however little is in it.
 		{Name: auditConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Batch(shipping.Handle), Batch: 1000},
@@ -386,6 +390,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	if err := runner.Recover(ctx, runs, drive, access.TakeOver); err != nil {
 		return err
 	}
+	assembler.start() // of what an earlier process left
 	standing, relist := c.Standing(slack.directory), c.Relist()
 	engine.Every("standing", core.LookEvery, func(ctx context.Context) error {
 		relist.Look(ctx)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 )
@@ -37,7 +38,7 @@ func TestPlace_AWS(t *testing.T) {
 
 	list := store.Destinations{Store: e.db}
 	author := flow.Author{By: flow.Operator, At: e.asked}
-	if err := list.Publish(t.Context(), author, []flow.LogDestination{{Name: "siem", Type: "http"}}, 7); err != nil {
+	if err := list.Publish(t.Context(), author, entity.Files, []flow.LogDestination{{Name: "siem", Type: "http"}}, 7); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := e.local("destinations", "replay", "siem", "-from", "3"); err != nil || !strings.Contains(out, "siem is sent the records from 3 on again") {

@@ -9,7 +9,10 @@ import (
 	"slices"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/symflows/symflows/internal/destination"
+	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
 )
@@ -29,6 +32,10 @@ type Catalog struct {
 	// Secrets are all that the configuration names, and functions may need to
 	// read.
 	Secrets []flow.SecretRef
+	// Drafts are the documents as the store keeps them, for the configuration API to refer
+	// to: each after those that it refers to, but for the flows of a log destination. A
+	// catalog of entities has none.
+	Drafts []entity.Draft `json:"-"`
 
 	rights, looking strategy.Rights
 }
@@ -220,6 +227,7 @@ func load(fsys fs.FS, org string, types map[string]strategy.Type, describe ...De
 func newLoader(org string, types map[string]strategy.Type, describe []Describe) *loader {
 	return &loader{
 		org: org, types: types, describe: describe, byName: names{}, byID: map[string]*document{}, flowOf: map[*document]*flow.Flow{},
+		means: map[*yaml.Node][]*document{}, texts: map[*yaml.Node]string{},
 		described: map[[2]string][]string{}, besides: map[Fault]bool{},
 	}
 }
@@ -261,9 +269,11 @@ type loader struct {
 	apart     map[place]string
 	documents []*document // in order of file and line
 	byName    names
-	byID      map[string]*document // those that no file has
+	byID      map[string]*document // entities
 	flowOf    map[*document]*flow.Flow
-	only      string // the id of the document whose Python alone is looked at; "": that of all
+	means     map[*yaml.Node][]*document // what references of files lead to
+	texts     map[*yaml.Node]string      // what stands for nodes of files: Python for its path, ids for names
+	only      string                     // the id of the document whose Python alone is looked at; "": that of all
 	report    Report
 	besides   map[Fault]bool // those that discovering targets can do with
 	suggested int            // how often a name was looked for that may have been meant

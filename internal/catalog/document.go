@@ -14,6 +14,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/pattern"
 )
@@ -29,14 +30,13 @@ const (
 	policySuffix = ".policy.yaml"
 )
 
-// document is one YAML document of a file, or a [Document].
+// document is one YAML document of a file, or an entity.
 type document struct {
 	loader *loader
 	file   string
-	id     string     // of one that no file has
-	place  string     // where people find that one
-	byAPI  bool       // it came by the API
-	node   *yaml.Node // a mapping
+	id     string        // of an entity; "" if it stands in a file
+	entity entity.Entity // if it is one
+	node   *yaml.Node    // a mapping
 	kind   string
 	typ    string // of the kinds that tell by it; "" if it has none
 	name   string // "" if it has none, or a wrong one
@@ -47,8 +47,8 @@ type document struct {
 	used   bool    // something refers to it
 	// refers has the documents that it refers to, by the path of the reference.
 	refers map[string]*document
-	// missing are the references that lead nowhere, of one that no file has.
-	missing []Reference
+	// missing are the references that lead nowhere, of an entity.
+	missing []entity.Ref
 	// Of targets: that nobody is to be offered it, that it is not there any more, and
 	// which strategy has found it, "" if people wrote it.
 	hidden, gone bool

@@ -1,56 +1,22 @@
 package catalog
 
 import (
-	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
+	"github.com/symflows/symflows/internal/workflow"
 )
 
-// Document is a document that no file has: what the configuration API stores. It says
-// the same as one in a file, with three differences: what it refers to it names by ids,
-// its Python is the text itself, and others may have its name.
-type Document struct {
-	ID, Kind, Name string
-	// Attributes is a JSON object with all but kind and name. Attributes that are null
-	// are absent.
-	Attributes json.RawMessage
-	// ByAPI tells that it came by the API, which may not say all that files may.
-	ByAPI bool
-	// Place is where people find it, such as "flows.yaml:12"; "" if nowhere but by its
-	// kind and name.
-	Place string
-}
-
-// Reference is what a document says of another one.
-type Reference struct {
-	Path string // of the reference
-	Kind string
-	ID   string
-}
-
-// Part is what came of a document, with all that it needs. One that is whole has one of
-// the pointers, by its kind.
-type Part struct {
-	ID, Kind, Name string
-	// Faults are of the document, and of all that it needs; none: it is whole.
-	Faults []Fault
-	// Missing are the references among these that lead nowhere.
-	Missing []Reference
-
-	Flow        *flow.Flow
-	Filter      *flow.FlowsFilter
-	Strategy    *flow.Strategy
-	Environment *flow.Environment
-	Destination *flow.LogDestination // with the environments that name it: none may
-}
-
-// LoadDocuments is Load for documents that no file has.
-func LoadDocuments(docs []Document, org string, types map[string]strategy.Type, describe ...Describe) (*Catalog, Report) {
+// LoadDocuments is Load for entities, of which those that are dead count for nothing. They
+// say the same as documents in files, with three differences: what they refer to they name
+// by ids, their Python is the text itself, and several may have one name.
+func LoadDocuments(docs []entity.Entity, org string, types map[string]strategy.Type, describe ...Describe) (*Catalog, Report) {
 	l := loadDocuments(docs, "", org, types, describe)
 	if len(l.report.Faults) == 0 {
 		l.findUnused()
@@ -64,11 +30,11 @@ func LoadDocuments(docs []Document, org string, types map[string]strategy.Type, 
 
 // Parts gives what came of each flow, flows filter, strategy, environment and log
 // destination among the documents, in their order: some may be whole though others are not.
-func Parts(docs []Document, org string, types map[string]strategy.Type, describe ...Describe) []Part {
+func Parts(docs []entity.Entity, org string, types map[string]strategy.Type, describe ...Describe) []workflow.Part {
 	l := loadDocuments(docs, "", org, types, describe)
-	var parts []Part
+	var parts []workflow.Part
 	for _, d := range l.documents {
-		p := Part{ID: d.id, Kind: d.kind, Name: d.name}
+		p := workflow.Part{Entity: d.entity}
 		d.gather(&p, map[*document]bool{})
 		whole := len(p.Faults) == 0
 		switch d.kind {
@@ -102,13 +68,17 @@ func Parts(docs []Document, org string, types map[string]strategy.Type, describe
 
 // gather collects what is wrong with a document and with what it needs. A flow does not
 // need the log destinations of its environment, nor they the flows whose records they take.
-func (d *document) gather(p *Part, seen map[*document]bool) {
+func (d *document) gather(p *workflow.Part, seen map[*document]bool) {
 	if seen[d] {
 		return
 	}
 	seen[d] = true
-	p.Faults, p.Missing = append(p.Faults, d.faults...), append(p.Missing, d.missing...)
-	for _, to := range d.refers {
+	for _, f := range d.faults {
+		p.Faults = append(p.Faults, f.String())
+	}
+	p.Missing = append(p.Missing, d.missing...)
+	for _, path := range slices.Sorted(maps.Keys(d.refers)) {
+		to := d.refers[path]
 		if to.kind != "log_destination" && to.kind != "flow" {
 			to.gather(p, seen)
 		}
@@ -117,7 +87,7 @@ func (d *document) gather(p *Part, seen map[*document]bool) {
 
 // Check gives the faults that a document has among others: those that it refers to, and
 // what these refer to, in any order. Only its own Python is looked at.
-func Check(doc Document, others []Document, org string, types map[string]strategy.Type, describe ...Describe) []Fault {
+func Check(doc entity.Entity, others []entity.Entity, org string, types map[string]strategy.Type, describe ...Describe) []Fault {
 	l := loadDocuments(append(slices.Clone(others), doc), doc.ID, org, types, describe)
 	var found []Fault
 	for _, f := range l.report.Faults {
@@ -128,20 +98,22 @@ func Check(doc Document, others []Document, org string, types map[string]strateg
 	return found
 }
 
-func loadDocuments(docs []Document, only, org string, types map[string]strategy.Type, describe []Describe) *loader {
+func loadDocuments(docs []entity.Entity, only, org string, types map[string]strategy.Type, describe []Describe) *loader {
 	l := newLoader(org, types, describe)
 	l.only = strings.ToLower(only)
 	for _, doc := range docs {
-		l.add(doc)
+		if doc.Alive() {
+			l.add(doc)
+		}
 	}
 	l.resolve()
 	return l
 }
 
-// add registers a document that no file has.
-func (l *loader) add(doc Document) {
+// add registers an entity.
+func (l *loader) add(e entity.Entity) {
 	d := &document{
-		loader: l, id: strings.ToLower(doc.ID), kind: doc.Kind, name: doc.Name, place: doc.Place, byAPI: doc.ByAPI,
+		loader: l, id: strings.ToLower(e.ID), entity: e, kind: string(e.Kind), typ: e.Type, name: e.Name,
 		node: &yaml.Node{Kind: yaml.MappingNode}, faulty: map[string]bool{},
 	}
 	if d.kind == kindFilter {
@@ -154,7 +126,7 @@ func (l *loader) add(doc Document) {
 	if err := flow.CheckName(d.name); err != nil && d.kind != kindFilter {
 		d.fault("name", "%s", flow.UserMessage(err))
 	}
-	node, _, err := readJSON(string(doc.Attributes))
+	node, _, err := readJSON(string(e.Attributes))
 	switch {
 	case err != nil:
 		d.fault("", "is no JSON: %v", err)
@@ -165,11 +137,15 @@ func (l *loader) add(doc Document) {
 		d.node = node
 		d.plain(node, "", 0)
 	}
-	if typ := value(d.node, "type"); typ != nil && typ.ShortTag() == "!!str" {
-		d.typ = typ.Value
+	if d.typ != "" && value(d.node, "type") == nil {
+		d.node.Content = append(d.node.Content, textNode("type"), textNode(d.typ))
 	}
 	l.byID[d.id] = d
 	l.documents = append(l.documents, d)
+}
+
+func textNode(text string) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text, Style: yaml.DoubleQuotedStyle}
 }
 
 // dropNull takes out attributes that are null, and leaves such items of lists.
@@ -191,5 +167,8 @@ func dropNull(node *yaml.Node) {
 // unseen tells whether the Python of a document is not looked at here: whoever published
 // the files has looked at that of their flows.
 func (d *document) unseen() bool {
-	return d.loader.only != "" && d.loader.only != d.id || d.id != "" && d.kind == "flow" && !d.byAPI
+	return d.loader.only != "" && d.loader.only != d.id || d.id != "" && d.kind == "flow" && !d.byAPI()
 }
+
+// byAPI tells whether the document came by the API, which may not say all that files may.
+func (d *document) byAPI() bool { return d.entity.Owner == entity.API }

@@ -7,24 +7,26 @@ import (
 	"testing"
 
 	"github.com/symflows/symflows/internal/catalog"
+	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy/builtin"
+	"github.com/symflows/symflows/internal/workflow"
 )
 
 // id makes the id of a document of these tests.
 func id(n string) string { return "00000000-0000-4000-8000-" + strings.Repeat("0", 12-len(n)) + n }
 
 // doc makes a document that came by the API.
-func doc(number, kind, name, attributes string) catalog.Document {
+func doc(number string, kind entity.Kind, name, attributes string) entity.Entity {
 	for _, n := range []string{"1", "2", "3", "4", "5", "6", "7"} {
 		attributes = strings.ReplaceAll(attributes, "#"+n+"#", id(n))
 	}
-	return catalog.Document{ID: id(number), Kind: kind, Name: name, Attributes: json.RawMessage(attributes), ByAPI: true}
+	return entity.Entity{ID: id(number), Kind: kind, Name: name, Attributes: json.RawMessage(attributes), Owner: entity.API}
 }
 
 // access are the documents of a flow that grants two targets by a server.
-func access() []catalog.Document {
-	return []catalog.Document{
+func access() []entity.Entity {
+	return []entity.Entity{
 		doc("1", "integration", "main", `{"type": "slack", "external_id": "T0123456789"}`),
 		doc("2", "environment", "main", `{"integrations": {"slack_id": "#1#"}, "label": null}`),
 		doc("3", "target", "orders", `{"type": "http", "settings": {"identifier": "orders"}}`),
@@ -74,7 +76,7 @@ func TestDocuments_Faults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			docs := access()
-			i := slices.IndexFunc(docs, func(d catalog.Document) bool { return d.ID == id(c.number) })
+			i := slices.IndexFunc(docs, func(d entity.Entity) bool { return d.ID == id(c.number) })
 			docs[i].Attributes = doc("", "", "", c.attributes).Attributes
 			_, report := catalog.LoadDocuments(docs, "sym", builtin.Types())
 			if c.what == "" {
@@ -123,10 +125,10 @@ func TestCheck(t *testing.T) {
 // is told what is missing.
 func TestParts(t *testing.T) {
 	t.Parallel()
-	whole := func(docs []catalog.Document) map[string]catalog.Part {
-		parts := map[string]catalog.Part{}
+	whole := func(docs []entity.Entity) map[string]workflow.Part {
+		parts := map[string]workflow.Part{}
 		for _, p := range catalog.Parts(docs, "sym", builtin.Types()) {
-			parts[p.Name] = p
+			parts[p.Entity.Name] = p
 		}
 		return parts
 	}
@@ -134,12 +136,12 @@ func TestParts(t *testing.T) {
 	if all["access"].Flow == nil || all["approval"].Flow == nil || all["servers"].Strategy == nil || all["access"].Faults != nil {
 		t.Errorf("%+v", all)
 	}
-	without := slices.DeleteFunc(access(), func(d catalog.Document) bool { return d.ID == id("3") }) // a target
+	without := slices.DeleteFunc(access(), func(d entity.Entity) bool { return d.ID == id("3") }) // a target
 	some := whole(without)
 	if some["access"].Flow != nil || some["approval"].Flow == nil || some["servers"].Strategy != nil {
 		t.Errorf("%+v", some)
 	}
-	if missing := some["access"].Missing; len(missing) != 1 || missing[0].Kind != "target" || missing[0].ID != id("3") || missing[0].Path != "targets[0]" {
+	if missing := some["access"].Missing; len(missing) != 1 || missing[0].Kind != "target" || missing[0].ID != id("3") || missing[0].Attribute != "targets[0]" {
 		t.Errorf("missing %+v", missing)
 	}
 	twice := append(access(), doc("8", "flow", "approval", `{"environment_id": "`+id("9")+`"}`)) // one that has the name of another

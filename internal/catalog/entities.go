@@ -11,11 +11,6 @@ import (
 	"github.com/symflows/symflows/internal/strategy"
 )
 
-// Of gives an entity as a document.
-func Of(e entity.Entity) Document {
-	return Document{ID: e.ID, Kind: string(e.Kind), Name: e.Name, Attributes: e.Document(), ByAPI: e.Owner == entity.API, Place: e.File}
-}
-
 // unnamed is the id of an entity that has none yet: nothing can refer to it.
 const unnamed = "new"
 
@@ -33,24 +28,20 @@ func (c Checker) Check(ctx context.Context, e entity.Entity, around []entity.Ent
 	if e.ID == "" {
 		e.ID = unnamed
 	}
-	var others []Document
-	for _, o := range around {
-		others = append(others, Of(o))
-	}
 	var describe []Describe
 	if c.Describe != nil {
 		describe = append(describe, func(s flow.Source, isolated string) (flow.Outline, error) { return c.Describe(ctx, s, isolated) })
 	}
 	var found []entity.Fault
-	for _, f := range Check(Of(e), others, c.Org, c.Types, describe...) {
+	for _, f := range Check(e, around, c.Org, c.Types, describe...) {
 		found = append(found, entity.Fault{Attribute: f.Path, Message: f.What})
 	}
 	if len(found) > 0 || e.Kind != entity.KindStrategy {
 		return found
 	}
 	// A strategy says what its targets and its integration must have.
-	before := loadDocuments(others, unnamed, c.Org, c.Types, nil).report.Faults
-	for _, f := range loadDocuments(append(others, Of(e)), unnamed, c.Org, c.Types, nil).report.Faults {
+	before := loadDocuments(around, unnamed, c.Org, c.Types, nil).report.Faults
+	for _, f := range loadDocuments(append(slices.Clone(around), e), unnamed, c.Org, c.Types, nil).report.Faults {
 		if slices.Contains(before, f) {
 			continue
 		}

@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/symflows/symflows/internal/destination"
+	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
 )
@@ -111,6 +112,9 @@ func (l *loader) catalog() *Catalog {
 		}
 	}
 	c.Secrets = byName(l.secrets)
+	if len(l.byID) == 0 {
+		c.Drafts = l.drafts()
+	}
 	return c
 }
 
@@ -161,6 +165,7 @@ func (o *object) ref(key, kind string, must bool, types ...string) *document {
 	to := o.doc.loader.refer(o.doc, o.at(key), kind, name, types...)
 	if to != nil {
 		o.doc.leads(o.at(key), to)
+		o.doc.loader.mean(value(o.node, key), to)
 	}
 	return to
 }
@@ -176,6 +181,7 @@ func (o *object) refs(key, kind string, types []string, several func(path, patte
 		}
 		if several != nil && strings.Contains(name, "*") {
 			for _, d := range several(path, name) {
+				o.doc.loader.mean(n, d)
 				if !seen[d] {
 					seen[d] = true
 					each(path, d)
@@ -184,6 +190,9 @@ func (o *object) refs(key, kind string, types []string, several func(path, patte
 			return
 		}
 		d := o.doc.loader.refer(o.doc, path, kind, name, types...)
+		if d != nil {
+			o.doc.loader.mean(n, d)
+		}
 		switch {
 		case d == nil:
 		case seen[d]:
@@ -216,7 +225,7 @@ func (o *object) settings() (map[string]string, map[string]flow.SecretRef) {
 				return
 			}
 			if flow.IsUUID(name) {
-				d.missing = append(d.missing, Reference{Path: at, Kind: "secret", ID: name})
+				d.missing = append(d.missing, entity.Ref{Attribute: at, Kind: entity.KindSecret, ID: name})
 			}
 			d.fault(at, "is the id of no secret that there is: refer to one, and never write the secret itself")
 			return
@@ -224,6 +233,7 @@ func (o *object) settings() (map[string]string, map[string]flow.SecretRef) {
 		name = strings.ToLower(name)
 		if found := o.doc.loader.byName["secret"][name]; len(found) > 0 {
 			found[0].used = true
+			o.doc.loader.mean(value(value(o.node, "settings"), setting), found[0])
 			secrets[key] = o.doc.loader.secrets[name]
 			return
 		}
@@ -393,7 +403,7 @@ func (d *document) target(o *object) {
 
 func (d *document) strategy(o *object) {
 	l := d.loader
-	s := &flow.Strategy{Name: d.name, Label: o.label()}
+	s := &flow.Strategy{Name: d.name, Label: o.label(), ByAPI: d.byAPI()}
 	s.Type = o.oneOf("type", slices.Sorted(maps.Keys(l.types)))
 	typ, known := l.types[s.Type]
 	integration := o.ref("integration_id", "integration", false, append(slices.Clone(typ.Integration.Types), s.Type)...)
@@ -555,7 +565,7 @@ func (d *document) flow(o *object) {
 	}
 	f.Vars = o.vars()
 	f.Implementation = o.source("implementation", d.name)
-	if f.Isolated = o.flag("isolated", false); f.Isolated && d.byAPI {
+	if f.Isolated = o.flag("isolated", false); f.Isolated && d.byAPI() {
 		d.fault("isolated", "takes a function of its own, which only a deploy can make: keep the flow in the files of the deployment, or remove it")
 	}
 	params := o.child("params")
@@ -597,8 +607,8 @@ func (d *document) placeOf(path string) string {
 	if d.id == "" {
 		return fmt.Sprintf("%s:%d", d.file, locate(d.node, path))
 	}
-	if d.place != "" {
-		return d.place
+	if d.entity.File != "" {
+		return d.entity.File
 	}
 	return describe(d.kind, d.name, path, "")
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
 )
 
@@ -83,11 +84,11 @@ func (l *loader) refer(d *document, path, kind, reference string, types ...strin
 	return nil
 }
 
-// referByID is refer for a document that no file has: its references are ids.
+// referByID is refer for an entity: its references are ids.
 func (d *document) referByID(path, kind, id string) *document {
 	to := d.loader.byID[strings.ToLower(id)]
 	if to == nil {
-		d.missing = append(d.missing, Reference{Path: path, Kind: kind, ID: id})
+		d.missing = append(d.missing, entity.Ref{Attribute: path, Kind: entity.Kind(kind), ID: id})
 		d.fault(path, "there is no %s with the id %q: it was deleted, or never was; refer to one that there is", kind, flow.Clip(id, maxQuoted))
 		return nil
 	}

@@ -15,12 +15,12 @@ type Report struct {
 }
 
 // Fault is one finding: where, what is wrong and what to write instead. It is in a file,
-// or in a document that no file has.
+// or in an entity.
 type Fault struct {
 	File string // as it was opened; "" where no file is to blame
 	Line int    // from 1
 
-	Kind, Name, ID string // of the document that no file has; "" where none is to blame
+	Kind, Name, ID string // of the entity; "" where none is to blame
 	Path           string // in it, such as params.strategy_id; "" for all of it
 	What           string // the message without these
 

@@ -56,6 +56,7 @@ func (o *object) source(key, nameless string) *flow.Source {
 			}
 		}
 	}
+	d.loader.texts[value(o.node, key)] = text
 	s := flow.NewSource(name, text)
 	if d.faulty[at] || len(text) > flow.MaxSourceBytes || text == "" {
 		return s // the rules say so

@@ -155,6 +155,7 @@ func (o *object) vars() map[string]string {
 	}
 	for name, text := range vars {
 		path := o.at("vars") + "." + name
+		written := value(value(o.node, "vars"), name)
 		vars[name] = targetID.ReplaceAllStringFunc(text, func(reference string) string {
 			inside := targetID.FindStringSubmatch(reference)[1]
 			target, isID := strings.CutSuffix(inside, ".id")
@@ -168,6 +169,7 @@ func (o *object) vars() map[string]string {
 			}
 			return flow.TargetID(o.doc.loader.org, t.name)
 		})
+		o.doc.loader.texts[written] = vars[name]
 	}
 	return vars
 }

@@ -43,6 +43,7 @@ type AWS struct {
 	SDKFunction         string // SYM_SDK_FUNCTION: ARN of the function that runs Python handlers
 	IsolatedFlows       string // SYM_ISOLATED_FLOWS: names of the flows whose handlers have a function of their own, with commas between them
 	Grants              string // SYM_GRANTS: what the configuration API may have access granted by, as entity.ParseBounds reads it
+	ConfigFunction      string // SYM_CONFIG_FUNCTION: ARN of the function that makes flows of what the configuration API stores
 	ServicesFunction    string // SYM_SERVICES_FUNCTION: ARN of the function that answers handlers while they run
 	SlackFunction       string // SYM_SLACK_FUNCTION: ARN of the function that takes Slack's requests, for what it hands on to itself
 	AuditStream         string // SYM_AUDIT_STREAM: name of the Firehose stream
@@ -199,6 +200,7 @@ func (s *Settings) variables() map[string]*string {
 		"SYM_SDK_FUNCTION":          &s.AWS.SDKFunction,
 		"SYM_ISOLATED_FLOWS":        &s.AWS.IsolatedFlows,
 		"SYM_GRANTS":                &s.AWS.Grants,
+		"SYM_CONFIG_FUNCTION":       &s.AWS.ConfigFunction,
 		"SYM_SERVICES_FUNCTION":     &s.AWS.ServicesFunction,
 		"SYM_SLACK_FUNCTION":        &s.AWS.SlackFunction,
 		"SYM_AUDIT_STREAM":          &s.AWS.AuditStream,

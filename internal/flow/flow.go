@@ -88,6 +88,10 @@ func (f *Flow) HasPython() bool {
 
 // Strategy grants targets. Its settings are frozen into each run that uses it.
 type Strategy struct {
+	// ByAPI: the configuration API owns it, so that it, or a target of it, may be deleted
+	// while flows in force have it.
+	ByAPI bool `json:"by_api,omitempty"`
+
 	Name        string               `json:"name"`
 	Type        string               `json:"type"`
 	Label       string               `json:"label,omitempty"`

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
 )
 
@@ -21,7 +22,8 @@ type Destinations struct {
 
 // destinationsInForce are the published ones.
 type destinationsInForce struct {
-	List []flow.LogDestination `json:"list"`
+	List []flow.LogDestination `json:"list"` // of files
+	API  []flow.LogDestination `json:"api,omitempty"`
 
 	acted
 }
@@ -73,10 +75,10 @@ func (c *Cursor) Well() {
 	c.Failing, c.Error, c.Tries, c.Due = time.Time{}, "", 0, time.Time{}
 }
 
-// Publish makes these the log destinations that there are, in the name of by. One that is
+// Publish makes these the log destinations that an owner has, in the name of by. One that is
 // new is sent what is logged from now on, where the log has size records; one that was
 // there before goes on where it was.
-func (s Destinations) Publish(ctx context.Context, by flow.Author, list []flow.LogDestination, size int64) error {
+func (s Destinations) Publish(ctx context.Context, by flow.Author, owner entity.Owner, list []flow.LogDestination, size int64) error {
 	// The places first: one that is published without would be sent all from the beginning.
 	for _, d := range list {
 		body, err := json.Marshal(Cursor{Next: size})
@@ -88,27 +90,35 @@ func (s Destinations) Publish(ctx context.Context, by flow.Author, list []flow.L
 			return fmt.Errorf("write where log destination %q begins: %w", d.Name, err)
 		}
 	}
-	err := edit(ctx, s.Store, KindDestination.Key(""), func(now *destinationsInForce, rev int64) {
+	err := again(func() error { return s.publish(ctx, by, owner, list) })
+	if err != nil {
+		return fmt.Errorf("write the log destinations: %w", err)
+	}
+	return nil
+}
+
+func (s Destinations) publish(ctx context.Context, by flow.Author, owner entity.Owner, list []flow.LogDestination) error {
+	return edit(ctx, s.Store, KindDestination.Key(""), func(now *destinationsInForce, rev int64) {
+		theirs := &now.List
+		if owner == entity.API {
+			theirs = &now.API
+		}
 		told := func(name flow.ActName, d flow.LogDestination) {
 			about := flow.Subject{Kind: "log_destination", Name: d.Name}
 			now.Acts = now.Acts.With(flow.NewAct(by, name, about, map[string]any{"type": d.Type, "environments": d.Environments}), rev)
 		}
 		for _, d := range list {
-			if before := find(now.List, d.Name); before == nil || !reflect.DeepEqual(*before, d) {
+			if before := find(*theirs, d.Name); before == nil || !reflect.DeepEqual(*before, d) {
 				told(flow.ActPublish, d)
 			}
 		}
-		for _, d := range now.List {
+		for _, d := range *theirs {
 			if find(list, d.Name) == nil {
 				told(flow.ActWithdraw, d)
 			}
 		}
-		now.List = list
+		*theirs = list
 	})
-	if err != nil {
-		return fmt.Errorf("write the log destinations: %w", err)
-	}
-	return nil
 }
 
 func find(list []flow.LogDestination, name string) *flow.LogDestination {
@@ -132,7 +142,11 @@ func (s Destinations) List(ctx context.Context) ([]flow.LogDestination, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the log destinations: %w", err)
 	}
-	return published.List, nil
+	all := slices.Concat(published.List, published.API)
+	slices.SortStableFunc(all, func(a, b flow.LogDestination) int {
+		return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name))
+	})
+	return all, nil
 }
 
 // Cursor reads how far a destination has been sent. The error is ErrNotFound if it was

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
 )
 
@@ -26,6 +27,7 @@ type decoded struct {
 
 // FlowSummary is what a list of flows shows.
 type FlowSummary struct {
+	Owner          entity.Owner    `json:"owner,omitempty"` // "" is entity.Files
 	Name           string          `json:"name"`
 	Version        string          `json:"version"`
 	Label          string          `json:"label,omitempty"`
@@ -123,13 +125,30 @@ func (s *Flows) Filter(ctx context.Context) (*flow.FlowsFilter, error) {
 }
 
 // Strategies gives what the current configuration has for granting and removing,
-// as publish has written it down. It returns nil before the first publish.
+// whoever owns it, as publish has written it down. It returns nil before the files are
+// published first.
 func (s *Flows) Strategies(ctx context.Context) ([]string, error) {
-	list, err := s.lines(ctx, KindStrategies)
+	byOwner, err := s.StrategiesByOwner(ctx)
+	if err != nil || byOwner[entity.Files] == nil {
+		return nil, err
+	}
+	return slices.Concat(byOwner[entity.Files], byOwner[entity.API]), nil
+}
+
+// StrategiesByOwner is Strategies, each owner's apart.
+func (s *Flows) StrategiesByOwner(ctx context.Context) (map[entity.Owner][]string, error) {
+	var byOwner strategiesByOwner
+	item, err := s.Store.Get(ctx, KindStrategies.Key(""))
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err == nil {
+		err = unpack(item.Body, &byOwner)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read what the configuration has: %w", err)
 	}
-	return list, nil
+	return byOwner, nil
 }
 
 // Dropped lists what a publish that has not succeeded was about to drop. Live

@@ -55,13 +55,14 @@ const (
 	KindEntity      Kind = "entity#"              // a piece of configuration of the API or of files, by its kind and id: entity.Entity
 	KindEntityName  Kind = "entityname#"          // the entities that may have a name, by their kind and the name: []string
 	KindDropped     Kind = "flows#dropped"        // what a publish that has not succeeded was about to drop of it: []string
+	KindAssembled   Kind = "flows#assembled"      // how far flows were made of entities: Assembly
 )
 
 // Kinds lists all kinds.
 func Kinds() []Kind {
 	return []Kind{
 		KindRun, KindGrant, KindSick, KindLimit, KindLinger, KindGlass, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindAgent, KindCall, KindValue, KindFlowValue, KindHome, KindLive, KindWait, KindListed, KindRelisted, KindStat, KindLogHead, KindLeaf, KindDestination, KindCursor, KindDelivery, KindNotice,
-		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped, KindRound, KindDrift, KindSettings, KindAct, KindErasure, KindRefusal, KindEntity, KindEntityName,
+		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped, KindAssembled, KindRound, KindDrift, KindSettings, KindAct, KindErasure, KindRefusal, KindEntity, KindEntityName,
 	}
 }
 

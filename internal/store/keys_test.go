@@ -164,7 +164,7 @@ func TestKinds_Written(t *testing.T) {
 			_, err := store.Erasures{Store: w, Org: "acme", Now: now}.Ask(ctx, "somebody@example.com", flow.Author{})
 			return err
 		},
-		"systems": func() error { return flows.SetStrategies(ctx, []string{"http"}) },
+		"systems": func() error { return flows.SetStrategies(ctx, entity.Files, []string{"http"}) },
 		"round":   func() error { return store.Rounds{Store: w}.Put(ctx, store.Round{}, 0) },
 		"home": func() error {
 			_, err := store.Homes{Store: w}.Change(ctx, alice(), func(h *store.Home) error { h.Opened = start; return nil })
@@ -178,7 +178,7 @@ func TestKinds_Written(t *testing.T) {
 		},
 		"log": func() error { _, err := store.Log{Store: w}.SetHead(ctx, store.LogHead{Size: 1}, 0); return err },
 		"destinations": func() error {
-			return store.Destinations{Store: w}.Publish(ctx, flow.Author{}, []flow.LogDestination{{Name: "lake"}}, 0)
+			return store.Destinations{Store: w}.Publish(ctx, flow.Author{}, entity.Files, []flow.LogDestination{{Name: "lake"}}, 0)
 		},
 		"leaf": func() error { return store.Log{Store: w}.SetPlace(ctx, "0d6e-0000", 3, store.LogPlace{}) },
 		"list": func() error {
@@ -197,6 +197,9 @@ func TestKinds_Written(t *testing.T) {
 		"agent": func() error {
 			agent := flow.Actor{ID: "agent", Kind: flow.KindAgent, Name: "helper"}
 			return store.Agents{Runs: store.Runs{Store: w}, Now: now}.Count(ctx, agent, store.DefaultAgentLimits, "run")
+		},
+		"assembled": func() error {
+			return store.Assembled{Store: w}.Set(ctx, store.Assembly{Upto: start})
 		},
 		"dropped": func() error { return flows.SetDropped(ctx, []string{"http"}) },
 	} {

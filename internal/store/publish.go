@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
 )
 
@@ -20,6 +21,8 @@ import (
 type inForce struct {
 	flow.Flow
 	Withdrawn bool `json:"withdrawn,omitempty"`
+	// Owner published it; "" is entity.Files.
+	Owner entity.Owner `json:"owner,omitempty"`
 
 	acted
 }
@@ -27,6 +30,7 @@ type inForce struct {
 // filterInForce is the filter, if there is one.
 type filterInForce struct {
 	*flow.FlowsFilter
+	Owner entity.Owner `json:"owner,omitempty"` // "" is entity.Files
 
 	acted
 }
@@ -38,17 +42,43 @@ type settings struct {
 	acted
 }
 
-// Publish makes these the flows that there are, in the name of by, and returns them with their
-// versions, in order of name: a new version for content that the flow never
-// had, else the one that it had. Flows that are left out can't be started any
-// more; their versions stay for the runs that use them. The next publish, even of
-// other flows, repairs one that failed half-way. Publish one at a time.
+// written is the owner as items have it, of which those of files say nothing.
+func written(owner entity.Owner) entity.Owner {
+	if owner == entity.Files {
+		return ""
+	}
+	return owner
+}
+
+// Publish is PublishOwned for what the files say.
+func (s *Flows) Publish(ctx context.Context, by flow.Author, flows []*flow.Flow) ([]FlowSummary, error) {
+	return s.PublishOwned(ctx, by, entity.Files, flows)
+}
+
+// PublishOwned makes these the flows that an owner has, in the name of by, and returns
+// them with their versions, in order of name: a new version for content that the flow
+// never had, else the one that it had. Flows of the owner that are left out, and not among
+// those to keep as they are, can't be started any more; their versions stay for the runs
+// that use them. The next publish, even of other flows, repairs one that failed half-way.
+// Publish one at a time for each owner.
 //
 // The error has flow.CodeInvalid for names that differ in the case of their
-// letters only, and flow.CodeTooLarge for a flow that does not fit into an item.
-func (s *Flows) Publish(ctx context.Context, by flow.Author, flows []*flow.Flow) ([]FlowSummary, error) {
+// letters only, or that a flow of another owner has, and flow.CodeTooLarge for a flow that
+// does not fit into an item.
+func (s *Flows) PublishOwned(ctx context.Context, by flow.Author, owner entity.Owner, flows []*flow.Flow, keep ...string) ([]FlowSummary, error) {
+	owner = written(owner)
 	kept := map[string]bool{}
+	for _, name := range keep {
+		kept[KindFlow.Key(name)] = true
+	}
+	before, err := s.List(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for _, f := range flows {
+		if i := slices.IndexFunc(before, func(b FlowSummary) bool { return strings.EqualFold(b.Name, f.Name) }); i >= 0 && before[i].Owner != owner {
+			return nil, &FlowError{f.Name, flow.Errorf(flow.CodeInvalid, "there is a flow named %q already, which %s has: choose another name", f.Name, ownerNamed(before[i].Owner))}
+		}
 		if kept[KindFlow.Key(f.Name)] {
 			return nil, flow.Errorf(flow.CodeInvalid, "there are two flows named %q: names must differ in more than the case of their letters", f.Name)
 		}
@@ -56,26 +86,70 @@ func (s *Flows) Publish(ctx context.Context, by flow.Author, flows []*flow.Flow)
 	}
 	list := []FlowSummary{}
 	for _, f := range flows {
-		published, err := s.publish(ctx, by, f)
+		published, err := s.publish(ctx, by, owner, f)
 		if errors.Is(err, ErrTooLarge) {
 			err = &flow.Error{Code: flow.CodeTooLarge, Message: tooLarge(f), Cause: err}
 		}
 		if err != nil {
-			return nil, fmt.Errorf("publish flow %q: %w", f.Name, err)
+			return nil, &FlowError{f.Name, err}
 		}
 		list = append(list, FlowSummary{
-			Name: published.Name, Version: published.Version, Label: published.Label, About: published.About(),
+			Owner: owner, Name: published.Name, Version: published.Version, Label: published.Label, About: published.About(),
 			ApprovalOnly: published.ApprovalOnly(), AllowedSources: published.Params.AllowedSources,
 		})
 	}
-	slices.SortFunc(list, func(a, b FlowSummary) int { return strings.Compare(a.Name, b.Name) })
-	if err := s.withdraw(ctx, by, kept); err != nil {
+	byName := func(a, b FlowSummary) int { return strings.Compare(a.Name, b.Name) }
+	slices.SortFunc(list, byName)
+	if err := s.withdraw(ctx, by, owner, kept); err != nil {
 		return nil, err
 	}
-	if err := s.overwrite(ctx, KindFlowList.Key(""), list); err != nil {
+	// The list is of all owners, who may publish at the same time.
+	err = again(func() error {
+		return edit(ctx, s.Store, KindFlowList.Key(""), func(now *[]FlowSummary, _ int64) {
+			all := slices.Clone(list)
+			for _, other := range *now {
+				published := slices.ContainsFunc(list, func(f FlowSummary) bool { return strings.EqualFold(f.Name, other.Name) })
+				if !published && (other.Owner != owner || slices.ContainsFunc(keep, func(name string) bool { return strings.EqualFold(name, other.Name) })) {
+					all = append(all, other)
+				}
+			}
+			slices.SortStableFunc(all, byName)
+			*now = all
+		})
+	})
+	if err != nil {
 		return nil, fmt.Errorf("write the list of flows: %w", err)
 	}
 	return list, nil
+}
+
+// FlowError says which flow could not be published.
+type FlowError struct {
+	Flow  string
+	Cause error
+}
+
+func (e *FlowError) Error() string { return fmt.Sprintf("publish flow %q: %v", e.Flow, e.Cause) }
+
+// Unwrap gives the cause.
+func (e *FlowError) Unwrap() error { return e.Cause }
+
+// again does something until nobody else has written in between.
+func again(do func() error) (err error) {
+	for range maxConflicts {
+		if err = do(); !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+	return err
+}
+
+// ownerNamed says who has something, to whom it is refused.
+func ownerNamed(owner entity.Owner) string {
+	if owner == entity.API {
+		return "the configuration API"
+	}
+	return "the configuration's files"
 }
 
 // tooLarge says what a flow that does not fit into an item is made of.
@@ -97,7 +171,7 @@ func tooLarge(f *flow.Flow) string {
 	return text + ": make the largest of these smaller, or split the flow"
 }
 
-func (s *Flows) publish(ctx context.Context, by flow.Author, f *flow.Flow) (*flow.Flow, error) {
+func (s *Flows) publish(ctx context.Context, by flow.Author, owner entity.Owner, f *flow.Flow) (*flow.Flow, error) {
 	version, err := s.number(ctx, f)
 	if err != nil {
 		return nil, err
@@ -119,7 +193,7 @@ func (s *Flows) publish(ctx context.Context, by flow.Author, f *flow.Flow) (*flo
 		if now.Withdrawn {
 			before = ""
 		}
-		now.Flow, now.Withdrawn = published, false
+		now.Flow, now.Withdrawn, now.Owner = published, false, owner
 		if before != version {
 			told := map[string]any{"version": version}
 			if before != "" {
@@ -166,9 +240,9 @@ func (s *Flows) number(ctx context.Context, f *flow.Flow) (string, error) {
 	return known.Versions[digest], err
 }
 
-// withdraw takes all flows out of force that ever were and are not kept. The list of flows does not tell which: a publish may have failed
-// before it wrote that.
-func (s *Flows) withdraw(ctx context.Context, by flow.Author, kept map[string]bool) error {
+// withdraw takes all flows of an owner out of force that ever were and are not kept. The
+// list of flows does not tell which: a publish may have failed before it wrote that.
+func (s *Flows) withdraw(ctx context.Context, by flow.Author, owner entity.Owner, kept map[string]bool) error {
 	q := Query{By: ByKind, Value: string(KindFlowDigests)}
 	for {
 		page, err := s.Store.List(ctx, q)
@@ -181,11 +255,11 @@ func (s *Flows) withdraw(ctx context.Context, by flow.Author, kept map[string]bo
 				continue
 			}
 			err := edit(ctx, s.Store, KindFlow.Key(name), func(now *inForce, rev int64) {
-				if now.Name == "" || now.Withdrawn {
+				if now.Name == "" || now.Withdrawn || now.Owner != owner {
 					return
 				}
 				act := flow.NewAct(by, flow.ActWithdraw, flowAs(now.Name), map[string]any{"former_version": now.Version})
-				*now = inForce{Flow: flow.Flow{Name: now.Name}, Withdrawn: true, acted: acted{now.Acts.With(act, rev)}}
+				*now = inForce{Flow: flow.Flow{Name: now.Name}, Withdrawn: true, Owner: owner, acted: acted{now.Acts.With(act, rev)}}
 			})
 			if err != nil {
 				return fmt.Errorf("withdraw flow %q: %w", name, err)
@@ -198,9 +272,27 @@ func (s *Flows) withdraw(ctx context.Context, by flow.Author, kept map[string]bo
 	}
 }
 
-// PublishFilter replaces the filter, in the name of by. With nil it removes it.
+// PublishFilter is PublishOwnedFilter for what the files say.
 func (s *Flows) PublishFilter(ctx context.Context, by flow.Author, f *flow.FlowsFilter) error {
+	return s.PublishOwnedFilter(ctx, by, entity.Files, f)
+}
+
+// PublishOwnedFilter replaces the filter, in the name of by. With nil it removes it, if it
+// is the owner's. The error has flow.CodeInvalid if another owner has it.
+func (s *Flows) PublishOwnedFilter(ctx context.Context, by flow.Author, owner entity.Owner, f *flow.FlowsFilter) error {
+	owner = written(owner)
+	var taken error
 	err := edit(ctx, s.Store, KindFlowsFilter.Key(""), func(now *filterInForce, rev int64) {
+		if now.FlowsFilter != nil && now.Owner != owner {
+			if f != nil {
+				taken = flow.Errorf(flow.CodeInvalid, "there is a flows_filter already, which %s has, and there can be one only", ownerNamed(now.Owner))
+			}
+			return
+		}
+		if now.FlowsFilter == nil && f == nil {
+			return
+		}
+		now.Owner = owner
 		name, before := flow.ActPublish, now.FlowsFilter
 		if f == nil {
 			name = flow.ActWithdraw
@@ -212,7 +304,7 @@ func (s *Flows) PublishFilter(ctx context.Context, by flow.Author, f *flow.Flows
 	if err != nil {
 		return fmt.Errorf("write the filter of flows: %w", err)
 	}
-	return nil
+	return taken
 }
 
 // PublishSettings writes down what the deployment is made with, in the name of by: no
@@ -242,16 +334,37 @@ func (s *Flows) PublishSettings(ctx context.Context, by flow.Author, now map[str
 	return nil
 }
 
-// SetStrategies writes down what the configuration has for granting and
-// removing.
-func (s *Flows) SetStrategies(ctx context.Context, list []string) error {
-	if list == nil {
-		list = []string{}
-	}
-	if err := s.overwrite(ctx, KindStrategies.Key(""), list); err != nil {
+// SetStrategies writes down what an owner's part of the configuration has for granting
+// and removing.
+func (s *Flows) SetStrategies(ctx context.Context, owner entity.Owner, list []string) error {
+	err := again(func() error {
+		return edit(ctx, s.Store, KindStrategies.Key(""), func(now *strategiesByOwner, _ int64) {
+			if *now == nil {
+				*now = strategiesByOwner{}
+			}
+			(*now)[owner] = append([]string{}, list...)
+		})
+	})
+	if err != nil {
 		return fmt.Errorf("write what the configuration has: %w", err)
 	}
 	return nil
+}
+
+// strategiesByOwner is what the configuration has, by who has it.
+type strategiesByOwner map[entity.Owner][]string
+
+// UnmarshalJSON reads the list that there was when files had everything, too.
+func (b *strategiesByOwner) UnmarshalJSON(text []byte) error {
+	var list []string
+	if json.Unmarshal(text, &list) == nil {
+		*b = strategiesByOwner{entity.Files: list}
+		return nil
+	}
+	var all map[entity.Owner][]string
+	err := json.Unmarshal(text, &all)
+	*b = all
+	return err
 }
 
 // SetDropped writes down what this publish is about to drop. Where that is

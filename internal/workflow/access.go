@@ -29,7 +29,8 @@ type Access struct {
 	// Bound checks what a request filled into its target, before anything is
 	// granted by it; nil: there is nothing to check.
 	Bound    CheckBound
-	Handlers Handlers // nil where no flow has any
+	Entities store.Entities // asked whether a target is still there
+	Handlers Handlers       // nil where no flow has any
 	Schedule Schedule
 	Remover  Remover
 	Looks    Looks

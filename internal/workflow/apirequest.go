@@ -117,7 +117,7 @@ func (s Submit) RequestByAPI(ctx context.Context, q APIRequest) (flow.Run, strin
 		return flow.Run{}, "", fault
 	}
 	sub, err := f.Submit(values)
-	sub, err = s.Bound.submitted(f, sub, err)
+	sub, err = s.submitted(ctx, f, sub, err)
 	if err := allFaults(fault, asInputs(err)); err != nil {
 		return flow.Run{}, "", err
 	}

@@ -59,7 +59,7 @@ func (s Submit) RequestByStep(ctx context.Context, q StepRequest) (flow.Run, err
 		return flow.Run{}, err
 	}
 	sub, err := f.Submit(values)
-	if sub, err = s.Bound.submitted(f, sub, err); err != nil {
+	if sub, err = s.submitted(ctx, f, sub, err); err != nil {
 		return flow.Run{}, err
 	}
 	return s.start(ctx,

@@ -30,6 +30,11 @@ func (s Submit) give(ctx context.Context, r flow.Run, c Click) (*flow.Given, err
 			return nil, err
 		}
 	}
+	if give.Target != nil {
+		if err := stillThere(ctx, s.Entities, f.Strategy, *give.Target, flow.CodeInvalid); err != nil {
+			return nil, err
+		}
+	}
 	current, err := s.Flows.Latest(ctx, r.Flow)
 	if err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 	"github.com/jonboulle/clockwork"
 
 	"github.com/symflows/symflows/events"
+	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/storetest"
@@ -97,7 +98,7 @@ func newDelivery(t *testing.T, destinations ...flow.LogDestination) *delivery {
 
 func (d *delivery) publish(destinations ...flow.LogDestination) {
 	d.Helper()
-	if err := d.Destinations.Publish(d.Context(), flow.Author{}, destinations, int64(len(d.log))); err != nil {
+	if err := d.Destinations.Publish(d.Context(), flow.Author{}, entity.Files, destinations, int64(len(d.log))); err != nil {
 		d.Fatal(err)
 	}
 }

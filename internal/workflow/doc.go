@@ -42,8 +42,9 @@
 //	report.go      makes the report of a month, and keeps that of each
 //	explain.go     says what would come of a request, by having it decided on a draft;
 //	               supposed.go: the clock and the targets of what is only tried
-//	publish.go     makes a configuration the current one
-//	configure.go   keeps pieces of configuration that the configuration API is sent
+//	publish.go     makes what files say the current configuration
+//	configure.go   keeps pieces of configuration that the configuration API is sent;
+//	               assemble.go: makes flows of them
 //	handlers.go    asks customers' handlers before a step; people.go looks up
 //	               the people whom configurations and handlers name, identity.go
 //	               who the requester is at the target

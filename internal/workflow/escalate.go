@@ -154,6 +154,9 @@ func (a *Access) expire(ctx context.Context, opened strategy.Strategy, r flow.Ru
 // publish that drops the strategy either sees that, or was before and is seen
 // here.
 func (a *Access) configured(ctx context.Context, r flow.Run) error {
+	if err := stillThere(ctx, a.Entities, &r.Access.Strategy, r.Access.Target, flow.CodeConfigNeeded); err != nil {
+		return err
+	}
 	have, err := a.Flows.Strategies(ctx)
 	if err != nil || have == nil {
 		return err

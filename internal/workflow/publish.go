@@ -8,17 +8,21 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/strategy"
 )
 
-// Publish makes a configuration the current one.
+// Publish makes what the files say the current configuration. What the configuration API
+// owns it leaves alone: see [Assemble].
 type Publish struct {
-	Runs  store.Runs
-	Flows *store.Flows
+	Runs     store.Runs
+	Flows    *store.Flows
+	Entities store.Entities
 	// Rights says what a strategy, with its targets, needs in AWS.
 	Rights func(flow.Strategy) strategy.Rights
 	// Lag is how long a run that was written may not be listed yet; zero where
@@ -47,10 +51,13 @@ func (p Publish) Run(ctx context.Context, flows []*flow.Flow, strategies []flow.
 	for _, s := range strategies {
 		have = append(have, needs(s, p.Rights)...)
 	}
-	before, err := p.Flows.Strategies(ctx)
+	own := len(have)
+	byOwner, err := p.Flows.StrategiesByOwner(ctx)
 	if err != nil {
 		return nil, err
 	}
+	before := byOwner[entity.Files]
+	have = append(have, byOwner[entity.API]...)
 	dropped, err := p.Flows.Dropped(ctx)
 	if err != nil {
 		return nil, err
@@ -69,11 +76,11 @@ func (p Publish) Run(ctx context.Context, flows []*flow.Flow, strategies []flow.
 	if err := p.Flows.SetDropped(ctx, dropped); err != nil {
 		return nil, err
 	}
-	if err := p.Flows.SetStrategies(ctx, have); err != nil {
+	if err := p.Flows.SetStrategies(ctx, entity.Files, have[:own]); err != nil {
 		return nil, err
 	}
 	if look {
-		err = p.free(ctx, have)
+		err = p.free(ctx, have, dropped)
 	}
 	var published []store.FlowSummary
 	if err == nil {
@@ -89,7 +96,7 @@ func (p Publish) Run(ctx context.Context, flows []*flow.Flow, strategies []flow.
 		// until the next publish.
 		restore, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(restoreTimeout, p.Patience))
 		defer cancel()
-		err = errors.Join(err, p.Flows.SetStrategies(restore, before))
+		err = errors.Join(err, p.Flows.SetStrategies(restore, entity.Files, before))
 	}
 	return published, err
 }
@@ -97,19 +104,137 @@ func (p Publish) Run(ctx context.Context, flows []*flow.Flow, strategies []flow.
 // Destinations publishes the log destinations. One that is new is sent what is logged from
 // now on.
 func (p Publish) Destinations(ctx context.Context, list []flow.LogDestination) error {
-	head, _, err := store.Log{Store: p.Runs.Store}.Head(ctx)
+	return publishDestinations(ctx, p.Runs.Store, p.By, entity.Files, list)
+}
+
+func publishDestinations(ctx context.Context, s store.Store, by flow.Author, owner entity.Owner, list []flow.LogDestination) error {
+	head, _, err := store.Log{Store: s}.Head(ctx)
 	if err != nil {
 		return err
 	}
-	return store.Destinations{Store: p.Runs.Store}.Publish(ctx, p.By, list, head.Size)
+	return store.Destinations{Store: s}.Publish(ctx, by, owner, list, head.Size)
+}
+
+// Free returns nil if no name of the drafts is taken by what the configuration API owns.
+// The error has flow.CodeInvalid, and names all that are.
+func (p Publish) Free(ctx context.Context, drafts []entity.Draft) error {
+	all, err := p.Entities.All(ctx)
+	if err != nil {
+		return err
+	}
+	var taken []string
+	theirs := map[string]bool{}
+	for _, e := range all {
+		if e.Alive() && e.Owner == entity.API {
+			theirs[nameKey(e)] = true
+		}
+	}
+	for _, d := range drafts {
+		if theirs[nameKey(d.Entity)] {
+			taken = append(taken, strings.TrimSpace(fmt.Sprintf("%s %s", d.Entity.Kind, d.Entity.Name)))
+		}
+	}
+	if len(taken) > 0 {
+		return flow.Errorf(flow.CodeInvalid, "the configuration API has these already: %s; remove them from the files, or give them other names", strings.Join(taken, ", "))
+	}
+	return nil
+}
+
+// nameKey tells apart what may not have one name.
+func nameKey(e entity.Entity) string {
+	key := string(e.Kind) + " " + strings.ToLower(e.Name)
+	if e.Kind.Typed() {
+		key += " " + e.Type
+	}
+	return key
+}
+
+// Drafts makes entities of what the files say, so that the configuration API may refer to
+// it. Those of the files that are not among the drafts are deleted. What fails half-way
+// the next publish makes good.
+func (p Publish) Drafts(ctx context.Context, drafts []entity.Draft) error {
+	all, err := p.Entities.All(ctx)
+	if err != nil {
+		return err
+	}
+	stored := map[string]entity.Entity{}
+	for _, e := range all {
+		if e.Alive() && e.Owner == entity.Files {
+			stored[nameKey(e)] = e
+		}
+	}
+	by := store.EntityChange{By: p.By.By}
+	ids, kept := map[string]string{}, map[string]bool{}
+	for _, d := range drafts {
+		if e, ok := stored[nameKey(d.Entity)]; ok {
+			ids[d.Key], kept[e.ID] = e.ID, true
+		}
+	}
+	var writing sync.Mutex // of ids, and of what failed
+	var failed []error
+	idOf := func(key string) string {
+		writing.Lock()
+		defer writing.Unlock()
+		return ids[key]
+	}
+	storedAs := func(e entity.Entity) (entity.Entity, bool) {
+		writing.Lock()
+		defer writing.Unlock()
+		before, ok := stored[nameKey(e)]
+		return before, ok
+	}
+	write := func(d entity.Draft) {
+		e := d.Entity
+		e.ID, e.Attributes = idOf(d.Key), d.Attributes(idOf)
+		do := p.Entities.Create
+		if before, ok := storedAs(e); ok {
+			if before.Same(e) {
+				return
+			}
+			do = p.Entities.Replace
+		}
+		written, err := do(ctx, by, e)
+		writing.Lock()
+		defer writing.Unlock()
+		if err != nil {
+			failed = append(failed, fmt.Errorf("keep %s %q: %w", e.Kind, e.Name, err))
+			return
+		}
+		ids[d.Key], stored[nameKey(e)] = written.ID, written
+	}
+	for _, kind := range append(entity.Kinds(), entity.KindLogDestination) { // these once more: they refer to flows
+		var all sync.WaitGroup
+		free := make(chan struct{}, atOnce)
+		for _, d := range drafts {
+			if d.Entity.Kind != kind {
+				continue
+			}
+			free <- struct{}{}
+			all.Go(func() { defer func() { <-free }(); write(d) })
+		}
+		all.Wait()
+		if err := errors.Join(failed...); err != nil {
+			return err
+		}
+	}
+	for _, e := range all {
+		if e.Alive() && e.Owner == entity.Files && !kept[e.ID] {
+			if err := p.Entities.Delete(ctx, by, entity.Files, e.Kind, e.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // restoreTimeout is what putting back one item may take.
 const restoreTimeout = 3 * time.Second
 
 // free returns an error if a live grant needs something that the configuration
-// does not have. It finds live grants by an index, which follows writes late.
-func (p Publish) free(ctx context.Context, have []string) error {
+// does not have, or, if the configuration API owns its strategy, that the files drop: what
+// the API drops stays for the grant. It finds live grants by an index, which follows writes
+// late.
+func (p Publish) free(ctx context.Context, have, dropped []string) error {
 	if p.Lag > 0 {
 		select {
 		case <-p.Clock.After(p.Lag):
@@ -123,7 +248,8 @@ func (p Publish) free(ctx context.Context, have []string) error {
 			return err
 		}
 		for _, n := range needsOf(r, p.Rights) {
-			if !slices.Contains(have, n) && !slices.Contains(missing[n], r.ID) {
+			gone := !slices.Contains(have, n) && (!r.Access.Strategy.ByAPI || slices.Contains(dropped, n))
+			if gone && !slices.Contains(missing[n], r.ID) {
 				missing[n] = append(missing[n], r.ID)
 			}
 		}

@@ -25,6 +25,8 @@ type Submit struct {
 	Fields FormHandlers
 	// Bound checks what requests fill into targets; nil: there is nothing to check.
 	Bound CheckBound
+	// Entities are asked whether a target is still there.
+	Entities store.Entities
 	// Closed returns why no new requests are taken just now, and nil while they
 	// are. If Closed is nil, they always are. What is under way goes on.
 	Closed func() error
@@ -178,7 +180,7 @@ func (e *Unsettled) Error() string {
 func (s Submit) read(ctx context.Context, f *flow.Flow, r flow.Run, values map[string]any) (flow.Submission, error) {
 	if _, dismissed := r.Dismissed(); dismissed || !f.DynamicForm() {
 		sub, err := f.Submit(values)
-		return s.Bound.submitted(f, sub, err)
+		return s.submitted(ctx, f, sub, err)
 	}
 	form, _, err := store.Forms{Store: s.Runs.Store, Now: s.Now}.Get(ctx, r.ID)
 	if err != nil {
@@ -188,7 +190,16 @@ func (s Submit) read(ctx context.Context, f *flow.Flow, r flow.Run, values map[s
 		return flow.Submission{}, &Unsettled{fields}
 	}
 	sub, err := f.SubmitForm(form, values)
-	return s.Bound.submitted(f, sub, err)
+	return s.submitted(ctx, f, sub, err)
+}
+
+// submitted returns the submission if it may be asked for: its settings are right, and its
+// target has not been deleted.
+func (s Submit) submitted(ctx context.Context, f *flow.Flow, sub flow.Submission, err error) (flow.Submission, error) {
+	if sub, err = s.Bound.submitted(f, sub, err); err == nil && sub.Target != nil {
+		err = stillThere(ctx, s.Entities, f.Strategy, *sub.Target, flow.CodeInvalid)
+	}
+	return sub, err
 }
 
 // Click is a button that somebody pressed, or an API call that means the same.

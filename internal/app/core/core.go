@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/report"
 	"github.com/symflows/symflows/internal/sdk"
@@ -61,6 +62,10 @@ type Core struct {
 	Grants   store.Grants
 	Sick     store.Sick
 	Flows    *store.Flows
+	// Entities are what the configuration is made of, but for what a deployment's files say
+	// alone; Assembled is how far flows were made of them.
+	Entities  store.Entities // pieces of configuration
+	Assembled store.Assembled
 	// Destinations are where records are sent to, and how far each has been.
 	Destinations store.Destinations
 	Users        store.Users
@@ -83,8 +88,6 @@ type Core struct {
 	Erasures store.Erasures
 	// Deliveries are the events of Slack's that were taken.
 	Deliveries store.Deliveries
-	// Entities are pieces of configuration.
-	Entities store.Entities
 	// Patience is the least time for which any answer is waited for, as in
 	// config.Settings.
 	Patience time.Duration
@@ -102,9 +105,10 @@ func New(settings config.Settings, s store.Store, clocks Clocks, log *slog.Logge
 		Notices: store.Notices{Store: s, Now: clock.Now}, Rounds: store.Rounds{Store: s}, Drifts: store.Drifts{Store: s}, Lingering: store.Lingering{Store: s},
 		Homes: store.Homes{Store: s}, Waits: store.Waits{Store: s, Now: clock.Now}, Live: store.Live{Store: s, Now: clock.Now}, Stats: store.Stats{Store: s},
 		Lists:      store.Lists{Store: s, Now: clock.Now},
+		Entities:   store.Entities{Store: s, Org: settings.Org, Now: clock.Now},
+		Assembled:  store.Assembled{Store: s},
 		Erasures:   store.Erasures{Store: s, Org: settings.Org, Now: wall.Now},
 		Deliveries: store.Deliveries{Store: s, Now: wall.Now},
-		Entities:   store.Entities{Store: s, Org: settings.Org, Now: clock.Now},
 	}
 	c.Limiter = &workflow.Limiter{Limits: store.Limits{Store: s}, Clock: wall, Log: log, Within: c.within}
 	return c
@@ -114,7 +118,7 @@ func New(settings config.Settings, s store.Store, clocks Clocks, log *slog.Logge
 // gives the options that API requests are held to, and closed says why no new
 // requests are taken just now. The last two may be nil; see workflow.Submit.
 func (c Core) Submit(d workflow.Directory, bound workflow.CheckBound, fields workflow.FormHandlers, closed func() error) workflow.Submit {
-	return workflow.Submit{Org: c.Org, Runs: c.Runs, Flows: c.Flows, Directory: d, Bound: bound, Fields: fields, Closed: closed, Refused: c.refused, Now: c.Clock.Now}
+	return workflow.Submit{Org: c.Org, Runs: c.Runs, Flows: c.Flows, Directory: d, Bound: bound, Entities: c.Entities, Fields: fields, Closed: closed, Refused: c.refused, Now: c.Clock.Now}
 }
 
 // refused records a decision that was refused. It is refused all the same if that
@@ -145,7 +149,7 @@ func (c Core) Access(p AccessPorts) (*workflow.Access, error) {
 	}
 	return &workflow.Access{
 		Runs: c.Runs, Grants: c.Grants, Sick: c.Sick, Flows: c.Flows, Users: c.identities(), Clock: c.Clock, Log: c.Log,
-		Open: p.Open, Rights: p.Rights, TargetType: p.TargetType, Bound: p.Bound, Handlers: p.Handlers, Schedule: p.Schedule, Remover: p.Remover, Looks: p.Looks,
+		Open: p.Open, Rights: p.Rights, TargetType: p.TargetType, Bound: p.Bound, Entities: c.Entities, Handlers: p.Handlers, Schedule: p.Schedule, Remover: p.Remover, Looks: p.Looks,
 		CallTimeout: p.CallTimeout, Within: within, Ahead: p.Ahead,
 	}, complete("access", p)
 }
@@ -212,6 +216,19 @@ func (c Core) Deliver(log transparency.Reader, open workflow.OpenDestination) wo
 // Sweep builds what drives whatever is due; ahead is how far it looks.
 func (c Core) Sweep(d workflow.Drive, ahead time.Duration) workflow.Sweep {
 	return workflow.Sweep{Runs: c.Runs, Drive: d, Now: c.Clock.Now, Ahead: ahead, AtOnce: SweepAtOnce, Log: c.Log}
+}
+
+// Assemble builds what makes flows of entities: parts reads them, and rights says what
+// strategies need in AWS.
+func (c Core) Assemble(parts func(context.Context, []entity.Entity) ([]workflow.Part, error), rights func(flow.Strategy) strategy.Rights) workflow.Assemble {
+	return workflow.Assemble{
+		Entities: c.Entities, Flows: c.Flows, Runs: c.Runs, Assembled: c.Assembled, Notices: c.Notices, Parts: parts, Rights: rights, Now: c.Clock.Now, Log: c.Log,
+	}
+}
+
+// Wake builds what has that called, by a function that does not wait.
+func (c Core) Wake(call func(context.Context) error) workflow.Wake {
+	return workflow.Wake{Assembled: c.Assembled, Call: call, Now: c.Clock.Now}
 }
 
 // Standing builds what looks now and then at who holds access, and at requests of
