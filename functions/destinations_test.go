@@ -507,7 +507,7 @@ func TestDeliver_Behind(t *testing.T) {
 	for _, line := range a.delivered {
 		var r events.AuditRecord
 		a.must(json.Unmarshal([]byte(line), &r))
-		if r.ID == ids[0] || got != nil {
+		if slices.Contains(ids, r.ID) { // the run itself goes on meanwhile
 			got = append(got, r.ID)
 		}
 	}
