@@ -5,11 +5,15 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/symflows/symflows/events"
+	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/store/dynamo"
+	"github.com/symflows/symflows/internal/store/dynamo/dynamotest"
 )
 
 // TestConfig: the configuration API through API Gateway, by a token that may configure
@@ -112,11 +116,24 @@ func TestConfig_Run(t *testing.T) {
 		},
 		"approval": map[string]any{"approvers": []string{"group:platform"}, "notify": []any{map[string]any{"channel": "#access-prod"}}},
 	}})
-	a.await("the flow to be made", func() bool {
-		return slices.ContainsFunc(a.invocations, func(i invocation) bool {
-			return i.function == "config" && i.failed == nil && bytes.Contains(i.payload, []byte(`"assemble"`))
+	made := store.Flows{Store: dynamo.New(a.table.Config(), dynamotest.TableName, time.Now)}
+	for calls := 0; ; { // the first may see a part of it
+		a.await("config to have been called to make flows", func() bool {
+			before := calls
+			calls = 0
+			for _, i := range a.invocations {
+				if i.function == "config" && i.failed == nil && bytes.Contains(i.payload, []byte(`"assemble"`)) {
+					calls++
+				}
+			}
+			return calls > before
 		})
-	})
+		if _, err := made.Latest(t.Context(), "by-api"); err == nil {
+			break
+		} else if flow.CodeOf(err) != flow.CodeUnknownFlow {
+			t.Fatal(err)
+		}
+	}
 	run := a.request("alice", "by-api", "#access-prod", accessFields)
 	a.must(a.slack.As("bob").Click("", "Approve"))
 	a.grants(g, run)

@@ -102,22 +102,21 @@ func (a Assemble) Run(ctx context.Context) (next time.Time, err error) {
 // Settle runs until nothing is to be waited for but what is minutes away, where nobody else
 // calls again. After is the clock's.
 func (a Assemble) Settle(ctx context.Context, after func(time.Duration) <-chan time.Time) error {
-	for made := false; ; {
+	for looks := 0; ; {
 		next, err := a.Run(ctx)
 		if err != nil {
 			return err
 		}
-		pause := next.Sub(a.Now())
+		pause := max(0, next.Sub(a.Now()))
 		if next.IsZero() || pause > AssembleAtLatest {
-			if made {
+			// Once more, for what came meanwhile, or is not listed yet.
+			if looks++; looks == 2 {
 				return nil
 			}
-			made = true // once more, for what came meanwhile
-			continue
+			pause = AssembleQuiet
 		}
-		made = false
 		select {
-		case <-after(max(0, pause)):
+		case <-after(pause):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
