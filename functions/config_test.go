@@ -63,6 +63,12 @@ func TestConfig(t *testing.T) {
 		t.Errorf("found %v", list)
 	}
 	a.ask("GET", "/api/v1/entities/flows", null, mine, http.StatusOK, &list)
+	for path, authorise := range map[string]func(*http.Request, []byte){"/api/v1/entities/broken": mine, "/api/v1/signed/entities/broken": a.signed} {
+		var broken events.BrokenList
+		if a.ask("GET", path, null, authorise, http.StatusOK, &broken); broken.Broken == nil {
+			t.Errorf("%s answers no list", path)
+		}
+	}
 	a.ask("DELETE", path, null, mine, http.StatusNoContent, nil)
 	a.ask("GET", path, null, mine, http.StatusNotFound, &refused)
 	a.ask("DELETE", "/api/v1/signed/entities/environments/"+environment["id"].(string), null, a.signed, http.StatusNoContent, nil)

@@ -12,10 +12,11 @@
 //	    serves for it to end. New requests are then refused, and /healthz answers
 //	    503 with the faults.
 //
-//	local check [-flows DIR] [-sdk DIR] [-static | -policy]
+//	local check [-flows DIR] [-sdk DIR] [-static | -policy] [-url URL]
 //	    Print all faults of the configuration; exit 1 if there are any. The first
 //	    lines of its Python run, unless it is only to be read (-static). With
-//	    -policy, the cases of its policy files are run as well.
+//	    -policy, the cases of its policy files are run as well; with -url, what is
+//	    broken of the configuration that a deployment's API has stored is told, too.
 //
 //	local doctor [-flows DIR] [-url URL] [-links] [-json] [-wait 5m]
 //	    Ask the real Slack, with the tokens of the environment, what is missing:

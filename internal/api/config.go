@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
@@ -42,6 +43,10 @@ const (
 	SignedEntitiesPath = "/signed/entities/"
 )
 
+// brokenPath is where what is broken is listed, which is no kind's path. It is ours: the
+// provider does not know it.
+const brokenPath = "broken"
+
 // maxEntityBytes is more than a strategy of ten thousand targets takes, and less than
 // Lambda does.
 const maxEntityBytes = 4 << 20
@@ -68,6 +73,8 @@ func (a *ConfigAPI) Handler() http.Handler {
 			}
 			mux.Handle(one, others(allowed))
 		}
+		a.handle(mux, "GET "+base+brokenPath, "", a.broken)
+		mux.Handle(base+brokenPath, others("GET"))
 	}
 	mux.HandleFunc("/", nowhere)
 	return edge{a.Now, a.Log}.exchanges(mux)
@@ -218,6 +225,22 @@ func (a *ConfigAPI) get(r entityRequest) (any, error) {
 		return nil, err
 	}
 	return e.Wire(), nil
+}
+
+// broken lists the entities that no flows can be made of, and why.
+func (a *ConfigAPI) broken(r entityRequest) (any, error) {
+	if r.URL.RawQuery != "" {
+		return nil, invalid("query", "is none here: everything is listed")
+	}
+	broken, pending, err := a.Configure.Broken(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	list := events.BrokenList{Broken: []events.BrokenEntity{}, Pending: pending}
+	for _, b := range broken {
+		list.Broken = append(list.Broken, events.BrokenEntity{Kind: b.Kind, Name: b.Name, Faults: b.Faults, Since: b.Since.UTC(), Ended: b.Ended})
+	}
+	return list, nil
 }
 
 // find looks entities up: by name, and type where the kind has some, or all.

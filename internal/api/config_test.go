@@ -253,6 +253,67 @@ func without(got, want any) any {
 	return got
 }
 
+// TestConfig_Broken: what no flows can be made of is listed, with what is wrong; and that
+// something is not heeded yet is said, for as long as that is so.
+func TestConfig_Broken(t *testing.T) {
+	t.Parallel()
+	for kind, open := range configStores {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			c := configure(t, open(t))
+			s := &script{configServer: c, known: map[string]string{}}
+			s.run(`
+GET /entities/broken
+-> 200 {"broken": [], "pending": false}
+
+POST /entities/environments
+{"slug": "main", "integrations": {}}
+-> 200 {"id": "$main", "…": 0}
+
+POST /entities/flows
+{"slug": "half", "environment_id": "$main", "implementation": "ZGVmIGdldF9hcHByb3ZlcnMoKToKICBwYXNzCg==", "vars": {}, "params": {}}
+-> 200 {"…": 0}
+
+DELETE /entities/environments/$main
+-> 204
+
+GET /entities/broken
+-> 200 {"broken": [], "pending": true}
+`)
+			now := func() time.Time { return time.Now().Add(time.Hour) } // it is quiet by then
+			entities := store.Entities{Store: c.store, Org: "acme", Now: now}
+			reader := &catalog.Reader{Org: "acme", Types: builtin.Types(), Describe: func(ctx context.Context, s flow.Source) (flow.Outline, error) { return describe(ctx, s, "") }}
+			assemble := workflow.Assemble{
+				Entities: entities, Flows: &store.Flows{Store: c.store}, Runs: store.Runs{Store: c.store}, Assembled: store.Assembled{Store: c.store},
+				Notices: store.Notices{Store: c.store, Now: now}, Parts: reader.Parts, Rights: builtin.Rights, Now: now, Log: slog.New(slog.DiscardHandler),
+			}
+			if _, err := assemble.Run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			s.run(`
+GET /entities/broken
+-> 200 {"broken": [{"kind": "flow", "name": "half", "faults": ["$what"], "since": "$since", "ended": true}], "pending": false}
+
+POST /entities/broken
+{}
+-> 405
+
+GET /entities/broken?slug=half
+-> 400
+`)
+			if what := s.known["$what"]; !strings.Contains(what, `flow "half": environment_id: there is no environment`) {
+				t.Errorf("says %q", what)
+			}
+			other, _, err := c.tokens.Create(t.Context(), flow.Operator, store.Token{Bot: "ci", Owner: "carol@example.com"}, time.Hour)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.token = other
+			s.run("GET /entities/broken\n-> 403\n")
+		})
+	}
+}
+
 // TestConfig_Scripts runs the scripts, each on a store of its own, of both kinds.
 func TestConfig_Scripts(t *testing.T) {
 	t.Parallel()

@@ -31,7 +31,7 @@ func Main(ctx context.Context, args []string, getenv func(string) string, out, l
 	case "serve":
 		err = serve(ctx, args, settings, out, logs)
 	case "check":
-		err = check(ctx, args, settings, out)
+		err = check(ctx, args, settings, getenv, out)
 	case "doctor":
 		err = doctor(ctx, args, settings, out, logs)
 	case "targets":
@@ -110,7 +110,7 @@ const (
 // usage stands before the flags of serving.
 const usage = `Usage of local:
   local [flags]                      serve until stopped
-  local check [-flows DIR] [-static] find the faults of the configuration; -policy: run its policy tests as well
+  local check [-flows DIR] [-static] find the faults of the configuration; -policy: run its policy tests as well; -url: those of what the API has stored, too
   local doctor [-flows DIR]          find out what Slack lacks of what the flows need, with the real tokens
   local targets TYPE                 write down the targets that strategies of a type find; -help after it
   local try -flow F -as EMAIL        ask a flow's handlers what they would do; -help
@@ -154,7 +154,7 @@ func serve(ctx context.Context, args []string, settings config.Settings, out, lo
 	return Serve(ctx, options)
 }
 
-func check(ctx context.Context, args []string, settings config.Settings, out io.Writer) error {
+func check(ctx context.Context, args []string, settings config.Settings, getenv func(string) string, out io.Writer) error {
 	set := flags("local check", out)
 	dir := set.String("flows", "flows", flowsUsage)
 	python := sdk.Here{}
@@ -162,7 +162,7 @@ func check(ctx context.Context, args []string, settings config.Settings, out io.
 	set.BoolVar(&python.Read, "static", false, "read Python and run none of it: for files that nobody has looked at yet")
 	policies := set.Bool("policy", false, "run the cases of the policy files as well (*.policy.yaml; docs/policy.md)")
 	data := set.String("data", ".local", dataUsage+", of whose tokens those without an owner are warned of")
-	url := set.String("url", "", "instead of -data: URL of the API of a deployment in AWS (output ApiUrl), asked with this shell's AWS credentials")
+	url := set.String("url", "", "URL of the API of a deployment (output ApiUrl), asked what is broken of the configuration that its API has stored: with the token in SYM_JWT, which may configure; without one, with this shell's AWS credentials, for tokens without an owner as well, instead of -data")
 	if err := parse(set, args); err != nil {
 		return err
 	}
@@ -185,7 +185,8 @@ func check(ctx context.Context, args []string, settings config.Settings, out io.
 	for _, line := range lacks {
 		fmt.Fprintln(out, "warning: "+line)
 	}
-	if !python.Read { // what nobody has looked at yet is no deployment's
+	token := getenv("SYM_JWT")
+	if !python.Read && (*url == "" || token == "") { // what nobody has looked at yet is no deployment's
 		if err := checkTokens(ctx, *data, *url, settings, out); err != nil {
 			return err
 		}
@@ -203,6 +204,11 @@ func check(ctx context.Context, args []string, settings config.Settings, out io.
 	if *policies {
 		o := Options{Settings: settings, Clock: core.WallClock{}, Flows: *dir, SDK: python.Dir}
 		if err := checkPolicies(ctx, o, loaded, out); err != nil {
+			return err
+		}
+	}
+	if *url != "" && !python.Read {
+		if err := checkStored(ctx, *url, token); err != nil {
 			return err
 		}
 	}

@@ -3,7 +3,8 @@
 // nothing.
 //
 //	command.go       the commands and their flags; welcome.go: what is printed
-//	                 at the start
+//	                 at the start; stored.go: what is broken of what the
+//	                 configuration API has stored
 //	local.go         the parts put together, served, and ended
 //	configured.go    puts the configuration in force, or leaves the last one in
 //	                 force while access that needs it is live

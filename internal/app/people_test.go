@@ -33,7 +33,7 @@ func TestPeople_Remote(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	server := httptest.NewServer(gateway{
 		credentials: aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "example"},
-		tokens: (&api.TokenAPI{Tokens: store.Tokens{Store: memory, Org: "sym", Now: now}, Now: now, Log: log, Caller: caller}).
+		behind: (&api.TokenAPI{Tokens: store.Tokens{Store: memory, Org: "sym", Now: now}, Now: now, Log: log, Caller: caller}).
 			With(&api.PeopleAPI{People: api.People{Users: users, Org: "sym", Now: now}, Caller: caller, Log: log}),
 	})
 	t.Cleanup(server.Close)

@@ -24,13 +24,14 @@ import (
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/storetest"
+	"github.com/symflows/symflows/internal/workflow"
 )
 
 // gateway is an API of API Gateway whose route takes AWS credentials, in front
-// of what the function tokens serves.
+// of what functions serve.
 type gateway struct {
 	credentials aws.Credentials
-	tokens      http.Handler
+	behind      http.Handler
 }
 
 // ServeHTTP signs the request again, and lets it pass if that gives the same.
@@ -55,7 +56,7 @@ func (g gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	g.tokens.ServeHTTP(w, r)
+	g.behind.ServeHTTP(w, r)
 }
 
 // TestToken_Remote: the command makes, lists and revokes tokens of a deployment
@@ -67,15 +68,19 @@ func TestToken_Remote(t *testing.T) {
 	t.Setenv("AWS_REGION", "eu-central-1")
 	now := core.WallClock{}.Now
 	tokens := store.Tokens{Store: &storetest.Memory{Now: now}, Org: "sym", Now: now}
+	caller := func(*http.Request) (flow.Principal, bool) {
+		return flow.Principal{Kind: flow.PrincipalAWS, Name: "arn:aws:iam::123456789012:user/operator"}, true
+	}
+	behind := http.NewServeMux()
+	behind.Handle("/", (&api.TokenAPI{Tokens: tokens, Now: now, Log: slog.New(slog.DiscardHandler), Caller: caller}).Handler())
+	behind.Handle(api.Base+api.SignedEntitiesPath, (&api.ConfigAPI{
+		Configure: workflow.Configure{Entities: store.Entities{Store: tokens.Store, Org: "sym", Now: now}},
+		Tokens:    tokens, Now: now, Log: slog.New(slog.DiscardHandler), Caller: caller,
+	}).Handler())
 	serve := func(secret string) string {
 		server := httptest.NewServer(gateway{
 			credentials: aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: secret},
-			tokens: (&api.TokenAPI{
-				Tokens: tokens, Now: now, Log: slog.New(slog.DiscardHandler),
-				Caller: func(*http.Request) (flow.Principal, bool) {
-					return flow.Principal{Kind: flow.PrincipalAWS, Name: "arn:aws:iam::123456789012:user/operator"}, true
-				},
-			}).Handler(),
+			behind:      behind,
 		})
 		t.Cleanup(server.Close)
 		return server.URL
@@ -118,9 +123,18 @@ func TestToken_Remote(t *testing.T) {
 		t.Errorf("list: %s, %v", list, err)
 	}
 	var checked strings.Builder
-	err = check(t.Context(), []string{"-flows", filepath.Join("..", "..", "flows"), "-data", t.TempDir(), "-url", url}, config.Settings{Org: "sym"}, &checked)
+	err = check(t.Context(), []string{"-flows", filepath.Join("..", "..", "flows"), "-data", t.TempDir(), "-url", url}, config.Settings{Org: "sym"}, func(string) string { return "" }, &checked)
 	if err != nil || !strings.Contains(checked.String(), warning) {
 		t.Errorf("check: %s, %v", checked.String(), err)
+	}
+	// What is broken of what the API has stored is asked for with these credentials, too.
+	broken := store.Broken{Kind: "log_destination", Name: "logs", Faults: []string{"log_destination logs: settings.url is missing"}}
+	if err := (store.Assembled{Store: tokens.Store}).Set(t.Context(), store.Assembly{Broken: map[string]store.Broken{"": broken}}); err != nil {
+		t.Fatal(err)
+	}
+	err = check(t.Context(), []string{"-flows", filepath.Join("..", "..", "flows"), "-data", t.TempDir(), "-url", url}, config.Settings{Org: "sym"}, func(string) string { return "" }, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "\nlog destination logs, since ") || !strings.Contains(err.Error(), ": it is sent no records\n") || !strings.Contains(err.Error(), "\n  log_destination logs: settings.url is missing") {
+		t.Errorf("check: %v", err)
 	}
 	if said, err := local("set-owner", stored.ID, "lead@example.com", "-url", url); err != nil || !strings.Contains(said, "is owned by lead@example.com") {
 		t.Errorf("set-owner: %s, %v", said, err)

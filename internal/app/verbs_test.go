@@ -87,8 +87,10 @@ var verbs = map[string]verb{
 		defer cancel()
 		var out bytes.Buffer
 		args = here(ts, args)
-		if i := slices.Index(args, "-run"); i >= 0 && i+1 < len(args) {
-			args[i+1] = p.unnamed(args[i+1])
+		for i := range args {
+			if i > 0 && (args[i-1] == "-run" || args[i-1] == "-url") {
+				args[i] = p.unnamed(args[i])
+			}
 		}
 		err := Main(ctx, args, ts.Getenv, &out, io.Discard)
 		return out.String(), err

@@ -133,6 +133,13 @@ func (c *Client) Runs(ctx context.Context, query url.Values) (out events.RunList
 	return out, err
 }
 
+// Broken lists what the configuration API has stored and no flows can be made of. The
+// token must be one that may configure.
+func (c *Client) Broken(ctx context.Context) (out events.BrokenList, err error) {
+	err = c.call(ctx, http.MethodGet, "/entities/broken", "", nil, &out)
+	return out, err
+}
+
 // End withdraws a request, or ends access that has come of it, whatever it has become
 // meanwhile. It returns how the run stood before, and whether there was anything to end.
 func (c *Client) End(ctx context.Context, id string) (run events.RunStatus, ended bool, err error) {

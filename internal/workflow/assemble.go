@@ -80,8 +80,8 @@ func (a Assemble) Run(ctx context.Context) (next time.Time, err error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	if state.Upto.IsZero() && !slices.ContainsFunc(all, func(e entity.Entity) bool { return e.Owner == entity.API }) {
-		return time.Time{}, nil // nobody configures by the API
+	if nobodyConfigures(all, state) {
+		return time.Time{}, nil
 	}
 	now := a.Now()
 	first, last := unheeded(all, state.Upto)
@@ -155,6 +155,12 @@ func (w Wake) Due(ctx context.Context) error {
 		return err
 	}
 	return w.Call(ctx)
+}
+
+// nobodyConfigures tells whether nobody has ever configured by the API: files have entities,
+// too, of which no flows are to be made.
+func nobodyConfigures(all []entity.Entity, state store.Assembly) bool {
+	return state.Upto.IsZero() && !slices.ContainsFunc(all, func(e entity.Entity) bool { return e.Owner == entity.API })
 }
 
 // unheeded gives the times of the first and the last change since a time, as far as
@@ -319,7 +325,11 @@ func (a Assemble) tell(ctx context.Context, b, before store.Broken, inForce bool
 		return b, a.Notices.Tell(ctx, "the configuration, "+what+", ended", text, "")
 	case b.Told.IsZero() && !now.Before(b.Since.Add(ReplaceWithin)):
 		b.Told = now
-		return b, a.Notices.Tell(ctx, "the configuration, "+what, fmt.Sprintf("The %s, which was configured by the API, has faults, and what was in force before stays so. %s. The command local check -url lists all faults.", what, first(b.Faults)), "")
+		stands := "what was in force before stays so"
+		if b.Kind == string(entity.KindLogDestination) {
+			stands = "is sent no records until they are mended"
+		}
+		return b, a.Notices.Tell(ctx, "the configuration, "+what, fmt.Sprintf("The %s, which was configured by the API, has faults, and %s. %s. The command local check -url lists all faults.", what, stands, first(b.Faults)), "")
 	}
 	return b, nil
 }

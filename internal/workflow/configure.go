@@ -1,9 +1,11 @@
 package workflow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -96,6 +98,27 @@ func (c Configure) List(ctx context.Context, kind entity.Kind) ([]entity.Entity,
 		return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name))
 	})
 	return all, nil
+}
+
+// Broken gives the entities that no flows can be made of, in order of kind and name, as
+// [Assemble] found them, and whether something has changed that it has not heeded yet.
+func (c Configure) Broken(ctx context.Context) (list []store.Broken, pending bool, err error) {
+	all, err := c.Entities.All(ctx) // before the state, which may heed more
+	if err != nil {
+		return nil, false, err
+	}
+	state, err := store.Assembled{Store: c.Entities.Store}.Get(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	list = slices.SortedFunc(maps.Values(state.Broken), func(a, b store.Broken) int {
+		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), strings.Compare(a.ID, b.ID))
+	})
+	if nobodyConfigures(all, state) {
+		return list, false, nil
+	}
+	_, last := unheeded(all, state.Upto)
+	return list, !last.IsZero(), nil
 }
 
 // check refuses an entity that is not right.
