@@ -38,6 +38,15 @@ func (a *account) takeTurns() {
 			})
 		})
 	}
+	a.await("config to have looked at what was deployed", func() bool {
+		looks := 0
+		for _, c := range a.calls {
+			if c.function == "relay" && c.action == "lambda:InvokeFunction" && c.resource == functionARN("config") {
+				looks++
+			}
+		}
+		return looks > 0 && a.called("config") == looks
+	})
 	a.logSettled()
 	a.stop("relay", "notify", logQueue, grantLooks, removalQueue, sweepQueue)
 	a.await("the minute to be over", func() bool { return !a.inMinute })

@@ -45,7 +45,7 @@ func open(t *testing.T, answer func(w http.ResponseWriter, at time.Duration)) (p
 	return publisher{
 		s3: s3client.New(awstest.Config(t, bucket)), org: "sym", clock: clock, log: slog.New(slog.DiscardHandler),
 		handlers: &sdk.Client{Functions: &python{map[string][]string{}}, ARN: sharedARN, Log: slog.New(slog.DiscardHandler)},
-		publish:  workflow.Publish{Runs: store.Runs{Store: kept}, Flows: flows, Rights: builtin.Rights},
+		publish:  workflow.Publish{Runs: store.Runs{Store: kept}, Flows: flows, Entities: store.Entities{Store: kept, Org: "sym", Now: clock.Now}, Rights: builtin.Rights},
 	}, clock
 }
 
