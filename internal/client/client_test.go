@@ -39,6 +39,20 @@ func (f *far) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer(w, r)
 }
 
+// came gives the requests that came.
+func (f *far) came() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.requests)
+}
+
+// cameBy gives the keys that requests came by.
+func (f *far) cameBy() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.keys)
+}
+
 func says(status int, body any, headers ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		for i := 0; i < len(headers); i += 2 {
@@ -90,8 +104,8 @@ func TestRequest_SentAgain(t *testing.T) {
 	if err != nil || out.RunID != "5b1f2c9e-8a47-4d0b-9c3e-6f7d8e9a0000" {
 		t.Fatalf("%+v, %v", out, err)
 	}
-	if want := slices.Repeat([]string{"job-7"}, 6); !slices.Equal(f.keys, want) {
-		t.Errorf("sent with the keys %q", f.keys)
+	if want := slices.Repeat([]string{"job-7"}, 6); !slices.Equal(f.cameBy(), want) {
+		t.Errorf("sent with the keys %q", f.cameBy())
 	}
 	if (*pauses)[0] != 7*time.Second {
 		t.Errorf("it waited %v, and was told to wait 7 s", (*pauses)[0])
@@ -133,8 +147,8 @@ func TestCall_Refused(t *testing.T) {
 			if err != nil && strings.Contains(err.Error(), c.Token) {
 				t.Error("the error tells the token")
 			}
-			if len(f.requests) != tc.calls {
-				t.Errorf("%d calls, want %d", len(f.requests), tc.calls)
+			if len(f.came()) != tc.calls {
+				t.Errorf("%d calls, want %d", len(f.came()), tc.calls)
 			}
 			for _, d := range *pauses {
 				if d <= 0 || d > maxPause {
@@ -156,8 +170,8 @@ func TestPaths(t *testing.T) {
 	}
 	want := []string{"/runs/..%2Fevents%2Frequest", "/runs/-", "/runs/-", "/runs/a%3Fb=c", "/runs/a%2Fb%23c"}
 	for i := range want {
-		if want[i] = "GET " + base + want[i] + " Bearer symflows_SECRET"; f.requests[i] != want[i] {
-			t.Errorf("sent %s, want %s", f.requests[i], want[i])
+		if want[i] = "GET " + base + want[i] + " Bearer symflows_SECRET"; f.came()[i] != want[i] {
+			t.Errorf("sent %s, want %s", f.came()[i], want[i])
 		}
 	}
 }
@@ -245,8 +259,8 @@ func TestWait_Ends(t *testing.T) {
 		t.Errorf("%s, %v", last.Status, err)
 	}
 	c, f, _ := clientOf(t, says(404, events.APIError{Code: "Run:NOT_FOUND", StatusCode: 404}))
-	if _, _, err := c.Wait(t.Context(), "5b1f2c9e", start.Add(time.Hour), nil); CodeOf(err) != "Run:NOT_FOUND" || len(f.requests) != 1 {
-		t.Errorf("%v after %d calls", err, len(f.requests))
+	if _, _, err := c.Wait(t.Context(), "5b1f2c9e", start.Add(time.Hour), nil); CodeOf(err) != "Run:NOT_FOUND" || len(f.came()) != 1 {
+		t.Errorf("%v after %d calls", err, len(f.came()))
 	}
 	c, _, _ = clientOf(t, says(500, "{}"))
 	if _, outcome, err := c.Wait(t.Context(), "5b1f2c9e", start.Add(time.Minute), nil); err == nil || outcome != Open {
@@ -280,8 +294,8 @@ func TestEnd(t *testing.T) {
 			t.Parallel()
 			c, f, _ := clientOf(t, tc.answers...)
 			_, ended, err := c.End(t.Context(), "x")
-			if err != nil || ended != tc.ended || !strings.Contains(f.requests[len(f.requests)-1], tc.last+" ") {
-				t.Errorf("ended %v, %v, by %q", ended, err, f.requests)
+			if err != nil || ended != tc.ended || !strings.Contains(f.came()[len(f.came())-1], tc.last+" ") {
+				t.Errorf("ended %v, %v, by %q", ended, err, f.came())
 			}
 		})
 	}

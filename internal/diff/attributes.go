@@ -164,6 +164,7 @@ var attributes = []attribute{
 	{name: "version", fields: []string{"Version"}, why: "publishing gives it"},
 	{name: "places", fields: []string{"Places"}, why: "lines of files, which are no part of a version"},
 	{name: "target id", fields: []string{"Strategy.Targets[].ID"}, why: "it is what a target is called by the API and in records, and says nothing of what it gives"},
+	{name: "owner", fields: []string{"Strategy.ByAPI"}, why: "it is who configures the strategy, and says nothing of what it gives"},
 	{name: "each", fields: []string{"Strategy.Targets[].Each"}, why: "requests fill it in, never a configuration"},
 }
 
