@@ -150,8 +150,11 @@ var notAsked = regexp.MustCompile(strings.Join([]string{
 	`^DriftRole: .*: grant#\*$`,                 // as above
 	`: (sick|limit|linger)#\*$`,                 // targets that don't answer, are asked too much, or keep what was taken away
 	`: glass#\*$`,                               // emergencies
-	`: agent#\*$`,                               // agents: infra's TestRightsSuffice has them
-	`^SlackRole: dynamodb:GetItem .* event#\*$`, // an event that comes once more while it is being taken
+	` agent#\*$`,                                // agents: infra's TestRightsSuffice has them
+	`^ApiRole: dynamodb:GetItem .*: entity#\*$`, // requests by API of flows that the configuration API has made
+	`^ConfigRole: dynamodb:PutItem .*: (flows#filter|destinations#current|cursor#\*|notice#\*)$`, // a filter and log destinations made by API, and faults that last
+	`^SweepRole: lambda:InvokeFunction .*:function:sym-flows-config$`,                            // calls of config that were lost: time is real here
+	`^SlackRole: dynamodb:GetItem .* event#\*$`,                                                  // an event that comes once more while it is being taken
 	// Vendors other than the one of TestLooks.
 	`^AccessRole: secretsmanager:GetSecretValue .*:secret:/sym/main/(aptible|boundary|github|postgres)\b`,
 	`^DriftRole: secretsmanager:GetSecretValue .*:secret:/sym/main/(aptible|boundary|github|onelogin|postgres)\b`,
