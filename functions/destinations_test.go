@@ -21,6 +21,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -144,19 +145,22 @@ func (k *takers) take(name string, texts ...[]byte) bool {
 	return true
 }
 
-// of lists the events of a run that a destination has, each once: what is answered too late,
-// on a busy machine, is sent again, by the same id.
+// of lists the events of a run that a destination has, each once: when the answer to it is
+// lost, a record is sent again, and has to be the same one.
 func (k *takers) of(name, run string) (of []string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	states := map[string]bool{}
+	states := map[string]events.AuditRecord{}
 	for _, r := range k.got[name] {
 		state := fmt.Sprint(r.ID, ".", r.Meta.Revision)
 		if strings.HasSuffix(r.Run.SRN, ":"+run) {
-			if states[state] {
+			if before, ok := states[state]; ok {
+				if !reflect.DeepEqual(before, r) {
+					k.t.Errorf("%s has two records of %s, which differ", name, state)
+				}
 				continue
 			}
-			states[state] = true
+			states[state] = r
 			of = append(of, r.Event.Type)
 		}
 	}
