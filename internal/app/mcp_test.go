@@ -82,8 +82,13 @@ func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 // byHTTP connects the SDK's own client to /mcp.
 func byHTTP(t *testing.T, p *product, token string) (*sdk.ClientSession, error) {
 	t.Helper()
+	return dialHTTP(t, p.url+"/mcp", token)
+}
+
+func dialHTTP(t *testing.T, address, token string) (*sdk.ClientSession, error) {
+	t.Helper()
 	c := sdk.NewClient(&sdk.Implementation{Name: "test", Version: "1"}, nil)
-	s, err := c.Connect(t.Context(), &sdk.StreamableClientTransport{Endpoint: p.url + "/mcp", HTTPClient: &http.Client{Transport: bearer(token)}, DisableStandaloneSSE: true, MaxRetries: -1}, nil)
+	s, err := c.Connect(t.Context(), &sdk.StreamableClientTransport{Endpoint: address, HTTPClient: &http.Client{Transport: bearer(token)}, DisableStandaloneSSE: true, MaxRetries: -1}, nil)
 	if err == nil {
 		t.Cleanup(func() { _ = s.Close() })
 	}
@@ -93,6 +98,12 @@ func byHTTP(t *testing.T, p *product, token string) (*sdk.ClientSession, error) 
 // byStdio connects it to the command mcp.
 func byStdio(t *testing.T, p *product, token string) (*sdk.ClientSession, error) {
 	t.Helper()
+	return dialStdio(t, []string{"mcp"}, map[string]string{"SYM_API_URL": p.url, "SYM_JWT": token})
+}
+
+// dialStdio connects it to a command of package terminal.
+func dialStdio(t *testing.T, args []string, env map[string]string) (*sdk.ClientSession, error) {
+	t.Helper()
 	toServer, fromClient := io.Pipe()
 	toClient, fromServer := io.Pipe()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -100,10 +111,8 @@ func byStdio(t *testing.T, p *product, token string) (*sdk.ClientSession, error)
 	go func() {
 		err := terminal.Command{
 			Program: "symflows", In: toServer, Out: fromServer, Errors: io.Discard,
-			Getenv: func(name string) string {
-				return map[string]string{"SYM_API_URL": p.url, "SYM_JWT": token}[name]
-			},
-		}.Run(ctx, []string{"mcp"})
+			Getenv: func(name string) string { return env[name] },
+		}.Run(ctx, args)
 		_ = fromServer.CloseWithError(io.EOF)
 		ended <- err
 	}()
