@@ -43,6 +43,7 @@ import (
 	"github.com/symflows/symflows/internal/deadline"
 	destinations "github.com/symflows/symflows/internal/destination/clients"
 	"github.com/symflows/symflows/internal/destination/web"
+	"github.com/symflows/symflows/internal/egress"
 	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/record"
@@ -659,9 +660,8 @@ func TestRightsSuffice(t *testing.T) {
 	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"body": {}, "errors": []}`) }))
 	t.Cleanup(target.Close)
 	a.vendors.addresses[""] = target.URL
-	outside := &http.Client{Transport: a.vendors}
 	open := clients.Open(clients.Deps{
-		Functions: invoke.Functions{API: functions}, Handlers: handlers(access), Secrets: access.Secrets, Now: a.clock.Now, HTTPClient: outside,
+		Functions: invoke.Functions{API: functions}, Handlers: handlers(access), Secrets: access.Secrets, Now: a.clock.Now, Egress: egress.Through(a.vendors),
 		AWS: func() (aws.Config, error) { return access.AWS, nil },
 	})
 	queue := func(d core.Deployed, name string) later.Queue {
@@ -717,7 +717,7 @@ func TestRightsSuffice(t *testing.T) {
 	if asked := must(linger.Ask(ctx))(t); asked == 0 {
 		t.Error("no target was asked for how long sessions go on")
 	}
-	compare := drift.Reconcile(clients.Open(clients.Deps{AWS: func() (aws.Config, error) { return drift.AWS, nil }, Looking: true, Now: a.clock.Now, Limiter: drift.Limiter, Secrets: drift.Secrets, HTTPClient: outside}), builtin.Observes)
+	compare := drift.Reconcile(clients.Open(clients.Deps{AWS: func() (aws.Config, error) { return drift.AWS, nil }, Looking: true, Now: a.clock.Now, Limiter: drift.Limiter, Secrets: drift.Secrets, Egress: egress.Through(a.vendors)}), builtin.Observes)
 	must(compare.Look(ctx))(t)
 	if err := drift.Limiter.Call(ctx, strategy.Pace{Key: "aws_sso", Calls: [3]int{5, 15, 20}}, strategy.Looking); err != nil {
 		t.Fatal(err)
@@ -917,7 +917,7 @@ func (a *account) delivers(t *testing.T, r flow.Run, list []flow.LogDestination)
 	}
 	deliverer := a.as("DeliverRole")
 	open := destinations.Open(destinations.Deps{
-		Web: web.Deps{HTTP: &http.Client{Transport: a.vendors}, Secrets: deliverer.Secrets, Now: a.clock.Now},
+		Web: web.Deps{Egress: egress.Through(a.vendors), Secrets: deliverer.Secrets, Now: a.clock.Now},
 		AWS: func() (aws.Config, error) { return deliverer.AWS, nil },
 	})
 	down := true

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"time"
 
@@ -64,7 +63,7 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, input) ([]
 		Name: d.Settings.AWS.LogBucket,
 	}
 	open := clients.Open(clients.Deps{
-		Web: web.Deps{HTTP: &http.Client{Transport: web.Guarded(d.AWS.BaseEndpoint != nil)}, Secrets: d.Secrets, Now: d.Clock.Now},
+		Web: web.Deps{Egress: d.Egress(), Secrets: d.Secrets, Now: d.Clock.Now},
 		AWS: func() (aws.Config, error) { return d.AWS, nil },
 	})
 	deliver := d.Deliver(transparency.Reader{Files: bucket}, open)

@@ -6,7 +6,6 @@ package main
 import (
 	"context"
 	"errors"
-	"net/http"
 	"os"
 	"time"
 
@@ -37,7 +36,7 @@ func main() { awslambda.Start(core.Start(build)) }
 func build(_ context.Context, d core.Deployed) (func(context.Context, input) (store.DriftReport, error), error) {
 	open := clients.Open(clients.Deps{
 		AWS: func() (aws.Config, error) { return d.AWS, nil }, Looking: true, Now: d.Clock.Now, Limiter: d.Limiter,
-		Secrets: d.Secrets, HTTPClient: &http.Client{},
+		Secrets: d.Secrets, Egress: d.Egress(),
 	})
 	compare, linger := d.Reconcile(open, builtin.Observes), d.Linger(open, builtin.Observes)
 	return func(ctx context.Context, in input) (store.DriftReport, error) {

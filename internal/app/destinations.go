@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -71,12 +70,8 @@ func (f followed) WriteLines(ctx context.Context, lines [][]byte) error {
 // the readers of changes.
 func (l *Local) deliver(ctx context.Context, c core.Core, db store.Store, secrets strategy.Secrets) error {
 	o := l.options
-	var transport http.RoundTripper = web.Guarded(true)
-	if o.seams.http != nil {
-		transport = o.seams.http
-	}
 	d := c.Deliver(transparency.Reader{Files: l.Receipts.Files, Public: l.Receipts.Public}, clients.Open(clients.Deps{
-		Web: web.Deps{HTTP: &http.Client{Transport: transport}, Secrets: secrets, Now: o.Clock.Now},
+		Web: web.Deps{Egress: o.egress(), Secrets: secrets, Now: o.Clock.Now},
 		// The credentials of this machine, or AWS_ENDPOINT_URL's emulator.
 		AWS: func() (aws.Config, error) { return awsconfig.LoadDefaultConfig(ctx) },
 	}))

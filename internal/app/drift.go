@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"net/http"
 	"os"
 	"slices"
 	"text/tabwriter"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/egress"
 	"github.com/symflows/symflows/internal/lambdahost"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/strategy/builtin"
@@ -55,7 +55,7 @@ func drift(ctx context.Context, args []string, settings config.Settings, out io.
 		}
 		compare := c.Reconcile(clients.Open(clients.Deps{
 			AWS: func() (aws.Config, error) { return awsconfig.LoadDefaultConfig(ctx) }, Looking: true, Now: time.Now,
-			Secrets: kept.Secrets, HTTPClient: &http.Client{},
+			Secrets: kept.Secrets, Egress: egress.New(egress.Machine, nil),
 		}), builtin.Observes)
 		compare.Every = 0
 		if report, err = compare.Look(ctx); err != nil {

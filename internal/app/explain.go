@@ -22,6 +22,7 @@ import (
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/catalog"
 	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/egress"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/policy"
 	"github.com/symflows/symflows/internal/sdk"
@@ -307,7 +308,7 @@ func newExplainer(ctx context.Context, o Options, configured *catalog.Catalog, b
 		return nil, err
 	}
 	open := clients.Open(clients.Deps{
-		Functions: unasked, Handlers: handlers, Secrets: secrets, HTTPClient: &http.Client{Transport: noNetwork{}}, Now: o.Clock.Now, Limiter: c.Limiter,
+		Functions: unasked, Handlers: handlers, Secrets: secrets, Egress: egress.Through(noNetwork{}), Now: o.Clock.Now, Limiter: c.Limiter,
 		AWS: func() (aws.Config, error) { return aws.Config{HTTPClient: &http.Client{Transport: noNetwork{}}}, nil },
 	})
 	nothing := workflow.Unscheduled{}

@@ -25,6 +25,7 @@ import (
 	"github.com/symflows/symflows/internal/catalog"
 	"github.com/symflows/symflows/internal/client"
 	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/egress"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/loopback"
 	"github.com/symflows/symflows/internal/mcp"
@@ -81,6 +82,14 @@ type seams struct {
 	within      func(context.Context, time.Duration) (context.Context, context.CancelFunc) // bounds those calls
 	noSweep     bool
 	reserve     func(*sqlite.Reserve) // which is 64 MiB large otherwise
+}
+
+// egress is how what is configured is connected to.
+func (o Options) egress() egress.Ways {
+	if o.seams.http != nil {
+		return egress.Through(o.seams.http)
+	}
+	return egress.New(egress.Machine, nil)
 }
 
 // Local is a whole deployment in one process.
@@ -264,7 +273,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		return err
 	}
 	deps := clients.Deps{
-		Functions: functions, Handlers: handlers, Secrets: secrets, HTTPClient: &http.Client{Transport: o.seams.http}, Now: o.Clock.Now, Limiter: c.Limiter,
+		Functions: functions, Handlers: handlers, Secrets: secrets, Egress: o.egress(), Now: o.Clock.Now, Limiter: c.Limiter,
 		// The credentials of this machine, or AWS_ENDPOINT_URL's emulator.
 		AWS: func() (aws.Config, error) { return awsconfig.LoadDefaultConfig(ctx) },
 	}

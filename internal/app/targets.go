@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,6 +25,7 @@ import (
 	"github.com/symflows/symflows/internal/catalog"
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/discovery"
+	"github.com/symflows/symflows/internal/egress"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
 	"github.com/symflows/symflows/internal/strategy/builtin"
@@ -46,7 +46,7 @@ func targets(ctx context.Context, args []string, settings config.Settings, out i
 		types: builtin.Types(), org: settings.Org, now: core.WallClock{}.Now, out: out,
 		open: func(flows string) (strategy.Opener, error) {
 			mapping, err := mappingIn(flows)
-			return clients.Open(clients.Deps{Now: core.WallClock{}.Now, AWS: inAWS, Secrets: mapping.Secrets, HTTPClient: &http.Client{}}), err
+			return clients.Open(clients.Deps{Now: core.WallClock{}.Now, AWS: inAWS, Secrets: mapping.Secrets, Egress: egress.New(egress.Machine, nil)}), err
 		},
 		caller: func(ctx context.Context) (string, error) {
 			cfg, err := inAWS()

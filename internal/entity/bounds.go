@@ -122,8 +122,16 @@ func (b Bounds) Outside(e Entity) []Fault {
 		}
 	}
 	// Where the account at a service is named by its host, its secrets go there.
-	if id, _ := v["external_id"].(string); e.Kind == KindIntegration && secret && hostPattern.MatchString(strings.ToLower(id)) && !b.listed(id) {
-		fault("external_id", "%q is no host that this deployment lets secrets of the configuration API be sent to", id)
+	id, _ := v["external_id"].(string)
+	host := strings.ToLower(strings.TrimSuffix(strings.TrimSpace(id), "/"))
+	switch {
+	case e.Kind != KindIntegration:
+	case strings.Contains(id, "://"):
+		if why := b.reach(strings.TrimSpace(id)); why != "" {
+			fault("external_id", "%s", why)
+		}
+	case secret && hostPattern.MatchString(host) && !b.listed(host):
+		fault("external_id", "%q is no host that this deployment lets secrets of the configuration API be sent to", host)
 	}
 	return found
 }

@@ -38,6 +38,10 @@ func TestBounds(t *testing.T) {
 		"a loopback":        {entity.KindLogDestination, `{"type":"http","settings":{"url":"https://localhost/x"}}`, []string{"settings.url"}},
 		"a password":        {entity.KindLogDestination, `{"type":"http","settings":{"url":"https://a:b@grants.example.com/x"}}`, []string{"settings.url"}},
 		"secrets to a host": {entity.KindIntegration, `{"slug":"i","type":"okta","external_id":"acme.okta.com","settings":{"api_token_secret":"s"}}`, nil},
+		"by URL":            {entity.KindIntegration, `{"slug":"i","type":"okta","external_id":"https://acme.okta.com","settings":{"api_token_secret":"s"}}`, nil},
+		"elsewhere by URL":  {entity.KindIntegration, `{"slug":"i","type":"okta","external_id":"https://evil.example.net","settings":{"api_token_secret":"s"}}`, []string{"external_id"}},
+		"in the clear":      {entity.KindIntegration, `{"slug":"i","type":"boundary","external_id":"http://acme.okta.com","settings":{"password_secret":"s"}}`, []string{"external_id"}},
+		"ending in a slash": {entity.KindIntegration, `{"slug":"i","type":"okta","external_id":" evil.example.net/ ","settings":{"api_token_secret":"s"}}`, []string{"external_id"}},
 		"secrets elsewhere": {entity.KindIntegration, `{"slug":"i","type":"okta","external_id":"okta.com.evil.example","settings":{"api_token_secret":"s"}}`, []string{"external_id"}},
 	} {
 		e, _, _ := read(t, test.kind, test.body)

@@ -7,6 +7,9 @@ import (
 
 // LogDestination is a place that audit records are sent to, beside our own.
 type LogDestination struct {
+	// ByAPI: the configuration API owns it. Where it is kept tells so.
+	ByAPI bool `json:"-"`
+
 	Name        string               `json:"name"`
 	Type        string               `json:"type"` // "http", "kinesis_firehose", …
 	Label       string               `json:"label,omitempty"`

@@ -142,6 +142,9 @@ func (s Destinations) List(ctx context.Context) ([]flow.LogDestination, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the log destinations: %w", err)
 	}
+	for i := range published.API {
+		published.API[i].ByAPI = true
+	}
 	all := slices.Concat(published.List, published.API)
 	slices.SortStableFunc(all, func(a, b flow.LogDestination) int {
 		return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name))

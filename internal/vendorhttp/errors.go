@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/symflows/symflows/internal/egress"
 	"github.com/symflows/symflows/internal/flow"
 )
 
@@ -115,6 +116,9 @@ func (c *Client) failure(r Request, hide []string, got Answer) error {
 func (c *Client) unreached(r Request, hide []string, err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err // without the URL, which has the query
+	}
+	if refused, ok := errors.AsType[*egress.Refused](err); ok {
+		return &flow.Error{Code: flow.CodeStrategy, Message: c.Vendor + " is not called: its address " + refused.Why, Cause: err}
 	}
 	return &flow.Error{
 		Code: flow.CodeUnavailable, Message: c.Vendor + " could not be reached, or did not answer in time",

@@ -18,6 +18,7 @@ import (
 
 	"github.com/symflows/symflows/internal/aws/secrets"
 	"github.com/symflows/symflows/internal/config"
+	"github.com/symflows/symflows/internal/egress"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/slackapp"
 	"github.com/symflows/symflows/internal/store"
@@ -77,6 +78,15 @@ func Deploy(settings config.Settings, cfg aws.Config, clock workflow.Clock, log 
 		Settings: settings, AWS: cfg,
 		Secrets: &secrets.Values{API: secretsmanager.NewFromConfig(cfg), Now: clock.Now},
 	}
+}
+
+// Egress gives how what is configured is connected to. An emulator of AWS runs on one
+// machine, with what it is tried out with.
+func (d Deployed) Egress() egress.Ways {
+	if d.AWS.BaseEndpoint != nil {
+		return egress.New(egress.Machine, nil)
+	}
+	return egress.New(egress.Network, nil)
 }
 
 // Slack is a workspace that was reached.

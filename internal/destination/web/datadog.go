@@ -52,7 +52,7 @@ func (s *datadog) Send(ctx context.Context, records []workflow.Outgoing) error {
 		}
 		logs = append(logs, log)
 	}
-	_, err = s.client("Datadog", s.address).Send(ctx, vendorhttp.Request{
+	_, err = s.client("Datadog", s.to, s.address).Send(ctx, vendorhttp.Request{
 		Method: http.MethodPost, Path: s.address.Path, Body: list(logs), Hide: []string{key},
 		Header: http.Header{"Content-Type": {"application/json"}, "DD-API-KEY": {key}},
 	})

@@ -44,7 +44,7 @@ func (s *server) Send(ctx context.Context, records []workflow.Outgoing) error {
 		header.Set(events.HeaderTimestamp, timestamp)
 		header.Set(events.HeaderSignature, events.Signature(secret, timestamp, r.Body))
 	}
-	_, err := s.client("the server "+s.address.Host, s.address).Send(ctx, vendorhttp.Request{
+	_, err := s.client("the server "+s.address.Host, s.to, s.address).Send(ctx, vendorhttp.Request{
 		Method: http.MethodPost, Path: s.address.String(), Header: header, Body: r.Body,
 	})
 	s.refused(err, s.to.Secrets[destination.SettingSigning])

@@ -80,7 +80,7 @@ func (s *segment) Send(ctx context.Context, records []workflow.Outgoing) error {
 	}
 	if len(batch.Batch) > 0 {
 		authorize := func(context.Context, string) (string, error) { return basic(key), nil }
-		client := s.client("Segment", s.address)
+		client := s.client("Segment", s.to, s.address)
 		client.Authorize = authorize
 		_, err = client.Send(ctx, vendorhttp.Request{Method: http.MethodPost, Path: s.address.Path, Body: batch, Hide: []string{key}})
 		if err != nil {

@@ -70,7 +70,7 @@ func (s *splunk) Send(ctx context.Context, records []workflow.Outgoing) error {
 			return err
 		}
 	}
-	client := s.client("Splunk", s.address)
+	client := s.client("Splunk", s.to, s.address)
 	client.Authorize = func(context.Context, string) (string, error) { return "Splunk " + token, nil }
 	client.Reason = splunkReason
 	_, err = client.Send(ctx, vendorhttp.Request{

@@ -5,9 +5,7 @@
 //	datadog.go  Datadog's intake of logs
 //	splunk.go   Splunk's HTTP Event Collector
 //
-// Redirects are not followed, and addresses that only this machine or its network knows
-// by themselves (link-local ones, and loopback in AWS) are not called whatever a name
-// resolves to: see [Guarded].
+// Which addresses are called, whatever a name resolves to, is what package egress says.
 package web
 
 import (
@@ -16,13 +14,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"syscall"
 	"time"
 
+	"github.com/symflows/symflows/internal/egress"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
 	"github.com/symflows/symflows/internal/vendorhttp"
@@ -30,33 +26,14 @@ import (
 
 // Deps is what destinations send with. All is required.
 type Deps struct {
-	HTTP    *http.Client // one that is [Guarded], but in tests
+	Egress  egress.Ways
 	Secrets strategy.Secrets
 	Now     func() time.Time
 }
 
-// Guarded is how destinations are connected to. Loopback says that servers of this machine
-// may be.
-func Guarded(loopback bool) http.RoundTripper {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
-		to, err := netip.ParseAddrPort(address)
-		if err != nil {
-			return err
-		}
-		ip := to.Addr().Unmap()
-		if ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() || ip.IsLoopback() && !loopback {
-			return fmt.Errorf("the name leads to %s, which no record is sent to", ip)
-		}
-		return nil
-	}}
-	t.DialContext = dialer.DialContext
-	return t
-}
-
-// client calls the server of an address.
-func (d Deps) client(vendor string, to *url.URL) *vendorhttp.Client {
-	return &vendorhttp.Client{Vendor: vendor, Base: to.Scheme + "://" + to.Host, HTTP: d.HTTP, Now: d.Now}
+// client calls the server of an address for a destination.
+func (d Deps) client(vendor string, of flow.LogDestination, to *url.URL) *vendorhttp.Client {
+	return &vendorhttp.Client{Vendor: vendor, Base: to.Scheme + "://" + to.Host, HTTP: d.Egress.Of(of.ByAPI).HTTP, Now: d.Now}
 }
 
 // secret reads a secret that a setting names.

@@ -6,7 +6,6 @@ package clients
 import (
 	"context"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"github.com/symflows/symflows/internal/appkey"
 	"github.com/symflows/symflows/internal/aws/account"
 	"github.com/symflows/symflows/internal/aws/webidentity"
+	"github.com/symflows/symflows/internal/egress"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/google"
 	"github.com/symflows/symflows/internal/strategy"
@@ -42,11 +42,11 @@ import (
 
 // Deps is what strategies work with.
 type Deps struct {
-	Functions  awslambda.Functions // required by aws_lambda
-	Handlers   custom.Handlers     // nil where no Python can be run
-	Secrets    strategy.Secrets    // required by http and by those of vendors
-	HTTPClient *http.Client        // required by http and by those of vendors
-	Now        func() time.Time    // required by all but aws_lambda and custom
+	Functions awslambda.Functions // required by aws_lambda
+	Handlers  custom.Handlers     // nil where no Python can be run
+	Secrets   strategy.Secrets    // required by http and by those of vendors
+	Egress    egress.Ways         // required by http and by those of vendors
+	Now       func() time.Time    // required by all but aws_lambda and custom
 	// AWS is how AWS is called by rights of our own. It is asked when the first
 	// strategy of AWS is opened, and required by those.
 	AWS func() (aws.Config, error)
@@ -55,6 +55,7 @@ type Deps struct {
 	// Limiter keeps the pace of systems that limit calls; nil: there is no limit.
 	Limiter strategy.Limiter
 
+	way      egress.Way // of the strategies' owner
 	accounts func() (*account.Accounts, error)
 	google   func() *google.APIs // all strategies of Google share the tokens
 	// identityToken gives AWS's word on who we are, for vendors that take it.
@@ -74,30 +75,30 @@ var openers = map[string]func(Deps) strategy.Opener{
 	"gcp_iam":            func(d Deps) strategy.Opener { return gcpiam.Open(d.google()) },
 	"google_group":       func(d Deps) strategy.Opener { return googlegroup.Open(d.google()) },
 	"github": func(d Deps) strategy.Opener {
-		return github.Open(github.Deps{HTTP: d.HTTPClient, Secrets: d.Secrets, Keys: d.keys(), Now: d.Now, Looking: d.Looking})
+		return github.Open(github.Deps{HTTP: d.way.HTTP, Secrets: d.Secrets, Keys: d.keys(), Now: d.Now, Looking: d.Looking})
 	},
 	"entra_group": func(d Deps) strategy.Opener {
-		return entragroup.Open(entragroup.Deps{HTTP: d.HTTPClient, Secrets: d.Secrets, Now: d.Now, IdentityToken: d.identityToken})
+		return entragroup.Open(entragroup.Deps{HTTP: d.way.HTTP, Secrets: d.Secrets, Now: d.Now, IdentityToken: d.identityToken})
 	},
 	"http": func(d Deps) strategy.Opener {
-		return httpstrategy.Open(httpstrategy.Deps{Client: d.HTTPClient, Secrets: d.Secrets, Now: d.Now})
+		return httpstrategy.Open(httpstrategy.Deps{Client: d.way.HTTP, Secrets: d.Secrets, Now: d.Now})
 	},
 	"onelogin": atVendor(onelogin.Open),
 	"okta": func(d Deps) strategy.Opener {
-		return okta.Open(okta.Deps{HTTP: d.HTTPClient, Secrets: d.Secrets, Keys: d.keys(), Now: d.Now, Looking: d.Looking})
+		return okta.Open(okta.Deps{HTTP: d.way.HTTP, Secrets: d.Secrets, Keys: d.keys(), Now: d.Now, Looking: d.Looking})
 	},
 	"postgres": func(d Deps) strategy.Opener {
-		return postgres.Open(postgres.Deps{Secrets: d.Secrets, Accounts: d.accounts, Looking: d.Looking})
+		return postgres.Open(postgres.Deps{Secrets: d.Secrets, Dial: d.way.Dial, Accounts: d.accounts, Looking: d.Looking})
 	},
 	"tailscale": func(d Deps) strategy.Opener {
-		return tailscale.Open(tailscale.Deps{HTTP: d.HTTPClient, Secrets: d.Secrets, Now: d.Now, IdentityToken: d.identityToken, Looking: d.Looking})
+		return tailscale.Open(tailscale.Deps{HTTP: d.way.HTTP, Secrets: d.Secrets, Now: d.Now, IdentityToken: d.identityToken, Looking: d.Looking})
 	},
 }
 
 // atVendor gives the opener of a strategy that signs in to a vendor with secrets.
 func atVendor(open func(vendorhttp.Deps) strategy.Opener) func(Deps) strategy.Opener {
 	return func(d Deps) strategy.Opener {
-		return open(vendorhttp.Deps{HTTP: d.HTTPClient, Secrets: d.Secrets, Now: d.Now, Looking: d.Looking})
+		return open(vendorhttp.Deps{HTTP: d.way.HTTP, Secrets: d.Secrets, Now: d.Now, Looking: d.Looking})
 	}
 }
 
@@ -136,14 +137,15 @@ func wordOfAWS(accounts func() (*account.Accounts, error)) func(ctx context.Cont
 // inGoogle signs in to Google, by AWS's word on who we are or by a private key.
 func inGoogle(d Deps) *google.APIs {
 	return &google.APIs{
-		HTTP: d.HTTPClient, Now: d.Now, Looking: d.Looking, AWS: d.accounts,
+		HTTP: d.way.HTTP, Now: d.Now, Looking: d.Looking, AWS: d.accounts,
 		Sign:          d.keys().Sign,
 		IdentityToken: d.identityToken,
 	}
 }
 
 // Open gives the opener of every strategy of this build. A client is made when
-// the first strategy of its type is opened, and kept. A type that is not built
+// the first strategy of its type is opened, and kept: one for those of files and one for
+// those of the configuration API, which [egress.Ways] tells apart. A type that is not built
 // in, because the run began under another build, is an error of
 // flow.CodeUnavailable: a removal must go on trying until a build has it again.
 func Open(d Deps) strategy.Opener { return open(openers, d) }
@@ -154,16 +156,21 @@ func open(openers map[string]func(Deps) strategy.Opener, d Deps) strategy.Opener
 		return &account.Accounts{AWS: cfg, Limiter: d.Limiter, Now: d.Now, Looking: d.Looking}, err
 	})
 	d.identityToken = wordOfAWS(d.accounts)
-	d.google = sync.OnceValue(func() *google.APIs { return inGoogle(d) })
-	made := map[string]func() strategy.Opener{}
-	for name, opener := range openers {
-		made[name] = sync.OnceValue(func() strategy.Opener { return opener(d) })
+	made := map[bool]map[string]func() strategy.Opener{} // by whether it is the API's
+	for _, api := range []bool{false, true} {
+		d := d
+		d.way = d.Egress.Of(api)
+		d.google = sync.OnceValue(func() *google.APIs { return inGoogle(d) })
+		made[api] = map[string]func() strategy.Opener{}
+		for name, opener := range openers {
+			made[api][name] = sync.OnceValue(func() strategy.Opener { return opener(d) })
+		}
 	}
 	return func(s flow.Strategy) (strategy.Strategy, error) {
-		opener, ok := made[s.Type]
+		opener, ok := made[s.ByAPI][s.Type]
 		if !ok {
 			return nil, flow.Errorf(flow.CodeUnavailable, "strategy %q has type %q, which this build does not know (it knows %s): deploy one that does",
-				s.Name, s.Type, strings.Join(slices.Sorted(maps.Keys(made)), ", "))
+				s.Name, s.Type, strings.Join(slices.Sorted(maps.Keys(openers)), ", "))
 		}
 		return opener()(s)
 	}

@@ -1,7 +1,9 @@
 package clients
 
 import (
+	"errors"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,11 +13,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/symflows/symflows/internal/aws/awsfake"
+	"github.com/symflows/symflows/internal/egress"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/google/googlefake"
 	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/strategy"
 	"github.com/symflows/symflows/internal/strategy/builtin"
+	"github.com/symflows/symflows/internal/strategy/strategytest"
 )
 
 // TestLists: what is declared has a client, and the other way round.
@@ -25,7 +29,7 @@ func TestLists(t *testing.T) {
 	if !slices.Equal(declared, there) {
 		t.Errorf("declared are %q, and there are clients for %q", declared, there)
 	}
-	opener := Open(Deps{HTTPClient: http.DefaultClient, Now: time.Now, Handlers: &sdk.Client{}, AWS: func() (aws.Config, error) { return aws.Config{}, nil }})
+	opener := Open(Deps{Egress: egress.New(egress.Machine, nil), Now: time.Now, Handlers: &sdk.Client{}, AWS: func() (aws.Config, error) { return aws.Config{}, nil }})
 	for _, name := range there {
 		s := flow.Strategy{Name: "databases", Type: name}
 		if builtin.Types()[name].Integration.Need == strategy.Required {
@@ -87,7 +91,7 @@ func TestGoogle(t *testing.T) {
 		vendor.AddGroup("ops@example.com", "Ops")
 		integration := vendor.Integration()
 		integration.Settings[strategy.SettingGoogleSubjectToken] = kind
-		opened, err := Open(Deps{HTTPClient: http.DefaultClient, Now: cloud.Now, AWS: func() (aws.Config, error) { return cfg, nil }})(flow.Strategy{Type: "google_group", Integration: integration})
+		opened, err := Open(Deps{Egress: egress.New(egress.Machine, nil), Now: cloud.Now, AWS: func() (aws.Config, error) { return cfg, nil }})(flow.Strategy{Type: "google_group", Integration: integration})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,6 +114,52 @@ func TestOpenUnknownType(t *testing.T) {
 	for _, want := range []string{`"databases"`, `"ldap"`, strings.Join(slices.Sorted(maps.Keys(openers)), ", ")} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error that names %s", err, want)
+		}
+	}
+}
+
+// TestOwners: what the configuration API owns goes another way than what files own, of
+// HTTP and of PostgreSQL, and is not let to this machine.
+func TestOwners(t *testing.T) {
+	t.Parallel()
+	ways := map[*http.Client]bool{}
+	open(map[string]func(Deps) strategy.Opener{"any": func(d Deps) strategy.Opener {
+		ways[d.way.HTTP] = true
+		if d.google().HTTP != d.way.HTTP {
+			t.Error("Google is called another way")
+		}
+		return func(flow.Strategy) (strategy.Strategy, error) { return nil, nil }
+	}}, Deps{Egress: egress.New(egress.Machine, nil)})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	here := listener.Addr().String()
+	deps := Deps{
+		Egress: egress.New(egress.Machine, nil), Now: time.Now,
+		Secrets: strategytest.Vault{"/sym/dsn": "postgres://sym:password@" + here + "/postgres?sslmode=disable", "/sym/okta": "token"},
+		AWS:     func() (aws.Config, error) { return aws.Config{}, nil },
+	}
+	okta := &flow.Integration{
+		Name: "okta", Type: "okta", ExternalID: "acme.okta.com", Settings: map[string]string{strategy.SettingAPIURL: "https://" + here},
+		Secrets: map[string]flow.SecretRef{"api_token_secret": {Name: "okta", Path: "/sym/okta"}},
+	}
+	for _, s := range []flow.Strategy{
+		{Type: "http", Settings: map[string]string{"url": "https://" + here + "/sym"}},
+		{Type: "http", Settings: map[string]string{"url": "http://" + here + "/sym"}},
+		{Type: "postgres", Secrets: map[string]flow.SecretRef{"dsn_secret_id": {Name: "dsn", Path: "/sym/dsn"}}},
+		{Type: "okta", Integration: okta},
+	} {
+		s.Name, s.ByAPI = "theirs", true
+		opened, err := Open(deps)(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		target := flow.Target{Name: "it", Settings: map[string]string{"identifier": "it", "role": "reader", "group_id": "00g1"}}
+		_, err = opened.Grant(t.Context(), strategy.Call{Target: target, Identity: "alice@example.com"})
+		if _, refused := errors.AsType[*egress.Refused](err); !refused || flow.CodeOf(err) != flow.CodeStrategy {
+			t.Errorf("%s: %v", s.Type, err)
 		}
 	}
 }

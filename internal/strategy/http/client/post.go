@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/symflows/symflows/events"
+	"github.com/symflows/symflows/internal/egress"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
 	httpstrategy "github.com/symflows/symflows/internal/strategy/http"
@@ -39,6 +40,9 @@ func (s server) post(ctx context.Context, c strategy.Call) (strategy.Result, err
 		return strategy.Result{}, err
 	}
 	resp, err := s.deps.Client.Do(req)
+	if refused, ok := errors.AsType[*egress.Refused](err); ok {
+		return strategy.Result{}, &flow.Error{Code: flow.CodeStrategy, Message: who + " is not called: its address " + refused.Why, Cause: bare(err)}
+	}
 	if err != nil {
 		return strategy.Result{}, &flow.Error{Code: flow.CodeUnavailable, Message: who + " could not be reached, or did not answer in time", Cause: bare(err)}
 	}

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"net"
 	"strconv"
 
 	"github.com/symflows/symflows/internal/aws/account"
@@ -14,6 +15,8 @@ import (
 // Deps is what the strategy works with.
 type Deps struct {
 	Secrets strategy.Secrets // required by strategies with a DSN
+	// Dial connects to their servers, and is required by those: see egress.Way.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Accounts are asked for when a strategy is opened that goes by the RDS Data
 	// API, and required by those.
 	Accounts func() (*account.Accounts, error)

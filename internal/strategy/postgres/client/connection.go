@@ -49,6 +49,7 @@ func (r roles) connect(ctx context.Context) (session, error) {
 	if r.deps.Looking {
 		cfg.RuntimeParams["default_transaction_read_only"] = "on"
 	}
+	cfg.DialFunc = r.deps.Dial
 	conn, err := pgconn.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return nil, failure(err)

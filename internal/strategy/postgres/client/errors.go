@@ -12,6 +12,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/symflows/symflows/internal/aws/account"
+	"github.com/symflows/symflows/internal/egress"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/pattern"
 )
@@ -77,6 +78,9 @@ func failure(err error) error {
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok || strings.Contains(err.Error(), "certificate signed by unknown authority") {
 		return as(flow.CodeStrategy, "the certificate of the PostgreSQL server is not trusted, or is of another name: name the authorities that it comes from by ca_secret_id, and the server in the connection string by the name in its certificate")
+	}
+	if refused, ok := errors.AsType[*egress.Refused](err); ok {
+		return as(flow.CodeStrategy, "the PostgreSQL server is not connected to: its address "+refused.Why)
 	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), pgconn.Timeout(err):

@@ -3,6 +3,7 @@ package postgresfake
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/url"
 	"testing"
 
@@ -74,5 +75,5 @@ func (s *Server) Strategy(t testing.TB) (flow.Strategy, client.Deps) {
 			postgres.SettingDSN: {Name: "postgres", Source: "aws_secrets_manager", Path: PathDSN},
 			postgres.SettingCA:  {Name: "postgres-ca", Source: "aws_secrets_manager", Path: PathCA},
 		},
-	}, client.Deps{Secrets: Secrets{PathDSN: serving.DSN(), PathCA: serving.CA}}
+	}, client.Deps{Dial: (&net.Dialer{}).DialContext, Secrets: Secrets{PathDSN: serving.DSN(), PathCA: serving.CA}}
 }
