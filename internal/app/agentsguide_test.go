@@ -240,6 +240,10 @@ func TestAgentsGuide(t *testing.T) {
 	if err := json.Unmarshal([]byte(b[1]), &configured); err != nil {
 		t.Fatal(err)
 	}
+	spoken := sdk.SupportedProtocolVersions()
+	if between := "from " + spoken[len(spoken)-1] + " to " + spoken[0]; !strings.Contains(tools, between) {
+		t.Errorf("the guide does not say that revisions %s are spoken", between)
+	}
 	server := configured.MCPServers["symflows"]
 	if server.Command != "symflows" || server.Env["SYM_JWT"] == "" {
 		t.Fatalf("no command is configured: %+v", server)

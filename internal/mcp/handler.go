@@ -3,6 +3,10 @@ package mcp
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
 	"net/http"
 	"strings"
 	"time"
@@ -43,16 +47,58 @@ func (h Handler) Handler() http.Handler {
 			URL: "http://api.invalid/api/v1", Token: strings.TrimSpace(token), // in this process: nothing is looked up
 			HTTP: &http.Client{Transport: inProcess{h.API}}, Now: h.Now, Sleep: h.Sleep, Attempts: 1,
 		}, h.Longest)
-	}, &sdk.StreamableHTTPOptions{Stateless: true, JSONResponse: true})
+	}, &sdk.StreamableHTTPOptions{Stateless: true, JSONResponse: true, MaxRequestBodyBytes: maxRequest, PropagateRequestCancellation: true})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		if !h.Admit(w, r) {
+		if len(r.Header.Values("Origin")) > 0 { // a page in a browser, where no agent is
+			write(w, http.StatusForbidden, &refusal{code: codeRequest, message: "no page may ask here"})
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
-		serve.ServeHTTP(w, r)
+		if h.Admit(w, r) && h.understands(w, r) {
+			serve.ServeHTTP(w, r)
+		}
 	})
+}
+
+// understands tells whether the SDK can answer a request as the protocol has it. If not,
+// it is answered.
+func (h Handler) understands(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method != http.MethodPost {
+		return true
+	}
+	version := r.Header.Get("Mcp-Protocol-Version")
+	if refused := checkVersion(version); refused != nil {
+		write(w, refused.status(version), refused)
+		return false
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
+	if err != nil {
+		status := http.StatusBadRequest
+		if _, large := errors.AsType[*http.MaxBytesError](err); large {
+			status = http.StatusRequestEntityTooLarge
+		}
+		write(w, status, &refusal{code: codeRequest, message: fmt.Sprintf("the message can't be read: it may have %d bytes at most", maxRequest)})
+		return false
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return true // which the SDK says
+	}
+	refused, silent := check(body)
+	switch {
+	case refused != nil:
+		write(w, refused.status(version), refused)
+	case silent:
+		w.WriteHeader(http.StatusAccepted)
+	}
+	return refused == nil && !silent
+}
+
+func write(w http.ResponseWriter, status int, refused *refusal) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(refused.json()) // to somebody who may be gone
 }
 
 // inProcess has a handler of this process answer requests.

@@ -5,16 +5,22 @@
 //
 //	server.go   the tools
 //	handler.go  serves them by HTTP, beside the API
+//	stdio.go    serves them by standard input and output
+//	message.go  what is no message of the protocol, and how that is said
 package mcp
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/url"
+	"reflect"
 	"slices"
 	"time"
 
+	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/google/uuid"
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/symflows/symflows/events"
@@ -33,7 +39,7 @@ func New(api *client.Client, longest time.Duration) *sdk.Server {
 	yes, no := true, false
 	reads := &sdk.ToolAnnotations{ReadOnlyHint: true, OpenWorldHint: &no}
 	sdk.AddTool(s, &sdk.Tool{
-		Name: "list_flows", Annotations: reads,
+		Name: "list_flows", Annotations: reads, OutputSchema: flowListSchema,
 		Description: "What may be asked for: flows, with a JSON Schema of the inputs that each takes (targets are the constants of target_srn) and for how many seconds access may be had at most.",
 	}, t.listFlows)
 	sdk.AddTool(s, &sdk.Tool{
@@ -81,6 +87,9 @@ func failed(err error) error {
 	if e, ok := err.(*client.Error); ok {
 		return &failure{e.Code, e.Message, e.Errors, e.IsRetryable}
 	}
+	if errors.Is(err, context.Canceled) { // which is no result of the tool
+		return &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "the call was cancelled"}
+	}
 	return &failure{"Internal:ERROR", "the deployment can't be reached just now", nil, true}
 }
 
@@ -97,10 +106,21 @@ type FlowList struct {
 	Flows []Flow `json:"flows"`
 }
 
-func (t tools) listFlows(ctx context.Context, _ *sdk.CallToolRequest, _ struct{}) (*sdk.CallToolResult, any, error) {
+// flowListSchema is that of FlowList: to the SDK, raw JSON is a list of bytes.
+var flowListSchema = func() *jsonschema.Schema {
+	s, err := jsonschema.For[FlowList](&jsonschema.ForOptions{TypeSchemas: map[reflect.Type]*jsonschema.Schema{
+		reflect.TypeFor[json.RawMessage](): {Type: "object"},
+	}})
+	if err != nil {
+		panic(err) // of a type of ours
+	}
+	return s
+}()
+
+func (t tools) listFlows(ctx context.Context, _ *sdk.CallToolRequest, _ struct{}) (*sdk.CallToolResult, FlowList, error) {
 	list, err := t.api.Flows(ctx)
 	if err != nil {
-		return nil, nil, failed(err)
+		return nil, FlowList{}, failed(err)
 	}
 	out := FlowList{Flows: []Flow{}}
 	for _, f := range list.Flows {
@@ -109,7 +129,7 @@ func (t tools) listFlows(ctx context.Context, _ *sdk.CallToolRequest, _ struct{}
 			continue // withdrawn just then
 		}
 		if err != nil {
-			return nil, nil, failed(err)
+			return nil, FlowList{}, failed(err)
 		}
 		shown := Flow{Name: f.Name, Label: f.Label, Inputs: detail.FlowInputs}
 		if detail.Agents != nil {

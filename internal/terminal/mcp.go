@@ -2,11 +2,8 @@ package terminal
 
 import (
 	"context"
-	"io"
 	"net/url"
 	"time"
-
-	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/symflows/symflows/internal/client"
 	"github.com/symflows/symflows/internal/mcp"
@@ -32,14 +29,5 @@ func (c Command) mcp(ctx context.Context, args []string) error {
 	} else if err != nil {
 		return err
 	}
-	err = mcp.New(api, longestWait).Run(ctx, &sdk.IOTransport{Reader: io.NopCloser(c.In), Writer: kept{c.Out}})
-	if ctx.Err() != nil || err == io.EOF {
-		return nil
-	}
-	return err
+	return mcp.Serve(ctx, api, longestWait, c.In, c.Out)
 }
-
-// kept is a writer that stays open.
-type kept struct{ io.Writer }
-
-func (kept) Close() error { return nil }
