@@ -116,8 +116,7 @@ func (d *deployment) rights() map[string][]right {
 			trace,
 			d.items("GetItem PutItem", store.KindRun, store.KindGrant, store.KindSick, store.KindLimit, store.KindIdentity), // strategies find identities, which are kept
 			d.items("GetItem", store.KindUser, store.KindSlackUser),
-			d.items("GetItem", store.KindFlowVersion),
-			d.items("GetItem", store.KindStrategies, store.KindEntity),
+			d.items("GetItem", store.KindFlow, store.KindFlowVersion, store.KindStrategies, store.KindEntity),
 			{
 				actions:   []string{"scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule"},
 				resources: []string{d.arn("scheduler", "schedule/"+d.options.name+"/*")},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -242,42 +243,92 @@ func TestAssemble_Incomplete(t *testing.T) {
 	}
 }
 
+// withOkta has the flow grant by a service that has an account and a secret.
+func (a *assembling) withOkta() {
+	a.Helper()
+	a.configured()
+	a.create(entity.KindSecretSource, "aws_secrets_manager", "source", `{}`)
+	a.create(entity.KindSecret, "", "token", `{"path": "/sym/token", "source_id": "#source#"}`)
+	a.create(entity.KindIntegration, "okta", "service", oktaService)
+	a.create(entity.KindTarget, "okta_group", "admins", `{"settings": {"group_id": "00g12345678901234567"}}`)
+	a.create(entity.KindStrategy, "okta", "groups", `{"integration_id": "#service#", "targets": ["#admins#"]}`)
+	a.replace(entity.KindFlow, "", "access", `{"environment_id": "#main#", "params": {"strategy_id": "#groups#", "approval": {"notify": [{"channel": "#access"}]}}}`)
+}
+
+const oktaService = `{"external_id": "acme.okta.com", "settings": {"api_token_secret": "#token#"}}`
+
 // TestAssemble_Deleted: what a flow needs and was deleted may be replaced for 15 minutes;
-// then the flow takes no requests.
+// then the flow takes no requests, until something takes its place.
 func TestAssemble_Deleted(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []entity.Kind{entity.KindStrategy, entity.KindEnvironment} {
-		name := map[entity.Kind]string{entity.KindStrategy: "servers", entity.KindEnvironment: "main"}[kind]
-		a := newAssembling(t)
-		a.configured()
-		a.run(time.Minute)
-		a.delete(kind, name)
-		again := a.run(time.Minute)
-		a.want("1.0.1", "at once")
-		if again != workflow.ReplaceWithin-time.Minute {
-			t.Errorf("%s: looks again in %s", kind, again)
-		}
-		a.run(again - time.Second)
-		a.want("1.0.1", "for 15 minutes")
-		a.run(time.Second)
-		a.want("", "after them")
-		if told := strings.Join(a.told(), "\n"); strings.Count(told, "The flow access takes no requests any more") != 1 {
-			t.Errorf("%s: told %q", kind, told)
-		}
-		have, err := a.flows.StrategiesByOwner(t.Context())
-		if err != nil || kind == entity.KindStrategy && len(have[entity.API]) > 0 {
-			t.Errorf("%s: has %v, %v", kind, have, err)
-		}
-		// One that takes its place has the flow come back.
-		switch kind {
-		case entity.KindStrategy:
-			a.create(entity.KindStrategy, "http", "servers", `{"targets": ["#orders#"], "settings": `+serverSettings+`}`)
-		default:
-			a.create(entity.KindEnvironment, "", "main", `{"integrations": {"slack_id": "#workspace#"}, "error_logger_id": "#errors#"}`)
-		}
-		a.replace(entity.KindFlow, "", "access", `{"environment_id": "#main#", "params": `+flowParams+`}`)
-		a.run(time.Minute)
-		a.want("1.0.1", "once it is replaced")
+	for _, deleted := range []struct {
+		kind                  entity.Kind
+		typ, name, attributes string
+	}{
+		{entity.KindStrategy, "okta", "groups", `{"integration_id": "#service#", "targets": ["#admins#"]}`},
+		{entity.KindEnvironment, "", "main", `{"integrations": {"slack_id": "#workspace#"}, "error_logger_id": "#errors#"}`},
+		{entity.KindIntegration, "okta", "service", oktaService},
+		{entity.KindIntegration, "slack", "workspace", `{"external_id": "T0123456789"}`},
+		{entity.KindSecret, "", "token", `{"path": "/sym/token", "source_id": "#source#"}`},
+		{entity.KindSecretSource, "aws_secrets_manager", "source", `{}`},
+	} {
+		t.Run(deleted.name, func(t *testing.T) {
+			t.Parallel()
+			a := newAssembling(t)
+			a.withOkta()
+			a.run(time.Minute)
+			before := a.ids[deleted.name]
+			a.delete(deleted.kind, deleted.name)
+			again := a.run(time.Minute)
+			a.want("1.0.1", "at once")
+			if again != workflow.ReplaceWithin-time.Minute {
+				t.Errorf("looks again in %s", again)
+			}
+			a.run(again - time.Second)
+			a.want("1.0.1", "for 15 minutes")
+			a.wantStrategy(true, "for 15 minutes")
+			a.run(time.Second)
+			a.want("", "after them")
+			// Whether there is still what access is taken away by is another question.
+			a.wantStrategy(deleted.kind == entity.KindEnvironment || deleted.name == "workspace", "after them")
+			if told := strings.Join(a.told(), "\n"); strings.Count(told, "The flow access takes no requests any more") != 1 {
+				t.Errorf("told %q", told)
+			}
+			a.create(deleted.kind, deleted.typ, deleted.name, deleted.attributes)
+			if a.ids[deleted.name] != before {
+				t.Errorf("what comes back has another id: %s, not %s", a.ids[deleted.name], before)
+			}
+			a.run(time.Minute)
+			a.want("1.0.1", "once it is back")
+			a.wantStrategy(true, "once it is back")
+		})
+	}
+}
+
+// TestAssemble_NotNeeded: what says where records and errors go ends no flow, and nor does
+// a runtime: the last version stays.
+func TestAssemble_NotNeeded(t *testing.T) {
+	t.Parallel()
+	a := newAssembling(t)
+	a.configured()
+	a.create(entity.KindRuntime, "", "runtime", `{}`)
+	a.create(entity.KindLogDestination, "http", "logs", `{"settings": {"url": "https://logs.example.com/in"}}`)
+	a.replace(entity.KindEnvironment, "", "main", `{"integrations": {"slack_id": "#workspace#"}, "error_logger_id": "#errors#", "runtime_id": "#runtime#", "log_destination_ids": ["#logs#"]}`)
+	a.run(time.Minute)
+	a.want("1.0.1", "at first")
+	for _, kind := range []entity.Kind{entity.KindErrorLogger, entity.KindRuntime, entity.KindLogDestination} {
+		a.delete(kind, map[entity.Kind]string{entity.KindErrorLogger: "errors", entity.KindRuntime: "runtime", entity.KindLogDestination: "logs"}[kind])
+		a.run(2 * workflow.ReplaceWithin)
+		a.want("1.0.1", "without its "+string(kind))
+	}
+}
+
+// wantStrategy tells whether the configuration has what the flow grants by.
+func (a *assembling) wantStrategy(want bool, when string) {
+	a.Helper()
+	have, err := a.flows.StrategiesByOwner(a.Context())
+	if err != nil || slices.Contains(have[entity.API], `strategy "groups" of type okta`) != want {
+		a.Errorf("%s: has %v, %v", when, have, err)
 	}
 }
 

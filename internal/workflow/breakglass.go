@@ -20,7 +20,7 @@ func denies(ruling *flow.Ruling) bool { return ruling != nil && ruling.Event != 
 // requester's one emergency for the run. An error that is a refusal says why there
 // is no access without approval.
 func (a Approval) breakGlass(ctx context.Context, f *flow.Flow, r flow.Run, deciders flow.Deciders, tiers []flow.Tier) (time.Duration, []flow.Tier, error) {
-	current, err := a.inForce(ctx, r)
+	current, err := inForce(ctx, a.Flows, r)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -37,6 +37,12 @@ func (a *Access) Escalate(ctx context.Context, id string) (flow.Step, error) {
 	if err != nil {
 		return "", again(err)
 	}
+	// Whatever ends a flow, something that it needs was deleted perhaps: nothing is granted by it.
+	if _, err := inForce(ctx, a.Flows, r); flow.CodeOf(err) == flow.CodeWithdrawn {
+		return a.withhold(ctx, id, flow.FailureOf(err), f.Hooks())
+	} else if err != nil {
+		return "", again(err)
+	}
 	try, calling, err := a.begin(ctx, id, targetOf(f, r), flow.EventEscalate)
 	if err != nil {
 		return a.postponeGrant(ctx, id, f.Hooks())
@@ -74,6 +80,17 @@ func (a *Access) Escalate(ctx context.Context, id string) (flow.Step, error) {
 		a.expire(ctx, opened, r)
 	}
 	return next, err
+}
+
+// withhold writes down why what was approved is not granted.
+func (a *Access) withhold(ctx context.Context, id string, reason flow.Failure, hooks []string) (flow.Step, error) {
+	r, err := a.Runs.Change(ctx, id, a.Clock.Now, func(flow.Run) (flow.Input, error) {
+		return flow.Withhold{Reason: reason, Hooks: hooks}, nil
+	})
+	if err != nil && flow.CodeOf(err) != flow.CodeStale {
+		return "", again(err)
+	}
+	return flow.Next(r), nil
 }
 
 // note records what came of an attempt at granting, and says how the run goes on.

@@ -99,7 +99,7 @@ func (a Approval) extension(ctx context.Context, f *flow.Flow, r flow.Run, signa
 	}
 	var err error
 	if signal.Action == flow.ActionExtendRequest {
-		_, err = a.inForce(ctx, r)
+		_, err = inForce(ctx, a.Flows, r)
 		if err == nil {
 			_, err = a.vouch(ctx, r)
 		}

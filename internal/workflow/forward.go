@@ -42,7 +42,7 @@ func (a Approval) forward(ctx context.Context, r flow.Run, signal flow.Signal) (
 	}
 	if v.ruling != nil && v.ruling.Event == flow.EventApprove {
 		if in.Vouched, err = a.vouch(ctx, r); err == nil {
-			_, err = a.inForce(ctx, r)
+			_, err = inForce(ctx, a.Flows, r)
 		}
 		if closes(err) {
 			return a.settle(ctx, r.ID, signal.ID, flow.Reject{SignalID: signal.ID, Reason: flow.FailureOf(err), Hooks: f.Hooks()})

@@ -86,7 +86,7 @@ func (a Approval) route(ctx context.Context, r flow.Run, signal flow.Signal) (fl
 	}
 	vouched, err := a.vouch(ctx, r)
 	if err == nil {
-		_, err = a.inForce(ctx, r)
+		_, err = inForce(ctx, a.Flows, r)
 	}
 	if closes(err) {
 		return a.settle(ctx, r.ID, signal.ID, flow.Reject{SignalID: signal.ID, Reason: flow.FailureOf(err), Hooks: f.Hooks()})

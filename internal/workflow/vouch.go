@@ -31,8 +31,8 @@ func (a Approval) vouch(ctx context.Context, r flow.Run) (time.Time, error) {
 
 // inForce reads the version in force of the run's flow. The error has
 // flow.CodeWithdrawn where there is none any more.
-func (a Approval) inForce(ctx context.Context, r flow.Run) (*flow.Flow, error) {
-	f, err := a.Flows.Latest(ctx, r.Flow)
+func inForce(ctx context.Context, flows *store.Flows, r flow.Run) (*flow.Flow, error) {
+	f, err := flows.Latest(ctx, r.Flow)
 	if flow.CodeOf(err) == flow.CodeUnknownFlow {
 		return nil, flow.Errorf(flow.CodeWithdrawn, "the flow %q is not in the configuration any more, so that nothing is granted by it: ask by another one", r.FlowTitle)
 	}
@@ -67,7 +67,7 @@ func (a Approval) Vouch(ctx context.Context, id string) (flow.Step, error) {
 	asked, cause := a.vouch(ctx, r)
 	var current *flow.Flow
 	if cause == nil {
-		current, cause = a.inForce(ctx, r)
+		current, cause = inForce(ctx, a.Flows, r)
 	}
 	if cause == nil && !r.Started.IsZero() {
 		cause = a.stillApproved(ctx, f, current, r)
@@ -118,7 +118,7 @@ type counts struct {
 // why the request ends.
 func (a Approval) recheck(ctx context.Context, f *flow.Flow, r flow.Run, signal flow.Signal) (flow.Run, counts, error) {
 	var c counts
-	current, err := a.inForce(ctx, r)
+	current, err := inForce(ctx, a.Flows, r)
 	denies := signal.Action == flow.ActionDeny || signal.Action == flow.ActionExtendDeny
 	if err == nil && !denies {
 		c.vouched, err = a.vouch(ctx, r)
