@@ -8,6 +8,7 @@ import (
 
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/catalog"
+	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/runner/local"
 	"github.com/symflows/symflows/internal/sdk"
@@ -20,7 +21,8 @@ import (
 type assembler struct {
 	engine   *local.Engine
 	assemble workflow.Assemble
-	waiting  atomic.Bool // for that: one look heeds all that changed before it
+	settle   func(context.Context) error // looks at the clock again
+	waiting  atomic.Bool                 // for that: one look heeds all that changed before it
 }
 
 // assembler builds that of this deployment.
@@ -32,7 +34,11 @@ func (l *Local) assembler(c core.Core) *assembler {
 		}
 		return python.Describe(ctx, s, "")
 	}}
-	return &assembler{engine: l.Engine, assemble: c.Assemble(reader.Parts, builtin.Rights)}
+	parts := func(ctx context.Context, all []entity.Entity) ([]workflow.Part, error) {
+		parts, err := reader.Parts(ctx, all)
+		return l.onTime(parts), err
+	}
+	return &assembler{engine: l.Engine, assemble: c.Assemble(parts, builtin.Rights), settle: l.settleClock}
 }
 
 const assembling = "making flows of entities" // its lane, and its timers
@@ -49,6 +55,9 @@ func (a *assembler) start() { a.engine.Go(assembling, a.once) }
 func (a *assembler) once(ctx context.Context) {
 	a.waiting.Store(false)
 	next, err := a.assemble.Run(ctx)
+	if err == nil {
+		err = a.settle(ctx)
+	}
 	now := a.assemble.Now()
 	if err != nil {
 		if !errors.Is(err, context.Canceled) {

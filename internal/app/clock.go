@@ -134,9 +134,6 @@ const farthest = 366 * 24 * time.Hour
 // The clock moves only while nothing is under way. So for whoever holds a lease, or
 // waits for a target, time passes as it does on this machine.
 func (l *Local) moveClock(ctx context.Context, by time.Duration) error {
-	if why := l.clockFixed; why != "" {
-		return flow.Errorf(flow.CodeForbidden, "The clock can't be moved: %s", why)
-	}
 	if by <= 0 || by > farthest {
 		return flow.Errorf(flow.CodeInvalid, "the clock can be moved forward only, by %s at most", flow.Words(farthest))
 	}
@@ -147,7 +144,7 @@ func (l *Local) moveClock(ctx context.Context, by time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, movesFor)
 	defer cancel()
 	target := l.clock.Now().Add(by)
-	for {
+	for first := true; ; first = false {
 		if err := l.Engine.Idle(ctx); err != nil {
 			return flow.Errorf(flow.CodeBusy, "Something takes long just now, a target or function perhaps: the clock stands where it happens. Move it on when it is over")
 		}
@@ -158,7 +155,18 @@ func (l *Local) moveClock(ctx context.Context, by time.Duration) error {
 		if err != nil {
 			return err
 		}
-		if err := l.Engine.Between(ctx, func() error { return l.clock.forward(stop) }); err != nil {
+		err = l.Engine.Between(ctx, func() error {
+			if first { // from then on nothing comes into force that would forbid it: see onTime
+				if err := l.settleClock(ctx); err != nil {
+					return err
+				}
+				if why := l.clockFixed(); why != "" {
+					return flow.Errorf(flow.CodeForbidden, "The clock can't be moved: %s", why)
+				}
+			}
+			return l.clock.forward(stop)
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -191,35 +199,60 @@ func (l *Local) nextStop(ctx context.Context, target time.Time) (time.Time, erro
 	return stop, nil
 }
 
-// settleClock says whether the clock may be moved. If it was, and is not to be any
-// more, that is an error: what is outside would be asked for at times that are to
-// come.
-func (l *Local) settleClock(ctx context.Context, flows *store.Flows) error {
+// settleClock finds out whether the clock may be moved: at the start, and again when the
+// configuration API may have brought other targets. If it was moved, and is not to be any
+// more, that is an error: what is outside would be asked for at times that are to come.
+func (l *Local) settleClock(ctx context.Context) error {
 	mode, err := l.options.Settings.Slack.Mode()
-	if err == nil {
-		l.clockFixed, err = l.fixed(ctx, mode, flows)
+	if err != nil {
+		return err
 	}
-	if err == nil && l.clockFixed != "" && l.clock.Ahead() > 0 {
-		return fmt.Errorf("the clock of %s was moved ahead by %s in a simulation, and %s: choose another folder by -data", l.options.Data, flow.Words(l.clock.Ahead()), l.clockFixed)
+	why, err := l.fixed(ctx, mode)
+	if err != nil {
+		return err
 	}
-	return err
+	l.fixedClock.Store(&why)
+	if why != "" && l.clock.Ahead() > 0 {
+		return fmt.Errorf("the clock of %s was moved ahead by %s in a simulation, and %s: choose another folder by -data", l.options.Data, flow.Words(l.clock.Ahead()), why)
+	}
+	return nil
+}
+
+// clockFixed says why the clock is not to be moved, as was found out last; "" if it may be.
+func (l *Local) clockFixed() string { return *l.fixedClock.Load() }
+
+// onTime keeps flows from being put in force once the clock was moved, if their targets go
+// by their own time.
+func (l *Local) onTime(parts []workflow.Part) []workflow.Part {
+	if l.clock.Ahead() == 0 {
+		return parts
+	}
+	for i, p := range parts {
+		if p.Flow != nil && p.Flow.Strategy != nil && !onLoopback(*p.Flow.Strategy) {
+			parts[i].Flow, parts[i].Faults = nil, []string{fmt.Sprintf("flow %q: the clock of this simulation was moved ahead by %s, and %s: choose another folder by -data", p.Flow.Name, flow.Words(l.clock.Ahead()), notHere(*p.Flow.Strategy))}
+		}
+	}
+	return parts
 }
 
 // fixed says why the clock of this deployment is not to be moved; "" if it may be:
 // what is outside of this machine goes by its own time.
-func (l *Local) fixed(ctx context.Context, mode config.Mode, flows *store.Flows) (string, error) {
+func (l *Local) fixed(ctx context.Context, mode config.Mode) (string, error) {
 	switch {
 	case mode != config.Simulated:
 		return "a real Slack goes by its own time", nil
 	case l.options.RealLambdas:
 		return "functions in AWS go by their own time (-real-lambdas)", nil
 	}
-	list, err := flows.List(ctx)
+	list, err := l.flows.List(ctx)
 	if err != nil {
 		return "", err
 	}
 	for _, summary := range list {
-		f, err := flows.Latest(ctx, summary.Name)
+		f, err := l.flows.Latest(ctx, summary.Name)
+		if flow.CodeOf(err) == flow.CodeUnknownFlow { // withdrawn meanwhile
+			continue
+		}
 		if err != nil {
 			return "", err
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/workflow"
 )
 
 // TestMoveClock: time that is let pass at once happens as it would have by itself,
@@ -185,6 +186,53 @@ func TestClockIsFixed(t *testing.T) {
 	if err := p.start(func(*Options) error { return nil }); err == nil || !strings.Contains(err.Error(), "choose another folder") {
 		t.Errorf("with a broken file: %v", err)
 	}
+}
+
+// TestClockIsFixed_ByAPI: what the configuration API puts in force keeps the clock from
+// being moved, if its targets are not on this machine; and is not put in force once the
+// clock was moved.
+func TestClockIsFixed_ByAPI(t *testing.T) {
+	t.Parallel()
+	c := startByAPI(t, map[string]string{"files.yaml": "kind: runtime\nname: unused\n"})
+	outside := c.flowOf("outside")
+	if why := c.local.clockFixed(); why != "" {
+		t.Errorf("fixed before it is in force: %s", why)
+	}
+	c.passed(time.Minute)
+	const why = "the targets of strategy outside (http) are not on this machine"
+	if got := c.local.clockFixed(); !strings.Contains(got, why) {
+		t.Errorf("the page says %q", got)
+	}
+	if err := c.local.moveClock(t.Context(), time.Hour); flow.CodeOf(err) != flow.CodeForbidden || !strings.Contains(err.Error(), why) || c.local.clock.Ahead() > 0 {
+		t.Errorf("moved by %s: %v", c.local.clock.Ahead(), err)
+	}
+	c.send("DELETE", outside["flow"], nil)
+	c.passed(2 * time.Minute)
+	if err := c.local.moveClock(t.Context(), time.Hour); err != nil || c.local.clockFixed() != "" {
+		t.Fatalf("%v, %s", err, c.local.clockFixed())
+	}
+	c.send("POST", "flows", flowBy("outside", outside.id("environment"), outside.id("strategy")))
+	target := c.send("POST", "access-targets", map[string]any{"type": "http", "slug": "here", "settings": map[string]any{}})
+	here := c.send("POST", "access-strategies", strategyOf("here", "127.0.0.1:9", outside.id("secret"), target))
+	c.send("POST", "flows", flowBy("here", outside.id("environment"), here))
+	c.passed(3 * time.Minute)
+	inForce := func() {
+		t.Helper()
+		list, err := c.local.flows.List(t.Context())
+		if err != nil || len(list) != 1 || list[0].Name != "of-here" {
+			t.Errorf("in force: %+v, %v", list, err)
+		}
+	}
+	inForce()
+	broken, _, err := workflow.Configure{Entities: c.local.Submit.Entities}.Broken(t.Context())
+	if err != nil || len(broken) != 1 || !strings.Contains(broken[0].Faults[0], why) || !strings.Contains(broken[0].Faults[0], "was moved ahead by 1 hour") {
+		t.Errorf("broken: %+v, %v", broken, err)
+	}
+	if err := c.stop(); err != nil {
+		t.Fatal(err)
+	}
+	c.boot()
+	inForce()
 }
 
 // TestMovedClock_Forward: the offset is kept before it is seen.

@@ -118,6 +118,9 @@ func (c *byAPI) send(method, path string, body map[string]any) string {
 // made has the paths of what a flow is made of, by what it is to the flow.
 type made map[string]string
 
+// id is that of what it is made of.
+func (m made) id(what string) string { return m[what][strings.Index(m[what], "/")+1:] }
+
 // flowOf makes a flow, and all that it needs, of entities of its own.
 func (c *byAPI) flowOf(name string) made {
 	c.Helper()
@@ -275,7 +278,7 @@ func TestDeleted_Live(t *testing.T) {
 	moved := strategyOf("settings", "elsewhere.example.com", id("secret"), id("target"))
 	c.send("PATCH", flows["settings"]["strategy"], moved)
 	c.passed(20 * time.Minute) // flows are gone by now
-	list, err := c.local.Submit.Flows.List(t.Context())
+	list, err := c.local.flows.List(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -98,6 +99,7 @@ type Local struct {
 	Submit workflow.Submit
 	drifts store.Drifts
 	Runs   store.Runs
+	flows  *store.Flows
 	Tokens store.Tokens
 	Audit  *audit.Files[events.AuditRecord]
 	Admin  *audit.Files[events.AdminRecord]
@@ -108,8 +110,8 @@ type Local struct {
 	Slack *slacksim.Sim
 
 	clock       *movedClock
-	clockFixed  string     // why it is not to be moved; "" if it may be
-	moving      sync.Mutex // held while it is moved
+	fixedClock  atomic.Pointer[string] // why it is not to be moved: see clockFixed
+	moving      sync.Mutex             // held while it is moved
 	people      *slackapp.Directory
 	guide       []string // of the simulated Slack, in mrkdwn
 	slackHealth *workflow.Health
@@ -238,7 +240,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	c := core.New(o.Settings, watched, core.Clocks{Business: l.clock, Wall: core.Wall{Clock: o.Clock}}, o.Log)
 	c.Runs.Decoded = new(store.Decoded)
 	runs, flows := c.Runs, c.Flows
-	l.Engine, l.Tokens, l.Runs = engine, c.Tokens, runs
+	l.Engine, l.Tokens, l.Runs, l.flows = engine, c.Tokens, runs, flows
 	l.watchDisk(c.Notices)
 	l.Audit = &audit.Files[events.AuditRecord]{Dir: filepath.Join(o.Data, "audit"), Now: o.Clock.Now, MakeRoom: l.reserve.MakeRoom}
 	l.Admin = &audit.Files[events.AdminRecord]{Dir: filepath.Join(o.Data, "admin"), Now: o.Clock.Now, MakeRoom: l.reserve.MakeRoom}
@@ -256,7 +258,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		return err
 	}
 	l.drifts = c.Drifts
-	if err := l.settleClock(ctx, c.Flows); err != nil {
+	if err := l.settleClock(ctx); err != nil {
 		return err
 	}
 	slack, err := l.slack(ctx, c)

@@ -76,7 +76,7 @@ type simulationTime struct {
 var _ slacksim.Time = simulationTime{}
 
 // Fixed implements slacksim.Time.
-func (t simulationTime) Fixed() string { return t.local.clockFixed }
+func (t simulationTime) Fixed() string { return t.local.clockFixed() }
 
 // Move implements slacksim.Time.
 func (t simulationTime) Move(ctx context.Context, by time.Duration) error {
