@@ -20,7 +20,7 @@ import (
 var auditSamples = []string{
 	"prompt", "request", "request_forward", "request_expire", "approve", "deny", "cancel",
 	"escalate", "escalate_failed", "extend_request", "extend", "extend_deny", "extend_expire", "deescalate",
-	"request_again", "break_glass", "review",
+	"request_again", "break_glass", "review", "agent_request", "agent_approve", "agent_deescalate",
 }
 
 func TestAuditRecord(t *testing.T) {

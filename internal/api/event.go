@@ -50,7 +50,7 @@ func history(r flow.Run) []events.RunEvent {
 		seen[e.ID] = true
 		shown := events.RunEvent{
 			EventID: e.ID, Name: string(e.Name), Timestamp: e.At.UTC(), Status: status,
-			Channel: record.Channel(e.Channel), Actor: record.Actor(r.Org, e.Actor),
+			Channel: record.Channel(e.Channel), Actor: record.ActorIn(r, e.Actor),
 		}
 		if failure != nil {
 			shown.Error, shown.Code = failure.Message, string(failure.Code)

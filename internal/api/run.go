@@ -83,7 +83,7 @@ func statusOf(r flow.Run) events.RunStatus {
 		CreatedAt: r.Created.UTC(), UpdatedAt: r.Touched.UTC(), Repeats: r.Repeats,
 	}
 	if r.Asker != nil {
-		bot := record.Actor(r.Org, *r.Asker)
+		bot := record.ActorIn(r, *r.Asker)
 		out.Submitter = &bot
 	}
 	if r.Owner != nil {

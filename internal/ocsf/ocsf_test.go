@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/symflows/symflows/events"
@@ -67,6 +68,7 @@ func TestOfRecord(t *testing.T) {
 	want := map[string]kind{
 		"prompt": {300402, 1, 1}, "request": {300401, 1, 1}, "request_again": {300401, 1, 1}, "break_glass": {300403, 1, 3},
 		"escalate": {300501, 1, 1}, "escalate_failed": {300501, 2, 1}, "deescalate": {300502, 1, 1},
+		"agent_request": {300401, 1, 1}, "agent_deescalate": {300502, 1, 1},
 	}
 	for name, b := range samples(t, "audit_record") {
 		var r events.AuditRecord
@@ -124,6 +126,54 @@ func TestOfRecord_Groups(t *testing.T) {
 	valid(t, e)
 	if len(e.Resources) != 2 || len(e.Privileges) != 2 || e.Resources[1].Name != "billing-db" {
 		t.Errorf("of several targets: %+v", e.Resources)
+	}
+}
+
+// TestOfRecord_Agents: what an agent did is said to be an agent's, with who answers for it
+// and what it said it was for, and the access is its owner's. What people do about that is
+// theirs.
+func TestOfRecord_Agents(t *testing.T) {
+	t.Parallel()
+	all := samples(t, "audit_record")
+	for name, by := range map[string]bool{"agent_request": true, "agent_approve": false, "agent_deescalate": true, "request": false, "deescalate": false} {
+		var r events.AuditRecord
+		if err := json.Unmarshal(all[name], &r); err != nil {
+			t.Fatal(err)
+		}
+		e := ocsf.OfRecord(r)
+		valid(t, e)
+		b, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got struct {
+			Actor struct {
+				User struct{ UID, Name, Type string }
+			}
+			User     *struct{ Name string }
+			Unmapped struct {
+				Agent map[string]string `json:"ai_agent"`
+			}
+		}
+		if err := json.Unmarshal(b, &got); err != nil {
+			t.Fatal(err)
+		}
+		if !by {
+			if got.Unmapped.Agent != nil || got.Actor.User.Name == "helper" {
+				t.Errorf("%s is an agent's: %s", name, b)
+			}
+			continue
+		}
+		want := map[string]string{"uid": r.Actor.User, "name": "helper", "charter": "Find out why order 42 is stuck", "owner": "alice@example.com"}
+		if diff := cmp.Diff(want, got.Unmapped.Agent); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		if !strings.Contains(r.Actor.User, ":user:agent:") || got.Actor.User.UID != r.Actor.User || got.Actor.User.Type != "System" {
+			t.Errorf("%s is done by %+v", name, got.Actor)
+		}
+		if name == "agent_deescalate" && (got.User == nil || got.User.Name != "alice@example.com") {
+			t.Errorf("%s is about the access of %+v", name, got.User)
+		}
 	}
 }
 

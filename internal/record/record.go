@@ -65,7 +65,7 @@ func Processing(r flow.Run, name flow.EventName, id string, e flow.Entitlement, 
 func recordOf(r flow.Run, e flow.Event) events.AuditRecord {
 	actors := map[string]events.AuditActor{}
 	for name, a := range r.Actors() {
-		actors[string(name)] = Actor(r.Org, a)
+		actors[string(name)] = ActorIn(r, a)
 	}
 	return events.AuditRecord{
 		ID: e.ID, Type: "event",
@@ -73,13 +73,13 @@ func recordOf(r flow.Run, e flow.Event) events.AuditRecord {
 		State: events.AuditState{Errors: []events.AuditError{}},
 		Run: events.AuditRun{
 			SRN: r.SRN(), Flow: r.FlowSRN(), Actors: actors,
-			Submitter: actorOrNone(r.Org, r.Asker), TokenOwner: actorOrNone(r.Org, r.Owner), Purpose: purposeOf(r), Repeats: r.Repeats,
+			Submitter: actorOrNone(r, r.Asker), TokenOwner: actorOrNone(r, r.Owner), Purpose: purposeOf(r), Repeats: r.Repeats,
 		},
 		Event: events.AuditEvent{
 			SRN: EventSRN(e.Name), Type: string(e.Name), Template: Template,
 			Timestamp: e.At.UTC(), Channel: Channel(e.Channel),
 		},
-		Actor:  owned(r, Actor(r.Org, e.Actor)),
+		Actor:  ActorIn(r, e.Actor),
 		Fields: fields(r, e),
 		Output: e.Output,
 	}
@@ -137,19 +137,21 @@ func purposeOf(r flow.Run) string {
 	return r.Agent.Purpose
 }
 
-// owned adds to an agent who answers for it.
-func owned(r flow.Run, a events.AuditActor) events.AuditActor {
-	if a.Kind == flow.KindAgent && r.Owner != nil {
-		a.Owner = cmp.Or(r.Owner.Email, r.Owner.Display())
+// ActorIn is [Actor] of somebody in a run, where an agent has its owner beside it.
+func ActorIn(r flow.Run, a flow.Actor) events.AuditActor {
+	out := Actor(r.Org, a)
+	if out.Kind == flow.KindAgent && r.Owner != nil {
+		out.Owner = cmp.Or(r.Owner.Email, r.Owner.Display())
 	}
-	return a
+	return out
 }
 
-func actorOrNone(org string, a *flow.Actor) *events.AuditActor {
+// actorOrNone is that of somebody who may not be.
+func actorOrNone(r flow.Run, a *flow.Actor) *events.AuditActor {
 	if a == nil {
 		return nil
 	}
-	named := Actor(org, *a)
+	named := ActorIn(r, *a)
 	return &named
 }
 

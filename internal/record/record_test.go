@@ -32,6 +32,7 @@ var (
 	bob   = flow.Actor{ID: flow.UserID("acme", "bob@example.com"), Kind: flow.KindPerson, Email: "bob@example.com", Name: "Bob", SlackID: "U024BOB", SlackTeam: "T024ACME"}
 	carol = flow.Actor{ID: flow.UserID("acme", "carol@example.com"), Kind: flow.KindPerson, Email: "carol@example.com", Name: "Carol"}
 	bot   = flow.Actor{ID: flow.UserID("acme", "ci"), Kind: flow.KindBot, Name: "ci"}
+	agent = flow.Actor{ID: flow.AgentID("acme", "helper", alice.Email), Kind: flow.KindAgent, Name: "helper"}
 )
 
 func accessFlow() *flow.Flow {
@@ -73,6 +74,19 @@ func newAgain(t *testing.T) *story {
 	return s
 }
 
+// newAgents starts a run that an agent of Alice's asks for.
+func newAgents(t *testing.T, cause string) *story {
+	t.Helper()
+	f := accessFlow()
+	f.Params.Agents = &flow.AgentParams{MaxDuration: flow.Duration(30 * time.Minute), Purpose: flow.PurposeRequired}
+	s := &story{t: t, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
+	s.apply(flow.Start{
+		ID: flow.RunIDFrom("acme", cause), Flow: f, Requester: alice, Source: flow.ChannelAPI, Asker: &agent, Owner: &alice,
+		Agent: &flow.Agent{Purpose: "Find out why order 42 is stuck"},
+	})
+	return s
+}
+
 func (s *story) apply(in flow.Input) {
 	s.t.Helper()
 	r, err := flow.Apply(s.run, in, s.now)
@@ -96,7 +110,11 @@ func (s *story) request() *story {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	id := s.signal(flow.Receive{Action: flow.ActionRequest, Actor: alice, Channel: s.run.Source, Submission: &sub})
+	who := alice
+	if s.run.ByAgent() {
+		who = agent
+	}
+	id := s.signal(flow.Receive{Action: flow.ActionRequest, Actor: who, Channel: s.run.Source, Submission: &sub})
 	s.apply(flow.Route{
 		SignalID: id, Deciders: flow.Deciders{Members: true, Required: 1},
 		Tiers: []flow.Tier{{Channel: "#access-prod", TimeoutSeconds: 1800}, {Users: []flow.Actor{bob}, TimeoutSeconds: 3600}},
@@ -207,6 +225,12 @@ func records(t *testing.T) map[string]events.AuditRecord {
 	lapsed.now = lapsed.run.Access.End
 	lapsed.claim().apply(flow.Deescalate{Owner: "worker"})
 	out["extend_expire"] = record.Of(lapsed.run, lapsed.run.Events[len(lapsed.run.Events)-2])
+	out["agent_request"] = newAgents(t, "agent asks").request().last()
+	out["agent_approve"] = newAgents(t, "agent is approved").request().decide(flow.ActionApprove, bob, "").last()
+	ends := newAgents(t, "agent ends").request().decide(flow.ActionApprove, bob, "").escalate()
+	ends.signal(flow.Receive{Action: flow.ActionDeescalate, Actor: agent, Channel: flow.ChannelAPI})
+	ends.claim().apply(flow.Deescalate{Owner: "worker"})
+	out["agent_deescalate"] = ends.last()
 	out["request_again"] = newAgain(t).request().last()
 	out["break_glass"] = newStory(t, "break glass", true).breakGlass().last()
 	review := newStory(t, "review", true).breakGlass().escalate()
@@ -303,6 +327,10 @@ func TestRecordActors(t *testing.T) {
 		{"a bot", bot, events.AuditActor{
 			User: "acme:user:bot:" + bot.ID + ":latest", Name: "ci", Username: "ci",
 			Identity: events.AuditIdentity{Service: "sym", ExternalID: "cloud", UserID: bot.ID},
+		}},
+		{"an agent", agent, events.AuditActor{
+			User: "acme:user:agent:" + agent.ID + ":latest", Name: "helper", Username: "helper", Kind: "agent",
+			Identity: events.AuditIdentity{Service: "sym", ExternalID: "cloud", UserID: agent.ID},
 		}},
 		{"the system", flow.System, events.AuditActor{
 			User: "acme:user:system:system:latest", Name: "Sym Flows",

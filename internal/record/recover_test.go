@@ -80,11 +80,12 @@ func TestRunOf(t *testing.T) {
 	extended.apply(flow.Receive{Action: flow.ActionExtend, Actor: bob, Channel: flow.ChannelSlack, Extension: extended.run.Extension.EventID})
 	extended.apply(flow.DecideExtension{SignalID: extended.run.Signals[0].ID})
 	asked := newAgain(t).request().decide(flow.ActionApprove, bob, "").escalate()
+	agents := newAgents(t, "by an agent").request().decide(flow.ActionApprove, bob, "").escalate()
 	failed := newStory(t, "failed at first", true).request().decide(flow.ActionApprove, bob, "").intend()
 	failed.apply(flow.Attempted{Step: flow.EventEscalate, Outcomes: []flow.Outcome{{
 		Before: flow.Absent, Not: flow.Fail{Step: flow.EventEscalate, Reason: flow.Failure{Code: flow.CodeUnavailable, Message: "no answer", Retryable: true}},
 	}}})
-	for name, s := range map[string]*story{"everything": everything(t), "extended": extended, "asked by a bot": asked, "failed": failed} {
+	for name, s := range map[string]*story{"everything": everything(t), "extended": extended, "asked by a bot": asked, "asked by an agent": agents, "failed": failed} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			records := logged(t, s.run)
@@ -114,12 +115,13 @@ func TestRunOf(t *testing.T) {
 				ID, Org, Flow, Version string
 				Requester, Approver    flow.Actor
 				Asker, Owner           *flow.Actor
+				Agent                  *flow.Agent
 				Repeats                string
 				Fields                 map[string]any
 				Seconds                int64
 			}
 			of := func(r flow.Run) facts {
-				return facts{r.ID, r.Org, r.Flow, r.FlowVersion, r.Requester, r.Approver(), r.Asker, r.Owner, r.Repeats, r.Fields, r.DurationSeconds}
+				return facts{r.ID, r.Org, r.Flow, r.FlowVersion, r.Requester, r.Approver(), r.Asker, r.Owner, r.Agent, r.Repeats, r.Fields, r.DurationSeconds}
 			}
 			if diff := cmp.Diff(of(s.run), of(got)); diff != "" {
 				t.Errorf("run (-recorded +read)\n%s", diff)

@@ -282,3 +282,27 @@ func TestInAWS(t *testing.T) {
 		}
 	}
 }
+
+// TestAgents: what an agent asked for counts as its owner's, and as a program's request.
+func TestAgents(t *testing.T) {
+	t.Parallel()
+	owner := flow.Actor{ID: "u1", Kind: flow.KindPerson, Name: "Bob", Email: "bob@example.com"}
+	agent := flow.Actor{ID: flow.AgentID("sym", "helper", owner.Email), Kind: flow.KindAgent, Name: "helper"}
+	at := november.Add(time.Hour)
+	f := report.Of(flow.Run{
+		ID: "00000000-0000-4000-8000-000000010000", Flow: "prod-access", Requester: owner, Asker: &agent, Owner: &owner, Source: flow.ChannelAPI,
+		Agent: &flow.Agent{Purpose: "Find out why order 42 is stuck"}, Target: &flow.Target{Name: "orders-db", Label: "Orders database"},
+		Events: []flow.Event{{Name: flow.EventRequest, Actor: agent, At: at}, {Name: flow.EventApprove, Actor: flow.Actor{Kind: flow.KindPerson, Email: "lead@example.com"}, At: at}, {Name: flow.EventEscalate, Actor: flow.System, At: at}},
+		Access: &flow.Access{End: at.Add(time.Hour)},
+	})
+	if f.Requester != owner.Email || f.Submitter != "helper" || !f.Bot {
+		t.Errorf("it counts as asked for by %s, sent by %s: %+v", f.Requester, f.Submitter, f)
+	}
+	r := report.Make(report.Source{Org: "sym", From: november, Made: november.AddDate(0, 1, 0), Facts: []report.Facts{f}})
+	if r.Requests.Total != 1 || r.Requests.ByProgram != 1 || r.Requests.ForOthers != 0 {
+		t.Errorf("the requests are %+v", r.Requests)
+	}
+	if len(r.Longest) != 1 || r.Longest[0].Who != owner.Email || r.Longest[0].Target != "Orders database" {
+		t.Errorf("the access is of %+v", r.Longest)
+	}
+}

@@ -32,6 +32,8 @@ func (t Token) ofAgent() (Token, error) {
 		return t, nil
 	case t.People != nil:
 		return t, flow.Errorf(flow.CodeInvalid, "an agent asks for its owner only: leave out for whom")
+	case t.Config:
+		return t, flow.Errorf(flow.CodeInvalid, "agents don't change what they may ask for: leave config out")
 	case t.Drift:
 		return t, flow.Errorf(flow.CodeInvalid, "agents see what they asked for, and nothing of others: leave drift out")
 	}

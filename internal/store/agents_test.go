@@ -123,6 +123,7 @@ func TestTokens_Agent(t *testing.T) {
 		"for people":      {Agent: true, People: []string{"bob@example.com"}},
 		"for nobody":      {Agent: true, People: []string{}},
 		"sees drift":      {Agent: true, Drift: true},
+		"configures":      {Agent: true, Config: true},
 		"no limit":        {Agent: true, Limits: store.AgentLimits{AnHour: 101, AtOnce: 1}},
 		"a limit below":   {Agent: true, Limits: store.AgentLimits{AnHour: -1}},
 		"limits of a bot": {Limits: store.AgentLimits{AnHour: 1}},
