@@ -292,7 +292,7 @@ func TestAgents(t *testing.T) {
 	f := report.Of(flow.Run{
 		ID: "00000000-0000-4000-8000-000000010000", Flow: "prod-access", Requester: owner, Asker: &agent, Owner: &owner, Source: flow.ChannelAPI,
 		Agent: &flow.Agent{Purpose: "Find out why order 42 is stuck"}, Target: &flow.Target{Name: "orders-db", Label: "Orders database"},
-		Events: []flow.Event{{Name: flow.EventRequest, Actor: agent, At: at}, {Name: flow.EventApprove, Actor: flow.Actor{Kind: flow.KindPerson, Email: "lead@example.com"}, At: at}, {Name: flow.EventEscalate, Actor: flow.System, At: at}},
+		Events: []flow.Event{{Name: flow.EventRequest, Actor: agent, At: at, State: flow.StateCompleted}, {Name: flow.EventApprove, Actor: flow.Actor{Kind: flow.KindPerson, Email: "lead@example.com"}, At: at, State: flow.StateCompleted}, {Name: flow.EventEscalate, Actor: flow.System, At: at, State: flow.StateCompleted}},
 		Access: &flow.Access{End: at.Add(time.Hour)},
 	})
 	if f.Requester != owner.Email || f.Submitter != "helper" || !f.Bot {
