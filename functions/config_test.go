@@ -68,6 +68,10 @@ func TestConfig(t *testing.T) {
 		if a.ask("GET", path, null, authorise, http.StatusOK, &broken); broken.Broken == nil {
 			t.Errorf("%s answers no list", path)
 		}
+		var all events.EntityList
+		if a.ask("GET", strings.Replace(path, "broken", "all?after=", 1), null, authorise, http.StatusOK, &all); len(all.Entities) == 0 || all.Org == "" || all.Entities[0].Owner == "" {
+			t.Errorf("beside %s, all is %+v", path, all)
+		}
 	}
 	a.ask("DELETE", path, null, mine, http.StatusNoContent, nil)
 	a.ask("GET", path, null, mine, http.StatusNotFound, &refused)

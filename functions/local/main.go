@@ -18,6 +18,10 @@
 //	    -policy, the cases of its policy files are run as well; with -url, what is
 //	    broken of the configuration that a deployment's API has stored is told, too.
 //
+//	local config export [-into DIR] [-url URL]
+//	    Write what a deployment's configuration API has as files of flows/; none that is
+//	    there is overwritten.
+//
 //	local doctor [-flows DIR] [-url URL] [-links] [-json] [-wait 5m]
 //	    Ask the real Slack, with the tokens of the environment, what is missing:
 //	    scopes, the connection, and the channels, groups and people that the flows

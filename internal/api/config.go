@@ -43,9 +43,11 @@ const (
 	SignedEntitiesPath = "/signed/entities/"
 )
 
-// brokenPath is where what is broken is listed, which is no kind's path. It is ours: the
-// provider does not know it.
-const brokenPath = "broken"
+// Paths that are no kind's. They are ours: the provider does not know them.
+const (
+	brokenPath = "broken" // where what is broken is listed
+	allPath    = "all"    // where everything is listed, whoever has it
+)
 
 // maxEntityBytes is more than a strategy of ten thousand targets takes, and less than
 // Lambda does.
@@ -75,6 +77,8 @@ func (a *ConfigAPI) Handler() http.Handler {
 		}
 		a.handle(mux, "GET "+base+brokenPath, "", a.broken)
 		mux.Handle(base+brokenPath, others("GET"))
+		a.handle(mux, "GET "+base+allPath, "", a.all)
+		mux.Handle(base+allPath, others("GET"))
 	}
 	mux.HandleFunc("/", nowhere)
 	return edge{a.Now, a.Log}.exchanges(mux)
@@ -239,6 +243,28 @@ func (a *ConfigAPI) broken(r entityRequest) (any, error) {
 	list := events.BrokenList{Broken: []events.BrokenEntity{}, Pending: pending}
 	for _, b := range broken {
 		list.Broken = append(list.Broken, events.BrokenEntity{Kind: b.Kind, Name: b.Name, Faults: b.Faults, Since: b.Since.UTC(), Ended: b.Ended})
+	}
+	return list, nil
+}
+
+// all lists everything that is configured, part by part, as documents say it.
+func (a *ConfigAPI) all(r entityRequest) (any, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, invalid("query", "can't be read: write ?after=<next>, with the next of the answer before")
+	}
+	for name := range query {
+		if name != "after" {
+			return nil, invalid(name, "is no parameter here: write ?after=<next>, with the next of the answer before")
+		}
+	}
+	page, next, err := a.Configure.Page(r.Context(), query.Get("after"))
+	if err != nil {
+		return nil, err
+	}
+	list := events.EntityList{Org: a.Configure.Entities.Org, Entities: []events.Entity{}, Next: next}
+	for _, e := range page {
+		list.Entities = append(list.Entities, events.Entity{ID: e.ID, Kind: string(e.Kind), Type: e.Type, Name: e.Name, Owner: string(e.Owner), File: e.File, Attributes: e.Attributes})
 	}
 	return list, nil
 }

@@ -40,6 +40,8 @@ func Main(ctx context.Context, args []string, getenv func(string) string, out, l
 		err = try(ctx, args, settings, out)
 	case "diff":
 		err = diffCommand(ctx, args, settings, out)
+	case "config":
+		err = configCommand(ctx, args, getenv, out)
 	case "explain":
 		err = explain(ctx, args, settings, out)
 	case "token":
@@ -71,7 +73,7 @@ func Main(ctx context.Context, args []string, getenv func(string) string, out, l
 	case "request", "status", "list", "end", "mcp":
 		err = terminal.Command{Program: "go run ./functions/local", Getenv: getenv, In: os.Stdin, Out: out, Errors: logs}.Run(ctx, append([]string{name}, args...))
 	default:
-		return fmt.Errorf("there is no command %q: use none (to serve), check, doctor, targets, try, explain, diff, token, identity, user, runs, report, erase, standing, drift, audit, destinations, redrive, recover, slack-manifest; or, to ask as programs do, request, status, list or end", name)
+		return fmt.Errorf("there is no command %q: use none (to serve), check, config, doctor, targets, try, explain, diff, token, identity, user, runs, report, erase, standing, drift, audit, destinations, redrive, recover, slack-manifest; or, to ask as programs do, request, status, list or end", name)
 	}
 	if errors.Is(err, flag.ErrHelp) {
 		return nil // the flag package has printed it
@@ -111,6 +113,7 @@ const (
 const usage = `Usage of local:
   local [flags]                      serve until stopped
   local check [-flows DIR] [-static] find the faults of the configuration; -policy: run its policy tests as well; -url: those of what the API has stored, too
+  local config export                write what the configuration API has as files of flows/; -help
   local doctor [-flows DIR]          find out what Slack lacks of what the flows need, with the real tokens
   local targets TYPE                 write down the targets that strategies of a type find; -help after it
   local try -flow F -as EMAIL        ask a flow's handlers what they would do; -help

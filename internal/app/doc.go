@@ -8,7 +8,8 @@
 //	local.go         the parts put together, served, and ended
 //	configured.go    puts the configuration in force, or leaves the last one in
 //	                 force while access that needs it is live
-//	assemble.go      puts in force what the configuration API stores
+//	assemble.go      puts in force what the configuration API stores; config.go:
+//	                 writes that as files
 //	clock.go         business time, which a simulation can move ahead
 //	disk.go          what happens when the disk is full
 //	auditlog.go      the transparency log over the audit records; prune.go

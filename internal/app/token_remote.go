@@ -91,6 +91,9 @@ func (r *remoteTokens) Revoke(ctx context.Context, id string) error {
 	return r.call(ctx, http.MethodDelete, "/tokens/"+url.PathEscape(id), nil, &out)
 }
 
+// maxSignedAnswer is more than a function can answer, in bytes.
+const maxSignedAnswer = 8 << 20
+
 // call sends a signed request.
 func (r *remoteTokens) call(ctx context.Context, method, path string, in, out any) error {
 	var body []byte
@@ -118,7 +121,7 @@ func (r *remoteTokens) call(ctx context.Context, method, path string, in, out an
 		return err
 	}
 	defer response.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	answer, err := io.ReadAll(io.LimitReader(response.Body, maxSignedAnswer))
 	if err != nil {
 		return err
 	}

@@ -114,7 +114,7 @@ var verbs = map[string]verb{
 func here(ts *testscript.TestScript, args []string) []string {
 	args = slices.Clone(args)
 	for i := range args {
-		if i > 0 && slices.Contains([]string{"-data", "-flows", "-outputs", "-directory"}, args[i-1]) {
+		if i > 0 && slices.Contains([]string{"-data", "-flows", "-outputs", "-directory", "-into"}, args[i-1]) {
 			args[i] = ts.MkAbs(args[i])
 		}
 	}

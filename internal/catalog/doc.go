@@ -9,7 +9,8 @@
 //
 // Entities, which the configuration API stores, go the same way from their attributes on
 // (documents.go): what is wrong with them is told by kind, name and path instead of file
-// and line. What files say becomes entities in turn (drafts.go).
+// and line. What files say becomes entities in turn (drafts.go), and
+// entities documents of files (export.go).
 //
 // A document has a kind and the attributes of Sym's Terraform resource of that
 // kind. References are by name, whatever the case of its letters.

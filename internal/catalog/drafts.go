@@ -19,7 +19,10 @@ func (l *loader) drafts() []entity.Draft {
 			if d.kind != string(kind) {
 				continue
 			}
-			e := entity.Entity{Kind: kind, Type: d.typ, Name: d.name, Owner: entity.Files, File: d.file}
+			e := entity.Entity{ID: l.targets[d.key()].ID, Kind: kind, Type: d.typ, Name: d.name, Owner: entity.Files, File: d.file}
+			if kind != entity.KindTarget {
+				e.ID = ""
+			}
 			if kind.Single() {
 				e.Name = ""
 			}
@@ -35,7 +38,7 @@ func (d *document) draftKey() string { return d.kind + " " + d.key() }
 func (d *document) attributes(id func(key string) string) []byte {
 	w := writer{d.loader, id}
 	attributes, _ := w.write("", d.node).(map[string]any)
-	for _, known := range []string{"kind", "name", "type"} {
+	for _, known := range []string{"kind", "name", "type", "id"} {
 		delete(attributes, known)
 	}
 	body, err := flow.EncodeJSON(attributes)

@@ -373,8 +373,12 @@ func words[T ~string](names []T) (list []string) {
 
 func (d *document) target(o *object) {
 	t := flow.Target{Name: d.name, Label: o.label()}
-	if d.id != "" && d.id != flow.TargetID(d.loader.org, d.name) {
-		t.ID = d.id
+	own := d.id
+	if own == "" {
+		own = o.ownID()
+	}
+	if own != "" && own != flow.TargetID(d.loader.org, d.name) {
+		t.ID = own
 	}
 	t.Type, _ = o.required("type", "the type that its strategy wants, such as aws_lambda_function")
 	t.Settings = o.textMap("settings")
@@ -399,6 +403,27 @@ func (d *document) target(o *object) {
 		d.used = true // it is there to be chosen from
 	}
 	d.loader.targets[d.key()] = t
+}
+
+// ownID reads the id of a target that has another one than its name gives it, as
+// those may that the configuration API had before.
+func (o *object) ownID() string {
+	id, given := o.text("id")
+	if !given {
+		return ""
+	}
+	l := o.doc.loader
+	if !flow.IsUUID(id) {
+		o.doc.fault(o.at("id"), "%q is no id: leave it out, and the target gets one by its name", flow.Clip(id, maxQuoted))
+		return ""
+	}
+	for _, other := range l.documents {
+		theirs := value(other.node, "id")
+		if other.kind == "target" && other != o.doc && (strings.EqualFold(id, flow.TargetID(l.org, other.name)) || theirs != nil && strings.EqualFold(id, theirs.Value)) {
+			o.doc.fault(o.at("id"), "is that of target %q: leave it out, and the target gets one by its name", other.name)
+		}
+	}
+	return strings.ToLower(id)
 }
 
 func (d *document) strategy(o *object) {

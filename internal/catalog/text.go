@@ -167,7 +167,7 @@ func (o *object) vars() map[string]string {
 			if t == nil {
 				return reference
 			}
-			return flow.TargetID(o.doc.loader.org, t.name)
+			return o.doc.loader.targets[t.key()].IDIn(o.doc.loader.org)
 		})
 		o.doc.loader.texts[written] = vars[name]
 	}

@@ -140,6 +140,13 @@ func (c *Client) Broken(ctx context.Context) (out events.BrokenList, err error) 
 	return out, err
 }
 
+// Configured lists a part of what is configured: what comes after next of the part before,
+// "" for the first. The token must be one that may configure.
+func (c *Client) Configured(ctx context.Context, after string) (out events.EntityList, err error) {
+	err = c.call(ctx, http.MethodGet, "/entities/all?"+url.Values{"after": {after}}.Encode(), "", nil, &out)
+	return out, err
+}
+
 // End withdraws a request, or ends access that has come of it, whatever it has become
 // meanwhile. It returns how the run stood before, and whether there was anything to end.
 func (c *Client) End(ctx context.Context, id string) (run events.RunStatus, ended bool, err error) {

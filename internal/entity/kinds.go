@@ -115,6 +115,13 @@ func OfCollection(name string) (Kind, bool) {
 // Typed tells whether entities of the kind are looked up by name and type.
 func (k Kind) Typed() bool { return k.about().byType }
 
+// Derived tells whether names of the kind are derived from what entities say, since none
+// is sent.
+func (k Kind) Derived() bool { return !k.about().named && !k.Single() }
+
+// Sources are the attributes of the kind that hold Python.
+func (k Kind) Sources() []string { return k.about().sources }
+
 // Single tells whether there is one entity of the kind only, without a name.
 func (k Kind) Single() bool { return k == KindFlowsFilter }
 
@@ -128,56 +135,72 @@ type Ref struct {
 // Refs lists what the entity refers to, in the order of attributes. What is no text is
 // left out: the rules of attributes say so.
 func (e Entity) Refs() []Ref {
-	a, v := e.Kind.about(), e.values()
 	var list []Ref
-	add := func(attribute string, kind Kind, value any) {
-		if id, ok := value.(string); ok && id != "" {
-			list = append(list, Ref{attribute, kind, id})
+	e.eachRef(e.values(), func(r Ref) string {
+		list = append(list, r)
+		return r.ID
+	})
+	return list
+}
+
+// eachRef puts what to gives in the place of each reference among the attributes.
+func (e Entity) eachRef(v values, to func(Ref) string) {
+	a := e.Kind.about()
+	in := func(m map[string]any, key, attribute string, kind Kind) {
+		if id, ok := m[key].(string); ok && id != "" {
+			m[key] = to(Ref{attribute, kind, id})
 		}
 	}
 	for _, path := range slices.Sorted(maps.Keys(a.refs)) {
 		kind := a.refs[path]
+		outer, inner, nested := strings.Cut(path, ".")
+		inside, _ := v[outer].(map[string]any)
 		switch {
 		case strings.HasSuffix(path, "[]"):
 			name := strings.TrimSuffix(path, "[]")
 			items, _ := v[name].([]any)
 			for i, item := range items {
-				add(fmt.Sprintf("%s[%d]", name, i), kind, item)
-			}
-		case strings.HasSuffix(path, ".*"):
-			name := strings.TrimSuffix(path, ".*")
-			inside, _ := v[name].(map[string]any)
-			for _, key := range slices.Sorted(maps.Keys(inside)) {
-				add(name+"."+key, kind, inside[key])
-			}
-		default:
-			outer, inner, nested := strings.Cut(path, ".")
-			value := v[outer]
-			if nested {
-				inside, _ := value.(map[string]any)
-				value = inside[inner]
-			}
-			add(path, kind, value)
-		}
-	}
-	if a.secrets {
-		settings, _ := v["settings"].(map[string]any)
-		for _, key := range slices.Sorted(maps.Keys(settings)) {
-			path := "settings." + key
-			text, _ := settings[key].(string)
-			switch {
-			case NamesSecret(key):
-				add(path, KindSecret, text)
-			case key == SecretList:
-				var ids []string
-				_ = json.Unmarshal([]byte(text), &ids) // the rules of settings say what is wrong
-				for i, id := range ids {
-					add(fmt.Sprintf("%s[%d]", path, i), KindSecret, id)
+				if id, ok := item.(string); ok && id != "" {
+					items[i] = to(Ref{fmt.Sprintf("%s[%d]", name, i), kind, id})
 				}
 			}
+		case inner == "*":
+			for _, key := range slices.Sorted(maps.Keys(inside)) {
+				in(inside, key, outer+"."+key, kind)
+			}
+		case nested:
+			in(inside, inner, path, kind)
+		default:
+			in(v, path, path, kind)
 		}
 	}
-	return list
+	if !a.secrets {
+		return
+	}
+	settings, _ := v["settings"].(map[string]any)
+	for _, key := range slices.Sorted(maps.Keys(settings)) {
+		path := "settings." + key
+		switch {
+		case NamesSecret(key):
+			in(settings, key, path, KindSecret)
+		case key == SecretList:
+			text, _ := settings[key].(string)
+			var ids []string
+			if json.Unmarshal([]byte(text), &ids) != nil {
+				continue // the rules of settings say what is wrong
+			}
+			changed := false
+			for i, id := range ids {
+				if id != "" {
+					ids[i] = to(Ref{fmt.Sprintf("%s[%d]", path, i), KindSecret, id})
+					changed = changed || ids[i] != id
+				}
+			}
+			if list, err := json.Marshal(ids); err == nil && changed {
+				settings[key] = string(list)
+			}
+		}
+	}
 }
 
 // SecretList is Sym's setting of custom integrations: the secrets of a service that we

@@ -100,6 +100,33 @@ func (c Configure) List(ctx context.Context, kind entity.Kind) ([]entity.Entity,
 	return all, nil
 }
 
+// Page gives a part of all entities that are there, of both owners, in an order of its own:
+// those that come after the cursor, "" for the first ones, and the cursor for the next
+// part; "" if there is none. A part has some hundred KB, or one entity.
+func (c Configure) Page(ctx context.Context, after string) (list []entity.Entity, next string, err error) {
+	all, err := c.Entities.All(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	place := func(e entity.Entity) string { return string(e.Kind) + "#" + e.ID }
+	slices.SortFunc(all, func(a, b entity.Entity) int { return strings.Compare(place(a), place(b)) })
+	size := 0
+	for _, e := range all {
+		if !e.Alive() || place(e) <= after {
+			continue
+		}
+		if size > maxPageBytes {
+			return list, place(list[len(list)-1]), nil
+		}
+		size += len(e.Attributes)
+		list = append(list, e)
+	}
+	return list, "", nil
+}
+
+// maxPageBytes is how much of attributes a page has before it ends.
+const maxPageBytes = 512 << 10
+
 // Broken gives the entities that no flows can be made of, in order of kind and name, as
 // [Assemble] found them, and whether something has changed that it has not heeded yet.
 func (c Configure) Broken(ctx context.Context) (list []store.Broken, pending bool, err error) {
