@@ -21,7 +21,7 @@ func (a *API) flow(r *http.Request, who caller) (any, error) {
 	if !who.letIn(f) {
 		return nil, flow.Errorf(flow.CodeUnknownFlow, "there is no flow %q among those that this agent may start", f.Name)
 	}
-	schema, err := json.Marshal(inputsOf(a.Org, f, who.longest(f)))
+	schema, err := json.Marshal(inputsOf(a.Org, f, f.LongestFor(who.token.Agent)))
 	if err != nil {
 		return nil, err
 	}
@@ -33,14 +33,6 @@ func (a *API) flow(r *http.Request, who caller) (any, error) {
 		out.Agents = &events.FlowAgents{MaxDuration: agents.MaxDuration.Seconds(), Purpose: agents.Purpose}
 	}
 	return out, nil
-}
-
-// longest is how long access by a flow may be for the caller; 0: as long as the flow has it.
-func (c caller) longest(f *flow.Flow) time.Duration {
-	if c.token.Agent {
-		return time.Duration(f.Params.Agents.MaxDuration)
-	}
-	return time.Duration(f.Params.MaxDuration)
 }
 
 // schema is the part of JSON Schema (draft 2020-12) that inputs are described with.
@@ -75,15 +67,13 @@ func inputsOf(org string, f *flow.Flow, longest time.Duration) schema {
 		switch {
 		case p.Name == flow.FieldNameTarget && !f.ApprovalOnly():
 			name, s = flow.KeyTargetSRN, targetsOf(org, f.Strategy.Targets)
-			p.Required = true
 		case p.Name == flow.FieldNameDuration && !f.ApprovalOnly():
 			s.Maximum = int64(longest / time.Second)
 			s.Enum = slices.DeleteFunc(s.Enum, func(v any) bool { n, _ := v.(int64); return longest > 0 && n > s.Maximum })
-			p.Required = p.Required || f.Params.ScheduleDeescalation
 		}
 		s.Title = p.Title()
 		out.Properties[name] = s
-		if p.Required && p.Default == "" {
+		if f.Needs(p) && p.Default == "" {
 			out.Required = append(out.Required, name)
 		}
 	}

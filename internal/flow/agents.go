@@ -87,7 +87,7 @@ func (f *Flow) CheckAgent(sub Submission, purpose string) error {
 	case utf8.RuneCountInString(purpose) > MaxPurpose:
 		faults = append(faults, FieldError{Field: KeyPurpose, Message: "is too long: a sentence will do"})
 	}
-	if most := time.Duration(f.Params.Agents.MaxDuration); most > 0 && sub.Duration > most {
+	if most := f.LongestFor(true); most > 0 && sub.Duration > most {
 		faults = append(faults, FieldError{Field: "flow_inputs." + FieldNameDuration, Message: "is longer than agents may have: at most " + Words(most)})
 	}
 	if len(faults) > 0 {
@@ -100,18 +100,25 @@ func (f *Flow) CheckAgent(sub Submission, purpose string) error {
 // and its owner can always end it.
 func (f *Flow) forAgent(form Form) Form {
 	form.AllowRevoke = true
-	if f.Params.Agents != nil && f.Params.Agents.MaxDuration > 0 {
-		form.MaxDuration = f.Params.Agents.MaxDuration
-	}
+	form.MaxDuration = Duration(f.LongestFor(true))
 	return form
+}
+
+// LongestFor is how long access may be that somebody asks for, or an agent; 0: without a
+// bound.
+func (f *Flow) LongestFor(agent bool) time.Duration {
+	if agent && f.Params.Agents != nil && f.Params.Agents.MaxDuration > 0 {
+		return time.Duration(f.Params.Agents.MaxDuration)
+	}
+	return time.Duration(f.Params.MaxDuration)
 }
 
 // longestOf is how long a run's access may be altogether; 0: without a bound.
 func (f *Flow) longestOf(r Run) time.Duration {
 	if r.ByAgent() {
-		return time.Duration(r.Form.MaxDuration)
+		return time.Duration(r.Form.MaxDuration) // as it was when the agent asked
 	}
-	return time.Duration(f.Params.MaxDuration)
+	return f.LongestFor(false)
 }
 
 // mayShutOut says whether somebody may end the tokens of the agent that asked.

@@ -91,7 +91,7 @@ func (f *Flow) checkFields(fields []PromptField, values map[string]any, faults [
 		v, given := values[p.Name]
 		if !given || empty(v) {
 			if p.Default == "" {
-				if p.Required && p.Visible || f.essential(p.Name) {
+				if f.Needs(p) {
 					fault(p.Name, "is required")
 				}
 				continue
@@ -115,7 +115,7 @@ func (f *Flow) checkFields(fields []PromptField, values map[string]any, faults [
 		}
 		if p.Name == FieldNameDuration && !f.ApprovalOnly() {
 			sub.Duration = time.Duration(value.(int64)) * time.Second
-			if limit := time.Duration(f.Params.MaxDuration); limit > 0 && sub.Duration > limit {
+			if limit := f.LongestFor(false); limit > 0 && sub.Duration > limit {
 				fault(p.Name, "%s is longer than this flow allows: at most %s", asTyped(v, sub.Duration), Words(limit))
 			}
 		}
@@ -149,6 +149,12 @@ func (f *Flow) checkFields(fields []PromptField, values map[string]any, faults [
 		sub.Target = &bound
 	}
 	return sub, nil
+}
+
+// Needs tells whether a request that leaves the field out is refused, where it has no
+// default.
+func (f *Flow) Needs(p PromptField) bool {
+	return p.Required && p.Visible || f.essential(p.Name)
 }
 
 // essential tells whether no request can do without the field, whatever the

@@ -120,7 +120,7 @@ func (s Tokens) Create(ctx context.Context, by flow.Principal, t Token, valid ti
 		return "", Token{}, flow.Errorf(flow.CodeInvalid, "a token must be valid for some time: give a duration such as 720h")
 	}
 	if t.Agent {
-		known, _, err := getAgent(ctx, s.Store, t.actor(s.Org))
+		known, _, err := getAgent(ctx, s.Store, t.Actor(s.Org))
 		if err != nil {
 			return "", Token{}, err
 		}
@@ -181,7 +181,7 @@ func (s Tokens) Check(ctx context.Context, value string) (flow.Actor, Token, err
 	if t.Revoked != nil {
 		return flow.Actor{}, Token{}, refused
 	}
-	return t.actor(s.Org), t, nil
+	return t.Actor(s.Org), t, nil
 }
 
 // shutOut tells of an agent's token that it has ended because the agent was shut out: then
@@ -190,15 +190,15 @@ func (s Tokens) shutOut(ctx context.Context, t Token) (Token, error) {
 	if !t.Agent || t.Revoked != nil {
 		return t, nil
 	}
-	known, _, err := getAgent(ctx, s.Store, t.actor(s.Org))
+	known, _, err := getAgent(ctx, s.Store, t.Actor(s.Org))
 	if err == nil && known.ShutOuts > t.ShutOuts {
 		t.Revoked = known.ShutOut
 	}
 	return t, err
 }
 
-// actor is the bot, or the agent, that a token stands for.
-func (t Token) actor(org string) flow.Actor {
+// Actor is the bot, or the agent, that a token stands for.
+func (t Token) Actor(org string) flow.Actor {
 	if t.Agent {
 		return flow.Actor{ID: flow.AgentID(org, t.Bot, fmt.Sprintf("%s %d", t.Owner, t.Succession)), Kind: flow.KindAgent, Name: t.Bot}
 	}
@@ -228,7 +228,7 @@ func (s Tokens) SetOwner(ctx context.Context, by flow.Principal, id, owner strin
 		t, err := s.ownedBy(ctx, t, owner)
 		if err == nil && t.Agent { // another agent, which may have been shut out before
 			var known asked
-			if known, _, err = getAgent(ctx, s.Store, t.actor(s.Org)); err == nil {
+			if known, _, err = getAgent(ctx, s.Store, t.Actor(s.Org)); err == nil {
 				t.ShutOuts = known.ShutOuts
 			}
 		}

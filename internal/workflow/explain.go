@@ -66,6 +66,9 @@ type Question struct {
 	// allow that, the API.
 	By     flow.Channel
 	Values map[string]any // of the form; see [Submit.Request]
+	// Agent is the name of an agent of As, which asks for them by the API, and says Purpose;
+	// "": they ask themselves.
+	Agent, Purpose string
 	// Fill fills in what has to be and is not, with what would do.
 	Fill bool
 	At   time.Time
@@ -86,12 +89,14 @@ const (
 
 // Explanation is what would come of a request, or of a run.
 type Explanation struct {
-	Flow      string    `json:"flow"`
-	Version   string    `json:"version"`
-	Requester string    `json:"requester"` // e-mail address
-	At        time.Time `json:"at"`
-	Run       string    `json:"run,omitempty"`    // id of a run that there is
-	Status    string    `json:"status,omitempty"` // of that run
+	Flow      string `json:"flow"`
+	Version   string `json:"version"`
+	Requester string `json:"requester"` // e-mail address
+	// Agent is the name of the agent that asks for the requester; "": none does.
+	Agent  string    `json:"agent,omitempty"`
+	At     time.Time `json:"at"`
+	Run    string    `json:"run,omitempty"`    // id of a run that there is
+	Status string    `json:"status,omitempty"` // of that run
 	// Outcome is one of the constants; Why says why, where that is not by what people do.
 	// Code is that of the error behind it.
 	Outcome string `json:"outcome"`
@@ -169,9 +174,9 @@ func (e Explain) Request(ctx context.Context, q Question) (Explanation, error) {
 	if err != nil {
 		return Explanation{}, err
 	}
-	x := Explanation{Flow: f.Name, Version: f.Version, Requester: nameOf(q.As.Actor), At: e.Clock.Now()}
+	x := Explanation{Flow: f.Name, Version: f.Version, Requester: nameOf(q.As.Actor), Agent: q.Agent, At: e.Clock.Now()}
 	if q.Fill {
-		q.Values = filled(f, q.Values)
+		q.Values = filled(f, q.Values, q.Agent != "")
 	}
 	r, err := e.ask(ctx, f, q)
 	if refusal(err) {
@@ -209,30 +214,52 @@ func (e Explain) Of(ctx context.Context, runID string, now time.Time, people []s
 		Flow: r.Flow, Version: r.FlowVersion, Requester: nameOf(r.Requester), At: e.Clock.Now(), Run: r.ID, Status: string(r.Status),
 		Waits: r.WaitsFor(e.Clock.Now()),
 	}
+	if r.ByAgent() {
+		x.Agent = r.Asker.Name
+	}
 	return e.follow(ctx, x, f, r, people)
 }
 
 // ask makes the request.
 func (e Explain) ask(ctx context.Context, f *flow.Flow, q Question) (flow.Run, error) {
 	by := q.By
-	if by == "" {
+	switch {
+	case q.Agent != "" && by == flow.ChannelSlack:
+		return flow.Run{}, flow.Errorf(flow.CodeWrongSource, "agents ask by the API, and not in Slack")
+	case q.Agent != "":
+		by = flow.ChannelAPI
+	case by == "":
 		if by = flow.ChannelSlack; !f.Params.Allows(by) && f.Params.Allows(flow.ChannelAPI) {
 			by = flow.ChannelAPI
 		}
 	}
 	if by == flow.ChannelAPI {
 		values := maps.Clone(q.Values)
+		extra, values, err := extrasOf(values)
+		if err != nil {
+			return flow.Run{}, err
+		}
+		if extra.breakGlass {
+			return flow.Run{}, flow.Errorf(flow.CodeWrongSource, "emergencies are for people in Slack: nothing is asked for so by the API")
+		}
 		if name, ok := values[flow.FieldNameTarget].(string); ok && !f.ApprovalOnly() {
 			if t, ok := f.Strategy.Target(e.Submit.Org, name); ok {
 				delete(values, flow.FieldNameTarget)
 				values[flow.KeyTargetSRN] = flow.TargetSRN(e.Submit.Org, t.Type, t.Name, flow.Latest)
 			}
 		}
-		bot := flow.Actor{ID: flow.UserID(e.Submit.Org, "explain"), Kind: flow.KindBot, Name: "explain"}
-		r, _, err := e.Submit.RequestByAPI(ctx, APIRequest{
-			Bot: bot, Token: store.Token{ID: "explain", Bot: bot.Name}, IdempotencyKey: "explain",
-			FlowSRN: flow.FlowSRN(e.Submit.Org, f.Name, flow.Latest), Inputs: values, UserEmail: q.As.Email,
-		})
+		call := APIRequest{
+			Token: store.Token{ID: "explain", Bot: "explain"}, IdempotencyKey: "explain",
+			FlowSRN: flow.FlowSRN(e.Submit.Org, f.Name, flow.Latest), Inputs: values, UserEmail: q.As.Email, StartAt: extra.startAt,
+		}
+		if q.Agent != "" {
+			if call.Token, err = e.agent(ctx, q); err != nil {
+				return flow.Run{}, err
+			}
+			call.UserEmail, call.Purpose = "", q.Purpose
+		}
+		call.Bot = call.Token.Actor(e.Submit.Org)
+		r, _, err := e.Submit.RequestByAPI(ctx, call)
 		return r, err
 	}
 	r, err := e.Submit.Prompt(ctx, Prompt{RunID: flow.RunIDFrom(e.Submit.Org, "explain"), Flow: f, Actor: q.As})
@@ -246,6 +273,17 @@ func (e Explain) ask(ctx context.Context, f *flow.Flow, q Question) (flow.Run, e
 		_, err = e.Submit.Request(ctx, r.ID, q.As.Actor, q.Values)
 	}
 	return r, err
+}
+
+// agent is a token as an agent of whoever asks has it.
+func (e Explain) agent(ctx context.Context, q Question) (store.Token, error) {
+	t := store.Token{ID: "explain", Agent: true, Bot: q.Agent, Owner: q.As.Email, Limits: store.DefaultAgentLimits}
+	err := flow.CheckName(t.Bot)
+	if err != nil {
+		return t, flow.Errorf(flow.CodeInvalid, "the agent's name %s", flow.UserMessage(err))
+	}
+	t.Succession, err = store.Users{Store: e.Draft}.Succession(ctx, q.As.Actor)
+	return t, err
 }
 
 // drive carries out the steps that a run needs now, as an execution would.
@@ -613,19 +651,27 @@ func (e Explain) meant(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run,
 	return r, would, nil
 }
 
-// filled gives the values of a form in which all that has to be filled in is.
-func filled(f *flow.Flow, values map[string]any) map[string]any {
+// filled gives the values of a form in which all that has to be filled in is, by somebody
+// or by an agent.
+func filled(f *flow.Flow, values map[string]any, agent bool) map[string]any {
 	all := maps.Clone(values)
 	if all == nil {
 		all = map[string]any{}
 	}
 	for _, p := range f.Fields() {
-		if _, there := all[p.Name]; there || !p.Required {
+		if _, there := all[p.Name]; there || !f.Needs(p) || p.Default != "" {
 			continue
 		}
-		switch {
+		fits := func(duration string) bool {
+			d, err := flow.ParseDuration(duration)
+			longest := f.LongestFor(agent)
+			return p.Name == flow.FieldNameDuration && err == nil && (longest == 0 || d <= longest)
+		}
+		switch i := slices.IndexFunc(p.AllowedValues, fits); {
 		case p.Name == flow.FieldNameTarget && f.Strategy != nil && len(f.Strategy.Targets) > 0:
 			all[p.Name] = f.Strategy.Targets[0].Name
+		case i > 0:
+			all[p.Name] = p.AllowedValues[i]
 		case len(p.AllowedValues) > 0 && p.Type.List():
 			all[p.Name] = p.AllowedValues[:1]
 		case len(p.AllowedValues) > 0:
