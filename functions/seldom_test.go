@@ -140,6 +140,26 @@ func TestSeldom(t *testing.T) {
 	a.must(a.slack.As("alice").Close())
 	a.request("alice", "watched", "#general", map[string]string{"Server": "blue"})
 
+	// What would come of a request is asked of the handlers, too, and nothing of what they
+	// ask for is done.
+	lead := a.slack.As("lead")
+	_, err := lead.Home()
+	a.must(err)
+	a.must(lead.PressHome("🧭 Explain a request…"))
+	a.must(lead.Fill(map[string]string{"Flow": "watched", "Who asks": "bob"}))
+	sent := len(a.slack.Messages("#general"))
+	a.must(lead.Submit())
+	if a.slack.Wait(deadline.Context(t), func() bool { return !strings.Contains(lead.Modal(), "Loading…") }) != nil {
+		t.Fatalf("lead sees %s", lead.Modal())
+	}
+	if seen := lead.Modal(); !strings.Contains(seen, "*People decide*") || !strings.Contains(seen, "may approve (user:carol@") {
+		t.Errorf("lead sees %s", seen)
+	}
+	if now := len(a.slack.Messages("#general")); now != sent {
+		t.Errorf("explaining a request has sent %d messages", now-sent)
+	}
+	a.must(lead.Close())
+
 	// Requests of one's own, and those whose ids begin like something.
 	for _, command := range []string{"/sym list", "/sym show abcd"} {
 		a.must(a.slack.As("alice").Command(command))

@@ -26,10 +26,21 @@ func build(ctx context.Context, d core.Deployed) (awslambda.Handler, error) {
 		return nil, err
 	}
 	functions := lambda.NewFromConfig(d.AWS)
-	app, err := d.SlackApp(core.SlackPorts{HandOn: invoke.Queue{API: functions, Function: d.Settings.AWS.SlackFunction}.Put, API: s.API, APIURL: d.Settings.Slack.APIURL, URL: d.Settings.URL, Directory: s.Directory, Bound: builtin.CheckBound, Handlers: d.Handlers(
+	handlers := d.Handlers(
 		invoke.Functions{API: functions}, d.Settings.AWS.SDKFunction, sdk.Services{Function: d.Settings.AWS.ServicesFunction},
 		d.Settings.AWS.Isolated()...,
-	)})
+	)
+	explainer, err := d.Explainer(core.ExplainPorts{
+		Directory: s.Directory, Handlers: handlers, Entitlements: builtin.Entitlements, Rights: builtin.Rights, TargetType: builtin.TargetType, Bound: builtin.CheckBound,
+		Alone: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	app, err := d.SlackApp(core.SlackPorts{
+		HandOn: invoke.Queue{API: functions, Function: d.Settings.AWS.SlackFunction}.Put, API: s.API, APIURL: d.Settings.Slack.APIURL, URL: d.Settings.URL,
+		Directory: s.Directory, Bound: builtin.CheckBound, Handlers: handlers, Explain: explainer.Request,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -9,20 +9,15 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
 	"github.com/symflows/symflows/internal/app/core"
 	"github.com/symflows/symflows/internal/catalog"
 	"github.com/symflows/symflows/internal/config"
-	"github.com/symflows/symflows/internal/egress"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/policy"
 	"github.com/symflows/symflows/internal/sdk"
@@ -31,7 +26,6 @@ import (
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/sqlite"
 	"github.com/symflows/symflows/internal/strategy/builtin"
-	"github.com/symflows/symflows/internal/strategy/builtin/clients"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -258,10 +252,10 @@ func directoryFile(name, org string) (*policy.Directory, error) {
 	return given, errors.Join(all...)
 }
 
-// explainer is what explanations are made with: the whole of a deployment that decides,
-// on a draft, with handlers that run and nothing else that does anything.
+// explainer explains requests of a configuration, with handlers that run and nothing else
+// that does anything.
 type explainer struct {
-	workflow.Explain
+	core.Explainer
 	core      core.Core
 	directory *exchanged
 	local     *Local
@@ -271,8 +265,9 @@ type explainer struct {
 // exchanged is a directory that can be exchanged for another one.
 type exchanged struct{ workflow.Directory }
 
-// newExplainer makes one on a table, nil for an empty one. It publishes the
-// configuration in its draft, unless what is published already is to be explained.
+// newExplainer makes one on a table, nil for an empty one, to which it writes nothing. It
+// supposes that the configuration is published, unless what is published already is to be
+// explained.
 func newExplainer(ctx context.Context, o Options, configured *catalog.Catalog, below store.Store, publish bool) (_ *explainer, err error) {
 	e := &explainer{directory: &exchanged{policy.NewDirectory(o.Settings.Org)}}
 	if e.dir, err = os.MkdirTemp("", "symflows-explain-"); err != nil {
@@ -285,9 +280,7 @@ func newExplainer(ctx context.Context, o Options, configured *catalog.Catalog, b
 			err = errors.Join(err, e.Close())
 		}
 	}()
-	e.Draft, e.Clock = &store.Draft{Below: below}, new(workflow.Supposed)
-	e.Clock.Set(o.Clock.Now())
-	e.core = core.New(o.Settings, e.Draft, core.Clocks{Business: e.Clock, Wall: core.Wall{Clock: o.Clock}}, o.Log)
+	e.core = core.New(o.Settings, &store.Draft{Below: below}, core.OneClock(o.Clock), o.Log)
 	c := e.core
 	if publish {
 		if _, err := c.Flows.Publish(ctx, flow.Author{}, configured.Flows); err != nil {
@@ -298,33 +291,16 @@ func newExplainer(ctx context.Context, o Options, configured *catalog.Catalog, b
 	if err != nil {
 		return nil, err
 	}
-	unasked := saidFunctions{io.Discard}
-	handlers, err := e.local.serveHandlers(c, functions, core.ServicesPorts{People: e.directory, Slack: saidSlack{io.Discard}, Secrets: secrets, Functions: unasked})
+	handlers, err := e.local.serveHandlers(c, functions, core.ServicesPorts{
+		People: e.directory, Slack: saidSlack{io.Discard}, Secrets: secrets, Functions: saidFunctions{io.Discard},
+	})
 	if err != nil {
 		return nil, err
 	}
-	e.Submit, e.Forms = c.Submit(e.directory, builtin.CheckBound, handlers, nil), c.Forms(handlers)
-	if e.Approval, err = c.Approval(core.ApprovalPorts{Directory: e.directory, Functions: unasked, Handlers: handlers, Bound: builtin.CheckBound, FunctionTimeout: time.Minute}); err != nil {
-		return nil, err
-	}
-	open := clients.Open(clients.Deps{
-		Functions: unasked, Handlers: handlers, Secrets: secrets, Egress: egress.Through(noNetwork{}), Now: o.Clock.Now, Limiter: c.Limiter,
-		AWS: func() (aws.Config, error) { return aws.Config{HTTPClient: &http.Client{Transport: noNetwork{}}}, nil },
-	})
-	nothing := workflow.Unscheduled{}
-	e.Access, err = c.Access(core.AccessPorts{
-		Open: workflow.Untouched(open), Rights: builtin.Rights, TargetType: builtin.TargetType, Bound: builtin.CheckBound, Handlers: handlers,
-		Schedule: nothing, Remover: nothing, Looks: nothing, CallTimeout: time.Minute,
+	e.Explainer, err = c.Explainer(core.ExplainPorts{
+		Directory: e.directory, Handlers: handlers, Entitlements: builtin.Entitlements, Rights: builtin.Rights, TargetType: builtin.TargetType, Bound: builtin.CheckBound,
 	})
 	return e, err
-}
-
-// noNetwork keeps strategies from asking their systems, even for who somebody is.
-type noNetwork struct{}
-
-// RoundTrip implements http.RoundTripper.
-func (noNetwork) RoundTrip(*http.Request) (*http.Response, error) {
-	return nil, errors.New("no system is asked while something is explained")
 }
 
 // Close ends what runs handlers.
@@ -383,14 +359,7 @@ func tellExplanation(out io.Writer, x workflow.Explanation) {
 	} else if g != nil {
 		line("once approved: %s at %s (%s), as %s", g.Target, g.Strategy, g.Type, g.Identity)
 		for _, each := range g.Entitlements {
-			right := each.Key
-			if each.Value != "" {
-				right += " = " + each.Value
-			}
-			for _, name := range slices.Sorted(maps.Keys(each.Settings)) {
-				right += fmt.Sprintf(", %s %s", name, each.Settings[name])
-			}
-			line("  right: %s", right)
+			line("  right: %s", each.Words())
 		}
 		switch {
 		case g.Ends.IsZero():
@@ -400,6 +369,9 @@ func tellExplanation(out io.Writer, x workflow.Explanation) {
 		default:
 			line("  approved at once, it ends at %s", at(g.Ends))
 		}
+	}
+	if len(x.Uninvoked) > 0 {
+		line("not invoked, and taken to have agreed: %s", strings.Join(x.Uninvoked, ", "))
 	}
 	if len(x.Records) > 0 {
 		line("the record says:")

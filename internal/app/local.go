@@ -373,6 +373,12 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		Tokens:    l.Tokens, Now: now, Log: o.Log, Attempts: &api.Attempts{PerMinute: badTokensPerMinute, Now: o.Clock.Now},
 	}).Handler())
 	mux.Handle(mcp.Path, mcp.Handler{API: served, Admit: events.AdmitAgent, Now: time.Now, Sleep: client.Sleep, Longest: mcp.Longest}.Handler())
+	explainer, err := c.Explainer(core.ExplainPorts{
+		Directory: slack.directory, Handlers: handlers, Entitlements: builtin.Entitlements, Rights: builtin.Rights, TargetType: builtin.TargetType, Bound: builtin.CheckBound,
+	})
+	if err != nil {
+		return err
+	}
 	var shown *slackapp.App
 	handOn := func(_ context.Context, task []byte) error {
 		engine.Go("form "+flow.NewRunID(), func(ctx context.Context) {
@@ -382,7 +388,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		})
 		return nil
 	}
-	shown, err = c.SlackApp(core.SlackPorts{API: slack.api, APIURL: slack.apiURL, URL: l.links(slack), HandOn: handOn, Directory: slack.directory, Handlers: handlers, Bound: builtin.CheckBound, Closed: l.closed})
+	shown, err = c.SlackApp(core.SlackPorts{API: slack.api, APIURL: slack.apiURL, URL: l.links(slack), HandOn: handOn, Directory: slack.directory, Handlers: handlers, Bound: builtin.CheckBound, Explain: explainer.Request, Closed: l.closed})
 	if err != nil {
 		return err
 	}

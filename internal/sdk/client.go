@@ -34,6 +34,9 @@ type Client struct {
 	// Services is where handlers reach us while they run. If it is zero, they
 	// can't.
 	Services Services
+	// Supposed says that runs are only supposed, and kept nowhere: handlers ask as ever, and
+	// nothing comes of it.
+	Supposed bool
 	Log      *slog.Logger // takes what handlers print
 	// Patience is the least time that a handler has whose flow does not say how
 	// much; zero where machines are fast enough.
@@ -278,6 +281,9 @@ func (c *Client) one(ctx context.Context, m *request, call workflow.HandlerCall,
 	return nil
 }
 
+// opInvoke is what handlers ask to have a function invoked.
+const opInvoke = "invoke"
+
 // codeTimeout is what a handler comes to whose time is over.
 const codeTimeout flow.Code = "SDK:TIMEOUT"
 
@@ -285,7 +291,11 @@ const codeTimeout flow.Code = "SDK:TIMEOUT"
 // they run. It logs what they print.
 func (c *Client) invoke(ctx context.Context, m *request, call workflow.HandlerCall) (response, error) {
 	if call.Run.ID != "" && (c.Services.URL != "" || c.Services.Function != "") {
-		token, err := c.Calls.Begin(ctx, call.Run.ID, call.Event.ID)
+		begun, offers := store.Call{Run: call.Run.ID, Event: call.Event.ID}, c.Services.Offers
+		if c.Supposed {
+			begun.Supposed, offers = &call.Run, append(slices.Clone(offers), opInvoke) // AWS would do it
+		}
+		token, err := c.Calls.Begin(ctx, begun)
 		if err != nil {
 			return response{}, err
 		}
@@ -298,7 +308,7 @@ func (c *Client) invoke(ctx context.Context, m *request, call workflow.HandlerCa
 				c.Log.WarnContext(ctx, "the token of a handler's call stays good until its end", "run", call.Run.ID, "error", err)
 			}
 		}()
-		m.Services = &services{URL: c.Services.URL, Function: c.Services.Function, Token: token, Offers: c.Services.Offers}
+		m.Services = &services{URL: c.Services.URL, Function: c.Services.Function, Token: token, Offers: offers}
 	}
 	payload, err := json.Marshal(m)
 	if err != nil {

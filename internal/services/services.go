@@ -145,7 +145,9 @@ func (s *Services) answer(ctx context.Context, q Request) (any, error) {
 		return nil, flow.Errorf(flow.CodeInvalid, "there is no op %q", flow.Clip(q.Op, maxQuoted))
 	}
 	c := call{Services: s}
-	if c.run, err = s.Runs.Get(ctx, known.Run); err != nil {
+	if known.Supposed != nil {
+		c.Services, c.run = s.supposed(), *known.Supposed
+	} else if c.run, err = s.Runs.Get(ctx, known.Run); err != nil {
 		return nil, err
 	}
 	if c.flow, err = s.Flows.Version(ctx, c.run.Flow, c.run.FlowVersion); err != nil {
@@ -153,6 +155,21 @@ func (s *Services) answer(ctx context.Context, q Request) (any, error) {
 	}
 	return op(c, ctx, q.Args)
 }
+
+// supposed answers about a run that is only supposed: what there is can be asked for, and
+// nothing is kept, sent or invoked.
+func (s *Services) supposed() *Services {
+	draft := *s
+	draft.Users.Store, draft.Values.Store, draft.Messages.Store = &store.Draft{Below: s.Users.Store}, &store.Draft{Below: s.Values.Store}, &store.Draft{Below: s.Messages.Store}
+	draft.Slack, draft.Functions, draft.Log = unsent{s.Slack}, new(workflow.Uninvoked), slog.New(slog.DiscardHandler)
+	return &draft
+}
+
+// unsent is Slack to which nothing is sent.
+type unsent struct{ Slack }
+
+// Send implements Slack.
+func (unsent) Send(context.Context, workflow.Address, string, *flow.MessageRef) error { return nil }
 
 // maxQuoted bounds how much of an argument an error repeats, in characters.
 const maxQuoted = 60

@@ -84,7 +84,7 @@ func newWorld(t *testing.T, edit ...func(*flow.Flow)) *world {
 	}
 	w.run = w.request("first", alice, "orders", true)
 	var err error
-	if w.token, err = w.Calls.Begin(t.Context(), w.run.ID, "event"); err != nil {
+	if w.token, err = w.Calls.Begin(t.Context(), store.Call{Run: w.run.ID, Event: "event"}); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -434,11 +434,44 @@ func TestEventCount(t *testing.T) {
 		t.Errorf("refused approvals: %s, and %s with errors", a, b)
 	}
 	// Of a request that is being asked about, the request itself.
-	if w.token, err = w.Calls.Begin(t.Context(), flow.RunIDFrom("acme", "asking"), ""); err != nil {
+	if w.token, err = w.Calls.Begin(t.Context(), store.Call{Run: flow.RunIDFrom("acme", "asking")}); err != nil {
 		t.Fatal(err)
 	}
 	if got := count(alice, "request", ``); got != "5" {
 		t.Errorf("with the one under way: %s", got)
+	}
+}
+
+// TestSupposed: about a run that is only supposed, all can be asked, and nothing is done.
+func TestSupposed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	supposed := w.run
+	supposed.ID = flow.RunIDFrom("acme", "supposed")
+	var err error
+	if w.token, err = w.Calls.Begin(t.Context(), store.Call{Run: supposed.ID, Event: "event", Supposed: &supposed}); err != nil {
+		t.Fatal(err)
+	}
+	for op, args := range map[string]string{
+		"user_by_email": `{"email":"bob@example.com"}`, "store_put": `{"path":"a","value":1}`,
+		"save_identity": `{"email":"alice@example.com","service":"okta","service_id":"acme.okta.com","user_id":"00u1"}`,
+		"send_message":  `{"to":{"kind":"slack_channel_name","name":"#ops"},"text":"hello"}`, "invoke": `{"arn":"` + reportARN + `"}`, "invoke_async": `{"arn":"` + reportARN + `"}`,
+	} {
+		if got := w.ask(op, args); strings.Contains(got, `"error"`) {
+			t.Errorf("%s: %s", op, got)
+		}
+	}
+	if got := w.ask("user_by_email", `{"email":"bob@example.com"}`); !strings.Contains(got, "bob@example.com") {
+		t.Errorf("bob: %s", got)
+	}
+	if got := w.ask("store_get", `{"path":"a"}`); strings.Contains(got, "1") {
+		t.Errorf("what was put is kept: %s", got)
+	}
+	if len(w.sent) > 0 || len(w.invoked) > 0 {
+		t.Errorf("sent %v, invoked %d", w.sent, len(w.invoked))
+	}
+	if known, err := w.Users.Identities(t.Context(), alice.Actor); err != nil || slices.ContainsFunc(known, func(i store.Identity) bool { return i.Service == "okta" }) {
+		t.Errorf("who alice is was saved: %v, %v", known, err)
 	}
 }
 

@@ -136,6 +136,22 @@ func invalidInput(field, message string) error {
 	return &flow.Error{Code: flow.CodeInvalid, Message: "some fields are not right", Fields: []flow.FieldError{{Field: field, Message: message}}}
 }
 
+// rightsOf lists what access means at its target, below what it is called.
+func rightsOf(entitlements []workflow.WouldEntitle) string {
+	var lines strings.Builder
+	for i, e := range entitlements {
+		if i == maxRights {
+			fmt.Fprintf(&lines, "\nand %d more", len(entitlements)-i)
+			break
+		}
+		lines.WriteString("\n• " + safe(fit(e.Words(), 250)))
+	}
+	return lines.String()
+}
+
+// maxRights bounds how many things an explanation names that access means.
+const maxRights = 8
+
 // explanationModal shows an explanation.
 func explanationModal(f *flow.Flow, as store.User, x workflow.Explanation) slack.ModalViewRequest {
 	p := &page{}
@@ -156,8 +172,8 @@ func explanationModal(f *flow.Flow, as store.User, x workflow.Explanation) slack
 	default:
 		p.add(section("⛔ *It can't be asked for*" + why))
 	}
-	if len(x.Unheard) > 0 {
-		p.add(section("🐍 The flow's code has a say that was not asked here: " + safe(fit(enumerate(x.Unheard), 500)) + ". This is what comes of it if the code says nothing; `local explain` asks it."))
+	if len(x.Uninvoked) > 0 {
+		p.add(section("⚙️ Was not invoked for this, and is taken to have agreed: " + safe(fit(enumerate(x.Uninvoked), 500))))
 	}
 	if len(x.Rounds) > 0 {
 		var lines []string
@@ -199,7 +215,9 @@ func explanationModal(f *flow.Flow, as store.User, x workflow.Explanation) slack
 				ends += "; with all extensions, until " + moment(g.Latest)
 			}
 		}
-		p.add(section("🔑 *" + safe(fit(g.Target, 100)) + "* as " + safe(g.Identity) + ", " + ends))
+		p.add(section("🔑 *" + safe(fit(g.Target, 100)) + "* as " + safe(g.Identity) + ", " + ends + rightsOf(g.Entitlements)))
+	} else if g != nil {
+		p.add(section("⚠️ Once approved, nothing would be granted: " + safe(fit(g.Failed, 500))))
 	}
 	return modal(viewNotice, "Explain a request", "", metadata{}, p.blocks)
 }

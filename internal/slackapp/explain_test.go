@@ -1,15 +1,60 @@
 package slackapp
 
 import (
+	"context"
 	"encoding/json"
+	"log/slog"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/slack-go/slack"
 
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/strategy"
+	"github.com/symflows/symflows/internal/workflow"
 )
+
+// code is handlers that say nothing, or deny with a reason.
+type code struct{ deny string }
+
+func (h code) Handle(_ context.Context, _ workflow.HandlerCall, names []string) (flow.Result, error) {
+	var answer flow.Answer
+	if h.deny != "" && slices.Contains(names, "on_request") {
+		answer.Hook = &flow.HookAnswer{Event: flow.EventDeny, Fields: map[string]any{"reason": h.deny}}
+	}
+	return flow.Result{Answer: &answer}, nil
+}
+
+func (code) Identity(context.Context, workflow.HandlerCall, string, string, string) (string, error) {
+	return "", nil
+}
+
+// explainer explains by what is in a table, where each target means its own name.
+func explainer(s store.Store, d workflow.Directory, h workflow.Handlers) Explain {
+	return func(ctx context.Context, q workflow.Question) (workflow.Explanation, error) {
+		e := workflow.Explain{Draft: &store.Draft{Below: s}, Clock: new(workflow.Supposed), Uninvoked: new(workflow.Uninvoked)}
+		runs, flows, users, now, log := store.Runs{Store: e.Draft}, &store.Flows{Store: e.Draft}, store.Users{Store: e.Draft}, e.Clock.Now, slog.New(slog.DiscardHandler)
+		e.Submit = workflow.Submit{Org: "sym", Runs: runs, Flows: flows, Directory: d, Now: now}
+		e.Forms = workflow.Forms{Runs: runs, Flows: flows, Handlers: h, Now: now}
+		e.Approval = workflow.Approval{
+			Runs: runs, Flows: flows, Directory: d, Users: users, Lingering: store.Lingering{Store: e.Draft}, Functions: e.Uninvoked, Handlers: h,
+			Notices: store.Notices{Store: e.Draft, Now: now}, FunctionTimeout: time.Minute, Now: now, Log: log,
+		}
+		e.Access = &workflow.Access{
+			Runs: runs, Flows: flows, Users: users, Grants: store.Grants{Store: e.Draft}, Sick: store.Sick{Store: e.Draft}, Clock: e.Clock, Handlers: h, Log: log,
+			Open: workflow.Untouched(func(_ flow.Strategy, target flow.Target, identity, _ string) ([]flow.Entitlement, error) {
+				return []flow.Entitlement{{Key: target.Name + "/" + identity}}, nil
+			}),
+			Rights:     func(flow.Strategy) strategy.Rights { return strategy.Rights{} },
+			TargetType: func(flow.Strategy, flow.Target) strategy.TargetType { return strategy.TargetType{} },
+			Schedule:   workflow.Unscheduled{}, Remover: workflow.Unscheduled{}, Looks: workflow.Unscheduled{}, CallTimeout: time.Minute,
+		}
+		return e.Request(ctx, q)
+	}
+}
 
 // explained fills in the form that asks for an explanation, and gives the view that
 // comes in its place, with its text.
@@ -55,7 +100,7 @@ func TestExplain(t *testing.T) {
 	golden(t, "form-explain.json", w.sentForm())
 	view, text := w.explained(bob, explainForm("prod-access", alice, nil))
 	golden(t, "explained.json", view)
-	for _, want := range []string{"*People decide*", "1. asks", "If nobody decides", "may approve (", "may not: you can't approve your own request", "🔑"} {
+	for _, want := range []string{"*People decide*", "1. asks", "If nobody decides", "may approve (", "may not: you can't approve your own request", "🔑", "• orders-db/alice@"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("it does not say %q:\n%s", want, text)
 		}
@@ -88,15 +133,20 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// TestExplain_Code: a flow's code is not asked here, which is said.
+// TestExplain_Code: a flow's code has its say, and functions are named that were not
+// invoked.
 func TestExplain_Code(t *testing.T) {
 	t.Parallel()
 	f := accessFlow()
 	f.Implementation = flow.NewSource("impl.py", "# on_request")
-	f.Implementation.Handlers = []string{"on_request", "get_permissions", "after_request"}
+	f.Implementation.Handlers = []string{"on_request"}
+	f.Params.OnApprove = &flow.LambdaCall{ARN: "arn:aws:lambda:us-east-1:123456789012:function:check"}
 	w := memoryWorld(t, f)
-	_, text := w.explained(bob, explainForm(f.Name, alice, nil))
-	if !strings.Contains(text, "a say that was not asked here: on_request, get_permissions") && !strings.Contains(text, "on_request and get_permissions") {
+	if _, text := w.explained(bob, explainForm(f.Name, alice, nil)); !strings.Contains(text, "*People decide*") || !strings.Contains(text, "not invoked for this, and is taken to have agreed: arn:aws:lambda:us-east-1:123456789012:function:check") {
+		t.Errorf("%s", text)
+	}
+	w.app.Explain = explainer(w.store, w.app.Directory, code{deny: "not at night"})
+	if _, text := w.explained(bob, explainForm(f.Name, alice, nil)); !strings.Contains(text, "*Denied* without anybody's decision: on_request: not at night") {
 		t.Errorf("%s", text)
 	}
 	other := accessFlow()

@@ -318,7 +318,7 @@ func newWorld(t testing.TB, s store.Store, flows ...*flow.Flow) *world {
 		Flows:    published, Directory: directory, API: w.slack.client(), APIURL: w.slack.URL + "/api/", Now: now, Wall: now, Patience: deadline.LastResort,
 		Log: slog.New(slog.NewTextHandler(w.log, nil)),
 	}
-	w.app.Explain = workflow.Published{Org: "sym", Table: s, Directory: directory}.Explain
+	w.app.Explain = explainer(s, directory, code{})
 	w.app.Home = Home{API: w.slack.client(), Runs: w.runs, Flows: published, Homes: store.Homes{Store: s}, Waits: store.Waits{Store: s, Now: now},
 		Live: store.Live{Store: s, Now: now}, Stats: store.Stats{Store: s}, Now: now, Log: w.app.Log}
 	w.http = w.app.Handler(FixedSecret(secret))

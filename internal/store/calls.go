@@ -20,20 +20,23 @@ type Calls struct {
 
 // Call is what a token stands for.
 type Call struct {
-	Run     string    `json:"run"`
-	Event   string    `json:"event,omitempty"` // that the handlers are asked about
-	Expires time.Time `json:"expires"`
+	Run   string `json:"run"`
+	Event string `json:"event,omitempty"` // that the handlers are asked about
+	// Supposed is the run itself, where it is only supposed and kept nowhere: then nothing
+	// that the handlers ask for is done.
+	Supposed *flow.Run `json:"supposed,omitempty"`
+	Expires  time.Time `json:"expires"`
 }
 
 // CallTime is how long a token is good for at most: as long as a function of
 // AWS can run.
 const CallTime = 15 * time.Minute
 
-// Begin makes the token of a call.
-func (s Calls) Begin(ctx context.Context, run, event string) (token string, err error) {
+// Begin makes the token of a call, and says until when it is good.
+func (s Calls) Begin(ctx context.Context, c Call) (token string, err error) {
 	token = "call_" + rand.Text()
-	c := Call{Run: run, Event: event, Expires: s.Now().UTC().Add(CallTime)}
-	body, err := json.Marshal(c)
+	c.Expires = s.Now().UTC().Add(CallTime)
+	body, err := flow.EncodeJSON(c)
 	if err != nil {
 		return "", err
 	}

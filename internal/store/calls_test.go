@@ -30,11 +30,11 @@ func TestCalls(t *testing.T) {
 	m := &storetest.Memory{Now: func() time.Time { return at }}
 	written := &puts{Store: m}
 	calls := store.Calls{Store: written, Now: m.Now}
-	token, err := calls.Begin(t.Context(), "run-1", "event-1")
+	token, err := calls.Begin(t.Context(), store.Call{Run: "run-1", Event: "event-1"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := calls.Begin(t.Context(), "run-2", "")
+	other, err := calls.Begin(t.Context(), store.Call{Run: "run-2"})
 	if err != nil || other == token {
 		t.Errorf("a second token is like the first, %v", err)
 	}

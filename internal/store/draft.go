@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
+	"strings"
 	"sync"
 )
 
@@ -14,6 +16,8 @@ import (
 // whoever acts on a listing reads again anyway.
 type Draft struct {
 	Below Store // nil: an empty table
+	// Hidden are kinds of what is below that it does not look at, as if there were none.
+	Hidden []Kind
 
 	mu    sync.Mutex
 	items map[string]*Item // what was written, nil where it was deleted
@@ -53,7 +57,7 @@ func (d *Draft) get(ctx context.Context, key string) (Item, error) {
 	switch {
 	case drafted && item != nil:
 		return *item, nil
-	case drafted || d.Below == nil:
+	case drafted || d.Below == nil || slices.ContainsFunc(d.Hidden, func(k Kind) bool { return strings.HasPrefix(key, string(k)) }):
 		return Item{}, ErrNotFound
 	}
 	return d.Below.Get(ctx, key)

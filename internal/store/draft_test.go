@@ -48,6 +48,12 @@ func TestDraft(t *testing.T) {
 	shows(below, "flow#a", "old")
 	shows(below, "flow#c", "")
 
+	// What is hidden of the table below is not looked at, and can be written anew.
+	blind := &store.Draft{Below: below, Hidden: []store.Kind{store.KindFlow}}
+	shows(blind, "flow#b", "")
+	put(blind, "flow#b", "own", 0)
+	shows(blind, "flow#b", "own")
+
 	// Writers are told of conflicts, and known again, as by any store.
 	again := store.Item{Key: "flow#c", Rev: 1, Writer: "w", Body: []byte("twice")}
 	for range 2 {

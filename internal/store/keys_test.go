@@ -138,7 +138,10 @@ func TestKinds_Written(t *testing.T) {
 			_, _, err := store.Tokens{Store: w, Now: now}.Create(ctx, flow.Operator, store.Token{Bot: "ci", Owner: "carol@example.com"}, time.Hour)
 			return err
 		},
-		"call":   func() error { _, err := store.Calls{Store: w, Now: now}.Begin(ctx, "run", "event"); return err },
+		"call": func() error {
+			_, err := store.Calls{Store: w, Now: now}.Begin(ctx, store.Call{Run: "run", Event: "event"})
+			return err
+		},
 		"value":  func() error { return store.Values{Store: w}.Put(ctx, "f", "path", []byte(`1`)) },
 		"shared": func() error { return store.Values{Store: w}.PutShared(ctx, "path", []byte(`1`)) },
 		"linger": func() error {

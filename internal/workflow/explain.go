@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -25,37 +24,13 @@ type Explain struct {
 	Draft *store.Draft
 	Clock *Supposed
 	// These are on the draft and the clock. Access opens strategies by Untouched, and
-	// nothing calls it. It may be nil: then what a target means is not said, nor who the
-	// requester is there, but for what is stored.
+	// nothing calls it.
 	Submit   Submit
 	Forms    Forms
 	Approval Approval
 	Access   *Access
-	// Unheard notes the handlers that would have been asked, where they are not.
-	Unheard *Unheard
-}
-
-// Published explains requests by what is published, for whoever may neither run handlers
-// nor say what targets mean: as if no handler said anything.
-type Published struct {
-	Org       string
-	Table     store.Store
-	Directory Directory
-	Bound     CheckBound
-}
-
-// Explain is [Explain.Request].
-func (p Published) Explain(ctx context.Context, q Question) (Explanation, error) {
-	e := Explain{Draft: &store.Draft{Below: p.Table}, Clock: new(Supposed), Unheard: new(Unheard)}
-	runs, flows, now := store.Runs{Store: e.Draft}, &store.Flows{Store: e.Draft}, e.Clock.Now
-	e.Submit = Submit{Org: p.Org, Runs: runs, Flows: flows, Directory: p.Directory, Fields: e.Unheard, Bound: p.Bound, Now: now}
-	e.Forms = Forms{Runs: runs, Flows: flows, Handlers: e.Unheard, Fields: e.Unheard, Now: now}
-	e.Approval = Approval{
-		Runs: runs, Flows: flows, Directory: p.Directory, Users: store.Users{Store: e.Draft}, Lingering: store.Lingering{Store: e.Draft},
-		Functions: e.Unheard, Handlers: e.Unheard, Bound: p.Bound, Notices: store.Notices{Store: new(store.Draft), Now: now}, Now: now,
-		FunctionTimeout: time.Minute, Log: slog.New(slog.DiscardHandler),
-	}
-	return e.Request(ctx, q)
+	// Uninvoked is what invokes functions there; nil: nothing notes which.
+	Uninvoked *Uninvoked
 }
 
 // Question is a request that nobody has made.
@@ -104,9 +79,9 @@ type Explanation struct {
 	Code    string `json:"code,omitempty"`
 	// Waits says what a run that there is waits for; "" if for nothing.
 	Waits string `json:"waits,omitempty"`
-	// Unheard are handlers that have a say and were not asked: it is as if they said
-	// nothing.
-	Unheard []string `json:"unheard,omitempty"`
+	// Uninvoked are the functions that the flow would have invoked: it is as if they had
+	// agreed.
+	Uninvoked []string `json:"uninvoked,omitempty"`
 	// Rounds are those who are asked, in order, if nobody decides; Silence is how that
 	// ends.
 	Rounds  []Round  `json:"rounds,omitempty"`
@@ -165,6 +140,18 @@ type WouldEntitle struct {
 	Settings map[string]string `json:"settings,omitempty"` // of the target, with what the request fills in
 }
 
+// Words name it as people read it.
+func (e WouldEntitle) Words() string {
+	words := e.Key
+	if e.Value != "" {
+		words += " = " + e.Value
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Settings)) {
+		words += fmt.Sprintf(", %s %s", name, e.Settings[name])
+	}
+	return words
+}
+
 // Request says what would come of a request. An error means that this could not be
 // found out; that a request is refused is none.
 func (e Explain) Request(ctx context.Context, q Question) (Explanation, error) {
@@ -175,9 +162,6 @@ func (e Explain) Request(ctx context.Context, q Question) (Explanation, error) {
 		return Explanation{}, err
 	}
 	x := Explanation{Flow: f.Name, Version: f.Version, Requester: nameOf(q.As.Actor), Agent: q.Agent, At: e.Clock.Now()}
-	if q.Fill {
-		q.Values = filled(f, q.Values, q.Agent != "")
-	}
 	r, err := e.ask(ctx, f, q)
 	if refusal(err) {
 		x.Outcome, x.Why, x.Code = OutcomeRefused, flow.UserMessage(err), string(flow.CodeOf(err))
@@ -234,8 +218,10 @@ func (e Explain) ask(ctx context.Context, f *flow.Flow, q Question) (flow.Run, e
 		}
 	}
 	if by == flow.ChannelAPI {
-		values := maps.Clone(q.Values)
-		extra, values, err := extrasOf(values)
+		extra, values, err := extrasOf(q.Values)
+		if err == nil {
+			values, err = e.filled(ctx, f, flow.Run{Requester: q.As.Actor, Source: by}, q, values)
+		}
 		if err != nil {
 			return flow.Run{}, err
 		}
@@ -269,8 +255,12 @@ func (e Explain) ask(ctx context.Context, f *flow.Flow, q Question) (flow.Run, e
 	if _, err = e.Forms.Open(ctx, f, r); err == nil && f.DynamicForm() {
 		_, err = e.Forms.Show(ctx, f, r)
 	}
+	values := q.Values
 	if err == nil {
-		_, err = e.Submit.Request(ctx, r.ID, q.As.Actor, q.Values)
+		values, err = e.filled(ctx, f, r, q, values)
+	}
+	if err == nil {
+		_, err = e.Submit.Request(ctx, r.ID, q.As.Actor, values)
 	}
 	return r, err
 }
@@ -290,9 +280,7 @@ func (e Explain) agent(ctx context.Context, q Question) (store.Token, error) {
 func (e Explain) drive(ctx context.Context, id string) (flow.Run, error) {
 	tasks := map[flow.Step]func(context.Context, string) (flow.Step, error){
 		flow.StepRoute: e.Approval.Route, flow.StepDecide: e.Approval.Decide, flow.StepForward: e.Approval.Forward, flow.StepVouch: e.Approval.Vouch,
-	}
-	if e.Access != nil {
-		tasks[flow.StepEscalate], tasks[flow.StepExtend], tasks[flow.StepLater] = e.Access.Escalate, e.Access.Extend, e.Access.Later
+		flow.StepEscalate: e.Access.Escalate, flow.StepExtend: e.Access.Extend, flow.StepLater: e.Access.Later,
 	}
 	for range 100 { // far more than there are
 		r, err := e.Submit.Runs.Get(ctx, id)
@@ -344,7 +332,7 @@ func (e Explain) follow(ctx context.Context, x Explanation, f *flow.Flow, r flow
 		return x, err
 	}
 	x.Records = recordsOf(r)
-	x.Unheard = e.Unheard.all()
+	x.Uninvoked = e.Uninvoked.all()
 	e.back(mark, now)
 	return x, nil
 }
@@ -579,9 +567,6 @@ func (e Explain) access(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run
 	if f.ApprovalOnly() || r.Status != flow.Approved && r.Status != flow.Escalated {
 		return r, nil, nil
 	}
-	if e.Access == nil {
-		return e.meant(ctx, f, r)
-	}
 	var err error
 	if r.AwaitsStart() {
 		e.Clock.Set(r.StartAt)
@@ -621,50 +606,32 @@ func (e Explain) access(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run
 	return r, &would, err
 }
 
-// meant has what was approved recorded as granted, and ended by its time, where nothing
-// says what it means at its target.
-func (e Explain) meant(ctx context.Context, f *flow.Flow, r flow.Run) (flow.Run, *WouldGrant, error) {
-	change := func(in flow.Input) (err error) {
-		r, err = e.Submit.Runs.Change(ctx, r.ID, e.Clock.Now, func(flow.Run) (flow.Input, error) { return in, nil })
-		return err
-	}
-	var err error
-	if r.AwaitsStart() {
-		e.Clock.Set(r.StartAt)
-		err = change(flow.Begin{})
-	}
-	target := *r.GivenTarget()
-	identity := cmp.Or(r.Identity, r.Requester.Email)
-	if err == nil && r.Access == nil {
-		err = change(flow.Intend{Strategy: *f.Strategy, Target: target, Identity: identity, Entitlements: []flow.Entitlement{{Key: target.Name}}})
-	}
-	if err == nil && r.Status == flow.Approved {
-		err = change(flow.Escalate{})
-	}
-	if err != nil {
-		return r, nil, err
-	}
-	would := &WouldGrant{
-		Strategy: f.Strategy.Name, Type: f.Strategy.Type, Target: r.Access.Target.Name, Identity: r.Access.Identity,
-		From: r.Access.Seen, Ends: r.Access.End, Latest: latest(r, e.Clock.Now()),
-	}
-	return r, would, nil
-}
-
-// filled gives the values of a form in which all that has to be filled in is, by somebody
-// or by an agent.
-func filled(f *flow.Flow, values map[string]any, agent bool) map[string]any {
+// filled gives the values of a request in which all that has to be filled in is, if the
+// question wants that.
+func (e Explain) filled(ctx context.Context, f *flow.Flow, r flow.Run, q Question, values map[string]any) (map[string]any, error) {
 	all := maps.Clone(values)
 	if all == nil {
 		all = map[string]any{}
 	}
+	if !q.Fill {
+		return all, nil
+	}
+	longest := f.LongestFor(q.Agent != "")
 	for _, p := range f.Fields() {
 		if _, there := all[p.Name]; there || !f.Needs(p) || p.Default != "" {
 			continue
 		}
+		if p.Prefetch {
+			options, err := e.Forms.Options(ctx, f, r, p.Name)
+			if err != nil {
+				return nil, err
+			}
+			for _, o := range options {
+				p.AllowedValues = append(p.AllowedValues, o.Value)
+			}
+		}
 		fits := func(duration string) bool {
 			d, err := flow.ParseDuration(duration)
-			longest := f.LongestFor(agent)
 			return p.Name == flow.FieldNameDuration && err == nil && (longest == 0 || d <= longest)
 		}
 		switch i := slices.IndexFunc(p.AllowedValues, fits); {
@@ -688,7 +655,7 @@ func filled(f *flow.Flow, values map[string]any, agent bool) map[string]any {
 			all[p.Name] = "explained"
 		}
 	}
-	return all
+	return all, nil
 }
 
 // failed gives the run of which a step ended with an error that is on the run.

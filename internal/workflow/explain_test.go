@@ -64,10 +64,19 @@ func (w *world) explain(h rules) workflow.Explain {
 	e.Forms.Runs, e.Forms.Handlers, e.Forms.Now = runs, h, now
 	access := w.access
 	access.Runs, access.Flows, access.Grants, access.Sick, access.Users = runs, flows, store.Grants{Store: e.Draft}, store.Sick{Store: e.Draft}, store.Users{Store: e.Draft}
-	access.Open, access.Schedule, access.Remover, access.Looks = workflow.Untouched(w.target.open), workflow.Unscheduled{}, workflow.Unscheduled{}, workflow.Unscheduled{}
+	access.Open, access.Schedule, access.Remover, access.Looks = workflow.Untouched(w.entitlements), workflow.Unscheduled{}, workflow.Unscheduled{}, workflow.Unscheduled{}
 	access.Clock, access.Handlers = e.Clock, h
 	e.Access = &access
 	return e
+}
+
+// entitlements is what the world's target says, without opening it.
+func (w *world) entitlements(s flow.Strategy, target flow.Target, identity, runID string) ([]flow.Entitlement, error) {
+	opened, err := w.target.open(s)
+	if err != nil {
+		return nil, err
+	}
+	return opened.Entitlements(target, identity, runID)
 }
 
 // scenario is a flow, with its handlers, and a request of it.

@@ -45,20 +45,27 @@ func (c *Supposed) After(d time.Duration) <-chan time.Time {
 	return over
 }
 
+// Entitlements says what a target of a strategy means for an identity in a run, as
+// [strategy.Strategy] does.
+type Entitlements func(s flow.Strategy, target flow.Target, identity, runID string) ([]flow.Entitlement, error)
+
 // Untouched opens strategies that say what a target means, and call none: every grant
 // and every removal succeeds, and nothing happens.
-func Untouched(open strategy.Opener) strategy.Opener {
-	return func(s flow.Strategy) (strategy.Strategy, error) {
-		opened, err := open(s)
-		if err != nil {
-			return nil, err
-		}
-		return untouched{opened}, nil
-	}
+func Untouched(says Entitlements) strategy.Opener {
+	return func(s flow.Strategy) (strategy.Strategy, error) { return untouched{s, says}, nil }
 }
 
-// untouched hides what else a strategy can do, which would ask its system.
-type untouched struct{ strategy.Strategy }
+// untouched is such a strategy. It has nothing of what else a strategy can do, which would
+// ask its system.
+type untouched struct {
+	frozen flow.Strategy
+	says   Entitlements
+}
+
+// Entitlements implements strategy.Strategy.
+func (u untouched) Entitlements(target flow.Target, identity, runID string) ([]flow.Entitlement, error) {
+	return u.says(u.frozen, target, identity, runID)
+}
 
 // Grant implements strategy.Strategy.
 func (untouched) Grant(context.Context, strategy.Call) (strategy.Result, error) {
@@ -91,65 +98,31 @@ func (Unscheduled) Remove(context.Context, string, time.Time) error { return nil
 // Later implements Looks.
 func (Unscheduled) Later(context.Context, string, flow.EventName, time.Time) error { return nil }
 
-// Unheard are handlers and functions that nobody asks: they say nothing, so that
-// everything takes its course. It notes which would have been asked.
-type Unheard struct {
-	mu    sync.Mutex
-	names []string
+// Uninvoked are functions that nobody invokes: it is as if they agreed, and answered
+// null. It notes which would have been invoked.
+type Uninvoked struct {
+	mu   sync.Mutex
+	arns []string
 }
 
-var (
-	_ Handlers     = (*Unheard)(nil)
-	_ FormHandlers = (*Unheard)(nil)
-	_ Functions    = (*Unheard)(nil)
-)
+var _ Functions = (*Uninvoked)(nil)
 
-func (u *Unheard) note(names ...string) {
+// Invoke implements Functions.
+func (u *Uninvoked) Invoke(_ context.Context, arn string, _ []byte) ([]byte, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for _, name := range names {
-		if !slices.Contains(u.names, name) {
-			u.names = append(u.names, name)
-		}
+	if !slices.Contains(u.arns, arn) {
+		u.arns = append(u.arns, arn)
 	}
+	return []byte("null"), nil
 }
 
-// all lists those that would have been asked; none of nil.
-func (u *Unheard) all() []string {
+// all lists those that would have been invoked; none of nil.
+func (u *Uninvoked) all() []string {
 	if u == nil {
 		return nil
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return slices.Clone(u.names)
-}
-
-// Handle implements Handlers.
-func (u *Unheard) Handle(_ context.Context, c HandlerCall, names []string) (flow.Result, error) {
-	u.note(c.Flow.Handlers(names...)...)
-	return flow.Result{Answer: &flow.Answer{}}, nil
-}
-
-// Identity implements Handlers.
-func (u *Unheard) Identity(_ context.Context, _ HandlerCall, handler, _, _ string) (string, error) {
-	u.note(handler)
-	return "", nil
-}
-
-// Prefetch implements FormHandlers. What is not fetched can't be chosen.
-func (u *Unheard) Prefetch(_ context.Context, _ HandlerCall, field string) ([]flow.Option, error) {
-	u.note(flow.Prefetch(field))
-	return nil, nil
-}
-
-// OnChange implements FormHandlers.
-func (u *Unheard) OnChange(_ context.Context, _ *flow.Flow, field, _ string, form flow.OpenForm) (flow.OpenForm, error) {
-	u.note(flow.OnChange(field))
-	return form, nil
-}
-
-// Invoke implements Functions.
-func (u *Unheard) Invoke(_ context.Context, arn string, _ []byte) ([]byte, error) {
-	u.note(arn)
-	return []byte("null"), nil
+	return slices.Clone(u.arns)
 }

@@ -4,6 +4,7 @@
 //
 //	core.go          the use cases, on a store
 //	slack.go         what talks to a Slack workspace
+//	explain.go       what says what would come of requests
 //	aws.go           what every function in AWS starts from: settings, table,
 //	                 secrets, and Slack by them; environment.go reads what
 //	                 Lambda sets; metrics.go: counts of a function, as

@@ -61,6 +61,7 @@ type SlackPorts struct {
 	Directory *slackapp.Directory
 	Handlers  *sdk.Client // of forms, and of the list of flows
 	Bound     workflow.CheckBound
+	Explain   slackapp.Explain
 	APIURL    string `port:"optional"` // where API asks if that is not Slack
 	HandOn    slackapp.HandOn
 	URL       string `port:"optional"` // at which people reach us, for links to runs

@@ -55,12 +55,23 @@ func TestPorts(t *testing.T) {
 			},
 			func(p any) error { _, err := c.Access(p.(AccessPorts)); return err }, "Ahead Within",
 		},
+		"the explainer": {
+			ExplainPorts{
+				Directory: directory, Handlers: handlers, Bound: bound, Alone: true,
+				Entitlements: func(flow.Strategy, flow.Target, string, string) ([]flow.Entitlement, error) { return nil, nil },
+				Rights:       func(flow.Strategy) strategy.Rights { return strategy.Rights{} },
+				TargetType:   func(flow.Strategy, flow.Target) strategy.TargetType { return strategy.TargetType{} },
+			},
+			func(p any) error { _, err := c.Explainer(p.(ExplainPorts)); return err }, "Alone",
+		},
 		"services": {
 			ServicesPorts{People: directory, Slack: stub{}, Secrets: nil, Functions: nil},
 			func(p any) error { _, err := c.Services(p.(ServicesPorts)); return err }, "Secrets Functions",
 		},
 		"the Slack app": {
-			SlackPorts{API: &slack.Client{}, HandOn: func(context.Context, []byte) error { return nil }, Directory: directory, Handlers: handlers, Bound: bound, Closed: func() error { return nil }},
+			SlackPorts{API: &slack.Client{}, HandOn: func(context.Context, []byte) error { return nil }, Explain: func(context.Context, workflow.Question) (workflow.Explanation, error) {
+				return workflow.Explanation{}, nil
+			}, Directory: directory, Handlers: handlers, Bound: bound, Closed: func() error { return nil }},
 			func(p any) error { _, err := c.SlackApp(p.(SlackPorts)); return err }, "APIURL Closed URL",
 		},
 	} {

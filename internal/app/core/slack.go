@@ -72,7 +72,7 @@ func (c Core) SlackApp(p SlackPorts) (*slackapp.App, error) {
 	return &slackapp.App{
 		Submit: c.Submit(p.Directory, p.Bound, p.Handlers, p.Closed), Forms: c.Forms(p.Handlers), Filter: p.Handlers, Flows: c.Flows, Lingering: c.Lingering, Messages: c.Messages, Home: c.HomeTab(p.API), Deliveries: c.Deliveries,
 		Accounts:  workflow.Accounts{Users: c.Users, Flows: c.Flows, Now: c.Clock.Now},
-		Explain:   workflow.Published{Org: c.Org, Table: c.Runs.Store, Directory: p.Directory, Bound: p.Bound}.Explain,
+		Explain:   p.Explain,
 		Directory: p.Directory, API: p.API, APIURL: p.APIURL, URL: p.URL, HandOn: p.HandOn, Command: c.Command, Now: c.Clock.Now, Wall: c.Wall.Now, Log: c.Log, Patience: c.Patience,
 	}, complete("the Slack app", p)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/symflows/symflows/internal/aws/awsfake"
 	"github.com/symflows/symflows/internal/egress"
@@ -38,6 +39,14 @@ func TestLists(t *testing.T) {
 		opened, err := opener(s)
 		if err != nil {
 			t.Errorf("%s: does not open: %v", name, err)
+		}
+		target := flow.Target{Name: "orders", Type: builtin.Types()[name].Targets[0].Name}
+		for _, identity := range []string{"alice@example.com", "1234", "arn:aws:iam::123456789012:role/alice", ""} {
+			means, err := opened.Entitlements(target, identity, "run")
+			said, other := builtin.Entitlements(s, target, identity, "run")
+			if diff := cmp.Diff(means, said); diff != "" || flow.CodeOf(err) != flow.CodeOf(other) {
+				t.Errorf("%s: what it means for %q is said differently: %s, %v and %v", name, identity, diff, err, other)
+			}
 		}
 		if _, observes := opened.(strategy.Observer); observes != builtin.Types()[name].Observes {
 			t.Errorf("%s: it reads targets back: %t, and declares otherwise", name, observes)
