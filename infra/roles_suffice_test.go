@@ -975,7 +975,7 @@ func (a *account) handlersAsk(t *testing.T, run string) {
 	asked := a.as("ServicesRole")
 	workspace := must(asked.Slack(ctx))(t)
 	s := must(asked.Services(core.ServicesPorts{People: workspace.Directory, Slack: slackapp.Services{API: workspace.API, Directory: workspace.Directory}}))(t)
-	token := must(a.as("ApprovalRole").Calls.Begin(ctx, run, ""))(t)
+	token := must(a.as("ApprovalRole").Calls.Begin(ctx, store.Call{Run: run}))(t)
 	user := flow.UserID("sym", "alice@example.com")
 	for _, q := range []services.Request{
 		{Op: "store_put", Args: []byte(`{"path":"a","value":1}`)},
