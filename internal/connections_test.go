@@ -26,7 +26,6 @@ var connecting = map[string][]string{
 var elsewhere = map[string]string{
 	"internal/egress/egress.go":    "it is the guard",
 	"internal/app/core/slack.go":   "Slack, whose address whoever deploys says",
-	"internal/app/explain.go":      "nothing",
 	"internal/app/token_remote.go": "the deployment that a command names",
 	"internal/client/client.go":    "the deployment that a command names",
 	"internal/mcp/handler.go":      "the API in the same process",
