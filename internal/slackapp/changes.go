@@ -43,7 +43,7 @@ func (a *App) askChanges(ctx context.Context, in interaction, who store.User, b 
 // already.
 func changeModal(f *flow.Flow, r flow.Run, offer flow.Offer, m metadata) slack.ModalViewRequest {
 	c := card{Run: r}
-	blocks := []slack.Block{section(mention(r.Requester) + " asks for " + c.wish() + ". What you choose here is given in its place; what was asked for stays in the record.")}
+	blocks := []slack.Block{section(c.asks("asks for "+c.wish()) + ". What you choose here is given in its place; what was asked for stays in the record.")}
 	if len(offer.Targets) > 0 {
 		now := targetChoice(f, *r.GivenTarget())
 		all := []choice{now}
@@ -121,11 +121,6 @@ func (a *App) changed(ctx context.Context, in interaction) (any, error) {
 	}
 	_, _, err = a.Submit.Click(ctx, c)
 	return nil, err
-}
-
-// forColleague says who asks for whom, and what for.
-func (c *card) forColleague() string {
-	return mention(*c.Asker) + " asks for " + c.wish() + ", for " + mention(c.Requester) + "."
 }
 
 // yours says to the person whom a status is for what they asked for, or what somebody

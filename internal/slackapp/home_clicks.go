@@ -185,7 +185,7 @@ func denyModal(r flow.Run, m metadata) slack.ModalViewRequest {
 		Type: slack.METPlainTextInput, ActionID: actionValue, MaxLength: maxInput, Multiline: true, Placeholder: plain("For the requester, and for the record", maxPlaceholder),
 	}
 	return modal(viewDeny, "Deny request", "Deny", m, []slack.Block{
-		section(mention(r.Requester) + " asks for " + c.wish() + "."),
+		section(c.asks("asks for "+c.wish()) + "."),
 		slack.NewInputBlock(blockDecision, plain("Why", maxLabel), nil, why).WithOptional(true),
 	})
 }

@@ -92,18 +92,23 @@ func (d homeData) waits(p *page) {
 			break
 		}
 		c := &card{message: workflow.Message{Kind: workflow.KindRequest, Tier: r.Tier}, Run: r}
-		asks := " asks for " + c.wish() + c.counted()
+		asks := c.asks("asks for " + c.wish() + c.counted())
 		switch {
 		case r.AwaitsReview():
-			asks = " had " + c.wish() + ", 🚨 without approval"
+			asks = mention(r.Requester) + " had " + c.wish() + ", 🚨 without approval"
+		case r.Status != flow.Requested && r.Extension != nil && r.Extension.Actor.Kind != flow.KindAgent:
+			asks = mention(r.Extension.Actor) + " asks for more time for " + c.wish()
 		case r.Status != flow.Requested:
-			asks = " asks for more time for " + c.wish()
+			asks = c.asks("asks for more time for " + c.wish())
 		}
-		text := "🟡 " + mention(r.Requester) + asks + "\n" + strings.Join([]string{safe(r.FlowTitle), moment(askedAt(r)), "`" + shortID(r) + "`"}, " · ")
+		text := "🟡 " + asks + "\n" + strings.Join([]string{safe(r.FlowTitle), moment(askedAt(r)), "`" + shortID(r) + "`"}, " · ")
 		if reason := r.Reason(); reason != "" {
 			text += "\n“" + escape(c.cut(reason, maxSaid)) + "”"
 		}
 		p.add(section(text))
+		if r.ByAgent() && r.Agent.Purpose != "" {
+			p.context(plain("Purpose, as the agent says: “"+c.cut(r.Agent.Purpose, maxSaid)+"”", maxText))
+		}
 		var elements []slack.BlockElement
 		for _, b := range buttonsOf(r, flow.SideDeciders, d.who, decides) {
 			if b == flow.ButtonDeny { // it asks why

@@ -231,6 +231,9 @@ func detailsOf(r flow.Run) map[string]any {
 	} else {
 		text("requester", "Requester", r.Requester.Display())
 	}
+	if r.ByAgent() {
+		text("agent", "Asked by agent", r.Asker.Display())
+	}
 	text("status", "State", strings.TrimSuffix(sentence(c.word()), "."))
 	text("flow", "Flow", r.FlowTitle)
 	if given := r.GivenTarget(); given != nil {
@@ -238,6 +241,9 @@ func detailsOf(r flow.Run) map[string]any {
 	}
 	if reason := r.Reason(); reason != "" {
 		text("reason", "Why", reason)
+	}
+	if r.ByAgent() && r.Agent.Purpose != "" {
+		text("purpose", "Purpose, as the agent says", r.Agent.Purpose)
 	}
 	add("asked", "Asked", "slack#/types/timestamp", askedAt(r).Unix())
 	if end := endOf(r); !end.IsZero() {

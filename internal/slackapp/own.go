@@ -200,7 +200,7 @@ func summary(r flow.Run, now time.Time, own bool) string {
 	case c.broke():
 		state = append(state, "🚨 emergency")
 	}
-	if r.OnBehalf() {
+	if r.OnBehalf() || r.ByAgent() {
 		state = append(state, "asked by "+mention(*r.Asker))
 	}
 	if r.Status == flow.Requested && !r.StartAt.IsZero() {

@@ -125,10 +125,14 @@ func button(action, value, label string, style slack.Style, ask string) slack.Bl
 }
 
 // mention names a person so that Slack shows who it is, whatever name they have
-// chosen. It notifies them only in a new message that they receive.
+// chosen, and says of an agent that it is one. It notifies them only in a new message that
+// they receive.
 func mention(a flow.Actor) string {
 	if slackIDPattern.MatchString(a.SlackID) {
 		return "<@" + a.SlackID + ">"
+	}
+	if a.Kind == flow.KindAgent {
+		return "agent " + safe(a.Display())
 	}
 	return safe(a.Display())
 }

@@ -22,7 +22,7 @@ func (c *card) reminder(mark string) (string, error) {
 	case of == string(flow.RemindReviewers):
 		text = "⏰ " + c.called() + mention(c.Requester) + " had access to " + what + " without approval, and for a day nobody has reviewed that. " + c.anybody("press Reviewed…")
 	case of == string(flow.RemindDeciders) && c.Tier < len(c.Tiers):
-		text = "⏰ " + c.called() + "The request of " + mention(c.Requester) + " for " + what + " still waits for a decision"
+		text = "⏰ " + c.called() + "The request of " + c.whose() + " for " + what + " still waits for a decision"
 		if ends := c.Tiers[c.Tier].Ends(); !ends.IsZero() {
 			text += ", until " + moment(ends)
 		}

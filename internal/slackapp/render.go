@@ -109,12 +109,9 @@ func plainly(s string) string { return strings.ReplaceAll(s, "*", "") }
 // request is the message to those who decide.
 func (c *card) request() string {
 	c.page.add(slack.NewHeaderBlock(plain(c.FlowTitle, maxHeader)))
-	asked := mention(c.Requester) + " asks for " + c.below() + "."
+	asked := c.asks("asks for "+c.below()) + "."
 	switch {
-	case c.ByAgent():
-		asked = "🤖 *Agent " + c.agent() + "* asks for " + c.below() + ", for " + mention(c.Requester) + "."
-	case c.OnBehalf():
-		asked = c.forColleague()
+	case c.ByAgent(), c.OnBehalf():
 	case c.Asker != nil && c.Owner != nil:
 		asked += " Sent by " + mention(*c.Asker) + " (" + c.token() + ")."
 	case c.Asker != nil:
@@ -270,6 +267,26 @@ func (c *card) status() string {
 
 // agent is the name of the agent that asked.
 func (c *card) agent() string { return safe(c.Asker.Display()) }
+
+// asks begins a sentence with who asks, and ends it with for whom, where that is somebody
+// else: nobody is to decide on what an agent asks for and take it for a person's request.
+func (c *card) asks(what string) string {
+	switch {
+	case c.ByAgent():
+		return "🤖 *Agent " + c.agent() + "* " + what + ", for " + mention(c.Requester)
+	case c.OnBehalf():
+		return mention(*c.Asker) + " " + what + ", for " + mention(c.Requester)
+	}
+	return mention(c.Requester) + " " + what
+}
+
+// whose names who asked in the middle of a sentence.
+func (c *card) whose() string {
+	if c.ByAgent() {
+		return mention(*c.Asker) + ", for " + mention(c.Requester) + ","
+	}
+	return mention(c.Requester)
+}
 
 // whoAsks is who sent the request, in a notification.
 func (c *card) whoAsks() string {

@@ -348,7 +348,7 @@ func (c *card) refused(e flow.Event) string {
 	if deed == "" {
 		deed = "Your click"
 	}
-	text := "✋ *" + deed + " did not count*: the request of " + mention(c.Requester) + " for " + c.wish() + "."
+	text := "✋ *" + deed + " did not count*: the request of " + c.whose() + " for " + c.wish() + "."
 	if e.Name == flow.EventApprove && len(e.Errors) == 0 {
 		return c.voided(e)
 	}

@@ -152,7 +152,8 @@ func timeline(r flow.Run, note string, to links, now time.Time) private {
 	}
 	c.page.add(slack.NewHeaderBlock(plain(c.FlowTitle, maxHeader)))
 	if _, sent := r.Last(flow.EventRequest); sent || r.Status != flow.Prompted {
-		c.page.add(section(mention(r.Requester) + " asked for " + c.wish() + "."))
+		c.page.add(section(c.asks("asked for "+c.wish()) + "."))
+		c.purpose()
 	}
 	if reason := r.Reason(); reason != "" {
 		c.page.add(slack.NewSectionBlock(c.value("“"+reason+"”"), nil, nil))
