@@ -264,7 +264,7 @@ func (d *deployment) configuredRights() map[string][]right {
 	bounds := d.options.bounds()
 	all := map[string][]right{
 		accessFunction: join(d.strategyRights(d.config.StrategyRights()), d.boundRights(bounds)),
-		"deliver":      d.strategyRights(d.config.DestinationRights()),
+		"deliver":      join(d.strategyRights(d.config.DestinationRights()), d.boundRights(entity.Bounds{Roles: bounds.Roles, Secrets: bounds.Secrets})),
 		"drift":        join(d.strategyRights(d.config.LookingRights()), d.boundRights(entity.Bounds{Roles: bounds.Roles, Secrets: bounds.Secrets})),
 		"approval":     d.strategyRights(strategy.InvokeFunctions(d.config.FlowARNs()...)),
 		pythonFunction: d.handlerRights(""),

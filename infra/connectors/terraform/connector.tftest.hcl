@@ -25,10 +25,11 @@ run "everything" {
     aws_sso            = { instance_arn = "arn:aws:sso:::instance/ssoins-1234567890abcdef", identity_store_id = "d-1234567890", permission_set_arns = ["arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-1234567890abcdef"], account_ids = ["123456789012"], group_ids = ["a1b2c3d4e5-11111111-2222-3333-4444-555555555555"] }
     aws_account_access = { application_arn = "arn:aws:account-access:us-east-1:123456789012:application/app-1234", identity_store_id = "d-1234567890" }
     aws_eks            = { region = "us-east-1", cluster_names = ["main"], policy_arns = ["arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"] }
+    aws_lambda         = { function_arns = ["arn:aws:lambda:us-east-1:123456789012:function:grants"] }
     postgres           = { cluster_arns = ["arn:aws:rds:us-east-1:123456789012:cluster:orders"], secret_arns = ["arn:aws:secretsmanager:us-east-1:123456789012:secret:sym/orders-AbCdEf"] }
   }
   assert {
-    condition     = length(aws_iam_role_policy.strategy) == 5 && length(jsondecode(aws_iam_role_policy.strategy["aws_eks"].policy).Statement) == 3
+    condition     = length(aws_iam_role_policy.strategy) == 6 && length(jsondecode(aws_iam_role_policy.strategy["aws_eks"].policy).Statement) == 3
     error_message = jsonencode(aws_iam_role_policy.strategy)
   }
 }

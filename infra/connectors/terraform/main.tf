@@ -20,7 +20,7 @@ locals {
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
 
-  trusted = concat([for arn in [var.access_role_arn, var.drift_role_arn] : arn if arn != null], var.former_role_arns)
+  trusted = distinct(concat([for arn in [var.access_role_arn, var.drift_role_arn] : arn if arn != null], var.former_role_arns))
 
   sso_people = var.aws_sso == null ? [] : [
     "arn:${local.partition}:identitystore::${local.account}:identitystore/${var.aws_sso.identity_store_id}",
@@ -167,6 +167,14 @@ locals {
       },
     ] : statement if var.aws_eks != null]
 
+    aws_lambda = var.aws_lambda == null ? [] : [
+      {
+        Effect   = "Allow"
+        Action   = ["lambda:InvokeFunction"]
+        Resource = var.aws_lambda.function_arns
+      },
+    ]
+
     postgres = var.postgres == null ? [] : [
       {
         Effect   = "Allow"
@@ -187,6 +195,7 @@ resource "aws_iam_role" "connector" {
   name        = var.role_name
   path        = "/sym/"
   description = "Lets Sym Flows grant and remove access here"
+  tags        = var.tags
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"

@@ -46,6 +46,12 @@ variable "role_name" {
   default     = "sym-connector"
 }
 
+variable "tags" {
+  description = "Tags of the role."
+  type        = map(string)
+  default     = {}
+}
+
 variable "aws_iam" {
   description = "For strategies of type aws_iam: the ARNs of the groups, with their paths, and whether the strategy has an identity_tag."
   type = object({
@@ -83,6 +89,12 @@ variable "postgres" {
     secret_arns  = list(string)
   })
   default = null
+}
+
+variable "aws_lambda" {
+  description = "For strategies of type aws_lambda: the ARNs of the functions that grant and remove access."
+  type        = object({ function_arns = list(string) })
+  default     = null
 }
 
 variable "aws_eks" {

@@ -28,6 +28,9 @@ type Functions struct {
 
 var _ workflow.Functions = Functions{}
 
+// As gives functions as they may be invoked by whom a configuration of the SDK signs in as.
+func As(cfg aws.Config) workflow.Functions { return Functions{API: lambda.NewFromConfig(cfg)} }
+
 // Invoke calls a function; see workflow.Functions. People are shown what the
 // function reports as its error, without the stack trace.
 func (f Functions) Invoke(ctx context.Context, arn string, payload []byte) ([]byte, error) {
@@ -73,12 +76,15 @@ func where(arn string) func(*lambda.Options) {
 // invokeError tells what has to be mended from what may pass.
 func invokeError(arn string, err error) error {
 	e := flow.Errorf(flow.CodeUnavailable, "function %s could not be reached", name(arn))
+	if unsigned, ok := errors.AsType[*flow.Error](err); ok { // a role that can't be assumed
+		return unsigned
+	}
 	if refused, ok := errors.AsType[smithy.APIError](err); ok {
 		switch refused.ErrorCode() {
 		case "ResourceNotFoundException":
 			e = flow.Errorf(flow.CodeHandler, "function %s does not exist: correct its ARN", name(arn))
 		case "AccessDeniedException":
-			e = flow.Errorf(flow.CodeHandler, "we may not invoke function %s: list its ARN in the environment's lambda_arns and deploy", name(arn))
+			e = flow.Errorf(flow.CodeHandler, "we may not invoke function %s: list its ARN in the environment's lambda_arns and deploy, or let the role of the strategy's integration invoke it", name(arn))
 		case "InvalidParameterValueException", "InvalidRequestContentException", "RequestTooLargeException", "UnsupportedMediaTypeException":
 			e = flow.Errorf(flow.CodeHandler, "function %s does not take the payload: %s", name(arn), refused.ErrorMessage())
 		}

@@ -12,7 +12,7 @@ const SettingARN = "arn"
 func Type() strategy.Type {
 	return strategy.Type{
 		Name: "aws_lambda", About: "a Lambda function of yours, and waits for its answer",
-		Integration: strategy.Integration{Need: strategy.Optional}, // at Sym it let them into your account
+		Integration: strategy.AWSIntegration(),
 		Settings:    strategy.Settings{Known: []strategy.Setting{strategy.Counted()}},
 		Targets: []strategy.TargetType{{
 			Name: "aws_lambda_function",
@@ -24,6 +24,7 @@ func Type() strategy.Type {
 				Others: "what the function is to know",
 			},
 		}},
+		Rules:  strategy.CheckAWSAccount,
 		Rights: rights,
 	}
 }
@@ -35,7 +36,7 @@ func rights(s flow.Strategy) strategy.Rights {
 			functions = append(functions, arn)
 		}
 	}
-	return strategy.InvokeFunctions(functions...)
+	return strategy.AccountOf(s).Rights(strategy.InvokeFunctions(functions...).Allow...)
 }
 
 // Entitlements says what a target means for an identity.

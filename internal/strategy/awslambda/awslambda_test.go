@@ -55,3 +55,24 @@ func TestRights(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
+
+// TestRights_Role: by the role of an integration, it is that role's right.
+func TestRights_Role(t *testing.T) {
+	t.Parallel()
+	s := databases()
+	const role = "arn:aws:iam::210987654321:role/sym/SymLambdaMain"
+	s.Integration = &flow.Integration{Name: "lambda", Type: "permission_context", Settings: map[string]string{
+		"cloud": "aws", "region": "us-east-1", "role_arn": role, "account_id": "210987654321", "external_id": "a-text-of-nobody-elses",
+	}}
+	if faults := awslambda.Type().Check(s); len(faults) > 0 {
+		t.Errorf("faults: %+v", faults)
+	}
+	want := strategy.Rights{Assume: []strategy.Role{{ARN: role, ExternalID: "a-text-of-nobody-elses"}}}
+	if diff := cmp.Diff(want, awslambda.Type().RightsOf(s)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	s.Integration.Settings["account_id"] = "123456789012"
+	if faults := awslambda.Type().Check(s); len(faults) != 1 {
+		t.Errorf("of another account: %+v", faults)
+	}
+}

@@ -25,10 +25,11 @@ var (
 // shared are integrations that serve both a strategy and the module of its system:
 // what the module needs, and what else the strategy does.
 var shared = map[string]flow.Integration{
-	"aws_iam":  {Type: "permission_context", ExternalID: "210987654321", Settings: map[string]string{"role_arn": "arn:aws:iam::210987654321:role/sym/connector", "external_id": "1f0c1f0c", "region": "eu-west-1"}},
-	"aws_sso":  {Type: "permission_context", ExternalID: "arn:aws:sso:::instance/ssoins-1234567890abcdef", Settings: map[string]string{"role_arn": "arn:aws:iam::210987654321:role/sym/connector", "external_id": "1f0c1f0c", "region": "eu-west-1"}},
-	"boundary": {Type: "boundary", ExternalID: "https://boundary.example.com", Settings: map[string]string{"auth_method_id": "ampw_1234567890", "login_name": "sym"}, Secrets: map[string]flow.SecretRef{"password_secret": {Name: "it"}}},
-	"github":   {Type: "github", ExternalID: "acme", Secrets: map[string]flow.SecretRef{"api_token_secret": {Name: "it"}}},
+	"aws_iam":    {Type: "permission_context", ExternalID: "210987654321", Settings: map[string]string{"role_arn": "arn:aws:iam::210987654321:role/sym/connector", "external_id": "1f0c1f0c", "region": "eu-west-1"}},
+	"aws_sso":    {Type: "permission_context", ExternalID: "arn:aws:sso:::instance/ssoins-1234567890abcdef", Settings: map[string]string{"role_arn": "arn:aws:iam::210987654321:role/sym/connector", "external_id": "1f0c1f0c", "region": "eu-west-1"}},
+	"aws_lambda": {Type: "permission_context", ExternalID: "210987654321", Settings: map[string]string{"role_arn": "arn:aws:iam::210987654321:role/sym/connector", "external_id": "1f0c1f0c"}},
+	"boundary":   {Type: "boundary", ExternalID: "https://boundary.example.com", Settings: map[string]string{"auth_method_id": "ampw_1234567890", "login_name": "sym"}, Secrets: map[string]flow.SecretRef{"password_secret": {Name: "it"}}},
+	"github":     {Type: "github", ExternalID: "acme", Secrets: map[string]flow.SecretRef{"api_token_secret": {Name: "it"}}},
 	"google": {Type: "google", ExternalID: "example.com", Settings: map[string]string{
 		"audience":                          "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/sym/providers/aws",
 		"service_account_impersonation_url": "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/sym@acme.iam.gserviceaccount.com:generateAccessToken",

@@ -8,28 +8,49 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/symflows/symflows/internal/aws/account"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
 	"github.com/symflows/symflows/internal/strategy/awslambda"
+	"github.com/symflows/symflows/internal/workflow"
 )
 
-// Functions invokes Lambda functions, in AWS or on this machine; see
-// workflow.Functions for what its errors mean.
-type Functions interface {
-	Invoke(ctx context.Context, arn string, payload []byte) ([]byte, error)
+// Deps is what the strategy works with.
+type Deps struct {
+	Functions workflow.Functions // required; as our own rights let us invoke them
+	// As gives functions as the role of an integration lets it invoke them; nil: where
+	// all functions are on this machine.
+	As func(aws.Config) workflow.Functions
+	// Accounts are asked for when As is needed, and required by it.
+	Accounts func() (*account.Accounts, error)
 }
 
-// Open gives the opener of strategies that invoke through f.
-func Open(f Functions) strategy.Opener {
+// Open gives the opener of strategies that invoke through d.
+func Open(d Deps) strategy.Opener {
 	return func(s flow.Strategy) (strategy.Strategy, error) {
-		return function{s, f}, nil
+		return function{s, d}, nil
 	}
 }
 
 // function is a strategy whose targets are functions.
 type function struct {
-	frozen    flow.Strategy
-	functions Functions
+	frozen flow.Strategy
+	deps   Deps
+}
+
+// functions are those that a call may invoke.
+func (f function) functions(c strategy.Call) (workflow.Functions, error) {
+	at := strategy.AccountOf(f.frozen)
+	if at.Role.ARN == "" || f.deps.As == nil {
+		return f.deps.Functions, nil
+	}
+	accounts, err := f.deps.Accounts()
+	if err != nil {
+		return nil, &flow.Error{Code: flow.CodeUnavailable, Message: "strategy " + f.frozen.Name + " can't be used: the configuration of AWS's clients here can't be read", Cause: err}
+	}
+	return f.deps.As(accounts.Config(at, account.For(c, strategy.Pace{}))), nil
 }
 
 func (f function) Entitlements(target flow.Target, identity, runID string) ([]flow.Entitlement, error) {
@@ -54,7 +75,11 @@ func (f function) invoke(ctx context.Context, c strategy.Call) (strategy.Result,
 	if err != nil {
 		return strategy.Result{}, fmt.Errorf("encode the record for the function: %w", err)
 	}
-	answer, err := f.functions.Invoke(ctx, c.Target.Settings[awslambda.SettingARN], payload)
+	functions, err := f.functions(c)
+	if err != nil {
+		return strategy.Result{}, err
+	}
+	answer, err := functions.Invoke(ctx, c.Target.Settings[awslambda.SettingARN], payload)
 	if err != nil {
 		return strategy.Result{}, failure(ctx, err)
 	}

@@ -125,7 +125,7 @@ func TestStrategy(t *testing.T) {
 					s.Settings = map[string]string{"counted": "true"}
 				}
 				return strategytest.Subject{
-					Type: awslambda.Type(), Open: client.Open(system), System: system, Strategy: s,
+					Type: awslambda.Type(), Open: client.Open(client.Deps{Functions: system}), System: system, Strategy: s,
 					Identities: [2]string{"alice@example.com", "bob@example.com"}, Shared: counted, Wait: 7 * time.Second, Cannot: strategytest.Blind(),
 				}
 			})
@@ -169,7 +169,7 @@ func TestAnswers(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			opened, err := client.Open(test.answer)(databases())
+			opened, err := client.Open(client.Deps{Functions: test.answer})(databases())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -38,15 +38,19 @@ import (
 	postgres "github.com/symflows/symflows/internal/strategy/postgres/client"
 	tailscale "github.com/symflows/symflows/internal/strategy/tailscale/client"
 	"github.com/symflows/symflows/internal/vendorhttp"
+	"github.com/symflows/symflows/internal/workflow"
 )
 
 // Deps is what strategies work with.
 type Deps struct {
-	Functions awslambda.Functions // required by aws_lambda
-	Handlers  custom.Handlers     // nil where no Python can be run
-	Secrets   strategy.Secrets    // required by http and by those of vendors
-	Egress    egress.Ways         // required by http and by those of vendors
-	Now       func() time.Time    // required by all but aws_lambda and custom
+	Functions workflow.Functions // required by aws_lambda
+	// FunctionsAs gives functions as a role may invoke them, for aws_lambda; nil: all
+	// functions are on this machine.
+	FunctionsAs func(aws.Config) workflow.Functions
+	Handlers    custom.Handlers  // nil where no Python can be run
+	Secrets     strategy.Secrets // required by http and by those of vendors
+	Egress      egress.Ways      // required by http and by those of vendors
+	Now         func() time.Time // required by all but aws_lambda and custom
 	// AWS is how AWS is called by rights of our own. It is asked when the first
 	// strategy of AWS is opened, and required by those.
 	AWS func() (aws.Config, error)
@@ -68,12 +72,14 @@ var openers = map[string]func(Deps) strategy.Opener{
 	"aws_account_access": inAWS(awsaccountaccess.Open),
 	"aws_eks":            inAWS(awseks.Open),
 	"aws_iam":            inAWS(awsiam.Open),
-	"aws_lambda":         func(d Deps) strategy.Opener { return awslambda.Open(d.Functions) },
-	"aws_sso":            inAWS(awssso.Open),
-	"boundary":           atVendor(boundary.Open),
-	"custom":             func(d Deps) strategy.Opener { return custom.Open(d.Handlers) },
-	"gcp_iam":            func(d Deps) strategy.Opener { return gcpiam.Open(d.google()) },
-	"google_group":       func(d Deps) strategy.Opener { return googlegroup.Open(d.google()) },
+	"aws_lambda": func(d Deps) strategy.Opener {
+		return awslambda.Open(awslambda.Deps{Functions: d.Functions, As: d.FunctionsAs, Accounts: d.accounts})
+	},
+	"aws_sso":      inAWS(awssso.Open),
+	"boundary":     atVendor(boundary.Open),
+	"custom":       func(d Deps) strategy.Opener { return custom.Open(d.Handlers) },
+	"gcp_iam":      func(d Deps) strategy.Opener { return gcpiam.Open(d.google()) },
+	"google_group": func(d Deps) strategy.Opener { return googlegroup.Open(d.google()) },
 	"github": func(d Deps) strategy.Opener {
 		return github.Open(github.Deps{HTTP: d.way.HTTP, Secrets: d.Secrets, Keys: d.keys(), Now: d.Now, Looking: d.Looking})
 	},

@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"net"
@@ -21,6 +22,7 @@ import (
 	"github.com/symflows/symflows/internal/strategy"
 	"github.com/symflows/symflows/internal/strategy/builtin"
 	"github.com/symflows/symflows/internal/strategy/strategytest"
+	"github.com/symflows/symflows/internal/workflow"
 )
 
 // TestLists: what is declared has a client, and the other way round.
@@ -170,5 +172,61 @@ func TestOwners(t *testing.T) {
 		if _, refused := errors.AsType[*egress.Refused](err); !refused || flow.CodeOf(err) != flow.CodeStrategy {
 			t.Errorf("%s: %v", s.Type, err)
 		}
+	}
+}
+
+// invoked tells who invokes functions.
+type invoked struct {
+	by func(context.Context) (string, error)
+}
+
+// Invoke implements workflow.Functions.
+func (i invoked) Invoke(ctx context.Context, _ string, _ []byte) ([]byte, error) {
+	who, err := i.by(ctx)
+	return []byte(`{"body": {"by": "` + who + `"}, "errors": []}`), err
+}
+
+// TestFunctionsAs: a function is invoked in the session of the integration's role, which is
+// that of the run, and without a role by rights of our own; where all functions are on this
+// machine, they are.
+func TestFunctionsAs(t *testing.T) {
+	t.Parallel()
+	cloud := awsfake.New()
+	const role = "arn:aws:iam::210987654321:role/sym/SymLambdaMain"
+	cloud.STS.AddRole(role, "a-text-of-nobody-elses")
+	cfg := cloud.Config(t)
+	us := invoked{func(context.Context) (string, error) { return "us", nil }}
+	theirs := func(cfg aws.Config) workflow.Functions {
+		return invoked{func(ctx context.Context) (string, error) {
+			_, err := cfg.Credentials.Retrieve(ctx)
+			return "the role in " + cfg.Region, err
+		}}
+	}
+	in := &flow.Integration{Name: "lambda", Type: strategy.PermissionContext, Settings: map[string]string{
+		strategy.SettingRoleARN: role, strategy.SettingExternalID: "a-text-of-nobody-elses", strategy.SettingRegion: "eu-west-1",
+	}}
+	for _, c := range []struct {
+		as   func(aws.Config) workflow.Functions
+		in   *flow.Integration
+		want string
+	}{
+		{theirs, in, "the role in eu-west-1"},
+		{theirs, nil, "us"},
+		{theirs, &flow.Integration{Name: "here", Type: strategy.PermissionContext}, "us"},
+		{nil, in, "us"},
+	} {
+		d := Deps{Functions: us, FunctionsAs: c.as, Egress: egress.New(egress.Machine, nil), Now: cloud.Now, AWS: func() (aws.Config, error) { return cfg, nil }}
+		opened, err := Open(d)(flow.Strategy{Name: "functions", Type: "aws_lambda", Integration: c.in})
+		if err != nil {
+			t.Fatal(err)
+		}
+		target := flow.Target{Name: "it", Settings: map[string]string{"arn": "arn:aws:lambda:eu-west-1:210987654321:function:grant"}}
+		got, err := opened.Grant(t.Context(), strategy.Call{Target: target, RunID: "5f0c2a52-3f68-4f7e-9b1d-6a5d3c2b0000"})
+		if err != nil || !strings.Contains(string(got.Output), `"`+c.want+`"`) {
+			t.Errorf("invoked by %s, %v, want %s", got.Output, err, c.want)
+		}
+	}
+	if calls := cloud.Calls("sts"); len(calls) != 1 {
+		t.Errorf("roles were assumed by %+v, want once", calls)
 	}
 }
