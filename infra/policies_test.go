@@ -323,7 +323,8 @@ func TestPatterns(t *testing.T) {
 }
 
 // TestPolicies_Bounds: access may use what the deployment lets the configuration API
-// name, drift may look by it, and nobody else has rights by it.
+// name, drift may look by it, deliver may send records by it, and nobody else has rights
+// by it.
 func TestPolicies_Bounds(t *testing.T) {
 	t.Parallel()
 	with := func(grants string) map[string]bool {
@@ -348,6 +349,7 @@ func TestPolicies_Bounds(t *testing.T) {
 	secret := "secretsmanager:GetSecretValue arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/okta-??????"
 	want := []string{
 		"AccessRole lambda:InvokeFunction arn:aws:lambda:us-east-1:123456789012:function:grant-db", "AccessRole " + secret, "AccessRole sts:AssumeRole arn:aws:iam::*:role/sym/*",
+		"DeliverRole " + secret, "DeliverRole sts:AssumeRole arn:aws:iam::*:role/sym/*",
 		"DriftRole " + secret, "DriftRole sts:AssumeRole arn:aws:iam::*:role/sym/*",
 	}
 	if !slices.Equal(more, want) {
