@@ -17,8 +17,9 @@ type User struct {
 	Name       string     `json:"name"`
 	FirstName  string     `json:"first_name"`
 	LastName   string     `json:"last_name"`
-	Type       string     `json:"type"` // "normal" or "bot"
+	Type       string     `json:"type"` // "normal" or "bot", which agents are as well
 	Role       string     `json:"role"` // "admin", "member" or "guest"
+	Agent      bool       `json:"agent,omitempty"`
 	Identities []Identity `json:"identities"`
 }
 
@@ -44,7 +45,7 @@ func UserOf(f *flow.Flow, a flow.Actor, outsider bool) User {
 		u.ID, u.Type = flow.UserID(f.Org, flow.KindSystem), flow.KindBot
 		u.SRN, u.Username = flow.UserSRN(f.Org, flow.KindSystem, flow.KindSystem), cmp.Or(a.Hook, flow.KindSystem)
 	case a.Kind == flow.KindBot, a.Kind == flow.KindAgent:
-		u.Type, u.Username = flow.KindBot, a.Name
+		u.Type, u.Username, u.Agent = flow.KindBot, a.Name, a.Kind == flow.KindAgent
 	case f.Environment.Administers(a):
 		u.Role = "admin"
 	case outsider:

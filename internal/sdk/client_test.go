@@ -239,6 +239,37 @@ func TestClient_Handle_Message(t *testing.T) {
 	}
 }
 
+// What an agent asks for says so at each of its events, with its owner and the purpose.
+func TestClient_Handle_Agent(t *testing.T) {
+	t.Parallel()
+	c, f, _ := client(t)
+	must(t, c.Users.SetIdentity(t.Context(), alice, store.SavedIdentity{Identity: store.Identity{Service: "okta", ExternalID: "acme.okta.com", UserID: "00u1"}}))
+	helper := flow.Actor{ID: flow.AgentID("acme", "helper", alice.Email), Kind: flow.KindAgent, Name: "helper"}
+	r := testRun(t)
+	r.Asker, r.Owner, r.Agent, r.Source = &helper, &alice, &flow.Agent{Purpose: "find order 42"}, flow.ChannelAPI
+	for name, e := range map[string]flow.Event{
+		"its request": {Name: flow.EventRequest, Actor: helper, Channel: flow.ChannelAPI},
+		"a decision":  {Name: flow.EventApprove, Actor: lead, Channel: flow.ChannelSlack},
+	} {
+		f.answer = `{"version":1,"results":[]}`
+		e.ID, e.At = "e", t0
+		if _, err := c.Handle(t.Context(), workflow.HandlerCall{Flow: testFlow(), Run: r, Event: e}, []string{"x"}); err != nil {
+			t.Fatal(err)
+		}
+		want(t, f.sent, map[string]any{
+			"event/run/agent/user/name": "helper", "event/run/agent/user/agent": true, "event/run/agent/user/type": "bot",
+			"event/run/agent/owner/email": alice.Email, "event/run/agent/owner/agent": nil, "event/run/agent/purpose": "find order 42",
+		})
+		owner, _ := f.sent["event"].(map[string]any)["run"].(map[string]any)["agent"].(map[string]any)["owner"].(map[string]any)
+		if ids, _ := owner["identities"].([]any); len(ids) != 2 {
+			t.Errorf("%s: the owner is elsewhere %v", name, ids)
+		}
+		if name == "its request" {
+			want(t, f.sent, map[string]any{"event/user/id": helper.ID, "event/user/agent": true, "event/user/type": "bot", "event/user/username": "helper", "event/user/email": ""})
+		}
+	}
+}
+
 func TestClient_Handle_Events(t *testing.T) {
 	t.Parallel()
 	forwarded := map[string]any{
@@ -272,6 +303,7 @@ func TestClient_Handle_Events(t *testing.T) {
 		{"API", flow.Event{Name: flow.EventApprove, Actor: flow.Actor{ID: "b", Kind: flow.KindBot, Name: "ci"}, Channel: flow.ChannelAPI}, nil, map[string]any{
 			"event/channel/type": "sym", "event/user/type": "bot", "event/user/username": "ci",
 		}},
+		{"Nobody's agent", flow.Event{Name: flow.EventApprove, Actor: lead, Channel: flow.ChannelSlack}, nil, map[string]any{"event/run/agent": nil, "event/user/agent": nil}},
 		{"Admin", flow.Event{Name: flow.EventApprove, Actor: lead, Channel: flow.ChannelSlack}, nil, map[string]any{"event/user/role": "admin"}},
 		{"Deescalate", flow.Event{Name: flow.EventDeescalate, Actor: lead, Channel: flow.ChannelInternal}, approved, map[string]any{
 			"event/step_outputs":               map[string]any{"escalate": map[string]any{"body": map[string]any{"user": "tmp"}, "errors": []any{}}},

@@ -58,6 +58,9 @@ func eventOf(f *flow.Flow, r flow.Run, e flow.Event, people map[account]person) 
 		out.Run.Actors[string(name)] = userOf(f, who, people)
 	}
 	out.Run.Actors[string(e.Name)] = out.User
+	if r.ByAgent() {
+		out.Run.Agent = &agent{User: userOf(f, *r.Asker, people), Owner: userOf(f, r.Requester, people), Purpose: r.Agent.Purpose}
+	}
 	if len(r.Context) > 0 {
 		out.Run.Contexts[string(flow.EventRequest)] = r.Context
 	}

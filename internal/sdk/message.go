@@ -86,6 +86,14 @@ type run struct {
 	Actors        map[string]user            `json:"actors"`
 	Contexts      map[string]json.RawMessage `json:"contexts"`
 	SourceChannel *channel                   `json:"source_channel"`
+	Agent         *agent                     `json:"agent,omitempty"`
+}
+
+// agent is who asked for the requester, where that was an agent.
+type agent struct {
+	User    user   `json:"user"`
+	Owner   user   `json:"owner"`
+	Purpose string `json:"purpose"`
 }
 
 type user = record.User

@@ -28,7 +28,7 @@ class Examples(unittest.TestCase):
     def test_all_are_here(self):
         self.assertEqual(len(EXAMPLES), GUIDE.count("```python"))
         self.assertEqual(
-            set(EXAMPLES), {"impl.py", "rules.py", "tiers.py", "repos.py", "on_change.py", "wiki.py", "test_impl.py", "quorum.py"}
+            set(EXAMPLES), {"impl.py", "rules.py", "tiers.py", "repos.py", "on_change.py", "wiki.py", "test_impl.py", "quorum.py", "agents.py"}
         )
 
     def test_quick_start(self):
@@ -56,6 +56,13 @@ class Examples(unittest.TestCase):
         services = testing.FakeServices()
         rules.after(testing.event("escalate", requester=testing.user("bob@example.com", first_name="Bob")), services)
         self.assertEqual(services.messages, [(None, "Bob is in.")])
+
+    def test_agents(self):
+        payroll, agent = testing.target("payroll-db"), testing.agent(owner=testing.user("bob@example.com", first_name="Bob"))
+        denied = policy("agents.py").handle(testing.event(target=payroll, agent=agent))
+        self.assertEqual((denied.decision, denied.hook["fields"]["reason"]), ("deny", "No agent gets into payroll: Bob has to ask in person."))
+        for event in (testing.event(target=payroll), testing.event(target=testing.target("orders-db"), agent=agent)):
+            self.assertIsNone(policy("agents.py").handle(event).decision)
 
     def test_tiers(self):
         for database, members in [("customers", 2), ("orders", None)]:

@@ -496,6 +496,35 @@ class Events(unittest.TestCase):
         encoded = encode.event(event)
         self.assertEqual(encode.event(wire.event(json.loads(json.dumps(encoded)))), encoded)
 
+    def test_agents(self):
+        owner = testing.user("bob@example.com", identities={"okta": "1"})
+        agent = testing.agent("helper", owner=owner, purpose="<!channel> order 42")
+        for name, caused in (("request", agent.user), ("approve", testing.user())):
+            encoded = encode.event(testing.event(name, agent=agent))
+            event = wire.event(json.loads(json.dumps(encoded)))
+            self.assertEqual(encode.event(event), encoded)
+            self.assertEqual(event.user, caused)
+            self.assertEqual((event.user.is_agent, event.user.type.value == "bot"), (name == "request",) * 2)
+            self.assertEqual((event.run.agent.user.name, event.run.agent.user.is_agent), ("helper", True))
+            self.assertEqual((event.run.agent.owner, event.run.agent.owner.is_agent), (owner, False))
+            self.assertEqual(event.run.agent.owner.identity("okta").user_id, "1")
+            self.assertEqual(event.run.agent.purpose, "<!channel> order 42")
+        self.assertEqual(event.get_actor("request"), owner)
+        self.assertNotEqual(testing.agent("helper").user, agent.user)  # of another owner
+        bot = wire.event(encode.event(testing.event(user=testing.user("ci", type="bot"))))
+        self.assertEqual((bot.run.agent, bot.user.is_agent), (None, False))
+
+    def test_agents_are_told_apart(self):
+        rule = """
+            agent = event.run.agent
+            if agent and event.user.is_agent and agent.owner.email != "lead@example.com":
+                return ApprovalTemplate.deny(reason=f"Not for {agent.user.name}, which wants to {agent.purpose}")
+        """
+        agent = testing.agent("helper", purpose="look")
+        self.assertEqual(on(rule, event=testing.event(agent=agent))["value"]["fields"], {"reason": "Not for helper, which wants to look"})
+        for other in (testing.agent(owner=testing.user("lead@example.com")), None):
+            self.assertIsNone(on(rule, event=testing.event(agent=other))["value"])
+
     def test_unknown_and_missing_fields(self):
         least = {"name": "request", "user": {"id": str(testing.user().id), "email": "a@example.com"}, "flow": {"name": "f"}}
         event = wire.event({**least, "novel": 1, "user": {**least["user"], "novel": 1}})

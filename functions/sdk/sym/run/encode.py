@@ -14,6 +14,7 @@ from sym.sdk.forms import SymPromptForm
 from sym.sdk.integration import Integration
 from sym.sdk.request_destination import to_wire
 from sym.sdk.request_forward_context import RequestForwardContext
+from sym.sdk.run import Agent
 from sym.sdk.secret import Secret
 from sym.sdk.strategy import Strategy
 from sym.sdk.user import User
@@ -45,6 +46,7 @@ def event(
             "actors": {name: user(actor) for name, actor in event.run.actors.items()},
             "contexts": event.run.contexts,
             "source_channel": channel(event.run.source_channel) if event.run.source_channel else None,
+            "agent": agent(event.run.agent) if event.run.agent else None,
         },
         "flow": flow(event.flow),
         "step_outputs": dict(step_outputs or {}),
@@ -63,6 +65,11 @@ def channel(channel: Channel) -> Wire:
     return {"type": channel.type, "identifier": channel.identifier}
 
 
+def agent(agent: Agent) -> Wire:
+    """An Agent."""
+    return {"user": user(agent.user), "owner": user(agent.owner), "purpose": agent.purpose}
+
+
 def user(user: User) -> Wire:
     """A User."""
     return {
@@ -75,6 +82,7 @@ def user(user: User) -> Wire:
         "last_name": user.last_name,
         "type": user.type.value,
         "role": user.role.value,
+        "agent": user.is_agent,
         "identities": [vars(identity) for identity in user.identities],
     }
 

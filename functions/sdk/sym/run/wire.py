@@ -18,7 +18,7 @@ from sym.sdk.forms import FieldOption, PromptField, SlackUserSelection, SymPromp
 from sym.sdk.integration import Integration
 from sym.sdk.payload import Payload
 from sym.sdk.request_forward_context import RequestForwardContext
-from sym.sdk.run import Run
+from sym.sdk.run import Agent, Run
 from sym.sdk.secret import Secret
 from sym.sdk.strategy import Strategy
 from sym.sdk.user import user_from
@@ -49,9 +49,17 @@ def event(wire: Wire) -> Event:
             actors={name: user_from(actor) for name, actor in (run.get("actors") or {}).items()},
             contexts=run.get("contexts") or {},
             source_channel=channel(run.get("source_channel")),
+            agent=agent(run.get("agent")),
         ),
         flow=flow(wire["flow"]),
     )
+
+
+def agent(wire: Wire | None) -> Agent | None:
+    """An Agent, or None."""
+    if not wire:
+        return None
+    return Agent(user_from(wire["user"]), user_from(wire["owner"]), wire.get("purpose") or "")
 
 
 def moment(text: str | None) -> datetime:

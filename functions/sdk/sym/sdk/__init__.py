@@ -26,7 +26,7 @@ from sym.sdk.request_destination import (
 from sym.sdk.request_forward_context import RequestForwardContext
 from sym.sdk.request_permission import PermissionLevel, RequestPermission, user_ids
 from sym.sdk.resource import SRN, SymResource
-from sym.sdk.run import Run
+from sym.sdk.run import Agent, Run
 from sym.sdk.secret import Secret
 from sym.sdk.strategy import Strategy
 from sym.sdk.templates import ApprovalTemplate, ApprovalTemplateStep, get_step_output
@@ -35,6 +35,7 @@ from sym.sdk.utils import persist_user_identity
 
 __all__ = [
     "AccessTarget",
+    "Agent",
     "ApprovalTemplate",
     "ApprovalTemplateStep",
     "Channel",

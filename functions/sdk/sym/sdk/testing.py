@@ -40,7 +40,7 @@ from sym.sdk.forms import SymPromptForm
 from sym.sdk.integration import Integration
 from sym.sdk.payload import Payload
 from sym.sdk.request_forward_context import RequestForwardContext
-from sym.sdk.run import Run
+from sym.sdk.run import Agent, Run
 from sym.sdk.secret import Secret
 from sym.sdk.services import Services
 from sym.sdk.strategy import Strategy
@@ -51,6 +51,7 @@ __all__ = [
     "HandlerFailed",
     "Outcome",
     "Policy",
+    "agent",
     "custom_strategy",
     "event",
     "integration",
@@ -90,6 +91,25 @@ def user(
     return User(
         id=uuid.uuid5(uuid.NAMESPACE_URL, f"mailto:{email.lower()}"), email=email, role=role, type=type,
         first_name=first_name, last_name=last_name, identities=list(identities),
+    )
+
+
+def agent(name: str = "helper", *, owner: User | None = None, purpose: str = "") -> Agent:
+    """An agent.
+
+    Args:
+        name: its name.
+        owner: the person who answers for it; alice@example.com, if None.
+        purpose: what it says it asks for that for.
+
+    Example:
+        testing.event("request", agent=testing.agent(purpose="Find out why order 42 is stuck"))
+    """
+    owner = owner or user()
+    id = uuid.uuid5(uuid.NAMESPACE_URL, f"agent:{name.lower()} of {owner.email.lower()}")
+    return Agent(
+        User(id=id, srn=f"sym:user:agent:{id}:latest", email="", username=name, name=name, type="bot", is_agent=True),
+        owner, purpose,
     )
 
 
@@ -159,6 +179,7 @@ def event(
     integrations: Mapping[str, Integration] | None = None,
     actors: Mapping[str, User] | None = None,
     context: Mapping[str, Any] | None = None,
+    agent: Agent | None = None,
     channel: Channel | None = None,
     flow: str = "prod-access",
     timestamp: datetime = _NOW,
@@ -177,15 +198,19 @@ def event(
         integrations: the environment's integrations by service.
         actors: who caused earlier events, by their names.
         context: what an API request brought along.
-        channel: where it came from; Slack, if None.
+        agent: which agent asked, for its owner; None if none did.
+        channel: where it came from; Slack, if None, or the API for what an agent asks.
         flow: the flow's name.
         timestamp: when it was triggered.
 
     Example:
         event = testing.event("approve", user=bob, requester=alice, fields={"decision_message": "ok"})
     """
+    channel = channel or (Channel("sym") if agent else Channel("slack", "C012AB3CD"))
+    if agent and name in ("prompt", "request"):
+        user = user or agent.user
     actor = user or globals()["user"]()
-    asker = requester or (actors or {}).get("request") or actor
+    asker = requester or (actors or {}).get("request") or (agent.owner if agent else actor)
     known = {"prompt": asker, "request": asker} if name != "prompt" else {}
     run_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"run:{flow}"))
     srn = f"sym:event-spec:approval:1.0.0:{name}"
@@ -194,14 +219,15 @@ def event(
         name=name,
         srn=srn,
         user=actor,
-        channel=channel or Channel("slack", "C012AB3CD"),
+        channel=channel,
         payload=Payload(srn=srn, timestamp=timestamp, user=actor, fields={**(fields or {}), **chosen}),
         run=Run(
             srn=f"sym:run:{flow}:1.0.0:{run_id}",
             id=run_id,
             actors={**known, **(actors or {}), name: actor},
             contexts={"request": dict(context)} if context else {},
-            source_channel=channel or Channel("slack", "C012AB3CD"),
+            source_channel=channel if channel.type == "slack" else None,
+            agent=agent,
         ),
         flow=Flow(
             srn=f"sym:flow:{flow}:1.0.0",

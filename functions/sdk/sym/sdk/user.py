@@ -57,6 +57,7 @@ class User(SymResource):
         last_name: str = "",
         type: str = "normal",
         role: str = "member",
+        is_agent: bool = False,
         identities: Sequence[UserIdentity] = (),
     ) -> None:
         self._id = id if isinstance(id, UUID) else UUID(id)
@@ -68,6 +69,7 @@ class User(SymResource):
         self._last_name = last_name
         self._type = UserType(type)
         self._role = UserRole(role)
+        self._is_agent = is_agent
         self._identities = list(identities)
 
     @property
@@ -109,6 +111,12 @@ class User(SymResource):
     def role(self) -> UserRole:
         """"admin", "member" or "guest"."""
         return self._role
+
+    @property
+    def is_agent(self) -> bool:
+        """Whether this is an agent: a bot that works for a person. Which person, and what
+        for, says event.run.agent."""
+        return self._is_agent
 
     @property
     def identities(self) -> list[UserIdentity]:
@@ -194,6 +202,7 @@ def user_from(wire: Mapping[str, Any]) -> User:
         last_name=wire.get("last_name") or "",
         type=wire.get("type") or "normal",
         role=wire.get("role") or "member",
+        is_agent=bool(wire.get("agent")),
         identities=[
             UserIdentity(i["service"], i.get("service_id") or "", i["user_id"]) for i in wire.get("identities") or ()
         ],
