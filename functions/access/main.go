@@ -47,7 +47,7 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, input) (an
 	handlers := d.Handlers(functions, settings.SDKFunction, sdk.Services{Function: settings.ServicesFunction}, settings.Isolated()...)
 	access, err := d.Access(core.AccessPorts{
 		Open: clients.Open(clients.Deps{
-			Functions: functions, FunctionsAs: invoke.As, Handlers: handlers, Secrets: d.Secrets, Egress: d.Egress(), Now: d.Clock.Now, Limiter: d.Limiter,
+			Functions: functions, Handlers: handlers, Secrets: d.Secrets, Egress: d.Egress(), Now: d.Clock.Now, Limiter: d.Limiter,
 			AWS: func() (aws.Config, error) { return d.AWS, nil },
 		}),
 		Rights: builtin.Rights, TargetType: builtin.TargetType, Bound: builtin.CheckBound, Handlers: handlers,

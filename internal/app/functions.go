@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/symflows/symflows/internal/catalog"
 	"github.com/symflows/symflows/internal/lambdahost"
 	"github.com/symflows/symflows/internal/sdk"
+	awslambda "github.com/symflows/symflows/internal/strategy/awslambda/client"
 	"github.com/symflows/symflows/internal/workflow"
 )
 
@@ -26,7 +28,10 @@ type functions struct {
 	away   workflow.Functions // nil if calling a function that is not mapped is an error
 }
 
-var _ workflow.Functions = (*functions)(nil)
+var (
+	_ workflow.Functions = (*functions)(nil)
+	_ awslambda.InAWS    = (*functions)(nil)
+)
 
 // Invoke calls a function.
 func (f *functions) Invoke(ctx context.Context, arn string, payload []byte) ([]byte, error) {
@@ -34,6 +39,18 @@ func (f *functions) Invoke(ctx context.Context, arn string, payload []byte) ([]b
 		return f.away.Invoke(ctx, arn, payload)
 	}
 	return f.here.Invoke(ctx, arn, payload)
+}
+
+// As gives them as they may be invoked by whom a configuration of AWS's SDK signs in as,
+// where they are in AWS.
+func (f *functions) As(cfg aws.Config) workflow.Functions {
+	away, in := f.away.(awslambda.InAWS)
+	if !in {
+		return f
+	}
+	as := *f
+	as.away = away.As(cfg)
+	return &as
 }
 
 // functions reads local.yaml, if the configuration has one, and makes the
@@ -90,11 +107,11 @@ func (l *Local) host(ctx context.Context, o lambdahost.Options, isolated []strin
 	l.closers = append(l.closers, host.Close)
 	f := &functions{here: host, mapped: config.Functions}
 	if l.options.RealLambdas {
-		aws, err := awsconfig.LoadDefaultConfig(ctx)
+		cfg, err := awsconfig.LoadDefaultConfig(ctx)
 		if err != nil {
 			return nil, nil, fmt.Errorf("find AWS credentials for -real-lambdas: %w", err)
 		}
-		f.away = invoke.Functions{API: lambda.NewFromConfig(aws)}
+		f.away = invoke.Functions{API: lambda.NewFromConfig(cfg)}
 	}
 	return f, config.Secrets, nil
 }

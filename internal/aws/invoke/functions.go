@@ -29,7 +29,9 @@ type Functions struct {
 var _ workflow.Functions = Functions{}
 
 // As gives functions as they may be invoked by whom a configuration of the SDK signs in as.
-func As(cfg aws.Config) workflow.Functions { return Functions{API: lambda.NewFromConfig(cfg)} }
+func (f Functions) As(cfg aws.Config) workflow.Functions {
+	return Functions{API: lambda.NewFromConfig(cfg)}
+}
 
 // Invoke calls a function; see workflow.Functions. People are shown what the
 // function reports as its error, without the stack trace.

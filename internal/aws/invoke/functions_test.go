@@ -210,3 +210,19 @@ func TestFunctions(t *testing.T) {
 		}), lambdas
 	})
 }
+
+// refusing are credentials of a role that can't be assumed.
+type refusing struct{}
+
+func (refusing) Retrieve(context.Context) (aws.Credentials, error) {
+	return aws.Credentials{}, flow.Errorf(flow.CodeStrategy, "the role can't be assumed")
+}
+
+// TestAs: a role invokes by itself, and what is wrong with it is said as it is.
+func TestAs(t *testing.T) {
+	t.Parallel()
+	_, err := Functions{}.As(aws.Config{Region: "us-east-1", Credentials: refusing{}}).Invoke(t.Context(), arn, nil)
+	if flow.CodeOf(err) != flow.CodeStrategy || flow.UserMessage(err) != "the role can't be assumed" {
+		t.Errorf("got %v", err)
+	}
+}

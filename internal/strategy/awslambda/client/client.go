@@ -20,11 +20,15 @@ import (
 // Deps is what the strategy works with.
 type Deps struct {
 	Functions workflow.Functions // required; as our own rights let us invoke them
-	// As gives functions as the role of an integration lets it invoke them; nil: where
-	// all functions are on this machine.
-	As func(aws.Config) workflow.Functions
-	// Accounts are asked for when As is needed, and required by it.
+	// Accounts are asked for when a role is assumed, and required by [InAWS].
 	Accounts func() (*account.Accounts, error)
+}
+
+// InAWS are functions in AWS, which others than we may invoke: the role of an integration.
+// Functions on this machine, whoever may invoke them in AWS, are none.
+type InAWS interface {
+	// As gives them as they may be invoked by whom a configuration of the SDK signs in as.
+	As(aws.Config) workflow.Functions
 }
 
 // Open gives the opener of strategies that invoke through d.
@@ -43,14 +47,15 @@ type function struct {
 // functions are those that a call may invoke.
 func (f function) functions(c strategy.Call) (workflow.Functions, error) {
 	at := strategy.AccountOf(f.frozen)
-	if at.Role.ARN == "" || f.deps.As == nil {
+	away, is := f.deps.Functions.(InAWS)
+	if at.Role.ARN == "" || !is {
 		return f.deps.Functions, nil
 	}
 	accounts, err := f.deps.Accounts()
 	if err != nil {
 		return nil, &flow.Error{Code: flow.CodeUnavailable, Message: "strategy " + f.frozen.Name + " can't be used: the configuration of AWS's clients here can't be read", Cause: err}
 	}
-	return f.deps.As(accounts.Config(at, account.For(c, strategy.Pace{}))), nil
+	return away.As(accounts.Config(at, account.For(c, strategy.Pace{}))), nil
 }
 
 func (f function) Entitlements(target flow.Target, identity, runID string) ([]flow.Entitlement, error) {

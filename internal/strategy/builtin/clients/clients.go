@@ -44,13 +44,10 @@ import (
 // Deps is what strategies work with.
 type Deps struct {
 	Functions workflow.Functions // required by aws_lambda
-	// FunctionsAs gives functions as a role may invoke them, for aws_lambda; nil: all
-	// functions are on this machine.
-	FunctionsAs func(aws.Config) workflow.Functions
-	Handlers    custom.Handlers  // nil where no Python can be run
-	Secrets     strategy.Secrets // required by http and by those of vendors
-	Egress      egress.Ways      // required by http and by those of vendors
-	Now         func() time.Time // required by all but aws_lambda and custom
+	Handlers  custom.Handlers    // nil where no Python can be run
+	Secrets   strategy.Secrets   // required by http and by those of vendors
+	Egress    egress.Ways        // required by http and by those of vendors
+	Now       func() time.Time   // required by all but aws_lambda and custom
 	// AWS is how AWS is called by rights of our own. It is asked when the first
 	// strategy of AWS is opened, and required by those.
 	AWS func() (aws.Config, error)
@@ -73,7 +70,7 @@ var openers = map[string]func(Deps) strategy.Opener{
 	"aws_eks":            inAWS(awseks.Open),
 	"aws_iam":            inAWS(awsiam.Open),
 	"aws_lambda": func(d Deps) strategy.Opener {
-		return awslambda.Open(awslambda.Deps{Functions: d.Functions, As: d.FunctionsAs, Accounts: d.accounts})
+		return awslambda.Open(awslambda.Deps{Functions: d.Functions, Accounts: d.accounts})
 	},
 	"aws_sso":      inAWS(awssso.Open),
 	"boundary":     atVendor(boundary.Open),

@@ -15,11 +15,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/symflows/symflows/internal/aws/awsfake"
+	"github.com/symflows/symflows/internal/aws/invoke"
 	"github.com/symflows/symflows/internal/egress"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/google/googlefake"
 	"github.com/symflows/symflows/internal/sdk"
 	"github.com/symflows/symflows/internal/strategy"
+	awslambda "github.com/symflows/symflows/internal/strategy/awslambda/client"
 	"github.com/symflows/symflows/internal/strategy/builtin"
 	"github.com/symflows/symflows/internal/strategy/strategytest"
 	"github.com/symflows/symflows/internal/workflow"
@@ -186,6 +188,19 @@ func (i invoked) Invoke(ctx context.Context, _ string, _ []byte) ([]byte, error)
 	return []byte(`{"body": {"by": "` + who + `"}, "errors": []}`), err
 }
 
+// away are functions in AWS.
+type away struct{ invoked }
+
+func (away) As(cfg aws.Config) workflow.Functions {
+	return invoked{func(ctx context.Context) (string, error) {
+		_, err := cfg.Credentials.Retrieve(ctx)
+		return "the role in " + cfg.Region, err
+	}}
+}
+
+// Those that access invokes are.
+var _ awslambda.InAWS = invoke.Functions{}
+
 // TestFunctionsAs: a function is invoked in the session of the integration's role, which is
 // that of the run, and without a role by rights of our own; where all functions are on this
 // machine, they are.
@@ -196,26 +211,20 @@ func TestFunctionsAs(t *testing.T) {
 	cloud.STS.AddRole(role, "a-text-of-nobody-elses")
 	cfg := cloud.Config(t)
 	us := invoked{func(context.Context) (string, error) { return "us", nil }}
-	theirs := func(cfg aws.Config) workflow.Functions {
-		return invoked{func(ctx context.Context) (string, error) {
-			_, err := cfg.Credentials.Retrieve(ctx)
-			return "the role in " + cfg.Region, err
-		}}
-	}
 	in := &flow.Integration{Name: "lambda", Type: strategy.PermissionContext, Settings: map[string]string{
 		strategy.SettingRoleARN: role, strategy.SettingExternalID: "a-text-of-nobody-elses", strategy.SettingRegion: "eu-west-1",
 	}}
 	for _, c := range []struct {
-		as   func(aws.Config) workflow.Functions
-		in   *flow.Integration
-		want string
+		functions workflow.Functions
+		in        *flow.Integration
+		want      string
 	}{
-		{theirs, in, "the role in eu-west-1"},
-		{theirs, nil, "us"},
-		{theirs, &flow.Integration{Name: "here", Type: strategy.PermissionContext}, "us"},
-		{nil, in, "us"},
+		{away{us}, in, "the role in eu-west-1"},
+		{away{us}, nil, "us"},
+		{away{us}, &flow.Integration{Name: "here", Type: strategy.PermissionContext}, "us"},
+		{us, in, "us"},
 	} {
-		d := Deps{Functions: us, FunctionsAs: c.as, Egress: egress.New(egress.Machine, nil), Now: cloud.Now, AWS: func() (aws.Config, error) { return cfg, nil }}
+		d := Deps{Functions: c.functions, Egress: egress.New(egress.Machine, nil), Now: cloud.Now, AWS: func() (aws.Config, error) { return cfg, nil }}
 		opened, err := Open(d)(flow.Strategy{Name: "functions", Type: "aws_lambda", Integration: c.in})
 		if err != nil {
 			t.Fatal(err)

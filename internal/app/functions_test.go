@@ -1,0 +1,39 @@
+package app
+
+import (
+	"context"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/symflows/symflows/internal/lambdahost"
+	awslambda "github.com/symflows/symflows/internal/strategy/awslambda/client"
+	"github.com/symflows/symflows/internal/workflow"
+)
+
+// inAWS are functions in AWS that answer by whom they are invoked.
+type inAWS string
+
+func (i inAWS) Invoke(context.Context, string, []byte) ([]byte, error) { return []byte(i), nil }
+func (inAWS) As(cfg aws.Config) workflow.Functions                      { return inAWS(cfg.Region) }
+
+// TestFunctions_As: what is in AWS is invoked by a role, and what local.yaml maps stays on
+// this machine; where nothing is in AWS, all does.
+func TestFunctions_As(t *testing.T) {
+	t.Parallel()
+	mapped := map[string]lambdahost.Function{"here": {}}
+	f := &functions{mapped: mapped, away: inAWS("us")}
+	as := f.As(aws.Config{Region: "the role"}).(*functions)
+	for by, f := range map[string]*functions{"us": f, "the role": as} {
+		if got, err := f.Invoke(t.Context(), "elsewhere", nil); err != nil || string(got) != by {
+			t.Errorf("invoked by %s, %v, want %s", got, err, by)
+		}
+	}
+	if _, stays := as.mapped["here"]; !stays {
+		t.Error("what is mapped is in AWS by a role")
+	}
+	if none := (&functions{mapped: mapped}); none.As(aws.Config{}) != workflow.Functions(none) {
+		t.Error("there is something in AWS")
+	}
+	var _ awslambda.InAWS = inAWS("")
+}
