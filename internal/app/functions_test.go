@@ -11,18 +11,18 @@ import (
 	"github.com/symflows/symflows/internal/workflow"
 )
 
-// inAWS are functions in AWS that answer by whom they are invoked.
-type inAWS string
+// invokedBy are functions in AWS that answer by whom they are invoked.
+type invokedBy string
 
-func (i inAWS) Invoke(context.Context, string, []byte) ([]byte, error) { return []byte(i), nil }
-func (inAWS) As(cfg aws.Config) workflow.Functions                      { return inAWS(cfg.Region) }
+func (i invokedBy) Invoke(context.Context, string, []byte) ([]byte, error) { return []byte(i), nil }
+func (invokedBy) As(cfg aws.Config) workflow.Functions                     { return invokedBy(cfg.Region) }
 
 // TestFunctions_As: what is in AWS is invoked by a role, and what local.yaml maps stays on
 // this machine; where nothing is in AWS, all does.
 func TestFunctions_As(t *testing.T) {
 	t.Parallel()
 	mapped := map[string]lambdahost.Function{"here": {}}
-	f := &functions{mapped: mapped, away: inAWS("us")}
+	f := &functions{mapped: mapped, away: invokedBy("us")}
 	as := f.As(aws.Config{Region: "the role"}).(*functions)
 	for by, f := range map[string]*functions{"us": f, "the role": as} {
 		if got, err := f.Invoke(t.Context(), "elsewhere", nil); err != nil || string(got) != by {
@@ -35,5 +35,5 @@ func TestFunctions_As(t *testing.T) {
 	if none := (&functions{mapped: mapped}); none.As(aws.Config{}) != workflow.Functions(none) {
 		t.Error("there is something in AWS")
 	}
-	var _ awslambda.InAWS = inAWS("")
+	var _ awslambda.InAWS = invokedBy("")
 }
