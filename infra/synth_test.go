@@ -297,7 +297,7 @@ func TestFlowsAsset(t *testing.T) {
 	t.Parallel()
 	flows := approvalOnly(t)
 	for name, text := range map[string]string{
-		"local.yaml": "", "impl.py": "", "lib/more.py": "", "functions/report/report.py": "", "__pycache__/impl.cpython-313.pyc": "",
+		"local.yaml": "", "impl.py": "", "flows.policy.yaml": "no: policy", "lib/more.py": "", "functions/report/report.py": "", "__pycache__/impl.cpython-313.pyc": "",
 	} {
 		file := filepath.Join(flows, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
