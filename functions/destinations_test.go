@@ -353,10 +353,12 @@ func (a *account) cursors(names []string, change func(c *store.Cursor)) {
 	a.t.Helper()
 	list := store.Destinations{Store: dynamo.New(a.table.Config(), dynamotest.TableName, time.Now)}
 	for _, name := range names {
-		c, err := list.Cursor(a.t.Context(), name)
+		to, err := list.Named(a.t.Context(), name)
+		a.must(err)
+		c, err := list.Cursor(a.t.Context(), to)
 		a.must(err)
 		change(&c)
-		_, err = list.SetCursor(a.t.Context(), name, c)
+		_, err = list.SetCursor(a.t.Context(), to, c)
 		a.must(err)
 	}
 }

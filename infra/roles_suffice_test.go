@@ -941,7 +941,7 @@ func (a *account) delivers(t *testing.T, r flow.Run, list []flow.LogDestination)
 		}
 		for _, s := range stand {
 			if s.Err != nil || s.Lag != lag {
-				t.Errorf("log destination %s lacks %d records, not %d: %v", s.Name, s.Lag, lag, s.Err)
+				t.Errorf("log destination %s lacks %d records, not %d: %v", s.To.Name, s.Lag, lag, s.Err)
 			}
 		}
 	}

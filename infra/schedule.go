@@ -95,10 +95,10 @@ func (d *deployment) addTransparencyRule() {
 	d.addRule("transparency", "writes what was recorded to the transparency log, each minute", time.Minute)
 }
 
-// addDeliver has the log sent to destinations, where the configuration has any: without one
-// nothing is called, and nothing costs.
+// addDeliver has the log sent to destinations, where the configuration has any, or may have
+// by API: otherwise nothing is called, and nothing costs.
 func (d *deployment) addDeliver() {
-	if len(d.config.LogDestinations) > 0 {
+	if len(d.config.LogDestinations) > 0 || d.options.grants != "" {
 		d.addRule("deliver", "sends the records of the log to log destinations, each minute", time.Minute)
 	}
 }

@@ -34,7 +34,8 @@ type input struct {
 	Source string `json:"source"`
 	// List asks how each destination stands, after it was sent what there is.
 	List bool `json:"list"`
-	// Replay names a destination that is sent the log again, from the record From on.
+	// Replay names a destination that is sent the log again, from the record From on; by its
+	// id, or as <type>/<name>, where others have its name.
 	Replay string `json:"replay"`
 	From   *int64 `json:"from"`
 }
@@ -48,8 +49,10 @@ func main() { awslambda.Start(core.Start(build)) }
 // standing is how a destination stands, for an administrator.
 type standing struct {
 	Name         string        `json:"name"`
-	Next         int64         `json:"next"`      // index of the first record of the log that it has not been sent
-	BehindBy     int64         `json:"behind_by"` // records
+	Type         string        `json:"type"`
+	ID           string        `json:"id,omitempty"` // if the configuration API has it: others may have its name
+	Next         int64         `json:"next"`         // index of the first record of the log that it has not been sent
+	BehindBy     int64         `json:"behind_by"`    // records
 	TookOne      time.Time     `json:"took_one,omitzero"`
 	FailingSince time.Time     `json:"failing_since,omitzero"`
 	Error        string        `json:"error,omitempty"`
@@ -70,7 +73,10 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, input) ([]
 	return func(ctx context.Context, in input) ([]standing, error) {
 		switch {
 		case in.Replay != "" && in.From != nil:
-			err := d.Destinations.Replay(ctx, flow.Author{By: invoker, At: d.Clock.Now()}, in.Replay, *in.From)
+			to, err := d.Destinations.Named(ctx, in.Replay)
+			if err == nil {
+				err = d.Destinations.Replay(ctx, flow.Author{By: invoker, At: d.Clock.Now()}, to, *in.From)
+			}
 			if errors.Is(err, store.ErrNotFound) {
 				return nil, fmt.Errorf(`there is no log destination %q: {"list": true} lists them`, in.Replay)
 			}
@@ -94,7 +100,7 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, input) ([]
 		var unknown []error // of those nothing is known: the function fails, and is told of as such
 		for _, s := range delivered {
 			if s.Err != nil {
-				unknown = append(unknown, fmt.Errorf("log destination %q: %w", s.Name, s.Err))
+				unknown = append(unknown, fmt.Errorf("log destination %q: %w", s.To.Name, s.Err))
 			} else if s.Down(d.Clock.Now()) {
 				counts[config.FailureDestinationDown]++
 			} else if s.Lag > behind {
@@ -109,11 +115,11 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, input) ([]
 		}
 		list := []standing{}
 		for _, s := range delivered {
-			c, err := d.Destinations.Cursor(ctx, s.Name)
+			c, err := d.Destinations.Cursor(ctx, s.To)
 			if err != nil {
 				return nil, err
 			}
-			list = append(list, standing{s.Name, c.Next, s.Lag, c.At, c.Failing, c.Error, c.Refused, c.Aside})
+			list = append(list, standing{s.To.Name, s.To.Type, s.To.ID, c.Next, s.Lag, c.At, c.Failing, c.Error, c.Refused, c.Aside})
 		}
 		return list, nil
 	}, nil

@@ -10,9 +10,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/slacksim"
 	"github.com/symflows/symflows/internal/store"
@@ -26,12 +28,43 @@ type byAPI struct {
 	token string
 	// removed are the addresses at which removals were asked for.
 	removed chan string
+	sent    sentRecords
+}
+
+// sentRecords are those that log destinations have taken.
+type sentRecords struct {
+	mu      sync.Mutex
+	all     map[string][]events.AuditRecord // of runs, by path and query
+	changed chan struct{}                   // closed when there is more
+}
+
+func (s *sentRecords) take(at string, body []byte) {
+	var r events.AuditRecord
+	if json.Unmarshal(body, &r) != nil || r.Type != "event" {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all[at] = append(s.all[at], r)
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// of gives the ids of a run's records, as they came.
+func (s *sentRecords) of(at, run string) (ids []string) {
+	for _, r := range s.all[at] {
+		if strings.HasSuffix(r.Run.SRN, run) {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids
 }
 
 // startByAPI starts a product with some files beside local.yaml.
 func startByAPI(t *testing.T, files map[string]string) *byAPI {
 	t.Helper()
 	c := &byAPI{T: t, product: newProduct(t.TempDir(), "../.."), removed: make(chan string, 100)}
+	c.sent.all, c.sent.changed = map[string][]events.AuditRecord{}, make(chan struct{})
 	c.write(files)
 	c.write(map[string]string{"local.yaml": "secrets:\n  /sym/signing: {file: signing}\n", "signing": "not very secret"})
 	c.boot()
@@ -67,6 +100,10 @@ func (c *byAPI) boot() {
 			body, err := io.ReadAll(r.Body)
 			if err != nil {
 				panic(err)
+			}
+			if r.Host == "logs.example.com" {
+				c.sent.take(r.URL.RequestURI(), body)
+				return
 			}
 			if bytes.Contains(body, []byte(`"type":"deescalate"`)) {
 				c.removed <- r.Host + " signed:" + fmt.Sprint(r.Header.Get("X-Sym-Signature") != "")

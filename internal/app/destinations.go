@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -21,6 +23,7 @@ import (
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/strategy"
 	"github.com/symflows/symflows/internal/transparency"
+	"github.com/symflows/symflows/internal/workflow"
 )
 
 // lookAtDestinations is how often log destinations are looked at though nothing was
@@ -33,13 +36,17 @@ type following struct {
 	all []chan struct{}
 }
 
-// join gives a channel that gets something when there is more.
-func (f *following) join() <-chan struct{} {
-	woken := make(chan struct{}, 1)
+// join gives a channel that gets something when there is more, until leave is called.
+func (f *following) join() (woken <-chan struct{}, leave func()) {
+	mine := make(chan struct{}, 1)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.all = append(f.all, woken)
-	return woken
+	f.all = append(f.all, mine)
+	return mine, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.all = slices.DeleteFunc(f.all, func(other chan struct{}) bool { return other == mine })
+	}
 }
 
 func (f *following) wake() {
@@ -76,25 +83,79 @@ func (l *Local) deliver(ctx context.Context, c core.Core, db store.Store, secret
 		AWS: func() (aws.Config, error) { return awsconfig.LoadDefaultConfig(ctx) },
 	}))
 	d.Destinations = store.Destinations{Store: db}
-	list, err := d.Destinations.List(ctx)
-	for _, to := range list {
-		woken := l.logged.join()
-		l.workers = append(l.workers, func(ctx context.Context) error {
-			for ctx.Err() == nil {
-				pause := lookAtDestinations
-				if stand := d.To(ctx, to); !stand.Due.IsZero() {
-					pause = min(pause, max(0, stand.Due.Sub(o.Clock.Now())))
-				}
-				select {
-				case <-woken:
-				case <-o.Clock.After(pause):
-				case <-ctx.Done():
-				}
+	l.workers = append(l.workers, func(ctx context.Context) error {
+		l.sendAll(ctx, d)
+		return nil
+	})
+	return nil
+}
+
+// sending is what sends to a destination.
+type sending struct {
+	to  flow.LogDestination
+	end func() // and waits until it has
+}
+
+// sendAll sends to each destination for as long as it is published as it is. That one was
+// published, or is not any more, is logged as well.
+func (l *Local) sendAll(ctx context.Context, d workflow.Deliver) {
+	woken, leave := l.logged.join()
+	defer leave()
+	under := map[string]sending{}
+	defer func() {
+		for _, s := range under {
+			s.end()
+		}
+	}()
+	for ctx.Err() == nil {
+		list, err := d.Destinations.List(ctx)
+		if err != nil && ctx.Err() == nil {
+			l.options.Log.ErrorContext(ctx, "the log destinations can't be read, and are in a minute", "error", err)
+		}
+		for key, s := range under {
+			same := func(to flow.LogDestination) bool { return reflect.DeepEqual(to, s.to) }
+			if err == nil && !slices.ContainsFunc(list, same) {
+				s.end()
+				delete(under, key)
 			}
-			return nil
-		})
+		}
+		for _, to := range list {
+			if _, ok := under[to.Key()]; !ok {
+				under[to.Key()] = l.sendTo(ctx, d, to)
+			}
+		}
+		select {
+		case <-woken:
+		case <-l.options.Clock.After(lookAtDestinations):
+		case <-ctx.Done():
+		}
 	}
-	return err
+}
+
+// sendTo begins to send to a destination.
+func (l *Local) sendTo(ctx context.Context, d workflow.Deliver, to flow.LogDestination) sending {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	woken, leave := l.logged.join()
+	go func() {
+		defer close(ended)
+		defer leave()
+		for ctx.Err() == nil {
+			pause := lookAtDestinations
+			if stand := d.To(ctx, to); !stand.Due.IsZero() {
+				pause = min(pause, max(0, stand.Due.Sub(l.options.Clock.Now())))
+			}
+			select {
+			case <-woken:
+			case <-l.options.Clock.After(pause):
+			case <-ctx.Done():
+			}
+		}
+	}()
+	return sending{to, func() {
+		cancel()
+		<-ended
+	}}
 }
 
 // destinations lists the log destinations of a deployment on this machine or in AWS, and has
@@ -132,7 +193,10 @@ func destinations(ctx context.Context, args []string, settings config.Settings, 
 		return fmt.Errorf("say which, and from where: local destinations replay NAME -from INDEX")
 	}
 	name := given[0]
-	err = list.Replay(ctx, flow.Author{By: db.by, At: core.WallClock{}.Now()}, name, from)
+	to, err := list.Named(ctx, name)
+	if err == nil {
+		err = list.Replay(ctx, flow.Author{By: db.by, At: core.WallClock{}.Now()}, to, from)
+	}
 	if errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("there is no log destination %q: local destinations lists them", name)
 	}
@@ -159,7 +223,7 @@ func listDestinations(ctx context.Context, destinations store.Destinations, log 
 	fmt.Fprintln(table, "NAME\tTYPE\tNEXT\tBEHIND BY\tTOOK ONE\tREFUSED\tSTATE")
 	var aside []string
 	for _, to := range list {
-		c, err := destinations.Cursor(ctx, to.Name)
+		c, err := destinations.Cursor(ctx, to)
 		if err != nil {
 			return err
 		}
@@ -170,9 +234,9 @@ func listDestinations(ctx context.Context, destinations store.Destinations, log 
 		if !c.Failing.IsZero() {
 			state = fmt.Sprintf("takes nothing since %s: %s", c.Failing.Format(time.RFC3339), c.Error)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\t%d\t%s\n", to.Name, to.Type, c.Next, max(0, head.Size-c.Next), took, c.Refused, state)
+		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\t%d\t%s\n", to.Among(list), to.Type, c.Next, max(0, head.Size-c.Next), took, c.Refused, state)
 		for _, a := range c.Aside {
-			aside = append(aside, fmt.Sprintf("%s refused record %d (%s) at %s: %s", to.Name, a.Index, a.ID, a.At.Format(time.RFC3339), a.Error))
+			aside = append(aside, fmt.Sprintf("%s refused record %d (%s) at %s: %s", to.Among(list), a.Index, a.ID, a.At.Format(time.RFC3339), a.Error))
 		}
 	}
 	if err := table.Flush(); err != nil {

@@ -232,3 +232,64 @@ func TestDestinations(t *testing.T) {
 		t.Errorf("published: %+v, %v", list, err)
 	}
 }
+
+// TestDestinations_ByAPI: what the API makes is sent to while we run, each on its own though
+// both have one name; one that is sent elsewhere goes on where it was, and one that is
+// deleted gets nothing any more.
+func TestDestinations_ByAPI(t *testing.T) {
+	t.Parallel()
+	c := startByAPI(t, map[string]string{"files.yaml": "kind: runtime\nname: unused\n"})
+	m := c.flowOf("a")
+	path := func(key string) string { return "/in?key=" + key }
+	destination := func(key string) map[string]any {
+		return map[string]any{"type": "http", "integration_id": "<null>", "settings": map[string]any{"url": "https://logs.example.com" + path(key)}}
+	}
+	first, second := c.send("POST", "log-destinations", destination("first")), c.send("POST", "log-destinations", destination("second"))
+	environment := map[string]any{
+		"slug": "a", "error_logger_id": m.id("error logger"), "integrations": map[string]any{"slack_id": m.id("workspace"), "custom_id": m.id("integration")},
+		"log_destination_ids": []string{first, second},
+	}
+	c.send("PATCH", m["environment"], environment)
+	c.passed(time.Minute)
+	ctx := deadline.Context(t)
+	// sent gives the ids of a run's records that one has taken, once it has so many.
+	sent := func(key, run string, enough int) (ids []string) {
+		t.Helper()
+		for {
+			c.sent.mu.Lock()
+			ids, changed := c.sent.of(path(key), run), c.sent.changed
+			c.sent.mu.Unlock()
+			if len(ids) >= enough {
+				return ids
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				log, _ := os.ReadFile(c.path("log"))
+				t.Fatalf("%s has %v: %s", key, ids, log)
+			}
+		}
+	}
+	run := c.request("a")
+	both := sent("first", run, 4)
+	if diff := cmp.Diff(both, sent("second", run, 4)); diff != "" {
+		t.Errorf("the two were sent different records:\n%s", diff)
+	}
+	c.send("PATCH", "log-destinations/"+second, destination("moved"))
+	environment["log_destination_ids"] = []string{second}
+	c.send("PATCH", m["environment"], environment)
+	c.send("DELETE", "log-destinations/"+first, nil)
+	c.passed(2 * time.Minute)
+	again := c.request("a")
+	sent("moved", again, 4)
+	c.sent.mu.Lock()
+	defer c.sent.mu.Unlock()
+	if ids := c.sent.of(path("moved"), run); len(ids) > 0 {
+		t.Errorf("it was sent again what it had: %v", ids)
+	}
+	for _, gone := range []string{"first", "second"} {
+		if ids := c.sent.of(path(gone), again); len(ids) > 0 {
+			t.Errorf("%s was sent %v", gone, ids)
+		}
+	}
+}

@@ -44,10 +44,10 @@ func TestPlace_AWS(t *testing.T) {
 	if out, err := e.local("destinations", "replay", "siem", "-from", "3"); err != nil || !strings.Contains(out, "siem is sent the records from 3 on again") {
 		t.Errorf("replay: %v\n%s", err, out)
 	}
-	if c, err := list.Cursor(t.Context(), "siem"); err != nil || c.Next != 3 {
+	if c, err := list.Cursor(t.Context(), flow.LogDestination{Name: "siem", Type: "http"}); err != nil || c.Next != 3 {
 		t.Errorf("it goes on from %d, %v", c.Next, err)
 	}
-	item, err := e.db.Get(t.Context(), store.KindCursor.Key("siem"))
+	item, err := e.db.Get(t.Context(), store.KindCursor.Key("http/siem"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -340,6 +340,9 @@ func (d *document) integrationType(path string, integration *document, want ...s
 func (d *document) logDestination(o *object) {
 	types := destination.Types()
 	out := &flow.LogDestination{Name: d.name, Label: o.label(), Type: o.oneOf("type", slices.Sorted(maps.Keys(types)))}
+	if d.byAPI() {
+		out.ID = d.id
+	}
 	if i := o.ref("integration_id", "integration", false, append(slices.Clone(types[out.Type].Integration.Types), out.Type)...); i != nil {
 		out.Integration = d.loader.integrations[i.key()]
 	}

@@ -9,6 +9,9 @@ import (
 type LogDestination struct {
 	// ByAPI: the configuration API owns it. Where it is kept tells so.
 	ByAPI bool `json:"-"`
+	// ID is its entity's, if the configuration API owns it: others may have its name,
+	// which is derived there, and it keeps the id when that changes.
+	ID string `json:"id,omitempty"`
 
 	Name        string               `json:"name"`
 	Type        string               `json:"type"` // "http", "kinesis_firehose", …
@@ -22,6 +25,25 @@ type LogDestination struct {
 	Flows  []string    `json:"flows,omitempty"`
 	Events []EventName `json:"events,omitempty"`
 	Format LogFormat   `json:"format,omitempty"`
+}
+
+// Key tells the destination apart from all others, of which another type may have its name.
+func (d LogDestination) Key() string {
+	if d.ID != "" {
+		return d.ID
+	}
+	return d.Type + "/" + strings.ToLower(d.Name)
+}
+
+// Among is what people call the destination among some: its name, or its key if others
+// have that name, too.
+func (d LogDestination) Among(all []LogDestination) string {
+	for _, other := range all {
+		if strings.EqualFold(other.Name, d.Name) && other.Key() != d.Key() {
+			return d.Key()
+		}
+	}
+	return d.Name
 }
 
 // LogFormat is how records are written for a destination.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -79,18 +80,26 @@ func (c *Cursor) Well() {
 // new is sent what is logged from now on, where the log has size records; one that was
 // there before goes on where it was.
 func (s Destinations) Publish(ctx context.Context, by flow.Author, owner entity.Owner, list []flow.LogDestination, size int64) error {
+	published, err := s.published(ctx)
+	if err != nil {
+		return err
+	}
+	before := *published.of(owner)
 	// The places first: one that is published without would be sent all from the beginning.
 	for _, d := range list {
+		if find(before, d) != nil {
+			continue
+		}
 		body, err := json.Marshal(Cursor{Next: size})
 		if err != nil {
 			return err
 		}
-		_, err = s.Store.Put(ctx, Item{Key: KindCursor.Key(d.Name), Writer: NewWriter(), Body: body})
+		_, err = s.Store.Put(ctx, Item{Key: KindCursor.Key(d.Key()), Writer: NewWriter(), Body: body})
 		if err != nil && !errors.Is(err, ErrConflict) {
 			return fmt.Errorf("write where log destination %q begins: %w", d.Name, err)
 		}
 	}
-	err := again(func() error { return s.publish(ctx, by, owner, list) })
+	err = again(func() error { return s.publish(ctx, by, owner, list) })
 	if err != nil {
 		return fmt.Errorf("write the log destinations: %w", err)
 	}
@@ -99,21 +108,18 @@ func (s Destinations) Publish(ctx context.Context, by flow.Author, owner entity.
 
 func (s Destinations) publish(ctx context.Context, by flow.Author, owner entity.Owner, list []flow.LogDestination) error {
 	return edit(ctx, s.Store, KindDestination.Key(""), func(now *destinationsInForce, rev int64) {
-		theirs := &now.List
-		if owner == entity.API {
-			theirs = &now.API
-		}
+		theirs := now.of(owner)
 		told := func(name flow.ActName, d flow.LogDestination) {
-			about := flow.Subject{Kind: "log_destination", Name: d.Name}
+			about := flow.Subject{Kind: "log_destination", ID: d.ID, Name: d.Name}
 			now.Acts = now.Acts.With(flow.NewAct(by, name, about, map[string]any{"type": d.Type, "environments": d.Environments}), rev)
 		}
 		for _, d := range list {
-			if before := find(*theirs, d.Name); before == nil || !reflect.DeepEqual(*before, d) {
+			if before := find(*theirs, d); before == nil || !reflect.DeepEqual(*before, d) {
 				told(flow.ActPublish, d)
 			}
 		}
 		for _, d := range *theirs {
-			if find(list, d.Name) == nil {
+			if find(list, d) == nil {
 				told(flow.ActWithdraw, d)
 			}
 		}
@@ -121,88 +127,147 @@ func (s Destinations) publish(ctx context.Context, by flow.Author, owner entity.
 	})
 }
 
-func find(list []flow.LogDestination, name string) *flow.LogDestination {
-	i := slices.IndexFunc(list, func(d flow.LogDestination) bool { return strings.EqualFold(d.Name, name) })
+// of are those of an owner.
+func (p *destinationsInForce) of(owner entity.Owner) *[]flow.LogDestination {
+	if owner == entity.API {
+		return &p.API
+	}
+	return &p.List
+}
+
+// find gives the destination among those of its owner. Where it was published before the
+// API's had ids, it is the one of its type and name.
+func find(list []flow.LogDestination, d flow.LogDestination) *flow.LogDestination {
+	i := slices.IndexFunc(list, func(other flow.LogDestination) bool {
+		if d.ID != "" && other.ID != "" {
+			return other.ID == d.ID
+		}
+		return other.Type == d.Type && strings.EqualFold(other.Name, d.Name)
+	})
 	if i < 0 {
 		return nil
 	}
 	return &list[i]
 }
 
-// List gives the published ones in order of name.
-func (s Destinations) List(ctx context.Context) ([]flow.LogDestination, error) {
-	var published destinationsInForce
+// published reads the item of those that are; an empty one if there is none.
+func (s Destinations) published(ctx context.Context) (p destinationsInForce, err error) {
 	item, err := s.Store.Get(ctx, KindDestination.Key(""))
 	if errors.Is(err, ErrNotFound) {
-		return nil, nil
+		return p, nil
 	}
 	if err == nil {
-		err = unpack(item.Body, &published)
+		err = unpack(item.Body, &p)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("list the log destinations: %w", err)
+		return p, fmt.Errorf("list the log destinations: %w", err)
+	}
+	return p, nil
+}
+
+// List gives the published ones in order of name.
+func (s Destinations) List(ctx context.Context) ([]flow.LogDestination, error) {
+	published, err := s.published(ctx)
+	if err != nil {
+		return nil, err
 	}
 	for i := range published.API {
 		published.API[i].ByAPI = true
 	}
 	all := slices.Concat(published.List, published.API)
 	slices.SortStableFunc(all, func(a, b flow.LogDestination) int {
-		return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name))
+		return cmp.Or(strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), strings.Compare(a.Key(), b.Key()))
 	})
 	return all, nil
 }
 
+// Named gives the published destination that is called so: by its name, or by what
+// [flow.LogDestination.Among] gives. The error is ErrNotFound if there is none, and has
+// flow.CodeInvalid, with what they are called, if several have the name.
+func (s Destinations) Named(ctx context.Context, name string) (flow.LogDestination, error) {
+	all, err := s.List(ctx)
+	if err != nil {
+		return flow.LogDestination{}, err
+	}
+	var found []flow.LogDestination
+	var called []string
+	for _, d := range all {
+		if strings.EqualFold(d.Key(), name) {
+			return d, nil
+		}
+		if strings.EqualFold(d.Name, name) {
+			found, called = append(found, d), append(called, d.Among(all))
+		}
+	}
+	switch len(found) {
+	case 0:
+		return flow.LogDestination{}, fmt.Errorf("log destination %q: %w", name, ErrNotFound)
+	case 1:
+		return found[0], nil
+	}
+	return flow.LogDestination{}, flow.Errorf(flow.CodeInvalid, "there are %d log destinations %q: say which, %s", len(found), name, strings.Join(called, " or "))
+}
+
 // Cursor reads how far a destination has been sent. The error is ErrNotFound if it was
 // never published.
-func (s Destinations) Cursor(ctx context.Context, name string) (Cursor, error) {
-	var c Cursor
-	item, err := s.Store.Get(ctx, KindCursor.Key(name))
+func (s Destinations) Cursor(ctx context.Context, d flow.LogDestination) (Cursor, error) {
+	c, err := s.cursor(ctx, d.Key())
+	if errors.Is(err, ErrNotFound) {
+		// Destinations of one name had one cursor once: from there each goes on by its own.
+		c, err = s.cursor(ctx, d.Name)
+		c.rev, c.acted = 0, acted{}
+	}
+	if err != nil {
+		return c, fmt.Errorf("read how far log destination %q has been sent: %w", d.Name, err)
+	}
+	return c, nil
+}
+
+func (s Destinations) cursor(ctx context.Context, key string) (c Cursor, err error) {
+	item, err := s.Store.Get(ctx, KindCursor.Key(key))
 	if err == nil {
 		err = json.Unmarshal(item.Body, &c)
 	}
-	if err != nil {
-		return c, fmt.Errorf("read how far log destination %q has been sent: %w", name, err)
-	}
 	c.rev = item.Rev
-	return c, nil
+	return c, err
 }
 
 // SetCursor writes how far a destination has been sent, where c was read and changed, and
 // gives what to go on with. The error is ErrConflict if somebody else has written
 // meanwhile, somebody who has it sent again: read anew.
-func (s Destinations) SetCursor(ctx context.Context, name string, c Cursor) (Cursor, error) {
+func (s Destinations) SetCursor(ctx context.Context, d flow.LogDestination, c Cursor) (Cursor, error) {
 	body, err := json.Marshal(c)
 	if err == nil {
-		item := Item{Key: KindCursor.Key(name), Rev: c.rev, Writer: NewWriter(), Body: body, Acts: c.recordedIn(c.rev + 1)}
+		item := Item{Key: KindCursor.Key(d.Key()), Rev: c.rev, Writer: NewWriter(), Body: body, Acts: c.recordedIn(c.rev + 1)}
 		c.rev, err = s.Store.Put(ctx, item)
 		if err != nil && !errors.Is(err, ErrConflict) && ctx.Err() == nil {
 			c.rev, err = s.Store.Put(ctx, item) // the answer may have been lost: the same writer finds out
 		}
 	}
 	if err != nil {
-		return c, fmt.Errorf("write how far log destination %q has been sent: %w", name, err)
+		return c, fmt.Errorf("write how far log destination %q has been sent: %w", d.Name, err)
 	}
 	return c, nil
 }
 
 // Replay has a destination be sent the log again from an index on, in the name of by, and
 // be tried at once. The error has flow.CodeInvalid for an index that it has not come to.
-func (s Destinations) Replay(ctx context.Context, by flow.Author, name string, from int64) error {
+func (s Destinations) Replay(ctx context.Context, by flow.Author, d flow.LogDestination, from int64) error {
 	for range maxConflicts {
-		c, err := s.Cursor(ctx, name)
+		c, err := s.Cursor(ctx, d)
 		if err != nil {
 			return err
 		}
 		if from < 0 || from > c.Next {
-			return flow.Errorf(flow.CodeInvalid, "log destination %q has been sent the records up to %d: it can be sent again from one of 0 to %d", name, c.Next-1, c.Next)
+			return flow.Errorf(flow.CodeInvalid, "log destination %q has been sent the records up to %d: it can be sent again from one of 0 to %d", d.Name, c.Next-1, c.Next)
 		}
-		about := flow.Subject{Kind: "log_destination", Name: name}
+		about := flow.Subject{Kind: "log_destination", ID: d.ID, Name: d.Name}
 		c.Acts = c.Acts.With(flow.NewAct(by, flow.ActReplay, about, map[string]any{"from": from, "former_next": c.Next}), c.rev+1)
 		c.Next = from
 		c.Due = time.Time{}
-		if _, err = s.SetCursor(ctx, name, c); !errors.Is(err, ErrConflict) {
+		if _, err = s.SetCursor(ctx, d, c); !errors.Is(err, ErrConflict) {
 			return err
 		}
 	}
-	return fmt.Errorf("replay log destination %q: %w", name, ErrConflict)
+	return fmt.Errorf("replay log destination %q: %w", d.Name, ErrConflict)
 }

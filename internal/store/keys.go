@@ -37,7 +37,7 @@ const (
 	KindLogHead     Kind = "log#head"             // how far the transparency log has come: LogHead
 	KindLeaf        Kind = "leaf#"                // where a state of a record is in the transparency log, by the record's id and revision: LogPlace
 	KindDestination Kind = "destinations#current" // the published log destinations: []flow.LogDestination
-	KindCursor      Kind = "cursor#"              // how far a log destination has been sent the transparency log, by its name: Cursor
+	KindCursor      Kind = "cursor#"              // how far a log destination has been sent the transparency log, by its id, or type and name: Cursor
 	KindDelivery    Kind = "event#"               // an event of Slack's that was taken, by Slack's id of it
 	KindNotice      Kind = "notice#"              // what administrators are told, by day and digest: Notice
 	KindFlow        Kind = "flow#"                // the version of a flow that is in force, by name: inForce

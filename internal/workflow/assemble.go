@@ -371,8 +371,10 @@ func newest(parts []Part) []Part {
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(parts), func(p Part) bool {
-		// Strategies of one name are different ones, of which a flow names one.
-		return p.Entity.Owner != entity.API || p.Entity.Kind != entity.KindStrategy && named[entityName(p.Entity)].ID != p.Entity.ID
+		// Strategies of one name are different ones, of which a flow names one; so are log
+		// destinations, whose names are derived.
+		alone := p.Entity.Kind != entity.KindStrategy && p.Entity.Kind != entity.KindLogDestination
+		return p.Entity.Owner != entity.API || alone && named[entityName(p.Entity)].ID != p.Entity.ID
 	})
 }
 

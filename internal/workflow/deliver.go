@@ -95,7 +95,7 @@ type Outgoing struct {
 
 // Delivered is how a destination stands after it was sent to.
 type Delivered struct {
-	Name    string
+	To      flow.LogDestination
 	Lag     int64     // records of the log that it has not been sent, nor has been spared
 	Due     time.Time // when it is to be tried again; zero: when there is something
 	Failing time.Time // since when it takes nothing; zero: it does
@@ -141,13 +141,13 @@ func (d Deliver) Run(ctx context.Context) ([]Delivered, error) {
 
 // To sends to one destination what it has not had yet, and says how it stands.
 func (d Deliver) To(ctx context.Context, to flow.LogDestination) (out Delivered) {
-	out.Name = to.Name
-	c, err := d.Destinations.Cursor(ctx, to.Name)
+	out.To = to
+	c, err := d.Destinations.Cursor(ctx, to)
 	for err == nil && ctx.Err() == nil {
 		var more bool
 		more, err = d.step(ctx, to, &c, &out)
 		if errors.Is(err, store.ErrConflict) { // it is to be sent again what it had
-			c, err = d.Destinations.Cursor(ctx, to.Name)
+			c, err = d.Destinations.Cursor(ctx, to)
 			continue
 		}
 		if !more {
@@ -217,7 +217,7 @@ func (d Deliver) step(ctx context.Context, to flow.LogDestination, c *store.Curs
 	}
 	saving, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
-	saved, err := d.Destinations.SetCursor(saving, to.Name, next)
+	saved, err := d.Destinations.SetCursor(saving, to, next)
 	if err != nil {
 		return false, err
 	}
@@ -456,7 +456,7 @@ func (d Deliver) sendBatch(ctx context.Context, to Destination, records []Outgoi
 	}
 }
 
-func aboutDestination(to flow.LogDestination) string { return "log destination " + to.Name }
+func aboutDestination(to flow.LogDestination) string { return "log destination " + to.Key() }
 
 // tellFailing has the error channel told of a destination that has taken nothing for a
 // while, or won't without being repaired.
@@ -482,7 +482,7 @@ func (d Deliver) tellRefused(ctx context.Context, to flow.LogDestination, c *sto
 	}
 	next := *c
 	next.Told = c.Refused
-	saved, err := d.Destinations.SetCursor(ctx, to.Name, next)
+	saved, err := d.Destinations.SetCursor(ctx, to, next)
 	if err == nil {
 		*c = saved
 	}

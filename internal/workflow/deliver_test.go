@@ -133,7 +133,7 @@ func (d *delivery) run() workflow.Delivered {
 
 func (d *delivery) cursor() store.Cursor {
 	d.Helper()
-	c, err := d.Destinations.Cursor(d.Context(), "lake")
+	c, err := d.Destinations.Cursor(d.Context(), lake())
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -287,7 +287,7 @@ func TestDeliver_Refused(t *testing.T) {
 	}
 	d.run()
 	d.receiver.send = nil
-	if err := d.Destinations.Replay(t.Context(), flow.Author{By: flow.Operator}, "lake", 13); err != nil {
+	if err := d.Destinations.Replay(t.Context(), flow.Author{By: flow.Operator}, lake(), 13); err != nil {
 		t.Fatal(err)
 	}
 	d.run()
@@ -295,11 +295,11 @@ func TestDeliver_Refused(t *testing.T) {
 		t.Errorf("replayed: it has %v", got)
 	}
 	for _, from := range []int64{-1, 26} {
-		if err := d.Destinations.Replay(t.Context(), flow.Author{}, "lake", from); flow.CodeOf(err) != flow.CodeInvalid {
+		if err := d.Destinations.Replay(t.Context(), flow.Author{}, lake(), from); flow.CodeOf(err) != flow.CodeInvalid {
 			t.Errorf("replayed from %d: %v", from, err)
 		}
 	}
-	acts, err := store.Acts{Store: d.store}.Of(t.Context(), store.KindCursor.Key("lake"), revisions()...)
+	acts, err := store.Acts{Store: d.store}.Of(t.Context(), store.KindCursor.Key(lake().Key()), revisions()...)
 	if err != nil || len(acts) != 1 || acts[0].Name != flow.ActReplay || acts[0].By != flow.Operator {
 		t.Errorf("recorded: %+v, %v", acts, err)
 	}
