@@ -266,7 +266,7 @@ func (d *deployment) configuredRights() map[string][]right {
 		accessFunction: join(d.strategyRights(d.config.StrategyRights()), d.boundRights(bounds)),
 		"deliver":      join(d.strategyRights(d.config.DestinationRights()), d.boundRights(entity.Bounds{Roles: bounds.Roles, Secrets: bounds.Secrets})),
 		"drift":        join(d.strategyRights(d.config.LookingRights()), d.boundRights(entity.Bounds{Roles: bounds.Roles, Secrets: bounds.Secrets})),
-		"approval":     join(d.strategyRights(strategy.InvokeFunctions(d.config.FlowARNs()...)), d.boundRights(entity.Bounds{Functions: bounds.Functions})),
+		"approval":     d.strategyRights(strategy.InvokeFunctions(d.config.FlowARNs()...)),
 		pythonFunction: d.handlerRights(""),
 	}
 	for _, flow := range d.config.Isolated() {
