@@ -209,11 +209,11 @@ func parseOptions(given map[string]any) (options, error) {
 			r.fault("functionPatterns", "%s takes in our own functions, %s*: begin it with more of the names of yours", p, own)
 		}
 	}
-	o.grants = r.text(entity.GrantsOption, "", "write ARNs of roles and functions, secret:<path> and host:<name>, with commas between them, such as arn:aws:iam::*:role/sym/*,secret:/sym/*,host:*.okta.com", func(s string) bool {
+	o.grants = r.text(entity.GrantsOption, "", "write ARNs of roles and functions, secret:<path> and host:<name>, with commas between them, and handlers: before functions and secrets of handlers, none of which may be one that grants, such as arn:aws:iam::*:role/sym/*,secret:/sym/*,host:*.okta.com", func(s string) bool {
 		_, err := entity.ParseBounds(s)
 		return err == nil
 	})
-	for _, p := range o.bounds().Functions {
+	for _, p := range slices.Concat(o.bounds().Functions, o.bounds().HandlerFunctions) {
 		if own := o.name + "-"; strings.HasSuffix(p, "*") && takesIn(p, own) || strings.Contains(p, ":function:"+own) {
 			r.fault(entity.GrantsOption, "%s takes in our own functions, %s*: begin it with more of the names of yours", p, own)
 		}

@@ -158,6 +158,8 @@ func TestOptionsFaults(t *testing.T) {
 		{"grants", "host:*", "write ARNs of roles and functions"},
 		{"grants", "arn:aws:lambda:us-east-1:123456789012:function:sym-*", "takes in our own functions"},
 		{"grants", "arn:aws:lambda:us-east-1:123456789012:function:sym-flows-tokens", "takes in our own functions"},
+		{"grants", "handlers:arn:aws:lambda:us-east-1:123456789012:function:sym-*", "takes in our own functions"},
+		{"grants", "arn:aws:lambda:us-east-1:123456789012:function:grant-a,handlers:arn:aws:lambda:us-east-1:123456789012:function:grant-*", "none of which may be one that grants"},
 		{"logLevel", "error", "write debug, info or warn"},
 		{"tracing", "true", "write workflow, all or off"},
 		{"subnets", "vpc-0a1b2c3d", "write ids of subnets"},

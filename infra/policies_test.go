@@ -323,8 +323,8 @@ func TestPatterns(t *testing.T) {
 }
 
 // TestPolicies_Bounds: access may use what the deployment lets the configuration API
-// name, drift may look by it, deliver may send records by it, and nobody else has rights
-// by it.
+// name, drift may look by it, deliver may send records by it; approval and handlers may
+// use what is for them, and nobody else has rights by it.
 func TestPolicies_Bounds(t *testing.T) {
 	t.Parallel()
 	with := func(grants string) map[string]bool {
@@ -338,7 +338,8 @@ func TestPolicies_Bounds(t *testing.T) {
 		}
 		return all
 	}
-	before, after := with(""), with("arn:aws:iam::*:role/sym/*,arn:aws:lambda:us-east-1:123456789012:function:grant-db,secret:/sym/okta")
+	before, after := with(""), with("arn:aws:iam::*:role/sym/*,arn:aws:lambda:us-east-1:123456789012:function:grant-db,secret:/sym/okta,"+
+		"handlers:arn:aws:lambda:us-east-1:123456789012:function:gather-*,handlers:secret:/sym/pagerduty")
 	var more []string
 	for g := range after {
 		if !before[g] {
@@ -349,8 +350,10 @@ func TestPolicies_Bounds(t *testing.T) {
 	secret := "secretsmanager:GetSecretValue arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:/sym/okta-??????"
 	want := []string{
 		"AccessRole lambda:InvokeFunction arn:aws:lambda:us-east-1:123456789012:function:grant-db", "AccessRole " + secret, "AccessRole sts:AssumeRole arn:aws:iam::*:role/sym/*",
+		"ApprovalRole lambda:InvokeFunction arn:aws:lambda:us-east-1:123456789012:function:gather-*",
 		"DeliverRole " + secret, "DeliverRole sts:AssumeRole arn:aws:iam::*:role/sym/*",
 		"DriftRole " + secret, "DriftRole sts:AssumeRole arn:aws:iam::*:role/sym/*",
+		"SdkRole lambda:InvokeFunction arn:aws:lambda:us-east-1:123456789012:function:gather-*", "SdkRole " + strings.Replace(secret, "okta", "pagerduty", 1),
 	}
 	if !slices.Equal(more, want) {
 		t.Errorf("there are also\n%s", strings.Join(more, "\n"))

@@ -266,8 +266,8 @@ func (d *deployment) configuredRights() map[string][]right {
 		accessFunction: join(d.strategyRights(d.config.StrategyRights()), d.boundRights(bounds)),
 		"deliver":      join(d.strategyRights(d.config.DestinationRights()), d.boundRights(entity.Bounds{Roles: bounds.Roles, Secrets: bounds.Secrets})),
 		"drift":        join(d.strategyRights(d.config.LookingRights()), d.boundRights(entity.Bounds{Roles: bounds.Roles, Secrets: bounds.Secrets})),
-		"approval":     d.strategyRights(strategy.InvokeFunctions(d.config.FlowARNs()...)),
-		pythonFunction: d.handlerRights(""),
+		"approval":     join(d.strategyRights(strategy.InvokeFunctions(d.config.FlowARNs()...)), d.boundRights(entity.Bounds{Functions: bounds.HandlerFunctions})),
+		pythonFunction: join(d.handlerRights(""), d.boundRights(entity.Bounds{Functions: bounds.HandlerFunctions, Secrets: bounds.HandlerSecrets})),
 	}
 	for _, flow := range d.config.Isolated() {
 		all[isolatedFunction(flow)] = d.handlerRights(flow)

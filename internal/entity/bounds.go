@@ -20,6 +20,9 @@ type Bounds struct {
 	Functions []string // ARNs of Lambda functions that may be invoked
 	Secrets   []string // paths of secrets that may be read
 	Hosts     []string // that may be called, and sent secrets: *.example.com are all below it
+	// HandlerFunctions and HandlerSecrets are those that flows and their handlers may use.
+	// None of the functions is one that grants, which handlers would reach past approval.
+	HandlerFunctions, HandlerSecrets []string
 }
 
 // GrantsOption is the option of the deployment that bounds are written in.
@@ -32,14 +35,24 @@ var (
 	hostPattern     = pattern.Of(`^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+$`)
 )
 
+// forHandlers begins the parts of bounds that are for flows and their handlers.
+const forHandlers = "handlers:"
+
 // ParseBounds reads bounds: ARNs of roles and functions, secret:<path> and host:<name>,
-// with commas between them. The error says which part is none, and what to write.
+// with commas between them, and with handlers: before functions and secrets those that are
+// for flows and their handlers. The error says which part is none, and what to write.
 func ParseBounds(text string) (Bounds, error) {
 	var b Bounds
 	for part := range strings.SplitSeq(text, ",") {
 		part = strings.TrimSpace(part)
 		kind, rest, _ := strings.Cut(part, ":")
+		handlers, is := strings.CutPrefix(part, forHandlers)
+		secret, isSecret := strings.CutPrefix(handlers, "secret:")
 		switch {
+		case is && functionPattern.MatchString(handlers):
+			b.HandlerFunctions = append(b.HandlerFunctions, handlers)
+		case is && isSecret && pathPattern.MatchString(secret):
+			b.HandlerSecrets = append(b.HandlerSecrets, secret)
 		case part == "":
 		case rolePattern.MatchString(part):
 			b.Roles = append(b.Roles, part)
@@ -50,10 +63,25 @@ func ParseBounds(text string) (Bounds, error) {
 		case kind == "host" && hostPattern.MatchString(rest):
 			b.Hosts = append(b.Hosts, rest)
 		default:
-			return Bounds{}, fmt.Errorf("%q bounds nothing: write ARNs of roles (arn:aws:iam::123456789012:role/sym/*) and of functions (arn:aws:lambda:us-east-1:123456789012:function:grant-*), secret:/sym/* and host:*.example.com, with commas between them", part)
+			return Bounds{}, fmt.Errorf("%q bounds nothing: write ARNs of roles (arn:aws:iam::123456789012:role/sym/*) and of functions (arn:aws:lambda:us-east-1:123456789012:function:grant-*), secret:/sym/* and host:*.example.com, with commas between them, and handlers: before functions and secrets of handlers", part)
+		}
+	}
+	for _, theirs := range b.HandlerFunctions {
+		for _, grants := range b.Functions {
+			if overlap(theirs, grants) {
+				return Bounds{}, fmt.Errorf("%q would let handlers invoke what %q grants by, without an approval: give those functions names that begin otherwise", forHandlers+theirs, grants)
+			}
 		}
 	}
 	return b, nil
+}
+
+// overlap tells whether two texts, at whose end a star stands for anything, have one in
+// common.
+func overlap(a, b string) bool {
+	x, open := strings.CutSuffix(a, "*")
+	y, wide := strings.CutSuffix(b, "*")
+	return a == b || open && strings.HasPrefix(y, x) || wide && strings.HasPrefix(x, y)
 }
 
 // within tells whether a text is one of a list, in which a star at the end stands for
@@ -87,13 +115,13 @@ func (b Bounds) Outside(e Entity) []Fault {
 		found = append(found, Fault{attribute, fmt.Sprintf(format, args...) + fmt.Sprintf("; whoever deploys allows it by -c %s=…", GrantsOption)})
 	}
 	v := e.values()
-	if path, _ := v["path"].(string); e.Kind == KindSecret && path != "" && !within(b.Secrets, path) {
+	if path, _ := v["path"].(string); e.Kind == KindSecret && path != "" && !within(b.Secrets, path) && !within(b.HandlerSecrets, path) {
 		fault("path", "%q is no secret that this deployment lets the configuration API use", path)
 	}
 	arns, _ := v["lambda_arns"].([]any)
 	for i, value := range arns {
-		if arn, _ := value.(string); !within(b.Functions, arn) {
-			fault(fmt.Sprintf("lambda_arns[%d]", i), "%q is no function that this deployment lets the configuration API use", arn)
+		if arn, _ := value.(string); !within(b.HandlerFunctions, arn) {
+			fault(fmt.Sprintf("lambda_arns[%d]", i), "%q is no function that this deployment lets flows and handlers of the configuration API use (%s…)", arn, forHandlers)
 		}
 	}
 	settings, _ := v["settings"].(map[string]any)
@@ -165,6 +193,12 @@ func (b Bounds) String() string {
 	}
 	for _, host := range b.Hosts {
 		list = append(list, "host:"+host)
+	}
+	for _, arn := range b.HandlerFunctions {
+		list = append(list, forHandlers+arn)
+	}
+	for _, path := range b.HandlerSecrets {
+		list = append(list, forHandlers+"secret:"+path)
 	}
 	return strings.Join(list, ",")
 }
