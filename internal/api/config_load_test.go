@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
@@ -124,56 +125,156 @@ func TestConfig_TwoApplies(t *testing.T) {
 // answered only, leads to what the first would have led to.
 func TestConfig_Interrupted(t *testing.T) {
 	t.Parallel()
-	for _, fault := range []storetest.Fault{storetest.NotApplied, storetest.AnswerLost} {
-		for at := range 6 {
-			t.Run(fmt.Sprint(fault, at), func(t *testing.T) {
+	for kind, open := range configStores {
+		for _, fault := range []storetest.Fault{storetest.NotApplied, storetest.AnswerLost} {
+			t.Run(fmt.Sprintf("%s/%d", kind, fault), func(t *testing.T) {
 				t.Parallel()
-				s := &storetest.Faulty{Store: &storetest.Memory{Now: time.Now}, Fault: func(n int) storetest.Fault {
-					if n == at+2 { // the first is that of the token
-						return fault
+				for at, writes := 0, 1; at <= writes; at++ {
+					breaks := 0 // the write that breaks down; 0: none does
+					s := &storetest.Faulty{Store: open(t)}
+					s.Fault = func(n int) storetest.Fault {
+						if n == breaks {
+							return fault
+						}
+						return storetest.None
 					}
-					return storetest.None
-				}}
-				c := configure(t, s)
-				known := map[string]string{}
-				apply := func() bool {
-					for _, name := range []string{"runtimes a", "runtimes b", "environments main"} {
-						collection, slug, _ := strings.Cut(name, " ")
-						if known[name] != "" {
-							continue
+					a := &apply{configServer: configure(t, s), ids: map[string]string{}, changed: map[string]bool{}}
+					before := s.Writes()
+					if at == 0 { // for once it is not interrupted, and its writes are counted
+						if !a.run() {
+							t.Fatal("the apply does not succeed")
 						}
-						body := fmt.Sprintf(`{"slug":%q}`, slug)
-						if collection == "environments" {
-							body = fmt.Sprintf(`{"slug":%q,"runtime_id":%q,"integrations":{}}`, slug, known["runtimes a"])
-						}
-						status, answer := c.send("POST", "/entities/"+collection, body)
-						if status != http.StatusOK {
-							return false
-						}
-						known[name] = read(t, answer)["id"].(string)
+						writes = s.Writes() - before
+						continue
 					}
-					return true
-				}
-				if apply() {
-					t.Fatal("the apply was not interrupted")
-				}
-				if !apply() {
-					t.Fatal("the next apply does not succeed")
-				}
-				status, answer := c.send("GET", "/entities/environments?slug=main", "")
-				var list []map[string]any
-				if err := json.Unmarshal([]byte(answer), &list); status != http.StatusOK || err != nil || len(list) != 1 || list[0]["id"] != known["environments main"] || list[0]["runtime_id"] != known["runtimes a"] {
-					t.Errorf("%d %s, %v; %v", status, answer, err, known)
+					breaks = before + at
+					if a.run() {
+						t.Fatalf("write %d: the apply was not interrupted", at)
+					}
+					if !a.run() {
+						t.Fatalf("write %d: the next apply does not succeed", at)
+					}
 				}
 			})
 		}
 	}
 }
 
+// apply is one of Terraform's that makes, changes and deletes, and what its state knows.
+type apply struct {
+	*configServer
+	ids     map[string]string // that were answered
+	changed map[string]bool   // what has succeeded
+}
+
+// run does what is still to be done, up to the first failure, and tells whether all was
+// done; then that is looked at.
+func (a *apply) run() bool {
+	a.Helper()
+	step := func(what, method, path, body string) bool {
+		if a.changed[what] {
+			return true
+		}
+		status, answer := a.send(method, "/entities/"+path, body)
+		if status == http.StatusOK && method == "POST" {
+			a.ids[read(a, body)["slug"].(string)] = read(a, answer)["id"].(string)
+		}
+		a.changed[what] = status < http.StatusMultipleChoices
+		if !a.changed[what] && status < http.StatusInternalServerError {
+			a.Fatalf("%s: %d %s", what, status, answer)
+		}
+		return a.changed[what]
+	}
+	main := func() string { return fmt.Sprintf(`{"slug":"main","runtime_id":%q,"integrations":{}}`, a.ids["a"]) }
+	for _, next := range []func() bool{
+		func() bool { return step("make a", "POST", "runtimes", `{"slug":"a"}`) },
+		func() bool { return step("make b", "POST", "runtimes", `{"slug":"b"}`) },
+		func() bool { return step("make main", "POST", "environments", main()) },
+		func() bool { return step("change a", "PATCH", "runtimes/"+a.ids["a"], `{"slug":"renamed","label":"New"}`) },
+		func() bool { return step("delete main", "DELETE", "environments/"+a.ids["main"], "") },
+		func() bool { return step("make main again", "POST", "environments", main()) },
+	} {
+		if !next() {
+			return false
+		}
+	}
+	for path, want := range map[string]map[string]any{
+		"environments?slug=main": {"id": a.ids["main"], "slug": "main", "runtime_id": a.ids["a"], "integrations": map[string]any{}},
+		"runtimes?slug=renamed":  {"id": a.ids["a"], "slug": "renamed", "label": "New"},
+	} {
+		status, answer := a.send("GET", "/entities/"+path, "")
+		var list []map[string]any
+		if err := json.Unmarshal([]byte(answer), &list); status != http.StatusOK || err != nil || len(list) != 1 || !cmp.Equal(list[0], want) {
+			a.Errorf("%s: %d %s, %v, want %v", path, status, answer, err, want)
+		}
+	}
+	return true
+}
+
+// TestConfig_AnswerLost: a request whose answer was lost has taken effect. The next apply
+// sends it anew, under an id of its own: what it creates takes the name over, and what it
+// changes or deletes is so already. Whoever sends the very same request again is answered
+// as if it had come once.
+func TestConfig_AnswerLost(t *testing.T) {
+	t.Parallel()
+	for kind, open := range configStores {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			c := configure(t, open(t))
+			lost := func(method, path, body, request string) {
+				t.Helper()
+				c.losing.Store(true)
+				if status, answer, err := c.try(method, path, body, request); err == nil {
+					t.Fatalf("answered %d %s", status, answer)
+				}
+				c.losing.Store(false)
+			}
+			ask := func(method, path, body, request string, want int) string {
+				t.Helper()
+				status, answer, err := c.try(method, path, body, request)
+				if err != nil || status != want {
+					t.Fatalf("%s %s: %d %s, %v, want %d", method, path, status, answer, err, want)
+				}
+				if want == http.StatusNoContent || answer[0] == '[' {
+					return answer
+				}
+				id, _ := read(t, answer)["id"].(string)
+				return id
+			}
+			const body, first = `{"slug":"main"}`, "4a1c6de4-6f0d-4c4f-8a5b-0a4c9e6a7f01"
+			lost("POST", "/entities/runtimes", body, first)
+			kept := ask("POST", "/entities/runtimes", body, first, 200)
+			if id := flow.EntityID("acme", "runtime", "main", ""); kept != id {
+				t.Errorf("the request that came twice made %s, want %s", kept, id)
+			}
+			anew := ask("POST", "/entities/runtimes", body, uuid.NewString(), 200)
+			if anew == kept {
+				t.Error("another request was given the id of the first")
+			}
+			if found := ask("GET", "/entities/runtimes?slug=main", "", uuid.NewString(), 200); !strings.Contains(found, anew) || strings.Contains(found, kept) {
+				t.Errorf("look-up finds %s, want %s", found, anew)
+			}
+			lost("PATCH", "/entities/runtimes/"+anew, `{"slug":"main","label":"L"}`, uuid.NewString())
+			ask("PATCH", "/entities/runtimes/"+anew, `{"slug":"main","label":"L"}`, uuid.NewString(), 200)
+			lost("DELETE", "/entities/runtimes/"+anew, "", uuid.NewString())
+			ask("DELETE", "/entities/runtimes/"+anew, "", uuid.NewString(), 204)
+			ask("GET", "/entities/runtimes/"+anew, "", uuid.NewString(), 404)
+		})
+	}
+}
+
 // TestConfig_Hostile: what no provider sends is refused, and nothing of it is kept.
 func TestConfig_Hostile(t *testing.T) {
 	t.Parallel()
-	c := configure(t, &storetest.Memory{Now: time.Now})
+	for kind, open := range configStores {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			hostile(t, configure(t, open(t)))
+		})
+	}
+}
+
+func hostile(t *testing.T, c *configServer) {
 	deep := strings.Repeat(`{"a":`, 200) + "1" + strings.Repeat("}", 200)
 	for name, body := range map[string]string{
 		"nothing":            " ",
@@ -236,7 +337,15 @@ func noise(n int) string {
 // is refused at once.
 func TestConfig_Who(t *testing.T) {
 	t.Parallel()
-	c := configure(t, &storetest.Memory{Now: time.Now})
+	for kind, open := range configStores {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			who(t, configure(t, open(t)))
+		})
+	}
+}
+
+func who(t *testing.T, c *configServer) {
 	mine := c.token
 	other, _, err := c.tokens.Create(t.Context(), flow.Operator, store.Token{Bot: "ci", Owner: "carol@example.com"}, time.Hour)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,6 +52,7 @@ type configServer struct {
 	store  store.Store
 	tokens store.Tokens
 	token  string
+	losing atomic.Bool // does what it is asked, and does not answer
 }
 
 // configure serves the configuration API on a store.
@@ -69,12 +71,20 @@ func configure(t testing.TB, s store.Store) *configServer {
 		},
 		Tokens: c.tokens, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	}
-	c.Server = httptest.NewServer(a.Handler())
+	served := a.Handler()
+	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c.losing.Load() {
+			served.ServeHTTP(httptest.NewRecorder(), r)
+			panic(http.ErrAbortHandler)
+		}
+		served.ServeHTTP(w, r)
+	}))
 	t.Cleanup(c.Close)
 	return c
 }
 
-// describe stands for the function that looks at Python: it knows def and nothing else.
+// describe stands for the function that looks at Python: it knows def, and classes of
+// strategies, and nothing else.
 func describe(_ context.Context, s flow.Source, _ string) (flow.Outline, error) {
 	if strings.Contains(s.Text, "def (") {
 		return flow.Outline{}, &flow.SourceError{Line: 1, Message: "invalid syntax"}
@@ -83,11 +93,24 @@ func describe(_ context.Context, s flow.Source, _ string) (flow.Outline, error) 
 	for _, def := range regexp.MustCompile(`def (\w+)`).FindAllStringSubmatch(s.Text, -1) {
 		found.Handlers = append(found.Handlers, def[1])
 	}
+	for _, class := range regexp.MustCompile(`class (\w+)\(AccessStrategy\)`).FindAllStringSubmatch(s.Text, -1) {
+		found.Handlers = append(found.Handlers, flow.StrategyClass+class[1])
+	}
 	return found, nil
 }
 
 // send sends a request as the provider does: with a body, if only null, and with an id.
 func (c *configServer) send(method, path, body string) (int, string) {
+	c.Helper()
+	status, answer, err := c.try(method, path, body, uuid.NewString())
+	if err != nil {
+		c.Fatal(err)
+	}
+	return status, answer
+}
+
+// try is send of a request that may be lost, and that has an id.
+func (c *configServer) try(method, path, body, request string) (int, string, error) {
 	c.Helper()
 	if body == "" {
 		body = "null"
@@ -96,19 +119,17 @@ func (c *configServer) send(method, path, body string) (int, string) {
 	if err != nil {
 		c.Fatal(err)
 	}
+	r.GetBody = nil // so that it is sent once
 	r.Header.Set("Authorization", "Bearer "+c.token)
 	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("X-Sym-Request-ID", uuid.NewString())
+	r.Header.Set("X-Sym-Request-ID", request)
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
-		c.Fatal(err)
+		return 0, "", err
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		c.Fatal(err)
-	}
-	return answer.StatusCode, strings.TrimSpace(string(text))
+	return answer.StatusCode, strings.TrimSpace(string(text)), err
 }
 
 // script is requests and the answers to them:
