@@ -190,7 +190,9 @@ func (a *apply) run() bool {
 		func() bool { return step("make a", "POST", "runtimes", `{"slug":"a"}`) },
 		func() bool { return step("make b", "POST", "runtimes", `{"slug":"b"}`) },
 		func() bool { return step("make main", "POST", "environments", main()) },
-		func() bool { return step("change a", "PATCH", "runtimes/"+a.ids["a"], `{"slug":"renamed","label":"New"}`) },
+		func() bool {
+			return step("change a", "PATCH", "runtimes/"+a.ids["a"], `{"slug":"renamed","label":"New"}`)
+		},
 		func() bool { return step("delete main", "DELETE", "environments/"+a.ids["main"], "") },
 		func() bool { return step("make main again", "POST", "environments", main()) },
 	} {
