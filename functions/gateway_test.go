@@ -74,6 +74,8 @@ func route(r *http.Request) (function, key string, parameters map[string]string)
 		return "config", "ANY /api/v1/signed/entities/{proxy+}", map[string]string{"proxy": strings.TrimPrefix(path, "/api/v1/signed/entities/")}
 	case api:
 		return "api", "ANY /api/v1/{proxy+}", map[string]string{"proxy": proxy}
+	case path == "/mcp":
+		return "api", "ANY /mcp", nil
 	}
 	if r.Method == http.MethodPost {
 		switch path {
