@@ -150,7 +150,6 @@ var notAsked = regexp.MustCompile(strings.Join([]string{
 	`^DriftRole: .*: grant#\*$`,                 // as above
 	`: (sick|limit|linger)#\*$`,                 // targets that don't answer, are asked too much, or keep what was taken away
 	`: glass#\*$`,                               // emergencies
-	` agent#\*$`,                                // agents: infra's TestRightsSuffice has them
 	`^ApiRole: dynamodb:GetItem .*: entity#\*$`, // requests by API of flows that the configuration API has made
 	`^ConfigRole: dynamodb:PutItem .*: (flows#filter|destinations#current|cursor#\*|notice#\*)$`, // a filter and log destinations made by API, and faults that last
 	`^SweepRole: lambda:InvokeFunction .*:function:sym-flows-config$`,                            // calls of config that were lost: time is real here
@@ -158,16 +157,16 @@ var notAsked = regexp.MustCompile(strings.Join([]string{
 	// Vendors other than the one of TestLooks.
 	`^AccessRole: secretsmanager:GetSecretValue .*:secret:/sym/main/(aptible|boundary|github|postgres)\b`,
 	`^DriftRole: secretsmanager:GetSecretValue .*:secret:/sym/main/(aptible|boundary|github|onelogin|postgres)\b`,
-	`^(Api|Deliver)Role: s3:ListBucket on \$\{LogBucket\.Arn\}$`,                                                                                // files of the log that are not there
-	`^TransparencyRole: s3:DeleteObject `,                                                                                                       // partial files, once 256 records have filled one
-	`^DeliverRole: .* notice#\*$`,                                                                                                               // log destinations that take nothing for ten minutes
-	`^DeliverRole: secretsmanager:GetSecretValue .*:secret:/sym/main/siem\b`,                                                                    // its log destination takes no secret here
-	`^ReportRole: dynamodb:(BatchGetItem .* stat|GetItem .* run)#\*$`,                                                                           // runs of earlier months that reached into the one that is reported
-	`^StandingRole: dynamodb:PutItem .*: listed#\*$`,                                                                                            // runs of before there were listings
-	`^StandingRole: dynamodb:PutItem .* notice#\*$`,                                                                                             // many who leave at once
-	`^TokensRole: dynamodb:PutItem .*: users#moved$`,                                                                                            // a workspace that moved
-	`^TransparencyRole: .*: (token#\*|identity#\*|user#\*|users#moved|flows#filter|flows#settings|standing#round|refusal#\*|act#\*|entity#\*)$`, // what administrators seldom do
-	`^PublishRole: dynamodb:PutItem .*: flows#settings$`,                                                                                        // settings that change
+	`^(Api|Deliver)Role: s3:ListBucket on \$\{LogBucket\.Arn\}$`,             // files of the log that are not there
+	`^TransparencyRole: s3:DeleteObject `,                                    // partial files, once 256 records have filled one
+	`^DeliverRole: .* notice#\*$`,                                            // log destinations that take nothing for ten minutes
+	`^DeliverRole: secretsmanager:GetSecretValue .*:secret:/sym/main/siem\b`, // its log destination takes no secret here
+	`^ReportRole: dynamodb:(BatchGetItem .* stat|GetItem .* run)#\*$`,        // runs of earlier months that reached into the one that is reported
+	`^StandingRole: dynamodb:PutItem .*: listed#\*$`,                         // runs of before there were listings
+	`^StandingRole: dynamodb:PutItem .* notice#\*$`,                          // many who leave at once
+	`^TokensRole: dynamodb:PutItem .*: users#moved$`,                         // a workspace that moved
+	`^TransparencyRole: .*: (agent#\*|token#\*|identity#\*|user#\*|users#moved|flows#filter|flows#settings|standing#round|refusal#\*|act#\*|entity#\*)$`, // what administrators seldom do
+	`^PublishRole: dynamodb:PutItem .*: flows#settings$`, // settings that change
 	// Accounts that were looked up lately are known for ten minutes: time is real here.
 	`^(Approval|Services)Role: dynamodb:(Get|Put)Item .*: users#moved$`,
 	`^(Approval|Services)Role: dynamodb:PutItem .* notice#\*$`,
