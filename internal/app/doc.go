@@ -28,8 +28,9 @@
 //	people.go        says who people are, and confirms accounts, in both
 //	targets.go       writes down the targets that strategies find
 //	try.go           asks the handlers of a flow what they would do
-//	explain.go       says what would come of a request, and of a run; policy.go: runs
-//	                 the cases of policy files; diff.go: what a change of flows
+//	explain.go       says what would come of a request, and of a run; explained.go:
+//	                 the same for the simulation's page; policy.go: runs the
+//	                 cases of policy files; diff.go: what a change of flows
 //	                 lets happen
 //	manifest.go      prints the manifest of the Slack app; doctor.go: what the
 //	                 real workspace lacks

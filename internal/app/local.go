@@ -113,6 +113,7 @@ type Local struct {
 	fixedClock  atomic.Pointer[string] // why it is not to be moved: see clockFixed
 	moving      sync.Mutex             // held while it is moved
 	people      *slackapp.Directory
+	explainer   core.Explainer
 	guide       []string // of the simulated Slack, in mrkdwn
 	slackHealth *workflow.Health
 	reserve     *sqlite.Reserve
@@ -373,7 +374,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		Tokens:    l.Tokens, Now: now, Log: o.Log, Attempts: &api.Attempts{PerMinute: badTokensPerMinute, Now: o.Clock.Now},
 	}).Handler())
 	mux.Handle(mcp.Path, mcp.Handler{API: served, Admit: events.AdmitAgent, Now: time.Now, Sleep: client.Sleep, Longest: mcp.Longest}.Handler())
-	explainer, err := c.Explainer(core.ExplainPorts{
+	l.explainer, err = c.Explainer(core.ExplainPorts{
 		Directory: slack.directory, Handlers: handlers, Entitlements: builtin.Entitlements, Rights: builtin.Rights, TargetType: builtin.TargetType, Bound: builtin.CheckBound,
 	})
 	if err != nil {
@@ -388,7 +389,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		})
 		return nil
 	}
-	shown, err = c.SlackApp(core.SlackPorts{API: slack.api, APIURL: slack.apiURL, URL: l.links(slack), HandOn: handOn, Directory: slack.directory, Handlers: handlers, Bound: builtin.CheckBound, Explain: explainer.Request, Closed: l.closed})
+	shown, err = c.SlackApp(core.SlackPorts{API: slack.api, APIURL: slack.apiURL, URL: l.links(slack), HandOn: handOn, Directory: slack.directory, Handlers: handlers, Bound: builtin.CheckBound, Explain: l.explainer.Request, Closed: l.closed})
 	if err != nil {
 		return err
 	}

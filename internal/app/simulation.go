@@ -54,7 +54,7 @@ func (l *Local) simulate(ctx context.Context, flows *store.Flows) (*slacksim.Sim
 		SigningSecret: made.SigningSecret, BotToken: made.BotToken, AppURL: l.URL, BaseURL: l.URL,
 		Clock: l.options.Clock, Time: simulationTime{l.clock, l}, Logger: l.options.Log,
 		Commands: commands, Shortcuts: shortcuts, Scopes: app.OAuth.Scopes.Bot, Events: app.Settings.EventSubscriptions.BotEvents, Domains: app.Features.UnfurlDomains,
-		Records: &auditPanel{logs: []*tailed{{tail: tailing(l.Audit, told)}, {tail: tailing(l.Admin, toldOfAct)}}}, Receipt: l.receipt, Access: l.access, End: l.endAccess, Drift: l.drift, Guide: l.guide,
+		Records: &auditPanel{logs: []*tailed{{tail: tailing(l.Audit, told)}, {tail: tailing(l.Admin, toldOfAct)}}}, Receipt: l.receipt, Access: l.access, End: l.endAccess, Drift: l.drift, Guide: l.guide, Explain: pageExplainer{l, flows, there.People},
 	})
 	if err != nil {
 		return nil, made, err

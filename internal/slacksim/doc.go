@@ -11,6 +11,7 @@
 // and for three seconds, a response URL five times in thirty minutes, blocks
 // have limits (limits.go), the app must be in a channel to write to it.
 // its token does what its scopes allow (scopes.go), if it is told which.
+// What would come of a request is asked by its panel (explain.go).
 // Steps of the app in workflows are started by [Person.StartStep] (builder.go), and
 // links of its domains are shown by it (links.go).
 // [Sim.Inject] makes it fail on demand. It may be an organisation of several

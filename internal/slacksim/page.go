@@ -122,6 +122,7 @@ type pageAction struct {
 	Enter    bool     `json:"enter"` // it was pressed
 	Run      string   `json:"run"`
 	Seconds  int64    `json:"seconds"`
+	Question Question `json:"question"`
 }
 
 var pageActions = map[string]func(Person, pageAction) (any, error){
@@ -148,7 +149,9 @@ var pageActions = map[string]func(Person, pageAction) (any, error){
 	"clock": func(p Person, a pageAction) (any, error) {
 		return nil, p.sim.move(time.Duration(a.Seconds) * time.Second)
 	},
-	"end": func(p Person, a pageAction) (any, error) { return nil, p.end(a.Run) },
+	"end":         func(p Person, a pageAction) (any, error) { return nil, p.end(a.Run) },
+	"explainable": func(p Person, _ pageAction) (any, error) { return p.explainable() },
+	"explain":     func(p Person, a pageAction) (any, error) { return p.explain(a.Question) },
 }
 
 func (s *Sim) serveAction(w http.ResponseWriter, r *http.Request) {
@@ -225,7 +228,7 @@ func (s *Sim) serveState(w http.ResponseWriter, r *http.Request) {
 		"me": p.ID(), "app": object{"id": botUser, "name": botName}, "people": s.pagePeople(), "groups": s.pageGroups(),
 		"conversations": s.pageConversations(p), "here": here.ID, "messages": messages, "view": view, "home": home,
 		"commands": s.config.Commands, "shortcuts": s.pageShortcuts(p, false), "message_shortcuts": s.pageShortcuts(p, true),
-		"has_records": s.config.Records != nil, "has_access": s.config.Access != nil, "has_receipts": s.config.Receipt != nil,
+		"has_explain": s.config.Explain != nil, "has_records": s.config.Records != nil, "has_access": s.config.Access != nil, "has_receipts": s.config.Receipt != nil,
 		"guide": s.config.Guide, "stranger": !ok, "clock": s.pageClock(),
 	})
 }

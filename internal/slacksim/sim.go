@@ -144,6 +144,8 @@ type Config struct {
 	// End ends the access of a run as a person, by Slack id, and refuses what they
 	// may not. Required with Access.
 	End func(ctx context.Context, by, run string) error
+	// Explain says what would come of requests. Default: no panel.
+	Explain Explainer
 	// Guide tells newcomers what to do, step by step, in mrkdwn. Default: nothing.
 	Guide []string
 	// Drift tells where targets differ from what was granted. Default: no panel.

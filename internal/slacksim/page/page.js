@@ -1,11 +1,13 @@
 // The page of the simulated Slack: the people at the top, conversations, messages
 // and forms. It shows what the server says, and sends what its person does. The
 // other files have the server (server.js), texts (text.js), what people fill in
-// (elements.js), blocks (blocks.js) and the column beside Slack (side.js).
+// (elements.js), blocks (blocks.js), the column beside Slack (side.js) and what would
+// come of requests (explain.js).
 
 import { blockNodes } from "./blocks.js";
 import { $, el } from "./dom.js";
 import { sendUnsent, unsent } from "./elements.js";
+import { showExplain } from "./explain.js";
 import { act, askState, here, listen, me, setPlace, setState, state, toast, Unreachable, wasLost } from "./server.js";
 import { addRecords, setReceipts, setAccess, showAccess, showClock, showDrift, showRecords } from "./side.js";
 import { drawing, mrkdwn, personName, plainOf } from "./text.js";
@@ -58,6 +60,7 @@ function show(next) {
   $("access-panel").hidden = !state.has_access;
   $("records-panel").hidden = !state.has_records;
   setReceipts(state.has_receipts);
+  showExplain();
   $("side").hidden = $("toggle").hidden = !state.has_access && !state.has_records;
   if (current.unread && document.visibilityState === "visible") act("read", {}).catch(toast);
 }

@@ -2,10 +2,14 @@
 // clock, and audit records with the timeline of each run.
 
 import { $, el } from "./dom.js";
+import { explainRun, explains } from "./explain.js";
 import { act, me, now, state, toast } from "./server.js";
 
 
 const clock = (time) => new Date(time).toLocaleTimeString([], { timeStyle: "medium" });
+// stamp writes when something was, and to whoever points at it in UTC, as the record has it.
+const stamp = (time) => el("time", { datetime: time, title: new Date(time).toISOString().replace("T", " ").replace(/\.\d+Z$/, " UTC") },
+  new Date(time).toLocaleString([], { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" }));
 const nameOf = (email) => { const p = state && state.people.find((p) => p.email === email); return p ? p.name : email; };
 
 // ---- access ----
@@ -108,6 +112,7 @@ export function showRecords() {
   $("no-records").hidden = found.length > 0;
   $("no-records").textContent = all.length ? "No record is about that." : "Each step of a request is recorded here.";
   $("run").hidden = !filter.run;
+  $("why").hidden = !explains();
   const timeline = Boolean(filter.run);
   $("records").setAttribute("aria-label", timeline ? "Timeline of the request, oldest first" : "Audit records, newest first");
   if (timeline) {
@@ -138,17 +143,18 @@ function duration(ms) {
 
 function recordNode(r, since, timeline) {
   const raw = r.raw, note = r.until ? "until " + clock(r.until) : r.note;
-  const small = [raw.event.type, raw.state.status === "completed" ? "" : raw.state.status, raw.event.channel, clock(r.at),
-    since >= 1000 ? "after " + duration(since) : "", raw.meta.simulated ? "simulated time" : ""];
+  const small = [raw.event.type, raw.state.status === "completed" ? "" : raw.state.status, raw.event.channel, stamp(r.at),
+    since >= 1000 ? "after " + duration(since) : "", raw.meta.simulated ? "simulated time" : ""].filter(Boolean);
   return el("li", { class: r.mood + (timeline ? " step" : "") }, el("details", {},
     el("summary", {}, el("span", { class: "line" }, r.line), note ? el("span", { class: "note" }, note) : null,
-      el("small", {}, small.filter(Boolean).join(" · "))),
+      el("small", {}, ...small.flatMap((part, i) => (i ? [" · ", part] : [part])))),
     timeline ? null : el("button", { type: "button", class: "link", onclick: () => choose({ run: r.run }) }, "Timeline of request " + r.said),
     receipts && r.run ? el("a", { class: "link", href: "/sim/receipts/" + r.run, download: "" }, "Receipt of request " + r.said) : null,
     el("pre", { tabindex: "0", "aria-label": "Record" }, JSON.stringify(raw, null, 2))));
 }
 
 for (const id of ["person", "flow"]) $(id).addEventListener("change", () => choose({ [id]: $(id).value }));
+$("why").addEventListener("click", () => explainRun(filter.run, (records.size && [...records.values()].find((r) => r.run === filter.run) || { said: "" }).said));
 $("all-runs").addEventListener("click", () => { choose({ run: "" }); $("records").focus(); });
 
 // ---- the clock ----

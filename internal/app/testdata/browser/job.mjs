@@ -238,6 +238,37 @@ await look(alice, '/sym show');
 await alice.getByRole('button', { name: 'Sym Home' }).press('Enter');
 await seen(messages(alice), 'My requests');
 await look(alice, 'Home afterwards');
+
+// What would come of a request, and why one that there is stands where it does.
+const explain = alice.getByRole('dialog', { name: 'What would come of a request?' });
+await button(alice, 'What would come of a request…').press('Enter');
+await explain.waitFor();
+await explain.getByLabel('Flow').selectOption({ label: 'Shop administration' });
+await explain.getByLabel('Who asks').selectOption({ label: 'Carol' });
+await explain.getByLabel('For how long?').selectOption({ label: '1 hour' });
+await look(alice, 'explain, asked');
+await button(explain, 'Explain').press('Enter');
+await seen(explain, 'People decide');
+await seen(explain, "you can't approve your own request");
+await seen(explain, 'named in the flow');
+await seen(explain, 'orders-db');
+await seen(explain, /Carol got access to Orders database/);
+await look(alice, 'explained');
+await explain.getByLabel('It is an emergency').check();
+await button(explain, 'Explain').press('Enter');
+await seen(explain, 'It can’t be asked for');
+await look(alice, 'explained, refused');
+await button(explain, 'Close').press('Enter');
+await explain.waitFor({ state: 'hidden' });
+await lead.getByRole('list', { name: /Audit records/ }).locator('details').first().evaluate((d) => { d.open = true; });
+await lead.getByRole('button', { name: /Timeline of request/ }).first().press('Enter');
+await button(lead, 'Why is it here?').press('Enter');
+const why = lead.getByRole('dialog', { name: /Why is request/ });
+await seen(why, 'Access has ended');
+await look(lead, 'explained run');
+await button(why, 'Close').press('Enter');
+await why.waitFor({ state: 'hidden' });
+
 await lead.getByRole('button', { name: 'Sym Home' }).press('Enter'); // Slack draws it anew when it is opened
 await seen(messages(lead), /Nobody has access/);
 await look(lead, "admin's Home afterwards");
