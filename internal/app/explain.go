@@ -51,6 +51,8 @@ type explanation struct {
 	target    string
 	fields    string
 	by        string
+	agent     string
+	purpose   string
 	at        string
 	directory string
 	about     []string
@@ -66,6 +68,8 @@ func explain(ctx context.Context, args []string, settings config.Settings, out i
 	set.StringVar(&x.target, "target", "", "name of the target, which may be in -fields as well")
 	set.StringVar(&x.fields, "fields", "{}", "what the form says, as JSON")
 	set.StringVar(&x.by, "by", "", "how it is asked for: slack or api (default slack, where the flow allows that)")
+	set.StringVar(&x.agent, "agent", "", "name of an agent of -as that asks for them")
+	set.StringVar(&x.purpose, "purpose", "", "what the agent says it is for")
 	set.StringVar(&x.at, "at", "", "when, such as 2026-12-24T03:00:00Z (default now)")
 	set.StringVar(&x.run, "run", "", "instead of -flow: id of a run of -data")
 	set.StringVar(&x.directory, "directory", "", "file that says who people are, and who is in which group (docs/policy.md)")
@@ -87,8 +91,10 @@ func explain(ctx context.Context, args []string, settings config.Settings, out i
 	switch {
 	case x.run == "" && (x.flow == "" || x.as == ""):
 		return errors.New("say what to explain: -flow and -as, such as -flow prod-access -as alice@example.com, or -run with the id of a run")
-	case x.run != "" && (x.flow != "" || x.as != ""):
-		return errors.New("-run is of a run that there is: leave -flow and -as out")
+	case x.run != "" && (x.flow != "" || x.as != "" || x.agent != ""):
+		return errors.New("-run is of a run that there is: leave -flow, -as and -agent out")
+	case x.agent == "" && x.purpose != "":
+		return errors.New("-purpose is what an agent says: name it with -agent")
 	}
 	return x.do(ctx)
 }
@@ -148,7 +154,7 @@ func (x explanation) do(ctx context.Context) error {
 		if as, err = e.directory.UserByEmail(ctx, x.as); err != nil {
 			return err
 		}
-		said, err = e.Request(ctx, workflow.Question{Flow: x.flow, As: as, By: flow.Channel(x.by), Values: values, At: now, People: people})
+		said, err = e.Request(ctx, workflow.Question{Flow: x.flow, As: as, By: flow.Channel(x.by), Agent: x.agent, Purpose: x.purpose, Values: values, At: now, People: people})
 	}
 	if err != nil {
 		return err
@@ -318,7 +324,11 @@ func tellExplanation(out io.Writer, x workflow.Explanation) {
 			line("it waits for %s", x.Waits)
 		}
 	} else {
-		line("%s asks for %s (version %s) at %s", x.Requester, x.Flow, x.Version, at(x.At))
+		asks := x.Requester
+		if x.Agent != "" {
+			asks = "agent " + x.Agent + " of " + x.Requester
+		}
+		line("%s asks for %s (version %s) at %s", asks, x.Flow, x.Version, at(x.At))
 	}
 	why := ""
 	if x.Why != "" {

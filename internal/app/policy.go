@@ -39,7 +39,7 @@ func checkPolicies(ctx context.Context, o Options, configured *catalog.Catalog, 
 		if err != nil {
 			return err
 		}
-		x, err := e.Request(ctx, workflow.Question{Flow: c.Flow, As: as, By: c.By, Values: c.Values, At: c.At, People: c.Directory.People()})
+		x, err := e.Request(ctx, workflow.Question{Flow: c.Flow, As: as, By: c.By, Agent: c.Agent, Purpose: c.Purpose, Values: c.Values, At: c.At, People: c.Directory.People()})
 		if err != nil {
 			faults = append(faults, policy.Fault{File: c.File, Line: c.Line, Message: fmt.Sprintf("%s: it can't be found out: %s", c.Name, flow.UserMessage(err))})
 			continue

@@ -49,10 +49,12 @@ type Case struct {
 	Flow      string
 	Directory *Directory // of its file
 
-	As     string // e-mail address
-	By     flow.Channel
-	Values map[string]any // as [workflow.Submit.Request] takes them
-	At     time.Time
+	As      string // e-mail address
+	By      flow.Channel
+	Agent   string // of theirs that asks; "": they do
+	Purpose string
+	Values  map[string]any // as [workflow.Submit.Request] takes them
+	At      time.Time
 
 	Expect Expect
 }
@@ -385,6 +387,7 @@ func (r *reader) readCase(node *yaml.Node, name string, people *Directory) {
 	}
 	r.attributes(node, "a case", map[string]func(*yaml.Node){
 		"name": r.text(&c.Name, "what the case is about"), "as": person(&c.As), "by": r.oneOf(&by, string(flow.ChannelSlack), string(flow.ChannelAPI)),
+		"agent": r.text(&c.Agent, "the name of an agent"), flow.KeyPurpose: r.text(&c.Purpose, "what the agent says it is for"),
 		flow.KeyTarget: r.text(&target, "the name of a target"), "at": r.time(&c.At), flow.KeyStartAt: r.time(&startAt), flow.KeyBreakGlass: r.truth(&glass),
 		"fields": func(node *yaml.Node) {
 			if node.Kind != yaml.MappingNode || node.Decode(&c.Values) != nil {
@@ -400,6 +403,14 @@ func (r *reader) readCase(node *yaml.Node, name string, people *Directory) {
 		r.fault(node.Line, "as is missing: write the e-mail address of who asks")
 	}
 	c.By = flow.Channel(by)
+	switch {
+	case c.Agent != "" && flow.CheckName(c.Agent) != nil:
+		r.fault(node.Line, "agent %q is no name: it %s", flow.Clip(c.Agent, 60), flow.UserMessage(flow.CheckName(c.Agent)))
+	case c.Agent != "" && c.By == flow.ChannelSlack:
+		r.fault(node.Line, "agents ask by the API: leave by out")
+	case c.Agent == "" && c.Purpose != "":
+		r.fault(node.Line, "purpose is what an agent says: name the agent as well")
+	}
 	if target != "" {
 		c.Values[flow.FieldNameTarget] = target
 	}
