@@ -185,7 +185,7 @@ func (a *account) settings() map[string]config.AWS {
 			LogQueue: all.LogQueue, LogDeadLetters: logDead, LogBucket: all.LogBucket, LogLock: "locked", LogKey: logKey, LogOrigin: logOrigin,
 		},
 		"notify":   {Table: all.Table, SlackSecret: all.SlackSecret},
-		"sweep":    {Table: all.Table, StateMachine: all.StateMachine, RemovalFunction: all.RemovalFunction, SweepQueue: all.SweepQueue, ConfigFunction: functionARN("config")},
+		"sweep":    {Table: all.Table, StateMachine: all.StateMachine, RemovalFunction: all.RemovalFunction, SweepQueue: all.SweepQueue, ConfigFunction: functionARN("config"), APIFunction: functionARN("api")},
 		"publish":  {Table: all.Table, SDKFunction: all.SDKFunction},
 		"sdk":      {},
 		"services": {Table: all.Table, SlackSecret: all.SlackSecret},
@@ -198,7 +198,11 @@ func (a *account) settings() map[string]config.AWS {
 
 // open makes an account with nothing deployed but the functions. It ends with
 // the test.
-func open(t testing.TB) *account {
+func open(t testing.TB) *account { return openApproving(t, "") }
+
+// openApproving makes one in which a flow approves changes by the configuration API; "" for
+// none.
+func openApproving(t testing.TB, approving string) *account {
 	t.Helper()
 	a := &account{
 		clock: clockwork.NewRealClock(),
@@ -223,7 +227,7 @@ func open(t testing.TB) *account {
 	for name, s := range a.settings() {
 		env := map[string]string{}
 		if name != pythonFunction {
-			env = config.Settings{Org: "sym", LogFormat: "json", Patience: deadline.LastResort, AWS: s}.Env()
+			env = config.Settings{Org: "sym", LogFormat: "json", Patience: deadline.LastResort, ConfigApproval: approving, AWS: s}.Env()
 		}
 		env["AWS_ENDPOINT_URL"], env["AWS_REGION"] = a.url, region
 		env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"] = keyOf(name), "secret of "+name

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/symflows/symflows/events"
+	"github.com/symflows/symflows/internal/deadline"
+	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/dynamo"
@@ -99,6 +102,104 @@ func TestConfig(t *testing.T) {
 			t.Errorf("%s was recorded as of %q, want %q", act, who[act], want)
 		}
 	}
+}
+
+// TestConfig_Approval: where changes need approval, they are proposals of the token until a
+// run that lists them is approved; what is denied is dropped. The owner of the token can't
+// approve.
+func TestConfig_Approval(t *testing.T) {
+	t.Parallel()
+	a := openApproving(t, "configure")
+	approved := maps.Clone(flows)
+	approved["configure.yaml"] = `
+kind: flow
+name: configure
+environment_id: main
+params:
+  prompt_fields: [{name: changes, type: string, label: Changes}]
+  approval:
+    approvers: ["group:platform"]
+    notify: [{channel: "#general", timeout: 30m}]
+`
+	if answer := a.deploy(approved); answer.Status != "SUCCESS" {
+		t.Fatalf("publish answered %+v", answer)
+	}
+	var token, other events.CreatedToken
+	a.ask("POST", "/api/v1/tokens", events.CreateTokenInput{Bot: "terraform", Owner: "lead@example.com", Expires: "1d", Config: true}, a.signed, http.StatusOK, &token)
+	a.ask("POST", "/api/v1/tokens", events.CreateTokenInput{Bot: "other", Owner: "bob@example.com", Expires: "1d", Config: true}, a.signed, http.StatusOK, &other)
+	mine, theirs := bearer(token.Value), bearer(other.Value)
+	null := json.RawMessage("null")
+	var refused, created, found map[string]any
+	target := map[string]any{"type": "aws_lambda_function", "slug": "orders", "label": "Orders", "settings": map[string]any{"arn": grantARN}}
+	a.ask("POST", "/api/v1/signed/entities/access-targets", target, a.signed, http.StatusForbidden, &refused)
+	a.ask("POST", "/api/v1/entities/access-targets", target, mine, http.StatusOK, &created)
+	path := "/api/v1/entities/access-targets/" + created["id"].(string)
+	var runtime, environment map[string]any
+	a.ask("POST", "/api/v1/entities/runtimes", map[string]any{"slug": "proposed"}, mine, http.StatusOK, &runtime)
+	a.ask("POST", "/api/v1/entities/environments", map[string]any{"slug": "proposed", "runtime_id": runtime["id"], "integrations": map[string]any{}}, mine, http.StatusOK, &environment)
+	a.ask("GET", path, null, mine, http.StatusOK, &found)
+	a.ask("GET", path, null, theirs, http.StatusNotFound, &refused)
+
+	table := dynamo.New(a.table.Config(), dynamotest.TableName, time.Now)
+	// ask lets a minute pass for what was proposed, and gives the run that lists it.
+	ask := func() (run string) {
+		t.Helper()
+		page, err := table.List(t.Context(), store.Query{By: store.ByStatus, Value: store.KindProposed.Key(token.ID)})
+		a.must(err)
+		for _, item := range page.Items {
+			item.Index.Created, item.Writer = item.Index.Created.Add(-2*time.Minute), store.NewWriter()
+			_, err := table.Put(t.Context(), item)
+			a.must(err)
+		}
+		before := a.runs()
+		a.sweep()
+		a.await("the run", func() bool {
+			for id := range a.runsLocked() {
+				if !before[id] {
+					run = id
+				}
+			}
+			return run != ""
+		})
+		a.must(a.slack.Wait(deadline.Context(t), func() bool { return strings.Contains(a.slack.As("lead").Channel("#general"), flow.ShortID(run)) }))
+		return run
+	}
+	run := ask()
+	var list events.ProposalList
+	a.ask("GET", "/api/v1/signed/entities/proposals", null, a.signed, http.StatusOK, &list)
+	if len(list.Proposals) != 1 || len(list.Proposals[0].Changes) != 3 || list.Proposals[0].Owner != "lead@example.com" {
+		t.Errorf("what waits for approval is %+v", list)
+	}
+	a.must(a.slack.As("bob").Click("", "Approve"))
+	a.await("it to be in force", func() bool { return inForce(t, table, created["id"].(string)) })
+
+	// What was proposed is dropped if it is denied.
+	a.ask("DELETE", path, null, mine, http.StatusNoContent, nil)
+	a.ask("GET", path, null, mine, http.StatusNotFound, &refused)
+	denied := ask()
+	if denied == run {
+		t.Error("one run lists both")
+	}
+	a.must(a.slack.As("bob").Click("", "Deny"))
+	a.await("the proposal to be dropped", func() bool {
+		page, err := table.List(t.Context(), store.Query{By: store.ByStatus, Value: store.KindProposed.Key(token.ID)})
+		return err == nil && len(page.Items) == 0
+	})
+	a.ask("GET", path, null, mine, http.StatusOK, &found)
+
+	a.await("the records", func() bool {
+		seen := map[string]bool{}
+		for _, r := range a.acts {
+			seen[r.Event.Type] = true
+		}
+		return seen["entity_propose"] && seen["proposals_ask"] && seen["entity_create"] && seen["entity_drop"]
+	})
+}
+
+// inForce tells whether a target is.
+func inForce(t *testing.T, table store.Store, id string) bool {
+	e, err := store.Entities{Store: table, Org: "sym"}.Get(t.Context(), entity.KindTarget, id)
+	return err == nil && e.Alive()
 }
 
 // TestConfig_Run: a whole run through a flow that the API alone has made.

@@ -43,6 +43,7 @@ import (
 //	                           and not one by one, if there are more than the policies of a role can list
 //	grants          none       what access may ever be granted by where the configuration comes by API: ARNs of roles and of
 //	                           functions, secret:<path>, host:<name>, with commas between them
+//	configApproval  none       name of the flow by which people approve changes that come by the configuration API
 //	reservedConcurrency none   how many executions Lambda keeps for removal, access and slack, and lets them have at most, such as
 //	                           removal:100,access:50; fails where the account's limit would leave less than 100 to all others
 //	logLevel        info       least level of what is logged: debug, info or warn
@@ -71,6 +72,7 @@ type options struct {
 	withoutRequests          bool
 	functionPatterns         string // see patterns
 	grants                   string // see bounds
+	configApproval           string // "": changes need no approval
 	reservedConcurrency      reservation
 	kmsKey                   string // "", createKey or an ARN
 	secretKeys               string // see keys
@@ -218,6 +220,7 @@ func parseOptions(given map[string]any) (options, error) {
 			r.fault(entity.GrantsOption, "%s takes in our own functions, %s*: begin it with more of the names of yours", p, own)
 		}
 	}
+	o.configApproval = r.text("configApproval", "", "write the name of a flow, such as configure", func(s string) bool { return flow.CheckName(s) == nil })
 	o.slackCommand = r.text("slackCommand", slackapp.OwnCommand, "write a command such as /access, with up to 31 small letters, digits, - and _", slackapp.Commands.MatchString)
 	o.logLevel = r.text("logLevel", "info", "write debug, info or warn", func(s string) bool { return slices.Contains([]string{"debug", "info", "warn"}, s) })
 	o.tracing = r.text("tracing", traceWorkflow, "write workflow, all or off", func(s string) bool {

@@ -15,7 +15,7 @@ import (
 // everything sets every option that adds something.
 var everything = map[string]any{
 	"alarmEmail": "ops@example.com", "auditRetention": "400", "objectLock": "compliance:365", "checkpoints": "s3://elsewhere/sym", "region": "us-east-1", "kmsKey": "create", "secretKeys": secretKey,
-	"reservedConcurrency": "removal:100,access:50,slack:20", "slackCommand": "/access", "logLevel": "warn", "tracing": "all",
+	"reservedConcurrency": "removal:100,access:50,slack:20", "slackCommand": "/access", "configApproval": "configure", "logLevel": "warn", "tracing": "all",
 	"subnets": "subnet-0a1b2c3d,subnet-4e5f6a7b", "securityGroups": "sg-0a1b2c3d",
 	"domain": "sym.example.com", "certificate": "arn:aws:acm:us-east-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab",
 	"webAcl":       "arn:aws:wafv2:us-east-1:123456789012:global/webacl/sym/1234abcd-12ab-34cd-56ef-1234567890ab",

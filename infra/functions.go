@@ -115,7 +115,7 @@ func (d *deployment) settings() map[string]config.AWS {
 			LogKey: *d.logKey.Ref(), LogOrigin: d.logOrigin(), LogCheckpoints: d.options.checkpoints, SlackSecret: d.checkpointsSlack(), AuditStream: *d.auditStream.Ref(), AdminStream: *d.actStream.Ref(),
 		},
 		"notify":   {Table: table, SlackSecret: slack},
-		"sweep":    {Table: table, StateMachine: machine, RemovalFunction: removal, SweepQueue: *d.sweepQueue.Ref(), ConfigFunction: d.functionARN("config")},
+		"sweep":    {Table: table, StateMachine: machine, RemovalFunction: removal, SweepQueue: *d.sweepQueue.Ref(), ConfigFunction: d.functionARN("config"), APIFunction: d.functionARN("api")},
 		"publish":  {Table: table, SDKFunction: handlers},
 		"services": {Table: table, SlackSecret: slack},
 		"standing": {Table: table, SlackSecret: slack},
@@ -162,6 +162,10 @@ func (d *deployment) addLogs(name, qualified string) {
 	d.logs[name] = d.logGroup(title(name)+"Logs", "/aws/lambda/"+qualified)
 }
 
+// approvesConfig are the functions that see to it that people approve changes by the
+// configuration API: who keeps them, who asks, and who has these two called.
+var approvesConfig = []string{"config", "api", "relay", "sweep"}
+
 // addFunction makes a function of the code in a folder of functions/. Name is
 // what it is called here, and qualified in the account.
 func (d *deployment) addFunction(name, folder, qualified string, rights []right, settings config.AWS) awslambda.CfnFunction {
@@ -173,6 +177,9 @@ func (d *deployment) addFunction(name, folder, qualified string, rights []right,
 	s := config.Settings{Org: d.options.org, LogFormat: "json", AWS: settings}
 	if (name == "slack" || name == "notify") && d.options.slackCommand != slackapp.OwnCommand { // which name it to people
 		s.Slack.Command = d.options.slackCommand
+	}
+	if slices.Contains(approvesConfig, name) {
+		s.ConfigApproval = d.options.configApproval
 	}
 	if d.options.logLevel != "info" {
 		s.LogLevel = d.options.logLevel

@@ -74,10 +74,16 @@ func (d *deployment) rights() map[string][]right {
 			d.items("GetItem", store.KindLeaf), // for receipts
 			d.items("BatchGetItem", store.KindRun, store.KindListed),
 			// Requesters and flows are of any name; only runs are in these indexes.
-			d.entries(store.ByKind, string(store.KindRun)), // by short ids
+			d.entries(store.ByKind, string(store.KindRun), string(store.KindProposals)), // runs by short ids
 			d.entries(store.ByRequester, "*"),
 			d.entries(store.ByFlow, "*"),
-			d.entries(store.ByStatus, append(words(flow.Statuses), keysOf(store.KindListed))...),
+			d.entries(store.ByStatus, append(words(flow.Statuses), keysOf(store.KindListed), keysOf(store.KindProposed))...),
+			// It asks for approval of changes by the configuration API, where they need it: it
+			// reads what was proposed, and keeps what its run lists. It can change neither the
+			// configuration nor a proposal.
+			d.items("PutItem BatchGetItem", store.KindProposals),
+			d.items("GetItem BatchGetItem", store.KindProposed),
+			d.items("GetItem PutItem", store.KindAsked),
 			readSecrets(*d.slackSecret.Ref()),
 		}),
 		"tokens": {
@@ -95,12 +101,17 @@ func (d *deployment) rights() map[string][]right {
 			d.items("GetItem", store.KindToken),
 			d.items("GetItem PutItem BatchGetItem", store.KindEntity),
 			d.items("GetItem PutItem", store.KindEntityName),
-			d.entries(store.ByKind, string(store.KindEntity), string(store.KindFlowDigests)),
+			d.entries(store.ByKind, string(store.KindEntity), string(store.KindFlowDigests), string(store.KindProposals)),
 			// It makes flows of that.
 			d.items("GetItem PutItem", store.KindFlow, store.KindFlowList, store.KindFlowsFilter, store.KindStrategies, store.KindDestination, store.KindAssembled),
 			d.items("PutItem", store.KindFlowVersion, store.KindCursor, store.KindNotice),
 			d.items("GetItem PutItem BatchGetItem", store.KindFlowDigests),
 			d.items("GetItem", store.KindLogHead),
+			// Where changes need approval, it keeps them as proposals, and puts in force what
+			// was listed once the run that lists it is approved.
+			d.items("GetItem PutItem BatchGetItem", store.KindProposed, store.KindProposals),
+			d.items("GetItem", store.KindAsked, store.KindRun),
+			d.entries(store.ByStatus, keysOf(store.KindProposed)),
 		},
 		// The functions that flows name are in ApprovalTargets.
 		"approval": join(ask, []right{
@@ -183,7 +194,12 @@ func (d *deployment) rights() map[string][]right {
 			d.items("GetItem PutItem BatchGetItem", store.KindRun, store.KindHome), // it wakes notify for Home tabs
 			d.entries(store.ByDue, "due"),
 			d.items("GetItem", store.KindAssembled),
-			{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN("config")}},
+			// It sees whether somebody is to be asked for approval of changes of the
+			// configuration, or has decided, and calls who does that.
+			d.items("BatchGetItem", store.KindProposals, store.KindProposed),
+			d.entries(store.ByKind, string(store.KindProposals)),
+			d.entries(store.ByStatus, keysOf(store.KindProposed)),
+			{actions: []string{"lambda:InvokeFunction"}, resources: []string{d.functionARN("config"), d.functionARN("api")}},
 			{
 				actions:   []string{"sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
 				resources: []string{*d.sweepQueue.AttrArn()},

@@ -72,6 +72,7 @@ const (
 	sdkARN      = "arn:aws:lambda:" + region + ":" + awstest.Account + ":function:sym-flows-sdk"
 	servicesARN = "arn:aws:lambda:" + region + ":" + awstest.Account + ":function:sym-flows-services"
 	formsARN    = "arn:aws:lambda:" + region + ":" + awstest.Account + ":function:sym-flows-slack"
+	apiARN      = "arn:aws:lambda:" + region + ":" + awstest.Account + ":function:sym-flows-api"
 	configARN   = "arn:aws:lambda:" + region + ":" + awstest.Account + ":function:sym-flows-config"
 	slackARN    = "arn:aws:secretsmanager:" + region + ":" + awstest.Account + ":secret:SlackSecret-a1B2c3"
 	signingARN  = "arn:aws:secretsmanager:" + region + ":" + awstest.Account + ":secret:SlackSigningSecret-a1B2c3"
@@ -355,7 +356,13 @@ func TestRightsSuffice(t *testing.T) {
 	withdrawn.Name = "withdrawn"
 	dropped := published.Strategies[0]
 	dropped.Name = "dropped" // which is looked for in what is live
-	must(publisher.Run(ctx, append(slices.Clone(published.Flows), &withdrawn), append(slices.Clone(published.Strategies), dropped)))(t)
+	configure := *published.Flows[0]
+	configure.Name, configure.Strategy, configure.Implementation = "configure", nil, nil
+	configure.Params = flow.Params{
+		PromptFields: []flow.PromptField{{Name: workflow.FieldChanges, Type: flow.FieldString, Visible: true}},
+		Approval:     flow.Approval{Notify: []flow.Notify{{Channel: "#general"}}, Required: 1},
+	}
+	must(publisher.Run(ctx, append(slices.Clone(published.Flows), &withdrawn, &configure), append(slices.Clone(published.Strategies), dropped)))(t)
 	filter := &flow.FlowsFilter{Implementation: flow.NewSource("filter.py", "def get_flows(user, flows, flows_filter_vars): ...")}
 	if err := publish.Flows.PublishFilter(ctx, flow.Author{}, filter); err != nil {
 		t.Fatal(err)
@@ -473,6 +480,7 @@ func TestRightsSuffice(t *testing.T) {
 	}
 	must(api.Messages.Get(ctx, "shown in Slack"))(t)
 	submit := api.Submit(api.SlackDirectory(), builtin.CheckBound, handlers(api), nil)
+	listing := a.approves(t, submit, value)
 	var byAPI []string
 	for _, f := range published.Flows {
 		if f.Strategy == nil {
@@ -753,7 +761,7 @@ func TestRightsSuffice(t *testing.T) {
 		Runner:  stepfn.Runner{API: sfn.NewFromConfig(sweep.AWS), StateMachineARN: machineARN},
 		Remover: invoke.Remover{API: lambda.NewFromConfig(sweep.AWS), FunctionARN: removalARN},
 	}, core.Ahead)
-	if swept, want := must(sweeps.Run(ctx))(t), len(byAPI)+len([]string{submitted, clicked}); swept.Driven != want || swept.Failed != 0 || swept.Overdue != len(byAPI) {
+	if swept, want := must(sweeps.Run(ctx))(t), len(byAPI)+len([]string{submitted, clicked, listing}); swept.Driven != want || swept.Failed != 0 || swept.Overdue != len(byAPI) {
 		t.Errorf("swept %+v, not %d", swept, want)
 	}
 	if err := queue(sweep, "sweep").Put(ctx, byAPI[0], a.clock.Now()); err != nil { // as for an end that is a while away
@@ -868,6 +876,55 @@ func TestRightsSuffice(t *testing.T) {
 			t.Errorf("no function needs this, or this test lacks the part that does: %s", unused)
 		}
 	}
+}
+
+// approves has changes of the configuration proposed by a token, asked for by submit, and
+// dropped. It gives the run that lists them.
+func (a *account) approves(t *testing.T, submit workflow.Submit, value string) string {
+	t.Helper()
+	ctx := t.Context()
+	as := func(role string) core.Deployed {
+		d := a.as(role)
+		d.ConfigApproval = "configure"
+		return d
+	}
+	config, api, sweep := as("ConfigRole"), as("ApiRole"), as("SweepRole")
+	_, token, err := config.Tokens.Check(ctx, value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine := config.Configure(func(context.Context, entity.Entity, []entity.Entity) []entity.Fault { return nil }, nil).By(&token)
+	proposed := must(mine.Create(ctx, store.EntityChange{By: flow.Operator}, entity.Entity{Kind: entity.KindRuntime, Name: "proposed", Owner: entity.API, Attributes: json.RawMessage(`{}`)}))(t)
+	must(mine.Create(ctx, store.EntityChange{By: flow.Operator}, entity.Entity{Kind: entity.KindEnvironment, Name: "proposed", Owner: entity.API, Attributes: json.RawMessage(`{"runtime_id":"` + proposed.ID + `"}`)}))(t)
+	must(mine.List(ctx, entity.KindRuntime))(t)
+	must(mine.Proposed(ctx))(t)
+	a.clock.Advance(workflow.ProposeQuiet)
+
+	if due := must(sweep.Propose(workflow.Submit{}).Due(ctx))(t); !due {
+		t.Error("sweep sees nothing to ask for")
+	}
+	if err := (invoke.Queue{API: lambda.NewFromConfig(sweep.AWS), Function: apiARN}).Put(ctx, []byte(`{"propose": true}`)); err != nil {
+		t.Error(err)
+	}
+	must(api.Propose(submit).Run(ctx))(t)
+	state := must(config.Entities.Proposals().Get(ctx, token.ID))(t)
+	if state.Asked == nil || state.Asked.Run == "" {
+		t.Fatalf("nobody is asked: %+v", state)
+	}
+	run := must(config.Runs.Get(ctx, state.Asked.Run))(t)
+	must(sweep.Conclude().Due(ctx))(t)
+	state.Asked.Run = flow.NewRunID() // as if nobody would decide on it any more
+	must(config.Entities.Proposals().Put(ctx, state))(t)
+	if due := must(sweep.Conclude().Due(ctx))(t); !due {
+		t.Error("sweep sees nothing to conclude")
+	}
+	if err := config.Conclude().Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if e, err := mine.Get(ctx, entity.KindRuntime, proposed.ID); flow.CodeOf(err) != flow.CodeUnknownEntity {
+		t.Errorf("what %s lists is proposed yet: %+v, %v", run.ID, e, err)
+	}
+	return run.ID
 }
 
 // logs does what the writer of the transparency log does outside of its bucket, and what

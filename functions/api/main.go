@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/strategy/builtin"
 	"github.com/symflows/symflows/internal/transparency"
+	"github.com/symflows/symflows/internal/workflow"
 )
 
 func main() { awslambda.Start(core.Start(build)) }
@@ -42,5 +44,26 @@ func build(_ context.Context, d core.Deployed) (awslambda.Handler, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/", served)
 	mux.Handle(mcp.Path, mcp.Handler{API: served, Admit: a.AdmitAgent, Now: time.Now, Sleep: client.Sleep, Longest: mcp.Longest}.Handler())
-	return algnhsa.New(mux, &algnhsa.Options{RequestType: algnhsa.RequestTypeAPIGatewayV2}), nil
+	return handler{
+		api:     algnhsa.New(mux, &algnhsa.Options{RequestType: algnhsa.RequestTypeAPIGatewayV2}),
+		propose: d.Propose(a.Submit),
+	}, nil
+}
+
+// handler takes requests, and the calls of sweep that have it ask for approval of what was
+// proposed to the configuration, in the name of who did.
+type handler struct {
+	api     awslambda.Handler
+	propose workflow.Propose
+}
+
+func (h handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	var call struct {
+		Propose bool `json:"propose"`
+	}
+	if err := json.Unmarshal(payload, &call); err != nil || !call.Propose {
+		return h.api.Invoke(ctx, payload)
+	}
+	_, err := h.propose.Run(ctx)
+	return []byte("null"), err
 }

@@ -1,7 +1,8 @@
 // Command config serves the configuration API, which is that of Sym's Terraform
 // provider: to tokens that may configure, and on a path of its own to callers whose AWS
 // credentials may call it. It keeps what it is sent, and makes flows of that when relay
-// and sweep have it called; it can't grant anything.
+// and sweep have it called. Where changes need approval, it keeps them as proposals, and
+// puts in force what was approved when these two have it called. It can't grant anything.
 package main
 
 import (
@@ -40,7 +41,7 @@ func build(_ context.Context, d core.Deployed) (awslambda.Handler, error) {
 		return nil, fmt.Errorf("SYM_GRANTS: %w", err)
 	}
 	a := &api.ConfigAPI{
-		Configure: workflow.Configure{Entities: d.Entities, Bounds: &bounds, Check: catalog.Checker{Org: d.Org, Types: builtin.Types(), Describe: handlers.Describe}.Check},
+		Configure: d.Configure(catalog.Checker{Org: d.Org, Types: builtin.Types(), Describe: handlers.Describe}.Check, &bounds),
 		Tokens:    d.Tokens, Caller: caller, Now: d.Clock.Now, Log: d.Log,
 	}
 	reader := &catalog.Reader{Org: d.Org, Types: builtin.Types(), Describe: func(ctx context.Context, s flow.Source) (flow.Outline, error) {
@@ -48,23 +49,30 @@ func build(_ context.Context, d core.Deployed) (awslambda.Handler, error) {
 	}}
 	return handler{
 		api:      algnhsa.New(a.Handler(), &algnhsa.Options{RequestType: algnhsa.RequestTypeAPIGatewayV2}),
-		assemble: d.Assemble(reader.Parts, builtin.Rights), after: d.Clock.After,
+		assemble: d.Assemble(reader.Parts, builtin.Rights), conclude: d.Conclude(), after: d.Clock.After,
 	}, nil
 }
 
-// handler takes requests, and the calls that have flows made of what they said.
+// handler takes requests, and the calls that have flows made of what they said, or have it put in
+// force.
 type handler struct {
 	api      awslambda.Handler
 	assemble workflow.Assemble
+	conclude workflow.Conclude
 	after    func(time.Duration) <-chan time.Time
 }
 
 func (h handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	var call struct {
 		Assemble bool `json:"assemble"`
+		Conclude bool `json:"conclude"`
 	}
-	if err := json.Unmarshal(payload, &call); err != nil || !call.Assemble {
+	err := json.Unmarshal(payload, &call)
+	switch {
+	case err != nil || !call.Assemble && !call.Conclude:
 		return h.api.Invoke(ctx, payload)
+	case call.Conclude:
+		return []byte("null"), h.conclude.Run(ctx)
 	}
 	return []byte("null"), h.assemble.Settle(ctx, h.after)
 }

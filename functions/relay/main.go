@@ -32,9 +32,9 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, input) (an
 		Runner:  stepfn.Runner{API: sfn.NewFromConfig(d.AWS), StateMachineARN: settings.StateMachine},
 		Remover: invoke.Remover{API: lambda.NewFromConfig(d.AWS), FunctionARN: settings.RemovalFunction},
 	}}
-	wake := d.Wake(func(ctx context.Context) error {
-		return invoke.Queue{API: lambda.NewFromConfig(d.AWS), Function: settings.ConfigFunction}.Put(ctx, []byte(`{"assemble": true}`))
-	})
+	configure := invoke.Queue{API: lambda.NewFromConfig(d.AWS), Function: settings.ConfigFunction}
+	wake := d.Wake(func(ctx context.Context) error { return configure.Put(ctx, []byte(`{"assemble": true}`)) })
+	conclude := d.Conclude()
 	audit, queue := d.Audit(nil, nil), auditqueue.Queue{API: sqs.NewFromConfig(d.AWS), URL: settings.LogQueue}
 	return func(ctx context.Context, in input) (any, error) {
 		if in.waited != nil {
@@ -47,6 +47,15 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, input) (an
 		}
 		if err := wake.Changed(ctx, batch.Changes); err != nil {
 			return nil, err
+		}
+		concluded := conclude
+		concluded.Runs.Store = batch.Images(conclude.Runs.Store)
+		decided, err := concluded.Decided(ctx, batch.Changes)
+		if decided {
+			err = configure.Put(ctx, []byte(`{"conclude": true}`))
+		}
+		if err != nil {
+			d.Log.ErrorContext(ctx, "nobody was called to do what was decided on the configuration, and the next sweep does it", "error", err)
 		}
 		recorded := audit
 		recorded.Runs.Store, recorded.Acts.Store = batch.Images(audit.Runs.Store), batch.Images(audit.Acts.Store)

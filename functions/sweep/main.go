@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -33,9 +34,12 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, input) (an
 		Runner:  stepfn.Runner{API: sfn.NewFromConfig(d.AWS), StateMachineARN: d.Settings.AWS.StateMachine},
 		Remover: remover,
 	}, core.Ahead)
-	wake := d.Wake(func(ctx context.Context) error {
-		return invoke.Queue{API: lambda.NewFromConfig(d.AWS), Function: d.Settings.AWS.ConfigFunction}.Put(ctx, []byte(`{"assemble": true}`))
-	})
+	configure := invoke.Queue{API: lambda.NewFromConfig(d.AWS), Function: d.Settings.AWS.ConfigFunction}
+	wake := d.Wake(func(ctx context.Context) error { return configure.Put(ctx, []byte(`{"assemble": true}`)) })
+	attend := attend{
+		propose: d.Propose(workflow.Submit{}), conclude: d.Conclude(), configure: configure,
+		api: invoke.Queue{API: lambda.NewFromConfig(d.AWS), Function: d.Settings.AWS.APIFunction},
+	}
 	return func(ctx context.Context, in input) (any, error) {
 		if len(in.Records) > 0 {
 			return later.Each(ctx, in.Records, remover.Call, func(m events.SQSMessage, err error) {
@@ -49,11 +53,34 @@ func build(_ context.Context, d core.Deployed) (func(context.Context, input) (an
 		if err := wake.Due(ctx); err != nil { // the next sweep does it
 			d.Log.ErrorContext(ctx, "nobody was called to look at what the API has configured", "error", err)
 		}
+		if err := attend.run(ctx); err != nil {
+			d.Log.ErrorContext(ctx, "nobody was called to see to what was proposed to the configuration", "error", err)
+		}
 		return nil, core.Report(os.Stdout, lambdacontext.FunctionName, d.Clock.Now(), map[string]int{
 			config.MetricRemovalsOverdue: swept.Overdue, config.CountRunsDriven: swept.Driven, config.CountRunsFailed: swept.Failed,
 			config.MetricEmergenciesUnreviewed: swept.Unreviewed, config.HitchLooksMissed: swept.Missed,
 		})
 	}, nil
+}
+
+// attend has those called who ask for approval of what was proposed to the configuration,
+// and who do what was decided.
+type attend struct {
+	propose        workflow.Propose
+	conclude       workflow.Conclude
+	api, configure invoke.Queue
+}
+
+func (a attend) run(ctx context.Context) error {
+	decided, err := a.conclude.Due(ctx)
+	if decided {
+		err = a.configure.Put(ctx, []byte(`{"conclude": true}`))
+	}
+	due, failed := a.propose.Due(ctx)
+	if due {
+		failed = a.api.Put(ctx, []byte(`{"propose": true}`))
+	}
+	return errors.Join(err, failed)
 }
 
 // input is what the function is called with: by the rule, of which it reads nothing, or

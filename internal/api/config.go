@@ -47,6 +47,8 @@ const (
 const (
 	brokenPath = "broken" // where what is broken is listed
 	allPath    = "all"    // where everything is listed, whoever has it
+	// proposalsPath is where what waits for approval is listed.
+	proposalsPath = "proposals"
 )
 
 // maxEntityBytes is more than a strategy of ten thousand targets takes, and less than
@@ -75,10 +77,10 @@ func (a *ConfigAPI) Handler() http.Handler {
 			}
 			mux.Handle(one, others(allowed))
 		}
-		a.handle(mux, "GET "+base+brokenPath, "", a.broken)
-		mux.Handle(base+brokenPath, others("GET"))
-		a.handle(mux, "GET "+base+allPath, "", a.all)
-		mux.Handle(base+allPath, others("GET"))
+		for path, list := range map[string]func(entityRequest) (any, error){brokenPath: a.broken, allPath: a.all, proposalsPath: a.proposals} {
+			a.handle(mux, "GET "+base+path, "", list)
+			mux.Handle(base+path, others("GET"))
+		}
 	}
 	mux.HandleFunc("/", nowhere)
 	return edge{a.Now, a.Log}.exchanges(mux)
@@ -99,16 +101,18 @@ type entityRequest struct {
 	kind entity.Kind
 	by   store.EntityChange
 	id   string // of the path
+	// config is the configuration as the caller sees it.
+	config workflow.Configure
 }
 
 func (a *ConfigAPI) handle(mux *http.ServeMux, pattern string, kind entity.Kind, act func(entityRequest) (any, error)) {
 	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		x := w.(*exchange)
-		by, err := a.by(x, r)
+		by, token, err := a.by(x, r)
 		var body any
 		if err == nil {
 			by.Request = x.Header().Get(HeaderRequestID)
-			body, err = act(entityRequest{r, kind, by, a.id(kind, r)})
+			body, err = act(entityRequest{r, kind, by, a.id(kind, r), a.Configure.By(token)})
 		}
 		switch {
 		case err != nil:
@@ -130,26 +134,27 @@ func (a *ConfigAPI) id(kind entity.Kind, r *http.Request) string {
 	return r.PathValue("id")
 }
 
-// by finds out who changes or reads the configuration.
-func (a *ConfigAPI) by(x *exchange, r *http.Request) (store.EntityChange, error) {
+// by finds out who changes or reads the configuration, and with which token; nil: with
+// none.
+func (a *ConfigAPI) by(x *exchange, r *http.Request) (store.EntityChange, *store.Token, error) {
 	if strings.HasPrefix(r.URL.Path, Base+SignedEntitiesPath) {
 		if a.Caller != nil {
 			if who, ok := a.Caller(r); ok {
-				return store.EntityChange{By: who}, nil
+				return store.EntityChange{By: who}, nil, nil
 			}
 		}
-		return store.EntityChange{}, flow.Errorf(flow.CodeUnauthenticated, "sign the request with AWS credentials that may call this path (execute-api:Invoke)")
+		return store.EntityChange{}, nil, flow.Errorf(flow.CodeUnauthenticated, "sign the request with AWS credentials that may call this path (execute-api:Invoke)")
 	}
 	who, err := bearer{a.Tokens, a.Attempts}.authenticate(r.Context(), r.Header)
 	if err != nil {
-		return store.EntityChange{}, err
+		return store.EntityChange{}, nil, err
 	}
 	x.caller = who
 	if !who.token.Config || who.token.Agent {
-		return store.EntityChange{}, flow.Errorf(flow.CodeForbidden, "this token may not configure: make one with \"token create -config\"")
+		return store.EntityChange{}, nil, flow.Errorf(flow.CodeForbidden, "this token may not configure: make one with \"token create -config\"")
 	}
 	by := flow.Principal{Kind: flow.PrincipalBot, Name: who.bot.Name + ", for " + who.token.Owner, ID: who.token.ID}
-	return store.EntityChange{By: by}, nil
+	return store.EntityChange{By: by}, &who.token, nil
 }
 
 // mendable makes errors that people can mend ones that the provider shows.
@@ -184,7 +189,7 @@ func (a *ConfigAPI) create(r entityRequest) (any, error) {
 	if id != "" {
 		return nil, invalid("id", "is given by the server: leave it out, or PATCH the entity that has it")
 	}
-	if e, err = a.Configure.Create(r.Context(), r.by, e); err != nil {
+	if e, err = r.config.Create(r.Context(), r.by, e); err != nil {
 		return nil, err
 	}
 	return a.changed(r, e), nil
@@ -199,7 +204,7 @@ func (a *ConfigAPI) replace(r entityRequest) (any, error) {
 		return nil, invalid("id", "is not the one of the path")
 	}
 	e.ID = strings.ToLower(r.id)
-	if e, err = a.Configure.Replace(r.Context(), r.by, e); err != nil {
+	if e, err = r.config.Replace(r.Context(), r.by, e); err != nil {
 		return nil, err
 	}
 	return a.changed(r, e), nil
@@ -207,7 +212,7 @@ func (a *ConfigAPI) replace(r entityRequest) (any, error) {
 
 func (a *ConfigAPI) delete(r entityRequest) (any, error) {
 	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, maxEntityBytes))
-	if err := a.Configure.Delete(r.Context(), r.by, r.kind, r.id); err != nil {
+	if err := r.config.Delete(r.Context(), r.by, r.kind, r.id); err != nil {
 		return nil, err
 	}
 	a.changed(r, entity.Entity{ID: r.id})
@@ -216,15 +221,22 @@ func (a *ConfigAPI) delete(r entityRequest) (any, error) {
 
 // changed writes a change to the log, and gives the answer to it.
 func (a *ConfigAPI) changed(r entityRequest, e entity.Entity) json.RawMessage {
-	a.Log.InfoContext(r.Context(), "configuration changed", "caller", r.by.By.Name, "method", r.Method, "kind", r.kind, "entity", e.ID, "name", e.Name, "request_id", r.by.Request)
+	a.Log.InfoContext(r.Context(), changedOrProposed(r), "caller", r.by.By.Name, "method", r.Method, "kind", r.kind, "entity", e.ID, "name", e.Name, "request_id", r.by.Request)
 	if !e.Alive() || e.Kind == "" {
 		return nil
 	}
 	return e.Wire()
 }
 
+func changedOrProposed(r entityRequest) string {
+	if r.config.Approval != "" {
+		return "a change of the configuration was proposed"
+	}
+	return "configuration changed"
+}
+
 func (a *ConfigAPI) get(r entityRequest) (any, error) {
-	e, err := a.Configure.Get(r.Context(), r.kind, r.id)
+	e, err := r.config.Get(r.Context(), r.kind, r.id)
 	if err != nil {
 		return nil, err
 	}
@@ -269,6 +281,32 @@ func (a *ConfigAPI) all(r entityRequest) (any, error) {
 	return list, nil
 }
 
+// proposals lists what waits for approval, of all tokens.
+func (a *ConfigAPI) proposals(r entityRequest) (any, error) {
+	if r.URL.RawQuery != "" {
+		return nil, invalid("query", "is none here: everything is listed")
+	}
+	list := events.ProposalList{Approval: a.Configure.Approval, Proposals: []events.TokenProposals{}}
+	all, err := a.Configure.Proposed(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range all {
+		one := events.TokenProposals{Token: p.Token, Bot: p.Bot, Owner: p.Owner, Trouble: p.Trouble, Since: p.Since, Changes: []events.ProposedChange{}}
+		if p.Asked != nil {
+			one.RunID, one.Digest = p.Asked.Run, p.Asked.Digest
+		}
+		for _, c := range p.Changes {
+			one.Changes = append(one.Changes, events.ProposedChange{
+				Kind: string(c.Entity.Kind), ID: c.Entity.ID, Name: c.Entity.Name, Change: c.Change.Verb, Lines: append([]string{}, c.Change.Lines...), Wider: c.Change.Wider,
+				Digest: store.EntityDigest(c.Entity), Former: c.Before, Listed: c.Listed,
+			})
+		}
+		list.Proposals = append(list.Proposals, one)
+	}
+	return list, nil
+}
+
 // find looks entities up: by name, and type where the kind has some, or all.
 func (a *ConfigAPI) find(r entityRequest) (any, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
@@ -282,8 +320,8 @@ func (a *ConfigAPI) find(r entityRequest) (any, error) {
 	}
 	var found []entity.Entity
 	if query.Has("slug") {
-		found, err = a.Configure.Find(r.Context(), r.kind, query.Get("slug"), query.Get("type"))
-	} else if found, err = a.Configure.List(r.Context(), r.kind); query.Has("type") {
+		found, err = r.config.Find(r.Context(), r.kind, query.Get("slug"), query.Get("type"))
+	} else if found, err = r.config.List(r.Context(), r.kind); query.Has("type") {
 		found = slices.DeleteFunc(found, func(e entity.Entity) bool { return e.Type != query.Get("type") })
 	}
 	if err != nil {

@@ -165,7 +165,7 @@ func check(ctx context.Context, args []string, settings config.Settings, getenv 
 	set.BoolVar(&python.Read, "static", false, "read Python and run none of it: for files that nobody has looked at yet")
 	policies := set.Bool("policy", false, "run the cases of the policy files as well (*.policy.yaml; docs/policy.md)")
 	data := set.String("data", ".local", dataUsage+", of whose tokens those without an owner are warned of")
-	url := set.String("url", "", "URL of the API of a deployment (output ApiUrl), asked what is broken of the configuration that its API has stored: with the token in SYM_JWT, which may configure; without one, with this shell's AWS credentials, for tokens without an owner as well, instead of -data")
+	url := set.String("url", "", "URL of the API of a deployment (output ApiUrl), asked what is broken of the configuration that its API has stored, and what waits for approval: with the token in SYM_JWT, which may configure; without one, with this shell's AWS credentials, for tokens without an owner as well, instead of -data")
 	if err := parse(set, args); err != nil {
 		return err
 	}
@@ -211,7 +211,7 @@ func check(ctx context.Context, args []string, settings config.Settings, getenv 
 		}
 	}
 	if *url != "" && !python.Read {
-		if err := checkStored(ctx, *url, token); err != nil {
+		if err := checkStored(ctx, *url, token, out); err != nil {
 			return err
 		}
 	}

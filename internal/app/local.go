@@ -69,7 +69,7 @@ type Options struct {
 // deployment may do.
 func (o Options) told() map[string]string {
 	mode, _ := o.Settings.Slack.Mode() // a fault ends the start elsewhere
-	return map[string]string{"org": o.Settings.Org, "slack": string(mode), "real_lambdas": strconv.FormatBool(o.RealLambdas)}
+	return map[string]string{"org": o.Settings.Org, "slack": string(mode), "real_lambdas": strconv.FormatBool(o.RealLambdas), "config_approval": o.Settings.ConfigApproval}
 }
 
 // seams let tests of this package put something between the parts.
@@ -350,17 +350,19 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		simulatedLog[events.AuditRecord]{logging, l.clock, func(r *events.AuditRecord) *events.AuditMeta { return &r.Meta }},
 		simulatedLog[events.AdminRecord]{logging.Admin(), l.clock, func(r *events.AdminRecord) *events.AuditMeta { return &r.Meta }},
 	)
+	l.Submit = c.Submit(slack.directory, builtin.CheckBound, handlers, l.closed)
 	assembler, relay := l.assembler(c), workflow.Relay{Drive: drive}
+	proposals := &proposer{engine: engine, propose: c.Propose(l.Submit), conclude: c.Conclude()}
 	watched.Readers = []*local.Reader{
 		{Name: relayConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Each(func(ctx context.Context, change store.Change) error {
 			assembler.changed(change)
+			proposals.changed(change)
 			return relay.Handle(ctx, change)
 		})},
 		{Name: notifyConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Each(notify.Handle)},
 		// What it writes are files, of which each takes long, however little is in it.
 		{Name: auditConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Batch(shipping.Handle), Batch: 1000},
 	}
-	l.Submit = c.Submit(slack.directory, builtin.CheckBound, handlers, l.closed)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", l.healthz)
 	events := &api.API{
@@ -370,7 +372,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	served := events.Handler()
 	mux.Handle("/api/v1/", served)
 	mux.Handle(api.Base+api.EntitiesPath, (&api.ConfigAPI{
-		Configure: workflow.Configure{Entities: c.Entities, Check: catalog.Checker{Org: c.Org, Types: builtin.Types(), Describe: reading(handlers)}.Check},
+		Configure: c.Configure(catalog.Checker{Org: c.Org, Types: builtin.Types(), Describe: reading(handlers)}.Check, nil),
 		Tokens:    l.Tokens, Now: now, Log: o.Log, Attempts: &api.Attempts{PerMinute: badTokensPerMinute, Now: o.Clock.Now},
 	}).Handler())
 	mux.Handle(mcp.Path, mcp.Handler{API: served, Admit: events.AdmitAgent, Now: time.Now, Sleep: client.Sleep, Longest: mcp.Longest}.Handler())
@@ -409,6 +411,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 		return err
 	}
 	assembler.start() // of what an earlier process left
+	proposals.start()
 	standing, relist := c.Standing(slack.directory), c.Relist()
 	engine.Every("standing", core.LookEvery, func(ctx context.Context) error {
 		relist.Look(ctx)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -14,15 +15,26 @@ import (
 	"github.com/symflows/symflows/internal/entity"
 )
 
-// checkStored returns an error that lists what is broken of the configuration that the API
-// of a deployment has stored: asked with a token that may configure, or with this shell's
-// AWS credentials if there is none.
-func checkStored(ctx context.Context, url, token string) error {
-	ask, err := askBroken(ctx, url, token)
+// storedAt is what tells of the configuration that the API of a deployment has stored.
+type storedAt interface {
+	Broken(context.Context) (events.BrokenList, error)
+	Proposals(context.Context) (events.ProposalList, error)
+}
+
+// checkStored tells what waits for approval of the configuration that the API of a
+// deployment has stored, and returns an error that lists what is broken of it: asked with a
+// token that may configure, or with this shell's AWS credentials if there is none.
+func checkStored(ctx context.Context, url, token string, out io.Writer) error {
+	at, err := stored(ctx, url, token)
 	if err != nil {
 		return err
 	}
-	list, err := settledBroken(ctx, ask, client.Sleep)
+	proposed, err := at.Proposals(ctx)
+	if err != nil {
+		return err
+	}
+	tellProposals(out, proposed)
+	list, err := settledBroken(ctx, at.Broken, client.Sleep)
 	if err != nil || len(list.Broken) == 0 {
 		return err
 	}
@@ -44,16 +56,50 @@ func checkStored(ctx context.Context, url, token string) error {
 	return errors.New(b.String())
 }
 
-func askBroken(ctx context.Context, url, token string) (func(context.Context) (events.BrokenList, error), error) {
+func stored(ctx context.Context, url, token string) (storedAt, error) {
 	if token != "" {
 		address, err := client.Address(url)
-		return client.New(address, token).Broken, err
+		return client.New(address, token), err
 	}
 	signed, err := tokensAt(ctx, url)
-	return func(ctx context.Context) (list events.BrokenList, err error) {
-		err = signed.call(ctx, http.MethodGet, api.SignedEntitiesPath+"broken", nil, &list)
-		return list, err
-	}, err
+	return signedStored{signed}, err
+}
+
+// signedStored asks with this shell's AWS credentials.
+type signedStored struct{ *remoteTokens }
+
+func (s signedStored) Broken(ctx context.Context) (list events.BrokenList, err error) {
+	err = s.call(ctx, http.MethodGet, api.SignedEntitiesPath+"broken", nil, &list)
+	return list, err
+}
+
+func (s signedStored) Proposals(ctx context.Context) (list events.ProposalList, err error) {
+	err = s.call(ctx, http.MethodGet, api.SignedEntitiesPath+"proposals", nil, &list)
+	return list, err
+}
+
+// tellProposals says what waits for approval.
+func tellProposals(out io.Writer, list events.ProposalList) {
+	for _, p := range list.Proposals {
+		waits := "nobody has been asked yet"
+		switch {
+		case p.Trouble != "":
+			waits = p.Trouble
+		case p.RunID != "":
+			waits = "asked for by the run " + p.RunID
+		}
+		fmt.Fprintf(out, "proposed by the token %s (%s, for %s), %d changes: %s\n", p.Token, p.Bot, p.Owner, len(p.Changes), waits)
+		for _, c := range p.Changes {
+			wider := ""
+			if c.Wider {
+				wider = " [wider]"
+			}
+			fmt.Fprintf(out, "  %s %s: %s%s\n", strings.ReplaceAll(c.Kind, "_", " "), c.Name, c.Change, wider)
+			for _, line := range c.Lines {
+				fmt.Fprintln(out, "    "+line)
+			}
+		}
+	}
 }
 
 // looksAtBroken is how often, a second apart, it is asked for until all is heeded: flows

@@ -128,8 +128,9 @@ func lines(list []string) string {
 	return strings.Join(list, "\n") + "\n"
 }
 
-// options reads what start is told: flows=DIR, without=sweep, without=schedule
-// and patience=DURATION for a call of the target, which leases go by.
+// options reads what start is told: flows=DIR, without=sweep, without=schedule,
+// config-approval=FLOW for changes by the configuration API, and patience=DURATION for a
+// call of the target, which leases go by.
 func options(args []string) func(*Options) error {
 	return func(o *Options) (err error) {
 		for _, arg := range args {
@@ -145,6 +146,8 @@ func options(args []string) func(*Options) error {
 				default:
 					return fmt.Errorf("there is nothing called %q to be without", value)
 				}
+			case "config-approval":
+				o.Settings.ConfigApproval = value
 			case "patience":
 				if o.seams.callTimeout, err = time.ParseDuration(value); err != nil {
 					return err

@@ -147,6 +147,13 @@ func (c *Client) Configured(ctx context.Context, after string) (out events.Entit
 	return out, err
 }
 
+// Proposals lists what was proposed to the configuration API and waits for approval. The
+// token must be one that may configure.
+func (c *Client) Proposals(ctx context.Context) (out events.ProposalList, err error) {
+	err = c.call(ctx, http.MethodGet, "/entities/proposals", "", nil, &out)
+	return out, err
+}
+
 // End withdraws a request, or ends access that has come of it, whatever it has become
 // meanwhile. It returns how the run stood before, and whether there was anything to end.
 func (c *Client) End(ctx context.Context, id string) (run events.RunStatus, ended bool, err error) {

@@ -17,6 +17,9 @@ type Settings struct {
 	URL string
 	// Org is the first part of all resource names (SYM_ORG); "sym" unless set.
 	Org string
+	// ConfigApproval is the name of the flow that approves changes by the configuration API
+	// (SYM_CONFIG_APPROVAL); "": they need no approval.
+	ConfigApproval string
 	// LogFormat is "text" or "json" (SYM_LOG_FORMAT); "text" unless set.
 	LogFormat string
 	// LogLevel is the least level that is logged: "debug", "info" or "warn"
@@ -44,6 +47,7 @@ type AWS struct {
 	IsolatedFlows       string // SYM_ISOLATED_FLOWS: names of the flows whose handlers have a function of their own, with commas between them
 	Grants              string // SYM_GRANTS: what the configuration API may have access granted by, as entity.ParseBounds reads it
 	ConfigFunction      string // SYM_CONFIG_FUNCTION: ARN of the function that makes flows of what the configuration API stores
+	APIFunction         string // SYM_API_FUNCTION: ARN of the function that asks for approval of changes of the configuration
 	ServicesFunction    string // SYM_SERVICES_FUNCTION: ARN of the function that answers handlers while they run
 	SlackFunction       string // SYM_SLACK_FUNCTION: ARN of the function that takes Slack's requests, for what it hands on to itself
 	AuditStream         string // SYM_AUDIT_STREAM: name of the Firehose stream
@@ -183,6 +187,7 @@ func (s *Settings) variables() map[string]*string {
 	return map[string]*string{
 		"SYM_ORG":              &s.Org,
 		"SYM_URL":              &s.URL,
+		"SYM_CONFIG_APPROVAL":  &s.ConfigApproval,
 		"SYM_LOG_FORMAT":       &s.LogFormat,
 		"SYM_LOG_LEVEL":        &s.LogLevel,
 		"SLACK_APP_TOKEN":      &s.Slack.AppToken,
@@ -201,6 +206,7 @@ func (s *Settings) variables() map[string]*string {
 		"SYM_ISOLATED_FLOWS":        &s.AWS.IsolatedFlows,
 		"SYM_GRANTS":                &s.AWS.Grants,
 		"SYM_CONFIG_FUNCTION":       &s.AWS.ConfigFunction,
+		"SYM_API_FUNCTION":          &s.AWS.APIFunction,
 		"SYM_SERVICES_FUNCTION":     &s.AWS.ServicesFunction,
 		"SYM_SLACK_FUNCTION":        &s.AWS.SlackFunction,
 		"SYM_AUDIT_STREAM":          &s.AWS.AuditStream,

@@ -24,6 +24,9 @@ const (
 	ActEntityCreate   ActName = "entity_create"   // a piece of configuration is there
 	ActEntityUpdate   ActName = "entity_update"   // it says something else
 	ActEntityDelete   ActName = "entity_delete"   // it is gone
+	ActEntityPropose  ActName = "entity_propose"  // a change of it waits for approval
+	ActEntityDrop     ActName = "entity_drop"     // a change that was proposed is not made
+	ActProposalsAsk   ActName = "proposals_ask"   // a run lists what a token has proposed, for approval
 	ActRedrive        ActName = "redrive"         // what functions gave up on was handed to them again
 	ActReplay         ActName = "replay"          // a log destination is sent again what it had
 	ActRecover        ActName = "recover"         // grants that the table lacks were made anew from the audit log
@@ -34,7 +37,7 @@ const (
 // ActNames lists all acts.
 var ActNames = []ActName{
 	ActTokenCreate, ActTokenSetOwner, ActTokenRevoke, ActIdentitySet, ActIdentityDelete, ActAccountConfirm, ActMoveConfirm, ActEndConfirm,
-	ActPublish, ActWithdraw, ActConfigure, ActEntityCreate, ActEntityUpdate, ActEntityDelete, ActRedrive, ActReplay, ActRecover, ActErase, ActRefuse,
+	ActPublish, ActWithdraw, ActConfigure, ActEntityCreate, ActEntityUpdate, ActEntityDelete, ActEntityPropose, ActEntityDrop, ActProposalsAsk, ActRedrive, ActReplay, ActRecover, ActErase, ActRefuse,
 }
 
 // PrincipalKind says what somebody is known by.

@@ -58,6 +58,15 @@ func acts() []flow.Act {
 			"owner": "api", "type": "okta_group", "request_id": "8f1f7a52-0c1b-4d4e-8f57-2b0c9d6e4a11", "digest": strings.Repeat("0b", 32), "former_digest": strings.Repeat("0a", 32), "former_name": "orders",
 		}),
 		sample(aws, flow.ActEntityDelete, target, map[string]any{"owner": "api", "type": "okta_group", "former_digest": strings.Repeat("0b", 32)}),
+		sample(bot, flow.ActEntityPropose, target, map[string]any{
+			"owner": "api", "type": "okta_group", "change": "update", "request_id": "0f0e9a52-0c1b-4d4e-8f57-2b0c9d6e4a11", "digest": strings.Repeat("0c", 32), "former_digest": strings.Repeat("0b", 32),
+		}),
+		sample(bot, flow.ActProposalsAsk, flow.Subject{Kind: "run", ID: run, Name: "configure"}, map[string]any{
+			"token": "5f0c1d2e3a4b", "owner": "carol@example.com", "digest": strings.Repeat("0d", 32), "count": 3, "wider": 1,
+		}),
+		sample(bot, flow.ActEntityDrop, target, map[string]any{
+			"reason": "the run that lists it is denied", "run_id": run, "request_id": "0f0e9a52-0c1b-4d4e-8f57-2b0c9d6e4a11", "digest": strings.Repeat("0c", 32),
+		}),
 		redriven,
 		sample(flow.Operator, flow.ActReplay, flow.Subject{Kind: "log_destination", Name: "lake"}, map[string]any{"from": 0, "former_next": 1204}),
 		sample(aws, flow.ActRecover, flow.Subject{Kind: "run", ID: run, Name: "prod-access"}, map[string]any{"expires_at": "2026-03-02T10:00:00Z"}),

@@ -12,7 +12,7 @@ import (
 )
 
 // actKinds are the kinds of items that carry administrative acts.
-var actKinds = []Kind{KindToken, KindIdentity, KindUser, KindMoved, KindFlow, KindFlowsFilter, KindSettings, KindDestination, KindCursor, KindRound, KindRefusal, KindAgent, KindAct, KindEntity}
+var actKinds = []Kind{KindToken, KindIdentity, KindUser, KindMoved, KindFlow, KindFlowsFilter, KindSettings, KindDestination, KindCursor, KindRound, KindRefusal, KindAgent, KindAct, KindEntity, KindProposed, KindProposals}
 
 // ActKinds lists the kinds of items that carry administrative acts.
 func ActKinds() []Kind { return slices.Clone(actKinds) }

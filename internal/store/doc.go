@@ -17,7 +17,7 @@
 // day, [Stats]), [Deliveries] (which events of Slack's were taken), [Notices] (what administrators are told), [Rounds] (how far the look at who
 // holds access has come), [Limits] (the pace of systems),
 // [Lingering] (for how long sessions go on after access), [Destinations] (log destinations, and how
-// far each was sent the log), [Entities] (what the configuration API keeps, and what of the files it may refer to) and [Flows], which reads published configuration (flows.go) and
+// far each was sent the log), [Entities] (what the configuration API keeps, and what of the files it may refer to), [Proposals] (changes of them that wait for approval) and [Flows], which reads published configuration (flows.go) and
 // publishes it (publish.go). keys.go names the kinds of items and builds their keys;
 // change.go reads, edits and writes an item, anew after each lost race.
 //

@@ -21,21 +21,29 @@ type Entities struct {
 	Store Store // required
 	Org   string
 	Now   func() time.Time // required to write
+	// ProposedBy is the id of a token whose changes wait for approval: the entities are as
+	// if what it proposed were in force, and writes are proposals of its own. "": they are
+	// what is in force.
+	ProposedBy string
 }
 
-// EntityChange says who changes an entity, and by which request; "" if by none.
+// EntityChange says who changes an entity, by which request, and which run approved it;
+// "" if by none.
 type EntityChange struct {
 	By      flow.Principal
 	Request string
+	Run     string
 }
 
 // deadKept is how long an entity is known to have been: longer than anybody keeps a
 // plan of Terraform's before it is applied.
 const deadKept = 90 * 24 * time.Hour
 
-// storedEntity is the item of an entity.
+// storedEntity is the item of an entity, or of a proposal.
 type storedEntity struct {
 	entity.Entity
+	// Over says of a proposal that it is none any more: what is in force stands.
+	Over bool `json:"over,omitempty"`
 
 	acted
 }
@@ -44,12 +52,19 @@ func entityKey(kind entity.Kind, id string) string {
 	return KindEntity.Key(string(kind) + "#" + id)
 }
 
+// What acts tell of a change: which run approved, lists or denied it, and what a proposal
+// would do.
+const (
+	keyRun      = "run_id"
+	keyProposal = "change" // create, update or delete
+)
+
 func entityNameKey(kind entity.Kind, name string) string {
 	return KindEntityName.Key(string(kind) + "#" + name)
 }
 
 // EntityOf gives the kind and the id of the entity whose item has a key; false if it
-// is the key of something else.
+// is the key of something else, such as a proposal.
 func EntityOf(key string) (entity.Kind, string, bool) {
 	name, ok := KindEntity.Name(key)
 	kind, id, cut := strings.Cut(name, "#")
@@ -68,7 +83,14 @@ func (s Entities) Get(ctx context.Context, kind entity.Kind, id string) (entity.
 }
 
 func (s Entities) get(ctx context.Context, kind entity.Kind, id string) (storedEntity, error) {
-	item, err := s.Store.Get(ctx, entityKey(kind, id))
+	if s.ProposedBy != "" {
+		return s.proposed(ctx, kind, id)
+	}
+	return s.read(ctx, kind, id, entityKey(kind, id))
+}
+
+func (s Entities) read(ctx context.Context, kind entity.Kind, id, key string) (storedEntity, error) {
+	item, err := s.Store.Get(ctx, key)
 	if errors.Is(err, ErrNotFound) {
 		return storedEntity{}, unknownEntity(kind, id)
 	}
@@ -134,7 +156,7 @@ func (s Entities) All(ctx context.Context) ([]entity.Entity, error) {
 			all = append(all, stored.Entity)
 		}
 		if q.Cursor = page.Cursor; q.Cursor == "" {
-			return all, nil
+			return s.withProposed(ctx, all)
 		}
 	}
 }
@@ -368,17 +390,26 @@ func (s Entities) own(ctx context.Context, owner entity.Owner, kind entity.Kind,
 // put writes an entity over its state before, with the act that says so.
 func (s Entities) put(ctx context.Context, by EntityChange, before storedEntity, e entity.Entity) (entity.Entity, error) {
 	now := s.Now().UTC()
+	if s.ProposedBy != "" {
+		inForce, err := s.read(ctx, e.Kind, e.ID, entityKey(e.Kind, e.ID))
+		if err != nil && flow.CodeOf(err) != flow.CodeUnknownEntity {
+			return entity.Entity{}, err
+		}
+		if there := err == nil && inForce.Alive(); there && inForce.Same(e) || !there && !e.Alive() {
+			return e, s.end(ctx, by, before, "it was taken back")
+		}
+	}
 	e.Changed, e.Request, e.Rev = now, by.Request, before.Rev+1
 	act := flow.ActEntityUpdate
 	switch {
 	case !e.Alive():
 		act = flow.ActEntityDelete
-	case before.Rev == 0 || !before.Alive():
+	case before.Kind == "" || !before.Alive():
 		act = flow.ActEntityCreate
 	}
 	told := map[string]any{"owner": string(e.Owner)}
 	for name, text := range map[string]string{
-		"type": e.Type, "request_id": by.Request, "digest": digest(e), "former_digest": digest(before.Entity),
+		"type": e.Type, "request_id": by.Request, keyRun: by.Run, "digest": EntityDigest(e), "former_digest": EntityDigest(before.Entity),
 	} {
 		if text != "" {
 			told[name] = text
@@ -388,14 +419,19 @@ func (s Entities) put(ctx context.Context, by EntityChange, before storedEntity,
 		told["former_name"] = before.Name
 	}
 	about := flow.Subject{Kind: string(e.Kind), ID: e.ID, Name: e.Name}
-	stored := storedEntity{e, acted{before.Acts.With(flow.NewAct(flow.Author{By: by.By, At: now}, act, about, told), e.Rev)}}
-	body, err := pack(stored)
-	if err != nil {
-		return entity.Entity{}, err
-	}
-	item := Item{Key: entityKey(e.Kind, e.ID), Rev: before.Rev, Writer: NewWriter(), Body: body, Acts: true}
+	item := Item{Key: entityKey(e.Kind, e.ID), Rev: before.Rev, Writer: NewWriter(), Acts: true}
 	if !e.Alive() {
 		item.Expires = now.Add(deadKept)
+	}
+	if s.ProposedBy != "" {
+		told[keyProposal], act = strings.TrimPrefix(string(act), "entity_"), flow.ActEntityPropose
+		item.Key, item.Expires = proposedKey(s.ProposedBy, e.Kind, e.ID), time.Time{}
+		item.Index = Index{Status: KindProposed.Key(s.ProposedBy), Created: now}
+	}
+	stored := storedEntity{Entity: e, acted: acted{before.Acts.With(flow.NewAct(flow.Author{By: by.By, At: now}, act, about, told), e.Rev)}}
+	var err error
+	if item.Body, err = packAsIs(stored); err != nil {
+		return entity.Entity{}, err
 	}
 	_, err = s.Store.Put(ctx, item)
 	switch {
@@ -407,9 +443,9 @@ func (s Entities) put(ctx context.Context, by EntityChange, before storedEntity,
 	return e, nil
 }
 
-// digest tells states of an entity apart in records, which don't have what it says; ""
-// of what is dead.
-func digest(e entity.Entity) string {
+// EntityDigest tells states of an entity apart in records, which don't have what it says;
+// "" of what is dead.
+func EntityDigest(e entity.Entity) string {
 	if len(e.Attributes) == 0 {
 		return ""
 	}

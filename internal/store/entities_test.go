@@ -13,6 +13,7 @@ import (
 	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
+	"github.com/symflows/symflows/internal/store/storetest"
 )
 
 // entities are those of a store in memory, at a time that moves with each look.
@@ -29,6 +30,21 @@ func entities(s store.Store) store.Entities {
 
 func target(name, typ, attributes string) entity.Entity {
 	return entity.Entity{Kind: entity.KindTarget, Name: name, Type: typ, Owner: entity.API, Attributes: json.RawMessage(attributes)}
+}
+
+// TestEntities_Letters: what is sent once more is not written again, whatever letters it
+// has, and its digest stays the same.
+func TestEntities_Letters(t *testing.T) {
+	t.Parallel()
+	s := entities(&storetest.Memory{Now: time.Now})
+	e := create(t, s, target("a", "http", `{"label":"<a> & b"}`))
+	again, err := s.Replace(t.Context(), store.EntityChange{}, e)
+	if err != nil || !again.Changed.Equal(e.Changed) {
+		t.Errorf("what is as it was was written at %s, and before at %s (%v)", again.Changed, e.Changed, err)
+	}
+	if stored, err := s.Get(t.Context(), e.Kind, e.ID); err != nil || store.EntityDigest(stored) != store.EntityDigest(e) {
+		t.Errorf("its digest is another one once it is stored (%v)", err)
+	}
 }
 
 func create(t *testing.T, s store.Entities, e entity.Entity) entity.Entity {

@@ -54,6 +54,9 @@ const (
 	KindAct         Kind = "act#"                 // an administrative act that changes no item, by its id: flow.Act
 	KindEntity      Kind = "entity#"              // a piece of configuration of the API or of files, by its kind and id: entity.Entity
 	KindEntityName  Kind = "entityname#"          // the entities that may have a name, by their kind and the name: []string
+	KindProposed    Kind = "proposed#"            // a change of an entity that waits for approval, by the token that proposed it, kind and id: entity.Entity
+	KindProposals   Kind = "proposals#"           // where the proposals of a token are on the way to approval, by the token's id: Proposals
+	KindAsked       Kind = "asked#"               // a part of the proposals that one run lists, by the token's id, their digest and a number: []AskedChange
 	KindDropped     Kind = "flows#dropped"        // what a publish that has not succeeded was about to drop of it: []string
 	KindAssembled   Kind = "flows#assembled"      // how far flows were made of entities: Assembly
 )
@@ -63,6 +66,7 @@ func Kinds() []Kind {
 	return []Kind{
 		KindRun, KindGrant, KindSick, KindLimit, KindLinger, KindGlass, KindMessages, KindForm, KindUser, KindIdentity, KindMoved, KindSlackUser, KindToken, KindAgent, KindCall, KindValue, KindFlowValue, KindHome, KindLive, KindWait, KindListed, KindRelisted, KindStat, KindLogHead, KindLeaf, KindDestination, KindCursor, KindDelivery, KindNotice,
 		KindFlow, KindFlowVersion, KindFlowDigests, KindFlowList, KindFlowsFilter, KindStrategies, KindDropped, KindAssembled, KindRound, KindDrift, KindSettings, KindAct, KindErasure, KindRefusal, KindEntity, KindEntityName,
+		KindProposed, KindProposals, KindAsked,
 	}
 }
 
@@ -80,11 +84,12 @@ func OneWriter(key string) bool {
 
 // ListedByKind tells whether the item with this key is in the listing by kind. Of what
 // follows from runs, and is written with each of them, nobody lists all: an entry there
-// would be paid for and never read. Nor does anybody list the names of entities.
+// would be paid for and never read. Nor does anybody list the names of entities; what is
+// proposed is listed by token.
 func ListedByKind(key string) bool {
 	kind, _, _ := strings.Cut(key, "#")
 	switch Kind(kind + "#") {
-	case KindLeaf, KindListed, KindLive, KindWait, KindSlackUser, KindDelivery, KindCall, KindEntityName:
+	case KindLeaf, KindListed, KindLive, KindWait, KindSlackUser, KindDelivery, KindCall, KindEntityName, KindProposed, KindAsked:
 		return false
 	}
 	return true
@@ -106,7 +111,7 @@ func Followed(key string) bool {
 // other kinds are taken as they are.
 func (k Kind) Key(name string) string {
 	switch k {
-	case KindRun, KindMessages, KindForm, KindFlow, KindFlowDigests, KindCursor, KindEntity, KindEntityName:
+	case KindRun, KindMessages, KindForm, KindFlow, KindFlowDigests, KindCursor, KindEntity, KindEntityName, KindProposed, KindProposals, KindAsked:
 		name = strings.ToLower(name)
 	}
 	return string(k) + name

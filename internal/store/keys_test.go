@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -196,6 +197,12 @@ func TestKinds_Written(t *testing.T) {
 		"entity": func() error {
 			_, err := store.Entities{Store: w, Org: "sym", Now: now}.Create(ctx, store.EntityChange{}, entity.Entity{Kind: entity.KindRuntime, Name: "main", Owner: entity.API})
 			return err
+		},
+		"proposal": func() error {
+			entities := store.Entities{Store: w, Org: "sym", Now: now, ProposedBy: "token"}
+			_, err := entities.Create(ctx, store.EntityChange{}, entity.Entity{Kind: entity.KindRuntime, Name: "other", Owner: entity.API})
+			_, failed := entities.Proposals().Freeze(ctx, "token", []store.AskedChange{{}}, store.Asked{})
+			return errors.Join(err, failed, entities.Proposals().Open(ctx, store.Token{ID: "token"}))
 		},
 		"agent": func() error {
 			agent := flow.Actor{ID: "agent", Kind: flow.KindAgent, Name: "helper"}

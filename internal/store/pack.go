@@ -19,6 +19,18 @@ func pack(v any) ([]byte, error) {
 	return compress(text)
 }
 
+// packAsIs is pack for what has texts of JSON inside, which are to come back letter by
+// letter: entities are compared by them.
+func packAsIs(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return compress(b.Bytes())
+}
+
 // encode writes v as the JSON that packed items hold.
 func encode(v any) ([]byte, error) {
 	var b bytes.Buffer

@@ -159,8 +159,12 @@ func (s Tokens) put(ctx context.Context, t Token, rev int64, act flow.Act) (Toke
 // flow.CodeUnauthenticated, without details, if there is no such token or it is
 // over.
 func (s Tokens) Check(ctx context.Context, value string) (flow.Actor, Token, error) {
+	return s.Known(ctx, hash(value))
+}
+
+// Known is [Tokens.Check] for the hash of a token's value, by which it is stored.
+func (s Tokens) Known(ctx context.Context, h string) (flow.Actor, Token, error) {
 	refused := flow.Errorf(flow.CodeUnauthenticated, "the token is not valid: it may be wrong, expired or revoked")
-	h := hash(value)
 	item, err := s.Store.Get(ctx, KindToken.Key(h))
 	if errors.Is(err, ErrNotFound) {
 		return flow.Actor{}, Token{}, refused

@@ -25,6 +25,8 @@ type Assemble struct {
 	Runs      store.Runs
 	Assembled store.Assembled
 	Notices   store.Notices
+	// Approval is the name of the flow that approves changes; "": they need no approval.
+	Approval string
 	// Parts reads entities by the rules that files are held to, and gives what came of
 	// each flow, flows filter, strategy, environment and log destination.
 	Parts func(context.Context, []entity.Entity) ([]Part, error)
@@ -94,6 +96,11 @@ func (a Assemble) Run(ctx context.Context) (next time.Time, err error) {
 			err = a.Assembled.Set(ctx, state)
 		}
 		return now.Add(wait), err
+	}
+	if a.Approval != "" { // what is approved together comes into force together
+		if half, err := a.Entities.Proposals().Applying(ctx); err != nil || half {
+			return now.Add(AssembleQuiet), err
+		}
 	}
 	state.Since = time.Time{}
 	return a.assemble(ctx, all, state, now)

@@ -27,12 +27,41 @@ type Configure struct {
 	// Bounds are what access may be granted by. Nil: anything, as on one machine, whose
 	// operator's rights are those of its strategies.
 	Bounds *entity.Bounds
+	// Approval is the name of the flow that has to approve changes, which are kept as
+	// proposals until then; "": they are made at once.
+	Approval string
+
+	proposer *store.Token
+}
+
+// By is the configuration as somebody sees it who has a token; nil: who has none. Where
+// changes need approval, that is as if what they have proposed were in force, and nobody
+// else sees that.
+func (c Configure) By(t *store.Token) Configure {
+	if c.Approval != "" && t != nil {
+		c.proposer, c.Entities.ProposedBy = t, t.ID
+	}
+	return c
+}
+
+// open makes sure that a change may be made, or proposed.
+func (c Configure) open(ctx context.Context) error {
+	switch {
+	case c.Approval == "":
+		return nil
+	case c.proposer == nil:
+		return flow.Errorf(flow.CodeForbidden, "changes of the configuration need the approval of the flow %s here, for which somebody has to answer as the requester: change it with a token (token create -config), whose owner does", c.Approval)
+	}
+	return c.Entities.Proposals().Open(ctx, *c.proposer)
 }
 
 // Create keeps a new entity and gives it its id. The error has flow.CodeInvalid, with a
 // field for each fault, for one that is not right.
 func (c Configure) Create(ctx context.Context, by store.EntityChange, e entity.Entity) (entity.Entity, error) {
 	if err := c.check(ctx, e); err != nil {
+		return entity.Entity{}, err
+	}
+	if err := c.open(ctx); err != nil {
 		return entity.Entity{}, err
 	}
 	return c.Entities.Create(ctx, by, e)
@@ -48,6 +77,9 @@ func (c Configure) Replace(ctx context.Context, by store.EntityChange, e entity.
 	if err := c.check(ctx, e); err != nil {
 		return entity.Entity{}, err
 	}
+	if err := c.open(ctx); err != nil {
+		return entity.Entity{}, err
+	}
 	return c.Entities.Replace(ctx, by, e)
 }
 
@@ -55,6 +87,9 @@ func (c Configure) Replace(ctx context.Context, by store.EntityChange, e entity.
 // before it changes what refers to it. One that is gone already stays gone. The error has
 // flow.CodeUnknownEntity if it never was.
 func (c Configure) Delete(ctx context.Context, by store.EntityChange, kind entity.Kind, id string) error {
+	if err := c.open(ctx); err != nil {
+		return err
+	}
 	return c.Entities.Delete(ctx, by, entity.API, kind, strings.ToLower(id))
 }
 

@@ -44,7 +44,8 @@
 //	               supposed.go: the clock and the targets of what is only tried
 //	publish.go     makes what files say the current configuration
 //	configure.go   keeps pieces of configuration that the configuration API is sent;
-//	               assemble.go: makes flows of them
+//	               assemble.go: makes flows of them; propose.go: asks for approval
+//	               of changes that need it, and conclude.go does what was decided
 //	handlers.go    asks customers' handlers before a step; people.go looks up
 //	               the people whom configurations and handlers name, identity.go
 //	               who the requester is at the target

@@ -66,6 +66,10 @@ type Core struct {
 	// alone; Assembled is how far flows were made of them.
 	Entities  store.Entities // pieces of configuration
 	Assembled store.Assembled
+	// ConfigApproval is the name of the flow that approves changes of entities by the API;
+	// "": they need no approval.
+	Proposals      store.Proposals
+	ConfigApproval string
 	// Destinations are where records are sent to, and how far each has been.
 	Destinations store.Destinations
 	Users        store.Users
@@ -104,11 +108,12 @@ func New(settings config.Settings, s store.Store, clocks Clocks, log *slog.Logge
 		Calls:  store.Calls{Store: s, Now: wall.Now}, Values: store.Values{Store: s},
 		Notices: store.Notices{Store: s, Now: clock.Now}, Rounds: store.Rounds{Store: s}, Drifts: store.Drifts{Store: s}, Lingering: store.Lingering{Store: s},
 		Homes: store.Homes{Store: s}, Waits: store.Waits{Store: s, Now: clock.Now}, Live: store.Live{Store: s, Now: clock.Now}, Stats: store.Stats{Store: s},
-		Lists:      store.Lists{Store: s, Now: clock.Now},
-		Entities:   store.Entities{Store: s, Org: settings.Org, Now: clock.Now},
-		Assembled:  store.Assembled{Store: s},
-		Erasures:   store.Erasures{Store: s, Org: settings.Org, Now: wall.Now},
-		Deliveries: store.Deliveries{Store: s, Now: wall.Now},
+		Lists:          store.Lists{Store: s, Now: clock.Now},
+		Entities:       store.Entities{Store: s, Org: settings.Org, Now: clock.Now},
+		Assembled:      store.Assembled{Store: s},
+		ConfigApproval: settings.ConfigApproval,
+		Erasures:       store.Erasures{Store: s, Org: settings.Org, Now: wall.Now},
+		Deliveries:     store.Deliveries{Store: s, Now: wall.Now},
 	}
 	c.Limiter = &workflow.Limiter{Limits: store.Limits{Store: s}, Clock: wall, Log: log, Within: c.within}
 	return c
@@ -222,11 +227,29 @@ func (c Core) Sweep(d workflow.Drive, ahead time.Duration) workflow.Sweep {
 // strategies need in AWS.
 func (c Core) Assemble(parts func(context.Context, []entity.Entity) ([]workflow.Part, error), rights func(flow.Strategy) strategy.Rights) workflow.Assemble {
 	return workflow.Assemble{
-		Entities: c.Entities, Flows: c.Flows, Runs: c.Runs, Assembled: c.Assembled, Notices: c.Notices, Parts: parts, Rights: rights, Now: c.Clock.Now, Log: c.Log,
+		Entities: c.Entities, Flows: c.Flows, Runs: c.Runs, Assembled: c.Assembled, Approval: c.ConfigApproval, Notices: c.Notices, Parts: parts, Rights: rights, Now: c.Clock.Now, Log: c.Log,
 	}
 }
 
-// Wake builds what has that called, by a function that does not wait.
+// Configure builds what takes the configuration from its API: check finds what is wrong
+// with an entity, and bounds are what may be granted, nil for anything.
+func (c Core) Configure(check func(ctx context.Context, e entity.Entity, around []entity.Entity) []entity.Fault, bounds *entity.Bounds) workflow.Configure {
+	return workflow.Configure{Entities: c.Entities, Check: check, Bounds: bounds, Approval: c.ConfigApproval}
+}
+
+// Propose builds what asks for approval of what the API proposes.
+func (c Core) Propose(s workflow.Submit) workflow.Propose {
+	return workflow.Propose{
+		Flow: c.ConfigApproval, Entities: c.Entities, Tokens: c.Tokens, Submit: s, Notices: c.Notices, Now: c.Clock.Now, Log: c.Log,
+	}
+}
+
+// Conclude builds what does what was decided of that.
+func (c Core) Conclude() workflow.Conclude {
+	return workflow.Conclude{Flow: c.ConfigApproval, Entities: c.Entities, Tokens: c.Tokens, Runs: c.Runs, Now: c.Clock.Now, Log: c.Log}
+}
+
+// Wake builds what has flows made of entities, by a function that does not wait.
 func (c Core) Wake(call func(context.Context) error) workflow.Wake {
 	return workflow.Wake{Assembled: c.Assembled, Call: call, Now: c.Clock.Now}
 }
