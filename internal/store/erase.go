@@ -58,7 +58,7 @@ type Erased struct {
 
 // erasedKinds are what may have somebody in it, in the order in which it is looked
 // through. What is known of the person goes last.
-var erasedKinds = []Kind{KindRun, KindMessages, KindGrant, KindToken, KindRefusal, KindNotice, KindAct}
+var erasedKinds = []Kind{KindRun, KindMessages, KindGrant, KindToken, KindAgent, KindRefusal, KindNotice, KindAct}
 
 // maxWaiting bounds how many runs an erasure waits for, so that its item has room.
 const maxWaiting = 5000
@@ -436,7 +436,9 @@ func (s Erasures) hold(ctx context.Context, item Item, next *Item) (bool, error)
 	if err != nil {
 		return false, err
 	}
-	next.Body, err = flow.EncodeJSON(erased)
+	if next.Body, err = flow.EncodeJSON(erased); err == nil && r.ByAgent() && erased.Owner.Email != r.Owner.Email { // by which the agent's id is made
+		next.Body = bytes.ReplaceAll(next.Body, []byte(r.Asker.ID), []byte(flow.AgentID(r.Org, r.Asker.Name, erased.Owner.Email)))
+	}
 	return false, err
 }
 

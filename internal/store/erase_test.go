@@ -95,6 +95,13 @@ func (e *erased) fill() {
 	})
 	e.run(2, e.bob, e.alice, flow.Denied, nil)
 	e.run(3, e.bob, e.bob, flow.Cancelled, nil)
+	agent := e.agent()
+	e.run(9, e.alice, e.bob, flow.Denied, func(r *flow.Run) {
+		r.Asker, r.Owner, r.Agent, r.Source, r.Events[0].Actor = &agent, &e.alice, &flow.Agent{Purpose: "look for alice@example.com"}, flow.ChannelAPI, agent
+	})
+	if err := (store.Agents{Runs: store.Runs{Store: e.memory}, Now: e.all.Now}).ShutOut(e.Context(), flow.ByPerson(e.alice), agent, e.alice); err != nil {
+		e.Fatal(err)
+	}
 	if _, err := (store.Grants{Store: e.memory}).Change(e.Context(), "http:orders:alice@example.com", func(g flow.Grant) (flow.Grant, error) {
 		g.Key, g.State, g.Ended = "http:orders:alice@example.com", flow.GrantAbsent, start
 		return g, nil
@@ -106,6 +113,11 @@ func (e *erased) fill() {
 	}
 }
 
+// agent is one of Alice's, whose id is made of her address.
+func (e *erased) agent() flow.Actor {
+	return flow.Actor{ID: flow.AgentID("acme", "helper", "alice@example.com"), Kind: flow.KindAgent, Name: "helper"}
+}
+
 // left lists what still names Alice.
 func (e *erased) left() (found []string) {
 	e.Helper()
@@ -115,6 +127,9 @@ func (e *erased) left() (found []string) {
 			if strings.Contains(text, word) {
 				found = append(found, item.Key+" has "+word)
 			}
+		}
+		if strings.Contains(string(item.Body), e.agent().ID) && !strings.HasPrefix(item.Key, string(store.KindAgent)) {
+			found = append(found, item.Key+" has her agent")
 		}
 	}
 	if _, err := e.memory.Get(e.Context(), store.KindSlackUser.Key("T1#U0ALICE")); !errors.Is(err, store.ErrNotFound) {
@@ -150,10 +165,16 @@ func TestErasures(t *testing.T) {
 	}
 	runs := store.Runs{Store: e.memory}
 	page, err := runs.List(t.Context(), store.Query{By: store.ByRequester, Value: asked.Pseudonym})
-	if err != nil || len(page.Runs) != 1 {
+	if err != nil || len(page.Runs) != 2 {
 		t.Fatalf("%d runs by the pseudonym, %v", len(page.Runs), err)
 	}
-	r := page.Runs[0]
+	r, byAgent := page.Runs[0], page.Runs[1]
+	if r.ByAgent() {
+		r, byAgent = byAgent, r
+	}
+	if byAgent.Owner.Display() != asked.Pseudonym || byAgent.Asker.Kind != flow.KindAgent || byAgent.Asker.Name != "helper" || !byAgent.Events[0].Actor.Is(*byAgent.Asker) || strings.Contains(byAgent.Agent.Purpose, "alice") {
+		t.Errorf("her agent's run is %+v of %+v, for %q", byAgent.Asker, byAgent.Owner, byAgent.Agent.Purpose)
+	}
 	if r.Requester.Display() != asked.Pseudonym || r.Requester.Email != asked.Pseudonym+"@erased.invalid" || r.Requester.SlackID != "" || r.Status != flow.Deescalated {
 		t.Errorf("the requester is %+v, the status %s", r.Requester, r.Status)
 	}
