@@ -26,10 +26,15 @@ func newUnlisted(t *testing.T, n int) *unlisted {
 	alice, bob := flow.Actor{ID: "alice", Kind: flow.KindPerson}, flow.Actor{ID: "bob", Kind: flow.KindPerson}
 	for i := range n {
 		id := fmt.Sprintf("%08x-0000-4000-8000-%08x0000", uint32(i)*0x9E3779B1, i)
-		r, err := u.relist.Runs.Put(t.Context(), flow.Run{
+		r := flow.Run{
 			ID: id, Org: "acme", Flow: "f", Status: flow.Denied, Created: reportMonth.Add(time.Duration(i) * time.Second), Requester: alice, Target: &flow.Target{Name: "orders-db"},
 			Events: []flow.Event{{ID: flow.EventID(id, 1), Name: flow.EventRequest, Actor: alice, State: flow.StateCompleted}, {ID: flow.EventID(id, 2), Name: flow.EventDeny, Actor: bob, State: flow.StateCompleted}},
-		})
+		}
+		if i%3 == 1 { // what an agent asked for is listed as everything else
+			agent := flow.Actor{ID: "agent", Kind: flow.KindAgent, Name: "helper"}
+			r.Asker, r.Owner, r.Agent, r.Source, r.Events[0].Actor = &agent, &alice, &flow.Agent{Purpose: "look"}, flow.ChannelAPI, agent
+		}
+		r, err := u.relist.Runs.Put(t.Context(), r)
 		if err != nil {
 			t.Fatal(err)
 		}
