@@ -243,6 +243,12 @@ func TestAgent_Floods(t *testing.T) {
 	if n := len(f.runsOf(t)); n != store.DefaultAgentLimits.AtOnce {
 		t.Errorf("there are %d runs", n)
 	}
+	// To ask again is to ask: the one that was withdrawn leaves room for one.
+	again := "/runs/" + repeated + "/again"
+	if once := f.send("POST", Base+again, `{"purpose":"find order 42"}`, nil); once.StatusCode != http.StatusOK {
+		t.Errorf("asking again is answered %d", once.StatusCode)
+	}
+	f.wantRefused("asking again too often", "POST", again, `{"purpose":"find order 42"}`, 429, flow.CodeAgentLimit)
 }
 
 // The token says nothing more once it is revoked, nor once its owner has left.
