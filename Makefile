@@ -127,7 +127,7 @@ bench-once: ## measure latencies, throughput, listings, memory once (10 minutes)
 	$(BENCH) $(COUNT) -bench Handlers/cold -benchtime 10x ./internal/app
 	$(BENCH) $(COUNT) -bench RemovalBesideDead -benchtime 1x ./internal/app
 	$(BENCH) $(COUNT) -bench RemovalsAtOnce -benchtime 10000x ./internal/app
-	$(BENCH) $(COUNT) -bench Recover -benchtime 1x ./internal/app
+	$(BENCH) $(COUNT) -bench 'Recover|Apply' -benchtime 1x ./internal/app
 	$(BENCH) $(COUNT) -bench . -benchtime 1000x ./internal/store/sqlite ./internal/runner/local
 	$(BENCH) $(COUNT) -bench Reconcile -benchtime 3x ./internal/workflow
 	$(BENCH) $(COUNT) -bench Limiter -benchtime 300x ./internal/app/core

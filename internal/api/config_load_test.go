@@ -379,25 +379,3 @@ func who(t *testing.T, c *configServer) {
 		t.Errorf("a token that is revoked: %d", status)
 	}
 }
-
-// BenchmarkConfig applies 2,000 targets and a strategy of them, ten at once, and looks
-// at all of them again, as a second plan does.
-func BenchmarkConfig(b *testing.B) {
-	for kind, open := range configStores {
-		b.Run(kind, func(b *testing.B) {
-			for b.Loop() {
-				c := configure(b, open(b))
-				ids := make([]string, 2000)
-				atOnce(len(ids), func(i int) {
-					ids[i] = c.make("access-targets", fmt.Sprintf(`{"type":"http","slug":"t%d","settings":{"identifier":"%[1]d"}}`, i))
-				})
-				targets, err := json.Marshal(ids)
-				if err != nil {
-					b.Fatal(err)
-				}
-				c.make("access-strategies", fmt.Sprintf(`{"type":"http","slug":"s","integration_id":"<null>","targets":%s,"settings":{"url":"https://grants.example.com/sym"}}`, targets))
-				atOnce(len(ids), func(i int) { c.send("GET", "/entities/access-targets/"+ids[i], "") })
-			}
-		})
-	}
-}

@@ -1,10 +1,13 @@
 package app_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -20,6 +23,7 @@ import (
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/sqlite"
+	"github.com/symflows/symflows/internal/workflow"
 )
 
 // deployment is a local deployment in this process, on a clock that stands
@@ -357,4 +361,83 @@ func quantiles(b *testing.B, took []time.Duration) {
 	b.ReportMetric(at(50), "p50-ms")
 	b.ReportMetric(at(99), "p99-ms")
 	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkApply is an apply of Terraform's, which sends ten requests at once: 2,000 targets
+// and a strategy of them, until the flow is in force; and the next plan, which reads all of
+// them.
+func BenchmarkApply(b *testing.B) {
+	const targets, atOnce = 2000, 10
+	var applied, planned time.Duration
+	for b.Loop() {
+		b.StopTimer()
+		d := deploy(b)
+		token, _, err := d.local.Tokens.Create(b.Context(), flow.Operator, store.Token{Bot: "terraform", Owner: "carol@example.com", Config: true}, time.Hour)
+		if err != nil {
+			b.Fatal(err)
+		}
+		send := func(method, path string, body any) (id string, err error) {
+			text, err := json.Marshal(body)
+			if err != nil {
+				return "", err
+			}
+			r, err := http.NewRequestWithContext(b.Context(), method, d.local.URL+"/api/v1/entities/"+path, bytes.NewReader(text))
+			if err != nil {
+				return "", err
+			}
+			r.Header.Set("Authorization", "Bearer "+token)
+			r.Header.Set("Content-Type", "application/json")
+			answer, err := http.DefaultClient.Do(r)
+			if err != nil {
+				return "", err
+			}
+			defer answer.Body.Close()
+			var made struct {
+				ID string `json:"id"`
+			}
+			if err := json.NewDecoder(answer.Body).Decode(&made); err != nil || made.ID == "" {
+				return "", fmt.Errorf("%s %s: %s, %v", method, path, answer.Status, err)
+			}
+			return made.ID, nil
+		}
+		one := func(path string, body map[string]any) string {
+			id, err := send(http.MethodPost, path, body)
+			if err != nil {
+				b.Fatal(err)
+			}
+			return id
+		}
+		b.StartTimer()
+		began := time.Now()
+		ids := make([]string, targets)
+		each(b, atOnce, targets, func(i int) (err error) {
+			ids[i], err = send(http.MethodPost, "access-targets", map[string]any{"type": "http", "slug": fmt.Sprint("t", i), "settings": map[string]any{"identifier": fmt.Sprint(i)}})
+			return err
+		})
+		environment := one("environments", map[string]any{"slug": "by-api", "integrations": map[string]any{}})
+		strategy := one("access-strategies", map[string]any{
+			"type": "http", "slug": "by-api", "integration_id": "<null>", "targets": ids, "settings": map[string]any{"url": "https://grants.example.com/sym"},
+		})
+		one("flows", map[string]any{"slug": "by-api", "environment_id": environment, "implementation": "", "vars": map[string]any{}, "params": map[string]any{
+			"strategy_id": strategy, "approval": map[string]any{"notify": []any{map[string]any{"channel": "#access-prod"}}},
+			"prompt_fields": []any{map[string]any{"name": "duration", "type": "duration", "allowed_values": []string{"30m"}}},
+		}})
+		d.idle()
+		d.clock.Advance(workflow.AssembleAtLatest)
+		d.idle()
+		applied += time.Since(began)
+		if f, err := d.local.Submit.Flows.Latest(b.Context(), "by-api"); err != nil || len(f.Strategy.Targets) != targets {
+			b.Fatalf("the flow is not in force: %v", err)
+		}
+		began = time.Now()
+		each(b, atOnce, targets, func(i int) error {
+			_, err := send(http.MethodGet, "access-targets/"+ids[i], nil)
+			return err
+		})
+		planned += time.Since(began)
+		d.stop()
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(applied.Seconds()/float64(b.N), "s-applied")
+	b.ReportMetric(planned.Seconds()/float64(b.N), "s-read-again")
 }
