@@ -202,7 +202,8 @@ func inForce(t *testing.T, table store.Store, id string) bool {
 	return err == nil && e.Alive()
 }
 
-// TestConfig_Run: a whole run through a flow that the API alone has made.
+// TestConfig_Run: a whole run through a flow that the API alone has made. Access that is
+// live is taken away though all that it was made of is deleted meanwhile.
 func TestConfig_Run(t *testing.T) {
 	t.Parallel()
 	a, g := product(t)
@@ -219,32 +220,39 @@ func TestConfig_Run(t *testing.T) {
 	target := create("access-targets", map[string]any{"type": "aws_lambda_function", "slug": "orders", "label": "Orders database", "settings": map[string]any{"arn": grantARN}})
 	context := create("integrations", map[string]any{"slug": "account", "type": "permission_context", "external_id": accountID, "settings": map[string]any{}})
 	strategy := create("access-strategies", map[string]any{"type": "aws_lambda", "slug": "by-api", "integration_id": context, "targets": []string{target}, "settings": map[string]any{}})
-	create("flows", map[string]any{"slug": "by-api", "environment_id": environment, "implementation": "", "vars": map[string]any{}, "params": map[string]any{
+	made := create("flows", map[string]any{"slug": "by-api", "environment_id": environment, "implementation": "", "vars": map[string]any{}, "params": map[string]any{
 		"strategy_id": strategy,
 		"prompt_fields": []any{
 			map[string]any{"name": "reason", "type": "string", "label": "Why"},
-			map[string]any{"name": "duration", "type": "duration", "allowed_values": []string{"1s", "1m"}},
+			map[string]any{"name": "duration", "type": "duration", "allowed_values": []string{"1s", "1h"}},
 		},
 		"approval": map[string]any{"approvers": []string{"group:platform"}, "notify": []any{map[string]any{"channel": "#access-prod"}}},
 	}})
-	made := store.Flows{Store: dynamo.New(a.table.Config(), dynamotest.TableName, time.Now)}
-	for calls := 0; ; { // the first may see a part of it
-		a.await("config to have been called to make flows", func() bool {
-			before := calls
-			calls = 0
-			for _, i := range a.invocations {
-				if i.function == "config" && i.failed == nil && bytes.Contains(i.payload, []byte(`"assemble"`)) {
-					calls++
+	published := store.Flows{Store: dynamo.New(a.table.Config(), dynamotest.TableName, time.Now)}
+	// comes waits until the flow can be asked for, or can't any more.
+	comes := func(want bool) {
+		t.Helper()
+		for calls := -1; ; { // the first may see a part of it
+			a.await("config to have been called to make flows", func() bool {
+				before := calls
+				calls = 0
+				for _, i := range a.invocations {
+					if i.function == "config" && i.failed == nil && bytes.Contains(i.payload, []byte(`"assemble"`)) {
+						calls++
+					}
 				}
+				return calls > before
+			})
+			_, err := published.Latest(t.Context(), "by-api")
+			if err != nil && flow.CodeOf(err) != flow.CodeUnknownFlow {
+				t.Fatal(err)
 			}
-			return calls > before
-		})
-		if _, err := made.Latest(t.Context(), "by-api"); err == nil {
-			break
-		} else if flow.CodeOf(err) != flow.CodeUnknownFlow {
-			t.Fatal(err)
+			if want == (err == nil) {
+				return
+			}
 		}
 	}
+	comes(true)
 	run := a.request("alice", "by-api", "#access-prod", accessFields)
 	a.must(a.slack.As("bob").Click("", "Approve"))
 	a.grants(g, run)
@@ -253,5 +261,13 @@ func TestConfig_Run(t *testing.T) {
 	if answer := a.deploy(flows); answer.Status != "SUCCESS" { // which says nothing of that flow
 		t.Fatalf("publish answered %+v", answer)
 	}
-	a.request("alice", "by-api", "#access-prod", accessFields)
+	live := a.request("alice", "by-api", "#access-prod", map[string]string{"Target": "Orders database", "Why": "to fix an order", "duration": "1 hour"})
+	a.must(a.slack.As("bob").Click("", "Approve"))
+	a.grants(g, live)
+	for _, gone := range []string{"flows/" + made, "access-strategies/" + strategy, "access-targets/" + target, "integrations/" + context, "environments/" + environment} {
+		a.ask("DELETE", "/api/v1/signed/entities/"+gone, nil, a.signed, http.StatusNoContent, nil)
+	}
+	comes(false)
+	a.must(a.slack.As("bob").Click("", "Revoke"))
+	a.ended(g, live)
 }

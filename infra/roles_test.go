@@ -402,6 +402,50 @@ func TestRulesFind(t *testing.T) {
 	}
 }
 
+// TestConfigRole: whoever takes configuration from outside can write configuration, have
+// sdk look at Python, and read runs by their keys; whatever the deployment lets it grant
+// by, it can't grant, start a run, read a secret or say who people are.
+func TestConfigRole(t *testing.T) {
+	t.Parallel()
+	configuration := []string{"entity#", "entityname#", "flow#", "flowversion#", "flowdigests#", "flows#", "destinations#", "cursor#", "propos"}
+	begins := func(kind string, with ...string) bool {
+		return slices.ContainsFunc(with, func(prefix string) bool { return strings.HasPrefix(kind, prefix) })
+	}
+	rights := rightsOf(t, synthesize(t, map[string]any{"flows": manyFlows(t, 1), "grants": "arn:aws:iam::*:role/sym/*,arn:aws:lambda:us-east-1:123456789012:function:grant-db,secret:/sym/okta"}))
+	seen := 0
+	for _, g := range rights {
+		if g.who != "ConfigRole" {
+			continue
+		}
+		seen++
+		kinds, onItems := strings.CutPrefix(g.condition, "dynamodb:LeadingKeys ForAllValues:StringLike ")
+		allowed := g.action == "lambda:InvokeFunction" && strings.HasSuffix(g.resource, ":function:sym-flows-sdk") ||
+			(g.action == "logs:CreateLogStream" || g.action == "logs:PutLogEvents") && g.resource == "${ConfigLogs.Arn}"
+		if onItems {
+			allowed = !strings.Contains(kinds, " and ")
+			for kind := range strings.SplitSeq(kinds, " | ") {
+				switch g.action {
+				case "dynamodb:PutItem":
+					allowed = allowed && begins(kind, append(configuration, "notice#")...)
+				case "dynamodb:GetItem", "dynamodb:BatchGetItem":
+					// Besides: whose token it is, where a log destination begins, and runs.
+					allowed = allowed && begins(kind, append(configuration, "token#", "log#head", "run#", "asked#")...)
+				case "dynamodb:Query":
+					allowed = allowed && begins(kind, configuration...)
+				default:
+					allowed = false
+				}
+			}
+		}
+		if !allowed {
+			t.Errorf("more than configuration takes: %s", g)
+		}
+	}
+	if seen == 0 {
+		t.Error("it has no rights")
+	}
+}
+
 // TestKindsAreGranted: each kind of items may be read by some role, and roles
 // have rights on the kinds of the store only. A kind that is granted to no role
 // is of no use in AWS: its function fails at the first item.

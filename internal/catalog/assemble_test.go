@@ -344,6 +344,14 @@ func TestAssemble_Flow(t *testing.T) {
 	a.create(entity.KindFlow, "", "access", `{"label": "New", "environment_id": "#main#", "params": `+flowParams+`}`)
 	a.run(time.Minute)
 	a.want("1.0.2", "with a newer one of the name")
+	state, err := a.assemble.Assembled.Get(t.Context())
+	if err != nil || len(state.Broken) != 1 || !strings.Contains(state.Broken[before].Faults[0], "a later one has its name") {
+		t.Errorf("broken %+v, %v", state.Broken, err)
+	}
+	a.run(workflow.ReplaceWithin)
+	if told := strings.Join(a.told(), "\n"); strings.Count(told, "a later one has its name") != 1 {
+		t.Errorf("told %q", told)
+	}
 	if err := a.entities.Delete(t.Context(), store.EntityChange{}, entity.API, entity.KindFlow, before); err != nil {
 		t.Fatal(err)
 	}

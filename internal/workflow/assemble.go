@@ -212,7 +212,24 @@ func (a Assemble) assemble(ctx context.Context, all []entity.Entity, state store
 	var keepFilter bool
 	var destinations []flow.LogDestination
 	broken := map[string]store.Broken{}
-	for _, p := range newest(parts) {
+	inName := newest(parts)
+	for _, p := range parts {
+		e := p.Entity
+		if e.Owner != entity.API || e.Kind != entity.KindFlow || slices.ContainsFunc(inName, func(n Part) bool { return n.Entity.ID == e.ID }) {
+			continue
+		}
+		// Of a request whose answer was lost, perhaps: nobody knows of it, and it would be
+		// in force again once the other is deleted.
+		b := store.Broken{ID: e.ID, Kind: string(e.Kind), Name: e.Name, Since: now, Faults: []string{fmt.Sprintf("flow %q: a later one has its name, so that the one with the id %s takes no requests: delete that, or the other", e.Name, e.ID)}}
+		if before, ok := state.Broken[e.ID]; ok {
+			b.Since, b.Told = before.Since, before.Told
+		}
+		if b.Told.IsZero() {
+			due(b.Since.Add(ReplaceWithin))
+		}
+		broken[e.ID] = b
+	}
+	for _, p := range inName {
 		e := p.Entity
 		switch {
 		case p.Strategy != nil:
