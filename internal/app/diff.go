@@ -24,6 +24,7 @@ import (
 	"github.com/symflows/symflows/internal/catalog"
 	"github.com/symflows/symflows/internal/config"
 	"github.com/symflows/symflows/internal/diff"
+	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/policy"
 	"github.com/symflows/symflows/internal/store"
@@ -91,7 +92,13 @@ func diffCommand(ctx context.Context, args []string, settings config.Settings, o
 	var before *catalog.Catalog
 	var err error
 	if version := *base; version == flow.Latest || publishedVersion.MatchString(version) {
-		before, err = published(ctx, *data, *outputs, version)
+		var others []*flow.Flow
+		before, others, err = published(ctx, *data, *outputs, version)
+		for _, f := range others { // what files say takes the place of what the API has stored
+			if !slices.ContainsFunc(after.Flows, func(own *flow.Flow) bool { return strings.EqualFold(own.Name, f.Name) }) {
+				after.Flows = append(after.Flows, f)
+			}
+		}
 	} else {
 		before, err = committed(ctx, *dir, version, settings.Org)
 	}
@@ -124,26 +131,27 @@ func diffCommand(ctx context.Context, args []string, settings config.Settings, o
 var publishedVersion = regexp.MustCompile(`^1\.0\.[0-9]+$`)
 
 // published reads flows as they are published, here or in AWS. Of flows that have not
-// come as far as the version, it gives the latest.
-func published(ctx context.Context, data, outputs, version string) (*catalog.Catalog, error) {
+// come as far as the version, it gives the latest. Those that the configuration API owns
+// are in no folder: others are these as they are now.
+func published(ctx context.Context, data, outputs, version string) (_ *catalog.Catalog, others []*flow.Flow, err error) {
 	var at store.Store
 	if outputs != "" {
 		table, err := output(outputs, "TableName")
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		cfg, err := awsconfig.LoadDefaultConfig(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("find AWS credentials: %w", err)
+			return nil, nil, fmt.Errorf("find AWS credentials: %w", err)
 		}
 		at = dynamo.New(cfg, table, time.Now)
 	} else {
 		if _, err := os.Stat(databaseFile(data)); errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("nothing is published in %s: start local first, give the folder that it has by -data, or a deployment by -outputs; a commit of git needs neither", data)
+			return nil, nil, fmt.Errorf("nothing is published in %s: start local first, give the folder that it has by -data, or a deployment by -outputs; a commit of git needs neither", data)
 		}
 		db, err := openState(data)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		defer db.Close()
 		at = db
@@ -151,21 +159,31 @@ func published(ctx context.Context, data, outputs, version string) (*catalog.Cat
 	flows := &store.Flows{Store: at}
 	list, err := flows.List(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var c catalog.Catalog
 	for _, summary := range list {
+		if summary.Owner == entity.API {
+			f, err := flows.Latest(ctx, summary.Name)
+			if err != nil {
+				return nil, nil, err
+			}
+			others = append(others, f)
+		}
 		if number(version) < number(summary.Version) {
 			summary.Version = version
 		}
 		f, err := flows.Version(ctx, summary.Name, summary.Version)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		c.Flows = append(c.Flows, f)
 	}
-	c.Filter, err = flows.Filter(ctx)
-	return &c, err
+	filter, owner, err := flows.FilterAndOwner(ctx)
+	if owner != entity.API {
+		c.Filter = filter
+	}
+	return &c, others, err
 }
 
 // number is N of a version 1.0.N; of latest, more than any has.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/symflows/symflows/internal/catalog"
+	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/store"
 	"github.com/symflows/symflows/internal/store/dynamo"
@@ -52,8 +53,17 @@ func TestDiffDeployed(t *testing.T) {
 		}
 	}
 	publish() // and 1.0.2 of that one
+	// What the configuration API owns is in no folder: it is compared with what it is now.
+	own := *configured.Flows[0]
+	own.Name, own.Params.Approval.Required = "own", 3
+	for _, required := range []int{3, 1} {
+		own.Params.Approval.Required = required
+		if _, err := flows.PublishOwned(t.Context(), flow.Author{}, entity.API, []*flow.Flow{&own}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for base, want := range map[string]string{
-		"1.0.1":  "Nothing changes in what flows let happen.",
+		"1.0.1":  "own (against 1.0.1)\n  wider: fewer people have to approve: 1 instead of 3\n1 thing gets wider.",
 		"latest": "prod-access (against 1.0.2)\n  wider: fewer people have to approve: 1 instead of 2\n1 thing gets wider.",
 	} {
 		var out bytes.Buffer

@@ -110,18 +110,24 @@ func (s *Flows) List(ctx context.Context) ([]FlowSummary, error) {
 // Filter reads the filter of the list that people are shown. It returns nil if
 // there is none.
 func (s *Flows) Filter(ctx context.Context) (*flow.FlowsFilter, error) {
+	f, _, err := s.FilterAndOwner(ctx)
+	return f, err
+}
+
+// FilterAndOwner is Filter, and who owns it: "" stands for the files.
+func (s *Flows) FilterAndOwner(ctx context.Context) (*flow.FlowsFilter, entity.Owner, error) {
 	item, err := s.Store.Get(ctx, KindFlowsFilter.Key(""))
 	if errors.Is(err, ErrNotFound) {
-		return nil, nil
+		return nil, "", nil
 	}
 	var f filterInForce
 	if err == nil {
 		err = unpack(item.Body, &f)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the filter of flows: %w", err)
+		return nil, "", fmt.Errorf("read the filter of flows: %w", err)
 	}
-	return f.FlowsFilter, nil
+	return f.FlowsFilter, f.Owner, nil
 }
 
 // Strategies gives what the current configuration has for granting and removing,
