@@ -37,6 +37,9 @@ func (h rules) Handle(_ context.Context, _ workflow.HandlerCall, names []string)
 		if said.answer.Notifications != nil {
 			answer.Notifications = said.answer.Notifications
 		}
+		if said.answer.Approvers != nil {
+			answer.Approvers = said.answer.Approvers
+		}
 	}
 	return flow.Result{Answer: &answer}, nil
 }
@@ -84,12 +87,18 @@ type scenario struct {
 	edit  func(*flow.Flow)
 	rules rules
 	as    store.User
+	by    flow.Channel
+	agent string // of whoever asks, that asks for them; "": they do
 	lasts string
 	extra map[string]any
 	after time.Duration // from when the world began
+	ahead time.Duration // that access is to start later
 }
 
-var everybody = []store.User{asker, first, second, third, admin, guest}
+// gone has left the workspace.
+var gone = func() store.User { u := member("gone"); u.Role = store.RoleDeactivated; return u }()
+
+var everybody = []store.User{asker, first, second, third, admin, guest, gone}
 
 // aScenario draws one.
 func aScenario(t *rapid.T) scenario {
@@ -100,14 +109,14 @@ func aScenario(t *rapid.T) scenario {
 	s.as = rapid.SampledFrom(everybody).Draw(t, "as")
 	s.lasts = rapid.SampledFrom([]string{"10m", "1h", "3d"}).Draw(t, "lasts")
 	approval := flow.Approval{
-		Approvers:         several([]string{"group:platform", "group:gone", "user:" + first.Email, "user:" + asker.Email, "user:" + guest.Email, "user:nobody@example.com"}, "approver"),
+		Approvers:         several([]string{"group:platform", "group:gone", "user:" + first.Email, "user:" + asker.Email, "user:" + guest.Email, "user:" + gone.Email, "user:nobody@example.com"}, "approver"),
 		AllowSelfApproval: rapid.Bool().Draw(t, "self-approval"),
 		Required:          rapid.IntRange(1, 3).Draw(t, "required"),
 	}
 	for range rapid.IntRange(1, 3).Draw(t, "rounds") {
 		tier := flow.Notify{Channel: "#access", Timeout: flow.Duration(rapid.IntRange(0, 120).Draw(t, "timeout")) * flow.Duration(time.Minute)}
 		if rapid.Bool().Draw(t, "people") {
-			tier = flow.Notify{Users: []string{second.Email, "nobody@example.com"}, Timeout: tier.Timeout}
+			tier = flow.Notify{Users: []string{second.Email, gone.Email, "nobody@example.com"}, Timeout: tier.Timeout}
 		}
 		approval.Notify = append(approval.Notify, tier)
 	}
@@ -125,6 +134,22 @@ func aScenario(t *rapid.T) scenario {
 		sources = &[]flow.Channel{}
 	}
 	approvalOnly := rapid.IntRange(0, 4).Draw(t, "approval only") == 0
+	s.by = rapid.SampledFrom([]flow.Channel{"", "", flow.ChannelAPI}).Draw(t, "by")
+	var agents *flow.AgentParams
+	if rapid.IntRange(0, 3).Draw(t, "lets agents in") == 0 {
+		agents = &flow.AgentParams{Purpose: rapid.SampledFrom([]string{flow.PurposeRequired, flow.PurposeOptional}).Draw(t, "purpose")}
+		if schedule && !approvalOnly {
+			agents.MaxDuration = flow.Duration(rapid.SampledFrom([]time.Duration{time.Hour, 30 * 24 * time.Hour}).Draw(t, "agents' max_duration"))
+		}
+	}
+	if s.by == "" && rapid.IntRange(0, 3).Draw(t, "agent") == 0 {
+		s.agent = "night-shift"
+	}
+	var later *flow.StartAtParams
+	if rapid.IntRange(0, 3).Draw(t, "start_at") == 0 {
+		later = &flow.StartAtParams{Max: flow.Duration(7 * 24 * time.Hour)}
+		s.ahead = rapid.SampledFrom([]time.Duration{0, 10 * time.Minute, 48 * time.Hour, 30 * 24 * time.Hour}).Draw(t, "ahead")
+	}
 	var defined []string
 	define := func(name string, answers ...says) {
 		if i := rapid.IntRange(-4*len(answers), len(answers)-1).Draw(t, name); i >= 0 {
@@ -136,22 +161,27 @@ func aScenario(t *rapid.T) scenario {
 	define("on_request", says{}, ignores("not now"), raised("on_request"), returned(flow.EventApprove, nil), returned(flow.EventDeny, map[string]any{"reason": "no"}))
 	define("on_approve", says{}, ignores("not you"), raised("on_approve"), returned(flow.EventDeny, nil))
 	define("on_request_expire", returned(flow.EventApprove, nil), returned(flow.EventDeny, nil))
+	define("get_approvers",
+		says{answer: flow.Answer{Approvers: &flow.Approvers{Destinations: []flow.Destination{{Kind: flow.DestinationUser, Email: second.Email}}}}},
+		says{answer: flow.Answer{Approvers: &flow.Approvers{ContinueOnTimeout: true, Destinations: []flow.Destination{{Kind: flow.DestinationUser, Email: third.Email}, {Kind: flow.DestinationChannelName, Name: "#access"}}}}},
+	)
 	define("get_permissions",
 		says{answer: flow.Answer{Permissions: &flow.Permissions{ApproveDeny: flow.Permission{Level: flow.LevelAdmin}}}},
 		says{answer: flow.Answer{Permissions: &flow.Permissions{ApproveDeny: flow.Permission{Level: flow.LevelAllUsers}, AllowSelfApproval: true}}},
 	)
-	if glass == 1 && !approvalOnly {
-		s.extra = maps.Clone(inEmergency)
+	if glass == 1 && !approvalOnly && s.by == "" && s.agent == "" {
+		s.extra, s.ahead = maps.Clone(inEmergency), 0
 	}
 	s.edit = func(f *flow.Flow) {
 		f.Params.Approval, f.Environment.Admins, f.Params.AllowGuestInteraction = approval, admins, guests
+		f.Params.Agents, f.Params.StartAt = agents, later
 		f.Params.ScheduleDeescalation, f.Params.MaxDuration, f.Params.Extend, f.Params.AllowedSources = schedule, flow.Duration(limit), extend, sources
 		if glass > 0 {
 			breaksGlass(f)
 			f.Params.BreakGlass.Who = []string{"user:" + asker.Email, "user:" + second.Email}
 		}
 		if approvalOnly {
-			f.Strategy, f.Params.BreakGlass, f.Params.Extend, f.Params.MaxDuration, f.Params.ScheduleDeescalation = nil, nil, nil, 0, false
+			f.Strategy, f.Params.BreakGlass, f.Params.Extend, f.Params.MaxDuration, f.Params.ScheduleDeescalation, f.Params.StartAt = nil, nil, nil, 0, false, nil
 		}
 		if len(defined) > 0 {
 			defines(defined...)(f)
@@ -165,15 +195,59 @@ func (s scenario) world(t *testing.T) *world {
 	w := newWorld(t, s.edit)
 	w.target.blind = true // it has no second look, which would take seconds
 	w.sweeping = false    // all comes in time without it
-	w.directory.groups["platform"] = []string{first.SlackID, second.SlackID, asker.SlackID}
+	w.directory.users[gone.SlackID] = gone
+	w.directory.groups["platform"] = []string{first.SlackID, gone.SlackID, second.SlackID, asker.SlackID}
 	w.follow(s.rules)
 	w.lasts, w.extra = s.lasts, s.extra
 	w.clock.Advance(s.after)
+	if s.ahead > 0 {
+		w.extra = maps.Clone(s.extra)
+		maps.Copy(w.extra, startingAt(w.clock.Now().Add(s.ahead)))
+	}
 	return w
+}
+
+// purpose is what the scenario's agent says.
+const purpose = "look at a stuck order"
+
+// question is the scenario's request, as it is asked about.
+func (s scenario) question(w *world) workflow.Question {
+	q := workflow.Question{Flow: w.flow.Name, As: s.as, By: s.by, Values: w.form(), Agent: s.agent, At: w.clock.Now(), People: everybody}
+	if s.agent != "" {
+		q.Purpose = purpose
+	}
+	return q
+}
+
+// call makes the request as programs do.
+func (s scenario) call(w *world) (string, error) {
+	inputs := w.form()
+	delete(inputs, flow.KeyStartAt)
+	if name, ok := inputs["target_id"].(string); ok {
+		delete(inputs, "target_id")
+		inputs[flow.KeyTargetSRN] = flow.TargetSRN("acme", w.flow.Strategy.Targets[0].Type, name, flow.Latest)
+	}
+	q := workflow.APIRequest{
+		Token: store.Token{ID: "t1", Bot: "ci"}, FlowSRN: flow.FlowSRN("acme", w.flow.Name, flow.Latest), IdempotencyKey: "k", Inputs: inputs, UserEmail: s.as.Email,
+	}
+	if s.agent != "" {
+		q.Token = store.Token{ID: "t2", Agent: true, Bot: s.agent, Owner: s.as.Email, Limits: store.DefaultAgentLimits}
+		q.UserEmail, q.Purpose = "", purpose
+	}
+	if s.ahead > 0 {
+		q.StartAt = w.clock.Now().Add(s.ahead)
+	}
+	q.Bot = q.Token.Actor("acme")
+	r, _, err := w.submit.RequestByAPI(w.t.Context(), q)
+	w.settle()
+	return r.ID, err
 }
 
 // happen makes the request. It returns the error if it can't be made.
 func (s scenario) happen(w *world) (string, error) {
+	if s.agent != "" || s.by == flow.ChannelAPI {
+		return s.call(w)
+	}
 	ctx, id := w.t.Context(), flow.RunIDFrom("acme", "scenario")
 	r, err := w.submit.Prompt(ctx, workflow.Prompt{RunID: id, Flow: w.flow, Actor: s.as})
 	if err == nil {
@@ -213,7 +287,7 @@ func TestExplainAgrees(t *testing.T) {
 		s := aScenario(rt)
 		w := s.world(t)
 		before := w.memory.Snapshot()
-		x, err := w.explain(s.rules).Request(t.Context(), workflow.Question{Flow: w.flow.Name, As: s.as, Values: w.form(), At: w.clock.Now(), People: everybody})
+		x, err := w.explain(s.rules).Request(t.Context(), s.question(w))
 		if err != nil {
 			rt.Fatalf("explain: %v", err)
 		}
@@ -226,6 +300,11 @@ func TestExplainAgrees(t *testing.T) {
 			rt.Fatalf("explained as %s (%s), and it is %s: %v, %s", x.Outcome, x.Why, got, err, history(r))
 		}
 		seen[x.Outcome]++
+		for way, is := range map[string]bool{"agent": s.agent != "" && err == nil, "api": s.by != "" && err == nil, "later": s.ahead > 0 && err == nil, "gone": s.as.Is(gone.Actor)} {
+			if is {
+				seen[way]++
+			}
+		}
 		if err != nil && flow.UserMessage(err) != x.Why {
 			rt.Errorf("explained that it is refused because %q; it is because %q", x.Why, err)
 		}
@@ -269,6 +348,11 @@ func TestExplainAgrees(t *testing.T) {
 		}
 		agreesOnEnd(rt, other, id, x)
 	})
+	for _, way := range []string{"agent", "api", "later", "gone"} {
+		if seen[way] == 0 {
+			t.Errorf("none was %s", way)
+		}
+	}
 	for _, o := range []string{workflow.OutcomeRefused, workflow.OutcomeIgnored, workflow.OutcomeFailed, workflow.OutcomeAsked, workflow.OutcomeApproved, workflow.OutcomeDenied} {
 		if seen[o] == 0 {
 			t.Errorf("no request was %s: the scenarios leave something out; they had %v", o, seen)
@@ -326,7 +410,11 @@ func statusOf(e flow.Event) flow.Status {
 
 // agreesOnEnd compares what is granted, until when, and what the records say.
 func agreesOnEnd(rt *rapid.T, w *world, id string, x workflow.Explanation) {
-	r, _ := w.stored(id)
+	r, err := w.stored(id)
+	if err == nil && r.AwaitsStart() {
+		w.pass(r.StartAt.Sub(w.clock.Now()))
+		r, _ = w.stored(id)
+	}
 	granted := r.Access != nil && !r.Access.Seen.IsZero()
 	if would := x.Grant != nil && x.Grant.Failed == ""; would != granted {
 		rt.Fatalf("explained %+v; the run has %+v (%s)", x.Grant, r.Access, history(r))
