@@ -356,8 +356,7 @@ func (l *Local) build(ctx context.Context, db *sqlite.Store, configured *catalog
 	watched.Readers = []*local.Reader{
 		{Name: relayConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Each(func(ctx context.Context, change store.Change) error {
 			assembler.changed(change)
-			proposals.changed(change)
-			return relay.Handle(ctx, change)
+			return errors.Join(relay.Handle(ctx, change), proposals.changed(ctx, change))
 		})},
 		{Name: notifyConsumer, Engine: engine, Feed: db, Later: times, Handle: local.Each(notify.Handle)},
 		// What it writes are files, of which each takes long, however little is in it.

@@ -23,13 +23,12 @@ type proposer struct {
 const proposing = "proposals to the configuration" // its lane, and its timers
 
 // changed takes a change of the feed.
-func (p *proposer) changed(c store.Change) {
-	if p.propose.Flow == "" {
-		return
-	}
-	if _, run := store.KindRun.Name(c.Key); run || store.ProposedOf(c.Key) {
+func (p *proposer) changed(ctx context.Context, c store.Change) error {
+	decided, err := p.conclude.Decided(ctx, []store.Change{c})
+	if decided || p.propose.Flow != "" && store.ProposedOf(c.Key) {
 		p.start()
 	}
+	return err
 }
 
 func (p *proposer) start() {

@@ -36,7 +36,7 @@ func Compare(before, after Entity, name func(Kind, string) string) Change {
 	if !is && was {
 		e = before
 	}
-	c := Change{Verb: "changed", What: strings.TrimSpace(strings.ReplaceAll(string(e.Kind), "_", " ") + " " + e.Name)}
+	c := Change{Verb: "changed", What: strings.TrimSpace(strings.ReplaceAll(string(e.Kind), "_", " ") + " " + clip(e.Name))}
 	switch {
 	case is && !was:
 		c.Verb = "created"
@@ -45,13 +45,13 @@ func Compare(before, after Entity, name func(Kind, string) string) Change {
 		return c
 	}
 	if was && before.Name != after.Name {
-		c.Lines, c.Wider = append(c.Lines, "name: "+before.Name+" → "+after.Name), true
+		c.Lines, c.Wider = append(c.Lines, "name: "+became(before.Name, after.Name)), true
 	}
 	if was && before.Type != after.Type {
-		c.Lines, c.Wider = append(c.Lines, "type: "+before.Type+" → "+after.Type), true
+		c.Lines, c.Wider = append(c.Lines, "type: "+became(before.Type, after.Type)), true
 	}
 	if after.Type != "" && !was {
-		c.Lines = append(c.Lines, "type: "+after.Type)
+		c.Lines = append(c.Lines, "type: "+clip(after.Type))
 	}
 	from, to := values{}, after.shown(name)
 	if was {
@@ -141,12 +141,15 @@ func (e Entity) shown(name func(Kind, string) string) values {
 // code is Python, which is not shown.
 type code string
 
+// differs says what becomes of the value at a path; "" if nothing does. Whatever was
+// configured, it is one line.
 func differs(path string, from, to any) string {
+	at := clip(path)
 	switch {
 	case same(from, to):
 		return ""
 	case isCode(from) || isCode(to):
-		return fmt.Sprintf("%s: the code changes, %s → %s", path, lines(from), lines(to))
+		return fmt.Sprintf("%s: the code changes, %s → %s", at, lines(from), lines(to))
 	}
 	was, some := from.([]string)
 	is, others := to.([]string)
@@ -161,10 +164,30 @@ func differs(path string, from, to any) string {
 		if parts == nil {
 			parts = []string{"in another order"}
 		}
-		return path + ": " + strings.Join(parts, ", ")
+		return at + ": " + strings.Join(parts, ", ")
 	}
-	return fmt.Sprintf("%s: %s → %s", path, shownAs(from), shownAs(to))
+	wasText, text := from.(string)
+	isText, texts := to.(string)
+	if text && texts {
+		return at + ": " + became(wasText, isText)
+	}
+	return fmt.Sprintf("%s: %s → %s", at, shownAs(from), shownAs(to))
 }
+
+// became shows two texts from where they differ, if that would not be seen otherwise.
+func became(was, is string) string {
+	from, to := []rune(oneLine(was)), []rune(oneLine(is))
+	alike := 0
+	for alike < min(len(from), len(to)) && from[alike] == to[alike] {
+		alike++
+	}
+	if skip := alike - maxShown/3; skip > 0 && max(len(from), len(to)) > maxShown {
+		return "…" + clip(string(from[skip:])) + " → …" + clip(string(to[skip:]))
+	}
+	return shownAs(was) + " → " + shownAs(is)
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 func same(from, to any) bool {
 	a, _ := json.Marshal(from)
@@ -223,7 +246,7 @@ func shownAs(v any) string {
 
 // clip shows a value in one line, and not too much of it.
 func clip(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
+	s = oneLine(s)
 	if letters := []rune(s); len(letters) > maxShown {
 		return string(letters[:maxShown-1]) + "…"
 	}

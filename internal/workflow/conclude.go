@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/symflows/symflows/internal/flow"
@@ -166,16 +166,15 @@ func (c Conclude) apply(ctx context.Context, one store.Proposing) error {
 		}
 	}
 	by := store.EntityChange{By: by(one), Run: one.Asked.Run}
-	err = each(changes, func(change store.AskedChange) error {
-		applied, err := c.Entities.Apply(ctx, by, change)
-		if err != nil {
-			return err
+	_, err = each(changes, func(change store.AskedChange) (applied bool, err error) {
+		if applied, err = c.Entities.Apply(ctx, by, change); err != nil {
+			return false, err
 		}
 		if !applied {
 			c.Log.WarnContext(ctx, "an entity has changed since a run listed a change of it, which is asked for again", "kind", change.Entity.Kind, "entity", change.Entity.ID, "run", one.Asked.Run)
-			return nil
+			return false, nil
 		}
-		return c.Entities.Proposals().End(ctx, by, one.Token, change.Entity, "")
+		return true, c.Entities.Proposals().End(ctx, by, one.Token, change.Entity, "")
 	})
 	if err != nil {
 		return err
@@ -186,32 +185,8 @@ func (c Conclude) apply(ctx context.Context, one store.Proposing) error {
 
 // stand tells whether all that was in force when changes were listed is so yet.
 func (c Conclude) stand(ctx context.Context, changes []store.AskedChange) (bool, error) {
-	all := true
-	var mu sync.Mutex
-	err := each(changes, func(change store.AskedChange) error {
-		stands, err := c.Entities.Stands(ctx, change)
-		mu.Lock()
-		defer mu.Unlock()
-		all = all && stands
-		return err
-	})
-	return all, err
-}
-
-// each does something with several changes at once.
-func each(changes []store.AskedChange, do func(store.AskedChange) error) error {
-	errs := make([]error, len(changes))
-	var all sync.WaitGroup
-	free := make(chan struct{}, atOnce)
-	for i, change := range changes {
-		free <- struct{}{}
-		all.Go(func() {
-			defer func() { <-free }()
-			errs[i] = do(change)
-		})
-	}
-	all.Wait()
-	return errors.Join(errs...)
+	all, err := each(changes, func(change store.AskedChange) (bool, error) { return c.Entities.Stands(ctx, change) })
+	return !slices.Contains(all, false), err
 }
 
 // end drops proposals, as far as they are yet what was listed.
@@ -220,9 +195,10 @@ func (c Conclude) end(ctx context.Context, one store.Proposing, changes []store.
 	if one.Asked != nil {
 		who.Run = one.Asked.Run
 	}
-	return each(changes, func(change store.AskedChange) error {
-		return c.Entities.Proposals().End(ctx, who, one.Token, change.Entity, why)
+	_, err := each(changes, func(change store.AskedChange) (bool, error) {
+		return true, c.Entities.Proposals().End(ctx, who, one.Token, change.Entity, why)
 	})
+	return err
 }
 
 // over notes that a run is done with. What is proposed yet is listed by the next one.

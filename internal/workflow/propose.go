@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/symflows/symflows/internal/entity"
@@ -41,7 +42,7 @@ const FieldChanges = "changes"
 // one by digests that programs read.
 const (
 	maxChangesText = 2500
-	maxLinesShown  = 6
+	maxLinesShown  = 12
 	maxDigests     = 100
 )
 
@@ -159,15 +160,13 @@ func proposedBy(ctx context.Context, inForce store.Entities, token string) ([]st
 	slices.SortFunc(proposed, func(a, b entity.Entity) int {
 		return cmp.Or(strings.Compare(string(a.Kind), string(b.Kind)), strings.Compare(a.ID, b.ID))
 	})
-	var changes []store.AskedChange
-	for _, e := range proposed {
+	return each(proposed, func(e entity.Entity) (store.AskedChange, error) {
 		before, err := inForce.Get(ctx, e.Kind, e.ID)
-		if err != nil && flow.CodeOf(err) != flow.CodeUnknownEntity {
-			return nil, err
+		if flow.CodeOf(err) == flow.CodeUnknownEntity {
+			err = nil
 		}
-		changes = append(changes, store.AskedChange{Before: store.EntityDigest(before), Entity: e})
-	}
-	return changes, nil
+		return store.AskedChange{Before: store.EntityDigest(before), Entity: e}, err
+	})
 }
 
 // asking writes what changes do, for people: what may let more happen first.
@@ -199,23 +198,37 @@ func (p Propose) asking(ctx context.Context, one store.Proposing, changes []stor
 func compared(ctx context.Context, inForce store.Entities, token string, changes []store.AskedChange) ([]entity.Change, error) {
 	proposed := inForce
 	proposed.ProposedBy = token
-	var failed error
-	name := func(kind entity.Kind, id string) string {
-		e, err := proposed.Get(ctx, kind, strings.ToLower(id))
-		if err != nil && flow.CodeOf(err) != flow.CodeUnknownEntity {
-			failed = err
+	return each(changes, func(c store.AskedChange) (entity.Change, error) {
+		var failed error
+		name := func(kind entity.Kind, id string) string {
+			e, err := proposed.Get(ctx, kind, strings.ToLower(id))
+			if err != nil && flow.CodeOf(err) != flow.CodeUnknownEntity {
+				failed = err
+			}
+			return e.Name
 		}
-		return e.Name
-	}
-	var all []entity.Change
-	for _, c := range changes {
 		before, err := inForce.Get(ctx, c.Entity.Kind, c.Entity.ID)
 		if err != nil && flow.CodeOf(err) != flow.CodeUnknownEntity {
-			return nil, err
+			return entity.Change{}, err
 		}
-		all = append(all, entity.Compare(before, c.Entity, name))
+		return entity.Compare(before, c.Entity, name), failed
+	})
+}
+
+// each makes something of several things, some of them at once.
+func each[T, U any](list []T, do func(T) (U, error)) ([]U, error) {
+	made, errs := make([]U, len(list)), make([]error, len(list))
+	var all sync.WaitGroup
+	free := make(chan struct{}, atOnce)
+	for i, one := range list {
+		free <- struct{}{}
+		all.Go(func() {
+			defer func() { <-free }()
+			made[i], errs[i] = do(one)
+		})
 	}
-	return all, failed
+	all.Wait()
+	return made, errors.Join(errs...)
 }
 
 // TokenProposals is what a token proposes, and where that is.

@@ -387,6 +387,38 @@ func TestPropose_Requester(t *testing.T) {
 	d.wants(`{"n":1}`, a)
 }
 
+// TestPropose_Itself: a change of the flow that decides is decided by the version in force.
+func TestPropose_Itself(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, func(f *flow.Flow) {
+		f.Environment.Admins, f.Params.Approval.Approvers = nil, []string{"user:" + first.Email}
+	})
+	token := d.token(asker)
+	none := workflow.Configure{Entities: d.inForce(), Check: d.configure(token).Check}
+	own := entity.Entity{Kind: entity.KindFlow, Name: "configure", Owner: entity.API, Attributes: json.RawMessage(`{"params":{"approval":{"approvers":["user:first@example.com"]}}}`)}
+	own, err := none.Create(t.Context(), store.EntityChange{By: flow.Operator}, own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const seized = `{"params":{"approval":{"allow_self_approval":true,"approvers":["user:asker@example.com","user:second@example.com"]}}}`
+	d.replaced(d.configure(token), own, seized)
+	d.minutes(2)
+	run := d.asked(token)
+	if want := "[wider] " + "flow configure: changed (params.approval.allow_self_approval: none → true; params.approval.approvers: adds"; !strings.Contains(d.changed(run), want) {
+		t.Errorf("people read %q, not %q", d.changed(run), want)
+	}
+	for _, who := range []store.User{asker, second} {
+		if err := d.press(run, flow.ActionApprove, who); err == nil {
+			t.Errorf("%s approved, whom the change would let do so", who.Name)
+		}
+	}
+	d.minutes(1)
+	d.wants(string(own.Attributes), own)
+	d.click(run, flow.ActionApprove, first)
+	d.look()
+	d.wants(seized, own)
+}
+
 // TestPropose_Token: a token that is not valid any more takes what it proposed with it,
 // whether that is asked for or approved already.
 func TestPropose_Token(t *testing.T) {
