@@ -122,10 +122,10 @@ func aScenario(t *rapid.T) scenario {
 	}
 	admins := several([]string{admin.Email, third.Email}, "admin")
 	guests := rapid.Bool().Draw(t, "guests")
-	schedule := rapid.Bool().Draw(t, "ends by itself")
+	schedule := rapid.IntRange(0, 3).Draw(t, "ends by itself") > 0
 	limit := rapid.SampledFrom([]time.Duration{0, 2 * time.Hour}).Draw(t, "max_duration")
 	var extend *flow.Extend
-	if schedule && rapid.Bool().Draw(t, "extend") {
+	if schedule && rapid.IntRange(0, 3).Draw(t, "extend") > 0 {
 		extend = &flow.Extend{Max: rapid.IntRange(1, 2).Draw(t, "times"), For: []flow.Duration{flow.Duration(30 * time.Minute), flow.Duration(time.Hour)}, Approval: flow.ExtendNone}
 	}
 	glass := rapid.IntRange(0, 3).Draw(t, "emergency")
