@@ -69,7 +69,11 @@ type Options struct {
 // deployment may do.
 func (o Options) told() map[string]string {
 	mode, _ := o.Settings.Slack.Mode() // a fault ends the start elsewhere
-	return map[string]string{"org": o.Settings.Org, "slack": string(mode), "real_lambdas": strconv.FormatBool(o.RealLambdas), "config_approval": o.Settings.ConfigApproval}
+	told := map[string]string{"org": o.Settings.Org, "slack": string(mode), "real_lambdas": strconv.FormatBool(o.RealLambdas)}
+	if o.Settings.ConfigApproval != "" {
+		told["config_approval"] = o.Settings.ConfigApproval
+	}
+	return told
 }
 
 // seams let tests of this package put something between the parts.
