@@ -1,6 +1,9 @@
 package events
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // EntityList is the answer of GET /entities/all: a part of what is configured, by files and
 // by the API, in no order that matters.
@@ -20,4 +23,8 @@ type Entity struct {
 	Owner      string          `json:"owner"`          // files or api
 	File       string          `json:"file,omitempty"` // where files have it
 	Attributes json.RawMessage `json:"attributes"`
+	Digest     string          `json:"digest"` // of what it says
+	// MovesUntil is until when it goes over to whoever the next publish of files says;
+	// absent: it stays whose it is.
+	MovesUntil time.Time `json:"moves_until,omitzero"`
 }

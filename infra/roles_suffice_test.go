@@ -362,22 +362,15 @@ func TestRightsSuffice(t *testing.T) {
 		PromptFields: []flow.PromptField{{Name: workflow.FieldChanges, Type: flow.FieldString, Visible: true}},
 		Approval:     flow.Approval{Notify: []flow.Notify{{Channel: "#general"}}, Required: 1},
 	}
-	must(publisher.Run(ctx, append(slices.Clone(published.Flows), &withdrawn, &configure), append(slices.Clone(published.Strategies), dropped)))(t)
+	more := published.Configuration()
+	more.Flows, more.Strategies = append(slices.Clone(more.Flows), &withdrawn, &configure), append(slices.Clone(more.Strategies), dropped)
+	must(publisher.Whole(ctx, more))(t)
 	filter := &flow.FlowsFilter{Implementation: flow.NewSource("filter.py", "def get_flows(user, flows, flows_filter_vars): ...")}
 	if err := publish.Flows.PublishFilter(ctx, flow.Author{}, filter); err != nil {
 		t.Fatal(err)
 	}
 	if err := publish.Flows.PublishSettings(ctx, flow.Author{}, map[string]string{"name": "sym-flows"}); err != nil {
 		t.Fatal(err)
-	}
-
-	for range 2 { // the second time they are there
-		if err := publisher.Destinations(ctx, published.LogDestinations); err != nil {
-			t.Fatal(err)
-		}
-		if err := errors.Join(publisher.Free(ctx, published.Drafts), publisher.Drafts(ctx, published.Drafts)); err != nil {
-			t.Fatal(err)
-		}
 	}
 
 	tokens := a.as("TokensRole")
@@ -703,7 +696,7 @@ func TestRightsSuffice(t *testing.T) {
 	if err := access.Limiter.Call(ctx, strategy.Pace{Key: "aws_sso", Calls: [3]int{5, 15, 20}}, strategy.Granting); err != nil {
 		t.Fatal(err)
 	}
-	must(publisher.Run(ctx, published.Flows, published.Strategies))(t)
+	must(publisher.Whole(ctx, published.Configuration()))(t)
 	must(access.Sick.Change(ctx, run(byAPI[0]).Access.At(), func(s flow.Sickness) flow.Sickness { return s.TimedOut("", false, a.clock.Now()) }))(t)
 	for _, step := range []flow.EventName{flow.EventEscalate, flow.EventDeescalate} { // as for a target that needs time
 		if err := looks.Later(ctx, byAPI[0], step, a.clock.Now()); err != nil {

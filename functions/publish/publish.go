@@ -168,19 +168,7 @@ func (p publisher) run(ctx context.Context, bucket, key string, settings map[str
 	if err := report.Err(); err != nil {
 		return nil, err
 	}
-	if err := p.publish.Free(ctx, configured.Drafts); err != nil {
-		return nil, err
-	}
-	published, err := p.publish.Run(ctx, configured.Flows, configured.Strategies)
-	if err == nil {
-		err = p.publish.Flows.PublishFilter(ctx, p.publish.By, configured.Filter)
-	}
-	if err == nil {
-		err = p.publish.Destinations(ctx, configured.LogDestinations)
-	}
-	if err == nil {
-		err = p.publish.Drafts(ctx, configured.Drafts)
-	}
+	published, err := p.publish.Whole(ctx, configured.Configuration())
 	if err == nil {
 		err = p.publish.Flows.PublishSettings(ctx, p.publish.By, settings)
 	}

@@ -1,8 +1,10 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -49,6 +51,7 @@ const (
 	allPath    = "all"    // where everything is listed, whoever has it
 	// proposalsPath is where what waits for approval is listed.
 	proposalsPath = "proposals"
+	offerPath  = "offer"  // where entities are offered to another owner
 )
 
 // maxEntityBytes is more than a strategy of ten thousand targets takes, and less than
@@ -81,6 +84,8 @@ func (a *ConfigAPI) Handler() http.Handler {
 			a.handle(mux, "GET "+base+path, "", list)
 			mux.Handle(base+path, others("GET"))
 		}
+		a.handle(mux, "POST "+base+offerPath, "", a.offer)
+		mux.Handle(base+offerPath, others("POST"))
 	}
 	mux.HandleFunc("/", nowhere)
 	return edge{a.Now, a.Log}.exchanges(mux)
@@ -276,7 +281,7 @@ func (a *ConfigAPI) all(r entityRequest) (any, error) {
 	}
 	list := events.EntityList{Org: a.Configure.Entities.Org, Entities: []events.Entity{}, Next: next}
 	for _, e := range page {
-		list.Entities = append(list.Entities, events.Entity{ID: e.ID, Kind: string(e.Kind), Type: e.Type, Name: e.Name, Owner: string(e.Owner), File: e.File, Attributes: e.Attributes})
+		list.Entities = append(list.Entities, events.Entity{ID: e.ID, Kind: string(e.Kind), Type: e.Type, Name: e.Name, Owner: string(e.Owner), File: e.File, Attributes: e.Attributes, Digest: e.Digest(), MovesUntil: moves(e, a.Now())})
 	}
 	return list, nil
 }
@@ -299,13 +304,58 @@ func (a *ConfigAPI) proposals(r entityRequest) (any, error) {
 		for _, c := range p.Changes {
 			one.Changes = append(one.Changes, events.ProposedChange{
 				Kind: string(c.Entity.Kind), ID: c.Entity.ID, Name: c.Entity.Name, Change: c.Change.Verb, Lines: append([]string{}, c.Change.Lines...), Wider: c.Change.Wider,
-				Digest: store.EntityDigest(c.Entity), Former: c.Before, Listed: c.Listed,
+				Digest: c.Entity.Digest(), Former: c.Before, Listed: c.Listed,
 			})
 		}
 		list.Proposals = append(list.Proposals, one)
 	}
 	return list, nil
 }
+
+// moves gives until when an entity changes hands; zero if it does not.
+func moves(e entity.Entity, now time.Time) time.Time {
+	if !e.Moves(now) {
+		return time.Time{}
+	}
+	return e.Moving.Until
+}
+
+// maxOffered is how many entities one request may offer.
+const maxOffered = 500
+
+// offer has entities change hands.
+func (a *ConfigAPI) offer(r entityRequest) (any, error) {
+	body, err := readBody(r.Request, maxEntityBytes)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(body.values)
+	if err != nil {
+		return nil, err
+	}
+	var in events.OfferInput
+	strict := json.NewDecoder(bytes.NewReader(text))
+	strict.DisallowUnknownFields()
+	if err := strict.Decode(&in); err != nil || len(in.Entities) == 0 || len(in.Entities) > maxOffered {
+		return nil, invalid("entities", fmt.Sprintf("are 1 to %d objects with kind, id and digest, as GET /entities/all gives them", maxOffered))
+	}
+	var offered []workflow.Offered
+	for _, e := range in.Entities {
+		offered = append(offered, workflow.Offered{Kind: entity.Kind(e.Kind), ID: strings.ToLower(e.ID), Digest: e.Digest, As: e.As})
+	}
+	until := a.Now().UTC().Add(offeredFor).Truncate(time.Second)
+	if err := a.Configure.Offer(r.Context(), r.by, offered, until, in.Check); err != nil {
+		return nil, err
+	}
+	if !in.Check {
+		a.Log.InfoContext(r.Context(), "configuration offered to another owner", "caller", r.by.By.Name, "entities", len(offered), "until", until, "request_id", r.by.Request)
+	}
+	return events.OfferOutput{Until: until}, nil
+}
+
+// offeredFor is how long what is offered waits for a publish: as long as a change of files
+// may take to be reviewed.
+const offeredFor = 30 * 24 * time.Hour
 
 // find looks entities up: by name, and type where the kind has some, or all.
 func (a *ConfigAPI) find(r entityRequest) (any, error) {

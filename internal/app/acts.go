@@ -29,6 +29,8 @@ var actLines = map[flow.ActName]string{
 	flow.ActEntityPropose:  "{who} proposed a change of the configuration of {what}",
 	flow.ActEntityDrop:     "A change of the configuration of {what} by {who} is not made",
 	flow.ActProposalsAsk:   "{who} asks for approval of changes of the configuration",
+	flow.ActEntityOffer:    "{who} offered {what} to another owner",
+	flow.ActEntityHandOver: "{who} took the configuration of {what} over",
 	flow.ActErase:          "{who} had a person replaced by a pseudonym: {what}",
 	flow.ActRedrive:        "{who} handed what had failed to functions again",
 	flow.ActRecover:        "{who} recovered {what}",

@@ -70,19 +70,7 @@ func (l *Local) publish(ctx context.Context, c core.Core, configured *catalog.Ca
 	}
 	by := flow.Author{By: flow.Operator, At: c.Clock.Now()}
 	publish := workflow.Publish{Runs: c.Runs, Flows: c.Flows, Entities: c.Entities, Rights: builtin.Rights, Patience: c.Patience, By: by}
-	if err = publish.Free(ctx, configured.Drafts); err == nil {
-		_, err = publish.Run(ctx, configured.Flows, configured.Strategies)
-	}
-	if err == nil {
-		err = c.Flows.PublishFilter(ctx, by, configured.Filter)
-	}
-	if err == nil {
-		err = publish.Destinations(ctx, configured.LogDestinations)
-	}
-	if err == nil {
-		err = publish.Drafts(ctx, configured.Drafts)
-	}
-	if err == nil {
+	if _, err = publish.Whole(ctx, configured.Configuration()); err == nil {
 		err = c.Flows.PublishSettings(ctx, by, l.options.told())
 	}
 	if err != nil {

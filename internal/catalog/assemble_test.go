@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -24,13 +25,24 @@ import (
 // counting is a store that counts what is written.
 type counting struct {
 	*storetest.Memory
+	mu     sync.Mutex
 	writes int
+	crash  int    // nothing is written any more after so many writes; 0: it is
+	after  func() // each write
 }
 
 func (c *counting) Put(ctx context.Context, item store.Item) (int64, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.crash > 0 && c.writes >= c.crash {
+		return 0, errCrash
+	}
 	rev, err := c.Memory.Put(ctx, item)
 	if err == nil {
 		c.writes++
+		if c.after != nil {
+			c.after()
+		}
 	}
 	return rev, err
 }
@@ -372,16 +384,7 @@ func TestOwners(t *testing.T) {
 		if err := report.Err(); err != nil {
 			t.Fatal(err)
 		}
-		err := a.files.Free(t.Context(), configured.Drafts)
-		if err == nil {
-			_, err = a.files.Run(t.Context(), configured.Flows, configured.Strategies)
-		}
-		if err == nil {
-			err = a.flows.PublishFilter(t.Context(), flow.Author{}, configured.Filter)
-		}
-		if err == nil {
-			err = a.files.Drafts(t.Context(), configured.Drafts)
-		}
+		_, err := a.files.Whole(t.Context(), configured.Configuration())
 		return err
 	}
 	const environment = "kind: integration\nname: slack\ntype: slack\nexternal_id: T0123456789\n---\nkind: environment\nname: shared\nintegrations: {slack_id: slack}\n"

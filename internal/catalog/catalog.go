@@ -15,6 +15,7 @@ import (
 	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
 	"github.com/symflows/symflows/internal/strategy"
+	"github.com/symflows/symflows/internal/workflow"
 )
 
 // Catalog is a configuration without faults: references are resolved and
@@ -38,6 +39,11 @@ type Catalog struct {
 	Drafts []entity.Draft `json:"-"`
 
 	rights, looking strategy.Rights
+}
+
+// Configuration is what publishing takes of a catalog.
+func (c *Catalog) Configuration() workflow.Configuration {
+	return workflow.Configuration{Flows: c.Flows, Filter: c.Filter, Strategies: c.Strategies, Destinations: c.LogDestinations, Drafts: c.Drafts}
 }
 
 // FlowARNs lists the Lambda functions that flows may invoke: lambda_arns of

@@ -284,10 +284,10 @@ func TestLoadFS_Files(t *testing.T) {
 		{"UTF16", "a.yaml", []byte("\xff\xfek\x00"), "a.yaml:1: is not UTF-8 text: save the file as UTF-8\n"},
 		{"TooLarge", "a.yaml", make([]byte, 8<<20+1), "a.yaml: is larger than 8 MB: split it into several files\n"},
 		{"TooDeep", "a.yaml", []byte("kind: " + strings.Repeat("[", 60) + strings.Repeat("]", 60)), "a.yaml:1: is nested more than 50 levels deep: nothing here needs that\na.yaml:1: kind: is missing"},
-		{"OnlyLocal", "local.yaml", []byte("kind: flow"), "there is no configuration: the folder needs at least one file that ends in .yaml or .yml\n"},
-		{"OnlyPolicy", "a.policy.yaml", []byte("kind: flow"), "there is no configuration: the folder needs at least one file that ends in .yaml or .yml\n"},
+		{"OnlyLocal", "local.yaml", []byte("kind: flow"), "warning: the folder has no configuration, which is in files that end in .yaml or .yml"},
+		{"OnlyPolicy", "a.policy.yaml", []byte("kind: flow"), "warning: the folder has no configuration, which is in files that end in .yaml or .yml"},
 		{"PolicyYML", "a.policy.yml", []byte("cases: []"), "a.policy.yml: is a policy file by its name, and would be read as none: name it a.policy.yaml\n"},
-		{"OnlyBelow", "functions/a.yaml", []byte("kind: flow"), "there is no configuration: the folder needs at least one file that ends in .yaml or .yml\n"},
+		{"OnlyBelow", "functions/a.yaml", []byte("kind: flow"), "warning: the folder has no configuration, which is in files that end in .yaml or .yml"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

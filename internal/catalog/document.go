@@ -76,8 +76,7 @@ func (l *loader) files(fsys fs.FS) {
 		l.file(fsys, e.Name())
 	}
 	if !found {
-		l.fault("", 0, "there is no configuration: the folder needs at least one file that ends in .yaml or .yml")
-		l.besides[l.report.Faults[len(l.report.Faults)-1]] = true
+		l.report.Warnings = append(l.report.Warnings, Fault{Message: "the folder has no configuration, which is in files that end in .yaml or .yml: that is right only where everything is configured by the API"})
 	}
 }
 

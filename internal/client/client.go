@@ -154,6 +154,13 @@ func (c *Client) Proposals(ctx context.Context) (out events.ProposalList, err er
 	return out, err
 }
 
+// Offer lets entities change hands in the next publish of files. The token must be one that
+// may configure.
+func (c *Client) Offer(ctx context.Context, in events.OfferInput) (out events.OfferOutput, err error) {
+	err = c.call(ctx, http.MethodPost, "/entities/offer", "", in, &out)
+	return out, err
+}
+
 // End withdraws a request, or ends access that has come of it, whatever it has become
 // meanwhile. It returns how the run stood before, and whether there was anything to end.
 func (c *Client) End(ctx context.Context, id string) (run events.RunStatus, ended bool, err error) {

@@ -2,6 +2,8 @@ package entity
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"strings"
 	"time"
@@ -40,10 +42,23 @@ type Entity struct {
 	// Dead is since when it is gone; zero: it is alive. What is dead has no
 	// attributes.
 	Dead time.Time `json:"dead,omitzero"`
+	// Moving says that it changes hands; zero: it stays whose it is.
+	Moving Moving `json:"moving,omitzero"`
 	// Request is the id of the request that wrote it last; "" if there was none.
 	Request string `json:"request,omitempty"`
 	Rev     int64  `json:"-"` // in the store
 }
+
+// Moving says that an entity goes over to whoever the next publish of files says: it is
+// theirs if they have a document of its name, and else the configuration API's. It is
+// about what the entity says: whoever changes that takes it back.
+type Moving struct {
+	Until time.Time `json:"until"`
+	As    string    `json:"as,omitempty"` // the name of the document, if not the entity's own
+}
+
+// Moves tells whether the entity is changing hands at a time.
+func (e Entity) Moves(now time.Time) bool { return now.Before(e.Moving.Until) }
 
 // Alive tells whether the entity is there.
 func (e Entity) Alive() bool { return e.Dead.IsZero() }
@@ -55,6 +70,23 @@ func (e Entity) Is(name string) bool { return strings.EqualFold(e.Name, name) }
 func (e Entity) Same(other Entity) bool {
 	return e.Kind == other.Kind && e.Type == other.Type && e.Name == other.Name && e.Owner == other.Owner && e.File == other.File &&
 		e.Alive() == other.Alive() && bytes.Equal(e.Attributes, other.Attributes)
+}
+
+// Says tells whether two states of an entity say the same, whoever has them, and however
+// much of what is so anyway is written out.
+func (e Entity) Says(other Entity) bool {
+	e.ID = other.ID
+	return e.Kind == other.Kind && e.Name == other.Name && bytes.Equal(e.Wire(), other.Wire())
+}
+
+// Digest tells what entities say apart, for records and for whoever goes by what was
+// said before; "" of what is dead.
+func (e Entity) Digest() string {
+	if len(e.Attributes) == 0 {
+		return ""
+	}
+	sum := sha256.Sum256(append([]byte(e.Type+"\n"+e.Name+"\n"), e.Attributes...))
+	return hex.EncodeToString(sum[:])
 }
 
 // values are attributes in memory. Numbers are json.Number, so that they stay as

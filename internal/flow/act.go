@@ -15,29 +15,31 @@ const (
 	ActTokenRevoke    ActName = "token_revoke"
 	ActIdentitySet    ActName = "identity_set"
 	ActIdentityDelete ActName = "identity_delete"
-	ActAccountConfirm ActName = "account_confirm" // an address belongs to another account of Slack's now
-	ActMoveConfirm    ActName = "move_confirm"    // the people of a workspace have accounts in another one now
-	ActEndConfirm     ActName = "end_confirm"     // the access of many who were deactivated ends, as it should
-	ActPublish        ActName = "publish"         // a version of a flow, or the filter of the list, is in force
-	ActWithdraw       ActName = "withdraw"        // a flow can't be started any more
-	ActConfigure      ActName = "configure"       // settings of the deployment changed
-	ActEntityCreate   ActName = "entity_create"   // a piece of configuration is there
-	ActEntityUpdate   ActName = "entity_update"   // it says something else
-	ActEntityDelete   ActName = "entity_delete"   // it is gone
-	ActEntityPropose  ActName = "entity_propose"  // a change of it waits for approval
-	ActEntityDrop     ActName = "entity_drop"     // a change that was proposed is not made
-	ActProposalsAsk   ActName = "proposals_ask"   // a run lists what a token has proposed, for approval
-	ActRedrive        ActName = "redrive"         // what functions gave up on was handed to them again
-	ActReplay         ActName = "replay"          // a log destination is sent again what it had
-	ActRecover        ActName = "recover"         // grants that the table lacks were made anew from the audit log
-	ActErase          ActName = "erase"           // a person was replaced by a pseudonym in what is closed
-	ActRefuse         ActName = "refuse"          // somebody clicked what they may not decide
+	ActAccountConfirm ActName = "account_confirm"  // an address belongs to another account of Slack's now
+	ActMoveConfirm    ActName = "move_confirm"     // the people of a workspace have accounts in another one now
+	ActEndConfirm     ActName = "end_confirm"      // the access of many who were deactivated ends, as it should
+	ActPublish        ActName = "publish"          // a version of a flow, or the filter of the list, is in force
+	ActWithdraw       ActName = "withdraw"         // a flow can't be started any more
+	ActConfigure      ActName = "configure"        // settings of the deployment changed
+	ActEntityCreate   ActName = "entity_create"    // a piece of configuration is there
+	ActEntityUpdate   ActName = "entity_update"    // it says something else
+	ActEntityDelete   ActName = "entity_delete"    // it is gone
+	ActEntityPropose  ActName = "entity_propose"   // a change of it waits for approval
+	ActEntityDrop     ActName = "entity_drop"      // a change that was proposed is not made
+	ActProposalsAsk   ActName = "proposals_ask"    // a run lists what a token has proposed, for approval
+	ActEntityOffer    ActName = "entity_offer"     // it goes over to another owner, in the next publish
+	ActEntityHandOver ActName = "entity_hand_over" // another owner has it now
+	ActRedrive        ActName = "redrive"          // what functions gave up on was handed to them again
+	ActReplay         ActName = "replay"           // a log destination is sent again what it had
+	ActRecover        ActName = "recover"          // grants that the table lacks were made anew from the audit log
+	ActErase          ActName = "erase"            // a person was replaced by a pseudonym in what is closed
+	ActRefuse         ActName = "refuse"           // somebody clicked what they may not decide
 )
 
 // ActNames lists all acts.
 var ActNames = []ActName{
 	ActTokenCreate, ActTokenSetOwner, ActTokenRevoke, ActIdentitySet, ActIdentityDelete, ActAccountConfirm, ActMoveConfirm, ActEndConfirm,
-	ActPublish, ActWithdraw, ActConfigure, ActEntityCreate, ActEntityUpdate, ActEntityDelete, ActEntityPropose, ActEntityDrop, ActProposalsAsk, ActRedrive, ActReplay, ActRecover, ActErase, ActRefuse,
+	ActPublish, ActWithdraw, ActConfigure, ActEntityCreate, ActEntityUpdate, ActEntityDelete, ActEntityPropose, ActEntityDrop, ActProposalsAsk, ActEntityOffer, ActEntityHandOver, ActRedrive, ActReplay, ActRecover, ActErase, ActRefuse,
 }
 
 // PrincipalKind says what somebody is known by.

@@ -67,6 +67,8 @@ func acts() []flow.Act {
 		sample(bot, flow.ActEntityDrop, target, map[string]any{
 			"reason": "the run that lists it is denied", "run_id": run, "request_id": "0f0e9a52-0c1b-4d4e-8f57-2b0c9d6e4a11", "digest": strings.Repeat("0c", 32),
 		}),
+		sample(bot, flow.ActEntityOffer, target, map[string]any{"owner": "api", "type": "okta_group", "until": "2026-04-01T09:00:00Z", "digest": strings.Repeat("0b", 32), "former_digest": strings.Repeat("0b", 32)}),
+		sample(deploy, flow.ActEntityHandOver, target, map[string]any{"owner": "files", "former_owner": "api", "type": "okta_group", "digest": strings.Repeat("0b", 32), "former_digest": strings.Repeat("0b", 32)}),
 		redriven,
 		sample(flow.Operator, flow.ActReplay, flow.Subject{Kind: "log_destination", Name: "lake"}, map[string]any{"from": 0, "former_next": 1204}),
 		sample(aws, flow.ActRecover, flow.Subject{Kind: "run", ID: run, Name: "prod-access"}, map[string]any{"expires_at": "2026-03-02T10:00:00Z"}),

@@ -78,48 +78,79 @@ func (c *Cursor) Well() {
 
 // Publish makes these the log destinations that an owner has, in the name of by. One that is
 // new is sent what is logged from now on, where the log has size records; one that was
-// there before goes on where it was.
-func (s Destinations) Publish(ctx context.Context, by flow.Author, owner entity.Owner, list []flow.LogDestination, size int64) error {
+// there before goes on where it was, and one that the other owner hands over where that is.
+// Of those to keep, by name, the ones that the other owner does not have yet stay as they are.
+func (s Destinations) Publish(ctx context.Context, by flow.Author, owner entity.Owner, list []flow.LogDestination, size int64, keep ...string) error {
 	published, err := s.published(ctx)
 	if err != nil {
 		return err
 	}
-	before := *published.of(owner)
+	before, others := *published.of(owner), *published.besides(owner)
 	// The places first: one that is published without would be sent all from the beginning.
 	for _, d := range list {
 		if find(before, d) != nil {
 			continue
 		}
-		body, err := json.Marshal(Cursor{Next: size})
-		if err != nil {
+		begins := Cursor{Next: size}
+		if other := find(others, d); other != nil {
+			if begins, err = s.Cursor(ctx, *other); err != nil {
+				return err
+			}
+		}
+		if err := s.begin(ctx, d, begins); err != nil {
 			return err
 		}
-		_, err = s.Store.Put(ctx, Item{Key: KindCursor.Key(d.Key()), Writer: NewWriter(), Body: body})
-		if err != nil && !errors.Is(err, ErrConflict) {
-			return fmt.Errorf("write where log destination %q begins: %w", d.Name, err)
-		}
 	}
-	err = again(func() error { return s.publish(ctx, by, owner, list) })
+	err = again(func() error { return s.publish(ctx, by, owner, list, keep) })
 	if err != nil {
 		return fmt.Errorf("write the log destinations: %w", err)
 	}
 	return nil
 }
 
-func (s Destinations) publish(ctx context.Context, by flow.Author, owner entity.Owner, list []flow.LogDestination) error {
+// begin writes where a destination begins, unless it has come further once.
+func (s Destinations) begin(ctx context.Context, d flow.LogDestination, at Cursor) error {
+	return again(func() error {
+		c, err := s.cursor(ctx, d.Key())
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return fmt.Errorf("read where log destination %q begins: %w", d.Name, err)
+		}
+		if err == nil && (c.Next >= at.Next || at.rev == 0) {
+			return nil // it was there before
+		}
+		c.Next, c.At = at.Next, at.At
+		_, err = s.SetCursor(ctx, d, c)
+		return err
+	})
+}
+
+func (s Destinations) publish(ctx context.Context, by flow.Author, owner entity.Owner, list []flow.LogDestination, keep []string) error {
 	return edit(ctx, s.Store, KindDestination.Key(""), func(now *destinationsInForce, rev int64) {
-		theirs := now.of(owner)
+		theirs, others := now.of(owner), *now.besides(owner)
+		list := slices.Clone(list)
+		for _, d := range *theirs {
+			kept := slices.ContainsFunc(keep, func(name string) bool { return strings.EqualFold(name, d.Name) })
+			if kept && find(list, d) == nil && find(others, d) == nil {
+				list = append(list, d)
+			}
+		}
 		told := func(name flow.ActName, d flow.LogDestination) {
 			about := flow.Subject{Kind: "log_destination", ID: d.ID, Name: d.Name}
 			now.Acts = now.Acts.With(flow.NewAct(by, name, about, map[string]any{"type": d.Type, "environments": d.Environments}), rev)
 		}
 		for _, d := range list {
-			if before := find(*theirs, d); before == nil || !reflect.DeepEqual(*before, d) {
+			before := find(*theirs, d)
+			if other := find(others, d); before == nil && other != nil { // which hands it over
+				same := *other
+				same.ID = d.ID
+				before = &same
+			}
+			if before == nil || !reflect.DeepEqual(*before, d) {
 				told(flow.ActPublish, d)
 			}
 		}
 		for _, d := range *theirs {
-			if find(list, d) == nil {
+			if find(list, d) == nil && find(others, d) == nil {
 				told(flow.ActWithdraw, d)
 			}
 		}
@@ -133,6 +164,14 @@ func (p *destinationsInForce) of(owner entity.Owner) *[]flow.LogDestination {
 		return &p.API
 	}
 	return &p.List
+}
+
+// besides are those of the other owner.
+func (p *destinationsInForce) besides(owner entity.Owner) *[]flow.LogDestination {
+	if owner == entity.API {
+		return p.of(entity.Files)
+	}
+	return p.of(entity.API)
 }
 
 // find gives the destination among those of its owner. Where it was published before the
@@ -174,7 +213,12 @@ func (s Destinations) List(ctx context.Context) ([]flow.LogDestination, error) {
 	for i := range published.API {
 		published.API[i].ByAPI = true
 	}
-	all := slices.Concat(published.List, published.API)
+	all := slices.Clone(published.API)
+	for _, d := range published.List {
+		if find(published.API, d) == nil { // else it is being handed over
+			all = append(all, d)
+		}
+	}
 	slices.SortStableFunc(all, func(a, b flow.LogDestination) int {
 		return cmp.Or(strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), strings.Compare(a.Key(), b.Key()))
 	})

@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -161,15 +159,17 @@ func (s Entities) All(ctx context.Context) ([]entity.Entity, error) {
 	}
 }
 
-// Create writes a new entity and gives it its id: the first that has its name has the
-// one that handlers see, one of another type its own beside it, and one whose name is
+// Create writes a new entity and gives it its id, unless it has one of its own: the first
+// that has its name has the one that handlers see, one of another type its own beside it, and one whose name is
 // taken by its own owner one that nothing else has. An id whose entity is dead is as
 // if it were free. A request that is repeated finds what it made.
 //
 // The error has flow.CodeInvalid if the other owner has the name, or the entity is too
 // large.
 func (s Entities) Create(ctx context.Context, by EntityChange, e entity.Entity) (entity.Entity, error) {
+	own := e.ID
 	for range maxConflicts {
+		e.ID = own
 		holders, err := s.Find(ctx, e.Kind, e.Name)
 		if err != nil {
 			return entity.Entity{}, err
@@ -228,6 +228,16 @@ func invalidEntity(attribute, message string) error {
 
 // free finds an id for a new entity, and what is stored under it.
 func (s Entities) free(ctx context.Context, by EntityChange, e entity.Entity) (storedEntity, error) {
+	if e.ID != "" {
+		stored, err := s.get(ctx, e.Kind, e.ID)
+		switch {
+		case flow.CodeOf(err) == flow.CodeUnknownEntity:
+			return storedEntity{Entity: entity.Entity{ID: e.ID}}, nil
+		case err == nil && stored.Alive():
+			err = invalidEntity("id", fmt.Sprintf("is that of %s %q, which %s has", e.Kind, stored.Name, ownerNamed(written(stored.Owner))))
+		}
+		return stored, err
+	}
 	apart := []string{"", e.Type, by.Request, rand.Text()}
 	if by.Request != "" {
 		apart[2] = "request/" + by.Request
@@ -334,7 +344,10 @@ func (s Entities) Replace(ctx context.Context, by EntityChange, e entity.Entity)
 		if before.Same(e) {
 			return before.Entity, nil
 		}
-		e.Created, e.Named = before.Created, before.Named
+		e.Created, e.Named, e.Moving = before.Created, before.Named, entity.Moving{}
+		if before.Says(e) {
+			e.Moving = before.Moving
+		}
 		if !before.Is(e.Name) {
 			holders, err := s.Find(ctx, e.Kind, e.Name)
 			if err != nil {
@@ -356,6 +369,63 @@ func (s Entities) Replace(ctx context.Context, by EntityChange, e entity.Entity)
 	return entity.Entity{}, fmt.Errorf("write %s %s: %w", e.Kind, e.ID, ErrConflict)
 }
 
+// Offer lets an entity change hands, in the next publish of files. The one who offers goes
+// by what the entity said: the error has flow.CodeInvalid if its digest is another one now,
+// and flow.CodeUnknownEntity if it is gone.
+func (s Entities) Offer(ctx context.Context, by EntityChange, kind entity.Kind, id, digest string, moving entity.Moving) error {
+	for range maxConflicts {
+		before, err := s.get(ctx, kind, id)
+		if err == nil && !before.Alive() {
+			err = unknownEntity(kind, id)
+		}
+		if err == nil && before.Digest() != digest {
+			err = invalidEntity("digest", fmt.Sprintf("%s %q says something else by now: look at it again", kind, before.Name))
+		}
+		if err != nil || before.Moving == moving {
+			return err
+		}
+		offered := before.Entity
+		offered.Moving = moving
+		if _, err = s.put(ctx, by, before, offered); !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+	return fmt.Errorf("offer %s %s: %w", kind, id, ErrConflict)
+}
+
+// movesBack is how long what has changed hands goes back if the publish is rolled back.
+const movesBack = 24 * time.Hour
+
+// HandOver gives an entity that was offered to an owner. Its id stays, and what it says.
+// The error has flow.CodeInvalid if it is not offered any more.
+func (s Entities) HandOver(ctx context.Context, by EntityChange, to entity.Owner, kind entity.Kind, id string) (entity.Entity, error) {
+	for range maxConflicts {
+		before, err := s.get(ctx, kind, id)
+		if err == nil && !before.Alive() {
+			err = unknownEntity(kind, id)
+		}
+		if err != nil || before.Owner == to {
+			return before.Entity, err
+		}
+		if !before.Moves(s.Now()) {
+			return before.Entity, invalidEntity("name", fmt.Sprintf("%s %q does not change hands any more: somebody has changed it", kind, before.Name))
+		}
+		e := before.Entity
+		e.Owner, e.File = to, ""
+		if to == entity.Files && e.Moving.As != "" {
+			e.Name, e.Named = e.Moving.As, s.Now().UTC()
+		}
+		e.Moving = entity.Moving{Until: s.Now().UTC().Add(movesBack)}
+		if err := s.name(ctx, e); err != nil {
+			return e, err
+		}
+		if e, err = s.put(ctx, by, before, e); !errors.Is(err, ErrConflict) {
+			return e, err
+		}
+	}
+	return entity.Entity{}, fmt.Errorf("hand over %s %s: %w", kind, id, ErrConflict)
+}
+
 // Delete takes an entity away. One that is dead already stays so. The error has
 // flow.CodeUnknownEntity if it never was, and flow.CodeInvalid if it is another
 // owner's.
@@ -366,7 +436,7 @@ func (s Entities) Delete(ctx context.Context, by EntityChange, owner entity.Owne
 			return err
 		}
 		dead := before.Entity
-		dead.Dead, dead.Attributes = s.Now().UTC(), nil
+		dead.Dead, dead.Attributes, dead.Moving = s.Now().UTC(), nil, entity.Moving{}
 		if _, err = s.put(ctx, by, before, dead); !errors.Is(err, ErrConflict) {
 			return err
 		}
@@ -406,16 +476,26 @@ func (s Entities) put(ctx context.Context, by EntityChange, before storedEntity,
 		act = flow.ActEntityDelete
 	case before.Kind == "" || !before.Alive():
 		act = flow.ActEntityCreate
+	case before.Owner != e.Owner:
+		act = flow.ActEntityHandOver
+	case before.Says(e) && before.Moving != e.Moving:
+		act = flow.ActEntityOffer
 	}
 	told := map[string]any{"owner": string(e.Owner)}
+	switch act {
+	case flow.ActEntityHandOver:
+		told["former_owner"] = string(before.Owner)
+	case flow.ActEntityOffer:
+		told["until"] = e.Moving.Until.Format(time.RFC3339)
+	}
 	for name, text := range map[string]string{
-		"type": e.Type, "request_id": by.Request, keyRun: by.Run, "digest": EntityDigest(e), "former_digest": EntityDigest(before.Entity),
+		"type": e.Type, "request_id": by.Request, keyRun: by.Run, "digest": e.Digest(), "former_digest": before.Digest(),
 	} {
 		if text != "" {
 			told[name] = text
 		}
 	}
-	if act == flow.ActEntityUpdate && before.Name != e.Name {
+	if (act == flow.ActEntityUpdate || act == flow.ActEntityHandOver) && before.Name != e.Name {
 		told["former_name"] = before.Name
 	}
 	about := flow.Subject{Kind: string(e.Kind), ID: e.ID, Name: e.Name}
@@ -441,14 +521,4 @@ func (s Entities) put(ctx context.Context, by EntityChange, before storedEntity,
 		return entity.Entity{}, fmt.Errorf("write %s %s: %w", e.Kind, e.ID, err)
 	}
 	return e, nil
-}
-
-// EntityDigest tells states of an entity apart in records, which don't have what it says;
-// "" of what is dead.
-func EntityDigest(e entity.Entity) string {
-	if len(e.Attributes) == 0 {
-		return ""
-	}
-	sum := sha256.Sum256(append([]byte(e.Type+"\n"+e.Name+"\n"), e.Attributes...))
-	return hex.EncodeToString(sum[:])
 }

@@ -42,7 +42,7 @@ func TestEntities_Letters(t *testing.T) {
 	if err != nil || !again.Changed.Equal(e.Changed) {
 		t.Errorf("what is as it was was written at %s, and before at %s (%v)", again.Changed, e.Changed, err)
 	}
-	if stored, err := s.Get(t.Context(), e.Kind, e.ID); err != nil || store.EntityDigest(stored) != store.EntityDigest(e) {
+	if stored, err := s.Get(t.Context(), e.Kind, e.ID); err != nil || stored.Digest() != e.Digest() {
 		t.Errorf("its digest is another one once it is stored (%v)", err)
 	}
 }

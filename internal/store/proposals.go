@@ -304,7 +304,7 @@ func NotAsListed(err error) bool { return errors.Is(err, errNotAsListed) }
 func digestOfAll(changes []AskedChange) string {
 	h := sha256.New()
 	for _, c := range changes {
-		fmt.Fprintf(h, "%s %s %s %s\n", c.Entity.Kind, c.Entity.ID, c.Before, EntityDigest(c.Entity))
+		fmt.Fprintf(h, "%s %s %s %s\n", c.Entity.Kind, c.Entity.ID, c.Before, c.Entity.Digest())
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
@@ -334,7 +334,7 @@ func (s Entities) end(ctx context.Context, by EntityChange, own storedEntity, wh
 	item := Item{Key: proposedKey(s.ProposedBy, own.Kind, own.ID), Rev: own.Rev, Writer: NewWriter(), Expires: now.Add(actsKept)}
 	if why != "" {
 		told := map[string]any{"reason": why}
-		for name, text := range map[string]string{keyRun: by.Run, "request_id": own.Request, "digest": EntityDigest(own.Entity)} {
+		for name, text := range map[string]string{keyRun: by.Run, "request_id": own.Request, "digest": own.Entity.Digest()} {
 			if text != "" {
 				told[name] = text
 			}
@@ -364,7 +364,7 @@ func (s Entities) Apply(ctx context.Context, by EntityChange, c AskedChange) (bo
 		if before.Same(e) || !before.Alive() && !e.Alive() || before.Kind == "" && !e.Alive() {
 			return true, nil
 		}
-		if EntityDigest(before.Entity) != c.Before || before.Alive() && before.Kind != "" && before.Owner != e.Owner {
+		if before.Entity.Digest() != c.Before || before.Alive() && before.Kind != "" && before.Owner != e.Owner {
 			return false, nil
 		}
 		switch {
@@ -397,5 +397,5 @@ func (s Entities) Stands(ctx context.Context, c AskedChange) (bool, error) {
 	if err != nil && flow.CodeOf(err) != flow.CodeUnknownEntity {
 		return false, err
 	}
-	return before.Same(c.Entity) || EntityDigest(before.Entity) == c.Before, nil
+	return before.Same(c.Entity) || before.Entity.Digest() == c.Before, nil
 }

@@ -272,6 +272,50 @@ func (s *Flows) withdraw(ctx context.Context, by flow.Author, owner entity.Owner
 	}
 }
 
+// HandOver makes an owner the one of a flow that is in force, as it is: it is there all the
+// time. The next publish of the owner makes of it what the owner says, and that of the owner
+// before leaves it alone.
+func (s *Flows) HandOver(ctx context.Context, to entity.Owner, name string) error {
+	to = written(to)
+	err := again(func() error {
+		return edit(ctx, s.Store, KindFlow.Key(name), func(now *inForce, _ int64) {
+			if now.Name != "" && !now.Withdrawn {
+				now.Owner = to
+			}
+		})
+	})
+	if err == nil {
+		err = again(func() error {
+			return edit(ctx, s.Store, KindFlowList.Key(""), func(now *[]FlowSummary, _ int64) {
+				for i := range *now {
+					if strings.EqualFold((*now)[i].Name, name) {
+						(*now)[i].Owner = to
+					}
+				}
+			})
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("hand flow %q over: %w", name, err)
+	}
+	return nil
+}
+
+// HandOverFilter is HandOver for the filter, if there is one.
+func (s *Flows) HandOverFilter(ctx context.Context, to entity.Owner) error {
+	err := again(func() error {
+		return edit(ctx, s.Store, KindFlowsFilter.Key(""), func(now *filterInForce, _ int64) {
+			if now.FlowsFilter != nil {
+				now.Owner = written(to)
+			}
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("hand the filter of flows over: %w", err)
+	}
+	return nil
+}
+
 // PublishFilter is PublishOwnedFilter for what the files say.
 func (s *Flows) PublishFilter(ctx context.Context, by flow.Author, f *flow.FlowsFilter) error {
 	return s.PublishOwnedFilter(ctx, by, entity.Files, f)

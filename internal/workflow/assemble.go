@@ -206,10 +206,23 @@ func (a Assemble) assemble(ctx context.Context, all []entity.Entity, state store
 			next = at
 		}
 	}
+	if err := a.takeOver(ctx, all, state.Upto); err != nil {
+		return next, err
+	}
 	var flows []*flow.Flow
 	var keep, have []string
 	var filter *flow.FlowsFilter
-	var keepFilter bool
+	keepFilter := false
+	for _, e := range all { // what was handed to files, and is not published by them yet
+		if e.Alive() && e.Owner == entity.Files {
+			switch e.Kind {
+			case entity.KindFlow:
+				keep = append(keep, e.Name)
+			case entity.KindFlowsFilter:
+				keepFilter = true
+			}
+		}
+	}
 	var destinations []flow.LogDestination
 	broken := map[string]store.Broken{}
 	inName := newest(parts)
@@ -236,6 +249,7 @@ func (a Assemble) assemble(ctx context.Context, all []entity.Entity, state store
 			have = append(have, needs(*p.Strategy, a.Rights)...)
 		case p.Flow != nil:
 			flows = append(flows, p.Flow)
+			keep = slices.DeleteFunc(keep, func(name string) bool { return strings.EqualFold(name, p.Flow.Name) })
 		case p.Filter != nil:
 			filter = p.Filter
 		case p.Destination != nil:
@@ -333,6 +347,47 @@ func (a Assemble) assemble(ctx context.Context, all []entity.Entity, state store
 	}
 	state.Broken, state.Due = broken, next
 	return next, a.Assembled.Set(ctx, state)
+}
+
+// takeOver makes the API the owner of what is in force of what files have handed to it,
+// though nothing else may be whole.
+func (a Assemble) takeOver(ctx context.Context, all []entity.Entity, upto time.Time) error {
+	list, err := a.Flows.List(ctx)
+	if err != nil {
+		return err
+	}
+	files := map[string]bool{} // what they have
+	for _, e := range all {
+		if e.Alive() && e.Owner == entity.Files {
+			files[entityName(e)] = true
+		}
+	}
+	for _, e := range all {
+		if e.Owner != entity.API || files[entityName(e)] || !e.Alive() && !e.Changed.After(upto) {
+			continue
+		}
+		theirs := slices.ContainsFunc(list, func(f store.FlowSummary) bool { return f.Owner != entity.API && strings.EqualFold(f.Name, e.Name) })
+		if e.Kind != entity.KindFlowsFilter && (e.Kind != entity.KindFlow || !theirs) {
+			continue
+		}
+		// Listings may be late, and tell of what has gone back to files since.
+		now, err := a.Entities.Get(ctx, e.Kind, e.ID)
+		if err != nil {
+			return err
+		}
+		if now.Owner != entity.API {
+			continue
+		}
+		if e.Kind == entity.KindFlowsFilter {
+			err = a.Flows.HandOverFilter(ctx, entity.API)
+		} else {
+			err = a.Flows.HandOver(ctx, entity.API, e.Name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tell has the error channel told of what has been broken for a while, and of a flow that

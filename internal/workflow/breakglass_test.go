@@ -217,7 +217,7 @@ func TestBreakGlass_reviewersLeft(t *testing.T) {
 			next.Implementation = flow.NewSource("impl.py", "# get_permissions")
 			next.Implementation.Handlers = []string{"get_permissions"}
 			w.handlers.says["get_permissions"] = []says{raised("get_permissions")}
-			_, err := w.publish.Run(t.Context(), []*flow.Flow{&next}, []flow.Strategy{*next.Strategy})
+			_, err := w.publish.Whole(t.Context(), workflow.Configuration{Flows: []*flow.Flow{&next}, Strategies: []flow.Strategy{*next.Strategy}})
 			must(t, err)
 			for _, who := range []store.User{second, asker, guest} {
 				if err := w.press(id, flow.ActionReview, who); err == nil {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
@@ -139,6 +140,7 @@ func (c Configure) List(ctx context.Context, kind entity.Kind) ([]entity.Entity,
 // those that come after the cursor, "" for the first ones, and the cursor for the next
 // part; "" if there is none. A part has some hundred KB, or one entity.
 func (c Configure) Page(ctx context.Context, after string) (list []entity.Entity, next string, err error) {
+	c.Entities.ProposedBy = "" // what is in force
 	all, err := c.Entities.All(ctx)
 	if err != nil {
 		return nil, "", err
@@ -161,6 +163,49 @@ func (c Configure) Page(ctx context.Context, after string) (list []entity.Entity
 
 // maxPageBytes is how much of attributes a page has before it ends.
 const maxPageBytes = 512 << 10
+
+// Offered is an entity that is to change hands, as whoever offers it has seen it.
+type Offered struct {
+	Kind       entity.Kind
+	ID, Digest string
+	As         string // the name of its document, if not its own
+}
+
+// Offer lets entities change hands until a time: see [entity.Moving]. With check, it only
+// says what is in the way. The error has flow.CodeInvalid, with a field for each fault, and
+// nothing is changed then: for what says something else by now, and for what the files have
+// and the API may not name.
+func (c Configure) Offer(ctx context.Context, by store.EntityChange, list []Offered, until time.Time, check bool) error {
+	c.Entities.ProposedBy = "" // it changes nothing that anybody would have to approve
+	var faults []entity.Fault
+	for _, o := range list {
+		e, err := c.Get(ctx, o.Kind, o.ID)
+		what := fmt.Sprintf("%s %q", o.Kind, cmp.Or(e.Name, flow.Clip(o.ID, maxIDShown)))
+		switch {
+		case flow.CodeOf(err) == flow.CodeUnknownEntity:
+			faults = append(faults, entity.Fault{Attribute: what, Message: "is not there any more"})
+		case err != nil:
+			return err
+		case e.Digest() != o.Digest:
+			faults = append(faults, entity.Fault{Attribute: what, Message: "says something else by now: look at it again"})
+		case o.As != "" && flow.CheckName(o.As) != nil:
+			faults = append(faults, entity.Fault{Attribute: what, Message: "can't be named so"})
+		case e.Owner == entity.Files && c.Bounds != nil:
+			for _, f := range c.Bounds.Outside(e) {
+				faults = append(faults, entity.Fault{Attribute: what + ": " + f.Attribute, Message: f.Message})
+			}
+		}
+	}
+	if err := Refused(faults); err != nil || check {
+		return err
+	}
+	for _, o := range list {
+		if err := c.Entities.Offer(ctx, by, o.Kind, o.ID, o.Digest, entity.Moving{Until: until, As: o.As}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // Broken gives the entities that no flows can be made of, in order of kind and name, as
 // [Assemble] found them, and whether something has changed that it has not heeded yet.

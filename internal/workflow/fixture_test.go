@@ -212,7 +212,7 @@ func (w *world) boot() {
 	w.sweep = workflow.Sweep{Runs: w.runs, Drive: w.drive, Now: now, Log: log}
 	w.notify = workflow.Notify{Settle: workflow.Settle, Lists: store.Lists{Store: s, Now: now}, Runs: w.runs, Flows: w.flows, Messages: store.Messages{Store: s}, Notices: store.Notices{Store: s, Now: now}, Slack: w.slack, Health: w.health, Now: now, Log: log}
 	w.forms = workflow.Forms{Runs: w.runs, Handlers: w.handlers, Now: now}
-	w.publish = workflow.Publish{Runs: w.runs, Flows: w.flows, Rights: rightsOf}
+	w.publish = workflow.Publish{Runs: w.runs, Flows: w.flows, Entities: store.Entities{Store: s, Org: "sym", Now: now}, Rights: rightsOf}
 }
 
 // targetType is that of all of a world's targets.

@@ -165,7 +165,7 @@ func proposedBy(ctx context.Context, inForce store.Entities, token string) ([]st
 		if flow.CodeOf(err) == flow.CodeUnknownEntity {
 			err = nil
 		}
-		return store.AskedChange{Before: store.EntityDigest(before), Entity: e}, err
+		return store.AskedChange{Before: before.Digest(), Entity: e}, err
 	})
 }
 
@@ -274,13 +274,13 @@ func (c Configure) Proposed(ctx context.Context) ([]TokenProposals, error) {
 				return nil, err
 			}
 			for _, a := range asked {
-				listed[a.Entity.ID] = a.Before + " " + store.EntityDigest(a.Entity)
+				listed[a.Entity.ID] = a.Before + " " + a.Entity.Digest()
 			}
 		}
 		shown := TokenProposals{Proposing: one}
 		for i, change := range changes {
 			at, there := listed[change.Entity.ID]
-			shown.Changes = append(shown.Changes, ProposedChange{change, said[i], there && at == change.Before+" "+store.EntityDigest(change.Entity)})
+			shown.Changes = append(shown.Changes, ProposedChange{change, said[i], there && at == change.Before+" "+change.Entity.Digest()})
 			if change.Entity.Changed.After(shown.Since) {
 				shown.Since = change.Entity.Changed
 			}
@@ -456,7 +456,7 @@ func (p Propose) context(ctx context.Context, one store.Proposing) (json.RawMess
 	var l listed
 	l.Configuration.listing = about(one)
 	for _, c := range changes[:min(len(changes), maxDigests)] {
-		l.Configuration.Changes = append(l.Configuration.Changes, listedChange{string(c.Entity.Kind), c.Entity.ID, store.EntityDigest(c.Entity), c.Before})
+		l.Configuration.Changes = append(l.Configuration.Changes, listedChange{string(c.Entity.Kind), c.Entity.ID, c.Entity.Digest(), c.Before})
 	}
 	return json.Marshal(l)
 }

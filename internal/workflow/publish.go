@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,8 @@ import (
 )
 
 // Publish makes what the files say the current configuration. What the configuration API
-// owns it leaves alone: see [Assemble].
+// owns it leaves alone: see [Assemble]. What was offered to change hands goes over to the
+// files if they say it, and to the API if they say it no more: see [entity.Moving].
 type Publish struct {
 	Runs     store.Runs
 	Flows    *store.Flows
@@ -34,7 +36,149 @@ type Publish struct {
 	By flow.Author
 }
 
-// Run publishes the flows, if nothing that a live grant still needs is gone
+// Configuration is all that files say, without faults.
+type Configuration struct {
+	Flows        []*flow.Flow
+	Filter       *flow.FlowsFilter
+	Strategies   []flow.Strategy
+	Destinations []flow.LogDestination
+	Drafts       []entity.Draft // what entities of the files are to be
+}
+
+// Whole publishes a configuration, and returns its flows with their versions. What fails
+// half-way the next publish makes good. The error has flow.CodeInvalid if the API has names
+// that the files use, or if the files say nothing and did before; and flow.CodeConfigNeeded
+// if live access needs what is gone, and nothing is changed then.
+func (p Publish) Whole(ctx context.Context, c Configuration) ([]store.FlowSummary, error) {
+	all, err := p.Entities.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := p.Entities.Now()
+	if err := namesFree(all, c.Drafts, now); err != nil {
+		return nil, err
+	}
+	h := handsOver(all, c.Drafts, now)
+	if err != nil {
+		return nil, err
+	}
+	if h.empties {
+		return nil, flow.Errorf(flow.CodeInvalid, "the files of the configuration say nothing any more, and have said what is in force: if they are those that you mean, leave one document, such as an environment; configuration that goes over to the API is offered first (local config import -hand-over)")
+	}
+	published, err := p.run(ctx, c.Flows, c.Strategies, h)
+	if err == nil && !(c.Filter == nil && h.filter) {
+		err = p.Flows.PublishFilter(ctx, p.By, c.Filter)
+	}
+	if err == nil {
+		err = publishDestinations(ctx, p.Entities.Store, p.By, entity.Files, c.Destinations, h.destinations...)
+	}
+	if err == nil {
+		err = p.drafts(ctx, c.Drafts, h)
+	}
+	return published, err
+}
+
+// handover is what changes hands in a publish, and what has lately.
+type handover struct {
+	take, leave []entity.Entity
+	ours        map[string]bool // what the files have, by nameKey
+	// Those of the API's, or about to be, that nothing is done to though files may be their
+	// owner yet: flows and log destinations by name, and the filter.
+	flows, destinations []string
+	filter              bool
+	// empties: the files had something which goes nowhere, and say nothing.
+	empties bool
+}
+
+// handsOver finds out what changes hands.
+func handsOver(all []entity.Entity, drafts []entity.Draft, now time.Time) handover {
+	h := handover{ours: map[string]bool{}}
+	said := map[string]bool{}
+	for _, d := range drafts {
+		said[nameKey(d.Entity)] = true
+	}
+	for _, e := range all {
+		if !e.Alive() {
+			continue
+		}
+		stays := e.Owner == entity.API
+		h.ours[nameKey(e)] = !stays
+		switch moves := e.Moves(now); {
+		case moves && e.Owner == entity.API && said[movingKey(e)]:
+			h.take, stays = append(h.take, e), false
+		case moves && e.Owner == entity.Files && !said[nameKey(e)]:
+			h.leave, stays = append(h.leave, e), true
+		case e.Owner == entity.Files && len(drafts) == 0:
+			h.empties = true
+		}
+		switch {
+		case !stays:
+		case e.Kind == entity.KindFlow:
+			h.flows = append(h.flows, e.Name)
+		case e.Kind == entity.KindLogDestination:
+			h.destinations = append(h.destinations, e.Name)
+		case e.Kind == entity.KindFlowsFilter:
+			h.filter = true
+		}
+	}
+	return h
+}
+
+// over makes the files the owner of what they take, and of what is in force of that.
+func (p Publish) over(ctx context.Context, h handover, flows []*flow.Flow) error {
+	for _, e := range h.take {
+		taken, err := p.Entities.HandOver(ctx, store.EntityChange{By: p.By.By}, entity.Files, e.Kind, e.ID)
+		if err != nil {
+			return err
+		}
+		h.ours[nameKey(taken)] = true
+	}
+	if h.ours[string(entity.KindFlowsFilter)+" "] {
+		if err := p.Flows.HandOverFilter(ctx, entity.Files); err != nil {
+			return err
+		}
+	}
+	list, err := p.Flows.List(ctx)
+	if err != nil {
+		return err
+	}
+	for _, f := range list {
+		said := slices.ContainsFunc(flows, func(other *flow.Flow) bool { return strings.EqualFold(other.Name, f.Name) })
+		if said && f.Owner == entity.API && h.ours[string(entity.KindFlow)+" "+strings.ToLower(f.Name)] {
+			if err := p.Flows.HandOver(ctx, entity.Files, f.Name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// kept lists what it takes to go on with flows that stay as they are, and are the files'
+// yet, or have a strategy that is: until the API has made its own of them, nobody else says
+// so.
+func (p Publish) kept(ctx context.Context, h handover) (have []string, err error) {
+	list, err := p.Flows.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range list {
+		if !slices.ContainsFunc(h.flows, func(name string) bool { return strings.EqualFold(name, f.Name) }) {
+			continue
+		}
+		inForce, err := p.Flows.Latest(ctx, f.Name)
+		if err != nil {
+			return nil, err
+		}
+		if s := inForce.Strategy; s != nil && (f.Owner != entity.API || slices.ContainsFunc(h.leave, func(e entity.Entity) bool {
+			return e.Kind == entity.KindStrategy && e.Is(s.Name) && e.Type == s.Type
+		})) {
+			have = append(have, needs(*s, p.Rights)...)
+		}
+	}
+	return have, nil
+}
+
+// run publishes the flows, if nothing that a live grant still needs is gone
 // from the strategies: the error, of CodeConfigNeeded, then names what is
 // missing and the runs that need it, and nothing is changed.
 //
@@ -46,11 +190,16 @@ type Publish struct {
 // first, and access looks there after it has recorded what it is about to
 // grant: either access sees that the strategy is gone, or the publish sees the
 // grant.
-func (p Publish) Run(ctx context.Context, flows []*flow.Flow, strategies []flow.Strategy) ([]store.FlowSummary, error) {
+func (p Publish) run(ctx context.Context, flows []*flow.Flow, strategies []flow.Strategy, h handover) ([]store.FlowSummary, error) {
 	have := []string{needsForm}
 	for _, s := range strategies {
 		have = append(have, needs(s, p.Rights)...)
 	}
+	kept, err := p.kept(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	have = append(have, kept...)
 	own := len(have)
 	byOwner, err := p.Flows.StrategiesByOwner(ctx)
 	if err != nil {
@@ -82,9 +231,12 @@ func (p Publish) Run(ctx context.Context, flows []*flow.Flow, strategies []flow.
 	if look {
 		err = p.free(ctx, have, dropped)
 	}
+	if err == nil {
+		err = p.over(ctx, h, flows)
+	}
 	var published []store.FlowSummary
 	if err == nil {
-		published, err = p.Flows.Publish(ctx, p.By, flows)
+		published, err = p.Flows.PublishOwned(ctx, p.By, entity.Files, flows, h.flows...)
 	}
 	switch {
 	case err == nil && len(dropped) > 0:
@@ -101,31 +253,21 @@ func (p Publish) Run(ctx context.Context, flows []*flow.Flow, strategies []flow.
 	return published, err
 }
 
-// Destinations publishes the log destinations. One that is new is sent what is logged from
-// now on.
-func (p Publish) Destinations(ctx context.Context, list []flow.LogDestination) error {
-	return publishDestinations(ctx, p.Runs.Store, p.By, entity.Files, list)
-}
-
-func publishDestinations(ctx context.Context, s store.Store, by flow.Author, owner entity.Owner, list []flow.LogDestination) error {
+func publishDestinations(ctx context.Context, s store.Store, by flow.Author, owner entity.Owner, list []flow.LogDestination, keep ...string) error {
 	head, _, err := store.Log{Store: s}.Head(ctx)
 	if err != nil {
 		return err
 	}
-	return store.Destinations{Store: s}.Publish(ctx, by, owner, list, head.Size)
+	return store.Destinations{Store: s}.Publish(ctx, by, owner, list, head.Size, keep...)
 }
 
-// Free returns nil if no name of the drafts is taken by what the configuration API owns.
-// The error has flow.CodeInvalid, and names all that are.
-func (p Publish) Free(ctx context.Context, drafts []entity.Draft) error {
-	all, err := p.Entities.All(ctx)
-	if err != nil {
-		return err
-	}
+// namesFree returns nil if no name of the drafts is taken by what the configuration API
+// owns, and keeps. The error has flow.CodeInvalid, and names all that are.
+func namesFree(all []entity.Entity, drafts []entity.Draft, now time.Time) error {
 	var taken []string
 	theirs := map[string]bool{}
 	for _, e := range all {
-		if e.Alive() && e.Owner == entity.API {
+		if e.Alive() && e.Owner == entity.API && !e.Moves(now) {
 			theirs[nameKey(e)] = true
 		}
 	}
@@ -135,7 +277,7 @@ func (p Publish) Free(ctx context.Context, drafts []entity.Draft) error {
 		}
 	}
 	if len(taken) > 0 {
-		return flow.Errorf(flow.CodeInvalid, "the configuration API has these already: %s; remove them from the files, or give them other names", strings.Join(taken, ", "))
+		return flow.Errorf(flow.CodeInvalid, "the configuration API has these already: %s; remove them from the files, give them other names, or have them handed over to the files first (local config export -hand-over)", strings.Join(taken, ", "))
 	}
 	return nil
 }
@@ -149,10 +291,16 @@ func nameKey(e entity.Entity) string {
 	return key
 }
 
-// Drafts makes entities of what the files say, so that the configuration API may refer to
-// it. Those of the files that are not among the drafts are deleted. What fails half-way
-// the next publish makes good.
-func (p Publish) Drafts(ctx context.Context, drafts []entity.Draft) error {
+// movingKey is nameKey, by the name under which files have what is offered to them.
+func movingKey(e entity.Entity) string {
+	e.Name = cmp.Or(e.Moving.As, e.Name)
+	return nameKey(e)
+}
+
+// drafts makes entities of what the files say, so that the configuration API may refer to
+// it. Those of the files that are not among the drafts go over to the API if they are to,
+// and else are deleted.
+func (p Publish) drafts(ctx context.Context, drafts []entity.Draft, h handover) error {
 	all, err := p.Entities.All(ctx)
 	if err != nil {
 		return err
@@ -216,6 +364,12 @@ func (p Publish) Drafts(ctx context.Context, drafts []entity.Draft) error {
 		if err := errors.Join(failed...); err != nil {
 			return err
 		}
+	}
+	for _, e := range h.leave {
+		if _, err := p.Entities.HandOver(ctx, by, entity.API, e.Kind, e.ID); err != nil {
+			return err
+		}
+		kept[e.ID] = true
 	}
 	for _, e := range all {
 		if e.Alive() && e.Owner == entity.Files && !kept[e.ID] {

@@ -45,7 +45,7 @@ func TestPublish(t *testing.T) {
 			c.edit(&changed)
 			next.Strategy, next.Label = &changed, "New label"
 			publish := func() error {
-				_, err := w.publish.Run(t.Context(), []*flow.Flow{&next}, []flow.Strategy{changed})
+				_, err := w.publish.Whole(t.Context(), workflow.Configuration{Flows: []*flow.Flow{&next}, Strategies: []flow.Strategy{changed}})
 				return err
 			}
 			var ids []string
@@ -88,7 +88,7 @@ func TestPublish_WhileGranting(t *testing.T) {
 	id := w.ask(asker, "a")
 	w.click(id, flow.ActionApprove, first)
 	w.want(id, flow.Approved)
-	if _, err := w.publish.Run(t.Context(), nil, nil); flow.CodeOf(err) != flow.CodeConfigNeeded || !strings.Contains(err.Error(), id) {
+	if _, err := w.publish.Whole(t.Context(), workflow.Configuration{}); flow.CodeOf(err) != flow.CodeConfigNeeded || !strings.Contains(err.Error(), id) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -104,7 +104,7 @@ func TestPublish_RemovalUsesRecordedFacts(t *testing.T) {
 	changed := *w.flow.Strategy
 	changed.Settings = map[string]string{"url": "https://elsewhere.example.com"}
 	next.Strategy = &changed
-	_, err := w.publish.Run(t.Context(), []*flow.Flow{&next}, []flow.Strategy{changed})
+	_, err := w.publish.Whole(t.Context(), workflow.Configuration{Flows: []*flow.Flow{&next}, Strategies: []flow.Strategy{changed}})
 	must(t, err)
 	w.target.keys = func(string, string) []string { return []string{"something else"} }
 	w.pass(grantedFor)
@@ -123,7 +123,7 @@ func TestPublish_OldHits(t *testing.T) {
 	w.pass(grantedFor)
 	w.want(id, flow.Deescalated)
 	w.publish.Runs = store.Runs{Store: lagging{w.memory, old}}
-	_, err = w.publish.Run(t.Context(), nil, nil)
+	_, err = w.publish.Whole(t.Context(), workflow.Configuration{})
 	must(t, err)
 }
 
@@ -144,7 +144,7 @@ func TestPublish_ApprovalOnly(t *testing.T) {
 	w.click(id, flow.ActionApprove, first)
 	w.want(id, flow.Approved)
 	w.publish.Runs = store.Runs{Store: unreadable{w.memory}}
-	_, err := w.publish.Run(t.Context(), nil, nil)
+	_, err := w.publish.Whole(t.Context(), workflow.Configuration{})
 	must(t, err)
 }
 
@@ -166,7 +166,7 @@ func TestPublish_MeanwhileGranted(t *testing.T) {
 	w.publish.Runs = store.Runs{Store: lagging{w.memory, listed}}
 	without := *w.flow // the flow stays, by another strategy
 	without.Strategy = &flow.Strategy{Name: "others", Type: "fake", Targets: w.flow.Strategy.Targets}
-	if _, err := w.publish.Run(t.Context(), []*flow.Flow{&without}, nil); err != nil {
+	if _, err := w.publish.Whole(t.Context(), workflow.Configuration{Flows: []*flow.Flow{&without}}); err != nil {
 		t.Fatal(err)
 	}
 	w.click(id, flow.ActionApprove, first)
@@ -187,11 +187,11 @@ func TestPublish_MeanwhileGranted(t *testing.T) {
 func TestPublish_Refused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	_, err := w.publish.Run(t.Context(), []*flow.Flow{w.flow}, []flow.Strategy{*w.flow.Strategy})
+	_, err := w.publish.Whole(t.Context(), workflow.Configuration{Flows: []*flow.Flow{w.flow}, Strategies: []flow.Strategy{*w.flow.Strategy}})
 	must(t, err)
 	a, b := w.ask(asker, "a"), w.ask(asker, "b")
 	w.click(a, flow.ActionApprove, first)
-	if _, err := w.publish.Run(t.Context(), nil, nil); flow.CodeOf(err) != flow.CodeConfigNeeded {
+	if _, err := w.publish.Whole(t.Context(), workflow.Configuration{}); flow.CodeOf(err) != flow.CodeConfigNeeded {
 		t.Fatalf("error %v", err)
 	}
 	w.click(b, flow.ActionApprove, first)
@@ -201,7 +201,7 @@ func TestPublish_Refused(t *testing.T) {
 // published has the world's configuration published, as a deploy does.
 func (w *world) published() {
 	w.t.Helper()
-	_, err := w.publish.Run(w.t.Context(), []*flow.Flow{w.flow}, []flow.Strategy{*w.flow.Strategy})
+	_, err := w.publish.Whole(w.t.Context(), workflow.Configuration{Flows: []*flow.Flow{w.flow}, Strategies: []flow.Strategy{*w.flow.Strategy}})
 	must(w.t, err)
 }
 
@@ -216,7 +216,7 @@ func TestPublish_DropsNothing(t *testing.T) {
 	w.publish.Lag = time.Second   // with no clock to wait by
 	more := *w.flow.Strategy
 	more.Name = "more"
-	_, err := w.publish.Run(t.Context(), []*flow.Flow{w.flow}, []flow.Strategy{*w.flow.Strategy, more})
+	_, err := w.publish.Whole(t.Context(), workflow.Configuration{Flows: []*flow.Flow{w.flow}, Strategies: []flow.Strategy{*w.flow.Strategy, more}})
 	must(t, err)
 }
 
@@ -224,8 +224,9 @@ func TestPublish_DropsNothing(t *testing.T) {
 func TestPublish_First(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	p := workflow.Publish{Flows: &store.Flows{Store: &storetest.Memory{Now: w.clock.Now}}, Rights: rightsOf, Lag: time.Second}
-	_, err := p.Run(t.Context(), []*flow.Flow{w.flow}, []flow.Strategy{*w.flow.Strategy})
+	empty := &storetest.Memory{Now: w.clock.Now}
+	p := workflow.Publish{Flows: &store.Flows{Store: empty}, Entities: store.Entities{Store: empty, Org: "sym", Now: w.clock.Now}, Rights: rightsOf, Lag: time.Second}
+	_, err := p.Whole(t.Context(), workflow.Configuration{Flows: []*flow.Flow{w.flow}, Strategies: []flow.Strategy{*w.flow.Strategy}})
 	must(t, err)
 }
 
@@ -240,17 +241,17 @@ func TestPublish_Crashed(t *testing.T) {
 	w.want(id, flow.Escalated)
 	broken := w.publish
 	broken.Flows = &store.Flows{Store: &dying{Store: w.memory, key: "flows#strategies", writes: 1}}
-	if _, err := broken.Run(t.Context(), nil, nil); !errors.Is(err, errStoreGone) {
+	if _, err := broken.Whole(t.Context(), workflow.Configuration{}); !errors.Is(err, errStoreGone) {
 		t.Fatalf("error %v", err)
 	}
 	for range 2 { // the first has put nothing back that would hide it either
-		if _, err := w.publish.Run(t.Context(), nil, nil); flow.CodeOf(err) != flow.CodeConfigNeeded || !strings.Contains(err.Error(), id) {
+		if _, err := w.publish.Whole(t.Context(), workflow.Configuration{}); flow.CodeOf(err) != flow.CodeConfigNeeded || !strings.Contains(err.Error(), id) {
 			t.Errorf("error %v", err)
 		}
 	}
 	w.pass(grantedFor)
 	w.lookTwice(id)
-	_, err := w.publish.Run(t.Context(), nil, nil)
+	_, err := w.publish.Whole(t.Context(), workflow.Configuration{})
 	must(t, err)
 	if dropped, err := w.flows.Dropped(t.Context()); err != nil || len(dropped) > 0 {
 		t.Errorf("dropped %q, %v", dropped, err)
@@ -283,12 +284,12 @@ func TestPublish_Waits(t *testing.T) {
 	w.publish.Lag, w.publish.Clock = time.Second, w.clock
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := w.publish.Run(ctx, nil, nil); !errors.Is(err, context.Canceled) {
+	if _, err := w.publish.Whole(ctx, workflow.Configuration{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("did not wait: %v", err)
 	}
 	w.publish.Clock = quick{w.clock}
 	at := w.clock.Now()
-	_, err := w.publish.Run(t.Context(), nil, nil)
+	_, err := w.publish.Whole(t.Context(), workflow.Configuration{})
 	must(t, err)
 	if waited := w.clock.Now().Sub(at); waited != time.Second {
 		t.Errorf("waited %s", waited)
