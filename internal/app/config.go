@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/symflows/symflows/events"
 	"github.com/symflows/symflows/internal/api"
@@ -24,7 +25,7 @@ import (
 
 const (
 	configURLUsage = "URL of the API of a deployment (output ApiUrl; default SYM_API_URL), asked with the token in SYM_JWT, which may configure, or else with this shell's AWS credentials"
-	configHelp     = "usage: local config export [-into DIR] [-url URL]"
+	configHelp     = "usage: local config export|import [-hand-over] [-url URL]"
 )
 
 // configCommand moves configuration between the API and files.
@@ -35,31 +36,44 @@ func configCommand(ctx context.Context, args []string, getenv func(string) strin
 	switch args[0] {
 	case "export":
 		return exportConfig(ctx, args[1:], getenv, out)
+	case "import":
+		return importConfig(ctx, args[1:], getenv, out)
 	}
 	return fmt.Errorf("there is no command \"config %s\": %s", args[0], configHelp)
 }
 
-// configuredAt reads a part of what a deployment has configured: what comes after another.
-type configuredAt func(ctx context.Context, after string) (events.EntityList, error)
+// configAPI is how a deployment's configuration API is asked.
+type configAPI struct {
+	list  func(ctx context.Context, after string) (events.EntityList, error)
+	offer func(ctx context.Context, in events.OfferInput) (events.OfferOutput, error)
+}
 
-func askConfigured(ctx context.Context, url, token string) (configuredAt, error) {
-	if token != "" {
-		address, err := client.Address(url)
-		return client.New(address, token).Configured, err
+func openConfigAPI(ctx context.Context, at, token string) (configAPI, error) {
+	if at == "" {
+		return configAPI{}, errors.New("whose configuration? Give -url, or set SYM_API_URL")
 	}
-	signed, err := tokensAt(ctx, url)
-	return func(ctx context.Context, after string) (list events.EntityList, err error) {
-		err = signed.call(ctx, http.MethodGet, api.SignedEntitiesPath+"all?"+values("after", after), nil, &list)
-		return list, err
+	if token != "" {
+		address, err := client.Address(at)
+		c := client.New(address, token)
+		return configAPI{c.Configured, c.Offer}, err
+	}
+	signed, err := tokensAt(ctx, at)
+	return configAPI{
+		func(ctx context.Context, after string) (list events.EntityList, err error) {
+			err = signed.call(ctx, http.MethodGet, api.SignedEntitiesPath+"all?"+url.Values{"after": {after}}.Encode(), nil, &list)
+			return list, err
+		},
+		func(ctx context.Context, in events.OfferInput) (answer events.OfferOutput, err error) {
+			err = signed.call(ctx, http.MethodPost, api.SignedEntitiesPath+"offer", in, &answer)
+			return answer, err
+		},
 	}, err
 }
 
-func values(name, value string) string { return url.Values{name: {value}}.Encode() }
-
 // all reads all that a deployment has configured, and its org.
-func (ask configuredAt) all(ctx context.Context) (all []entity.Entity, org string, err error) {
+func (c configAPI) all(ctx context.Context) (all []entity.Entity, org string, err error) {
 	for after := ""; ; {
-		list, err := ask(ctx, after)
+		list, err := c.list(ctx, after)
 		if err != nil {
 			return nil, "", err
 		}
@@ -72,22 +86,47 @@ func (ask configuredAt) all(ctx context.Context) (all []entity.Entity, org strin
 	}
 }
 
-// exportConfig writes what the API has as files, and changes nothing else.
+// offeredAtOnce is how many entities one request offers.
+const offeredAtOnce = 200
+
+// handOver offers entities, whose documents have names, to another owner. What is in the way
+// is said before anything is changed.
+func (c configAPI) handOver(ctx context.Context, list []entity.Entity, names map[string]string) (until time.Time, err error) {
+	for _, check := range []bool{true, false} {
+		for some := range slices.Chunk(list, offeredAtOnce) {
+			in := events.OfferInput{Check: check}
+			for _, e := range some {
+				o := events.OfferedEntity{Kind: string(e.Kind), ID: e.ID, Digest: e.Digest()}
+				if name := names[e.ID]; name != e.Name {
+					o.As = name
+				}
+				in.Entities = append(in.Entities, o)
+			}
+			answer, err := c.offer(ctx, in)
+			if err != nil {
+				return until, err
+			}
+			until = answer.Until
+		}
+	}
+	return until, nil
+}
+
+// exportConfig writes what the API has as files, and, once they are there, offers it to
+// them.
 func exportConfig(ctx context.Context, args []string, getenv func(string) string, out io.Writer) error {
 	set := flags("local config export", out)
 	into := set.String("into", "flows", "folder of the configuration, which the files are written into; no file that is there is overwritten")
 	at := set.String("url", getenv("SYM_API_URL"), configURLUsage)
+	over := set.Bool("hand-over", false, "offer what the API has to the files, which are there: their next publish takes it over")
 	if err := parse(set, args); err != nil {
 		return err
 	}
-	if *at == "" {
-		return errors.New("whose configuration? Give -url, or set SYM_API_URL")
-	}
-	ask, err := askConfigured(ctx, *at, getenv("SYM_JWT"))
+	deployment, err := openConfigAPI(ctx, *at, getenv("SYM_JWT"))
 	if err != nil {
 		return err
 	}
-	all, org, err := ask.all(ctx)
+	all, org, err := deployment.all(ctx)
 	if err != nil {
 		return err
 	}
@@ -98,6 +137,9 @@ func exportConfig(ctx context.Context, args []string, getenv func(string) string
 	if len(exported.Files) == 0 {
 		fmt.Fprintln(out, "the configuration API has nothing")
 		return nil
+	}
+	if *over {
+		return handToFiles(ctx, deployment, all, exported, *into, org, out)
 	}
 	if err := absent(*into, exported.Files); err != nil {
 		return err
@@ -113,8 +155,105 @@ func exportConfig(ctx context.Context, args []string, getenv func(string) string
 	}
 	for _, e := range all {
 		if name, ok := exported.Names[e.ID]; ok && name != e.Name {
-			fmt.Fprintf(out, "%s %s is named %s in files, where no two of its kind may have one name\n", strings.ReplaceAll(string(e.Kind), "_", " "), e.Name, name)
+			fmt.Fprintf(out, "%s is named %s in files, where no two of its kind may have one name\n", words(e), name)
 		}
+	}
+	fmt.Fprintln(out, "The API has all of this still, and a publish of these files is refused until it is handed over: look at them, then run this with -hand-over, then publish them.")
+	return nil
+}
+
+// words names an entity as people do.
+func words(e entity.Entity) string {
+	return strings.TrimSpace(strings.ReplaceAll(string(e.Kind), "_", " ") + " " + e.Name)
+}
+
+// handToFiles offers what the API has to files that say the same.
+func handToFiles(ctx context.Context, deployment configAPI, all []entity.Entity, exported catalog.Exported, folder, org string, out io.Writer) error {
+	read, report := catalog.Load(folder, org, builtin.Types())
+	if err := report.Err(); err != nil {
+		return err
+	}
+	if differ := exported.Differ(all, read.Drafts); len(differ) > 0 {
+		return fmt.Errorf("%s does not say what the API has of these: %s; write them anew by config export into another folder, and take over what differs. Nothing was changed", folder, strings.Join(differ, ", "))
+	}
+	theirs := slices.DeleteFunc(slices.Clone(all), func(e entity.Entity) bool { return e.Owner != entity.API })
+	until, err := deployment.handOver(ctx, theirs, exported.Names)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "offered to the files until %s: %d entities. What the API changes meanwhile stays its own.\n", until.Format(time.RFC3339), len(theirs))
+	fmt.Fprintf(out, "Publish %s now (make deploy, or start anew on one machine). Then have Terraform forget what it has no more:\n", folder)
+	for _, e := range theirs {
+		fmt.Fprintf(out, "terraform state rm $(terraform state list -id=%s) # %s\n", e.ID, words(e))
+	}
+	return nil
+}
+
+// importConfig says what becomes of files that the API takes over, and offers it to the API.
+func importConfig(ctx context.Context, args []string, getenv func(string) string, out io.Writer) error {
+	set := flags("local config import", out)
+	folder := set.String("flows", "flows", flowsUsage)
+	at := set.String("url", getenv("SYM_API_URL"), configURLUsage)
+	over := set.Bool("hand-over", false, "offer what the files have to the API: their next publish without it hands it over")
+	lossy := set.Bool("accept-loss", false, "with -hand-over: though Terraform will take away what it has no words for, as is listed without")
+	if err := parse(set, args); err != nil {
+		return err
+	}
+	deployment, err := openConfigAPI(ctx, *at, getenv("SYM_JWT"))
+	if err != nil {
+		return err
+	}
+	all, org, err := deployment.all(ctx)
+	if err != nil {
+		return err
+	}
+	read, report := catalog.Load(*folder, org, builtin.Types())
+	if err := report.Err(); err != nil {
+		return err
+	}
+	leaving, staying, err := catalog.Leaving(all, read)
+	if err != nil {
+		return err
+	}
+	for _, e := range staying {
+		fmt.Fprintf(out, "%s stays in the files: an isolated flow, which the API can't have, is it or needs it\n", words(e))
+	}
+	if len(leaving) == 0 {
+		fmt.Fprintln(out, "the files have nothing that the API could take over")
+		return nil
+	}
+	lost := false
+	for _, e := range leaving {
+		if unsaid := e.Unsaid(); len(unsaid) > 0 {
+			lost = true
+			fmt.Fprintf(out, "%s: Terraform has no words for %s, and takes it away with its first change of it\n", words(e), strings.Join(unsaid, ", "))
+		}
+	}
+	if *over {
+		if lost && !*lossy {
+			return errors.New("nothing was changed: put what Terraform has no words for into Python (get_approvers, get_permissions, hooks), or give -accept-loss")
+		}
+		until, err := deployment.handOver(ctx, leaving, nil)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "offered to the API until %s: %d entities. What the files change meanwhile stays theirs.\n", until.Format(time.RFC3339), len(leaving))
+		fmt.Fprintf(out, "Remove these documents now, and publish what is left of %s (make deploy, or start anew on one machine):\n", *folder)
+		for _, e := range leaving {
+			fmt.Fprintf(out, "%s: %s\n", e.File, words(e))
+		}
+		fmt.Fprintln(out, "Then write the resources in HCL, by these names or others, and import them:")
+	} else {
+		fmt.Fprintln(out, "After -hand-over, and a publish of files without these, they are imported by:")
+	}
+	used := map[string]bool{}
+	for _, e := range leaving {
+		address, id := e.Resource()
+		if used[address] {
+			address += "_" + strings.ReplaceAll(e.Type, "-", "_")
+		}
+		used[address] = true
+		fmt.Fprintf(out, "terraform import %s %s\n", address, id)
 	}
 	return nil
 }

@@ -77,6 +77,58 @@ func (x Exported) Differ(all []entity.Entity, documents []entity.Draft) (names [
 	return names
 }
 
+// Leaving gives the entities of the files that the API can take over, in order of kinds,
+// and those that stay: isolated flows, and what they need. The error lists what the files
+// of a folder say otherwise than what was published of them.
+func Leaving(all []entity.Entity, folder *Catalog) (leaving, staying []entity.Entity, err error) {
+	byName := map[string]entity.Entity{}
+	for _, e := range all {
+		if e.Alive() && e.Owner == entity.Files {
+			byName[unique(e.Kind, e.Type, e.Name)] = e
+		}
+	}
+	of := map[string]string{}
+	for _, d := range folder.Drafts {
+		of[d.Key] = byName[unique(d.Entity.Kind, d.Entity.Type, d.Entity.Name)].ID
+	}
+	var unpublished []string
+	byID := map[string]entity.Entity{}
+	for _, d := range folder.Drafts {
+		e, again := byName[unique(d.Entity.Kind, d.Entity.Type, d.Entity.Name)], d.Entity
+		again.Attributes = d.Attributes(func(key string) string { return of[key] })
+		if e.ID == "" || !again.Says(e) {
+			unpublished = append(unpublished, strings.TrimSpace(string(d.Entity.Kind)+" "+d.Entity.Name))
+		}
+		byID[e.ID] = e
+	}
+	if len(unpublished) > 0 {
+		return nil, nil, flow.Errorf(flow.CodeInvalid, "the files say these otherwise than they were published, or they were not: %s; publish them first", strings.Join(unpublished, ", "))
+	}
+	stays := map[string]bool{}
+	var stay func(e entity.Entity)
+	stay = func(e entity.Entity) {
+		if e.ID == "" || stays[e.ID] {
+			return
+		}
+		stays[e.ID] = true
+		for _, r := range e.Refs() {
+			stay(byID[strings.ToLower(r.ID)])
+		}
+	}
+	for _, name := range folder.Isolated() {
+		stay(byName[unique(entity.KindFlow, "", name)])
+	}
+	for _, d := range folder.Drafts {
+		e := byName[unique(d.Entity.Kind, d.Entity.Type, d.Entity.Name)]
+		if stays[e.ID] {
+			staying = append(staying, e)
+		} else {
+			leaving = append(leaving, e)
+		}
+	}
+	return leaving, staying, nil
+}
+
 type exporter struct {
 	org   string
 	byID  map[string]entity.Entity

@@ -616,6 +616,8 @@ class OtherOps(unittest.TestCase):
         text = "@reducer\ndef get_identity(event, service_type, external_id, user):\n    return "
         self.assertEqual(self.run_one(text + "f'{service_type} {external_id} {user.email}'", message)["value"],
                          "okta x.okta.com b@example.com")
+        unnamed = {k: v for k, v in message.items() if k != "external_id"}  # a strategy without an integration
+        self.assertEqual(self.run_one(text + "f'{service_type} {external_id!r}'", unnamed)["value"], "okta ''")
         self.assertIsNone(self.run_one(text + "None", message)["value"])
         self.assertEqual(self.run_one(text + "5", message)["error"]["code"], "SDK:WRONG_RESULT")
         self.assertEqual(self.run_one(text + "5", {**message, "handler": "get_identity_lookup"})["state"], "absent")

@@ -230,7 +230,7 @@ def _identity(event: Event, message: Wire, handlers: Handlers) -> list[Call]:
     name = message["handler"]
     if name not in ("get_identity", "get_identity_lookup"):
         raise ValueError(f"{name!r} is no reducer of identities")
-    args = (event, message["service"], message["external_id"], user_from(message["user"]))
+    args = (event, message.get("service") or "", message.get("external_id") or "", user_from(message["user"]))
     return [_one(name, handlers.functions.get(name), lambda f: f(*args), values.text, handlers)]
 
 
