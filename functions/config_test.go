@@ -76,6 +76,19 @@ func TestConfig(t *testing.T) {
 			t.Errorf("beside %s, all is %+v", path, all)
 		}
 	}
+	// What files have changes hands only if the API may name what it grants by.
+	var all events.EntityList
+	a.ask("GET", "/api/v1/entities/all", null, mine, http.StatusOK, &all)
+	var offer events.OfferInput
+	for _, e := range all.Entities {
+		if e.Owner == "files" {
+			offer.Entities = append(offer.Entities, events.OfferedEntity{Kind: e.Kind, ID: e.ID, Digest: e.Digest})
+		}
+	}
+	a.ask("POST", "/api/v1/signed/entities/offer", offer, a.signed, http.StatusBadRequest, &refused)
+	if errors, _ := refused["errors"].([]any); len(errors) == 0 || !strings.Contains(errors[0].(map[string]any)["message"].(string), "-c grants=") {
+		t.Errorf("refused with %v", refused)
+	}
 	a.ask("DELETE", path, null, mine, http.StatusNoContent, nil)
 	a.ask("GET", path, null, mine, http.StatusNotFound, &refused)
 	a.ask("DELETE", "/api/v1/signed/entities/environments/"+environment["id"].(string), null, a.signed, http.StatusNoContent, nil)

@@ -18,9 +18,11 @@
 //	    -policy, the cases of its policy files are run as well; with -url, what is
 //	    broken of the configuration that a deployment's API has stored is told, too.
 //
-//	local config export [-into DIR] [-url URL]
-//	    Write what a deployment's configuration API has as files of flows/; none that is
-//	    there is overwritten.
+//	local config export [-into DIR] [-hand-over] [-url URL]
+//	local config import [-flows DIR] [-hand-over [-accept-loss]] [-url URL]
+//	    Write what a deployment's configuration API has as files of flows/, none of which
+//	    is overwritten, or say how Terraform goes on with what files have; with
+//	    -hand-over, have that change hands in the next publish.
 //
 //	local doctor [-flows DIR] [-url URL] [-links] [-json] [-wait 5m]
 //	    Ask the real Slack, with the tokens of the environment, what is missing:

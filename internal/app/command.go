@@ -113,7 +113,7 @@ const (
 const usage = `Usage of local:
   local [flags]                      serve until stopped
   local check [-flows DIR] [-static] find the faults of the configuration; -policy: run its policy tests as well; -url: those of what the API has stored, too
-  local config export                write what the configuration API has as files of flows/; -help
+  local config export|import         write what the configuration API has as files of flows/, and hand it over, or back; -help after each
   local doctor [-flows DIR]          find out what Slack lacks of what the flows need, with the real tokens
   local targets TYPE                 write down the targets that strategies of a type find; -help after it
   local try -flow F -as EMAIL        ask a flow's handlers what they would do; -help

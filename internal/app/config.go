@@ -229,6 +229,13 @@ func importConfig(ctx context.Context, args []string, getenv func(string) string
 			fmt.Fprintf(out, "%s: Terraform has no words for %s, and takes it away with its first change of it\n", words(e), strings.Join(unsaid, ", "))
 		}
 	}
+	policies, err := filepath.Glob(filepath.Join(*folder, "*.policy.yaml"))
+	if err != nil {
+		return err
+	}
+	for _, file := range policies {
+		fmt.Fprintf(out, "%s: cases of flows that leave the files can't be run any more\n", filepath.Base(file))
+	}
 	if *over {
 		if lost && !*lossy {
 			return errors.New("nothing was changed: put what Terraform has no words for into Python (get_approvers, get_permissions, hooks), or give -accept-loss")

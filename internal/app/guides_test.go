@@ -24,7 +24,7 @@ var (
 var (
 	run      = []string{"try ", "explain -flow", "check", "diff ", "drift", "identity list", "user list", "slack-manifest", "report ", "erase -pending", "destinations"}
 	ownTests = map[string]string{
-		"check -url ": "the script broken", "config export": "the script moving", "token create": "TestTokenCommand, TestAgentsGuide and the scripts", "identity set": "people_test.go", "targets ": "targets_test.go, with each system's fake",
+		"check -url ": "the script broken", "config export": "the script moving", "config import": "the script moving", "token create": "TestTokenCommand, TestAgentsGuide and the scripts", "identity set": "people_test.go", "targets ": "targets_test.go, with each system's fake",
 		"standing confirm": "the script standing", "doctor": "doctor_test.go", "explain -run": "the script explain", "-owner ": "the script token-owner", "-flows my-flows": "the tests of the examples",
 		"destinations replay": "destinations_test.go", "redrive": "recover_test.go", "recover ": "the script recover, and recover_test.go", "request ": "TestAgentsGuide", "list": "TestAgentsGuide", "end RUN": "TestAgentsGuide", "runs": "the script runs", "erase alice": "the script erase", "erase -pending -outputs": "erase_test.go", "audit ": "the script audit-log, and verify_test.go",
 	}
