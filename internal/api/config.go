@@ -51,7 +51,7 @@ const (
 	allPath    = "all"    // where everything is listed, whoever has it
 	// proposalsPath is where what waits for approval is listed.
 	proposalsPath = "proposals"
-	offerPath  = "offer"  // where entities are offered to another owner
+	offerPath     = "offer" // where entities are offered to another owner
 )
 
 // maxEntityBytes is more than a strategy of ten thousand targets takes, and less than

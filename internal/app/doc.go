@@ -9,8 +9,8 @@
 //	configured.go    puts the configuration in force, or leaves the last one in
 //	                 force while access that needs it is live
 //	assemble.go      puts in force what the configuration API stores; config.go:
-//	                 writes that as files, and hands it over; proposals.go: asks for approval of it
-//	                 first, where that is needed
+//	                 writes that as files, and hands it over; proposals.go: asks
+//	                 for approval of it first, where that is needed
 //	clock.go         business time, which a simulation can move ahead
 //	disk.go          what happens when the disk is full
 //	auditlog.go      the transparency log over the audit records; prune.go
