@@ -167,6 +167,7 @@ var notAsked = regexp.MustCompile(strings.Join([]string{
 	`^TokensRole: dynamodb:PutItem .*: users#moved$`,                         // a workspace that moved
 	`^TransparencyRole: .*: (agent#\*|token#\*|identity#\*|user#\*|users#moved|flows#filter|flows#settings|standing#round|refusal#\*|act#\*|entity#\*)$`, // what administrators seldom do
 	`^PublishRole: dynamodb:PutItem .*: flows#settings$`, // settings that change
+	`^(ConfigRole|PublishRole): dynamodb:GetItem .*: cursor#\*$`, // log destinations that change hands
 	// Accounts that were looked up lately are known for ten minutes: time is real here.
 	`^(Approval|Services)Role: dynamodb:(Get|Put)Item .*: users#moved$`,
 	`^(Approval|Services)Role: dynamodb:PutItem .* notice#\*$`,

@@ -104,7 +104,8 @@ func (d *deployment) rights() map[string][]right {
 			d.entries(store.ByKind, string(store.KindEntity), string(store.KindFlowDigests), string(store.KindProposals)),
 			// It makes flows of that.
 			d.items("GetItem PutItem", store.KindFlow, store.KindFlowList, store.KindFlowsFilter, store.KindStrategies, store.KindDestination, store.KindAssembled),
-			d.items("PutItem", store.KindFlowVersion, store.KindCursor, store.KindNotice),
+			d.items("PutItem", store.KindFlowVersion, store.KindNotice),
+			d.items("GetItem PutItem", store.KindCursor), // where files hand a log destination over
 			d.items("GetItem PutItem BatchGetItem", store.KindFlowDigests),
 			d.items("GetItem", store.KindLogHead),
 			// Where changes need approval, it keeps them as proposals, and puts in force what
@@ -245,8 +246,8 @@ func (d *deployment) rights() map[string][]right {
 			d.entries(store.ByKind, string(store.KindEntity)),
 			d.items("PutItem", store.KindFlowVersion),
 			d.items("GetItem PutItem", store.KindDestination),
-			d.items("PutItem", store.KindCursor),
-			d.items("GetItem", store.KindLogHead), // where a new log destination begins
+			d.items("GetItem PutItem", store.KindCursor), // where the API hands a log destination over
+			d.items("GetItem", store.KindLogHead),        // where a new one begins
 			d.items("GetItem PutItem BatchGetItem", store.KindFlowDigests),
 			d.entries(store.ByStatus, string(flow.Approved), string(flow.Escalated)),
 			d.entries(store.ByKind, string(store.KindFlowDigests)),

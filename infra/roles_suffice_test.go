@@ -365,6 +365,9 @@ func TestRightsSuffice(t *testing.T) {
 	more := published.Configuration()
 	more.Flows, more.Strategies = append(slices.Clone(more.Flows), &withdrawn, &configure), append(slices.Clone(more.Strategies), dropped)
 	must(publisher.Whole(ctx, more))(t)
+	for _, role := range []string{"PublishRole", "ConfigRole"} { // a log destination that the other hands over
+		must(store.Destinations{Store: a.as(role).Runs.Store}.Cursor(ctx, published.LogDestinations[0]))(t)
+	}
 	filter := &flow.FlowsFilter{Implementation: flow.NewSource("filter.py", "def get_flows(user, flows, flows_filter_vars): ...")}
 	if err := publish.Flows.PublishFilter(ctx, flow.Author{}, filter); err != nil {
 		t.Fatal(err)

@@ -92,12 +92,13 @@ func (s Destinations) Publish(ctx context.Context, by flow.Author, owner entity.
 			continue
 		}
 		begins := Cursor{Next: size}
-		if other := find(others, d); other != nil {
+		other := find(others, d)
+		if other != nil {
 			if begins, err = s.Cursor(ctx, *other); err != nil {
 				return err
 			}
 		}
-		if err := s.begin(ctx, d, begins); err != nil {
+		if err := s.begin(ctx, d, begins, other != nil); err != nil {
 			return err
 		}
 	}
@@ -108,15 +109,23 @@ func (s Destinations) Publish(ctx context.Context, by flow.Author, owner entity.
 	return nil
 }
 
-// begin writes where a destination begins, unless it has come further once.
-func (s Destinations) begin(ctx context.Context, d flow.LogDestination, at Cursor) error {
+// begin writes where a destination begins. Where another one hands over to it, that counts
+// if it has come further than this one had once.
+func (s Destinations) begin(ctx context.Context, d flow.LogDestination, at Cursor, handedOver bool) error {
 	return again(func() error {
+		_, err := s.SetCursor(ctx, d, Cursor{Next: at.Next, At: at.At})
+		if !errors.Is(err, ErrConflict) || !handedOver {
+			if errors.Is(err, ErrConflict) {
+				err = nil // it was there before
+			}
+			return err
+		}
 		c, err := s.cursor(ctx, d.Key())
-		if err != nil && !errors.Is(err, ErrNotFound) {
+		if err != nil {
 			return fmt.Errorf("read where log destination %q begins: %w", d.Name, err)
 		}
-		if err == nil && (c.Next >= at.Next || at.rev == 0) {
-			return nil // it was there before
+		if c.Next >= at.Next {
+			return nil
 		}
 		c.Next, c.At = at.Next, at.At
 		_, err = s.SetCursor(ctx, d, c)
