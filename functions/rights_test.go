@@ -166,7 +166,7 @@ var notAsked = regexp.MustCompile(strings.Join([]string{
 	`^StandingRole: dynamodb:PutItem .* notice#\*$`,                          // many who leave at once
 	`^TokensRole: dynamodb:PutItem .*: users#moved$`,                         // a workspace that moved
 	`^TransparencyRole: .*: (agent#\*|token#\*|identity#\*|user#\*|users#moved|flows#filter|flows#settings|standing#round|refusal#\*|act#\*|entity#\*)$`, // what administrators seldom do
-	`^PublishRole: dynamodb:PutItem .*: flows#settings$`, // settings that change
+	`^PublishRole: dynamodb:PutItem .*: flows#settings$`,         // settings that change
 	`^(ConfigRole|PublishRole): dynamodb:GetItem .*: cursor#\*$`, // log destinations that change hands
 	// Accounts that were looked up lately are known for ten minutes: time is real here.
 	`^(Approval|Services)Role: dynamodb:(Get|Put)Item .*: users#moved$`,
