@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -62,19 +63,67 @@ func (c Case) Check(x workflow.Explanation) []Fault {
 		}
 		differs(line("silence"), "if nobody decides it is not %s: %s", e.Silence, got)
 	}
-	if e.Longest != 0 {
-		switch g := x.Grant; {
-		case g == nil:
-			differs(line("longest"), "there is no access that could end: it is %s", outcomeOf(x))
-		case g.Failed != "":
-			differs(line("longest"), "there is no access that could end: %s", g.Failed)
-		case g.Latest.IsZero():
-			differs(line("longest"), "the access has no end: somebody has to end it by hand")
-		case g.Latest.Sub(g.From) > e.Longest:
-			differs(line("longest"), "the access may last %s, which is longer than %s", flow.Words(g.Latest.Sub(g.From)), flow.Words(e.Longest))
+	c.checkAccess(x, differs)
+	return faults
+}
+
+// checkAccess compares the access that is expected with what would be given.
+func (c Case) checkAccess(x workflow.Explanation, differs func(line int, format string, args ...any)) {
+	e := c.Expect
+	none := ""
+	switch g := x.Grant; {
+	case g == nil:
+		none = "it is " + outcomeOf(x)
+	case g.Failed != "":
+		none = g.Failed
+	}
+	if none != "" {
+		for _, key := range []string{"longest", "lasts", "ends_at"} {
+			if line := e.lines[key]; line != 0 {
+				differs(line, "there is no access that could end: %s", none)
+			}
+		}
+		if line := e.lines["grants"]; line != 0 {
+			differs(line, "nothing is granted: %s", none)
+		}
+		return
+	}
+	g := x.Grant
+	end := func(key string, expected bool, format string, args ...any) {
+		switch line := e.lines[key]; {
+		case line == 0:
+		case g.Ends.IsZero():
+			differs(line, "the access has no end: somebody has to end it by hand")
+		case !expected:
+			differs(line, format, args...)
 		}
 	}
-	return faults
+	longest, lasts := g.Latest.Sub(g.From), g.Ends.Sub(g.From)
+	end("longest", longest <= e.Longest, "the access may last %s, which is longer than %s", flow.Words(longest), flow.Words(e.Longest))
+	end("lasts", lasts == e.Lasts, "the access lasts not %s, but %s", flow.Words(e.Lasts), flow.Words(lasts))
+	end("ends_at", g.Ends.Equal(e.EndsAt), "the access ends not at %s, but at %s", e.EndsAt.Format(time.RFC3339), g.Ends.UTC().Format(time.RFC3339))
+	if want := e.Grants.Target; want != "" && want != g.Target {
+		differs(e.lines["grants.target"], "the target is not %s, but %s", want, g.Target)
+	}
+	if want := e.Grants.Identity; want != "" && want != g.Identity {
+		differs(e.lines["grants.identity"], "the identity is not %s, but %s", want, g.Identity)
+	}
+	if e.Grants.Rights == nil {
+		return
+	}
+	var rights []string
+	for _, each := range g.Entitlements {
+		words := each.Words()
+		rights = append(rights, words)
+		if !slices.ContainsFunc(e.Grants.Rights, func(r Right) bool { return strings.Contains(words, r.Part) }) {
+			differs(e.lines["grants.rights"], "there is another right as well: %s", words)
+		}
+	}
+	for _, want := range e.Grants.Rights {
+		if !slices.ContainsFunc(rights, func(words string) bool { return strings.Contains(words, want.Part) }) {
+			differs(want.Line, "no right has %q: there is %s", want.Part, cmp.Or(strings.Join(rights, "; "), "none"))
+		}
+	}
 }
 
 // standing finds what is said of somebody.

@@ -69,10 +69,27 @@ type Expect struct {
 	// NobodyElse of the directory may, but those of May.
 	NobodyElse bool
 	Asks       [][]string // each round
-	Longest    time.Duration
-	Silence    string // what nobody's decision leads to
+	Silence    string     // what nobody's decision leads to
+	Grants     Grants
+	// Longest is with all extensions; Lasts and EndsAt are exact, if it is approved at once.
+	Longest, Lasts time.Duration
+	EndsAt         time.Time
 
-	lines map[string]int // of the keys
+	lines map[string]int // of the keys; those of grants begin with "grants."
+}
+
+// Grants is the access that a case expects to be given once it is approved.
+type Grants struct {
+	Target, Identity string
+	// Rights are parts of what each is called, as [workflow.WouldEntitle.Words] has it:
+	// each part is in one, and each has a part in it. Nil says nothing of them.
+	Rights []Right
+}
+
+// Right is a part of what a right is called.
+type Right struct {
+	Part string
+	Line int
 }
 
 // Named is a person of a case.
@@ -437,6 +454,11 @@ var Outcomes = []string{
 
 func (r *reader) expect(node *yaml.Node, people *Directory) Expect {
 	e := Expect{lines: map[string]int{}}
+	keep := func(prefix string, node *yaml.Node) {
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			e.lines[prefix+node.Content[i].Value] = node.Content[i].Line
+		}
+	}
 	who := func(into *[]Named) func(*yaml.Node) {
 		return r.emails(func(line int, email string) {
 			if _, ok := people.find(email); !ok {
@@ -464,11 +486,28 @@ func (r *reader) expect(node *yaml.Node, people *Directory) Expect {
 				e.Asks = append(e.Asks, round)
 			}
 		},
-		"longest": r.duration(&e.Longest), "silence": r.oneOf(&e.Silence, string(flow.Expired), string(flow.Approved), string(flow.Denied)),
+		"longest": r.duration(&e.Longest), "lasts": r.duration(&e.Lasts), "ends_at": r.time(&e.EndsAt),
+		"silence": r.oneOf(&e.Silence, string(flow.Expired), string(flow.Approved), string(flow.Denied)),
+		"grants": func(node *yaml.Node) {
+			r.attributes(node, "grants", map[string]func(*yaml.Node){
+				"target": r.text(&e.Grants.Target, "the name of a target"), "identity": r.text(&e.Grants.Identity, "who the requester is at the target"),
+				"rights": func(node *yaml.Node) {
+					e.Grants.Rights = []Right{}
+					r.list("parts of what rights are called", func(line int, part string) {
+						if strings.TrimSpace(part) == "" {
+							r.fault(line, "write a part of what a right is called: explain says what there are")
+						}
+						e.Grants.Rights = append(e.Grants.Rights, Right{part, line})
+					})(node)
+				},
+			})
+			if node.Kind == yaml.MappingNode && len(node.Content) == 0 {
+				r.fault(node.Line, "grants is empty: write target, identity or rights")
+			}
+			keep("grants.", node)
+		},
 	})
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		e.lines[node.Content[i].Value] = node.Content[i].Line
-	}
+	keep("", node)
 	if len(e.lines) == 0 && node.Kind == yaml.MappingNode {
 		r.fault(node.Line, "expect is empty: write what is to come of it, such as outcome: asked")
 	}
