@@ -476,13 +476,19 @@ func (r *reader) expect(node *yaml.Node, people *Directory) Expect {
 			}
 		},
 		"asks": func(node *yaml.Node) {
-			if node.Kind != yaml.SequenceNode {
-				r.fault(node.Line, `write a list of rounds, each a channel ("#name") or an e-mail address, or a list of them`)
-				return
+			rounds := []*yaml.Node{node} // one stands for itself
+			if node.Kind == yaml.SequenceNode {
+				rounds = node.Content
 			}
-			for _, item := range node.Content {
+			e.Asks = [][]string{}
+			for _, item := range rounds {
 				round := []string{}
-				r.list("channels and e-mail addresses", func(_ int, to string) { round = append(round, to) })(item)
+				r.list("channels and e-mail addresses", func(line int, to string) {
+					if flow.CheckChannel(to) != nil && flow.CheckEmail(to) != nil {
+						r.fault(line, `%q is not who is asked: write a channel ("#name"), or an e-mail address for each person`, flow.Clip(to, 60))
+					}
+					round = append(round, to)
+				})(item)
 				e.Asks = append(e.Asks, round)
 			}
 		},

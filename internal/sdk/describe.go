@@ -196,7 +196,7 @@ func FindPython(dir string) (string, error) {
 		}
 		above := filepath.Dir(at)
 		if above == at {
-			return "", fmt.Errorf("find the Python SDK: no folder above this one has functions/sdk/%s: run this in the repository, or say where that is", mainFile)
+			return "", fmt.Errorf("find the Python SDK: no folder above this one has functions/sdk/%s: run this in the repository, or name its folder by -sdk", mainFile)
 		}
 		at = above
 	}

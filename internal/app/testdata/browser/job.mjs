@@ -139,6 +139,20 @@ await lead.getByRole('button', { name: 'Sym Home' }).press('Enter');
 await seen(messages(lead), 'Orders database');
 await look(lead, "admin's Home");
 
+// What an admin is told would come of a request.
+await button(messages(lead), '🧭 Explain a request…').press('Enter');
+const asked = lead.getByRole('dialog');
+await asked.getByLabel('Flow').selectOption({ label: 'Production access' });
+await asked.getByLabel('Who asks').selectOption({ label: 'Carol' });
+await asked.getByLabel('For how long').fill('1h');
+await look(lead, "admin's question");
+await button(asked, 'Explain').press('Enter');
+await seen(asked, 'People decide');
+await seen(asked, 'orders-db');
+await look(lead, "admin's explanation");
+await button(asked, 'Close').press('Enter');
+await asked.waitFor({ state: 'hidden' });
+
 // Time that passes is no end of it: there are thirty minutes more.
 await later(alice, '+1 h');
 await station('an hour later');
