@@ -496,7 +496,7 @@ func (r *reader) expect(node *yaml.Node, people *Directory) Expect {
 		"silence": r.oneOf(&e.Silence, string(flow.Expired), string(flow.Approved), string(flow.Denied)),
 		"grants": func(node *yaml.Node) {
 			r.attributes(node, "grants", map[string]func(*yaml.Node){
-				"target": r.text(&e.Grants.Target, "the name of a target"), "identity": r.text(&e.Grants.Identity, "who the requester is at the target"),
+				flow.KeyTarget: r.text(&e.Grants.Target, "the name of a target"), "identity": r.text(&e.Grants.Identity, "who the requester is at the target"),
 				"rights": func(node *yaml.Node) {
 					e.Grants.Rights = []Right{}
 					r.list("parts of what rights are called", func(line int, part string) {

@@ -155,7 +155,7 @@ const maxRights = 8
 // explanationModal shows an explanation.
 func explanationModal(f *flow.Flow, as store.User, x workflow.Explanation) slack.ModalViewRequest {
 	p := &page{}
-	p.add(section(mention(as.Actor) + " asks for *" + safe(f.Title()) + "* at " + moment(x.At)))
+	p.add(section(mention(as.Actor) + " asks for *" + safe(f.Title()) + "*, " + moment(x.At)))
 	why := ""
 	if x.Why != "" {
 		why = ": " + safe(fit(x.Why, 500))
@@ -176,13 +176,13 @@ func explanationModal(f *flow.Flow, as store.User, x workflow.Explanation) slack
 		p.add(section("⚙️ Was not invoked for this, and is taken to have agreed: " + safe(fit(enumerate(x.Uninvoked), 500))))
 	}
 	if len(x.Rounds) > 0 {
-		var lines []string
+		lines := []string{"*Who is asked*"}
 		for i, round := range x.Rounds {
 			to := enumerate(round.Asks)
 			if to == "" {
 				to = "nobody who is known"
 			}
-			lines = append(lines, fmt.Sprintf("%d. asks %s until %s", i+1, safe(fit(to, 300)), moment(round.Until)))
+			lines = append(lines, fmt.Sprintf("%d. %s, until %s", i+1, safe(fit(to, 300)), moment(round.Until)))
 		}
 		if x.Silence != nil {
 			lines = append(lines, "If nobody decides: *"+x.Silence.Status+"*, "+moment(x.Silence.At))
@@ -190,7 +190,7 @@ func explanationModal(f *flow.Flow, as store.User, x workflow.Explanation) slack
 		p.add(section(strings.Join(lines, "\n")))
 	}
 	if len(x.People) > 0 {
-		var lines []string
+		lines := []string{"*Who may approve*"}
 		for _, who := range x.People[:min(len(x.People), maxExplained)] {
 			if who.May {
 				lines = append(lines, "• "+safe(who.Person)+" may approve ("+safe(enumerate(who.Via))+")")
@@ -215,9 +215,9 @@ func explanationModal(f *flow.Flow, as store.User, x workflow.Explanation) slack
 				ends += "; with all extensions, until " + moment(g.Latest)
 			}
 		}
-		p.add(section("🔑 *" + safe(fit(g.Target, 100)) + "* as " + safe(g.Identity) + ", " + ends + rightsOf(g.Entitlements)))
+		p.add(section("*Once approved*\n🔑 *" + safe(fit(g.Target, 100)) + "* as " + safe(g.Identity) + ", " + ends + rightsOf(g.Entitlements)))
 	} else if g != nil {
-		p.add(section("⚠️ Once approved, nothing would be granted: " + safe(fit(g.Failed, 500))))
+		p.add(section("*Once approved*\n⚠️ Nothing would be granted: " + safe(fit(g.Failed, 500))))
 	}
 	return modal(viewNotice, "Explain a request", "", metadata{}, p.blocks)
 }

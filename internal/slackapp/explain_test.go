@@ -100,7 +100,7 @@ func TestExplain(t *testing.T) {
 	golden(t, "form-explain.json", w.sentForm())
 	view, text := w.explained(bob, explainForm("prod-access", alice, nil))
 	golden(t, "explained.json", view)
-	for _, want := range []string{"*People decide*", "1. asks", "If nobody decides", "may approve (", "may not: you can't approve your own request", "🔑", "• orders-db/alice@"} {
+	for _, want := range []string{"*People decide*", "*Who is asked*", "1. ", "If nobody decides", "may approve (", "may not: you can't approve your own request", "🔑", "• orders-db/alice@"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("it does not say %q:\n%s", want, text)
 		}

@@ -178,7 +178,12 @@ func (e Explain) Request(ctx context.Context, q Question) (Explanation, error) {
 	if r, err = e.drive(ctx, r.ID); err != nil {
 		return x, err
 	}
-	return e.follow(ctx, x, f, r, q.People)
+	if x, err = e.follow(ctx, x, f, r, q.People); err == nil && x.Grant != nil {
+		for i, each := range x.Grant.Entitlements { // no run will have the id that this one has here
+			x.Grant.Entitlements[i].Key = strings.TrimSuffix(each.Key, "/"+r.ID)
+		}
+	}
+	return x, err
 }
 
 // Of says how a run stands that there is, and what would come of it. People are as in

@@ -148,7 +148,7 @@ await asked.getByLabel('For how long').fill('1h');
 await look(lead, "admin's question");
 await button(asked, 'Explain').press('Enter');
 await seen(asked, 'People decide');
-await seen(asked, 'orders-db');
+await seen(asked, 'Once approved');
 await look(lead, "admin's explanation");
 await button(asked, 'Close').press('Enter');
 await asked.waitFor({ state: 'hidden' });
