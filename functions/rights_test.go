@@ -151,9 +151,9 @@ var notAsked = regexp.MustCompile(strings.Join([]string{
 	`: (sick|limit|linger)#\*$`,                 // targets that don't answer, are asked too much, or keep what was taken away
 	`: glass#\*$`,                               // emergencies
 	`^ApiRole: dynamodb:GetItem .*: entity#\*$`, // requests by API of flows that the configuration API has made
-	`^ConfigRole: dynamodb:PutItem .*: (flows#filter|destinations#current|cursor#\*|notice#\*)$`, // a filter and log destinations made by API, and faults that last
-	`^SweepRole: lambda:InvokeFunction .*:function:sym-flows-config$`,                            // calls of config that were lost: time is real here
-	`^SlackRole: dynamodb:GetItem .* event#\*$`,                                                  // an event that comes once more while it is being taken
+	`^ConfigRole: dynamodb:PutItem .*: (flows#filter|destinations#current|notice#\*)$`, // a filter and log destinations made by API, and faults that last
+	`^SweepRole: lambda:InvokeFunction .*:function:sym-flows-config$`,                  // calls of config that were lost: time is real here
+	`^SlackRole: dynamodb:GetItem .* event#\*$`,                                        // an event that comes once more while it is being taken
 	// Vendors other than the one of TestLooks.
 	`^AccessRole: secretsmanager:GetSecretValue .*:secret:/sym/main/(aptible|boundary|github|postgres)\b`,
 	`^DriftRole: secretsmanager:GetSecretValue .*:secret:/sym/main/(aptible|boundary|github|onelogin|postgres)\b`,
@@ -166,8 +166,8 @@ var notAsked = regexp.MustCompile(strings.Join([]string{
 	`^StandingRole: dynamodb:PutItem .* notice#\*$`,                          // many who leave at once
 	`^TokensRole: dynamodb:PutItem .*: users#moved$`,                         // a workspace that moved
 	`^TransparencyRole: .*: (agent#\*|token#\*|identity#\*|user#\*|users#moved|flows#filter|flows#settings|standing#round|refusal#\*|act#\*|entity#\*)$`, // what administrators seldom do
-	`^PublishRole: dynamodb:PutItem .*: flows#settings$`,         // settings that change
-	`^(ConfigRole|PublishRole): dynamodb:GetItem .*: cursor#\*$`, // log destinations that change hands
+	`^PublishRole: dynamodb:PutItem .*: flows#settings$`,                                // settings that change
+	`^(ConfigRole: dynamodb:(Get|Put)Item|PublishRole: dynamodb:GetItem) .* cursor#\*$`, // log destinations that change hands
 	// Accounts that were looked up lately are known for ten minutes: time is real here.
 	`^(Approval|Services)Role: dynamodb:(Get|Put)Item .*: users#moved$`,
 	`^(Approval|Services)Role: dynamodb:PutItem .* notice#\*$`,
