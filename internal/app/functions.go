@@ -26,6 +26,8 @@ type functions struct {
 	here   *lambdahost.Host
 	mapped map[string]lambdahost.Function
 	away   workflow.Functions // nil if calling a function that is not mapped is an error
+	// noPython is why handlers can't be run; nil if they can.
+	noPython error
 }
 
 var (
@@ -35,6 +37,9 @@ var (
 
 // Invoke calls a function.
 func (f *functions) Invoke(ctx context.Context, arn string, payload []byte) ([]byte, error) {
+	if f.noPython != nil && arn == sdkARN {
+		return nil, f.noPython
+	}
 	if _, here := f.mapped[arn]; !here && f.away != nil {
 		return f.away.Invoke(ctx, arn, payload)
 	}
@@ -85,11 +90,11 @@ func mappingIn(flows string) (lambdahost.Config, error) {
 func (l *Local) host(ctx context.Context, o lambdahost.Options, isolated []string, python bool) (*functions, lambdahost.Secrets, error) {
 	config := o.Config
 	config.Functions = maps.Clone(config.Functions)
-	runner, err := sdkFunction(l.options.SDK)
-	if err != nil && python {
-		return nil, nil, err
+	runner, noPython := sdkFunction(l.options.SDK)
+	if noPython != nil && python {
+		return nil, nil, noPython
 	}
-	if err == nil { // live runs may need it, though no flow has Python any more
+	if noPython == nil { // live runs may need it, and flows that come by API
 		if config.Functions == nil {
 			config.Functions = map[string]lambdahost.Function{}
 		}
@@ -105,7 +110,7 @@ func (l *Local) host(ctx context.Context, o lambdahost.Options, isolated []strin
 		return nil, nil, err
 	}
 	l.closers = append(l.closers, host.Close)
-	f := &functions{here: host, mapped: config.Functions}
+	f := &functions{here: host, mapped: config.Functions, noPython: noPython}
 	if l.options.RealLambdas {
 		cfg, err := awsconfig.LoadDefaultConfig(ctx)
 		if err != nil {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -36,4 +37,20 @@ func TestFunctions_As(t *testing.T) {
 		t.Error("there is something in AWS")
 	}
 	var _ awslambda.InAWS = invokedBy("")
+}
+
+// TestFunctions_NoPython: where there is nothing that runs handlers, whoever sends some by
+// the configuration API hears why.
+func TestFunctions_NoPython(t *testing.T) {
+	t.Parallel()
+	l := &Local{options: Options{SDK: t.TempDir(), Data: t.TempDir()}}
+	t.Cleanup(func() { _ = l.Close() })
+	f, _, err := l.host(t.Context(), lambdahost.Options{}, nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.away = invokedBy("somebody else's")
+	if _, err := f.Invoke(t.Context(), sdkARN, nil); err == nil || !strings.Contains(err.Error(), "find the Python SDK") {
+		t.Errorf("answered %v, want why there is no Python", err)
+	}
 }
