@@ -18,6 +18,7 @@ import (
 	"github.com/symflows/symflows/internal/catalog"
 	"github.com/symflows/symflows/internal/entity"
 	"github.com/symflows/symflows/internal/flow"
+	"github.com/symflows/symflows/internal/strategy"
 	"github.com/symflows/symflows/internal/strategy/builtin"
 )
 
@@ -25,10 +26,12 @@ import (
 // under the same ids, and flows that are the same to the letter.
 func TestExport(t *testing.T) {
 	t.Parallel()
+	known := maps.Clone(builtin.Types())
+	maps.Copy(known, types)
 	rapid.Check(t, func(t *rapid.T) {
 		g := &configurations{T: t, names: map[string]bool{}}
 		g.draw()
-		exportsTheSame(t, g.files, g.api)
+		exportsTheSame(t, known, g.files, g.api)
 	})
 }
 
@@ -85,7 +88,7 @@ func TestExport_Examples(t *testing.T) {
 				e.ID, e.Owner, e.File, e.Attributes = ids[d.Key], entity.API, "", d.Attributes(func(key string) string { return ids[key] })
 				entities = append(entities, e)
 			}
-			exportsTheSame(t, nil, entities)
+			exportsTheSame(t, known, nil, entities)
 		})
 	}
 	if read < 10 {
@@ -99,7 +102,7 @@ type fataler interface {
 }
 
 // exportsTheSame exports what the API has, and reads it back beside what files have.
-func exportsTheSame(t fataler, owned fstest.MapFS, api []entity.Entity) {
+func exportsTheSame(t fataler, known map[string]strategy.Type, owned fstest.MapFS, api []entity.Entity) {
 	t.Helper()
 	files := maps.Clone(owned)
 	if files == nil {
@@ -108,7 +111,7 @@ func exportsTheSame(t fataler, owned fstest.MapFS, api []entity.Entity) {
 	all := slices.Clone(api)
 	ids := map[string]string{}
 	if len(owned) > 0 {
-		c, report := catalog.LoadFS(owned, "sym", builtin.Types())
+		c, report := catalog.LoadFS(owned, "sym", known)
 		if err := report.Err(); err != nil {
 			t.Fatalf("what files have: %v", err)
 		}
@@ -119,8 +122,6 @@ func exportsTheSame(t fataler, owned fstest.MapFS, api []entity.Entity) {
 			all = append(all, e)
 		}
 	}
-	known := builtin.Types()
-	maps.Copy(known, types)
 	before, report := catalog.LoadDocuments(all, "sym", known)
 	if err := report.Err(); err != nil {
 		t.Fatalf("the configuration: %v", err)
