@@ -15,11 +15,11 @@ import (
 	"github.com/symflows/symflows/internal/flow"
 )
 
-// TestDrafts: what files say, said by entities, comes to the same flows.
-func TestDrafts(t *testing.T) {
-	t.Parallel()
+// archives reads txtar files as folders, by the paths of the files.
+func archives(t *testing.T, pattern string) map[string]fs.FS {
+	t.Helper()
 	folders := map[string]fs.FS{}
-	paths, err := filepath.Glob("testdata/*.txtar")
+	paths, err := filepath.Glob(pattern)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,8 +34,14 @@ func TestDrafts(t *testing.T) {
 		}
 		folders[path] = files
 	}
+	return folders
+}
+
+// TestDrafts: what files say, said by entities, comes to the same flows.
+func TestDrafts(t *testing.T) {
+	t.Parallel()
 	read := 0
-	for name, folder := range folders {
+	for name, folder := range archives(t, "testdata/*.txtar") {
 		c, _ := catalog.LoadFS(folder, "sym", types)
 		if c == nil {
 			continue // it has faults

@@ -3,7 +3,6 @@ package catalog_test
 import (
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -12,7 +11,6 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/rogpeppe/go-internal/txtar"
 	"pgregory.net/rapid"
 
 	"github.com/symflows/symflows/internal/catalog"
@@ -38,22 +36,7 @@ func TestExport(t *testing.T) {
 // TestExport_Examples: so it is for all configurations that there are as examples.
 func TestExport_Examples(t *testing.T) {
 	t.Parallel()
-	folders := map[string]fs.FS{}
-	paths, err := filepath.Glob("testdata/good*.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range paths {
-		archive, err := txtar.ParseFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files := fstest.MapFS{}
-		for _, f := range archive.Files {
-			files[f.Name] = &fstest.MapFile{Data: f.Data}
-		}
-		folders[path] = files
-	}
+	folders := archives(t, "testdata/good*.txtar")
 	examples, err := filepath.Glob("../../docs/examples/*/*.yaml")
 	if err != nil {
 		t.Fatal(err)
